@@ -1,0 +1,61 @@
+# checkout-async: the contributor's menu. `make` alone prints it.
+# Every target sets up what it needs in .venv; a second run does not repeat that.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test generate check-generated lint format type bench build clean
+
+help: ## Print this menu.
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.cli ## Authenticate a batch of 3000 made-up cards through the SDK against the embedded simulator.
+	@$(BIN)/python examples/demo.py
+
+test: $(VENV)/.dev ## Run the tests.
+	@$(BIN)/python -m pytest
+
+generate: $(VENV)/.dev ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
+	@$(BIN)/python -m codegen
+
+check-generated: $(VENV)/.dev ## Fail with a diff if the committed output is not what `make generate` gives.
+	@$(BIN)/python -m codegen --check
+
+lint: $(VENV)/.dev ## Check style and formatting with ruff.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev ## Mend style and formatting with ruff.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+type: $(VENV)/.dev ## Check types, strictly, with mypy and pyright.
+	@$(BIN)/mypy
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: $(VENV)/.dev ## Measure the SDK against hand-written aiohttp code, as ratios.
+	@$(BIN)/python benchmarks/overhead.py
+
+build: $(VENV)/.dev ## Build the wheel and try it in an empty environment.
+	@$(BIN)/python scripts/try_wheel.py
+
+clean: ## Remove everything that the other targets made.
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 ...")'
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.cli: $(VENV)/.python pyproject.toml
+	@$(PIP) install --editable '.[cli]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.python pyproject.toml
+	@$(PIP) install --editable '.[dev]'
+	@touch $(VENV)/.cli $@
