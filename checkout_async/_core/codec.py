@@ -1,0 +1,177 @@
+"""Bytes to values and back: strict in what is sent, liberal in what is received.
+
+`encode_body` checks a request body against its type and raises InvalidRequest; `decode` reads a reply and lets a
+member of an unexpected type read as None instead of failing; `encode_form` writes a checked body as a form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
+from urllib.parse import urlencode
+
+import msgspec
+
+from checkout_async._core.model import OpenEnum, ResponseModel, known_values_only
+from checkout_async.errors import InvalidRequest
+from checkout_async.redaction import scrub
+
+__all__ = ["Undecodable", "decode", "encode_body", "encode_form"]
+
+T = TypeVar("T")
+
+_WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
+_encoder = msgspec.json.Encoder()
+
+
+class Undecodable(ValueError):
+    """A reply is no JSON, no object, or lacks its identifier. The text holds no value of it."""
+
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
+    """Return the decoder of a type, made once: one per operation of the specification."""
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        decoder = _decoders[type_] = msgspec.json.Decoder(type_)
+    return decoder
+
+
+def encode_body(operation: str, body: object, type_: Any, *, validate: bool = True) -> bytes:
+    """Encode a request body, given as a Struct or as a mapping of the same shape.
+
+    The encoded bytes are decoded against the type of the specification: limits, required and misspelt members, enum
+    values. A mapping is then encoded from the decoded value, so that both ways of writing give the same bytes.
+    """
+    try:
+        raw = _encoder.encode(body)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        reason = f"the body cannot be written as JSON: {scrub(str(error))}"
+        raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason) from None
+    if not validate:
+        return raw
+    checked = _checked(operation, raw, type_)
+    return _encoder.encode(checked) if isinstance(body, Mapping) else raw
+
+
+def encode_form(body: bytes) -> bytes:
+    """Turn an encoded JSON object of text members into `application/x-www-form-urlencoded`."""
+    members = msgspec.json.decode(body, type=dict[str, str])
+    return urlencode(members).encode("ascii")
+
+
+def _checked(operation: str, raw: bytes, type_: Any) -> object:
+    with known_values_only() as refused:
+        try:
+            return _decoder(type_).decode(raw)
+        except msgspec.ValidationError as error:
+            path, reason = _explain(str(error), refused)
+    # Raised outside the handler: the cause would carry the offending value into tracebacks.
+    raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
+
+
+def _explain(message: str, refused: list[type[OpenEnum]]) -> tuple[str, str]:
+    """Split a validation message into JSON path and reason, leaving out the value that msgspec puts into some."""
+    match = _WHERE.match(message)
+    assert match is not None
+    what, path = match["what"], match["path"] or "$"
+    if what.startswith("Invalid enum value") and refused:
+        what = f"must be one of {', '.join(refused[-1])}"
+    elif what.startswith("Invalid value"):
+        what = "names no variant that the specification lists"
+    return scrub(path), scrub(what)
+
+
+def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
+    """Decode a reply. Returns the value and the JSON paths of the members that had to be ignored.
+
+    Raises Undecodable where nothing useful can be made of it.
+    """
+    ignored: list[str] = []
+    value = _decode_whole(type_, body, ignored)
+    if isinstance(value, ResponseModel):
+        vars(value)["raw"] = body
+    return value, tuple(ignored)
+
+
+def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
+    try:
+        return cast("T", _decoder(type_).decode(body))
+    except msgspec.ValidationError:
+        pass
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Undecodable("it is not valid JSON") from None
+    try:
+        return msgspec.convert(_mended(msgspec.json.decode(body), type_, "$", ignored), type_)
+    except msgspec.ValidationError as error:
+        path, reason = _explain(str(error), [])
+        raise Undecodable(f"{path}: {reason}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Undecodable("it is not valid JSON") from None
+
+
+def _mended(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
+    """Return the value without the members, at any depth, that do not fit; raise if it does not fit even so."""
+    try:
+        msgspec.convert(value, type_)
+    except msgspec.ValidationError:
+        kind: type[object] = value.__class__
+        mend = _MENDERS.get(kind)
+        if mend is None:
+            raise
+        return mend(value, type_, path, ignored)
+    return value
+
+
+def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> dict[str, Any]:
+    kept = dict(value)
+    for name, member_type in _members(type_, kept):
+        here = f"{path}.{name}"
+        try:
+            kept[name] = _mended(kept[name], member_type, here, ignored)
+        except msgspec.ValidationError:
+            del kept[name]
+            ignored.append(here)
+    msgspec.convert(kept, type_)
+    return kept
+
+
+def _mended_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -> list[Any]:
+    kept: list[Any] = []
+    for option in _alternatives(type_):
+        if get_origin(option) is not list:
+            continue
+        for index, item in enumerate(value):
+            here = f"{path}[{index}]"
+            try:
+                kept.append(_mended(item, get_args(option)[0], here, ignored))
+            except msgspec.ValidationError:
+                ignored.append(here)
+        return kept
+    msgspec.convert(value, type_)
+    return value
+
+
+_MENDERS: dict[type, Callable[[Any, Any, str, list[str]], Any]] = {dict: _mended_object, list: _mended_array}
+
+
+def _members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return the API names and types of the members of a value that its type knows: a Struct's, or a map's."""
+    found: list[tuple[str, Any]] = []
+    for option in _alternatives(type_):
+        if isinstance(option, type) and issubclass(option, msgspec.Struct):
+            found += [(field.encode_name, field.type) for field in msgspec.structs.fields(option)]
+        elif get_origin(option) is dict:
+            found += [(name, get_args(option)[1]) for name in value]
+    return [(name, member_type) for name, member_type in found if name in value]
+
+
+def _alternatives(type_: Any) -> tuple[Any, ...]:
+    """Return the members of a union but None, or the type itself."""
+    if get_origin(type_) in {Union, UnionType}:
+        return tuple(option for option in get_args(type_) if option is not NoneType)
+    return (type_,)

@@ -1,0 +1,110 @@
+"""Bases of every generated class: request and response Structs, and enums that accept values we do not know.
+
+The generated modules subclass these; nothing here knows a field of the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import StrEnum
+from functools import cache
+from typing import Any, ClassVar, Self, cast
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from checkout_async.redaction import mask
+
+__all__ = ["UNSET", "Model", "OpenEnum", "RequestModel", "ResponseModel", "UnsetType", "known_values_only"]
+
+_refused: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", default=None)
+
+
+@contextmanager
+def known_values_only() -> Generator[list[type[OpenEnum]]]:
+    """Make enums refuse, inside the block, every text the specification does not list letter by letter.
+
+    Yields a list to which each enum that refused a value adds itself.
+    """
+    refused: list[type[OpenEnum]] = []
+    token = _refused.set(refused)
+    try:
+        yield refused
+    finally:
+        _refused.reset(token)
+
+
+@cache
+def _folded(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
+    """Return the members of an enum by their values without letter case."""
+    return {member.value.casefold(): member for member in enum}
+
+
+class OpenEnum(StrEnum):
+    """An enum of the API. A value added after this version was made is kept as it came, and equals its text.
+
+    Letter case does not matter when reading: `Status("APPROVED") is Status.APPROVED`. An unknown value gives a
+    member of its own that is not listed by iteration; compare it with `==`.
+    """
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        if (refused := _refused.get()) is not None:
+            refused.append(cls)
+            return None
+        member = _folded(cls).get(value.casefold())
+        if member is not None:
+            return cast("Self", member)
+        unknown = str.__new__(cls, value)
+        unknown._name_ = unknown._value_ = value
+        return unknown
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version's specification lists the value."""
+        return self._value_ in type(self)._value2member_map_
+
+
+class _Masked:
+    """What both kinds of Struct have: `repr` shows the members that are set, sensitive ones masked.
+
+    `__sensitive__` maps the Python name of a field to its kind in the specification (`x-sensitive`).
+    """
+
+    __slots__ = ()
+    __sensitive__: ClassVar[Mapping[str, str]] = {}
+    __struct_fields__: ClassVar[tuple[str, ...]]
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Return the members that are set, sensitive ones masked (the protocol of the rich library)."""
+        shown: list[tuple[str, Any]] = []
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if value is None or value is UNSET:
+                continue
+            kind = self.__sensitive__.get(name)
+            shown.append((name, value if kind is None else mask(value, kind)))
+        return shown
+
+    def __repr__(self) -> str:
+        members = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({members})"
+
+
+class RequestModel(_Masked, msgspec.Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
+    """Something we send: limits are checked before sending, and a misspelt member is refused."""
+
+
+class ResponseModel(_Masked, msgspec.Struct, omit_defaults=True, kw_only=True, frozen=True, dict=True):
+    """Something we receive: every member may be missing, unknown ones are tolerated, and it cannot be changed.
+
+    The whole value decoded from a reply remembers the bytes it came as; `checkout_async.models.to_json` gives them.
+    """
+
+
+Model = RequestModel | ResponseModel
+"""Any generated Struct."""

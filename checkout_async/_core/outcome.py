@@ -1,0 +1,104 @@
+"""From an HTTP response to a result or an error. No status, body or header combination raises anything else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+from checkout_async._core.codec import Undecodable, decode
+from checkout_async._core.model import ResponseModel
+from checkout_async._core.wire import ApiResponse, HttpResponse, Operation
+from checkout_async.errors import ApiError, UnexpectedResponse, api_error_class
+
+__all__ = ["outcome", "retry_after"]
+
+T = TypeVar("T")
+
+_REQUEST_ID = "cko-request-id"
+
+
+class _ErrorBody(ResponseModel, frozen=True, kw_only=True):
+    """The members of an error body that ApiError carries, for any operation and any status."""
+
+    request_id: str | None = None
+    error_type: str | None = None
+    error_codes: list[str] | None = None
+
+
+def outcome(operation: Operation[T], response: HttpResponse, now: datetime) -> ApiResponse[T]:
+    """Return the decoded reply, or raise the ApiError it stands for, or UnexpectedResponse. `now` dates Retry-After."""
+    if response.status >= 400:
+        raise _api_error(operation.name, response, now)
+    try:
+        type_ = _body_type(operation, response.status)
+        value, ignored = (None, ()) if type_ is None else decode(type_, response.body)
+    except Undecodable as error:
+        raise _unexpected(operation.name, response, str(error)) from None
+    return ApiResponse(
+        value=value,  # type: ignore[arg-type]  # None is T for an operation without a body
+        status=response.status,
+        headers=response.headers,
+        request_id=response.headers.get(_REQUEST_ID),
+        body=response.body,
+        ignored=ignored,
+    )
+
+
+def _body_type(operation: Operation[Any], status: int) -> Any:
+    if status in operation.responses:
+        return operation.responses[status]
+    types = set(operation.responses.values())
+    if 200 <= status < 300 and len(types) == 1:
+        return types.pop()
+    raise Undecodable("the specification does not list this status")
+
+
+def _unexpected(operation: str, response: HttpResponse, reason: str) -> UnexpectedResponse:
+    request_id = response.headers.get(_REQUEST_ID)
+    suffix = f" (request id {request_id})" if request_id else ""
+    return UnexpectedResponse(
+        f"{operation}: cannot understand the reply with status {response.status}: {reason}{suffix}",
+        operation=operation,
+        status=response.status,
+        headers=response.headers,
+        request_id=request_id,
+        body=response.body,
+        reason=reason,
+    )
+
+
+def _api_error(operation: str, response: HttpResponse, now: datetime) -> ApiError:
+    try:
+        body, _ = decode(_ErrorBody, response.body)
+    except Undecodable:
+        body = _ErrorBody()
+    request_id = response.headers.get(_REQUEST_ID) or body.request_id
+    error_codes = body.error_codes or ()
+    return api_error_class(response.status)(
+        ApiError.describe(operation, response.status, body.error_type, error_codes, request_id),
+        operation=operation,
+        status=response.status,
+        headers=response.headers,
+        request_id=request_id,
+        error_type=body.error_type,
+        error_codes=error_codes,
+        retry_after=retry_after(response.headers.get("retry-after"), now),
+        body=response.body,
+    )
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Read a `Retry-After` header, seconds or HTTP date (RFC 9110 section 10.2.3), as seconds from now."""
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    # A date without a zone is UTC (RFC 9110 section 5.6.7).
+    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (aware - now).total_seconds())

@@ -1,0 +1,49 @@
+"""When a failed attempt is repeated, and after how long. Pure: failure and random draw come in, a wait goes out.
+
+Retry follows the operation, not the HTTP verb. A failure that proves that nothing was done may always be repeated; an
+ambiguous one only where a repetition has no second effect.
+"""
+
+from __future__ import annotations
+
+from checkout_async._core.wire import Idempotency
+from checkout_async.config import RetryPolicy
+from checkout_async.errors import ApiError, CheckoutError, ConnectFailed, OutcomeUnknown, RateLimited
+
+__all__ = ["is_ambiguous", "retry_wait"]
+
+# RFC 9110 section 15: request time-out, internal error, bad gateway, unavailable, gateway time-out.
+_MAY_HAVE_BEEN_DONE = frozenset({408, 500, 502, 503, 504})
+# RFC 8470: "too early" promises that the request was not processed.
+_NOT_DONE = frozenset({425, 429})
+
+
+def is_ambiguous(failure: CheckoutError) -> bool:
+    """Whether the operation may have been carried out in spite of the failure."""
+    if isinstance(failure, ApiError):
+        return failure.status in _MAY_HAVE_BEEN_DONE
+    return isinstance(failure, OutcomeUnknown)
+
+
+def retry_wait(
+    idempotency: Idempotency, policy: RetryPolicy, attempt: int, failure: CheckoutError, draw: float
+) -> float | None:
+    """Return how many seconds to wait before repeating, or None if the failure is final.
+
+    `attempt` is the number of the attempt that failed, from 1; `draw` a random number from 0 to 1.
+    """
+    if attempt >= policy.attempts or not _may_repeat(idempotency, failure):
+        return None
+    wait = draw * min(policy.max_backoff, policy.backoff * 2.0 ** (attempt - 1))
+    asked = failure.retry_after if isinstance(failure, ApiError) else None
+    if asked is None:
+        return wait
+    return None if asked > policy.max_retry_after else max(asked, wait)
+
+
+def _may_repeat(idempotency: Idempotency, failure: CheckoutError) -> bool:
+    if isinstance(failure, ConnectFailed | RateLimited):
+        return True
+    if isinstance(failure, ApiError) and failure.status in _NOT_DONE:
+        return True
+    return is_ambiguous(failure) and idempotency is not Idempotency.NONE

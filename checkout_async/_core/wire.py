@@ -1,0 +1,186 @@
+"""What travels: the static description of an operation, one call of it, and the HTTP messages both ways.
+
+The generated modules build `Operation` constants and `ApiRequest` values from these; the pipeline sends them. The two
+seams of the package are here as protocols: `Sender` (what an operation function needs) and `Transport` (what touches
+the network).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Generic, Protocol, TypeVar
+from urllib.parse import quote
+
+from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.errors import InvalidRequest
+from checkout_async.redaction import visible_headers
+
+__all__ = [
+    "ApiRequest",
+    "ApiResponse",
+    "BodyFormat",
+    "CallOptions",
+    "HttpRequest",
+    "HttpResponse",
+    "Idempotency",
+    "Operation",
+    "Parameter",
+    "Sender",
+    "Transport",
+    "given",
+    "quote_segment",
+]
+
+T = TypeVar("T")
+
+
+class Idempotency(Enum):
+    """What repeating a request would do; `x-idempotency` in the specification. The retry rules hang on it."""
+
+    SAFE = "safe"
+    """It only reads."""
+    NATURAL = "natural"
+    """Doing it twice leaves what doing it once leaves."""
+    KEY = "key"
+    """The API recognises a repetition by an idempotency key."""
+    NONE = "none"
+    """A repetition would be a second effect."""
+
+
+class BodyFormat(Enum):
+    """How a request body is written."""
+
+    JSON = "application/json"
+    FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation(Generic[T]):
+    """The static description of an operation, generated from the specification.
+
+    `path` is a template whose `{names}` are API names; `request` the type a body is checked against (None: no body);
+    `responses` maps each documented success status to the type of its body (None: empty). `scopes` lists the OAuth
+    scopes any one of which is enough; `session_secret` says whether a session's own secret is accepted instead.
+    """
+
+    name: str
+    method: str
+    path: str
+    idempotency: Idempotency
+    responses: Mapping[int, type[T] | None]
+    request: Any = None
+    body_format: BodyFormat = BodyFormat.JSON
+    scopes: tuple[str, ...] = ()
+    session_secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A path, query or header parameter of one call: its API name, its value and the pattern it must match."""
+
+    name: str
+    value: str
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What a caller may set for a single call; None leaves the client's setting."""
+
+    timeout: Timeouts | float | None = None
+    retry: RetryPolicy | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    session_secret: str | None = field(default=None, repr=False)
+    idempotency_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiRequest(Generic[T]):
+    """One call of an operation, not yet sent: what the generated `build_…` functions return."""
+
+    operation: Operation[T]
+    path: tuple[Parameter, ...] = ()
+    query: tuple[Parameter, ...] = ()
+    headers: tuple[Parameter, ...] = ()
+    body: object = field(default=None, repr=False)
+    options: CallOptions = CallOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """An HTTP request as it goes to a transport. `repr` shows neither body nor unlisted headers."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+    def __rich_repr__(self) -> Any:
+        """Yield what may be shown."""
+        yield "method", self.method
+        yield "url", self.url
+        yield "headers", visible_headers(self.headers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResponse:
+    """An HTTP response, read to its end. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiResponse(Generic[T]):
+    """The decoded value of a reply together with everything the reply came with.
+
+    `ignored` lists the JSON paths of members whose type was not what the specification says; they read as None in
+    `value` and are still in `body`.
+    """
+
+    value: T
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    request_id: str | None
+    body: bytes = field(repr=False)
+    ignored: tuple[str, ...] = ()
+    attempts: int = 1
+
+
+class Sender(Protocol):
+    """Whatever can carry out a call: a client, or a four-line fake in a test."""
+
+    async def send(self, request: ApiRequest[T], /) -> ApiResponse[T]:
+        """Send the request and return the decoded reply."""
+        ...
+
+
+class Transport(Protocol):
+    """Whatever can exchange one HTTP message. It knows no policy: no retry, no credentials, no limits.
+
+    `send` raises ConnectFailed when nothing was sent and OutcomeUnknown when the request may have arrived.
+    """
+
+    async def send(self, request: HttpRequest, timeouts: Timeouts, /) -> HttpResponse:
+        """Exchange one request for one response within `timeouts.attempt` seconds."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        ...
+
+
+def quote_segment(operation: str, name: str, value: str) -> str:
+    """Quote a value as exactly one path segment (RFC 3986 section 3.3); an empty or dot segment is refused."""
+    if value in {"", ".", ".."}:
+        reason = "is empty or a dot segment, not an identifier"
+        raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
+    return quote(value, safe="")
+
+
+def given(name: str, value: str | None, *, pattern: str | None = None) -> tuple[Parameter, ...]:
+    """Return an optional parameter as a tuple of one, or of none where the caller left it out."""
+    return () if value is None else (Parameter(name=name, value=value, pattern=pattern),)

@@ -1,0 +1,165 @@
+"""Settings of a client as frozen values: Environment, Timeouts, RetryPolicy, Limits, and where the API lives."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from checkout_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = [
+    "SHARED_HOST",
+    "Endpoints",
+    "Environment",
+    "Limits",
+    "RetryPolicy",
+    "SharedHost",
+    "Timeouts",
+    "endpoints",
+]
+
+
+class Environment(StrEnum):
+    """Which of Checkout.com's two environments a client talks to."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+def _require_positive(settings: DataclassInstance, *, whole: str = "", zero_allowed: tuple[str, ...] = ()) -> None:
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        is_number = isinstance(value, int if field.name == whole else int | float) and not isinstance(value, bool)
+        least = 0 if field.name in zero_allowed else math.ulp(0.0)
+        if not is_number or not least <= value < math.inf:
+            kind = "a whole number above 0" if field.name == whole else "a number of seconds above 0"
+            raise ConfigurationError(f"{type(settings).__name__}.{field.name} must be {kind}, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long things may take, in seconds.
+
+    `total` is the deadline of one call and covers everything: waiting for a free slot, fetching a token, all attempts
+    and the waits between them. `attempt` limits one HTTP exchange, `connect` the making of a connection inside it.
+    """
+
+    total: float = 60.0
+    attempt: float = 30.0
+    connect: float = 5.0
+
+    def __post_init__(self) -> None:
+        _require_positive(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often and how soon a call is repeated. Whether it may be repeated at all, the operation decides.
+
+    `attempts` counts the first one; 1 means no retries. Before attempt n + 1 the wait is drawn evenly between zero
+    and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full jitter). A `Retry-After`
+    of the server replaces the drawn wait if it is longer; one above `max_retry_after` seconds ends the call instead.
+    """
+
+    attempts: int = 3
+    backoff: float = 0.5
+    max_backoff: float = 8.0
+    max_retry_after: float = 30.0
+
+    def __post_init__(self) -> None:
+        _require_positive(self, whole="attempts", zero_allowed=("backoff", "max_backoff", "max_retry_after"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a client does at once.
+
+    `concurrency` is the number of requests in flight and of connections in the pool; further calls wait in order of
+    arrival. An idle connection is closed after `keepalive` seconds.
+    """
+
+    concurrency: int = 64
+    keepalive: float = 15.0
+
+    def __post_init__(self) -> None:
+        _require_positive(self, whole="concurrency")
+
+
+class SharedHost:
+    """The type of SHARED_HOST."""
+
+    def __repr__(self) -> str:
+        return "SHARED_HOST"
+
+
+SHARED_HOST: Final = SharedHost()
+"""Waives the subdomain by name: the hosts shared by all accounts, which Checkout.com is phasing out."""
+
+# Checkout.com API reference, "base URL"; `pl-` marks a PrivateLink host.
+_SUBDOMAIN = re.compile(r"(?:pl-)?[a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where a client's calls go: the API's base, and the token endpoint (None: no OAuth)."""
+
+    base_url: str
+    token_url: str | None
+    environment: Environment | None = None
+
+
+def endpoints(
+    environment: Environment | str | None,
+    subdomain: str | SharedHost | None,
+    *,
+    base_url: str | None = None,
+    token_url: str | None = None,
+) -> Endpoints:
+    """Work out where the API lives. Raises ConfigurationError rather than guess.
+
+    Either an environment with the account's subdomain, or `base_url` (and `token_url`) for a simulator or a proxy.
+    """
+    if base_url is not None:
+        if environment is not None or subdomain is not None:
+            raise ConfigurationError("give either base_url or environment and subdomain, not both")
+        return Endpoints(_checked_url("base_url", base_url), token_url and _checked_url("token_url", token_url))
+    if token_url is not None:
+        raise ConfigurationError("token_url goes with base_url; without it the environment decides")
+    if environment is None:
+        raise ConfigurationError("environment is missing: Environment.SANDBOX or Environment.PRODUCTION")
+    if environment not in set(Environment):
+        raise ConfigurationError(f"environment must be one of {', '.join(Environment)}")
+    return _official(Environment(environment), subdomain)
+
+
+def _official(environment: Environment, subdomain: str | SharedHost | None) -> Endpoints:
+    if subdomain is None:
+        raise ConfigurationError(
+            "subdomain is missing: the first 8 characters of the client id without 'cli_', shown in the dashboard "
+            "under Developers > Overview"
+        )
+    if isinstance(subdomain, str) and not _SUBDOMAIN.fullmatch(subdomain):
+        raise ConfigurationError("subdomain must be lower-case letters and digits, such as 'vkuhvk4v' or 'pl-vkuhvk4v'")
+    prefix = "" if isinstance(subdomain, SharedHost) else f"{subdomain}."
+    host = "sandbox.checkout.com" if environment is Environment.SANDBOX else "checkout.com"
+    return Endpoints(f"https://{prefix}api.{host}", f"https://{prefix}access.{host}/connect/token", environment)
+
+
+def _checked_url(name: str, url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ConfigurationError(f"{name} must use https: plain http is for simulators on this machine only")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")

@@ -1,0 +1,232 @@
+"""Every error the package raises.
+
+CheckoutError
+├── ConfigurationError        the client was set up wrongly; nothing was sent
+├── InvalidRequest            the request breaks the specification; nothing was sent
+├── AuthenticationFailed      the token endpoint refused the credentials, or could not be used
+├── TransportError            no reply was received
+│   ├── ConnectFailed         no connection was made: nothing was sent
+│   └── OutcomeUnknown        the request may have arrived and may have been carried out
+├── UnexpectedResponse        a reply that cannot be understood; status and raw body are kept
+└── ApiError                  the API answered with an error status
+    ├── Unauthorized          401
+    ├── Forbidden             403
+    ├── NotFound              404
+    ├── Conflict              409
+    ├── UnprocessableEntity   422
+    ├── RateLimited           429
+    └── ServerError           500 and above
+
+The text of an error never holds a value from the request, and free text of the server is scrubbed of what looks like
+a card number, a key or a token. Every attribute always exists. Errors can be pickled and copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from checkout_async.redaction import scrub
+
+__all__ = [
+    "ApiError",
+    "AuthenticationFailed",
+    "CheckoutError",
+    "ConfigurationError",
+    "Conflict",
+    "ConnectFailed",
+    "Forbidden",
+    "InvalidRequest",
+    "NotFound",
+    "OutcomeUnknown",
+    "RateLimited",
+    "ServerError",
+    "TransportError",
+    "Unauthorized",
+    "UnexpectedResponse",
+    "UnprocessableEntity",
+    "api_error_class",
+]
+
+
+class CheckoutError(Exception):
+    """Root of the tree: catch it to catch whatever this package raises."""
+
+
+class ConfigurationError(CheckoutError):
+    """The client, its credentials or its settings cannot work as given; the text says what to change."""
+
+
+class InvalidRequest(CheckoutError):
+    """The request does not fit the specification. Nothing was sent.
+
+    `path` is the JSON path of the offending member (`$.source.number`) and `reason` what is wrong with it; neither
+    holds the value. `operation` is the operation's name.
+    """
+
+    def __init__(self, message: str, /, *, operation: str = "", path: str = "$", reason: str = "") -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.path = path
+        self.reason = reason
+
+
+class AuthenticationFailed(CheckoutError):
+    """No access token could be had: the token endpoint refused the credentials, or gave no usable answer.
+
+    `error` is the OAuth error code (RFC 6749 section 5.2) and `status` the HTTP status, each None where there was
+    none. Where no reply came at all, `__cause__` is the TransportError.
+    """
+
+    def __init__(
+        self, message: str, /, *, status: int | None = None, error: str | None = None, body: bytes = b""
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = error
+        self.body = body
+
+
+class TransportError(CheckoutError):
+    """No reply was received. `operation` is the operation's name, `attempts` how often it was tried."""
+
+    def __init__(self, message: str, /, *, operation: str = "", attempts: int = 1) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.attempts = attempts
+
+
+class ConnectFailed(TransportError):
+    """No connection was made, so nothing was sent: repeating the call is safe."""
+
+
+class OutcomeUnknown(TransportError):
+    """The request may have arrived and may have been carried out; the text says how to find out."""
+
+
+class UnexpectedResponse(CheckoutError):
+    """A reply came that is not what the specification promises; nothing of it is lost.
+
+    `status`, `headers`, `request_id` and the raw `body` are as received; `reason` says what could not be understood.
+    A success status means that the API carried the operation out.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        /,
+        *,
+        operation: str = "",
+        status: int = 0,
+        headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+        body: bytes = b"",
+        reason: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.status = status
+        self.headers: Mapping[str, str] = headers or {}
+        self.request_id = request_id
+        self.body = body
+        self.reason = reason
+
+
+class ApiError(CheckoutError):
+    """The API answered with an error status.
+
+    `error_type` and `error_codes` come from the error body (None and empty where it has none), `request_id` is what
+    Checkout.com's support asks for, `body` the raw bytes. `retry_after` is the wait in seconds that the reply asked
+    for, or None.
+    """
+
+    statuses: ClassVar[range] = range(400, 600)
+
+    def __init__(
+        self,
+        message: str,
+        /,
+        *,
+        operation: str = "",
+        status: int = 0,
+        headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+        error_type: str | None = None,
+        error_codes: Sequence[str] = (),
+        retry_after: float | None = None,
+        body: bytes = b"",
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.status = status
+        self.headers: Mapping[str, str] = headers or {}
+        self.request_id = request_id
+        self.error_type = error_type
+        self.error_codes = tuple(error_codes)
+        self.retry_after = retry_after
+        self.body = body
+
+    @classmethod
+    def describe(
+        cls,
+        operation: str,
+        status: int,
+        error_type: str | None,
+        error_codes: Sequence[str],
+        request_id: str | None,
+    ) -> str:
+        """Return the text of an error: operation, status, type, codes and request id."""
+        what = ", ".join(error_codes) or error_type or "no error body"
+        kind = f" {error_type}:" if error_type and error_codes else ":"
+        suffix = f" (request id {request_id})" if request_id else ""
+        return f"{operation}: {status}{scrub(kind)} {scrub(what)}{suffix}"
+
+
+class Unauthorized(ApiError):
+    """401: the credential is missing, expired or not accepted here."""
+
+    statuses = range(401, 402)
+
+
+class Forbidden(ApiError):
+    """403: a scope is missing, or a business rule or the resource's state forbids the operation."""
+
+    statuses = range(403, 404)
+
+
+class NotFound(ApiError):
+    """404: there is no such resource for this credential."""
+
+    statuses = range(404, 405)
+
+
+class Conflict(ApiError):
+    """409: the resource is in use by another request, or exists already."""
+
+    statuses = range(409, 410)
+
+
+class UnprocessableEntity(ApiError):
+    """422: the API found the request invalid; `error_codes` name the members."""
+
+    statuses = range(422, 423)
+
+
+class RateLimited(ApiError):
+    """429: too many requests. Nothing was done; `retry_after` is the wait in seconds the API asks for, or None."""
+
+    statuses = range(429, 430)
+
+
+class ServerError(ApiError):
+    """500 and above: the API or something before it failed; the operation may have been carried out."""
+
+    statuses = range(500, 600)
+
+
+_BY_STATUS = (Unauthorized, Forbidden, NotFound, Conflict, UnprocessableEntity, RateLimited, ServerError)
+
+
+def api_error_class(status: int) -> type[ApiError]:
+    """Return the class for an HTTP status: the most exact one there is."""
+    return next((cls for cls in _BY_STATUS if status in cls.statuses), ApiError)

@@ -1,0 +1,65 @@
+"""A small made-up API for the tests of the core: the same bases as the generated classes, none of their fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
+from checkout_async._core.wire import Idempotency, Operation
+
+
+class Colour(OpenEnum):
+    RED = "red"
+    DARK_BLUE = "dark blue"
+
+
+class CardSource(RequestModel, tag_field="type", tag="card", kw_only=True):
+    __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "cvv": "cvv", "holder": "personal"}
+
+    number: Annotated[str, Meta(min_length=13, max_length=19, pattern=r"(?a)^\d+\Z")]
+    cvv: str | UnsetType = UNSET
+    holder: str | UnsetType = UNSET
+
+
+class TokenSource(RequestModel, tag_field="type", tag="token", kw_only=True):
+    token: str
+
+
+class Order(RequestModel, kw_only=True):
+    source: CardSource | TokenSource
+    amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    colour: Colour | UnsetType = UNSET
+    three_ds: bool | UnsetType = field(name="3ds", default=UNSET)
+
+
+class Link(ResponseModel, frozen=True, kw_only=True):
+    href: str | None = None
+
+
+class Receipt(ResponseModel, frozen=True, kw_only=True):
+    __sensitive__: ClassVar[Mapping[str, str]] = {"secret": "secret"}
+
+    id: str
+    amount: int | None = None
+    colour: Colour | None = None
+    colours: list[Colour] | None = None
+    secret: str | None = None
+    link: Link | None = None
+    links: list[Link] | None = None
+    by_name: dict[str, Link] | None = None
+
+
+PLACE_ORDER = Operation[Receipt](
+    name="place_order",
+    method="POST",
+    path="/shops/{shop}/orders",
+    idempotency=Idempotency.NONE,
+    responses={201: Receipt, 202: Receipt},
+    request=Order,
+)
+CLOSE_SHOP = Operation[None](
+    name="close_shop", method="PUT", path="/shops/{shop}", idempotency=Idempotency.NATURAL, responses={204: None}
+)

@@ -1,0 +1,171 @@
+"""Strict in what is sent, liberal in what is received."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkout_async._core.codec import Undecodable, decode, encode_body, encode_form
+from checkout_async.errors import InvalidRequest
+from checkout_async.models import to_json
+from tests.core.models import CardSource, Colour, Link, Order, Receipt
+
+PAN = "4242424242424242"
+
+
+def refusal(body: object) -> InvalidRequest:
+    with pytest.raises(InvalidRequest) as caught:
+        encode_body("place_order", body, Order)
+    return caught.value
+
+
+class TestSending:
+    def test_a_struct_and_a_mapping_of_the_same_shape_give_the_same_bytes(self) -> None:
+        struct = Order(source=CardSource(number=PAN), amount=5, colour=Colour.RED, three_ds=True)
+        mapping = {"3ds": True, "colour": "red", "amount": 5, "source": {"number": PAN, "type": "card"}}
+        assert encode_body("place_order", struct, Order) == encode_body("place_order", mapping, Order)
+
+    def test_a_mapping_may_hold_structs_and_enums(self) -> None:
+        mapping = {"source": CardSource(number=PAN), "colour": Colour.RED}
+        assert json.loads(encode_body("place_order", mapping, Order))["source"] == {"type": "card", "number": PAN}
+
+    @pytest.mark.parametrize(
+        ("body", "path", "reason"),
+        [
+            ({"source": {"type": "card", "number": "4242"}}, "$.source.number", "length >= 13"),
+            ({"source": {"type": "card", "number": PAN + "\n"}}, "$.source.number", "matching regex"),
+            (
+                {"source": {"type": "card", "number": "４２４２４２４２４２４２４２４２"}},
+                "$.source.number",
+                "matching regex",
+            ),
+            ({"source": {"type": "card"}}, "$.source", "missing required field `number`"),
+            ({"source": {"type": "cheque"}}, "$.source.type", "no variant"),
+            ({"source": {"type": "token", "token": None}}, "$.source.token", "Expected `str`, got `null`"),
+            ({"source": {"type": "token", "token": "t"}, "amount": -1}, "$.amount", "Expected `int` >= 0"),
+            ({"source": {"type": "token", "token": "t"}, "amount": "1"}, "$.amount", "Expected `int`"),
+            ({"source": {"type": "token", "token": "t"}, "amuont": 1}, "$", "unknown field `amuont`"),
+            ({"source": {"type": "token", "token": "t"}, "colour": "RED"}, "$.colour", "one of red, dark blue"),
+            ({"source": {"type": "token", "token": "t"}, "colour": Colour("mauve")}, "$.colour", "one of red"),
+            ([], "$", "Expected `object`, got `array`"),
+            (None, "$", "got `null`"),
+        ],
+    )
+    def test_a_wrong_member_is_named_by_its_json_path(self, body: object, path: str, reason: str) -> None:
+        error = refusal(body)
+        assert error.path == path
+        assert reason in error.reason
+        assert str(error) == f"place_order: {path}: {error.reason}"
+
+    def test_what_has_no_json_is_refused(self) -> None:
+        assert "cannot be written as JSON" in refusal({"source": object()}).reason
+
+    def test_a_body_that_contains_itself_is_refused(self) -> None:
+        body: dict[str, Any] = {}
+        body["source"] = body
+        assert "cannot be written as JSON" in refusal(body).reason
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"source": {"type": "card", "number": f"{PAN}x"}},
+            {"source": {"type": PAN}},
+            {"source": {"type": "token", "token": "t"}, "colour": PAN},
+            {"source": {"type": "token", "token": "t"}, PAN: 1},
+            {"source": {"type": "token", "token": "t"}, "amount": PAN},
+        ],
+    )
+    def test_the_refusal_never_holds_the_value(self, body: object) -> None:
+        error = refusal(body)
+        assert PAN not in f"{error} {error.path} {error.reason} {error!r} {error.__cause__} {error.__context__}"
+
+    def test_without_validation_the_body_goes_as_it_is(self) -> None:
+        body = {"source": {"type": "cheque"}, "brand_new": [1]}
+        assert json.loads(encode_body("place_order", body, Order, validate=False)) == body
+
+    def test_a_form_is_percent_encoded(self) -> None:
+        assert encode_form(b'{"secret":"a+b/c=","scope":"x y"}') == b"secret=a%2Bb%2Fc%3D&scope=x+y"
+
+
+class TestReceiving:
+    def test_a_reply_is_decoded(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":"r1","amount":5,"link":{"href":"/x"}}')
+        assert receipt == Receipt(id="r1", amount=5, link=Link(href="/x"))
+        assert ignored == ()
+
+    def test_unknown_members_and_values_do_not_fail_and_re_encode_as_they_came(self) -> None:
+        body = b'{"id":"r1","colour":"Mauve","new":{"a":[1]},"link":{"href":"/x","rel":"y"},"colours":["red","teal"]}'
+        receipt, ignored = decode(Receipt, body)
+        assert receipt.colour == "Mauve"
+        assert ignored == ()
+        assert to_json(receipt) == body
+        assert json.loads(msgspec.json.encode(receipt))["colours"] == ["red", "teal"]
+
+    def test_a_member_of_the_wrong_type_reads_as_none_and_the_rest_is_kept(self) -> None:
+        body = b'{"id":"r1","amount":"five","colour":7,"link":{"href":3},"secret":"s"}'
+        receipt, ignored = decode(Receipt, body)
+        assert receipt == Receipt(id="r1", secret="s", link=Link())
+        assert ignored == ("$.amount", "$.colour", "$.link.href")
+        assert to_json(receipt) == body
+
+    def test_a_wrong_item_of_a_list_is_left_out_alone(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":"r1","colours":["red",5,"teal"],"links":[{"href":1},"x",{}]}')
+        assert receipt.colours == ["red", "teal"]
+        assert receipt.links == [Link(), Link()]
+        assert ignored == ("$.colours[1]", "$.links[0].href", "$.links[1]")
+
+    def test_null_reads_as_none(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":"r1","amount":null,"link":null}')
+        assert receipt == Receipt(id="r1")
+        assert ignored == ()
+
+    @pytest.mark.parametrize(
+        ("body", "reason"),
+        [
+            (b"", "not valid JSON"),
+            (b"<html>", "not valid JSON"),
+            (b'{"id":"r1"', "not valid JSON"),
+            (b'{"id":"r1"} trailing', "not valid JSON"),
+            (b'{"id":"\xff\xfe"}', "not valid JSON"),
+            (b"[" * 100_000, "not valid JSON"),
+            (b"[1]", "got `array`"),
+            (b"null", "got `null`"),
+            (b'{"amount":5}', "missing required field `id`"),
+            (b'{"id":5}', "missing required field `id`"),
+        ],
+    )
+    def test_only_a_reply_without_object_or_identifier_is_undecodable(self, body: bytes, reason: str) -> None:
+        with pytest.raises(Undecodable, match=reason):
+            decode(Receipt, body)
+
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+            lambda inner: (
+                st.lists(inner)
+                | st.dictionaries(
+                    st.sampled_from(["id", "amount", "colour", "colours", "link", "links", "href", "by_name"])
+                    | st.text(),
+                    inner,
+                )
+            ),
+            max_leaves=20,
+        )
+    )
+    def test_any_json_object_with_an_identifier_decodes(self, value: Any) -> None:
+        body = msgspec.json.encode({**value, "id": "r1"} if isinstance(value, dict) else {"id": "r1", "link": value})
+        receipt, _ = decode(Receipt, body)
+        assert receipt.id == "r1"
+        assert to_json(receipt) == body
+
+    @given(st.binary())
+    def test_any_bytes_decode_or_are_undecodable(self, body: bytes) -> None:
+        try:
+            decode(Receipt, body)
+        except Undecodable as error:
+            assert str(error)

@@ -1,0 +1,97 @@
+"""Generated classes print no secrets, and their enums keep values that this version does not know."""
+
+import copy
+import pickle
+from typing import cast
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkout_async._core.model import known_values_only
+from tests.core.models import CardSource, Colour, Order, Receipt, TokenSource
+
+
+class TestOpenEnum:
+    def test_a_known_value_is_its_member(self) -> None:
+        assert Colour("red") is Colour.RED
+
+    def test_letter_case_does_not_matter(self) -> None:
+        assert Colour("RED") is Colour.RED
+        assert Colour("Dark Blue") is Colour.DARK_BLUE
+
+    def test_an_unknown_value_is_kept_as_it_came_and_equals_its_text(self) -> None:
+        unknown = Colour("Infra-Red")
+        assert unknown == "Infra-Red"
+        assert unknown.value == "Infra-Red"
+        assert isinstance(unknown, Colour)
+
+    def test_it_says_whether_a_value_is_known(self) -> None:
+        assert Colour.RED.is_known
+        assert not Colour("mauve").is_known
+
+    def test_unknown_values_do_not_pile_up(self) -> None:
+        before = list(Colour)
+        for number in range(1000):
+            Colour(f"shade {number}")
+        assert list(Colour) == before
+        assert len(Colour._value2member_map_) == len(before)
+
+    @given(st.text())
+    def test_any_text_survives_pickle_copy_and_json(self, text: str) -> None:
+        colour = Colour(text)
+        assert pickle.loads(pickle.dumps(colour)) == colour
+        assert copy.deepcopy(colour) == copy.copy(colour) == colour
+        try:
+            encoded = msgspec.json.encode(colour)
+        except UnicodeEncodeError:
+            return  # a lone surrogate has no JSON
+        assert msgspec.json.decode(encoded, type=Colour) == colour
+
+    def test_only_text_can_be_a_value(self) -> None:
+        with pytest.raises(ValueError, match="5"):
+            Colour(cast("str", 5))
+
+    def test_what_is_sent_must_be_written_as_the_specification_writes_it(self) -> None:
+        with known_values_only() as refused, pytest.raises(ValueError, match="RED"):
+            Colour("RED")
+        assert refused == [Colour]
+        assert Colour("RED") is Colour.RED
+
+
+class TestRepr:
+    def test_a_card_shows_its_last_four_digits_and_nothing_else_sensitive(self) -> None:
+        card = CardSource(number="4242424242424242", cvv="956", holder="Ada Lovelace")
+        assert repr(card) == "CardSource(number='***4242', cvv='***', holder='***')"
+
+    def test_members_left_out_are_not_shown(self) -> None:
+        assert repr(Receipt(id="r1", amount=5)) == "Receipt(id='r1', amount=5)"
+
+    def test_nested_values_are_masked_too(self) -> None:
+        order = Order(source=CardSource(number="4242424242424242"), amount=1)
+        assert "4242424242" not in repr(order)
+        assert "4242424242" not in str(order.__rich_repr__())
+
+    def test_a_secret_of_a_reply_is_not_shown(self) -> None:
+        assert "hush" not in repr(Receipt(id="r1", secret="hush"))
+
+
+class TestValues:
+    def test_members_left_out_stay_out_of_the_json(self) -> None:
+        order = Order(source=TokenSource(token="tok"))
+        assert msgspec.json.encode(order) == b'{"source":{"type":"token","token":"tok"}}'
+
+    def test_an_api_name_that_python_cannot_write_is_encoded_as_the_api_writes_it(self) -> None:
+        order = Order(source=TokenSource(token="tok"), three_ds=True)
+        assert msgspec.json.decode(msgspec.json.encode(order))["3ds"] is True
+
+    def test_replies_cannot_be_changed(self) -> None:
+        receipt = Receipt(id="r1")
+        with pytest.raises(AttributeError):
+            receipt.amount = 5  # type: ignore[misc]  # that it cannot is what is tested
+
+    def test_models_compare_copy_and_pickle(self) -> None:
+        receipt = Receipt(id="r1", colour=Colour("mauve"))
+        assert copy.deepcopy(receipt) == receipt
+        assert pickle.loads(pickle.dumps(receipt)) == receipt

@@ -1,0 +1,102 @@
+"""A call becomes exactly one HTTP request, or InvalidRequest before anything is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkout_async._core.prepare import prepare
+from checkout_async._core.wire import ApiRequest, CallOptions, HttpRequest, Parameter
+from checkout_async.errors import InvalidRequest
+from tests.core.models import CLOSE_SHOP, PLACE_ORDER
+
+BASE = "https://api.example"
+BODY = {"source": {"type": "token", "token": "t"}}
+
+
+def prepared(request: ApiRequest[Any], *, validate: bool = True) -> HttpRequest:
+    return prepare(request, BASE.__add__, "tests/1", validate=validate)
+
+
+def place_order(shop: str = "s1", **options: Any) -> ApiRequest[Any]:
+    return ApiRequest(
+        operation=PLACE_ORDER,
+        path=(Parameter(name="shop", value=shop),),
+        body=BODY,
+        options=CallOptions(**options),
+    )
+
+
+def test_a_request_holds_method_url_headers_and_body() -> None:
+    http = prepared(place_order())
+    assert (http.method, http.url) == ("POST", "https://api.example/shops/s1/orders")
+    assert http.body == b'{"source":{"type":"token","token":"t"}}'
+    assert dict(http.headers) == {
+        "Accept": "application/json",
+        "User-Agent": "tests/1",
+        "Content-Type": "application/json",
+    }
+
+
+def test_an_operation_without_a_body_sends_none() -> None:
+    http = prepared(ApiRequest(operation=CLOSE_SHOP, path=(Parameter(name="shop", value="s1"),)))
+    assert http.body is None
+    assert "Content-Type" not in http.headers
+
+
+def test_query_parameters_are_encoded() -> None:
+    request = ApiRequest(
+        operation=CLOSE_SHOP,
+        path=(Parameter(name="shop", value="s1"),),
+        query=(Parameter(name="reference", value="a&b=c d"),),
+    )
+    assert prepared(request).url == "https://api.example/shops/s1?reference=a%26b%3Dc+d"
+
+
+@given(st.text(min_size=1).filter(lambda text: text not in {".", ".."}))
+def test_any_identifier_stays_one_path_segment(shop: str) -> None:
+    try:
+        url = prepared(place_order(shop)).url
+    except InvalidRequest:
+        with pytest.raises(UnicodeEncodeError):
+            shop.encode()
+        return
+    parts = urlsplit(url)
+    assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("https", "api.example", "", "")
+    assert [unquote(segment) for segment in parts.path.split("/")] == ["", "shops", shop, "orders"]
+
+
+@pytest.mark.parametrize("shop", ["", ".", ".."])
+def test_an_empty_or_dot_identifier_is_refused(shop: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"place_order: shop .*dot segment") as caught:
+        prepared(place_order(shop), validate=False)
+    assert caught.value.path == "shop"
+
+
+def test_a_parameter_must_match_its_pattern() -> None:
+    shop = Parameter(name="shop", value="4242424242424242", pattern=r"^s\d\Z")
+    with pytest.raises(InvalidRequest) as caught:
+        prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,)))
+    assert str(caught.value) == r"close_shop: shop must match ^s\d\Z"
+    assert prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,)), validate=False).url.endswith("/4242424242424242")
+
+
+def test_a_caller_can_add_headers() -> None:
+    assert prepared(place_order(headers={"X-Trace": "a b"})).headers["X-Trace"] == "a b"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "HOST", "content-length", "Content-Type", "a b", "a:b", "", "é"])
+def test_a_caller_cannot_set_what_the_client_sets_or_what_is_no_header(name: str) -> None:
+    with pytest.raises(InvalidRequest, match="header"):
+        prepared(place_order(headers={name: "x"}))
+
+
+@pytest.mark.parametrize("value", ["", "a\r\nHost: evil", "a\nb", "a\x00", " a", "a ", "é"])
+def test_a_header_value_that_could_start_another_header_is_refused_without_being_shown(value: str) -> None:
+    with pytest.raises(InvalidRequest, match="printable ASCII") as caught:
+        prepared(place_order(headers={"X-Trace": value}))
+    assert "evil" not in str(caught.value)

@@ -1,0 +1,87 @@
+"""What is repeated, and after how long: the whole table, and the laws of the waits."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkout_async._core.retry import is_ambiguous, retry_wait
+from checkout_async._core.wire import Idempotency
+from checkout_async.config import RetryPolicy
+from checkout_async.errors import (
+    CheckoutError,
+    ConnectFailed,
+    InvalidRequest,
+    OutcomeUnknown,
+    RateLimited,
+    UnexpectedResponse,
+    api_error_class,
+)
+
+SAFE, NATURAL, KEY, NONE = Idempotency
+POLICY = RetryPolicy(attempts=3, backoff=1.0, max_backoff=4.0, max_retry_after=20.0)
+
+
+def status(code: int, retry_after: float | None = None) -> CheckoutError:
+    return api_error_class(code)("failed", status=code, retry_after=retry_after)
+
+
+def repeated(idempotency: Idempotency, failure: CheckoutError) -> bool:
+    return retry_wait(idempotency, POLICY, 1, failure, 0.5) is not None
+
+
+@pytest.mark.parametrize("idempotency", list(Idempotency))
+@pytest.mark.parametrize("failure", [ConnectFailed("x"), status(429), status(425)], ids=["not sent", "429", "425"])
+def test_a_failure_that_proves_nothing_was_done_is_always_repeated(
+    idempotency: Idempotency, failure: CheckoutError
+) -> None:
+    assert repeated(idempotency, failure)
+    assert not is_ambiguous(failure)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [OutcomeUnknown("x"), *(status(code) for code in (408, 500, 502, 503, 504))],
+    ids=["no reply", "408", "500", "502", "503", "504"],
+)
+def test_an_ambiguous_failure_is_repeated_unless_a_repetition_has_a_second_effect(failure: CheckoutError) -> None:
+    assert is_ambiguous(failure)
+    assert [repeated(idempotency, failure) for idempotency in (SAFE, NATURAL, KEY)] == [True, True, True]
+    assert not repeated(NONE, failure)
+
+
+@pytest.mark.parametrize("idempotency", list(Idempotency))
+@pytest.mark.parametrize(
+    "failure",
+    [*(status(code) for code in (400, 401, 403, 404, 409, 422, 501)), UnexpectedResponse("x"), InvalidRequest("x")],
+)
+def test_an_answer_is_final(idempotency: Idempotency, failure: CheckoutError) -> None:
+    assert not repeated(idempotency, failure)
+
+
+def test_the_number_of_attempts_is_kept() -> None:
+    waits = [retry_wait(SAFE, POLICY, attempt, ConnectFailed("x"), 1.0) for attempt in (1, 2, 3, 4)]
+    assert waits == [1.0, 2.0, None, None]
+    assert retry_wait(SAFE, RetryPolicy(attempts=1), 1, ConnectFailed("x"), 0.0) is None
+
+
+@given(st.integers(1, 500), st.floats(0, 1))
+def test_a_wait_is_between_zero_and_the_backoff_of_its_attempt(attempt: int, draw: float) -> None:
+    policy = RetryPolicy(attempts=1000, backoff=0.5, max_backoff=8.0)
+    wait = retry_wait(SAFE, policy, attempt, ConnectFailed("x"), draw)
+    assert wait is not None
+    assert 0 <= wait <= min(8.0, 0.5 * 2 ** min(attempt - 1, 10))
+
+
+def test_the_servers_retry_after_is_waited_at_least() -> None:
+    assert retry_wait(SAFE, POLICY, 1, status(429, 7.0), 0.5) == 7.0
+    assert retry_wait(SAFE, POLICY, 1, status(503, 0.1), 0.5) == 0.5
+
+
+def test_a_retry_after_above_the_cap_ends_the_call() -> None:
+    assert retry_wait(SAFE, POLICY, 1, status(429, 20.5), 0.5) is None
+
+
+def test_every_429_is_a_rate_limited_error() -> None:
+    assert isinstance(status(429), RateLimited)

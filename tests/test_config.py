@@ -1,0 +1,90 @@
+"""Settings cannot be wrong quietly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from checkout_async.config import SHARED_HOST, Environment, Limits, RetryPolicy, Timeouts, endpoints
+from checkout_async.errors import ConfigurationError
+
+
+class TestEndpoints:
+    def test_the_sandbox_of_an_account(self) -> None:
+        where = endpoints(Environment.SANDBOX, "vkuhvk4v")
+        assert where.base_url == "https://vkuhvk4v.api.sandbox.checkout.com"
+        assert where.token_url == "https://vkuhvk4v.access.sandbox.checkout.com/connect/token"
+
+    def test_production_of_an_account(self) -> None:
+        where = endpoints("production", "pl-vkuhvk4v")
+        assert where.base_url == "https://pl-vkuhvk4v.api.checkout.com"
+        assert where.token_url == "https://pl-vkuhvk4v.access.checkout.com/connect/token"
+
+    def test_the_shared_host_has_to_be_asked_for_by_name(self) -> None:
+        assert endpoints(Environment.SANDBOX, SHARED_HOST).base_url == "https://api.sandbox.checkout.com"
+        with pytest.raises(ConfigurationError, match="subdomain is missing"):
+            endpoints(Environment.SANDBOX, None)
+
+    @pytest.mark.parametrize("subdomain", ["a", "ab", "abc1", "12345domain", "12345678", "1234doma", "pl-abc123"])
+    def test_well_formed_subdomains(self, subdomain: str) -> None:
+        assert endpoints("sandbox", subdomain).base_url == f"https://{subdomain}.api.sandbox.checkout.com"
+
+    @pytest.mark.parametrize(
+        "subdomain",
+        ["", "  ", " - ", "a b", "foo-", "-foo", "ABC123", "test-123", "pl-", "test_123", "a@b", "a.b", "abc\n", "a/b"],
+    )
+    def test_a_malformed_subdomain_is_refused_instead_of_ignored(self, subdomain: str) -> None:
+        with pytest.raises(ConfigurationError, match="subdomain must be"):
+            endpoints("sandbox", subdomain)
+
+    def test_an_unknown_environment_is_refused(self) -> None:
+        with pytest.raises(ConfigurationError, match="sandbox, production"):
+            endpoints("test", "vkuhvk4v")
+
+    def test_a_simulator_by_its_urls(self) -> None:
+        where = endpoints(
+            None, None, base_url="http://127.0.0.1:8080/", token_url="http://localhost:8080/connect/token"
+        )
+        assert (where.base_url, where.token_url) == ("http://127.0.0.1:8080", "http://localhost:8080/connect/token")
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"token_url": "https://a.example/connect/token"},
+            {"base_url": "https://a.example", "environment": "sandbox"},
+            {"base_url": "https://a.example", "subdomain": "vkuhvk4v"},
+        ],
+    )
+    def test_settings_that_contradict_or_say_nothing_are_refused(self, options: dict[str, Any]) -> None:
+        with pytest.raises(ConfigurationError):
+            endpoints(options.pop("environment", None), options.pop("subdomain", None), **options)
+
+    @pytest.mark.parametrize(
+        "url", ["", "ftp://a.example", "https://", "https://user@a.example", "https://a.example?x=1", "a.example"]
+    )
+    def test_what_is_no_plain_url_is_refused(self, url: str) -> None:
+        with pytest.raises(ConfigurationError, match="base_url must be a plain"):
+            endpoints(None, None, base_url=url)
+
+    def test_secrets_are_not_sent_unencrypted_to_another_machine(self) -> None:
+        with pytest.raises(ConfigurationError, match="https"):
+            endpoints(None, None, base_url="http://api.example")
+
+
+class TestValues:
+    @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), True, "5"])
+    @pytest.mark.parametrize(("kind", "name"), [(Timeouts, "total"), (Timeouts, "connect"), (Limits, "keepalive")])
+    def test_a_time_must_be_a_number_above_zero(self, kind: type[Any], name: str, value: object) -> None:
+        with pytest.raises(ConfigurationError, match=rf"{kind.__name__}\.{name} must be"):
+            kind(**{name: value})
+
+    @pytest.mark.parametrize(("kind", "name"), [(RetryPolicy, "attempts"), (Limits, "concurrency")])
+    def test_a_count_must_be_a_whole_number_above_zero(self, kind: type[Any], name: str) -> None:
+        for value in (0, -1, 1.5):
+            with pytest.raises(ConfigurationError, match="whole number"):
+                kind(**{name: value})
+
+    def test_waits_may_be_zero(self) -> None:
+        assert RetryPolicy(backoff=0, max_backoff=0, max_retry_after=0).backoff == 0
