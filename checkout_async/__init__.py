@@ -1,0 +1,25 @@
+"""checkout-async: an async-first SDK for Checkout.com's Standalone Sessions (3D Secure) and Payments APIs."""
+
+from checkout_async import errors, models, operations
+from checkout_async._version import __version__
+from checkout_async.client import CheckoutClient
+from checkout_async.config import SHARED_HOST, Environment, Limits, RetryPolicy, Timeouts
+from checkout_async.credentials import OAuthCredentials, SecretKey, SessionSecret
+from checkout_async.errors import CheckoutError
+
+__all__ = [
+    "SHARED_HOST",
+    "CheckoutClient",
+    "CheckoutError",
+    "Environment",
+    "Limits",
+    "OAuthCredentials",
+    "RetryPolicy",
+    "SecretKey",
+    "SessionSecret",
+    "Timeouts",
+    "__version__",
+    "errors",
+    "models",
+    "operations",
+]

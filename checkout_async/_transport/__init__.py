@@ -1,0 +1,1 @@
+"""All that waits or touches a socket: the aiohttp adapter, and the pipeline of policies around it."""

@@ -1,0 +1,123 @@
+"""The one place that knows aiohttp: bytes out, bytes in, its exceptions translated. No policy lives here.
+
+Three habits of aiohttp are switched off: it resends a PUT, GET or DELETE by itself when a kept connection turns out to
+be closed; it follows redirects, which would carry the credential to another host; it keeps cookies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from types import SimpleNamespace
+from typing import Any, Final
+
+import aiohttp
+from yarl import URL
+
+from checkout_async._core.wire import HttpRequest, HttpResponse
+from checkout_async.config import Limits, Timeouts
+from checkout_async.errors import ConnectFailed, OutcomeUnknown, TransportError
+
+__all__ = ["AiohttpTransport"]
+
+# Connections could not be made: whatever the phase says, no byte of the request left.
+_NOT_SENT: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+    aiohttp.ServerFingerprintMismatch,
+)
+
+
+class AiohttpTransport:
+    """HTTP over one aiohttp session, opened at the first request and owned by this object."""
+
+    def __init__(self, limits: Limits, ssl_context: ssl.SSLContext | None = None) -> None:
+        self._limits = limits
+        self._ssl = ssl_context
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
+        """Exchange one request for one response. Raises ConnectFailed or OutcomeUnknown, and nothing of aiohttp."""
+        phase = SimpleNamespace(connected=False)
+        limit = aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect)
+        try:
+            async with self._opened().request(
+                request.method,
+                URL(request.url, encoded=True),
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=limit,
+                trace_request_ctx=phase,
+            ) as reply:
+                body = await reply.read()
+                headers = {name.lower(): value for name, value in reply.headers.items()}
+                return HttpResponse(status=reply.status, headers=headers, body=body)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            failure = _translated(error, connected=phase.connected)
+        # Raised outside the handler: aiohttp's errors hold the request's headers, and with them the credential.
+        raise failure
+
+    async def aclose(self) -> None:
+        """Close the session and its connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=self._connector(),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                trace_configs=[_connection_trace()],
+                # Not in our headers: what the pipeline set is what is sent.
+                skip_auto_headers=("User-Agent", "Content-Type"),
+            )
+            # aiohttp offers no public switch; its own test client does the same.
+            setattr(self._session, "_retry_connection", False)  # noqa: B010
+        return self._session
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(
+            limit=self._limits.concurrency,
+            keepalive_timeout=self._limits.keepalive,
+            ssl=self._ssl if self._ssl is not None else True,
+        )
+
+
+def _connection_trace() -> aiohttp.TraceConfig:
+    """Note in the request's context that it got a connection: from there on it may have been sent."""
+
+    async def connected(session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+        context.trace_request_ctx.connected = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(connected)
+    trace.on_connection_reuseconn.append(connected)
+    return trace
+
+
+def _translated(error: Exception, *, connected: bool) -> TransportError:
+    if isinstance(error, _NOT_SENT) or not connected:
+        return ConnectFailed(f"no connection: {_cause(error)}; nothing was sent")
+    return OutcomeUnknown(f"no reply: {_cause(error)}; the request may have been carried out")
+
+
+def _cause(error: Exception) -> str:
+    """Name the failure without the library's text, which may hold URLs, headers and bytes of the reply."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError | ssl.SSLError):
+        return "the TLS certificate was not accepted"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "the host name could not be resolved"
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return "it took too long"
+    if isinstance(error, aiohttp.ClientOSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError):
+        return "the server closed the connection"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the reply broke off"
+    return f"the exchange failed ({type(error).__name__})"

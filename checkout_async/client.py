@@ -1,0 +1,149 @@
+"""CheckoutClient: builds the pipeline from settings and credentials, and owns its life."""
+
+from __future__ import annotations
+
+import os
+import platform
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self, TypeVar
+
+import anyio
+
+from checkout_async._core.wire import ApiRequest, ApiResponse, Sender, Transport
+from checkout_async._generated.resources.sessions import SessionsResource
+from checkout_async._transport.aiohttp import AiohttpTransport
+from checkout_async._transport.pipeline import Pipeline, Settings
+from checkout_async._version import __version__
+from checkout_async.config import Environment, Limits, RetryPolicy, SharedHost, Timeouts, endpoints
+from checkout_async.credentials import Authenticator, Credentials, OAuthCredentials, SecretKey
+from checkout_async.errors import ConfigurationError
+
+__all__ = ["CheckoutClient"]
+
+T = TypeVar("T")
+
+_USER_AGENT = f"checkout-async/{__version__} Python/{platform.python_version()}"
+
+
+class CheckoutClient:
+    """A client of Checkout.com's APIs for one account and environment.
+
+    Make one and share it: it holds the connections, the access token and the limits. Nothing is opened before the
+    first call, so it can be made where no event loop runs; close it with `async with` or `aclose()`.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        environment: Environment | str | None = None,
+        subdomain: str | SharedHost | None = None,
+        base_url: str | None = None,
+        token_url: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        validate_requests: bool = True,
+        ssl_context: ssl.SSLContext | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """Raise ConfigurationError if the settings cannot work together.
+
+        Say where the API is either by `environment` and the account's `subdomain`, or by `base_url` and `token_url`
+        (a simulator). `timeout`, in seconds, is the deadline of a call; `Timeouts` sets more. `validate_requests`
+        off sends what the specification does not know yet. `ssl_context` brings private CAs or a client certificate;
+        `transport` replaces aiohttp altogether.
+        """
+        where = endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
+        credentials.check(where.environment)
+        self._limits = limits or Limits()
+        self._gate: anyio.CapacityLimiter | None = None
+        self._transport: Transport = transport or AiohttpTransport(self._limits, ssl_context)
+        self._settings = Settings(
+            user_agent=_USER_AGENT,
+            timeouts=timeout if isinstance(timeout, Timeouts) else Timeouts(total=timeout) if timeout else Timeouts(),
+            retry=retry or RetryPolicy(),
+            validate_requests=validate_requests,
+        )
+        self._token_url = where.token_url
+        self._authenticator = credentials.authenticator(self._token_sender)
+        self._pipeline = Pipeline(
+            self._transport,
+            self._authenticator,
+            self._concurrency_gate,
+            where.base_url.__add__,
+            self._settings,
+        )
+        self._closed = False
+        self.sessions = SessionsResource(self)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Make a client from `CHECKOUT_…` environment variables. Raises ConfigurationError naming what is missing.
+
+        `CHECKOUT_CLIENT_ID`, `CHECKOUT_CLIENT_SECRET` and `CHECKOUT_SCOPES` (separated by spaces or commas), or
+        `CHECKOUT_SECRET_KEY`; `CHECKOUT_ENVIRONMENT` and `CHECKOUT_SUBDOMAIN`, or `CHECKOUT_BASE_URL` and
+        `CHECKOUT_TOKEN_URL`.
+        """
+        env = os.environ if environ is None else environ
+        return cls(
+            _credentials_from(env),
+            environment=env.get("CHECKOUT_ENVIRONMENT") or None,
+            subdomain=env.get("CHECKOUT_SUBDOMAIN") or None,
+            base_url=env.get("CHECKOUT_BASE_URL") or None,
+            token_url=env.get("CHECKOUT_TOKEN_URL") or None,
+        )
+
+    async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
+        """Send a request made by a `build_…` function; return its value with status, headers, request id and bytes.
+
+        Raises the errors of `checkout_async.errors`.
+        """
+        if self._closed:
+            raise ConfigurationError("this client is closed; make a new one")
+        return await self._pipeline.send(request)
+
+    async def aclose(self) -> None:
+        """Stop background work and close the connections. Calls in flight fail."""
+        self._closed = True
+        await self._authenticator.aclose()
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __reduce__(self) -> str:
+        message = "a CheckoutClient holds connections and secrets and cannot be pickled; make one in each process"
+        raise TypeError(message)
+
+    def _concurrency_gate(self) -> anyio.CapacityLimiter:
+        # anyio ties a limiter to the event loop it is made in, and the client may be older than the loop.
+        if self._gate is None:
+            self._gate = anyio.CapacityLimiter(self._limits.concurrency)
+        return self._gate
+
+    def _token_sender(self, authenticator: Authenticator) -> Sender:
+        token_url = self._token_url
+        if token_url is None:
+            raise ConfigurationError("token_url is missing: OAuth credentials need it beside base_url")
+        return Pipeline(self._transport, authenticator, None, lambda _target: token_url, self._settings)
+
+
+def _credentials_from(env: Mapping[str, str]) -> Credentials:
+    client_id, client_secret = env.get("CHECKOUT_CLIENT_ID"), env.get("CHECKOUT_CLIENT_SECRET")
+    key = env.get("CHECKOUT_SECRET_KEY")
+    if key and (client_id or client_secret):
+        raise ConfigurationError("set either CHECKOUT_SECRET_KEY or CHECKOUT_CLIENT_ID and CHECKOUT_CLIENT_SECRET")
+    if key:
+        return SecretKey(key)
+    if not client_id or not client_secret:
+        missing = "CHECKOUT_CLIENT_SECRET" if client_id else "CHECKOUT_CLIENT_ID"
+        raise ConfigurationError(f"{missing} is not set; without it there are no credentials")
+    return OAuthCredentials(client_id, client_secret, scopes=env.get("CHECKOUT_SCOPES", "").replace(",", " ").split())

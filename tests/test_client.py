@@ -1,0 +1,244 @@
+"""The client over real sockets, against the simulator: calls, tokens, session secrets, settings, life and death."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import pickle
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from checkout_async import (
+    CheckoutClient,
+    Environment,
+    Limits,
+    OAuthCredentials,
+    RetryPolicy,
+    SecretKey,
+    Timeouts,
+    errors,
+    models,
+)
+from checkout_async.models import sessions
+from checkout_async.operations import sessions as operations
+from checkout_async.sandbox import Sandbox
+
+CARD = "4242424242424242"
+BROWSER = sessions.BrowserChannelData(
+    accept_header="text/html",
+    java_enabled=False,
+    language="en-GB",
+    color_depth="24",
+    screen_height="1080",
+    screen_width="1920",
+    timezone="0",
+    user_agent="Mozilla/5.0",
+    ip_address="192.0.2.1",
+    three_ds_method_completion=sessions.ThreeDsMethodCompletion.U,
+)
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def checkout(sandbox: Sandbox) -> AsyncIterator[CheckoutClient]:
+    async with sandbox.client() as client:
+        yield client
+
+
+def order(number: str = CARD, **members: Any) -> sessions.SessionRequest:
+    return sessions.SessionRequest(
+        source=sessions.CardSource(number=number, expiry_month=1, expiry_year=2030),
+        amount=6540,
+        currency="GBP",
+        completion=sessions.NonHostedCompletionInfo(),
+        **members,
+    )
+
+
+class TestCalls:
+    async def test_from_request_to_authenticated_cardholder(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
+        session = await checkout.sessions.request_session(order())
+        assert session.status is sessions.SessionStatus.PENDING
+        assert session.next_actions == [sessions.NextAction.COLLECT_CHANNEL_DATA]
+        session = await checkout.sessions.update_session(session.id, BROWSER)
+        assert session.status is sessions.SessionStatus.CHALLENGED
+        await sandbox.cardholder.complete_challenge(session.id, trans_status="Y")
+        session = await checkout.sessions.get_session(session.id)
+        assert session.status is sessions.SessionStatus.APPROVED
+        assert session.eci == "05"
+        assert session.cryptogram
+        await checkout.sessions.complete_session(session.id)
+        assert (await checkout.sessions.get_session(session.id)).completed
+
+    async def test_a_plain_dict_is_as_good_as_structs(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
+        as_dict: dict[str, object] = {
+            "currency": "GBP",
+            "amount": 6540,
+            "completion": {"type": "non_hosted"},
+            "source": {"expiry_year": 2030, "expiry_month": 1, "number": CARD, "type": "card"},
+        }
+        session = await checkout.sessions.request_session(as_dict)
+        assert session.amount == 6540
+        assert msgspec.json.encode(order()) == msgspec.json.encode(msgspec.convert(as_dict, sessions.SessionRequest))
+
+    async def test_send_gives_the_value_with_all_the_reply_came_with(self, checkout: CheckoutClient) -> None:
+        response = await checkout.send(operations.build_request_session(order()))
+        assert response.status == 202
+        assert response.request_id
+        assert response.headers["content-type"].startswith("application/json")
+        assert json.loads(response.body)["id"] == response.value.id
+        assert models.to_json(response.value) == response.body
+        assert response.attempts == 1
+
+    async def test_an_invalid_request_names_its_json_path_and_sends_nothing(
+        self, sandbox: Sandbox, checkout: CheckoutClient
+    ) -> None:
+        for wrong, path in (
+            (order(number="4242"), "$.source.number"),
+            (order(reference="x" * 101), "$.reference"),
+            ({"source": {"type": "card"}}, "$.source"),
+        ):
+            with pytest.raises(errors.InvalidRequest) as caught:
+                await checkout.sessions.request_session(wrong)
+            assert caught.value.path == path
+        with pytest.raises(errors.InvalidRequest, match="id must match"):
+            await checkout.sessions.get_session("../payments")
+        assert len(sandbox.requests) == 0
+
+    async def test_whoever_is_ahead_of_the_specification_can_send_anyway(self, sandbox: Sandbox) -> None:
+        async with sandbox.client(validate_requests=False) as checkout:
+            with pytest.raises(errors.UnprocessableEntity) as caught:
+                await checkout.sessions.request_session({"brand_new": 1})
+        assert "brand_new_invalid" in caught.value.error_codes
+        assert sandbox.count("request_session") == 1
+
+    async def test_a_refusal_is_an_error_with_type_codes_and_request_id(self, checkout: CheckoutClient) -> None:
+        with pytest.raises(errors.NotFound) as caught:
+            await checkout.sessions.get_session("sid_" + "a" * 26)
+        assert caught.value.status == 404
+        assert caught.value.request_id
+        assert caught.value.operation == "get_session"
+
+    async def test_a_declined_card_is_a_result(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
+        session = await checkout.sessions.request_session(order(channel_data=BROWSER))
+        await sandbox.cardholder.complete_challenge(session.id, trans_status="N")
+        session = await checkout.sessions.get_session(session.id)
+        assert session.status is sessions.SessionStatus.DECLINED
+        assert session.approved is False
+
+
+class TestCredentials:
+    async def test_a_thousand_first_calls_at_once_make_one_token_request(self, sandbox: Sandbox) -> None:
+        async with sandbox.client(limits=Limits(concurrency=100)) as checkout:
+            calls = (checkout.sessions.get_session("sid_" + "a" * 26) for _ in range(1000))
+            results = await asyncio.gather(*calls, return_exceptions=True)
+        assert {type(result) for result in results} == {errors.NotFound}
+        assert sandbox.count("request_access_token") == 1
+        assert sandbox.count("get_session") == 1000
+
+    async def test_a_revoked_token_is_replaced_once_and_nobody_notices(self, sandbox: Sandbox) -> None:
+        async with sandbox.client() as checkout:
+            session = await checkout.sessions.request_session(order())
+            sandbox.revoke_tokens()
+            await asyncio.gather(*(checkout.sessions.get_session(session.id) for _ in range(20)))
+        assert sandbox.count("request_access_token") == 2
+
+    async def test_the_session_secret_replaces_the_token_for_one_call(
+        self, sandbox: Sandbox, checkout: CheckoutClient
+    ) -> None:
+        created = await checkout.sessions.request_session(order())
+        assert created.session_secret
+        seen = await checkout.sessions.get_session(created.id, session_secret=created.session_secret)
+        assert seen.id == created.id
+        assert seen.session_secret is None
+
+    async def test_wrong_credentials_are_refused_by_name(self, sandbox: Sandbox) -> None:
+        async with sandbox.client(client_secret="wrong") as checkout:
+            with pytest.raises(errors.AuthenticationFailed, match="invalid_client") as caught:
+                await checkout.sessions.get_session("sid_" + "a" * 26)
+        assert caught.value.error == "invalid_client"
+        assert sandbox.count("get_session") == 0
+
+    async def test_a_token_without_the_scope_of_the_channel_is_refused(self, sandbox: Sandbox) -> None:
+        async with sandbox.client(scopes=["sessions:app"]) as checkout:
+            with pytest.raises(errors.Forbidden):
+                await checkout.sessions.request_session(order(channel_data=BROWSER))
+
+
+class TestSettings:
+    def test_a_client_can_be_made_where_no_loop_runs(self) -> None:
+        CheckoutClient(OAuthCredentials("ack_x", "s"), environment=Environment.SANDBOX, subdomain="vkuhvk4v")
+
+    def test_a_sandbox_key_is_refused_in_production(self) -> None:
+        with pytest.raises(errors.ConfigurationError, match="sandbox key"):
+            CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), environment="production", subdomain="vkuhvk4v")
+
+    def test_oauth_needs_a_token_endpoint(self) -> None:
+        with pytest.raises(errors.ConfigurationError, match="token_url is missing"):
+            CheckoutClient(OAuthCredentials("ack_x", "s"), base_url="http://127.0.0.1:1")
+
+    def test_from_env_reads_what_is_documented(self) -> None:
+        CheckoutClient.from_env(
+            {
+                "CHECKOUT_CLIENT_ID": "ack_x",
+                "CHECKOUT_CLIENT_SECRET": "s",
+                "CHECKOUT_SCOPES": "sessions:app, sessions:browser",
+                "CHECKOUT_ENVIRONMENT": "sandbox",
+                "CHECKOUT_SUBDOMAIN": "vkuhvk4v",
+            }
+        )
+
+    @pytest.mark.parametrize(
+        ("environ", "named"),
+        [
+            ({}, "CHECKOUT_CLIENT_ID"),
+            ({"CHECKOUT_CLIENT_ID": "a"}, "CHECKOUT_CLIENT_SECRET"),
+            ({"CHECKOUT_CLIENT_ID": "a", "CHECKOUT_CLIENT_SECRET": "b"}, "environment is missing"),
+            ({"CHECKOUT_CLIENT_ID": "a", "CHECKOUT_SECRET_KEY": "b"}, "either CHECKOUT_SECRET_KEY"),
+        ],
+    )
+    def test_from_env_names_what_is_missing(self, environ: dict[str, str], named: str) -> None:
+        with pytest.raises(errors.ConfigurationError, match=named):
+            CheckoutClient.from_env(environ)
+
+    async def test_timeout_and_retry_can_be_set_for_a_client_and_for_a_call(self) -> None:
+        async with Sandbox() as gone:
+            checkout = gone.client(retry=RetryPolicy(attempts=2, backoff=0), timeout=Timeouts(total=5))
+        for retry, attempts in ((None, 2), (RetryPolicy(attempts=4, backoff=0), 4)):
+            with pytest.raises(errors.ConnectFailed) as caught:
+                await checkout.sessions.get_session(
+                    "sid_" + "a" * 26, session_secret="sek_x", retry=retry, timeout=Timeouts(total=5)
+                )
+            assert caught.value.attempts == attempts
+        await checkout.aclose()
+
+
+class TestLife:
+    async def test_a_closed_client_says_so(self, sandbox: Sandbox) -> None:
+        client = sandbox.client()
+        await client.aclose()
+        await client.aclose()
+        with pytest.raises(errors.ConfigurationError, match="closed"):
+            await client.sessions.get_session("sid_" + "a" * 26)
+
+    async def test_a_client_is_neither_pickled_nor_copied(self, checkout: CheckoutClient) -> None:
+        for attempt in (pickle.dumps, copy.copy):
+            with pytest.raises(TypeError, match="cannot be pickled"):
+                attempt(checkout)
+
+    async def test_a_cancelled_call_leaves_the_client_usable(self, checkout: CheckoutClient) -> None:
+        for delay in (0.0, 0.001, 0.003):
+            call = asyncio.create_task(checkout.sessions.request_session(order()))
+            await asyncio.sleep(delay)
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+        assert (await checkout.sessions.request_session(order())).id

@@ -1,0 +1,99 @@
+"""A raw loopback server that can misbehave in ways an HTTP library would not: it counts what it saw."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+Behaviour = Callable[[asyncio.StreamWriter, int], Awaitable[None]]
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@dataclass
+class RawServer:
+    """What a test sees of the server: its URL, and the heads and bodies of the requests it read."""
+
+    url: str = ""
+    requests: list[bytes] = field(default_factory=list[bytes])
+    connections: int = 0
+
+
+@asynccontextmanager
+async def raw_server(behave: Behaviour) -> AsyncGenerator[RawServer]:
+    """Serve on a free port; `behave(writer, n)` answers the n-th request, from 1."""
+    seen = RawServer()
+    open_writers: set[asyncio.StreamWriter] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.connections += 1
+        open_writers.add(writer)
+        try:
+            while request := await _request(reader):
+                seen.requests.append(request)
+                await behave(writer, len(seen.requests))
+                if writer.is_closing():
+                    break
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    seen.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield seen
+    finally:
+        server.close()
+        for writer in open_writers:
+            writer.close()
+
+
+async def _request(reader: asyncio.StreamReader) -> bytes:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
+    length = 0
+    for line in head.split(b"\r\n"):
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    return head + await reader.readexactly(length)
+
+
+async def ok(writer: asyncio.StreamWriter, _number: int) -> None:
+    """Answer 200 with an empty object and keep the connection."""
+    writer.write(OK)
+    await writer.drain()
+
+
+async def hang_up(writer: asyncio.StreamWriter, _number: int) -> None:
+    """Close without an answer."""
+    writer.close()
+
+
+async def break_off(writer: asyncio.StreamWriter, _number: int) -> None:
+    """Promise more than is sent, then close."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+    await writer.drain()
+    writer.close()
+
+
+async def stall(_writer: asyncio.StreamWriter, _number: int) -> None:
+    """Never answer."""
+    await asyncio.sleep(30)
+
+
+async def babble(writer: asyncio.StreamWriter, _number: int) -> None:
+    """Answer something that is not HTTP."""
+    writer.write(b"what do you want\r\n\r\n")
+    await writer.drain()
+    writer.close()
+
+
+async def redirect(writer: asyncio.StreamWriter, _number: int) -> None:
+    """Send the caller elsewhere."""
+    writer.write(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n")
+    await writer.drain()

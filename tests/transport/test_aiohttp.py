@@ -1,0 +1,180 @@
+"""The aiohttp adapter: what was sent, what was not, and that nothing of aiohttp gets out."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+
+from checkout_async._core.wire import HttpRequest, HttpResponse
+from checkout_async._transport.aiohttp import AiohttpTransport
+from checkout_async.config import Limits, Timeouts
+from checkout_async.errors import ConnectFailed, OutcomeUnknown, TransportError
+from tests.transport.servers import Behaviour, babble, break_off, hang_up, ok, raw_server, redirect, stall
+
+SECRET = "Bearer hush-hush"
+SHORT = Timeouts(total=5, attempt=0.2, connect=0.2)
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[AiohttpTransport]:
+    transport = AiohttpTransport(Limits(concurrency=4, keepalive=30))
+    yield transport
+    await transport.aclose()
+
+
+def request(url: str, method: str = "POST", body: bytes | None = b'{"a":1}') -> HttpRequest:
+    headers = {"Authorization": SECRET, "User-Agent": "tests/1"}
+    return HttpRequest(method=method, url=f"{url}/a%2Fb", headers=headers, body=body)
+
+
+async def failure(transport: AiohttpTransport, url: str, method: str = "POST") -> TransportError:
+    with pytest.raises(TransportError) as caught:
+        await transport.send(request(url, method), SHORT)
+    return caught.value
+
+
+class TestExchange:
+    async def test_method_path_headers_and_body_arrive_as_given(self, transport: AiohttpTransport) -> None:
+        async with raw_server(ok) as server:
+            response = await transport.send(request(server.url), Timeouts())
+        assert response == HttpResponse(status=200, headers=response.headers, body=b"{}")
+        assert response.headers["content-type"] == "application/json"
+        head, _, body = server.requests[0].partition(b"\r\n\r\n")
+        lines = head.split(b"\r\n")
+        assert lines[0] == b"POST /a%2Fb HTTP/1.1"
+        assert b"Authorization: Bearer hush-hush" in lines
+        assert body == b'{"a":1}'
+        assert [line for line in lines if line.lower().startswith(b"user-agent")] == [b"User-Agent: tests/1"]
+
+    async def test_connections_are_kept_and_used_again(self, transport: AiohttpTransport) -> None:
+        async with raw_server(ok) as server:
+            for _ in range(5):
+                await transport.send(request(server.url), Timeouts())
+        assert (len(server.requests), server.connections) == (5, 1)
+
+    async def test_a_redirect_is_not_followed(self, transport: AiohttpTransport) -> None:
+        async with raw_server(redirect) as server:
+            response = await transport.send(request(server.url), Timeouts())
+        assert response.status == 307
+        assert len(server.requests) == 1
+
+    async def test_nothing_is_opened_before_the_first_request_and_closing_twice_is_fine(self) -> None:
+        transport = AiohttpTransport(Limits())
+        await transport.aclose()
+        await transport.aclose()
+
+
+class TestNotSent:
+    async def test_a_refused_connection(self, transport: AiohttpTransport) -> None:
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            error = await failure(transport, f"http://127.0.0.1:{unused.getsockname()[1]}")
+        assert isinstance(error, ConnectFailed)
+        assert "nothing was sent" in str(error)
+
+    async def test_a_host_that_does_not_exist(self, transport: AiohttpTransport) -> None:
+        assert isinstance(await failure(transport, "http://nowhere.invalid"), ConnectFailed)
+
+    async def test_a_server_whose_certificate_is_not_trusted(self, transport: AiohttpTransport) -> None:
+        async with raw_server(ok) as server:
+            error = await failure(transport, server.url.replace("http:", "https:"))
+        assert isinstance(error, ConnectFailed)
+
+    async def test_the_connection_takes_too_long(self, transport: AiohttpTransport) -> None:
+        with socket.socket() as full:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            fillers = [socket.socket() for _ in range(3)]
+            for filler in fillers:
+                filler.setblocking(False)
+                filler.connect_ex(full.getsockname())
+            error = await failure(transport, f"http://127.0.0.1:{full.getsockname()[1]}")
+            for filler in fillers:
+                filler.close()
+        assert isinstance(error, ConnectFailed)
+        assert "took too long" in str(error)
+
+
+class TestMayHaveArrived:
+    @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+    @pytest.mark.parametrize("behaviour", [hang_up, break_off, stall, babble], ids=lambda behaviour: behaviour.__name__)
+    async def test_a_request_without_a_whole_reply_is_sent_once_and_its_outcome_is_unknown(
+        self, transport: AiohttpTransport, behaviour: Behaviour, method: str
+    ) -> None:
+        async with raw_server(behaviour) as server:
+            error = await failure(transport, server.url, method)
+            assert isinstance(error, OutcomeUnknown)
+            assert "may have been carried out" in str(error)
+            assert len(server.requests) == 1
+
+    @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+    async def test_a_kept_connection_that_dies_under_a_request_is_not_resent(
+        self, transport: AiohttpTransport, method: str
+    ) -> None:
+        async def ok_then_hang_up(writer: asyncio.StreamWriter, number: int) -> None:
+            await (ok if number == 1 else hang_up)(writer, number)
+
+        async with raw_server(ok_then_hang_up) as server:
+            await transport.send(request(server.url, method), Timeouts())
+            assert isinstance(await failure(transport, server.url, method), OutcomeUnknown)
+            assert len(server.requests) == 2, "one that was answered, one that was not: nothing was repeated"
+
+    async def test_the_transport_works_on_after_failures(self, transport: AiohttpTransport) -> None:
+        async def ok_at_last(writer: asyncio.StreamWriter, number: int) -> None:
+            await (break_off if number <= 8 else ok)(writer, number)
+
+        async with raw_server(ok_at_last) as server:
+            for _ in range(8):
+                await failure(transport, server.url)
+            assert (await transport.send(request(server.url), Timeouts())).status == 200
+
+    async def test_cancelling_a_request_frees_its_connection(self, transport: AiohttpTransport) -> None:
+        async def stall_four_times(writer: asyncio.StreamWriter, number: int) -> None:
+            await (stall if number <= 4 else ok)(writer, number)
+
+        async with raw_server(stall_four_times) as server:
+            tasks = [asyncio.create_task(transport.send(request(server.url), Timeouts())) for _ in range(4)]
+            while len(server.requests) < 4:
+                await asyncio.sleep(0.001)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert (await transport.send(request(server.url), Timeouts())).status == 200
+
+
+def aiohttp_errors() -> list[type[Exception]]:
+    from aiohttp import client_exceptions
+
+    classes = {
+        cls for _, cls in inspect.getmembers(client_exceptions, inspect.isclass) if issubclass(cls, aiohttp.ClientError)
+    }
+    return sorted([*classes, TimeoutError, ConnectionResetError, OSError, ssl.SSLError], key=lambda cls: cls.__name__)
+
+
+class TestNothingOfAiohttpGetsOut:
+    @pytest.mark.parametrize("cls", aiohttp_errors(), ids=lambda cls: cls.__name__)
+    async def test_each_of_its_errors_becomes_ours_without_its_text(
+        self, transport: AiohttpTransport, cls: type[Exception]
+    ) -> None:
+        # Made without __init__: each takes other arguments, and only the class decides.
+        error = cls.__new__(cls)
+        with aioresponses() as mocked:
+            cast("Any", mocked).post("https://api.example/a%2Fb", exception=error)
+            with pytest.raises(TransportError) as caught:
+                await transport.send(request("https://api.example"), SHORT)
+        assert str(caught.value)
+        assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+
+    async def test_the_credential_is_in_no_error(self, transport: AiohttpTransport) -> None:
+        async with raw_server(babble) as server:
+            error = await failure(transport, server.url)
+        assert "hush" not in f"{error!r} {error.__context__!r}"

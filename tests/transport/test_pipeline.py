@@ -1,0 +1,332 @@
+"""The policies around a transport: retries by operation class, one deadline, a 401, a slot for each attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+import pytest
+
+from checkout_async import errors
+from checkout_async._core.wire import (
+    ApiRequest,
+    ApiResponse,
+    CallOptions,
+    HttpRequest,
+    HttpResponse,
+    Idempotency,
+    Operation,
+    Parameter,
+)
+from checkout_async._transport.pipeline import Clock, Pipeline, Settings
+from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.credentials.base import Authenticator
+from checkout_async.credentials.static import FixedAuthenticator
+from tests.core.models import Receipt
+
+Step = HttpResponse | errors.TransportError | float | Callable[[], Any]
+
+OK = HttpResponse(status=200, headers={}, body=b'{"id":"r1"}')
+LOST = errors.OutcomeUnknown("no reply")
+UNSENT = errors.ConnectFailed("no connection")
+
+
+def status(code: int, **headers: str) -> HttpResponse:
+    return HttpResponse(status=code, headers={key.replace("_", "-"): value for key, value in headers.items()}, body=b"")
+
+
+class ManualClock:
+    """Time that passes only when somebody sleeps; remembers the waits."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.time += seconds
+        await asyncio.sleep(0)
+
+    def clock(self) -> Clock:
+        return Clock(
+            monotonic=lambda: self.time,
+            now=lambda: datetime(2026, 11, 21, tzinfo=UTC),
+            sleep=self.sleep,
+            draw=lambda: 1.0,
+        )
+
+
+class Script:
+    """A transport that plays its steps: a reply, a failure, or a number of seconds that pass before the next step."""
+
+    def __init__(self, time: ManualClock, *steps: Step) -> None:
+        self.time = time
+        self.steps = list(steps)
+        self.requests: list[HttpRequest] = []
+        self.timeouts: list[Timeouts] = []
+
+    async def send(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
+        self.requests.append(request)
+        self.timeouts.append(timeouts)
+        await asyncio.sleep(0)
+        while isinstance(step := self.steps.pop(0), float):
+            self.time.time += step
+        if isinstance(step, errors.TransportError):
+            raise step
+        assert isinstance(step, HttpResponse)
+        return step
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+class Renewable:
+    """An authenticator with a new token after each refusal."""
+
+    def __init__(self) -> None:
+        self.number = 1
+        self.refused: list[str] = []
+
+    def current(self) -> str | None:
+        return None
+
+    async def authorize(self) -> str:
+        return f"Bearer {self.number}"
+
+    def rejected(self, authorization: str) -> bool:
+        self.refused.append(authorization)
+        self.number += 1
+        return True
+
+    async def aclose(self) -> None:
+        """Nothing runs."""
+
+
+class Wired:
+    """A pipeline with a scripted transport and a manual clock."""
+
+    def __init__(self, *steps: Step, authenticator: Authenticator | None = None, concurrency: int = 8) -> None:
+        self.time = ManualClock()
+        self.script = Script(self.time, *steps)
+        self.limiter = anyio.CapacityLimiter(concurrency)
+        settings = Settings(
+            user_agent="tests/1",
+            timeouts=Timeouts(total=60, attempt=30, connect=5),
+            retry=RetryPolicy(attempts=3, backoff=1.0, max_backoff=8.0, max_retry_after=20.0),
+            clock=self.time.clock(),
+        )
+        self.pipeline = Pipeline(
+            self.script,
+            authenticator or FixedAuthenticator("Bearer fixed"),
+            lambda: self.limiter,
+            "https://api.example".__add__,
+            settings,
+        )
+
+    async def call(self, idempotency: Idempotency = Idempotency.SAFE, **options: Any) -> ApiResponse[Receipt]:
+        operation: Operation[Receipt] = Operation(
+            name="look", method="GET", path="/orders/{id}", idempotency=idempotency, responses={200: Receipt}
+        )
+        path = (Parameter(name="id", value="r1"),)
+        return await self.pipeline.send(ApiRequest(operation=operation, path=path, options=CallOptions(**options)))
+
+    async def failure(self, idempotency: Idempotency = Idempotency.SAFE, **options: Any) -> errors.CheckoutError:
+        with pytest.raises(errors.CheckoutError) as caught:
+            await self.call(idempotency, **options)
+        return caught.value
+
+    @property
+    def sent(self) -> int:
+        return len(self.script.requests)
+
+
+class TestRetries:
+    async def test_a_reply_at_once(self) -> None:
+        wired = Wired(OK)
+        response = await wired.call()
+        assert (response.value, response.attempts, wired.time.waits) == (Receipt(id="r1"), 1, [])
+
+    async def test_failures_before_a_reply_are_counted_and_waited_out_longer_each_time(self) -> None:
+        wired = Wired(UNSENT, status(503), OK)
+        response = await wired.call()
+        assert (response.attempts, wired.sent, wired.time.waits) == (3, 3, [1.0, 2.0])
+
+    async def test_the_last_failure_is_raised_when_attempts_run_out(self) -> None:
+        wired = Wired(UNSENT, UNSENT, UNSENT)
+        error = await wired.failure()
+        assert isinstance(error, errors.ConnectFailed)
+        assert (error.operation, error.attempts, wired.sent) == ("look", 3, 3)
+
+    async def test_an_operation_that_must_not_be_repeated_is_not(self) -> None:
+        wired = Wired(LOST)
+        error = await wired.failure(Idempotency.NONE)
+        assert isinstance(error, errors.OutcomeUnknown)
+        assert wired.sent == 1
+        assert "look up what became of it before calling again" in str(error)
+
+    async def test_it_is_repeated_where_nothing_was_sent_or_the_api_says_nothing_was_done(self) -> None:
+        wired = Wired(UNSENT, status(429, retry_after="3"), OK)
+        await wired.call(Idempotency.NONE)
+        assert (wired.sent, wired.time.waits) == (3, [1.0, 3.0])
+
+    @pytest.mark.parametrize("last", [UNSENT, status(429), status(403)], ids=["not sent", "429", "403"])
+    async def test_a_clear_failure_after_an_ambiguous_one_leaves_the_outcome_unknown(self, last: Step) -> None:
+        wired = Wired(LOST, last, last)
+        error = await wired.failure(Idempotency.NATURAL)
+        assert isinstance(error, errors.OutcomeUnknown)
+        assert error.__cause__ is not None
+        assert "calling again does no harm" in str(error)
+
+    async def test_a_read_just_ends_with_its_last_failure(self) -> None:
+        assert isinstance(await Wired(LOST, status(403)).failure(), errors.Forbidden)
+
+    async def test_a_retry_after_longer_than_the_cap_is_handed_to_the_caller(self) -> None:
+        wired = Wired(status(429, retry_after="21"))
+        error = await wired.failure()
+        assert isinstance(error, errors.RateLimited)
+        assert (error.retry_after, wired.sent) == (21.0, 1)
+
+    async def test_a_call_can_bring_its_own_policy(self) -> None:
+        wired = Wired(UNSENT)
+        await wired.failure(retry=RetryPolicy(attempts=1))
+        assert wired.sent == 1
+
+    async def test_each_attempt_is_the_same_request(self) -> None:
+        wired = Wired(UNSENT, UNSENT, OK)
+        await wired.call()
+        assert wired.script.requests[0] == wired.script.requests[1] == wired.script.requests[2]
+
+
+class TestDeadline:
+    async def test_an_attempt_never_gets_more_than_what_is_left(self) -> None:
+        wired = Wired(8.0, UNSENT, OK)
+        await wired.call(timeout=10)
+        assert [(limit.attempt, limit.connect) for limit in wired.script.timeouts] == [(10, 5), (1.0, 1.0)]
+
+    async def test_a_wait_that_does_not_fit_is_not_begun(self) -> None:
+        wired = Wired(9.5, UNSENT)
+        error = await wired.failure(timeout=10)
+        assert isinstance(error, errors.ConnectFailed)
+        assert (wired.sent, wired.time.waits) == (1, [])
+
+    async def test_waiting_for_a_slot_counts_and_sends_nothing(self) -> None:
+        wired = Wired(OK, concurrency=1)
+        async with wired.limiter:
+            error = await wired.failure(timeout=0.01)
+        assert isinstance(error, errors.ConnectFailed)
+        assert "waiting for a free slot; nothing was sent" in str(error)
+        assert wired.sent == 0
+
+    async def test_waiting_for_a_token_counts_and_sends_nothing(self) -> None:
+        class Slow(Renewable):
+            async def authorize(self) -> str:
+                await asyncio.sleep(30)
+                return ""
+
+        wired = Wired(OK, authenticator=Slow())
+        error = await wired.failure(timeout=0.01)
+        assert "waiting for an access token; nothing was sent" in str(error)
+        assert (wired.sent, wired.limiter.borrowed_tokens) == (0, 0)
+
+
+class TestAuthentication:
+    async def test_a_401_drops_the_token_and_repeats_once(self) -> None:
+        authenticator = Renewable()
+        wired = Wired(status(401), OK, authenticator=authenticator)
+        response = await wired.call(Idempotency.NONE)
+        assert [request.headers["Authorization"] for request in wired.script.requests] == ["Bearer 1", "Bearer 2"]
+        assert authenticator.refused == ["Bearer 1"]
+        assert (response.attempts, wired.time.waits) == (1, [])
+
+    async def test_a_second_401_is_final(self) -> None:
+        wired = Wired(status(401), status(401), authenticator=Renewable())
+        assert isinstance(await wired.failure(), errors.Unauthorized)
+        assert wired.sent == 2
+
+    async def test_a_credential_that_cannot_change_is_not_repeated(self) -> None:
+        wired = Wired(status(401))
+        assert isinstance(await wired.failure(), errors.Unauthorized)
+        assert wired.sent == 1
+
+    async def test_each_attempt_is_freshly_authorised(self) -> None:
+        class Counting(Renewable):
+            async def authorize(self) -> str:
+                self.number += 1
+                return f"Bearer {self.number}"
+
+        wired = Wired(UNSENT, OK, authenticator=Counting())
+        await wired.call()
+        assert [request.headers["Authorization"] for request in wired.script.requests] == ["Bearer 2", "Bearer 3"]
+
+    async def test_a_session_secret_replaces_the_clients_credential_as_a_bare_value(self) -> None:
+        wired = Wired(OK)
+        await wired.call(session_secret="sek_x")
+        assert wired.script.requests[0].headers["Authorization"] == "sek_x"
+
+    async def test_a_session_secret_that_could_start_another_header_is_refused(self) -> None:
+        wired = Wired(OK)
+        error = await wired.failure(session_secret="sek_x\r\nHost: evil")
+        assert isinstance(error, errors.InvalidRequest)
+        assert "evil" not in str(error)
+        assert wired.sent == 0
+
+
+class TestSlots:
+    async def test_no_more_requests_are_in_flight_than_allowed(self) -> None:
+        wired = Wired(*[OK] * 20, concurrency=3)
+        most = 0
+        send = wired.script.send
+
+        async def watched(request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
+            nonlocal most
+            most = max(most, wired.limiter.borrowed_tokens)
+            return await send(request, timeouts)
+
+        wired.script.send = watched  # type: ignore[method-assign]  # to watch the limiter from inside
+        await asyncio.gather(*(wired.call() for _ in range(20)))
+        assert most == 3
+        assert wired.limiter.borrowed_tokens == 0
+
+    async def test_a_call_that_waits_to_retry_holds_no_slot(self) -> None:
+        wired = Wired(UNSENT, OK, concurrency=1)
+        held: list[int] = []
+
+        async def sleep(seconds: float) -> None:
+            held.append(wired.limiter.borrowed_tokens)
+
+        wired.time.sleep = sleep  # type: ignore[method-assign]  # to look while it sleeps
+        wired.pipeline._settings = Settings(user_agent="t", clock=wired.time.clock())
+        await wired.call()
+        assert held == [0]
+
+    @pytest.mark.parametrize("steps", [[OK], [UNSENT] * 3, [LOST] * 3, [status(500)] * 3, [status(404)]])
+    async def test_every_end_of_a_call_frees_its_slot(self, steps: list[Step]) -> None:
+        wired = Wired(*steps)
+        await asyncio.gather(wired.call(), return_exceptions=True)
+        assert wired.limiter.borrowed_tokens == 0
+
+    async def test_a_cancelled_call_frees_its_slot(self) -> None:
+        wired = Wired(OK, concurrency=1)
+        call = asyncio.create_task(wired.call())
+        while wired.sent == 0:
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        assert wired.limiter.borrowed_tokens == 0
+
+
+async def test_members_that_could_not_be_read_are_logged_by_path_without_values(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wired = Wired(HttpResponse(status=200, headers={}, body=b'{"id":"r1","amount":"4242424242424242"}'))
+    with caplog.at_level(logging.DEBUG):
+        response = await wired.call()
+    assert response.ignored == ("$.amount",)
+    assert [record.getMessage() for record in caplog.records if record.name == "checkout_async"] == [
+        "look: members of an unexpected type read as None: $.amount"
+    ]
+    assert "4242424242424242" not in caplog.text
