@@ -1,0 +1,144 @@
+"""The sandbox over HTTP: routes from the document, headers of every reply, error bodies, the request log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from checkout_async.sandbox.control import Control
+from checkout_async.sandbox.errors import ApiRefusal, internal_error, invalid, not_found
+from checkout_async.sandbox.ledger import RequestLog, RequestRecord, authorization_kind
+from checkout_async.sandbox.mint import Mint
+from checkout_async.sandbox.operations import Call, Reply, SessionOperations
+from checkout_async.sandbox.payload import JsonObject
+from checkout_async.sandbox.spec import ApiSpec, Operation
+from checkout_async.sandbox.tokens import NOT_ACCEPTABLE, TokenEndpoint, TokenRefused
+
+_log = logging.getLogger("checkout_async.sandbox")
+
+_Run = Callable[[Call], Awaitable[Reply]]
+
+
+class SandboxApp:
+    """Puts the simulator's parts behind an aiohttp application."""
+
+    def __init__(
+        self,
+        spec: ApiSpec,
+        tokens: TokenEndpoint,
+        sessions: SessionOperations,
+        control: Control,
+        log: RequestLog,
+        mint: Mint,
+    ) -> None:
+        self._spec = spec
+        self._tokens = tokens
+        self._sessions = sessions
+        self._control = control
+        self._requests = log
+        self._mint = mint
+
+    def build(self) -> web.Application:
+        """Build the application, ready to be run."""
+        app = web.Application(middlewares=[self._middleware()])
+        operations: dict[str, _Run] = {
+            "request_session": self._sessions.request_session,
+            "get_session": self._sessions.get_session,
+            "update_session": self._sessions.update_session,
+            "update_three_ds_method_completion": self._sessions.update_three_ds_method_completion,
+            "complete_session": self._sessions.complete_session,
+        }
+        for operation_id, run in operations.items():
+            operation = self._spec.operations[operation_id]
+            _route(app, operation, _api_handler(operation, run))
+        _route(app, self._spec.operations["request_access_token"], self._issue_token)
+        self._control.add_to(app)
+        return app
+
+    def _middleware(self) -> Middleware:
+        @web.middleware
+        async def finish(request: web.Request, handler: Handler) -> web.StreamResponse:
+            """Turn refusals into error bodies, add the headers, log the request."""
+            request_id = self._mint.child("request").uuid("id")
+            try:
+                response = await handler(request)
+            except ApiRefusal as refusal:
+                response = _refused(refusal, request_id)
+            except web.HTTPException as problem:
+                response = _refused(_unrouted(problem), request_id)
+            except Exception:  # noqa: BLE001 - whatever failed, the caller gets the documented body
+                _log.exception("the sandbox could not answer %s %s", request.method, request.path)
+                response = _refused(internal_error(), request_id)
+            response.headers["Cko-Request-Id"] = request_id
+            response.headers["Cko-Version"] = self._spec.version
+            self._requests.add(self._record(request, response.status, request_id))
+            return response
+
+        return finish
+
+    def _record(self, request: web.Request, status: int, request_id: str) -> RequestRecord:
+        name = request.match_info.route.name
+        return RequestRecord(
+            method=request.method,
+            path=request.path,
+            operation_id=name if name in self._spec.operations else None,
+            authorization=authorization_kind(request.headers.get("Authorization")),
+            status=status,
+            request_id=request_id,
+        )
+
+    async def _issue_token(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        try:
+            token = self._tokens.issue(body, request.content_type, request.headers.get("Authorization"))
+        except TokenRefused as refused:
+            if refused.code == NOT_ACCEPTABLE:
+                return web.Response(status=406, text="Not Acceptable")
+            return _json(400, {"error": refused.code})
+        response = _json(200, token)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _route(app: web.Application, operation: Operation, handler: Handler) -> None:
+    app.router.add_route(operation.method, operation.path, handler, name=operation.id)
+
+
+def _api_handler(operation: Operation, run: _Run) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        call = Call(
+            operation=operation,
+            session_id=request.match_info.get("id", ""),
+            headers=request.headers,
+            content_type=request.content_type,
+            body=await request.read(),
+        )
+        reply = await run(call)
+        return web.Response(status=reply.status) if reply.body is None else _json(reply.status, reply.body)
+
+    return handle
+
+
+def _refused(refusal: ApiRefusal, request_id: str) -> web.Response:
+    body = refusal.body(request_id)
+    response = web.Response(status=refusal.status) if body is None else _json(refusal.status, body)
+    if refusal.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 section 15.5.2
+    return response
+
+
+def _unrouted(problem: web.HTTPException) -> ApiRefusal:
+    """Translate what aiohttp refuses before an operation sees it: unknown path, wrong method, oversized body."""
+    if problem.status == 404:
+        return not_found("resource")
+    if problem.status == 405:
+        return ApiRefusal(405, "operation_not_allowed", ["operation_not_allowed"])
+    return invalid("request_invalid")
+
+
+def _json(status: int, body: JsonObject) -> web.Response:
+    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")

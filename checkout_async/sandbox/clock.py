@@ -1,0 +1,44 @@
+"""The sandbox's own clock: it runs with real time or stands still, and jumps ahead when told.
+
+Every lifetime in the sandbox (tokens, pending sessions, challenges, cryptograms) is measured on it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from datetime import UTC, datetime
+
+
+class SandboxClock:
+    """Wall-clock time that a test can move.
+
+    `start` is the first instant it shows (default: now; a naive datetime is taken as UTC). A `frozen` clock moves
+    only by `advance`, so that dates in replies repeat from run to run.
+    """
+
+    __slots__ = ("_ahead", "_frozen", "_origin", "_start")
+
+    def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
+        if start is not None and start.tzinfo is None:
+            start = start.replace(tzinfo=UTC)
+        self._start = time.time() if start is None else start.timestamp()
+        self._origin = time.monotonic()
+        self._frozen = frozen
+        self._ahead = 0.0
+
+    def now(self) -> float:
+        """Return seconds since the epoch, on this clock."""
+        running = 0.0 if self._frozen else time.monotonic() - self._origin
+        return self._start + running + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        """Jump ahead by `seconds`; ValueError if they are negative or not finite."""
+        if not math.isfinite(seconds) or seconds < 0:
+            raise ValueError(f"a clock moves forward by a finite number of seconds, not by {seconds}")
+        self._ahead += seconds
+
+
+def timestamp(instant: float) -> str:
+    """Write an instant as the API does: RFC 3339, UTC, whole seconds."""
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

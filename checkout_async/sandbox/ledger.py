@@ -1,0 +1,143 @@
+"""What happened in a sandbox: its sessions and the requests it saw, as read-only values to assert on.
+
+Neither holds a card number or a credential.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from checkout_async.sandbox.clock import SandboxClock
+from checkout_async.sandbox.flow import tick
+from checkout_async.sandbox.session import Session
+
+_REQUESTS_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session at the moment it was looked at."""
+
+    id: str
+    status: str
+    scheme: str
+    scenario: str
+    """Row of the table of test data."""
+    source_type: str
+    last_four: str | None
+    amount: int
+    currency: str
+    reference: str | None
+    channel: str | None
+    hosted: bool
+    completed: bool
+    next_actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """A request that the sandbox answered."""
+
+    method: str
+    path: str
+    operation_id: str | None
+    """None for a path or method that the API does not have."""
+    authorization: str
+    """Kind of credential: `none`, `bearer`, `basic`, `session_secret` or `other`."""
+    status: int
+    request_id: str
+
+
+class SessionStore:
+    """The sessions by identifier, each brought up to date when it is taken out."""
+
+    def __init__(self, clock: SandboxClock) -> None:
+        self._clock = clock
+        self._sessions: dict[str, Session] = {}
+
+    def add(self, session: Session) -> None:
+        """Keep a new session."""
+        self._sessions[session.id] = session
+
+    def find(self, session_id: str) -> Session | None:
+        """Return the session as it is now, or None."""
+        session = self._sessions.get(session_id)
+        if session is not None:
+            tick(session, self._clock.now())
+        return session
+
+    def identifiers(self) -> list[str]:
+        """Return the identifiers in order of creation."""
+        return list(self._sessions)
+
+
+class SessionsView(Mapping[str, SessionView]):
+    """The sandbox's sessions by identifier, in order of creation."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+
+    def __getitem__(self, session_id: str) -> SessionView:
+        session = self._store.find(session_id)
+        if session is None:
+            raise KeyError(session_id)
+        return _view(session)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._store.identifiers())
+
+    def __len__(self) -> int:
+        return len(self._store.identifiers())
+
+
+class RequestLog:
+    """The latest 10,000 requests, and how many there were of each operation."""
+
+    def __init__(self) -> None:
+        self._records: deque[RequestRecord] = deque(maxlen=_REQUESTS_KEPT)
+        self._counts: Counter[str | None] = Counter()
+
+    def add(self, record: RequestRecord) -> None:
+        """Note an answered request."""
+        self._records.append(record)
+        self._counts[record.operation_id] += 1
+
+    def records(self) -> tuple[RequestRecord, ...]:
+        """Return the requests, oldest first."""
+        return tuple(self._records)
+
+    def count(self, operation_id: str | None) -> int:
+        """Count the answered requests of an operation."""
+        return self._counts[operation_id]
+
+
+def authorization_kind(header: str | None) -> str:
+    """Name the kind of credential an `Authorization` header holds."""
+    if not header:
+        return "none"
+    word = header.partition(" ")[0].lower()
+    if word in {"bearer", "basic"}:
+        return word
+    return "session_secret" if header.startswith("sek_") else "other"
+
+
+def _view(session: Session) -> SessionView:
+    order = session.order
+    reference = order.echoed.get("reference")
+    return SessionView(
+        id=session.id,
+        status=str(session.status),
+        scheme=order.card.scheme,
+        scenario=order.card.scenario.name,
+        source_type=order.source_type,
+        last_four=order.card.last_four,
+        amount=order.amount,
+        currency=order.currency,
+        reference=reference if isinstance(reference, str) else None,
+        channel=session.channel,
+        hosted=order.hosted,
+        completed=session.completed,
+        next_actions=tuple(session.next_actions()),
+    )

@@ -1,0 +1,173 @@
+"""The sandbox as a server: in this process (`Sandbox`) or for as long as a command runs (`serve`)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from aiohttp import web
+
+from checkout_async.sandbox.app import SandboxApp
+from checkout_async.sandbox.cardholder import Cardholder
+from checkout_async.sandbox.clock import SandboxClock
+from checkout_async.sandbox.connect import connect
+from checkout_async.sandbox.control import Control
+from checkout_async.sandbox.ledger import RequestLog, RequestRecord, SessionStore, SessionsView
+from checkout_async.sandbox.mint import Mint
+from checkout_async.sandbox.notify import Notifier
+from checkout_async.sandbox.operations import SessionOperations
+from checkout_async.sandbox.replies import Replies
+from checkout_async.sandbox.spec import load_spec
+from checkout_async.sandbox.tokens import DEFAULT_CLIENTS, SandboxClient, TokenEndpoint
+
+if TYPE_CHECKING:
+    from checkout_async.client import CheckoutClient
+    from checkout_async.config import Limits, RetryPolicy, Timeouts
+
+LOOPBACK = "127.0.0.1"
+_WILDCARDS = frozenset({"", "0.0.0.0"})  # noqa: S104 - recognised, never chosen
+
+
+class Sandbox:
+    """A simulator of the API on a loopback port, alive inside `async with`.
+
+    `port` 0 takes a free one. Two sandboxes with the same `seed` answer the same requests with the same identifiers,
+    secrets and cryptograms. `clients` come on top of the documented ones. `token_lifetime` is in seconds of the
+    sandbox's clock, `callback_timeout` in seconds of real time. `document` is a bundled OpenAPI document to use in
+    place of the package's own. Entering raises OSError if the port is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = LOOPBACK,
+        port: int = 0,
+        seed: int | str = 0,
+        clock: SandboxClock | None = None,
+        clients: Iterable[SandboxClient] = (),
+        token_lifetime: int = 3600,
+        callback_timeout: float = 10.0,
+        document: Path | None = None,
+    ) -> None:
+        self.clock = SandboxClock() if clock is None else clock
+        self._address = (host, port)
+        self._mint = Mint(seed)
+        self._spec = load_spec(document)
+        self._store = SessionStore(self.clock)
+        self._log = RequestLog()
+        self._notifier = Notifier(callback_timeout)
+        self._tokens = TokenEndpoint(
+            (*DEFAULT_CLIENTS, *clients),
+            self._spec.scopes,
+            lifetime=token_lifetime,
+            clock=self.clock,
+            mint=self._mint,
+        )
+        self._runner: web.AppRunner | None = None
+        self._base_url: str | None = None
+        self.cardholder = Cardholder(self._store, self.clock)
+        self.sessions = SessionsView(self._store)
+
+    async def __aenter__(self) -> Self:
+        if self._runner is not None:
+            raise RuntimeError("this Sandbox is running already; make another one")
+        listener = socket.create_server(self._address)
+        host, port = self._address[0], listener.getsockname()[1]
+        self._base_url = f"http://{LOOPBACK if host in _WILDCARDS else host}:{port}"
+        self._runner = web.AppRunner(self._app(self._base_url), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+        await self._notifier.close()
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is, without a trailing slash; RuntimeError before the sandbox was started."""
+        if self._base_url is None:
+            raise RuntimeError("the sandbox has no address yet: use it inside `async with Sandbox() as sandbox:`")
+        return self._base_url
+
+    @property
+    def token_url(self) -> str:
+        """Where access tokens are had."""
+        return self.base_url + self._spec.path("request_access_token")
+
+    @property
+    def requests(self) -> tuple[RequestRecord, ...]:
+        """The latest 10,000 requests that were answered, oldest first."""
+        return self._log.records()
+
+    def count(self, operation_id: str) -> int:
+        """Count the answered requests of an operation, refusals included."""
+        return self._log.count(operation_id)
+
+    def client(
+        self,
+        *,
+        client_id: str = DEFAULT_CLIENTS[0].client_id,
+        client_secret: str = DEFAULT_CLIENTS[0].client_secret,
+        scopes: Iterable[str] = (),
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        validate_requests: bool = True,
+    ) -> CheckoutClient:
+        """Return a CheckoutClient made for this sandbox, to be closed by the caller; the options are the client's."""
+        return connect(
+            self.base_url,
+            self.token_url,
+            client_id=client_id,
+            client_secret=client_secret,
+            scopes=scopes,
+            timeout=timeout,
+            retry=retry,
+            limits=limits,
+            validate_requests=validate_requests,
+        )
+
+    async def advance(self, seconds: float) -> None:
+        """Move the clock ahead: tokens, pending sessions and challenges grow older by so many seconds."""
+        self.clock.advance(seconds)
+
+    def revoke_tokens(self) -> None:
+        """Make every access token given out so far invalid."""
+        self._tokens.revoke_all()
+
+    def _app(self, base_url: str) -> web.Application:
+        operations = SessionOperations(
+            self._spec,
+            self._tokens,
+            self._store,
+            Replies(self._spec, base_url),
+            self._notifier,
+            self.clock,
+            self._mint,
+        )
+        control = Control(self.cardholder, self.clock)
+        return SandboxApp(self._spec, self._tokens, operations, control, self._log, self._mint).build()
+
+
+async def serve(
+    *,
+    host: str = LOOPBACK,
+    port: int = 0,
+    seed: int | str = 0,
+    token_lifetime: int = 3600,
+    on_ready: Callable[[Sandbox], object] | None = None,
+) -> None:
+    """Run a sandbox until cancelled; `on_ready` is called once it listens, with the sandbox to ask for its address."""
+    async with Sandbox(host=host, port=port, seed=seed, token_lifetime=token_lifetime) as sandbox:
+        if on_ready is not None:
+            on_ready(sandbox)
+        await asyncio.Event().wait()

@@ -1,0 +1,271 @@
+"""Helpers of the sandbox tests: a caller that holds every reply to the API document, bodies, a merchant's endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import TracebackType
+from typing import Any, Self, cast
+
+import aiohttp
+from aiohttp import web
+from jsonschema_rs import Draft202012Validator
+
+from checkout_async.sandbox import Sandbox, SandboxClock, card_number
+
+Json = dict[str, Any]
+
+CREDENTIALS = {"client_id": "ack_sandbox", "client_secret": "sandbox_secret"}
+BROWSER: Json = {
+    "channel": "browser",
+    "accept_header": "text/html,application/xhtml+xml",
+    "java_enabled": False,
+    "javascript_enabled": True,
+    "language": "en-GB",
+    "color_depth": "24",
+    "screen_height": "1080",
+    "screen_width": "1920",
+    "timezone": "-60",
+    "user_agent": "Mozilla/5.0",
+    "ip_address": "192.0.2.7",
+}
+BROWSER_WITH_METHOD: Json = BROWSER | {"three_ds_method_completion": "Y"}
+APP: Json = {
+    "channel": "app",
+    "sdk_app_id": "dbd64fcb-c19a-4728-8849-e3d50bfdde39",
+    "sdk_max_timeout": 5,
+    "sdk_encrypted_data": "eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVydGV4dA.dGFn",
+    "sdk_ephem_pub_key": {"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8T", "y": "x_FEzRu9m36H"},
+    "sdk_reference_number": "3DS_LOA_SDK_PPFU_020100_00007",
+    "sdk_transaction_id": "b2385523-a66c-4907-ac3c-91848e8c0067",
+    "sdk_interface_type": "both",
+    "sdk_ui_elements": ["single_select", "html_other"],
+}
+MERCHANT: Json = {"channel": "merchant_initiated", "request_type": "recurring_transaction"}
+HOSTED: Json = {
+    "type": "hosted",
+    "success_url": "https://shop.example/ok",
+    "failure_url": "https://shop.example/sorry",
+}
+
+
+def order(scenario: str = "frictionless", *, scheme: str = "visa", **changes: object) -> Json:
+    """A non-hosted request for a scenario's card, without channel data."""
+    source = {"type": "card", "number": card_number(scenario, scheme), "expiry_month": 1, "expiry_year": 2099}
+    body: Json = {
+        "source": source,
+        "amount": 6540,
+        "currency": "GBP",
+        "completion": {"type": "non_hosted"},
+        "reference": "ORD-5023-4E89",
+    }
+    return body | changes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply of the sandbox."""
+
+    status: int
+    body: Json
+    headers: Mapping[str, str]
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Link targets by relation."""
+        return {name: link["href"] for name, link in self.body["_links"].items()}
+
+    @property
+    def codes(self) -> list[str]:
+        """The error codes."""
+        return list(self.body["error_codes"])
+
+
+class Api:
+    """Calls the sandbox; every reply must be one that the API document describes for the operation."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._http = aiohttp.ClientSession()
+        self._tokens: dict[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.close()
+
+    async def send(self, method: str, path: str, **options: Any) -> Answer:
+        """Send any request."""
+        url = path if path.startswith("http") else self.sandbox.base_url + path
+        async with self._http.request(method, url, **options) as reply:
+            raw = await reply.read()
+            body: Json = json.loads(raw) if reply.content_type == "application/json" and raw else {}
+            answer = Answer(reply.status, body, reply.headers.copy())
+        record = self.sandbox.requests[-1]
+        if record.operation_id is not None:
+            check_contract(record.operation_id, answer, raw)
+        return answer
+
+    async def token(self, scope: str = "sessions:app sessions:browser", **changes: str) -> Answer:
+        """Ask for an access token with the credentials in the form."""
+        form = {"grant_type": "client_credentials", "scope": scope} | CREDENTIALS | changes
+        return await self.send("POST", self.sandbox.token_url, data=form)
+
+    async def bearer(self, scope: str = "sessions:app sessions:browser") -> str:
+        """An `Authorization` value with a token for the scopes, asked for once."""
+        if scope not in self._tokens:
+            self._tokens[scope] = f"Bearer {(await self.token(scope)).body['access_token']}"
+        return self._tokens[scope]
+
+    async def call(
+        self, method: str, path: str, body: object = None, *, auth: str | None = None, **headers: str
+    ) -> Answer:
+        """Call an operation, by default with a token for both channels."""
+        headers["Authorization"] = await self.bearer() if auth is None else auth
+        return await self.send(method, path, json=body, headers=headers)
+
+    async def create(self, body: Json | None = None, *, auth: str | None = None, **changes: object) -> Answer:
+        """Call `request_session`."""
+        return await self.call("POST", "/sessions", (body or order()) | changes, auth=auth)
+
+    async def get(self, session_id: str, *, auth: str | None = None, **headers: str) -> Answer:
+        """Call `get_session`."""
+        return await self.call("GET", f"/sessions/{session_id}", auth=auth, **headers)
+
+    async def collect(self, session_id: str, data: Json = BROWSER, *, auth: str | None = None) -> Answer:
+        """Call `update_session`."""
+        return await self.call("PUT", f"/sessions/{session_id}/collect-data", data, auth=auth)
+
+    async def fingerprint(self, session_id: str, completion: str = "Y", *, auth: str | None = None) -> Answer:
+        """Call `update_three_ds_method_completion`."""
+        body = {"three_ds_method_completion": completion}
+        return await self.call("PUT", f"/sessions/{session_id}/issuer-fingerprint", body, auth=auth)
+
+    async def complete(self, session_id: str, *, auth: str | None = None) -> Answer:
+        """Call `complete_session`."""
+        return await self.call("POST", f"/sessions/{session_id}/complete", auth=auth)
+
+    async def finished(self, scenario: str = "frictionless", **changes: object) -> Answer:
+        """Create a session that is final at once, or challenged."""
+        return await self.create(order(scenario) | {"channel_data": BROWSER_WITH_METHOD} | changes)
+
+
+class Merchant:
+    """A merchant's callback endpoint that answers as told and keeps what it got."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.received: list[Json] = []
+        self.headers: list[Mapping[str, str]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.arrived = asyncio.Event()
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_post("/callback", self._take)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}/callback"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    async def _take(self, request: web.Request) -> web.Response:
+        self.received.append(await request.json())
+        self.headers.append(request.headers.copy())
+        self.arrived.set()
+        await self.gate.wait()
+        location = {"Location": self.url} if 300 <= self.status < 400 else None
+        return web.Response(status=self.status, headers=location)
+
+
+@cache
+def document() -> Json:
+    """The bundled API document."""
+    bundle: Json = json.loads(files("checkout_async").joinpath("_generated", "openapi.json").read_bytes())
+    return bundle
+
+
+def check_contract(operation_id: str, answer: Answer, raw: bytes) -> None:
+    """Hold a reply to the document: a described status, its body to the letter, no member that is not described."""
+    assert answer.headers["Cko-Request-Id"]
+    assert answer.headers["Cko-Version"] == document()["info"]["version"]
+    responses = _responses(operation_id)
+    if str(answer.status) not in responses and answer.status == 422:
+        return  # get_session describes no 422; docs/sandbox.md says when the sandbox answers it
+    schema = responses[str(answer.status)]
+    if schema is None:
+        assert not raw or answer.status == 406
+    else:
+        problems = [f"{error.instance_path}: {error.message}" for error in _validator(schema).iter_errors(answer.body)]
+        assert problems == []
+
+
+def check_schema(name: str, body: Json) -> None:
+    """Hold a body to a schema of the document, closed for members that are not described."""
+    problems = [f"{e.instance_path}: {e.message}" for e in _validator(f"#/components/schemas/{name}").iter_errors(body)]
+    assert problems == []
+
+
+def decoded(text: str) -> Json:
+    """Decode JSON in base64url without padding."""
+    assert "=" not in text
+    message: Json = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    return message
+
+
+def frozen_clock() -> SandboxClock:
+    """A clock that stands still until it is advanced."""
+    return SandboxClock(frozen=True)
+
+
+def _responses(operation_id: str) -> dict[str, str | None]:
+    """Status -> reference of the body's schema, or None."""
+    for item in document()["paths"].values():
+        for node in cast("list[Json]", [item[method] for method in ("get", "put", "post") if method in item]):
+            if node["operationId"] == operation_id:
+                return {status: _schema_of(response) for status, response in node["responses"].items()}
+    raise LookupError(operation_id)
+
+
+def _schema_of(response: Json) -> str | None:
+    if "$ref" in response:
+        response = document()["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    content = response.get("content", {}).get("application/json")
+    return None if content is None else content["schema"]["$ref"]
+
+
+@cache
+def _validator(reference: str) -> Draft202012Validator:
+    schemas = {name: _closed(schema) for name, schema in document()["components"]["schemas"].items()}
+    return Draft202012Validator({"$ref": reference, "components": {"schemas": schemas}}, validate_formats=True)
+
+
+def _closed(node: object) -> Any:
+    if isinstance(node, list):
+        return [_closed(item) for item in cast("list[object]", node)]
+    if not isinstance(node, dict):
+        return node
+    members = cast("Json", node)
+    copy = {key: _closed(value) for key, value in members.items()}
+    if members.get("type") == "object" and "properties" in members:
+        copy.setdefault("additionalProperties", False)
+    return copy
