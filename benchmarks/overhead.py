@@ -1,0 +1,95 @@
+"""What the SDK costs: processor time a call takes through it, and through hand-written aiohttp code, in turn.
+
+Both talk to one loopback server in a process of its own that answers each request with the same canned session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from checkout_async import CheckoutClient, Limits, SecretKey
+
+BODY = (Path(__file__).parent.parent / "openapi/examples/sessions/get_session.linked.response.200.json").read_bytes()
+SESSION_ID = "sid_y3oqhf46pyzuxjbcn2giaqnb44"
+CONCURRENCY, REQUESTS, ROUNDS = 64, 4000, 5
+
+
+def serve(ready: Connection) -> None:
+    """Answer every request with the canned session, and say on which port."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=BODY, content_type="application/json")
+
+    async def run() -> None:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        ready.send(runner.addresses[0][1])
+        await asyncio.Event().wait()
+
+    asyncio.run(run())
+
+
+async def cost(call: Callable[[], Awaitable[object]]) -> float:
+    """Return the microseconds of this process's processor time that a call takes at the set concurrency."""
+    left = iter(range(REQUESTS))
+
+    async def work() -> None:
+        for _ in left:
+            await call()
+
+    started = time.process_time()
+    await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+    return (time.process_time() - started) / REQUESTS * 1e6
+
+
+async def measure(port: int) -> None:
+    """Run both in turn and print the ratio of each round."""
+    base = f"http://127.0.0.1:{port}"
+    async with (
+        CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url=base, limits=Limits(concurrency=CONCURRENCY)) as sdk,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONCURRENCY)) as session,
+    ):
+
+        async def through_sdk() -> object:
+            return await sdk.sessions.get_session(SESSION_ID)
+
+        async def by_hand() -> object:
+            async with session.get(f"{base}/sessions/{SESSION_ID}", headers={"Authorization": "Bearer x"}) as reply:
+                reply.raise_for_status()
+                return json.loads(await reply.read())
+
+        ratios: list[float] = []
+        for number in range(ROUNDS):
+            hand, ours = await cost(by_hand), await cost(through_sdk)
+            ratios.append(ours / hand)
+            print(f"round {number + 1}: by hand {hand:5.0f} us   SDK {ours:5.0f} us   ratio {ratios[-1]:.2f}")
+        print(f"median ratio SDK / by hand: {statistics.median(ratios):.2f}")
+
+
+def main() -> None:
+    """Start the server, measure, stop it."""
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.Process(target=serve, args=(theirs,), daemon=True)
+    server.start()
+    try:
+        asyncio.run(measure(ours.recv()))
+    finally:
+        server.terminate()
+
+
+if __name__ == "__main__":
+    main()
