@@ -1,11 +1,16 @@
 """checkout-async: an async-first SDK for Checkout.com's Standalone Sessions (3D Secure) and Payments APIs."""
 
+import logging
+
 from checkout_async import errors, models, operations
 from checkout_async._version import __version__
 from checkout_async.client import CheckoutClient
 from checkout_async.config import SHARED_HOST, Environment, Limits, RetryPolicy, Timeouts
 from checkout_async.credentials import OAuthCredentials, SecretKey, SessionSecret
 from checkout_async.errors import CheckoutError
+
+# A library leaves it to the application where its warnings go.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "SHARED_HOST",

@@ -12,12 +12,14 @@ from typing import Self, TypeVar
 import anyio
 
 from checkout_async._core.wire import ApiRequest, ApiResponse, Sender, Transport
+from checkout_async._generated.models import access
 from checkout_async._generated.resources.sessions import SessionsResource
 from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async._transport.pipeline import Pipeline, Settings
 from checkout_async._version import __version__
 from checkout_async.config import Environment, Limits, RetryPolicy, SharedHost, Timeouts, endpoints
 from checkout_async.credentials import Authenticator, Credentials, OAuthCredentials, SecretKey
+from checkout_async.credentials.oauth import OAuthAuthenticator
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["CheckoutClient"]
@@ -80,7 +82,14 @@ class CheckoutClient:
         self.sessions = SessionsResource(self)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+    def from_env(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
+    ) -> Self:
         """Make a client from `CHECKOUT_…` environment variables. Raises ConfigurationError naming what is missing.
 
         `CHECKOUT_CLIENT_ID`, `CHECKOUT_CLIENT_SECRET` and `CHECKOUT_SCOPES` (separated by spaces or commas), or
@@ -94,6 +103,9 @@ class CheckoutClient:
             subdomain=env.get("CHECKOUT_SUBDOMAIN") or None,
             base_url=env.get("CHECKOUT_BASE_URL") or None,
             token_url=env.get("CHECKOUT_TOKEN_URL") or None,
+            timeout=timeout,
+            retry=retry,
+            limits=limits,
         )
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
@@ -104,6 +116,15 @@ class CheckoutClient:
         if self._closed:
             raise ConfigurationError("this client is closed; make a new one")
         return await self._pipeline.send(request)
+
+    async def request_access_token(self) -> access.AccessToken:
+        """Fetch a new access token with the client's credentials, for use elsewhere; its own calls need none of it.
+
+        Raises AuthenticationFailed, or ConfigurationError where the credentials are not OAuth.
+        """
+        if not isinstance(self._authenticator, OAuthAuthenticator):
+            raise ConfigurationError("this client needs no access token: only OAuth credentials fetch one")
+        return await self._authenticator.request_token()
 
     async def aclose(self) -> None:
         """Stop background work and close the connections. Calls in flight fail."""

@@ -161,6 +161,15 @@ class TestCredentials:
         assert seen.id == created.id
         assert seen.session_secret is None
 
+    async def test_a_token_can_be_had_for_use_elsewhere(self, sandbox: Sandbox) -> None:
+        async with sandbox.client(scopes=["sessions:app"]) as checkout:
+            token = await checkout.request_access_token()
+        assert token.scope == "sessions:app"
+        assert token.access_token not in repr(token)
+        keyed = CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url=sandbox.base_url)
+        with pytest.raises(errors.ConfigurationError, match="needs no access token"):
+            await keyed.request_access_token()
+
     async def test_wrong_credentials_are_refused_by_name(self, sandbox: Sandbox) -> None:
         async with sandbox.client(client_secret="wrong") as checkout:
             with pytest.raises(errors.AuthenticationFailed, match="invalid_client") as caught:

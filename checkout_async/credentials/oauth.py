@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from checkout_async._core.codec import Undecodable, decode
 from checkout_async._core.wire import Sender
-from checkout_async._generated.models.access import AccessTokenRequest, GrantType, TokenError
+from checkout_async._generated.models import access
 from checkout_async._generated.operations.access import request_access_token
 from checkout_async.config import Environment
 from checkout_async.credentials.base import Secretive, TokenSender
@@ -86,18 +86,22 @@ class OAuthAuthenticator(Secretive):
         """Stop a refresh in the background."""
         await self._cache.aclose()
 
-    async def _fetch(self) -> AccessToken:
-        body = AccessTokenRequest(grant_type=GrantType.CLIENT_CREDENTIALS)
+    async def request_token(self) -> access.AccessToken:
+        """Fetch a token, past the cache. Raises AuthenticationFailed."""
+        body = access.AccessTokenRequest(grant_type=access.GrantType.CLIENT_CREDENTIALS)
         if self._scopes:
             body.scope = " ".join(self._scopes)
         try:
-            token = await request_access_token(self._sender, body)
+            return await request_access_token(self._sender, body)
         except ApiError as error:
             raise _refused(error) from error
         except UnexpectedResponse as error:
             raise AuthenticationFailed(f"token endpoint: {error.reason}", status=error.status) from error
         except TransportError as error:
             raise AuthenticationFailed(f"token endpoint: {error}") from error
+
+    async def _fetch(self) -> AccessToken:
+        token = await self.request_token()
         value, lifetime = token.access_token, token.expires_in
         if not value or not value.isascii() or not value.isprintable() or not lifetime or lifetime <= 0:
             raise AuthenticationFailed("token endpoint: the reply holds no usable token, or no lifetime", status=200)
@@ -106,7 +110,7 @@ class OAuthAuthenticator(Secretive):
 
 def _refused(error: ApiError) -> AuthenticationFailed:
     try:
-        body, _ = decode(TokenError, error.body)
+        body, _ = decode(access.TokenError, error.body)
         code = body.error
     except Undecodable:
         code = None

@@ -1,0 +1,140 @@
+"""The commands: authenticate a file, run the sandbox, try the credentials. Errors are one line, never a traceback.
+
+Exit codes: 0 done; 1 it did not work out, or not for every line; 2 wrong usage or configuration, nothing was sent;
+130 and 143 after Ctrl-C and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from checkout_async._version import __version__
+from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA
+from checkout_async.batch.interrupt import Interrupt
+from checkout_async.batch.job import Job, read_channel_data
+from checkout_async.client import CheckoutClient
+from checkout_async.config import Limits
+from checkout_async.errors import CheckoutError, ConfigurationError
+from checkout_async.models import access
+
+__all__ = ["cli"]
+
+_FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+_DASH = Path("-")
+
+
+class _Commands(click.Group):
+    """A group whose commands may raise the errors of this package."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except CheckoutError as error:
+            click.echo(f"checkout-async: {error}", err=True)
+            ctx.exit(2 if isinstance(error, ConfigurationError) else 1)
+        except asyncio.CancelledError:
+            ctx.exit(128 + signal.SIGINT)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(version)s")
+def cli() -> None:
+    """Checkout.com's Standalone Sessions (3D Secure) from the command line.
+
+    Commands that call the API read the environment: CHECKOUT_CLIENT_ID, CHECKOUT_CLIENT_SECRET, CHECKOUT_SCOPES, and
+    either CHECKOUT_ENVIRONMENT and CHECKOUT_SUBDOMAIN or CHECKOUT_BASE_URL and CHECKOUT_TOKEN_URL.
+    """
+
+
+@cli.command()
+@click.argument("source", metavar="INPUT.jsonl", type=_FILE)
+@click.option(
+    "-o", "--output", "target", metavar="OUTPUT.jsonl", type=_FILE, required=True, help="Results; - is stdout."
+)
+@click.option("--concurrency", type=click.IntRange(min=1), default=64, show_default=True, help="Sessions in flight.")
+@click.option("--channel-data", type=_FILE, help="JSON file: browser data for requests that have none.")
+@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
+@click.pass_context
+def authenticate(
+    ctx: click.Context, source: Path, target: Path, concurrency: int, channel_data: Path | None, *, force: bool
+) -> None:
+    """Authenticate a file of session requests, one JSON object a line; - reads standard input.
+
+    Each request is created and followed as far as a machine can: channel data are supplied where they are missing, the
+    3DS Method is reported as not completed, a session that is processing is polled. A challenge or a hosted page is
+    reported, not solved. Without --channel-data the supplied browser is made up, which suits tests only.
+
+    Writes one JSON object a line as results come: line, reference, session_id, status, eci, cryptogram,
+    response_code, or error. The file holds cryptograms, so only its owner may read it (mode 0600).
+
+    Ctrl-C finishes what is in flight and says how far it came; a second one stops at once.
+
+    Exit code 0: every line has a session's result, even a declined one. 1: some lines have an error, or the run could
+    not go on. 2: usage or configuration. 130, 143: ended by Ctrl-C, SIGTERM.
+    """
+    job = Job(
+        source=None if source == _DASH else source,
+        target=None if target == _DASH else target,
+        messages=sys.stderr,
+        tables=sys.stderr if target == _DASH else sys.stdout,
+        force=force,
+        concurrency=concurrency,
+        channel_data=DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data),
+    )
+    ctx.exit(asyncio.run(_authenticate(job)))
+
+
+async def _authenticate(job: Job) -> int:
+    async with CheckoutClient.from_env(limits=Limits(concurrency=job.concurrency)) as checkout:
+        return await job.run(checkout)
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8642, show_default=True, help="0 takes a free one.")
+@click.option("--seed", default="0", show_default=True, help="The same seed gives the same identifiers.")
+def sandbox(port: int, seed: str) -> None:
+    """Run a simulator of the API on this machine until Ctrl-C, and print how to use it."""
+    try:
+        asyncio.run(_simulate(port, seed))
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on port {port}: {os.strerror(error.errno or 0)}") from None
+
+
+async def _simulate(port: int, seed: str) -> None:
+    try:
+        from checkout_async.sandbox import Sandbox, tokens  # noqa: PLC0415  # needs an extra that others do not
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"the sandbox needs {error.name}: pip install 'checkout-async[sandbox]'") from None
+    with Interrupt(announce=lambda: None) as interrupt:
+        async with Sandbox(port=port, seed=seed) as simulator:
+            click.echo(
+                "The sandbox runs until Ctrl-C. In another terminal:\n\n"
+                f"export CHECKOUT_BASE_URL={simulator.base_url}\n"
+                f"export CHECKOUT_TOKEN_URL={simulator.token_url}\n"
+                f"export CHECKOUT_CLIENT_ID={tokens.CLIENT_ID}\n"
+                f"export CHECKOUT_CLIENT_SECRET={tokens.CLIENT_SECRET}\n"
+                "export CHECKOUT_SCOPES='sessions:browser sessions:app'\n"
+            )
+            await interrupt.stop.wait()
+
+
+@cli.command()
+@click.option("--show", is_flag=True, help="Print the token itself to standard output, and nothing else there.")
+def token(*, show: bool) -> None:
+    """Fetch an access token with the credentials of the environment; print its lifetime and scopes."""
+    granted = asyncio.run(_fetch_token())
+    lifetime = "unknown" if granted.expires_in is None else f"{granted.expires_in:g} s"
+    click.echo(f"lifetime  {lifetime}\nscopes    {granted.scope or 'not told'}", err=show)
+    if show:
+        click.echo(granted.access_token)
+
+
+async def _fetch_token() -> access.AccessToken:
+    async with CheckoutClient.from_env() as client:
+        return await client.request_access_token()

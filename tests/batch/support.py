@@ -1,0 +1,97 @@
+"""A sender that answers from a script, and the values its answers and questions are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar, cast
+
+import msgspec
+
+from checkout_async import CheckoutClient, OAuthCredentials
+from checkout_async.batch import BadLine, Outcome, Record
+from checkout_async.models import sessions
+from checkout_async.operations import ApiRequest, ApiResponse
+from checkout_async.sandbox import Sandbox
+
+T = TypeVar("T")
+
+SID = "sid_" + "a" * 26
+CARD = "4485040371536584"
+Answer = sessions.Session | Exception
+
+
+class ScriptedSender:
+    """A Sender: `answer` is given each request and returns a session or raises. It remembers what it was asked."""
+
+    def __init__(self, answer: Callable[[ApiRequest[object]], Answer | Awaitable[Answer]]) -> None:
+        self._answer = answer
+        self.calls: list[tuple[str, object]] = []
+
+    async def send(self, request: ApiRequest[T], /) -> ApiResponse[T]:
+        self.calls.append((request.operation.name, request.body))
+        answer = self._answer(cast("ApiRequest[object]", request))
+        value = await answer if isinstance(answer, Awaitable) else answer
+        if isinstance(value, Exception):
+            raise value
+        return ApiResponse(value=cast("T", value), status=200, headers={}, request_id=None, body=b"")
+
+    @property
+    def operations(self) -> list[str]:
+        return [name for name, _ in self.calls]
+
+
+def in_turn(*answers: Answer) -> ScriptedSender:
+    """Answer the first call with the first answer, and so on."""
+    queue = list(answers)
+    return ScriptedSender(lambda _: queue.pop(0))
+
+
+def session(status: str = "approved", *actions: str, **members: object) -> sessions.Session:
+    """A session as a reply shows it; complete with its proof when it is authenticated."""
+    proof = {"eci": "05", "cryptogram": "c" * 28, "response_code": "Y"} if status == "approved" else {}
+    body: dict[str, object] = {
+        "id": SID,
+        "transaction_id": "9aea641d-0549-4222-9ca9-d90b43a4f38c",
+        "amount": 100,
+        "currency": "GBP",
+        "authentication_type": "regular",
+        "authentication_category": "payment",
+        "status": status,
+        "protocol_version": "2.2.0",
+        "next_actions": list(actions),
+        "_links": {},
+    }
+    return msgspec.convert(body | proof | members, sessions.Session)
+
+
+def record(line: int = 1, number: str = CARD, /, **members: object) -> Record:
+    """A record whose request the sandbox accepts."""
+    return Record(line=line, request=request(number, **members), reference=f"ref-{line}")
+
+
+def request(number: str = CARD, /, **members: object) -> Mapping[str, object]:
+    """A session request for a card, non-hosted and without channel data."""
+    return {
+        "source": {"type": "card", "number": number, "expiry_month": 1, "expiry_year": 2035},
+        "amount": 100,
+        "currency": "GBP",
+        "completion": {"type": "non_hosted"},
+    } | members
+
+
+def reference_of(request: ApiRequest[object]) -> str:
+    """The reference in the body of a request."""
+    return str(cast("Mapping[str, object]", request.body)["reference"])
+
+
+def bad_line(line: int) -> BadLine:
+    return BadLine(line=line, reason="the line is not a JSON object")
+
+
+def client_of(sandbox: Sandbox, secret: str = "sandbox_secret") -> CheckoutClient:
+    credentials = OAuthCredentials("ack_sandbox", secret, scopes=["sessions:browser", "sessions:app"])
+    return CheckoutClient(credentials, base_url=sandbox.base_url, token_url=sandbox.token_url)
+
+
+def lines_of(outcomes: list[Outcome]) -> list[int]:
+    return [outcome.line for outcome in outcomes]

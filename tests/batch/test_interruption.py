@@ -1,0 +1,71 @@
+"""Ctrl-C and SIGTERM: nothing in flight is lost, and the run says how far it came."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from checkout_async.sandbox import Sandbox, card_number
+from tests.batch.support import request
+from tests.commands import (
+    environment,
+    finish,
+    results_in,
+    silent_api,
+    start,
+    text_of,
+    until,
+    write_lines,
+)
+
+SLOW = card_number("slow")
+
+
+class TestInterruption:
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    async def test_the_first_signal_finishes_what_is_in_flight_and_says_how_far_it_came(
+        self, env: dict[str, str], sandbox: Sandbox, source: Path, target: Path, number: signal.Signals, code: int
+    ) -> None:
+        write_lines(source, [request(SLOW)] * 2000)
+        process = await start("authenticate", source, "--output", target, "--concurrency", "8", env=env)
+        await until(lambda: len(sandbox.sessions) >= 9)
+        process.send_signal(number)
+        done = await finish(process)
+        results = results_in(text_of(target))
+        assert done.code == code
+        assert results.keys() == set(range(1, len(results) + 1))
+        assert {result["status"] for result in results.values()} == {"approved"}
+        assert {result["session_id"] for result in results.values()} == set(sandbox.sessions)
+        assert f"{len(results)} of 2000 lines have a result; the last line read was {len(results)}" in done.err
+
+    async def test_a_second_signal_stops_at_once_and_names_the_lines_in_doubt(self, source: Path, target: Path) -> None:
+        async with silent_api() as (url, arrived):
+            write_lines(source, [request()] * 100)
+            env = environment(url)
+            process = await start("authenticate", source, "--output", target, "--concurrency", "3", env=env)
+            await until(lambda: len(arrived) == 3)
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            assert b"once more stops at once" in await process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            done = await finish(process)
+        assert len(arrived) == 3
+        assert done.code == 130
+        assert "without a result, a session may exist: lines 1, 2, 3" in done.err
+        assert "0 of 100 lines have a result" in done.err
+        assert "Traceback" not in done.err
+
+    async def test_a_signal_is_heard_while_standard_input_is_silent(self, env: dict[str, str]) -> None:
+        process = await start("authenticate", "-", "--output", "-", env=env)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(request()).encode() + b"\n")
+        await process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), timeout=30) == 130
+        assert process.stderr is not None
+        assert "1 lines have a result; the last line read was 1" in (await process.stderr.read()).decode()

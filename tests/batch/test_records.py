@@ -1,0 +1,110 @@
+"""Lines become records; what is no record is reported by number, never by content, and never stops the reading."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkout_async.batch import BadLine, Record, parse_line, read_records
+from checkout_async.batch.records import LONGEST_LINE, LineSplitter, count_records
+from tests.batch.support import CARD
+
+
+async def read(content: bytes) -> list[Record | BadLine]:
+    return [item async for item in read_records(io.BytesIO(content))]
+
+
+async def test_each_line_is_a_record_with_its_number_and_reference() -> None:
+    first, second = await read(b'{"reference": "a", "amount": 1}\n{"amount": 2}\n')
+    assert first == Record(line=1, request={"reference": "a", "amount": 1}, reference="a")
+    assert second == Record(line=2, request={"amount": 2}, reference=None)
+
+
+async def test_blank_lines_are_passed_over_and_counted() -> None:
+    items = await read(b'\n{"amount": 1}\n  \r\n{"amount": 2}')
+    assert [item.line for item in items] == [2, 4]
+
+
+async def test_line_ends_of_windows_and_a_byte_order_mark_do_no_harm() -> None:
+    items = await read(b'\xef\xbb\xbf{"amount": 1}\r\n{"amount": 2}\r\n')
+    assert [item.request for item in items if isinstance(item, Record)] == [{"amount": 1}, {"amount": 2}]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (f'{{"number": {CARD}, x}}'.encode(), "not valid JSON"),
+        (f'["{CARD}"]'.encode(), "not a JSON object"),
+        (CARD.encode(), "not a JSON object"),
+        (b'{"name": "\xff' + CARD.encode() + b'"}', "not valid UTF-8"),
+        (b'{"a":' * 5000, "nested too deeply"),
+        (b'{"reference": "\\ud800"}', "not valid JSON"),
+    ],
+)
+def test_a_malformed_line_says_what_is_wrong_and_shows_nothing_of_itself(line: bytes, reason: str) -> None:
+    bad = parse_line(7, line)
+    assert isinstance(bad, BadLine)
+    assert bad.line == 7
+    assert reason in bad.reason
+    assert CARD not in bad.reason
+
+
+async def test_a_line_too_long_is_reported_and_the_next_one_read() -> None:
+    first, second = await read(b'{"a": "' + b"x" * LONGEST_LINE + b'"}\n{"amount": 2}\n')
+    assert isinstance(first, BadLine)
+    assert "longer than" in first.reason
+    assert second == Record(line=2, request={"amount": 2})
+
+
+def test_a_record_shows_no_request_in_its_repr() -> None:
+    assert CARD not in repr(parse_line(1, f'{{"source": {{"number": "{CARD}"}}}}'.encode()))
+
+
+@given(st.lists(st.binary(max_size=8).map(lambda part: part.replace(b"\xff", b"\n"))))
+def test_lines_do_not_depend_on_where_chunks_end(chunks: list[bytes]) -> None:
+    splitter = LineSplitter()
+    lines = [line for chunk in chunks for line in splitter.feed(chunk)]
+    assert [*lines, splitter.finish()] == b"".join(chunks).split(b"\n")
+
+
+async def test_a_pipe_gives_its_lines_as_they_are_written() -> None:
+    reading, writing = os.pipe()
+    with io.FileIO(reading) as source, io.FileIO(writing, "w") as pipe:
+        records = read_records(source)
+        pipe.write(b'{"amount": 1}\n')
+        assert (await anext(records)).line == 1
+        pipe.write(b'{"amount": 2}\n')
+        assert (await anext(records)).line == 2
+        await records.aclose()
+
+
+async def test_waiting_for_a_silent_pipe_can_be_cancelled() -> None:
+    reading, writing = os.pipe()
+    with io.FileIO(reading) as source:
+        waiting = asyncio.ensure_future(anext(read_records(source)))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        os.close(writing)
+
+
+async def test_a_source_that_cannot_be_read_raises_its_error(tmp_path: Path) -> None:
+    class Broken:
+        def read(self, _size: int, /) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(OSError, match="Input/output error"):
+        await anext(read_records(Broken()))
+
+
+def test_records_are_counted_without_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"{}\n\n{}\nnonsense")
+    assert count_records(path) == 3

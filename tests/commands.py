@@ -1,0 +1,124 @@
+"""Running the commands as a user does: real processes, with the environment that leads them to a sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import sys
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+COMMAND = (sys.executable, "-m", "checkout_async")
+
+
+@dataclass
+class Finished:
+    code: int
+    out: str
+    err: str
+
+
+def environment(base_url: str, **more: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CHECKOUT_")}
+    return inherited | {
+        "CHECKOUT_BASE_URL": base_url,
+        "CHECKOUT_TOKEN_URL": f"{base_url}/connect/token",
+        "CHECKOUT_CLIENT_ID": "ack_sandbox",
+        "CHECKOUT_CLIENT_SECRET": "sandbox_secret",
+        **more,
+    }
+
+
+async def start(*arguments: str | Path, env: Mapping[str, str]) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(*COMMAND, *arguments, env=env, stdin=pipe, stdout=pipe, stderr=pipe)
+
+
+async def finish(process: asyncio.subprocess.Process, stdin: bytes | None = None) -> Finished:
+    out, err = await asyncio.wait_for(process.communicate(stdin), timeout=60)
+    assert process.returncode is not None
+    return Finished(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+
+async def run(*arguments: str | Path, env: Mapping[str, str], stdin: bytes | None = None) -> Finished:
+    return await finish(await start(*arguments, env=env), stdin)
+
+
+def write_lines(path: Path, requests: Sequence[Mapping[str, object] | str]) -> Path:
+    path.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in requests))
+    return path
+
+
+def text_of(path: Path) -> str:
+    return path.read_text()
+
+
+def is_there(path: Path) -> bool:
+    return path.exists()
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def link(path: Path, to: Path) -> Path:
+    path.symlink_to(to)
+    return path
+
+
+def results_in(text: str) -> dict[int, dict[str, Any]]:
+    """The results by line number; every line must have only one."""
+    results = [json.loads(line) for line in text.splitlines()]
+    by_line = {result["line"]: result for result in results}
+    assert len(by_line) == len(results)
+    return by_line
+
+
+@asynccontextmanager
+async def silent_api() -> AsyncGenerator[tuple[str, list[web.Request]]]:
+    """An API that gives tokens and never answers a session request; gives its URL and what arrived."""
+    arrived: list[web.Request] = []
+
+    async def token(_request: web.Request) -> web.Response:
+        return web.json_response({"access_token": "t", "expires_in": 3600, "token_type": "Bearer"})
+
+    async def sessions(request: web.Request) -> web.Response:
+        arrived.append(request)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    app = web.Application()
+    app.add_routes([web.post("/connect/token", token), web.post("/sessions", sessions)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", arrived
+    finally:
+        await runner.cleanup()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def read_exports(process: asyncio.subprocess.Process) -> dict[str, str]:
+    assert process.stdout is not None
+    exports: dict[str, str] = {}
+    while "CHECKOUT_SCOPES" not in exports:
+        line = (await asyncio.wait_for(process.stdout.readline(), timeout=30)).decode()
+        assert line, "the sandbox ended"
+        if line.startswith("export "):
+            name, _, value = line.removeprefix("export ").strip().partition("=")
+            exports[name] = value.strip("'")
+    return exports
