@@ -1,0 +1,175 @@
+"""One document from many fragments: paths stand inline, everything else under `#/components/<kind>/<Name>`.
+
+The key of a definition in its file is its name in the bundle. Definitions nobody refers to are problems. Example
+bodies (`externalValue`) are read in as `value`.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from codegen.diagnostics import Origin, Problems
+from codegen.document import Array, Object
+from codegen.load import ROOT_FILE
+
+KINDS: Final = {
+    "schemas": "schema",
+    "parameters": "parameter",
+    "responses": "response",
+    "headers": "header",
+    "securitySchemes": "security scheme",
+}
+
+# Under these keys stand names chosen by the author, which may look like keywords of OpenAPI.
+_NAME_MAPS: Final = frozenset(
+    {"callbacks", "content", "examples", "flows", "headers", "mapping", "paths", "properties", "responses", "variables"}
+)
+# Under these keys stands data that is not OpenAPI.
+_DATA: Final = frozenset({"const", "default", "enum", "example", "value"})
+
+
+def bundle(folder: Path, fragments: Mapping[str, Object], problems: Problems) -> Object:
+    """Return the bundled document; what cannot be resolved is a problem and stays as it was."""
+    return _Bundler(folder, fragments, problems).run()
+
+
+class _Bundler:
+    def __init__(self, folder: Path, fragments: Mapping[str, Object], problems: Problems) -> None:
+        self._folder = folder
+        self._fragments = fragments
+        self._problems = problems
+        self._used_files: dict[str, None] = {}
+        self._used: set[tuple[str, str]] = set()
+        self._done: dict[tuple[str, str], Object] = {}
+
+    def run(self) -> Object:
+        root = self._fragments.get(ROOT_FILE)
+        if root is None:
+            return Object({}, Origin(f"{self._folder.name}/{ROOT_FILE}", 1), {})
+        document = self._members(root, ROOT_FILE)
+        self._report_unused()
+        self._report_duplicates()
+        return root.derive({**document, "components": root.derive(self._components())})
+
+    def _components(self) -> dict[str, object]:
+        components: dict[str, object] = {}
+        for kind in KINDS:
+            files = [file for file in self._used_files if _kind(file) == kind]
+            names = [(file, name) for file in files for name in self._fragments[file] if (file, name) in self._used]
+            if names:
+                origin = self._fragments[names[0][0]].origin
+                origins = {name: self._fragments[file].at(name) for file, name in names}
+                components[kind] = Object({name: self._done[file, name] for file, name in names}, origin, origins)
+        return components
+
+    def _value(self, value: object, file: str) -> object:
+        if isinstance(value, Array):
+            return value.derive(self._value(item, file) for item in value)
+        if not isinstance(value, Object):
+            return value
+        if "$ref" in value:
+            return self._reference(value, file)
+        if "externalValue" in value:
+            return self._example(value, file)
+        return value.derive(self._members(value, file))
+
+    def _members(self, value: Object, file: str) -> dict[str, object]:
+        return {key: self._member(key, member, value.at(key), file) for key, member in value.items()}
+
+    def _member(self, key: str, member: object, origin: Origin, file: str) -> object:
+        if key in _DATA:
+            return member
+        if key == "mapping" and isinstance(member, Object):
+            return member.derive({name: self._target(ref, member.at(name), file) for name, ref in member.items()})
+        if key in _NAME_MAPS and isinstance(member, Object):
+            return member.derive({name: self._value(entry, file) for name, entry in member.items()})
+        return self._value(member, file)
+
+    def _reference(self, value: Object, file: str) -> Object:
+        target = value["$ref"]
+        if isinstance(target, str) and "#" not in target and len(value) == 1:
+            return self._whole_file(target, value, file)
+        resolved = self._target(target, value.at("$ref"), file)
+        return value.derive({**value, "$ref": resolved})
+
+    def _whole_file(self, target: str, value: Object, file: str) -> Object:
+        path = _resolve(file, target)
+        if path not in self._fragments or not path.startswith("paths/"):
+            self._problems.add(value.at("$ref"), f"unresolved $ref '{target}': no file of paths/ has that name")
+            return value
+        self._used_files[path] = None
+        fragment = self._fragments[path]
+        return fragment.derive(self._members(fragment, path))
+
+    def _target(self, target: object, origin: Origin, file: str) -> object:
+        """Return the place in the bundle that a reference of a file means, and have it brought there."""
+        path, _, pointer = str(target).partition("#")
+        path = _resolve(file, path) if path else file
+        name = pointer.removeprefix("/")
+        kind = _kind(path)
+        if path not in self._fragments or kind is None:
+            self._problems.add(origin, f"unresolved $ref '{target}': no file of components/ has that name")
+        elif name not in self._fragments[path]:
+            self._problems.add(origin, f"unresolved $ref '{target}': the file defines no '{name}'")
+        else:
+            self._bring(path, name)
+            return f"#/components/{kind}/{name}"
+        return target
+
+    def _bring(self, file: str, name: str) -> None:
+        if (file, name) in self._used:
+            return
+        self._used_files.setdefault(file)
+        self._used.add((file, name))
+        value = self._fragments[file][name]
+        if isinstance(value, Object):
+            brought = self._value(value, file)
+            assert isinstance(brought, Object)
+            self._done[file, name] = brought
+        else:
+            self._problems.add(self._fragments[file].at(name), f"'{name}' must be a mapping")
+            self._done[file, name] = self._fragments[file].derive({})
+
+    def _example(self, value: Object, file: str) -> Object:
+        name = str(value["externalValue"])
+        path = self._folder / _resolve(file, name)
+        try:
+            content: object = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            self._problems.add(value.at("externalValue"), f"unresolved externalValue '{name}': there is no such file")
+        except ValueError:
+            self._problems.add(value.at("externalValue"), f"the example '{name}' is not valid JSON")
+        else:
+            return value.derive({**value.without("externalValue"), "value": content})
+        return value
+
+    def _report_unused(self) -> None:
+        for file, fragment in self._fragments.items():
+            if file.startswith("paths/") and file not in self._used_files:
+                self._problems.add(fragment.origin, f"unused path: {ROOT_FILE} does not refer to this file")
+            for name in fragment if file.startswith("components/") else ():
+                if (file, name) not in self._used:
+                    kind = KINDS.get(_kind(file) or "", "definition")
+                    self._problems.add(fragment.at(name), f"unused {kind} '{name}': nothing refers to it")
+
+    def _report_duplicates(self) -> None:
+        first: dict[tuple[str, str], Origin] = {}
+        for file, name in sorted(self._used):
+            key, origin = (_kind(file) or "", name), self._fragments[file].at(name)
+            if key in first:
+                where = f"{first[key].file}:{first[key].line}"
+                self._problems.add(origin, f"two {KINDS[key[0]]}s are named '{name}', the other at {where}")
+            first.setdefault(key, origin)
+
+
+def _resolve(file: str, reference: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(file), reference))
+
+
+def _kind(file: str) -> str | None:
+    folders = file.split("/")
+    return folders[1] if folders[0] == "components" and len(folders) > 2 and folders[1] in KINDS else None

@@ -1,0 +1,163 @@
+"""Checks of the operations: what each has to state, its parameters, its bodies, its security."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from codegen.checks.schemas import check_default, check_inline
+from codegen.diagnostics import Origin, Problems
+from codegen.document import Array, Object
+from codegen.parse import FORM, JSON, SCALARS
+from codegen.passes.walk import Call, callbacks, calls, parameters, referred, resolved, schemas
+from codegen.vocabulary import IDEMPOTENCY
+
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+_STATED: Final = ("operationId", "x-idempotency", "summary", "description", "responses")
+
+
+def check_operations(document: Object, problems: Problems) -> None:
+    """Report what is wrong with each operation, and tags without one."""
+    used: set[str] = set()
+    if not document.text("openapi").startswith("3.1."):
+        problems.add(document.at("openapi"), "openapi must be 3.1.x")
+    for call in calls(document.object("paths")):
+        check = _Check(document, call, problems)
+        check.statements()
+        check.tags(used)
+        check.parameters()
+        check.request_body()
+        check.responses()
+        check.security()
+        for back in callbacks(call.operation):
+            _Check(document, back, problems).request_body()
+    tags = document.array("tags")
+    for tag, origin in zip(tags.objects(), tags.origins, strict=True):
+        if not tag.text("description"):
+            problems.add(origin, f"tag '{tag.text('name')}' has no description")
+        if tag.text("name") not in used:
+            problems.add(origin, f"unused tag '{tag.text('name')}': no operation has it")
+
+
+class _Check:
+    def __init__(self, document: Object, call: Call, problems: Problems) -> None:
+        self._document = document
+        self._call = call
+        self._operation = call.operation
+        self._problems = problems
+
+    @property
+    def _origin(self) -> Origin:
+        return self._call.item.at(self._call.method)
+
+    def statements(self) -> None:
+        for key in _STATED:
+            if key not in self._operation:
+                self._problems.add(self._origin, f"operation {self._call.method} {self._call.path} has no {key}")
+        idempotency = self._operation.text("x-idempotency")
+        if idempotency and idempotency not in IDEMPOTENCY:
+            message = f"x-idempotency must be one of {', '.join(sorted(IDEMPOTENCY))}, not '{idempotency}'"
+            self._problems.add(self._operation.at("x-idempotency"), message)
+
+    def tags(self, used: set[str]) -> None:
+        names = self._operation.texts("tags")
+        declared = {tag.text("name") for tag in self._document.array("tags").objects()}
+        used.update(names)
+        if len(names) != 1:
+            self._problems.add(self._operation.at("tags"), "an operation needs exactly one tag, the API it belongs to")
+        for name in names:
+            if name not in declared:
+                self._problems.add(self._operation.at("tags"), f"tag '{name}' is not declared in openapi.yaml")
+
+    def parameters(self) -> None:
+        found = list(parameters(self._document, self._call))
+        placeholders = _PLACEHOLDER.findall(self._call.path)
+        declared = {parameter.text("name") for parameter in found if parameter.text("in") == "path"}
+        for name in placeholders:
+            if name not in declared:
+                self._problems.add(self._origin, f"path parameter '{name}' of {self._call.path} is not declared")
+        for parameter in found:
+            self._parameter(parameter, placeholders)
+
+    def _parameter(self, parameter: Object, placeholders: list[str]) -> None:
+        name, place, origin = parameter.text("name"), parameter.text("in"), parameter.at("name")
+        if place not in {"path", "query", "header"}:
+            self._problems.add(parameter.at("in"), f"parameter '{name}' must be in path, query or header")
+        if place == "path" and name not in placeholders:
+            self._problems.add(origin, f"path parameter '{name}' does not occur in {self._call.path}")
+        if place == "path" and parameter.get("required") is not True:
+            self._problems.add(origin, f"path parameter '{name}' must be required")
+        if not parameter.text("description"):
+            self._problems.add(origin, f"parameter '{name}' has no description")
+        schema = parameter.object("schema")
+        target = schemas(self._document).object(next(referred(schema), ""))
+        scalar = isinstance(schema.get("type"), str) and (schema.text("type"), schema.text("format")) in SCALARS
+        if not scalar and "enum" not in target:
+            self._problems.add(origin, f"parameter '{name}' must be a scalar or refer to an enum")
+        check_default(schema, schemas(self._document), self._problems)
+        check_inline(schema, f"parameter '{name}'", parameter.at("schema"), self._problems)
+
+    def request_body(self) -> None:
+        if "requestBody" not in self._operation:
+            return
+        body = self._operation.object("requestBody")
+        origin, content = self._operation.at("requestBody"), body.object("content")
+        if not body.text("description"):
+            self._problems.add(origin, "the request body has no description")
+        if len(content) != 1 or not content.keys() <= {JSON, FORM}:
+            self._problems.add(origin, f"a request body needs exactly one media type, {JSON} or {FORM}")
+        for media_type, media in content.objects():
+            if not media.object("schema").text("$ref"):
+                self._problems.add(content.at(media_type), "the schema of a request body must be a $ref")
+            elif media_type == FORM:
+                self._form(media.object("schema"), content.at(media_type))
+
+    def _form(self, schema: Object, origin: Origin) -> None:
+        named = schemas(self._document)
+        for name, member in named.object(next(referred(schema), "")).object("properties").objects():
+            if member.get("type") != "string" and "enum" not in named.object(next(referred(member), "")):
+                self._problems.add(origin, f"a form holds text only, and '{name}' is something else")
+
+    def responses(self) -> None:
+        responses = self._operation.object("responses")
+        for status, value in responses.objects():
+            if not re.fullmatch(r"[1-5][0-9]{2}", status):
+                self._problems.add(responses.at(status), f"'{status}' is not a status code")
+            self._response(resolved(self._document, value), responses.at(status))
+        if responses and not any(status.startswith("2") for status in responses):
+            self._problems.add(self._operation.at("responses"), "an operation needs a success response (2..)")
+
+    def _response(self, response: Object, origin: Origin) -> None:
+        if response and not response.text("description"):
+            self._problems.add(origin, "the response has no description")
+        for name, value in response.object("headers").objects():
+            header = resolved(self._document, value)
+            if header and not header.text("description"):
+                self._problems.add(response.object("headers").at(name), f"header '{name}' has no description")
+        for media_type, media in response.object("content").objects():
+            schema = media.object("schema")
+            item = schema.object("items") if schema.get("type") == "array" else schema
+            if media_type != JSON:
+                self._problems.add(origin, f"media type {media_type}: a response is {JSON} or has no body")
+            elif not item.text("$ref"):
+                self._problems.add(origin, "the schema of a response must be a $ref, or an array of one")
+
+    def security(self) -> None:
+        holder = self._operation if "security" in self._operation else self._document
+        alternatives = holder.array("security")
+        if not alternatives:
+            self._problems.add(self._origin, "an operation needs security, its own or that of openapi.yaml")
+        for alternative, origin in zip(alternatives.objects(), alternatives.origins, strict=True):
+            self._alternative(alternative, origin)
+
+    def _alternative(self, alternative: Object, origin: Origin) -> None:
+        declared = self._document.object("components").object("securitySchemes")
+        if len(alternative) > 1 or any(isinstance(each, Array) and len(each) > 1 for each in alternative.values()):
+            self._problems.add(origin, "one scheme with one scope to an alternative; list each alternative on its own")
+        for name in alternative:
+            scopes = declared.object(name).object("flows").object("clientCredentials").object("scopes")
+            if name not in declared:
+                self._problems.add(origin, f"security scheme '{name}' is not declared in openapi.yaml")
+            for scope in alternative.texts(name):
+                if scope not in scopes:
+                    self._problems.add(origin, f"scope '{scope}' is not one of security scheme '{name}'")

@@ -1,0 +1,92 @@
+"""The document as the compiler holds it: JSON-like values that remember the file and line they came from.
+
+Values are immutable by convention: a pass makes new objects with `derive` and leaves the old ones as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Self
+
+from codegen.diagnostics import Origin
+
+NOWHERE = Origin("", 0)
+
+
+class Object(dict[str, object]):
+    """A mapping with its origin and the origin of each key.
+
+    The accessors assume the shape that `shape` has established and raise TypeError otherwise; what is absent
+    reads as empty.
+    """
+
+    __slots__ = ("origin", "origins")
+
+    def __init__(self, members: Mapping[str, object], origin: Origin, origins: Mapping[str, Origin]) -> None:
+        super().__init__(members)
+        self.origin = origin
+        self.origins = dict(origins)
+
+    def at(self, key: str) -> Origin:
+        """Return where a key stands, or where the object begins if it has no such key."""
+        return self.origins.get(key, self.origin)
+
+    def derive(self, members: Mapping[str, object]) -> Self:
+        """Return an object with other members and this one's origins."""
+        return type(self)(members, self.origin, self.origins)
+
+    def without(self, *keys: str) -> Self:
+        """Return a copy that lacks the keys."""
+        return self.derive({key: value for key, value in self.items() if key not in keys})
+
+    def object(self, key: str) -> Object:
+        """Return the object under a key."""
+        value = self.get(key, EMPTY)
+        if not isinstance(value, Object):
+            raise TypeError(f"{key} is not an object")
+        return value
+
+    def array(self, key: str) -> Array:
+        """Return the array under a key."""
+        value = self.get(key, NOTHING)
+        if not isinstance(value, Array):
+            raise TypeError(f"{key} is not an array")
+        return value
+
+    def text(self, key: str) -> str:
+        """Return the text under a key."""
+        value = self.get(key, "")
+        if not isinstance(value, str):
+            raise TypeError(f"{key} is not text")
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        """Return the array of texts under a key."""
+        return [item for item in self.array(key) if isinstance(item, str)]
+
+    def objects(self) -> Iterator[tuple[str, Object]]:
+        """Iterate over the members that are objects."""
+        return ((key, value) for key, value in self.items() if isinstance(value, Object))
+
+
+class Array(list[object]):
+    """A sequence with its origin and the origin of each item."""
+
+    __slots__ = ("origin", "origins")
+
+    def __init__(self, items: Iterable[object], origin: Origin, origins: Iterable[Origin]) -> None:
+        super().__init__(items)
+        self.origin = origin
+        self.origins = list(origins)
+
+    def derive(self, items: Iterable[object]) -> Self:
+        """Return an array with other items, one for each of this one's, and this one's origins."""
+        return type(self)(items, self.origin, self.origins)
+
+    def objects(self) -> Iterator[Object]:
+        """Iterate over the items that are objects."""
+        return (item for item in self if isinstance(item, Object))
+
+
+EMPTY = Object({}, NOWHERE, {})
+NOTHING = Array([], NOWHERE, [])

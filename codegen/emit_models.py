@@ -1,0 +1,160 @@
+"""The Structs and enums: datamodel-code-generator writes each class, this module says what is in it and where it goes.
+
+One run makes all classes. They are then sorted into one module per folder of components/schemas/, enums first, then
+what is sent, then what is received, each in the order of the fragments.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from datamodel_code_generator import DatetimeClassType, InputFileType, PythonVersion, generate
+from datamodel_code_generator.enums import DataModelType
+from datamodel_code_generator.format import Formatter
+
+from codegen.document import Object
+from codegen.feed import Feed, feed
+from codegen.passes.discriminators import is_union, variants
+from codegen.passes.walk import home, schemas
+from codegen.text import HEADER, docstring
+
+MODELS: Final = "checkout_async._generated.models"
+_TEMPLATES: Final = Path(__file__).parent / "templates" / "models"
+_DOCSTRING: Final = '"""Models of `{}`: enums, then what is sent, then what is received."""'
+_IMPORTS: Final = {
+    "ClassVar": "from typing import ClassVar",
+    "Mapping": "from collections.abc import Mapping",
+    "OpenEnum": "from checkout_async._core.model import OpenEnum",
+    "UNSET": "from msgspec import UNSET",
+    "msgspec": "import msgspec",
+}
+
+
+class GeneratorError(RuntimeError):
+    """datamodel-code-generator did what no fragment asks for: a defect of the compiler."""
+
+
+def emit_models(document: Object) -> dict[str, str]:
+    """Return the model modules by name."""
+    named = dict(schemas(document).objects())
+    fed = feed(document)
+    statements, imports = _statements(_generated(fed), frozenset(named), fed.inline)
+    for name, schema in named.items():
+        if is_union(schema):
+            statements[name] += f"\n{docstring(schema.text('description'), 0)}"
+    modules: dict[str, dict[str, Object]] = defaultdict(dict)
+    for name, schema in named.items():
+        modules[home(schema)][name] = schema
+    homes = {name: home(schema) for name, schema in named.items()}
+    return {module: _module(module, modules[module], statements, imports, homes) for module in sorted(modules)}
+
+
+def _generated(fed: Feed) -> str:
+    result = generate(
+        fed.definitions,
+        input_file_type=InputFileType.JsonSchema,
+        output_model_type=DataModelType.MsgspecStruct,
+        target_python_version=PythonVersion.PY_311,
+        custom_template_dir=_TEMPLATES,
+        extra_template_data=defaultdict(dict[str, Any], fed.template_data),
+        formatters=[Formatter.BUILTIN],
+        disable_timestamp=True,
+        keep_model_order=True,
+        keyword_only=True,
+        output_datetime_class=DatetimeClassType.Datetime,
+        skip_root_model=True,
+        use_annotated=True,
+        use_msgspec_tagged_unions=True,
+        use_specialized_enum=True,
+        use_standard_collections=True,
+        use_union_operator=True,
+    )
+    if not isinstance(result, str):
+        raise GeneratorError("datamodel-code-generator did not return one module")
+    return result
+
+
+def _statements(source: str, expected: frozenset[str], inline: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Take a module apart: the source of each class and alias by name, and the import of each imported name."""
+    statements: dict[str, str] = {}
+    imports = dict(_IMPORTS)
+    for node in ast.parse(source).body:
+        text = ast.get_source_segment(source, node) or ""
+        if isinstance(node, ast.ImportFrom):
+            imports |= {
+                alias.asname or alias.name: f"from {node.module} import {ast.unparse(alias)}" for alias in node.names
+            }
+        elif (name := _defined(node)) in expected | inline:
+            statements[name] = text
+        else:
+            raise GeneratorError(f"datamodel-code-generator wrote what no fragment asks for: {text.splitlines()[0]}")
+    if missing := (expected | inline) - statements.keys():
+        raise GeneratorError(f"datamodel-code-generator left out {', '.join(sorted(missing))}")
+    written_out = {name: statements[name].partition(" = ")[2] for name in inline}
+    return {name: _replaced(statements[name], written_out) for name in expected}, imports
+
+
+def _defined(node: ast.stmt) -> str:
+    """Return the name of the class or alias that a statement defines."""
+    if isinstance(node, ast.ClassDef):
+        return node.name
+    return node.target.id if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else ""
+
+
+def _replaced(source: str, aliases: Mapping[str, str]) -> str:
+    """Write out aliases where they are named; one may name another."""
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name) and node.id in aliases]
+    lines = source.split("\n")
+    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset), reverse=True):
+        # Python counts the columns in bytes.
+        line, written = lines[node.lineno - 1].encode(), _replaced(aliases[node.id], aliases)
+        end = node.col_offset + len(node.id.encode())
+        lines[node.lineno - 1] = (line[: node.col_offset] + written.encode() + line[end:]).decode()
+    return "\n".join(lines)
+
+
+def _module(
+    name: str,
+    members: Mapping[str, Object],
+    statements: Mapping[str, str],
+    imports: Mapping[str, str],
+    homes: Mapping[str, str],
+) -> str:
+    body = [statements[member] for member in _ordered(members)]
+    used = {node.id for text in body for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    lines = {imports[used_name] for used_name in used if used_name in imports}
+    lines |= {f"from {MODELS}.{homes[other]} import {other}" for other in used if homes.get(other, name) != name}
+    return "\n\n".join(
+        [
+            f"# {HEADER}\n{_DOCSTRING.format(name)}",
+            "from __future__ import annotations",
+            "\n".join(sorted(lines)),
+            f"__all__ = {sorted(members)!r}",
+            *body,
+        ]
+    )
+
+
+def _ordered(members: Mapping[str, Object]) -> Iterator[str]:
+    yield from (name for name, schema in members.items() if "enum" in schema)
+    yield from _aliases_last([name for name, schema in members.items() if schema.get("x-direction") == "sent"], members)
+    yield from (name for name, schema in members.items() if schema.get("x-direction") == "received")
+
+
+def _aliases_last(names: Iterable[str], members: Mapping[str, Object]) -> Iterator[str]:
+    """Yield each alias of a union right after the last of its variants; Python evaluates it where it stands."""
+    waiting = {
+        name: set(variants(members[name]).values()) & members.keys() for name in names if is_union(members[name])
+    }
+    for name in names:
+        if name not in waiting:
+            yield name
+        for alias in [alias for alias, variants_left in waiting.items() if variants_left <= {name}]:
+            yield alias
+            del waiting[alias]
+        for variants_left in waiting.values():
+            variants_left.discard(name)

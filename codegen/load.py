@@ -1,0 +1,113 @@
+"""Read the fragments: YAML 1.2 (core schema) to values that keep file and line.
+
+`Y`, `no` and `on` are text, dates are text, a key may stand only once, and anchors and tags are refused: a fragment
+refers to another with $ref.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from codegen.diagnostics import Origin, Problems
+from codegen.document import Array, Object
+
+ROOT_FILE: Final = "openapi.yaml"
+
+# YAML 1.2.2 section 10.3.2.
+_PLAIN_SCALARS: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...]] = (
+    (re.compile(r"~|null|Null|NULL|"), lambda text: None),
+    (re.compile(r"true|True|TRUE"), lambda text: True),
+    (re.compile(r"false|False|FALSE"), lambda text: False),
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+"), lambda text: int(text, 0)),
+    (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"), lambda text: float(text.replace(".", ""))),
+)
+_TAGS: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str"))
+
+
+def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:
+    """Read every fragment of a folder. Keys are paths relative to it, in sorted order."""
+    paths = [folder / ROOT_FILE, *sorted(folder.glob("paths/**/*.yaml")), *sorted(folder.glob("components/**/*.yaml"))]
+    fragments: dict[str, Object] = {}
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        value = _load(path, f"{folder.name}/{name}", problems)
+        if value is not None:
+            fragments[name] = value
+    return fragments
+
+
+def _load(path: Path, file: str, problems: Problems) -> Object | None:
+    start = Origin(file, 1)
+    try:
+        # BaseLoader leaves every scalar as text, so that the rules of YAML 1.1 have no say.
+        node = yaml.BaseLoader(path.read_text(encoding="utf-8")).get_single_node()
+    except FileNotFoundError:
+        problems.add(start, "there is no such file")
+    except (UnicodeDecodeError, yaml.reader.ReaderError):
+        problems.add(start, "not readable as UTF-8 text without control characters")
+    except yaml.MarkedYAMLError as error:
+        reason = ", ".join(filter(None, (error.context, error.problem)))
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problems.add(Origin(file, line), f"not valid YAML: {reason}")
+    else:
+        value = _Reader(file, problems).value(node) if node else None
+        if isinstance(value, Object):
+            return value
+        problems.add(start, "a fragment must be a mapping")
+    return None
+
+
+class _Reader:
+    """Turns the nodes of one file into values."""
+
+    def __init__(self, file: str, problems: Problems) -> None:
+        self._file = file
+        self._problems = problems
+        self._seen: set[int] = set()
+
+    def value(self, node: yaml.Node) -> object:
+        if id(node) in self._seen:
+            self._problems.add(self._origin(node), "an anchor; refer to what stands elsewhere with $ref")
+            return None
+        self._seen.add(id(node))
+        if node.tag not in _TAGS:
+            self._problems.add(self._origin(node), f"tags such as {node.tag} are not used")
+        if isinstance(node, yaml.MappingNode):
+            return self._object(node)
+        if isinstance(node, yaml.SequenceNode):
+            items: list[yaml.Node] = node.value
+            return Array(map(self.value, items), self._origin(node), map(self._origin, items))
+        return _scalar(node)
+
+    def _origin(self, node: yaml.Node) -> Origin:
+        return Origin(self._file, node.start_mark.line + 1)
+
+    def _object(self, node: yaml.MappingNode) -> Object:
+        members: dict[str, object] = {}
+        origins: dict[str, Origin] = {}
+        pairs: list[tuple[yaml.Node, yaml.Node]] = node.value
+        for key_node, value_node in pairs:
+            key = str(key_node.value)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._problems.add(self._origin(key_node), "a key must be text")
+            elif key in members:
+                self._problems.add(self._origin(key_node), f"'{key}' stands twice, first on line {origins[key].line}")
+            else:
+                members[key], origins[key] = self.value(value_node), self._origin(key_node)
+        return Object(members, self._origin(node), origins)
+
+
+def _scalar(node: yaml.Node) -> object:
+    text = str(node.value)
+    if isinstance(node, yaml.ScalarNode) and node.style is None:
+        for pattern, read in _PLAIN_SCALARS:
+            if pattern.fullmatch(text):
+                return read(text)
+    return text

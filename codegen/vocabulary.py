@@ -1,0 +1,160 @@
+"""The keywords the compiler understands, by kind of object, and the shape of the value of each.
+
+Every keyword here is honoured somewhere; one that is not here would be lost silently, so it is a problem.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# A shape is a primitive ("text", "bool", "int", "number", "data"), "texts", the name of a kind of object below, or
+# a kind in brackets: "[kind]" an array of it, "{kind}" a mapping of names to it.
+Shape = str
+
+VOCABULARY: Final[dict[str, dict[str, Shape]]] = {
+    "root": {
+        "openapi": "text",
+        "info": "info",
+        "servers": "[server]",
+        "tags": "[tag]",
+        "security": "[requirement]",
+        "paths": "{path item}",
+        "components": "components",
+        "x-python-names": "{text}",
+    },
+    "info": {
+        "title": "text",
+        "version": "text",
+        "summary": "text",
+        "description": "text",
+        "license": "license",
+    },
+    "license": {"name": "text", "identifier": "text", "url": "text"},
+    "server": {"url": "text", "description": "text", "variables": "{server variable}"},
+    "server variable": {"default": "text", "description": "text", "enum": "texts"},
+    "tag": {"name": "text", "description": "text"},
+    "requirement": {"*": "texts"},
+    "components": {
+        "schemas": "{schema}",
+        "parameters": "{parameter}",
+        "responses": "{response}",
+        "headers": "{header}",
+        "securitySchemes": "{security scheme}",
+    },
+    "path item": {
+        "$ref": "text",
+        "summary": "text",
+        "description": "text",
+        "servers": "[server]",
+        "parameters": "[parameter]",
+        "get": "operation",
+        "put": "operation",
+        "post": "operation",
+        "delete": "operation",
+        "patch": "operation",
+    },
+    "operation": {
+        "operationId": "text",
+        "tags": "texts",
+        "summary": "text",
+        "description": "text",
+        "deprecated": "bool",
+        "x-idempotency": "text",
+        "security": "[requirement]",
+        "parameters": "[parameter]",
+        "requestBody": "request body",
+        "responses": "{response}",
+        "callbacks": "{callback}",
+    },
+    "callback": {"*": "path item"},
+    "parameter": {
+        "$ref": "text",
+        "name": "text",
+        "in": "text",
+        "required": "bool",
+        "deprecated": "bool",
+        "description": "text",
+        "schema": "schema",
+        "example": "data",
+        "x-python-name": "text",
+    },
+    "request body": {"description": "text", "required": "bool", "content": "{media type}"},
+    "response": {
+        "$ref": "text",
+        "description": "text",
+        "headers": "{header}",
+        "content": "{media type}",
+    },
+    "header": {"$ref": "text", "description": "text", "schema": "schema"},
+    "media type": {"schema": "schema", "example": "data", "examples": "{example}"},
+    "example": {"summary": "text", "description": "text", "value": "data", "externalValue": "text"},
+    "security scheme": {
+        "type": "text",
+        "description": "text",
+        "in": "text",
+        "name": "text",
+        "scheme": "text",
+        "bearerFormat": "text",
+        "flows": "flows",
+    },
+    "flows": {"clientCredentials": "flow"},
+    "flow": {"tokenUrl": "text", "scopes": "{text}"},
+    "schema": {
+        "$ref": "text",
+        "type": "type",
+        "description": "text",
+        "deprecated": "bool",
+        "format": "text",
+        "properties": "{schema}",
+        "required": "texts",
+        "additionalProperties": "schema",
+        "items": "schema",
+        "enum": "[data]",
+        "const": "data",
+        "oneOf": "[schema]",
+        "discriminator": "discriminator",
+        "default": "data",
+        "examples": "data",
+        "pattern": "text",
+        "minLength": "int",
+        "maxLength": "int",
+        "minimum": "number",
+        "maximum": "number",
+        "exclusiveMinimum": "number",
+        "exclusiveMaximum": "number",
+        "multipleOf": "number",
+        "minItems": "int",
+        "maxItems": "int",
+        "x-sensitive": "text",
+        "x-identifier": "bool",
+        "x-enum-varnames": "texts",
+        "x-enum-descriptions": "{text}",
+    },
+    "discriminator": {"propertyName": "text", "mapping": "{text}"},
+}
+
+# What a JSON Schema keyword needs beside it to mean anything.
+APPLIES_TO: Final[dict[str, frozenset[str]]] = {
+    "properties": frozenset({"object"}),
+    "required": frozenset({"object"}),
+    "additionalProperties": frozenset({"object"}),
+    "items": frozenset({"array"}),
+    "minItems": frozenset({"array"}),
+    "maxItems": frozenset({"array"}),
+    "format": frozenset({"string"}),
+    "pattern": frozenset({"string"}),
+    "enum": frozenset({"string"}),
+    "const": frozenset({"string"}),
+    "minLength": frozenset({"string"}),
+    "maxLength": frozenset({"string"}),
+    "minimum": frozenset({"integer", "number"}),
+    "maximum": frozenset({"integer", "number"}),
+    "exclusiveMinimum": frozenset({"integer", "number"}),
+    "exclusiveMaximum": frozenset({"integer", "number"}),
+    "multipleOf": frozenset({"integer", "number"}),
+}
+TYPES: Final = frozenset({"array", "boolean", "integer", "number", "object", "string"})
+FORMATS: Final = frozenset({"date", "date-time", "uri"})
+SENSITIVE: Final = frozenset({"cvv", "pan", "personal", "secret"})
+IDEMPOTENCY: Final = frozenset({"key", "natural", "none", "safe"})
+BESIDE_REFERENCE: Final = frozenset({"$ref", "default", "deprecated", "description", "x-identifier", "x-sensitive"})

@@ -1,0 +1,118 @@
+"""From texts to a tree of files: formatting, the manifest, writing without leftovers, comparing whole trees."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from codegen import VERSION
+
+GENERATED: Final = "checkout_async/_generated"
+DOCS: Final = "docs/api.md"
+MANIFEST: Final = f"{GENERATED}/MANIFEST.json"
+
+# Stated here in full, so that neither the settings of the repository nor of a user have a say.
+_RUFF: Final = (
+    "--isolated",
+    "--no-cache",
+    "--config=line-length=120",
+    "--config=target-version='py311'",
+    "--config=format.skip-magic-trailing-comma=true",
+    "--config=lint.isort.known-first-party=['checkout_async']",
+    "--config=lint.isort.split-on-trailing-comma=false",
+)
+
+
+class FormatError(RuntimeError):
+    """What was generated is no Python."""
+
+
+def formatted(files: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the files with every Python module formatted, its imports sorted, unused ones removed."""
+    with tempfile.TemporaryDirectory(prefix="codegen-") as name:
+        folder = Path(name)
+        for path, text in files.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8", newline="\n")
+        _ruff("check", folder, "--fix-only", "--select=I,F401,RUF022")
+        _ruff("format", folder)
+        return {path: (folder / path).read_bytes() for path in files}
+
+
+def manifest(root: Path, inputs: Iterable[Path], outputs: Mapping[str, bytes]) -> bytes:
+    """Return the manifest: versions of the generators, and a hash of every input, source of the compiler and output."""
+    here = Path(__file__).parent
+    sources = [path for pattern in ("**/*.py", "**/*.jinja2") for path in here.glob(pattern)]
+    content = {
+        "codegen": VERSION,
+        "datamodel-code-generator": version("datamodel-code-generator"),
+        "ruff": version("ruff"),
+        "inputs": _hashes({path.relative_to(root).as_posix(): path.read_bytes() for path in inputs}),
+        "sources": _hashes({path.relative_to(here.parent).as_posix(): path.read_bytes() for path in sources}),
+        "outputs": _hashes(outputs),
+    }
+    return (json.dumps(content, indent=1) + "\n").encode()
+
+
+def write_tree(output: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files and remove whatever else lies in the generated package."""
+    for path in sorted(existing(output) - files.keys()):
+        (output / path).unlink()
+    for path, content in files.items():
+        target = output / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.is_file() or target.read_bytes() != content:
+            target.write_bytes(content)
+    _remove_empty_folders(output / GENERATED)
+
+
+def existing(output: Path) -> set[str]:
+    """Return the paths of the generated files that are on disk."""
+    files = [path for path in (output / GENERATED).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {path.relative_to(output).as_posix() for path in [*files, output / DOCS] if path.is_file()}
+
+
+def differences(output: Path, files: Mapping[str, bytes]) -> str:
+    """Return a unified diff from the tree on disk to the one that should be there; empty if they are the same."""
+    present = existing(output)
+    diffs: list[str] = []
+    for path in sorted(present | files.keys()):
+        old = (output / path).read_bytes() if path in present else b""
+        new = files.get(path, b"")
+        if old != new or (path in present) != (path in files):
+            diffs.append(_diff(path, old, new, present=path in present, wanted=path in files))
+    return "".join(diffs)
+
+
+def _diff(path: str, old: bytes, new: bytes, *, present: bool, wanted: bool) -> str:
+    names = (f"a/{path}" if present else "/dev/null", f"b/{path}" if wanted else "/dev/null")
+    before, after = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (old, new))
+    # Two empty files differ in nothing but being there.
+    lines = [*difflib.unified_diff(before, after, *names)] or [f"--- {names[0]}\n", f"+++ {names[1]}\n"]
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _ruff(command: str, folder: Path, *arguments: str) -> None:
+    run = [sys.executable, "-m", "ruff", command, *_RUFF, *arguments, str(folder)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise FormatError(f"ruff cannot read what was generated; a defect of the compiler:\n{done.stdout}{done.stderr}")
+
+
+def _hashes(contents: Mapping[str, bytes]) -> dict[str, str]:
+    return {path: hashlib.sha256(contents[path]).hexdigest() for path in sorted(contents)}
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and path.name != "__pycache__" and not any(path.iterdir()):
+            path.rmdir()

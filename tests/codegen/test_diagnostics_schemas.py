@@ -1,0 +1,249 @@
+"""What the compiler says about a broken schema, enum or union. How the cases work: test_diagnostics.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.codegen.support import ITEM, ORDER, SCHEMAS, problems, write_fragments
+
+# --- schemas
+
+
+def member(text: str) -> tuple[str, str, str]:
+    """Replace the only member of OrderRequest, whose key is on line 6."""
+    return (ORDER, ITEM, f"    item:\n{text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("      type: string\n", "6: property 'item' has no description"),
+        ("      description: D.\n", "6: property 'item' has no type"),
+        (
+            "      type: text\n      description: D.\n",
+            "7: type must be one of array, boolean, integer, number, object, string, or a list of one and 'null'",
+        ),
+        (
+            "      type: [string, integer]\n      description: D.\n",
+            "7: type must be one of array, boolean, integer, number, object, string, or a list of one and 'null'",
+        ),
+        (
+            "      type: integer\n      maxLength: 3\n      description: D.\n",
+            "8: 'maxLength' does not apply to type integer",
+        ),
+        (
+            "      type: string\n      format: email\n      description: D.\n",
+            "8: format must be one of date, date-time, uri",
+        ),
+        (
+            "      type: string\n      pattern: '[a-'\n      description: D.\n",
+            "8: pattern: not a regular expression: unterminated character set at position 0",
+        ),
+        (
+            "      type: string\n      pattern: '\\s'\n      description: D.\n",
+            "8: pattern: '\\s' does not mean in Python what it means in ECMA-262; write it out",
+        ),
+        (
+            "      type: string\n      x-sensitive: card\n      description: D.\n",
+            "8: x-sensitive must be one of cvv, pan, personal, secret",
+        ),
+        (
+            "      type: string\n      enum: [a]\n      description: D.\n",
+            "6: property 'item' is an inline enum; give it a name in a file of components/schemas/",
+        ),
+        (
+            "      type: object\n      properties: {}\n      description: D.\n",
+            "6: property 'item' is an inline object; give it a name in a file of components/schemas/",
+        ),
+        (
+            "      oneOf: []\n      description: D.\n",
+            "6: property 'item' is an inline union; give it a name in a file of components/schemas/",
+        ),
+        (
+            "      type: object\n      description: D.\n",
+            "6: property 'item' is an object of no known shape; name its members or give additionalProperties",
+        ),
+        ("      type: array\n      description: D.\n", "6: property 'item' is an array without items"),
+        (
+            "      type: array\n      items: {type: string, enum: [a]}\n      description: D.\n",
+            "8: items of property 'item' is an inline enum; give it a name in a file of components/schemas/",
+        ),
+        (
+            "      type: string\n      const: a\n      description: D.\n",
+            "6: 'item' is constant, but no union has it for its discriminator",
+        ),
+        (
+            (
+                "      type: string\n      description: D.\n    more:\n      type: string\n      x-identifier: true\n"
+                "      description: D.\n"
+            ),
+            "11: property 'more' is an identifier, so it must be required",
+        ),
+        (
+            "      type: string\n      minLength: 3\n      maxLength: 2\n      description: D.\n",
+            "8: minLength is more than maxLength",
+        ),
+        (
+            "      type: integer\n      default: true\n      description: D.\n",
+            "8: default is no value of this schema",
+        ),
+        (
+            "      type: [string, 'null']\n      default: 1\n      description: D.\n",
+            "8: default is no value of this schema",
+        ),
+        (
+            "      $ref: '#/OrderRequest'\n      maxLength: 3\n      description: D.\n",
+            "8: 'maxLength' beside $ref has no effect; it belongs into what is referred to",
+        ),
+        (
+            "      $ref: '#/OrderRequest'\n      description: D.\n",
+            "1: schema 'OrderRequest' requires itself, so no value of it can be made",
+        ),
+    ],
+)
+def test_a_property(tmp_path: Path, text: str, expected: str) -> None:
+    assert f"openapi/{ORDER}:{expected}" in problems(tmp_path, member(text))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("  description: What to order.\n", "", ["1: schema 'OrderRequest' has no description"]),
+        ("[item]", "[item, item]", ["4: required: 'item' stands twice"]),
+        (SCHEMAS[: SCHEMAS.index("Order:\n")], "OrderRequest:\n  type: string\n  description: D.\n", None),
+    ],
+)
+def test_a_named_schema(tmp_path: Path, old: str, new: str, expected: list[str] | None) -> None:
+    fallback = ["1: schema 'OrderRequest' must be an object with properties, an enum or a union"]
+    found = problems(tmp_path, (ORDER, old, new))
+    assert found == [f"openapi/{ORDER}:{each}" for each in expected or fallback]
+
+
+def test_schemas_stand_in_the_folder_of_an_api(tmp_path: Path) -> None:
+    elsewhere = "components/schemas/store/order.yaml"
+    write_fragments(tmp_path, {elsewhere: "Elsewhere:\n  type: object\n  description: E.\n  properties: {}\n"})
+    found = problems(tmp_path, member("      $ref: '../store/order.yaml#/Elsewhere'\n      description: D.\n"))
+    assert found == [
+        f"openapi/{ORDER}:1: schema 'OrderRequest' refers to 'Elsewhere' of another API; move that one to common",
+        f"openapi/{elsewhere}:1: schema 'Elsewhere' must stand in a file of components/schemas/, folder common, shop",
+    ]
+
+
+# --- enums
+
+ENUM = """\
+Kind:
+  type: string
+  description: A kind.
+  enum: [a, b-c]
+"""
+
+
+def enum(text: str) -> tuple[str, str, str]:
+    """Put an enum in front of the schemas and let the only member of OrderRequest be of that type."""
+    kind = f"{text}{SCHEMAS}".replace(ITEM, "    item: {$ref: '#/Kind', description: D.}\n")
+    return (ORDER, SCHEMAS, kind)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("[a, b-c]", "[a, a]", ["4: enum value 'a' stands twice", "4: enum values 'a' and 'a' are both called A"]),
+        ("[a, b-c]", "[a, 1]", ["4: enum must be a list of text; quote what YAML reads as something else"]),
+        ("[a, b-c]", "[]", ["4: enum must be a list of text; quote what YAML reads as something else"]),
+        ("[a, b-c]", "[b_c, b-c]", ["4: enum values 'b_c' and 'b-c' are both called B_C"]),
+        ("[a, b-c]", "['01']", ["4: enum value '01' needs a name in upper snake case in x-enum-varnames"]),
+        ("[a, b-c]", "[a]\n  x-enum-varnames: [a]", ["4: enum value 'a' needs a name in upper snake case"]),
+        ("[a, b-c]", "[a]\n  x-enum-varnames: [A, B]", ["5: x-enum-varnames has 2 names for 1 values"]),
+        ("[a, b-c]", "[a]\n  x-enum-descriptions: {b: B.}", ["5: x-enum-descriptions: there is no value 'b'"]),
+    ],
+)
+def test_an_enum(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
+    found = problems(tmp_path, enum(ENUM.replace(old, new)))
+    assert len(found) == len(expected)
+    for problem, start in zip(found, expected, strict=True):
+        assert problem.startswith(f"openapi/{ORDER}:{start}")
+
+
+def test_a_default_is_one_of_the_values_of_its_enum(tmp_path: Path) -> None:
+    file, old, new = enum(ENUM)
+    assert problems(tmp_path, (file, old, new.replace("description: D.", "description: D., default: a"))) == []
+    assert problems(tmp_path, (file, old, new.replace("description: D.", "description: D., default: c"))) == [
+        f"openapi/{ORDER}:10: default is no value of this schema"
+    ]
+
+
+# --- unions
+
+UNION = """\
+Payment:
+  description: How to pay.
+  oneOf:
+    - $ref: '#/Card'
+    - $ref: '#/Cash'
+  discriminator:
+    propertyName: type
+    mapping:
+      card: '#/Card'
+      cash: '#/Cash'
+Card:
+  type: object
+  description: By card.
+  required: [type]
+  properties:
+    type: {type: string, const: card, description: T.}
+    amount: {type: integer, description: A.}
+Cash:
+  type: object
+  description: In cash.
+  required: [type]
+  properties:
+    type: {type: string, const: cash, description: T.}
+    amount: {type: integer, description: A.}
+"""
+
+
+def union(old: str, new: str) -> tuple[str, str, str]:
+    """Put a changed union in front of the schemas and let the only member of OrderRequest be of that type."""
+    assert old in UNION
+    text = UNION.replace(old, new, 1) + SCHEMAS.replace(ITEM, "    item: {$ref: '#/Payment', description: D.}\n")
+    return (ORDER, SCHEMAS, text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (
+            "    type: {type: string, const: card, description: T.}\n",
+            "",
+            [
+                "11: variant 'Card' has no property 'type', which is the discriminator",
+                "14: required: there is no property 'type'",
+            ],
+        ),
+        ("const: card, ", "", ["16: the discriminator 'type' of variant 'Card' needs `const: card`"]),
+        ("const: card", "const: crad", ["16: const must be 'card', the value the mapping has for 'Card'"]),
+        ("  required: [type]\n", "", ["15: the discriminator 'type' of variant 'Card' must be required"]),
+        ("    propertyName: type\n", "", None),
+        ("  discriminator:", "  discriminaotr:", None),
+        ("      cash: '#/Cash'\n", "", ["5: discriminator: the mapping does not lead to 'Cash'"]),
+        ("    - $ref: '#/Cash'\n", "", ["9: discriminator: 'Cash' is not in oneOf"]),
+        ("    - $ref: '#/Card'\n", "    - $ref: '#/Card'\n    - type: string\n", ["5: a variant of union 'Payment'"]),
+    ],
+)
+def test_a_union(tmp_path: Path, old: str, new: str, expected: list[str] | None) -> None:
+    fallback = ["1: union 'Payment' needs a discriminator with propertyName and mapping"]
+    found = problems(tmp_path, union(old, new))
+    for start in expected or fallback:
+        assert any(problem.startswith(f"openapi/{ORDER}:{start}") for problem in found), found
+
+
+def test_variants_that_are_received_agree_about_the_types_of_their_members(tmp_path: Path) -> None:
+    file, old, new = union("amount: {type: integer", "amount: {type: string")
+    received = new.replace("    id:\n", "    paid: {$ref: '#/Payment', description: P.}\n    id:\n")
+    assert problems(tmp_path, (file, old, new)) == []
+    assert problems(tmp_path, (file, old, received)) == [
+        f"openapi/{ORDER}:1: variants 'Card' and 'Cash' are received, and disagree about the type of 'amount'"
+    ]

@@ -1,0 +1,69 @@
+"""Fragments are YAML 1.2: what earlier versions read as something else stays text, and every value knows its line."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from codegen.diagnostics import Origin, Problems
+from codegen.document import Object
+from codegen.load import load_fragments
+from tests.codegen.support import write_fragments
+
+
+def load(root: Path, text: str) -> Object:
+    """Read a text as the root fragment."""
+    problems = Problems()
+    fragments = load_fragments(write_fragments(root, {"openapi.yaml": text}) / "openapi", problems)
+    problems.stop_if_any()
+    return fragments["openapi.yaml"]
+
+
+@pytest.mark.parametrize(
+    "text", ["Y", "n", "yes", "No", "on", "OFF", "2026-11-21", "1_000", "1:30", "0o8", "<<", "=", "''"]
+)
+def test_text_that_yaml_1_1_reads_as_something_else_is_text(tmp_path: Path, text: str) -> None:
+    assert load(tmp_path, f"key: {text}\n") == {"key": text.strip("'")}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("true", True),
+        ("FALSE", False),
+        ("12", 12),
+        ("-012", -12),
+        ("0o14", 12),
+        ("0xC", 12),
+        ("1.5", 1.5),
+        ("-.5e3", -500.0),
+        ("-.inf", -math.inf),
+        ("'12'", "12"),
+        ('"true"', "true"),
+        ("|-\n  12", "12"),
+        (">-\n  a\n  b", "a b"),
+    ],
+)
+def test_scalars_of_the_core_schema(tmp_path: Path, text: str, value: object) -> None:
+    loaded = load(tmp_path, f"key: {text}\n")["key"]
+    assert loaded == value
+    assert type(loaded) is type(value)
+
+
+def test_keys_are_text_whatever_they_look_like(tmp_path: Path) -> None:
+    assert list(load(tmp_path, "200: a\nno: b\n'1': c\n")) == ["200", "no", "1"]
+
+
+def test_every_key_and_item_knows_where_it_stands(tmp_path: Path) -> None:
+    document = load(tmp_path, "# comment\na:\n  b: 1\n  c:\n    - x\n    -\n      y: 2\n")
+    assert document.at("a") == Origin("openapi/openapi.yaml", 2)
+    assert document.object("a").at("c") == Origin("openapi/openapi.yaml", 4)
+    assert document.object("a").array("c").origins == [
+        Origin("openapi/openapi.yaml", 5),
+        Origin("openapi/openapi.yaml", 7),
+    ]
