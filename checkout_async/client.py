@@ -65,7 +65,7 @@ class CheckoutClient:
         self._transport: Transport = transport or AiohttpTransport(self._limits, ssl_context)
         self._settings = Settings(
             user_agent=_USER_AGENT,
-            timeouts=timeout if isinstance(timeout, Timeouts) else Timeouts(total=timeout) if timeout else Timeouts(),
+            timeouts=Timeouts().updated(timeout),
             retry=retry or RetryPolicy(),
             validate_requests=validate_requests,
         )

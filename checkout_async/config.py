@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -57,6 +57,12 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         _require_positive(self)
+
+    def updated(self, given: Timeouts | float | None) -> Timeouts:
+        """Return what a caller gave in place of this: all of it, only the deadline (a number), or nothing (None)."""
+        if given is None:
+            return self
+        return given if isinstance(given, Timeouts) else replace(self, total=given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,5 +86,13 @@ class TestValues:
             with pytest.raises(ConfigurationError, match="whole number"):
                 kind(**{name: value})
 
+    def test_a_caller_can_give_all_timeouts_or_the_deadline_alone(self) -> None:
+        settings = Timeouts(total=60, attempt=20, connect=2)
+        assert settings.updated(None) == settings
+        assert settings.updated(5) == Timeouts(total=5, attempt=20, connect=2)
+        assert settings.updated(Timeouts(total=1)) == Timeouts(total=1)
+        with pytest.raises(ConfigurationError, match=r"Timeouts\.total"):
+            settings.updated(0)
+
     def test_waits_may_be_zero(self) -> None:
         assert RetryPolicy(backoff=0, max_backoff=0, max_retry_after=0).backoff == 0

@@ -22,7 +22,6 @@ from checkout_async._core.retry import is_ambiguous, retry_wait
 from checkout_async._core.wire import (
     ApiRequest,
     ApiResponse,
-    CallOptions,
     HttpRequest,
     HttpResponse,
     Idempotency,
@@ -103,7 +102,7 @@ class Pipeline:
             http=http,
             authenticator=self._authenticator_for(request),
             retry=options.retry or settings.retry,
-            timeouts=_timeouts(options, settings.timeouts),
+            timeouts=settings.timeouts.updated(options.timeout),
             started=settings.clock.monotonic(),
         )
         response = await self._repeated(call)
@@ -182,15 +181,6 @@ class Pipeline:
 
     def _left(self, call: _Call[Any]) -> float:
         return call.started + call.timeouts.total - self._settings.clock.monotonic()
-
-
-def _timeouts(options: CallOptions, default: Timeouts) -> Timeouts:
-    """Return the limits of a call; a plain number is its deadline."""
-    if options.timeout is None:
-        return default
-    if isinstance(options.timeout, Timeouts):
-        return options.timeout
-    return replace(default, total=options.timeout)
 
 
 def _too_late(call: _Call[Any], doing: str) -> ConnectFailed:
