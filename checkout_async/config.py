@@ -72,15 +72,19 @@ class RetryPolicy:
     `attempts` counts the first one; 1 means no retries. Before attempt n + 1 the wait is drawn evenly between zero
     and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full jitter). A `Retry-After`
     of the server replaces the drawn wait if it is longer; one above `max_retry_after` seconds ends the call instead.
+    While the API says that the call's idempotency key is in use, the call waits `key_in_use` seconds and asks again, as
+    often as its deadline allows (Checkout.com advises 30 seconds or more).
     """
 
     attempts: int = 3
     backoff: float = 0.5
     max_backoff: float = 8.0
     max_retry_after: float = 30.0
+    key_in_use: float = 30.0
 
     def __post_init__(self) -> None:
-        _require_positive(self, whole="attempts", zero_allowed=("backoff", "max_backoff", "max_retry_after"))
+        waits = ("backoff", "max_backoff", "max_retry_after", "key_in_use")
+        _require_positive(self, whole="attempts", zero_allowed=waits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

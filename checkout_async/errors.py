@@ -52,6 +52,18 @@ __all__ = [
 class CheckoutError(Exception):
     """Root of the tree: catch it to catch whatever this package raises."""
 
+    # Beside __dict__, so that the key is in no pickle, and a traceback that shows attributes does not show it.
+    __slots__ = ("_idempotency_key",)
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The idempotency key the call was sent with, to repeat it safely; None where it had none. Not pickled."""
+        return getattr(self, "_idempotency_key", None)
+
+    def note_key(self, idempotency_key: str | None) -> None:
+        """Note the key the call was sent with."""
+        self._idempotency_key = idempotency_key
+
 
 class ConfigurationError(CheckoutError):
     """The client, its credentials or its settings cannot work as given; the text says what to change."""

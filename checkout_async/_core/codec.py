@@ -30,14 +30,14 @@ class Undecodable(ValueError):
     """A reply is no JSON, no object, or lacks its identifier. The text holds no value of it."""
 
 
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+_decoders: dict[tuple[Any, bool], msgspec.json.Decoder[Any]] = {}
 
 
-def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
-    """Return the decoder of a type, made once: one per operation of the specification."""
-    decoder = _decoders.get(type_)
+def _decoder(type_: Any, *, strict: bool) -> msgspec.json.Decoder[Any]:
+    """Return the decoder of a type, made once. One that is not strict reads numbers written as text."""
+    decoder = _decoders.get((type_, strict))
     if decoder is None:
-        decoder = _decoders[type_] = msgspec.json.Decoder(type_)
+        decoder = _decoders[type_, strict] = msgspec.json.Decoder(type_, strict=strict)
     return decoder
 
 
@@ -67,7 +67,7 @@ def encode_form(body: bytes) -> bytes:
 def _checked(operation: str, raw: bytes, type_: Any) -> object:
     with known_values_only() as refused:
         try:
-            return _decoder(type_).decode(raw)
+            return _decoder(type_, strict=True).decode(raw)
         except msgspec.ValidationError as error:
             path, reason = _explain(str(error), refused)
     # Raised outside the handler: the cause would carry the offending value into tracebacks.
@@ -100,13 +100,13 @@ def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
 
 def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
     try:
-        return cast("T", _decoder(type_).decode(body))
+        return cast("T", _decoder(type_, strict=False).decode(body))
     except msgspec.ValidationError:
         pass
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Undecodable("it is not valid JSON") from None
     try:
-        return msgspec.convert(_mended(msgspec.json.decode(body), type_, "$", ignored), type_)
+        return msgspec.convert(_mended(msgspec.json.decode(body), type_, "$", ignored), type_, strict=False)
     except msgspec.ValidationError as error:
         path, reason = _explain(str(error), [])
         raise Undecodable(f"{path}: {reason}") from None
@@ -117,8 +117,10 @@ def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
 def _mended(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
     """Return the value without the members, at any depth, that do not fit; raise if it does not fit even so."""
     try:
-        msgspec.convert(value, type_)
+        msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError:
+        if isinstance(value, int | float) and not isinstance(value, bool) and str in _alternatives(type_):
+            return str(value)  # the API writes some texts as numbers
         kind: type[object] = value.__class__
         mend = _MENDERS.get(kind)
         if mend is None:
@@ -136,7 +138,7 @@ def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[s
         except msgspec.ValidationError:
             del kept[name]
             ignored.append(here)
-    msgspec.convert(kept, type_)
+    msgspec.convert(kept, type_, strict=False)
     return kept
 
 
@@ -152,7 +154,7 @@ def _mended_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -
             except msgspec.ValidationError:
                 ignored.append(here)
         return kept
-    msgspec.convert(value, type_)
+    msgspec.convert(value, type_, strict=False)
     return value
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from checkout_async._core.codec import encode_body, encode_form
+from checkout_async._core.idempotency import checked_key, new_key
 from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Parameter, quote_segment
 from checkout_async.errors import InvalidRequest
 
@@ -37,15 +38,39 @@ def prepare(
     operation = request.operation
     name = operation.name
     if validate:
-        _check_patterns(name, (*request.path, *request.query, *request.headers))
-    headers = dict(_headers(name, request, user_agent))
+        _check_limits(name, (*request.path, *request.query, *request.headers))
+    headers = dict(_headers(request, user_agent))
+    if request.link is not None:
+        return HttpRequest(method="GET", url=_checked_link(name, request.link, locate), headers=headers)
     body = None
-    if operation.request is not None:
-        body = encode_body(name, request.body, operation.request, validate=validate)
+    has_body = operation.request is not None or operation.alternatives
+    if has_body and (request.body is not None or operation.body_required):
+        body = encode_body(name, request.body, _body_type(request), validate=validate)
         headers["Content-Type"] = operation.body_format.value
         if operation.body_format is BodyFormat.FORM:
             body = encode_form(body)
     return HttpRequest(method=operation.method, url=locate(_target(request)), headers=headers, body=body)
+
+
+def _body_type(request: ApiRequest[Any]) -> Any:
+    """Return the type to check a body against: the operation's, or the alternative that the body is."""
+    operation, body = request.operation, request.body
+    for alternative in operation.alternatives:
+        if isinstance(body, alternative.type):
+            return alternative.type
+        if isinstance(body, Mapping) and all(member in body for member in alternative.members):
+            return alternative.type
+    return operation.alternatives[-1].type if operation.alternatives else operation.request
+
+
+def _checked_link(operation: str, link: str, locate: Callable[[str], str]) -> str:
+    """Return a link that stays at the API; anything else would carry the credential to another host."""
+    base = locate("/")
+    link = locate(link) if link.startswith("/") else link
+    if not link.startswith(base) or ".." in link or not _HEADER_VALUE.fullmatch(link):
+        reason = "leads away from the API"
+        raise InvalidRequest(f"{operation}: the link to the next page {reason}", operation=operation, reason=reason)
+    return link
 
 
 def _target(request: ApiRequest[Any]) -> str:
@@ -57,26 +82,41 @@ def _target(request: ApiRequest[Any]) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _check_patterns(operation: str, parameters: tuple[Parameter, ...]) -> None:
+def _check_limits(operation: str, parameters: tuple[Parameter, ...]) -> None:
     for parameter in parameters:
-        if parameter.pattern is not None and not re.search(parameter.pattern, parameter.value):
-            reason = f"must match {parameter.pattern}"
+        for reason in _broken_limits(parameter):
             raise InvalidRequest(
-                f"{operation}: {parameter.name} {reason}",
-                operation=operation,
-                path=parameter.name,
-                reason=reason,
+                f"{operation}: {parameter.name} {reason}", operation=operation, path=parameter.name, reason=reason
             )
 
 
-def _headers(operation: str, request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[str, str]]:
+def _broken_limits(parameter: Parameter) -> Iterator[str]:
+    value = parameter.value
+    if parameter.pattern is not None and not re.search(parameter.pattern, value):
+        yield f"must match {parameter.pattern}"
+    if parameter.min_length is not None and len(value) < parameter.min_length:
+        yield f"must have {parameter.min_length} characters or more"
+    if parameter.max_length is not None and len(value) > parameter.max_length:
+        yield f"must have {parameter.max_length} characters or fewer"
+    if parameter.minimum is not None and float(value) < parameter.minimum:
+        yield f"must be {parameter.minimum:g} or more"
+    if parameter.maximum is not None and float(value) > parameter.maximum:
+        yield f"must be {parameter.maximum:g} or less"
+
+
+def _headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[str, str]]:
+    operation, key_header = request.operation.name, request.operation.idempotency_header
     yield "Accept", "application/json"
     yield "User-Agent", user_agent
+    if key_header is not None:
+        key = request.options.idempotency_key
+        yield key_header, new_key() if key is None else checked_key(operation, key)
     for parameter in request.headers:
         yield parameter.name, checked_header_value(operation, parameter.name, parameter.value)
+    reserved = _RESERVED | {(key_header or "host").lower()}
     own: Mapping[str, str] = request.options.headers or {}
     for name, value in own.items():
-        if not _HEADER_NAME.fullmatch(name) or name.lower() in _RESERVED:
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in reserved:
             reason = "is not a header name, or one that the client sets itself"
             raise InvalidRequest(
                 f"{operation}: header {name!r} {reason}", operation=operation, path=name, reason=reason

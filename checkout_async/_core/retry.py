@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from checkout_async._core.wire import Idempotency
 from checkout_async.config import RetryPolicy
-from checkout_async.errors import ApiError, CheckoutError, ConnectFailed, OutcomeUnknown, RateLimited
+from checkout_async.errors import ApiError, CheckoutError, Conflict, ConnectFailed, OutcomeUnknown, RateLimited
 
-__all__ = ["is_ambiguous", "retry_wait"]
+__all__ = ["is_ambiguous", "retry_wait", "wait_for_key"]
 
 # RFC 9110 section 15: request time-out, internal error, bad gateway, unavailable, gateway time-out.
 _MAY_HAVE_BEEN_DONE = frozenset({408, 500, 502, 503, 504})
@@ -23,6 +23,21 @@ def is_ambiguous(failure: CheckoutError) -> bool:
     if isinstance(failure, ApiError):
         return failure.status in _MAY_HAVE_BEEN_DONE
     return isinstance(failure, OutcomeUnknown)
+
+
+def wait_for_key(
+    idempotency: Idempotency, policy: RetryPolicy, failure: CheckoutError, *, may_have_been_done: bool
+) -> float | None:
+    """Return how many seconds to wait while the call's idempotency key is in use, or None if that is not the failure.
+
+    The API says so by 409, or, as older documents have it, by 429; the latter is taken so where an earlier attempt of
+    the call may have arrived and no `Retry-After` speaks of a rate limit. Such waits are not counted as attempts.
+    """
+    if idempotency is not Idempotency.KEY or not isinstance(failure, Conflict | RateLimited):
+        return None
+    if isinstance(failure, RateLimited) and not (may_have_been_done and failure.retry_after is None):
+        return None
+    return max(policy.key_in_use, failure.retry_after or 0.0)
 
 
 def retry_wait(

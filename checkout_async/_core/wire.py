@@ -13,11 +13,13 @@ from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 
+from checkout_async._core.model import RequestModel
 from checkout_async.config import RetryPolicy, Timeouts
 from checkout_async.errors import InvalidRequest
 from checkout_async.redaction import visible_headers
 
 __all__ = [
+    "Alternative",
     "ApiRequest",
     "ApiResponse",
     "BodyFormat",
@@ -56,13 +58,23 @@ class BodyFormat(Enum):
     FORM = "application/x-www-form-urlencoded"
 
 
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One of several types that a request body may have: an object is of the first that has all these `members`."""
+
+    type: type[RequestModel]
+    members: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Operation(Generic[T]):
     """The static description of an operation, generated from the specification.
 
-    `path` is a template whose `{names}` are API names; `request` the type a body is checked against (None: no body);
+    `path` is a template whose `{names}` are API names; `request` the type a body is checked against (None: no body),
+    in place of which `alternatives` lists several (API names of the members that tell them apart);
     `responses` maps each documented success status to the type of its body (None: empty). `scopes` lists the OAuth
     scopes any one of which is enough; `session_secret` says whether a session's own secret is accepted instead.
+    `idempotency_header` names the header of the key where the operation honours one.
     """
 
     name: str
@@ -71,18 +83,25 @@ class Operation(Generic[T]):
     idempotency: Idempotency
     responses: Mapping[int, type[T] | None]
     request: Any = None
+    alternatives: tuple[Alternative, ...] = ()
     body_format: BodyFormat = BodyFormat.JSON
     scopes: tuple[str, ...] = ()
     session_secret: bool = False
+    body_required: bool = True
+    idempotency_header: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A path, query or header parameter of one call: its API name, its value and the pattern it must match."""
+    """A path, query or header parameter of one call: its API name, its value and the limits it must keep."""
 
     name: str
     value: str
     pattern: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +117,17 @@ class CallOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiRequest(Generic[T]):
-    """One call of an operation, not yet sent: what the generated `build_…` functions return."""
+    """One call of an operation, not yet sent: what the generated `build_…` functions return.
+
+    `link` is the URL of a further page as a reply named it; it is read (GET) in place of the operation's own target.
+    """
 
     operation: Operation[T]
     path: tuple[Parameter, ...] = ()
     query: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
     body: object = field(default=None, repr=False)
+    link: str | None = None
     options: CallOptions = CallOptions()
 
 
@@ -181,6 +204,28 @@ def quote_segment(operation: str, name: str, value: str) -> str:
     return quote(value, safe="")
 
 
-def given(name: str, value: str | None, *, pattern: str | None = None) -> tuple[Parameter, ...]:
-    """Return an optional parameter as a tuple of one, or of none where the caller left it out."""
-    return () if value is None else (Parameter(name=name, value=value, pattern=pattern),)
+def given(
+    name: str,
+    value: str | float | bool | None,
+    *,
+    pattern: str | None = None,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> tuple[Parameter, ...]:
+    """Return a parameter with its value as text in a tuple of one, or an empty one where the caller left it out."""
+    if value is None:
+        return ()
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        Parameter(
+            name=name,
+            value=text,
+            pattern=pattern,
+            min_length=min_length,
+            max_length=max_length,
+            minimum=minimum,
+            maximum=maximum,
+        ),
+    )

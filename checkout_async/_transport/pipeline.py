@@ -18,7 +18,7 @@ import anyio
 
 from checkout_async._core.outcome import outcome
 from checkout_async._core.prepare import checked_header_value, prepare
-from checkout_async._core.retry import is_ambiguous, retry_wait
+from checkout_async._core.retry import is_ambiguous, retry_wait, wait_for_key
 from checkout_async._core.wire import (
     ApiRequest,
     ApiResponse,
@@ -72,6 +72,11 @@ class _Call(Generic[T]):
     timeouts: Timeouts
     started: float
 
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key that every attempt carries."""
+        return self.http.headers.get(self.operation.idempotency_header or "")
+
 
 class Pipeline:
     """Carries out calls at one place with one authenticator. It is a Sender.
@@ -105,7 +110,11 @@ class Pipeline:
             timeouts=settings.timeouts.updated(options.timeout),
             started=settings.clock.monotonic(),
         )
-        response = await self._repeated(call)
+        try:
+            response = await self._repeated(call)
+        except CheckoutError as error:
+            error.note_key(call.idempotency_key)
+            raise
         if response.ignored:
             members = ", ".join(response.ignored)
             _log.warning("%s: members of an unexpected type read as None: %s", call.operation.name, members)
@@ -121,7 +130,7 @@ class Pipeline:
         """Attempt the call until it succeeds, the failure is final, or the deadline leaves no room for a wait."""
         clock = self._settings.clock
         may_have_been_done = False
-        attempt = 0
+        attempt = counted = 0
         while True:
             attempt += 1
             try:
@@ -129,7 +138,11 @@ class Pipeline:
                 return response if attempt == 1 else replace(response, attempts=attempt)
             except (ApiError, TransportError) as error:
                 failure: ApiError | TransportError = error
-            wait = retry_wait(call.operation.idempotency, call.retry, attempt, failure, clock.draw())
+            kind = call.operation.idempotency
+            wait = wait_for_key(kind, call.retry, failure, may_have_been_done=may_have_been_done)
+            if wait is None:
+                counted += 1
+                wait = retry_wait(kind, call.retry, counted, failure, clock.draw())
             if wait is None or wait >= self._left(call):
                 raise _final(call.operation, failure, attempt, may_have_been_done=may_have_been_done)
             may_have_been_done = may_have_been_done or is_ambiguous(failure)
@@ -209,7 +222,7 @@ def _final(
 _ADVICE = {
     Idempotency.SAFE: "; calling again is safe",
     Idempotency.NATURAL: "; calling again does no harm",
-    Idempotency.KEY: "; call again with the same idempotency key",
+    Idempotency.KEY: "; call again with the same idempotency key (it is on this error)",
     Idempotency.NONE: "; look up what became of it before calling again",
 }
 

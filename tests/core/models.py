@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from msgspec import UNSET, Meta, UnsetType, field
 
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
-from checkout_async._core.wire import Idempotency, Operation
+from checkout_async._core.wire import Alternative, Idempotency, Operation
 
 
 class Colour(OpenEnum):
@@ -35,6 +35,11 @@ class Order(RequestModel, kw_only=True):
     three_ds: bool | UnsetType = field(name="3ds", default=UNSET)
 
 
+class Payout(RequestModel, kw_only=True):
+    destination: str
+    amount: int
+
+
 class Link(ResponseModel, frozen=True, kw_only=True):
     href: str | None = None
 
@@ -59,6 +64,16 @@ PLACE_ORDER = Operation[Receipt](
     idempotency=Idempotency.NONE,
     responses={201: Receipt, 202: Receipt},
     request=Order,
+)
+PAY: Operation[Receipt] = Operation(
+    name="pay",
+    method="POST",
+    path="/payments",
+    idempotency=Idempotency.KEY,
+    responses={201: Receipt},
+    alternatives=(Alternative(Payout, ("destination",)), Alternative(Order)),
+    body_required=False,
+    idempotency_header="Cko-Idempotency-Key",
 )
 CLOSE_SHOP = Operation[None](
     name="close_shop", method="PUT", path="/shops/{shop}", idempotency=Idempotency.NATURAL, responses={204: None}

@@ -107,17 +107,27 @@ class TestReceiving:
         assert json.loads(msgspec.json.encode(receipt))["colours"] == ["red", "teal"]
 
     def test_a_member_of_the_wrong_type_reads_as_none_and_the_rest_is_kept(self) -> None:
-        body = b'{"id":"r1","amount":"five","colour":7,"link":{"href":3},"secret":"s"}'
+        body = b'{"id":"r1","amount":"five","colour":7,"link":{"href":[]},"secret":"s"}'
         receipt, ignored = decode(Receipt, body)
         assert receipt == Receipt(id="r1", secret="s", link=Link())
         assert ignored == ("$.amount", "$.colour", "$.link.href")
         assert to_json(receipt) == body
 
     def test_a_wrong_item_of_a_list_is_left_out_alone(self) -> None:
-        receipt, ignored = decode(Receipt, b'{"id":"r1","colours":["red",5,"teal"],"links":[{"href":1},"x",{}]}')
+        receipt, ignored = decode(Receipt, b'{"id":"r1","colours":["red",5,"teal"],"links":[{"href":[]},"x",{}]}')
         assert receipt.colours == ["red", "teal"]
         assert receipt.links == [Link(), Link()]
         assert ignored == ("$.colours[1]", "$.links[0].href", "$.links[1]")
+
+    def test_a_number_written_as_text_reads_as_the_number_and_the_reverse(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":7,"amount":"6540","secret":12}')
+        assert receipt == Receipt(id="7", amount=6540, secret="12")
+        assert ignored == ()
+
+    def test_a_reply_that_is_a_list_loses_only_the_items_that_do_not_fit(self) -> None:
+        receipts, ignored = decode(list[Receipt], b'[{"id":"r1"},{"amount":5},"x",{"id":"r2","amount":"x"}]')
+        assert receipts == [Receipt(id="r1"), Receipt(id="r2")]
+        assert ignored == ("$[1]", "$[2]", "$[3].amount")
 
     def test_null_reads_as_none(self) -> None:
         receipt, ignored = decode(Receipt, b'{"id":"r1","amount":null,"link":null}')
@@ -136,7 +146,7 @@ class TestReceiving:
             (b"[1]", "got `array`"),
             (b"null", "got `null`"),
             (b'{"amount":5}', "missing required field `id`"),
-            (b'{"id":5}', "missing required field `id`"),
+            (b'{"id":[]}', "missing required field `id`"),
         ],
     )
     def test_only_a_reply_without_object_or_identifier_is_undecodable(self, body: bytes, reason: str) -> None:

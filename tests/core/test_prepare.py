@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from checkout_async._core.prepare import prepare
 from checkout_async._core.wire import ApiRequest, CallOptions, HttpRequest, Parameter
 from checkout_async.errors import InvalidRequest
-from tests.core.models import CLOSE_SHOP, PLACE_ORDER
+from tests.core.models import CLOSE_SHOP, PAY, PLACE_ORDER, CardSource, Order, Payout
 
 BASE = "https://api.example"
 BODY = {"source": {"type": "token", "token": "t"}}
@@ -100,3 +100,93 @@ def test_a_header_value_that_could_start_another_header_is_refused_without_being
     with pytest.raises(InvalidRequest, match="printable ASCII") as caught:
         prepared(place_order(headers={"X-Trace": value}))
     assert "evil" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("limits", "value", "reason"),
+    [
+        ({"min_length": 2}, "a", "2 characters or more"),
+        ({"max_length": 2}, "abc", "2 characters or fewer"),
+        ({"minimum": 1}, "0", "1 or more"),
+        ({"maximum": 100}, "101", "100 or less"),
+    ],
+)
+def test_a_parameter_must_keep_its_limits(limits: dict[str, Any], value: str, reason: str) -> None:
+    wrong = Parameter(name="limit", value=value, **limits)
+    shop = Parameter(name="shop", value="s1")
+    with pytest.raises(InvalidRequest, match=rf"close_shop: limit must (be|have) {reason}"):
+        prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,), query=(wrong,)))
+    prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,), query=(wrong,)), validate=False)
+
+
+class TestAlternatives:
+    def test_a_struct_is_checked_against_its_own_type(self) -> None:
+        assert prepared(ApiRequest(operation=PAY, body=Payout(destination="d", amount=1))).body == (
+            b'{"destination":"d","amount":1}'
+        )
+        with pytest.raises(InvalidRequest, match=r"\$\.source\.number"):
+            prepared(ApiRequest(operation=PAY, body=Order(source=CardSource(number="1"))))
+
+    def test_a_mapping_is_checked_against_the_alternative_whose_members_it_has(self) -> None:
+        with pytest.raises(InvalidRequest, match=r"\$: .*missing required field `amount`"):
+            prepared(ApiRequest(operation=PAY, body={"destination": "d"}))
+        with pytest.raises(InvalidRequest, match=r"missing required field `source`"):
+            prepared(ApiRequest(operation=PAY, body={"amount": 1}))
+
+    def test_another_struct_is_refused(self) -> None:
+        with pytest.raises(InvalidRequest, match="unknown field"):
+            prepared(ApiRequest(operation=PAY, body=CardSource(number="4242424242424242")))
+
+    def test_an_optional_body_that_is_left_out_is_not_sent(self) -> None:
+        http = prepared(ApiRequest(operation=PAY))
+        assert http.body is None
+        assert "Content-Type" not in http.headers
+
+
+class TestIdempotencyKey:
+    def test_an_operation_that_honours_a_key_gets_one(self) -> None:
+        keys = {prepared(ApiRequest(operation=PAY)).headers["Cko-Idempotency-Key"] for _ in range(3)}
+        assert len(keys) == 3
+
+    def test_a_callers_own_key_is_sent(self) -> None:
+        request = ApiRequest(operation=PAY, options=CallOptions(idempotency_key="order 5023"))
+        assert prepared(request).headers["Cko-Idempotency-Key"] == "order 5023"
+
+    def test_an_operation_that_does_not_gets_none(self) -> None:
+        assert "Cko-Idempotency-Key" not in prepared(place_order()).headers
+
+    def test_the_key_cannot_be_set_as_a_header(self) -> None:
+        with pytest.raises(InvalidRequest, match="header"):
+            prepared(ApiRequest(operation=PAY, options=CallOptions(headers={"cko-idempotency-key": "x"})))
+
+
+class TestLinks:
+    @pytest.mark.parametrize(
+        "link", ["https://api.example/payments/search/x?token=a%2Fb", "/payments/search/x?token=a%2Fb"]
+    )
+    def test_a_link_of_the_api_is_read(self, link: str) -> None:
+        http = prepared(ApiRequest(operation=PLACE_ORDER, link=link))
+        assert (http.method, http.url) == ("GET", "https://api.example/payments/search/x?token=a%2Fb")
+        assert http.body is None
+
+    @pytest.mark.parametrize(
+        "link",
+        [
+            "https://evil.example/payments",
+            "https://api.example.evil.example/payments",
+            "https://api.example@evil.example/",
+            "http://api.example/payments",
+            "//evil.example/payments",
+            "https://api.example/../x",
+            "https://api.example/a b",
+            "https://api.example/a\r\nHost: evil",
+            "",
+        ],
+    )
+    def test_a_link_that_leads_away_is_refused(self, link: str) -> None:
+        try:
+            http = prepared(ApiRequest(operation=PLACE_ORDER, link=link))
+        except InvalidRequest as error:
+            assert "leads away" in str(error)
+        else:
+            assert urlsplit(http.url).netloc == "api.example"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async._core.retry import is_ambiguous, retry_wait
+from checkout_async._core.retry import is_ambiguous, retry_wait, wait_for_key
 from checkout_async._core.wire import Idempotency
 from checkout_async.config import RetryPolicy
 from checkout_async.errors import (
@@ -85,3 +85,31 @@ def test_a_retry_after_above_the_cap_ends_the_call() -> None:
 
 def test_every_429_is_a_rate_limited_error() -> None:
     assert isinstance(status(429), RateLimited)
+
+
+def key_wait(
+    failure: CheckoutError, idempotency: Idempotency = KEY, *, may_have_been_done: bool = False
+) -> float | None:
+    policy = RetryPolicy(key_in_use=30.0)
+    return wait_for_key(idempotency, policy, failure, may_have_been_done=may_have_been_done)
+
+
+def test_a_conflict_of_an_operation_with_a_key_is_waited_out() -> None:
+    assert key_wait(status(409)) == 30.0
+    assert key_wait(status(409, 45.0)) == 45.0
+
+
+@pytest.mark.parametrize("idempotency", [SAFE, NATURAL, NONE])
+def test_a_conflict_of_any_other_operation_is_an_answer(idempotency: Idempotency) -> None:
+    assert key_wait(status(409), idempotency) is None
+
+
+def test_a_429_means_the_key_only_where_an_earlier_attempt_may_have_arrived() -> None:
+    assert key_wait(status(429)) is None
+    assert key_wait(status(429), may_have_been_done=True) == 30.0
+    assert key_wait(status(429, 2.0), may_have_been_done=True) is None
+
+
+@pytest.mark.parametrize("failure", [OutcomeUnknown("x"), ConnectFailed("x"), status(500), status(422)])
+def test_nothing_else_means_the_key(failure: CheckoutError) -> None:
+    assert key_wait(failure, may_have_been_done=True) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -129,7 +130,12 @@ class Wired:
 
     async def call(self, idempotency: Idempotency = Idempotency.SAFE, **options: Any) -> ApiResponse[Receipt]:
         operation: Operation[Receipt] = Operation(
-            name="look", method="GET", path="/orders/{id}", idempotency=idempotency, responses={200: Receipt}
+            name="look",
+            method="GET",
+            path="/orders/{id}",
+            idempotency=idempotency,
+            responses={200: Receipt},
+            idempotency_header="Cko-Idempotency-Key" if idempotency is Idempotency.KEY else None,
         )
         path = (Parameter(name="id", value="r1"),)
         return await self.pipeline.send(ApiRequest(operation=operation, path=path, options=CallOptions(**options)))
@@ -199,6 +205,43 @@ class TestRetries:
         wired = Wired(UNSENT, UNSENT, OK)
         await wired.call()
         assert wired.script.requests[0] == wired.script.requests[1] == wired.script.requests[2]
+
+
+class TestIdempotencyKey:
+    async def test_every_attempt_of_a_call_carries_the_same_key_and_another_call_another(self) -> None:
+        wired = Wired(LOST, status(503), OK, OK)
+        await wired.call(Idempotency.KEY)
+        await wired.call(Idempotency.KEY)
+        keys = [request.headers["Cko-Idempotency-Key"] for request in wired.script.requests]
+        assert keys[0] == keys[1] == keys[2] != keys[3]
+
+    async def test_a_key_in_use_is_waited_out_beyond_the_number_of_attempts(self) -> None:
+        wired = Wired(LOST, *[status(409)] * 4, OK)
+        response = await wired.call(Idempotency.KEY, timeout=200)
+        assert (response.attempts, wired.time.waits) == (6, [1.0, 30.0, 30.0, 30.0, 30.0])
+
+    async def test_it_is_waited_out_within_the_deadline_only(self) -> None:
+        wired = Wired(status(409), status(409))
+        error = await wired.failure(Idempotency.KEY, timeout=45)
+        assert isinstance(error, errors.Conflict)
+        assert wired.time.waits == [30.0]
+
+    @pytest.mark.parametrize(
+        "step", [LOST, UNSENT, status(500), status(422), HttpResponse(status=200, headers={}, body=b"")]
+    )
+    async def test_the_error_carries_the_key_out_of_sight(self, step: Step) -> None:
+        wired = Wired(*[step] * 3)
+        error = await wired.failure(Idempotency.KEY, idempotency_key="order 5023")
+        assert error.idempotency_key == "order 5023"
+        assert "order 5023" not in f"{error} {error!r} {vars(error)}"
+        assert b"order 5023" not in pickle.dumps(error)
+
+    async def test_an_unknown_outcome_says_how_to_ask_again(self) -> None:
+        error = await Wired(LOST, LOST, LOST).failure(Idempotency.KEY)
+        assert "call again with the same idempotency key" in str(error)
+
+    async def test_a_call_without_a_key_has_none_on_its_error(self) -> None:
+        assert (await Wired(LOST).failure(Idempotency.NONE)).idempotency_key is None
 
 
 class TestDeadline:
@@ -322,7 +365,7 @@ class TestSlots:
 async def test_members_that_could_not_be_read_are_logged_by_path_without_values(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    wired = Wired(HttpResponse(status=200, headers={}, body=b'{"id":"r1","amount":"4242424242424242"}'))
+    wired = Wired(HttpResponse(status=200, headers={}, body=b'{"id":"r1","amount":["4242424242424242"]}'))
     with caplog.at_level(logging.DEBUG):
         response = await wired.call()
     assert response.ignored == ("$.amount",)

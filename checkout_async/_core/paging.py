@@ -1,0 +1,85 @@
+"""Walking through pages: async iterators over a function that fetches one page, lazily, and never for ever.
+
+Two ways of paging occur in the API: by position (`by_position`) and by a link to the next page (`by_link`). Both stop
+at `max_items`, at the end, and at a page that brings nothing new: a server that repeats a page ends the walk. Since
+new items push older ones on, a page may repeat items of the one before; each is yielded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from checkout_async.errors import InvalidRequest
+
+__all__ = ["Page", "by_link", "by_position"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page: its items, the identifier of each, and what is known of the rest."""
+
+    items: Sequence[T]
+    keys: Sequence[str]
+    total: int | None = None
+    next_link: str | None = None
+
+
+async def by_position(
+    fetch: Callable[[int], Awaitable[Page[T]]], *, start: int, max_items: int | None
+) -> AsyncIterator[T]:
+    """Yield the items of page after page; `fetch` gets the number of items to skip."""
+    budget = _budget(max_items)
+    seen: set[str] = set()
+    position = start
+    while budget > 0:
+        page = await fetch(position)
+        fresh = _fresh(page, seen)
+        for item in fresh[: int(min(budget, len(fresh)))]:
+            yield item
+        budget -= len(fresh)
+        position += len(page.items)
+        if not fresh or (page.total is not None and position >= page.total):
+            return
+
+
+async def by_link(
+    first: Callable[[], Awaitable[Page[T]]],
+    follow: Callable[[str], Awaitable[Page[T]]],
+    *,
+    max_items: int | None,
+) -> AsyncIterator[T]:
+    """Yield the items of page after page; `follow` gets the link that a page names as the next."""
+    budget = _budget(max_items)
+    seen: set[str] = set()
+    followed: set[str] = set()
+    page = await first() if budget > 0 else Page[T]((), ())
+    while budget > 0:
+        fresh = _fresh(page, seen)
+        for item in fresh[: int(min(budget, len(fresh)))]:
+            yield item
+        budget -= len(fresh)
+        link = page.next_link
+        if link is None or link in followed or not fresh or budget <= 0:
+            return
+        followed.add(link)
+        page = await follow(link)
+
+
+def _budget(max_items: int | None) -> float:
+    if max_items is not None and max_items < 0:
+        reason = "must not be negative"
+        raise InvalidRequest(f"max_items {reason}", path="max_items", reason=reason)
+    return float("inf") if max_items is None else max_items
+
+
+def _fresh(page: Page[T], seen: set[str]) -> list[T]:
+    fresh: list[T] = []
+    for item, key in zip(page.items, page.keys, strict=True):
+        if key not in seen:
+            seen.add(key)
+            fresh.append(item)
+    return fresh

@@ -1,0 +1,106 @@
+"""Pages are fetched lazily, items come once, and no server can keep a walk going for ever."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkout_async._core.paging import Page, by_link, by_position
+from checkout_async.errors import InvalidRequest
+
+
+class Shelf:
+    """A server of numbered items; counts what it was asked for."""
+
+    def __init__(self, size: int, page_size: int, *, total: bool = True) -> None:
+        self.items = [f"item {number}" for number in range(size)]
+        self.page_size = page_size
+        self.total = len(self.items) if total else None
+        self.asked: list[int | str] = []
+
+    async def skip(self, position: int) -> Page[str]:
+        self.asked.append(position)
+        items = self.items[position : position + self.page_size]
+        return Page(items, items, total=self.total)
+
+    async def first(self) -> Page[str]:
+        return await self.follow("0")
+
+    async def follow(self, link: str) -> Page[str]:
+        self.asked.append(link)
+        start = int(link)
+        items = self.items[start : start + self.page_size]
+        following = start + self.page_size
+        return Page(items, items, next_link=str(following) if following < len(self.items) else None)
+
+
+async def walked(shelf: Shelf, *, links: bool, max_items: int | None = None) -> list[str]:
+    pages = (
+        by_link(shelf.first, shelf.follow, max_items=max_items)
+        if links
+        else by_position(shelf.skip, start=0, max_items=max_items)
+    )
+    return [item async for item in pages]
+
+
+@pytest.mark.parametrize("links", [False, True])
+@given(size=st.integers(0, 50), page_size=st.integers(1, 20), max_items=st.none() | st.integers(0, 60))
+async def test_a_walk_yields_the_first_items_in_order_and_asks_for_no_page_too_many(
+    links: bool, size: int, page_size: int, max_items: int | None
+) -> None:
+    shelf = Shelf(size, page_size)
+    wanted = size if max_items is None else min(size, max_items)
+    assert await walked(shelf, links=links, max_items=max_items) == shelf.items[:wanted]
+    pages_needed = 0 if max_items == 0 else max(1, -(-wanted // page_size))
+    assert len(shelf.asked) == pages_needed
+
+
+async def test_without_a_total_the_walk_ends_at_the_first_page_that_brings_nothing() -> None:
+    shelf = Shelf(10, 5, total=False)
+    assert await walked(shelf, links=False) == shelf.items
+    assert shelf.asked == [0, 5, 10]
+
+
+@pytest.mark.parametrize("links", [False, True])
+async def test_nothing_is_fetched_before_the_first_item_is_asked_for(links: bool) -> None:
+    shelf = Shelf(10, 5)
+    pages = (
+        by_link(shelf.first, shelf.follow, max_items=None)
+        if links
+        else by_position(shelf.skip, start=0, max_items=None)
+    )
+    assert shelf.asked == []
+    await anext(pages)
+    assert len(shelf.asked) == 1
+
+
+async def test_a_page_that_is_repeated_for_ever_ends_the_walk() -> None:
+    async def same(_position: int | str = 0) -> Page[str]:
+        return Page(["a", "b"], ["a", "b"], total=1000, next_link="again")
+
+    assert [item async for item in by_position(same, start=0, max_items=None)] == ["a", "b"]
+    assert [item async for item in by_link(same, same, max_items=None)] == ["a", "b"]
+
+
+async def test_a_link_that_leads_in_a_circle_is_followed_once() -> None:
+    pages = {"1": (["a"], "2"), "2": (["b"], "3"), "3": (["c"], "2")}
+
+    async def follow(link: str = "1") -> Page[str]:
+        items, following = pages[link]
+        return Page(items, items, next_link=following)
+
+    assert [item async for item in by_link(follow, follow, max_items=None)] == ["a", "b", "c"]
+
+
+async def test_an_item_pushed_on_by_a_new_one_is_yielded_once() -> None:
+    async def shifting(position: int) -> Page[str]:
+        items = {0: ["c", "b"], 2: ["b", "a"]}.get(position, [])
+        return Page(items, items, total=4)
+
+    assert [item async for item in by_position(shifting, start=0, max_items=None)] == ["c", "b", "a"]
+
+
+async def test_a_negative_number_of_items_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="max_items must not be negative"):
+        await walked(Shelf(1, 1), links=False, max_items=-1)
