@@ -2,24 +2,45 @@
 
 It works on plain JSON and uses nothing else of the package, so that a field the SDK misnames shows as a refused
 request. Modules, low to high; each imports earlier ones only:
-payload, clock, mint, errors, spec, validation, scenarios, tokens, order, status, exchange, session, flow, blocks,
-replies, ledger, notify, operations, cardholder, control, app, connect, server.
+payload, clock, mint, errors, spec, validation, scenarios, tokens, call, access, order, status, exchange, session,
+flow, blocks, replies, ledger, notify, operations, cardholder, payments.codes, payments.status, payments.actions,
+payments.ledger, payments.scenarios, payments.instruments, payments.order, payments.authentication, payments.retries,
+payments.payment, payments.flow, payments.store, payments.blocks, payments.replies, payments.query, payments.finding,
+payments.hold, payments.idempotency, payments.operations, payments.customer, payments.simulator, control, app,
+connect, server.
 """
 
 from __future__ import annotations
 
+from checkout_async.sandbox.access import SECRET_KEY
 from checkout_async.sandbox.cardholder import CardholderError, ChallengeReturn
 from checkout_async.sandbox.clock import SandboxClock
 from checkout_async.sandbox.ledger import RequestRecord, SessionView
+from checkout_async.sandbox.payments.actions import Action, Balances
+from checkout_async.sandbox.payments.customer import Customer
+from checkout_async.sandbox.payments.scenarios import (
+    PAYMENT_SCENARIOS,
+    PaymentScenario,
+    payment_amount,
+    payment_card,
+)
+from checkout_async.sandbox.payments.store import PaymentView
 from checkout_async.sandbox.scenarios import SCENARIOS, SCHEMES, Scenario, amount, card_number
 from checkout_async.sandbox.server import Sandbox, serve
 from checkout_async.sandbox.tokens import SandboxClient
 
 __all__ = [
+    "PAYMENT_SCENARIOS",
     "SCENARIOS",
     "SCHEMES",
+    "SECRET_KEY",
+    "Action",
+    "Balances",
     "CardholderError",
     "ChallengeReturn",
+    "Customer",
+    "PaymentScenario",
+    "PaymentView",
     "RequestRecord",
     "Sandbox",
     "SandboxClient",
@@ -28,5 +49,7 @@ __all__ = [
     "SessionView",
     "amount",
     "card_number",
+    "payment_amount",
+    "payment_card",
     "serve",
 ]

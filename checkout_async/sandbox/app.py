@@ -9,18 +9,21 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from checkout_async.sandbox.call import Call, Reply
 from checkout_async.sandbox.control import Control
 from checkout_async.sandbox.errors import ApiRefusal, internal_error, invalid, not_found
 from checkout_async.sandbox.ledger import RequestLog, RequestRecord, authorization_kind
 from checkout_async.sandbox.mint import Mint
-from checkout_async.sandbox.operations import Call, Reply, SessionOperations
-from checkout_async.sandbox.payload import JsonObject
+from checkout_async.sandbox.operations import SessionOperations
+from checkout_async.sandbox.payments.finding import NEXT_PAGE_PATH
+from checkout_async.sandbox.payments.operations import PaymentOperations
 from checkout_async.sandbox.spec import ApiSpec, Operation
 from checkout_async.sandbox.tokens import NOT_ACCEPTABLE, TokenEndpoint, TokenRefused
 
 _log = logging.getLogger("checkout_async.sandbox")
 
 _Run = Callable[[Call], Awaitable[Reply]]
+_FURTHER_PAGE = ".next"
 
 
 class SandboxApp:
@@ -31,6 +34,7 @@ class SandboxApp:
         spec: ApiSpec,
         tokens: TokenEndpoint,
         sessions: SessionOperations,
+        payments: PaymentOperations,
         control: Control,
         log: RequestLog,
         mint: Mint,
@@ -38,6 +42,7 @@ class SandboxApp:
         self._spec = spec
         self._tokens = tokens
         self._sessions = sessions
+        self._payments = payments
         self._control = control
         self._requests = log
         self._mint = mint
@@ -51,11 +56,15 @@ class SandboxApp:
             "update_session": self._sessions.update_session,
             "update_three_ds_method_completion": self._sessions.update_three_ds_method_completion,
             "complete_session": self._sessions.complete_session,
+            **self._payments.handlers(),
         }
         for operation_id, run in operations.items():
             operation = self._spec.operations[operation_id]
             _route(app, operation, _api_handler(operation, run))
         _route(app, self._spec.operations["request_access_token"], self._issue_token)
+        search = self._spec.operations["search_payments"]
+        next_page = _api_handler(search, self._payments.next_page())
+        app.router.add_get(NEXT_PAGE_PATH, next_page, name=f"{search.id}{_FURTHER_PAGE}")
         self._control.add_to(app)
         return app
 
@@ -81,7 +90,7 @@ class SandboxApp:
         return finish
 
     def _record(self, request: web.Request, status: int, request_id: str) -> RequestRecord:
-        name = request.match_info.route.name
+        name = (request.match_info.route.name or "").removesuffix(_FURTHER_PAGE)
         return RequestRecord(
             method=request.method,
             path=request.path,
@@ -112,12 +121,15 @@ def _api_handler(operation: Operation, run: _Run) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         call = Call(
             operation=operation,
-            session_id=request.match_info.get("id", ""),
+            resource_id=request.match_info.get("id", ""),
             headers=request.headers,
             content_type=request.content_type,
             body=await request.read(),
+            query=request.query,
         )
         reply = await run(call)
+        if reply.lost and request.transport is not None:
+            request.transport.abort()
         return web.Response(status=reply.status) if reply.body is None else _json(reply.status, reply.body)
 
     return handle
@@ -140,5 +152,5 @@ def _unrouted(problem: web.HTTPException) -> ApiRefusal:
     return invalid("request_invalid")
 
 
-def _json(status: int, body: JsonObject) -> web.Response:
+def _json(status: int, body: object) -> web.Response:
     return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")

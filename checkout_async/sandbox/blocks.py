@@ -55,7 +55,7 @@ def proof(session: Session, now: float) -> dict[str, object | None]:
     fresh = now < session.created_at + CRYPTOGRAM_LIFETIME
     proven = session.status in SUCCESSFUL
     return {
-        "cryptogram": session.mint.base64(20, "cryptogram") if proven and fresh else None,
+        "cryptogram": session.cryptogram if proven and fresh else None,
         "eci": eci(session.order.card.scheme, outcome.response_code),
         "xid": session.mint.base64(20, "xid").rstrip("=") if proven else None,
     }

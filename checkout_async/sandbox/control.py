@@ -1,4 +1,4 @@
-"""Paths of the sandbox's own, under `/_sandbox`, for other processes: play the cardholder, move the clock.
+"""Paths of the sandbox's own, under `/_sandbox`, for other processes: play the cardholder or customer, move the clock.
 
 They take no credential. A script that asks for the impossible gets 409 with `{"error": "what and why"}`.
 """
@@ -13,6 +13,7 @@ from aiohttp import web
 from checkout_async.sandbox.cardholder import Cardholder, CardholderError
 from checkout_async.sandbox.clock import SandboxClock, timestamp
 from checkout_async.sandbox.payload import JsonObject, is_object, present, text
+from checkout_async.sandbox.payments.customer import Customer
 
 ROOT = "/_sandbox"
 
@@ -20,10 +21,11 @@ _Control = Callable[[str, JsonObject], Awaitable[JsonObject]]
 
 
 class Control:
-    """The handlers behind the paths; each takes a session id (or nothing) and a JSON object and answers with one."""
+    """The handlers behind the paths; each takes an identifier (or nothing) and a JSON object and answers with one."""
 
-    def __init__(self, cardholder: Cardholder, clock: SandboxClock) -> None:
+    def __init__(self, cardholder: Cardholder, customer: Customer, clock: SandboxClock) -> None:
         self._cardholder = cardholder
+        self._customer = customer
         self._clock = clock
 
     def add_to(self, app: web.Application) -> None:
@@ -33,6 +35,9 @@ class Control:
             "/sessions/{id}/challenge": self._complete_challenge,
             "/sessions/{id}/challenge/abandon": self._abandon_challenge,
             "/sessions/{id}/hosted": self._finish_hosted,
+            "/payments/{id}/approve": self._approve,
+            "/payments/{id}/fail": self._fail,
+            "/payments/{id}/cancel": self._cancel,
             "/clock": self._advance,
         }
         for path, control in controls.items():
@@ -51,6 +56,15 @@ class Control:
 
     async def _finish_hosted(self, session_id: str, body: JsonObject) -> JsonObject:
         return {"url": await self._cardholder.finish_hosted(session_id, text(body, "transStatus"))}
+
+    async def _approve(self, payment_id: str, _body: JsonObject) -> JsonObject:
+        return {"url": await self._customer.approve(payment_id)}
+
+    async def _fail(self, payment_id: str, _body: JsonObject) -> JsonObject:
+        return {"url": await self._customer.fail(payment_id)}
+
+    async def _cancel(self, payment_id: str, _body: JsonObject) -> JsonObject:
+        return {"url": await self._customer.cancel(payment_id)}
 
     async def _advance(self, _session_id: str, body: JsonObject) -> JsonObject:
         seconds = body.get("advance")

@@ -52,9 +52,29 @@ def session_in_use() -> ApiRefusal:
     return ApiRefusal(409, "duplicate_requests_detected", ["session_already_in_use"])
 
 
-def invalid(*codes: str) -> ApiRefusal:
-    """Refuse data, with one code for each thing that is wrong."""
-    return ApiRefusal(422, "unprocessable_entity", codes)
+def invalid(*codes: str, api: str = "Sessions") -> ApiRefusal:
+    """Refuse data, with one code for each thing that is wrong; the APIs name the kind of error differently."""
+    return ApiRefusal(422, "request_invalid" if api == "Payments" else "unprocessable_entity", codes)
+
+
+def payment_invalid(*codes: str) -> ApiRefusal:
+    """Refuse the data of a payment operation; nothing was done."""
+    return invalid(*codes, api="Payments")
+
+
+def bad_search(code: str) -> ApiRefusal:
+    """Refuse a search that cannot be carried out."""
+    return ApiRefusal(400, "bad_request", [code])
+
+
+def key_in_use() -> ApiRefusal:
+    """Refuse a request while another one with its idempotency key is being processed; its reply has no body."""
+    return ApiRefusal(409)
+
+
+def too_many_requests() -> ApiRefusal:
+    """Refuse one request too many; its reply has no body."""
+    return ApiRefusal(429)
 
 
 def callback_failed() -> ApiRefusal:

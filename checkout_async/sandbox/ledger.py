@@ -56,10 +56,12 @@ class SessionStore:
     def __init__(self, clock: SandboxClock) -> None:
         self._clock = clock
         self._sessions: dict[str, Session] = {}
+        self._by_cryptogram: dict[str, Session] = {}
 
     def add(self, session: Session) -> None:
         """Keep a new session."""
         self._sessions[session.id] = session
+        self._by_cryptogram[session.cryptogram] = session
 
     def find(self, session_id: str) -> Session | None:
         """Return the session as it is now, or None."""
@@ -67,6 +69,11 @@ class SessionStore:
         if session is not None:
             tick(session, self._clock.now())
         return session
+
+    def with_cryptogram(self, cryptogram: str) -> Session | None:
+        """Return the session that gives out a cryptogram, as it is now, or None."""
+        session = self._by_cryptogram.get(cryptogram)
+        return None if session is None else self.find(session.id)
 
     def identifiers(self) -> list[str]:
         """Return the identifiers in order of creation."""

@@ -6,11 +6,10 @@ Each takes a `Call` and gives a `Reply` or raises an ApiRefusal; there is no HTT
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from checkout_async.sandbox import flow
+from checkout_async.sandbox.access import Gate
+from checkout_async.sandbox.call import Call, Reply
 from checkout_async.sandbox.clock import SandboxClock
 from checkout_async.sandbox.errors import (
     bad_gateway,
@@ -26,40 +25,15 @@ from checkout_async.sandbox.ledger import SessionStore
 from checkout_async.sandbox.mint import Mint
 from checkout_async.sandbox.notify import Notifier
 from checkout_async.sandbox.order import read_order
-from checkout_async.sandbox.payload import JsonObject, member, text
+from checkout_async.sandbox.payload import member, text
 from checkout_async.sandbox.replies import Replies, Viewer
 from checkout_async.sandbox.session import Session
-from checkout_async.sandbox.spec import ApiSpec, Operation
+from checkout_async.sandbox.spec import ApiSpec
 from checkout_async.sandbox.status import Event, Status, require
-from checkout_async.sandbox.tokens import TokenEndpoint
 from checkout_async.sandbox.validation import check_headers, read_body
 
 _SCOPE_OF = {"app": "sessions:app", "browser": "sessions:browser"}
 """Channel -> the scope a token needs for it; merchant-initiated sessions take either."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request to an operation."""
-
-    operation: Operation
-    session_id: str
-    headers: Mapping[str, str] = field(repr=False)
-    content_type: str
-    body: bytes = field(repr=False)
-
-    @property
-    def digest(self) -> bytes:
-        """Recognises the same body again without keeping it."""
-        return blake2b(self.body, digest_size=16).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A successful answer."""
-
-    status: int
-    body: JsonObject | None = None
 
 
 class SessionOperations:
@@ -68,7 +42,7 @@ class SessionOperations:
     def __init__(
         self,
         spec: ApiSpec,
-        tokens: TokenEndpoint,
+        gate: Gate,
         store: SessionStore,
         replies: Replies,
         notifier: Notifier,
@@ -76,7 +50,7 @@ class SessionOperations:
         mint: Mint,
     ) -> None:
         self._spec = spec
-        self._tokens = tokens
+        self._gate = gate
         self._store = store
         self._replies = replies
         self._notifier = notifier
@@ -85,7 +59,7 @@ class SessionOperations:
 
     async def request_session(self, call: Call) -> Reply:
         """Create a session: 202 while it waits for something, 201 once the authentication was requested."""
-        scopes = self._token_scopes(call)
+        scopes = self._gate.token_scopes(call)
         body = read_body(self._spec, call.operation, call.body, call.content_type)
         channel_data = member(body, "channel_data")
         _check_channel(scopes, text(channel_data, "channel"))
@@ -116,7 +90,7 @@ class SessionOperations:
         body = read_body(self._spec, call.operation, call.body, call.content_type)
         device = read_device(body)
         if viewer.holds_token:
-            _check_channel(self._token_scopes(call), device.channel)
+            _check_channel(self._gate.token_scopes(call), device.channel)
         if self._is_new(session, call, Event.SUPPLY_CHANNEL_DATA):
             completion = text(body, "three_ds_method_completion")
             flow.supply_channel_data(session, device, completion, viewer.now)
@@ -158,28 +132,18 @@ class SessionOperations:
 
     def _open(self, call: Call) -> tuple[Session, Viewer]:
         """Find the session a call is about and the caller's view of it; raises 401, 403 or 404."""
-        session = self._store.find(call.session_id)
+        session = self._store.find(call.resource_id)
         header = call.headers.get("Authorization", "")
         channel = call.headers.get("channel")
         if call.operation.takes_session_secret and header.startswith("sek_"):
             if session is None or not hmac.compare_digest(session.secret.encode(), header.encode()):
                 raise unauthorized()
             return session, Viewer(self._clock.now(), holds_token=False, channel=channel)
-        scopes = self._token_scopes(call)
+        scopes = self._gate.token_scopes(call)
         if session is None:
             raise not_found("session")
         _check_channel(scopes, session.channel)
         return session, Viewer(self._clock.now(), channel=channel)
-
-    def _token_scopes(self, call: Call) -> frozenset[str]:
-        """Check the call's access token for scopes; raises 401, or 403 if none of them allows the operation."""
-        word, _, token = call.headers.get("Authorization", "").partition(" ")
-        scopes = self._tokens.scopes_of(token.strip()) if word.lower() == "bearer" else None
-        if scopes is None:
-            raise unauthorized()
-        if not scopes & call.operation.scopes:
-            raise scope_refused()
-        return scopes
 
     def _is_new(self, session: Session, call: Call, event: Event) -> bool:
         """Tell whether to carry an update out; the one accepted before is answered again, any other refused."""

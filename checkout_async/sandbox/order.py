@@ -106,11 +106,21 @@ def read_card(body: JsonObject, mint: Mint) -> Card:
     return Card(
         scheme=_scheme(source),
         scenario=scenarios.for_card(number) if number else scenarios.for_amount(integer(body, "amount") or 0),
-        instrument_id=instrument or mint.identifier("src", identity),
-        fingerprint=mint.token(f"fingerprint {identity}"),
+        instrument_id=instrument or instrument_of(mint, identity),
+        fingerprint=fingerprint_of(mint, identity),
         last_four=number[-4:] if number else None,
         expiry=None if year is None or month is None else (year, month),
     )
+
+
+def fingerprint_of(mint: Mint, identity: str) -> str:
+    """Make the fingerprint of a card from its number, or from what stands for it."""
+    return mint.token(f"fingerprint {identity}")
+
+
+def instrument_of(mint: Mint, identity: str) -> str:
+    """Make the identifier under which a card is stored."""
+    return mint.identifier("src", identity)
 
 
 def _check_source(source: JsonObject) -> None:

@@ -173,8 +173,13 @@ def card_number(name: str, scheme: str = "visa") -> str:
 
     KeyError for a name that is not in `SCENARIOS` or a scheme that is not in `SCHEMES`.
     """
+    return number_of_row(_BY_NAME[name].row, scheme)
+
+
+def number_of_row(row: int, scheme: str) -> str:
+    """Make the card of a row of two digits, here or in another table."""
     prefix, length = SCHEMES[scheme]
-    body = f"{prefix}{_BY_NAME[name].row:0{length - len(prefix) - 2}d}0"
+    body = f"{prefix}{row:0{length - len(prefix) - 2}d}0"
     return body + str(-_luhn_sum(body + "0") % 10)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
+from checkout_async.sandbox.access import Gate
 from checkout_async.sandbox.app import SandboxApp
 from checkout_async.sandbox.cardholder import Cardholder
 from checkout_async.sandbox.clock import SandboxClock
@@ -20,6 +22,8 @@ from checkout_async.sandbox.ledger import RequestLog, RequestRecord, SessionStor
 from checkout_async.sandbox.mint import Mint
 from checkout_async.sandbox.notify import Notifier
 from checkout_async.sandbox.operations import SessionOperations
+from checkout_async.sandbox.payments.hold import Held
+from checkout_async.sandbox.payments.simulator import PaymentsSimulator
 from checkout_async.sandbox.replies import Replies
 from checkout_async.sandbox.spec import load_spec
 from checkout_async.sandbox.tokens import DEFAULT_CLIENTS, SandboxClient, TokenEndpoint
@@ -37,8 +41,9 @@ class Sandbox:
 
     `port` 0 takes a free one. Two sandboxes with the same `seed` answer the same requests with the same identifiers,
     secrets and cryptograms. `clients` come on top of the documented ones. `token_lifetime` is in seconds of the
-    sandbox's clock, `callback_timeout` in seconds of real time. `document` is a bundled OpenAPI document to use in
-    place of the package's own. Entering raises OSError if the port is taken.
+    sandbox's clock, `callback_timeout` in seconds of real time. Captures, voids, refunds, reversals, cancellations and
+    payouts take effect `payment_delay` seconds of the sandbox's clock after they were accepted. `document` is a
+    bundled OpenAPI document to use in place of the package's own. Entering raises OSError if the port is taken.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class Sandbox:
         clients: Iterable[SandboxClient] = (),
         token_lifetime: int = 3600,
         callback_timeout: float = 10.0,
+        payment_delay: float = 0.0,
         document: Path | None = None,
     ) -> None:
         self.clock = SandboxClock() if clock is None else clock
@@ -71,6 +77,9 @@ class Sandbox:
         self._base_url: str | None = None
         self.cardholder = Cardholder(self._store, self.clock)
         self.sessions = SessionsView(self._store)
+        self._payments = PaymentsSimulator(self._spec, self._store, self.clock, self._mint, delay=payment_delay)
+        self.customer = self._payments.customer
+        self.payments = self._payments.view
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
@@ -144,18 +153,30 @@ class Sandbox:
         """Make every access token given out so far invalid."""
         self._tokens.revoke_all()
 
+    def hold(self, operation_id: str) -> AbstractAsyncContextManager[Held]:
+        """Keep requests of a payment operation waiting, and their idempotency keys in use, until the block is left.
+
+        `arrived` of what the block gets is set once a request waits. ValueError for anything but a payment operation.
+        """
+        operation = self._spec.operations.get(operation_id)
+        if operation is None or operation.api != "Payments":
+            raise ValueError(f"{operation_id} is not a payment operation")
+        return self._payments.holds.hold(operation_id)
+
     def _app(self, base_url: str) -> web.Application:
+        gate = Gate(self._tokens)
         operations = SessionOperations(
             self._spec,
-            self._tokens,
+            gate,
             self._store,
             Replies(self._spec, base_url),
             self._notifier,
             self.clock,
             self._mint,
         )
-        control = Control(self.cardholder, self.clock)
-        return SandboxApp(self._spec, self._tokens, operations, control, self._log, self._mint).build()
+        payments = self._payments.operations(gate, base_url)
+        control = Control(self.cardholder, self.customer, self.clock)
+        return SandboxApp(self._spec, self._tokens, operations, payments, control, self._log, self._mint).build()
 
 
 async def serve(

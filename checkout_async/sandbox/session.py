@@ -29,6 +29,8 @@ class Session:
     id: str = field(init=False)
     secret: str = field(init=False, repr=False)
     transaction_id: str = field(init=False)
+    cryptogram: str = field(init=False, repr=False)
+    """Proof of the authentication, shown once there is one."""
     status: Status = Status.PENDING
     changed_at: float = field(init=False)
     """When it came into its status."""
@@ -48,6 +50,7 @@ class Session:
         self.id = self.mint.identifier("sid", "id")
         self.secret = f"sek_{self.mint.base64(32, 'secret')}"
         self.transaction_id = self.mint.uuid("transaction")
+        self.cryptogram = self.mint.base64(20, "cryptogram")
         self.changed_at = self.created_at
         self.polls_left = self.order.card.scenario.polls
         self.failing_gets_left = self.order.card.scenario.failing_gets

@@ -1,4 +1,4 @@
-"""The bundled OpenAPI document as the sandbox uses it: paths, security, scopes, body schemas, header parameters.
+"""The bundled OpenAPI document as the sandbox uses it: paths, security, scopes, body schemas, parameters.
 
 Everything the document says is read from it, so that the sandbox knows a new path or scope without being edited.
 """
@@ -13,11 +13,22 @@ from pathlib import Path
 
 import msgspec
 
-from checkout_async.sandbox.payload import JsonObject, array, is_object, member, text
+from checkout_async.sandbox.payload import JsonObject, array, is_object, member, text, texts
 
 _METHODS = ("get", "put", "post", "delete", "patch")
 _OAUTH = "oauth"
+_SECRET_KEY = "secretKey"  # noqa: S105 - the name of a security scheme
 _SESSION_KEY = "sessionSecret"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter in the path, the query or a header."""
+
+    name: str
+    place: str
+    required: bool
+    schema: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +36,26 @@ class Operation:
     """One operation of the document."""
 
     id: str
+    api: str
+    """The tag it stands under: `Sessions`, `Payments`, `Access`."""
     method: str
     path: str
-    scopes: frozenset[str]
-    """Any one of these lets an access token call it."""
+    scopes: tuple[frozenset[str], ...]
+    """Sets of scopes; an access token that holds all of any one set may call it."""
+    takes_secret_key: bool
     takes_session_secret: bool
     body: JsonObject | None
     """Schema of the JSON request body."""
-    headers: tuple[tuple[str, JsonObject], ...]
-    """Header parameters and their schemas."""
+    body_required: bool
+    parameters: tuple[Parameter, ...]
+
+    def allows(self, scopes: frozenset[str]) -> bool:
+        """Tell whether an access token with these scopes may call it."""
+        return any(needed <= scopes for needed in self.scopes)
+
+    def parameters_in(self, place: str) -> list[Parameter]:
+        """List the parameters in `header` or `query`."""
+        return [parameter for parameter in self.parameters if parameter.place == place]
 
 
 class ApiSpec:
@@ -70,20 +92,24 @@ class ApiSpec:
     def _operation(self, method: str, path: str, node: JsonObject, shared: list[object]) -> Operation:
         holder = node if "security" in node else self._document
         security = [entry for entry in array(holder, "security") if is_object(entry)]
-        content = member(self.resolve(node.get("requestBody")), "content")
-        media = member(content, "application/json")
-        parameters = [self.resolve(entry) for entry in shared + array(node, "parameters")]
+        body = self.resolve(node.get("requestBody"))
+        media = member(member(body, "content"), "application/json")
         return Operation(
             id=str(node["operationId"]),
+            api=next(iter(texts(node, "tags")), ""),
             method=method.upper(),
             path=path,
-            scopes=frozenset(str(scope) for entry in security for scope in array(entry, _OAUTH)),
+            scopes=tuple(frozenset(texts(entry, _OAUTH)) for entry in security if _OAUTH in entry),
+            takes_secret_key=any(_SECRET_KEY in entry for entry in security),
             takes_session_secret=any(_SESSION_KEY in entry for entry in security),
             body=member(media, "schema") or None,
-            headers=tuple(
-                (str(entry["name"]), member(entry, "schema")) for entry in parameters if entry.get("in") == "header"
-            ),
+            body_required=body.get("required") is True,
+            parameters=tuple(self._parameter(entry) for entry in shared + array(node, "parameters")),
         )
+
+    def _parameter(self, entry: object) -> Parameter:
+        node = self.resolve(entry)
+        return Parameter(str(node["name"]), str(node["in"]), node.get("required") is True, member(node, "schema"))
 
     def _read_scopes(self) -> Iterator[str]:
         schemes = member(member(self._document, "components"), "securitySchemes")

@@ -145,10 +145,12 @@ async def test_a_member_added_to_the_document_is_known_without_a_change_here(tmp
 def test_inside_each_module_imports_only_those_listed_before_it() -> None:
     listed = (checkout_async.sandbox.__doc__ or "").rpartition("earlier ones only:")[2]
     order_ = [name.strip(" .\n") for name in listed.split(",")]
-    assert sorted(order_) == sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+    modules = {".".join(path.relative_to(FOLDER).with_suffix("").parts): path for path in FOLDER.rglob("*.py")}
+    assert sorted(order_) == sorted(name for name in modules if not name.endswith("__init__"))
     for name in order_:
-        for node in ast.walk(ast.parse((FOLDER / f"{name}.py").read_text())):
+        for node in ast.walk(ast.parse(modules[name].read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("checkout_async.sandbox"):
                 module = (node.module or "").removeprefix("checkout_async.sandbox").lstrip(".")
-                for imported in [module] if module else [alias.name for alias in node.names]:
+                inside = [f"{module}.{alias.name}".lstrip(".") for alias in node.names]
+                for imported in [found for found in inside if found in modules] or [module]:
                     assert order_.index(imported) < order_.index(name), f"{name} imports {imported}"

@@ -1,0 +1,175 @@
+"""What the sandbox keeps of a payment or payout request: the facts it acts on and the members it repeats.
+
+Business rules that a schema cannot express are checked here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from checkout_async.sandbox.errors import payment_invalid
+from checkout_async.sandbox.payload import JsonObject, array, integer, is_object, member, text
+from checkout_async.sandbox.payments.instruments import CARD_TYPES, Instrument, Vault
+from checkout_async.sandbox.payments.scenarios import PaymentScenario, for_amount
+
+_ECHOED = (
+    "payment_plan",
+    "description",
+    "sender",
+    "billing_descriptor",
+    "shipping",
+    "payment_ip",
+    "amount_allocations",
+    "recipient",
+    "items",
+    "metadata",
+    "marketplace",
+    "subscription",
+)
+"""Members of a request that replies repeat as they are."""
+_INSTRUCTION = ("purpose", "charge_bearer", "repair", "scheme", "quote_id")
+_PROCESSING = (
+    "aft",
+    "preferred_scheme",
+    "purchase_country",
+    "foreign_retailer_amount",
+    "reconciliation_id",
+    "provision_network_token",
+    "airline_data",
+    "accommodation_data",
+    "tax_amount",
+    "surcharge_amount",
+    "locale",
+    "custom_payment_method_ids",
+)
+"""Members of the request's `processing` that replies repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOrder:
+    """An accepted request for a payment, a payout or an unreferenced refund."""
+
+    kind: str
+    """`card`, `apm` (any other way to pay), `payout` or `unreferenced_refund`."""
+    source: JsonObject = field(repr=False)
+    """Source as sent, without card number, CVV and tokens."""
+    cvv_given: bool
+    destination: JsonObject = field(repr=False)
+    instrument: Instrument | None
+    """The card that pays or is paid to."""
+    fallback: Instrument | None
+    scenario: PaymentScenario
+    amount: int
+    currency: str
+    reference: str | None
+    payment_type: str | None
+    merchant_initiated: bool
+    capture: bool
+    capture_on: float | None
+    estimated: bool
+    partial_allowed: bool
+    three_ds: JsonObject = field(repr=False)
+    retry: JsonObject
+    urls: JsonObject
+    """success_url and failure_url."""
+    customer: JsonObject | None = field(repr=False)
+    channel_id: str | None
+    echoed: JsonObject = field(repr=False)
+
+    @property
+    def pays_out(self) -> bool:
+        """Whether the money goes the other way."""
+        return self.kind in {"payout", "unreferenced_refund"}
+
+
+def read_order(body: JsonObject, vault: Vault, now: float) -> PaymentOrder:
+    """Take the facts from a request that passed its schema; raises 422 for a broken business rule."""
+    _check(body)
+    kind = _kind(body)
+    today = datetime.fromtimestamp(now, UTC)
+    amount = _amount(body)
+    charged = member(body, "source" if kind == "card" else "destination")
+    instrument = vault.read(charged, (today.year, today.month)) if text(charged, "type") in CARD_TYPES else None
+    fallback = member(body, "fallback_source")
+    echoed = {name: body[name] for name in _ECHOED if name in body}
+    return PaymentOrder(
+        kind=kind,
+        source=_harmless(member(body, "source")),
+        cvv_given="cvv" in member(body, "source"),
+        destination=_harmless(member(body, "destination")),
+        instrument=instrument,
+        fallback=vault.read(fallback, (today.year, today.month)) if fallback else None,
+        scenario=instrument.scenario_for(amount) if instrument else for_amount(amount),
+        amount=amount,
+        currency=text(body, "currency") or "",
+        reference=text(body, "reference"),
+        payment_type=text(body, "payment_type") if kind in {"card", "apm"} else None,
+        merchant_initiated=body.get("merchant_initiated") is True,
+        capture=body.get("capture") is not False or "capture_on" in body,
+        capture_on=_instant(body, "capture_on"),
+        estimated=text(body, "authorization_type") == "Estimated",
+        partial_allowed=member(body, "partial_authorization").get("enabled") is True,
+        three_ds=member(body, "3ds"),
+        retry=member(body, "retry"),
+        urls={name: body[name] for name in ("success_url", "failure_url") if name in body},
+        customer=vault.customer(member(body, "customer")),
+        channel_id=text(body, "processing_channel_id"),
+        echoed=echoed | _parts(body, "instruction", _INSTRUCTION) | _parts(body, "processing", _PROCESSING),
+    )
+
+
+def _kind(body: JsonObject) -> str:
+    if "destination" in body:
+        return "unreferenced_refund" if "payment_type" in body else "payout"
+    return "card" if text(member(body, "source"), "type") in CARD_TYPES else "apm"
+
+
+def _amount(body: JsonObject) -> int:
+    amount = integer(body, "amount")
+    if amount is None and "destination" in body:
+        amount = integer(member(body, "source"), "amount")
+        if amount is None:
+            raise payment_invalid("amount_required")
+    return amount or 0
+
+
+def _check(body: JsonObject) -> None:
+    """Hold a request to the rules between its members."""
+    if "source" not in body:
+        context = "payment_context_id" in body
+        raise payment_invalid("payment_context_not_found" if context else "payment_source_required")
+    if body.get("merchant_initiated") is True and text(body, "payment_type") in {None, "Regular"}:
+        raise payment_invalid("payment_type_invalid" if "payment_type" in body else "payment_type_required")
+    allocations = [entry for entry in array(body, "amount_allocations") if is_object(entry)]
+    if allocations and sum(integer(entry, "amount") or 0 for entry in allocations) != integer(body, "amount"):
+        raise payment_invalid("amount_allocations_invalid")
+    _check_network_token(body)
+
+
+def _check_network_token(body: JsonObject) -> None:
+    """Hold a network token to cryptogram and ECI, which only later payments of a series may lack."""
+    source = member(body, "source")
+    later = "previous_payment_id" in body and member(body, "3ds").get("enabled") is not True
+    missing = [f"{name}_required" for name in ("cryptogram", "eci") if name not in source]
+    if text(source, "type") == "network_token" and missing and not later:
+        raise payment_invalid(*missing)
+
+
+def _harmless(source: JsonObject) -> JsonObject:
+    """Leave out what must not be kept."""
+    return {name: value for name, value in source.items() if name not in {"number", "cvv", "token", "cryptogram"}}
+
+
+def _instant(body: JsonObject, name: str) -> float | None:
+    value = text(body, name)
+    if value is None:
+        return None
+    instant = datetime.fromisoformat(value)
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
+
+
+def _parts(body: JsonObject, name: str, parts: tuple[str, ...]) -> JsonObject:
+    whole = member(body, name)
+    repeated = {part: whole[part] for part in parts if part in whole}
+    return {name: repeated} if repeated else {}

@@ -1,0 +1,91 @@
+"""Search: the subset of the query language the sandbox understands.
+
+A query is a series of terms `field:'value'`, joined by `AND` or by spaces; all must hold. Text is compared without
+regard to case. Values of metadata may have up to two `*`, with at least one plain character between them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from checkout_async.sandbox.errors import payment_invalid
+from checkout_async.sandbox.payload import JsonObject, is_object
+
+_PATHS = {
+    "id": "id",
+    "reference": "reference",
+    "status": "status",
+    "amount": "amount",
+    "currency": "currency",
+    "payment_type": "payment_type",
+    "payment_method": "source.type",
+    "scheme": "source.scheme",
+    "bin": "source.bin",
+    "last4": "source.last4",
+    "issuer": "source.issuer",
+    "issuer_country": "source.issuer_country",
+    "customer_id": "customer.id",
+    "customer_email": "customer.email",
+    "customer_name": "customer.name",
+    "response_code": "response_code",
+    "acquirer_reference_number": "actions.processing.acquirer_reference_number",
+}
+"""Field of a term -> where its value stands in a search result; each path may itself be used as field."""
+
+_METADATA = "metadata."
+_TERM = re.compile(r"\s*(?:AND\s+)?([A-Za-z0-9_.]+):'([^']*)'(?=\s|$)")
+_TWO_WILDCARDS = re.compile(r"[^*]*(\*[^*]*|\*[^*]+\*[^*]*)?")
+
+Filter = Callable[[JsonObject], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    path: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+    def holds(self, item: JsonObject) -> bool:
+        """Tell whether any value at the path matches."""
+        return any(self.pattern.fullmatch(value) for value in _values(item, self.path))
+
+
+def read_query(query: str) -> Filter:
+    """Read a query; raises 422 `query_invalid` for what is not understood. An empty one matches everything."""
+    terms: list[_Term] = []
+    position = 0
+    while query[position:].strip():
+        match = _TERM.match(query, position)
+        if match is None or (not terms and match[0].lstrip().startswith("AND")):
+            raise payment_invalid("query_invalid")
+        terms.append(_term(match[1], match[2]))
+        position = match.end()
+    return lambda item: all(term.holds(item) for term in terms)
+
+
+def _term(name: str, value: str) -> _Term:
+    if name.startswith(_METADATA):
+        if not _TWO_WILDCARDS.fullmatch(value):
+            raise payment_invalid("query_invalid")
+        path = ("metadata", name.removeprefix(_METADATA))
+        plain = [re.escape(part) for part in value.split("*")]
+        return _Term(path, re.compile(".*".join(plain), re.IGNORECASE | re.DOTALL))
+    known = _PATHS.get(name, name)
+    if known not in _PATHS.values():
+        raise payment_invalid("query_invalid")
+    return _Term(tuple(known.split(".")), re.compile(re.escape(value), re.IGNORECASE))
+
+
+def _values(node: object, path: tuple[str, ...]) -> list[str]:
+    """Collect the values at a path as text; arrays on the way are gone through."""
+    if isinstance(node, list):
+        return [value for entry in cast("list[object]", node) for value in _values(entry, path)]
+    if not path:
+        return [] if node is None or is_object(node) else [_text(node)]
+    return _values(node.get(path[0]), path[1:]) if is_object(node) else []
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
