@@ -1,4 +1,4 @@
-"""`python -m codegen` generates; `python -m codegen --check` regenerates elsewhere and compares."""
+"""`python -m codegen` generates; `--check` regenerates elsewhere and compares; `--count` says how much there is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from codegen.compiler import compile_files
+from codegen.compiler import FRAGMENTS, compile_document, compile_files
+from codegen.count import counted
 from codegen.diagnostics import SpecificationError
 from codegen.write import differences, write_tree
 
@@ -18,6 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     root: Path = options.root.resolve()
     output: Path = (options.output or root).resolve()
     try:
+        if options.count:
+            print(counted(compile_document(root / FRAGMENTS)))
+            return 0
         files = compile_files(root)
     except SpecificationError as error:
         print(error, file=sys.stderr)
@@ -36,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m codegen", description="Compile openapi/ into the package.")
-    parser.add_argument("--check", action="store_true", help="compare with what is there instead of writing")
+    task = parser.add_mutually_exclusive_group()
+    task.add_argument("--check", action="store_true", help="compare with what is there instead of writing")
+    task.add_argument("--count", action="store_true", help="count what the fragments describe instead of writing")
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="where openapi/ lies")
     parser.add_argument("--output", type=Path, help="where to write or compare (default: the root)")
     return parser.parse_args(arguments)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from codegen import text
-from codegen.ir import Operation, Parameter, TypeRef
+from codegen.ir import Body, Operation, Parameter, TypeRef
 from codegen.text import literal
 
 IDEMPOTENCY: Final = {
@@ -25,8 +25,12 @@ ERRORS: Final = {
 }
 
 
+_DATES: Final = ("date", "datetime")
+BODY: Final = "body"
+
+
 class Argument(NamedTuple):
-    """An argument of a generated function; positional unless it has a default."""
+    """An argument of a generated function; by keyword only if it has a default and is not the body."""
 
     name: str
     annotation: str
@@ -38,7 +42,13 @@ OPTIONS: Final = (
     Argument(
         "session_secret", "str | None", "None", "Secret of the session, used instead of the client's credentials."
     ),
-    Argument("idempotency_key", "str | None", "None", "Key the API recognises a repetition by; made up if left out."),
+    Argument(
+        "idempotency_key",
+        "str | None",
+        "None",
+        "Key the API recognises a repetition by, 1 to 255 printable ASCII characters; the same on every attempt. The "
+        "client makes one up if left out.",
+    ),
     Argument("timeout", "Timeouts | float | None", "None", "Deadline of the call in seconds, or all its timeouts."),
     Argument(
         "retry", "RetryPolicy | None", "None", "How often and how soon to repeat it, instead of the client's policy."
@@ -57,26 +67,31 @@ def options(operation: Operation) -> list[Argument]:
     return [option for option in OPTIONS if option.name not in refused]
 
 
-def arguments(operation: Operation) -> list[Argument]:
-    """Return every argument of a call in the order of its signature: required ones, then keywords."""
+def arguments(operation: Operation, *more: Argument) -> list[Argument]:
+    """Return every argument of a call in the order of its signature: required ones, then those with a default.
+
+    What a function takes besides goes before the options.
+    """
     found = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body:
         annotation = f"{operation.body.type} | Mapping[str, object]"
-        found.append(_argument("body", annotation, operation.body.description, required=operation.body.required))
-    return sorted([*found, *options(operation)], key=lambda argument: argument.default != "")
+        found.append(_argument(BODY, annotation, operation.body.description, required=operation.body.required))
+    return sorted([*found, *more, *options(operation)], key=lambda argument: argument.default != "")
 
 
-def signature(operation: Operation, *before: str) -> str:
-    """Return the parameters of a function for a call, after those given."""
-    found = arguments(operation)
+def signature(found: list[Argument], *before: str) -> str:
+    """Return the parameters of a function that takes these arguments, after those given."""
     required = [f"{argument.name}: {argument.annotation}" for argument in found if not argument.default]
-    keywords = [f"{each.name}: {each.annotation} = {each.default}" for each in found if each.default]
-    return ", ".join([*before, *required, "*", *keywords]) + ","
+    optional = [each for each in found if each.default]
+    body = [f"{each.name}: {each.annotation} = {each.default}" for each in optional if each.name == BODY]
+    keywords = [f"{each.name}: {each.annotation} = {each.default}" for each in optional if each.name != BODY]
+    return ", ".join([*before, *required, *body, "*", *keywords]) + ","
 
 
-def passed(operation: Operation) -> str:
-    """Return the arguments with which one generated function calls another."""
-    return ", ".join(f"{each.name}={each.name}" if each.default else each.name for each in arguments(operation))
+def passed(found: list[Argument], **other: str) -> str:
+    """Return the arguments with which one generated function calls another, some with another expression."""
+    values = {each.name: other.get(each.name, each.name) for each in found}
+    return ", ".join(f"{each.name}={values[each.name]}" if each.default else values[each.name] for each in found)
 
 
 def result(operation: Operation) -> str:
@@ -95,12 +110,16 @@ def static_description(operation: Operation) -> str:
         f"responses={{{responses}}}",
     ]
     if operation.body:
-        lines.append(f"request={operation.body.type}")
+        several = operation.body.alternatives
+        lines.append(f"alternatives={_alternatives(operation.body)}" if several else f"request={operation.body.type}")
         lines += ["body_format=BodyFormat.FORM"] if operation.body.format == "FORM" else []
+        lines += [] if operation.body.required else ["body_required=False"]
     if operation.security.scopes:
         lines.append(f"scopes={_tuple(map(literal, operation.security.scopes))}")
     if operation.security.session_secret:
         lines.append("session_secret=True")
+    if operation.idempotency_header:
+        lines.append(f"idempotency_header={literal(operation.idempotency_header)}")
     return ",\n    ".join(lines) + ","
 
 
@@ -118,10 +137,13 @@ def request_arguments(operation: Operation, constant: str) -> str:
     return ",\n        ".join(lines) + ","
 
 
-def docstring(operation: Operation, indent: int) -> str:
-    """Return the docstring of a call: what it does, its HTTP line, who may call, arguments, errors."""
-    paragraphs = [operation.summary + ".", operation.description, facts(operation)]
-    told = (f"{argument.name}: {argument.description}" for argument in arguments(operation))
+def docstring(operation: Operation, found: list[Argument], indent: int, *before: str) -> str:
+    """Return the docstring of a call: what it does, its HTTP line, who may call, arguments, errors.
+
+    The paragraphs given stand in place of the summary.
+    """
+    paragraphs = [*(before or [operation.summary + "."]), operation.description, facts(operation)]
+    told = (f"{argument.name}: {argument.description}" for argument in found)
     return text.docstring(
         "\n\n".join(["Deprecated.", *paragraphs] if operation.deprecated else paragraphs),
         indent,
@@ -133,7 +155,13 @@ def docstring(operation: Operation, indent: int) -> str:
 def facts(operation: Operation) -> str:
     """Return what a reader has to know of any call: HTTP line, credentials, repetition."""
     line = f"`{operation.method} {operation.path}`."
-    return " ".join([line, credentials(operation), IDEMPOTENCY[operation.idempotency]])
+    return " ".join([line, credentials(operation), repetition(operation)])
+
+
+def repetition(operation: Operation) -> str:
+    """Return a sentence that says whether a call is retried, and what makes that safe."""
+    header = f" Its header is `{operation.idempotency_header}`." if operation.idempotency_header else ""
+    return IDEMPOTENCY[operation.idempotency] + header
 
 
 def credentials(operation: Operation) -> str:
@@ -141,6 +169,7 @@ def credentials(operation: Operation) -> str:
     scopes = [f"`{scope}`" for scope in operation.security.scopes]
     accepted = [f"an access token with the scope {' or '.join(scopes)}"] if scopes else []
     accepted += ["the secret of the session"] if operation.security.session_secret else []
+    accepted += ["a secret key"] if operation.security.secret_key else []
     return f"Needs {', or '.join(accepted)}." if accepted else "Needs the credentials of the client itself."
 
 
@@ -175,24 +204,34 @@ def _tuple(items: Iterable[str]) -> str:
 
 def _given(parameter: Parameter) -> str:
     name, written = parameter.python_name, _text(parameter)
-    value = name if written == name else f"None if {name} is None else {written}"
-    return f"given({literal(parameter.name)}, {value}{_pattern(parameter)})"
+    value = f"None if {name} is None else {written}" if parameter.type in _DATES else name
+    return f"given({literal(parameter.name)}, {value}{_limits(parameter)})"
 
 
 def _value(parameter: Parameter) -> str:
-    return f"Parameter(name={literal(parameter.name)}, value={_text(parameter)}{_pattern(parameter)})"
+    return f"Parameter(name={literal(parameter.name)}, value={_text(parameter)}{_limits(parameter)})"
 
 
-def _pattern(parameter: Parameter) -> str:
-    if parameter.pattern is None:
-        return ""
-    raw = f'r"{parameter.pattern}"' if '"' not in parameter.pattern else literal(parameter.pattern)
-    return f", pattern={raw}"
+def _limits(parameter: Parameter) -> str:
+    return "".join(f", {name}={_limit(value)}" for name, value in parameter.limits)
+
+
+def _limit(value: str | float) -> str:
+    if not isinstance(value, str):
+        return repr(value)
+    return f'r"{value}"' if '"' not in value else literal(value)
+
+
+def _alternatives(body: Body) -> str:
+    return _tuple(
+        f"Alternative({type_}, {_tuple(map(literal, members))})" if members else f"Alternative({type_})"
+        for type_, members in body.alternatives
+    )
 
 
 def _text(parameter: Parameter) -> str:
     """Return the expression that makes text of a parameter's value."""
     name = parameter.python_name
     written = {"int": f"str({name})", "float": f"str({name})", "bool": f"str({name}).lower()"}
-    written |= dict.fromkeys(("date", "datetime"), f"{name}.isoformat()")
+    written |= dict.fromkeys(_DATES, f"{name}.isoformat()")
     return name if isinstance(parameter.type, TypeRef) else written.get(parameter.type, name)

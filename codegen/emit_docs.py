@@ -26,9 +26,10 @@ def _entry(operation: Operation) -> dict[str, object]:
         "path": operation.path,
         "credentials": call_text.credentials(operation),
         "idempotency": operation.idempotency,
-        "repetition": call_text.IDEMPOTENCY[operation.idempotency],
+        "repetition": call_text.repetition(operation),
         "body": operation.body and str(operation.body.type),
         "body_link": operation.body and _link(operation.body.type),
+        "body_optional": operation.body is not None and not operation.body.required,
         "form": operation.body is not None and operation.body.format == "FORM",
         "responses": [
             (reply.status, reply.type, reply.type and _link(reply.type), _cell(reply.description))
@@ -38,6 +39,7 @@ def _entry(operation: Operation) -> dict[str, object]:
             (parameter.python_name, parameter.place, parameter.type, _cell(parameter.description))
             for parameter in operation.parameters
         ],
+        "iterator": operation.pagination and operation.pagination.iterator,
         "errors": [f"`{entry.replace(': ', '` ', 1)}" for entry in call_text.told_errors(operation)],
     }
 

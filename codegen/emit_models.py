@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +18,9 @@ from datamodel_code_generator.format import Formatter
 
 from codegen.document import Object
 from codegen.feed import Feed, feed
+from codegen.passes.alternatives import alternatives, is_alternatives
 from codegen.passes.discriminators import is_union, variants
-from codegen.passes.walk import home, schemas
+from codegen.passes.walk import home, referred, schemas
 from codegen.text import HEADER, docstring
 
 MODELS: Final = "checkout_async._generated.models"
@@ -29,6 +30,7 @@ _IMPORTS: Final = {
     "ClassVar": "from typing import ClassVar",
     "Mapping": "from collections.abc import Mapping",
     "OpenEnum": "from checkout_async._core.model import OpenEnum",
+    "TypeAlias": "from typing import TypeAlias",
     "UNSET": "from msgspec import UNSET",
     "msgspec": "import msgspec",
 }
@@ -42,15 +44,16 @@ def emit_models(document: Object) -> dict[str, str]:
     """Return the model modules by name."""
     named = dict(schemas(document).objects())
     fed = feed(document)
-    statements, imports = _statements(_generated(fed), frozenset(named), fed.inline)
+    aliases = {name: schema for name, schema in named.items() if is_alternatives(schema)}
+    statements, imports = _statements(_generated(fed), named.keys() - aliases.keys(), fed.inline)
+    for name, schema in aliases.items():
+        statements[name] = f"{name}: TypeAlias = {' | '.join(alternatives(schema))}"
     for name, schema in named.items():
-        if is_union(schema):
+        if is_union(schema) or is_alternatives(schema):
             statements[name] += f"\n{docstring(schema.text('description'), 0)}"
-    modules: dict[str, dict[str, Object]] = defaultdict(dict)
-    for name, schema in named.items():
-        modules[home(schema)][name] = schema
     homes = {name: home(schema) for name, schema in named.items()}
-    return {module: _module(module, modules[module], statements, imports, homes) for module in sorted(modules)}
+    imports |= {name: f"from {MODELS}.{module} import {name}" for name, module in homes.items()}
+    return {module: _module(module, named, statements, imports) for module in sorted({*homes.values()})}
 
 
 def _generated(fed: Feed) -> str:
@@ -78,7 +81,7 @@ def _generated(fed: Feed) -> str:
     return result
 
 
-def _statements(source: str, expected: frozenset[str], inline: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
+def _statements(source: str, expected: Set[str], inline: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Take a module apart: the source of each class and alias by name, and the import of each imported name."""
     statements: dict[str, str] = {}
     imports = dict(_IMPORTS)
@@ -117,26 +120,33 @@ def _replaced(source: str, aliases: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _module(
-    name: str,
-    members: Mapping[str, Object],
-    statements: Mapping[str, str],
-    imports: Mapping[str, str],
-    homes: Mapping[str, str],
-) -> str:
+def _module(name: str, named: Mapping[str, Object], statements: Mapping[str, str], imports: Mapping[str, str]) -> str:
+    members = {member: schema for member, schema in named.items() if home(schema) == name}
     body = [statements[member] for member in _ordered(members)]
+    shared = _reachable(members, named) - members.keys()
     used = {node.id for text in body for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    lines = {imports[used_name] for used_name in used if used_name in imports}
-    lines |= {f"from {MODELS}.{homes[other]} import {other}" for other in used if homes.get(other, name) != name}
+    lines = {imports[used_name] for used_name in used | shared if used_name in imports and used_name not in members}
     return "\n\n".join(
         [
             f"# {HEADER}\n{_DOCSTRING.format(name)}",
             "from __future__ import annotations",
             "\n".join(sorted(lines)),
-            f"__all__ = {sorted(members)!r}",
+            f"__all__ = {sorted([*members, *shared])!r}",
             *body,
         ]
     )
+
+
+def _reachable(members: Iterable[str], named: Mapping[str, Object]) -> set[str]:
+    """Return the members and all that they refer to: what a user of their module needs."""
+    found: set[str] = set()
+    waiting = list(members)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += referred(named[name])
+    return found
 
 
 def _ordered(members: Mapping[str, Object]) -> Iterator[str]:
@@ -146,10 +156,8 @@ def _ordered(members: Mapping[str, Object]) -> Iterator[str]:
 
 
 def _aliases_last(names: Iterable[str], members: Mapping[str, Object]) -> Iterator[str]:
-    """Yield each alias of a union right after the last of its variants; Python evaluates it where it stands."""
-    waiting = {
-        name: set(variants(members[name]).values()) & members.keys() for name in names if is_union(members[name])
-    }
+    """Yield each alias right after the last class that it names; Python evaluates it where it stands."""
+    waiting = {name: _named_by(members[name]) & members.keys() for name in names if _named_by(members[name])}
     for name in names:
         if name not in waiting:
             yield name
@@ -158,3 +166,8 @@ def _aliases_last(names: Iterable[str], members: Mapping[str, Object]) -> Iterat
             del waiting[alias]
         for variants_left in waiting.values():
             variants_left.discard(name)
+
+
+def _named_by(schema: Object) -> set[str]:
+    """Return the classes that an alias names; none if the schema is a class itself."""
+    return {*variants(schema).values(), *alternatives(schema)}

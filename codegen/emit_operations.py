@@ -8,7 +8,7 @@ from typing import Final
 
 import jinja2
 
-from codegen import call_text
+from codegen import call_text, paging_text
 from codegen.emit_models import MODELS
 from codegen.ir import Api, Operation, TypeRef
 from codegen.text import HEADER, docstring
@@ -23,10 +23,12 @@ TEMPLATES: Final = jinja2.Environment(
     autoescape=False,  # noqa: S701 - Python, not HTML
 )
 _STANDARD: Final = (
-    "from collections.abc import Mapping",
+    "from collections.abc import AsyncIterator, Mapping",
+    "from dataclasses import replace",
     "from datetime import date, datetime",
     "from typing import Final",
-    "from checkout_async._core.wire import ApiRequest, BodyFormat, CallOptions, Idempotency",
+    "from checkout_async._core.paging import Page, by_link, by_position",
+    "from checkout_async._core.wire import Alternative, ApiRequest, BodyFormat, CallOptions, Idempotency",
     "from checkout_async._core.wire import Operation, Parameter, Sender, given",
     "from checkout_async.config import RetryPolicy, Timeouts",
 )
@@ -60,20 +62,21 @@ def resource_class(api: Api) -> str:
     return "".join(word.capitalize() for word in api.name.split("_")) + "Resource"
 
 
-def _operation(operation: Operation) -> dict[str, str]:
-    constant = operation.name.upper()
+def _operation(operation: Operation) -> dict[str, object]:
+    constant, found, pagination = operation.name.upper(), call_text.arguments(operation), operation.pagination
     return {
         "name": operation.name,
         "constant": constant,
         "result": call_text.result(operation),
         "description_arguments": call_text.static_description(operation),
-        "build_parameters": call_text.signature(operation),
+        "build_parameters": call_text.signature(found),
         "request_arguments": call_text.request_arguments(operation, constant),
-        "send_parameters": call_text.signature(operation, "sender: Sender"),
-        "method_parameters": call_text.signature(operation, "self"),
-        "passed": call_text.passed(operation),
-        "docstring": call_text.docstring(operation, 4),
-        "method_docstring": call_text.docstring(operation, 8),
+        "send_parameters": call_text.signature(found, "sender: Sender"),
+        "method_parameters": call_text.signature(found, "self"),
+        "passed": call_text.passed(found),
+        "docstring": call_text.docstring(operation, found, 4),
+        "method_docstring": call_text.docstring(operation, found, 8),
+        "iterator": pagination and paging_text.iterator(operation, pagination),
     }
 
 
@@ -83,5 +86,6 @@ def _type_imports(api: Api) -> Iterable[str]:
     for operation in api.operations:
         used |= {parameter.type for parameter in operation.parameters if isinstance(parameter.type, TypeRef)}
         used |= {reply.type for reply in operation.responses if reply.type}
-        used |= {operation.body.type} if operation.body else set()
+        used |= {operation.pagination.item} if operation.pagination else set()
+        used |= {operation.body.type, *dict(operation.body.alternatives)} if operation.body else set()
     return sorted({f"from {MODELS}.{each.module} import {each.name}" for each in used})

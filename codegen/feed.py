@@ -8,16 +8,22 @@ from typing import Any, Final
 
 from codegen.document import Array, Object
 from codegen.names import snake
+from codegen.parse import identifiers
+from codegen.passes.alternatives import is_alternatives
 from codegen.passes.defaults import told
+from codegen.passes.discriminators import constants
 from codegen.passes.enums import name_table
 from codegen.passes.patterns import LIMITS
-from codegen.passes.walk import SCHEMAS, schema_rewritten, schemas
+from codegen.passes.walk import SCHEMAS, schema_rewritten, schemas, type_names
 from codegen.text import docstring, literal
+from codegen.vocabulary import APPLIES_TO
 
 _BASES: Final = {
     "sent": "checkout_async._core.model.RequestModel",
     "received": "checkout_async._core.model.ResponseModel",
 }
+# What the API writes as a number or as text is read as a number.
+_NUMBERS_AS_TEXT: Final = (["integer", "string"], ["number", "string"])
 _NO_TYPE: Final = frozenset({"deprecated", "description", "examples", "x-direction", "x-identifier", "x-sensitive"})
 
 
@@ -28,13 +34,13 @@ class Feed:
     definitions: dict[str, Any]
     template_data: dict[str, dict[str, Any]]
     inline: frozenset[str]
-    """Definitions made up here, of array items and map values with limits: to be written out where they stand."""
+    """Definitions made up here, of types with limits inside other types: to be written out where they stand."""
 
 
 def feed(document: Object) -> Feed:
-    """Prepare the named schemas of a document that went through all passes."""
+    """Prepare the named schemas of a document that went through all passes; alternatives need no generator."""
     table = name_table(document)
-    named = dict(schemas(document).objects())
+    named = {name: schema for name, schema in schemas(document).objects() if not is_alternatives(schema)}
     definitions: dict[str, Any] = {}
     template_data: dict[str, dict[str, Any]] = {}
     inline = _Inline(frozenset(named))
@@ -48,11 +54,6 @@ def feed(document: Object) -> Feed:
     return Feed({"$defs": all_definitions}, template_data, frozenset(inline.definitions))
 
 
-def identifiers(schema: Object) -> list[str]:
-    """Return the members without which an object means nothing."""
-    return [name for name, member in schema.object("properties").objects() if member.get("x-identifier") is True]
-
-
 class _Inline:
     """Names for what stands inline with limits; left alone, the generator would invent them."""
 
@@ -64,10 +65,18 @@ class _Inline:
         members = dict(part)
         for key in ("items", "additionalProperties"):
             if key in part and part.object(key).keys() & LIMITS:
-                name = next(self._names)
-                self.definitions[name] = part.object(key)
-                members[key] = part.derive({"$ref": f"#/$defs/{name}"})
+                members[key] = self._reference(part.object(key))
+        if "anyOf" in part:
+            arms = part.array("anyOf")
+            members["anyOf"] = arms.derive(
+                self._reference(arm) if arm.keys() & LIMITS else arm for arm in arms.objects()
+            )
         return part.derive(members)
+
+    def _reference(self, part: Object) -> Object:
+        name = next(self._names)
+        self.definitions[name] = part
+        return part.derive({"$ref": f"#/$defs/{name}"})
 
 
 def _definition(schema: Object, inline: _Inline) -> dict[str, object]:
@@ -92,9 +101,21 @@ def _bare(part: Object, *, nullable: bool) -> Object:
     kept = part.without(*_NO_TYPE, *(("format",) if part.get("format") == "uri" else ()))
     if "$ref" in part:
         return kept.derive({**kept, "$ref": _local(part.text("$ref"))})
-    if isinstance(part.get("type"), Array) and not nullable:
-        return kept.derive({**kept, "type": next(kind for kind in part.texts("type") if kind != "null")})
-    return kept
+    if not isinstance(part.get("type"), Array):
+        return kept
+    kinds = [kind for kind in type_names(part) if nullable or kind != "null"]
+    if not nullable and kinds in _NUMBERS_AS_TEXT:
+        return kept.derive({**kept, "type": kinds[0]})
+    return kept.derive({**kept, "type": kinds[0]}) if len(kinds) == 1 else _arms(kept, kinds)
+
+
+def _arms(part: Object, kinds: list[str]) -> Object:
+    """Return a choice of types, each with the limits that apply to it."""
+    arms = [
+        part.derive({"type": kind, **{key: part[key] for key in part if kind in APPLIES_TO.get(key, ())}})
+        for kind in kinds
+    ]
+    return part.derive({"anyOf": Array(arms, part.origin, [part.origin] * len(arms))})
 
 
 def _local(reference: str) -> str:
@@ -115,9 +136,11 @@ def _struct_data(schema: Object, table: dict[str, str]) -> dict[str, Any]:
     sensitive = {
         names[name]: member.text("x-sensitive") for name, member in properties.items() if "x-sensitive" in member
     }
+    tags = "".join(f", tag_field={literal(name)}, tag={literal(value)}" for name, value in constants(schema).items())
     return {
         "docstring": docstring(schema.text("description"), 4),
         "received": received,
+        "tag": tags,
         "sensitive": repr(sensitive) if sensitive else "",
         "members": {
             name: {

@@ -31,14 +31,16 @@ class Parameter:
     type: Scalar | TypeRef
     required: bool
     description: str
-    pattern: str | None = None
+    limits: tuple[tuple[str, str | int | float], ...] = ()
+    """What a value has to keep, by the names that the core has for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A request body."""
+    """A request body; `alternatives` are the types it may have, each with the members it is recognised by."""
 
     type: TypeRef
+    alternatives: tuple[tuple[TypeRef, tuple[str, ...]], ...]
     format: Literal["JSON", "FORM"]
     required: bool
     description: str
@@ -54,17 +56,40 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pagination:
+    """How the items of all pages are got; all names are Python names.
+
+    `limit` is the parameter (`skip`) or the member of the body (`link`) with the length of a page; `items` is the
+    member of the reply with the items, `key` the member that identifies an item. For `skip`, the parameter with the
+    offset and the member with the number of all items; for `link`, the way to the link, member by member.
+    """
+
+    iterator: str
+    style: Literal["skip", "link"]
+    limit: str
+    items: str
+    item: TypeRef
+    key: str
+    skip: str
+    total: str
+    next: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """Who may call: any one of the OAuth scopes, or a session's secret; `schemes` names all that is accepted."""
+    """Who may call: whoever has any one of the OAuth scopes, a session's secret, or a secret key."""
 
     scopes: tuple[str, ...]
     session_secret: bool
-    schemes: tuple[str, ...]
+    secret_key: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One call of the API. `responses` are the successes in the order documented, `errors` the rest."""
+    """One call of the API. `responses` are the successes in the order documented, `errors` the rest.
+
+    `idempotency_header` is the header of the idempotency key, which is no parameter: the client fills it.
+    """
 
     name: str
     method: str
@@ -73,11 +98,13 @@ class Operation:
     description: str
     deprecated: bool
     idempotency: str
+    idempotency_header: str | None
     parameters: tuple[Parameter, ...]
     body: Body | None
     responses: tuple[Response, ...]
     errors: tuple[Response, ...]
     security: Security
+    pagination: Pagination | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,11 @@ _CLASS = re.compile(r"[A-Z][A-Za-z0-9]*")
 # Names that generated modules import, here or on the way here; a class of the specification would hide them.
 _IMPORTED = frozenset(
     {
+        "Alternative",
         "Annotated",
         "Any",
         "ApiRequest",
+        "AsyncIterator",
         "BodyFormat",
         "CallOptions",
         "ClassVar",
@@ -29,6 +31,7 @@ _IMPORTED = frozenset(
         "Meta",
         "OpenEnum",
         "Operation",
+        "Page",
         "Parameter",
         "RequestModel",
         "ResponseModel",

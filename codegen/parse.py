@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, Literal, cast
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal, NamedTuple, cast
 
-from codegen.document import Object
-from codegen.ir import Api, Body, Operation, Parameter, Response, Scalar, Security, TypeRef
+from codegen.document import EMPTY, Object
+from codegen.ir import Api, Body, Operation, Pagination, Parameter, Response, Scalar, Security, TypeRef
 from codegen.names import snake
+from codegen.passes.alternatives import alternatives
 from codegen.passes.defaults import default_told, told
 from codegen.passes.enums import name_table
 from codegen.passes.patterns import python_pattern
-from codegen.passes.walk import Call, bodies, calls, home, parameters, referred, resolved, schemas
+from codegen.passes.walk import (
+    Call,
+    bodies,
+    calls,
+    home,
+    idempotency_keys,
+    parameters,
+    referred,
+    referred_name,
+    resolved,
+    schemas,
+)
 
 SESSION_SECRET: Final = "sessionSecret"  # noqa: S105 - the name of a security scheme
+SECRET_KEY: Final = "secretKey"  # noqa: S105 - likewise
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -27,6 +40,23 @@ SCALARS: Final[dict[tuple[str, str], Scalar]] = {
     ("number", ""): "float",
     ("boolean", ""): "bool",
 }
+# The limits that are checked on parameters, and what the core calls them.
+PARAMETER_LIMITS: Final = {
+    "pattern": "pattern",
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "minimum": "minimum",
+    "maximum": "maximum",
+}
+
+
+class Paged(NamedTuple):
+    """The schemas that pagination is about: the body that is sent, the page, and an item of it."""
+
+    body: Object
+    page: Object
+    item: Object
+    item_name: str
 
 
 def parse(document: Object) -> tuple[Api, ...]:
@@ -56,18 +86,20 @@ def parameter_name(document: Object, parameter: Object) -> str | None:
 def security(document: Object, operation: Object) -> Security:
     """Return what an operation accepts, its own requirements before those of the whole API."""
     holder = operation if "security" in operation else document
-    schemes: dict[str, None] = {}
+    schemes: set[str] = set()
     scopes: list[str] = []
     for alternative in holder.array("security").objects():
         for name in alternative:
-            schemes[name] = None
+            schemes.add(name)
             scopes += [scope for scope in alternative.texts(name) if scope not in scopes]
-    return Security(scopes=tuple(scopes), session_secret=SESSION_SECRET in schemes, schemes=tuple(schemes))
+    return Security(scopes=tuple(scopes), session_secret=SESSION_SECRET in schemes, secret_key=SECRET_KEY in schemes)
 
 
 def _operation(document: Object, call: Call) -> Operation:
     operation = call.operation
     replies = [_response(document, int(status), value) for status, value in operation.object("responses").objects()]
+    keys = idempotency_keys(document, call)
+    plain = (_parameter(document, value) for value in parameters(document, call) if value not in keys)
     return Operation(
         name=operation.text("operationId"),
         method=call.method.upper(),
@@ -76,11 +108,13 @@ def _operation(document: Object, call: Call) -> Operation:
         description=operation.text("description"),
         deprecated=operation.get("deprecated") is True,
         idempotency=operation.text("x-idempotency"),
-        parameters=_paths_first(_parameter(document, value) for value in parameters(document, call)),
+        idempotency_header=keys[0].text("name") if keys else None,
+        parameters=_paths_first(plain),
         body=_body(document, operation.object("requestBody")) if "requestBody" in operation else None,
         responses=tuple(reply for reply in replies if reply.status < 300),
         errors=tuple(reply for reply in replies if reply.status >= 300),
         security=security(document, operation),
+        pagination=_pagination(document, call) if "x-pagination" in operation else None,
     )
 
 
@@ -98,14 +132,26 @@ def _parameter(document: Object, value: Object) -> Parameter:
         type=_type(document, schema) if reference else SCALARS[schema.text("type"), schema.text("format")],
         required=value.get("required") is True,
         description=default_told(told(value), schema),
-        pattern=python_pattern(schema.text("pattern")) if "pattern" in schema else None,
+        limits=tuple(_limits(schema)),
     )
+
+
+def _limits(schema: Object) -> Iterator[tuple[str, str | int | float]]:
+    for keyword, name in PARAMETER_LIMITS.items():
+        value = schema.get(keyword)
+        if keyword == "pattern" and isinstance(value, str):
+            yield name, python_pattern(value)
+        elif isinstance(value, int | float):
+            yield name, value
 
 
 def _body(document: Object, value: Object) -> Body:
     media_type, media = next(value.object("content").objects())
+    type_ = _type(document, media.object("schema"))
+    choices = alternatives(schemas(document).object(type_.name))
     return Body(
-        type=_type(document, media.object("schema")),
+        type=type_,
+        alternatives=tuple((_named(document, name), tuple(members)) for name, members in choices.items()),
         format=_FORMATS[media_type],
         required=value.get("required") is True,
         description=value.text("description"),
@@ -123,5 +169,48 @@ def _response(document: Object, status: int, value: Object) -> Response:
 
 
 def _type(document: Object, schema: Object) -> TypeRef:
-    name = next(referred(schema))
-    return TypeRef(module=home(schemas(document).object(name)), name=name, many=schema.get("type") == "array")
+    return _named(document, next(referred(schema)), many=schema.get("type") == "array")
+
+
+def _named(document: Object, name: str, *, many: bool = False) -> TypeRef:
+    return TypeRef(module=home(schemas(document).object(name)), name=name, many=many)
+
+
+def paged(document: Object, operation: Object) -> Paged:
+    """Return the schemas that `x-pagination` of an operation is about; empty ones where there are none."""
+    named, items = schemas(document), operation.object("x-pagination").text("items")
+    body = next(bodies(operation.object("requestBody")), EMPTY)
+    pages = [
+        named.object(referred_name(schema))
+        for status, value in operation.object("responses").objects()
+        if status.startswith("2")
+        for schema in bodies(resolved(document, value))
+    ]
+    page = pages[0] if len(pages) == 1 else EMPTY
+    item_name = referred_name(page.object("properties").object(items).object("items"))
+    return Paged(named.object(referred_name(body)), page, named.object(item_name), item_name)
+
+
+def identifiers(schema: Object) -> list[str]:
+    """Return the members without which an object means nothing."""
+    return [name for name, member in schema.object("properties").objects() if member.get("x-identifier") is True]
+
+
+def _pagination(document: Object, call: Call) -> Pagination:
+    stated, found, table = call.operation.object("x-pagination"), paged(document, call.operation), name_table(document)
+    own = {value.text("name"): parameter_name(document, value) for value in parameters(document, call)}
+
+    def name(api_name: str) -> str:
+        return snake(api_name, table) or ""
+
+    return Pagination(
+        iterator=stated.text("iterator"),
+        style=cast("Literal['skip', 'link']", stated.text("style")),
+        limit=own.get(stated.text("limit")) or name(stated.text("limit")),
+        items=name(stated.text("items")),
+        item=_named(document, found.item_name),
+        key=name(identifiers(found.item)[0]),
+        skip=own.get(stated.text("skip")) or "",
+        total=name(stated.text("total")),
+        next=tuple(map(name, stated.texts("next"))),
+    )

@@ -60,11 +60,21 @@ VOCABULARY: Final[dict[str, dict[str, Shape]]] = {
         "description": "text",
         "deprecated": "bool",
         "x-idempotency": "text",
+        "x-pagination": "pagination",
         "security": "[requirement]",
         "parameters": "[parameter]",
         "requestBody": "request body",
         "responses": "{response}",
         "callbacks": "{callback}",
+    },
+    "pagination": {
+        "iterator": "text",
+        "style": "text",
+        "limit": "text",
+        "items": "text",
+        "skip": "text",
+        "total": "text",
+        "next": "texts",
     },
     "callback": {"*": "path item"},
     "parameter": {
@@ -77,6 +87,7 @@ VOCABULARY: Final[dict[str, dict[str, Shape]]] = {
         "schema": "schema",
         "example": "data",
         "x-python-name": "text",
+        "x-role": "text",
     },
     "request body": {"description": "text", "required": "bool", "content": "{media type}"},
     "response": {
@@ -113,6 +124,8 @@ VOCABULARY: Final[dict[str, dict[str, Shape]]] = {
         "const": "data",
         "oneOf": "[schema]",
         "discriminator": "discriminator",
+        "anyOf": "[schema]",
+        "x-recognised-by": "{texts}",
         "default": "data",
         "examples": "data",
         "pattern": "text",
@@ -125,6 +138,8 @@ VOCABULARY: Final[dict[str, dict[str, Shape]]] = {
         "multipleOf": "number",
         "minItems": "int",
         "maxItems": "int",
+        "minProperties": "int",
+        "maxProperties": "int",
         "x-sensitive": "text",
         "x-identifier": "bool",
         "x-enum-varnames": "texts",
@@ -138,6 +153,8 @@ APPLIES_TO: Final[dict[str, frozenset[str]]] = {
     "properties": frozenset({"object"}),
     "required": frozenset({"object"}),
     "additionalProperties": frozenset({"object"}),
+    "minProperties": frozenset({"object"}),
+    "maxProperties": frozenset({"object"}),
     "items": frozenset({"array"}),
     "minItems": frozenset({"array"}),
     "maxItems": frozenset({"array"}),
@@ -154,7 +171,15 @@ APPLIES_TO: Final[dict[str, frozenset[str]]] = {
     "multipleOf": frozenset({"integer", "number"}),
 }
 TYPES: Final = frozenset({"array", "boolean", "integer", "number", "object", "string"})
+COMPOSITE: Final = frozenset({"array", "object"})
 FORMATS: Final = frozenset({"date", "date-time", "uri"})
 SENSITIVE: Final = frozenset({"cvv", "pan", "personal", "secret"})
 IDEMPOTENCY: Final = frozenset({"key", "natural", "none", "safe"})
+IDEMPOTENCY_KEY: Final = "idempotency-key"
+"""The only value of `x-role`."""
+# The members of `x-pagination` by its style, every one of which is needed.
+PAGINATION: Final[dict[str, frozenset[str]]] = {
+    "skip": frozenset({"iterator", "style", "limit", "items", "skip", "total"}),
+    "link": frozenset({"iterator", "style", "limit", "items", "next"}),
+}
 BESIDE_REFERENCE: Final = frozenset({"$ref", "default", "deprecated", "description", "x-identifier", "x-sensitive"})

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from codegen.call_text import OPTIONS
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Object
 from codegen.names import is_class, is_constant, is_snake, snake
+from codegen.paging_text import MAX_ITEMS
 from codegen.parse import api_name, parameter_name
 from codegen.passes.directions import SUFFIX, reach
 from codegen.passes.enums import member_names, name_table
-from codegen.passes.walk import calls, home, parameters, referred, schemas
+from codegen.passes.walk import calls, home, idempotency_keys, parameters, referred, schemas
 
 COMMON: Final = "common"
 # What a generated function has besides the parameters of the specification.
-_TAKEN: Final = frozenset({"sender", "self", "body", *(option.name for option in OPTIONS)})
+_TAKEN: Final = frozenset({"sender", "self", "body", "given", "operations", *(option.name for option in OPTIONS)})
+# What stands in a generated iterator over pages besides.
+_PAGING: Final = frozenset({"by_link", "by_position", "replace"})
+_TAKEN_IF_PAGED: Final = _TAKEN | _PAGING | {MAX_ITEMS.name, "fetch", "first", "follow", "link", "position", "request"}
 
 
 def check_names(document: Object, problems: Problems) -> None:
@@ -47,20 +51,33 @@ def _classes(document: Object, problems: Problems) -> None:
 def _functions(document: Object, problems: Problems) -> None:
     first: dict[str, Origin] = {}
     for call in calls(document.object("paths")):
-        name, origin = call.operation.text("operationId"), call.operation.at("operationId")
-        if name and not is_snake(name):
-            problems.add(origin, f"operationId '{name}' is not a Python name in lower snake case")
-        for function in {name, f"build_{name}"} if name else ():
+        for function, origin in _made(call.operation, problems):
             if function in first:
                 problems.add(origin, f"function '{function}' is already made from {_place(first[function])}")
+            elif function in _PAGING | {"given"}:
+                problems.add(origin, f"'{function}' is what generated modules call something else")
             first.setdefault(function, origin)
-        found = [(value, parameter_name(document, value)) for value in parameters(document, call)]
-        _collisions(
-            "parameter", ((value.text("name"), python, value.at("name")) for value, python in found), problems, _TAKEN
-        )
+        keys = idempotency_keys(document, call)
+        plain = (value for value in parameters(document, call) if value not in keys)
+        found = ((value.text("name"), parameter_name(document, value), value.at("name")) for value in plain)
+        taken = _TAKEN_IF_PAGED if "x-pagination" in call.operation else _TAKEN
+        _collisions("parameter", found, problems, taken)
     for tag in document.array("tags").objects():
         if not is_snake(api_name(tag.text("name"))):
             problems.add(tag.at("name"), f"tag '{tag.text('name')}' does not give the name of a module")
+
+
+def _made(operation: Object, problems: Problems) -> Iterator[tuple[str, Origin]]:
+    """Yield the functions made from an operation, and where their names come from."""
+    name, pagination = operation.text("operationId"), operation.object("x-pagination")
+    stated = (("operationId", name, operation), ("iterator", pagination.text("iterator"), pagination))
+    for key, function, holder in stated:
+        if function and not is_snake(function):
+            problems.add(holder.at(key), f"{key} '{function}' is not a Python name in lower snake case")
+        if function:
+            yield function, holder.at(key)
+    if name:
+        yield f"build_{name}", operation.at("operationId")
 
 
 def _fields(schema_name: str, schema: Object, table: dict[str, str], problems: Problems) -> None:
@@ -106,7 +123,7 @@ def _collisions(
         if python is None or not is_snake(python):
             problems.add(origin, f"{what} '{name}' needs a Python name, in x-python-names of openapi.yaml")
         elif python in taken:
-            problems.add(origin, f"{what} '{name}' is called {python}, which every call has already")
+            problems.add(origin, f"{what} '{name}' is called {python}, which generated functions use already")
         elif python in first:
             problems.add(origin, f"{what} '{name}' and '{first[python]}' are both called {python}")
         first.setdefault(python or "", name)

@@ -8,9 +8,10 @@ from typing import Final
 from codegen.checks.schemas import check_default, check_inline
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Array, Object
-from codegen.parse import FORM, JSON, SCALARS
-from codegen.passes.walk import Call, callbacks, calls, parameters, referred, resolved, schemas
-from codegen.vocabulary import IDEMPOTENCY
+from codegen.parse import FORM, JSON, PARAMETER_LIMITS, SCALARS
+from codegen.passes.patterns import LIMITS
+from codegen.passes.walk import Call, callbacks, calls, idempotency_keys, parameters, referred, resolved, schemas
+from codegen.vocabulary import IDEMPOTENCY, IDEMPOTENCY_KEY
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _STATED: Final = ("operationId", "x-idempotency", "summary", "description", "responses")
@@ -78,6 +79,20 @@ class _Check:
                 self._problems.add(self._origin, f"path parameter '{name}' of {self._call.path} is not declared")
         for parameter in found:
             self._parameter(parameter, placeholders)
+        self._idempotency_key()
+
+    def _idempotency_key(self) -> None:
+        honoured = self._operation.text("x-idempotency") == "key"
+        keys = idempotency_keys(self._document, self._call)
+        if honoured and len(keys) != 1:
+            message = f"x-idempotency: key needs one header parameter with `x-role: {IDEMPOTENCY_KEY}`"
+            self._problems.add(self._operation.at("x-idempotency"), message)
+        for key in keys:
+            if not honoured:
+                message = f"operation {self._call.method} {self._call.path} takes an idempotency key, which belongs"
+                self._problems.add(self._operation.at("x-idempotency"), f"{message} to x-idempotency: key")
+            if key.text("in") != "header" or key.get("required") or key.object("schema").get("type") != "string":
+                self._problems.add(key.at("x-role"), "an idempotency key is text in a header, and not required")
 
     def _parameter(self, parameter: Object, placeholders: list[str]) -> None:
         name, place, origin = parameter.text("name"), parameter.text("in"), parameter.at("name")
@@ -89,7 +104,11 @@ class _Check:
             self._problems.add(origin, f"path parameter '{name}' must be required")
         if not parameter.text("description"):
             self._problems.add(origin, f"parameter '{name}' has no description")
+        if parameter.text("x-role") not in {IDEMPOTENCY_KEY, ""}:
+            self._problems.add(parameter.at("x-role"), f"x-role must be {IDEMPOTENCY_KEY}")
         schema = parameter.object("schema")
+        for key in sorted(LIMITS & schema.keys() - PARAMETER_LIMITS.keys()):
+            self._problems.add(schema.at(key), f"'{key}' is not checked on a parameter")
         target = schemas(self._document).object(next(referred(schema), ""))
         scalar = isinstance(schema.get("type"), str) and (schema.text("type"), schema.text("format")) in SCALARS
         if not scalar and "enum" not in target:

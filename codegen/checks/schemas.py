@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from codegen.diagnostics import Origin, Problems
-from codegen.document import Array, Object
+from codegen.document import Object
 from codegen.passes.patterns import UnsupportedPattern, python_pattern
-from codegen.passes.walk import SCHEMAS, schemas
-from codegen.vocabulary import APPLIES_TO, BESIDE_REFERENCE, FORMATS, SENSITIVE, TYPES
+from codegen.passes.walk import referred_name, schemas, type_names
+from codegen.vocabulary import APPLIES_TO, BESIDE_REFERENCE, COMPOSITE, FORMATS, SENSITIVE, TYPES
 
 _FITTING: Final[dict[str, Callable[[object], bool]]] = {
     "string": lambda value: isinstance(value, str),
@@ -18,7 +18,12 @@ _FITTING: Final[dict[str, Callable[[object], bool]]] = {
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
     "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
 }
-_BOUNDS: Final = (("minLength", "maxLength"), ("minItems", "maxItems"), ("minimum", "maximum"))
+_BOUNDS: Final = (
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+    ("minProperties", "maxProperties"),
+    ("minimum", "maximum"),
+)
 
 
 def check_schemas(document: Object, problems: Problems) -> None:
@@ -32,11 +37,11 @@ def check_schemas(document: Object, problems: Problems) -> None:
 
 def check_default(schema: Object, named: Object, problems: Problems) -> None:
     """Report a default that the schema itself would refuse."""
-    target = named.object(schema.text("$ref").removeprefix(SCHEMAS)) if "$ref" in schema else schema
+    target = named.object(referred_name(schema)) if "$ref" in schema else schema
     if "default" not in schema or not target:
         return
     value = schema["default"]
-    fits = any(_FITTING[kind](value) for kind in _types(target) if kind in _FITTING)
+    fits = any(_FITTING[kind](value) for kind in type_names(target) if kind in _FITTING)
     if not fits or ("enum" in target and value not in target.array("enum")):
         problems.add(schema.at("default"), "default is no value of this schema")
 
@@ -47,11 +52,11 @@ def check_inline(schema: Object, what: str, origin: Origin, problems: Problems) 
         for key in sorted(schema.keys() - BESIDE_REFERENCE):
             problems.add(schema.at(key), f"'{key}' beside $ref has no effect; it belongs into what is referred to")
         return
-    for key, kind in (("enum", "enum"), ("oneOf", "union"), ("properties", "object")):
+    for key, kind in (("enum", "enum"), ("oneOf", "union"), ("anyOf", "union"), ("properties", "object")):
         if key in schema:
             problems.add(origin, f"{what} is an inline {kind}; give it a name in a file of components/schemas/")
             return
-    if "object" in _types(schema) and "additionalProperties" not in schema:
+    if "object" in type_names(schema) and "additionalProperties" not in schema:
         problems.add(origin, f"{what} is an object of no known shape; name its members or give additionalProperties")
     _keywords(schema, what, origin, problems)
 
@@ -59,13 +64,14 @@ def check_inline(schema: Object, what: str, origin: Origin, problems: Problems) 
 def _named(name: str, schema: Object, origin: Origin, problems: Problems) -> None:
     if "description" not in schema:
         problems.add(origin, f"schema '{name}' has no description")
+    if "oneOf" in schema or "anyOf" in schema:
+        return
     if "enum" in schema:
         _enum(schema, problems)
-    elif "oneOf" not in schema and ("properties" not in schema or _types(schema) != ["object"]):
+    elif "properties" not in schema or type_names(schema) != ["object"]:
         problems.add(origin, f"schema '{name}' must be an object with properties, an enum or a union")
         return
-    if "oneOf" not in schema:
-        _keywords(schema, f"schema '{name}'", origin, problems)
+    _keywords(schema, f"schema '{name}'", origin, problems)
 
 
 def _keywords(schema: Object, what: str, origin: Origin, problems: Problems) -> None:
@@ -84,29 +90,30 @@ def _keywords(schema: Object, what: str, origin: Origin, problems: Problems) -> 
     _members(schema, problems)
     if "items" in schema:
         check_inline(schema.object("items"), f"items of {what}", schema.at("items"), problems)
-    elif "array" in _types(schema):
+    elif "array" in type_names(schema):
         problems.add(origin, f"{what} is an array without items")
     if "additionalProperties" in schema:
         check_inline(schema.object("additionalProperties"), f"value of {what}", origin, problems)
 
 
-def _types(schema: Object) -> list[str]:
-    value = schema.get("type")
-    return schema.texts("type") if isinstance(value, Array) else [schema.text("type")] if value else []
-
-
 def _type(schema: Object, what: str, origin: Origin, problems: Problems) -> None:
-    types = _types(schema)
+    types = type_names(schema)
     if not types:
         problems.add(origin, f"{what} has no type")
         return
-    known = [kind for kind in types if kind in TYPES]
-    if len(known) != 1 or [kind for kind in types if kind not in {*known, "null"}]:
-        problems.add(schema.at("type"), f"type must be one of {', '.join(sorted(TYPES))}, or a list of one and 'null'")
+    known = [kind for kind in types if kind != "null"]
+    if not known or len({*known}) < len(known) or not TYPES.issuperset(known):
+        allowed = ", ".join(sorted(TYPES))
+        problems.add(schema.at("type"), f"type must be one of {allowed}, or a list of different ones and 'null'")
         return
+    if len(known) > 1 and not COMPOSITE.isdisjoint(known):
+        problems.add(schema.at("type"), "an array or object can share its place with 'null' only")
     for key in schema:
-        if key in APPLIES_TO and known[0] not in APPLIES_TO[key]:
-            problems.add(schema.at(key), f"'{key}' does not apply to type {known[0]}")
+        if key in APPLIES_TO and not APPLIES_TO[key].intersection(known):
+            problems.add(schema.at(key), f"'{key}' does not apply to type {' or '.join(known)}")
+    for key in ("minProperties", "maxProperties"):
+        if key in schema and "properties" in schema:
+            problems.add(schema.at(key), f"'{key}' is for maps; an object with properties has those")
 
 
 def _members(schema: Object, problems: Problems) -> None:

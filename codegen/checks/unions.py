@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Object
 from codegen.passes.directions import reach
-from codegen.passes.discriminators import is_union, variants
-from codegen.passes.patterns import LIMITS
-from codegen.passes.walk import SCHEMAS, schemas
+from codegen.passes.discriminators import constants, is_union, members_by_tag, merged, variants
+from codegen.passes.walk import referred_name, schemas
 
 
 def check_unions(document: Object, problems: Problems) -> None:
-    """Report unions that cannot be told apart, stray constants, and objects that would have to contain themselves."""
+    """Report unions that cannot be told apart, surplus constants, and objects that would have to contain themselves."""
     named, reached = schemas(document), reach(document)
     tags: dict[str, dict[str, str]] = {}
     for name, schema in named.objects():
@@ -23,7 +22,7 @@ def check_unions(document: Object, problems: Problems) -> None:
                 tags.setdefault(variant, {})[schema.object("discriminator").text("propertyName")] = name
             if name in reached.received:
                 _agreement(schema, named, named.at(name), problems)
-    _constants(named, tags, problems)
+    _constants(named, tags, reached.sent, problems)
     for name in sorted(reached.sent):
         if name in _needed(name, named, set()):
             problems.add(named.at(name), f"schema '{name}' requires itself, so no value of it can be made")
@@ -35,7 +34,7 @@ def _union(name: str, schema: Object, named: Object, problems: Problems) -> None
         problems.add(named.at(name), f"union '{name}' needs a discriminator with propertyName and mapping")
         return
     mapped = variants(schema)
-    members = [part.text("$ref").removeprefix(SCHEMAS) for part in listed.objects()]
+    members = [referred_name(part) for part in listed.objects()]
     for member, origin in zip(members, listed.origins, strict=True):
         if not member:
             problems.add(origin, f"a variant of union '{name}' stands inline; give it a name")
@@ -66,22 +65,21 @@ def _variant(tag: str, variant: str, discriminator: Object, named: Object, probl
 def _agreement(union: Object, named: Object, origin: Origin, problems: Problems) -> None:
     """Report members that differ between variants: a received union becomes one object."""
     key = union.object("discriminator").text("propertyName")
-    types: dict[str, tuple[str, object]] = {}
-    for variant in variants(union).values():
-        for name, member in named.object(variant).object("properties").objects():
-            type_ = member.without(*LIMITS, "description", "x-sensitive", "deprecated", "default", "x-identifier")
-            first, known = types.setdefault(name, (variant, type_))
-            if name != key and known != type_:
-                message = f"variants '{first}' and '{variant}' are received, and disagree about the type of '{name}'"
-                problems.add(origin, message)
+    for name, holders in members_by_tag(union, named).items():
+        if name != key and merged(holders.values(), named) is None:
+            holding = ", ".join(f"'{variants(union)[tag]}'" for tag in holders)
+            problems.add(origin, f"variants {holding} are received, and no one type serves '{name}' of all of them")
 
 
-def _constants(named: Object, tags: dict[str, dict[str, str]], problems: Problems) -> None:
+def _constants(named: Object, tags: dict[str, dict[str, str]], sent: frozenset[str], problems: Problems) -> None:
     for name, schema in named.objects():
-        properties = schema.object("properties")
-        for key, member in properties.objects():
-            if "const" in member and key not in tags.get(name, {}):
-                problems.add(properties.at(key), f"'{key}' is constant, but no union has it for its discriminator")
+        for key in constants(schema):
+            if key not in schema.texts("required") and key not in tags.get(name, {}):
+                origin = schema.object("properties").at(key)
+                problems.add(origin, f"'{key}' is constant and sent always, so it must be required")
+        if name in sent and len(constants(schema)) > 1:
+            listed = " and ".join(f"'{key}'" for key in constants(schema))
+            problems.add(named.at(name), f"schema '{name}' can have one constant, not {listed}")
         if len(tags.get(name, {})) > 1:
             problems.add(named.at(name), f"'{name}' is a variant of unions with different discriminators")
 
@@ -98,6 +96,5 @@ def _needed(name: str, named: Object, seen: set[str]) -> set[str]:
 def _required_by(schema: Object) -> Iterator[str]:
     required = schema.texts("required")
     for name, member in schema.object("properties").objects():
-        reference = member.text("$ref")
-        if name in required and reference.startswith(SCHEMAS):
-            yield reference.removeprefix(SCHEMAS)
+        if name in required and (other := referred_name(member)):
+            yield other

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from codegen.document import Object
-from codegen.passes.discriminators import is_union, variants, widened
+from codegen.passes.discriminators import is_union, opened, variants, widened
 from codegen.passes.walk import (
     SCHEMAS,
     Call,
@@ -20,6 +20,7 @@ from codegen.passes.walk import (
     calls,
     parameters,
     referred,
+    referred_name,
     resolved,
     rewritten,
     schema_rewritten,
@@ -112,15 +113,14 @@ def _next(schema: Object, named: Object, direction: Direction) -> list[str]:
 
 def _received(schema: Object, named: Object, reached: Reach) -> Object:
     whole = widened(schema, named) if is_union(schema) else schema
-    redirected = schema_rewritten(whole, lambda part: _redirected(part, named, reached))
+    redirected = schema_rewritten(whole, lambda part: opened(_redirected(part, named, reached)))
     return redirected.derive({**redirected, "x-direction": "received"})
 
 
 def _redirected(part: Object, named: Object, reached: Reach) -> Object:
-    reference = part.get("$ref")
-    if not isinstance(reference, str) or not reference.startswith(SCHEMAS):
+    name = referred_name(part)
+    if not name:
         return part
-    name = reference.removeprefix(SCHEMAS)
     return part.derive({**part, "$ref": SCHEMAS + reached.received_name(name, named.object(name))})
 
 

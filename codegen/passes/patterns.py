@@ -24,6 +24,8 @@ LIMITS: Final = frozenset(
         "multipleOf",
         "minItems",
         "maxItems",
+        "minProperties",
+        "maxProperties",
     }
 )
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from codegen.document import Array, Object
+from codegen.vocabulary import IDEMPOTENCY_KEY
 
 METHODS: Final = ("get", "put", "post", "delete", "patch")
 SCHEMAS: Final = "#/components/schemas/"
+_CHOICES: Final = ("oneOf", "anyOf")
 
 
 class Call(NamedTuple):
@@ -68,6 +70,11 @@ def parameters(document: Object, call: Call) -> Iterator[Object]:
         yield resolved(document, value)
 
 
+def idempotency_keys(document: Object, call: Call) -> list[Object]:
+    """Return the parameters of an operation that take its idempotency key."""
+    return [found for found in parameters(document, call) if found.text("x-role") == IDEMPOTENCY_KEY]
+
+
 def bodies(holder: Object) -> Iterator[Object]:
     """Iterate over the schemas of a request body's or a response's media types."""
     for _, media in holder.object("content").objects():
@@ -75,10 +82,23 @@ def bodies(holder: Object) -> Iterator[Object]:
             yield media.object("schema")
 
 
+def type_names(schema: Object) -> list[str]:
+    """Return the types that a schema names; none where it has no `type`."""
+    value = schema.get("type")
+    return schema.texts("type") if isinstance(value, Array) else [schema.text("type")] if value else []
+
+
+def referred_name(schema: Object) -> str:
+    """Return the name of the schema that a reference means; empty if this is no reference to a schema."""
+    reference = schema.text("$ref")
+    return reference.removeprefix(SCHEMAS) if reference.startswith(SCHEMAS) else ""
+
+
 def parts(schema: Object) -> Iterator[Object]:
     """Iterate over the schemas that stand directly inside a schema."""
     yield from (value for _, value in schema.object("properties").objects())
-    yield from schema.array("oneOf").objects()
+    for key in _CHOICES:
+        yield from schema.array(key).objects()
     for key in ("items", "additionalProperties"):
         if key in schema:
             yield schema.object(key)
@@ -86,9 +106,8 @@ def parts(schema: Object) -> Iterator[Object]:
 
 def referred(schema: Object) -> Iterator[str]:
     """Iterate over the names of the schemas that a schema refers to, at any depth of what stands inline."""
-    reference = schema.text("$ref")
-    if reference.startswith(SCHEMAS):
-        yield reference.removeprefix(SCHEMAS)
+    if name := referred_name(schema):
+        yield name
     for part in parts(schema):
         yield from referred(part)
 
@@ -112,7 +131,7 @@ def schema_rewritten(schema: Object, change: Callable[[Object], Object]) -> Obje
         properties = schema.object("properties")
         changed = {name: schema_rewritten(value, change) for name, value in properties.objects()}
         members["properties"] = properties.derive(changed)
-    if "oneOf" in schema:
-        variants = schema.array("oneOf")
-        members["oneOf"] = variants.derive(schema_rewritten(value, change) for value in variants.objects())
+    for key in (key for key in _CHOICES if key in schema):
+        choices = schema.array(key)
+        members[key] = choices.derive(schema_rewritten(value, change) for value in choices.objects())
     return change(schema.derive(members))

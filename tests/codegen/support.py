@@ -89,6 +89,13 @@ SHOP: Mapping[str, str] = {
 """The smallest specification there is: one operation, an object sent, an object received."""
 
 
+LIBRARY: Mapping[str, str] = {
+    path.relative_to(INPUTS / "library" / "openapi").as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted((INPUTS / "library" / "openapi").rglob("*.yaml"))
+}
+"""A specification with pages, alternatives and idempotency keys: the golden input of that name."""
+
+
 def write_fragments(root: Path, fragments: Mapping[str, str]) -> Path:
     """Write fragments into the folder openapi/ of a root, and return the root."""
     for name, text in fragments.items():
@@ -106,9 +113,9 @@ def generate(root: Path, **fragments: str) -> Path:
     return root / GENERATED
 
 
-def problems(root: Path, *changes: tuple[str, str, str]) -> list[str]:
+def problems(root: Path, *changes: tuple[str, str, str], of: Mapping[str, str] = SHOP) -> list[str]:
     """Return what the compiler says after changes, each a file, the text to replace and the text to put there."""
-    fragments = dict(SHOP)
+    fragments = dict(of)
     for file, old, new in changes:
         text = fragments.get(file, "")
         assert old in text, f"{file} has no {old!r}"
@@ -131,6 +138,19 @@ def import_generated(folder: Path, module: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, name, loaded)
     spec.loader.exec_module(loaded)
     return loaded
+
+
+class GoldenLibrary:
+    """The generated modules of the golden input `library`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def module(name: str) -> ModuleType:
+            return import_generated(GOLDEN / "library" / GENERATED, name, monkeypatch)
+
+        module("models.common")
+        self.models = module("models.library")
+        self.operations = module("operations.library")
+        self.resources = module("resources.library")
 
 
 def golden_files(case: str) -> dict[str, bytes]:

@@ -124,6 +124,28 @@ def test_two_runs_in_different_surroundings_give_the_same_bytes(tmp_path: Path) 
     assert not [path for path, content in first.items() if str(tmp_path).encode() in content]
 
 
+def test_count_tells_how_much_there_is_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = INPUTS / "library"
+    before = tree(root)
+    assert run(root, tmp_path / "out", "--count") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["operations", "schemas", "objects", "enums", "unions", "properties", "enum", "values"]
+    assert lines[1:4] == [
+        ["library", "4", "14", "12", "0", "2", "29", "0"],
+        ["common", "0", "2", "1", "1", "0", "2", "2"],
+        ["all", "4", "16", "13", "1", "2", "31", "2"],
+    ]
+    assert lines[-2:] == [["Keeper", "received", "2"], ["LoanOrDonationRequest", "sent", "2"]]
+    assert tree(root) == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_count_reports_problems_like_any_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_fragments(tmp_path, {**SHOP, "paths/orders.yaml": "post: {}\n"})
+    assert run(root, root, "--count") == 1
+    assert "openapi/paths/orders.yaml:1: operation post /orders has no operationId" in capsys.readouterr().err
+
+
 def test_check_passes_on_what_was_just_generated(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = tree(shop)
     assert run(shop, shop, "--check") == 0

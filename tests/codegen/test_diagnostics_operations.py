@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.codegen.support import ITEM, ORDER, PATH, ROOT, SCHEMAS, problems
+from tests.codegen.support import ITEM, LIBRARY, ORDER, PATH, ROOT, SCHEMAS, problems
 
 # --- names
 
@@ -124,7 +124,7 @@ OPERATION = "paths/orders.yaml"
         (
             "  x-id",
             "  parameters:\n    - {name: timeout, in: query, description: D., schema: {type: string}}\n  x-id",
-            "7: parameter 'timeout' is called timeout, which every call has already",
+            "7: parameter 'timeout' is called timeout, which generated functions use already",
         ),
         (
             "  x-id",
@@ -139,6 +139,129 @@ OPERATION = "paths/orders.yaml"
 def test_an_operation(tmp_path: Path, old: str, new: str, expected: str) -> None:
     found = problems(tmp_path, (OPERATION, old, new))
     assert any(problem.startswith(f"openapi/{OPERATION}:{expected}") for problem in found), found
+
+
+@pytest.mark.parametrize("limit", ["multipleOf: 5", "exclusiveMinimum: 0"])
+def test_a_limit_that_is_not_checked_on_parameters(tmp_path: Path, limit: str) -> None:
+    parameter = f"{{name: n, in: query, description: D., schema: {{type: integer, {limit}}}}}"
+    assert problems(tmp_path, (OPERATION, "  x-id", f"  parameters:\n    - {parameter}\n  x-id")) == [
+        f"openapi/{OPERATION}:7: '{limit.partition(':')[0]}' is not checked on a parameter"
+    ]
+
+
+# --- idempotency keys
+
+KEY = "x-idempotency: key"
+HEADER = "{name: X-Key, in: header, description: D., schema: {type: string}, x-role: idempotency-key}"
+
+
+@pytest.mark.parametrize(
+    ("idempotency", "parameter", "expected"),
+    [
+        (KEY, None, "6: x-idempotency: key needs one header parameter with `x-role: idempotency-key`"),
+        (
+            "x-idempotency: none",
+            HEADER,
+            "6: operation post /orders takes an idempotency key, which belongs to x-idempotency: key",
+        ),
+        (KEY, HEADER.replace("header", "query"), "8: an idempotency key is text in a header, and not required"),
+        (KEY, HEADER.replace("string", "integer"), "8: an idempotency key is text in a header, and not required"),
+        (KEY, HEADER.replace("in:", "required: true, in:"), "8: an idempotency key is text in a header, and not req"),
+        (KEY, HEADER.replace("idempotency-key", "key"), "8: x-role must be idempotency-key"),
+    ],
+)
+def test_an_idempotency_key(tmp_path: Path, idempotency: str, parameter: str | None, expected: str) -> None:
+    text = f"{idempotency}\n  parameters:\n    - {parameter}\n" if parameter else f"{idempotency}\n"
+    found = problems(tmp_path, (OPERATION, "x-idempotency: none\n", text))
+    assert any(problem.startswith(f"openapi/{OPERATION}:{expected}") for problem in found), found
+
+
+def test_an_operation_takes_one_idempotency_key(tmp_path: Path) -> None:
+    second = HEADER.replace("X-Key", "Y-Key")
+    text = f"{KEY}\n  parameters:\n    - {HEADER}\n    - {second}\n"
+    assert problems(tmp_path, (OPERATION, "x-idempotency: none\n", text)) == [
+        f"openapi/{OPERATION}:6: x-idempotency: key needs one header parameter with `x-role: idempotency-key`"
+    ]
+
+
+# --- pages
+
+LIST, SEARCH = "paths/loans.yaml", "paths/loans_search.yaml"
+PAGES = "components/schemas/library/pages.yaml"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        (LIST, "style: skip", "style: number", "9: x-pagination: style must be one of link, skip"),
+        (LIST, "    total: total_count\n", "", "9: x-pagination: style skip needs 'total'"),
+        (SEARCH, "    next: [_links, next, href]\n", "", "9: x-pagination: style link needs 'next'"),
+        (
+            SEARCH,
+            "    items: data\n",
+            "    items: data\n    skip: s\n",
+            "12: x-pagination: 'skip' has no meaning with ",
+        ),
+        (
+            LIST,
+            "x-idempotency: safe",
+            "x-idempotency: natural",
+            "8: x-pagination: pages can be had of an operation with",
+        ),
+        (LIST, "'200'", "'404'", "12: x-pagination: pages need a single success response, whose body is an object"),
+        (LIST, "items: data", "items: loans", "12: x-pagination: the reply has no member 'loans' that is an array of"),
+        (LIST, "limit: page-size", "limit: size", "10: x-pagination: the operation has no parameter 'size'"),
+        (LIST, "skip: skip", "skip: since", "11: x-pagination: 'since' must be an optional integer in the query"),
+        (
+            LIST,
+            "total: total_count",
+            "total: data",
+            "13: x-pagination: the reply has no member 'data' that is an integer",
+        ),
+        (SEARCH, "limit: limit", "limit: title", "10: x-pagination: the request body has no member 'title' that is an"),
+        (SEARCH, "next, href]", "next]", "12: x-pagination: the reply has no member '_links.next' that is text"),
+        (SEARCH, "next, href]", "last, href]", "12: x-pagination: the reply has no member '_links.last.href' that is"),
+        (LIST, "iterate_loans", "iterateLoans", "8: iterator 'iterateLoans' is not a Python name in lower snake case"),
+        (
+            LIST,
+            "iterate_loans",
+            "list_loans",
+            "8: function 'list_loans' is already made from openapi/paths/loans.yaml:2",
+        ),
+        (LIST, "iterate_loans", "by_link", "8: 'by_link' is what generated modules call something else"),
+        (SEARCH, "[_links, next, href]", "_links", "12: 'next' must be a list of text"),
+        (
+            PAGES,
+            "      x-identifier: true\n",
+            "",
+            "12: x-pagination: 'data' needs `x-identifier: true`: a reply without it",
+        ),
+    ],
+)
+def test_pages(tmp_path: Path, file: str, old: str, new: str, expected: str) -> None:
+    found = problems(tmp_path, (file, old, new), of=LIBRARY)
+    place = LIST if file == PAGES else file
+    assert any(problem.startswith(f"openapi/{place}:{expected}") for problem in found), found
+
+
+def test_the_items_of_pages_have_an_identifier(tmp_path: Path) -> None:
+    loan = "components/schemas/library/loan.yaml"
+    message = "x-pagination: 'Loan' needs one x-identifier that is text, to know repetitions by"
+    assert problems(tmp_path, (loan, "      x-identifier: true\n", ""), of=LIBRARY) == [
+        f"openapi/{LIST}:12: {message}",
+        f"openapi/{SEARCH}:11: {message}",
+    ]
+
+
+@pytest.mark.parametrize("name", ["max_items", "position", "fetch"])
+def test_a_parameter_called_like_a_part_of_an_iterator(tmp_path: Path, name: str) -> None:
+    library = "components/parameters/library.yaml"
+    assert problems(tmp_path, (library, "name: since", f"name: {name}"), of=LIBRARY) == [
+        f"openapi/{library}:40: parameter '{name}' is called {name}, which generated functions use already"
+    ]
+
+
+# --- what an operation has to say besides
 
 
 def test_a_path_parameter_that_is_not_declared(tmp_path: Path) -> None:

@@ -161,9 +161,10 @@ def test_classes_fields_and_values_are_documented_from_the_specification(shop: M
     assert '    DAY = "24h"\n    """Within a day."""\n' in source
 
 
-def test_the_public_names_are_all_there(shop: ModuleType) -> None:
+def test_the_public_names_are_all_there_with_those_shared_by_several_apis(shop: ModuleType) -> None:
     defined = {name for name, value in vars(shop).items() if getattr(value, "__module__", "") == shop.__name__}
-    assert set(shop.__all__) == defined | {"Payment"}
+    assert set(shop.__all__) == defined | {"Payment", "Money", "MoneyResponse"}
+    assert all(hasattr(shop, name) for name in shop.__all__)
 
 
 def test_a_field_may_be_called_like_a_type_or_a_function_of_the_module(

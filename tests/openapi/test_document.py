@@ -7,9 +7,9 @@ import json
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.openapi.support import REPOSITORY, document, operations, resolved
+from tests.openapi.support import REPOSITORY, document, operations, parameters, resolved
 
-OPERATIONS = {
+SESSIONS = {
     "request_session": ("POST /sessions", {201, 202, 401, 403, 409, 422, 500, 503}),
     "get_session": ("GET /sessions/{id}", {200, 401, 403, 404, 500, 502}),
     "update_session": ("PUT /sessions/{id}/collect-data", {200, 401, 403, 404, 409, 422, 500}),
@@ -18,9 +18,25 @@ OPERATIONS = {
         "PUT /sessions/{id}/issuer-fingerprint",
         {200, 401, 403, 404, 409, 422, 500},
     ),
-    "request_access_token": ("POST /connect/token", {200, 400, 406}),
 }
-ON_AN_EXISTING_SESSION = OPERATIONS.keys() - {"request_session", "request_access_token"}
+PAYMENTS = {
+    "request_payment": ("POST /payments", {201, 202, 401, 409, 422, 429, 502}),
+    "list_payments": ("GET /payments", {200, 401, 404, 422}),
+    "get_payment": ("GET /payments/{id}", {200, 401, 403, 404, 429}),
+    "get_payment_actions": ("GET /payments/{id}/actions", {200, 401, 403, 404, 429}),
+    "increment_authorization": ("POST /payments/{id}/authorizations", {201, 401, 403, 404, 409, 422, 502}),
+    "cancel_scheduled_retry": ("POST /payments/{id}/cancellations", {202, 401, 403, 404, 409, 422, 429, 502}),
+    "capture_payment": ("POST /payments/{id}/captures", {200, 202, 401, 403, 404, 409, 422, 502}),
+    "refund_payment": ("POST /payments/{id}/refunds", {200, 202, 401, 403, 404, 409, 422, 429, 502}),
+    "reverse_payment": ("POST /payments/{id}/reversals", {200, 202, 401, 403, 404, 409, 422, 502}),
+    "void_payment": ("POST /payments/{id}/voids", {200, 202, 401, 403, 404, 409, 422, 502}),
+    "search_payments": ("POST /payments/search", {200, 400, 401, 403, 422}),
+}
+READING_PAYMENTS = {"list_payments", "get_payment", "get_payment_actions", "search_payments"}
+TOKEN = {"request_access_token": ("POST /connect/token", {200, 400, 406})}
+OPERATIONS = SESSIONS | PAYMENTS | TOKEN
+ON_AN_EXISTING_SESSION = SESSIONS.keys() - {"request_session"}
+ON_AN_EXISTING_PAYMENT = PAYMENTS.keys() - {"request_payment", "list_payments", "search_payments"}
 
 
 def test_the_bundled_document_is_valid_openapi_3_1() -> None:
@@ -56,10 +72,24 @@ def test_the_scopes_are_those_of_the_api() -> None:
     }
     both = {"sessions:app", "sessions:browser"}
     assert scopes == {
-        **dict.fromkeys(OPERATIONS, both),
+        **dict.fromkeys(SESSIONS, both),
         "update_three_ds_method_completion": {"sessions:browser"},
+        "request_payment": {"gateway", "gateway:payment"},
+        **dict.fromkeys(READING_PAYMENTS, frozenset({"gateway", "gateway:payment-details"})),
+        "increment_authorization": {"gateway", "gateway:payment-authorizations"},
+        "cancel_scheduled_retry": {"gateway", "gateway:payment-cancellations"},
+        "capture_payment": {"gateway", "gateway:payment-captures"},
+        "refund_payment": {"gateway", "gateway:payment-refunds"},
+        "reverse_payment": {"gateway", "gateway:payment-refunds", "gateway:payment-voids"},
+        "void_payment": {"gateway", "gateway:payment-voids"},
+        "search_payments": {"payments:search"},
         "request_access_token": set(),
     }
+
+
+def test_a_secret_key_is_good_for_payments_only() -> None:
+    accepting = {name for name, each in operations().items() if {"secretKey": []} in each["security"]}
+    assert accepting == PAYMENTS.keys()
 
 
 def test_repetition_is_declared_safe_only_where_it_is() -> None:
@@ -69,15 +99,49 @@ def test_repetition_is_declared_safe_only_where_it_is() -> None:
         "update_session": "natural",
         "complete_session": "none",
         "update_three_ds_method_completion": "natural",
+        **dict.fromkeys(PAYMENTS, "key"),
+        **dict.fromkeys(READING_PAYMENTS, "safe"),
         "request_access_token": "natural",
     }
 
 
+def test_whatever_moves_money_takes_an_idempotency_key_in_one_header() -> None:
+    headers = {name: tuple(each["name"] for each in parameters(name, "header")) for name in PAYMENTS}
+    assert headers == {
+        **dict.fromkeys(PAYMENTS, ("Cko-Idempotency-Key",)),
+        **dict.fromkeys(READING_PAYMENTS, ()),
+    }
+
+
+def test_lists_of_payments_are_read_page_by_page() -> None:
+    paged = {name: each["x-pagination"] for name, each in operations().items() if "x-pagination" in each}
+    assert {name: (each["iterator"], each["style"]) for name, each in paged.items()} == {
+        "list_payments": ("iterate_payments", "skip"),
+        "search_payments": ("iterate_search_payments", "link"),
+    }
+    limits = {each["name"]: each["schema"] for each in parameters("list_payments", "query")}
+    assert (limits["limit"]["minimum"], limits["limit"]["maximum"], limits["skip"]["minimum"]) == (1, 100, 0)
+    assert limits["reference"]["maxLength"] == 80
+
+
 @pytest.mark.parametrize("name", ON_AN_EXISTING_SESSION)
 def test_a_session_is_named_by_an_identifier_of_30_characters(name: str) -> None:
-    (parameter,) = [resolved(each) for each in operations()[name]["parameters"] if resolved(each)["in"] == "path"]
+    (parameter,) = parameters(name, "path")
     assert parameter["name"] == "id"
     assert parameter["schema"]["pattern"] == r"^(sid)_(\w{26})$"
+
+
+@pytest.mark.parametrize("name", ON_AN_EXISTING_PAYMENT)
+def test_a_payment_is_named_by_an_identifier_of_30_characters(name: str) -> None:
+    (parameter,) = parameters(name, "path")
+    kinds = "pay|sid" if name == "get_payment" else "pay"
+    assert parameter["schema"]["pattern"] == rf"^({kinds})_(\w{{26}})$"
+
+
+def test_actions_on_the_whole_payment_need_no_body() -> None:
+    needed = {name: each["requestBody"]["required"] for name, each in operations().items() if "requestBody" in each}
+    assert {name for name, required in needed.items() if not required} <= ON_AN_EXISTING_PAYMENT
+    assert all(needed[name] for name in ("request_session", "request_payment", "search_payments"))
 
 
 def test_every_refusal_with_a_body_has_the_same_body() -> None:
@@ -90,10 +154,31 @@ def test_every_refusal_with_a_body_has_the_same_body() -> None:
 
 @pytest.mark.parametrize(
     ("schema", "count"),
-    [("SessionRequest", 24), ("Session", 44), ("SessionCompletedCallback", 16), ("ErrorResponse", 3)],
+    [
+        ("SessionRequest", 24),
+        ("Session", 44),
+        ("SessionCompletedCallback", 16),
+        ("PaymentRequest", 38),
+        ("PayoutRequest", 14),
+        ("UnreferencedRefundRequest", 12),
+        ("PaymentProcessing", 45),
+        ("ThreeDsRequest", 21),
+        ("CaptureRequest", 11),
+        ("RefundRequest", 7),
+        ("Payment", 45),
+        ("ErrorResponse", 3),
+    ],
 )
 def test_a_body_has_as_many_members_as_the_api_documents(schema: str, count: int) -> None:
     assert len(document()["components"]["schemas"][schema]["properties"]) == count
+
+
+@pytest.mark.parametrize(
+    ("union", "count"),
+    [("PaymentRequestSource", 50), ("PayoutRequestSource", 2), ("PaymentRequestDestination", 5), ("PaymentSender", 4)],
+)
+def test_a_union_has_as_many_variants_as_the_api_documents(union: str, count: int) -> None:
+    assert len(document()["components"]["schemas"][union]["oneOf"]) == count
 
 
 def test_what_could_leak_is_marked() -> None:
@@ -120,5 +205,15 @@ def test_what_could_leak_is_marked() -> None:
             "AccessTokenRequest.client_secret": "secret",
             "CardSource.name": "personal",
             "CardSource.email": "personal",
+            "RequestCardSource.number": "pan",
+            "RequestCardSource.cvv": "cvv",
+            "RequestIdSource.cvv": "cvv",
+            "RequestTokenSource.token": "secret",
+            "RequestNetworkTokenSource.token": "pan",
+            "RequestNetworkTokenSource.cryptogram": "secret",
+            "RequestCardDestination.number": "pan",
+            "ThreeDsRequest.cryptogram": "secret",
+            "ThreeDsResult.cryptogram": "secret",
+            "RequestCardSource.name": "personal",
         }.items()
     )

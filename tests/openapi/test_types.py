@@ -3,58 +3,85 @@
 from __future__ import annotations
 
 from datetime import datetime
+from types import GenericAlias
 from typing import Any
 
 import msgspec
 import pytest
 
+from checkout_async._core.codec import decode
 from checkout_async._core.model import known_values_only
-from checkout_async._generated.models import access, common, sessions
-from tests.openapi.support import Json, bodies, document, schema_of
-from tests.openapi.test_examples import SCHEMA_DEFECTS
+from checkout_async._generated.models import access, common, payments, sessions
+from tests.openapi.support import Json, bodies, defects, named, resolved, schema_of
 
 BODIES = bodies()
-REQUESTS = [name for name in BODIES if name.endswith(".request") and name not in SCHEMA_DEFECTS]
+REQUESTS = [name for name in BODIES if name.endswith(".request")]
 REPLIES = [name for name in BODIES if not name.endswith(".request")]
+NUMBERS_AS_TEXT = (["integer", "string"], ["number", "string"])
+
+LOST: dict[str, dict[str, str]] = {
+    "get_payment.response.200": {"$.expires_on": "`string` is no time"},
+    "list_payments.response.200": {"$.data[0].expires_on": "`string` is no time"},
+    "increment_authorization.response.201": {"$.expires_on": "`string` is no time"},
+    "get_payment.bank_redirect.response.200": {"$.source.account_holder": "a text, where other sources have an object"},
+}
+"""What cannot be read, and is reported by the decoder."""
 
 
-def generated(schema: str) -> Any:
-    """Return the generated type of a schema."""
-    return next(getattr(module, schema) for module in (sessions, access, common) if hasattr(module, schema))
+def generated(name: str) -> Any:
+    """Return the generated type of a body, or of an item where the body is an array."""
+    schema = schema_of(name)
+    item = named(schema.get("items", schema))
+    type_ = next(getattr(module, item) for module in (sessions, payments, access, common) if hasattr(module, item))
+    return GenericAlias(list, type_) if "items" in schema else type_
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+@pytest.mark.parametrize("name", [name for name in REQUESTS if not defects(name)])
 def test_a_request_is_accepted_and_sent_as_it_was_given(name: str) -> None:
     with known_values_only():
-        value = msgspec.convert(BODIES[name], generated(schema_of(name)))
+        value = msgspec.convert(BODIES[name], generated(name))
     assert comparable(msgspec.to_builtins(value)) == comparable(BODIES[name])
 
 
 @pytest.mark.parametrize("name", REPLIES)
 def test_a_reply_is_read_even_if_defective_and_keeps_what_the_specification_names(name: str) -> None:
-    schema = schema_of(name)
-    value = msgspec.json.decode(msgspec.json.encode(BODIES[name]), type=generated(schema))
-    assert comparable(msgspec.to_builtins(value)) == comparable(named(BODIES[name], {"$ref": f"/{schema}"}))
+    value, ignored = decode(generated(name), msgspec.json.encode(BODIES[name]))
+    assert set(ignored) == LOST.get(name, {}).keys()
+    kept = part_named(BODIES[name], schema_of(name), "$", frozenset(ignored))
+    assert comparable(msgspec.to_builtins(value)) == comparable(kept)
 
 
 def comparable(value: Json) -> object:
-    """Return a value with its times in one spelling, since `Z` and `+00:00` say the same."""
+    """Return a value with its times and texts in one spelling: `Z` is `+00:00`, and letter case does not matter."""
     if isinstance(value, dict):
         return {key: comparable(member) for key, member in value.items()}
     if isinstance(value, list):
         return [comparable(item) for item in value]
     if isinstance(value, str) and len(value) >= 20 and value[10] == "T":
-        return datetime.fromisoformat(value)
-    return value
+        return msgspec.convert(value, datetime)
+    return value.casefold() if isinstance(value, str) else value
 
 
-def named(value: Json, schema: Any) -> Json:
-    """Return the part of a value that its schema names."""
-    if "$ref" in schema:
-        schema = document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+def part_named(value: Json, schema: Any, path: str, lost: frozenset[str]) -> Json:
+    """Return the part of a value that its schema names, without null and without what is lost."""
+    schema = resolved(schema)
     if isinstance(value, list):
-        return [named(item, schema["items"]) for item in value]
+        return [part_named(item, schema["items"], f"{path}[{index}]", lost) for index, item in enumerate(value)]
     if isinstance(value, dict):
-        members = schema["properties"]
-        return {key: named(member, members[key]) for key, member in value.items() if key in members}
+        members = properties(schema, value)
+        return {
+            key: part_named(member, members[key], f"{path}.{key}", lost)
+            for key, member in value.items()
+            if key in members and member is not None and f"{path}.{key}" not in lost
+        }
+    if schema.get("type") in NUMBERS_AS_TEXT and isinstance(value, str):
+        return float(value)
     return value
+
+
+def properties(schema: Any, value: dict[str, Json]) -> Any:
+    """Return the schemas of the members of an object, a variant of a union or a map."""
+    if "oneOf" in schema:
+        discriminator = schema["discriminator"]
+        schema = resolved({"$ref": discriminator["mapping"][value[discriminator["propertyName"]]]})
+    return schema["properties"] if "properties" in schema else dict.fromkeys(value, schema["additionalProperties"])

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
 from checkout_async._generated.models.common import MoneyResponse
 
-__all__ = ["Return", "ReturnReason", "ReturnRequest"]
+__all__ = ["MoneyResponse", "Return", "ReturnReason", "ReturnRequest"]
 
 
 class ReturnReason(OpenEnum):

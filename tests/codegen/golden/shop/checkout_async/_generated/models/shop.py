@@ -17,6 +17,8 @@ __all__ = [
     "CardPayment",
     "CashPayment",
     "Channel",
+    "Money",
+    "MoneyResponse",
     "Order",
     "OrderLinks",
     "OrderRequest",

@@ -21,13 +21,14 @@ REQUEST_RETURN: Final[Operation[Return]] = Operation(
     responses={200: Return},
     request=ReturnRequest,
     body_format=BodyFormat.FORM,
+    body_required=False,
     scopes=("shop:read", "shop:write"),
 )
 
 
 def build_request_return(
-    *,
     body: ReturnRequest | Mapping[str, object] | None = None,
+    *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
@@ -40,8 +41,8 @@ def build_request_return(
 
 async def request_return(
     sender: Sender,
-    *,
     body: ReturnRequest | Mapping[str, object] | None = None,
+    *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,

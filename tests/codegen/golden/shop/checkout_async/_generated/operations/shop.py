@@ -48,7 +48,7 @@ def build_list_orders(
     """Build the request of `list_orders` without sending it."""
     return ApiRequest(
         operation=LIST_ORDERS,
-        query=(*given("limit", None if limit is None else str(limit)), Parameter(name="open", value=str(open).lower())),
+        query=(*given("limit", limit), Parameter(name="open", value=str(open).lower())),
         headers=given("Shop-Channel", shop_channel),
         options=CallOptions(timeout=timeout, retry=retry, headers=headers),
     )
@@ -92,6 +92,7 @@ REQUEST_ORDER: Final[Operation[Order | WaitingOrder]] = Operation(
     responses={201: Order, 202: WaitingOrder},
     request=OrderRequest,
     scopes=("shop:write",),
+    idempotency_header="Shop-Request-Key",
 )
 
 
@@ -127,11 +128,12 @@ async def request_order(
     Nothing is charged before the goods leave the house.
 
     `POST /orders`. Needs an access token with the scope `shop:write`. It is retried under one idempotency key, which
-    the API recognises.
+    the API recognises. Its header is `Shop-Request-Key`.
 
     Args:
         body: The order.
-        idempotency_key: Key the API recognises a repetition by; made up if left out.
+        idempotency_key: Key the API recognises a repetition by, 1 to 255 printable ASCII characters; the same on every
+            attempt. The client makes one up if left out.
         timeout: Deadline of the call in seconds, or all its timeouts.
         retry: How often and how soon to repeat it, instead of the client's policy.
         headers: Further HTTP headers.

@@ -23,8 +23,8 @@ class ReturnsResource:
 
     async def request_return(
         self,
-        *,
         body: ReturnRequest | Mapping[str, object] | None = None,
+        *,
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,

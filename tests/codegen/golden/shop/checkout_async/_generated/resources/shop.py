@@ -66,11 +66,12 @@ class ShopResource:
         Nothing is charged before the goods leave the house.
 
         `POST /orders`. Needs an access token with the scope `shop:write`. It is retried under one idempotency key,
-        which the API recognises.
+        which the API recognises. Its header is `Shop-Request-Key`.
 
         Args:
             body: The order.
-            idempotency_key: Key the API recognises a repetition by; made up if left out.
+            idempotency_key: Key the API recognises a repetition by, 1 to 255 printable ASCII characters; the same on
+                every attempt. The client makes one up if left out.
             timeout: Deadline of the call in seconds, or all its timeouts.
             retry: How often and how soon to repeat it, instead of the client's policy.
             headers: Further HTTP headers.
