@@ -6,14 +6,14 @@ import os
 import platform
 import ssl
 from collections.abc import Mapping
+from functools import cached_property
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import anyio
 
 from checkout_async._core.wire import ApiRequest, ApiResponse, Sender, Transport
 from checkout_async._generated.models import access
-from checkout_async._generated.resources.sessions import SessionsResource
 from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async._transport.pipeline import Pipeline, Settings
 from checkout_async._version import __version__
@@ -23,6 +23,11 @@ from checkout_async.credentials.oauth import OAuthAuthenticator
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["CheckoutClient"]
+
+if TYPE_CHECKING:
+    # Loaded when they are first used: an API's classes take longer to import than the whole rest.
+    from checkout_async._generated.resources.payments import PaymentsResource
+    from checkout_async._generated.resources.sessions import SessionsResource
 
 T = TypeVar("T")
 
@@ -79,7 +84,20 @@ class CheckoutClient:
             self._settings,
         )
         self._closed = False
-        self.sessions = SessionsResource(self)
+
+    @cached_property
+    def sessions(self) -> SessionsResource:
+        """Standalone Sessions: 3D Secure authentication."""
+        from checkout_async._generated.resources.sessions import SessionsResource  # noqa: PLC0415  # see the import
+
+        return SessionsResource(self)
+
+    @cached_property
+    def payments(self) -> PaymentsResource:
+        """Payments and payouts."""
+        from checkout_async._generated.resources.payments import PaymentsResource  # noqa: PLC0415  # see the import
+
+        return PaymentsResource(self)
 
     @classmethod
     def from_env(

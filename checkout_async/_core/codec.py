@@ -120,7 +120,9 @@ def _mended(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError:
         if isinstance(value, int | float) and not isinstance(value, bool) and str in _alternatives(type_):
-            return str(value)  # the API writes some texts as numbers
+            return str(value)  # the API writes some texts as numbers,
+        if isinstance(value, str) and value.isascii() and value.isdigit() and int in _alternatives(type_):
+            return int(value)  # and some numbers with leading zeros, as a month
         kind: type[object] = value.__class__
         mend = _MENDERS.get(kind)
         if mend is None:

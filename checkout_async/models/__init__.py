@@ -1,13 +1,28 @@
-"""Structs and enums by API, and `to_json`: a received value as the bytes it came as."""
+"""Structs and enums by API, and `to_json`: a received value as the bytes it came as.
+
+An API's module is loaded when it is first asked for: some have hundreds of classes.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from checkout_async._core.model import Model, OpenEnum, RequestModel, ResponseModel
-from checkout_async._generated.models import access, sessions
 
-__all__ = ["Model", "OpenEnum", "RequestModel", "ResponseModel", "access", "sessions", "to_json"]
+if TYPE_CHECKING:
+    from checkout_async._generated.models import access, payments, sessions
+
+__all__ = ["Model", "OpenEnum", "RequestModel", "ResponseModel", "access", "payments", "sessions", "to_json"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"checkout_async._generated.models.{name}")
 
 
 def to_json(model: Model) -> bytes:

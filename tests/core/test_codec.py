@@ -120,7 +120,7 @@ class TestReceiving:
         assert ignored == ("$.colours[1]", "$.links[0].href", "$.links[1]")
 
     def test_a_number_written_as_text_reads_as_the_number_and_the_reverse(self) -> None:
-        receipt, ignored = decode(Receipt, b'{"id":7,"amount":"6540","secret":12}')
+        receipt, ignored = decode(Receipt, b'{"id":7,"amount":"06540","secret":12}')
         assert receipt == Receipt(id="7", amount=6540, secret="12")
         assert ignored == ()
 

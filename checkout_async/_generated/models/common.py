@@ -3,9 +3,202 @@
 
 from __future__ import annotations
 
-from checkout_async._core.model import ResponseModel
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, ClassVar
 
-__all__ = ["ErrorResponse"]
+from msgspec import UNSET, Meta, UnsetType
+
+from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
+
+__all__ = [
+    "AccountAge",
+    "AccountAuthenticationMethod",
+    "AccountChangeIndicator",
+    "AccountPasswordChangeIndicator",
+    "AccountType",
+    "CardholderAccountAgeIndicator",
+    "ErrorResponse",
+    "Experience",
+    "FlowType",
+    "InitialAuthenticationMethod",
+    "ShippingAddressAge",
+    "ThreeDsReqAuthMethod",
+    "ThreeDsRequestorAuthenticationInfo",
+    "ThreeDsRequestorAuthenticationInfoResponse",
+    "TrustedBeneficiaryStatus",
+]
+
+
+class AccountAge(OpenEnum):
+    """How long a payment account has been enrolled."""
+
+    NO_ACCOUNT = "no_account"
+    """Guest checkout."""
+    CREATED_DURING_TRANSACTION = "created_during_transaction"
+    LESS_THAN_THIRTY_DAYS = "less_than_thirty_days"
+    THIRTY_TO_SIXTY_DAYS = "thirty_to_sixty_days"
+    MORE_THAN_SIXTY_DAYS = "more_than_sixty_days"
+
+
+class ShippingAddressAge(OpenEnum):
+    """How long ago a shipping address was first used."""
+
+    THIS_TRANSACTION = "this_transaction"
+    LESS_THAN_THIRTY_DAYS = "less_than_thirty_days"
+    THIRTY_TO_SIXTY_DAYS = "thirty_to_sixty_days"
+    MORE_THAN_SIXTY_DAYS = "more_than_sixty_days"
+
+
+class AccountAuthenticationMethod(OpenEnum):
+    """How a cardholder logged in with the merchant, in the superseded field."""
+
+    NO_AUTHENTICATION = "no_authentication"
+    OWN_CREDENTIALS = "own_credentials"
+    FEDERATED_ID = "federated_id"
+    ISSUER_CREDENTIALS = "issuer_credentials"
+    THIRD_PARTY_AUTHENTICATION = "third_party_authentication"
+    FIDO = "fido"
+
+
+class CardholderAccountAgeIndicator(OpenEnum):
+    """How long a cardholder has had the account."""
+
+    NO_ACCOUNT = "no_account"
+    """Guest checkout."""
+    THIS_TRANSACTION = "this_transaction"
+    """Opened during this transaction."""
+    LESS_THAN_THIRTY_DAYS = "less_than_thirty_days"
+    THIRTY_TO_SIXTY_DAYS = "thirty_to_sixty_days"
+    MORE_THAN_SIXTY_DAYS = "more_than_sixty_days"
+
+
+class AccountChangeIndicator(OpenEnum):
+    """How long ago an account was last changed."""
+
+    THIS_TRANSACTION = "this_transaction"
+    LESS_THAN_THIRTY_DAYS = "less_than_thirty_days"
+    THIRTY_TO_SIXTY_DAYS = "thirty_to_sixty_days"
+    MORE_THAN_SIXTY_DAYS = "more_than_sixty_days"
+
+
+class AccountPasswordChangeIndicator(OpenEnum):
+    """How long ago the password of an account was last changed."""
+
+    NO_CHANGE = "no_change"
+    THIS_TRANSACTION = "this_transaction"
+    LESS_THAN_THIRTY_DAYS = "less_than_thirty_days"
+    THIRTY_TO_SIXTY_DAYS = "thirty_to_sixty_days"
+    MORE_THAN_SIXTY_DAYS = "more_than_sixty_days"
+
+
+class AccountType(OpenEnum):
+    """Kind of account behind a card. EMV 3DS 2.2 acctType."""
+
+    NOT_APPLICABLE = "not_applicable"
+    CREDIT = "credit"
+    DEBIT = "debit"
+
+
+class ThreeDsReqAuthMethod(OpenEnum):
+    """How a cardholder logged in with the merchant. The spelling `three3ds` is the API's own."""
+
+    NO_THREEDS_REQUESTOR_AUTHENTICATION_OCCURRED = "no_threeds_requestor_authentication_occurred"
+    """None, a guest."""
+    THREE3DS_REQUESTOR_OWN_CREDENTIALS = "three3ds_requestor_own_credentials"
+    """Credentials of the merchant."""
+    FEDERATED_ID = "federated_id"
+    """A federated identity."""
+    ISSUER_CREDENTIALS = "issuer_credentials"
+    """Credentials of the issuer."""
+    THIRD_PARTY_AUTHENTICATION = "third_party_authentication"
+    """Credentials of a third party."""
+    FIDO_AUTHENTICATOR = "fido_authenticator"
+    """FIDO."""
+    FIDO_AUTHENTICATOR_FIDO_ASSURANCE_DATA_SIGNED = "fido_authenticator_fido_assurance_data_signed"
+    """FIDO, with signed assurance data."""
+    SRC_ASSURANCE_DATA = "src_assurance_data"
+    """Secure Remote Commerce, with assurance data."""
+
+
+class Experience(OpenEnum):
+    """Way of authentication."""
+
+    THREE_DS = "3ds"
+    """3D Secure."""
+    GOOGLE_SPA = "google_spa"
+    """Google Secure Payment Authentication."""
+
+
+class FlowType(OpenEnum):
+    """Whether the cardholder had to do anything."""
+
+    CHALLENGED = "challenged"
+    """The cardholder was challenged."""
+    FRICTIONLESS = "frictionless"
+    """The issuer decided without a challenge."""
+    FRICTIONLESS_DELEGATED = "frictionless_delegated"
+    """Without a challenge, the merchant having authenticated for the issuer."""
+
+
+class InitialAuthenticationMethod(OpenEnum):
+    """How a cardholder was authenticated in an earlier transaction."""
+
+    FRICTIONLESS_AUTHENTICATION = "frictionless_authentication"
+    """By the issuer, without a challenge."""
+    CHALLENGE_OCCURRED = "challenge_occurred"
+    """By the issuer, with a challenge."""
+    AVS_VERIFIED = "avs_verified"
+    """By verification of the address."""
+    OTHER_ISSUER_METHODS = "other_issuer_methods"
+    """By another method of the issuer."""
+
+
+class TrustedBeneficiaryStatus(OpenEnum):
+    """Whether a merchant is on a cardholder's trusted list. EMV 3DS 2.2 whiteListStatus."""
+
+    Y = "Y"
+    """On the list."""
+    N = "N"
+    """Not on the list."""
+    E = "E"
+    """Not eligible."""
+    P = "P"
+    """Waits for the cardholder's confirmation."""
+    R = "R"
+    """Rejected by the cardholder."""
+    U = "U"
+    """Unknown or not applicable."""
+
+
+class ThreeDsRequestorAuthenticationInfo(RequestModel, kw_only=True):
+    """How the cardholder logged in with the merchant. EMV 3DS 2.2 threeDSRequestorAuthenticationInfo."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {"three_ds_req_auth_data": "secret"}
+
+    three_ds_req_auth_method: ThreeDsReqAuthMethod | UnsetType = UNSET
+    """Method of the login."""
+
+    three_ds_req_auth_timestamp: datetime | UnsetType = UNSET
+    """When the login took place, UTC."""
+
+    three_ds_req_auth_data: Annotated[str, Meta(max_length=20000)] | UnsetType = UNSET
+    """Proof of the login, in the form its method defines."""
+
+
+class ThreeDsRequestorAuthenticationInfoResponse(ResponseModel, frozen=True, kw_only=True):
+    """How the cardholder logged in with the merchant. EMV 3DS 2.2 threeDSRequestorAuthenticationInfo."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {"three_ds_req_auth_data": "secret"}
+
+    three_ds_req_auth_method: ThreeDsReqAuthMethod | None = None
+    """Method of the login."""
+
+    three_ds_req_auth_timestamp: datetime | None = None
+    """When the login took place, UTC."""
+
+    three_ds_req_auth_data: str | None = None
+    """Proof of the login, in the form its method defines."""
 
 
 class ErrorResponse(ResponseModel, frozen=True, kw_only=True):
@@ -15,23 +208,35 @@ class ErrorResponse(ResponseModel, frozen=True, kw_only=True):
     """Identifier of the refused request, the same as in the header `Cko-Request-Id`."""
 
     error_type: str | None = None
-    """Kind of refusal. Known: `operation_not_allowed` (403, business rule or state), `forbidden` (401, no permission),
-    `not_found` (404), `unprocessable_entity` (422, validation failed), `conflict` (409, exists already),
+    """Kind of refusal. Known from Sessions: `operation_not_allowed` (403, business rule or state), `forbidden` (401, no
+    permission), `not_found` (404), `unprocessable_entity` (422, validation failed), `conflict` (409, exists already),
     `duplicate_requests_detected` (409, the session is being processed), `callback_failed` (500, the merchant's callback
     was not answered with 2XX), `internal_server_error` (500), `not_implemented` (501), `service_not_available` (503,
-    failure upstream).
+    failure upstream). Known from Payments: `request_invalid`, `invalid_request`, `validation_error`,
+    `processing_error`, `bad_request`, `operation_not_allowed`.
     """
 
     error_codes: list[str] | None = None
     """Reasons, the most specific the API has. Made from templates: `{field}_required`, `{field}_invalid` (such as
-    `country_code_invalid`), `unable_to_verify_{field}`, `{resource}_already_exists`, `{resource}_not_found`. Fixed:
-    `unknown_error`, `operation_not_allowed`, `scheme_not_supported`, `card_not_enrolled`, `card_not_eligible`,
-    `card_eligibility_unavailable`, `issuer_not_enrolled`, `card_protocol_version_not_supported`,
+    `country_code_invalid`), `unable_to_verify_{field}`, `{resource}_already_exists`, `{resource}_not_found`. Fixed, of
+    Sessions: `unknown_error`, `operation_not_allowed`, `scheme_not_supported`, `card_not_enrolled`,
+    `card_not_eligible`, `card_eligibility_unavailable`, `issuer_not_enrolled`, `card_protocol_version_not_supported`,
     `update_not_allowed_due_to_state`, `source_not_supported`, `session_callback_failed`, `session_persistence_failed`
     (may be retried), `hosted_not_supported_for_app`, `three_ds_method_not_supported_for_app`,
     `three_ds_method_not_supported_without_url`, `operation_not_allowed_for_scope`,
     `protocol_version_not_supported_by_sdk`, `ds_error`, `processing_channel_disabled`,
     `vault_not_configured_for_processing_channel`, `error_getting_instrument`, `invalid_token`,
     `instrument_used_is_not_card`, `no_processor_configured_for_card_scheme`, `currency_not_supported`, `scheme_outage`,
-    `session_already_in_use`.
+    `session_already_in_use`. Of Payments: `payment_source_required`, `amount_required`, `amount_invalid`,
+    `currency_required`, `currency_not_supported`, `token_invalid`, `customer_not_found`, `reference_invalid`,
+    `processing_channel_id_required`, `processing_channel_id_invalid`, `cko_processing_channel_id_invalid`,
+    `payee_not_onboarded`, `apm_service_unavailable`, `payment_method_not_supported`, `merchant_category_code_required`,
+    `paging_limit_invalid`, `email_required`, `query_invalid`, `payment_id_invalid`, `sender_invalid`,
+    `action_failure_limit_exceeded`, `address_invalid`, `amount_exceeds_balance`, `api_calls_quota_exceeded`,
+    `billing_descriptor_city_invalid`, `billing_descriptor_city_required`, `billing_descriptor_name_invalid`,
+    `billing_descriptor_name_required`, `business_invalid`, `business_settings_missing`,
+    `capture_value_greater_than_authorized`, `capture_value_greater_than_remaining_authorized`,
+    `card_authorization_failed`, `card_disabled`, `card_expired`, `card_expiry_month_invalid`,
+    `card_expiry_month_required`, `card_expiry_year_invalid`, `card_expiry_year_required`, `card_holder_invalid`,
+    `card_not_found`, `card_number_invalid`, `card_number_required`.
     """

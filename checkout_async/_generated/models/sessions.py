@@ -11,6 +11,22 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
+from checkout_async._generated.models.common import (
+    AccountAge,
+    AccountAuthenticationMethod,
+    AccountChangeIndicator,
+    AccountPasswordChangeIndicator,
+    AccountType,
+    CardholderAccountAgeIndicator,
+    Experience,
+    FlowType,
+    InitialAuthenticationMethod,
+    ShippingAddressAge,
+    ThreeDsReqAuthMethod,
+    ThreeDsRequestorAuthenticationInfo,
+    ThreeDsRequestorAuthenticationInfoResponse,
+    TrustedBeneficiaryStatus,
+)
 
 __all__ = [
     "AccountAge",
@@ -185,97 +201,6 @@ class TransactionType(OpenEnum):
     """Activation or loading of a prepaid card."""
 
 
-class AccountAge(OpenEnum):
-    """How long a payment account has been enrolled."""
-
-    NO_ACCOUNT = "no_account"
-    """Guest checkout."""
-    CREATED_DURING_TRANSACTION = "created_during_transaction"
-    LESS_THAN_THIRTY_DAYS = "less_than_thirty_days"
-    THIRTY_TO_SIXTY_DAYS = "thirty_to_sixty_days"
-    MORE_THAN_SIXTY_DAYS = "more_than_sixty_days"
-
-
-class ShippingAddressAge(OpenEnum):
-    """How long ago a shipping address was first used."""
-
-    THIS_TRANSACTION = "this_transaction"
-    LESS_THAN_THIRTY_DAYS = "less_than_thirty_days"
-    THIRTY_TO_SIXTY_DAYS = "thirty_to_sixty_days"
-    MORE_THAN_SIXTY_DAYS = "more_than_sixty_days"
-
-
-class AccountAuthenticationMethod(OpenEnum):
-    """How a cardholder logged in with the merchant, in the superseded field."""
-
-    NO_AUTHENTICATION = "no_authentication"
-    OWN_CREDENTIALS = "own_credentials"
-    FEDERATED_ID = "federated_id"
-    ISSUER_CREDENTIALS = "issuer_credentials"
-    THIRD_PARTY_AUTHENTICATION = "third_party_authentication"
-    FIDO = "fido"
-
-
-class CardholderAccountAgeIndicator(OpenEnum):
-    """How long a cardholder has had the account."""
-
-    NO_ACCOUNT = "no_account"
-    """Guest checkout."""
-    THIS_TRANSACTION = "this_transaction"
-    """Opened during this transaction."""
-    LESS_THAN_THIRTY_DAYS = "less_than_thirty_days"
-    THIRTY_TO_SIXTY_DAYS = "thirty_to_sixty_days"
-    MORE_THAN_SIXTY_DAYS = "more_than_sixty_days"
-
-
-class AccountChangeIndicator(OpenEnum):
-    """How long ago an account was last changed."""
-
-    THIS_TRANSACTION = "this_transaction"
-    LESS_THAN_THIRTY_DAYS = "less_than_thirty_days"
-    THIRTY_TO_SIXTY_DAYS = "thirty_to_sixty_days"
-    MORE_THAN_SIXTY_DAYS = "more_than_sixty_days"
-
-
-class AccountPasswordChangeIndicator(OpenEnum):
-    """How long ago the password of an account was last changed."""
-
-    NO_CHANGE = "no_change"
-    THIS_TRANSACTION = "this_transaction"
-    LESS_THAN_THIRTY_DAYS = "less_than_thirty_days"
-    THIRTY_TO_SIXTY_DAYS = "thirty_to_sixty_days"
-    MORE_THAN_SIXTY_DAYS = "more_than_sixty_days"
-
-
-class AccountType(OpenEnum):
-    """Kind of account behind a card. EMV 3DS 2.2 acctType."""
-
-    NOT_APPLICABLE = "not_applicable"
-    CREDIT = "credit"
-    DEBIT = "debit"
-
-
-class ThreeDsReqAuthMethod(OpenEnum):
-    """How a cardholder logged in with the merchant. The spelling `three3ds` is the API's own."""
-
-    NO_THREEDS_REQUESTOR_AUTHENTICATION_OCCURRED = "no_threeds_requestor_authentication_occurred"
-    """None, a guest."""
-    THREE3DS_REQUESTOR_OWN_CREDENTIALS = "three3ds_requestor_own_credentials"
-    """Credentials of the merchant."""
-    FEDERATED_ID = "federated_id"
-    """A federated identity."""
-    ISSUER_CREDENTIALS = "issuer_credentials"
-    """Credentials of the issuer."""
-    THIRD_PARTY_AUTHENTICATION = "third_party_authentication"
-    """Credentials of a third party."""
-    FIDO_AUTHENTICATOR = "fido_authenticator"
-    """FIDO."""
-    FIDO_AUTHENTICATOR_FIDO_ASSURANCE_DATA_SIGNED = "fido_authenticator_fido_assurance_data_signed"
-    """FIDO, with signed assurance data."""
-    SRC_ASSURANCE_DATA = "src_assurance_data"
-    """Secure Remote Commerce, with assurance data."""
-
-
 class DeliveryTimeframe(OpenEnum):
     """How soon goods arrive."""
 
@@ -375,28 +300,6 @@ class MerchantInitiatedRequestType(OpenEnum):
     OTHER_PAYMENT = "other_payment"
 
 
-class InitialAuthenticationMethod(OpenEnum):
-    """How a cardholder was authenticated in an earlier transaction."""
-
-    FRICTIONLESS_AUTHENTICATION = "frictionless_authentication"
-    """By the issuer, without a challenge."""
-    CHALLENGE_OCCURRED = "challenge_occurred"
-    """By the issuer, with a challenge."""
-    AVS_VERIFIED = "avs_verified"
-    """By verification of the address."""
-    OTHER_ISSUER_METHODS = "other_issuer_methods"
-    """By another method of the issuer."""
-
-
-class Experience(OpenEnum):
-    """Way of authentication."""
-
-    THREE_DS = "3ds"
-    """3D Secure."""
-    GOOGLE_SPA = "google_spa"
-    """Google Secure Payment Authentication."""
-
-
 class ExperienceStatus(OpenEnum):
     """How far a way of authentication came."""
 
@@ -487,17 +390,6 @@ class StatusReason(OpenEnum):
     """Status in the result the issuer sent after a challenge."""
     RISK_DECLINED = "risk_declined"
     """Declined by the risk engine."""
-
-
-class FlowType(OpenEnum):
-    """Whether the cardholder had to do anything."""
-
-    CHALLENGED = "challenged"
-    """The cardholder was challenged."""
-    FRICTIONLESS = "frictionless"
-    """The issuer decided without a challenge."""
-    FRICTIONLESS_DELEGATED = "frictionless_delegated"
-    """Without a challenge, the merchant having authenticated for the issuer."""
 
 
 class ResponseCode(OpenEnum):
@@ -624,23 +516,6 @@ class ExemptionApplied(OpenEnum):
     """Part of a series."""
     DATA_SHARE = "data_share"
     """Data was shared for information."""
-
-
-class TrustedBeneficiaryStatus(OpenEnum):
-    """Whether a merchant is on a cardholder's trusted list. EMV 3DS 2.2 whiteListStatus."""
-
-    Y = "Y"
-    """On the list."""
-    N = "N"
-    """Not on the list."""
-    E = "E"
-    """Not eligible."""
-    P = "P"
-    """Waits for the cardholder's confirmation."""
-    R = "R"
-    """Rejected by the cardholder."""
-    U = "U"
-    """Unknown or not applicable."""
 
 
 class SessionRequest(RequestModel, kw_only=True):
@@ -1078,21 +953,6 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     """How the cardholder logged in with the merchant."""
 
 
-class ThreeDsRequestorAuthenticationInfo(RequestModel, kw_only=True):
-    """How the cardholder logged in with the merchant. EMV 3DS 2.2 threeDSRequestorAuthenticationInfo."""
-
-    __sensitive__: ClassVar[Mapping[str, str]] = {"three_ds_req_auth_data": "secret"}
-
-    three_ds_req_auth_method: ThreeDsReqAuthMethod | UnsetType = UNSET
-    """Method of the login."""
-
-    three_ds_req_auth_timestamp: datetime | UnsetType = UNSET
-    """When the login took place, UTC."""
-
-    three_ds_req_auth_data: Annotated[str, Meta(max_length=20000)] | UnsetType = UNSET
-    """Proof of the login, in the form its method defines."""
-
-
 class MerchantRiskInfo(RequestModel, kw_only=True):
     """Facts of the purchase that matter for risk. EMV 3DS 2.2 merchantRiskIndicator. The issuer weighs them when it
     decides on a challenge.
@@ -1368,21 +1228,6 @@ class CardholderAccountInfoResponse(ResponseModel, frozen=True, kw_only=True):
 
     three_ds_requestor_authentication_info: ThreeDsRequestorAuthenticationInfoResponse | None = None
     """How the cardholder logged in with the merchant."""
-
-
-class ThreeDsRequestorAuthenticationInfoResponse(ResponseModel, frozen=True, kw_only=True):
-    """How the cardholder logged in with the merchant. EMV 3DS 2.2 threeDSRequestorAuthenticationInfo."""
-
-    __sensitive__: ClassVar[Mapping[str, str]] = {"three_ds_req_auth_data": "secret"}
-
-    three_ds_req_auth_method: ThreeDsReqAuthMethod | None = None
-    """Method of the login."""
-
-    three_ds_req_auth_timestamp: datetime | None = None
-    """When the login took place, UTC."""
-
-    three_ds_req_auth_data: str | None = None
-    """Proof of the login, in the form its method defines."""
 
 
 class MerchantRiskInfoResponse(ResponseModel, frozen=True, kw_only=True):

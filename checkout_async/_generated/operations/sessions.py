@@ -121,7 +121,7 @@ def build_get_session(
     """Build the request of `get_session` without sending it."""
     return ApiRequest(
         operation=GET_SESSION,
-        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z"),),
+        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
         headers=given("channel", channel),
         options=CallOptions(session_secret=session_secret, timeout=timeout, retry=retry, headers=headers),
     )
@@ -194,7 +194,7 @@ def build_update_session(
     """Build the request of `update_session` without sending it."""
     return ApiRequest(
         operation=UPDATE_SESSION,
-        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z"),),
+        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
         body=body,
         options=CallOptions(session_secret=session_secret, timeout=timeout, retry=retry, headers=headers),
     )
@@ -268,7 +268,7 @@ def build_complete_session(
     """Build the request of `complete_session` without sending it."""
     return ApiRequest(
         operation=COMPLETE_SESSION,
-        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z"),),
+        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
         options=CallOptions(session_secret=session_secret, timeout=timeout, retry=retry, headers=headers),
     )
 
@@ -336,7 +336,7 @@ def build_update_three_ds_method_completion(
     """Build the request of `update_three_ds_method_completion` without sending it."""
     return ApiRequest(
         operation=UPDATE_THREE_DS_METHOD_COMPLETION,
-        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z"),),
+        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
         body=body,
         options=CallOptions(session_secret=session_secret, timeout=timeout, retry=retry, headers=headers),
     )

@@ -1,0 +1,60 @@
+"""Laws of every generated request type, for any value that its own limits allow."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from checkout_async._core.codec import encode_body
+from checkout_async._core.model import RequestModel
+from checkout_async._generated import models
+from tests.generated.strategies import values
+from tests.generated.support import DOCUMENT
+
+MODULES = [
+    importlib.import_module(f"{models.__name__}.{module.name}") for module in pkgutil.iter_modules(models.__path__)
+]
+TYPES: list[type[RequestModel]] = sorted(
+    {
+        value
+        for module in MODULES
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, RequestModel) and value is not RequestModel
+    },
+    key=lambda cls: cls.__name__,
+)
+SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+RELAXED = settings(max_examples=20, deadline=None, suppress_health_check=SLOW_TO_DRAW)
+
+
+def test_there_are_request_types() -> None:
+    assert len(TYPES) >= 25
+
+
+@cache
+def validator(name: str) -> Any:
+    schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+    return jsonschema_rs.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("cls", TYPES, ids=lambda cls: cls.__name__)
+@RELAXED
+@given(data=st.data())
+def test_a_request_survives_encoding_and_decoding_and_is_valid_by_the_specification(
+    cls: type[RequestModel], data: st.DataObject
+) -> None:
+    value = data.draw(values(cls))
+    sent = encode_body("law", value, cls)
+    assert msgspec.json.decode(sent, type=cls) == value
+    assert encode_body("law", json.loads(sent), cls) == sent
+    problems = [error.message for error in validator(cls.__name__).iter_errors(json.loads(sent))]
+    assert problems == []
