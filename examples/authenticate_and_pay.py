@@ -1,0 +1,85 @@
+"""Authenticate a card with Sessions, pay with that authentication, capture part, refund part, read it all back.
+
+Runs against the embedded simulator: `python examples/authenticate_and_pay.py`. With the real sandbox, only the client
+differs, and the challenge is answered in the cardholder's browser. Amounts are in the minor unit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from checkout_async import CheckoutClient
+from checkout_async.models import payments, sessions
+from checkout_async.sandbox import Sandbox
+
+CARD, AMOUNT, CURRENCY = "4242424242424242", 6540, "GBP"
+
+BROWSER = sessions.BrowserChannelData(
+    accept_header="text/html",
+    java_enabled=False,
+    language="en-GB",
+    color_depth="24",
+    screen_height="1080",
+    screen_width="1920",
+    timezone="0",
+    user_agent="Mozilla/5.0",
+    ip_address="192.0.2.1",
+    three_ds_method_completion=sessions.ThreeDsMethodCompletion.U,
+)
+
+
+async def authenticate(checkout: CheckoutClient, sandbox: Sandbox) -> sessions.Session:
+    """Create a session with the cardholder's browser data; the cardholder passes the challenge."""
+    session = await checkout.sessions.request_session(
+        sessions.SessionRequest(
+            source=sessions.CardSource(number=CARD, expiry_month=1, expiry_year=2030),
+            amount=AMOUNT,
+            currency=CURRENCY,
+            completion=sessions.NonHostedCompletionInfo(),
+            channel_data=BROWSER,
+        )
+    )
+    if session.status is sessions.SessionStatus.CHALLENGED:
+        await sandbox.cardholder.complete_challenge(session.id, trans_status="Y")
+        session = await checkout.sessions.get_session(session.id)
+    return session
+
+
+async def pay(checkout: CheckoutClient, session: sessions.Session) -> payments.Payment:
+    """Charge the card with the session's result; a decline would be a result too, not an error."""
+    return await checkout.payments.request_payment(
+        payments.PaymentRequest(
+            source=payments.RequestCardSource(number=CARD, expiry_month=1, expiry_year=2030, cvv="100"),
+            amount=AMOUNT,
+            currency=CURRENCY,
+            capture=False,
+            reference="ORD-5023-4E89",
+            three_ds=payments.ThreeDsRequest(enabled=True, authentication_id=session.id),
+        )
+    )
+
+
+async def settle(checkout: CheckoutClient, payment_id: str) -> None:
+    """Capture most of it, then refund some of that."""
+    await checkout.payments.capture_payment(
+        payment_id, payments.CaptureRequest(amount=5000, capture_type=payments.CaptureType.NON_FINAL)
+    )
+    await checkout.payments.refund_payment(payment_id, payments.RefundRequest(amount=1500))
+
+
+async def main() -> None:
+    """Tell the story once."""
+    async with Sandbox() as sandbox, sandbox.client() as checkout:
+        session = await authenticate(checkout, sandbox)
+        print(f"authenticated: {session.status}, eci {session.eci}")
+        payment = await pay(checkout, session)
+        print(f"paid: {payment.status}, approved {payment.approved}")
+        await settle(checkout, payment.id)
+        payment = await checkout.payments.get_payment(payment.id)
+        print(f"now: {payment.status}, {payment.balances}")
+        for action in await checkout.payments.get_payment_actions(payment.id):
+            print(f"  {action.type}: {action.amount}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
