@@ -119,7 +119,7 @@ async def _simulate(port: int, seed: str) -> None:
                 f"export CHECKOUT_TOKEN_URL={simulator.token_url}\n"
                 f"export CHECKOUT_CLIENT_ID={tokens.CLIENT_ID}\n"
                 f"export CHECKOUT_CLIENT_SECRET={tokens.CLIENT_SECRET}\n"
-                "export CHECKOUT_SCOPES='sessions:browser sessions:app'\n"
+                "export CHECKOUT_SCOPES='sessions:browser sessions:app gateway payments:search'\n"
             )
             await interrupt.stop.wait()
 

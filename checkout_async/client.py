@@ -17,7 +17,7 @@ from checkout_async._generated.models import access
 from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async._transport.pipeline import Pipeline, Settings
 from checkout_async._version import __version__
-from checkout_async.config import Environment, Limits, RetryPolicy, SharedHost, Timeouts, endpoints
+from checkout_async.config import Environment, Limits, RetryPolicy, SharedHost, Timeouts, endpoints, require_kind
 from checkout_async.credentials import Authenticator, Credentials, OAuthCredentials, SecretKey
 from checkout_async.credentials.oauth import OAuthAuthenticator
 from checkout_async.errors import ConfigurationError
@@ -63,6 +63,9 @@ class CheckoutClient:
         off sends what the specification does not know yet. `ssl_context` brings private CAs or a client certificate;
         `transport` replaces aiohttp altogether.
         """
+        require_kind("credentials", credentials, Credentials)
+        require_kind("retry", retry or RetryPolicy(), RetryPolicy)
+        require_kind("limits", limits or Limits(), Limits)
         where = endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
         credentials.check(where.environment)
         self._limits = limits or Limits()
@@ -131,8 +134,7 @@ class CheckoutClient:
 
         Raises the errors of `checkout_async.errors`.
         """
-        if self._closed:
-            raise ConfigurationError("this client is closed; make a new one")
+        self._check_open()
         return await self._pipeline.send(request)
 
     async def request_access_token(self) -> access.AccessToken:
@@ -140,6 +142,7 @@ class CheckoutClient:
 
         Raises AuthenticationFailed, or ConfigurationError where the credentials are not OAuth.
         """
+        self._check_open()
         if not isinstance(self._authenticator, OAuthAuthenticator):
             raise ConfigurationError("this client needs no access token: only OAuth credentials fetch one")
         return await self._authenticator.request_token()
@@ -147,8 +150,16 @@ class CheckoutClient:
     async def aclose(self) -> None:
         """Stop background work and close the connections. Calls in flight fail."""
         self._closed = True
-        await self._authenticator.aclose()
-        await self._transport.aclose()
+        # Also where the surrounding scope was cancelled: an open connection would outlive its client.
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._authenticator.aclose()
+            finally:
+                await self._transport.aclose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigurationError("this client is closed; make a new one")
 
     async def __aenter__(self) -> Self:
         return self

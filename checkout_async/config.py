@@ -6,8 +6,9 @@ import math
 import re
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from checkout_async.errors import ConfigurationError
 
@@ -23,6 +24,7 @@ __all__ = [
     "SharedHost",
     "Timeouts",
     "endpoints",
+    "require_kind",
 ]
 
 
@@ -31,6 +33,13 @@ class Environment(StrEnum):
 
     SANDBOX = "sandbox"
     PRODUCTION = "production"
+
+
+def require_kind(name: str, value: object, *kinds: type) -> None:
+    """Refuse a setting of another type: what a type checker would say, for those who use none."""
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        allowed = " or ".join(kind.__name__ for kind in kinds)
+        raise ConfigurationError(f"{name} must be {allowed}, not {type(value).__name__}")
 
 
 def _require_positive(settings: DataclassInstance, *, whole: str = "", zero_allowed: tuple[str, ...] = ()) -> None:
@@ -62,6 +71,7 @@ class Timeouts:
         """Return what a caller gave in place of this: all of it, only the deadline (a number), or nothing (None)."""
         if given is None:
             return self
+        require_kind("timeout", given, Timeouts, int, float)
         return given if isinstance(given, Timeouts) else replace(self, total=given)
 
 
@@ -73,7 +83,7 @@ class RetryPolicy:
     and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full jitter). A `Retry-After`
     of the server replaces the drawn wait if it is longer; one above `max_retry_after` seconds ends the call instead.
     While the API says that the call's idempotency key is in use, the call waits `key_in_use` seconds and asks again, as
-    often as its deadline allows (Checkout.com advises 30 seconds or more).
+    often as its deadline allows, unless `attempts` is 1 (Checkout.com advises 30 seconds or more).
     """
 
     attempts: int = 3
@@ -83,7 +93,7 @@ class RetryPolicy:
     key_in_use: float = 30.0
 
     def __post_init__(self) -> None:
-        waits = ("backoff", "max_backoff", "max_retry_after", "key_in_use")
+        waits = ("backoff", "max_backoff", "max_retry_after")
         _require_positive(self, whole="attempts", zero_allowed=waits)
 
 
@@ -91,8 +101,8 @@ class RetryPolicy:
 class Limits:
     """How much a client does at once.
 
-    `concurrency` is the number of requests in flight and of connections in the pool; further calls wait in order of
-    arrival. An idle connection is closed after `keepalive` seconds.
+    `concurrency` is the number of requests in flight; further calls wait in order of arrival. An idle connection is
+    closed after `keepalive` seconds.
     """
 
     concurrency: int = 64
@@ -163,13 +173,25 @@ def _official(environment: Environment, subdomain: str | SharedHost | None) -> E
 
 
 def _checked_url(name: str, url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or set(url) & set("@?# "):
         raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ConfigurationError(f"{name} must use https: plain http is for simulators on this machine only")
     return url.rstrip("/")
 
 
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        is_usable = parts.port != 0
+    except ValueError:
+        return None
+    return parts if is_usable else None
+
+
 def _is_loopback(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -190,7 +190,7 @@ class ApiError(CheckoutError):
         """Return the text of an error: operation, status, type, codes and request id."""
         what = ", ".join(error_codes) or error_type or "no error body"
         kind = f" {error_type}:" if error_type and error_codes else ":"
-        suffix = f" (request id {request_id})" if request_id else ""
+        suffix = f" (request id {scrub(request_id)})" if request_id else ""
         return f"{operation}: {status}{scrub(kind)} {scrub(what)}{suffix}"
 
 

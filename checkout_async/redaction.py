@@ -26,7 +26,7 @@ _VISIBLE_HEADERS = frozenset(
 )
 
 # Thirteen digits make the shortest card number (ISO/IEC 7812); people write them in groups.
-_CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,}")
+_CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[ .-]?\d){12,}")
 _SECRET = re.compile(r"\b(?:sek|sk|pk|tok|ack)_[\w+/=*#$-]+|\bey[\w-]{8,}(?:\.[\w-]*)*|(?i:\b(?:bearer|basic)\s+\S+)")
 
 

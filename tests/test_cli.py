@@ -119,7 +119,12 @@ class TestSandbox:
         process = await start("sandbox", "--port", "0", env=environment(""))
         exports = await read_exports(process)
         env = environment("") | exports
-        assert (await run("token", env=env)).out.split()[-2:] == ["sessions:browser", "sessions:app"]
+        assert (await run("token", env=env)).out.split()[-4:] == [
+            "sessions:browser",
+            "sessions:app",
+            "gateway",
+            "payments:search",
+        ]
         done = await run("authenticate", write_lines(source, [request()]), "--output", target, env=env)
         assert done.code == 0
         process.send_signal(number)

@@ -9,6 +9,7 @@ import pickle
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 
@@ -187,6 +188,17 @@ class TestSettings:
     def test_a_client_can_be_made_where_no_loop_runs(self) -> None:
         CheckoutClient(OAuthCredentials("ack_x", "s"), environment=Environment.SANDBOX, subdomain="vkuhvk4v")
 
+    @pytest.mark.parametrize("setting", ["retry", "limits", "timeout"])
+    def test_a_setting_of_another_type_is_refused_by_name(self, setting: str) -> None:
+        options: dict[str, Any] = {setting: "3"}
+        with pytest.raises(errors.ConfigurationError, match=f"{setting} must be .*, not str"):
+            CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9", **options)
+
+    def test_credentials_of_another_type_are_refused_without_being_shown(self) -> None:
+        key: Any = "sk_sbox_" + "a" * 27
+        with pytest.raises(errors.ConfigurationError, match="credentials must be Credentials, not str"):
+            CheckoutClient(key, base_url="http://127.0.0.1:9")
+
     def test_a_sandbox_key_is_refused_in_production(self) -> None:
         with pytest.raises(errors.ConfigurationError, match="sandbox key"):
             CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), environment="production", subdomain="vkuhvk4v")
@@ -243,6 +255,25 @@ class TestLife:
         for attempt in (pickle.dumps, copy.copy):
             with pytest.raises(TypeError, match="cannot be pickled"):
                 attempt(checkout)
+
+    async def test_calls_in_flight_fail_with_our_errors_when_the_client_is_closed(self, sandbox: Sandbox) -> None:
+        client = sandbox.client(limits=Limits(concurrency=1))
+        calls = [asyncio.create_task(client.sessions.request_session(order())) for _ in range(5)]
+        await asyncio.sleep(0.002)
+        await client.aclose()
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(result, sessions.Session | errors.CheckoutError) for result in results), results
+        with pytest.raises(errors.ConfigurationError, match="closed"):
+            await client.request_access_token()
+
+    async def test_a_client_is_closed_in_a_cancelled_scope_too(self, sandbox: Sandbox) -> None:
+        client = sandbox.client()
+        with anyio.move_on_after(0.05):
+            async with client:
+                await client.sessions.request_session(order())
+                await asyncio.sleep(30)
+        with pytest.raises(errors.ConfigurationError, match="closed"):
+            await client.sessions.request_session(order())
 
     async def test_a_cancelled_call_leaves_the_client_usable(self, checkout: CheckoutClient) -> None:
         for delay in (0.0, 0.001, 0.003):

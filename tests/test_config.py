@@ -62,7 +62,20 @@ class TestEndpoints:
             endpoints(options.pop("environment", None), options.pop("subdomain", None), **options)
 
     @pytest.mark.parametrize(
-        "url", ["", "ftp://a.example", "https://", "https://user@a.example", "https://a.example?x=1", "a.example"]
+        "url",
+        [
+            "",
+            "ftp://a.example",
+            "https://",
+            "https://user@a.example",
+            "https://a.example?x=1",
+            "a.example",
+            "https://:secret@a.example",
+            "https://a.example/?",
+            "https://a.example:999999",
+            "http://[::1",
+            "https://a.example#x",
+        ],
     )
     def test_what_is_no_plain_url_is_refused(self, url: str) -> None:
         with pytest.raises(ConfigurationError, match="base_url must be a plain"):
@@ -71,6 +84,8 @@ class TestEndpoints:
     def test_secrets_are_not_sent_unencrypted_to_another_machine(self) -> None:
         with pytest.raises(ConfigurationError, match="https"):
             endpoints(None, None, base_url="http://api.example")
+        with pytest.raises(ConfigurationError, match="https"):
+            endpoints(None, None, base_url="http://127.0.0.1.evil.example")
 
 
 class TestValues:

@@ -38,6 +38,15 @@ async def test_the_first_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "pending" in capsys.readouterr().out
 
 
+async def test_the_example_of_the_simulator_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = [block for block in BLOCKS if "from checkout_async.sandbox" in block]
+    wrapped = "async def main():\n" + "".join(f"    {line}\n" for line in block.splitlines())
+    names: dict[str, Any] = {}
+    exec(compile(wrapped, "README.md", "exec"), names)
+    await names["main"]()
+    assert "total_captured=5000" in capsys.readouterr().out
+
+
 def test_the_make_targets_that_documents_name_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for document in ("README.md", "CHANGELOG.md", "openapi/README.md", "docs/architecture.md", "benchmarks/README.md"):

@@ -22,6 +22,7 @@ def test_anything_else_sensitive_shows_nothing(value: object, kind: str) -> None
         "4242424242424242",
         "4242 4242 4242 4242",
         "3782-822463-10005",
+        "4242.4242.4242.4242",
         "6759649826438453012",
         "sk_sbox_aaaaaaaaaaaaaaaaaaaaaaaaaaa",
         "sek_Dal7UyiH8rIFXA4PfgiIk2jUyQkVDeEWgVBEL4TsRTE=",

@@ -6,10 +6,11 @@ member of an unexpected type read as None instead of failing; `encode_form` writ
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, NoReturn, TypeVar, Union, cast, get_args, get_origin
 from urllib.parse import urlencode
 
 import msgspec
@@ -23,7 +24,18 @@ __all__ = ["Undecodable", "decode", "encode_body", "encode_form"]
 T = TypeVar("T")
 
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
-_encoder = msgspec.json.Encoder()
+# What fits into 64 bits; longer ones are no amounts.
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+def _plain(value: object) -> object:
+    """Turn any mapping into a dict for the encoder."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[object, object]", value))
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 
 class Undecodable(ValueError):
@@ -101,17 +113,38 @@ def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
 def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
     try:
         return cast("T", _decoder(type_, strict=False).decode(body))
-    except msgspec.ValidationError:
-        pass
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Undecodable("it is not valid JSON") from None
+        pass
     try:
-        return msgspec.convert(_mended(msgspec.json.decode(body), type_, "$", ignored), type_, strict=False)
+        return msgspec.convert(_mended(_parsed(body), type_, "$", ignored), type_, strict=False)
     except msgspec.ValidationError as error:
         path, reason = _explain(str(error), [])
         raise Undecodable(f"{path}: {reason}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Undecodable("it is not valid JSON") from None
+    except (ValueError, RecursionError):
+        raise Undecodable("it is not valid JSON" if body else "it is empty") from None
+
+
+def _parsed(body: bytes) -> Any:
+    """Parse JSON that msgspec refuses though RFC 8259 allows it: lone surrogates, numbers beyond all bounds."""
+    return _encodable(json.loads(body.decode("utf-8"), parse_int=_bounded, parse_constant=_refused))
+
+
+def _bounded(digits: str) -> int | float:
+    return int(digits) if len(digits) <= 20 else float(digits)
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _encodable(value: Any) -> Any:
+    """Replace the halves of surrogate pairs, which no text can be encoded with."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    kind: type[object] = value.__class__
+    if kind is dict:
+        return {_encodable(name): _encodable(member) for name, member in value.items()}
+    return [_encodable(item) for item in value] if kind is list else value
 
 
 def _mended(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
@@ -119,9 +152,10 @@ def _mended(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
     try:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError:
-        if isinstance(value, int | float) and not isinstance(value, bool) and str in _alternatives(type_):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and str in _alternatives(type_):
             return str(value)  # the API writes some texts as numbers,
-        if isinstance(value, str) and value.isascii() and value.isdigit() and int in _alternatives(type_):
+        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in _alternatives(type_):
             return int(value)  # and some numbers with leading zeros, as a month
         kind: type[object] = value.__class__
         mend = _MENDERS.get(kind)

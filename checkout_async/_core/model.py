@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from checkout_async.redaction import mask
+from checkout_async.redaction import MASK, mask
 
 __all__ = ["UNSET", "Model", "OpenEnum", "RequestModel", "ResponseModel", "UnsetType", "known_values_only"]
 
@@ -38,15 +38,20 @@ def known_values_only() -> Generator[list[type[OpenEnum]]]:
 
 @cache
 def _folded(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
-    """Return the members of an enum by their values without letter case."""
-    return {member.value.casefold(): member for member in enum}
+    """Return the members of an enum by their plain values."""
+    return {_plain(member.value): member for member in enum}
+
+
+def _plain(value: str) -> str:
+    """Return a value without what the API is not consistent in: letter case, and blanks for underscores."""
+    return value.casefold().replace(" ", "_")
 
 
 class OpenEnum(StrEnum):
     """An enum of the API. A value added after this version was made is kept as it came, and equals its text.
 
-    Letter case does not matter when reading: `Status("APPROVED") is Status.APPROVED`. An unknown value gives a
-    member of its own that is not listed by iteration; compare it with `==`.
+    Reading minds neither letter case nor blanks for underscores: `Status("APPROVED") is Status.APPROVED`. An unknown
+    value gives a member of its own that is not listed by iteration; compare it with `==`.
     """
 
     @classmethod
@@ -56,7 +61,7 @@ class OpenEnum(StrEnum):
         if (refused := _refused.get()) is not None:
             refused.append(cls)
             return None
-        member = _folded(cls).get(value.casefold())
+        member = _folded(cls).get(_plain(value))
         if member is not None:
             return cast("Self", member)
         unknown = str.__new__(cls, value)
@@ -67,6 +72,15 @@ class OpenEnum(StrEnum):
     def is_known(self) -> bool:
         """Whether this version's specification lists the value."""
         return self._value_ in type(self)._value2member_map_
+
+
+def _shown(value: object) -> object:
+    """Return a value as it may be shown: a plain mapping does not say which of its members are sensitive."""
+    if isinstance(value, Mapping):
+        return MASK
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in cast("list[object]", value)]
+    return value
 
 
 class _Masked:
@@ -87,7 +101,7 @@ class _Masked:
             if value is None or value is UNSET:
                 continue
             kind = self.__sensitive__.get(name)
-            shown.append((name, value if kind is None else mask(value, kind)))
+            shown.append((name, _shown(value) if kind is None else mask(value, kind)))
         return shown
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from checkout_async._core.codec import Undecodable, decode
 from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import ApiResponse, HttpResponse, Operation
 from checkout_async.errors import ApiError, UnexpectedResponse, api_error_class
+from checkout_async.redaction import scrub
 
 __all__ = ["outcome", "retry_after"]
 
@@ -56,7 +57,7 @@ def _body_type(operation: Operation[Any], status: int) -> Any:
 
 def _unexpected(operation: str, response: HttpResponse, reason: str) -> UnexpectedResponse:
     request_id = response.headers.get(_REQUEST_ID)
-    suffix = f" (request id {request_id})" if request_id else ""
+    suffix = f" (request id {scrub(request_id)})" if request_id else ""
     return UnexpectedResponse(
         f"{operation}: cannot understand the reply with status {response.status}: {reason}{suffix}",
         operation=operation,
@@ -97,8 +98,8 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         return float(text)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+        # A date without a zone is UTC (RFC 9110 section 5.6.7).
+        aware = date if date.tzinfo else date.replace(tzinfo=UTC)
+        return max(0.0, (aware - now).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    # A date without a zone is UTC (RFC 9110 section 5.6.7).
-    aware = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())

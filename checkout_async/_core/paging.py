@@ -1,8 +1,8 @@
 """Walking through pages: async iterators over a function that fetches one page, lazily, and never for ever.
 
 Two ways of paging occur in the API: by position (`by_position`) and by a link to the next page (`by_link`). Both stop
-at `max_items`, at the end, and at a page that brings nothing new: a server that repeats a page ends the walk. Since
-new items push older ones on, a page may repeat items of the one before; each is yielded once.
+at `max_items` and at the end, and neither goes on for ever with a server that repeats a page. Since new items push
+older ones on, a page may repeat items of the one before; each is yielded once.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from checkout_async.errors import InvalidRequest
 __all__ = ["Page", "by_link", "by_position"]
 
 T = TypeVar("T")
+
+# Items that arrive during a walk push known ones onto the next page; a server that repeats itself does so for ever.
+_STALE_PAGES = 10
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ async def by_position(
     budget = _budget(max_items)
     seen: set[str] = set()
     position = start
+    stale = 0
     while budget > 0:
         page = await fetch(position)
         fresh = _fresh(page, seen)
@@ -42,7 +46,9 @@ async def by_position(
             yield item
         budget -= len(fresh)
         position += len(page.items)
-        if not fresh or (page.total is not None and position >= page.total):
+        stale = 0 if fresh else stale + 1
+        at_end = not page.items or (page.total is not None and position >= page.total)
+        if at_end or stale >= _STALE_PAGES or (stale and page.total is None):
             return
 
 

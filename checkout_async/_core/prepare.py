@@ -5,14 +5,15 @@ Everything that is wrong with a call is found here, before a connection exists: 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from checkout_async._core.codec import encode_body, encode_form
 from checkout_async._core.idempotency import checked_key, new_key
-from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Parameter, quote_segment
+from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Parameter, quote_part, quote_segment
 from checkout_async.errors import InvalidRequest
 
 __all__ = ["checked_header_value", "prepare"]
@@ -23,7 +24,16 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 # Set by this package for every request; a caller who could change them could send a card to the wrong place.
 _RESERVED = frozenset(
-    {"accept", "authorization", "connection", "content-length", "content-type", "host", "transfer-encoding"}
+    {
+        "accept",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+    }
 )
 
 
@@ -37,8 +47,10 @@ def prepare(
     """
     operation = request.operation
     name = operation.name
+    parameters = (*request.path, *request.query, *request.headers)
+    _check_texts(name, parameters)
     if validate:
-        _check_limits(name, (*request.path, *request.query, *request.headers))
+        _check_limits(name, parameters)
     headers = dict(_headers(request, user_agent))
     if request.link is not None:
         return HttpRequest(method="GET", url=_checked_link(name, request.link, locate), headers=headers)
@@ -78,8 +90,23 @@ def _target(request: ApiRequest[Any]) -> str:
     for parameter in request.path:
         segment = quote_segment(request.operation.name, parameter.name, parameter.value)
         path = path.replace(f"{{{parameter.name}}}", segment)
-    query = urlencode([(parameter.name, parameter.value) for parameter in request.query])
+    name = request.operation.name
+    pairs = ((each.name, quote_part(name, each.name, each.value)) for each in request.query)
+    query = "&".join(f"{quote(key, safe='')}={value}" for key, value in pairs)
     return f"{path}?{query}" if query else path
+
+
+def _check_texts(operation: str, parameters: tuple[Parameter, ...]) -> None:
+    for parameter in parameters:
+        _text(operation, parameter.name, parameter.value)
+
+
+def _text(operation: str, name: str, value: object) -> str:
+    """Return a value that is text; callers without a type checker pass other things."""
+    if isinstance(value, str):
+        return value
+    reason = f"must be text, not {type(value).__name__}"
+    raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
 
 
 def _check_limits(operation: str, parameters: tuple[Parameter, ...]) -> None:
@@ -98,10 +125,19 @@ def _broken_limits(parameter: Parameter) -> Iterator[str]:
         yield f"must have {parameter.min_length} characters or more"
     if parameter.max_length is not None and len(value) > parameter.max_length:
         yield f"must have {parameter.max_length} characters or fewer"
-    if parameter.minimum is not None and float(value) < parameter.minimum:
+    number = _number(value)
+    if parameter.minimum is not None and not number >= parameter.minimum:
         yield f"must be {parameter.minimum:g} or more"
-    if parameter.maximum is not None and float(value) > parameter.maximum:
+    if parameter.maximum is not None and not number <= parameter.maximum:
         yield f"must be {parameter.maximum:g} or less"
+
+
+def _number(text: str) -> float:
+    """Return the number that a text is, or one that is within no limits."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[str, str]]:
@@ -110,7 +146,7 @@ def _headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[str, s
     yield "User-Agent", user_agent
     if key_header is not None:
         key = request.options.idempotency_key
-        yield key_header, new_key() if key is None else checked_key(operation, key)
+        yield key_header, new_key() if key is None else checked_key(operation, _text(operation, "idempotency_key", key))
     for parameter in request.headers:
         yield parameter.name, checked_header_value(operation, parameter.name, parameter.value)
     reserved = _RESERVED | {(key_header or "host").lower()}
@@ -126,7 +162,7 @@ def _headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[str, s
 
 def checked_header_value(operation: str, name: str, value: str) -> str:
     """Return a header value that is printable ASCII without line breaks, or raise InvalidRequest without showing it."""
-    if not _HEADER_VALUE.fullmatch(value):
+    if not _HEADER_VALUE.fullmatch(_text(operation, name, value)):
         reason = "must be printable ASCII without line breaks or outer spaces"
         raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
     return value

@@ -26,16 +26,17 @@ def is_ambiguous(failure: CheckoutError) -> bool:
 
 
 def wait_for_key(
-    idempotency: Idempotency, policy: RetryPolicy, failure: CheckoutError, *, may_have_been_done: bool
+    idempotency: Idempotency, policy: RetryPolicy, failure: CheckoutError, *, known_key: bool
 ) -> float | None:
     """Return how many seconds to wait while the call's idempotency key is in use, or None if that is not the failure.
 
-    The API says so by 409, or, as older documents have it, by 429; the latter is taken so where an earlier attempt of
-    the call may have arrived and no `Retry-After` speaks of a rate limit. Such waits are not counted as attempts.
+    The API says so by 409, or, as older documents have it, by 429; the latter is taken so where the API may know the
+    key (an earlier attempt may have arrived, or the caller chose the key) and no `Retry-After` speaks of a rate limit.
+    Such waits are not counted as attempts.
     """
-    if idempotency is not Idempotency.KEY or not isinstance(failure, Conflict | RateLimited):
+    if policy.attempts == 1 or idempotency is not Idempotency.KEY or not isinstance(failure, Conflict | RateLimited):
         return None
-    if isinstance(failure, RateLimited) and not (may_have_been_done and failure.retry_after is None):
+    if isinstance(failure, RateLimited) and not (known_key and failure.retry_after is None):
         return None
     return max(policy.key_in_use, failure.retry_after or 0.0)
 
@@ -49,7 +50,7 @@ def retry_wait(
     """
     if attempt >= policy.attempts or not _may_repeat(idempotency, failure):
         return None
-    wait = draw * min(policy.max_backoff, policy.backoff * 2.0 ** (attempt - 1))
+    wait = draw * min(policy.max_backoff, policy.backoff * 2.0 ** min(attempt - 1, 60))
     asked = failure.retry_after if isinstance(failure, ApiError) else None
     if asked is None:
         return wait

@@ -32,6 +32,7 @@ __all__ = [
     "Sender",
     "Transport",
     "given",
+    "quote_part",
     "quote_segment",
 ]
 
@@ -200,6 +201,14 @@ def quote_segment(operation: str, name: str, value: str) -> str:
     """Quote a value as exactly one path segment (RFC 3986 section 3.3); an empty or dot segment is refused."""
     if value in {"", ".", ".."}:
         reason = "is empty or a dot segment, not an identifier"
+        raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
+    return quote_part(operation, name, value)
+
+
+def quote_part(operation: str, name: str, value: str) -> str:
+    """Quote a value for a path or query; a text that cannot be encoded is refused without being shown."""
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        reason = "holds half a character (a lone surrogate)"
         raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
     return quote(value, safe="")
 

@@ -7,6 +7,7 @@ be closed; it follows redirects, which would carry the credential to another hos
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from types import SimpleNamespace
 from typing import Any, Final
@@ -16,7 +17,7 @@ from yarl import URL
 
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Limits, Timeouts
-from checkout_async.errors import ConnectFailed, OutcomeUnknown, TransportError
+from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
 
 __all__ = ["AiohttpTransport"]
 
@@ -37,11 +38,14 @@ class AiohttpTransport:
         self._limits = limits
         self._ssl = ssl_context
         self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
     async def send(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
         """Exchange one request for one response. Raises ConnectFailed or OutcomeUnknown, and nothing of aiohttp."""
         phase = SimpleNamespace(connected=False)
-        limit = aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect)
+        # aiohttp would round what is longer than its threshold up to whole seconds, past the caller's deadline.
+        limit = aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect, ceil_threshold=math.inf)
         try:
             async with self._opened().request(
                 request.method,
@@ -55,19 +59,26 @@ class AiohttpTransport:
                 body = await reply.read()
                 headers = {name.lower(): value for name, value in reply.headers.items()}
                 return HttpResponse(status=reply.status, headers=headers, body=body)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
             failure = _translated(error, connected=phase.connected)
         # Raised outside the handler: aiohttp's errors hold the request's headers, and with them the credential.
         raise failure
 
     async def aclose(self) -> None:
-        """Close the session and its connections."""
+        """Close the session and its connections for good."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
 
     def _opened(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._closed:
+            raise ConfigurationError("the client was closed; nothing was sent")
+        if self._loop not in {None, loop}:
+            raise ConfigurationError("the client was used in another event loop; make one for each loop")
         if self._session is None:
+            self._loop = loop
             self._session = aiohttp.ClientSession(
                 connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -82,7 +93,7 @@ class AiohttpTransport:
 
     def _connector(self) -> aiohttp.TCPConnector:
         return aiohttp.TCPConnector(
-            limit=self._limits.concurrency,
+            limit=0,  # the pipeline limits calls; a token is fetched past that limit
             keepalive_timeout=self._limits.keepalive,
             ssl=self._ssl if self._ssl is not None else True,
         )

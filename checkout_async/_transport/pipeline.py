@@ -28,10 +28,16 @@ from checkout_async._core.wire import (
     Operation,
     Transport,
 )
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, require_kind
 from checkout_async.credentials.base import Authenticator
 from checkout_async.credentials.static import FixedAuthenticator
-from checkout_async.errors import ApiError, CheckoutError, ConnectFailed, OutcomeUnknown, TransportError
+from checkout_async.errors import (
+    CheckoutError,
+    ConnectFailed,
+    OutcomeUnknown,
+    TransportError,
+    UnexpectedResponse,
+)
 
 __all__ = ["Clock", "Pipeline", "Settings"]
 
@@ -71,6 +77,7 @@ class _Call(Generic[T]):
     retry: RetryPolicy
     timeouts: Timeouts
     started: float
+    own_key: bool
 
     @property
     def idempotency_key(self) -> str | None:
@@ -101,6 +108,7 @@ class Pipeline:
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
         """Carry out a call. Raises InvalidRequest before anything is sent, and else what `errors` lists."""
         settings, options = self._settings, request.options
+        require_kind("retry", options.retry or settings.retry, RetryPolicy)
         http = prepare(request, self._locate, settings.user_agent, validate=settings.validate_requests)
         call = _Call(
             operation=request.operation,
@@ -109,6 +117,7 @@ class Pipeline:
             retry=options.retry or settings.retry,
             timeouts=settings.timeouts.updated(options.timeout),
             started=settings.clock.monotonic(),
+            own_key=options.idempotency_key is not None,
         )
         try:
             response = await self._repeated(call)
@@ -136,13 +145,15 @@ class Pipeline:
             try:
                 response = await self._attempt(call)
                 return response if attempt == 1 else replace(response, attempts=attempt)
-            except (ApiError, TransportError) as error:
-                failure: ApiError | TransportError = error
+            except CheckoutError as error:
+                failure = error
             kind = call.operation.idempotency
-            wait = wait_for_key(kind, call.retry, failure, may_have_been_done=may_have_been_done)
+            wait = wait_for_key(kind, call.retry, failure, known_key=may_have_been_done or call.own_key)
             if wait is None:
                 counted += 1
                 wait = retry_wait(kind, call.retry, counted, failure, clock.draw())
+            elif wait >= self._left(call):
+                failure.args = (f"{failure}; its idempotency key is in use: ask again with it in {wait:g} s",)
             if wait is None or wait >= self._left(call):
                 raise _final(call.operation, failure, attempt, may_have_been_done=may_have_been_done)
             may_have_been_done = may_have_been_done or is_ambiguous(failure)
@@ -201,14 +212,18 @@ def _too_late(call: _Call[Any], doing: str) -> ConnectFailed:
 
 
 def _final(
-    operation: Operation[Any], failure: ApiError | TransportError, attempts: int, *, may_have_been_done: bool
+    operation: Operation[Any], failure: CheckoutError, attempts: int, *, may_have_been_done: bool
 ) -> CheckoutError:
     """Return the error to raise. Where an earlier attempt may have been carried out, the last failure hides that."""
-    if may_have_been_done and operation.idempotency is not Idempotency.SAFE and not is_ambiguous(failure):
+    says_done = isinstance(failure, UnexpectedResponse) and 200 <= failure.status < 300
+    hides = may_have_been_done and not says_done and not is_ambiguous(failure)
+    if hides and operation.idempotency is not Idempotency.SAFE:
         unknown = OutcomeUnknown(f"an earlier attempt may have been carried out; the last one ended with: {failure}")
         unknown.__cause__ = failure
         failure = unknown
     if not isinstance(failure, TransportError):
+        if is_ambiguous(failure):
+            failure.args = (f"{failure}{_ADVICE[operation.idempotency]}",)
         return failure
     described = type(failure)(
         f"{operation.name}: {failure}{_advice(operation, failure)}",
@@ -219,6 +234,7 @@ def _final(
     return described
 
 
+# What to do where the operation may have been carried out.
 _ADVICE = {
     Idempotency.SAFE: "; calling again is safe",
     Idempotency.NATURAL: "; calling again does no harm",

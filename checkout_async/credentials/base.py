@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, runtime_checkable
 
 from checkout_async._core.wire import Sender
 from checkout_async.config import Environment
@@ -35,6 +35,7 @@ TokenSender = Callable[[Authenticator], Sender]
 """Makes a sender for the token endpoint that identifies itself by the given authenticator."""
 
 
+@runtime_checkable
 class Credentials(Protocol):
     """What a client is made with. It holds no connection and may be shared by clients."""
 

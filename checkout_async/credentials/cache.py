@@ -8,11 +8,12 @@ fetch. A caller who is cancelled while waiting does not cancel the fetch for the
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from checkout_async.errors import CheckoutError
+from checkout_async.errors import CheckoutError, ConnectFailed
 
 __all__ = ["AccessToken", "TokenCache"]
 
@@ -40,12 +41,13 @@ class TokenCache:
         self._token: AccessToken | None = None
         self._expires = 0.0
         self._paused_until = 0.0
+        self._closed = False
         self._fetching: asyncio.Task[AccessToken] | None = None
 
     async def get(self) -> str:
         """Return a token that is good for some time yet. Raises whatever `fetch` raises."""
         token = self.current()
-        return (await asyncio.shield(self._start())).value if token is None else token
+        return await self._waited_for(self._start()) if token is None else token
 
     def current(self) -> str | None:
         """Return the token while it is good, else None; an ageing one is renewed in the background."""
@@ -67,10 +69,24 @@ class TokenCache:
             self._token = None
 
     async def aclose(self) -> None:
-        """Cancel a fetch under way."""
+        """Cancel a fetch under way; who waits for it gets ConnectFailed."""
+        self._closed = True
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.gather(self._fetching, return_exceptions=True)
+
+    async def _waited_for(self, fetch: asyncio.Task[AccessToken]) -> str:
+        try:
+            return (await asyncio.shield(fetch)).value
+        except CheckoutError as error:
+            # Each waiter gets an error of its own: callers note on it what belongs to their call alone.
+            own = copy.copy(error)
+            own.__cause__ = error.__cause__
+        except asyncio.CancelledError:
+            if not self._closed or not fetch.cancelled():
+                raise
+            own = ConnectFailed("the client was closed while a call waited for an access token; nothing was sent")
+        raise own
 
     def _start(self) -> asyncio.Task[AccessToken]:
         if self._fetching is None:

@@ -24,6 +24,7 @@ from checkout_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
+from checkout_async.redaction import scrub
 
 __all__ = ["OAuthAuthenticator", "OAuthCredentials"]
 
@@ -114,7 +115,7 @@ def _refused(error: ApiError) -> AuthenticationFailed:
         code = body.error
     except Undecodable:
         code = None
-    hint = f"the token endpoint answered {error.status} {code or 'without an OAuth error code'}"
+    hint = f"the token endpoint answered {error.status} {scrub(code) if code else 'without an OAuth error code'}"
     return AuthenticationFailed(
         f"{hint}; check client id, secret, scopes and environment",
         status=error.status,

@@ -46,7 +46,7 @@ class SecretKey(Secretive):
 
     def __init__(self, key: str) -> None:
         """Raise ConfigurationError for anything but a secret key of the current platform."""
-        match = _SECRET_KEY.fullmatch(key)
+        match = _SECRET_KEY.fullmatch(str(key))
         if match is None:
             raise ConfigurationError(
                 "a secret key reads 'sk_' or 'sk_sbox_' and 27 characters; public keys start 'pk_'"

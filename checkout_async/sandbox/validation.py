@@ -12,7 +12,12 @@ from functools import cache
 from typing import cast
 
 import msgspec
-from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
+
+try:
+    from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
+except ModuleNotFoundError as error:
+    message = "the sandbox needs jsonschema-rs: pip install 'checkout-async[sandbox]'"
+    raise ModuleNotFoundError(message, name=error.name) from None
 
 from checkout_async.sandbox.errors import invalid
 from checkout_async.sandbox.payload import JsonObject, array, is_object, member, texts

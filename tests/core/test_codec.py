@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -61,6 +63,12 @@ class TestSending:
         assert error.path == path
         assert reason in error.reason
         assert str(error) == f"place_order: {path}: {error.reason}"
+
+    def test_any_mapping_will_do(self) -> None:
+        inner = MappingProxyType({"type": "token", "token": "t"})
+        assert (
+            encode_body("place_order", ChainMap({"source": inner}), Order) == b'{"source":{"type":"token","token":"t"}}'
+        )
 
     def test_what_has_no_json_is_refused(self) -> None:
         assert "cannot be written as JSON" in refusal({"source": object()}).reason
@@ -124,6 +132,21 @@ class TestReceiving:
         assert receipt == Receipt(id="7", amount=6540, secret="12")
         assert ignored == ()
 
+    @pytest.mark.parametrize(
+        "member",
+        [
+            b'"amount":"' + b"9" * 5000 + b'"',
+            b'"amount":' + b"9" * 5000,
+            b'"amount":1e400',
+            b'"secret":"\\ud800"',
+            b'"brand_new":"\\ud800"',
+        ],
+        ids=["digits as text", "huge number", "beyond floats", "half a character", "half a character elsewhere"],
+    )
+    def test_valid_json_that_is_out_of_the_ordinary_loses_at_most_its_member(self, member: bytes) -> None:
+        receipt, _ = decode(Receipt, b'{"id":"r1","colour":"red",' + member + b"}")
+        assert (receipt.id, receipt.colour) == ("r1", Colour.RED)
+
     def test_a_reply_that_is_a_list_loses_only_the_items_that_do_not_fit(self) -> None:
         receipts, ignored = decode(list[Receipt], b'[{"id":"r1"},{"amount":5},"x",{"id":"r2","amount":"x"}]')
         assert receipts == [Receipt(id="r1"), Receipt(id="r2")]
@@ -137,7 +160,7 @@ class TestReceiving:
     @pytest.mark.parametrize(
         ("body", "reason"),
         [
-            (b"", "not valid JSON"),
+            (b"", "it is empty"),
             (b"<html>", "not valid JSON"),
             (b'{"id":"r1"', "not valid JSON"),
             (b'{"id":"r1"} trailing', "not valid JSON"),

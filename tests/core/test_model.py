@@ -73,6 +73,10 @@ class TestRepr:
         assert "4242424242" not in repr(order)
         assert "4242424242" not in str(order.__rich_repr__())
 
+    def test_a_mapping_inside_is_not_shown_at_all(self) -> None:
+        order = Order(source=cast("CardSource", {"type": "card", "number": "4242424242424242", "cvv": "956"}))
+        assert repr(order) == "Order(source='***')"
+
     def test_a_secret_of_a_reply_is_not_shown(self) -> None:
         assert "hush" not in repr(Receipt(id="r1", secret="hush"))
 

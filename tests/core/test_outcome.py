@@ -129,6 +129,8 @@ class TestRetryAfter:
             ("Sat, 21 Nov 2026 11:59:00 GMT", 0.0),
             ("Saturday, 21-Nov-26 12:00:30 GMT", 30.0),
             ("Sat Nov 21 12:00:30 2026", 30.0),
+            ("Wed, 21 Oct 99999999999999 07:28:00 GMT", None),
+            ("Wed, 21 Oct 2026 07:28:00 +99999999999999999999", None),
             ("soon", None),
             ("-5", None),
             ("٣", None),

@@ -101,6 +101,18 @@ async def test_an_item_pushed_on_by_a_new_one_is_yielded_once() -> None:
     assert [item async for item in by_position(shifting, start=0, max_items=None)] == ["c", "b", "a"]
 
 
+async def test_items_that_arrive_during_the_walk_cost_no_others() -> None:
+    shelf = [f"item {number}" for number in range(10)]
+
+    async def growing(position: int) -> Page[str]:
+        page = Page(tuple(shelf[position : position + 2]), tuple(shelf[position : position + 2]), total=len(shelf))
+        if position == 0:
+            shelf[:0] = ["new 1", "new 2"]
+        return page
+
+    assert [item async for item in by_position(growing, start=0, max_items=None)] == [f"item {n}" for n in range(10)]
+
+
 async def test_a_negative_number_of_items_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="max_items must not be negative"):
         await walked(Shelf(1, 1), links=False, max_items=-1)

@@ -87,11 +87,9 @@ def test_every_429_is_a_rate_limited_error() -> None:
     assert isinstance(status(429), RateLimited)
 
 
-def key_wait(
-    failure: CheckoutError, idempotency: Idempotency = KEY, *, may_have_been_done: bool = False
-) -> float | None:
+def key_wait(failure: CheckoutError, idempotency: Idempotency = KEY, *, known_key: bool = False) -> float | None:
     policy = RetryPolicy(key_in_use=30.0)
-    return wait_for_key(idempotency, policy, failure, may_have_been_done=may_have_been_done)
+    return wait_for_key(idempotency, policy, failure, known_key=known_key)
 
 
 def test_a_conflict_of_an_operation_with_a_key_is_waited_out() -> None:
@@ -104,12 +102,21 @@ def test_a_conflict_of_any_other_operation_is_an_answer(idempotency: Idempotency
     assert key_wait(status(409), idempotency) is None
 
 
-def test_a_429_means_the_key_only_where_an_earlier_attempt_may_have_arrived() -> None:
+def test_a_429_means_the_key_only_where_the_api_may_know_it() -> None:
     assert key_wait(status(429)) is None
-    assert key_wait(status(429), may_have_been_done=True) == 30.0
-    assert key_wait(status(429, 2.0), may_have_been_done=True) is None
+    assert key_wait(status(429), known_key=True) == 30.0
+    assert key_wait(status(429, 2.0), known_key=True) is None
 
 
 @pytest.mark.parametrize("failure", [OutcomeUnknown("x"), ConnectFailed("x"), status(500), status(422)])
 def test_nothing_else_means_the_key(failure: CheckoutError) -> None:
-    assert key_wait(failure, may_have_been_done=True) is None
+    assert key_wait(failure, known_key=True) is None
+
+
+def test_whoever_wants_one_attempt_gets_one_even_while_the_key_is_in_use() -> None:
+    assert wait_for_key(KEY, RetryPolicy(attempts=1), status(409), known_key=True) is None
+
+
+def test_waits_stay_finite_after_thousands_of_attempts() -> None:
+    policy = RetryPolicy(attempts=5000, max_backoff=0.01)
+    assert retry_wait(SAFE, policy, 4999, ConnectFailed("x"), 1.0) == 0.01

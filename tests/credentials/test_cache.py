@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from checkout_async.credentials.cache import AccessToken, TokenCache
-from checkout_async.errors import AuthenticationFailed
+from checkout_async.errors import AuthenticationFailed, ConnectFailed
 
 
 class Endpoint:
@@ -150,6 +150,7 @@ async def test_a_failed_fetch_fails_its_waiters_and_the_next_caller_tries_again(
     cache = TokenCache(endpoint.fetch, ManualTime())
     results = await asyncio.gather(cache.get(), cache.get(), return_exceptions=True)
     assert [type(result) for result in results] == [AuthenticationFailed, AuthenticationFailed]
+    assert results[0] is not results[1], "what a caller notes on its error must not show on another's"
     endpoint.failure = None
     assert await cache.get() == "token 2"
 
@@ -170,13 +171,13 @@ async def test_a_failing_refresh_pauses_while_the_old_token_is_still_good() -> N
     await settled(lambda: endpoint.fetches == 3)
 
 
-async def test_closing_cancels_a_fetch_under_way() -> None:
+async def test_closing_cancels_a_fetch_under_way_and_tells_who_waits() -> None:
     endpoint = Endpoint(held=True)
     cache = TokenCache(endpoint.fetch, ManualTime())
     waiting = asyncio.create_task(cache.get())
     await settled(lambda: endpoint.fetches == 1)
     await cache.aclose()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(ConnectFailed, match="client was closed"):
         await waiting
     await cache.aclose()
 

@@ -16,7 +16,7 @@ from aioresponses import aioresponses
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async.config import Limits, Timeouts
-from checkout_async.errors import ConnectFailed, OutcomeUnknown, TransportError
+from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
 from tests.transport.servers import Behaviour, babble, break_off, hang_up, ok, raw_server, redirect, stall
 
 SECRET = "Bearer hush-hush"
@@ -73,6 +73,24 @@ class TestExchange:
         transport = AiohttpTransport(Limits())
         await transport.aclose()
         await transport.aclose()
+
+    def test_another_event_loop_is_refused_by_name(self) -> None:
+        transport = AiohttpTransport(Limits())
+
+        async def first() -> None:
+            await failure(transport, "http://127.0.0.1:9")
+            assert transport._session is not None
+            await transport._session.close()
+
+        asyncio.run(first())
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            asyncio.run(transport.send(request("http://127.0.0.1:9"), PATIENT))
+
+    async def test_a_closed_transport_stays_closed(self) -> None:
+        transport = AiohttpTransport(Limits())
+        await transport.aclose()
+        with pytest.raises(ConfigurationError, match="closed; nothing was sent"):
+            await transport.send(request("http://127.0.0.1:9"), PATIENT)
 
 
 class TestNotSent:

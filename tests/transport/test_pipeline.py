@@ -187,6 +187,33 @@ class TestRetries:
         assert error.__cause__ is not None
         assert "calling again does no harm" in str(error)
 
+    async def test_a_refused_token_or_unreadable_reply_after_an_ambiguous_attempt_hides_nothing(self) -> None:
+        class Refused(Renewable):
+            async def authorize(self) -> str:
+                if self.refused:
+                    raise errors.AuthenticationFailed("refused")
+                return "Bearer 1"
+
+        error = await Wired(LOST, status(401), authenticator=Refused()).failure(Idempotency.KEY)
+        assert isinstance(error, errors.OutcomeUnknown)
+        assert isinstance(error.__cause__, errors.AuthenticationFailed)
+        assert isinstance(await Wired(LOST, status(302)).failure(Idempotency.KEY), errors.OutcomeUnknown)
+
+    async def test_a_success_that_cannot_be_read_stays_what_it_is(self) -> None:
+        unreadable = HttpResponse(status=200, headers={}, body=b"")
+        assert isinstance(await Wired(LOST, unreadable).failure(Idempotency.KEY), errors.UnexpectedResponse)
+
+    async def test_a_server_error_says_what_to_do_where_it_may_have_been_done(self) -> None:
+        error = await Wired(*[status(502)] * 3).failure(Idempotency.KEY)
+        assert isinstance(error, errors.ServerError)
+        assert "call again with the same idempotency key" in str(error)
+
+    async def test_a_policy_of_another_type_is_refused_before_anything_is_sent(self) -> None:
+        wired = Wired(OK)
+        with pytest.raises(errors.ConfigurationError, match="retry must be RetryPolicy, not int"):
+            await wired.call(retry=3)
+        assert wired.sent == 0
+
     async def test_a_read_just_ends_with_its_last_failure(self) -> None:
         assert isinstance(await Wired(LOST, status(403)).failure(), errors.Forbidden)
 
@@ -220,10 +247,16 @@ class TestIdempotencyKey:
         response = await wired.call(Idempotency.KEY, timeout=200)
         assert (response.attempts, wired.time.waits) == (6, [1.0, 30.0, 30.0, 30.0, 30.0])
 
+    async def test_a_429_for_the_callers_own_key_is_taken_for_the_key(self) -> None:
+        wired = Wired(*[status(429)] * 4, OK)
+        await wired.call(Idempotency.KEY, idempotency_key="order 5023", timeout=200)
+        assert wired.time.waits == [30.0] * 4
+
     async def test_it_is_waited_out_within_the_deadline_only(self) -> None:
         wired = Wired(status(409), status(409))
         error = await wired.failure(Idempotency.KEY, timeout=45)
         assert isinstance(error, errors.Conflict)
+        assert "key is in use: ask again with it in 30 s" in str(error)
         assert wired.time.waits == [30.0]
 
     @pytest.mark.parametrize(
