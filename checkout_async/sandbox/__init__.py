@@ -6,8 +6,8 @@ payload, clock, mint, errors, spec, validation, scenarios, tokens, call, access,
 flow, blocks, replies, ledger, notify, operations, cardholder, payments.codes, payments.status, payments.actions,
 payments.ledger, payments.scenarios, payments.instruments, payments.order, payments.authentication, payments.retries,
 payments.payment, payments.flow, payments.store, payments.blocks, payments.replies, payments.query, payments.finding,
-payments.hold, payments.idempotency, payments.operations, payments.customer, payments.simulator, control, app,
-connect, server.
+payments.hold, payments.idempotency, payments.operations, payments.customer, payments.simulator, control, faults,
+app, connect, server.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from checkout_async.sandbox.access import SECRET_KEY
 from checkout_async.sandbox.cardholder import CardholderError, ChallengeReturn
 from checkout_async.sandbox.clock import SandboxClock
+from checkout_async.sandbox.faults import Answer, Cut, Ending, Fault, Faults, Point, Rewritten
 from checkout_async.sandbox.ledger import RequestRecord, SessionView
 from checkout_async.sandbox.payments.actions import Action, Balances
 from checkout_async.sandbox.payments.customer import Customer
@@ -35,13 +36,20 @@ __all__ = [
     "SCHEMES",
     "SECRET_KEY",
     "Action",
+    "Answer",
     "Balances",
     "CardholderError",
     "ChallengeReturn",
     "Customer",
+    "Cut",
+    "Ending",
+    "Fault",
+    "Faults",
     "PaymentScenario",
     "PaymentView",
+    "Point",
     "RequestRecord",
+    "Rewritten",
     "Sandbox",
     "SandboxClient",
     "SandboxClock",

@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 from checkout_async.sandbox.call import Call, Reply
 from checkout_async.sandbox.control import Control
 from checkout_async.sandbox.errors import ApiRefusal, internal_error, invalid, not_found
+from checkout_async.sandbox.faults import Faults
 from checkout_async.sandbox.ledger import RequestLog, RequestRecord, authorization_kind
 from checkout_async.sandbox.mint import Mint
 from checkout_async.sandbox.operations import SessionOperations
@@ -38,6 +39,7 @@ class SandboxApp:
         control: Control,
         log: RequestLog,
         mint: Mint,
+        faults: Faults,
     ) -> None:
         self._spec = spec
         self._tokens = tokens
@@ -46,6 +48,7 @@ class SandboxApp:
         self._control = control
         self._requests = log
         self._mint = mint
+        self._faults = faults
 
     def build(self) -> web.Application:
         """Build the application, ready to be run."""
@@ -71,10 +74,11 @@ class SandboxApp:
     def _middleware(self) -> Middleware:
         @web.middleware
         async def finish(request: web.Request, handler: Handler) -> web.StreamResponse:
-            """Turn refusals into error bodies, add the headers, log the request."""
+            """Turn refusals into error bodies, add the headers, log the request; let the fault happen it meets."""
             request_id = self._mint.child("request").uuid("id")
+            fault = self._faults.take(self._operation_id(request))
             try:
-                response = await handler(request)
+                response = await (handler(request) if fault is None else fault.answer(request, handler))
             except ApiRefusal as refusal:
                 response = _refused(refusal, request_id)
             except web.HTTPException as problem:
@@ -85,16 +89,19 @@ class SandboxApp:
             response.headers["Cko-Request-Id"] = request_id
             response.headers["Cko-Version"] = self._spec.version
             self._requests.add(self._record(request, response.status, request_id))
-            return response
+            return response if fault is None else await self._faults.deliver(fault, request, response)
 
         return finish
 
-    def _record(self, request: web.Request, status: int, request_id: str) -> RequestRecord:
+    def _operation_id(self, request: web.Request) -> str | None:
         name = (request.match_info.route.name or "").removesuffix(_FURTHER_PAGE)
+        return name if name in self._spec.operations else None
+
+    def _record(self, request: web.Request, status: int, request_id: str) -> RequestRecord:
         return RequestRecord(
             method=request.method,
             path=request.path,
-            operation_id=name if name in self._spec.operations else None,
+            operation_id=self._operation_id(request),
             authorization=authorization_kind(request.headers.get("Authorization")),
             status=status,
             request_id=request_id,

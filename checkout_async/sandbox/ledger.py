@@ -47,6 +47,7 @@ class RequestRecord:
     authorization: str
     """Kind of credential: `none`, `bearer`, `basic`, `session_secret` or `other`."""
     status: int
+    """0 where a fault kept it from being processed and answered."""
     request_id: str
 
 

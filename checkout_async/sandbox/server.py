@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -18,6 +19,7 @@ from checkout_async.sandbox.cardholder import Cardholder
 from checkout_async.sandbox.clock import SandboxClock
 from checkout_async.sandbox.connect import connect
 from checkout_async.sandbox.control import Control
+from checkout_async.sandbox.faults import Faults
 from checkout_async.sandbox.ledger import RequestLog, RequestRecord, SessionStore, SessionsView
 from checkout_async.sandbox.mint import Mint
 from checkout_async.sandbox.notify import Notifier
@@ -65,6 +67,7 @@ class Sandbox:
         self._spec = load_spec(document)
         self._store = SessionStore(self.clock)
         self._log = RequestLog()
+        self.faults = Faults(self._spec.operations)
         self._notifier = Notifier(callback_timeout)
         self._tokens = TokenEndpoint(
             (*DEFAULT_CLIENTS, *clients),
@@ -74,6 +77,7 @@ class Sandbox:
             mint=self._mint,
         )
         self._runner: web.AppRunner | None = None
+        self._site: web.SockSite | None = None
         self._base_url: str | None = None
         self.cardholder = Cardholder(self._store, self.clock)
         self.sessions = SessionsView(self._store)
@@ -89,13 +93,14 @@ class Sandbox:
         self._base_url = f"http://{LOOPBACK if host in _WILDCARDS else host}:{port}"
         self._runner = web.AppRunner(self._app(self._base_url), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.SockSite(self._runner, listener).start()
+        await self._listen(self._runner, listener)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         runner, self._runner = self._runner, None
+        self.faults.release()
         if runner is not None:
             await runner.cleanup()
         await self._notifier.close()
@@ -163,6 +168,33 @@ class Sandbox:
             raise ValueError(f"{operation_id} is not a payment operation")
         return self._payments.holds.hold(operation_id)
 
+    @asynccontextmanager
+    async def refusing(self) -> AsyncGenerator[None]:
+        """Refuse connections until the block is left; open ones are closed, requests in flight are not answered.
+
+        RuntimeError unless the sandbox is running and takes connections.
+        """
+        runner, site = self._runner, self._site
+        if runner is None or runner.server is None or site is None:
+            raise RuntimeError("the sandbox takes no connections now: it is not running, or refuses them already")
+        port = urlsplit(self.base_url).port or 0
+        await site.stop()
+        self._site = None
+        for connection in runner.server.connections:
+            connection.force_close()
+        while runner.server.connections:  # noqa: ASYNC110 - aiohttp tells nobody when one is gone
+            await asyncio.sleep(0)
+        # Bound and not listening: the port stays ours, and who connects is refused.
+        listener = _bound(self._address[0], port)
+        try:
+            yield
+        finally:
+            await self._listen(runner, listener)
+
+    async def _listen(self, runner: web.AppRunner, listener: socket.socket) -> None:
+        self._site = web.SockSite(runner, listener)
+        await self._site.start()
+
     def _app(self, base_url: str) -> web.Application:
         gate = Gate(self._tokens)
         operations = SessionOperations(
@@ -176,7 +208,17 @@ class Sandbox:
         )
         payments = self._payments.operations(gate, base_url)
         control = Control(self.cardholder, self.customer, self.clock)
-        return SandboxApp(self._spec, self._tokens, operations, payments, control, self._log, self._mint).build()
+        return SandboxApp(
+            self._spec, self._tokens, operations, payments, control, self._log, self._mint, self.faults
+        ).build()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket that holds a port without listening; the options are those of socket.create_server."""
+    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind((host, port))
+    return holder
 
 
 async def serve(

@@ -1,0 +1,118 @@
+"""What becomes of a call that meets a fault: one row per fault, one cell per class of operations.
+
+A cell is how the call ends, `ok` or the error's class, and how many requests the server saw. `once`: the fault befalls
+the first request; `always`: every one. The classes stand in the order of CLASSES.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from checkout_async.sandbox import Answer, Cut, Fault, Rewritten
+
+CLASSES = ("safe", "natural", "key", "none")
+Cells = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault (None: connections are refused) and what becomes of calls; `done`: the request is carried out."""
+
+    name: str
+    fault: Answer | Cut | Rewritten | None
+    once: Cells | None
+    always: Cells | None
+    done: bool = False
+
+
+def cells(safe: str, natural: str, key: str, none: str) -> Cells:
+    return safe, natural, key, none
+
+
+def everywhere(cell: str) -> Cells:
+    return cell, cell, cell, cell
+
+
+def ambiguous(name: str, fault: Answer | Cut, error: str, *, done: bool = False, lasting: bool = True) -> Row:
+    """The request may have been carried out: repeated by all but `none`."""
+    once = cells("ok 2", "ok 2", "ok 2", f"{error} 1")
+    always = cells(f"{error} 3", f"{error} 3", f"{error} 3", f"{error} 1")
+    return Row(name, fault, once, always if lasting else None, done)
+
+
+def refused(name: str, fault: Answer, error: str) -> Row:
+    """The reply proves that nothing was done: repeated by all."""
+    return Row(name, fault, everywhere("ok 2"), everywhere(f"{error} 3"))
+
+
+def final(name: str, fault: Answer | Rewritten, error: str, *, done: bool = False) -> Row:
+    """Nobody repeats."""
+    return Row(name, fault, everywhere(f"{error} 1"), everywhere(f"{error} 1"), done)
+
+
+def cut(fault: Fault, *, done: bool, lasting: bool = True) -> Row:
+    assert isinstance(fault.value, Cut)
+    return ambiguous(fault.name, fault.value, "OutcomeUnknown", done=done, lasting=lasting)
+
+
+def garbled(fault: Fault) -> Row:
+    assert isinstance(fault.value, Rewritten)
+    return final(fault.name, fault.value, "UnexpectedResponse", done=True)
+
+
+def too_long_a_wait(status: int, error: str) -> list[Row]:
+    """A `Retry-After` beyond RetryPolicy.max_retry_after ends the call; for a key in use, one beyond the deadline."""
+    return [
+        final(f"{status} Retry-After: 60", Answer(status, retry_after=60), error),
+        final(f"{status} Retry-After: date", Answer(status, retry_after=60, dated=True), error),
+    ]
+
+
+def no_wait(status: int) -> Answer:
+    return Answer(status, retry_after=0)
+
+
+CONFLICT_ONCE = cells("Conflict 1", "Conflict 1", "ok 2", "Conflict 1")
+ERROR_BODY = b'{"request_id":"another","error_type":"processing_error","error_codes":["gateway_error"]}'
+HTML = b"<html><h1>502 Bad Gateway</h1></html>"
+
+ROWS = (
+    Row("refused", None, None, everywhere("ConnectFailed 0")),
+    cut(Fault.RESET, done=False),
+    cut(Fault.LOST_REPLY, done=True),
+    cut(Fault.RESET_AFTER_HEADERS, done=True),
+    cut(Fault.RESET_IN_BODY, done=True),
+    cut(Fault.CLOSED, done=False),
+    cut(Fault.CLOSED_IN_BODY, done=True),
+    # Every stall takes an attempt's time-out: only one of them lasts.
+    cut(Fault.STALLED, done=False, lasting=False),
+    cut(Fault.STALLED_REPLY, done=True),
+    cut(Fault.STALLED_AFTER_HEADERS, done=True, lasting=False),
+    cut(Fault.STALLED_IN_BODY, done=True, lasting=False),
+    ambiguous("408", Answer(408), "ApiError"),
+    ambiguous("408 Retry-After: 0", no_wait(408), "ApiError"),
+    *too_long_a_wait(408, "ApiError"),
+    # Only where there is a key does 409 say that the first request is still being processed.
+    Row("409", Answer(409), CONFLICT_ONCE, everywhere("Conflict 1")),
+    Row("409 Retry-After: 0", no_wait(409), CONFLICT_ONCE, everywhere("Conflict 1")),
+    *too_long_a_wait(409, "Conflict"),
+    refused("425", Answer(425), "ApiError"),
+    refused("425 Retry-After: 0", no_wait(425), "ApiError"),
+    *too_long_a_wait(425, "ApiError"),
+    refused("429", Answer(429), "RateLimited"),
+    refused("429 Retry-After: 0", no_wait(429), "RateLimited"),
+    *too_long_a_wait(429, "RateLimited"),
+    ambiguous("500", Answer(500, ERROR_BODY), "ServerError"),
+    ambiguous("502 HTML", Answer(502, HTML, "text/html"), "ServerError"),
+    ambiguous("503", Answer(503), "ServerError"),
+    *too_long_a_wait(503, "ServerError"),
+    ambiguous("504", Answer(504), "ServerError"),
+    final("REDIRECT", Answer(307, location="https://elsewhere.invalid/"), "UnexpectedResponse"),
+    garbled(Fault.TRUNCATED),
+    garbled(Fault.NOT_JSON),
+    garbled(Fault.NOT_UTF8),
+    garbled(Fault.WRONG_TYPE),
+    garbled(Fault.WRONG_ID),
+    garbled(Fault.EMPTY),
+    Row("OVERSIZED", Fault.OVERSIZED.value, everywhere("ok 1"), everywhere("ok 1"), done=True),
+)

@@ -1,0 +1,250 @@
+"""Every class of operations against every fault, over real sockets: nothing is lost, done twice or left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+
+import pytest
+
+from checkout_async import CheckoutClient, Limits, RetryPolicy, Timeouts, errors
+from checkout_async.models import payments, sessions
+from checkout_async.sandbox import Answer, Cut, Ending, Fault, Rewritten, Sandbox, card_number, payment_card
+from tests.faults.table import CLASSES, ROWS, Row
+
+ONCE = RetryPolicy(attempts=3, backoff=0, key_in_use=0)
+# A key that is never free is not waited for: the deadline leaves no room.
+ALWAYS = replace(ONCE, key_in_use=3600)
+PATIENT = Timeouts(total=30)
+IMPATIENT = Timeouts(total=30, attempt=0.5)
+BROWSER = sessions.BrowserChannelData(
+    accept_header="text/html",
+    java_enabled=False,
+    language="en-GB",
+    color_depth="24",
+    screen_height="1080",
+    screen_width="1920",
+    timezone="0",
+    user_agent="Mozilla/5.0",
+    ip_address="192.0.2.1",
+    three_ds_method_completion=sessions.ThreeDsMethodCompletion.U,
+)
+
+Call = Callable[[Timeouts], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An operation that stands for its class: `prepare` opens the connection, and leads to the call to be tried."""
+
+    operation: str
+    prepare: Callable[[CheckoutClient], Awaitable[Call]]
+    done: Callable[[Sandbox], int]
+    """How often the ledger shows the effect of the call."""
+
+
+def payment_order() -> payments.PaymentRequest:
+    number = payment_card("approved")
+    source = payments.RequestCardSource(number=number, expiry_month=1, expiry_year=2030, cvv="100")
+    return payments.PaymentRequest(source=source, amount=1000, currency="GBP", capture=False)
+
+
+def session_order() -> sessions.SessionRequest:
+    number = card_number("frictionless_no_method")
+    return sessions.SessionRequest(
+        source=sessions.CardSource(number=number, expiry_month=1, expiry_year=2030),
+        amount=1000,
+        currency="GBP",
+        completion=sessions.NonHostedCompletionInfo(),
+    )
+
+
+async def look_at_a_payment(checkout: CheckoutClient) -> Call:
+    payment = await checkout.payments.request_payment(payment_order())
+    return lambda timeout: checkout.payments.get_payment(payment.id, timeout=timeout)
+
+
+async def bring_channel_data(checkout: CheckoutClient) -> Call:
+    session = await checkout.sessions.request_session(session_order())
+    return lambda timeout: checkout.sessions.update_session(session.id, BROWSER, timeout=timeout)
+
+
+async def pay(checkout: CheckoutClient) -> Call:
+    await checkout.sessions.request_session(session_order())
+    return lambda timeout: checkout.payments.request_payment(payment_order(), timeout=timeout)
+
+
+async def make_a_session(checkout: CheckoutClient) -> Call:
+    await checkout.payments.request_payment(payment_order())
+    return lambda timeout: checkout.sessions.request_session(session_order(), timeout=timeout)
+
+
+def authorized(sandbox: Sandbox) -> int:
+    return sandbox.payments.total().total_authorized // 1000
+
+
+def authenticated(sandbox: Sandbox) -> int:
+    return sum(session.status == "approved" for session in sandbox.sessions.values())
+
+
+SUBJECTS = {
+    "safe": Subject("get_payment", look_at_a_payment, lambda sandbox: authorized(sandbox) - 1),
+    "natural": Subject("update_session", bring_channel_data, authenticated),
+    "key": Subject("request_payment", pay, authorized),
+    "none": Subject("request_session", make_a_session, lambda sandbox: len(sandbox.sessions)),
+}
+
+
+@dataclass
+class Trial:
+    """A call that met a fault: how it ended, and what the server saw of it."""
+
+    ending: str
+    error: errors.CheckoutError | None
+    requests: int
+    done: int
+    request_id: str
+    sent: list[bytes]
+
+    @property
+    def cell(self) -> str:
+        return f"{self.ending} {self.requests}"
+
+
+def noted(fault: Rewritten, sent: list[bytes]) -> Rewritten:
+    """Note the bodies that are sent."""
+
+    def rewrite(body: bytes) -> bytes:
+        sent.append(fault.rewrite(body))
+        return sent[-1]
+
+    return Rewritten(rewrite)
+
+
+async def run(call: Call, row: Row) -> errors.CheckoutError | None:
+    """Make the call; anything but an error of the package fails the test."""
+    stalls = isinstance(row.fault, Cut) and row.fault.ending is Ending.STALL
+    try:
+        await call(IMPATIENT if stalls else PATIENT)
+    except errors.CheckoutError as error:
+        return error
+    return None
+
+
+@asynccontextmanager
+async def faulty(
+    sandbox: Sandbox, operation: str, row: Row, times: int | None, sent: list[bytes]
+) -> AsyncGenerator[None]:
+    """Let the row's fault befall an operation until the block is left."""
+    async with AsyncExitStack() as stack:
+        if row.fault is None:
+            await stack.enter_async_context(sandbox.refusing())
+        else:
+            fault = noted(row.fault, sent) if isinstance(row.fault, Rewritten) else row.fault
+            sandbox.faults.add(operation, fault, times=times)
+        yield
+        sandbox.faults.clear()
+
+
+async def tried(row: Row, subject: Subject, retry: RetryPolicy, times: int | None) -> Trial:
+    """Let a call meet a fault, and see that the client's only slot is free afterwards and its connection of use."""
+    # Where connections are to be refused, none may be left over.
+    limits = Limits(concurrency=1, keepalive=1e-6 if row.fault is None else 15)
+    sent: list[bytes] = []
+    async with Sandbox() as sandbox, sandbox.client(retry=retry, limits=limits) as checkout:
+        call = await subject.prepare(checkout)
+        before = len(sandbox.requests)
+        async with faulty(sandbox, subject.operation, row, times, sent):
+            error = await run(call, row)
+        assert all(record.operation_id == subject.operation for record in sandbox.requests[before:])
+        trial = Trial(
+            ending="ok" if error is None else type(error).__name__,
+            error=error,
+            requests=len(sandbox.requests) - before,
+            done=subject.done(sandbox),
+            request_id=sandbox.requests[-1].request_id,
+            sent=sent,
+        )
+        assert checkout._gate is not None
+        assert checkout._gate.borrowed_tokens == 0
+        with pytest.raises(errors.NotFound):
+            await checkout.payments.get_payment("pay_nobodyhasthisoneinhere0000")
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    return trial
+
+
+def chain(error: BaseException | None) -> list[BaseException]:
+    """Return an error with those that its traceback shows."""
+    if error is None:
+        return []
+    hidden = error.__suppress_context__ or error.__cause__ is not None
+    return [error, *chain(error.__cause__ if hidden else error.__context__)]
+
+
+def check_nothing_is_lost(trial: Trial, row: Row, kind: str) -> None:
+    """An error says what its reply said, or how often it was tried and with which key."""
+    error = trial.error
+    assert all(isinstance(found, errors.CheckoutError) for found in chain(error))
+    if isinstance(error, errors.TransportError):
+        assert error.operation == SUBJECTS[kind].operation
+        assert error.attempts == (trial.requests or 3)
+    if isinstance(error, errors.ApiError | errors.UnexpectedResponse):
+        assert error.request_id == trial.request_id
+        assert error.headers["cko-request-id"] == trial.request_id
+        expected = row.fault.body if isinstance(row.fault, Answer) else trial.sent[-1]
+        assert error.body == expected
+        assert error.status == (row.fault.status if isinstance(row.fault, Answer) else error.status)
+    if isinstance(error, errors.ApiError) and isinstance(row.fault, Answer):
+        check_retry_after(error, row.fault)
+    if error is not None:
+        assert (error.idempotency_key is not None) == (kind == "key")
+
+
+def check_retry_after(error: errors.ApiError, fault: Answer) -> None:
+    if fault.dated:
+        assert error.retry_after is not None
+        assert 0 < error.retry_after <= 60
+    else:
+        assert error.retry_after == fault.retry_after
+
+
+def check_done_once(trial: Trial, row: Row, kind: str) -> None:
+    """The ledger shows what the call did: once where it succeeded or the fault came after it, else not at all."""
+    effective = kind != "safe" and (trial.error is None or row.done)
+    assert trial.done == (1 if effective else 0)
+
+
+def cases(mode: str) -> list[object]:
+    return [
+        pytest.param(row, kind, cell, id=f"{row.name}-{kind}")
+        for row in ROWS
+        for kind, cell in zip(CLASSES, getattr(row, mode) or (), strict=False)
+    ]
+
+
+@pytest.mark.parametrize(("row", "kind", "cell"), cases("once"))
+async def test_a_fault_that_passes(row: Row, kind: str, cell: str) -> None:
+    trial = await tried(row, SUBJECTS[kind], ONCE, times=1)
+    assert trial.cell == cell
+    check_nothing_is_lost(trial, row, kind)
+    check_done_once(trial, row, kind)
+
+
+@pytest.mark.parametrize(("row", "kind", "cell"), cases("always"))
+async def test_a_fault_that_lasts(row: Row, kind: str, cell: str) -> None:
+    trial = await tried(row, SUBJECTS[kind], ALWAYS, times=None)
+    assert trial.cell == cell
+    check_nothing_is_lost(trial, row, kind)
+    check_done_once(trial, row, kind)
+
+
+def test_every_ready_fault_is_in_the_table() -> None:
+    def known(fault: Fault) -> bool:
+        if isinstance(fault.value, Answer):
+            statuses = {row.fault.status for row in ROWS if isinstance(row.fault, Answer)}
+            return fault.value.status in statuses
+        return fault.value in [row.fault for row in ROWS]
+
+    assert [fault.name for fault in Fault if not known(fault)] == []
