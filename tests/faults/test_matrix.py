@@ -14,7 +14,7 @@ from checkout_async.models import payments, sessions
 from checkout_async.sandbox import Answer, Cut, Ending, Fault, Rewritten, Sandbox, card_number, payment_card
 from tests.faults.table import CLASSES, ROWS, Row
 
-ONCE = RetryPolicy(attempts=3, backoff=0, key_in_use=0)
+ONCE = RetryPolicy(attempts=3, backoff=0, key_in_use=0.01)
 # A key that is never free is not waited for: the deadline leaves no room.
 ALWAYS = replace(ONCE, key_in_use=3600)
 PATIENT = Timeouts(total=30)

@@ -52,14 +52,14 @@ def test_a_reply_is_read_even_if_defective_and_keeps_what_the_specification_name
 
 
 def comparable(value: Json) -> object:
-    """Return a value with its times and texts in one spelling: `Z` is `+00:00`, and letter case does not matter."""
+    """Return a value with times and texts in one spelling: `Z` is `+00:00`, case and blanks do not matter."""
     if isinstance(value, dict):
         return {key: comparable(member) for key, member in value.items()}
     if isinstance(value, list):
         return [comparable(item) for item in value]
     if isinstance(value, str) and len(value) >= 20 and value[10] == "T":
         return msgspec.convert(value, datetime)
-    return value.casefold() if isinstance(value, str) else value
+    return value.casefold().replace(" ", "_") if isinstance(value, str) else value
 
 
 def part_named(value: Json, schema: Any, path: str, lost: frozenset[str]) -> Json:
