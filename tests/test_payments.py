@@ -221,6 +221,20 @@ STEPS = st.one_of(
     st.tuples(st.sampled_from(["void", "reverse", "cancel"]), st.none(), st.none()),
 )
 DOCUMENTED = (errors.Forbidden, errors.UnprocessableEntity)
+SERIES: dict[str, Any] = {
+    "payment_type": payments.PaymentType.RECURRING,
+    "merchant_initiated": True,
+    "previous_payment_id": "pay_" + "a" * 26,
+    "retry": payments.RetryRequest(dunning=payments.DunningRetry(enabled=True)),
+}
+MADE: list[tuple[str, dict[str, Any]]] = [
+    ("approved", {"authorization_type": payments.PaymentAuthorizationType.ESTIMATED}),
+    ("approved", {"authorization_type": payments.PaymentAuthorizationType.FINAL}),
+    ("approved", {"capture": True}),
+    ("insufficient_funds", {}),
+    ("insufficient_funds", SERIES),
+    ("approved", {"three_ds": payments.ThreeDsRequest(enabled=True)}),
+]
 
 
 async def take(checkout: CheckoutClient, payment_id: str, step: tuple[str, int | None, Any]) -> None:
@@ -249,13 +263,13 @@ async def take(checkout: CheckoutClient, payment_id: str, step: tuple[str, int |
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=st.lists(STEPS, max_size=8), estimated=st.booleans())
+@given(steps=st.lists(STEPS, max_size=8), made=st.sampled_from(MADE))
 async def test_whatever_is_tried_balances_hold_and_every_answer_is_a_documented_one(
-    steps: list[tuple[str, int | None, Any]], estimated: bool
+    steps: list[tuple[str, int | None, Any]], made: tuple[str, dict[str, Any]]
 ) -> None:
     async with Sandbox() as sandbox, sandbox.client(retry=QUICK) as checkout:
-        kind = payments.PaymentAuthorizationType.ESTIMATED if estimated else payments.PaymentAuthorizationType.FINAL
-        payment = await checkout.payments.request_payment(order(authorization_type=kind))
+        scenario, members = made
+        payment = await checkout.payments.request_payment(order(scenario, **members))
         for step in steps:
             await take(checkout, payment.id, step)
             found = (await checkout.payments.get_payment(payment.id)).balances
