@@ -165,7 +165,9 @@ def _mended(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
     return value
 
 
-def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> dict[str, Any]:
+def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> Any:
+    if any(get_origin(option) is list for option in _alternatives(type_)):
+        return _mended_array([value], type_, path, ignored)  # the API writes some lists of one as their item
     kept = dict(value)
     for name, member_type in _members(type_, kept):
         here = f"{path}.{name}"

@@ -147,6 +147,11 @@ class TestReceiving:
         receipt, _ = decode(Receipt, b'{"id":"r1","colour":"red",' + member + b"}")
         assert (receipt.id, receipt.colour) == ("r1", Colour.RED)
 
+    def test_an_object_in_place_of_a_list_reads_as_a_list_of_one(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":"r1","links":{"href":"/x"}}')
+        assert receipt == Receipt(id="r1", links=[Link(href="/x")])
+        assert ignored == ()
+
     def test_a_reply_that_is_a_list_loses_only_the_items_that_do_not_fit(self) -> None:
         receipts, ignored = decode(list[Receipt], b'[{"id":"r1"},{"amount":5},"x",{"id":"r2","amount":"x"}]')
         assert receipts == [Receipt(id="r1"), Receipt(id="r2")]
