@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 from urllib.parse import SplitResult, urlsplit
 
 from checkout_async.errors import ConfigurationError
@@ -42,14 +42,28 @@ def require_kind(name: str, value: object, *kinds: type) -> None:
         raise ConfigurationError(f"{name} must be {allowed}, not {type(value).__name__}")
 
 
-def _require_positive(settings: DataclassInstance, *, whole: str = "", zero_allowed: tuple[str, ...] = ()) -> None:
+def _require_positive(
+    settings: DataclassInstance,
+    *,
+    whole: tuple[str, ...] = (),
+    zero_allowed: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
+) -> None:
     for field in fields(settings):
         value = getattr(settings, field.name)
-        is_number = isinstance(value, int if field.name == whole else int | float) and not isinstance(value, bool)
+        if field.name in optional and value is None:
+            continue
         least = 0 if field.name in zero_allowed else math.ulp(0.0)
-        if not is_number or not least <= value < math.inf:
-            kind = "a whole number above 0" if field.name == whole else "a number of seconds above 0"
-            raise ConfigurationError(f"{type(settings).__name__}.{field.name} must be {kind}, not {value!r}")
+        if not _is_number(value, whole=field.name in whole) or not least <= value < math.inf:
+            kind = "a whole number above 0" if field.name in whole else "a number above 0"
+            alternative = " or None" if field.name in optional else ""
+            raise ConfigurationError(
+                f"{type(settings).__name__}.{field.name} must be {kind}{alternative}, not {value!r}"
+            )
+
+
+def _is_number(value: object, *, whole: bool) -> TypeGuard[float]:
+    return isinstance(value, int if whole else int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,22 +108,31 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         waits = ("backoff", "max_backoff", "max_retry_after")
-        _require_positive(self, whole="attempts", zero_allowed=waits)
+        _require_positive(self, whole=("attempts",), zero_allowed=waits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a client does at once.
+    """How much a client does at once, and how fast.
 
-    `concurrency` is the number of requests in flight; further calls wait in order of arrival. An idle connection is
-    closed after `keepalive` seconds.
+    `concurrency` is the number of requests in flight; further calls wait in order of arrival. `read_rate` (GET) and
+    `write_rate` (all else) are requests per second, None for no limit; 100 each is what Checkout.com documents for an
+    account (its sandbox allows less). `retry_budget` is how many retries there may be for each call in the long run, so
+    that an outage is not made worse by repeating everything; None for no limit.
+    An idle connection is closed after `keepalive` seconds. Of a reply no more than `response_size` bytes are read.
     """
 
     concurrency: int = 64
+    read_rate: float | None = 100.0
+    write_rate: float | None = 100.0
+    retry_budget: float | None = 0.2
     keepalive: float = 15.0
+    response_size: int = 16 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        _require_positive(self, whole="concurrency")
+        _require_positive(
+            self, whole=("concurrency", "response_size"), optional=("read_rate", "write_rate", "retry_budget")
+        )
 
 
 class SharedHost:

@@ -7,11 +7,8 @@ everything. What decides stands in `_core/retry.py` and `_core/outcome.py`; this
 from __future__ import annotations
 
 import logging
-import random
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -28,6 +25,7 @@ from checkout_async._core.wire import (
     Operation,
     Transport,
 )
+from checkout_async._transport.clock import Clock
 from checkout_async.config import RetryPolicy, Timeouts, require_kind
 from checkout_async.credentials.base import Authenticator
 from checkout_async.credentials.static import FixedAuthenticator
@@ -39,21 +37,11 @@ from checkout_async.errors import (
     UnexpectedResponse,
 )
 
-__all__ = ["Clock", "Pipeline", "Settings"]
+__all__ = ["Pipeline", "Settings"]
 
 _log = logging.getLogger("checkout_async")
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Everything of time and chance that a pipeline uses, so that tests can bring their own."""
-
-    monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
-    draw: Callable[[], float] = random.random
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,8 @@ from checkout_async._core.wire import (
     Operation,
     Parameter,
 )
-from checkout_async._transport.pipeline import Clock, Pipeline, Settings
+from checkout_async._transport.clock import Clock
+from checkout_async._transport.pipeline import Pipeline, Settings
 from checkout_async.config import RetryPolicy, Timeouts
 from checkout_async.credentials.base import Authenticator
 from checkout_async.credentials.static import FixedAuthenticator
