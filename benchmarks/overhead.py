@@ -59,8 +59,9 @@ async def cost(call: Callable[[], Awaitable[object]]) -> float:
 async def measure(port: int) -> None:
     """Run both in turn and print the ratio of each round."""
     base = f"http://127.0.0.1:{port}"
+    limits = Limits(concurrency=CONCURRENCY, read_rate=None, write_rate=None)
     async with (
-        CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url=base, limits=Limits(concurrency=CONCURRENCY)) as sdk,
+        CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url=base, limits=limits) as sdk,
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONCURRENCY)) as session,
     ):
 

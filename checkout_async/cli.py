@@ -58,11 +58,25 @@ def cli() -> None:
     "-o", "--output", "target", metavar="OUTPUT.jsonl", type=_FILE, required=True, help="Results; - is stdout."
 )
 @click.option("--concurrency", type=click.IntRange(min=1), default=64, show_default=True, help="Sessions in flight.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0),
+    default=100,
+    show_default=True,
+    help="Reads a second, and as many writes; 0: no limit.",
+)
 @click.option("--channel-data", type=_FILE, help="JSON file: browser data for requests that have none.")
 @click.option("--force", is_flag=True, help="Replace the output file if it exists.")
 @click.pass_context
 def authenticate(
-    ctx: click.Context, source: Path, target: Path, concurrency: int, channel_data: Path | None, *, force: bool
+    ctx: click.Context,
+    source: Path,
+    target: Path,
+    concurrency: int,
+    rate: float,
+    channel_data: Path | None,
+    *,
+    force: bool,
 ) -> None:
     """Authenticate a file of session requests, one JSON object a line; - reads standard input.
 
@@ -87,11 +101,12 @@ def authenticate(
         concurrency=concurrency,
         channel_data=DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data),
     )
-    ctx.exit(asyncio.run(_authenticate(job)))
+    limits = Limits(concurrency=concurrency, read_rate=rate or None, write_rate=rate or None)
+    ctx.exit(asyncio.run(_authenticate(job, limits)))
 
 
-async def _authenticate(job: Job) -> int:
-    async with CheckoutClient.from_env(limits=Limits(concurrency=job.concurrency)) as checkout:
+async def _authenticate(job: Job, limits: Limits) -> int:
+    async with CheckoutClient.from_env(limits=limits) as checkout:
         return await job.run(checkout)
 
 

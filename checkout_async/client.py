@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
-import platform
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypedDict, TypeVar, Unpack, cast
 
 import anyio
 
+from checkout_async._core.events import Hook
+from checkout_async._core.prepare import user_agent
 from checkout_async._core.wire import ApiRequest, ApiResponse, Sender, Transport
 from checkout_async._generated.models import access
 from checkout_async._transport.aiohttp import AiohttpTransport
+from checkout_async._transport.clock import Clock
+from checkout_async._transport.limits import Limiter
 from checkout_async._transport.pipeline import Pipeline, Settings
-from checkout_async._version import __version__
 from checkout_async.config import Environment, Limits, RetryPolicy, SharedHost, Timeouts, endpoints, require_kind
 from checkout_async.credentials import Authenticator, Credentials, OAuthCredentials, SecretKey
 from checkout_async.credentials.oauth import OAuthAuthenticator
 from checkout_async.errors import ConfigurationError
+from checkout_async.stores.rates import SharedRates
 
-__all__ = ["CheckoutClient"]
+__all__ = ["CheckoutClient", "ClientOptions"]
 
 if TYPE_CHECKING:
     # Loaded when they are first used: an API's classes take longer to import than the whole rest.
@@ -31,7 +34,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_USER_AGENT = f"checkout-async/{__version__} Python/{platform.python_version()}"
+
+class ClientOptions(TypedDict, total=False):
+    """The settings of a client that say nothing of where the API is or who calls it; CheckoutClient describes them."""
+
+    timeout: Timeouts | float | None
+    retry: RetryPolicy | None
+    limits: Limits | None
+    shared_rates: SharedRates | None
+    validate_requests: bool
+    ssl_context: ssl.SSLContext | None
+    proxy: str | None
+    proxies_from_env: bool
+    application: str | None
+    hooks: Sequence[Hook]
+    transport: Transport | None
 
 
 class CheckoutClient:
@@ -52,37 +69,52 @@ class CheckoutClient:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
+        shared_rates: SharedRates | None = None,
         validate_requests: bool = True,
         ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        proxies_from_env: bool = False,
+        application: str | None = None,
+        hooks: Sequence[Hook] = (),
         transport: Transport | None = None,
     ) -> None:
         """Raise ConfigurationError if the settings cannot work together.
 
         Say where the API is either by `environment` and the account's `subdomain`, or by `base_url` and `token_url`
-        (a simulator). `timeout`, in seconds, is the deadline of a call; `Timeouts` sets more. `validate_requests`
-        off sends what the specification does not know yet. `ssl_context` brings private CAs or a client certificate;
-        `transport` replaces aiohttp altogether.
+        (a simulator). `timeout`, in seconds, is the deadline of a call; `Timeouts` sets more. `limits` are this
+        client's own; `shared_rates` makes several processes keep the rates together. `validate_requests` off sends what
+        the specification does not know yet.
+
+        `ssl_context` brings private CAs or a client certificate; verification cannot be turned off. `proxy` is the URL
+        of an HTTP proxy; `HTTPS_PROXY` and the like count only with `proxies_from_env`. `application`, such as
+        `my-shop/1.2`, goes before the package's name into `User-Agent`. `hooks` are told what happens during calls (see
+        `checkout_async.observability`). `transport` replaces aiohttp altogether, and with it these network settings.
         """
         require_kind("credentials", credentials, Credentials)
         require_kind("retry", retry or RetryPolicy(), RetryPolicy)
         require_kind("limits", limits or Limits(), Limits)
         where = endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
         credentials.check(where.environment)
-        self._limits = limits or Limits()
-        self._gate: anyio.CapacityLimiter | None = None
-        self._transport: Transport = transport or AiohttpTransport(self._limits, ssl_context)
+        clock = Clock()
+        limits = limits or Limits()
+        self._limiter = Limiter(limits, clock, shared_rates)
+        self._transport: Transport = transport or AiohttpTransport(
+            limits, ssl_context, proxy=proxy, proxies_from_env=proxies_from_env
+        )
         self._settings = Settings(
-            user_agent=_USER_AGENT,
+            user_agent=user_agent(application),
             timeouts=Timeouts().updated(timeout),
             retry=retry or RetryPolicy(),
             validate_requests=validate_requests,
+            clock=clock,
+            hooks=_checked_hooks(hooks),
         )
         self._token_url = where.token_url
         self._authenticator = credentials.authenticator(self._token_sender)
         self._pipeline = Pipeline(
             self._transport,
             self._authenticator,
-            self._concurrency_gate,
+            self._limiter,
             where.base_url.__add__,
             self._settings,
         )
@@ -103,19 +135,12 @@ class CheckoutClient:
         return PaymentsResource(self)
 
     @classmethod
-    def from_env(
-        cls,
-        environ: Mapping[str, str] | None = None,
-        *,
-        timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
-        limits: Limits | None = None,
-    ) -> Self:
+    def from_env(cls, environ: Mapping[str, str] | None = None, **options: Unpack[ClientOptions]) -> Self:
         """Make a client from `CHECKOUT_…` environment variables. Raises ConfigurationError naming what is missing.
 
         `CHECKOUT_CLIENT_ID`, `CHECKOUT_CLIENT_SECRET` and `CHECKOUT_SCOPES` (separated by spaces or commas), or
         `CHECKOUT_SECRET_KEY`; `CHECKOUT_ENVIRONMENT` and `CHECKOUT_SUBDOMAIN`, or `CHECKOUT_BASE_URL` and
-        `CHECKOUT_TOKEN_URL`.
+        `CHECKOUT_TOKEN_URL`. `options` are the client's others.
         """
         env = os.environ if environ is None else environ
         return cls(
@@ -124,9 +149,7 @@ class CheckoutClient:
             subdomain=env.get("CHECKOUT_SUBDOMAIN") or None,
             base_url=env.get("CHECKOUT_BASE_URL") or None,
             token_url=env.get("CHECKOUT_TOKEN_URL") or None,
-            timeout=timeout,
-            retry=retry,
-            limits=limits,
+            **options,
         )
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
@@ -173,17 +196,17 @@ class CheckoutClient:
         message = "a CheckoutClient holds connections and secrets and cannot be pickled; make one in each process"
         raise TypeError(message)
 
-    def _concurrency_gate(self) -> anyio.CapacityLimiter:
-        # anyio ties a limiter to the event loop it is made in, and the client may be older than the loop.
-        if self._gate is None:
-            self._gate = anyio.CapacityLimiter(self._limits.concurrency)
-        return self._gate
-
     def _token_sender(self, authenticator: Authenticator) -> Sender:
         token_url = self._token_url
         if token_url is None:
             raise ConfigurationError("token_url is missing: OAuth credentials need it beside base_url")
         return Pipeline(self._transport, authenticator, None, lambda _target: token_url, self._settings)
+
+
+def _checked_hooks(hooks: object) -> tuple[Hook, ...]:
+    if isinstance(hooks, list | tuple) and all(map(callable, cast("Sequence[object]", hooks))):
+        return tuple(cast("Sequence[Hook]", hooks))
+    raise ConfigurationError("hooks is a list of callables that take an event, such as [LoggingHook()]")
 
 
 def _credentials_from(env: Mapping[str, str]) -> Credentials:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["MASK", "mask", "scrub", "visible_headers"]
+__all__ = ["MASK", "Headers", "mask", "scrub", "visible_headers"]
 
 MASK = "***"
 
@@ -45,3 +45,10 @@ def scrub(text: str) -> str:
 def visible_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with every value masked whose name is not on the allow-list."""
     return {name: value if name.lower() in _VISIBLE_HEADERS else MASK for name, value in headers.items()}
+
+
+class Headers(dict[str, str]):
+    """HTTP headers whose `repr` shows only what may be seen."""
+
+    def __repr__(self) -> str:
+        return repr(visible_headers(self))

@@ -60,6 +60,7 @@ class TestConfiguration:
             ["authenticate", "in.jsonl"],
             ["authenticate", "no-such-file.jsonl", "--output", "-"],
             ["authenticate", "-", "--output", "-", "--concurrency", "0"],
+            ["authenticate", "-", "--output", "-", "--rate", "-1"],
             ["sandbox", "--port", "70000"],
             ["no-such-command"],
         ],

@@ -231,6 +231,16 @@ class TestSettings:
         with pytest.raises(errors.ConfigurationError, match=named):
             CheckoutClient.from_env(environ)
 
+    def test_from_env_takes_the_clients_other_options(self) -> None:
+        environ = {"CHECKOUT_SECRET_KEY": "sk_sbox_" + "a" * 27, "CHECKOUT_BASE_URL": "http://127.0.0.1:9"}
+        with pytest.raises(errors.ConfigurationError, match="application"):
+            CheckoutClient.from_env(environ, application="(none)")
+
+    @pytest.mark.parametrize("hooks", [print, [print, 3], "text", None])
+    def test_hooks_of_another_shape_are_refused(self, hooks: Any) -> None:
+        with pytest.raises(errors.ConfigurationError, match="hooks is a list of callables"):
+            CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9", hooks=hooks)
+
     async def test_timeout_and_retry_can_be_set_for_a_client_and_for_a_call(self) -> None:
         async with Sandbox() as gone:
             checkout = gone.client(retry=RetryPolicy(attempts=2, backoff=0), timeout=Timeouts(total=5))

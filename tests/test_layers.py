@@ -26,6 +26,7 @@ ORDER = [
     "_core.prepare",
     "_core.retry",
     "_core.outcome",
+    "_core.verdict",
     "_core.paging",
     "_core",
     "_generated.models",

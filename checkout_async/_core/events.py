@@ -74,8 +74,8 @@ class CallStarted(Event):
 class CallEnded(Event):
     """A call ended: by a success `status`, by the `failure` it raised, or by the caller's cancellation.
 
-    `attempts` counts the HTTP exchanges. `status` and `request_id` are those of the last reply, None where there was
-    none. `ignored` lists the JSON paths of members whose type was not what the specification says.
+    `attempts` counts the HTTP exchanges. `status` and `request_id` are those of the last exchange, None where it had no
+    reply. `ignored` lists the JSON paths of members whose type was not what the specification says.
     """
 
     seconds: float

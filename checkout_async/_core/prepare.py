@@ -6,6 +6,7 @@ Everything that is wrong with a call is found here, before a connection exists: 
 from __future__ import annotations
 
 import math
+import platform
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -14,13 +15,19 @@ from urllib.parse import quote
 from checkout_async._core.codec import encode_body, encode_form
 from checkout_async._core.idempotency import checked_key, new_key
 from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Parameter, quote_part, quote_segment
-from checkout_async.errors import InvalidRequest
+from checkout_async._version import __version__
+from checkout_async.config import require_kind
+from checkout_async.errors import ConfigurationError, InvalidRequest
 
-__all__ = ["checked_header_value", "prepare"]
+__all__ = ["checked_header_value", "prepare", "user_agent"]
 
 # RFC 9110 section 5.5: visible characters and inner spaces; anything else could start another header.
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+# RFC 9110 section 10.1.5: products, each with a version or none.
+_PRODUCT = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?"
+_PRODUCTS = re.compile(rf"{_PRODUCT}(?: {_PRODUCT})*")
 
 # Set by this package for every request; a caller who could change them could send a card to the wrong place.
 _RESERVED = frozenset(
@@ -166,3 +173,17 @@ def checked_header_value(operation: str, name: str, value: str) -> str:
         reason = "must be printable ASCII without line breaks or outer spaces"
         raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
     return value
+
+
+def user_agent(application: str | None) -> str:
+    """Return the `User-Agent` of this package, after the application's own product name, such as `my-shop/1.2`.
+
+    Raises ConfigurationError for what is no product name (RFC 9110 section 10.1.5).
+    """
+    own = f"checkout-async/{__version__} Python/{platform.python_version()}"
+    if application is None:
+        return own
+    require_kind("application", application, str)
+    if not _PRODUCTS.fullmatch(application):
+        raise ConfigurationError("application must be a product name such as 'my-shop/1.2': no spaces, no brackets")
+    return f"{application} {own}"

@@ -34,7 +34,14 @@ _NOT_SENT: Final = (
 class AiohttpTransport:
     """HTTP over one aiohttp session, opened at the first request and owned by this object."""
 
-    def __init__(self, limits: Limits, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        ssl_context: ssl.SSLContext | None = None,
+        *,
+        proxy: str | None = None,
+        proxies_from_env: bool = False,
+    ) -> None:
         self._limits = limits
         self._ssl = ssl_context
         self._session: aiohttp.ClientSession | None = None

@@ -1,7 +1,8 @@
-"""The policies around a transport, in this order: retry( limit( authenticate( transport ) ) ).
+"""The policies around a transport, in this order: retry( limit( authenticate( pace( transport ) ) ) ).
 
-Retry is outermost, so each attempt waits for a slot of its own and is freshly authenticated. One deadline covers
-everything. What decides stands in `_core/retry.py` and `_core/outcome.py`; this file waits and counts.
+Retry is outermost, so each attempt waits for a slot of its own, is freshly authenticated and counted by the rates. One
+deadline covers everything. What decides stands in `_core/retry.py`, `outcome.py` and `verdict.py`, what limits in
+`limits.py`, what tells hooks in `observer.py`; this file puts them together.
 """
 
 from __future__ import annotations
@@ -9,33 +10,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import anyio
 
+from checkout_async._core.events import Hook, WaitReason
 from checkout_async._core.outcome import outcome
 from checkout_async._core.prepare import checked_header_value, prepare
 from checkout_async._core.retry import is_ambiguous, retry_wait, wait_for_key
-from checkout_async._core.wire import (
-    ApiRequest,
-    ApiResponse,
-    HttpRequest,
-    HttpResponse,
-    Idempotency,
-    Operation,
-    Transport,
-)
+from checkout_async._core.verdict import final_error
+from checkout_async._core.wire import ApiRequest, ApiResponse, HttpRequest, HttpResponse, Operation, Transport
 from checkout_async._transport.clock import Clock
+from checkout_async._transport.limits import Limiter
+from checkout_async._transport.observer import Observer, Watch
 from checkout_async.config import RetryPolicy, Timeouts, require_kind
 from checkout_async.credentials.base import Authenticator
 from checkout_async.credentials.static import FixedAuthenticator
-from checkout_async.errors import (
-    CheckoutError,
-    ConnectFailed,
-    OutcomeUnknown,
-    TransportError,
-    UnexpectedResponse,
-)
+from checkout_async.errors import CheckoutError, ConnectFailed, RateLimited
+from checkout_async.redaction import Headers
 
 __all__ = ["Pipeline", "Settings"]
 
@@ -53,6 +46,7 @@ class Settings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     validate_requests: bool = True
     clock: Clock = field(default_factory=Clock)
+    hooks: tuple[Hook, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,6 +60,7 @@ class _Call(Generic[T]):
     timeouts: Timeouts
     started: float
     own_key: bool
+    watch: Watch
 
     @property
     def idempotency_key(self) -> str | None:
@@ -76,22 +71,24 @@ class _Call(Generic[T]):
 class Pipeline:
     """Carries out calls at one place with one authenticator. It is a Sender.
 
-    `locate` turns an operation's path and query into a URL; `gate` gives the limiter of attempts in flight.
+    `locate` turns an operation's path and query into a URL; `limiter` None means that the calls fetch access tokens:
+    these wait for no slot, since a call that holds one waits for them.
     """
 
     def __init__(
         self,
         transport: Transport,
         authenticator: Authenticator,
-        gate: Callable[[], anyio.CapacityLimiter] | None,
+        limiter: Limiter | None,
         locate: Callable[[str], str],
         settings: Settings,
     ) -> None:
         self._transport = transport
         self._authenticator = authenticator
-        self._gate = gate
+        self._limiter = limiter
         self._locate = locate
         self._settings = settings
+        self._observer = Observer(settings.hooks, settings.clock.monotonic, tokens=limiter is None)
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
         """Carry out a call. Raises InvalidRequest before anything is sent, and else what `errors` lists."""
@@ -106,16 +103,22 @@ class Pipeline:
             timeouts=settings.timeouts.updated(options.timeout),
             started=settings.clock.monotonic(),
             own_key=options.idempotency_key is not None,
+            watch=self._observer.watch(request.operation, http),
         )
-        try:
-            response = await self._repeated(call)
-        except CheckoutError as error:
-            error.note_key(call.idempotency_key)
-            raise
+        response = await call.watch.call(partial(self._carried_out, call))
         if response.ignored:
             members = ", ".join(response.ignored)
             _log.warning("%s: members of an unexpected type read as None: %s", call.operation.name, members)
         return response
+
+    async def _carried_out(self, call: _Call[T]) -> ApiResponse[T]:
+        if self._limiter is not None:
+            self._limiter.budget.note_call()
+        try:
+            return await self._repeated(call)
+        except CheckoutError as error:
+            error.note_key(call.idempotency_key)
+            raise
 
     def _authenticator_for(self, request: ApiRequest[Any]) -> Authenticator:
         secret = request.options.session_secret
@@ -135,101 +138,93 @@ class Pipeline:
                 return response if attempt == 1 else replace(response, attempts=attempt)
             except CheckoutError as error:
                 failure = error
-            kind = call.operation.idempotency
+            if isinstance(failure, RateLimited):
+                self._slow_down(call, failure)
+            kind, note = call.operation.idempotency, ""
             wait = wait_for_key(kind, call.retry, failure, known_key=may_have_been_done or call.own_key)
             if wait is None:
                 counted += 1
                 wait = retry_wait(kind, call.retry, counted, failure, clock.draw())
+                if wait is not None and wait < self._left(call) and not self._may_retry():
+                    wait, note = None, "not repeated, because too many calls are: the retry budget is used up"
             elif wait >= self._left(call):
-                failure.args = (f"{failure}; its idempotency key is in use: ask again with it in {wait:g} s",)
+                note = f"its idempotency key is in use: ask again with it in {wait:g} s"
             if wait is None or wait >= self._left(call):
-                raise _final(call.operation, failure, attempt, may_have_been_done=may_have_been_done)
+                raise final_error(call.operation, failure, attempt, may_have_been_done=may_have_been_done, note=note)
             may_have_been_done = may_have_been_done or is_ambiguous(failure)
+            call.watch.retry(wait, failure)
             await clock.sleep(wait)
+
+    def _may_retry(self) -> bool:
+        return self._limiter is None or self._limiter.budget.take()
+
+    def _slow_down(self, call: _Call[Any], failure: RateLimited) -> None:
+        """Let all calls wait as long as the reply asks for, but no longer than a call would wait for its own retry."""
+        if self._limiter is not None:
+            self._limiter.slow_down(min(failure.retry_after or 0.0, call.retry.max_retry_after))
 
     async def _attempt(self, call: _Call[T]) -> ApiResponse[T]:
         """Wait for a slot, then exchange; a 401 is answered once with a new credential where there can be one."""
-        limiter = self._gate() if self._gate is not None else None
-        if limiter is not None:
-            await self._acquire(limiter, call)
+        slots = self._limiter.slots if self._limiter is not None else None
+        if slots is not None:
+            await self._acquire(slots, call)
         try:
             authorization = await self._authorized(call)
             response = await self._exchange(call, authorization)
             if response.status == 401 and call.authenticator.rejected(authorization):
                 response = await self._exchange(call, await self._authorized(call))
         finally:
-            if limiter is not None:
-                limiter.release_on_behalf_of(call)
+            if slots is not None:
+                slots.release_on_behalf_of(call)
         return outcome(call.operation, response, self._settings.clock.now())
 
-    async def _acquire(self, limiter: anyio.CapacityLimiter, call: _Call[Any]) -> None:
+    async def _acquire(self, slots: anyio.CapacityLimiter, call: _Call[Any]) -> None:
         try:
-            limiter.acquire_on_behalf_of_nowait(call)
+            slots.acquire_on_behalf_of_nowait(call)
         except anyio.WouldBlock:
-            await self._within(call, limiter.acquire_on_behalf_of, call, doing="waiting for a free slot")
+            await self._within(call, WaitReason.SLOT, partial(slots.acquire_on_behalf_of, call))
 
     async def _authorized(self, call: _Call[Any]) -> str:
         authorization = call.authenticator.current()
         if authorization is not None:
             return authorization
-        return await self._within(call, call.authenticator.authorize, doing="waiting for an access token")
+        return await self._within(call, WaitReason.TOKEN, call.authenticator.authorize)
 
     async def _exchange(self, call: _Call[Any], authorization: str) -> HttpResponse:
+        await self._paced(call)
         left, timeouts, http = self._left(call), call.timeouts, call.http
         if left <= 0:
             raise _too_late(call, "before sending")
         if left < timeouts.attempt:
             timeouts = replace(timeouts, attempt=left, connect=min(timeouts.connect, left))
-        headers = {**http.headers, "Authorization": authorization}
-        return await self._transport.send(
-            HttpRequest(method=http.method, url=http.url, headers=headers, body=http.body), timeouts
-        )
+        headers = Headers({**http.headers, "Authorization": authorization})
+        request = HttpRequest(method=http.method, url=http.url, headers=headers, body=http.body)
+        return await call.watch.attempt(partial(self._transport.send, request, timeouts))
 
-    async def _within(self, call: _Call[Any], do: Callable[..., Awaitable[T]], *args: object, doing: str) -> T:
-        """Do something before sending; when the deadline passes meanwhile, nothing was sent."""
+    async def _paced(self, call: _Call[Any]) -> None:
+        """Wait until the rate limits allow one more request."""
+        if self._limiter is None:
+            return
+        throttle = self._limiter.throttle(call.http.method)
+        if not throttle.try_acquire():
+            await self._within(call, WaitReason.RATE, throttle.acquire)
+
+    async def _within(self, call: _Call[Any], reason: WaitReason, wait: Callable[[], Awaitable[T]]) -> T:
+        """Wait for something before sending; when the deadline passes meanwhile, nothing was sent."""
         with anyio.move_on_after(max(0.0, self._left(call))):
-            return await do(*args)
-        raise _too_late(call, doing)
+            return await call.watch.wait(reason, wait)
+        raise _too_late(call, _WAITING[reason])
 
     def _left(self, call: _Call[Any]) -> float:
         return call.started + call.timeouts.total - self._settings.clock.monotonic()
 
 
-def _too_late(call: _Call[Any], doing: str) -> ConnectFailed:
-    return ConnectFailed(f"the deadline of {call.timeouts.total:g} s passed {doing}; nothing was sent")
-
-
-def _final(
-    operation: Operation[Any], failure: CheckoutError, attempts: int, *, may_have_been_done: bool
-) -> CheckoutError:
-    """Return the error to raise. Where an earlier attempt may have been carried out, the last failure hides that."""
-    says_done = isinstance(failure, UnexpectedResponse) and 200 <= failure.status < 300
-    hides = may_have_been_done and not says_done and not is_ambiguous(failure)
-    if hides and operation.idempotency is not Idempotency.SAFE:
-        unknown = OutcomeUnknown(f"an earlier attempt may have been carried out; the last one ended with: {failure}")
-        unknown.__cause__ = failure
-        failure = unknown
-    if not isinstance(failure, TransportError):
-        if is_ambiguous(failure):
-            failure.args = (f"{failure}{_ADVICE[operation.idempotency]}",)
-        return failure
-    described = type(failure)(
-        f"{operation.name}: {failure}{_advice(operation, failure)}",
-        operation=operation.name,
-        attempts=attempts,
-    )
-    described.__cause__ = failure.__cause__
-    return described
-
-
-# What to do where the operation may have been carried out.
-_ADVICE = {
-    Idempotency.SAFE: "; calling again is safe",
-    Idempotency.NATURAL: "; calling again does no harm",
-    Idempotency.KEY: "; call again with the same idempotency key (it is on this error)",
-    Idempotency.NONE: "; look up what became of it before calling again",
+_WAITING = {
+    WaitReason.SLOT: "waiting for a free slot",
+    WaitReason.RATE: "waiting for the rate limit",
+    WaitReason.TOKEN: "waiting for an access token",
 }
 
 
-def _advice(operation: Operation[Any], failure: TransportError) -> str:
-    return _ADVICE[operation.idempotency] if isinstance(failure, OutcomeUnknown) else ""
+def _too_late(call: _Call[Any], doing: str) -> ConnectFailed:
+    return ConnectFailed(f"the deadline of {call.timeouts.total:g} s passed {doing}; nothing was sent")

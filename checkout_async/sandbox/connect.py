@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from checkout_async.client import CheckoutClient
-    from checkout_async.config import Limits, RetryPolicy, Timeouts
+    from checkout_async.client import CheckoutClient, ClientOptions
 
 
 def connect(
@@ -16,22 +15,18 @@ def connect(
     *,
     client_id: str,
     client_secret: str,
-    scopes: Iterable[str] = (),
-    timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
-    limits: Limits | None = None,
-    validate_requests: bool = True,
+    scopes: Iterable[str],
+    options: ClientOptions,
 ) -> CheckoutClient:
-    """Return a CheckoutClient for a simulator at these addresses; the options are those of the client."""
-    from checkout_async.client import CheckoutClient
+    """Return a CheckoutClient for a simulator at these addresses; the options are those of the client.
+
+    The simulator refuses no rate, so the client keeps none unless `limits` are among its options.
+    """
+    from checkout_async.client import CheckoutClient, ClientOptions
+    from checkout_async.config import Limits
     from checkout_async.credentials import OAuthCredentials
 
-    return CheckoutClient(
-        OAuthCredentials(client_id, client_secret, scopes=scopes),
-        base_url=base_url,
-        token_url=token_url,
-        timeout=timeout,
-        retry=retry,
-        limits=limits,
-        validate_requests=validate_requests,
-    )
+    credentials = OAuthCredentials(client_id, client_secret, scopes=scopes)
+    settings = ClientOptions(limits=Limits(read_rate=None, write_rate=None))
+    settings.update(options)
+    return CheckoutClient(credentials, base_url=base_url, token_url=token_url, **settings)

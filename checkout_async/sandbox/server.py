@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -31,8 +31,7 @@ from checkout_async.sandbox.spec import load_spec
 from checkout_async.sandbox.tokens import DEFAULT_CLIENTS, SandboxClient, TokenEndpoint
 
 if TYPE_CHECKING:
-    from checkout_async.client import CheckoutClient
-    from checkout_async.config import Limits, RetryPolicy, Timeouts
+    from checkout_async.client import CheckoutClient, ClientOptions
 
 LOOPBACK = "127.0.0.1"
 _WILDCARDS = frozenset({"", "0.0.0.0"})  # noqa: S104 - recognised, never chosen
@@ -132,22 +131,19 @@ class Sandbox:
         client_id: str = DEFAULT_CLIENTS[0].client_id,
         client_secret: str = DEFAULT_CLIENTS[0].client_secret,
         scopes: Iterable[str] = (),
-        timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
-        limits: Limits | None = None,
-        validate_requests: bool = True,
+        **options: Unpack[ClientOptions],
     ) -> CheckoutClient:
-        """Return a CheckoutClient made for this sandbox, to be closed by the caller; the options are the client's."""
+        """Return a CheckoutClient made for this sandbox, to be closed by the caller; the options are the client's.
+
+        It keeps to no rate, since the sandbox has no limit; `limits` brings one.
+        """
         return connect(
             self.base_url,
             self.token_url,
             client_id=client_id,
             client_secret=client_secret,
             scopes=scopes,
-            timeout=timeout,
-            retry=retry,
-            limits=limits,
-            validate_requests=validate_requests,
+            options=options,
         )
 
     async def advance(self, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -9,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async._core.prepare import prepare
+from checkout_async._core.prepare import prepare, user_agent
 from checkout_async._core.wire import ApiRequest, CallOptions, HttpRequest, Parameter
-from checkout_async.errors import InvalidRequest
+from checkout_async.errors import ConfigurationError, InvalidRequest
 from tests.core.models import CLOSE_SHOP, PAY, PLACE_ORDER, CardSource, Order, Payout
 
 BASE = "https://api.example"
@@ -216,3 +217,18 @@ class TestWrongTypes:
         query = (Parameter(name="reference", value="\ud800"),)
         with pytest.raises(InvalidRequest, match="reference holds half a character"):
             prepared(ApiRequest(operation=CLOSE_SHOP, path=(Parameter(name="shop", value="s1"),), query=query))
+
+
+class TestUserAgent:
+    def test_it_names_the_package_and_python(self) -> None:
+        assert re.fullmatch(r"checkout-async/\S+ Python/3\.\d+\.\d+\S*", user_agent(None))
+
+    def test_the_application_comes_first(self) -> None:
+        assert user_agent("my-shop/1.2 till/7") == f"my-shop/1.2 till/7 {user_agent(None)}"
+
+    @pytest.mark.parametrize(
+        "name", ["", " shop", "shop ", "my  shop", "shop/", "a/b/c", "shop (x)", "a\r\nb", "käse", "a\n"]
+    )
+    def test_what_is_no_product_name_is_refused(self, name: str) -> None:
+        with pytest.raises(ConfigurationError, match="application must be a product name"):
+            user_agent(name)

@@ -167,8 +167,7 @@ async def tried(row: Row, subject: Subject, retry: RetryPolicy, times: int | Non
             request_id=sandbox.requests[-1].request_id,
             sent=sent,
         )
-        assert checkout._gate is not None
-        assert checkout._gate.borrowed_tokens == 0
+        assert checkout._limiter.slots.borrowed_tokens == 0
         with pytest.raises(errors.NotFound):
             await checkout.payments.get_payment("pay_nobodyhasthisoneinhere0000")
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -9,10 +9,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import anyio
 import pytest
 
 from checkout_async import errors
+from checkout_async._core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CallEnded,
+    CallStarted,
+    Event,
+    Hook,
+    RetryScheduled,
+    Waited,
+    WaitReason,
+)
 from checkout_async._core.wire import (
     ApiRequest,
     ApiResponse,
@@ -24,8 +34,10 @@ from checkout_async._core.wire import (
     Parameter,
 )
 from checkout_async._transport.clock import Clock
+from checkout_async._transport.limits import Limiter
+from checkout_async._transport.observer import Observer
 from checkout_async._transport.pipeline import Pipeline, Settings
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import Limits, RetryPolicy, Timeouts
 from checkout_async.credentials.base import Authenticator
 from checkout_async.credentials.static import FixedAuthenticator
 from tests.core.models import Receipt
@@ -111,20 +123,29 @@ class Renewable:
 class Wired:
     """A pipeline with a scripted transport and a manual clock."""
 
-    def __init__(self, *steps: Step, authenticator: Authenticator | None = None, concurrency: int = 8) -> None:
+    def __init__(
+        self,
+        *steps: Step,
+        authenticator: Authenticator | None = None,
+        concurrency: int = 8,
+        limits: Limits | None = None,
+        hooks: tuple[Hook, ...] = (),
+    ) -> None:
         self.time = ManualClock()
         self.script = Script(self.time, *steps)
-        self.limiter = anyio.CapacityLimiter(concurrency)
+        limits = limits or Limits(concurrency=concurrency, read_rate=None, write_rate=None)
+        self.limiter = Limiter(limits, self.time.clock())
         settings = Settings(
             user_agent="tests/1",
             timeouts=Timeouts(total=60, attempt=30, connect=5),
             retry=RetryPolicy(attempts=3, backoff=1.0, max_backoff=8.0, max_retry_after=20.0),
             clock=self.time.clock(),
+            hooks=hooks,
         )
         self.pipeline = Pipeline(
             self.script,
             authenticator or FixedAuthenticator("Bearer fixed"),
-            lambda: self.limiter,
+            self.limiter,
             "https://api.example".__add__,
             settings,
         )
@@ -292,7 +313,7 @@ class TestDeadline:
 
     async def test_waiting_for_a_slot_counts_and_sends_nothing(self) -> None:
         wired = Wired(OK, concurrency=1)
-        async with wired.limiter:
+        async with wired.limiter.slots:
             error = await wired.failure(timeout=0.01)
         assert isinstance(error, errors.ConnectFailed)
         assert "waiting for a free slot; nothing was sent" in str(error)
@@ -307,7 +328,7 @@ class TestDeadline:
         wired = Wired(OK, authenticator=Slow())
         error = await wired.failure(timeout=0.01)
         assert "waiting for an access token; nothing was sent" in str(error)
-        assert (wired.sent, wired.limiter.borrowed_tokens) == (0, 0)
+        assert (wired.sent, wired.limiter.slots.borrowed_tokens) == (0, 0)
 
 
 class TestAuthentication:
@@ -360,20 +381,20 @@ class TestSlots:
 
         async def watched(request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
             nonlocal most
-            most = max(most, wired.limiter.borrowed_tokens)
+            most = max(most, wired.limiter.slots.borrowed_tokens)
             return await send(request, timeouts)
 
         wired.script.send = watched  # type: ignore[method-assign]  # to watch the limiter from inside
         await asyncio.gather(*(wired.call() for _ in range(20)))
         assert most == 3
-        assert wired.limiter.borrowed_tokens == 0
+        assert wired.limiter.slots.borrowed_tokens == 0
 
     async def test_a_call_that_waits_to_retry_holds_no_slot(self) -> None:
         wired = Wired(UNSENT, OK, concurrency=1)
         held: list[int] = []
 
         async def sleep(seconds: float) -> None:
-            held.append(wired.limiter.borrowed_tokens)
+            held.append(wired.limiter.slots.borrowed_tokens)
 
         wired.time.sleep = sleep  # type: ignore[method-assign]  # to look while it sleeps
         wired.pipeline._settings = Settings(user_agent="t", clock=wired.time.clock())
@@ -384,7 +405,7 @@ class TestSlots:
     async def test_every_end_of_a_call_frees_its_slot(self, steps: list[Step]) -> None:
         wired = Wired(*steps)
         await asyncio.gather(wired.call(), return_exceptions=True)
-        assert wired.limiter.borrowed_tokens == 0
+        assert wired.limiter.slots.borrowed_tokens == 0
 
     async def test_a_cancelled_call_frees_its_slot(self) -> None:
         wired = Wired(OK, concurrency=1)
@@ -393,7 +414,145 @@ class TestSlots:
             await asyncio.sleep(0)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
-        assert wired.limiter.borrowed_tokens == 0
+        assert wired.limiter.slots.borrowed_tokens == 0
+
+
+class TestRates:
+    async def test_a_read_waits_for_the_read_rate_and_a_write_for_the_write_rate(self) -> None:
+        wired = Wired(*[OK] * 30, limits=Limits(read_rate=10, write_rate=None))
+        for _ in range(15):
+            await wired.call()
+        assert wired.time.time >= 1.3
+
+    async def test_waiting_for_the_rate_counts_against_the_deadline_and_sends_nothing(self) -> None:
+        async def stand_still(seconds: float) -> None:
+            await asyncio.sleep(seconds)
+
+        wired = Wired(OK, limits=Limits(read_rate=0.001))
+        wired.time.sleep = stand_still  # type: ignore[method-assign]  # the deadline is one of real time
+        wired.limiter = wired.pipeline._limiter = Limiter(Limits(read_rate=0.001), wired.time.clock())
+        assert wired.limiter.throttle("GET").try_acquire()
+        error = await wired.failure(timeout=0.01)
+        assert isinstance(error, errors.ConnectFailed)
+        assert "waiting for the rate limit; nothing was sent" in str(error)
+        assert (wired.sent, wired.limiter.slots.borrowed_tokens) == (0, 0)
+
+    async def test_a_429_lets_other_calls_wait_too(self) -> None:
+        wired = Wired(status(429, retry_after="5"), OK)
+        await wired.failure(retry=RetryPolicy(attempts=1))
+        await wired.call()
+        assert wired.time.time >= 5
+
+    async def test_other_calls_wait_no_longer_than_a_retry_would(self) -> None:
+        wired = Wired(status(429, retry_after="86400"), OK)
+        await wired.failure()
+        await wired.call()
+        assert 20 <= wired.time.time < 30
+
+
+class TestRetryBudget:
+    async def test_an_outage_is_not_multiplied(self) -> None:
+        wired = Wired(*[status(503)] * 300, limits=Limits(read_rate=None, retry_budget=0.25))
+        failures = [await wired.failure(retry=RetryPolicy(backoff=0)) for _ in range(100)]
+        assert (wired.time.time, wired.sent) == (0, 100 + 10 + 25)
+        assert "the retry budget is used up" in str(failures[-1])
+        assert isinstance(failures[-1], errors.ServerError)
+
+    async def test_without_a_budget_every_call_is_repeated(self) -> None:
+        limits = Limits(read_rate=None, retry_budget=None)
+        wired = Wired(*[status(503)] * 150, limits=limits)
+        for _ in range(50):
+            await wired.failure()
+        assert wired.sent == 150
+
+
+class TestHooks:
+    async def test_they_are_told_of_a_call_in_order(self) -> None:
+        told: list[Event] = []
+        wired = Wired(2.0, UNSENT, 0.5, status(503, cko_request_id="1"), OK, hooks=(told.append,))
+        await wired.call()
+        kinds = [type(event) for event in told]
+        attempt: list[type[Event]] = [AttemptStarted, AttemptEnded]
+        retried: list[type[Event]] = [*attempt, RetryScheduled]
+        assert kinds == [CallStarted, *retried, *retried, *attempt, CallEnded]
+        assert len({id(event.call) for event in told}) == 1
+        ends = [event for event in told if isinstance(event, AttemptEnded)]
+        assert [(end.attempt, end.seconds, end.status, end.request_id, type(end.failure)) for end in ends] == [
+            (1, 2.0, None, None, errors.ConnectFailed),
+            (2, 0.5, 503, "1", type(None)),
+            (3, 0.0, 200, None, type(None)),
+        ]
+        waits = [event for event in told if isinstance(event, RetryScheduled)]
+        assert [(wait.attempt, wait.seconds, type(wait.failure)) for wait in waits] == [
+            (1, 1.0, errors.ConnectFailed),
+            (2, 2.0, errors.ServerError),
+        ]
+        last = told[-1]
+        assert isinstance(last, CallEnded)
+        assert (last.seconds, last.attempts, last.status, last.failure, last.cancelled) == (5.5, 3, 200, None, False)
+
+    async def test_they_learn_where_the_call_goes_without_its_identifiers(self) -> None:
+        told: list[Event] = []
+        await Wired(OK, hooks=(told.append,)).call()
+        call = told[0].call
+        assert (call.operation, call.method, call.path) == ("look", "GET", "/orders/{id}")
+        assert (call.server, call.port, call.idempotency) == ("api.example", 443, Idempotency.SAFE)
+
+    async def test_they_get_the_error_that_the_call_raises(self) -> None:
+        told: list[Event] = []
+        wired = Wired(LOST, hooks=(told.append,))
+        error = await wired.failure(Idempotency.NONE)
+        last = told[-1]
+        assert isinstance(last, CallEnded)
+        assert last.failure is error
+
+    async def test_they_learn_of_the_repetition_after_a_401(self) -> None:
+        told: list[Event] = []
+        await Wired(status(401), OK, authenticator=Renewable(), hooks=(told.append,)).call()
+        ends = [event for event in told if isinstance(event, AttemptEnded)]
+        assert [(end.attempt, end.status) for end in ends] == [(1, 401), (2, 200)]
+
+    async def test_they_learn_what_was_waited_for(self) -> None:
+        told: list[Event] = []
+        wired = Wired(OK, OK, limits=Limits(concurrency=1, read_rate=0.5), authenticator=Renewable())
+        wired.pipeline._observer = Observer([told.append], wired.time.clock().monotonic)
+        await asyncio.gather(wired.call(), wired.call())
+        waits = {event.reason: event.seconds for event in told if isinstance(event, Waited)}
+        assert waits == {WaitReason.SLOT: 0, WaitReason.RATE: 2.0, WaitReason.TOKEN: 0}
+
+    async def test_they_learn_of_a_cancellation(self) -> None:
+        told: list[Event] = []
+        wired = Wired(OK, hooks=(told.append,))
+        call = asyncio.create_task(wired.call())
+        while wired.sent == 0:
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        attempt, whole = told[-2:]
+        assert isinstance(attempt, AttemptEnded)
+        assert isinstance(whole, CallEnded)
+        assert (attempt.cancelled, whole.cancelled, whole.failure) == (True, True, None)
+
+    async def test_one_that_raises_changes_nothing_and_its_text_is_not_logged(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def broken(event: Event) -> None:
+            raise ValueError("4242424242424242")
+
+        told: list[Event] = []
+        wired = Wired(OK, hooks=(broken, told.append))
+        with caplog.at_level(logging.DEBUG):
+            assert (await wired.call()).value.id == "r1"
+        assert len(told) == 4
+        assert caplog.messages == ["a hook raised ValueError and was passed over"] * 4
+
+    async def test_no_event_shows_a_secret(self) -> None:
+        told: list[Event] = []
+        wired = Wired(LOST, status(401), hooks=(told.append,))
+        await wired.failure(Idempotency.KEY, idempotency_key="order 5023", session_secret="sek_hidden")
+        shown = "".join(f"{event} {event!r}" for event in told)
+        assert "order 5023" not in shown
+        assert "sek_hidden" not in shown
 
 
 async def test_members_that_could_not_be_read_are_logged_by_path_without_values(
