@@ -1,0 +1,153 @@
+"""Rates shared by processes: the protocol a client asks for each request, and its implementation on Redis.
+
+The extra `redis` brings what RedisRates needs: the packages `limits` and `redis`, imported when one is made.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from importlib import import_module
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import urlsplit
+
+from checkout_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+
+__all__ = ["RedisRates", "SharedRates"]
+
+_log = logging.getLogger("checkout_async.stores")
+
+_TIMEOUT = 0.5
+"""Seconds for one exchange with Redis: everybody who waits for a permit waits for it."""
+
+_PAUSE_AFTER_FAILURE = 5.0
+_MOST_CLOCK_DIFFERENCE = 0.25
+_CLOCK_GOOD_FOR = 60.0
+
+
+class SharedRates(Protocol):
+    """A rate limit that several clients keep together. Whoever makes one closes it; a client never does."""
+
+    async def acquire(self, kind: str, rate: float) -> float:
+        """Return 0.0 when one more request of this kind may be sent, else the seconds after which to ask again.
+
+        `kind` is `reads` or `writes`, `rate` the permits per second for all. Where the limiter itself fails, it
+        grants the request: each client still keeps its own limit.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        ...
+
+
+class _ClocksDiffer(Exception):
+    """The clocks of this machine and of Redis are too far apart to count requests by."""
+
+
+class RedisRates:
+    """Rates of one account, shared by all processes that use the same Redis, account and rates.
+
+    In any second no more requests than the rate are granted, in all processes together; a fraction is rounded down,
+    and less than one per second becomes one per so many whole seconds. `url` is `redis://`, `rediss://` (TLS) or
+    `unix://`; `account` any text that the account's processes agree on, such as its subdomain. Raises
+    ConfigurationError. Requests are counted by the machines' clocks: where one is 0.25 s or more off that of Redis,
+    it does not share. While it does not, or Redis cannot be reached, each client keeps the limit by itself; a warning
+    is logged when that begins.
+    """
+
+    def __init__(self, url: str, account: str) -> None:
+        if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+            raise ConfigurationError("url must be a Redis URL such as 'redis://127.0.0.1:6379/0'")
+        if not account:
+            raise ConfigurationError("account is empty; give a name that all processes of the account use")
+        try:
+            from limits.aio.storage import RedisStorage  # noqa: PLC0415  # an extra
+            from limits.aio.strategies import MovingWindowRateLimiter  # noqa: PLC0415
+
+            # Not wholly typed, hence Any.
+            redis: Any = import_module("redis.asyncio")
+        except ImportError as error:
+            message = f"RedisRates needs the extra 'redis' (pip install 'checkout-async[redis]'): no {error.name}"
+            raise ConfigurationError(message) from None
+        self._account = account
+        pool = redis.ConnectionPool.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)
+        self._redis = redis.Redis(connection_pool=pool)
+        storage = RedisStorage(
+            "async+redis://", implementation="redispy", key_prefix="checkout-async", connection_pool=pool
+        )
+        self._window = MovingWindowRateLimiter(storage)
+        self._failed = False
+        self._asks_again = self._clock_good_until = -math.inf
+
+    async def acquire(self, kind: str, rate: float) -> float:
+        """Return 0.0 when one more request of this kind may be sent, else the seconds after which to ask again."""
+        if time.monotonic() < self._asks_again:
+            return 0.0
+        try:
+            await self._check_clock()
+            wait = await self._ask(_window(rate), kind)
+        # Nothing that fails here may stop a payment.
+        except Exception as error:  # noqa: BLE001
+            self._note_failure(error)
+            return 0.0
+        if self._failed:
+            self._failed = False
+            _log.info("the limits are shared through Redis again")
+        return wait
+
+    async def aclose(self) -> None:
+        """Close the connections to Redis."""
+        await self._redis.connection_pool.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __reduce__(self) -> str:
+        message = "RedisRates holds connections and a password and cannot be pickled; make one in each process"
+        raise TypeError(message)
+
+    async def _ask(self, item: RateLimitItem, kind: str) -> float:
+        if await self._window.hit(item, self._account, kind):
+            return 0.0
+        stats = await self._window.get_window_stats(item, self._account, kind)
+        # Half a permit's time: long enough not to keep Redis busy, short enough to lose none.
+        return max(stats.reset_time - time.time(), item.get_expiry() / item.amount / 2)
+
+    async def _check_clock(self) -> None:
+        asked = time.monotonic()
+        if asked < self._clock_good_until:
+            return
+        before = time.time()
+        seconds, microseconds = await self._redis.time()
+        difference = max(before - (seconds + microseconds / 1e6), seconds + microseconds / 1e6 - time.time())
+        if difference >= _MOST_CLOCK_DIFFERENCE:
+            message = f"this machine's clock is {difference:.1f} s off that of Redis"
+            raise _ClocksDiffer(message)
+        self._clock_good_until = asked + _CLOCK_GOOD_FOR
+
+    def _note_failure(self, error: Exception) -> None:
+        # Other errors' texts may hold the URL, and with it a password.
+        reason = error if isinstance(error, _ClocksDiffer) else f"Redis fails ({type(error).__name__})"
+        if not self._failed:
+            _log.warning("the limits are not shared with other processes for now: %s", reason)
+        self._failed = True
+        self._asks_again = time.monotonic() + _PAUSE_AFTER_FAILURE
+
+
+def _window(rate: float) -> RateLimitItem:
+    """Return a rate as permits in a window of whole seconds, which is what can be counted; never more than the rate."""
+    from limits import RateLimitItemPerSecond  # noqa: PLC0415  # an extra
+
+    seconds = 1 if rate >= 1 else math.ceil(1 / rate)
+    return RateLimitItemPerSecond(max(1, math.floor(rate * seconds)), seconds)
