@@ -132,10 +132,9 @@ def _broken_limits(parameter: Parameter) -> Iterator[str]:
         yield f"must have {parameter.min_length} characters or more"
     if parameter.max_length is not None and len(value) > parameter.max_length:
         yield f"must have {parameter.max_length} characters or fewer"
-    number = _number(value)
-    if parameter.minimum is not None and not number >= parameter.minimum:
+    if parameter.minimum is not None and not _number(value) >= parameter.minimum:
         yield f"must be {parameter.minimum:g} or more"
-    if parameter.maximum is not None and not number <= parameter.maximum:
+    if parameter.maximum is not None and not _number(value) <= parameter.maximum:
         yield f"must be {parameter.maximum:g} or less"
 
 

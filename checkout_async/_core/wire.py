@@ -7,6 +7,7 @@ the network).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -37,6 +38,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+# RFC 3986 section 2.3: characters that need no quoting.
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 class Idempotency(Enum):
@@ -207,10 +211,13 @@ def quote_segment(operation: str, name: str, value: str) -> str:
 
 def quote_part(operation: str, name: str, value: str) -> str:
     """Quote a value for a path or query; a text that cannot be encoded is refused without being shown."""
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if _UNRESERVED.fullmatch(value):
+        return value
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
         reason = "holds half a character (a lone surrogate)"
-        raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
-    return quote(value, safe="")
+    raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
 
 
 def given(
