@@ -190,9 +190,10 @@ async def test_each_later_429_halves_the_rate_again_down_to_one_per_second() -> 
         throttle.slow_down(0.0)
         first, second = (await permits(throttle, time, until=time.now + 2.0))[:2]
         intervals.append(second - first)
-    assert intervals == sorted(intervals)
-    assert intervals[0] == pytest.approx(1 / 8)
-    assert 0.7 < intervals[-1] <= 1.0
+    # What it regains between the 429s is why the intervals do not quite double.
+    assert intervals[:3] == pytest.approx([1 / 8, 1 / 4, 1 / 2], rel=0.25)
+    assert max(intervals) <= 1.0
+    assert intervals[-1] > 0.7
 
 
 async def test_a_rate_below_the_floor_is_not_raised_by_a_429() -> None:
