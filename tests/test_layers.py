@@ -35,7 +35,11 @@ ORDER = [
     "_generated",
     "models",
     "operations",
+    "observability.ending",
     "observability.logging",
+    "observability.semconv",
+    "observability.spans",
+    "observability.metrics",
     "observability.otel",
     "observability",
     "stores.base",
@@ -143,7 +147,7 @@ def test_importing_the_package_loads_no_extra_and_no_simulator() -> None:
 
     code = (
         "import sys, checkout_async; "
-        "print(sorted({'click', 'rich', 'jsonschema_rs', 'checkout_async.sandbox', 'checkout_async.batch'}"
+        "print(sorted({'click', 'rich', 'jsonschema_rs', 'checkout_async.sandbox', 'checkout_async.batch', 'opentelemetry'}"
         " & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
