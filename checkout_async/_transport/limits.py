@@ -87,7 +87,6 @@ class _Pace:
             self._settles = now + pause + _SETTLING
         self._lowered = rate
         self._resumes = max(self._resumes, now + pause)
-        self._due = max(self._due, self._resumes)
 
     def _full_rate(self) -> float:
         """Return the limit; where there is none, what was let through in the second up to the latest request."""
