@@ -53,6 +53,7 @@ ORDER = [
     "credentials.oauth",
     "credentials",
     "_transport.clock",
+    "_transport.proxies",
     "_transport.aiohttp",
     "_transport.limits",
     "_transport.observer",
