@@ -449,7 +449,6 @@ class TestRates:
         await wired.call()
         assert 20 <= wired.time.time < 30
 
-
     async def test_shared_rates_that_fail_leave_the_clients_own(self, caplog: pytest.LogCaptureFixture) -> None:
         class Broken:
             async def acquire(self, kind: str, rate: float) -> float:
