@@ -14,7 +14,8 @@ from checkout_async.models import payments, sessions
 from checkout_async.sandbox import Answer, Cut, Ending, Fault, Rewritten, Sandbox, card_number, payment_card
 from tests.faults.table import CLASSES, ROWS, Row
 
-ONCE = RetryPolicy(attempts=3, backoff=0, key_in_use=0.01)
+# All calls of a client wait as long as a 429 asks for, up to `max_retry_after`.
+ONCE = RetryPolicy(attempts=3, backoff=0, max_retry_after=0.05, key_in_use=0.01)
 # A key that is never free is not waited for: the deadline leaves no room.
 ALWAYS = replace(ONCE, key_in_use=3600)
 PATIENT = Timeouts(total=30)
@@ -151,7 +152,7 @@ async def faulty(
 async def tried(row: Row, subject: Subject, retry: RetryPolicy, times: int | None) -> Trial:
     """Let a call meet a fault, and see that the client's only slot is free afterwards and its connection of use."""
     # Where connections are to be refused, none may be left over.
-    limits = Limits(concurrency=1, keepalive=1e-6 if row.fault is None else 15)
+    limits = Limits(concurrency=1, read_rate=1000, write_rate=1000, keepalive=1e-6 if row.fault is None else 15)
     sent: list[bytes] = []
     async with Sandbox() as sandbox, sandbox.client(retry=retry, limits=limits) as checkout:
         call = await subject.prepare(checkout)
