@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -50,10 +50,11 @@ class Telemetry:
 
     def points(self, name: str) -> list[Any]:
         """The data points of one metric."""
-        data = self._metrics.get_metrics_data()
+        data: MetricsData | None = self._metrics.get_metrics_data()
+        resources = data.resource_metrics if data is not None else ()
         found = [
             metric
-            for resource in (data.resource_metrics if data else [])
+            for resource in resources
             for scope in resource.scope_metrics
             for metric in scope.metrics
             if metric.name == name
