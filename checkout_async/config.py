@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, TypeGuard
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from checkout_async.errors import ConfigurationError
 
@@ -23,6 +23,7 @@ __all__ = [
     "RetryPolicy",
     "SharedHost",
     "Timeouts",
+    "checked_proxy",
     "endpoints",
     "require_kind",
 ]
@@ -202,6 +203,32 @@ def _checked_url(name: str, url: str) -> str:
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ConfigurationError(f"{name} must use https: plain http is for simulators on this machine only")
     return url.rstrip("/")
+
+
+def checked_proxy(url: str, name: str = "proxy") -> str:
+    """Return the URL of an HTTP proxy as it is if it can be used; `name` says where it was set.
+
+    It may hold a user and a password, for HTTP Basic (RFC 7617). Raises ConfigurationError, which never shows them.
+    """
+    require_kind(name, url, str)
+    parts = _split(url)
+    if parts is None or parts.scheme != "http" or not parts.hostname or _has_more_than_an_origin(url, parts):
+        raise ConfigurationError(
+            f"{name} must be a URL such as 'http://proxy.example:3128', with 'user:password@' before the host if the "
+            "proxy asks for them; requests to the API are encrypted through it, https and SOCKS proxies cannot be used"
+        )
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    if ":" in user or not (user + password).isprintable() or not _is_latin1(user + password):
+        raise ConfigurationError(f"{name} must hold a user without a colon and a password, both in plain characters")
+    return url
+
+
+def _has_more_than_an_origin(url: str, parts: SplitResult) -> bool:
+    return parts.path not in {"", "/"} or bool(set(url) & set("?#\\")) or not url.isprintable() or " " in url
+
+
+def _is_latin1(text: str) -> bool:
+    return all(ord(character) < 256 for character in text)
 
 
 def _split(url: str) -> SplitResult | None:

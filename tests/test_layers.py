@@ -35,7 +35,11 @@ ORDER = [
     "_generated",
     "models",
     "operations",
+    "observability.ending",
     "observability.logging",
+    "observability.semconv",
+    "observability.spans",
+    "observability.metrics",
     "observability.otel",
     "observability",
     "stores.base",
@@ -49,6 +53,7 @@ ORDER = [
     "credentials.oauth",
     "credentials",
     "_transport.clock",
+    "_transport.proxies",
     "_transport.aiohttp",
     "_transport.limits",
     "_transport.observer",
@@ -141,10 +146,8 @@ def test_importing_the_package_loads_no_extra_and_no_simulator() -> None:
     import subprocess
     import sys
 
-    code = (
-        "import sys, checkout_async; "
-        "print(sorted({'click', 'rich', 'jsonschema_rs', 'checkout_async.sandbox', 'checkout_async.batch'}"
-        " & set(sys.modules)))"
-    )
+    extras = {"click", "rich", "jsonschema_rs", "limits", "redis", "opentelemetry", "filelock"}
+    apart = {"checkout_async.sandbox", "checkout_async.batch"}
+    code = f"import sys, checkout_async; print(sorted({extras | apart!r} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"

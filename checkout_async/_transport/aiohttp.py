@@ -10,13 +10,14 @@ import asyncio
 import math
 import ssl
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from yarl import URL
 
 from checkout_async._core.wire import HttpRequest, HttpResponse
-from checkout_async.config import Limits, Timeouts
+from checkout_async._transport.proxies import Proxies
+from checkout_async.config import Limits, Timeouts, require_kind
 from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
 
 __all__ = ["AiohttpTransport"]
@@ -32,7 +33,12 @@ _NOT_SENT: Final = (
 
 
 class AiohttpTransport:
-    """HTTP over one aiohttp session, opened at the first request and owned by this object."""
+    """HTTP over one aiohttp session, opened at the first request and owned by this object.
+
+    `ssl_context` brings private certificate authorities or a client certificate; it has to verify servers. `proxy` is
+    the URL of an HTTP proxy for all requests; `proxies_from_env` reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY
+    instead, which are ignored otherwise. Raises ConfigurationError if a setting cannot be used.
+    """
 
     def __init__(
         self,
@@ -43,23 +49,26 @@ class AiohttpTransport:
         proxies_from_env: bool = False,
     ) -> None:
         self._limits = limits
-        self._ssl = ssl_context
+        self._ssl = None if ssl_context is None else _verifying(ssl_context)
+        self._proxies = Proxies(proxy, from_env=proxies_from_env)
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     async def send(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
         """Exchange one request for one response. Raises ConnectFailed or OutcomeUnknown, and nothing of aiohttp."""
-        phase = SimpleNamespace(connected=False)
+        phase = SimpleNamespace(sending=False)
+        url = URL(request.url, encoded=True)
         # aiohttp would round what is longer than its threshold up to whole seconds, past the caller's deadline.
         limit = aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect, ceil_threshold=math.inf)
         try:
             async with self._opened().request(
                 request.method,
-                URL(request.url, encoded=True),
+                url,
                 data=request.body,
                 headers=request.headers,
                 allow_redirects=False,
+                proxy=self._proxies.proxy_for(url),
                 timeout=limit,
                 trace_request_ctx=phase,
             ) as reply:
@@ -67,7 +76,7 @@ class AiohttpTransport:
                 headers = {name.lower(): value for name, value in reply.headers.items()}
                 return HttpResponse(status=reply.status, headers=headers, body=body)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
-            failure = _translated(error, connected=phase.connected)
+            failure = _translated(error, sending=phase.sending)
         # Raised outside the handler: aiohttp's errors hold the request's headers, and with them the credential.
         raise failure
 
@@ -90,7 +99,7 @@ class AiohttpTransport:
                 connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
-                trace_configs=[_connection_trace()],
+                trace_configs=[_sending_trace()],
                 # Not in our headers: what the pipeline set is what is sent.
                 skip_auto_headers=("User-Agent", "Content-Type"),
             )
@@ -106,26 +115,40 @@ class AiohttpTransport:
         )
 
 
-def _connection_trace() -> aiohttp.TraceConfig:
-    """Note in the request's context that it got a connection: from there on it may have been sent."""
+def _verifying(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Refuse a context that would take any server for the API."""
+    require_kind("ssl_context", context, ssl.SSLContext)
+    if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
+        raise ConfigurationError(
+            "ssl_context must verify certificates and host names: verification cannot be turned off; for a private "
+            "certificate authority use ssl.create_default_context(cafile=...)"
+        )
+    return context
 
-    async def connected(session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
-        context.trace_request_ctx.connected = True
+
+def _sending_trace() -> aiohttp.TraceConfig:
+    """Note in the request's context that it begins to be written: from there on it may have arrived."""
+
+    async def sending(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.sending = True
 
     trace = aiohttp.TraceConfig()
-    trace.on_connection_create_end.append(connected)
-    trace.on_connection_reuseconn.append(connected)
+    trace.on_request_headers_sent.append(sending)
     return trace
 
 
-def _translated(error: Exception, *, connected: bool) -> TransportError:
-    if isinstance(error, _NOT_SENT) or not connected:
+def _translated(error: Exception, *, sending: bool) -> TransportError:
+    if isinstance(error, _NOT_SENT) or not sending:
         return ConnectFailed(f"no connection: {_cause(error)}; nothing was sent")
     return OutcomeUnknown(f"no reply: {_cause(error)}; the request may have been carried out")
 
 
 def _cause(error: Exception) -> str:
     """Name the failure without the library's text, which may hold URLs, headers and bytes of the reply."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy refused to connect to the API (status {error.status})"
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return "the proxy could not be reached"
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError | ssl.SSLError):
         return "the TLS certificate was not accepted"
     if isinstance(error, aiohttp.ClientConnectorDNSError):

@@ -7,6 +7,7 @@ retries. Times are seconds of the clock's monotonic time.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,8 @@ from checkout_async.config import Limits
 from checkout_async.stores.rates import SharedRates
 
 __all__ = ["Limiter", "RetryBudget", "Throttle"]
+
+_log = logging.getLogger("checkout_async")
 
 _BURST = 0.1
 """A client that was idle may send this many seconds' worth of requests at once, and always one."""
@@ -87,7 +90,6 @@ class _Pace:
             self._settles = now + pause + _SETTLING
         self._lowered = rate
         self._resumes = max(self._resumes, now + pause)
-        self._due = max(self._due, self._resumes)
 
     def _full_rate(self) -> float:
         """Return the limit; where there is none, what was let through in the second up to the latest request."""
@@ -206,5 +208,14 @@ class Limiter:
 
 
 def _throttle(kind: str, rate: float | None, clock: Clock, shared: SharedRates | None) -> Throttle:
-    ask = None if shared is None or rate is None else partial(shared.acquire, kind, rate)
+    ask = None if shared is None or rate is None else partial(_granted, shared, kind, rate)
     return Throttle(rate, clock, ask)
+
+
+async def _granted(shared: SharedRates, kind: str, rate: float) -> float:
+    """Ask a shared limiter; one that fails grants the request, since the client's own limit holds all the same."""
+    try:
+        return await shared.acquire(kind, rate)
+    except Exception as error:  # noqa: BLE001 - somebody else's code must not end a call that moves money
+        _log.warning("the shared rates raised %s and were passed over", type(error).__name__)
+        return 0.0

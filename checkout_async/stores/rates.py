@@ -11,12 +11,12 @@ import time
 from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
-from urllib.parse import urlsplit
 
 from checkout_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
+    from limits.aio.strategies import MovingWindowRateLimiter
 
 __all__ = ["RedisRates", "SharedRates"]
 
@@ -62,26 +62,11 @@ class RedisRates:
     """
 
     def __init__(self, url: str, account: str) -> None:
-        if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
-            raise ConfigurationError("url must be a Redis URL such as 'redis://127.0.0.1:6379/0'")
         if not account:
             raise ConfigurationError("account is empty; give a name that all processes of the account use")
-        try:
-            from limits.aio.storage import RedisStorage  # noqa: PLC0415  # an extra
-            from limits.aio.strategies import MovingWindowRateLimiter  # noqa: PLC0415
-
-            # Not wholly typed, hence Any.
-            redis: Any = import_module("redis.asyncio")
-        except ImportError as error:
-            message = f"RedisRates needs the extra 'redis' (pip install 'checkout-async[redis]'): no {error.name}"
-            raise ConfigurationError(message) from None
         self._account = account
-        pool = redis.ConnectionPool.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)
-        self._redis = redis.Redis(connection_pool=pool)
-        storage = RedisStorage(
-            "async+redis://", implementation="redispy", key_prefix="checkout-async", connection_pool=pool
-        )
-        self._window = MovingWindowRateLimiter(storage)
+        self._redis = _client(url)
+        self._window = _moving_window(self._redis)
         self._failed = False
         self._asks_again = self._clock_good_until = -math.inf
 
@@ -143,6 +128,41 @@ class RedisRates:
             _log.warning("the limits are not shared with other processes for now: %s", reason)
         self._failed = True
         self._asks_again = time.monotonic() + _PAUSE_AFTER_FAILURE
+
+
+def _client(url: str) -> Any:
+    """Return a client of redis-py, which is not wholly typed."""
+    try:
+        redis: Any = import_module("redis.asyncio")
+    except ImportError as error:
+        raise _missing(error) from None
+    try:
+        return redis.Redis(
+            connection_pool=redis.ConnectionPool.from_url(url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT)
+        )
+    except ValueError:
+        # Its text may hold the URL.
+        raise ConfigurationError("url must be a Redis URL such as 'redis://127.0.0.1:6379/0'") from None
+
+
+def _moving_window(client: Any) -> MovingWindowRateLimiter:
+    try:
+        from limits.aio.storage import RedisStorage  # noqa: PLC0415  # an extra
+        from limits.aio.strategies import MovingWindowRateLimiter  # noqa: PLC0415
+    except ImportError as error:
+        raise _missing(error) from None
+    storage = RedisStorage(
+        "async+redis://",
+        implementation="redispy",
+        key_prefix="checkout-async",
+        connection_pool=client.connection_pool,
+    )
+    return MovingWindowRateLimiter(storage)
+
+
+def _missing(error: ImportError) -> ConfigurationError:
+    message = f"RedisRates needs the extra 'redis' (pip install 'checkout-async[redis]'): no {error.name}"
+    return ConfigurationError(message)
 
 
 def _window(rate: float) -> RateLimitItem:

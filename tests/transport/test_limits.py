@@ -177,8 +177,8 @@ async def test_the_429s_of_requests_already_in_flight_halve_the_rate_only_once()
     throttle = Throttle(40.0, time.clock())
     for _ in range(10):
         throttle.slow_down(1.0)
-        time.now += 0.1
-    got = await permits(throttle, time, until=2.0)
+        time.now += 0.2
+    got = await permits(throttle, time, until=4.0)
     assert got[1] - got[0] == pytest.approx(1 / 20)
 
 
@@ -190,9 +190,10 @@ async def test_each_later_429_halves_the_rate_again_down_to_one_per_second() -> 
         throttle.slow_down(0.0)
         first, second = (await permits(throttle, time, until=time.now + 2.0))[:2]
         intervals.append(second - first)
-    assert intervals == sorted(intervals)
-    assert intervals[0] == pytest.approx(1 / 8)
-    assert 0.7 < intervals[-1] <= 1.0
+    # What it regains between the 429s is why the intervals do not quite double.
+    assert intervals[:3] == pytest.approx([1 / 8, 1 / 4, 1 / 2], rel=0.25)
+    assert max(intervals) <= 1.0
+    assert intervals[-1] > 0.7
 
 
 async def test_a_rate_below_the_floor_is_not_raised_by_a_429() -> None:
@@ -251,7 +252,7 @@ async def test_without_a_limit_a_429_leaves_half_of_what_was_sent_in_the_last_se
     throttle = Throttle(None, time.clock())
     for _ in range(500):
         throttle.try_acquire()
-    time.now = 5.0
+    time.now = 3.0
     for _ in range(80):
         throttle.try_acquire()
         time.now += 0.0125

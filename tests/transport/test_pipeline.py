@@ -450,6 +450,19 @@ class TestRates:
         await wired.call()
         assert 20 <= wired.time.time < 30
 
+    async def test_shared_rates_that_fail_leave_the_clients_own(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Broken:
+            async def acquire(self, kind: str, rate: float) -> float:
+                raise ValueError("redis://:password@host")
+
+            async def aclose(self) -> None:
+                """Nothing to close."""
+
+        wired = Wired(OK)
+        wired.pipeline._limiter = Limiter(Limits(), wired.time.clock(), Broken())
+        await wired.call()
+        assert caplog.messages == ["the shared rates raised ValueError and were passed over"]
+
 
 class TestRetryBudget:
     async def test_an_outage_is_not_multiplied(self) -> None:

@@ -1,0 +1,41 @@
+"""See what a client does: the events, the Hook protocol, and hooks for logging and OpenTelemetry.
+
+`CheckoutClient(hooks=[LoggingHook(), OpenTelemetryHook()])`. OpenTelemetry (extra `otel`) is loaded only by making its
+hook.
+"""
+
+from __future__ import annotations
+
+from checkout_async._core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CallEnded,
+    CallInfo,
+    CallStarted,
+    Event,
+    Hook,
+    RetryScheduled,
+    TokenFetchEnded,
+    TokenFetchStarted,
+    Waited,
+    WaitReason,
+)
+from checkout_async.observability.logging import LoggingHook
+from checkout_async.observability.otel import OpenTelemetryHook
+
+__all__ = [
+    "AttemptEnded",
+    "AttemptStarted",
+    "CallEnded",
+    "CallInfo",
+    "CallStarted",
+    "Event",
+    "Hook",
+    "LoggingHook",
+    "OpenTelemetryHook",
+    "RetryScheduled",
+    "TokenFetchEnded",
+    "TokenFetchStarted",
+    "WaitReason",
+    "Waited",
+]

@@ -1,0 +1,34 @@
+"""How an exchange or a call ended, in words that logs, spans and metrics share and that come from a small set."""
+
+from __future__ import annotations
+
+from checkout_async._core.events import AttemptEnded, CallEnded
+from checkout_async.errors import CheckoutError
+from checkout_async.redaction import scrub
+
+__all__ = ["CANCELLED", "attempt_error", "call_error", "error_text"]
+
+CANCELLED = "cancelled"
+
+
+def attempt_error(event: AttemptEnded) -> str | None:
+    """Return what was wrong with an exchange: an HTTP status from 400 on, an error's class, `cancelled`, or None."""
+    if event.status is not None and event.status >= 400:
+        return str(event.status)
+    return _error(event.failure, cancelled=event.cancelled)
+
+
+def call_error(event: CallEnded) -> str | None:
+    """Return what a call raised: an error's class or `cancelled`; None where it succeeded."""
+    return _error(event.failure, cancelled=event.cancelled)
+
+
+def error_text(failure: CheckoutError) -> str:
+    """Return an error's text, masked once more: a transport of somebody else's may have put anything into it."""
+    return scrub(str(failure))
+
+
+def _error(failure: CheckoutError | None, *, cancelled: bool) -> str | None:
+    if failure is not None:
+        return type(failure).__name__
+    return CANCELLED if cancelled else None
