@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 from urllib.parse import quote
 
 from checkout_async._core.model import RequestModel
@@ -141,6 +141,11 @@ class ApiRequest(Generic[T]):
     body: object = field(default=None, repr=False)
     link: str | None = None
     options: CallOptions = CallOptions()
+
+    def at(self, name: str, position: int) -> Self:
+        """Return the same call with the query parameter `name` set to another position."""
+        query = (replace(each, value=str(position)) if each.name == name else each for each in self.query)
+        return replace(self, query=tuple(query))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
