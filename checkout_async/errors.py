@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from checkout_async.redaction import scrub
+from checkout_async.redaction import Secret, scrub
 
 __all__ = [
     "ApiError",
@@ -58,11 +58,12 @@ class CheckoutError(Exception):
     @property
     def idempotency_key(self) -> str | None:
         """The idempotency key the call was sent with, to repeat it safely; None where it had none. Not pickled."""
-        return getattr(self, "_idempotency_key", None)
+        key: str | None = getattr(self, "_idempotency_key", None)
+        return None if key is None else str(key)
 
     def note_key(self, idempotency_key: str | None) -> None:
         """Note the key the call was sent with."""
-        self._idempotency_key = idempotency_key
+        self._idempotency_key = None if idempotency_key is None else Secret(idempotency_key)
 
 
 class ConfigurationError(CheckoutError):
@@ -147,9 +148,9 @@ class UnexpectedResponse(CheckoutError):
 class ApiError(CheckoutError):
     """The API answered with an error status.
 
-    `error_type` and `error_codes` come from the error body (None and empty where it has none), `request_id` is what
-    Checkout.com's support asks for, `body` the raw bytes. `retry_after` is the wait in seconds that the reply asked
-    for, or None.
+    `error_type` and `error_codes` come from the error body (None and empty where it has none), scrubbed; `request_id`
+    is what Checkout.com's support asks for, `body` the raw bytes. `retry_after` is the wait in seconds that the reply
+    asked for, or None.
     """
 
     statuses: ClassVar[range] = range(400, 600)

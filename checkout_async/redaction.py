@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import SupportsIndex, TypeVar, cast, overload
 
-__all__ = ["MASK", "Headers", "mask", "scrub", "visible_headers"]
+__all__ = ["MASK", "Headers", "Opaque", "Secret", "mask", "scrub", "secretly", "visible_headers"]
+
+T = TypeVar("T")
 
 MASK = "***"
 
@@ -47,8 +50,49 @@ def visible_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value if name.lower() in _VISIBLE_HEADERS else MASK for name, value in headers.items()}
 
 
+class Opaque(bytes):
+    """The bytes of a message, whose `repr` tells only how many they are; `decode()` or `bytes()` gives them."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+    __str__ = __repr__
+
+    @overload
+    def __getitem__(self, key: SupportsIndex, /) -> int: ...
+    @overload
+    def __getitem__(self, key: slice, /) -> Opaque: ...
+    def __getitem__(self, key: SupportsIndex | slice, /) -> int | Opaque:
+        """Return a byte, or a part that is as opaque: who shortens before printing prints no more."""
+        return Opaque(super().__getitem__(key)) if isinstance(key, slice) else super().__getitem__(key)
+
+
+class Secret(str):
+    """A credential, a key or another text whose `repr` shows nothing; `str()` and formatting give it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(MASK)
+
+    def __getitem__(self, key: SupportsIndex | slice, /) -> Secret:
+        """Return a part that is as secret: who shortens before printing prints no more."""
+        return Secret(super().__getitem__(key))
+
+
+def secretly(value: T) -> T:
+    """Return a text or bytes so that its `repr` shows nothing, and anything else as it is: who checks it refuses it."""
+    if isinstance(value, str):
+        return cast("T", Secret(value))
+    return cast("T", Opaque(value)) if isinstance(value, bytes) else value
+
+
 class Headers(dict[str, str]):
     """HTTP headers whose `repr` shows only what may be seen."""
+
+    __slots__ = ()
 
     def __repr__(self) -> str:
         return repr(visible_headers(self))

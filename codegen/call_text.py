@@ -27,6 +27,7 @@ ERRORS: Final = {
 
 _DATES: Final = ("date", "datetime")
 BODY: Final = "body"
+_SECRETIVE: Final = frozenset({BODY, "session_secret", "idempotency_key", "headers"})
 
 
 class Argument(NamedTuple):
@@ -92,6 +93,11 @@ def passed(found: list[Argument], **other: str) -> str:
     """Return the arguments with which one generated function calls another, some with another expression."""
     values = {each.name: other.get(each.name, each.name) for each in found}
     return ", ".join(f"{each.name}={values[each.name]}" if each.default else values[each.name] for each in found)
+
+
+def hidden(found: list[Argument]) -> str:
+    """Return the arguments that may hold a secret: a function forgets them before it waits for anything."""
+    return ", ".join(each.name for each in found if each.name in _SECRETIVE)
 
 
 def result(operation: Operation) -> str:

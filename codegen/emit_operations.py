@@ -74,6 +74,7 @@ def _operation(operation: Operation) -> dict[str, object]:
         "send_parameters": call_text.signature(found, "sender: Sender"),
         "method_parameters": call_text.signature(found, "self"),
         "passed": call_text.passed(found),
+        "hidden": call_text.hidden(found),
         "docstring": call_text.docstring(operation, found, 4),
         "method_docstring": call_text.docstring(operation, found, 8),
         "iterator": pagination and paging_text.iterator(operation, pagination),

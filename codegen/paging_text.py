@@ -7,6 +7,7 @@ from typing import Final
 from codegen import call_text
 from codegen.call_text import Argument
 from codegen.ir import Operation, Pagination
+from codegen.text import literal
 
 MAX_ITEMS: Final = Argument("max_items", "int | None", "None", "Most items wanted, 0 or more; all if left out.")
 _EXPLAINED: Final = (
@@ -32,12 +33,18 @@ def iterator(operation: Operation, pagination: Pagination) -> dict[str, str]:
         "parameters": call_text.signature(found, "sender: Sender"),
         "method_parameters": call_text.signature(found, "self"),
         "method_passed": call_text.passed(found),
-        "passed": call_text.passed(calling, **{pagination.skip: "position"} if pagination.skip else {}),
+        "passed": call_text.passed(calling, **{pagination.skip: f"{pagination.skip} or 0"} if pagination.skip else {}),
+        "skip": literal(_api_name(operation, pagination)),
         "start": f"{pagination.skip} or 0",
         "page": _page(pagination),
         "docstring": _docstring(operation, pagination, 4),
         "method_docstring": _docstring(operation, pagination, 8),
     }
+
+
+def _api_name(operation: Operation, pagination: Pagination) -> str:
+    """Return what the API calls the number of items to leave out."""
+    return next((each.name for each in operation.parameters if each.python_name == pagination.skip), "")
 
 
 def _page(pagination: Pagination) -> str:

@@ -1,8 +1,12 @@
 """What may be shown of values, free text and headers."""
 
-import pytest
+import copy
+import pickle
 
-from checkout_async.redaction import mask, scrub, visible_headers
+import pytest
+from rich.pretty import pretty_repr
+
+from checkout_async.redaction import Headers, Opaque, Secret, mask, scrub, secretly, visible_headers
 
 
 def test_a_card_number_keeps_its_last_four_digits() -> None:
@@ -48,3 +52,35 @@ def test_identifiers_codes_dates_and_short_numbers_stay(text: str) -> None:
 def test_only_listed_headers_show_their_values() -> None:
     headers = {"Content-Type": "application/json", "Authorization": "Bearer x", "X-Anything": "y"}
     assert visible_headers(headers) == {"Content-Type": "application/json", "Authorization": "***", "X-Anything": "***"}
+
+
+@pytest.mark.parametrize("hidden", [Secret("hush " * 30), Opaque(b"hush " * 30)])
+def test_a_hidden_value_shows_itself_neither_whole_nor_shortened(hidden: Secret | Opaque) -> None:
+    assert "hush" not in repr(hidden) + repr(hidden[:80]) + repr([hidden]) + pretty_repr({"a": hidden}, max_string=80)
+
+
+def test_opaque_bytes_show_their_number_in_formatted_text_too() -> None:
+    assert f"{Opaque(b'hush')} {Opaque(b'hush')!s}" == "<4 bytes> <4 bytes>"
+
+
+def test_hidden_values_are_what_they_hide() -> None:
+    assert Secret("hush") == "hush" == f"{Secret('hush')}"
+    assert Opaque(b"hush") == b"hush"
+    assert type(bytes(Opaque(b"hush"))) is bytes
+    assert Opaque(b"hush")[0] == ord("h")
+
+
+@pytest.mark.parametrize("hidden", [Secret("hush"), Opaque(b"hush"), Headers({"X": "hush"})])
+def test_hidden_values_stay_hidden_when_they_travel(hidden: object) -> None:
+    for twin in (pickle.loads(pickle.dumps(hidden)), copy.copy(hidden), copy.deepcopy(hidden)):
+        assert twin == hidden
+        assert "hush" not in repr(twin)
+
+
+def test_only_text_and_bytes_need_hiding() -> None:
+    assert "hush" not in repr([secretly("hush"), secretly(b"hush")])
+    assert secretly(None) is None
+
+
+def test_headers_print_as_what_may_be_seen() -> None:
+    assert repr(Headers({"Date": "today", "Authorization": "Bearer x"})) == "{'Date': 'today', 'Authorization': '***'}"

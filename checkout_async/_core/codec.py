@@ -17,7 +17,7 @@ import msgspec
 
 from checkout_async._core.model import OpenEnum, ResponseModel, known_values_only
 from checkout_async.errors import InvalidRequest
-from checkout_async.redaction import scrub
+from checkout_async.redaction import Opaque, scrub
 
 __all__ = ["Undecodable", "decode", "encode_body", "encode_form"]
 
@@ -53,30 +53,43 @@ def _decoder(type_: Any, *, strict: bool) -> msgspec.json.Decoder[Any]:
     return decoder
 
 
-def encode_body(operation: str, body: object, type_: Any, *, validate: bool = True) -> bytes:
+def encode_body(operation: str, body: object, type_: Any, *, validate: bool = True) -> Opaque:
     """Encode a request body, given as a Struct or as a mapping of the same shape.
 
     The encoded bytes are decoded against the type of the specification: limits, required and misspelt members, enum
     values. A mapping is then encoded from the decoded value, so that both ways of writing give the same bytes.
     """
-    try:
-        raw = _encoder.encode(body)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        reason = f"the body cannot be written as JSON: {scrub(str(error))}"
-        raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason) from None
+    raw, defect = _written(body)
+    is_mapping = isinstance(body, Mapping)
+    del body  # a traceback may show the locals
+    if defect:
+        reason = f"the body cannot be written as JSON: {defect}"
+        raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason)
     if not validate:
         return raw
     checked = _checked(operation, raw, type_)
-    return _encoder.encode(checked) if isinstance(body, Mapping) else raw
+    return Opaque(_encoder.encode(checked)) if is_mapping else raw
 
 
-def encode_form(body: bytes) -> bytes:
+def _written(body: object) -> tuple[Opaque, str]:
+    """Return a body as JSON, or why it cannot be written."""
+    try:
+        return Opaque(_encoder.encode(body)), ""
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return Opaque(), scrub(str(error))
+
+
+def encode_form(operation: str, body: bytes) -> Opaque:
     """Turn an encoded JSON object of text members into `application/x-www-form-urlencoded`."""
-    members = msgspec.json.decode(body, type=dict[str, str])
-    return urlencode(members).encode("ascii")
+    try:
+        members = msgspec.json.decode(body, type=dict[str, str])
+        return Opaque(urlencode(members).encode("ascii"))
+    except msgspec.ValidationError as error:
+        path, reason = _explain(str(error), [])
+    raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
 
 
-def _checked(operation: str, raw: bytes, type_: Any) -> object:
+def _checked(operation: str, raw: Opaque, type_: Any) -> object:
     with known_values_only() as refused:
         try:
             return _decoder(type_, strict=True).decode(raw)
@@ -119,9 +132,11 @@ def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
         return msgspec.convert(_mended(_parsed(body), type_, "$", ignored), type_, strict=False)
     except msgspec.ValidationError as error:
         path, reason = _explain(str(error), [])
-        raise Undecodable(f"{path}: {reason}") from None
+        defect = f"{path}: {reason}"
     except (ValueError, RecursionError):
-        raise Undecodable("it is not valid JSON" if body else "it is empty") from None
+        defect = "it is not valid JSON" if body else "it is empty"
+    # Raised outside the handlers: the context would carry values of the reply into tracebacks.
+    raise Undecodable(defect)
 
 
 def _parsed(body: bytes) -> Any:
@@ -175,7 +190,7 @@ def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[s
             kept[name] = _mended(kept[name], member_type, here, ignored)
         except msgspec.ValidationError:
             del kept[name]
-            ignored.append(here)
+            ignored.append(scrub(here))
     msgspec.convert(kept, type_, strict=False)
     return kept
 
@@ -190,7 +205,7 @@ def _mended_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -
             try:
                 kept.append(_mended(item, get_args(option)[0], here, ignored))
             except msgspec.ValidationError:
-                ignored.append(here)
+                ignored.append(scrub(here))
         return kept
     msgspec.convert(value, type_, strict=False)
     return value

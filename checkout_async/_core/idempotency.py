@@ -9,6 +9,7 @@ import re
 from uuid import uuid4
 
 from checkout_async.errors import InvalidRequest
+from checkout_async.redaction import Secret
 
 __all__ = ["checked_key", "new_key"]
 
@@ -18,7 +19,7 @@ _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 def new_key() -> str:
     """Return a new key: a version 4 UUID, as the API reference advises."""
-    return str(uuid4())
+    return Secret(uuid4())
 
 
 def checked_key(operation: str, key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from checkout_async._core.codec import Undecodable, decode
 from checkout_async._core.model import ResponseModel
@@ -31,19 +31,27 @@ def outcome(operation: Operation[T], response: HttpResponse, now: datetime) -> A
     """Return the decoded reply, or raise the ApiError it stands for, or UnexpectedResponse. `now` dates Retry-After."""
     if response.status >= 400:
         raise _api_error(operation.name, response, now)
-    try:
-        type_ = _body_type(operation, response.status)
-        value, ignored = (None, ()) if type_ is None else decode(type_, response.body)
-    except Undecodable as error:
-        raise _unexpected(operation.name, response, str(error)) from None
+    understood = _understood(operation, response)
+    if isinstance(understood, str):
+        raise _unexpected(operation.name, response, understood)
+    value, ignored = understood
     return ApiResponse(
-        value=value,  # type: ignore[arg-type]  # None is T for an operation without a body
+        value=value,
         status=response.status,
         headers=response.headers,
         request_id=response.headers.get(_REQUEST_ID),
         body=response.body,
         ignored=ignored,
     )
+
+
+def _understood(operation: Operation[T], response: HttpResponse) -> tuple[T, tuple[str, ...]] | str:
+    """Return the value of a reply and what had to be ignored, or why it has none."""
+    try:
+        type_ = _body_type(operation, response.status)
+        return decode(type_, response.body) if type_ is not None else (cast("T", None), ())
+    except Undecodable as error:
+        return str(error)
 
 
 def _body_type(operation: Operation[Any], status: int) -> Any:
@@ -75,14 +83,15 @@ def _api_error(operation: str, response: HttpResponse, now: datetime) -> ApiErro
     except Undecodable:
         body = _ErrorBody()
     request_id = response.headers.get(_REQUEST_ID) or body.request_id
-    error_codes = body.error_codes or ()
+    error_type = None if body.error_type is None else scrub(body.error_type)
+    error_codes = tuple(map(scrub, body.error_codes or ()))
     return api_error_class(response.status)(
-        ApiError.describe(operation, response.status, body.error_type, error_codes, request_id),
+        ApiError.describe(operation, response.status, error_type, error_codes, request_id),
         operation=operation,
         status=response.status,
         headers=response.headers,
         request_id=request_id,
-        error_type=body.error_type,
+        error_type=error_type,
         error_codes=error_codes,
         retry_after=retry_after(response.headers.get("retry-after"), now),
         body=response.body,

@@ -18,6 +18,7 @@ from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Param
 from checkout_async._version import __version__
 from checkout_async.config import require_kind
 from checkout_async.errors import ConfigurationError, InvalidRequest
+from checkout_async.redaction import Headers
 
 __all__ = ["checked_header_value", "prepare", "user_agent"]
 
@@ -58,7 +59,7 @@ def prepare(
     _check_texts(name, parameters)
     if validate:
         _check_limits(name, parameters)
-    headers = dict(_headers(request, user_agent))
+    headers = Headers(_headers(request, user_agent))
     if request.link is not None:
         return HttpRequest(method="GET", url=_checked_link(name, request.link, locate), headers=headers)
     body = None
@@ -67,7 +68,7 @@ def prepare(
         body = encode_body(name, request.body, _body_type(request), validate=validate)
         headers["Content-Type"] = operation.body_format.value
         if operation.body_format is BodyFormat.FORM:
-            body = encode_form(body)
+            body = encode_form(name, body)
     return HttpRequest(method=operation.method, url=locate(_target(request)), headers=headers, body=body)
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 from urllib.parse import quote
 
 from checkout_async._core.model import RequestModel
 from checkout_async.config import RetryPolicy, Timeouts
 from checkout_async.errors import InvalidRequest
-from checkout_async.redaction import visible_headers
+from checkout_async.redaction import Headers, Opaque, secretly
 
 __all__ = [
     "Alternative",
@@ -111,13 +111,20 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """What a caller may set for a single call; None leaves the client's setting."""
+    """What a caller may set for a single call; None leaves the client's setting. What may be secret is made Secret."""
 
     timeout: Timeouts | float | None = None
     retry: RetryPolicy | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     session_secret: str | None = field(default=None, repr=False)
     idempotency_key: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "session_secret", secretly(self.session_secret))
+        object.__setattr__(self, "idempotency_key", secretly(self.idempotency_key))
+        if isinstance(self.headers, Mapping):
+            headers = Headers((name, secretly(value)) for name, value in self.headers.items())
+            object.__setattr__(self, "headers", headers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,35 +142,48 @@ class ApiRequest(Generic[T]):
     link: str | None = None
     options: CallOptions = CallOptions()
 
+    def at(self, name: str, position: int) -> Self:
+        """Return the same call with the query parameter `name` set to another position."""
+        query = (replace(each, value=str(position)) if each.name == name else each for each in self.query)
+        return replace(self, query=tuple(query))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """An HTTP request as it goes to a transport. `repr` shows neither body nor unlisted headers."""
+    """An HTTP request as it goes to a transport. Neither `repr` nor that of headers or body shows what is secret."""
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str]
+    body: bytes | None = None
 
-    def __rich_repr__(self) -> Any:
-        """Yield what may be shown."""
-        yield "method", self.method
-        yield "url", self.url
-        yield "headers", visible_headers(self.headers)
+    def __post_init__(self) -> None:
+        _hide(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """An HTTP response, read to its end. Header names are lower case."""
+    """An HTTP response, read to its end. Header names are lower case. `repr` is as careful as that of a request."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __post_init__(self) -> None:
+        _hide(self)
+
+
+def _hide(message: HttpRequest | HttpResponse) -> None:
+    """Make headers and body print as what may be seen, wherever they go from here."""
+    if not isinstance(message.headers, Headers):
+        object.__setattr__(message, "headers", Headers(message.headers))
+    if message.body is not None and not isinstance(message.body, Opaque):
+        object.__setattr__(message, "body", Opaque(message.body))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiResponse(Generic[T]):
-    """The decoded value of a reply together with everything the reply came with.
+    """The decoded value of a reply together with everything the reply came with. `bytes(body)` is what was received.
 
     `ignored` lists the JSON paths of members whose type was not what the specification says; they read as None in
     `value` and are still in `body`.

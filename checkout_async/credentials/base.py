@@ -7,6 +7,7 @@ from typing import NoReturn, Protocol, runtime_checkable
 
 from checkout_async._core.wire import Sender
 from checkout_async.config import Environment
+from checkout_async.redaction import Secret
 
 __all__ = ["Authenticator", "Credentials", "Secretive", "TokenSender"]
 
@@ -14,11 +15,11 @@ __all__ = ["Authenticator", "Credentials", "Secretive", "TokenSender"]
 class Authenticator(Protocol):
     """Gives the value of the `Authorization` header; lives as long as its client."""
 
-    def current(self) -> str | None:
+    def current(self) -> Secret | None:
         """Return the header value for one attempt, or None where it has to be waited for."""
         ...
 
-    async def authorize(self) -> str:
+    async def authorize(self) -> Secret:
         """Return the header value for one attempt, waiting for it if need be. Raises AuthenticationFailed."""
         ...
 

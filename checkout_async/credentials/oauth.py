@@ -13,7 +13,7 @@ from checkout_async._core.codec import Undecodable, decode
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models import access
 from checkout_async._generated.operations.access import request_access_token
-from checkout_async.config import Environment
+from checkout_async.config import Environment, require_kind
 from checkout_async.credentials.base import Secretive, TokenSender
 from checkout_async.credentials.cache import AccessToken, TokenCache
 from checkout_async.credentials.static import FixedAuthenticator
@@ -24,7 +24,7 @@ from checkout_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
-from checkout_async.redaction import scrub
+from checkout_async.redaction import Secret, scrub, secretly
 
 __all__ = ["OAuthAuthenticator", "OAuthCredentials"]
 
@@ -41,10 +41,12 @@ class OAuthCredentials(Secretive):
         """Raise ConfigurationError for an empty or unprintable part."""
         if isinstance(scopes, str):
             raise ConfigurationError("scopes is a list of texts, not one text")
+        client_id, client_secret = secretly(client_id), secretly(client_secret)  # a traceback may show the locals
         self._client_id = client_id
         self._client_secret = client_secret
         self._scopes = tuple(scopes)
         for name, part in (("client_id", client_id), ("client_secret", client_secret)):
+            require_kind(name, part, str)
             if not part or not part.isascii() or not part.isprintable() or " " in part:
                 raise ConfigurationError(f"{name} is empty, or holds spaces or characters that no access key has")
         if ":" in client_id:
@@ -69,14 +71,14 @@ class OAuthAuthenticator(Secretive):
         self._scopes = scopes
         self._cache = TokenCache(self._fetch, time.monotonic)
 
-    def current(self) -> str | None:
+    def current(self) -> Secret | None:
         """Return `Bearer` and the current token, or None if it has to be fetched first."""
         token = self._cache.current()
-        return None if token is None else f"Bearer {token}"
+        return None if token is None else Secret(f"Bearer {token}")
 
-    async def authorize(self) -> str:
+    async def authorize(self) -> Secret:
         """Return `Bearer` and a token that is good for some time yet. Raises AuthenticationFailed."""
-        return f"Bearer {await self._cache.get()}"
+        return Secret(f"Bearer {await self._cache.get()}")
 
     def rejected(self, authorization: str) -> bool:
         """Drop the token that was refused, if it is still the current one; another attempt gets another token."""
@@ -103,7 +105,7 @@ class OAuthAuthenticator(Secretive):
 
     async def _fetch(self) -> AccessToken:
         token = await self.request_token()
-        value, lifetime = token.access_token, token.expires_in
+        value, lifetime = secretly(token.access_token), token.expires_in
         if not value or not value.isascii() or not value.isprintable() or not lifetime or lifetime <= 0:
             raise AuthenticationFailed("token endpoint: the reply holds no usable token, or no lifetime", status=200)
         return AccessToken(value, float(lifetime))

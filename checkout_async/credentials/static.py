@@ -7,6 +7,7 @@ import re
 from checkout_async.config import Environment
 from checkout_async.credentials.base import Secretive, TokenSender
 from checkout_async.errors import ConfigurationError
+from checkout_async.redaction import Secret
 
 __all__ = ["FixedAuthenticator", "SecretKey", "SessionSecret"]
 
@@ -21,13 +22,13 @@ class FixedAuthenticator(Secretive):
     __slots__ = ("_authorization",)
 
     def __init__(self, authorization: str) -> None:
-        self._authorization = authorization
+        self._authorization = Secret(authorization)
 
-    def current(self) -> str:
+    def current(self) -> Secret:
         """Return the value."""
         return self._authorization
 
-    async def authorize(self) -> str:
+    async def authorize(self) -> Secret:
         """Return the value."""
         return self._authorization
 
@@ -46,7 +47,8 @@ class SecretKey(Secretive):
 
     def __init__(self, key: str) -> None:
         """Raise ConfigurationError for anything but a secret key of the current platform."""
-        match = _SECRET_KEY.fullmatch(str(key))
+        key = Secret(key)  # a traceback may show the locals
+        match = _SECRET_KEY.fullmatch(key)
         if match is None:
             raise ConfigurationError(
                 "a secret key reads 'sk_' or 'sk_sbox_' and 27 characters; public keys start 'pk_'"
@@ -75,6 +77,7 @@ class SessionSecret(Secretive):
 
     def __init__(self, secret: str) -> None:
         """Raise ConfigurationError for anything that is not a session secret."""
+        secret = Secret(secret)
         if not _SESSION_SECRET.fullmatch(secret):
             raise ConfigurationError("a session secret starts 'sek_' and comes with the reply to request_session")
         self._secret = secret

@@ -17,10 +17,12 @@ from codegen.passes.walk import calls, home, idempotency_keys, parameters, refer
 
 COMMON: Final = "common"
 # What a generated function has besides the parameters of the specification.
-_TAKEN: Final = frozenset({"sender", "self", "body", "given", "operations", *(option.name for option in OPTIONS)})
+_TAKEN: Final = frozenset(
+    {"sender", "self", "body", "given", "operations", "request", "response", *(option.name for option in OPTIONS)}
+)
 # What stands in a generated iterator over pages besides.
 _PAGING: Final = frozenset({"by_link", "by_position", "replace"})
-_TAKEN_IF_PAGED: Final = _TAKEN | _PAGING | {MAX_ITEMS.name, "fetch", "first", "follow", "link", "position", "request"}
+_TAKEN_IF_PAGED: Final = _TAKEN | _PAGING | {MAX_ITEMS.name, "fetch", "first", "follow", "link", "position"}
 
 
 def check_names(document: Object, problems: Problems) -> None:

@@ -97,7 +97,7 @@ class TestSending:
         assert json.loads(encode_body("place_order", body, Order, validate=False)) == body
 
     def test_a_form_is_percent_encoded(self) -> None:
-        assert encode_form(b'{"secret":"a+b/c=","scope":"x y"}') == b"secret=a%2Bb%2Fc%3D&scope=x+y"
+        assert encode_form("op", b'{"secret":"a+b/c=","scope":"x y"}') == b"secret=a%2Bb%2Fc%3D&scope=x+y"
 
 
 class TestReceiving:

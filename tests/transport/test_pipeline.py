@@ -40,6 +40,7 @@ from checkout_async._transport.pipeline import Pipeline, Settings
 from checkout_async.config import Limits, RetryPolicy, Timeouts
 from checkout_async.credentials.base import Authenticator
 from checkout_async.credentials.static import FixedAuthenticator
+from checkout_async.redaction import Secret
 from tests.core.models import Receipt
 
 Step = HttpResponse | errors.TransportError | float | Callable[[], Any]
@@ -105,11 +106,11 @@ class Renewable:
         self.number = 1
         self.refused: list[str] = []
 
-    def current(self) -> str | None:
+    def current(self) -> Secret | None:
         return None
 
-    async def authorize(self) -> str:
-        return f"Bearer {self.number}"
+    async def authorize(self) -> Secret:
+        return Secret(f"Bearer {self.number}")
 
     def rejected(self, authorization: str) -> bool:
         self.refused.append(authorization)
@@ -211,10 +212,10 @@ class TestRetries:
 
     async def test_a_refused_token_or_unreadable_reply_after_an_ambiguous_attempt_hides_nothing(self) -> None:
         class Refused(Renewable):
-            async def authorize(self) -> str:
+            async def authorize(self) -> Secret:
                 if self.refused:
                     raise errors.AuthenticationFailed("refused")
-                return "Bearer 1"
+                return Secret("Bearer 1")
 
         error = await Wired(LOST, status(401), authenticator=Refused()).failure(Idempotency.KEY)
         assert isinstance(error, errors.OutcomeUnknown)
@@ -321,9 +322,9 @@ class TestDeadline:
 
     async def test_waiting_for_a_token_counts_and_sends_nothing(self) -> None:
         class Slow(Renewable):
-            async def authorize(self) -> str:
+            async def authorize(self) -> Secret:
                 await asyncio.sleep(30)
-                return ""
+                return Secret()
 
         wired = Wired(OK, authenticator=Slow())
         error = await wired.failure(timeout=0.01)
@@ -352,9 +353,9 @@ class TestAuthentication:
 
     async def test_each_attempt_is_freshly_authorised(self) -> None:
         class Counting(Renewable):
-            async def authorize(self) -> str:
+            async def authorize(self) -> Secret:
                 self.number += 1
-                return f"Bearer {self.number}"
+                return Secret(f"Bearer {self.number}")
 
         wired = Wired(UNSENT, OK, authenticator=Counting())
         await wired.call()

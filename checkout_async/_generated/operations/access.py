@@ -63,5 +63,7 @@ async def request_access_token(
         ApiError: 400. No token is granted.
         ApiError: 406. The account's host does not know the credentials. The body, if any, is not JSON.
     """
-    response = await sender.send(build_request_access_token(body, timeout=timeout, retry=retry, headers=headers))
+    request = build_request_access_token(body, timeout=timeout, retry=retry, headers=headers)
+    del body, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value

@@ -147,9 +147,11 @@ async def request_payment(
         ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with the
             same idempotency key. The body, if any, may not be JSON.
     """
-    response = await sender.send(
-        build_request_payment(body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers)
+    request = build_request_payment(
+        body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
     )
+    del body, idempotency_key, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -216,9 +218,9 @@ async def list_payments(
         NotFound: 404. No payment has that reference, or it is from before June 2022. Often without a body.
         UnprocessableEntity: 422. `limit` or `skip` is out of range.
     """
-    response = await sender.send(
-        build_list_payments(reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers)
-    )
+    request = build_list_payments(reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers)
+    del headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -263,13 +265,11 @@ def iterate_payments(
         NotFound: 404. No payment has that reference, or it is from before June 2022. Often without a body.
         UnprocessableEntity: 422. `limit` or `skip` is out of range.
     """
+    request = build_list_payments(reference, limit=limit, skip=skip or 0, timeout=timeout, retry=retry, headers=headers)
 
     async def fetch(position: int) -> Page[Payment]:
-        return _page_of_list_payments(
-            await list_payments(
-                sender, reference, limit=limit, skip=position, timeout=timeout, retry=retry, headers=headers
-            )
-        )
+        response = await sender.send(request.at("skip", position))
+        return _page_of_list_payments(response.value)
 
     return by_position(fetch, start=skip or 0, max_items=max_items)
 
@@ -330,7 +330,9 @@ async def get_payment(
         NotFound: 404. No payment of this account has that identifier. Often without a body.
         RateLimited: 429. Too many requests. Repeat later. No body is documented.
     """
-    response = await sender.send(build_get_payment(payment_id, timeout=timeout, retry=retry, headers=headers))
+    request = build_get_payment(payment_id, timeout=timeout, retry=retry, headers=headers)
+    del headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -386,7 +388,9 @@ async def get_payment_actions(
         NotFound: 404. No payment of this account has that identifier. Often without a body.
         RateLimited: 429. Too many requests. Repeat later. No body is documented.
     """
-    response = await sender.send(build_get_payment_actions(payment_id, timeout=timeout, retry=retry, headers=headers))
+    request = build_get_payment_actions(payment_id, timeout=timeout, retry=retry, headers=headers)
+    del headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -461,11 +465,11 @@ async def increment_authorization(
         ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with the
             same idempotency key. The body, if any, may not be JSON.
     """
-    response = await sender.send(
-        build_increment_authorization(
-            payment_id, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_increment_authorization(
+        payment_id, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
     )
+    del body, idempotency_key, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -538,11 +542,11 @@ async def cancel_scheduled_retry(
         ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with the
             same idempotency key. The body, if any, may not be JSON.
     """
-    response = await sender.send(
-        build_cancel_scheduled_retry(
-            payment_id, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_cancel_scheduled_retry(
+        payment_id, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
     )
+    del body, idempotency_key, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -616,11 +620,11 @@ async def capture_payment(
         ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with the
             same idempotency key. The body, if any, may not be JSON.
     """
-    response = await sender.send(
-        build_capture_payment(
-            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_capture_payment(
+        payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
     )
+    del body, idempotency_key, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -695,11 +699,11 @@ async def refund_payment(
         ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with the
             same idempotency key. The body, if any, may not be JSON.
     """
-    response = await sender.send(
-        build_refund_payment(
-            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_refund_payment(
+        payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
     )
+    del body, idempotency_key, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -774,11 +778,11 @@ async def reverse_payment(
         ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with the
             same idempotency key. The body, if any, may not be JSON.
     """
-    response = await sender.send(
-        build_reverse_payment(
-            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_reverse_payment(
+        payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
     )
+    del body, idempotency_key, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -852,11 +856,11 @@ async def void_payment(
         ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with the
             same idempotency key. The body, if any, may not be JSON.
     """
-    response = await sender.send(
-        build_void_payment(
-            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_void_payment(
+        payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
     )
+    del body, idempotency_key, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -912,7 +916,9 @@ async def search_payments(
         Forbidden: 403. The credential may not do this: a scope is missing. Often without a body.
         UnprocessableEntity: 422. The query does not follow its syntax.
     """
-    response = await sender.send(build_search_payments(body, timeout=timeout, retry=retry, headers=headers))
+    request = build_search_payments(body, timeout=timeout, retry=retry, headers=headers)
+    del body, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 

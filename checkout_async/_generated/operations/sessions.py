@@ -94,7 +94,9 @@ async def request_session(
         ServerError: 500. The API failed. Whether the request took effect is unknown.
         ServerError: 503. The API, or a system it depends on, is temporarily out of service.
     """
-    response = await sender.send(build_request_session(body, timeout=timeout, retry=retry, headers=headers))
+    request = build_request_session(body, timeout=timeout, retry=retry, headers=headers)
+    del body, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -162,11 +164,11 @@ async def get_session(
         ServerError: 500. The API failed. Whether the request took effect is unknown.
         ServerError: 502. A system behind the API did not answer properly. No body; the read may be repeated.
     """
-    response = await sender.send(
-        build_get_session(
-            session_id, channel=channel, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_get_session(
+        session_id, channel=channel, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
     )
+    del session_secret, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -238,11 +240,11 @@ async def update_session(
             reason.
         ServerError: 500. The API failed. Whether the request took effect is unknown.
     """
-    response = await sender.send(
-        build_update_session(
-            session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_update_session(
+        session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
     )
+    del body, session_secret, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -307,9 +309,11 @@ async def complete_session(
         ServerError: 500. The endpoint at `completion.callback_url` did not answer with 2XX (`callback_failed`), so the
             session is not completed; or the API itself failed.
     """
-    await sender.send(
-        build_complete_session(session_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers)
+    request = build_complete_session(
+        session_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
     )
+    del session_secret, headers  # no traceback shows them
+    await sender.send(request)
 
 
 UPDATE_THREE_DS_METHOD_COMPLETION: Final[Operation[Session]] = Operation(
@@ -379,9 +383,9 @@ async def update_three_ds_method_completion(
             reason.
         ServerError: 500. The API failed. Whether the request took effect is unknown.
     """
-    response = await sender.send(
-        build_update_three_ds_method_completion(
-            session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_update_three_ds_method_completion(
+        session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
     )
+    del body, session_secret, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value

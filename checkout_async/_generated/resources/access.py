@@ -47,4 +47,7 @@ class AccessResource:
             ApiError: 400. No token is granted.
             ApiError: 406. The account's host does not know the credentials. The body, if any, is not JSON.
         """
-        return await operations.request_access_token(self._sender, body, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_request_access_token(body, timeout=timeout, retry=retry, headers=headers)
+        del body, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value

@@ -76,9 +76,12 @@ class PaymentsResource:
             ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with
                 the same idempotency key. The body, if any, may not be JSON.
         """
-        return await operations.request_payment(
-            self._sender, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        request = operations.build_request_payment(
+            body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
         )
+        del body, idempotency_key, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def list_payments(
         self,
@@ -112,9 +115,12 @@ class PaymentsResource:
             NotFound: 404. No payment has that reference, or it is from before June 2022. Often without a body.
             UnprocessableEntity: 422. `limit` or `skip` is out of range.
         """
-        return await operations.list_payments(
-            self._sender, reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers
+        request = operations.build_list_payments(
+            reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers
         )
+        del headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     def iterate_payments(
         self,
@@ -194,7 +200,10 @@ class PaymentsResource:
             NotFound: 404. No payment of this account has that identifier. Often without a body.
             RateLimited: 429. Too many requests. Repeat later. No body is documented.
         """
-        return await operations.get_payment(self._sender, payment_id, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_get_payment(payment_id, timeout=timeout, retry=retry, headers=headers)
+        del headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def get_payment_actions(
         self,
@@ -223,9 +232,10 @@ class PaymentsResource:
             NotFound: 404. No payment of this account has that identifier. Often without a body.
             RateLimited: 429. Too many requests. Repeat later. No body is documented.
         """
-        return await operations.get_payment_actions(
-            self._sender, payment_id, timeout=timeout, retry=retry, headers=headers
-        )
+        request = operations.build_get_payment_actions(payment_id, timeout=timeout, retry=retry, headers=headers)
+        del headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def increment_authorization(
         self,
@@ -268,15 +278,12 @@ class PaymentsResource:
             ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with
                 the same idempotency key. The body, if any, may not be JSON.
         """
-        return await operations.increment_authorization(
-            self._sender,
-            payment_id,
-            body,
-            idempotency_key=idempotency_key,
-            timeout=timeout,
-            retry=retry,
-            headers=headers,
+        request = operations.build_increment_authorization(
+            payment_id, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
         )
+        del body, idempotency_key, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def cancel_scheduled_retry(
         self,
@@ -317,15 +324,12 @@ class PaymentsResource:
             ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with
                 the same idempotency key. The body, if any, may not be JSON.
         """
-        return await operations.cancel_scheduled_retry(
-            self._sender,
-            payment_id,
-            body,
-            idempotency_key=idempotency_key,
-            timeout=timeout,
-            retry=retry,
-            headers=headers,
+        request = operations.build_cancel_scheduled_retry(
+            payment_id, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
         )
+        del body, idempotency_key, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def capture_payment(
         self,
@@ -367,15 +371,12 @@ class PaymentsResource:
             ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with
                 the same idempotency key. The body, if any, may not be JSON.
         """
-        return await operations.capture_payment(
-            self._sender,
-            payment_id,
-            body=body,
-            idempotency_key=idempotency_key,
-            timeout=timeout,
-            retry=retry,
-            headers=headers,
+        request = operations.build_capture_payment(
+            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
         )
+        del body, idempotency_key, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def refund_payment(
         self,
@@ -418,15 +419,12 @@ class PaymentsResource:
             ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with
                 the same idempotency key. The body, if any, may not be JSON.
         """
-        return await operations.refund_payment(
-            self._sender,
-            payment_id,
-            body=body,
-            idempotency_key=idempotency_key,
-            timeout=timeout,
-            retry=retry,
-            headers=headers,
+        request = operations.build_refund_payment(
+            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
         )
+        del body, idempotency_key, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def reverse_payment(
         self,
@@ -468,15 +466,12 @@ class PaymentsResource:
             ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with
                 the same idempotency key. The body, if any, may not be JSON.
         """
-        return await operations.reverse_payment(
-            self._sender,
-            payment_id,
-            body=body,
-            idempotency_key=idempotency_key,
-            timeout=timeout,
-            retry=retry,
-            headers=headers,
+        request = operations.build_reverse_payment(
+            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
         )
+        del body, idempotency_key, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def void_payment(
         self,
@@ -518,15 +513,12 @@ class PaymentsResource:
             ServerError: 502. A system behind the API did not answer properly, so the outcome is unknown. Repeat with
                 the same idempotency key. The body, if any, may not be JSON.
         """
-        return await operations.void_payment(
-            self._sender,
-            payment_id,
-            body=body,
-            idempotency_key=idempotency_key,
-            timeout=timeout,
-            retry=retry,
-            headers=headers,
+        request = operations.build_void_payment(
+            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
         )
+        del body, idempotency_key, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def search_payments(
         self,
@@ -556,7 +548,10 @@ class PaymentsResource:
             Forbidden: 403. The credential may not do this: a scope is missing. Often without a body.
             UnprocessableEntity: 422. The query does not follow its syntax.
         """
-        return await operations.search_payments(self._sender, body, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_search_payments(body, timeout=timeout, retry=retry, headers=headers)
+        del body, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     def iterate_search_payments(
         self,

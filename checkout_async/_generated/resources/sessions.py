@@ -64,7 +64,10 @@ class SessionsResource:
             ServerError: 500. The API failed. Whether the request took effect is unknown.
             ServerError: 503. The API, or a system it depends on, is temporarily out of service.
         """
-        return await operations.request_session(self._sender, body, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_request_session(body, timeout=timeout, retry=retry, headers=headers)
+        del body, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def get_session(
         self,
@@ -101,15 +104,12 @@ class SessionsResource:
             ServerError: 500. The API failed. Whether the request took effect is unknown.
             ServerError: 502. A system behind the API did not answer properly. No body; the read may be repeated.
         """
-        return await operations.get_session(
-            self._sender,
-            session_id,
-            channel=channel,
-            session_secret=session_secret,
-            timeout=timeout,
-            retry=retry,
-            headers=headers,
+        request = operations.build_get_session(
+            session_id, channel=channel, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
         )
+        del session_secret, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def update_session(
         self,
@@ -149,9 +149,12 @@ class SessionsResource:
                 reason.
             ServerError: 500. The API failed. Whether the request took effect is unknown.
         """
-        return await operations.update_session(
-            self._sender, session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+        request = operations.build_update_session(
+            session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
         )
+        del body, session_secret, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def complete_session(
         self,
@@ -187,9 +190,11 @@ class SessionsResource:
             ServerError: 500. The endpoint at `completion.callback_url` did not answer with 2XX (`callback_failed`), so
                 the session is not completed; or the API itself failed.
         """
-        await operations.complete_session(
-            self._sender, session_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+        request = operations.build_complete_session(
+            session_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
         )
+        del session_secret, headers  # no traceback shows them
+        await self._sender.send(request)
 
     async def update_three_ds_method_completion(
         self,
@@ -228,6 +233,9 @@ class SessionsResource:
                 reason.
             ServerError: 500. The API failed. Whether the request took effect is unknown.
         """
-        return await operations.update_three_ds_method_completion(
-            self._sender, session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+        request = operations.build_update_three_ds_method_completion(
+            session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
         )
+        del body, session_secret, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value

@@ -103,11 +103,11 @@ async def list_loans(
         retry: How often and how soon to repeat it, instead of the client's policy.
         headers: Further HTTP headers.
     """
-    response = await sender.send(
-        build_list_loans(
-            reader, page_size=page_size, skip=skip, since=since, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_list_loans(
+        reader, page_size=page_size, skip=skip, since=since, timeout=timeout, retry=retry, headers=headers
     )
+    del headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -146,20 +146,13 @@ def iterate_loans(
         retry: How often and how soon to repeat it, instead of the client's policy.
         headers: Further HTTP headers.
     """
+    request = build_list_loans(
+        reader, page_size=page_size, skip=skip or 0, since=since, timeout=timeout, retry=retry, headers=headers
+    )
 
     async def fetch(position: int) -> Page[Loan]:
-        return _page_of_list_loans(
-            await list_loans(
-                sender,
-                reader,
-                page_size=page_size,
-                skip=position,
-                since=since,
-                timeout=timeout,
-                retry=retry,
-                headers=headers,
-            )
-        )
+        response = await sender.send(request.at("skip", position))
+        return _page_of_list_loans(response.value)
 
     return by_position(fetch, start=skip or 0, max_items=max_items)
 
@@ -215,9 +208,9 @@ async def request_loan(
         retry: How often and how soon to repeat it, instead of the client's policy.
         headers: Further HTTP headers.
     """
-    response = await sender.send(
-        build_request_loan(body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers)
-    )
+    request = build_request_loan(body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers)
+    del body, idempotency_key, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -264,7 +257,9 @@ async def search_loans(
         retry: How often and how soon to repeat it, instead of the client's policy.
         headers: Further HTTP headers.
     """
-    response = await sender.send(build_search_loans(body, timeout=timeout, retry=retry, headers=headers))
+    request = build_search_loans(body, timeout=timeout, retry=retry, headers=headers)
+    del body, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -370,9 +365,9 @@ async def renew_loan(
         retry: How often and how soon to repeat it, instead of the client's policy.
         headers: Further HTTP headers.
     """
-    response = await sender.send(
-        build_renew_loan(
-            loan_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
-        )
+    request = build_renew_loan(
+        loan_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
     )
+    del body, idempotency_key, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value

@@ -55,16 +55,12 @@ class LibraryResource:
             retry: How often and how soon to repeat it, instead of the client's policy.
             headers: Further HTTP headers.
         """
-        return await operations.list_loans(
-            self._sender,
-            reader,
-            page_size=page_size,
-            skip=skip,
-            since=since,
-            timeout=timeout,
-            retry=retry,
-            headers=headers,
+        request = operations.build_list_loans(
+            reader, page_size=page_size, skip=skip, since=since, timeout=timeout, retry=retry, headers=headers
         )
+        del headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     def iterate_loans(
         self,
@@ -134,9 +130,12 @@ class LibraryResource:
             retry: How often and how soon to repeat it, instead of the client's policy.
             headers: Further HTTP headers.
         """
-        return await operations.request_loan(
-            self._sender, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        request = operations.build_request_loan(
+            body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
         )
+        del body, idempotency_key, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def search_loans(
         self,
@@ -158,7 +157,10 @@ class LibraryResource:
             retry: How often and how soon to repeat it, instead of the client's policy.
             headers: Further HTTP headers.
         """
-        return await operations.search_loans(self._sender, body, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_search_loans(body, timeout=timeout, retry=retry, headers=headers)
+        del body, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     def iterate_search_loans(
         self,
@@ -216,12 +218,9 @@ class LibraryResource:
             retry: How often and how soon to repeat it, instead of the client's policy.
             headers: Further HTTP headers.
         """
-        return await operations.renew_loan(
-            self._sender,
-            loan_id,
-            body=body,
-            idempotency_key=idempotency_key,
-            timeout=timeout,
-            retry=retry,
-            headers=headers,
+        request = operations.build_renew_loan(
+            loan_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
         )
+        del body, idempotency_key, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value

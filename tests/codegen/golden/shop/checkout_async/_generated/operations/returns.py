@@ -60,5 +60,7 @@ async def request_return(
         retry: How often and how soon to repeat it, instead of the client's policy.
         headers: Further HTTP headers.
     """
-    response = await sender.send(build_request_return(body=body, timeout=timeout, retry=retry, headers=headers))
+    request = build_request_return(body=body, timeout=timeout, retry=retry, headers=headers)
+    del body, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value

@@ -78,9 +78,11 @@ async def list_orders(
         retry: How often and how soon to repeat it, instead of the client's policy.
         headers: Further HTTP headers.
     """
-    response = await sender.send(
-        build_list_orders(open, limit=limit, shop_channel=shop_channel, timeout=timeout, retry=retry, headers=headers)
+    request = build_list_orders(
+        open, limit=limit, shop_channel=shop_channel, timeout=timeout, retry=retry, headers=headers
     )
+    del headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -142,9 +144,9 @@ async def request_order(
         UnprocessableEntity: 422. The order makes no sense.
         ServerError: 503. Closed.
     """
-    response = await sender.send(
-        build_request_order(body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers)
-    )
+    request = build_request_order(body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers)
+    del body, idempotency_key, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -201,9 +203,9 @@ async def get_order(
     Raises:
         NotFound: 404. There is none.
     """
-    response = await sender.send(
-        build_get_order(order_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers)
-    )
+    request = build_get_order(order_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers)
+    del session_secret, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value
 
 
@@ -255,4 +257,6 @@ async def cancel_order(
         retry: How often and how soon to repeat it, instead of the client's policy.
         headers: Further HTTP headers.
     """
-    await sender.send(build_cancel_order(order_id, timeout=timeout, retry=retry, headers=headers))
+    request = build_cancel_order(order_id, timeout=timeout, retry=retry, headers=headers)
+    del headers  # no traceback shows them
+    await sender.send(request)

@@ -42,4 +42,7 @@ class ReturnsResource:
             retry: How often and how soon to repeat it, instead of the client's policy.
             headers: Further HTTP headers.
         """
-        return await operations.request_return(self._sender, body=body, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_request_return(body=body, timeout=timeout, retry=retry, headers=headers)
+        del body, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value

@@ -46,9 +46,12 @@ class ShopResource:
             retry: How often and how soon to repeat it, instead of the client's policy.
             headers: Further HTTP headers.
         """
-        return await operations.list_orders(
-            self._sender, open, limit=limit, shop_channel=shop_channel, timeout=timeout, retry=retry, headers=headers
+        request = operations.build_list_orders(
+            open, limit=limit, shop_channel=shop_channel, timeout=timeout, retry=retry, headers=headers
         )
+        del headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def request_order(
         self,
@@ -80,9 +83,12 @@ class ShopResource:
             UnprocessableEntity: 422. The order makes no sense.
             ServerError: 503. Closed.
         """
-        return await operations.request_order(
-            self._sender, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        request = operations.build_request_order(
+            body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
         )
+        del body, idempotency_key, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def get_order(
         self,
@@ -110,9 +116,12 @@ class ShopResource:
         Raises:
             NotFound: 404. There is none.
         """
-        return await operations.get_order(
-            self._sender, order_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+        request = operations.build_get_order(
+            order_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
         )
+        del session_secret, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
 
     async def cancel_order(
         self,
@@ -137,4 +146,6 @@ class ShopResource:
             retry: How often and how soon to repeat it, instead of the client's policy.
             headers: Further HTTP headers.
         """
-        await operations.cancel_order(self._sender, order_id, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_cancel_order(order_id, timeout=timeout, retry=retry, headers=headers)
+        del headers  # no traceback shows them
+        await self._sender.send(request)

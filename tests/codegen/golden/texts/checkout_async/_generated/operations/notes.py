@@ -66,5 +66,7 @@ async def write_note(
         retry: How often and how soon to repeat it, instead of the client's policy.
         headers: Further HTTP headers.
     """
-    response = await sender.send(build_write_note(a_b, body, timeout=timeout, retry=retry, headers=headers))
+    request = build_write_note(a_b, body, timeout=timeout, retry=retry, headers=headers)
+    del body, headers  # no traceback shows them
+    response = await sender.send(request)
     return response.value

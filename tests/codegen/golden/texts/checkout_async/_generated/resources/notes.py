@@ -47,4 +47,7 @@ class NotesResource:
             retry: How often and how soon to repeat it, instead of the client's policy.
             headers: Further HTTP headers.
         """
-        return await operations.write_note(self._sender, a_b, body, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_write_note(a_b, body, timeout=timeout, retry=retry, headers=headers)
+        del body, headers  # no traceback shows them
+        response = await self._sender.send(request)
+        return response.value
