@@ -33,7 +33,7 @@ def outcome(operation: Operation[T], response: HttpResponse, now: datetime) -> A
         raise _api_error(operation.name, response, now)
     try:
         type_ = _body_type(operation, response.status)
-        value, ignored = (None, ()) if type_ is None else decode(type_, response.body)
+        value, ignored = (None, ()) if type_ is None else decode(type_, _whole_body(response))
     except Undecodable as error:
         raise _unexpected(operation.name, response, str(error)) from None
     return ApiResponse(
@@ -44,6 +44,12 @@ def outcome(operation: Operation[T], response: HttpResponse, now: datetime) -> A
         body=response.body,
         ignored=ignored,
     )
+
+
+def _whole_body(response: HttpResponse) -> bytes:
+    if response.cut:
+        raise Undecodable(f"it is larger than Limits.response_size; its first {len(response.body)} bytes are kept")
+    return response.body
 
 
 def _body_type(operation: Operation[Any], status: int) -> Any:

@@ -26,6 +26,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _RESERVED = frozenset(
     {
         "accept",
+        "accept-encoding",
         "authorization",
         "connection",
         "content-length",

@@ -150,11 +150,15 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """An HTTP response, read to its end. Header names are lower case."""
+    """An HTTP response, read to its end; `cut` if that was further than `Limits.response_size`.
+
+    Header names are lower case.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    cut: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
