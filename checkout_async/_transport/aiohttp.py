@@ -18,7 +18,7 @@ from yarl import URL
 
 from checkout_async._core.coding import ACCEPTED, Damaged, decoded
 from checkout_async._core.wire import HttpRequest, HttpResponse
-from checkout_async._transport.connector import SilentConnector
+from checkout_async._transport.connector import silent_connector
 from checkout_async._transport.proxies import Proxies
 from checkout_async.config import Limits, Timeouts, require_kind
 from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
@@ -98,11 +98,7 @@ class AiohttpTransport:
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(
-                connector=SilentConnector(
-                    limit=0,  # the pipeline limits calls; a token is fetched past that limit
-                    keepalive_timeout=self._limits.keepalive,
-                    ssl=True if self._ssl is None else self._ssl,
-                ),
+                connector=silent_connector(keepalive=self._limits.keepalive, ssl_context=self._ssl),
                 auto_decompress=False,
                 headers={"Accept-Encoding": ACCEPTED},
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -6,27 +6,55 @@ server or something between that answers twice, would become the answer to anoth
 
 from __future__ import annotations
 
+import asyncio
 import select
-from functools import cached_property
-from weakref import WeakSet
+import ssl
+from functools import partial
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-__all__ = ["SilentConnector"]
+__all__ = ["silent_connector"]
 
 
-class SilentConnector(aiohttp.TCPConnector):
-    """Gives out a kept connection only if nothing came on it since its last reply, and a new one if nothing came yet.
+def silent_connector(*, keepalive: float, ssl_context: ssl.SSLContext | None) -> aiohttp.BaseConnector:
+    """Make a connector that closes connections after `keepalive` idle seconds, or when something comes on one."""
+    connector = _SilentConnector(
+        limit=0,  # the pipeline limits calls; a token is fetched past that limit
+        keepalive_timeout=keepalive,
+        ssl=True if ssl_context is None else ssl_context,
+    )
+    # aiohttp offers no public way to hear what comes on an idle connection.
+    setattr(connector, "_factory", partial(_Listener, loop=asyncio.get_running_loop()))  # noqa: B010
+    return connector
+
+
+class _Listener(ResponseHandler):
+    """Gives up its connection when something comes while it is idle."""
+
+    was_used = False
+    is_idle = False
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_idle and data:
+            self.force_close()
+        super().data_received(data)
+
+    def rest(self) -> None:
+        self.is_idle = True
+
+    def is_silent(self) -> bool:
+        """Tell whether nothing came since the last reply."""
+        return not self.should_close and self.transport is not None and not _has_unread(self.transport)
+
+
+class _SilentConnector(aiohttp.TCPConnector):
+    """Gives out a kept connection only if nothing came on it since its last reply.
 
     What comes after a request was written cannot be told from its answer: HTTP/1.1 numbers neither.
     """
-
-    @cached_property
-    def _used(self) -> WeakSet[ResponseHandler]:
-        return WeakSet()
 
     async def connect(
         self,
@@ -34,26 +62,21 @@ class SilentConnector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
     ) -> Connection:
-        """Return a connection for a request. Raises what aiohttp raises, also where a new connection is not silent."""
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            assert protocol is not None
-            was_used = protocol in self._used
-            if not protocol.should_close and not (was_used and _has_unread(protocol)):
-                self._used.add(protocol)
-                return connection
+            if not isinstance(protocol, _Listener) or not protocol.was_used or protocol.is_silent():
+                break
             connection.close()
-            if not was_used:
-                raise aiohttp.ClientConnectionError("the server spoke before it was asked")
+        if isinstance(protocol, _Listener):
+            protocol.was_used, protocol.is_idle = True, False
+            connection.add_callback(protocol.rest)
+        return connection
 
 
-def _has_unread(protocol: ResponseHandler) -> bool:
-    """Tell whether bytes, or the end of the connection, wait at its socket for the event loop to come by.
-
-    Not for a new connection: TLS 1.3 sends its session tickets then.
-    """
-    descriptor: int = -1 if protocol.transport is None else protocol.transport.get_extra_info("socket").fileno()
+def _has_unread(transport: asyncio.Transport) -> bool:
+    """Tell whether bytes, or the end of the connection, wait at its socket for the event loop to come by."""
+    descriptor: int = transport.get_extra_info("socket").fileno()
     if descriptor < 0:
         return True
     if not hasattr(select, "poll"):  # Windows
