@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Final
 
@@ -75,6 +76,10 @@ class AiohttpTransport:
                 timeout=limit,
                 trace_request_ctx=phase,
             ) as reply:
+                if reply.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and self._proxies.proxy_for(url):
+                    raise ConnectFailed(
+                        f"no connection: {_refused_by_proxy(reply.status)}; nothing was sent to the API"
+                    )
                 body = await _beginning(reply, self._limits.response_size)
                 return _response(reply, body, self._limits.response_size)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
@@ -167,7 +172,7 @@ def _translated(error: Exception, *, sending: bool) -> TransportError:
 def _cause(error: Exception) -> str:
     """Name the failure without the library's text, which may hold URLs, headers and bytes of the reply."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy refused to connect to the API (status {error.status})"
+        return _refused_by_proxy(error.status)
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return "the proxy could not be reached"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -188,6 +193,10 @@ def _cause(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientPayloadError):
         return "the reply broke off"
     return f"the exchange failed ({type(error).__name__})"
+
+
+def _refused_by_proxy(status: int) -> str:
+    return f"the proxy refused to connect to the API (status {status})"
 
 
 def _was_reset(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ def connect(
     retry: RetryPolicy | None = None,
     limits: Limits | None = None,
     validate_requests: bool = True,
+    ssl_context: ssl.SSLContext | None = None,
 ) -> CheckoutClient:
     """Return a CheckoutClient for a simulator at these addresses; the options are those of the client."""
     from checkout_async.client import CheckoutClient
@@ -34,4 +36,5 @@ def connect(
         retry=retry,
         limits=limits,
         validate_requests=validate_requests,
+        ssl_context=ssl_context,
     )
