@@ -49,9 +49,15 @@ def _understood(operation: Operation[T], response: HttpResponse) -> tuple[T, tup
     """Return the value of a reply and what had to be ignored, or why it has none."""
     try:
         type_ = _body_type(operation, response.status)
-        return decode(type_, response.body) if type_ is not None else (cast("T", None), ())
+        return decode(type_, _whole_body(response)) if type_ is not None else (cast("T", None), ())
     except Undecodable as error:
         return str(error)
+
+
+def _whole_body(response: HttpResponse) -> bytes:
+    if response.cut:
+        raise Undecodable(f"it is larger than Limits.response_size; its first {len(response.body)} bytes are kept")
+    return response.body
 
 
 def _body_type(operation: Operation[Any], status: int) -> Any:

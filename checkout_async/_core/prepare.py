@@ -34,6 +34,7 @@ _PRODUCTS = re.compile(rf"{_PRODUCT}(?: {_PRODUCT})*")
 _RESERVED = frozenset(
     {
         "accept",
+        "accept-encoding",
         "authorization",
         "connection",
         "content-length",
