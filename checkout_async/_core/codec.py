@@ -169,8 +169,8 @@ def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[s
     if any(get_origin(option) is list for option in _alternatives(type_)):
         return _mended_array([value], type_, path, ignored)  # the API writes some lists of one as their item
     kept = dict(value)
-    for name, member_type in _members(type_, kept):
-        here = f"{path}.{name}"
+    for name, member_type, step in _members(type_, kept):
+        here = f"{path}{step}"
         try:
             kept[name] = _mended(kept[name], member_type, here, ignored)
         except msgspec.ValidationError:
@@ -199,15 +199,18 @@ def _mended_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -
 _MENDERS: dict[type, Callable[[Any, Any, str, list[str]], Any]] = {dict: _mended_object, list: _mended_array}
 
 
-def _members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the API names and types of the members of a value that its type knows: a Struct's, or a map's."""
-    found: list[tuple[str, Any]] = []
+def _members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return API name, type and step of the path of each member that the type knows: a Struct's, or a map's.
+
+    The names in a map are the merchant's own, and are quoted: they go into logs.
+    """
+    found: list[tuple[str, Any, str]] = []
     for option in _alternatives(type_):
         if isinstance(option, type) and issubclass(option, msgspec.Struct):
-            found += [(field.encode_name, field.type) for field in msgspec.structs.fields(option)]
+            found += [(field.encode_name, field.type, f".{field.encode_name}") for field in msgspec.structs.fields(option)]
         elif get_origin(option) is dict:
-            found += [(name, get_args(option)[1]) for name in value]
-    return [(name, member_type) for name, member_type in found if name in value]
+            found += [(name, get_args(option)[1], f"[{scrub(json.dumps(name))}]") for name in value]
+    return [each for each in found if each[0] in value]
 
 
 def _alternatives(type_: Any) -> tuple[Any, ...]:

@@ -24,7 +24,8 @@ from checkout_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
-from checkout_async.redaction import scrub
+from checkout_async.models import to_json
+from checkout_async.redaction import quoted
 
 __all__ = ["OAuthAuthenticator", "OAuthCredentials"]
 
@@ -97,7 +98,7 @@ class OAuthAuthenticator(Secretive):
         except ApiError as error:
             raise _refused(error) from error
         except UnexpectedResponse as error:
-            raise AuthenticationFailed(f"token endpoint: {error.reason}", status=error.status) from error
+            raise AuthenticationFailed(f"token endpoint: {error.reason}", status=error.status, body=error.body) from error
         except TransportError as error:
             raise AuthenticationFailed(f"token endpoint: {error}") from error
 
@@ -105,7 +106,7 @@ class OAuthAuthenticator(Secretive):
         token = await self.request_token()
         value, lifetime = token.access_token, token.expires_in
         if not value or not value.isascii() or not value.isprintable() or not lifetime or lifetime <= 0:
-            raise AuthenticationFailed("token endpoint: the reply holds no usable token, or no lifetime", status=200)
+            raise AuthenticationFailed("token endpoint: the reply holds no usable token, or no lifetime", status=200, body=to_json(token))
         return AccessToken(value, float(lifetime))
 
 
@@ -115,7 +116,7 @@ def _refused(error: ApiError) -> AuthenticationFailed:
         code = body.error
     except Undecodable:
         code = None
-    hint = f"the token endpoint answered {error.status} {scrub(code) if code else 'without an OAuth error code'}"
+    hint = f"the token endpoint answered {error.status} {quoted(code) if code else 'without an OAuth error code'}"
     return AuthenticationFailed(
         f"{hint}; check client id, secret, scopes and environment",
         status=error.status,
