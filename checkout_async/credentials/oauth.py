@@ -5,6 +5,7 @@ The client's id and secret go once, as HTTP Basic (Checkout.com API reference), 
 
 from __future__ import annotations
 
+import re
 import time
 from base64 import b64encode
 from collections.abc import Iterable
@@ -30,6 +31,9 @@ from checkout_async.redaction import quoted
 __all__ = ["OAuthAuthenticator", "OAuthCredentials"]
 
 
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+
+
 class OAuthCredentials(Secretive):
     """An access key: id, secret and the scopes to ask for, such as `sessions:browser`.
 
@@ -39,14 +43,16 @@ class OAuthCredentials(Secretive):
     __slots__ = ("_client_id", "_client_secret", "_scopes")
 
     def __init__(self, client_id: str, client_secret: str, *, scopes: Iterable[str] = ()) -> None:
-        """Raise ConfigurationError for an empty or unprintable part."""
-        if isinstance(scopes, str):
-            raise ConfigurationError("scopes is a list of texts, not one text")
+        """Raise ConfigurationError for an empty or unprintable part, and for what is no scope (RFC 6749 section 3.3)."""
+        if isinstance(scopes, str) or not isinstance(scopes, Iterable):
+            raise ConfigurationError(f"scopes is a list of texts, not one {type(scopes).__name__}")
         self._client_id = client_id
         self._client_secret = client_secret
         self._scopes = tuple(scopes)
+        if not all(isinstance(scope, str) and _SCOPE.fullmatch(scope) for scope in self._scopes):
+            raise ConfigurationError("each of the scopes is one word such as 'sessions:browser', without spaces")
         for name, part in (("client_id", client_id), ("client_secret", client_secret)):
-            if not part or not part.isascii() or not part.isprintable() or " " in part:
+            if not isinstance(part, str) or not part.isascii() or not part.isprintable() or not part or " " in part:
                 raise ConfigurationError(f"{name} is empty, or holds spaces or characters that no access key has")
         if ":" in client_id:
             raise ConfigurationError("client_id holds a colon, which HTTP Basic cannot carry (RFC 7617)")

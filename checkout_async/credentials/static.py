@@ -46,7 +46,7 @@ class SecretKey(Secretive):
 
     def __init__(self, key: str) -> None:
         """Raise ConfigurationError for anything but a secret key of the current platform."""
-        match = _SECRET_KEY.fullmatch(str(key))
+        match = _SECRET_KEY.fullmatch(key) if isinstance(key, str) else None
         if match is None:
             raise ConfigurationError(
                 "a secret key reads 'sk_' or 'sk_sbox_' and 27 characters; public keys start 'pk_'"
@@ -75,7 +75,7 @@ class SessionSecret(Secretive):
 
     def __init__(self, secret: str) -> None:
         """Raise ConfigurationError for anything that is not a session secret."""
-        if not _SESSION_SECRET.fullmatch(secret):
+        if not isinstance(secret, str) or not _SESSION_SECRET.fullmatch(secret):
             raise ConfigurationError("a session secret starts 'sek_' and comes with the reply to request_session")
         self._secret = secret
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-__all__ = ["Members", "Token", "json_values", "junk", "spoilt", "written"]
+__all__ = ["Members", "Token", "json_values", "junk", "plain", "spoilt", "written"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,21 @@ def written(value: Any) -> str:
             return str(value)
         case _:
             return json.dumps(value)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as a caller could hand it in: tokens as texts, doubled members once."""
+    match value:
+        case Token(text):
+            return text
+        case Members(pairs):
+            return {name: plain(member) for name, member in pairs}
+        case dict():
+            return {name: plain(member) for name, member in cast("dict[str, Any]", value).items()}
+        case list():
+            return [plain(item) for item in cast("list[Any]", value)]
+        case _:
+            return value
 
 
 def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

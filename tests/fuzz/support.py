@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 
 from checkout_async import CheckoutClient, Limits, RetryPolicy, SecretKey
-from checkout_async._core.wire import ApiRequest, HttpRequest, HttpResponse, Operation
+from checkout_async._core.wire import ApiRequest, HttpRequest, HttpResponse, Operation, Transport
 from checkout_async.config import Timeouts
 from checkout_async.credentials import Credentials
 from tests.generated.support import Example, examples
@@ -36,10 +36,10 @@ def effort(share: float) -> settings:
 class Call:
     """One operation: how to make a request of it, and the examples of what is sent and received."""
 
-    operation: Operation[Any]
-    build: Callable[..., ApiRequest[Any]]
-    sent: tuple[Example, ...]
-    received: tuple[Example, ...]
+    operation: Operation[Any] = field(repr=False)
+    build: Callable[..., ApiRequest[Any]] = field(repr=False)
+    sent: tuple[Example, ...] = field(repr=False)
+    received: tuple[Example, ...] = field(repr=False)
 
     def __repr__(self) -> str:
         return self.operation.name
@@ -98,7 +98,7 @@ class Scripted:
         pass
 
 
-def client(transport: Scripted, credentials: Credentials | None = None, **options: Any) -> CheckoutClient:
+def client(transport: Transport | None, credentials: Credentials | None = None, **options: Any) -> CheckoutClient:
     """Return a client of a scripted transport that never waits."""
     settings_: dict[str, Any] = {
         "base_url": URL,

@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -162,5 +161,5 @@ async def test_a_token_is_had_or_authentication_fails_with_the_raw_reply(reply: 
         except errors.CheckoutError:
             pass
     if len(transport.requests) > 1:
-        token = msgspec.json.decode(reply.body)["access_token"]
+        token = outcome(TOKEN.operation, reply, NOW).value.access_token
         assert transport.requests[-1].headers["Authorization"] == f"Bearer {token}"
