@@ -127,7 +127,7 @@ def _check_limits(operation: str, parameters: tuple[Parameter, ...]) -> None:
 def _broken_limits(parameter: Parameter) -> Iterator[str]:
     value = parameter.value
     if parameter.pattern is not None and not re.search(parameter.pattern, value):
-        yield f"must match {parameter.pattern}"
+        yield f"must match {_as_specified(parameter.pattern)}"
     if parameter.min_length is not None and len(value) < parameter.min_length:
         yield f"must have {parameter.min_length} characters or more"
     if parameter.max_length is not None and len(value) > parameter.max_length:
@@ -137,6 +137,11 @@ def _broken_limits(parameter: Parameter) -> Iterator[str]:
         yield f"must be {parameter.minimum:g} or more"
     if parameter.maximum is not None and not number <= parameter.maximum:
         yield f"must be {parameter.maximum:g} or less"
+
+
+def _as_specified(pattern: str) -> str:
+    """Return a pattern as the specification writes it, without what makes Python read it so."""
+    return pattern.removeprefix("(?a)").replace(r"\Z", "$")
 
 
 def _number(text: str) -> float:
