@@ -178,7 +178,9 @@ def endpoints(
     if base_url is not None:
         if environment is not None or subdomain is not None:
             raise ConfigurationError("give either base_url or environment and subdomain, not both")
-        return Endpoints(_checked_url("base_url", base_url), None if token_url is None else _checked_url("token_url", token_url))
+        return Endpoints(
+            _checked_url("base_url", base_url), None if token_url is None else _checked_url("token_url", token_url)
+        )
     if token_url is not None:
         raise ConfigurationError("token_url goes with base_url; without it the environment decides")
     if environment is None:

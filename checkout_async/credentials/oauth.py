@@ -104,7 +104,9 @@ class OAuthAuthenticator(Secretive):
         except ApiError as error:
             raise _refused(error) from error
         except UnexpectedResponse as error:
-            raise AuthenticationFailed(f"token endpoint: {error.reason}", status=error.status, body=error.body) from error
+            raise AuthenticationFailed(
+                f"token endpoint: {error.reason}", status=error.status, body=error.body
+            ) from error
         except TransportError as error:
             raise AuthenticationFailed(f"token endpoint: {error}") from error
 
@@ -112,7 +114,9 @@ class OAuthAuthenticator(Secretive):
         token = await self.request_token()
         value, lifetime = token.access_token, token.expires_in
         if not value or not value.isascii() or not value.isprintable() or not lifetime or lifetime <= 0:
-            raise AuthenticationFailed("token endpoint: the reply holds no usable token, or no lifetime", status=200, body=to_json(token))
+            raise AuthenticationFailed(
+                "token endpoint: the reply holds no usable token, or no lifetime", status=200, body=to_json(token)
+            )
         return AccessToken(value, float(lifetime))
 
 

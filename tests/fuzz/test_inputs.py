@@ -21,9 +21,29 @@ from tests.fuzz.mutation import json_values, plain, spoilt
 from tests.fuzz.support import CALLS, URL, Call, Scripted, client, effort
 from tests.transport.servers import ok, raw_server
 
-NASTY = ["", ".", "..", "a/b", "a%2Fb", "a?b=c", "a#b", "a\r\nX: y", "a b", "\x00", "\ud800", "é", "\\..\\", "//evil.example", "@evil"]
-texts = st.one_of(st.sampled_from(NASTY), st.text(st.characters(), max_size=20), st.text(st.characters(codec="ascii"), max_size=20))
-objects = st.one_of(texts, st.none(), st.integers(), st.binary(max_size=5), st.lists(st.integers(), max_size=2), st.just(object()))
+NASTY = [
+    "",
+    ".",
+    "..",
+    "a/b",
+    "a%2Fb",
+    "a?b=c",
+    "a#b",
+    "a\r\nX: y",
+    "a b",
+    "\x00",
+    "\ud800",
+    "é",
+    "\\..\\",
+    "//evil.example",
+    "@evil",
+]
+texts = st.one_of(
+    st.sampled_from(NASTY), st.text(st.characters(), max_size=20), st.text(st.characters(codec="ascii"), max_size=20)
+)
+objects = st.one_of(
+    texts, st.none(), st.integers(), st.binary(max_size=5), st.lists(st.integers(), max_size=2), st.just(object())
+)
 WITH_ID = [call for call in CALLS if call.takes("session_id") or call.takes("payment_id")]
 WITH_KEY = [call for call in CALLS if call.takes("idempotency_key")]
 WITH_BODY = [call for call in CALLS if call.takes("body") and call.operation.name != "request_access_token"]
@@ -82,8 +102,24 @@ async def test_a_session_secret_is_the_credential_or_refused(secret: Any) -> Non
         assert secret.isprintable()
 
 
-NAMES = ["X-Own", "x-own", "Host", "Authorization", "channel", "Channel", "Cko-Idempotency-Key", "Content-Length", "Expect", "X\r\nY"]
-own_headers = st.one_of(st.dictionaries(st.one_of(st.sampled_from(NAMES), objects.filter(lambda each: not isinstance(each, list))), objects, max_size=3), objects)
+NAMES = [
+    "X-Own",
+    "x-own",
+    "Host",
+    "Authorization",
+    "channel",
+    "Channel",
+    "Cko-Idempotency-Key",
+    "Content-Length",
+    "Expect",
+    "X\r\nY",
+]
+own_headers = st.one_of(
+    st.dictionaries(
+        st.one_of(st.sampled_from(NAMES), objects.filter(lambda each: not isinstance(each, list))), objects, max_size=3
+    ),
+    objects,
+)
 
 
 @effort(3)
@@ -121,7 +157,11 @@ async def test_a_body_arrives_as_given_or_is_refused(call: Call, data: st.DataOb
 def same(sent_value: Any, meant: Any) -> bool:
     """Compare JSON values: true is not 1 here, and a time may be written in another way."""
     if isinstance(meant, dict):
-        return isinstance(sent_value, dict) and sent_value.keys() == meant.keys() and all(same(sent_value[each], meant[each]) for each in meant)  # type: ignore[reportUnknownVariableType]
+        return (
+            isinstance(sent_value, dict)
+            and sent_value.keys() == meant.keys()
+            and all(same(sent_value[each], meant[each]) for each in meant)
+        )  # type: ignore[reportUnknownVariableType]
     if isinstance(meant, list):
         return len(sent_value) == len(meant) and all(map(same, sent_value, meant))  # type: ignore[reportUnknownArgumentType]
     return bool(sent_value == meant) and isinstance(sent_value, bool) is isinstance(meant, bool)
@@ -129,7 +169,10 @@ def same(sent_value: Any, meant: Any) -> bool:
 
 anything = st.recursive(
     st.one_of(objects, st.floats(), st.dates(), st.decimals(), st.uuids(), st.complex_numbers()),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(objects.filter(lambda each: not isinstance(each, list)), inner, max_size=3)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(objects.filter(lambda each: not isinstance(each, list)), inner, max_size=3),
+    ),
     max_leaves=6,
 )
 
@@ -159,8 +202,36 @@ def test_a_subdomain_is_one_label_before_the_official_host(subdomain: Any) -> No
     assert Yarl(where.token_url or "").host == f"{subdomain}.access.sandbox.checkout.com"
 
 
-URL_PARTS = ["https://", "http://", "//", "a.example", "127.0.0.1", "[::1]", "localhost", ":443", ":0", "@", "\\", "/", "/v1", "..", "?x", "#x", "\t", "\n", " ", "%2f", "é", "%", "evil.example", ";", "\x00"]
-urls = st.one_of(st.lists(st.sampled_from(URL_PARTS), max_size=6).map("".join), texts.map("https://a.example".__add__), objects)
+URL_PARTS = [
+    "https://",
+    "http://",
+    "//",
+    "a.example",
+    "127.0.0.1",
+    "[::1]",
+    "localhost",
+    ":443",
+    ":0",
+    "@",
+    "\\",
+    "/",
+    "/v1",
+    "..",
+    "?x",
+    "#x",
+    "\t",
+    "\n",
+    " ",
+    "%2f",
+    "é",
+    "%",
+    "evil.example",
+    ";",
+    "\x00",
+]
+urls = st.one_of(
+    st.lists(st.sampled_from(URL_PARTS), max_size=6).map("".join), texts.map("https://a.example".__add__), objects
+)
 
 
 @effort(8)
@@ -189,7 +260,9 @@ def test_two_parsers_agree_on_the_host_of_every_url_that_is_taken(base_url: Any,
 
 @effort(4)
 @given(key=objects, client_id=objects, client_secret=objects, scopes=st.one_of(st.lists(objects, max_size=3), objects))
-async def test_credentials_go_out_whole_or_are_refused(key: Any, client_id: Any, client_secret: Any, scopes: Any) -> None:
+async def test_credentials_go_out_whole_or_are_refused(
+    key: Any, client_id: Any, client_secret: Any, scopes: Any
+) -> None:
     for kind in (SecretKey, SessionSecret):
         with pytest.raises(errors.ConfigurationError, match="."):
             kind(key)
@@ -245,12 +318,18 @@ def head(request: bytes) -> tuple[str, list[tuple[str, str]]]:
     return target, [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
 
 
-socket_values = st.one_of(st.sampled_from(NASTY), st.text(st.characters(codec="ascii", min_codepoint=32, max_codepoint=126), max_size=20), texts)
+socket_values = st.one_of(
+    st.sampled_from(NASTY),
+    st.text(st.characters(codec="ascii", min_codepoint=32, max_codepoint=126), max_size=20),
+    texts,
+)
 
 
 @effort(0.6)
 @given(identifier=socket_values, value=socket_values, secret=socket_values, reference=socket_values)
-async def test_on_a_real_socket_the_server_reads_what_was_meant(identifier: str, value: str, secret: str, reference: str) -> None:
+async def test_on_a_real_socket_the_server_reads_what_was_meant(
+    identifier: str, value: str, secret: str, reference: str
+) -> None:
     calls = {
         "get_session": {"session_id": identifier, "headers": {"X-Own": value}, "session_secret": secret},
         "list_payments": {"reference": reference, "headers": {"X-Own": value}},
@@ -270,7 +349,10 @@ async def test_on_a_real_socket_the_server_reads_what_was_meant(identifier: str,
             target, found = head(request)
             path, _, query = target.partition("?")
             own = [unquote(part) for part in path.split("/")]
-            assert own == [arguments.get("session_id", arguments.get("payment_id")) if part == "{id}" else part for part in BY_NAME[name].operation.path.split("/")]
+            assert own == [
+                arguments.get("session_id", arguments.get("payment_id")) if part == "{id}" else part
+                for part in BY_NAME[name].operation.path.split("/")
+            ]
             assert dict(parse_qsl(query, keep_blank_values=True)) == ({"reference": reference} if query else {})
             values = dict(found)
             assert len(values) == len(found)

@@ -19,9 +19,22 @@ from tests.fuzz.support import CALLS, Call, Scripted, client, effort, survives
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 KNOWN = ["cko-request-id", "content-type", "retry-after", "content-length", "location", "cko-version"]
-VALUES = ["", "0", "-1", "1e9", "9" * 400, "\r\nx: y", "\x00\x1b[31m", "utf-7", "Sat, 31 Feb 2026 25:61:61 GMT", "4242424242424242"]
+VALUES = [
+    "",
+    "0",
+    "-1",
+    "1e9",
+    "9" * 400,
+    "\r\nx: y",
+    "\x00\x1b[31m",
+    "utf-7",
+    "Sat, 31 Feb 2026 25:61:61 GMT",
+    "4242424242424242",
+]
 
-statuses = st.one_of(st.sampled_from([200, 201, 202, 204, 400, 401, 409, 422, 429, 500, 502, 503]), st.integers(100, 999))
+statuses = st.one_of(
+    st.sampled_from([200, 201, 202, 204, 400, 401, 409, 422, 429, 500, 502, 503]), st.integers(100, 999)
+)
 header_values = st.one_of(st.sampled_from(VALUES), st.text(max_size=20))
 headers = st.dictionaries(st.one_of(st.sampled_from(KNOWN), st.text(max_size=8)), header_values, max_size=4)
 
