@@ -150,6 +150,12 @@ SHARED_HOST: Final = SharedHost()
 _SUBDOMAIN = re.compile(r"(?:pl-)?[a-z0-9]+")
 
 
+# RFC 3986 without user, query and fragment. One parser may drop what another takes for part of the host.
+_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})+)*/?",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """Where a client's calls go: the API's base, and the token endpoint (None: no OAuth)."""
@@ -173,12 +179,14 @@ def endpoints(
     if base_url is not None:
         if environment is not None or subdomain is not None:
             raise ConfigurationError("give either base_url or environment and subdomain, not both")
-        return Endpoints(_checked_url("base_url", base_url), token_url and _checked_url("token_url", token_url))
+        return Endpoints(
+            _checked_url("base_url", base_url), None if token_url is None else _checked_url("token_url", token_url)
+        )
     if token_url is not None:
         raise ConfigurationError("token_url goes with base_url; without it the environment decides")
     if environment is None:
         raise ConfigurationError("environment is missing: Environment.SANDBOX or Environment.PRODUCTION")
-    if environment not in set(Environment):
+    if not isinstance(environment, str) or environment not in set(Environment):
         raise ConfigurationError(f"environment must be one of {', '.join(Environment)}")
     return _official(Environment(environment), subdomain)
 
@@ -189,7 +197,8 @@ def _official(environment: Environment, subdomain: str | SharedHost | None) -> E
             "subdomain is missing: the first 8 characters of the client id without 'cli_', shown in the dashboard "
             "under Developers > Overview"
         )
-    if isinstance(subdomain, str) and not _SUBDOMAIN.fullmatch(subdomain):
+    is_label = isinstance(subdomain, str) and _SUBDOMAIN.fullmatch(subdomain) is not None
+    if not is_label and not isinstance(subdomain, SharedHost):
         raise ConfigurationError("subdomain must be lower-case letters and digits, such as 'vkuhvk4v' or 'pl-vkuhvk4v'")
     prefix = "" if isinstance(subdomain, SharedHost) else f"{subdomain}."
     host = "sandbox.checkout.com" if environment is Environment.SANDBOX else "checkout.com"
@@ -197,8 +206,8 @@ def _official(environment: Environment, subdomain: str | SharedHost | None) -> E
 
 
 def _checked_url(name: str, url: str) -> str:
-    parts = _split(url)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or set(url) & set("@?# "):
+    parts = _split(url) if isinstance(url, str) and _URL.fullmatch(url) else None
+    if parts is None or not parts.hostname:
         raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ConfigurationError(f"{name} must use https: plain http is for simulators on this machine only")

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from checkout_async.redaction import Secret, scrub
+from checkout_async.redaction import Secret, quoted
 
 __all__ = [
     "ApiError",
@@ -189,10 +189,11 @@ class ApiError(CheckoutError):
         request_id: str | None,
     ) -> str:
         """Return the text of an error: operation, status, type, codes and request id."""
-        what = ", ".join(error_codes) or error_type or "no error body"
-        kind = f" {error_type}:" if error_type and error_codes else ":"
-        suffix = f" (request id {scrub(request_id)})" if request_id else ""
-        return f"{operation}: {status}{scrub(kind)} {scrub(what)}{suffix}"
+        codes = ", ".join(code for code in error_codes if code)
+        what = codes or error_type or "no error body"
+        kind = f" {quoted(error_type)}:" if error_type and codes else ":"
+        suffix = f" (request id {quoted(request_id)})" if request_id else ""
+        return f"{operation}: {status}{kind} {quoted(what)}{suffix}"
 
 
 class Unauthorized(ApiError):

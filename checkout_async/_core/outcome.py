@@ -10,7 +10,7 @@ from checkout_async._core.codec import Undecodable, decode
 from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import ApiResponse, HttpResponse, Operation
 from checkout_async.errors import ApiError, UnexpectedResponse, api_error_class
-from checkout_async.redaction import scrub
+from checkout_async.redaction import quoted, scrub
 
 __all__ = ["outcome", "retry_after"]
 
@@ -71,7 +71,7 @@ def _body_type(operation: Operation[Any], status: int) -> Any:
 
 def _unexpected(operation: str, response: HttpResponse, reason: str) -> UnexpectedResponse:
     request_id = response.headers.get(_REQUEST_ID)
-    suffix = f" (request id {scrub(request_id)})" if request_id else ""
+    suffix = f" (request id {quoted(request_id)})" if request_id else ""
     return UnexpectedResponse(
         f"{operation}: cannot understand the reply with status {response.status}: {reason}{suffix}",
         operation=operation,

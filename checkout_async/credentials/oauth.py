@@ -5,6 +5,7 @@ The client's id and secret go once, as HTTP Basic (Checkout.com API reference), 
 
 from __future__ import annotations
 
+import re
 import time
 from base64 import b64encode
 from collections.abc import Iterable
@@ -24,9 +25,13 @@ from checkout_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
-from checkout_async.redaction import Secret, scrub, secretly
+from checkout_async.models import to_json
+from checkout_async.redaction import Secret, quoted, secretly
 
 __all__ = ["OAuthAuthenticator", "OAuthCredentials"]
+
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
 class OAuthCredentials(Secretive):
@@ -38,13 +43,15 @@ class OAuthCredentials(Secretive):
     __slots__ = ("_client_id", "_client_secret", "_scopes")
 
     def __init__(self, client_id: str, client_secret: str, *, scopes: Iterable[str] = ()) -> None:
-        """Raise ConfigurationError for an empty or unprintable part."""
-        if isinstance(scopes, str):
-            raise ConfigurationError("scopes is a list of texts, not one text")
+        """Raise ConfigurationError for an unusable part, and for what is no scope (RFC 6749 section 3.3)."""
+        if isinstance(scopes, str) or not isinstance(scopes, Iterable):
+            raise ConfigurationError(f"scopes is a list of texts, not one {type(scopes).__name__}")
         client_id, client_secret = secretly(client_id), secretly(client_secret)  # a traceback may show the locals
         self._client_id = client_id
         self._client_secret = client_secret
         self._scopes = tuple(scopes)
+        if not all(isinstance(scope, str) and _SCOPE.fullmatch(scope) for scope in self._scopes):
+            raise ConfigurationError("each of the scopes is one word such as 'sessions:browser', without spaces")
         for name, part in (("client_id", client_id), ("client_secret", client_secret)):
             require_kind(name, part, str)
             if not part or not part.isascii() or not part.isprintable() or " " in part:
@@ -99,7 +106,9 @@ class OAuthAuthenticator(Secretive):
         except ApiError as error:
             raise _refused(error) from error
         except UnexpectedResponse as error:
-            raise AuthenticationFailed(f"token endpoint: {error.reason}", status=error.status) from error
+            raise AuthenticationFailed(
+                f"token endpoint: {error.reason}", status=error.status, body=error.body
+            ) from error
         except TransportError as error:
             raise AuthenticationFailed(f"token endpoint: {error}") from error
 
@@ -107,7 +116,9 @@ class OAuthAuthenticator(Secretive):
         token = await self.request_token()
         value, lifetime = secretly(token.access_token), token.expires_in
         if not value or not value.isascii() or not value.isprintable() or not lifetime or lifetime <= 0:
-            raise AuthenticationFailed("token endpoint: the reply holds no usable token, or no lifetime", status=200)
+            raise AuthenticationFailed(
+                "token endpoint: the reply holds no usable token, or no lifetime", status=200, body=to_json(token)
+            )
         return AccessToken(value, float(lifetime))
 
 
@@ -117,7 +128,7 @@ def _refused(error: ApiError) -> AuthenticationFailed:
         code = body.error
     except Undecodable:
         code = None
-    hint = f"the token endpoint answered {error.status} {scrub(code) if code else 'without an OAuth error code'}"
+    hint = f"the token endpoint answered {error.status} {quoted(code) if code else 'without an OAuth error code'}"
     return AuthenticationFailed(
         f"{hint}; check client id, secret, scopes and environment",
         status=error.status,

@@ -7,7 +7,7 @@ import re
 from checkout_async.config import Environment
 from checkout_async.credentials.base import Secretive, TokenSender
 from checkout_async.errors import ConfigurationError
-from checkout_async.redaction import Secret
+from checkout_async.redaction import Secret, secretly
 
 __all__ = ["FixedAuthenticator", "SecretKey", "SessionSecret"]
 
@@ -47,8 +47,8 @@ class SecretKey(Secretive):
 
     def __init__(self, key: str) -> None:
         """Raise ConfigurationError for anything but a secret key of the current platform."""
-        key = Secret(key)  # a traceback may show the locals
-        match = _SECRET_KEY.fullmatch(key)
+        key = secretly(key)  # a traceback may show the locals
+        match = _SECRET_KEY.fullmatch(key) if isinstance(key, str) else None
         if match is None:
             raise ConfigurationError(
                 "a secret key reads 'sk_' or 'sk_sbox_' and 27 characters; public keys start 'pk_'"
@@ -77,8 +77,8 @@ class SessionSecret(Secretive):
 
     def __init__(self, secret: str) -> None:
         """Raise ConfigurationError for anything that is not a session secret."""
-        secret = Secret(secret)
-        if not _SESSION_SECRET.fullmatch(secret):
+        secret = secretly(secret)
+        if not isinstance(secret, str) or not _SESSION_SECRET.fullmatch(secret):
             raise ConfigurationError("a session secret starts 'sek_' and comes with the reply to request_session")
         self._secret = secret
 
