@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test generate check-generated lint format type bench build clean
+.PHONY: help demo test matrix generate check-generated lint format type bench build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: $(VENV)/.cli ## Authenticate a batch of 3000 made-up cards through the SDK
 
 test: $(VENV)/.dev ## Run the tests.
 	@$(BIN)/python -m pytest
+
+matrix: $(VENV)/.dev ## Run every class of operations against every fault and print what became of it.
+	@$(BIN)/python -m tests.faults
 
 generate: $(VENV)/.dev ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
 	@$(BIN)/python -m codegen
