@@ -76,10 +76,8 @@ class AiohttpTransport:
                 timeout=limit,
                 trace_request_ctx=phase,
             ) as reply:
-                if reply.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and self._proxies.proxy_for(url):
-                    raise ConnectFailed(
-                        f"no connection: {_refused_by_proxy(reply.status)}; nothing was sent to the API"
-                    )
+                if self._is_of_proxy(reply):
+                    raise ConnectFailed(f"no connection: {_refused_by_proxy(reply.status)}; nothing was sent to it")
                 body = await _beginning(reply, self._limits.response_size)
                 return _response(reply, body, self._limits.response_size)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
@@ -93,6 +91,11 @@ class AiohttpTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def _is_of_proxy(self, reply: aiohttp.ClientResponse) -> bool:
+        """Tell whether a proxy wants a password before it forwards; through a tunnel the reply is the server's own."""
+        wants_password = reply.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and reply.url.scheme == "http"
+        return wants_password and self._proxies.proxy_for(reply.url) is not None
 
     def _opened(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any, cast
 
 import trustme
 
@@ -37,7 +38,7 @@ def expired() -> ssl.SSLContext:
 def demanding() -> ssl.SSLContext:
     """Return a server's context that wants a client certificate of the same authority."""
     context = _server(authority().issue_cert(HOST))
-    authority().configure_trust(context)
+    _trust_authority(context)
     context.verify_mode = ssl.CERT_REQUIRED
     return context
 
@@ -45,13 +46,22 @@ def demanding() -> ssl.SSLContext:
 def trusting(client: trustme.LeafCert | None = None) -> ssl.SSLContext:
     """Return a client's context that trusts the authority, and shows a certificate where it has one."""
     context = ssl.create_default_context()
-    authority().configure_trust(context)
+    _trust_authority(context)
     if client is not None:
-        client.configure_cert(context)
+        _show(client, context)
     return context
 
 
 def _server(certificate: trustme.LeafCert) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    certificate.configure_cert(context)
+    _show(certificate, context)
     return context
+
+
+# trustme's types name PyOpenSSL, which is not installed.
+def _trust_authority(context: ssl.SSLContext) -> None:
+    cast("Any", authority()).configure_trust(context)
+
+
+def _show(certificate: trustme.LeafCert, context: ssl.SSLContext) -> None:
+    cast("Any", certificate).configure_cert(context)

@@ -15,7 +15,7 @@ from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async._transport.proxies import Proxies
 from checkout_async.config import Limits, Timeouts, checked_proxy
 from checkout_async.errors import ConfigurationError, ConnectFailed, TransportError
-from checkout_async.sandbox import Sandbox
+from checkout_async.sandbox import Answer, Sandbox
 from tests.faults import certificates
 from tests.transport.proxy import proxy
 
@@ -87,6 +87,11 @@ class TestNothingWasSent:
         async with Sandbox() as sandbox, proxy(b"407 Proxy Authentication Required") as relay:
             with pytest.raises(ConnectFailed, match="status 407"):
                 await status(sandbox.base_url, proxy=relay.url())
+
+    async def test_but_through_a_tunnel_the_same_status_is_the_servers(self, server: ssl.SSLContext) -> None:
+        async with Sandbox(ssl_context=server) as sandbox, proxy() as relay:
+            sandbox.faults.add("get_payment", Answer(407))
+            assert await status(sandbox.base_url, proxy=relay.url()) == 407
 
     async def test_when_it_cannot_be_reached(self) -> None:
         with socket.socket() as unused:
