@@ -39,7 +39,7 @@ def redis_url(redis_server: str) -> str:
 
     # The library leaves **kwargs untyped.
     with redis.Redis.from_url(redis_server) as client:  # pyright: ignore[reportUnknownMemberType] - as said above
-        client.execute_command("FLUSHDB")
+        client.flushdb()  # pyright: ignore[reportUnknownMemberType]
     return redis_server
 
 
