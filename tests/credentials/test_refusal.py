@@ -32,9 +32,9 @@ async def test_without_a_description_there_is_none() -> None:
 
 @pytest.mark.parametrize("echo", [SECRET, quote_plus(SECRET), BASIC, f"Basic {BASIC}", SECRET.replace("/", "\\/")])
 async def test_a_secret_that_the_endpoint_quotes_is_masked_everywhere(echo: str) -> None:
-    said = {"error": f"wrong {echo}", "error_description": f"you sent {echo}, did you not"}
+    said = {"error": f"wrong {echo}", "error_description": f"you sent {echo} did you not"}
     error = await refusal(TokenEndpoint(400, json.dumps(said).encode()))
-    assert error.description == "you sent ***, did you not"
+    assert error.description == "you sent *** did you not"
     shown = f"{error} {error!r} {vars(error)} {pickle.loads(pickle.dumps(error)).body!r}"
     assert echo not in shown
     assert SECRET not in shown

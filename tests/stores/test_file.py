@@ -34,10 +34,7 @@ async def test_files_and_directory_are_for_their_owner_only(store: FileTokenStor
     try:
         await store.save("key", TOKEN)
         async with store.lock("key"):
-            assert {name: mode(directory / name) for name in os.listdir(directory)} == {
-                "key.json": 0o600,
-                "key.lock": 0o600,
-            }
+            assert {path.name: mode(path) for path in directory.iterdir()} == {"key.json": 0o600, "key.lock": 0o600}
     finally:
         os.umask(before)
     assert mode(directory) == 0o700
@@ -54,8 +51,8 @@ async def test_a_file_that_others_can_read_is_refused_and_then_replaced(store: F
 
 
 async def test_a_directory_that_others_can_write_is_refused(store: FileTokenStore, directory: Path) -> None:
-    os.makedirs(directory)
-    os.chmod(directory, 0o777)
+    directory.mkdir(parents=True)
+    directory.chmod(0o777)
     with pytest.raises(TokenStoreError, match="chmod 700"):
         await store.save("key", TOKEN)
     with pytest.raises(TokenStoreError, match="chmod 700"):
@@ -114,7 +111,7 @@ async def test_a_failed_write_leaves_the_earlier_token_and_nothing_else(
     with pytest.raises(TokenStoreError, match="No space left"):
         await store.save("key", AccessToken("new", TOKEN.expires_at, 3600))
     assert await store.load("key") == TOKEN
-    assert os.listdir(directory) == ["key.json"]
+    assert [path.name for path in directory.iterdir()] == ["key.json"]
 
 
 def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
