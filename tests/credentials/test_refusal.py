@@ -54,7 +54,8 @@ async def test_a_token_endpoint_with_an_untrusted_certificate_is_not_told_the_se
         return web.json_response({})
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    certificate.configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - also takes a pyOpenSSL context
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", note)
     runner = web.AppRunner(app, access_log=None)
