@@ -4,6 +4,7 @@ CheckoutError
 ├── ConfigurationError        the client was set up wrongly; nothing was sent
 ├── InvalidRequest            the request breaks the specification; nothing was sent
 ├── AuthenticationFailed      the token endpoint refused the credentials, or could not be used
+├── TokenStoreError           a store of access tokens failed; a client logs it and goes on without
 ├── TransportError            no reply was received
 │   ├── ConnectFailed         no connection was made: nothing was sent
 │   └── OutcomeUnknown        the request may have arrived and may have been carried out
@@ -41,6 +42,7 @@ __all__ = [
     "OutcomeUnknown",
     "RateLimited",
     "ServerError",
+    "TokenStoreError",
     "TransportError",
     "Unauthorized",
     "UnexpectedResponse",
@@ -87,17 +89,30 @@ class InvalidRequest(CheckoutError):
 class AuthenticationFailed(CheckoutError):
     """No access token could be had: the token endpoint refused the credentials, or gave no usable answer.
 
-    `error` is the OAuth error code (RFC 6749 section 5.2) and `status` the HTTP status, each None where there was
-    none. Where no reply came at all, `__cause__` is the TransportError.
+    `error` is the OAuth error code and `description` the text beside it (RFC 6749 section 5.2), `status` the HTTP
+    status, each None where there was none. `body` is the reply's, with the client secret masked where the server
+    echoed it. Where no reply came at all, `__cause__` is the TransportError.
     """
 
     def __init__(
-        self, message: str, /, *, status: int | None = None, error: str | None = None, body: bytes = b""
+        self,
+        message: str,
+        /,
+        *,
+        status: int | None = None,
+        error: str | None = None,
+        description: str | None = None,
+        body: bytes = b"",
     ) -> None:
         super().__init__(message)
         self.status = status
         self.error = error
+        self.description = description
         self.body = body
+
+
+class TokenStoreError(CheckoutError):
+    """A store of access tokens cannot be used; the text says why. Calls of a client never raise it."""
 
 
 class TransportError(CheckoutError):

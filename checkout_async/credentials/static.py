@@ -62,7 +62,7 @@ class SecretKey(Secretive):
             kind = "sandbox" if self._sandbox else "production"
             raise ConfigurationError(f"this is a {kind} key, but the environment is {environment.value}")
 
-    def authenticator(self, token_sender: TokenSender) -> FixedAuthenticator:
+    def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> FixedAuthenticator:
         """Return the bearer credential."""
         return FixedAuthenticator(f"Bearer {self._key}")
 
@@ -85,6 +85,6 @@ class SessionSecret(Secretive):
     def check(self, environment: Environment | None) -> None:
         """Accept any environment: the secret does not say where it is from."""
 
-    def authenticator(self, token_sender: TokenSender) -> FixedAuthenticator:
+    def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> FixedAuthenticator:
         """Return the bare credential."""
         return FixedAuthenticator(self._secret)
