@@ -14,7 +14,7 @@ from checkout_async._core.codec import Undecodable, decode
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models import access
 from checkout_async._generated.operations.access import request_access_token
-from checkout_async.config import Environment
+from checkout_async.config import Environment, is_text
 from checkout_async.credentials.base import Secretive, TokenSender
 from checkout_async.credentials.cache import AccessToken, TokenCache
 from checkout_async.credentials.static import FixedAuthenticator
@@ -31,6 +31,7 @@ from checkout_async.redaction import quoted
 __all__ = ["OAuthAuthenticator", "OAuthCredentials"]
 
 
+_PART = re.compile(r"[\x21-\x7e]+")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
@@ -43,16 +44,16 @@ class OAuthCredentials(Secretive):
     __slots__ = ("_client_id", "_client_secret", "_scopes")
 
     def __init__(self, client_id: str, client_secret: str, *, scopes: Iterable[str] = ()) -> None:
-        """Raise ConfigurationError for an empty or unprintable part, and for what is no scope (RFC 6749 section 3.3)."""
-        if isinstance(scopes, str) or not isinstance(scopes, Iterable):
+        """Raise ConfigurationError for an empty or unprintable part, or no scope (RFC 6749 section 3.3)."""
+        if isinstance(scopes, str) or not hasattr(scopes, "__iter__"):
             raise ConfigurationError(f"scopes is a list of texts, not one {type(scopes).__name__}")
         self._client_id = client_id
         self._client_secret = client_secret
         self._scopes = tuple(scopes)
-        if not all(isinstance(scope, str) and _SCOPE.fullmatch(scope) for scope in self._scopes):
+        if not all(is_text(scope, _SCOPE) for scope in self._scopes):
             raise ConfigurationError("each of the scopes is one word such as 'sessions:browser', without spaces")
         for name, part in (("client_id", client_id), ("client_secret", client_secret)):
-            if not isinstance(part, str) or not part.isascii() or not part.isprintable() or not part or " " in part:
+            if not is_text(part, _PART):
                 raise ConfigurationError(f"{name} is empty, or holds spaces or characters that no access key has")
         if ":" in client_id:
             raise ConfigurationError("client_id holds a colon, which HTTP Basic cannot carry (RFC 7617)")

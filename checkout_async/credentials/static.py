@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from checkout_async.config import Environment
+from checkout_async.config import Environment, is_text
 from checkout_async.credentials.base import Secretive, TokenSender
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["FixedAuthenticator", "SecretKey", "SessionSecret"]
 
 # Checkout.com API reference: keys of the current platform.
-_SECRET_KEY = re.compile(r"sk_(?P<sandbox>sbox_)?[a-z2-7]{26}[a-z2-7*#$=]")
+_SECRET_KEY = re.compile(r"sk_(?:sbox_)?[a-z2-7]{26}[a-z2-7*#$=]")
 _SESSION_SECRET = re.compile(r"sek_[\x21-\x7e]+")
 
 
@@ -46,13 +46,12 @@ class SecretKey(Secretive):
 
     def __init__(self, key: str) -> None:
         """Raise ConfigurationError for anything but a secret key of the current platform."""
-        match = _SECRET_KEY.fullmatch(key) if isinstance(key, str) else None
-        if match is None:
+        if not is_text(key, _SECRET_KEY):
             raise ConfigurationError(
                 "a secret key reads 'sk_' or 'sk_sbox_' and 27 characters; public keys start 'pk_'"
             )
         self._key = key
-        self._sandbox = match["sandbox"] is not None
+        self._sandbox = key.startswith("sk_sbox_")
 
     def check(self, environment: Environment | None) -> None:
         """Refuse a sandbox key in production and the reverse."""
@@ -75,7 +74,7 @@ class SessionSecret(Secretive):
 
     def __init__(self, secret: str) -> None:
         """Raise ConfigurationError for anything that is not a session secret."""
-        if not isinstance(secret, str) or not _SESSION_SECRET.fullmatch(secret):
+        if not is_text(secret, _SESSION_SECRET):
             raise ConfigurationError("a session secret starts 'sek_' and comes with the reply to request_session")
         self._secret = secret
 
