@@ -25,6 +25,7 @@ __all__ = [
     "Timeouts",
     "checked_proxy",
     "endpoints",
+    "is_text",
     "require_kind",
 ]
 
@@ -41,6 +42,11 @@ def require_kind(name: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds) or isinstance(value, bool):
         allowed = " or ".join(kind.__name__ for kind in kinds)
         raise ConfigurationError(f"{name} must be {allowed}, not {type(value).__name__}")
+
+
+def is_text(value: object, pattern: re.Pattern[str]) -> bool:
+    """Say whether a setting is a text of a pattern; callers without a type checker pass other things."""
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _require_positive(
@@ -179,14 +185,13 @@ def endpoints(
     if base_url is not None:
         if environment is not None or subdomain is not None:
             raise ConfigurationError("give either base_url or environment and subdomain, not both")
-        return Endpoints(
-            _checked_url("base_url", base_url), None if token_url is None else _checked_url("token_url", token_url)
-        )
+        token = None if token_url is None else _checked_url("token_url", token_url)
+        return Endpoints(_checked_url("base_url", base_url), token)
     if token_url is not None:
         raise ConfigurationError("token_url goes with base_url; without it the environment decides")
     if environment is None:
         raise ConfigurationError("environment is missing: Environment.SANDBOX or Environment.PRODUCTION")
-    if not isinstance(environment, str) or environment not in set(Environment):
+    if not is_text(environment, re.compile("|".join(Environment))):
         raise ConfigurationError(f"environment must be one of {', '.join(Environment)}")
     return _official(Environment(environment), subdomain)
 
@@ -197,8 +202,7 @@ def _official(environment: Environment, subdomain: str | SharedHost | None) -> E
             "subdomain is missing: the first 8 characters of the client id without 'cli_', shown in the dashboard "
             "under Developers > Overview"
         )
-    is_label = isinstance(subdomain, str) and _SUBDOMAIN.fullmatch(subdomain) is not None
-    if not is_label and not isinstance(subdomain, SharedHost):
+    if not isinstance(subdomain, SharedHost) and not is_text(subdomain, _SUBDOMAIN):
         raise ConfigurationError("subdomain must be lower-case letters and digits, such as 'vkuhvk4v' or 'pl-vkuhvk4v'")
     prefix = "" if isinstance(subdomain, SharedHost) else f"{subdomain}."
     host = "sandbox.checkout.com" if environment is Environment.SANDBOX else "checkout.com"
@@ -206,7 +210,7 @@ def _official(environment: Environment, subdomain: str | SharedHost | None) -> E
 
 
 def _checked_url(name: str, url: str) -> str:
-    parts = _split(url) if isinstance(url, str) and _URL.fullmatch(url) else None
+    parts = _split(url) if is_text(url, _URL) else None
     if parts is None or not parts.hostname:
         raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models import access
 from checkout_async._generated.operations.access import request_access_token
-from checkout_async.config import Environment, require_kind
+from checkout_async.config import Environment, is_text, require_kind
 from checkout_async.credentials.base import Secretive, TokenSender
 from checkout_async.credentials.cache import TokenCache
 from checkout_async.credentials.refusal import Blackout, refusal
@@ -33,6 +33,7 @@ from checkout_async.stores.base import AccessToken, TokenStore
 __all__ = ["OAuthAuthenticator", "OAuthCredentials"]
 
 
+_PART = re.compile(r"[\x21-\x7e]+")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
@@ -50,19 +51,18 @@ class OAuthCredentials(Secretive):
     ) -> None:
         """Raise ConfigurationError for an unusable part, and for what is no scope (RFC 6749 section 3.3)."""
         client_id, client_secret = secretly(client_id), secretly(client_secret)  # a traceback may show the locals
-        if isinstance(scopes, str) or not isinstance(scopes, Iterable):
+        if isinstance(scopes, str) or not hasattr(scopes, "__iter__"):
             raise ConfigurationError(f"scopes is a list of texts, not one {type(scopes).__name__}")
         self._client_id = client_id
         self._client_secret = client_secret
         self._scopes = tuple(scopes)
-        if not all(isinstance(scope, str) and _SCOPE.fullmatch(scope) for scope in self._scopes):
+        if not all(is_text(scope, _SCOPE) for scope in self._scopes):
             raise ConfigurationError("each of the scopes is one word such as 'sessions:browser', without spaces")
         if store is not None:
             require_kind("store", store, TokenStore)
         self._store = store
         for name, part in (("client_id", client_id), ("client_secret", client_secret)):
-            require_kind(name, part, str)
-            if not part or not part.isascii() or not part.isprintable() or " " in part:
+            if not is_text(part, _PART):
                 raise ConfigurationError(f"{name} is empty, or holds spaces or characters that no access key has")
         if ":" in client_id:
             raise ConfigurationError("client_id holds a colon, which HTTP Basic cannot carry (RFC 7617)")

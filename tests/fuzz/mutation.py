@@ -85,7 +85,7 @@ def written(value: Any) -> str:
             pairs = tuple(cast("dict[str, Any]", value).items())
             return written(Members(pairs))
         case list():
-            return "[" + ",".join(written(item) for item in cast("list[Any]", value)) + "]"
+            return "[" + ",".join(written(item) for item in value) + "]"
         case int() if not isinstance(value, bool):
             return str(value)
         case _:
@@ -102,7 +102,7 @@ def plain(value: Any) -> Any:
         case dict():
             return {name: plain(member) for name, member in cast("dict[str, Any]", value).items()}
         case list():
-            return [plain(item) for item in cast("list[Any]", value)]
+            return [plain(item) for item in value]
         case _:
             return value
 
@@ -112,9 +112,9 @@ def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = [here] if here else []
     children: list[tuple[Any, Any]] = []
     if isinstance(value, dict):
-        children = list(cast("dict[Any, Any]", value).items())
+        children = list(value.items())
     elif isinstance(value, list):
-        children = list(enumerate(cast("list[Any]", value)))
+        children = list(enumerate(value))
     for key, child in children:
         found += _places(child, (*here, key))
     return found

@@ -28,7 +28,7 @@ RELAXED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_b
 
 def effort(share: float) -> settings:
     """Return settings for a share of the examples that the profile in force asks for."""
-    wanted = max(1, int(settings().max_examples * share))
+    wanted = max(1, int(settings().max_examples * share / 2))
     return settings(max_examples=wanted, deadline=None, suppress_health_check=RELAXED)
 
 

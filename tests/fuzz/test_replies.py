@@ -110,7 +110,7 @@ def without(value: Any, ignored: tuple[str, ...], here: str = "$") -> Any:
                 kept[name] = without(member, ignored, begun[0] if begun else paths[0])
         return kept
     if isinstance(value, list):
-        items = [(f"{here}[{index}]", item) for index, item in enumerate(cast("list[Any]", value))]
+        items = [(f"{here}[{index}]", item) for index, item in enumerate(value)]
         return [without(item, ignored, path) for path, item in items if path not in ignored]
     return value
 
