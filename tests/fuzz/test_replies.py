@@ -127,7 +127,10 @@ def test_what_is_named_as_ignored_is_what_makes_the_difference(call: Call, data:
         return
     if found.ignored:
         whole = json.loads(body)
-        rest = json.dumps(without(whole, found.ignored)).encode()
+        try:
+            rest = json.dumps(without(whole, found.ignored), allow_nan=False).encode()
+        except ValueError:
+            return  # a number beyond all bounds is read, and cannot be written again
         again = outcome(call.operation, HttpResponse(status=status, headers={}, body=rest), NOW)
         assert (again.value, again.ignored) == (found.value, ())
 
