@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -113,6 +113,10 @@ def plain(value: Any) -> Any:
             return value
 
 
+def _numbered(items: Any) -> list[tuple[Any, Any]]:
+    return list(enumerate(items))
+
+
 def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the way to every member and item of a value."""
     found: list[tuple[Any, ...]] = [here] if here else []
@@ -120,7 +124,7 @@ def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     if is_a(dict, value):
         children = list(value.items())
     elif is_a(list, value):
-        children = list(enumerate(value))
+        children = list(_numbered(value))
     for key, child in children:
         found += _places(child, (*here, key))
     return found
@@ -142,7 +146,7 @@ def spoilt(draw: st.DrawFn, body: Any) -> Any:
 def _reached(value: Any, way: tuple[Any, ...]) -> Any:
     for step in way:
         value = value[step] if (is_a(dict, value) or is_a(list, value)) else None
-    return cast("Any", value) if (is_a(dict, value) or is_a(list, value)) else None
+    return value if (is_a(dict, value) or is_a(list, value)) else None
 
 
 def _changed(value: Any, way: tuple[Any, ...], change: str, other: Any) -> Any:
@@ -151,7 +155,7 @@ def _changed(value: Any, way: tuple[Any, ...], change: str, other: Any) -> Any:
     if rest:
         value[step] = _changed(value[step], rest, change, other)
         return value
-    pairs: list[tuple[Any, Any]] = list(value.items() if is_a(dict, value) else enumerate(value))
+    pairs: list[tuple[Any, Any]] = list(value.items() if is_a(dict, value) else _numbered(value))
     place = [key for key, _ in pairs].index(step)
     pairs[place : place + 1] = CHANGES[change](step, value[step], other)
     if not is_a(dict, value):
