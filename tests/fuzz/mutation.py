@@ -113,7 +113,7 @@ def plain(value: Any) -> Any:
             return value
 
 
-def _numbered(items: Any) -> list[tuple[Any, Any]]:
+def _numbered(items: list[Any]) -> list[tuple[Any, Any]]:
     return list(enumerate(items))
 
 
