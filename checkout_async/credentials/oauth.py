@@ -39,9 +39,9 @@ class OAuthCredentials(Secretive):
 
     def __init__(self, client_id: str, client_secret: str, *, scopes: Iterable[str] = ()) -> None:
         """Raise ConfigurationError for an empty or unprintable part."""
+        client_id, client_secret = secretly(client_id), secretly(client_secret)  # a traceback may show the locals
         if isinstance(scopes, str):
             raise ConfigurationError("scopes is a list of texts, not one text")
-        client_id, client_secret = secretly(client_id), secretly(client_secret)  # a traceback may show the locals
         self._client_id = client_id
         self._client_secret = client_secret
         self._scopes = tuple(scopes)
