@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services generate check-generated lint format type bench build clean
+.PHONY: help demo test test-services matrix fuzz generate check-generated lint format type bench build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ test: $(VENV)/.dev ## Run the tests.
 test-services: $(VENV)/.dev ## Install redis-server (Debian, Ubuntu) where it is missing, and run the tests that need it.
 	@scripts/install_redis
 	@$(BIN)/python -m pytest -m services
+
+matrix: $(VENV)/.dev ## Run every class of operations against every fault and print what became of it.
+	@$(BIN)/python -m tests.faults
+
+fuzz: $(VENV)/.dev ## Run the tests that make up replies and inputs, with many more examples.
+	@$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=thorough
 
 generate: $(VENV)/.dev ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
 	@$(BIN)/python -m codegen

@@ -114,7 +114,7 @@ class CheckoutClient:
             hooks=_checked_hooks(hooks),
         )
         self._token_url = where.token_url
-        self._authenticator = credentials.authenticator(self._token_sender)
+        self._authenticator = credentials.authenticator(self._token_sender, where.token_url)
         self._pipeline = Pipeline(
             self._transport,
             self._authenticator,

@@ -25,6 +25,7 @@ __all__ = [
     "Timeouts",
     "checked_proxy",
     "endpoints",
+    "is_text",
     "require_kind",
 ]
 
@@ -41,6 +42,11 @@ def require_kind(name: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds) or isinstance(value, bool):
         allowed = " or ".join(kind.__name__ for kind in kinds)
         raise ConfigurationError(f"{name} must be {allowed}, not {type(value).__name__}")
+
+
+def is_text(value: object, pattern: re.Pattern[str]) -> bool:
+    """Say whether a setting is a text of a pattern; callers without a type checker pass other things."""
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _require_positive(
@@ -150,6 +156,12 @@ SHARED_HOST: Final = SharedHost()
 _SUBDOMAIN = re.compile(r"(?:pl-)?[a-z0-9]+")
 
 
+# RFC 3986 without user, query and fragment. One parser may drop what another takes for part of the host.
+_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})+)*/?",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """Where a client's calls go: the API's base, and the token endpoint (None: no OAuth)."""
@@ -173,12 +185,13 @@ def endpoints(
     if base_url is not None:
         if environment is not None or subdomain is not None:
             raise ConfigurationError("give either base_url or environment and subdomain, not both")
-        return Endpoints(_checked_url("base_url", base_url), token_url and _checked_url("token_url", token_url))
+        token = None if token_url is None else _checked_url("token_url", token_url)
+        return Endpoints(_checked_url("base_url", base_url), token)
     if token_url is not None:
         raise ConfigurationError("token_url goes with base_url; without it the environment decides")
     if environment is None:
         raise ConfigurationError("environment is missing: Environment.SANDBOX or Environment.PRODUCTION")
-    if environment not in set(Environment):
+    if not is_text(environment, re.compile("|".join(Environment))):
         raise ConfigurationError(f"environment must be one of {', '.join(Environment)}")
     return _official(Environment(environment), subdomain)
 
@@ -189,7 +202,7 @@ def _official(environment: Environment, subdomain: str | SharedHost | None) -> E
             "subdomain is missing: the first 8 characters of the client id without 'cli_', shown in the dashboard "
             "under Developers > Overview"
         )
-    if isinstance(subdomain, str) and not _SUBDOMAIN.fullmatch(subdomain):
+    if not isinstance(subdomain, SharedHost) and not is_text(subdomain, _SUBDOMAIN):
         raise ConfigurationError("subdomain must be lower-case letters and digits, such as 'vkuhvk4v' or 'pl-vkuhvk4v'")
     prefix = "" if isinstance(subdomain, SharedHost) else f"{subdomain}."
     host = "sandbox.checkout.com" if environment is Environment.SANDBOX else "checkout.com"
@@ -197,8 +210,8 @@ def _official(environment: Environment, subdomain: str | SharedHost | None) -> E
 
 
 def _checked_url(name: str, url: str) -> str:
-    parts = _split(url)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or set(url) & set("@?# "):
+    parts = _split(url) if is_text(url, _URL) else None
+    if parts is None or not parts.hostname:
         raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ConfigurationError(f"{name} must use https: plain http is for simulators on this machine only")

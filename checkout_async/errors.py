@@ -4,6 +4,7 @@ CheckoutError
 ├── ConfigurationError        the client was set up wrongly; nothing was sent
 ├── InvalidRequest            the request breaks the specification; nothing was sent
 ├── AuthenticationFailed      the token endpoint refused the credentials, or could not be used
+├── TokenStoreError           a store of access tokens failed; a client logs it and goes on without
 ├── TransportError            no reply was received
 │   ├── ConnectFailed         no connection was made: nothing was sent
 │   └── OutcomeUnknown        the request may have arrived and may have been carried out
@@ -18,7 +19,8 @@ CheckoutError
     └── ServerError           500 and above
 
 The text of an error never holds a value from the request, and free text of the server is scrubbed of what looks like
-a card number, a key or a token. Every attribute always exists. Errors can be pickled and copied.
+a card number, a key or a token. Every attribute always exists. Errors can be pickled and copied: the reply goes with
+them as it came, body and headers, whatever it holds, since nothing of it may be lost; nothing of the request does.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from checkout_async.redaction import Secret, scrub
+from checkout_async.redaction import Secret, quoted
 
 __all__ = [
     "ApiError",
@@ -41,6 +43,7 @@ __all__ = [
     "OutcomeUnknown",
     "RateLimited",
     "ServerError",
+    "TokenStoreError",
     "TransportError",
     "Unauthorized",
     "UnexpectedResponse",
@@ -87,17 +90,30 @@ class InvalidRequest(CheckoutError):
 class AuthenticationFailed(CheckoutError):
     """No access token could be had: the token endpoint refused the credentials, or gave no usable answer.
 
-    `error` is the OAuth error code (RFC 6749 section 5.2) and `status` the HTTP status, each None where there was
-    none. Where no reply came at all, `__cause__` is the TransportError.
+    `error` is the OAuth error code and `description` the text beside it (RFC 6749 section 5.2), `status` the HTTP
+    status, each None where there was none. `body` is the reply's, with the client secret masked where the server
+    echoed it. Where no reply came at all, `__cause__` is the TransportError.
     """
 
     def __init__(
-        self, message: str, /, *, status: int | None = None, error: str | None = None, body: bytes = b""
+        self,
+        message: str,
+        /,
+        *,
+        status: int | None = None,
+        error: str | None = None,
+        description: str | None = None,
+        body: bytes = b"",
     ) -> None:
         super().__init__(message)
         self.status = status
         self.error = error
-        self.body = body
+        self.description = description
+        self.body: bytes = Opaque(body)
+
+
+class TokenStoreError(CheckoutError):
+    """A store of access tokens cannot be used; the text says why. Calls of a client never raise it."""
 
 
 class TransportError(CheckoutError):
@@ -139,9 +155,9 @@ class UnexpectedResponse(CheckoutError):
         super().__init__(message)
         self.operation = operation
         self.status = status
-        self.headers: Mapping[str, str] = headers or {}
+        self.headers: Mapping[str, str] = Headers(headers or {})
         self.request_id = request_id
-        self.body = body
+        self.body: bytes = Opaque(body)
         self.reason = reason
 
 
@@ -172,12 +188,12 @@ class ApiError(CheckoutError):
         super().__init__(message)
         self.operation = operation
         self.status = status
-        self.headers: Mapping[str, str] = headers or {}
+        self.headers: Mapping[str, str] = Headers(headers or {})
         self.request_id = request_id
         self.error_type = error_type
         self.error_codes = tuple(error_codes)
         self.retry_after = retry_after
-        self.body = body
+        self.body: bytes = Opaque(body)
 
     @classmethod
     def describe(
@@ -189,10 +205,11 @@ class ApiError(CheckoutError):
         request_id: str | None,
     ) -> str:
         """Return the text of an error: operation, status, type, codes and request id."""
-        what = ", ".join(error_codes) or error_type or "no error body"
-        kind = f" {error_type}:" if error_type and error_codes else ":"
-        suffix = f" (request id {scrub(request_id)})" if request_id else ""
-        return f"{operation}: {status}{scrub(kind)} {scrub(what)}{suffix}"
+        codes = ", ".join(code for code in error_codes if code)
+        what = codes or error_type or "no error body"
+        kind = f" {quoted(error_type)}:" if error_type and codes else ":"
+        suffix = f" (request id {quoted(request_id)})" if request_id else ""
+        return f"{operation}: {status}{kind} {quoted(what)}{suffix}"
 
 
 class Unauthorized(ApiError):

@@ -9,11 +9,13 @@ import re
 from collections.abc import Mapping
 from typing import SupportsIndex, TypeVar, cast, overload
 
-__all__ = ["MASK", "Headers", "Opaque", "Secret", "mask", "scrub", "secretly", "visible_headers"]
+__all__ = ["MASK", "Headers", "Opaque", "Secret", "mask", "quoted", "scrub", "secretly", "visible_headers"]
 
 T = TypeVar("T")
 
 MASK = "***"
+
+_LONGEST = 200
 
 _VISIBLE_HEADERS = frozenset(
     {
@@ -43,6 +45,15 @@ def mask(value: object, kind: str) -> str:
 def scrub(text: str) -> str:
     """Mask what looks like a card number, a key or a token inside free text, such as a server's error message."""
     return _CARD_NUMBER.sub(MASK, _SECRET.sub(MASK, text))
+
+
+def quoted(text: str) -> str:
+    """Return free text of a server as it may stand in a message: scrubbed, in one line of printable text, not too long.
+
+    What else it holds could forge lines of a log, or command a terminal.
+    """
+    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text[: _LONGEST + 1])
+    return scrub(line if len(text) <= _LONGEST else f"{line[:_LONGEST]}...")
 
 
 def visible_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ __all__ = ["redis_server", "redis_url"]
 
 # A busy machine proves nothing.
 settings.register_profile("untimed", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=2500, print_blob=True)
 settings.load_profile("untimed")
 
 _left_out = pytest.StashKey[int]()

@@ -21,6 +21,7 @@ ORDER = [
     "_core.model",
     "_core.wire",
     "_core.events",
+    "_core.coding",
     "_core.codec",
     "_core.idempotency",
     "_core.prepare",
@@ -49,11 +50,14 @@ ORDER = [
     "stores",
     "credentials.base",
     "credentials.static",
+    "credentials.shared",
     "credentials.cache",
+    "credentials.refusal",
     "credentials.oauth",
     "credentials",
     "_transport.clock",
     "_transport.proxies",
+    "_transport.connector",
     "_transport.aiohttp",
     "_transport.limits",
     "_transport.observer",
@@ -149,5 +153,14 @@ def test_importing_the_package_loads_no_extra_and_no_simulator() -> None:
     extras = {"click", "rich", "jsonschema_rs", "limits", "redis", "opentelemetry", "filelock"}
     apart = {"checkout_async.sandbox", "checkout_async.batch"}
     code = f"import sys, checkout_async; print(sorted({extras | apart!r} & set(sys.modules)))"
+    code = (
+        "import sys, checkout_async; "
+        "print(sorted({'click', 'rich', 'jsonschema_rs', 'checkout_async.sandbox', 'checkout_async.batch',"
+        " 'opentelemetry'} & set(sys.modules)))"
+        "print(sorted({'click', 'rich', 'jsonschema_rs', 'redis', 'filelock', 'checkout_async.sandbox', 'checkout_async.batch'}"
+        "print(sorted({'click', 'rich', 'jsonschema_rs', 'redis', 'filelock',"
+        " 'checkout_async.sandbox', 'checkout_async.batch'}"
+        " & set(sys.modules)))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"

@@ -11,7 +11,13 @@ import pytest
 
 import checkout_async
 
-PUBLIC = ["checkout_async", "checkout_async.errors", "checkout_async.models", "checkout_async.operations"]
+PUBLIC = [
+    "checkout_async",
+    "checkout_async.errors",
+    "checkout_async.models",
+    "checkout_async.operations",
+    "checkout_async.stores",
+]
 
 
 def test_the_names_of_the_package() -> None:

@@ -47,6 +47,22 @@ async def test_the_example_of_the_simulator_runs(capsys: pytest.CaptureFixture[s
     assert "total_captured=5000" in capsys.readouterr().out
 
 
+PAGES = ("docs/observability.md",)
+"""Pages whose every block runs as it stands."""
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize(("page", "block"), [(page, block) for page in PAGES for block in blocks(page)])
+async def test_the_examples_of_a_page_run(page: str, block: str) -> None:
+    wrapped = "async def main():\n" + "".join(f"    {line}\n" for line in block.splitlines())
+    names: dict[str, Any] = {}
+    exec(compile(wrapped, page, "exec"), names)
+    await names["main"]()
+
+
 def test_the_make_targets_that_documents_name_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for document in ("README.md", "CHANGELOG.md", "openapi/README.md", "docs/architecture.md", "benchmarks/README.md"):

@@ -10,20 +10,21 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
-from typing import Any, NoReturn, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, NoReturn, TypeVar, Union, cast, get_args, get_origin
 from urllib.parse import urlencode
 
 import msgspec
 
 from checkout_async._core.model import OpenEnum, ResponseModel, known_values_only
 from checkout_async.errors import InvalidRequest
-from checkout_async.redaction import Opaque, scrub
+from checkout_async.redaction import Opaque, quoted, scrub
 
 __all__ = ["Undecodable", "decode", "encode_body", "encode_form"]
 
 T = TypeVar("T")
 
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
+_STEP = re.compile(r"\.[^.\[]+|\[[^\]]*\]")
 # What fits into 64 bits; longer ones are no amounts.
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -76,7 +77,7 @@ def _written(body: object) -> tuple[Opaque, str]:
     try:
         return Opaque(_encoder.encode(body)), ""
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        return Opaque(), scrub(str(error))
+        return Opaque(), quoted(str(error))
 
 
 def encode_form(operation: str, body: bytes) -> Opaque:
@@ -85,7 +86,7 @@ def encode_form(operation: str, body: bytes) -> Opaque:
         members = msgspec.json.decode(body, type=dict[str, str])
         return Opaque(urlencode(members).encode("ascii"))
     except msgspec.ValidationError as error:
-        path, reason = _explain(str(error), [])
+        path, reason = _explain(str(error), [], dict[str, str])
     raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
 
 
@@ -94,12 +95,12 @@ def _checked(operation: str, raw: Opaque, type_: Any) -> object:
         try:
             return _decoder(type_, strict=True).decode(raw)
         except msgspec.ValidationError as error:
-            path, reason = _explain(str(error), refused)
+            path, reason = _explain(str(error), refused, type_)
     # Raised outside the handler: the cause would carry the offending value into tracebacks.
     raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
 
 
-def _explain(message: str, refused: list[type[OpenEnum]]) -> tuple[str, str]:
+def _explain(message: str, refused: list[type[OpenEnum]], type_: Any) -> tuple[str, str]:
     """Split a validation message into JSON path and reason, leaving out the value that msgspec puts into some."""
     match = _WHERE.match(message)
     assert match is not None
@@ -107,8 +108,28 @@ def _explain(message: str, refused: list[type[OpenEnum]]) -> tuple[str, str]:
     if what.startswith("Invalid enum value") and refused:
         what = f"must be one of {', '.join(refused[-1])}"
     elif what.startswith("Invalid value"):
-        what = "names no variant that the specification lists"
-    return scrub(path), scrub(what)
+        tags = _tags(type_, path)
+        what = f"must be one of {', '.join(tags)}" if tags else "names no variant that the specification lists"
+    else:
+        what = quoted(what)  # it may name an unknown member, by a text of any kind
+    return scrub(path), what
+
+
+def _tags(type_: Any, path: str) -> list[str]:
+    """Return the tags that may stand at the JSON path of a tag."""
+    options = _alternatives(type_)
+    for step in _STEP.findall(path)[:-1]:
+        inner = (_inside(option, step) for option in options)
+        options = tuple(alternative for member in inner for alternative in _alternatives(member))
+    structs = (each for each in options if isinstance(each, type) and issubclass(each, msgspec.Struct))
+    return [str(each.__struct_config__.tag) for each in structs if each.__struct_config__.tag is not None]
+
+
+def _inside(type_: Any, step: str) -> Any:
+    """Return the type one step down: of a Struct's member, or of the items of a list or map."""
+    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+        return next((each.type for each in msgspec.structs.fields(type_) if f".{each.encode_name}" == step), NoneType)
+    return get_args(type_)[-1] if get_origin(type_) in {list, dict} else NoneType
 
 
 def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
@@ -131,7 +152,7 @@ def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
     try:
         return msgspec.convert(_mended(_parsed(body), type_, "$", ignored), type_, strict=False)
     except msgspec.ValidationError as error:
-        path, reason = _explain(str(error), [])
+        path, reason = _explain(str(error), [], type_)
         defect = f"{path}: {reason}"
     except (ValueError, RecursionError):
         defect = "it is not valid JSON" if body else "it is empty"
@@ -184,8 +205,8 @@ def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[s
     if any(get_origin(option) is list for option in _alternatives(type_)):
         return _mended_array([value], type_, path, ignored)  # the API writes some lists of one as their item
     kept = dict(value)
-    for name, member_type in _members(type_, kept):
-        here = f"{path}.{name}"
+    for name, member_type, step in _members(type_, kept):
+        here = f"{path}{step}"
         try:
             kept[name] = _mended(kept[name], member_type, here, ignored)
         except msgspec.ValidationError:
@@ -214,19 +235,25 @@ def _mended_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -
 _MENDERS: dict[type, Callable[[Any, Any, str, list[str]], Any]] = {dict: _mended_object, list: _mended_array}
 
 
-def _members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the API names and types of the members of a value that its type knows: a Struct's, or a map's."""
-    found: list[tuple[str, Any]] = []
+def _members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return API name, type and step of the path of each member that the type knows: a Struct's, or a map's.
+
+    The names in a map are the merchant's own, and are quoted: they go into logs.
+    """
+    found: list[tuple[str, Any, str]] = []
     for option in _alternatives(type_):
         if isinstance(option, type) and issubclass(option, msgspec.Struct):
-            found += [(field.encode_name, field.type) for field in msgspec.structs.fields(option)]
+            fields = msgspec.structs.fields(option)
+            found += [(field.encode_name, field.type, f".{field.encode_name}") for field in fields]
         elif get_origin(option) is dict:
-            found += [(name, get_args(option)[1]) for name in value]
-    return [(name, member_type) for name, member_type in found if name in value]
+            found += [(name, get_args(option)[1], f"[{scrub(json.dumps(name))}]") for name in value]
+    return [each for each in found if each[0] in value]
 
 
 def _alternatives(type_: Any) -> tuple[Any, ...]:
-    """Return the members of a union but None, or the type itself."""
+    """Return the members of a union but None, or the type itself; limits are left out."""
+    if get_origin(type_) is Annotated:
+        return _alternatives(get_args(type_)[0])
     if get_origin(type_) in {Union, UnionType}:
         return tuple(option for option in get_args(type_) if option is not NoneType)
     return (type_,)

@@ -10,7 +10,7 @@ from checkout_async._core.codec import Undecodable, decode
 from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import ApiResponse, HttpResponse, Operation
 from checkout_async.errors import ApiError, UnexpectedResponse, api_error_class
-from checkout_async.redaction import scrub
+from checkout_async.redaction import quoted, scrub
 
 __all__ = ["outcome", "retry_after"]
 
@@ -49,9 +49,15 @@ def _understood(operation: Operation[T], response: HttpResponse) -> tuple[T, tup
     """Return the value of a reply and what had to be ignored, or why it has none."""
     try:
         type_ = _body_type(operation, response.status)
-        return decode(type_, response.body) if type_ is not None else (cast("T", None), ())
+        return decode(type_, _whole_body(response)) if type_ is not None else (cast("T", None), ())
     except Undecodable as error:
         return str(error)
+
+
+def _whole_body(response: HttpResponse) -> bytes:
+    if response.cut:
+        raise Undecodable(f"it is larger than Limits.response_size; its first {len(response.body)} bytes are kept")
+    return response.body
 
 
 def _body_type(operation: Operation[Any], status: int) -> Any:
@@ -65,7 +71,7 @@ def _body_type(operation: Operation[Any], status: int) -> Any:
 
 def _unexpected(operation: str, response: HttpResponse, reason: str) -> UnexpectedResponse:
     request_id = response.headers.get(_REQUEST_ID)
-    suffix = f" (request id {scrub(request_id)})" if request_id else ""
+    suffix = f" (request id {quoted(request_id)})" if request_id else ""
     return UnexpectedResponse(
         f"{operation}: cannot understand the reply with status {response.status}: {reason}{suffix}",
         operation=operation,

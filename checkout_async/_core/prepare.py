@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import platform
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +24,8 @@ __all__ = ["checked_header_value", "prepare", "user_agent"]
 
 # RFC 9110 section 5.5: visible characters and inner spaces; anything else could start another header.
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+# RFC 3986: a space would end the request's target, and a fragment is never sent.
+_LINK = re.compile(r"[!$-;=?-\[\]_a-z~]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 # RFC 9110 section 10.1.5: products, each with a version or none.
@@ -34,12 +36,18 @@ _PRODUCTS = re.compile(rf"{_PRODUCT}(?: {_PRODUCT})*")
 _RESERVED = frozenset(
     {
         "accept",
+        "accept-encoding",
         "authorization",
         "connection",
+        "content-encoding",
         "content-length",
         "content-type",
+        "expect",
         "host",
+        "te",
+        "trailer",
         "transfer-encoding",
+        "upgrade",
         "user-agent",
     }
 )
@@ -86,8 +94,8 @@ def _body_type(request: ApiRequest[Any]) -> Any:
 def _checked_link(operation: str, link: str, locate: Callable[[str], str]) -> str:
     """Return a link that stays at the API; anything else would carry the credential to another host."""
     base = locate("/")
-    link = locate(link) if link.startswith("/") else link
-    if not link.startswith(base) or ".." in link or not _HEADER_VALUE.fullmatch(link):
+    link = locate(link) if _text(operation, "link", link).startswith("/") else link
+    if not link.startswith(base) or ".." in link or not _LINK.fullmatch(link):
         reason = "leads away from the API"
         raise InvalidRequest(f"{operation}: the link to the next page {reason}", operation=operation, reason=reason)
     return link
@@ -128,7 +136,7 @@ def _check_limits(operation: str, parameters: tuple[Parameter, ...]) -> None:
 def _broken_limits(parameter: Parameter) -> Iterator[str]:
     value = parameter.value
     if parameter.pattern is not None and not re.search(parameter.pattern, value):
-        yield f"must match {parameter.pattern}"
+        yield f"must match {_as_specified(parameter.pattern)}"
     if parameter.min_length is not None and len(value) < parameter.min_length:
         yield f"must have {parameter.min_length} characters or more"
     if parameter.max_length is not None and len(value) > parameter.max_length:
@@ -137,6 +145,11 @@ def _broken_limits(parameter: Parameter) -> Iterator[str]:
         yield f"must be {parameter.minimum:g} or more"
     if parameter.maximum is not None and not _number(value) <= parameter.maximum:
         yield f"must be {parameter.maximum:g} or less"
+
+
+def _as_specified(pattern: str) -> str:
+    """Return a pattern as the specification writes it, without what makes Python read it so."""
+    return pattern.removeprefix("(?a)").replace(r"\Z", "$")
 
 
 def _number(text: str) -> float:
@@ -156,15 +169,24 @@ def _headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[str, s
         yield key_header, new_key() if key is None else checked_key(operation, _text(operation, "idempotency_key", key))
     for parameter in request.headers:
         yield parameter.name, checked_header_value(operation, parameter.name, parameter.value)
-    reserved = _RESERVED | {(key_header or "host").lower()}
-    own: Mapping[str, str] = request.options.headers or {}
-    for name, value in own.items():
-        if not _HEADER_NAME.fullmatch(name) or name.lower() in reserved:
-            reason = "is not a header name, or one that the client sets itself"
+    taken = _RESERVED | {(key_header or "host").lower(), *(each.name.lower() for each in request.headers)}
+    for name, value in _own_headers(request):
+        if not _HEADER_NAME.fullmatch(_text(operation, "a header name", name)) or name.lower() in taken:
+            reason = "is not a header name, is there already, or is one that the client sets itself"
             raise InvalidRequest(
                 f"{operation}: header {name!r} {reason}", operation=operation, path=name, reason=reason
             )
+        taken |= {name.lower()}
         yield name, checked_header_value(operation, name, value)
+
+
+def _own_headers(request: ApiRequest[Any]) -> Iterable[tuple[str, str]]:
+    headers: object = request.options.headers
+    if headers is not None and not isinstance(headers, Mapping):
+        reason = f"must be a mapping of names to values, not {type(headers).__name__}"
+        name = request.operation.name
+        raise InvalidRequest(f"{name}: headers {reason}", operation=name, path="headers", reason=reason)
+    return (request.options.headers or {}).items()
 
 
 def checked_header_value(operation: str, name: str, value: str) -> str:

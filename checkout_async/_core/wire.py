@@ -163,11 +163,15 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """An HTTP response, read to its end. Header names are lower case. `repr` is as careful as that of a request."""
+    """An HTTP response, read to its end; `cut` if that was further than `Limits.response_size`.
+
+    Header names are lower case. `repr` is as careful as that of a request.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cut: bool = False
 
     def __post_init__(self) -> None:
         _hide(self)

@@ -1,7 +1,8 @@
 """The one place that knows aiohttp: bytes out, bytes in, its exceptions translated. No policy lives here.
 
-Three habits of aiohttp are switched off: it resends a PUT, GET or DELETE by itself when a kept connection turns out to
-be closed; it follows redirects, which would carry the credential to another host; it keeps cookies.
+Habits of aiohttp that are switched off: it resends a PUT, GET or DELETE by itself when a kept connection turns out to
+be closed; it follows redirects, which would carry the credential to another host; it keeps cookies; it reads a body
+without end, and gives up the reply over one that was compressed wrongly.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
 from yarl import URL
 
+from checkout_async._core.coding import ACCEPTED, Damaged, decoded
 from checkout_async._core.wire import HttpRequest, HttpResponse
+from checkout_async._transport.connector import silent_connector
 from checkout_async._transport.proxies import Proxies
 from checkout_async.config import Limits, Timeouts, require_kind
 from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
@@ -57,6 +61,18 @@ class AiohttpTransport:
 
     async def send(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
         """Exchange one request for one response. Raises ConnectFailed or OutcomeUnknown, and nothing of aiohttp."""
+        try:
+            found = await self._exchanged(request, timeouts)
+        except asyncio.CancelledError as cancelled:
+            # Without aiohttp's frames, whose local variables are parts of the reply.
+            cancelled.__context__ = None
+            raise cancelled.with_traceback(None)  # noqa: B904 - the same one
+        # Raised outside the handler: aiohttp's errors hold the request's headers, and with them the credential.
+        if isinstance(found, TransportError):
+            raise found
+        return found
+
+    async def _exchanged(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | TransportError:
         phase = SimpleNamespace(sending=False)
         url = URL(request.url, encoded=True)
         # aiohttp would round what is longer than its threshold up to whole seconds, past the caller's deadline.
@@ -72,13 +88,12 @@ class AiohttpTransport:
                 timeout=limit,
                 trace_request_ctx=phase,
             ) as reply:
-                body = await reply.read()
-                headers = {name.lower(): value for name, value in reply.headers.items()}
-                return HttpResponse(status=reply.status, headers=headers, body=body)
+                if self._is_of_proxy(reply):
+                    return ConnectFailed(f"no connection: {_refused_by_proxy(reply.status)}; nothing was sent to it")
+                body = await _beginning(reply, self._limits.response_size)
+                return _response(reply, body, self._limits.response_size)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
-            failure = _translated(error, sending=phase.sending)
-        # Raised outside the handler: aiohttp's errors hold the request's headers, and with them the credential.
-        raise failure
+            return _translated(error, sending=phase.sending)
 
     async def aclose(self) -> None:
         """Close the session and its connections for good."""
@@ -86,6 +101,11 @@ class AiohttpTransport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    def _is_of_proxy(self, reply: aiohttp.ClientResponse) -> bool:
+        """Tell whether a proxy wants a password before it forwards; through a tunnel the reply is the server's own."""
+        wants_password = reply.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and reply.url.scheme == "http"
+        return wants_password and self._proxies.proxy_for(reply.url) is not None
 
     def _opened(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
@@ -96,7 +116,9 @@ class AiohttpTransport:
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(
-                connector=self._connector(),
+                connector=silent_connector(keepalive=self._limits.keepalive, ssl_context=self._ssl),
+                auto_decompress=False,
+                headers={"Accept-Encoding": ACCEPTED},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 trace_configs=[_sending_trace()],
@@ -106,13 +128,6 @@ class AiohttpTransport:
             # aiohttp offers no public switch; its own test client does the same.
             setattr(self._session, "_retry_connection", False)  # noqa: B010
         return self._session
-
-    def _connector(self) -> aiohttp.TCPConnector:
-        return aiohttp.TCPConnector(
-            limit=0,  # the pipeline limits calls; a token is fetched past that limit
-            keepalive_timeout=self._limits.keepalive,
-            ssl=self._ssl if self._ssl is not None else True,
-        )
 
 
 def _verifying(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -124,6 +139,30 @@ def _verifying(context: ssl.SSLContext) -> ssl.SSLContext:
             "certificate authority use ssl.create_default_context(cafile=...)"
         )
     return context
+
+
+async def _beginning(reply: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Read a body to its end or somewhat past the limit, where its connection is given up."""
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := await reply.content.readany():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            reply.close()
+            break
+    return b"".join(chunks)
+
+
+def _response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> HttpResponse:
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    coding = headers.get("content-encoding", "") if len(body) <= limit else ""
+    try:
+        whole, is_cut = decoded(body, coding, limit)
+    except Damaged:
+        # As received: it is still worth more than no reply, and some servers only say that they compressed.
+        whole, is_cut = body, False
+    return HttpResponse(status=reply.status, headers=headers, body=whole, cut=is_cut)
 
 
 def _sending_trace() -> aiohttp.TraceConfig:
@@ -146,19 +185,33 @@ def _translated(error: Exception, *, sending: bool) -> TransportError:
 def _cause(error: Exception) -> str:
     """Name the failure without the library's text, which may hold URLs, headers and bytes of the reply."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy refused to connect to the API (status {error.status})"
+        return _refused_by_proxy(error.status)
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return "the proxy could not be reached"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError | ssl.SSLError):
-        return "the TLS certificate was not accepted"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return (
+            "the server's TLS certificate was not accepted: not trusted, expired, or for another host (bring a private "
+            "certificate authority as ssl_context)"
+        )
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+        return "TLS could not be agreed on (a server that wants a client certificate gets it from ssl_context)"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the host name could not be resolved"
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
         return "it took too long"
     if isinstance(error, aiohttp.ClientOSError) and error.strerror:
         return error.strerror.lower()
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError):
+    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError) or _was_reset(error):
         return "the server closed the connection"
     if isinstance(error, aiohttp.ClientPayloadError):
         return "the reply broke off"
     return f"the exchange failed ({type(error).__name__})"
+
+
+def _refused_by_proxy(status: int) -> str:
+    return f"the proxy refused to connect to the API (status {status})"
+
+
+def _was_reset(error: Exception) -> bool:
+    """Tell whether the server ended the connection in the TLS handshake; asyncio's error has no text then."""
+    return isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.__cause__, ConnectionError)

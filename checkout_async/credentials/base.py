@@ -44,8 +44,8 @@ class Credentials(Protocol):
         """Raise ConfigurationError if this cannot work in the environment (None: a simulator)."""
         ...
 
-    def authenticator(self, token_sender: TokenSender) -> Authenticator:
-        """Return a fresh authenticator for one client."""
+    def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> Authenticator:
+        """Return a fresh authenticator for one client. `token_url` is where `token_sender` sends to, if anywhere."""
         ...
 
 

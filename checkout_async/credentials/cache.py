@@ -2,7 +2,8 @@
 
 A token has three ages. Fresh: used as it is. Ageing (the early window before its end): used as it is while one fetch
 runs in the background. Stale (the last part of that window, or dropped after a 401): every caller waits for the one
-fetch. A caller who is cancelled while waiting does not cancel the fetch for the others.
+fetch. A caller who is cancelled while waiting does not cancel the fetch for the others. Where a token is shared, the
+fetch looks into the store first (`credentials/shared.py`).
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import asyncio
 import copy
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
+from checkout_async.credentials.shared import SharedToken
 from checkout_async.errors import CheckoutError, ConnectFailed
+from checkout_async.stores.base import AccessToken, seconds_left
 
-__all__ = ["AccessToken", "TokenCache"]
+__all__ = ["TokenCache"]
 
 _log = logging.getLogger("checkout_async.credentials")
 
@@ -24,20 +26,22 @@ _MUST = 30.0
 _PAUSE_AFTER_FAILURE = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class AccessToken:
-    """A token and how long it is good for, in seconds from when it was asked for."""
-
-    value: str = field(repr=False)
-    lifetime: float
-
-
 class TokenCache:
-    """Holds the current token. `fetch` gets a new one; `clock` is a monotonic clock in seconds."""
+    """Holds the current token. `fetch` gets a new one; `clock` is a monotonic clock in seconds.
 
-    def __init__(self, fetch: Callable[[], Awaitable[AccessToken]], clock: Callable[[], float]) -> None:
+    `shared` is the token in a store, if there is one.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[AccessToken]],
+        clock: Callable[[], float],
+        shared: SharedToken | None = None,
+    ) -> None:
         self._fetch = fetch
         self._clock = clock
+        self._shared = shared
+        self._refused: str | None = None
         self._token: AccessToken | None = None
         self._expires = 0.0
         self._paused_until = 0.0
@@ -56,17 +60,17 @@ class TokenCache:
             return None
         now = self._clock()
         left = self._expires - now
-        # Short-lived tokens get windows in proportion, or they would never count as fresh.
-        if left <= min(_MUST, token.lifetime / 8):
+        if left <= _must(token):
             return None
-        if left <= min(_EARLY, token.lifetime / 4) and now >= self._paused_until:
+        if left <= _early(token) and now >= self._paused_until:
             self._start()
         return token.value
 
     def drop(self, value: str) -> None:
-        """Forget the token if it is still this one: the API refused it."""
+        """Forget the token if it is still this one: the API refused it. The store forgets it before the next fetch."""
         if self._token is not None and self._token.value == value:
             self._token = None
+            self._refused = value
 
     async def aclose(self) -> None:
         """Cancel a fetch under way; who waits for it gets ConnectFailed."""
@@ -95,11 +99,28 @@ class TokenCache:
         return self._fetching
 
     async def _renew(self) -> AccessToken:
+        if self._shared is None:
+            return await self._fetched()
+        token = await self._shared.renewed(self._fetched, self._accepts, self._refused)
+        if token is not self._token:
+            self._keep(token, self._clock() + seconds_left(token))
+        return token
+
+    async def _fetched(self) -> AccessToken:
         asked = self._clock()
         token = await self._fetch()
-        self._token = token
-        self._expires = asked + token.lifetime
+        self._keep(token, asked + token.lifetime)
         return token
+
+    def _keep(self, token: AccessToken, expires: float) -> None:
+        self._token = token
+        self._expires = expires
+        self._refused = None
+
+    def _accepts(self, token: AccessToken) -> bool:
+        """Say whether a token of the store saves the fetch: a fresh one always, an ageing one where there is none."""
+        has_one = self._token is not None and self._expires - self._clock() > _must(self._token)
+        return token.value != self._refused and seconds_left(token) > (_early(token) if has_one else _must(token))
 
     def _finished(self, task: asyncio.Task[AccessToken]) -> None:
         self._fetching = None
@@ -108,3 +129,12 @@ class TokenCache:
         self._paused_until = self._clock() + _PAUSE_AFTER_FAILURE
         reason = error if isinstance(error, CheckoutError) else type(error).__name__
         _log.warning("fetching an access token failed: %s", reason)
+
+
+# Short-lived tokens get windows in proportion, or they would never count as fresh.
+def _early(token: AccessToken) -> float:
+    return min(_EARLY, token.lifetime / 4)
+
+
+def _must(token: AccessToken) -> float:
+    return min(_MUST, token.lifetime / 8)

@@ -5,17 +5,19 @@ The client's id and secret go once, as HTTP Basic (Checkout.com API reference), 
 
 from __future__ import annotations
 
+import re
 import time
 from base64 import b64encode
 from collections.abc import Iterable
 
-from checkout_async._core.codec import Undecodable, decode
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models import access
 from checkout_async._generated.operations.access import request_access_token
-from checkout_async.config import Environment, require_kind
+from checkout_async.config import Environment, is_text, require_kind
 from checkout_async.credentials.base import Secretive, TokenSender
-from checkout_async.credentials.cache import AccessToken, TokenCache
+from checkout_async.credentials.cache import TokenCache
+from checkout_async.credentials.refusal import Blackout, refusal
+from checkout_async.credentials.shared import SharedToken, store_key
 from checkout_async.credentials.static import FixedAuthenticator
 from checkout_async.errors import (
     ApiError,
@@ -24,30 +26,43 @@ from checkout_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
-from checkout_async.redaction import Secret, scrub, secretly
+from checkout_async.models import to_json
+from checkout_async.redaction import Secret, secretly
+from checkout_async.stores.base import AccessToken, TokenStore
 
 __all__ = ["OAuthAuthenticator", "OAuthCredentials"]
+
+
+_PART = re.compile(r"[\x21-\x7e]+")
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
 class OAuthCredentials(Secretive):
     """An access key: id, secret and the scopes to ask for, such as `sessions:browser`.
 
-    Scopes are free text, since Checkout.com adds new ones; none means those the key was made with.
+    Scopes are free text, since Checkout.com adds new ones; none means those the key was made with. A `store` shares the
+    token with other clients and processes; it stays its maker's to close.
     """
 
-    __slots__ = ("_client_id", "_client_secret", "_scopes")
+    __slots__ = ("_client_id", "_client_secret", "_scopes", "_store")
 
-    def __init__(self, client_id: str, client_secret: str, *, scopes: Iterable[str] = ()) -> None:
-        """Raise ConfigurationError for an empty or unprintable part."""
+    def __init__(
+        self, client_id: str, client_secret: str, *, scopes: Iterable[str] = (), store: TokenStore | None = None
+    ) -> None:
+        """Raise ConfigurationError for an unusable part, and for what is no scope (RFC 6749 section 3.3)."""
         client_id, client_secret = secretly(client_id), secretly(client_secret)  # a traceback may show the locals
-        if isinstance(scopes, str):
-            raise ConfigurationError("scopes is a list of texts, not one text")
+        if isinstance(scopes, str) or not hasattr(scopes, "__iter__"):
+            raise ConfigurationError(f"scopes is a list of texts, not one {type(scopes).__name__}")
         self._client_id = client_id
         self._client_secret = client_secret
         self._scopes = tuple(scopes)
+        if not all(is_text(scope, _SCOPE) for scope in self._scopes):
+            raise ConfigurationError("each of the scopes is one word such as 'sessions:browser', without spaces")
+        if store is not None:
+            require_kind("store", store, TokenStore)
+        self._store = store
         for name, part in (("client_id", client_id), ("client_secret", client_secret)):
-            require_kind(name, part, str)
-            if not part or not part.isascii() or not part.isprintable() or " " in part:
+            if not is_text(part, _PART):
                 raise ConfigurationError(f"{name} is empty, or holds spaces or characters that no access key has")
         if ":" in client_id:
             raise ConfigurationError("client_id holds a colon, which HTTP Basic cannot carry (RFC 7617)")
@@ -55,21 +70,26 @@ class OAuthCredentials(Secretive):
     def check(self, environment: Environment | None) -> None:
         """Accept any environment: an access key does not say where it is from."""
 
-    def authenticator(self, token_sender: TokenSender) -> OAuthAuthenticator:
-        """Return a token cache of one client's own."""
+    def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> OAuthAuthenticator:
+        """Return a token cache of one client's own, in front of the store where there is one."""
         basic = b64encode(f"{self._client_id}:{self._client_secret}".encode("ascii")).decode("ascii")
-        return OAuthAuthenticator(token_sender(FixedAuthenticator(f"Basic {basic}")), self._scopes)
+        shared = None
+        if self._store is not None:
+            shared = SharedToken(self._store, store_key(self._client_id, token_url or "", self._scopes))
+        sender = token_sender(FixedAuthenticator(f"Basic {basic}"))
+        return OAuthAuthenticator(sender, self._scopes, Blackout(self._client_secret, basic), shared)
 
 
 class OAuthAuthenticator(Secretive):
     """Bearer tokens from the token endpoint, cached and refreshed."""
 
-    __slots__ = ("_cache", "_scopes", "_sender")
+    __slots__ = ("_blackout", "_cache", "_scopes", "_sender")
 
-    def __init__(self, sender: Sender, scopes: tuple[str, ...]) -> None:
+    def __init__(self, sender: Sender, scopes: tuple[str, ...], blackout: Blackout, shared: SharedToken | None) -> None:
         self._sender = sender
         self._scopes = scopes
-        self._cache = TokenCache(self._fetch, time.monotonic)
+        self._blackout = blackout
+        self._cache = TokenCache(self._fetch, time.monotonic, shared)
 
     def current(self) -> Secret | None:
         """Return `Bearer` and the current token, or None if it has to be fetched first."""
@@ -97,30 +117,21 @@ class OAuthAuthenticator(Secretive):
         try:
             return await request_access_token(self._sender, body)
         except ApiError as error:
-            raise _refused(error) from error
+            raise refusal(error, self._blackout) from error
         except UnexpectedResponse as error:
-            raise AuthenticationFailed(f"token endpoint: {error.reason}", status=error.status) from error
+            raise AuthenticationFailed(
+                f"token endpoint: {error.reason}", status=error.status, body=error.body
+            ) from error
         except TransportError as error:
             raise AuthenticationFailed(f"token endpoint: {error}") from error
 
     async def _fetch(self) -> AccessToken:
-        token = await self.request_token()
-        value, lifetime = secretly(token.access_token), token.expires_in
-        if not value or not value.isascii() or not value.isprintable() or not lifetime or lifetime <= 0:
-            raise AuthenticationFailed("token endpoint: the reply holds no usable token, or no lifetime", status=200)
-        return AccessToken(value, float(lifetime))
-
-
-def _refused(error: ApiError) -> AuthenticationFailed:
-    try:
-        body, _ = decode(access.TokenError, error.body)
-        code = body.error
-    except Undecodable:
-        code = None
-    hint = f"the token endpoint answered {error.status} {scrub(code) if code else 'without an OAuth error code'}"
-    return AuthenticationFailed(
-        f"{hint}; check client id, secret, scopes and environment",
-        status=error.status,
-        error=code,
-        body=error.body,
-    )
+        asked = time.time()
+        reply = await self.request_token()
+        lifetime = float(reply.expires_in or 0)
+        token = AccessToken(secretly(reply.access_token or ""), asked + lifetime, lifetime)
+        if not token.is_usable:
+            raise AuthenticationFailed(
+                "token endpoint: the reply holds no usable token, or no lifetime", status=200, body=to_json(reply)
+            )
+        return token

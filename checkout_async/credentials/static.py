@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from checkout_async.config import Environment
+from checkout_async.config import Environment, is_text
 from checkout_async.credentials.base import Secretive, TokenSender
 from checkout_async.errors import ConfigurationError
-from checkout_async.redaction import Secret
+from checkout_async.redaction import Secret, secretly
 
 __all__ = ["FixedAuthenticator", "SecretKey", "SessionSecret"]
 
 # Checkout.com API reference: keys of the current platform.
-_SECRET_KEY = re.compile(r"sk_(?P<sandbox>sbox_)?[a-z2-7]{26}[a-z2-7*#$=]")
+_SECRET_KEY = re.compile(r"sk_(?:sbox_)?[a-z2-7]{26}[a-z2-7*#$=]")
 _SESSION_SECRET = re.compile(r"sek_[\x21-\x7e]+")
 
 
@@ -47,14 +47,13 @@ class SecretKey(Secretive):
 
     def __init__(self, key: str) -> None:
         """Raise ConfigurationError for anything but a secret key of the current platform."""
-        key = Secret(key)  # a traceback may show the locals
-        match = _SECRET_KEY.fullmatch(key)
-        if match is None:
+        key = secretly(key)  # a traceback may show the locals
+        if not is_text(key, _SECRET_KEY):
             raise ConfigurationError(
                 "a secret key reads 'sk_' or 'sk_sbox_' and 27 characters; public keys start 'pk_'"
             )
         self._key = key
-        self._sandbox = match["sandbox"] is not None
+        self._sandbox = key.startswith("sk_sbox_")
 
     def check(self, environment: Environment | None) -> None:
         """Refuse a sandbox key in production and the reverse."""
@@ -62,7 +61,7 @@ class SecretKey(Secretive):
             kind = "sandbox" if self._sandbox else "production"
             raise ConfigurationError(f"this is a {kind} key, but the environment is {environment.value}")
 
-    def authenticator(self, token_sender: TokenSender) -> FixedAuthenticator:
+    def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> FixedAuthenticator:
         """Return the bearer credential."""
         return FixedAuthenticator(f"Bearer {self._key}")
 
@@ -77,14 +76,14 @@ class SessionSecret(Secretive):
 
     def __init__(self, secret: str) -> None:
         """Raise ConfigurationError for anything that is not a session secret."""
-        secret = Secret(secret)
-        if not _SESSION_SECRET.fullmatch(secret):
+        secret = secretly(secret)
+        if not is_text(secret, _SESSION_SECRET):
             raise ConfigurationError("a session secret starts 'sek_' and comes with the reply to request_session")
         self._secret = secret
 
     def check(self, environment: Environment | None) -> None:
         """Accept any environment: the secret does not say where it is from."""
 
-    def authenticator(self, token_sender: TokenSender) -> FixedAuthenticator:
+    def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> FixedAuthenticator:
         """Return the bare credential."""
         return FixedAuthenticator(self._secret)

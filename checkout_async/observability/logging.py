@@ -20,8 +20,9 @@ from checkout_async._core.events import (
     TokenFetchStarted,
     Waited,
 )
+from checkout_async._core.retry import is_ambiguous
 from checkout_async._core.wire import Idempotency
-from checkout_async.errors import CheckoutError, OutcomeUnknown, ServerError
+from checkout_async.errors import CheckoutError
 from checkout_async.observability.ending import attempt_error, call_error, error_text
 from checkout_async.redaction import scrub
 
@@ -41,12 +42,7 @@ class LoggingHook:
     names that start with `checkout_`; docs/observability.md lists them.
     """
 
-    def __init__(
-        self,
-        logger: logging.Logger | logging.LoggerAdapter[logging.Logger] | None = None,
-        *,
-        level: int = logging.DEBUG,
-    ) -> None:
+    def __init__(self, logger: logging.Logger | None = None, *, level: int = logging.DEBUG) -> None:
         """Log to `logger`, by default `checkout_async.calls`."""
         self._logger = logger or logging.getLogger("checkout_async.calls")
         self._level = level
@@ -140,7 +136,9 @@ class LoggingHook:
 
 def _may_have_been_done(event: CallEnded) -> bool:
     """Whether the caller cannot know what became of the call; a cancelled one had at least begun to be sent."""
-    return isinstance(event.failure, OutcomeUnknown | ServerError) or (event.cancelled and event.attempts > 0)
+    if event.failure is not None:
+        return is_ambiguous(event.failure)
+    return event.cancelled and event.attempts > 0
 
 
 def _masked(request_id: str | None) -> str | None:

@@ -33,7 +33,7 @@ class Metrics:
         )
         self._waits = self._histogram(
             "checkout_async.limiter.wait",
-            "Time attempts waited before they were sent, by reason.",
+            "Time attempts waited before they began.",
             semconv.CALL_BUCKETS,
         )
         self._retries = self._meter.create_counter(

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import struct
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -21,7 +23,7 @@ from aiohttp.typedefs import Handler
 NOT_ANSWERED = 0
 """Status in the request log of a request that was neither processed nor answered."""
 
-_OVERSIZE = 4 * 1024 * 1024
+_MEBIBYTE = 1024 * 1024
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -120,14 +122,20 @@ class Answer(Behaviour):
 
 @dataclass(frozen=True, slots=True)
 class Rewritten(Behaviour):
-    """The request is processed and the reply comes with its status, but `rewrite` makes another body of its body."""
+    """The request is processed and the reply comes with its status, but `rewrite` makes another body of its body.
+
+    `coding` is what the header `Content-Encoding` then says; `rewrite` has to encode.
+    """
 
     rewrite: Callable[[bytes], bytes]
+    coding: str | None = None
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Process the request and rewrite the body."""
         reply = await handler(request)
-        return web.Response(status=reply.status, body=self.rewrite(_body(reply)), content_type="application/json")
+        headers = {} if self.coding is None else {"Content-Encoding": self.coding}
+        body = self.rewrite(_body(reply))
+        return web.Response(status=reply.status, body=body, headers=headers, content_type="application/json")
 
 
 class Fault(Enum):
@@ -153,7 +161,11 @@ class Fault(Enum):
     GATEWAY_TIMEOUT = Answer(504)
     REDIRECT = Answer(307, location="https://elsewhere.invalid/")
     TRUNCATED = Rewritten(lambda body: body[: len(body) // 2])
-    OVERSIZED = Rewritten(lambda body: body + b" " * _OVERSIZE)
+    OVERSIZED = Rewritten(lambda body: body + b" " * (4 * _MEBIBYTE))
+    TOO_LARGE = Rewritten(lambda body: body + b" " * (24 * _MEBIBYTE))
+    GZIP_BOMB = Rewritten(lambda body: gzip.compress(body + b" " * (64 * _MEBIBYTE)), "gzip")
+    DEFLATE_BOMB = Rewritten(lambda body: zlib.compress(body + b" " * (64 * _MEBIBYTE)), "deflate")
+    DAMAGED_GZIP = Rewritten(lambda body: gzip.compress(body)[:-8], "gzip")
     NOT_JSON = Rewritten(lambda _: b"<html><h1>It works!</h1></html>")
     NOT_UTF8 = Rewritten(lambda _: b'{"id": "\xff\xfe"}')
     WRONG_TYPE = Rewritten(lambda _: b"[1, 2, 3]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -43,7 +44,8 @@ class Sandbox:
     `port` 0 takes a free one. Two sandboxes with the same `seed` answer the same requests with the same identifiers,
     secrets and cryptograms. `clients` come on top of the documented ones. `token_lifetime` is in seconds of the
     sandbox's clock, `callback_timeout` in seconds of real time. Captures, voids, refunds, reversals, cancellations and
-    payouts take effect `payment_delay` seconds of the sandbox's clock after they were accepted. `document` is a
+    payouts take effect `payment_delay` seconds of the sandbox's clock after they were accepted. `ssl_context` holds a
+    server's certificate and makes it https; a context that wants client certificates gets them checked. `document` is a
     bundled OpenAPI document to use in place of the package's own. Entering raises OSError if the port is taken.
     """
 
@@ -58,8 +60,10 @@ class Sandbox:
         token_lifetime: int = 3600,
         callback_timeout: float = 10.0,
         payment_delay: float = 0.0,
+        ssl_context: ssl.SSLContext | None = None,
         document: Path | None = None,
     ) -> None:
+        self._ssl_context = ssl_context
         self.clock = SandboxClock() if clock is None else clock
         self._address = (host, port)
         self._mint = Mint(seed)
@@ -89,10 +93,11 @@ class Sandbox:
             raise RuntimeError("this Sandbox is running already; make another one")
         listener = socket.create_server(self._address)
         host, port = self._address[0], listener.getsockname()[1]
-        self._base_url = f"http://{LOOPBACK if host in _WILDCARDS else host}:{port}"
+        scheme = "http" if self._ssl_context is None else "https"
+        self._base_url = f"{scheme}://{LOOPBACK if host in _WILDCARDS else host}:{port}"
         self._runner = web.AppRunner(self._app(self._base_url), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        await self._listen(self._runner, listener)
+        await self._listen(self._runner, listener, self._ssl_context)
         return self
 
     async def __aexit__(
@@ -170,6 +175,28 @@ class Sandbox:
 
         RuntimeError unless the sandbox is running and takes connections.
         """
+        runner, holder = await self._stop_listening()
+        try:
+            yield
+        finally:
+            await self._listen(runner, holder, self._ssl_context)
+
+    @asynccontextmanager
+    async def presenting(self, ssl_context: ssl.SSLContext) -> AsyncGenerator[None]:
+        """Show another certificate until the block is left, such as an untrusted one; open connections are closed.
+
+        RuntimeError unless the sandbox is running, takes connections and was made with an `ssl_context`.
+        """
+        if self._ssl_context is None:
+            raise RuntimeError("the sandbox shows no certificate: make it with an ssl_context")
+        await self._listen(*await self._stop_listening(), ssl_context)
+        try:
+            yield
+        finally:
+            await self._listen(*await self._stop_listening(), self._ssl_context)
+
+    async def _stop_listening(self) -> tuple[web.AppRunner, socket.socket]:
+        """Close the listener and all connections; return a socket that keeps the port."""
         runner, site = self._runner, self._site
         if runner is None or runner.server is None or site is None:
             raise RuntimeError("the sandbox takes no connections now: it is not running, or refuses them already")
@@ -181,14 +208,10 @@ class Sandbox:
         while runner.server.connections:  # noqa: ASYNC110 - aiohttp tells nobody when one is gone
             await asyncio.sleep(0)
         # Bound and not listening: the port stays ours, and who connects is refused.
-        listener = _bound(self._address[0], port)
-        try:
-            yield
-        finally:
-            await self._listen(runner, listener)
+        return runner, _bound(self._address[0], port)
 
-    async def _listen(self, runner: web.AppRunner, listener: socket.socket) -> None:
-        self._site = web.SockSite(runner, listener)
+    async def _listen(self, runner: web.AppRunner, listener: socket.socket, ssl_context: ssl.SSLContext | None) -> None:
+        self._site = web.SockSite(runner, listener, ssl_context=ssl_context)
         await self._site.start()
 
     def _app(self, base_url: str) -> web.Application:

@@ -47,7 +47,7 @@ class TestSending:
                 "matching regex",
             ),
             ({"source": {"type": "card"}}, "$.source", "missing required field `number`"),
-            ({"source": {"type": "cheque"}}, "$.source.type", "no variant"),
+            ({"source": {"type": "cheque"}}, "$.source.type", "must be one of card, token"),
             ({"source": {"type": "token", "token": None}}, "$.source.token", "Expected `str`, got `null`"),
             ({"source": {"type": "token", "token": "t"}, "amount": -1}, "$.amount", "Expected `int` >= 0"),
             ({"source": {"type": "token", "token": "t"}, "amount": "1"}, "$.amount", "Expected `int`"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -66,8 +67,21 @@ class TestSuccess:
         assert "status 201" in str(error)
         assert "request id q1" in str(error)
 
+    def test_a_success_larger_than_is_read_says_so_and_keeps_its_beginning(self) -> None:
+        cut = replace(reply(201, b'{"id":"r1"', cko_request_id="q1"), cut=True)
+        with pytest.raises(errors.UnexpectedResponse, match=r"larger than Limits\.response_size") as caught:
+            outcome(PLACE_ORDER, cut, NOW)
+        error = caught.value
+        assert (error.status, error.request_id, error.body) == (201, "q1", b'{"id":"r1"')
+        assert error.headers == {"cko-request-id": "q1"}
+
 
 class TestFailure:
+    def test_an_error_larger_than_is_read_is_still_what_its_status_says(self) -> None:
+        with pytest.raises(errors.UnprocessableEntity) as caught:
+            outcome(PLACE_ORDER, replace(reply(422, ERROR_BODY[:20], cko_request_id="q1"), cut=True), NOW)
+        assert (caught.value.request_id, caught.value.body) == ("q1", ERROR_BODY[:20])
+
     @pytest.mark.parametrize(
         ("status", "kind"),
         [

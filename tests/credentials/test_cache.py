@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
 
-from checkout_async.credentials.cache import AccessToken, TokenCache
+from checkout_async.credentials.cache import TokenCache
 from checkout_async.errors import AuthenticationFailed, ConnectFailed
+from checkout_async.stores import AccessToken
+
+
+def granted(value: str, lifetime: float) -> AccessToken:
+    return AccessToken(value, time.time() + lifetime, lifetime)
 
 
 class Endpoint:
@@ -31,7 +37,7 @@ class Endpoint:
         await self._open.wait()
         if self.failure is not None:
             raise self.failure
-        return AccessToken(f"token {number}", self.lifetime)
+        return granted(f"token {number}", self.lifetime)
 
 
 class ManualTime:
@@ -105,7 +111,7 @@ async def test_the_lifetime_counts_from_the_question_not_from_the_answer() -> No
 
     async def slow() -> AccessToken:
         time.now += 50
-        return AccessToken("slow", 60)
+        return granted("slow", 60)
 
     cache = TokenCache(slow, time)
     asked = time.now
@@ -183,4 +189,4 @@ async def test_closing_cancels_a_fetch_under_way_and_tells_who_waits() -> None:
 
 
 def test_a_token_is_not_printed() -> None:
-    assert "hush" not in repr(AccessToken("hush", 5))
+    assert "hush" not in repr(granted("hush", 5))

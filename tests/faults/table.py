@@ -6,12 +6,21 @@ the first request; `always`: every one. The classes stand in the order of CLASSE
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 
 from checkout_async.sandbox import Answer, Cut, Fault, Rewritten
+from tests.faults import certificates
 
 CLASSES = ("safe", "natural", "key", "none")
 Cells = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Impostor:
+    """The server shows another certificate than its own."""
+
+    context: ssl.SSLContext
 
 
 @dataclass(frozen=True)
@@ -19,7 +28,7 @@ class Row:
     """A fault (None: connections are refused) and what becomes of calls; `done`: the request is carried out."""
 
     name: str
-    fault: Answer | Cut | Rewritten | None
+    fault: Answer | Cut | Rewritten | Impostor | None
     once: Cells | None
     always: Cells | None
     done: bool = False
@@ -68,6 +77,11 @@ def too_long_a_wait(status: int, error: str) -> list[Row]:
     ]
 
 
+def impostor(name: str, context: ssl.SSLContext) -> Row:
+    """The call meets a server that cannot prove to be the API: nothing is sent to it."""
+    return Row(name, Impostor(context), None, everywhere("ConnectFailed 0"))
+
+
 def no_wait(status: int) -> Answer:
     return Answer(status, retry_after=0)
 
@@ -78,6 +92,9 @@ HTML = b"<html><h1>502 Bad Gateway</h1></html>"
 
 ROWS = (
     Row("refused", None, None, everywhere("ConnectFailed 0")),
+    impostor("untrusted certificate", certificates.untrusted()),
+    impostor("certificate of another host", certificates.of_another_host()),
+    impostor("expired certificate", certificates.expired()),
     cut(Fault.RESET, done=False),
     cut(Fault.LOST_REPLY, done=True),
     cut(Fault.RESET_AFTER_HEADERS, done=True),
@@ -109,6 +126,10 @@ ROWS = (
     ambiguous("504", Answer(504), "ServerError"),
     final("REDIRECT", Answer(307, location="https://elsewhere.invalid/"), "UnexpectedResponse"),
     garbled(Fault.TRUNCATED),
+    garbled(Fault.TOO_LARGE),
+    garbled(Fault.GZIP_BOMB),
+    garbled(Fault.DEFLATE_BOMB),
+    garbled(Fault.DAMAGED_GZIP),
     garbled(Fault.NOT_JSON),
     garbled(Fault.NOT_UTF8),
     garbled(Fault.WRONG_TYPE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,14 +11,18 @@ from dataclasses import dataclass, replace
 import pytest
 
 from checkout_async import CheckoutClient, Limits, RetryPolicy, Timeouts, errors
+from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async.models import payments, sessions
 from checkout_async.sandbox import Answer, Cut, Ending, Fault, Rewritten, Sandbox, card_number, payment_card
-from tests.faults.table import CLASSES, ROWS, Row
+from tests.faults import certificates
+from tests.faults.table import CLASSES, ROWS, Impostor, Row
 
-ONCE = RetryPolicy(attempts=3, backoff=0, key_in_use=0.01)
+# All calls of a client wait as long as a 429 asks for, up to `max_retry_after`.
+ONCE = RetryPolicy(attempts=3, backoff=0, max_retry_after=0.05, key_in_use=0.01)
 # A key that is never free is not waited for: the deadline leaves no room.
 ALWAYS = replace(ONCE, key_in_use=3600)
 PATIENT = Timeouts(total=30)
+RESPONSE_SIZE = 8 * 1024 * 1024
 IMPATIENT = Timeouts(total=30, attempt=0.5)
 BROWSER = sessions.BrowserChannelData(
     accept_header="text/html",
@@ -120,7 +125,7 @@ def noted(fault: Rewritten, sent: list[bytes]) -> Rewritten:
         sent.append(fault.rewrite(body))
         return sent[-1]
 
-    return Rewritten(rewrite)
+    return replace(fault, rewrite=rewrite)
 
 
 async def run(call: Call, row: Row) -> errors.CheckoutError | None:
@@ -141,6 +146,8 @@ async def faulty(
     async with AsyncExitStack() as stack:
         if row.fault is None:
             await stack.enter_async_context(sandbox.refusing())
+        elif isinstance(row.fault, Impostor):
+            await stack.enter_async_context(sandbox.presenting(row.fault.context))
         else:
             fault = noted(row.fault, sent) if isinstance(row.fault, Rewritten) else row.fault
             sandbox.faults.add(operation, fault, times=times)
@@ -151,9 +158,18 @@ async def faulty(
 async def tried(row: Row, subject: Subject, retry: RetryPolicy, times: int | None) -> Trial:
     """Let a call meet a fault, and see that the client's only slot is free afterwards and its connection of use."""
     # Where connections are to be refused, none may be left over.
-    limits = Limits(concurrency=1, keepalive=1e-6 if row.fault is None else 15)
+    keepalive = 1e-6 if row.fault is None else 15
+    limits = Limits(concurrency=1, read_rate=1000, write_rate=1000, keepalive=keepalive, response_size=RESPONSE_SIZE)
+    is_tls = isinstance(row.fault, Impostor)
     sent: list[bytes] = []
-    async with Sandbox() as sandbox, sandbox.client(retry=retry, limits=limits) as checkout:
+    async with (
+        Sandbox(ssl_context=certificates.server() if is_tls else None) as sandbox,
+        sandbox.client(
+            retry=retry,
+            limits=limits,
+            ssl_context=certificates.trusting() if is_tls else None,
+        ) as checkout,
+    ):
         call = await subject.prepare(checkout)
         before = len(sandbox.requests)
         async with faulty(sandbox, subject.operation, row, times, sent):
@@ -167,11 +183,21 @@ async def tried(row: Row, subject: Subject, retry: RetryPolicy, times: int | Non
             request_id=sandbox.requests[-1].request_id,
             sent=sent,
         )
+        assert connections_in_use(checkout) == 0
         assert checkout._limiter.slots.borrowed_tokens == 0
         with pytest.raises(errors.NotFound):
             await checkout.payments.get_payment("pay_nobodyhasthisoneinhere0000")
     assert asyncio.all_tasks() == {asyncio.current_task()}
     return trial
+
+
+def connections_in_use(checkout: CheckoutClient) -> int:
+    """Count the connections that aiohttp holds to be in use."""
+    transport = checkout._transport
+    assert isinstance(transport, AiohttpTransport)
+    assert transport._session is not None
+    assert transport._session.connector is not None
+    return len(transport._session.connector._acquired)
 
 
 def chain(error: BaseException | None) -> list[BaseException]:
@@ -192,13 +218,23 @@ def check_nothing_is_lost(trial: Trial, row: Row, kind: str) -> None:
     if isinstance(error, errors.ApiError | errors.UnexpectedResponse):
         assert error.request_id == trial.request_id
         assert error.headers["cko-request-id"] == trial.request_id
-        expected = row.fault.body if isinstance(row.fault, Answer) else trial.sent[-1]
+        expected = row.fault.body if isinstance(row.fault, Answer) else as_read(trial.sent[-1], row.fault)
         assert error.body == expected
         assert error.status == (row.fault.status if isinstance(row.fault, Answer) else error.status)
     if isinstance(error, errors.ApiError) and isinstance(row.fault, Answer):
         check_retry_after(error, row.fault)
     if error is not None:
         assert (error.idempotency_key is not None) == (kind == "key")
+
+
+def as_read(body: bytes, fault: object) -> bytes:
+    """Return what is read of a body: decompressed if that is possible, and up to the limit."""
+    if isinstance(fault, Rewritten) and fault.coding is not None:
+        try:
+            body = zlib.decompress(body, zlib.MAX_WBITS | 32)
+        except zlib.error:
+            return body
+    return body[:RESPONSE_SIZE]
 
 
 def check_retry_after(error: errors.ApiError, fault: Answer) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from checkout_async import CheckoutClient, RetryPolicy, errors
 from checkout_async.sandbox import Answer, Fault, Sandbox
+from tests.faults import certificates
 
 DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 UNKNOWN = "pay_nobodyhasthisoneinhere0000"
@@ -112,3 +113,20 @@ def test_the_documentation_lists_every_fault() -> None:
     section = DOCS.read_text().partition("\n## Faults\n")[2].partition("\n## ")[0]
     table = section.partition("| `Fault` |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `([A-Z0-9_]+)`", table, re.MULTILINE) == [fault.name for fault in Fault]
+
+
+async def test_a_certificate_is_shown_only_by_a_sandbox_that_has_one(sandbox: Sandbox) -> None:
+    with pytest.raises(RuntimeError, match="make it with an ssl_context"):
+        await sandbox.presenting(certificates.untrusted()).__aenter__()
+
+
+async def test_an_impostor_is_shown_until_the_block_is_left() -> None:
+    async with (
+        Sandbox(ssl_context=certificates.server()) as sandbox,
+        sandbox.client(retry=RetryPolicy(attempts=1), ssl_context=certificates.trusting()) as checkout,
+    ):
+        assert await statuses(sandbox, checkout, 1) == [NOT_FOUND]
+        async with sandbox.presenting(certificates.of_another_host()):
+            with pytest.raises(errors.ConnectFailed, match="certificate was not accepted"):
+                await checkout.payments.get_payment(UNKNOWN)
+        assert await statuses(sandbox, checkout, 1) == [NOT_FOUND, NOT_FOUND]

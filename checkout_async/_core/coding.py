@@ -1,0 +1,53 @@
+"""Content codings of replies (RFC 9110 section 8.4.1): gzip and deflate, undone within a limit."""
+
+from __future__ import annotations
+
+import zlib
+
+__all__ = ["ACCEPTED", "Damaged", "decoded"]
+
+ACCEPTED = "gzip, deflate"
+"""The codings a request may ask for."""
+
+_GZIP = zlib.MAX_WBITS | 16
+_ZLIB = zlib.MAX_WBITS
+_RAW_DEFLATE = -zlib.MAX_WBITS
+
+# Each further gzip member copies what is left of the body.
+_MOST_MEMBERS = 64
+
+
+class Damaged(Exception):
+    """The bytes are not what their coding says, or a coding that nobody asked for."""
+
+
+def decoded(body: bytes, coding: str, limit: int) -> tuple[bytes, bool]:
+    """Undo a `Content-Encoding`; return at most `limit` bytes, and whether there were more. Raises Damaged."""
+    name = coding.strip().lower()
+    if name in {"", "identity"} or not body:
+        return body[:limit], len(body) > limit
+    if name in {"gzip", "x-gzip"}:
+        return _inflated(body, _GZIP, limit)
+    if name == "deflate":
+        # Some servers leave out the zlib frame that RFC 9110 section 8.4.1.2 asks for; its first byte ends in 8.
+        return _inflated(body, _ZLIB if body[:1] and body[0] & 0xF == 8 else _RAW_DEFLATE, limit)
+    raise Damaged
+
+
+def _inflated(body: bytes, format_: int, limit: int) -> tuple[bytes, bool]:
+    whole = bytearray()
+    try:
+        # A gzip body may be several in a row (RFC 1952 section 2.2).
+        for _ in range(_MOST_MEMBERS):
+            inflate = zlib.decompressobj(format_)
+            whole += inflate.decompress(body, limit + 1 - len(whole))
+            if len(whole) > limit:
+                return bytes(whole[:limit]), True
+            body = inflate.unused_data
+            if inflate.eof and not body:
+                return bytes(whole), False
+            if not inflate.eof:
+                break
+    except zlib.error:
+        raise Damaged from None
+    raise Damaged
