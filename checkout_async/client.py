@@ -23,6 +23,7 @@ from checkout_async.config import Environment, Limits, RetryPolicy, SharedHost, 
 from checkout_async.credentials import Authenticator, Credentials, OAuthCredentials, SecretKey
 from checkout_async.credentials.oauth import OAuthAuthenticator
 from checkout_async.errors import ConfigurationError
+from checkout_async.redaction import Secret, secretly
 from checkout_async.stores.rates import SharedRates
 
 __all__ = ["CheckoutClient", "ClientOptions"]
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from checkout_async._generated.resources.sessions import SessionsResource
 
 T = TypeVar("T")
+
+_SECRET_VARIABLES = frozenset({"CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY"})
 
 
 class ClientOptions(TypedDict, total=False):
@@ -90,6 +93,7 @@ class CheckoutClient:
         `my-shop/1.2`, goes before the package's name into `User-Agent`. `hooks` are told what happens during calls (see
         `checkout_async.observability`). `transport` replaces aiohttp altogether, and with it these network settings.
         """
+        proxy = secretly(proxy)  # its password; a traceback may show the locals
         require_kind("credentials", credentials, Credentials)
         require_kind("retry", retry or RetryPolicy(), RetryPolicy)
         require_kind("limits", limits or Limits(), Limits)
@@ -142,13 +146,13 @@ class CheckoutClient:
         `CHECKOUT_SECRET_KEY`; `CHECKOUT_ENVIRONMENT` and `CHECKOUT_SUBDOMAIN`, or `CHECKOUT_BASE_URL` and
         `CHECKOUT_TOKEN_URL`. `options` are the client's others.
         """
-        env = os.environ if environ is None else environ
+        environ = _own_variables(os.environ if environ is None else environ)
         return cls(
-            _credentials_from(env),
-            environment=env.get("CHECKOUT_ENVIRONMENT") or None,
-            subdomain=env.get("CHECKOUT_SUBDOMAIN") or None,
-            base_url=env.get("CHECKOUT_BASE_URL") or None,
-            token_url=env.get("CHECKOUT_TOKEN_URL") or None,
+            _credentials_from(environ),
+            environment=environ.get("CHECKOUT_ENVIRONMENT") or None,
+            subdomain=environ.get("CHECKOUT_SUBDOMAIN") or None,
+            base_url=environ.get("CHECKOUT_BASE_URL") or None,
+            token_url=environ.get("CHECKOUT_TOKEN_URL") or None,
             **options,
         )
 
@@ -207,6 +211,12 @@ def _checked_hooks(hooks: object) -> tuple[Hook, ...]:
     if isinstance(hooks, list | tuple) and all(map(callable, cast("Sequence[object]", hooks))):
         return tuple(cast("Sequence[Hook]", hooks))
     raise ConfigurationError("hooks is a list of callables that take an event, such as [LoggingHook()]")
+
+
+def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return our variables alone, so that a traceback that shows the locals shows no secret."""
+    own = {name: value for name, value in environ.items() if name.startswith("CHECKOUT_")}
+    return {name: Secret(value) if name in _SECRET_VARIABLES else value for name, value in own.items()}
 
 
 def _credentials_from(env: Mapping[str, str]) -> Credentials:

@@ -224,16 +224,23 @@ def checked_proxy(url: str, name: str = "proxy") -> str:
     It may hold a user and a password, for HTTP Basic (RFC 7617). Raises ConfigurationError, which never shows them.
     """
     require_kind(name, url, str)
+    if defect := _proxy_defect(url):
+        raise ConfigurationError(f"{name} must {defect}")
+    return url
+
+
+def _proxy_defect(url: str) -> str | None:
+    """Say what the URL of a proxy must be instead; whoever raises that has no part of the URL among the locals."""
     parts = _split(url)
     if parts is None or parts.scheme != "http" or not parts.hostname or _has_more_than_an_origin(url, parts):
-        raise ConfigurationError(
-            f"{name} must be a URL such as 'http://proxy.example:3128', with 'user:password@' before the host if the "
+        return (
+            "be a URL such as 'http://proxy.example:3128', with 'user:password@' before the host if the "
             "proxy asks for them; requests to the API are encrypted through it, https and SOCKS proxies cannot be used"
         )
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if ":" in user or not (user + password).isprintable() or not _is_latin1(user + password):
-        raise ConfigurationError(f"{name} must hold a user without a colon and a password, both in plain characters")
-    return url
+        return "hold a user without a colon and a password, both in plain characters"
+    return None
 
 
 def _has_more_than_an_origin(url: str, parts: SplitResult) -> bool:

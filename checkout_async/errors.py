@@ -19,7 +19,8 @@ CheckoutError
     └── ServerError           500 and above
 
 The text of an error never holds a value from the request, and free text of the server is scrubbed of what looks like
-a card number, a key or a token. Every attribute always exists. Errors can be pickled and copied.
+a card number, a key or a token. Every attribute always exists. Errors can be pickled and copied: the reply goes with
+them as it came, body and headers, whatever it holds, since nothing of it may be lost; nothing of the request does.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class AuthenticationFailed(CheckoutError):
         self.status = status
         self.error = error
         self.description = description
-        self.body = body
+        self.body: bytes = Opaque(body)
 
 
 class TokenStoreError(CheckoutError):
@@ -154,9 +155,9 @@ class UnexpectedResponse(CheckoutError):
         super().__init__(message)
         self.operation = operation
         self.status = status
-        self.headers: Mapping[str, str] = headers or {}
+        self.headers: Mapping[str, str] = Headers(headers or {})
         self.request_id = request_id
-        self.body = body
+        self.body: bytes = Opaque(body)
         self.reason = reason
 
 
@@ -187,12 +188,12 @@ class ApiError(CheckoutError):
         super().__init__(message)
         self.operation = operation
         self.status = status
-        self.headers: Mapping[str, str] = headers or {}
+        self.headers: Mapping[str, str] = Headers(headers or {})
         self.request_id = request_id
         self.error_type = error_type
         self.error_codes = tuple(error_codes)
         self.retry_after = retry_after
-        self.body = body
+        self.body: bytes = Opaque(body)
 
     @classmethod
     def describe(

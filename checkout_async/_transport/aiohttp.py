@@ -61,6 +61,18 @@ class AiohttpTransport:
 
     async def send(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
         """Exchange one request for one response. Raises ConnectFailed or OutcomeUnknown, and nothing of aiohttp."""
+        try:
+            found = await self._exchanged(request, timeouts)
+        except asyncio.CancelledError as cancelled:
+            # Without aiohttp's frames, whose local variables are parts of the reply.
+            cancelled.__context__ = None
+            raise cancelled.with_traceback(None)  # noqa: B904 - the same one
+        # Raised outside the handler: aiohttp's errors hold the request's headers, and with them the credential.
+        if isinstance(found, TransportError):
+            raise found
+        return found
+
+    async def _exchanged(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | TransportError:
         phase = SimpleNamespace(sending=False)
         url = URL(request.url, encoded=True)
         # aiohttp would round what is longer than its threshold up to whole seconds, past the caller's deadline.
@@ -77,13 +89,11 @@ class AiohttpTransport:
                 trace_request_ctx=phase,
             ) as reply:
                 if self._is_of_proxy(reply):
-                    raise ConnectFailed(f"no connection: {_refused_by_proxy(reply.status)}; nothing was sent to it")
+                    return ConnectFailed(f"no connection: {_refused_by_proxy(reply.status)}; nothing was sent to it")
                 body = await _beginning(reply, self._limits.response_size)
                 return _response(reply, body, self._limits.response_size)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
-            failure = _translated(error, sending=phase.sending)
-        # Raised outside the handler: aiohttp's errors hold the request's headers, and with them the credential.
-        raise failure
+            return _translated(error, sending=phase.sending)
 
     async def aclose(self) -> None:
         """Close the session and its connections for good."""

@@ -13,6 +13,7 @@ from yarl import URL
 from checkout_async.config import checked_proxy
 from checkout_async.credentials.base import Secretive
 from checkout_async.errors import ConfigurationError
+from checkout_async.redaction import Secret
 
 __all__ = ["Proxies"]
 
@@ -44,7 +45,7 @@ class Proxies(Secretive):
         return self._by_scheme.get(url.scheme) or self._by_scheme.get(_ALL)
 
     def _read_environment(self) -> None:
-        found = getproxies_environment()
+        found = {scheme: Secret(url) for scheme, url in getproxies_environment().items()}
         self._exempt = tuple(entry.strip().lower() for entry in found.get(_NONE, "").split(",") if entry.strip())
         for scheme in ("https", "http", _ALL):
             if scheme in found:

@@ -1,0 +1,195 @@
+"""Every way in which something gets out of the package, turned into text: logs, events, tracebacks, pickles, spans."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import pickle
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from rich.pretty import pretty_repr
+from rich.traceback import Traceback
+
+from checkout_async import errors
+from checkout_async.observability import Event, LoggingHook, OpenTelemetryHook
+from tests.canary.marks import Canaries
+
+TESTS = str(Path(__file__).parents[1])
+CLOCK = {"created", "msecs", "relativeCreated", "lineno", "taskName"}
+"""Numbers of a log record that tell it from all others."""
+
+
+@dataclass
+class Figures:
+    """What was searched for, and in how much."""
+
+    canaries: set[str] = field(default_factory=set)
+    outputs: int = 0
+    characters: int = 0
+
+
+FIGURES = Figures()
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A canary that got out, and where."""
+
+    canary: str
+    channel: str
+    excerpt: str
+
+
+def leaks(outputs: list[tuple[str, str]], canaries: Canaries) -> list[Leak]:
+    """Search outputs, each given with the name of its channel, for every canary in every form."""
+    pattern = canaries.pattern()
+    FIGURES.canaries |= canaries.values.keys()
+    FIGURES.outputs += len(outputs)
+    FIGURES.characters += sum(len(text) for _, text in outputs)
+    # Most lines are there many times, such as the local variables of the same frames.
+    lines = {line: channel for channel, text in outputs for line in text.splitlines()}
+    return [
+        Leak(canaries.named(hit.group()), lines[line], line[max(0, hit.start() - 80) : hit.end() + 20])
+        for line in lines
+        for hit in pattern.finditer(line)
+    ]
+
+
+class Recorder(logging.Handler):
+    """Takes every log record of the process, every warning, event, span and metric."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.NOTSET)
+        self.records: list[logging.LogRecord] = []
+        self.events: list[Event] = []
+        self.warned: list[warnings.WarningMessage] = []
+        self.spans = InMemorySpanExporter()
+        self.metrics = InMemoryMetricReader()
+        tracers = TracerProvider()
+        tracers.add_span_processor(SimpleSpanProcessor(self.spans))
+        meters = MeterProvider(metric_readers=[self.metrics])
+        self.hooks = [
+            self.events.append,
+            LoggingHook(),
+            OpenTelemetryHook(tracer_provider=tracers, meter_provider=meters),
+        ]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    def outputs(self) -> Iterator[tuple[str, str]]:
+        """Yield what was taken since the last time."""
+        for record in self.records:
+            told = {name: value for name, value in vars(record).items() if name not in CLOCK}
+            yield f"log {record.name}", f"{record.getMessage()}\n{told!r}"
+            if record.exc_info and record.exc_info[1]:
+                yield from ((f"log {record.name}: {name}", text) for name, text in rendered(record.exc_info[1]))
+        for event in self.events:
+            yield "event", f"{event!r} {event!s} {pretty_repr(event)}"
+        for warning in self.warned:
+            yield "warning", f"{warning.message} {warning.source!r}"
+        for span in self.spans.get_finished_spans():
+            yield "span", span.to_json()
+        self.records.clear()
+        self.events.clear()
+        self.warned.clear()
+        self.spans.clear()
+
+    def measured(self) -> Iterator[tuple[str, str]]:
+        """Yield all that was measured so far."""
+        metrics = self.metrics.get_metrics_data()
+        yield "metrics", metrics.to_json() if metrics else ""
+
+
+@contextmanager
+def recording() -> Iterator[Recorder]:
+    """Set every logger to its most talkative, the event loop too, and record what comes out."""
+    recorder = Recorder()
+    root, loop = logging.getLogger(), asyncio.get_running_loop()
+    level = root.level
+    root.addHandler(recorder)
+    root.setLevel(logging.NOTSET + 1)
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0.0
+    try:
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            recorder.warned = warned
+            yield recorder
+    finally:
+        loop.set_debug(False)
+        root.removeHandler(recorder)
+        root.setLevel(level)
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error with all it refers to, suppressed contexts and members of groups too."""
+    found: dict[int, BaseException] = {}
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in found:
+            continue
+        found[id(each)] = each
+        waiting += [each.__cause__, each.__context__]
+        waiting += each.exceptions if isinstance(each, BaseExceptionGroup) else []
+    yield from found.values()
+
+
+def rendered(error: BaseException) -> Iterator[tuple[str, str]]:
+    """Yield an error as programs print it: as text, with its attributes, and as tracebacks with local variables.
+
+    Frames of the tests are left out: they hold the canaries of necessity.
+    """
+    for each in chain(error):
+        yield "str", f"{each!s} {each!r} {getattr(each, '__notes__', '')}"
+        yield "attributes", f"{vars(each)!r} {pretty_repr(vars(each))}"
+        yield "traceback", standard(each)
+        yield "rich traceback", rich(each, max_string=None) + rich(each, max_string=80)
+
+
+def standard(error: BaseException) -> str:
+    """Render the traceback of an error with the standard library."""
+    found = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = [frame for frame in found.stack if not frame.filename.startswith(TESTS)]
+    return "".join(traceback.StackSummary.from_list(frames).format())
+
+
+def rich(error: BaseException, *, max_string: int | None) -> str:
+    """Render the local variables of an error's traceback as rich does."""
+    found = Traceback.extract(
+        type(error), error, error.__traceback__, show_locals=True, locals_max_length=None, locals_max_string=max_string
+    )
+    frames = [frame for stack in found.stacks for frame in stack.frames if not frame.filename.startswith(TESTS)]
+    return "\n".join(str(node) for frame in frames for node in (frame.locals or {}).values())
+
+
+def pickled(error: errors.CheckoutError) -> Iterator[tuple[str, str]]:
+    """Yield the pickle of an error, and that of a copy, as text."""
+    for twin in (error, copy.copy(error), copy.deepcopy(error)):
+        yield "pickle", pickle.dumps(twin).decode("latin-1")
+
+
+def without_reply(error: errors.CheckoutError) -> errors.CheckoutError:
+    """Return a copy of an error without the reply, which is kept as it came so that nothing paid for is lost."""
+    twin = copy.copy(error)
+    for name in {"body", "headers"} & vars(twin).keys():
+        setattr(twin, name, type(getattr(twin, name))())
+    return twin
+
+
+def shown(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield a result as programs print it."""
+    yield "result", f"{value!r} {value!s} {[value]!r} {pretty_repr(value)} {pretty_repr(value, max_string=20)}"
