@@ -6,8 +6,8 @@ payload, clock, mint, errors, spec, validation, scenarios, tokens, call, access,
 flow, blocks, replies, ledger, notify, operations, cardholder, payments.codes, payments.status, payments.actions,
 payments.ledger, payments.scenarios, payments.instruments, payments.order, payments.authentication, payments.retries,
 payments.payment, payments.flow, payments.store, payments.blocks, payments.replies, payments.query, payments.finding,
-payments.hold, payments.idempotency, payments.operations, payments.customer, payments.simulator, control, faults,
-app, connect, server.
+payments.hold, payments.idempotency, payments.operations, payments.customer, payments.simulator, control,
+browser.page, browser.messages, browser.method, browser.acs, browser.hosted, faults, app, connect, server.
 """
 
 from __future__ import annotations

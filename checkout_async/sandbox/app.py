@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
 
 import msgspec
 from aiohttp import web
@@ -27,6 +28,14 @@ _Run = Callable[[Call], Awaitable[Reply]]
 _FURTHER_PAGE = ".next"
 
 
+class Pages(Protocol):
+    """Pages of one subject for a browser."""
+
+    def add_to(self, app: web.Application) -> None:
+        """Register their paths."""
+        ...
+
+
 class SandboxApp:
     """Puts the simulator's parts behind an aiohttp application."""
 
@@ -37,6 +46,7 @@ class SandboxApp:
         sessions: SessionOperations,
         payments: PaymentOperations,
         control: Control,
+        pages: Iterable[Pages],
         log: RequestLog,
         mint: Mint,
         faults: Faults,
@@ -46,6 +56,7 @@ class SandboxApp:
         self._sessions = sessions
         self._payments = payments
         self._control = control
+        self._pages = tuple(pages)
         self._requests = log
         self._mint = mint
         self._faults = faults
@@ -69,6 +80,8 @@ class SandboxApp:
         next_page = _api_handler(search, self._payments.next_page())
         app.router.add_get(NEXT_PAGE_PATH, next_page, name=f"{search.id}{_FURTHER_PAGE}")
         self._control.add_to(app)
+        for pages in self._pages:
+            pages.add_to(app)
         return app
 
     def _middleware(self) -> Middleware:

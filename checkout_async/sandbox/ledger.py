@@ -58,11 +58,13 @@ class SessionStore:
         self._clock = clock
         self._sessions: dict[str, Session] = {}
         self._by_cryptogram: dict[str, Session] = {}
+        self._by_transaction: dict[str, Session] = {}
 
     def add(self, session: Session) -> None:
         """Keep a new session."""
         self._sessions[session.id] = session
         self._by_cryptogram[session.cryptogram] = session
+        self._by_transaction[session.transaction_id] = session
 
     def find(self, session_id: str) -> Session | None:
         """Return the session as it is now, or None."""
@@ -74,6 +76,11 @@ class SessionStore:
     def with_cryptogram(self, cryptogram: str) -> Session | None:
         """Return the session that gives out a cryptogram, as it is now, or None."""
         session = self._by_cryptogram.get(cryptogram)
+        return None if session is None else self.find(session.id)
+
+    def with_transaction(self, transaction_id: str) -> Session | None:
+        """Return the session with a 3DS Server transaction id, as it is now, or None."""
+        session = self._by_transaction.get(transaction_id)
         return None if session is None else self.find(session.id)
 
     def identifiers(self) -> list[str]:

@@ -16,6 +16,9 @@ from aiohttp import web
 
 from checkout_async.sandbox.access import Gate
 from checkout_async.sandbox.app import SandboxApp
+from checkout_async.sandbox.browser.acs import ChallengePages
+from checkout_async.sandbox.browser.hosted import HostedPages
+from checkout_async.sandbox.browser.method import MethodPages
 from checkout_async.sandbox.cardholder import Cardholder
 from checkout_async.sandbox.clock import SandboxClock
 from checkout_async.sandbox.connect import connect
@@ -229,9 +232,14 @@ class Sandbox:
             self._mint,
         )
         payments = self._payments.operations(gate, base_url)
+        pages = (
+            MethodPages(self._store),
+            ChallengePages(self._store, self.cardholder, base_url),
+            HostedPages(self._store, self.clock, base_url),
+        )
         control = Control(self.cardholder, self.customer, self.clock)
         return SandboxApp(
-            self._spec, self._tokens, operations, payments, control, self._log, self._mint, self.faults
+            self._spec, self._tokens, operations, payments, control, pages, self._log, self._mint, self.faults
         ).build()
 
 
