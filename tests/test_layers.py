@@ -27,6 +27,7 @@ ORDER = [
     "_core.retry",
     "_core.outcome",
     "_core.paging",
+    "_core.patience",
     "_core",
     "_generated.models",
     "_generated.operations",
@@ -34,6 +35,27 @@ ORDER = [
     "_generated",
     "models",
     "operations",
+    "threeds.urls",
+    "threeds.emv",
+    "threeds.encoding",
+    "threeds.html",
+    "threeds.matching",
+    "threeds.method",
+    "threeds.challenge",
+    "threeds.messages",
+    "threeds.callback",
+    "threeds.address",
+    "threeds.snippet",
+    "threeds.browser",
+    "threeds.app",
+    "threeds.result",
+    "threeds.steps",
+    "threeds.table",
+    "threeds.state",
+    "threeds.making",
+    "threeds.flow",
+    "threeds.driver",
+    "threeds",
     "observability.logging",
     "observability.otel",
     "observability",
@@ -142,8 +164,8 @@ def test_importing_the_package_loads_no_extra_and_no_simulator() -> None:
 
     code = (
         "import sys, checkout_async; "
-        "print(sorted({'click', 'rich', 'jsonschema_rs', 'checkout_async.sandbox', 'checkout_async.batch'}"
-        " & set(sys.modules)))"
+        "print(sorted({'click', 'rich', 'jsonschema_rs', 'checkout_async.sandbox', 'checkout_async.batch',"
+        " 'checkout_async.threeds'} & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"
