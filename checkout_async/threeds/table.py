@@ -92,8 +92,8 @@ class Reaction:
 _CHALLENGE_OVER = (ChallengeNotification, ChallengeResponse, ErrorMessage)
 
 REACTIONS: Final = (
-    Reaction(steps.RunMethod, (MethodNotification,), Effect.SETTLE_METHOD, "notification: Y"),
-    Reaction(steps.RunMethod, (steps.TimedOut,), Effect.SETTLE_METHOD, "10 seconds: N"),
+    Reaction(steps.RunMethod, (MethodNotification,), Effect.SETTLE_METHOD, "notification, Y"),
+    Reaction(steps.RunMethod, (steps.TimedOut,), Effect.SETTLE_METHOD, "10 seconds, N"),
     Reaction(steps.ShowChallenge, _CHALLENGE_OVER, Effect.LOOK, "notification"),
     Reaction(steps.ShowChallenge, (steps.TimedOut,), Effect.GIVE_UP, "15 minutes"),
     Reaction(steps.ShowAppChallenge, (steps.CardholderReturned,), Effect.LOOK, "app returns"),

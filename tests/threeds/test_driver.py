@@ -426,9 +426,10 @@ class TestOneCall:
         async def ask(step: threeds.CardholderStep) -> threeds.Event:
             waiting.append(type(step))
             try:
-                return await asyncio.get_running_loop().create_future()
+                await asyncio.Event().wait()
             finally:
                 left.append(type(step))
+            raise AssertionError("nobody answers")
 
         session = await shop.session("challenge")
         result = await authenticate(

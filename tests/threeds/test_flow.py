@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from checkout_async.threeds import (
     Complete,
     Done,
     ErrorMessage,
+    Event,
     Flow,
     MethodNotification,
     Options,
@@ -40,13 +42,15 @@ Completion = sessions.ThreeDsMethodCompletion
 START = 1_800_000_000.0
 
 NOTIFIED = MethodNotification(server_transaction_id=TRANSACTION)
-CHALLENGE_OVER = [
+CHALLENGE_OVER: list[ChallengeNotification | ChallengeResponse | ErrorMessage] = [
     ChallengeNotification(server_transaction_id=TRANSACTION, trans_status=sessions.ResponseCode.Y),
     ChallengeResponse(server_transaction_id=TRANSACTION, trans_status=sessions.ResponseCode.N),
     ErrorMessage(server_transaction_id=TRANSACTION, error_code="203"),
 ]
-HOSTED = {"_links": {"success_url": {"href": "https://shop.example/ok"}}}
-APP_ACS = {"acs": {"transaction_id": ACS_TRANSACTION, "reference_number": "ACS-1", "signed_content": "a.b.c"}}
+HOSTED: dict[str, Any] = {"_links": {"success_url": {"href": "https://shop.example/ok"}}}
+APP_ACS: dict[str, Any] = {
+    "acs": {"transaction_id": ACS_TRANSACTION, "reference_number": "ACS-1", "signed_content": "a.b.c"}
+}
 
 
 def flow(status: str = "pending", *actions: str, options: Options = WITH_METHOD, **members: object) -> Flow:
@@ -216,7 +220,7 @@ class TestApp:
 
 class TestLaws:
     STATUSES = (*sessions.SessionStatus, "postponed")
-    EVENTS = (NOTIFIED, *CHALLENGE_OVER, CardholderReturned(), TimedOut())
+    EVENTS: tuple[Event, ...] = (NOTIFIED, *CHALLENGE_OVER, CardholderReturned(), TimedOut())
 
     @pytest.mark.parametrize("status", STATUSES)
     def test_an_event_that_does_not_fit_the_step_changes_nothing(self, status: str) -> None:
