@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
-from types import MappingProxyType
 from typing import Final
 
 from checkout_async.errors import ConfigurationError, MalformedMessage
@@ -45,7 +44,7 @@ class FormPost:
     def __post_init__(self) -> None:
         if (fault := fault_of(self.action)) is not None:
             raise MalformedMessage.of("action of the form", fault)
-        object.__setattr__(self, "fields", MappingProxyType(dict(self.fields)))
+        object.__setattr__(self, "fields", dict(self.fields))
 
 
 def new_nonce() -> str:
@@ -57,10 +56,11 @@ def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
     """Return a value of the header `Content-Security-Policy` under which a page of this module works.
 
     Issuers move the browser on to further hosts of theirs, which nobody can list: frames and forms may therefore go
-    to any https address. Everything else is forbidden.
+    to any https address, and back to the page's own host. Everything else is forbidden; a page with more on it needs
+    `form-action` and `frame-src` from here.
     """
     script = AUTO_SUBMIT_HASH if nonce is None else f"'nonce-{_checked(nonce)}'"
-    targets = " ".join(dict.fromkeys(["https:", origin_of(form.action)]))
+    targets = " ".join(dict.fromkeys(["'self'", "https:", origin_of(form.action)]))
     rules = {
         "default-src": "'none'",
         "script-src": script,

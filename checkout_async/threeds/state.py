@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -25,7 +25,7 @@ class Options:
 
     method_notification_url: str | None = None
     size: WindowSize = WindowSize.W390_H400
-    session_data: bytes | None = None
+    session_data: bytes | None = field(default=None, repr=False)
     complete: bool = False
     app: bool = False
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from checkout_async import errors
 from checkout_async.models import sessions
@@ -243,6 +245,26 @@ class TestLaws:
         for action, event in product(sessions.NextAction, self.EVENTS):
             once = flow(status, action).after(event, START)
             assert once.after(event, START) == once
+
+    @given(st.data())
+    def test_whatever_comes_in_whatever_order_nothing_settled_is_unsettled(self, data: st.DataObject) -> None:
+        now, current = START, flow("pending", COLLECT, METHOD)
+        for _ in range(data.draw(st.integers(1, 12))):
+            now += data.draw(st.sampled_from([0, 1, 11, 901]))
+            before = current.progress
+            if data.draw(st.booleans()):
+                current = current.at(now).begun(now).after(data.draw(st.sampled_from(self.EVENTS)), now)
+            else:
+                status, action = (
+                    data.draw(st.sampled_from(self.STATUSES)),
+                    data.draw(st.sampled_from(sessions.NextAction)),
+                )
+                current = current.replied(current.step(), session(status, action))
+            for name in ("method", "method_started_at", "challenge_started_at"):
+                assert getattr(before, name) in (None, getattr(current.progress, name))
+            for name in ("data_sent", "method_reported", "overdue", "completion_tried"):
+                assert getattr(current.progress, name) >= getattr(before, name)
+            assert isinstance(current.step(), Step)
 
     def test_progress_is_kept_as_json_and_taken_up_again(self) -> None:
         before = flow("pending", COLLECT, METHOD).begun(START)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +113,9 @@ class TestTarget:
         fields["creq"] = "other"
         assert form.fields == {"creq": "eyJ9"}
 
+    def test_as_json_it_serves_pages_that_build_their_forms_themselves(self) -> None:
+        assert msgspec.json.decode(msgspec.json.encode(FORM)) == {"action": ACS_URL, "fields": {"creq": "eyJ9"}}
+
 
 class TestContentSecurityPolicy:
     @every_maker
@@ -137,12 +141,12 @@ class TestContentSecurityPolicy:
     def test_everything_is_forbidden_but_the_script_the_frame_and_the_form(self) -> None:
         rules = dict(rule.split(" ", 1) for rule in content_security_policy(FORM).split("; "))
         assert rules["default-src"] == rules["base-uri"] == "'none'"
-        assert rules["form-action"] == rules["frame-src"] == "https: https://issuer.example"
+        assert rules["form-action"] == rules["frame-src"] == "'self' https: https://issuer.example"
         assert "unsafe" not in str(rules)
 
     def test_a_simulator_on_the_loopback_interface_is_allowed_by_its_origin(self) -> None:
         policy = content_security_policy(FormPost("http://127.0.0.1:8080/acs", {}))
-        assert "form-action https: http://127.0.0.1:8080;" in policy
+        assert "form-action 'self' https: http://127.0.0.1:8080;" in policy
 
     @pytest.mark.parametrize("nonce", ["", "a b", "'; script-src *", "x\r\nSet-Cookie: a=b"])
     def test_a_nonce_that_would_change_the_policy_is_refused(self, nonce: str) -> None:
