@@ -50,7 +50,7 @@ def decode_base64url(text: str, what: str = "base64url", *, limit: int = MESSAGE
     """
     if len(text) > limit:
         raise MalformedMessage.of(what, f"is longer than {limit} characters")
-    standard = text.strip().translate(_AS_STANDARD).rstrip("=")
+    standard = text.strip().translate(_AS_STANDARD)
     try:
         return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from typing import TypeVar
 
 import msgspec
 import pytest
+from msgspec.structs import replace as changed
 
 from checkout_async import CheckoutClient, errors, threeds
 from checkout_async.models import payments, sessions
+from checkout_async.operations import ApiRequest, ApiResponse
 from checkout_async.sandbox import Answer, Fault, Sandbox, SandboxClock, card_number
 from checkout_async.threeds import Driver, Verdict, authenticate
 from tests.threeds.support import NOTIFY
+
+T = TypeVar("T")
 
 BROWSER = sessions.BrowserChannelData(
     accept_header="text/html",
@@ -59,6 +64,12 @@ class Shop:
         self.sandbox = sandbox
         self.checkout = checkout
         self.slept: list[float] = []
+        self.sent: list[object] = []
+
+    async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
+        """Send a driver's request through the client, and remember its body."""
+        self.sent.append(request.body)
+        return await self.checkout.send(request)
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -93,7 +104,7 @@ class Shop:
         progress: threeds.Progress | None = None,
     ) -> Driver:
         return Driver(
-            self.checkout,
+            self,
             session,
             options=options,
             progress=progress,
@@ -130,6 +141,7 @@ class TestThreeDsMethod:
         result = result_of(await driver.advance(notification_of(driver)))
         assert result.verdict is Verdict.AUTHENTICATED
         assert driver.progress.method is sessions.ThreeDsMethodCompletion.Y
+        assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.Y)]
         assert shop.sandbox.count("update_session") == 1
         assert shop.sandbox.count("update_three_ds_method_completion") == 0
 
@@ -141,11 +153,12 @@ class TestThreeDsMethod:
         await shop.sandbox.advance(1)
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
         assert driver.progress.method is sessions.ThreeDsMethodCompletion.N
+        assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.N)]
 
     async def test_an_issuer_without_one_is_not_waited_for(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless_no_method")
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
-        assert driver.progress.method is None
+        assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.U)]
 
     async def test_where_channel_data_came_with_the_session_it_is_reported_alone(self, shop: Shop) -> None:
         driver = shop.drive(await shop.session("frictionless", channel_data=BROWSER), channel_data=None)
@@ -245,6 +258,7 @@ class TestOutcomes:
     async def test_in_an_app(self, shop: Shop) -> None:
         driver = await shop.driver("challenge", options=threeds.Options(app=True), channel_data=APP)
         step = await driver.advance()
+        assert shop.sent == [APP]
         assert isinstance(step, threeds.ShowAppChallenge)
         assert step.challenge.server_transaction_id == driver.session.transaction_id
         await shop.sandbox.cardholder.complete_challenge(driver.session.id)

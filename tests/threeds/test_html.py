@@ -58,6 +58,10 @@ class TestForm:
         assert whole.only("html") == {"lang": text}
         assert {"form", "script", "input", "button"} < {tag for tag, _ in whole.elements}
 
+    def test_a_title_cannot_end_the_title(self) -> None:
+        whole = page(FORM, title="</title><script>alert(1)</script>")
+        assert whole.count("</title>") == whole.count("<script>") == 1
+
     def test_it_goes_into_the_iframe_before_it(self) -> None:
         for html in (Html(hidden_frame(FORM, name="m")), Html(framed(FORM, name="m"))):
             assert html.only("iframe")["name"] == html.only("form")["target"] == "m"
