@@ -16,7 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from checkout_async import CheckoutClient, threeds
 from checkout_async.models import sessions
-from checkout_async.sandbox import Sandbox, SandboxClock, amount
+from checkout_async.sandbox import Sandbox, amount
 from tests.threeds.support import Html
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,11 +51,6 @@ def test_every_step_and_every_verdict_is_in_the_page() -> None:
 
 
 class TestShop:
-    @pytest.fixture
-    async def sandbox(self) -> AsyncIterator[Sandbox]:
-        async with Sandbox(clock=SandboxClock(frozen=True)) as running:
-            yield running
-
     @pytest.fixture
     async def code(self) -> dict[str, Any]:
         """The names of all blocks; the amount is one that the sandbox challenges."""
