@@ -3,6 +3,7 @@
 CheckoutError
 ├── ConfigurationError        the client was set up wrongly; nothing was sent
 ├── InvalidRequest            the request breaks the specification; nothing was sent
+├── MalformedMessage          what came by way of the cardholder's browser cannot be understood
 ├── AuthenticationFailed      the token endpoint refused the credentials, or could not be used
 ├── TokenStoreError           a store of access tokens failed; a client logs it and goes on without
 ├── TransportError            no reply was received
@@ -26,7 +27,7 @@ them as it came, body and headers, whatever it holds, since nothing of it may be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from checkout_async.redaction import Headers, Opaque, Secret, quoted
 
@@ -39,6 +40,7 @@ __all__ = [
     "ConnectFailed",
     "Forbidden",
     "InvalidRequest",
+    "MalformedMessage",
     "NotFound",
     "OutcomeUnknown",
     "RateLimited",
@@ -85,6 +87,24 @@ class InvalidRequest(CheckoutError):
         self.operation = operation
         self.path = path
         self.reason = reason
+
+
+class MalformedMessage(CheckoutError):
+    """A message of the 3DS flow cannot be understood, does not belong to the session, or cannot be built from it.
+
+    What passes through a browser may be forged: answer it with 400 and go on. `message` is its name (`cres`) and
+    `reason` what is wrong with it; neither holds a value of it.
+    """
+
+    def __init__(self, text: str, /, *, message: str = "", reason: str = "") -> None:
+        super().__init__(text)
+        self.message = message
+        self.reason = reason
+
+    @classmethod
+    def of(cls, message: str, reason: str) -> Self:
+        """Return the error of a message, with its name and what is wrong as its text."""
+        return cls(f"{message}: {reason}", message=message, reason=reason)
 
 
 class AuthenticationFailed(CheckoutError):

@@ -27,6 +27,7 @@ def test_every_error_is_in_the_drawing_at_the_top_of_the_module() -> None:
     [
         errors.ConfigurationError("wrong"),
         errors.InvalidRequest("wrong", operation="op", path="$.a", reason="wrong"),
+        errors.MalformedMessage.of("cres", "is not JSON"),
         errors.AuthenticationFailed("refused", status=400, error="invalid_client", body=b"{}"),
         errors.ConnectFailed("no", operation="op", attempts=3),
         errors.OutcomeUnknown("who knows", operation="op", attempts=2),
@@ -42,7 +43,8 @@ def test_errors_pickle_and_copy_with_everything_they_carry(error: errors.Checkou
 
 
 @pytest.mark.parametrize(
-    "cls", [errors.InvalidRequest, errors.ApiError, errors.UnexpectedResponse, errors.OutcomeUnknown]
+    "cls",
+    [errors.InvalidRequest, errors.MalformedMessage, errors.ApiError, errors.UnexpectedResponse, errors.OutcomeUnknown],
 )
 def test_every_attribute_always_exists(cls: type[errors.CheckoutError]) -> None:
     assert vars(cls("text"))

@@ -29,6 +29,7 @@ ORDER = [
     "_core.outcome",
     "_core.verdict",
     "_core.paging",
+    "_core.patience",
     "_core",
     "_generated.models",
     "_generated.operations",
@@ -37,6 +38,27 @@ ORDER = [
     "models",
     "operations",
     "observability.ending",
+    "threeds.urls",
+    "threeds.emv",
+    "threeds.encoding",
+    "threeds.html",
+    "threeds.matching",
+    "threeds.method",
+    "threeds.challenge",
+    "threeds.messages",
+    "threeds.callback",
+    "threeds.address",
+    "threeds.snippet",
+    "threeds.browser",
+    "threeds.app",
+    "threeds.result",
+    "threeds.steps",
+    "threeds.table",
+    "threeds.state",
+    "threeds.making",
+    "threeds.flow",
+    "threeds.driver",
+    "threeds",
     "observability.logging",
     "observability.semconv",
     "observability.spans",
@@ -153,5 +175,10 @@ def test_importing_the_package_loads_no_extra_and_no_simulator() -> None:
     extras = {"click", "rich", "jsonschema_rs", "limits", "redis", "opentelemetry", "filelock"}
     apart = {"checkout_async.sandbox", "checkout_async.batch"}
     code = f"import sys, checkout_async; print(sorted({extras | apart!r} & set(sys.modules)))"
+    code = (
+        "import sys, checkout_async; "
+        "print(sorted({'click', 'rich', 'jsonschema_rs', 'checkout_async.sandbox', 'checkout_async.batch',"
+        " 'checkout_async.threeds'} & set(sys.modules)))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"

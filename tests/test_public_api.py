@@ -17,6 +17,7 @@ PUBLIC = [
     "checkout_async.models",
     "checkout_async.operations",
     "checkout_async.stores",
+    "checkout_async.threeds",
 ]
 
 
@@ -36,6 +37,7 @@ def test_the_names_of_the_package() -> None:
         "errors",
         "models",
         "operations",
+        "threeds",
     }
 
 

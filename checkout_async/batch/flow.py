@@ -8,12 +8,12 @@ session is optional and left to the caller.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import anyio
 import msgspec
 
+from checkout_async._core.patience import Patience
 from checkout_async._core.wire import Sender
 from checkout_async.batch.outcome import Failure, Outcome
 from checkout_async.batch.records import BadLine, Record
@@ -41,26 +41,6 @@ DEFAULT_CHANNEL_DATA: Final = sessions.BrowserChannelData(
 """A made-up browser at a documentation address (RFC 5737), for requests without channel data."""
 
 _AUTHENTICATED = frozenset({sessions.SessionStatus.APPROVED, sessions.SessionStatus.ATTEMPTED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How a session that is `processing` is polled, in seconds.
-
-    Waits begin with `first` and double up to `longest`. When they add up to `total`, the session is reported as it is.
-    """
-
-    first: float = 0.2
-    longest: float = 5.0
-    total: float = 60.0
-
-    def waits(self) -> Iterator[float]:
-        """Yield the waits before each poll."""
-        wait, waited = self.first, 0.0
-        while waited < self.total:
-            yield wait
-            waited += wait
-            wait = min(2 * wait, self.longest)
 
 
 async def authenticate_one(

@@ -1,0 +1,124 @@
+"""What may have to be done next, and what may happen meanwhile: the vocabulary of the flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from checkout_async.models import sessions
+from checkout_async.threeds.app import AppChallenge
+from checkout_async.threeds.emv import (
+    ChallengeNotification,
+    ChallengeResponse,
+    ErrorMessage,
+    MethodNotification,
+    WindowSize,
+)
+from checkout_async.threeds.html import FormPost
+from checkout_async.threeds.result import Result
+
+__all__ = [
+    "CardholderReturned",
+    "CardholderStep",
+    "Complete",
+    "Done",
+    "Event",
+    "ReadSession",
+    "RedirectCardholder",
+    "ReportMethod",
+    "RunMethod",
+    "SendChannelData",
+    "ShowAppChallenge",
+    "ShowChallenge",
+    "Step",
+    "TimedOut",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RunMethod:
+    """POST the form into a hidden iframe, and wait 10 seconds for the notification."""
+
+    form: FormPost
+
+
+@dataclass(frozen=True, slots=True)
+class SendChannelData:
+    """Call `update_session` with the data of the browser or the app."""
+
+    method_completion: sessions.ThreeDsMethodCompletion | None
+    """Goes with the data of a browser; None for an app."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportMethod:
+    """Call `update_three_ds_method_completion`: channel data are there already."""
+
+    method_completion: sessions.ThreeDsMethodCompletion
+
+
+@dataclass(frozen=True, slots=True)
+class ShowChallenge:
+    """POST the form into an iframe of the given size or the whole window, and wait 15 minutes at most."""
+
+    form: FormPost
+    size: WindowSize
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAppChallenge:
+    """Have the SDK in the app run the challenge, and wait 15 minutes at most."""
+
+    challenge: AppChallenge
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectCardholder:
+    """Send the cardholder's browser to Checkout.com's page, which does all the rest."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSession:
+    """Call `get_session`, after a wait where nothing new is known: the answer is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Call `complete_session`. Optional; it makes Checkout.com call back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is left to do."""
+
+    result: Result
+
+
+CardholderStep = RunMethod | SendChannelData | ShowChallenge | ShowAppChallenge | RedirectCardholder
+"""Steps that need the cardholder's browser or app."""
+
+Step = CardholderStep | ReportMethod | ReadSession | Complete | Done
+
+
+@dataclass(frozen=True, slots=True)
+class CardholderReturned:
+    """The cardholder came back from Checkout.com's page, or the app from its challenge. Says nothing of the outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The time of a step is over: 10 seconds of the 3DS Method, 15 minutes of a challenge."""
+
+
+Event = (
+    MethodNotification
+    | ChallengeNotification
+    | ChallengeResponse
+    | ErrorMessage
+    | CardholderReturned
+    | TimedOut
+    | sessions.BrowserChannelData
+    | sessions.AppChannelData
+)
+"""What can happen while a step waits for the cardholder. Anything that does not fit the step is ignored."""

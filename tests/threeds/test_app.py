@@ -1,0 +1,80 @@
+"""The app channel: from what a 3DS SDK gives to channel data, and from a challenged session to what the SDK needs."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from checkout_async import errors
+from checkout_async._core.codec import encode_body
+from checkout_async.models import sessions
+from checkout_async.threeds import app_challenge, app_channel_data, read_sdk_parameters
+from tests.threeds.support import ACS_TRANSACTION, TRANSACTION, session
+
+KEY = {"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8T", "y": "x_FEzRu9m36H"}
+SENT = {
+    "deviceData": "eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVydGV4dA.dGFn",
+    "sdkTransactionID": "b2385523-a66c-4907-ac3c-91848e8c0067",
+    "sdkAppID": "dbd64fcb-c19a-4728-8849-e3d50bfdde39",
+    "sdkReferenceNumber": "3DS_LOA_SDK_PPFU_020100_00007",
+    "sdkEphemeralPublicKey": KEY,
+    "messageVersion": "2.2.0",
+}
+ACS = {"transaction_id": ACS_TRANSACTION, "reference_number": "ACS-1", "signed_content": "a.b.c"}
+
+
+class TestChannelData:
+    @pytest.mark.parametrize("key", [KEY, json.dumps(KEY), KEY | {"kid": "1", "use": "sig"}])
+    def test_what_the_sdk_gives_fits_the_specification(self, key: object) -> None:
+        data = app_channel_data(read_sdk_parameters(json.dumps(SENT | {"sdkEphemeralPublicKey": key})))
+        sent = json.loads(encode_body("test", data, sessions.AppChannelData))
+        assert sent == {
+            "channel": "app",
+            "sdk_app_id": SENT["sdkAppID"],
+            "sdk_max_timeout": 5,
+            "sdk_ephem_pub_key": KEY,
+            "sdk_reference_number": SENT["sdkReferenceNumber"],
+            "sdk_encrypted_data": SENT["deviceData"],
+            "sdk_transaction_id": SENT["sdkTransactionID"],
+            "sdk_interface_type": "both",
+            "sdk_ui_elements": ["text", "single_select", "multi_select", "oob", "html_other"],
+        }
+
+    def test_an_sdk_may_show_less_and_wait_longer(self) -> None:
+        data = app_channel_data(
+            read_sdk_parameters(json.dumps(SENT)),
+            timeout=10,
+            interface=sessions.SdkInterfaceType.HTML,
+            elements=[sessions.UiElement.HTML_OTHER],
+        )
+        assert (data.sdk_max_timeout, data.sdk_interface_type, data.sdk_ui_elements) == (10, "html", ["html_other"])
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            ({"deviceData": None}, "Expected `str`"),
+            ({"sdkEphemeralPublicKey": "{"}, "key: is not JSON"),
+            ({"sdkEphemeralPublicKey": {"x": 1}}, "key: Expected `str"),
+        ],
+    )
+    def test_anything_else_is_malformed(self, change: dict[str, object], reason: str) -> None:
+        with pytest.raises(errors.MalformedMessage, match=reason):
+            app_channel_data(read_sdk_parameters(json.dumps(SENT | change)))
+
+
+class TestChallenge:
+    def test_the_sdk_gets_what_it_needs_under_its_own_names(self) -> None:
+        challenge = app_challenge(session("challenged", acs=ACS))
+        assert json.loads(msgspec.json.encode(challenge)) == {
+            "threeDSServerTransactionID": TRANSACTION,
+            "acsTransactionID": ACS_TRANSACTION,
+            "acsRefNumber": "ACS-1",
+            "acsSignedContent": "a.b.c",
+        }
+
+    @pytest.mark.parametrize("acs", [None, {name: value for name, value in ACS.items() if name != "signed_content"}])
+    def test_a_challenge_for_a_browser_is_none_for_an_app(self, acs: object) -> None:
+        with pytest.raises(errors.MalformedMessage, match=r"no challenge for an app"):
+            app_challenge(session("challenged", acs=acs))

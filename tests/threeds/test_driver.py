@@ -1,0 +1,187 @@
+"""The driver against the simulator: what it does for each cardholder and issuer, and with which result."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from msgspec.structs import replace as changed
+
+from checkout_async import threeds
+from checkout_async.models import sessions
+from checkout_async.sandbox import Answer
+from checkout_async.threeds import Verdict
+from tests.threeds.shop import APP, BROWSER, HOSTED, Shop, notification_of, result_of
+
+
+class TestThreeDsMethod:
+    async def test_a_notification_in_time_is_reported_with_the_channel_data(self, shop: Shop) -> None:
+        driver = await shop.driver("frictionless")
+        step = await driver.advance()
+        assert isinstance(step, threeds.RunMethod)
+        assert step.form.action.startswith(shop.sandbox.base_url)
+        assert driver.time_left == 10
+
+        result = result_of(await driver.advance(notification_of(driver)))
+        assert result.verdict is Verdict.AUTHENTICATED
+        assert driver.progress.method is sessions.ThreeDsMethodCompletion.Y
+        assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.Y)]
+        assert shop.sandbox.count("update_session") == 1
+        assert shop.sandbox.count("update_three_ds_method_completion") == 0
+
+    async def test_ten_seconds_without_one_are_noticed_by_themselves(self, shop: Shop) -> None:
+        driver = await shop.driver("silent_method")
+        assert isinstance(await driver.advance(), threeds.RunMethod)
+        await shop.sandbox.advance(9)
+        assert isinstance(await driver.advance(), threeds.RunMethod)
+        await shop.sandbox.advance(1)
+        assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
+        assert driver.progress.method is sessions.ThreeDsMethodCompletion.N
+        assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.N)]
+
+    async def test_an_issuer_without_one_is_not_waited_for(self, shop: Shop) -> None:
+        driver = await shop.driver("frictionless_no_method")
+        assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
+        assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.U)]
+
+    async def test_where_channel_data_came_with_the_session_it_is_reported_alone(self, shop: Shop) -> None:
+        driver = shop.drive(await shop.session("frictionless", channel_data=BROWSER), channel_data=None)
+        await driver.advance()
+        assert result_of(await driver.advance(notification_of(driver))).verdict is Verdict.AUTHENTICATED
+        assert shop.sandbox.count("update_three_ds_method_completion") == 1
+        assert shop.sandbox.count("update_session") == 0
+
+    async def test_channel_data_may_come_later(self, shop: Shop) -> None:
+        driver = await shop.driver("frictionless", channel_data=None)
+        await driver.advance()
+        step = await driver.advance(notification_of(driver))
+        assert step == threeds.SendChannelData(sessions.ThreeDsMethodCompletion.Y)
+        assert result_of(await driver.advance(BROWSER)).verdict is Verdict.AUTHENTICATED
+
+    async def test_channel_data_that_come_first_are_kept(self, shop: Shop) -> None:
+        driver = await shop.driver("frictionless", channel_data=None)
+        assert isinstance(await driver.advance(BROWSER), threeds.RunMethod)
+        assert result_of(await driver.advance(notification_of(driver))).verdict is Verdict.AUTHENTICATED
+
+
+class TestOutcomes:
+    @pytest.mark.parametrize(
+        ("scenario", "verdict"),
+        [
+            ("frictionless", Verdict.AUTHENTICATED),
+            ("attempted", Verdict.ATTEMPTED),
+            ("declined", Verdict.NOT_AUTHENTICATED),
+            ("risk_declined", Verdict.NOT_AUTHENTICATED),
+            ("rejected", Verdict.REJECTED),
+            ("unavailable", Verdict.UNAVAILABLE),
+        ],
+    )
+    async def test_without_a_challenge(self, shop: Shop, scenario: str, verdict: Verdict) -> None:
+        driver = await shop.driver(scenario, options=threeds.Options())
+        result = result_of(await driver.advance())
+        assert result.verdict is verdict
+        assert result.authenticated == (verdict in {Verdict.AUTHENTICATED, Verdict.ATTEMPTED})
+        assert (result.cryptogram is not None) == result.authenticated
+
+    @pytest.mark.parametrize(
+        ("answer", "verdict"),
+        [("Y", Verdict.AUTHENTICATED), ("N", Verdict.NOT_AUTHENTICATED), ("U", Verdict.UNAVAILABLE)],
+    )
+    async def test_after_a_challenge(self, shop: Shop, answer: str, verdict: Verdict) -> None:
+        driver = await shop.driver("challenge_no_method")
+        step = await driver.advance()
+        assert isinstance(step, threeds.ShowChallenge)
+        assert step.form.action.startswith(shop.sandbox.base_url)
+        back = await shop.sandbox.cardholder.complete_challenge(driver.session.id, answer)
+        hint = threeds.read_challenge_response({"cres": back.cres})
+        assert result_of(await driver.advance(hint)).verdict is verdict
+
+    async def test_the_browser_cannot_make_a_failed_challenge_succeed(self, shop: Shop) -> None:
+        driver = await shop.driver("challenge_no_method")
+        await driver.advance()
+        back = await shop.sandbox.cardholder.complete_challenge(driver.session.id, "N")
+        forged = threeds.read_browser_event(back.event | {"transStatus": "Y"})
+        assert result_of(await driver.advance(forged)).verdict is Verdict.NOT_AUTHENTICATED
+
+    async def test_a_challenge_that_is_cancelled(self, shop: Shop) -> None:
+        driver = await shop.driver("challenge_no_method")
+        await driver.advance()
+        await shop.sandbox.cardholder.abandon_challenge(driver.session.id)
+        event = {"threeDSServerTransID": driver.session.transaction_id, "transStatus": "N"}
+        assert result_of(await driver.advance(threeds.read_browser_event(event))).verdict is Verdict.ABANDONED
+
+    async def test_a_challenge_that_nobody_answers_ends_after_fifteen_minutes(self, shop: Shop) -> None:
+        driver = await shop.driver("challenge_no_method")
+        await driver.advance()
+        await shop.sandbox.advance(899)
+        assert isinstance(await driver.advance(), threeds.ShowChallenge)
+        await shop.sandbox.advance(1)
+        assert result_of(await driver.advance()).verdict is Verdict.ABANDONED
+
+    async def test_a_session_whose_cardholder_comes_too_late_is_expired(self, shop: Shop) -> None:
+        driver = await shop.driver("frictionless_no_method", channel_data=None)
+        assert isinstance(await driver.advance(), threeds.SendChannelData)
+        await shop.sandbox.advance(30 * 60)
+        assert result_of(await driver.advance(BROWSER)).verdict is Verdict.EXPIRED
+
+    @pytest.mark.parametrize(("answer", "verdict"), [("Y", Verdict.AUTHENTICATED), ("R", Verdict.REJECTED)])
+    async def test_on_the_hosted_page(self, shop: Shop, answer: str, verdict: Verdict) -> None:
+        driver = await shop.driver("frictionless" if answer == "Y" else "rejected", completion=HOSTED)
+        step = await driver.advance()
+        assert isinstance(step, threeds.RedirectCardholder)
+        assert step.url.startswith(shop.sandbox.base_url)
+        assert step.url not in repr(step)
+        await shop.sandbox.cardholder.finish_hosted(driver.session.id, answer)
+        assert result_of(await driver.advance(threeds.CardholderReturned())).verdict is verdict
+
+    async def test_a_cardholder_who_returns_without_having_been_there_is_sent_again(self, shop: Shop) -> None:
+        driver = await shop.driver("frictionless", completion=HOSTED)
+        first = await driver.advance()
+        assert await driver.advance(threeds.CardholderReturned()) == first
+
+    async def test_in_an_app(self, shop: Shop) -> None:
+        driver = await shop.driver("challenge", options=threeds.Options(app=True), channel_data=APP)
+        step = await driver.advance()
+        assert shop.sent == [APP]
+        assert isinstance(step, threeds.ShowAppChallenge)
+        assert step.challenge.server_transaction_id == driver.session.transaction_id
+        await shop.sandbox.cardholder.complete_challenge(driver.session.id)
+        assert result_of(await driver.advance(threeds.CardholderReturned())).verdict is Verdict.AUTHENTICATED
+
+
+class TestPolling:
+    async def test_a_slow_scheme_is_waited_for(self, shop: Shop) -> None:
+        driver = await shop.driver("slow", options=threeds.Options())
+        assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
+        assert shop.slept == [0.2, 0.4, 0.8]
+
+    async def test_after_an_event_the_session_is_read_at_once(self, shop: Shop) -> None:
+        driver = await shop.driver("challenge_no_method")
+        await driver.advance()
+        back = await shop.sandbox.cardholder.complete_challenge(driver.session.id)
+        await driver.advance(threeds.read_browser_event(back.event))
+        assert shop.slept == []
+
+    async def test_patience_ends_in_a_result_that_allows_nothing(self, shop: Shop) -> None:
+        driver = await shop.driver("slow", options=threeds.Options())
+        shop.sandbox.faults.add("get_session", frozen_reply(await processing(shop)), times=None)
+        result = result_of(await driver.advance())
+        assert (result.verdict, result.session.status) == (Verdict.UNAVAILABLE, "processing")
+        assert sum(shop.slept) >= 30
+
+    async def test_a_false_hint_is_disregarded_when_nothing_confirms_it(self, shop: Shop) -> None:
+        driver = await shop.driver("challenge_no_method")
+        first = await driver.advance()
+        event = {"threeDSServerTransID": driver.session.transaction_id, "transStatus": "Y"}
+        assert await driver.advance(threeds.read_browser_event(event)) == first
+
+
+async def processing(shop: Shop) -> bytes:
+    """The reply of a session that is being processed."""
+    slow = await shop.session("slow")
+    return msgspec.json.encode(
+        {"id": slow.id, "transaction_id": slow.transaction_id, "status": "processing", "next_actions": []}
+    )
+
+
+def frozen_reply(body: bytes) -> Answer:
+    return Answer(200, body=body, content_type="application/json")

@@ -1,0 +1,274 @@
+"""The flow: what each reply asks for, what each event leads to, and the rules of 10 seconds and 15 minutes."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkout_async import errors
+from checkout_async.models import sessions
+from checkout_async.threeds import (
+    CardholderReturned,
+    ChallengeNotification,
+    ChallengeResponse,
+    Complete,
+    Done,
+    ErrorMessage,
+    Event,
+    Flow,
+    MethodNotification,
+    Options,
+    Progress,
+    ReadSession,
+    RedirectCardholder,
+    ReportMethod,
+    RunMethod,
+    SendChannelData,
+    ShowAppChallenge,
+    ShowChallenge,
+    Step,
+    TimedOut,
+    Verdict,
+    WindowSize,
+)
+from tests.threeds.support import ACS_TRANSACTION, ACS_URL, METHOD_URL, NOTIFY, TRANSACTION, session
+
+COLLECT, METHOD = "collect_channel_data", "issuer_fingerprint"
+WITH_METHOD = Options(method_notification_url=NOTIFY)
+Completion = sessions.ThreeDsMethodCompletion
+START = 1_800_000_000.0
+
+NOTIFIED = MethodNotification(server_transaction_id=TRANSACTION)
+CHALLENGE_OVER: list[ChallengeNotification | ChallengeResponse | ErrorMessage] = [
+    ChallengeNotification(server_transaction_id=TRANSACTION, trans_status=sessions.ResponseCode.Y),
+    ChallengeResponse(server_transaction_id=TRANSACTION, trans_status=sessions.ResponseCode.N),
+    ErrorMessage(server_transaction_id=TRANSACTION, error_code="203"),
+]
+HOSTED: dict[str, Any] = {"_links": {"success_url": {"href": "https://shop.example/ok"}}}
+APP_ACS: dict[str, Any] = {
+    "acs": {"transaction_id": ACS_TRANSACTION, "reference_number": "ACS-1", "signed_content": "a.b.c"}
+}
+
+
+def flow(status: str = "pending", *actions: str, options: Options = WITH_METHOD, **members: object) -> Flow:
+    return Flow(session=session(status, *actions, **members), options=options)
+
+
+def challenged() -> Flow:
+    return flow("challenged", "challenge_cardholder").begun(START)
+
+
+class TestReplies:
+    @pytest.mark.parametrize(
+        ("status", "actions", "step"),
+        [
+            ("pending", [COLLECT, METHOD], RunMethod),
+            ("pending", [METHOD], RunMethod),
+            ("pending", [COLLECT], SendChannelData),
+            ("pending", ["redirect_cardholder"], RedirectCardholder),
+            ("pending", [], ReadSession),
+            ("processing", [], ReadSession),
+            ("challenged", ["challenge_cardholder"], ShowChallenge),
+            ("challenged", [], ShowChallenge),
+            ("approved", ["complete"], Done),
+            ("declined", [], Done),
+            ("expired", [], Done),
+            ("postponed", ["call_the_bank"], Done),
+        ],
+    )
+    def test_status_and_next_actions_decide(self, status: str, actions: list[str], step: type[Step]) -> None:
+        assert isinstance(flow(status, *actions).step(), step)
+
+    def test_the_3ds_method_goes_to_the_issuer(self) -> None:
+        step = flow("pending", METHOD).step()
+        assert isinstance(step, RunMethod)
+        assert step.form.action == METHOD_URL
+
+    def test_the_challenge_has_the_size_asked_for(self) -> None:
+        options = Options(size=WindowSize.FULL_SCREEN, session_data=b"order 1")
+        step = flow("challenged", options=options).step()
+        assert isinstance(step, ShowChallenge)
+        assert (step.size, step.form.action) == (WindowSize.FULL_SCREEN, ACS_URL)
+        assert "threeDSSessionData" in step.form.fields
+
+    def test_completing_is_done_where_it_is_wanted_and_once(self) -> None:
+        wanted = flow("approved", "complete", options=Options(complete=True))
+        assert wanted.step() == Complete()
+        assert isinstance(wanted.replied(Complete()).step(), Done)
+
+    def test_an_abandoned_challenge_is_not_completed(self) -> None:
+        assert isinstance(flow("challenge_abandoned", options=Options(complete=True)).step(), Done)
+
+    def test_a_hosted_session_is_challenged_by_somebody_else(self) -> None:
+        assert flow("challenged", "challenge_cardholder", **HOSTED).step() == ReadSession()
+
+    def test_a_redirect_to_an_unsafe_address_is_refused(self) -> None:
+        links = {"redirect_url": {"href": "http://checkout.example/"}}
+        with pytest.raises(errors.MalformedMessage, match="redirect_url must begin with https"):
+            flow("pending", "redirect_cardholder", _links=links).step()
+
+    def test_a_redirect_without_an_address_is_named(self) -> None:
+        with pytest.raises(errors.MalformedMessage, match="redirect_url is missing"):
+            flow("pending", "redirect_cardholder", _links={}).step()
+
+    def test_what_was_sent_is_not_asked_for_again(self) -> None:
+        stuck = flow("pending", COLLECT)
+        assert stuck.replied(SendChannelData(Completion.U), stuck.session).step() == ReadSession()
+        stuck = flow("pending", METHOD, options=Options())
+        assert stuck.replied(ReportMethod(Completion.N), stuck.session).step() == ReadSession()
+
+
+class TestMethod:
+    def test_a_notification_in_time_is_y(self) -> None:
+        after = flow("pending", COLLECT, METHOD).begun(START).after(NOTIFIED, START + 10)
+        assert after.step() == SendChannelData(Completion.Y)
+
+    def test_no_notification_within_ten_seconds_is_n(self) -> None:
+        begun = flow("pending", COLLECT, METHOD).begun(START)
+        assert isinstance(begun.at(START + 9.9).step(), RunMethod)
+        assert begun.at(START + 10).step() == SendChannelData(Completion.N)
+
+    def test_a_notification_that_comes_too_late_changes_nothing(self) -> None:
+        begun = flow("pending", COLLECT, METHOD).begun(START)
+        assert begun.after(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
+        assert begun.at(START + 10).after(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
+
+    def test_the_page_may_say_that_time_is_over(self) -> None:
+        begun = flow("pending", COLLECT, METHOD).begun(START)
+        assert begun.after(TimedOut(), START + 1).step() == SendChannelData(Completion.N)
+
+    def test_showing_it_again_does_not_begin_anew(self) -> None:
+        begun = flow("pending", METHOD).begun(START).begun(START + 5)
+        assert begun.time_left(START + 6) == 4
+
+    def test_without_a_3ds_method_url_it_is_u(self) -> None:
+        assert flow("pending", COLLECT).step() == SendChannelData(Completion.U)
+
+    def test_without_a_notification_url_it_is_not_run_and_n(self) -> None:
+        assert flow("pending", COLLECT, METHOD, options=Options()).step() == SendChannelData(Completion.N)
+        assert flow("pending", METHOD, options=Options()).step() == ReportMethod(Completion.N)
+
+    def test_where_channel_data_are_there_it_is_reported_alone(self) -> None:
+        after = flow("pending", METHOD).begun(START).after(NOTIFIED, START + 1)
+        assert after.step() == ReportMethod(Completion.Y)
+
+    def test_another_sessions_notification_is_refused(self) -> None:
+        other = MethodNotification(server_transaction_id="352455b7-b3b1-4696-a916-69e2e4274e6c")
+        with pytest.raises(errors.MalformedMessage, match="about another session"):
+            flow("pending", METHOD).after(other, START)
+
+    @pytest.mark.parametrize("url", ["http://shop.example/", "https://shop.example/" + "a" * 250])
+    def test_a_notification_url_that_cannot_work_is_refused_at_once(self, url: str) -> None:
+        with pytest.raises(errors.ConfigurationError, match="notification URL"):
+            Options(method_notification_url=url)
+
+
+class TestChallenge:
+    @pytest.mark.parametrize("event", CHALLENGE_OVER)
+    def test_whatever_the_browser_says_the_session_is_read(self, event: ChallengeNotification) -> None:
+        looking = challenged().after(event, START + 60)
+        assert looking.step() == ReadSession()
+        done = looking.replied(ReadSession(), session("declined", "complete")).step()
+        assert isinstance(done, Done)
+        assert done.result.verdict is Verdict.NOT_AUTHENTICATED
+
+    def test_a_session_that_has_not_moved_yet_is_read_until_it_has_or_patience_ends(self) -> None:
+        looking = challenged().after(CHALLENGE_OVER[0], START + 60)
+        still = looking.replied(ReadSession(), looking.session)
+        assert still.step() == ReadSession()
+        assert isinstance(still.disregard().step(), ShowChallenge)
+
+    def test_after_fifteen_minutes_it_is_read_once_more_and_abandoned(self) -> None:
+        assert isinstance(challenged().at(START + 899).step(), ShowChallenge)
+        overdue = challenged().at(START + 900)
+        assert overdue.step() == ReadSession()
+        done = overdue.replied(ReadSession(), overdue.session).step()
+        assert isinstance(done, Done)
+        assert done.result.verdict is Verdict.ABANDONED
+
+    def test_one_that_was_finished_in_the_last_moment_counts(self) -> None:
+        done = challenged().at(START + 900).replied(ReadSession(), session("approved", "complete")).step()
+        assert isinstance(done, Done)
+        assert done.result.verdict is Verdict.AUTHENTICATED
+
+
+class TestHosted:
+    def test_the_cardholders_return_is_no_proof(self) -> None:
+        sent = flow("pending", "redirect_cardholder").begun(START)
+        assert sent.time_left(START) is None
+        back = sent.after(CardholderReturned(), START + 60)
+        assert back.step() == ReadSession()
+        assert isinstance(back.replied(ReadSession(), session("approved")).step(), Done)
+
+
+class TestApp:
+    OPTIONS = Options(app=True)
+
+    def test_there_is_no_3ds_method(self) -> None:
+        assert flow("pending", COLLECT, METHOD, options=self.OPTIONS).step() == SendChannelData(None)
+
+    def test_the_sdk_runs_the_challenge(self) -> None:
+        begun = flow("challenged", "challenge_cardholder", options=self.OPTIONS, **APP_ACS).begun(START)
+        step = begun.step()
+        assert isinstance(step, ShowAppChallenge)
+        assert step.challenge.acs_signed_content == "a.b.c"
+        assert begun.after(CardholderReturned(), START + 1).step() == begun.at(START + 900).step() == ReadSession()
+
+
+class TestLaws:
+    STATUSES = (*sessions.SessionStatus, "postponed")
+    EVENTS: tuple[Event, ...] = (NOTIFIED, *CHALLENGE_OVER, CardholderReturned(), TimedOut())
+
+    @pytest.mark.parametrize("status", STATUSES)
+    def test_an_event_that_does_not_fit_the_step_changes_nothing(self, status: str) -> None:
+        fitting = {
+            (RunMethod, MethodNotification),
+            (RunMethod, TimedOut),
+            (ShowChallenge, ChallengeNotification),
+            (ShowChallenge, ChallengeResponse),
+            (ShowChallenge, ErrorMessage),
+            (ShowChallenge, TimedOut),
+            (RedirectCardholder, CardholderReturned),
+        }
+        for action, event in product(sessions.NextAction, self.EVENTS):
+            before = flow(status, action)
+            changed = before.after(event, START) != before
+            assert changed == ((type(before.step()), type(event)) in fitting)
+
+    @pytest.mark.parametrize("status", STATUSES)
+    def test_events_are_answered_once_so_that_every_flow_ends(self, status: str) -> None:
+        for action, event in product(sessions.NextAction, self.EVENTS):
+            once = flow(status, action).after(event, START)
+            assert once.after(event, START) == once
+
+    @given(st.data())
+    def test_whatever_comes_in_whatever_order_nothing_settled_is_unsettled(self, data: st.DataObject) -> None:
+        now, current = START, flow("pending", COLLECT, METHOD)
+        for _ in range(data.draw(st.integers(1, 12))):
+            now += data.draw(st.sampled_from([0, 1, 11, 901]))
+            before = current.progress
+            if data.draw(st.booleans()):
+                current = current.at(now).begun(now).after(data.draw(st.sampled_from(self.EVENTS)), now)
+            else:
+                status, action = (
+                    data.draw(st.sampled_from(self.STATUSES)),
+                    data.draw(st.sampled_from(sessions.NextAction)),
+                )
+                current = current.replied(current.step(), session(status, action))
+            for name in ("method", "method_started_at", "challenge_started_at"):
+                assert getattr(before, name) in (None, getattr(current.progress, name))
+            for name in ("data_sent", "method_reported", "overdue", "completion_tried"):
+                assert getattr(current.progress, name) >= getattr(before, name)
+            assert isinstance(current.step(), Step)
+
+    def test_progress_is_kept_as_json_and_taken_up_again(self) -> None:
+        before = flow("pending", COLLECT, METHOD).begun(START)
+        kept = msgspec.json.encode(before.progress)
+        again = Flow(session=before.session, options=WITH_METHOD, progress=msgspec.json.decode(kept, type=Progress))
+        assert again == before
+        assert again.at(START + 10).step() == SendChannelData(Completion.N)
