@@ -1,6 +1,11 @@
 """checkout-async: an async-first SDK for Checkout.com's Standalone Sessions (3D Secure) and Payments APIs."""
 
+from __future__ import annotations
+
 import logging
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from checkout_async import errors, models, operations
 from checkout_async._version import __version__
@@ -8,6 +13,9 @@ from checkout_async.client import CheckoutClient
 from checkout_async.config import SHARED_HOST, Environment, Limits, RetryPolicy, Timeouts
 from checkout_async.credentials import OAuthCredentials, SecretKey, SessionSecret
 from checkout_async.errors import CheckoutError
+
+if TYPE_CHECKING:
+    from checkout_async import webhooks
 
 # A library leaves it to the application where its warnings go.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -27,4 +35,12 @@ __all__ = [
     "errors",
     "models",
     "operations",
+    "webhooks",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Load a module that few users need when it is first asked for."""
+    if name != "webhooks":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")

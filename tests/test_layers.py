@@ -34,6 +34,7 @@ ORDER = [
     "_generated",
     "models",
     "operations",
+    "webhooks",
     "observability.logging",
     "observability.otel",
     "observability",

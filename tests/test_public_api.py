@@ -11,7 +11,13 @@ import pytest
 
 import checkout_async
 
-PUBLIC = ["checkout_async", "checkout_async.errors", "checkout_async.models", "checkout_async.operations"]
+PUBLIC = [
+    "checkout_async",
+    "checkout_async.errors",
+    "checkout_async.models",
+    "checkout_async.operations",
+    "checkout_async.webhooks",
+]
 
 
 def test_the_names_of_the_package() -> None:
@@ -30,6 +36,7 @@ def test_the_names_of_the_package() -> None:
         "errors",
         "models",
         "operations",
+        "webhooks",
     }
 
 
