@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -49,7 +49,7 @@ class Receiver:
         return web.Response(status=self.status)
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator[str]:
+    async def listening(self) -> AsyncGenerator[str]:
         app = web.Application()
         app.router.add_post("/webhooks", self.take)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
