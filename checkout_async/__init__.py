@@ -15,7 +15,7 @@ from checkout_async.credentials import OAuthCredentials, SecretKey, SessionSecre
 from checkout_async.errors import CheckoutError
 
 if TYPE_CHECKING:
-    from checkout_async import threeds
+    from checkout_async import threeds, webhooks
 
 # A library leaves it to the application where its warnings go.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -36,9 +36,10 @@ __all__ = [
     "models",
     "operations",
     "threeds",
+    "webhooks",
 ]
 
-_ON_DEMAND = frozenset({"threeds"})
+_ON_DEMAND = frozenset({"threeds", "webhooks"})
 
 
 def __getattr__(name: str) -> ModuleType:

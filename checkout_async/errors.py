@@ -9,6 +9,8 @@ CheckoutError
 ├── TransportError            no reply was received
 │   ├── ConnectFailed         no connection was made: nothing was sent
 │   └── OutcomeUnknown        the request may have arrived and may have been carried out
+├── InvalidSignature          a webhook that Checkout.com did not sign, or not with this key
+├── MalformedMessage          a message from a browser or a webhook that cannot be understood
 ├── UnexpectedResponse        a reply that cannot be understood; status and raw body are kept
 └── ApiError                  the API answered with an error status
     ├── Unauthorized          401
@@ -40,6 +42,7 @@ __all__ = [
     "ConnectFailed",
     "Forbidden",
     "InvalidRequest",
+    "InvalidSignature",
     "MalformedMessage",
     "NotFound",
     "OutcomeUnknown",
@@ -151,6 +154,14 @@ class ConnectFailed(TransportError):
 
 class OutcomeUnknown(TransportError):
     """The request may have arrived and may have been carried out; the text says how to find out."""
+
+
+class InvalidSignature(CheckoutError):
+    """A webhook that Checkout.com did not sign, or not with this key, or whose body was changed on the way."""
+
+
+class MalformedMessage(CheckoutError):
+    """A message from a browser or a webhook that cannot be understood."""
 
 
 class UnexpectedResponse(CheckoutError):

@@ -26,7 +26,19 @@ KINDS: Final = {
 
 # Under these keys stand names chosen by the author, which may look like keywords of OpenAPI.
 _NAME_MAPS: Final = frozenset(
-    {"callbacks", "content", "examples", "flows", "headers", "mapping", "paths", "properties", "responses", "variables"}
+    [
+        "callbacks",
+        "content",
+        "examples",
+        "flows",
+        "headers",
+        "mapping",
+        "paths",
+        "properties",
+        "responses",
+        "variables",
+        "webhooks",
+    ]
 )
 # Under these keys stands data that is not OpenAPI.
 _DATA: Final = frozenset({"const", "default", "enum", "example", "value"})

@@ -19,6 +19,7 @@ VOCABULARY: Final[dict[str, dict[str, Shape]]] = {
         "tags": "[tag]",
         "security": "[requirement]",
         "paths": "{path item}",
+        "webhooks": "{path item}",
         "components": "components",
         "x-python-names": "{text}",
     },

@@ -59,6 +59,7 @@ ORDER = [
     "threeds.flow",
     "threeds.driver",
     "threeds",
+    "webhooks",
     "observability.logging",
     "observability.semconv",
     "observability.spans",

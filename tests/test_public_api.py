@@ -18,6 +18,7 @@ PUBLIC = [
     "checkout_async.operations",
     "checkout_async.stores",
     "checkout_async.threeds",
+    "checkout_async.webhooks",
 ]
 
 
@@ -38,6 +39,7 @@ def test_the_names_of_the_package() -> None:
         "models",
         "operations",
         "threeds",
+        "webhooks",
     }
 
 

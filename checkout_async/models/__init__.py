@@ -14,9 +14,19 @@ import msgspec
 from checkout_async._core.model import Model, OpenEnum, RequestModel, ResponseModel
 
 if TYPE_CHECKING:
-    from checkout_async._generated.models import access, payments, sessions
+    from checkout_async._generated.models import access, payments, sessions, webhooks
 
-__all__ = ["Model", "OpenEnum", "RequestModel", "ResponseModel", "access", "payments", "sessions", "to_json"]
+__all__ = [
+    "Model",
+    "OpenEnum",
+    "RequestModel",
+    "ResponseModel",
+    "access",
+    "payments",
+    "sessions",
+    "to_json",
+    "webhooks",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

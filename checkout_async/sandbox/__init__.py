@@ -2,12 +2,13 @@
 
 It works on plain JSON and uses nothing else of the package, so that a field the SDK misnames shows as a refused
 request. Modules, low to high; each imports earlier ones only:
-payload, clock, mint, errors, spec, validation, scenarios, tokens, call, access, order, status, exchange, session,
-flow, blocks, replies, ledger, notify, operations, cardholder, payments.codes, payments.status, payments.actions,
-payments.ledger, payments.scenarios, payments.instruments, payments.order, payments.authentication, payments.retries,
-payments.payment, payments.flow, payments.store, payments.blocks, payments.replies, payments.query, payments.finding,
-payments.hold, payments.idempotency, payments.operations, payments.customer, payments.simulator, control,
-browser.page, browser.messages, browser.method, browser.acs, browser.hosted, faults, app, connect, server.
+payload, clock, watch, mint, errors, spec, validation, scenarios, tokens, call, access, order, status, exchange,
+session, flow, blocks, replies, events, ledger, notify, webhooks, operations, cardholder, payments.codes,
+payments.status, payments.actions, payments.ledger, payments.scenarios, payments.instruments, payments.order,
+payments.authentication, payments.retries, payments.payment, payments.flow, payments.blocks, payments.events,
+payments.store, payments.replies, payments.query, payments.finding, payments.hold, payments.idempotency,
+payments.operations, payments.customer, payments.simulator, control, browser.page, browser.messages, browser.method,
+browser.acs, browser.hosted, faults, app, connect, server.
 """
 
 from __future__ import annotations
@@ -29,12 +30,15 @@ from checkout_async.sandbox.payments.store import PaymentView
 from checkout_async.sandbox.scenarios import SCENARIOS, SCHEMES, Scenario, amount, card_number
 from checkout_async.sandbox.server import Sandbox, serve
 from checkout_async.sandbox.tokens import SandboxClient
+from checkout_async.sandbox.webhooks import REPETITIONS, WEBHOOK_SECRET, WebhookRecord
 
 __all__ = [
     "PAYMENT_SCENARIOS",
+    "REPETITIONS",
     "SCENARIOS",
     "SCHEMES",
     "SECRET_KEY",
+    "WEBHOOK_SECRET",
     "Action",
     "Answer",
     "Balances",
@@ -55,6 +59,7 @@ __all__ = [
     "SandboxClock",
     "Scenario",
     "SessionView",
+    "WebhookRecord",
     "amount",
     "card_number",
     "payment_amount",

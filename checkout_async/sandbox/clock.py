@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 
@@ -17,7 +18,7 @@ class SandboxClock:
     only by `advance`, so that dates in replies repeat from run to run.
     """
 
-    __slots__ = ("_ahead", "_frozen", "_origin", "_start")
+    __slots__ = ("_ahead", "_frozen", "_listeners", "_origin", "_start")
 
     def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
         if start is not None and start.tzinfo is None:
@@ -26,6 +27,7 @@ class SandboxClock:
         self._origin = time.monotonic()
         self._frozen = frozen
         self._ahead = 0.0
+        self._listeners: list[Callable[[], object]] = []
 
     def now(self) -> float:
         """Return seconds since the epoch, on this clock."""
@@ -37,6 +39,20 @@ class SandboxClock:
         if not math.isfinite(seconds) or seconds < 0:
             raise ValueError(f"a clock moves forward by a finite number of seconds, not by {seconds}")
         self._ahead += seconds
+        for listener in self._listeners:
+            listener()
+
+    def until(self, instant: float) -> float | None:
+        """Return the seconds of real time until an instant; None if it comes only by `advance`, or never."""
+        return None if self._frozen or math.isinf(instant) else max(0.0, instant - self.now())
+
+    def subscribe(self, listener: Callable[[], object]) -> None:
+        """Have a function called after each jump."""
+        self._listeners.append(listener)
+
+    def unsubscribe(self, listener: Callable[[], object]) -> None:
+        """Call it no more."""
+        self._listeners.remove(listener)
 
 
 def timestamp(instant: float) -> str:

@@ -5,6 +5,8 @@ Time does not run on timers: whoever looks at a session calls `tick` first, whic
 
 from __future__ import annotations
 
+import math
+
 from checkout_async.sandbox.exchange import (
     Device,
     Outcome,
@@ -23,14 +25,27 @@ PROCESSING_LIFETIME = 10
 """Seconds after which a slow scheme answers, polled or not."""
 
 
+_LIFETIMES = {
+    Status.PENDING: PENDING_LIFETIME,
+    Status.PROCESSING: PROCESSING_LIFETIME,
+    Status.CHALLENGED: CHALLENGE_LIFETIME,
+}
+
+
+def due(session: Session) -> float:
+    """Return when time alone ends the status the session is in; infinity for never."""
+    return session.changed_at + _LIFETIMES.get(session.status, math.inf)
+
+
 def tick(session: Session, now: float) -> None:
     """Let everything happen that time alone brings about."""
-    if session.status is Status.PENDING and now >= session.changed_at + PENDING_LIFETIME:
-        _move(session, Status.EXPIRED, session.changed_at + PENDING_LIFETIME)
-    if session.status is Status.PROCESSING and now >= session.changed_at + PROCESSING_LIFETIME:
-        _answer(session, session.changed_at + PROCESSING_LIFETIME)
-    if session.status is Status.CHALLENGED and now >= session.changed_at + CHALLENGE_LIFETIME:
-        abandon_challenge(session, session.changed_at + CHALLENGE_LIFETIME, timed_out=True)
+    while (instant := due(session)) <= now:
+        if session.status is Status.PENDING:
+            _move(session, Status.EXPIRED, instant)
+        elif session.status is Status.PROCESSING:
+            _answer(session, instant)
+        else:
+            abandon_challenge(session, instant, timed_out=True)
 
 
 def supply_channel_data(session: Session, device: Device, completion: str | None, now: float) -> None:

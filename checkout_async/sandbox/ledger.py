@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from checkout_async.sandbox.clock import SandboxClock
+from checkout_async.sandbox.events import SessionTeller
 from checkout_async.sandbox.flow import tick
 from checkout_async.sandbox.session import Session
+from checkout_async.sandbox.watch import Watch
 
 _REQUESTS_KEPT = 10_000
 
@@ -54,8 +56,9 @@ class RequestRecord:
 class SessionStore:
     """The sessions by identifier, each brought up to date when it is taken out."""
 
-    def __init__(self, clock: SandboxClock) -> None:
+    def __init__(self, clock: SandboxClock, watch: Watch) -> None:
         self._clock = clock
+        self._watch = watch
         self._sessions: dict[str, Session] = {}
         self._by_cryptogram: dict[str, Session] = {}
         self._by_transaction: dict[str, Session] = {}
@@ -65,11 +68,13 @@ class SessionStore:
         self._sessions[session.id] = session
         self._by_cryptogram[session.cryptogram] = session
         self._by_transaction[session.transaction_id] = session
+        self._watch.add(session.id, SessionTeller(session))
 
     def find(self, session_id: str) -> Session | None:
         """Return the session as it is now, or None."""
         session = self._sessions.get(session_id)
         if session is not None:
+            self._watch.touch(session_id)
             tick(session, self._clock.now())
         return session
 

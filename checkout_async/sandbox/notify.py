@@ -1,6 +1,8 @@
-"""The completion callback: one JSON POST to the merchant's endpoint, which must be answered with 2XX."""
+"""What is told to the merchant: one JSON POST to an endpoint, which has to be answered with 2XX."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import aiohttp
 import msgspec
@@ -9,7 +11,7 @@ from checkout_async.sandbox.payload import JsonObject
 
 
 class Notifier:
-    """Delivers callbacks over one HTTP session; each has `timeout` seconds of real time and follows no redirect."""
+    """Delivers over one HTTP session; each delivery has `timeout` seconds of real time and follows no redirect."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
@@ -17,13 +19,15 @@ class Notifier:
 
     async def deliver(self, url: str, body: JsonObject) -> bool:
         """POST the body once; whether the endpoint answered 2XX in time."""
+        return await self.post(url, msgspec.json.encode(body), {})
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        """POST encoded JSON with further headers once; whether the endpoint answered 2XX in time."""
         if self._http is None:
             self._http = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **headers}
         try:
-            async with self._http.post(
-                url, data=msgspec.json.encode(body), headers=headers, allow_redirects=False
-            ) as reply:
+            async with self._http.post(url, data=body, headers=headers, allow_redirects=False) as reply:
                 return 200 <= reply.status < 300
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return False

@@ -33,6 +33,7 @@ from checkout_async.sandbox.payments.simulator import PaymentsSimulator
 from checkout_async.sandbox.replies import Replies
 from checkout_async.sandbox.spec import load_spec
 from checkout_async.sandbox.tokens import DEFAULT_CLIENTS, SandboxClient, TokenEndpoint
+from checkout_async.sandbox.webhooks import WEBHOOK_SECRET, WebhookRecord, Webhooks
 
 if TYPE_CHECKING:
     from checkout_async.client import CheckoutClient, ClientOptions
@@ -49,7 +50,8 @@ class Sandbox:
     secrets and cryptograms. `clients` come on top of the documented ones. `token_lifetime` is in seconds of the
     sandbox's clock, `callback_timeout` in seconds of real time. Captures, voids, refunds, reversals, cancellations and
     payouts take effect `payment_delay` seconds of the sandbox's clock after they were accepted. `ssl_context` holds a
-    server's certificate and makes it https; a context that wants client certificates gets them checked. `document` is a
+    server's certificate and makes it https; a context that wants client certificates gets them checked. Events are
+    POSTed to `webhook_url`, signed with `webhook_secret`; without a URL there are none. `document` is a
     bundled OpenAPI document to use in place of the package's own. Entering raises OSError if the port is taken.
     """
 
@@ -65,6 +67,8 @@ class Sandbox:
         callback_timeout: float = 10.0,
         payment_delay: float = 0.0,
         ssl_context: ssl.SSLContext | None = None,
+        webhook_url: str | None = None,
+        webhook_secret: str = WEBHOOK_SECRET,
         document: Path | None = None,
     ) -> None:
         self._ssl_context = ssl_context
@@ -72,10 +76,12 @@ class Sandbox:
         self._address = (host, port)
         self._mint = Mint(seed)
         self._spec = load_spec(document)
-        self._store = SessionStore(self.clock)
+        self._notifier = Notifier(callback_timeout)
+        self._webhooks = Webhooks(self.clock, self._notifier, self._spec, webhook_url, webhook_secret)
+        watch = self._webhooks.watch
+        self._store = SessionStore(self.clock, watch)
         self._log = RequestLog()
         self.faults = Faults(self._spec.operations)
-        self._notifier = Notifier(callback_timeout)
         self._tokens = TokenEndpoint(
             (*DEFAULT_CLIENTS, *clients),
             self._spec.scopes,
@@ -88,7 +94,7 @@ class Sandbox:
         self._base_url: str | None = None
         self.cardholder = Cardholder(self._store, self.clock)
         self.sessions = SessionsView(self._store)
-        self._payments = PaymentsSimulator(self._spec, self._store, self.clock, self._mint, delay=payment_delay)
+        self._payments = PaymentsSimulator(self._spec, self._store, self.clock, self._mint, watch, delay=payment_delay)
         self.customer = self._payments.customer
         self.payments = self._payments.view
 
@@ -102,6 +108,7 @@ class Sandbox:
         self._runner = web.AppRunner(self._app(self._base_url), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await self._listen(self._runner, listener, self._ssl_context)
+        self._webhooks.start(self._base_url)
         return self
 
     async def __aexit__(
@@ -111,6 +118,7 @@ class Sandbox:
         self.faults.release()
         if runner is not None:
             await runner.cleanup()
+        await self._webhooks.stop()
         await self._notifier.close()
 
     @property
@@ -129,6 +137,15 @@ class Sandbox:
     def requests(self) -> tuple[RequestRecord, ...]:
         """The latest 10,000 requests that were answered, oldest first."""
         return self._log.records()
+
+    @property
+    def webhooks(self) -> tuple[WebhookRecord, ...]:
+        """The latest 10,000 webhooks, oldest event first, whether delivered or not; none without `webhook_url`."""
+        return self._webhooks.records()
+
+    async def webhooks_settled(self) -> None:
+        """Wait until every webhook that is due by now was sent, and answered or given up for this time."""
+        await self._webhooks.settled()
 
     def count(self, operation_id: str) -> int:
         """Count the answered requests of an operation, refusals included."""

@@ -16,6 +16,7 @@ from codegen.passes.enums import member_names, name_table
 from codegen.passes.walk import calls, home, idempotency_keys, parameters, referred, schemas
 
 COMMON: Final = "common"
+WEBHOOKS: Final = "webhooks"
 # What a generated function has besides the parameters of the specification.
 _TAKEN: Final = frozenset(
     {"sender", "self", "body", "given", "operations", "request", "response", *(option.name for option in OPTIONS)}
@@ -105,12 +106,15 @@ def _members(schema: Object, table: dict[str, str], problems: Problems) -> None:
 def _home(document: Object, name: str, schema: Object, problems: Problems) -> None:
     origin = schemas(document).at(name)
     apis = {api_name(tag.text("name")) for tag in document.array("tags").objects()}
-    if len(origin.file.split("/")) != 5 or home(schema) not in {COMMON, *apis}:
-        folders = ", ".join(sorted({COMMON, *apis}))
+    known = {COMMON, *apis} | ({WEBHOOKS} & document.keys())
+    if len(origin.file.split("/")) != 5 or home(schema) not in known:
+        folders = ", ".join(sorted(known))
         problems.add(origin, f"schema '{name}' must stand in a file of components/schemas/, folder {folders}")
+    # Events tell of what the APIs have, and belong to none themselves.
+    allowed = {home(schema), COMMON} | (apis if home(schema) == WEBHOOKS else set[str]())
     for other in referred(schema):
         target = schemas(document).object(other)
-        if target and home(target) not in {home(schema), COMMON}:
+        if target and home(target) not in allowed:
             problems.add(origin, f"schema '{name}' refers to '{other}' of another API; move that one to {COMMON}")
 
 

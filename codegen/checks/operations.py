@@ -10,7 +10,16 @@ from codegen.diagnostics import Origin, Problems
 from codegen.document import Array, Object
 from codegen.parse import FORM, JSON, PARAMETER_LIMITS, SCALARS
 from codegen.passes.patterns import LIMITS
-from codegen.passes.walk import Call, callbacks, calls, idempotency_keys, parameters, referred, resolved, schemas
+from codegen.passes.walk import (
+    Call,
+    calls,
+    idempotency_keys,
+    parameters,
+    referred,
+    resolved,
+    schemas,
+    told_by_api,
+)
 from codegen.vocabulary import IDEMPOTENCY, IDEMPOTENCY_KEY
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
@@ -30,8 +39,8 @@ def check_operations(document: Object, problems: Problems) -> None:
         check.request_body()
         check.responses()
         check.security()
-        for back in callbacks(call.operation):
-            _Check(document, back, problems).request_body()
+    for told in told_by_api(document):
+        _Check(document, told, problems).request_body()
     tags = document.array("tags")
     for tag, origin in zip(tags.objects(), tags.origins, strict=True):
         if not tag.text("description"):

@@ -1,7 +1,7 @@
 """Request and response types apart: what is sent keeps its name, its double for replies is called `<Name>Response`.
 
-Sent is what request bodies and parameters reach; received what responses and the bodies of callbacks reach. Enums
-serve both. The result has `x-direction: sent | received` on every object and union.
+Sent is what request bodies and parameters reach; received what responses and the bodies of callbacks and webhooks
+reach. Enums serve both. The result has `x-direction: sent | received` on every object and union.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from codegen.passes.walk import (
     SCHEMAS,
     Call,
     bodies,
-    callbacks,
     calls,
     parameters,
     referred,
@@ -25,6 +24,7 @@ from codegen.passes.walk import (
     rewritten,
     schema_rewritten,
     schemas,
+    told_by_api,
     with_schemas,
 )
 
@@ -50,9 +50,9 @@ def reach(document: Object) -> Reach:
     for call in calls(document.object("paths")):
         roots["sent"] += _request_schemas(document, call)
         roots["received"] += _response_schemas(document, call)
-        for back in callbacks(call.operation):
-            roots["received"] += _request_schemas(document, back)
-            roots["sent"] += _response_schemas(document, back)
+    for told in told_by_api(document):
+        roots["received"] += _request_schemas(document, told)
+        roots["sent"] += _response_schemas(document, told)
     named = schemas(document)
     return Reach(_closure(roots["sent"], named, "sent"), _closure(roots["received"], named, "received"))
 

@@ -14,7 +14,7 @@ _CHOICES: Final = ("oneOf", "anyOf")
 
 
 class Call(NamedTuple):
-    """An operation with the path item it stands in; `path` is the URL template, or a callback's expression."""
+    """An operation with the path item it stands in; `path` is the URL template, or names a callback or webhook."""
 
     path: str
     method: str
@@ -42,7 +42,7 @@ def with_schemas(document: Object, members: dict[str, object]) -> Object:
 
 
 def calls(paths: Object) -> Iterator[Call]:
-    """Iterate over the operations of `paths` or of a callback."""
+    """Iterate over the operations of `paths`, of `webhooks` or of a callback."""
     for path, item in paths.objects():
         for method, operation in item.objects():
             if method in METHODS:
@@ -53,6 +53,13 @@ def callbacks(operation: Object) -> Iterator[Call]:
     """Iterate over the operations that the API calls back."""
     for _, callback in operation.object("callbacks").objects():
         yield from calls(callback)
+
+
+def told_by_api(document: Object) -> Iterator[Call]:
+    """Iterate over the operations that the API calls at the merchant's: callbacks, then webhooks."""
+    for call in calls(document.object("paths")):
+        yield from callbacks(call.operation)
+    yield from calls(document.object("webhooks"))
 
 
 def resolved(document: Object, value: Object) -> Object:

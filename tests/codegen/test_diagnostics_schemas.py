@@ -168,6 +168,45 @@ def test_schemas_stand_in_the_folder_of_an_api(tmp_path: Path) -> None:
     ]
 
 
+EVENT = "components/schemas/webhooks/event.yaml"
+HOOK = """\
+webhooks:
+  shipped:
+    post:
+      summary: Learn of it
+      requestBody:
+        required: true
+        description: The event.
+        content: {application/json: {schema: {$ref: 'components/schemas/webhooks/event.yaml#/Event'}}}
+      responses: {'200': {description: Received.}}
+components:
+"""
+
+
+def test_events_may_refer_to_any_api_and_no_api_to_events(tmp_path: Path) -> None:
+    properties = "    order:\n      $ref: '../shop/order.yaml#/Order'\n      description: The order.\n"
+    event = f"Event:\n  type: object\n  description: E.\n  properties:\n{properties}"
+    write_fragments(tmp_path, {EVENT: event})
+    assert problems(tmp_path, ("openapi.yaml", "components:\n", HOOK)) == []
+    found = problems(
+        tmp_path,
+        ("openapi.yaml", "components:\n", HOOK),
+        member("      $ref: '../webhooks/event.yaml#/Event'\n      description: D.\n"),
+    )
+    message = "schema 'OrderRequest' refers to 'Event' of another API; move that one to common"
+    assert found == [f"openapi/{ORDER}:1: {message}"]
+
+
+def test_the_body_of_a_webhook_has_a_name_and_a_description(tmp_path: Path) -> None:
+    hook = HOOK.replace("        description: The event.\n", "").replace(
+        "{$ref: 'components/schemas/webhooks/event.yaml#/Event'}", "{type: string}"
+    )
+    assert problems(tmp_path, ("openapi.yaml", "components:\n", hook)) == [
+        "openapi/openapi.yaml:13: the request body has no description",
+        "openapi/openapi.yaml:15: the schema of a request body must be a $ref",
+    ]
+
+
 # --- enums
 
 ENUM = """\

@@ -60,6 +60,11 @@ def tick(payment: Payment, now: float) -> None:
         event(payment, due)
 
 
+def due(payment: Payment) -> float:
+    """Return when time alone brings something about; infinity for never."""
+    return min(instant for instant, _ in _agenda(payment))
+
+
 def customer_succeeds(payment: Payment, now: float, delay: float) -> None:
     """Let the customer finish what the redirect page asks for."""
     payment.deadline, payment.returned_at = math.inf, now

@@ -15,19 +15,22 @@ from checkout_async.sandbox.payments.operations import PaymentOperations
 from checkout_async.sandbox.payments.replies import PaymentReplies
 from checkout_async.sandbox.payments.store import PaymentStore, PaymentsView
 from checkout_async.sandbox.spec import ApiSpec
+from checkout_async.sandbox.watch import Watch
 
 
 class PaymentsSimulator:
     """The payments of one sandbox; asynchronous operations take effect `delay` seconds after they were accepted."""
 
-    def __init__(self, spec: ApiSpec, sessions: SessionStore, clock: SandboxClock, mint: Mint, *, delay: float) -> None:
+    def __init__(
+        self, spec: ApiSpec, sessions: SessionStore, clock: SandboxClock, mint: Mint, watch: Watch, *, delay: float
+    ) -> None:
         self._spec = spec
         self._sessions = sessions
         self._clock = clock
         self._mint = mint
         self._delay = delay
         self._vault = Vault(mint)
-        self._store = PaymentStore(clock, self._vault)
+        self._store = PaymentStore(clock, self._vault, watch)
         self.holds = Holds()
         self.view = PaymentsView(self._store, clock)
         self.customer = Customer(self._store, clock, delay=delay)

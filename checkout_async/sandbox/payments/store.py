@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from checkout_async.sandbox.clock import SandboxClock
 from checkout_async.sandbox.payments.actions import Action, Balances
+from checkout_async.sandbox.payments.events import PaymentTeller
 from checkout_async.sandbox.payments.flow import tick
 from checkout_async.sandbox.payments.instruments import Vault
 from checkout_async.sandbox.payments.payment import Payment
+from checkout_async.sandbox.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ class PaymentView:
 class PaymentStore:
     """The payments by identifier, each brought up to date when it is taken out; approved cards go to the vault."""
 
-    def __init__(self, clock: SandboxClock, vault: Vault) -> None:
+    def __init__(self, clock: SandboxClock, vault: Vault, watch: Watch) -> None:
         self._clock = clock
+        self._watch = watch
         self._vault = vault
         self._payments: dict[str, Payment] = {}
         self._by_session: dict[str, Payment] = {}
@@ -54,6 +57,7 @@ class PaymentStore:
         if payment.order.customer is not None:
             self._vault.remember(payment.order.customer)
         self._keep_card(payment)
+        self._watch.add(payment.id, PaymentTeller(payment))
 
     def find(self, payment_id: str) -> Payment | None:
         """Return the payment as it is now, or None."""
@@ -86,6 +90,7 @@ class PaymentStore:
         return payment
 
     def _update(self, payment: Payment) -> None:
+        self._watch.touch(payment.id)
         tick(payment, self._clock.now())
         self._keep_card(payment)
 
