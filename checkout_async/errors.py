@@ -3,14 +3,13 @@
 CheckoutError
 ├── ConfigurationError        the client was set up wrongly; nothing was sent
 ├── InvalidRequest            the request breaks the specification; nothing was sent
-├── MalformedMessage          what came by way of the cardholder's browser cannot be understood
 ├── AuthenticationFailed      the token endpoint refused the credentials, or could not be used
 ├── TokenStoreError           a store of access tokens failed; a client logs it and goes on without
 ├── TransportError            no reply was received
 │   ├── ConnectFailed         no connection was made: nothing was sent
 │   └── OutcomeUnknown        the request may have arrived and may have been carried out
 ├── InvalidSignature          a webhook that Checkout.com did not sign, or not with this key
-├── MalformedMessage          a message from a browser or a webhook that cannot be understood
+├── MalformedMessage          a message of the cardholder's browser, or a webhook, that cannot be understood
 ├── UnexpectedResponse        a reply that cannot be understood; status and raw body are kept
 └── ApiError                  the API answered with an error status
     ├── Unauthorized          401
@@ -93,7 +92,7 @@ class InvalidRequest(CheckoutError):
 
 
 class MalformedMessage(CheckoutError):
-    """A message of the 3DS flow cannot be understood, does not belong to the session, or cannot be built from it.
+    """A message of the 3DS flow or a webhook cannot be understood, does not belong here, or cannot be built.
 
     What passes through a browser may be forged: answer it with 400 and go on. `message` is its name (`cres`) and
     `reason` what is wrong with it; neither holds a value of it.
@@ -158,10 +157,6 @@ class OutcomeUnknown(TransportError):
 
 class InvalidSignature(CheckoutError):
     """A webhook that Checkout.com did not sign, or not with this key, or whose body was changed on the way."""
-
-
-class MalformedMessage(CheckoutError):
-    """A message from a browser or a webhook that cannot be understood."""
 
 
 class UnexpectedResponse(CheckoutError):

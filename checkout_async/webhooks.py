@@ -111,7 +111,7 @@ def _read(type_: type[_Event], body: bytes) -> _Event:
     except Undecodable as problem:
         reason = str(problem)
     # Raised outside the handler: the cause would carry values of the event into tracebacks.
-    raise MalformedMessage(f"the webhook cannot be understood: {reason}")
+    raise MalformedMessage.of("webhook", reason)
 
 
 def _digest(body: bytes, key: bytes) -> str:

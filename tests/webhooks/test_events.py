@@ -164,7 +164,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("body", HOSTILE, ids=lambda body: repr(body[:40]))
 def test_what_is_no_event_is_told_apart_from_a_wrong_signature(body: bytes) -> None:
-    with pytest.raises(errors.MalformedMessage, match=r"webhook cannot be understood: .") as caught:
+    with pytest.raises(errors.MalformedMessage, match=r"webhook: .") as caught:
         webhooks.receive(body, {"Cko-Signature": webhooks.sign(body, "key")}, "key")
     assert not isinstance(caught.value, errors.InvalidSignature)
     assert caught.value.__cause__ is caught.value.__context__ is None
