@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from checkout_async.redaction import Secret, quoted
+from checkout_async.redaction import Headers, Opaque, Secret, quoted
 
 __all__ = [
     "ApiError",

@@ -77,13 +77,13 @@ class Recorder(logging.Handler):
         self.warned: list[warnings.WarningMessage] = []
         self.spans = InMemorySpanExporter()
         self.metrics = InMemoryMetricReader()
-        tracers = TracerProvider()
-        tracers.add_span_processor(SimpleSpanProcessor(self.spans))
-        meters = MeterProvider(metric_readers=[self.metrics])
+        self.tracers = TracerProvider()
+        self.tracers.add_span_processor(SimpleSpanProcessor(self.spans))
+        self.meters = MeterProvider(metric_readers=[self.metrics])
         self.hooks = [
             self.events.append,
             LoggingHook(),
-            OpenTelemetryHook(tracer_provider=tracers, meter_provider=meters),
+            OpenTelemetryHook(tracer_provider=self.tracers, meter_provider=self.meters),
         ]
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -157,7 +157,7 @@ def rendered(error: BaseException) -> Iterator[tuple[str, str]]:
         yield "str", f"{each!s} {each!r} {getattr(each, '__notes__', '')}"
         yield "attributes", f"{vars(each)!r} {pretty_repr(vars(each))}"
         yield "traceback", standard(each)
-        yield "rich traceback", rich(each, max_string=None) + rich(each, max_string=80)
+        yield "rich traceback", rich(each)
 
 
 def standard(error: BaseException) -> str:
@@ -167,10 +167,10 @@ def standard(error: BaseException) -> str:
     return "".join(traceback.StackSummary.from_list(frames).format())
 
 
-def rich(error: BaseException, *, max_string: int | None) -> str:
+def rich(error: BaseException) -> str:
     """Render the local variables of an error's traceback as rich does."""
     found = Traceback.extract(
-        type(error), error, error.__traceback__, show_locals=True, locals_max_length=None, locals_max_string=max_string
+        type(error), error, error.__traceback__, show_locals=True, locals_max_length=None, locals_max_string=None
     )
     frames = [frame for stack in found.stacks for frame in stack.frames if not frame.filename.startswith(TESTS)]
     return "\n".join(str(node) for frame in frames for node in (frame.locals or {}).values())
@@ -179,7 +179,7 @@ def rich(error: BaseException, *, max_string: int | None) -> str:
 def pickled(error: errors.CheckoutError) -> Iterator[tuple[str, str]]:
     """Yield the pickle of an error, and that of a copy, as text."""
     for twin in (error, copy.copy(error), copy.deepcopy(error)):
-        yield "pickle", pickle.dumps(twin).decode("latin-1")
+        yield "pickle", pickle.dumps(twin).decode(errors="backslashreplace")
 
 
 def without_reply(error: errors.CheckoutError) -> errors.CheckoutError:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import pickle
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -179,7 +180,7 @@ async def test_a_closed_client_shows_nothing(call: Call) -> None:
 
 
 @pytest.mark.parametrize("broken", ["{} ", "{}\n", "{}é"])
-@pytest.mark.parametrize("kind", [SecretKey, SessionSecret, lambda value: OAuthCredentials("ack_x", value)])
+@pytest.mark.parametrize("kind", [SecretKey, SessionSecret, partial(OAuthCredentials, "ack_x")])
 def test_credentials_that_cannot_be_used_are_refused_without_being_shown(kind: Any, broken: str) -> None:
     canaries = Canaries()
     value = canaries.add("credential", secret("credential"))
