@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import inspect
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -155,7 +155,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
+async def serving() -> AsyncGenerator[Server]:
     """Run a server on a loopback port."""
     server = Server()
     app = web.Application()

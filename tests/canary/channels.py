@@ -8,11 +8,11 @@ import logging
 import pickle
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -27,6 +27,7 @@ from checkout_async.observability import Event, LoggingHook, OpenTelemetryHook
 from tests.canary.marks import Canaries
 
 TESTS = str(Path(__file__).parents[1])
+EVERYTHING = 10**9
 CLOCK = {"created", "msecs", "relativeCreated", "lineno", "taskName"}
 """Numbers of a log record that tell it from all others."""
 
@@ -35,7 +36,7 @@ CLOCK = {"created", "msecs", "relativeCreated", "lineno", "taskName"}
 class Figures:
     """What was searched for, and in how much."""
 
-    canaries: set[str] = field(default_factory=set)
+    canaries: set[str] = field(default_factory=set[str])
     outputs: int = 0
     characters: int = 0
 
@@ -114,7 +115,7 @@ class Recorder(logging.Handler):
 
 
 @contextmanager
-def recording() -> Iterator[Recorder]:
+def recording() -> Generator[Recorder]:
     """Set every logger to its most talkative, the event loop too, and record what comes out."""
     recorder = Recorder()
     root, loop = logging.getLogger(), asyncio.get_running_loop()
@@ -144,7 +145,9 @@ def chain(error: BaseException) -> Iterator[BaseException]:
             continue
         found[id(each)] = each
         waiting += [each.__cause__, each.__context__]
-        waiting += each.exceptions if isinstance(each, BaseExceptionGroup) else []
+        waiting += (
+            cast("BaseExceptionGroup[BaseException]", each).exceptions if isinstance(each, BaseExceptionGroup) else ()
+        )
     yield from found.values()
 
 
@@ -170,7 +173,12 @@ def standard(error: BaseException) -> str:
 def rich(error: BaseException) -> str:
     """Render the local variables of an error's traceback as rich does."""
     found = Traceback.extract(
-        type(error), error, error.__traceback__, show_locals=True, locals_max_length=None, locals_max_string=None
+        type(error),
+        error,
+        error.__traceback__,
+        show_locals=True,
+        locals_max_length=EVERYTHING,
+        locals_max_string=EVERYTHING,
     )
     frames = [frame for stack in found.stacks for frame in stack.frames if not frame.filename.startswith(TESTS)]
     return "\n".join(str(node) for frame in frames for node in (frame.locals or {}).values())
