@@ -9,7 +9,7 @@ import math
 import platform
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from checkout_async._core.codec import encode_body, encode_form
@@ -181,9 +181,9 @@ def _headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[str, s
 
 
 def _own_headers(request: ApiRequest[Any]) -> Iterable[tuple[str, str]]:
-    headers: object = request.options.headers
-    if headers is not None and not isinstance(headers, Mapping):
-        reason = f"must be a mapping of names to values, not {type(headers).__name__}"
+    given = cast("object", request.options.headers)
+    if given is not None and not isinstance(given, Mapping):
+        reason = f"must be a mapping of names to values, not {type(given).__name__}"
         name = request.operation.name
         raise InvalidRequest(f"{name}: headers {reason}", operation=name, path="headers", reason=reason)
     return (request.options.headers or {}).items()

@@ -32,7 +32,7 @@ def store_key(client_id: str, token_url: str, scopes: Iterable[str]) -> str:
 
     The secret is no part of it: a token got before the secret was changed stays good.
     """
-    parts = [client_id, token_url, *sorted(set(scopes))]
+    parts = [str(client_id), token_url, *sorted(set(scopes))]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 

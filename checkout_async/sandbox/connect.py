@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from checkout_async.client import CheckoutClient, ClientOptions
+    from checkout_async.stores.base import TokenStore
 
 
 def connect(
@@ -16,6 +17,7 @@ def connect(
     client_id: str,
     client_secret: str,
     scopes: Iterable[str],
+    store: TokenStore | None,
     options: ClientOptions,
 ) -> CheckoutClient:
     """Return a CheckoutClient for a simulator at these addresses; the options are those of the client.
@@ -26,7 +28,7 @@ def connect(
     from checkout_async.config import Limits
     from checkout_async.credentials import OAuthCredentials
 
-    credentials = OAuthCredentials(client_id, client_secret, scopes=scopes)
+    credentials = OAuthCredentials(client_id, client_secret, scopes=scopes, store=store)
     settings = ClientOptions(limits=Limits(read_rate=None, write_rate=None))
     settings.update(options)
     return CheckoutClient(credentials, base_url=base_url, token_url=token_url, **settings)

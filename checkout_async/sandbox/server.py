@@ -33,6 +33,7 @@ from checkout_async.sandbox.tokens import DEFAULT_CLIENTS, SandboxClient, TokenE
 
 if TYPE_CHECKING:
     from checkout_async.client import CheckoutClient, ClientOptions
+    from checkout_async.stores.base import TokenStore
 
 LOOPBACK = "127.0.0.1"
 _WILDCARDS = frozenset({"", "0.0.0.0"})  # noqa: S104 - recognised, never chosen
@@ -136,11 +137,12 @@ class Sandbox:
         client_id: str = DEFAULT_CLIENTS[0].client_id,
         client_secret: str = DEFAULT_CLIENTS[0].client_secret,
         scopes: Iterable[str] = (),
+        store: TokenStore | None = None,
         **options: Unpack[ClientOptions],
     ) -> CheckoutClient:
         """Return a CheckoutClient made for this sandbox, to be closed by the caller; the options are the client's.
 
-        It keeps to no rate, since the sandbox has no limit; `limits` brings one.
+        It keeps to no rate, since the sandbox has no limit; `limits` brings one. `store` is the credentials' own.
         """
         return connect(
             self.base_url,
@@ -148,6 +150,7 @@ class Sandbox:
             client_id=client_id,
             client_secret=client_secret,
             scopes=scopes,
+            store=store,
             options=options,
         )
 

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NoReturn, Protocol, runtime_checkable
 
 import anyio
@@ -130,7 +130,7 @@ def checked_lease(lease: float) -> float:
 
 def encode_token(token: AccessToken) -> bytes:
     """Return a token as it is kept outside the process: a JSON object."""
-    return msgspec.json.encode(token)
+    return msgspec.json.encode(replace(token, value=str(token.value)))  # msgspec takes no subclass of str
 
 
 def decode_token(content: bytes | str, place: str) -> AccessToken | None:

@@ -6,12 +6,13 @@ The texts are written here and not by a JSON library, which would refuse duplica
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["Members", "Token", "json_values", "junk", "plain", "spoilt", "written"]
+__all__ = ["Members", "Token", "is_a", "json_values", "junk", "plain", "spoilt", "written"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 json_values = st.recursive(scalars, _nested, max_leaves=8)
 
 
+def is_a(kind: type, value: object) -> bool:
+    """Say whether a value is of a kind, leaving open for the type checkers what is in it."""
+    return isinstance(value, kind)
+
+
 def written(value: Any) -> str:
     """Return a value as JSON text, tokens as they stand and halves of characters escaped."""
     match value:
@@ -81,10 +87,10 @@ def written(value: Any) -> str:
             return text
         case Members(pairs):
             return "{" + ",".join(f"{json.dumps(name)}:{written(member)}" for name, member in pairs) + "}"
-        case dict():
-            pairs = tuple(cast("dict[str, Any]", value).items())
+        case _ if is_a(dict, value):
+            pairs = tuple(value.items())
             return written(Members(pairs))
-        case list():
+        case _ if is_a(list, value):
             return "[" + ",".join(written(item) for item in value) + "]"
         case int() if not isinstance(value, bool):
             return str(value)
@@ -99,22 +105,26 @@ def plain(value: Any) -> Any:
             return text
         case Members(pairs):
             return {name: plain(member) for name, member in pairs}
-        case dict():
-            return {name: plain(member) for name, member in cast("dict[str, Any]", value).items()}
-        case list():
+        case _ if is_a(dict, value):
+            return {name: plain(member) for name, member in value.items()}
+        case _ if is_a(list, value):
             return [plain(item) for item in value]
         case _:
             return value
+
+
+def _numbered(items: list[Any]) -> list[tuple[Any, Any]]:
+    return list(enumerate(items))
 
 
 def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the way to every member and item of a value."""
     found: list[tuple[Any, ...]] = [here] if here else []
     children: list[tuple[Any, Any]] = []
-    if isinstance(value, dict):
+    if is_a(dict, value):
         children = list(value.items())
-    elif isinstance(value, list):
-        children = list(enumerate(value))
+    elif is_a(list, value):
+        children = list(_numbered(value))
     for key, child in children:
         found += _places(child, (*here, key))
     return found
@@ -135,8 +145,8 @@ def spoilt(draw: st.DrawFn, body: Any) -> Any:
 
 def _reached(value: Any, way: tuple[Any, ...]) -> Any:
     for step in way:
-        value = value[step] if isinstance(value, dict | list) else None
-    return cast("Any", value) if isinstance(value, dict | list) else None
+        value = value[step] if (is_a(dict, value) or is_a(list, value)) else None
+    return value if (is_a(dict, value) or is_a(list, value)) else None
 
 
 def _changed(value: Any, way: tuple[Any, ...], change: str, other: Any) -> Any:
@@ -145,15 +155,15 @@ def _changed(value: Any, way: tuple[Any, ...], change: str, other: Any) -> Any:
     if rest:
         value[step] = _changed(value[step], rest, change, other)
         return value
-    pairs: list[tuple[Any, Any]] = list(value.items() if isinstance(value, dict) else enumerate(value))
+    pairs: list[tuple[Any, Any]] = list(value.items() if is_a(dict, value) else _numbered(value))
     place = [key for key, _ in pairs].index(step)
     pairs[place : place + 1] = CHANGES[change](step, value[step], other)
-    if not isinstance(value, dict):
+    if not is_a(dict, value):
         return [item for _, item in pairs]
     return Members(tuple(pairs)) if change == "double" else dict(pairs)
 
 
-CHANGES: dict[str, Any] = {
+CHANGES: dict[str, Callable[[Any, Any, Any], list[tuple[Any, Any]]]] = {
     "drop": lambda _key, _old, _other: [],
     "double": lambda key, old, other: [(key, other), (key, old)],
     "replace": lambda key, _old, other: [(key, other)],

@@ -70,7 +70,7 @@ def _calls() -> Iterator[Call]:
     for api in ("sessions", "payments", "access"):
         module = importlib.import_module(f"checkout_async._generated.operations.{api}")
         for value in list(vars(module).values()):
-            if isinstance(value, Operation):
+            if value.__class__ is Operation:
                 own = [each for each in found if each.operation == value.name]
                 yield Call(
                     value,
