@@ -182,7 +182,7 @@ def client(server: Server, hooks: list[Hook], canaries: Canaries, **options: Any
         "token_url": f"{server.url}/connect/token",
         "retry": QUICK,
         "timeout": Timeouts(total=10, attempt=5),
-        "limits": Limits(read_rate=None, write_rate=None, retry_budget=None, response_size=256 * 1024),
+        "limits": Limits(read_rate=None, write_rate=None, retry_budget=None, response_size=32 * 1024),
         "hooks": hooks,
     }
     return CheckoutClient(OAuthCredentials(CLIENT_ID, own), **{**settings, **options})

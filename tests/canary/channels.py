@@ -23,7 +23,7 @@ from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 
 from checkout_async import errors
-from checkout_async.observability import Event, LoggingHook, OpenTelemetryHook
+from checkout_async.observability import Event, Hook, LoggingHook, OpenTelemetryHook
 from tests.canary.marks import Canaries
 
 TESTS = str(Path(__file__).parents[1])
@@ -53,17 +53,23 @@ class Leak:
     excerpt: str
 
 
-def leaks(outputs: list[tuple[str, str]], canaries: Canaries) -> list[Leak]:
-    """Search outputs, each given with the name of its channel, for every canary in every form."""
+def leaks(outputs: list[tuple[str, str]], canaries: Canaries, clean: set[str] | None = None) -> list[Leak]:
+    """Search outputs, each given with the name of its channel, for every canary in every form.
+
+    `clean` are lines that were searched before for the same canaries, or before a canary was made.
+    """
     pattern = canaries.pattern()
     FIGURES.canaries |= canaries.values.keys()
     FIGURES.outputs += len(outputs)
     FIGURES.characters += sum(len(text) for _, text in outputs)
     # Most lines are there many times, such as the local variables of the same frames.
     lines = {line: channel for channel, text in outputs for line in text.splitlines()}
+    fresh = lines.keys() - (clean or set())
+    if clean is not None:
+        clean |= fresh
     return [
         Leak(canaries.named(hit.group()), lines[line], line[max(0, hit.start() - 80) : hit.end() + 20])
-        for line in lines
+        for line in fresh
         for hit in pattern.finditer(line)
     ]
 
@@ -73,6 +79,7 @@ class Recorder(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.NOTSET)
+        self.clean = set[str]()
         self.records: list[logging.LogRecord] = []
         self.events: list[Event] = []
         self.warned: list[warnings.WarningMessage] = []
@@ -81,7 +88,7 @@ class Recorder(logging.Handler):
         self.tracers = TracerProvider()
         self.tracers.add_span_processor(SimpleSpanProcessor(self.spans))
         self.meters = MeterProvider(metric_readers=[self.metrics])
-        self.hooks = [
+        self.hooks: list[Hook] = [
             self.events.append,
             LoggingHook(),
             OpenTelemetryHook(tracer_provider=self.tracers, meter_provider=self.meters),
