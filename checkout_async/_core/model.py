@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date
 from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar, Self, cast
@@ -75,12 +76,10 @@ class OpenEnum(StrEnum):
 
 
 def _shown(value: object) -> object:
-    """Return a value as it may be shown: a plain mapping does not say which of its members are sensitive."""
-    if isinstance(value, Mapping):
-        return MASK
+    """Return a value as it may be shown: what is no model does not say which of its members are sensitive."""
     if isinstance(value, list | tuple):
         return [_shown(item) for item in cast("list[object]", value)]
-    return value
+    return value if isinstance(value, _SHOWABLE) else MASK
 
 
 class _Masked:
@@ -107,6 +106,9 @@ class _Masked:
     def __repr__(self) -> str:
         members = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({members})"
+
+
+_SHOWABLE = (str, int, float, date, _Masked)
 
 
 class RequestModel(_Masked, msgspec.Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):

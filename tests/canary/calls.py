@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import inspect
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -155,7 +155,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
+async def serving() -> AsyncGenerator[Server]:
     """Run a server on a loopback port."""
     server = Server()
     app = web.Application()
@@ -182,7 +182,7 @@ def client(server: Server, hooks: list[Hook], canaries: Canaries, **options: Any
         "token_url": f"{server.url}/connect/token",
         "retry": QUICK,
         "timeout": Timeouts(total=10, attempt=5),
-        "limits": Limits(read_rate=None, write_rate=None, retry_budget=None),
+        "limits": Limits(read_rate=None, write_rate=None, retry_budget=None, response_size=32 * 1024),
         "hooks": hooks,
     }
     return CheckoutClient(OAuthCredentials(CLIENT_ID, own), **{**settings, **options})

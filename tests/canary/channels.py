@@ -8,11 +8,11 @@ import logging
 import pickle
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -23,10 +23,11 @@ from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 
 from checkout_async import errors
-from checkout_async.observability import Event, LoggingHook, OpenTelemetryHook
+from checkout_async.observability import Event, Hook, LoggingHook, OpenTelemetryHook
 from tests.canary.marks import Canaries
 
 TESTS = str(Path(__file__).parents[1])
+EVERYTHING = 10**9
 CLOCK = {"created", "msecs", "relativeCreated", "lineno", "taskName"}
 """Numbers of a log record that tell it from all others."""
 
@@ -35,7 +36,7 @@ CLOCK = {"created", "msecs", "relativeCreated", "lineno", "taskName"}
 class Figures:
     """What was searched for, and in how much."""
 
-    canaries: set[str] = field(default_factory=set)
+    canaries: set[str] = field(default_factory=set[str])
     outputs: int = 0
     characters: int = 0
 
@@ -52,17 +53,23 @@ class Leak:
     excerpt: str
 
 
-def leaks(outputs: list[tuple[str, str]], canaries: Canaries) -> list[Leak]:
-    """Search outputs, each given with the name of its channel, for every canary in every form."""
+def leaks(outputs: list[tuple[str, str]], canaries: Canaries, clean: set[str] | None = None) -> list[Leak]:
+    """Search outputs, each given with the name of its channel, for every canary in every form.
+
+    `clean` are lines that were searched before for the same canaries, or before a canary was made.
+    """
     pattern = canaries.pattern()
     FIGURES.canaries |= canaries.values.keys()
     FIGURES.outputs += len(outputs)
     FIGURES.characters += sum(len(text) for _, text in outputs)
     # Most lines are there many times, such as the local variables of the same frames.
     lines = {line: channel for channel, text in outputs for line in text.splitlines()}
+    fresh = lines.keys() - (clean or set())
+    if clean is not None:
+        clean |= fresh
     return [
         Leak(canaries.named(hit.group()), lines[line], line[max(0, hit.start() - 80) : hit.end() + 20])
-        for line in lines
+        for line in fresh
         for hit in pattern.finditer(line)
     ]
 
@@ -72,18 +79,19 @@ class Recorder(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.NOTSET)
+        self.clean = set[str]()
         self.records: list[logging.LogRecord] = []
         self.events: list[Event] = []
         self.warned: list[warnings.WarningMessage] = []
         self.spans = InMemorySpanExporter()
         self.metrics = InMemoryMetricReader()
-        tracers = TracerProvider()
-        tracers.add_span_processor(SimpleSpanProcessor(self.spans))
-        meters = MeterProvider(metric_readers=[self.metrics])
-        self.hooks = [
+        self.tracers = TracerProvider()
+        self.tracers.add_span_processor(SimpleSpanProcessor(self.spans))
+        self.meters = MeterProvider(metric_readers=[self.metrics])
+        self.hooks: list[Hook] = [
             self.events.append,
             LoggingHook(),
-            OpenTelemetryHook(tracer_provider=tracers, meter_provider=meters),
+            OpenTelemetryHook(tracer_provider=self.tracers, meter_provider=self.meters),
         ]
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -114,7 +122,7 @@ class Recorder(logging.Handler):
 
 
 @contextmanager
-def recording() -> Iterator[Recorder]:
+def recording() -> Generator[Recorder]:
     """Set every logger to its most talkative, the event loop too, and record what comes out."""
     recorder = Recorder()
     root, loop = logging.getLogger(), asyncio.get_running_loop()
@@ -144,7 +152,9 @@ def chain(error: BaseException) -> Iterator[BaseException]:
             continue
         found[id(each)] = each
         waiting += [each.__cause__, each.__context__]
-        waiting += each.exceptions if isinstance(each, BaseExceptionGroup) else []
+        waiting += (
+            cast("BaseExceptionGroup[BaseException]", each).exceptions if isinstance(each, BaseExceptionGroup) else ()
+        )
     yield from found.values()
 
 
@@ -157,7 +167,7 @@ def rendered(error: BaseException) -> Iterator[tuple[str, str]]:
         yield "str", f"{each!s} {each!r} {getattr(each, '__notes__', '')}"
         yield "attributes", f"{vars(each)!r} {pretty_repr(vars(each))}"
         yield "traceback", standard(each)
-        yield "rich traceback", rich(each, max_string=None) + rich(each, max_string=80)
+        yield "rich traceback", rich(each)
 
 
 def standard(error: BaseException) -> str:
@@ -167,10 +177,15 @@ def standard(error: BaseException) -> str:
     return "".join(traceback.StackSummary.from_list(frames).format())
 
 
-def rich(error: BaseException, *, max_string: int | None) -> str:
+def rich(error: BaseException) -> str:
     """Render the local variables of an error's traceback as rich does."""
     found = Traceback.extract(
-        type(error), error, error.__traceback__, show_locals=True, locals_max_length=None, locals_max_string=max_string
+        type(error),
+        error,
+        error.__traceback__,
+        show_locals=True,
+        locals_max_length=EVERYTHING,
+        locals_max_string=EVERYTHING,
     )
     frames = [frame for stack in found.stacks for frame in stack.frames if not frame.filename.startswith(TESTS)]
     return "\n".join(str(node) for frame in frames for node in (frame.locals or {}).values())
@@ -179,7 +194,7 @@ def rich(error: BaseException, *, max_string: int | None) -> str:
 def pickled(error: errors.CheckoutError) -> Iterator[tuple[str, str]]:
     """Yield the pickle of an error, and that of a copy, as text."""
     for twin in (error, copy.copy(error), copy.deepcopy(error)):
-        yield "pickle", pickle.dumps(twin).decode("latin-1")
+        yield "pickle", pickle.dumps(twin).decode(errors="backslashreplace")
 
 
 def without_reply(error: errors.CheckoutError) -> errors.CheckoutError:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import cast
 from urllib.parse import quote, quote_plus
 
 import msgspec
@@ -44,7 +44,7 @@ def candidates(kind: str, value: str) -> Iterator[str]:
 class Canaries:
     """The values that must not get out, by what they are."""
 
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict[str, str])
 
     def add(self, name: str, value: str) -> str:
         """Watch for a value. Short ones cannot be told from what else stands in an output."""
@@ -52,10 +52,10 @@ class Canaries:
             self.values[value] = name
         return value
 
-    def mark(self, model: Any) -> None:
+    def mark(self, model: object) -> None:
         """Replace every sensitive text of a model, at any depth, by a canary that its limits allow."""
         if isinstance(model, list):
-            for item in model:
+            for item in cast("list[object]", model):
                 self.mark(item)
         if not isinstance(model, RequestModel | ResponseModel):
             return
@@ -67,7 +67,7 @@ class Canaries:
             else:
                 self.mark(value)
 
-    def _replace(self, model: Any, name: str, kind: str, value: str) -> None:
+    def _replace(self, model: RequestModel | ResponseModel, name: str, kind: str, value: str) -> None:
         for candidate in candidates(kind, value):
             msgspec.structs.force_setattr(model, name, candidate)
             try:
