@@ -9,7 +9,7 @@ CheckoutError
 │   ├── ConnectFailed         no connection was made: nothing was sent
 │   └── OutcomeUnknown        the request may have arrived and may have been carried out
 ├── UnexpectedResponse        a reply that cannot be understood; status and raw body are kept
-└── ApiError                  the API answered with an error status
+└── ApiError                  the API answered with an error status (408: it may have been carried out)
     ├── Unauthorized          401
     ├── Forbidden             403
     ├── NotFound              404
@@ -60,7 +60,10 @@ class CheckoutError(Exception):
 
     @property
     def idempotency_key(self) -> str | None:
-        """The idempotency key the call was sent with, to repeat it safely; None where it had none. Not pickled."""
+        """The idempotency key the call was sent with, to repeat it safely; None where it had none.
+
+        It is neither pickled nor copied.
+        """
         key: str | None = getattr(self, "_idempotency_key", None)
         return None if key is None else str(key)
 
