@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import os
 import ssl
 from collections.abc import Mapping, Sequence
@@ -19,7 +21,16 @@ from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async._transport.clock import Clock
 from checkout_async._transport.limits import Limiter
 from checkout_async._transport.pipeline import Pipeline, Settings
-from checkout_async.config import Environment, Limits, RetryPolicy, SharedHost, Timeouts, endpoints, require_kind
+from checkout_async.config import (
+    Environment,
+    Limits,
+    RetryPolicy,
+    SharedHost,
+    Timeouts,
+    endpoints,
+    require_flag,
+    require_kind,
+)
 from checkout_async.credentials import Authenticator, Credentials, OAuthCredentials, SecretKey
 from checkout_async.credentials.oauth import OAuthAuthenticator
 from checkout_async.errors import ConfigurationError
@@ -95,20 +106,24 @@ class CheckoutClient:
         """
         proxy = secretly(proxy)  # its password; a traceback may show the locals
         require_kind("credentials", credentials, Credentials)
-        require_kind("retry", retry or RetryPolicy(), RetryPolicy)
-        require_kind("limits", limits or Limits(), Limits)
+        retry = RetryPolicy() if retry is None else retry
+        limits = Limits() if limits is None else limits
+        _check_kinds(retry, limits, shared_rates, transport)
+        for name, flag in (("validate_requests", validate_requests), ("proxies_from_env", proxies_from_env)):
+            require_flag(name, flag)
+        if transport is not None and (ssl_context is not None or proxy is not None or proxies_from_env):
+            raise ConfigurationError("ssl_context and proxies are aiohttp's; a transport of your own has to bring them")
         where = endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
         credentials.check(where.environment)
         clock = Clock()
-        limits = limits or Limits()
         self._limiter = Limiter(limits, clock, shared_rates)
-        self._transport: Transport = transport or AiohttpTransport(
-            limits, ssl_context, proxy=proxy, proxies_from_env=proxies_from_env
-        )
+        if transport is None:
+            transport = AiohttpTransport(limits, ssl_context, proxy=proxy, proxies_from_env=proxies_from_env)
+        self._transport: Transport = transport
         self._settings = Settings(
             user_agent=user_agent(application),
             timeouts=Timeouts().updated(timeout),
-            retry=retry or RetryPolicy(),
+            retry=retry,
             validate_requests=validate_requests,
             clock=clock,
             hooks=_checked_hooks(hooks),
@@ -121,8 +136,10 @@ class CheckoutClient:
             self._limiter,
             where.base_url.__add__,
             self._settings,
+            self._check_open,
         )
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @cached_property
     def sessions(self) -> SessionsResource:
@@ -175,7 +192,7 @@ class CheckoutClient:
         return await self._authenticator.request_token()
 
     async def aclose(self) -> None:
-        """Stop background work and close the connections. Calls in flight fail."""
+        """Stop background work and close the connections. Calls in flight fail, waiting ones after their wait."""
         self._closed = True
         # Also where the surrounding scope was cancelled: an open connection would outlive its client.
         with anyio.CancelScope(shield=True):
@@ -185,8 +202,13 @@ class CheckoutClient:
                 await self._transport.aclose()
 
     def _check_open(self) -> None:
+        """Refuse what cannot go well before anything is waited for."""
         if self._closed:
             raise ConfigurationError("this client is closed; make a new one")
+        loop = asyncio.get_running_loop()
+        if self._loop not in {None, loop}:
+            raise ConfigurationError("the client was used in another event loop; make one for each loop")
+        self._loop = loop
 
     async def __aenter__(self) -> Self:
         return self
@@ -207,10 +229,24 @@ class CheckoutClient:
         return Pipeline(self._transport, authenticator, None, lambda _target: token_url, self._settings)
 
 
+def _check_kinds(retry: object, limits: object, shared_rates: object, transport: object) -> None:
+    require_kind("retry", retry, RetryPolicy)
+    require_kind("limits", limits, Limits)
+    if shared_rates is not None:
+        require_kind("shared_rates", shared_rates, SharedRates)
+    if transport is not None:
+        require_kind("transport", transport, Transport)
+
+
 def _checked_hooks(hooks: object) -> tuple[Hook, ...]:
-    if isinstance(hooks, list | tuple) and all(map(callable, cast("Sequence[object]", hooks))):
+    if isinstance(hooks, list | tuple) and all(map(_is_hook, cast("Sequence[object]", hooks))):
         return tuple(cast("Sequence[Hook]", hooks))
-    raise ConfigurationError("hooks is a list of callables that take an event, such as [LoggingHook()]")
+    raise ConfigurationError("hooks is a list of callables (no async ones) that take an event, as [LoggingHook()]")
+
+
+def _is_hook(hook: object) -> bool:
+    is_async = inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(getattr(hook, "__call__", None))  # noqa: B004 - not asked whether it is callable
+    return callable(hook) and not is_async
 
 
 def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:

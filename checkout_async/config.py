@@ -26,6 +26,7 @@ __all__ = [
     "checked_proxy",
     "endpoints",
     "is_text",
+    "require_flag",
     "require_kind",
 ]
 
@@ -47,6 +48,12 @@ def require_kind(name: str, value: object, *kinds: type) -> None:
 def is_text(value: object, pattern: re.Pattern[str]) -> bool:
     """Say whether a setting is a text of a pattern; callers without a type checker pass other things."""
     return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def require_flag(name: str, value: object) -> None:
+    """Refuse a switch that is neither True nor False: any text would count as True."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name} must be True or False, not {type(value).__name__}")
 
 
 def _require_positive(
@@ -122,10 +129,12 @@ class RetryPolicy:
 class Limits:
     """How much a client does at once, and how fast.
 
-    `concurrency` is the number of requests in flight; further calls wait in order of arrival. `read_rate` (GET) and
-    `write_rate` (all else) are requests per second, None for no limit; 100 each is what Checkout.com documents for an
-    account (its sandbox allows less). `retry_budget` is how many retries there may be for each call in the long run, so
-    that an outage is not made worse by repeating everything; None for no limit.
+    `concurrency` is the number of attempts under way, those included that wait for a rate or a token; further calls
+    wait in order of arrival. `read_rate` (GET) and `write_rate` (all else) are requests per second, None for no limit;
+    100 each is what Checkout.com documents for an account (its sandbox allows less). `retry_budget` is how many retries
+    there may be for each call in the long run, so that an outage is not made worse by repeating everything; None for no
+    limit.
+
     An idle connection is closed after `keepalive` seconds. Of a reply no more than `response_size` bytes are read.
     """
 

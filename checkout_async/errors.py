@@ -11,7 +11,7 @@ CheckoutError
 ├── InvalidSignature          a webhook that Checkout.com did not sign, or not with this key
 ├── MalformedMessage          a message of the cardholder's browser, or a webhook, that cannot be understood
 ├── UnexpectedResponse        a reply that cannot be understood; status and raw body are kept
-└── ApiError                  the API answered with an error status
+└── ApiError                  the API answered with an error status (408: it may have been carried out)
     ├── Unauthorized          401
     ├── Forbidden             403
     ├── NotFound              404
@@ -64,7 +64,10 @@ class CheckoutError(Exception):
 
     @property
     def idempotency_key(self) -> str | None:
-        """The idempotency key the call was sent with, to repeat it safely; None where it had none. Not pickled."""
+        """The idempotency key the call was sent with, to repeat it safely; None where it had none.
+
+        It is neither pickled nor copied.
+        """
         key: str | None = getattr(self, "_idempotency_key", None)
         return None if key is None else str(key)
 

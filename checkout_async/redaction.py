@@ -31,7 +31,8 @@ _VISIBLE_HEADERS = frozenset(
 )
 
 # Thirteen digits make the shortest card number (ISO/IEC 7812); people write them in groups.
-_CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[ .-]?\d){12,}")
+_CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[\s.\-\u00ad\u200b\u2010-\u2015]{0,2}\d){12,}")
+_CUT_NUMBER = re.compile(r"\d[\d\s.\-\u00ad\u200b\u2010-\u2015]*\Z")
 _SECRET = re.compile(r"\b(?:sek|sk|pk|tok|ack)_[\w+/=*#$-]+|\bey[\w-]{8,}(?:\.[\w-]*)*|(?i:\b(?:bearer|basic)\s+\S+)")
 
 
@@ -52,8 +53,8 @@ def quoted(text: str) -> str:
 
     What else it holds could forge lines of a log, or command a terminal.
     """
-    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text[: _LONGEST + 1])
-    return scrub(line if len(text) <= _LONGEST else f"{line[:_LONGEST]}...")
+    shown = scrub(text) if len(text) <= _LONGEST else f"{scrub(_CUT_NUMBER.sub(MASK, text[:_LONGEST]))}..."
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in shown)
 
 
 def visible_headers(headers: Mapping[str, str]) -> dict[str, str]:

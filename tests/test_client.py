@@ -24,9 +24,10 @@ from checkout_async import (
     errors,
     models,
 )
+from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
-from checkout_async.sandbox import Sandbox
+from checkout_async.sandbox import Answer, Sandbox, payment_card
 
 CARD = "4242424242424242"
 BROWSER = sessions.BrowserChannelData(
@@ -236,7 +237,64 @@ class TestSettings:
         with pytest.raises(errors.ConfigurationError, match="application"):
             CheckoutClient.from_env(environ, application="(none)")
 
-    @pytest.mark.parametrize("hooks", [print, [print, 3], "text", None])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"shared_rates": "redis://127.0.0.1"},
+            {"transport": 5},
+            {"validate_requests": "no"},
+            {"proxies_from_env": "false"},
+            {"retry": 0},
+            {"limits": {}},
+        ],
+        ids=lambda options: str(next(iter(options))),
+    )
+    def test_settings_of_another_type_are_refused_by_name(self, options: dict[str, Any]) -> None:
+        with pytest.raises(errors.ConfigurationError, match=f"^{next(iter(options))} must be"):
+            CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9", **options)
+
+    def test_network_settings_beside_a_transport_are_refused(self) -> None:
+        class Mute:
+            async def send(self, request: HttpRequest, timeouts: Timeouts, /) -> HttpResponse:
+                raise errors.ConnectFailed("mute")
+
+            async def aclose(self) -> None:
+                """Nothing to close."""
+
+        key = SecretKey("sk_sbox_" + "a" * 27)
+        with pytest.raises(errors.ConfigurationError, match="a transport of your own has to bring them"):
+            CheckoutClient(key, base_url="http://127.0.0.1:9", transport=Mute(), proxy="http://127.0.0.1:8")
+
+    def test_a_client_is_for_one_event_loop(self) -> None:
+        checkout = CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9")
+
+        async def look() -> None:
+            await checkout.payments.get_payment("pay_nobodyhasthisoneinhere0000", retry=RetryPolicy(attempts=1))
+
+        with pytest.raises(errors.ConnectFailed):
+            asyncio.run(look())
+        with pytest.raises(errors.ConfigurationError, match="another event loop"):
+            asyncio.run(look())
+        asyncio.run(checkout.aclose())
+
+    async def test_a_call_that_waits_sends_nothing_more_once_the_client_is_closed(self) -> None:
+        async with Sandbox() as sandbox:
+            checkout = sandbox.client(retry=RetryPolicy(backoff=0, max_backoff=0))
+            card = {"type": "card", "number": payment_card("approved"), "expiry_month": 1, "expiry_year": 2030}
+            payment = await checkout.payments.request_payment({"source": card, "amount": 1, "currency": "GBP"})
+            sandbox.faults.add("get_payment", Answer(503, retry_after=1), times=None)
+            call = asyncio.create_task(checkout.payments.get_payment(payment.id))
+            while sandbox.count("get_payment") == 0:
+                await asyncio.sleep(0.01)
+            await checkout.aclose()
+            with pytest.raises(errors.ConfigurationError, match="closed"):
+                await call
+            assert sandbox.count("get_payment") == 1
+
+    async def _async_hook(self, event: object) -> None:
+        """One that would never run."""
+
+    @pytest.mark.parametrize("hooks", [print, [print, 3], "text", None, [_async_hook]])
     def test_hooks_of_another_shape_are_refused(self, hooks: Any) -> None:
         with pytest.raises(errors.ConfigurationError, match="hooks is a list of callables"):
             CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9", hooks=hooks)

@@ -6,7 +6,7 @@ import pickle
 import pytest
 from rich.pretty import pretty_repr
 
-from checkout_async.redaction import Headers, Opaque, Secret, mask, scrub, secretly, visible_headers
+from checkout_async.redaction import MASK, Headers, Opaque, Secret, mask, quoted, scrub, secretly, visible_headers
 
 
 def test_a_card_number_keeps_its_last_four_digits() -> None:
@@ -84,3 +84,16 @@ def test_only_text_and_bytes_need_hiding() -> None:
 
 def test_headers_print_as_what_may_be_seen() -> None:
     assert repr(Headers({"Date": "today", "Authorization": "Bearer x"})) == "{'Date': 'today', 'Authorization': '***'}"
+
+
+@pytest.mark.parametrize("gap", ["", " ", "-", ".", "\u00a0", "\n", "  ", "\u2011", "\u200b"])
+def test_a_card_number_is_masked_however_it_is_grouped(gap: str) -> None:
+    shown = quoted(gap.join(["4242", "4242", "4242", "4242"]))
+    assert "4242" not in shown
+    assert MASK in shown
+
+
+@pytest.mark.parametrize("before", range(180, 200))
+def test_a_card_number_at_the_cut_is_masked(before: int) -> None:
+    shown = quoted("x" * before + "4242424242424242" + "y" * 50)
+    assert "42" not in shown

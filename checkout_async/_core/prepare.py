@@ -207,5 +207,7 @@ def user_agent(application: str | None) -> str:
         return own
     require_kind("application", application, str)
     if not _PRODUCTS.fullmatch(application):
-        raise ConfigurationError("application must be a product name such as 'my-shop/1.2': no spaces, no brackets")
+        raise ConfigurationError(
+            "application must be a product name such as 'my-shop/1.2', or several with a space between"
+        )
     return f"{application} {own}"

@@ -12,8 +12,10 @@ from checkout_async.errors import ApiError, CheckoutError, Conflict, ConnectFail
 
 __all__ = ["is_ambiguous", "retry_wait", "wait_for_key"]
 
-# RFC 9110 section 15: request time-out, internal error, bad gateway, unavailable, gateway time-out.
-_MAY_HAVE_BEEN_DONE = frozenset({408, 500, 502, 503, 504})
+# RFC 9110 section 15. Of all server errors only "not implemented" and "version not supported" say that nothing was
+# done: gateways have codes of their own for replies that they did not get in time.
+_REQUEST_TIMEOUT = 408
+_NOT_UNDERSTOOD = frozenset({501, 505})
 # RFC 8470: "too early" promises that the request was not processed.
 _NOT_DONE = frozenset({425, 429})
 
@@ -21,7 +23,7 @@ _NOT_DONE = frozenset({425, 429})
 def is_ambiguous(failure: CheckoutError) -> bool:
     """Whether the operation may have been carried out in spite of the failure."""
     if isinstance(failure, ApiError):
-        return failure.status in _MAY_HAVE_BEEN_DONE
+        return failure.status == _REQUEST_TIMEOUT or (failure.status >= 500 and failure.status not in _NOT_UNDERSTOOD)
     return isinstance(failure, OutcomeUnknown)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from checkout_async._core.retry import is_ambiguous
 from checkout_async._core.wire import Idempotency, Operation
-from checkout_async.errors import CheckoutError, OutcomeUnknown, TransportError, UnexpectedResponse
+from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, TransportError, UnexpectedResponse
 
 __all__ = ["final_error"]
 
@@ -42,6 +42,7 @@ def final_error(
             failure.args = (f"{failure}{_ADVICE[operation.idempotency]}",)
         return failure
     advice = _ADVICE[operation.idempotency] if isinstance(failure, OutcomeUnknown) else ""
-    described = type(failure)(f"{operation.name}: {failure}{advice}", operation=operation.name, attempts=attempts)
+    kind = ConnectFailed if isinstance(failure, ConnectFailed) else OutcomeUnknown
+    described = kind(f"{operation.name}: {failure}{advice}", operation=operation.name, attempts=attempts)
     described.__cause__ = failure.__cause__
     return described

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 from urllib.parse import quote
 
 from checkout_async._core.model import RequestModel
@@ -210,6 +210,7 @@ class Sender(Protocol):
         ...
 
 
+@runtime_checkable
 class Transport(Protocol):
     """Whatever can exchange one HTTP message. It knows no policy: no retry, no credentials, no limits.
 

@@ -35,6 +35,9 @@ _LONGEST_PAUSE = 60.0
 _SETTLING = 1.0
 """A rate is halved once for all 429s up to so long after the pause: they answer requests sent before it."""
 
+_SHARED_WITHIN = 2.0
+"""A shared limiter that does not answer in so many seconds is passed over."""
+
 _RECOVERY = 60.0
 """A lowered rate grows evenly, as fast as would take it from nothing to the full rate in this time."""
 
@@ -215,7 +218,11 @@ def _throttle(kind: str, rate: float | None, clock: Clock, shared: SharedRates |
 async def _granted(shared: SharedRates, kind: str, rate: float) -> float:
     """Ask a shared limiter; one that fails grants the request, since the client's own limit holds all the same."""
     try:
-        return await shared.acquire(kind, rate)
+        with anyio.fail_after(_SHARED_WITHIN):
+            answer: object = await shared.acquire(kind, rate)
+        if isinstance(answer, int | float) and answer >= 0:
+            return min(answer, _LONGEST_PAUSE)
+        _log.warning("the shared rates answered with a %s and were passed over", type(answer).__name__)
     except Exception as error:  # noqa: BLE001 - somebody else's code must not end a call that moves money
         _log.warning("the shared rates raised %s and were passed over", type(error).__name__)
-        return 0.0
+    return 0.0

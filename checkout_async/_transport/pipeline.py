@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -72,7 +73,7 @@ class Pipeline:
     """Carries out calls at one place with one authenticator. It is a Sender.
 
     `locate` turns an operation's path and query into a URL; `limiter` None means that the calls fetch access tokens:
-    these wait for no slot, since a call that holds one waits for them.
+    these wait for no slot, since a call that holds one waits for them. `check_open` raises once the client is closed.
     """
 
     def __init__(
@@ -82,24 +83,27 @@ class Pipeline:
         limiter: Limiter | None,
         locate: Callable[[str], str],
         settings: Settings,
+        check_open: Callable[[], None] = lambda: None,
     ) -> None:
         self._transport = transport
         self._authenticator = authenticator
         self._limiter = limiter
         self._locate = locate
         self._settings = settings
+        self._check_open = check_open
         self._observer = Observer(settings.hooks, settings.clock.monotonic, tokens=limiter is None)
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
         """Carry out a call. Raises InvalidRequest before anything is sent, and else what `errors` lists."""
         settings, options = self._settings, request.options
-        require_kind("retry", options.retry or settings.retry, RetryPolicy)
+        retry = settings.retry if options.retry is None else options.retry
+        require_kind("retry", retry, RetryPolicy)
         http = prepare(request, self._locate, settings.user_agent, validate=settings.validate_requests)
         call = _Call(
             operation=request.operation,
             http=http,
             authenticator=self._authenticator_for(request),
-            retry=options.retry or settings.retry,
+            retry=retry,
             timeouts=settings.timeouts.updated(options.timeout),
             started=settings.clock.monotonic(),
             own_key=options.idempotency_key is not None,
@@ -107,8 +111,7 @@ class Pipeline:
         )
         response = await call.watch.call(partial(self._carried_out, call))
         if response.ignored:
-            members = ", ".join(response.ignored)
-            _log.warning("%s: members of an unexpected type read as None: %s", call.operation.name, members)
+            _tell_ignored(call.operation.name, response.ignored)
         return response
 
     async def _carried_out(self, call: _Call[T]) -> ApiResponse[T]:
@@ -138,17 +141,17 @@ class Pipeline:
                 return response if attempt == 1 else replace(response, attempts=attempt)
             except CheckoutError as error:
                 failure = error
-            if isinstance(failure, RateLimited):
-                self._slow_down(call, failure)
             kind, note = call.operation.idempotency, ""
             wait = wait_for_key(kind, call.retry, failure, known_key=may_have_been_done or call.own_key)
+            if wait is None and isinstance(failure, RateLimited):
+                self._slow_down(call, failure)
             if wait is None:
                 counted += 1
                 wait = retry_wait(kind, call.retry, counted, failure, clock.draw())
                 if wait is not None and wait < self._left(call) and not self._may_retry():
                     wait, note = None, "not repeated, because too many calls are: the retry budget is used up"
             elif wait >= self._left(call):
-                note = f"its idempotency key is in use: ask again with it in {wait:g} s"
+                note = f"its idempotency key may be in use: ask again with it in {wait:g} s"
             if wait is None or wait >= self._left(call):
                 raise final_error(call.operation, failure, attempt, may_have_been_done=may_have_been_done, note=note)
             may_have_been_done = may_have_been_done or is_ambiguous(failure)
@@ -165,6 +168,7 @@ class Pipeline:
 
     async def _attempt(self, call: _Call[T]) -> ApiResponse[T]:
         """Wait for a slot, then exchange; a 401 is answered once with a new credential where there can be one."""
+        self._check_open()
         slots = self._limiter.slots if self._limiter is not None else None
         if slots is not None:
             await self._acquire(slots, call)
@@ -219,11 +223,19 @@ class Pipeline:
         return call.started + call.timeouts.total - self._settings.clock.monotonic()
 
 
+_PATHS_SHOWN = 20
 _WAITING = {
     WaitReason.SLOT: "waiting for a free slot",
     WaitReason.RATE: "waiting for the rate limit",
     WaitReason.TOKEN: "waiting for an access token",
 }
+
+
+def _tell_ignored(operation: str, paths: tuple[str, ...]) -> None:
+    shown = ", ".join(paths[:_PATHS_SHOWN]) + (" and more" if len(paths) > _PATHS_SHOWN else "")
+    # A filter or handler of the application's that raises must not take the reply of a payment with it.
+    with suppress(Exception):
+        _log.warning("%s: members of an unexpected type read as None: %s", operation, shown)
 
 
 def _too_late(call: _Call[Any], doing: str) -> ConnectFailed:

@@ -102,6 +102,8 @@ class TokenCache:
         if self._shared is None:
             return await self._fetched()
         token = await self._shared.renewed(self._fetched, self._accepts, self._refused)
+        if token.value == self._refused:  # while the store was still being told of it
+            return await self._fetched()
         if token is not self._token:
             self._keep(token, self._clock() + seconds_left(token))
         return token

@@ -72,7 +72,7 @@ class OAuthCredentials(Secretive):
 
     def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> OAuthAuthenticator:
         """Return a token cache of one client's own, in front of the store where there is one."""
-        basic = b64encode(f"{self._client_id}:{self._client_secret}".encode("ascii")).decode("ascii")
+        basic = secretly(b64encode(f"{self._client_id}:{self._client_secret}".encode("ascii")).decode("ascii"))
         shared = None
         if self._store is not None:
             shared = SharedToken(self._store, store_key(self._client_id, token_url or "", self._scopes))
@@ -117,13 +117,14 @@ class OAuthAuthenticator(Secretive):
         try:
             return await request_access_token(self._sender, body)
         except ApiError as error:
-            raise refusal(error, self._blackout) from error
+            failure = refusal(error, self._blackout)
         except UnexpectedResponse as error:
-            raise AuthenticationFailed(
-                f"token endpoint: {error.reason}", status=error.status, body=error.body
-            ) from error
+            masked = self._blackout.body(error.body)
+            failure = AuthenticationFailed(f"token endpoint: {error.reason}", status=error.status, body=masked)
         except TransportError as error:
             raise AuthenticationFailed(f"token endpoint: {error}") from error
+        # Raised outside the handlers: the reply that a cause or context holds may quote the secret.
+        raise failure
 
     async def _fetch(self) -> AccessToken:
         asked = time.time()

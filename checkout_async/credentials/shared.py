@@ -23,8 +23,8 @@ _log = logging.getLogger("checkout_async.credentials")
 
 T = TypeVar("T")
 
-_ANSWER_WITHIN: Final = 5.0
-_LOCK_WITHIN: Final = 60.0
+_ANSWER_WITHIN: Final = 2.0
+_LOCK_WITHIN: Final = 15.0
 
 
 def store_key(client_id: str, token_url: str, scopes: Iterable[str]) -> str:

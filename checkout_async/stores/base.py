@@ -83,7 +83,7 @@ class TokenStore(Protocol):
 
 
 class MemoryTokenStore:
-    """A store for the clients of one process, and for tests. `lease` is the longest wait for a lock, in seconds."""
+    """A store for the clients of one event loop, and for tests. `lease` is the longest wait for a lock, in seconds."""
 
     def __init__(self, *, lease: float = LEASE) -> None:
         self._lease = checked_lease(lease)

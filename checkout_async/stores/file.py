@@ -6,22 +6,29 @@ The lock is the operating system's (`filelock`): it ends with its holder, howeve
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple, Unpack
 
 import anyio.to_thread
 
 from checkout_async.errors import ConfigurationError, TokenStoreError
 from checkout_async.stores.base import LEASE, AccessToken, checked_lease, decode_token, encode_token
 
+if TYPE_CHECKING:
+    from filelock import AsyncFileLock
+
 __all__ = ["FileTokenStore"]
 
+# asyncio keeps no task alive by itself.
+_releasing: set[asyncio.Future[None]] = set()
 A = TypeVarTuple("A")
 R = TypeVar("R")
 
@@ -79,7 +86,7 @@ class FileTokenStore:
         await _in_thread(_own_directory, self._directory)
         lock = self._lock_class(self._directory / f"{key}.lock", timeout=self._lease, mode=_FILE_MODE)
         try:
-            await lock.acquire()
+            await _acquired(lock)
         except self._timeout_class:
             yield False
             return
@@ -94,10 +101,29 @@ class FileTokenStore:
         return self._directory / f"{key}.json"
 
 
+async def _acquired(lock: AsyncFileLock) -> None:
+    """Acquire a lock, but wait for no file system that hangs: who is cancelled leaves the lock to be given back."""
+    acquiring = asyncio.ensure_future(lock.acquire())
+    try:
+        await asyncio.shield(acquiring)
+    except asyncio.CancelledError:
+        acquiring.add_done_callback(partial(_give_back, lock))
+        acquiring.cancel()
+        raise
+
+
+def _give_back(lock: AsyncFileLock, acquiring: asyncio.Future[object]) -> None:
+    """Release a lock that nobody waits for any more."""
+    if not acquiring.cancelled() and acquiring.exception() is None:
+        releasing = asyncio.ensure_future(lock.release())
+        _releasing.add(releasing)
+        releasing.add_done_callback(_releasing.discard)
+
+
 async def _in_thread(work: Callable[[Unpack[A]], R], *arguments: *A) -> R:
     """Run what touches the disk away from the event loop."""
     try:
-        return await anyio.to_thread.run_sync(work, *arguments)
+        return await anyio.to_thread.run_sync(work, *arguments, abandon_on_cancel=True)
     except OSError as error:
         raise _failed(error) from error
 

@@ -10,9 +10,10 @@ import math
 import time
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from checkout_async.errors import ConfigurationError
+from checkout_async.redaction import secretly
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
@@ -30,6 +31,7 @@ _MOST_CLOCK_DIFFERENCE = 0.25
 _CLOCK_GOOD_FOR = 60.0
 
 
+@runtime_checkable
 class SharedRates(Protocol):
     """A rate limit that several clients keep together. Whoever makes one closes it; a client never does."""
 
@@ -62,6 +64,7 @@ class RedisRates:
     """
 
     def __init__(self, url: str, account: str) -> None:
+        url = secretly(url)
         if not account:
             raise ConfigurationError("account is empty; give a name that all processes of the account use")
         self._account = account

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar, cast
 
 from checkout_async.errors import ConfigurationError, TokenStoreError
+from checkout_async.redaction import secretly
 from checkout_async.stores.base import LEASE, AccessToken, checked_lease, decode_token, encode_token, seconds_left
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class RedisTokenStore:
     """
 
     def __init__(self, redis: str | Redis, *, prefix: str = "checkout_async:", lease: float = LEASE) -> None:
+        redis = secretly(redis)
         self._lease = checked_lease(lease)
         self._prefix = prefix
         self._redis, self._own = (_connected(redis), True) if isinstance(redis, str) else (redis, False)
@@ -84,6 +86,11 @@ class RedisTokenStore:
         if self._own:
             with suppress(TokenStoreError):
                 await _asked(self._redis.aclose())
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "RedisTokenStore holds connections and a password and cannot be pickled; make one in each process"
+        )
 
     async def __aenter__(self) -> Self:
         return self

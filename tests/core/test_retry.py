@@ -42,8 +42,8 @@ def test_a_failure_that_proves_nothing_was_done_is_always_repeated(
 
 @pytest.mark.parametrize(
     "failure",
-    [OutcomeUnknown("x"), *(status(code) for code in (408, 500, 502, 503, 504))],
-    ids=["no reply", "408", "500", "502", "503", "504"],
+    [OutcomeUnknown("x"), *(status(code) for code in (408, 500, 502, 503, 504, 520, 524))],
+    ids=["no reply", "408", "500", "502", "503", "504", "520", "524"],
 )
 def test_an_ambiguous_failure_is_repeated_unless_a_repetition_has_a_second_effect(failure: CheckoutError) -> None:
     assert is_ambiguous(failure)

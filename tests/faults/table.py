@@ -124,6 +124,8 @@ ROWS = (
     ambiguous("503", Answer(503), "ServerError"),
     *too_long_a_wait(503, "ServerError"),
     ambiguous("504", Answer(504), "ServerError"),
+    # A content delivery network's own: the origin did not answer it in time.
+    ambiguous("524", Answer(524), "ServerError"),
     final("REDIRECT", Answer(307, location="https://elsewhere.invalid/"), "UnexpectedResponse"),
     garbled(Fault.TRUNCATED),
     garbled(Fault.TOO_LARGE),

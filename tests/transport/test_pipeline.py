@@ -33,6 +33,8 @@ from checkout_async._core.wire import (
     Operation,
     Parameter,
 )
+from checkout_async._transport import limits as limits_module
+from checkout_async._transport import observer as observer_module
 from checkout_async._transport.clock import Clock
 from checkout_async._transport.limits import Limiter
 from checkout_async._transport.observer import Observer
@@ -279,7 +281,7 @@ class TestIdempotencyKey:
         wired = Wired(status(409), status(409))
         error = await wired.failure(Idempotency.KEY, timeout=45)
         assert isinstance(error, errors.Conflict)
-        assert "key is in use: ask again with it in 30 s" in str(error)
+        assert "key may be in use: ask again with it in 30 s" in str(error)
         assert wired.time.waits == [30.0]
 
     @pytest.mark.parametrize(
@@ -463,6 +465,41 @@ class TestRates:
         await wired.call()
         assert caplog.messages == ["the shared rates raised ValueError and were passed over"]
 
+    @pytest.mark.parametrize("answer", [None, "0", -1.0, float("nan")])
+    async def test_shared_rates_that_answer_badly_leave_the_clients_own(self, answer: Any) -> None:
+        class Odd:
+            async def acquire(self, kind: str, rate: float) -> float:
+                found: float = answer
+                return found
+
+            async def aclose(self) -> None:
+                """Nothing to close."""
+
+        wired = Wired(OK)
+        wired.pipeline._limiter = Limiter(Limits(), wired.time.clock(), Odd())
+        await wired.call()
+        assert wired.sent == 1
+
+    async def test_shared_rates_that_hang_stop_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Hanging:
+            async def acquire(self, kind: str, rate: float) -> float:
+                await asyncio.sleep(3600)
+                return 0.0
+
+            async def aclose(self) -> None:
+                """Nothing to close."""
+
+        monkeypatch.setattr(limits_module, "_SHARED_WITHIN", 0.01)
+        wired = Wired(OK)
+        wired.pipeline._limiter = Limiter(Limits(), wired.time.clock(), Hanging())
+        await wired.call()
+        assert wired.sent == 1
+
+    async def test_a_key_in_use_slows_nobody_down(self) -> None:
+        wired = Wired(status(429), OK, limits=Limits(read_rate=100))
+        await wired.call(Idempotency.KEY, idempotency_key="order 5023", timeout=200)
+        assert wired.limiter.throttle("GET").try_acquire()
+
 
 class TestRetryBudget:
     async def test_an_outage_is_not_multiplied(self) -> None:
@@ -559,6 +596,15 @@ class TestHooks:
             assert (await wired.call()).value.id == "r1"
         assert len(told) == 4
         assert caplog.messages == ["a hook raised ValueError and was passed over"] * 4
+
+    async def test_where_there_are_none_no_event_is_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def made(**_members: object) -> None:
+            pytest.fail("an event was made for nobody")
+
+        events = ("CallStarted", "CallEnded", "CallInfo", "AttemptStarted", "AttemptEnded", "RetryScheduled", "Waited")
+        for name in events:
+            monkeypatch.setattr(observer_module, name, made)
+        assert (await Wired(UNSENT, OK).call()).value.id == "r1"
 
     async def test_no_event_shows_a_secret(self) -> None:
         told: list[Event] = []
