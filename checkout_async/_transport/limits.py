@@ -219,10 +219,14 @@ async def _granted(shared: SharedRates, kind: str, rate: float) -> float:
     """Ask a shared limiter; one that fails grants the request, since the client's own limit holds all the same."""
     try:
         with anyio.fail_after(_SHARED_WITHIN):
-            answer: object = await shared.acquire(kind, rate)
-        if isinstance(answer, int | float) and answer >= 0:
-            return min(answer, _LONGEST_PAUSE)
-        _log.warning("the shared rates answered with a %s and were passed over", type(answer).__name__)
+            return _seconds(await shared.acquire(kind, rate))
     except Exception as error:  # noqa: BLE001 - somebody else's code must not end a call that moves money
-        _log.warning("the shared rates raised %s and were passed over", type(error).__name__)
-    return 0.0
+        _log.warning("the shared rates failed with %s and were passed over", type(error).__name__)
+        return 0.0
+
+
+def _seconds(answer: object) -> float:
+    """Return the wait that a shared limiter asks for, a minute at the most; TypeError for what is none."""
+    if not isinstance(answer, int | float) or not answer >= 0:
+        raise TypeError
+    return min(answer, _LONGEST_PAUSE)

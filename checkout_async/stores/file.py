@@ -24,6 +24,7 @@ from checkout_async.stores.base import LEASE, AccessToken, checked_lease, decode
 
 if TYPE_CHECKING:
     from filelock import AsyncFileLock
+    from filelock.asyncio import AsyncAcquireReturnProxy
 
 __all__ = ["FileTokenStore"]
 
@@ -112,7 +113,7 @@ async def _acquired(lock: AsyncFileLock) -> None:
         raise
 
 
-def _give_back(lock: AsyncFileLock, acquiring: asyncio.Future[object]) -> None:
+def _give_back(lock: AsyncFileLock, acquiring: asyncio.Future[AsyncAcquireReturnProxy]) -> None:
     """Release a lock that nobody waits for any more."""
     if not acquiring.cancelled() and acquiring.exception() is None:
         releasing = asyncio.ensure_future(lock.release())

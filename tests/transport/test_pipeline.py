@@ -463,7 +463,7 @@ class TestRates:
         wired = Wired(OK)
         wired.pipeline._limiter = Limiter(Limits(), wired.time.clock(), Broken())
         await wired.call()
-        assert caplog.messages == ["the shared rates raised ValueError and were passed over"]
+        assert caplog.messages == ["the shared rates failed with ValueError and were passed over"]
 
     @pytest.mark.parametrize("answer", [None, "0", -1.0, float("nan")])
     async def test_shared_rates_that_answer_badly_leave_the_clients_own(self, answer: Any) -> None:
