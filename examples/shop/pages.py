@@ -103,7 +103,11 @@ def result(outcome: threeds.Result, seen: Mapping[str, str]) -> Reply:
     facts = {"Verdict": outcome.verdict, "Session": session.id, "Status": session.status or "unknown", **seen}
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
     if outcome.authenticated:
-        title, mood, text = "Thank you", "good", f"A payment of {PRICE} would now be requested with this authentication."
+        title, mood, text = (
+            "Thank you",
+            "good",
+            f"A payment of {PRICE} would now be requested with this authentication.",
+        )
     else:
         title, mood, text = "Not paid", "bad", "No payment is requested. Please choose another card."
     content = f'<p class="{mood}">{text}</p><dl>{rows}</dl><a class="button" href="/">Back to the shop</a>'

@@ -16,8 +16,8 @@ from urllib.parse import quote
 from playwright.async_api import Browser, ConsoleMessage, FrameLocator, Page, async_playwright
 
 from checkout_async.sandbox import card_number
+from tests.services import CHROMIUM
 
-CHROMIUM = "/usr/bin/chromium"
 PHONE = {"width": 390, "height": 760}
 
 
