@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if lines := config.stash.get(_left_out, []):
+    if lines := config.stash.get(_left_out, None):
         terminalreporter.section("left out")
         for line in lines:
             terminalreporter.line(line)

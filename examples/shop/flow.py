@@ -117,7 +117,7 @@ class Shop:
         hosted = form.get("completion") == "hosted"
         try:
             session = await self._checkout.sessions.request_session(_request(form, self._address + path, hosted=hosted))
-        except errors.InvalidRequest as refused:
+        except (errors.InvalidRequest, errors.UnprocessableEntity) as refused:
             _LOG.warning("%s", refused)
             return pages.problem("Please check the card number and its expiry date.", 422)
         options = threeds.Options(method_notification_url=f"{self._address}{path}/method", complete=not hosted)
@@ -181,9 +181,9 @@ class Shop:
         except errors.MalformedMessage as unreadable:
             _LOG.warning("%s", unreadable)
             return Reply()  # it would come no better the next time
-        if isinstance(event, webhooks.AuthenticationEvent) and event.data and event.data.session_id:
-            if (order := self._by_session.get(event.data.session_id)) is not None:
-                order.events[event.id] = event.type
+        about = event.data.session_id if isinstance(event, webhooks.AuthenticationEvent) and event.data else None
+        if (order := self._by_session.get(about or "")) is not None:
+            order.events[event.id] = event.type
         return Reply()
 
 

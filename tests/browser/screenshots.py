@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
 async def _take(visitor: Visitor, name: str) -> None:
     IMAGES.mkdir(exist_ok=True)
     await visitor.page.screenshot(path=IMAGES / f"{name}.png")
-    print(f"docs/images/{name}.png")
+    sys.stdout.write(f"docs/images/{name}.png\n")
 
 
 async def _on_the_page(visitor: Visitor) -> None:
