@@ -18,8 +18,6 @@ from playwright.async_api import Browser, ConsoleMessage, FrameLocator, Page, as
 from checkout_async.sandbox import card_number
 from tests.services import CHROMIUM
 
-PHONE = {"width": 390, "height": 760}
-
 
 @asynccontextmanager
 async def chromium() -> AsyncGenerator[Browser]:
@@ -92,7 +90,7 @@ class Evidence:
 async def visiting(browser: Browser, address: str, log: Path) -> AsyncGenerator[tuple[Visitor, Evidence]]:
     """A visitor with a fresh profile; the evidence is complete when the block is left."""
     context = await browser.new_context(
-        viewport={"width": PHONE["width"], "height": PHONE["height"]},
+        viewport={"width": 390, "height": 760},
         has_touch=True,
         is_mobile=True,
         record_har_path=log,
