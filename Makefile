@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services matrix fuzz generate check-generated lint format type bench build clean
+.PHONY: help demo shop test test-services test-browser screenshots matrix fuzz generate check-generated lint format type bench build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,12 +15,23 @@ help: ## Print this menu.
 demo: $(VENV)/.cli ## Authenticate a batch of 3000 made-up cards through the SDK against the embedded simulator.
 	@$(BIN)/python examples/demo.py
 
+shop: $(VENV)/.cli ## Run a small web shop with 3-D Secure and the simulator behind it, and print its address.
+	@$(BIN)/python -m examples.shop
+
 test: $(VENV)/.dev ## Run the tests.
 	@$(BIN)/python -m pytest
 
 test-services: $(VENV)/.dev ## Install redis-server (Debian, Ubuntu) where it is missing, and run the tests that need it.
 	@scripts/install_redis
 	@$(BIN)/python -m pytest -m services
+
+test-browser: $(VENV)/.browser ## Install Chromium (Debian) where it is missing, and walk through the shop with it.
+	@scripts/install_chromium
+	@$(BIN)/python -m pytest -m browser
+
+screenshots: $(VENV)/.browser ## Take the pictures of docs/images anew with Chromium.
+	@scripts/install_chromium
+	@$(BIN)/python -m tests.browser.screenshots
 
 matrix: $(VENV)/.dev ## Run every class of operations against every fault and print what became of it.
 	@$(BIN)/python -m tests.faults
@@ -42,7 +53,7 @@ format: $(VENV)/.dev ## Mend style and formatting with ruff.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-type: $(VENV)/.dev ## Check types, strictly, with mypy and pyright.
+type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright.
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
@@ -69,3 +80,7 @@ $(VENV)/.cli: $(VENV)/.python pyproject.toml
 $(VENV)/.dev: $(VENV)/.python pyproject.toml
 	@$(PIP) install --editable '.[dev]'
 	@touch $(VENV)/.cli $@
+
+$(VENV)/.browser: $(VENV)/.dev
+	@$(PIP) install --editable '.[browser]'
+	@touch $@

@@ -1,4 +1,4 @@
-"""A real redis-server for the tests marked `services`, and what is said where there is none."""
+"""What marked tests need and `make test` does not: a real redis-server (run here), and a browser."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["missing_service", "redis_server", "redis_url", "running_redis"]
+__all__ = ["CHROMIUM", "missing_browser", "missing_service", "redis_server", "redis_url", "running_redis"]
+
+CHROMIUM = Path("/usr/bin/chromium")
+"""Where the distribution's package puts it."""
 
 _ATTEMPTS = 5
 
@@ -22,7 +25,18 @@ def missing_service() -> str | None:
     """Name what the marked tests need and is not installed here, or None."""
     if shutil.which("redis-server") is None:
         return "redis-server"
-    return None if importlib.util.find_spec("redis") else "the Python package redis"
+    return _missing_package("redis")
+
+
+def missing_browser() -> str | None:
+    """Name what the tests in a browser need and is not installed here, or None."""
+    if not CHROMIUM.exists():
+        return f"Chromium ({CHROMIUM})"
+    return _missing_package("playwright", "starlette", "uvicorn")
+
+
+def _missing_package(*names: str) -> str | None:
+    return next((f"the Python package {name}" for name in names if importlib.util.find_spec(name) is None), None)
 
 
 @pytest.fixture(scope="session")

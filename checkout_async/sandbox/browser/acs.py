@@ -102,7 +102,7 @@ class ChallengePages:
 def _question(session: Session, data: str, wrong: str = "") -> web.Response:
     entry = (
         '<label for="password">One-time password</label>'
-        '<input id="password" name="password" inputmode="numeric" autocomplete="one-time-code" autofocus>'
+        '<input id="password" name="password" inputmode="numeric" autocomplete="one-time-code">'
         '<button class="main" name="how" value="password">Confirm</button>'
     )
     alert = f'<p class="problem" role="alert">{escape(wrong)}</p>' if wrong else ""

@@ -1,0 +1,53 @@
+"""The same shop on Starlette, served by uvicorn: nothing of it is tied to aiohttp's server."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Path
+
+from checkout_async import CheckoutClient
+from examples.shop.flow import Route, Shop, Visit
+
+__all__ = ["create_app", "serve"]
+
+
+def create_app(
+    checkout: CheckoutClient,
+    address: str,
+    *,
+    webhook_keys: Sequence[str],
+    test_cards: Mapping[str, str] | None = None,
+) -> Starlette:
+    """Return the shop as an application; the arguments are those of `Shop`."""
+    shop = Shop(checkout, address, webhook_keys=webhook_keys, test_cards=test_cards)
+    return Starlette(routes=[Path(route.path, _handler(route), methods=[route.method]) for route in shop.routes()])
+
+
+@asynccontextmanager
+async def serve(app: Starlette, listener: socket.socket) -> AsyncGenerator[None]:
+    """Serve the application on a listening socket until the block is left."""
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _handler(route: Route) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        peer = request.client.host if request.client else ""
+        name: str = request.path_params.get("name", "")
+        reply = await route.answer(Visit(name, request.headers, peer, await request.body()))
+        return Response(reply.body, reply.status, reply.headers, media_type=reply.content_type)
+
+    return handle

@@ -1,0 +1,62 @@
+"""Takes the pictures of docs/threeds.md: each page of the shop, the issuer and Checkout.com as a phone shows it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from examples.shop.demo import running
+from tests.browser.visitor import Visitor, chromium, visiting
+
+IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
+
+
+async def _take(visitor: Visitor, name: str) -> None:
+    IMAGES.mkdir(exist_ok=True)
+    await visitor.page.screenshot(path=IMAGES / f"{name}.png")
+    sys.stdout.write(f"docs/images/{name}.png\n")
+
+
+async def _on_the_page(visitor: Visitor) -> None:
+    """Non-hosted: form, 3DS Method, challenge, and both ways it can end."""
+    await visitor.page.goto(visitor.address)
+    await visitor.page.locator("summary").click()
+    await _take(visitor, "shop-checkout")
+    await visitor.pay("silent_method")
+    await visitor.page.get_by_text("Asking your bank").wait_for()
+    await _take(visitor, "shop-3ds-method")
+    await visitor.pay("challenge")
+    await visitor.issuer.get_by_label("One-time password").wait_for()
+    await _take(visitor, "shop-challenge")
+    await visitor.answer("1234")
+    await visitor.result()
+    await _take(visitor, "shop-authenticated")
+    await visitor.pay("declined")
+    await visitor.result()
+    await _take(visitor, "shop-declined")
+
+
+async def _hosted(visitor: Visitor) -> None:
+    """Hosted: the challenge has the whole window."""
+    await visitor.pay("challenge", hosted=True)
+    await visitor.page.get_by_label("One-time password").wait_for()
+    await _take(visitor, "hosted-challenge")
+    await visitor.page.get_by_role("button", name="Use my banking app").click()
+    await visitor.page.get_by_role("button", name="I approved it in the app").wait_for()
+    await _take(visitor, "hosted-banking-app")
+
+
+async def main() -> None:
+    """Take them all."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with chromium() as browser, running() as shop:
+            log = Path(folder, "network.har")
+            async with visiting(browser, shop.address, log) as (visitor, _evidence):
+                await _on_the_page(visitor)
+                await _hosted(visitor)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,95 @@
+"""What the example shop answers to those who mean no good; its flow is walked through in tests/browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from checkout_async import webhooks
+from checkout_async.sandbox import WEBHOOK_SECRET, card_number
+from examples.shop.demo import Running, running
+
+CARD = {"number": card_number("challenge_no_method"), "month": "1", "year": "2030", "completion": "non_hosted"}
+BROWSER = {"User-Agent": "Mozilla/5.0"}
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Running]:
+    async with running() as started:
+        yield started
+
+
+@pytest.fixture
+async def http(shop: Running) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(shop.address, headers=BROWSER) as session:
+        yield session
+
+
+async def post(http: aiohttp.ClientSession, path: str, fields: dict[str, str]) -> tuple[int, str]:
+    async with http.post(path, data=fields) as reply:
+        return reply.status, await reply.text()
+
+
+async def ordered(http: aiohttp.ClientSession) -> str:
+    """Pay with a card that is challenged; the path of the order."""
+    async with http.post("/pay", data=CARD, allow_redirects=False) as reply:
+        assert reply.status == 303
+        return reply.headers["Location"]
+
+
+async def test_a_card_that_is_none_is_refused_and_not_shown_again(http: aiohttp.ClientSession) -> None:
+    status, page = await post(http, "/pay", CARD | {"number": "4000000000000000"})
+    assert status == 422
+    assert "check the card number" in page
+    assert "4000000000000000" not in page
+
+
+async def test_an_expiry_date_that_is_none_is_refused(http: aiohttp.ClientSession) -> None:
+    status, page = await post(http, "/pay", CARD | {"month": "May"})
+    assert status == 400
+    assert "expiry date" in page
+
+
+@pytest.mark.parametrize("path", ["", "/method", "/challenge", "/callback", "/success", "/failure"])
+async def test_nobody_gets_anything_for_a_number_that_is_guessed(http: aiohttp.ClientSession, path: str) -> None:
+    method = "POST" if path in {"/method", "/challenge", "/callback"} else "GET"
+    fields = {"threeDSMethodData": "e30", "cres": "e30"} if path in {"/method", "/challenge"} else None
+    async with http.request(method, f"/3ds/guessed{path}", data=fields) as reply:
+        assert reply.status in {400, 404}
+        assert "That did not work" in await reply.text()
+
+
+async def test_a_forged_message_is_refused_and_the_challenge_stays(http: aiohttp.ClientSession, shop: Running) -> None:
+    path = await ordered(http)
+    for name, forged in (("challenge", {"cres": "nonsense"}), ("callback", {"status": "approved"})):
+        status, page = await post(http, f"{path}/{name}", forged)
+        assert status == 400
+        assert "That did not work" in page
+    async with http.get(path) as reply:
+        assert "Your bank wants to know that it is you" in await reply.text()
+
+
+async def test_a_webhook_counts_only_with_its_signature(http: aiohttp.ClientSession) -> None:
+    body = b'{"id": "evt_1", "type": "authentication_approved", "data": {"session_id": "sid_1"}}'
+    for key, status in (("a guessed key", 401), (WEBHOOK_SECRET, 200)):
+        headers = {webhooks.SIGNATURE_HEADER: webhooks.sign(body, key)}
+        async with http.post("/webhooks", data=body, headers=headers) as reply:
+            assert reply.status == status
+
+
+@pytest.mark.parametrize("path", ["/", "/3ds/guessed"])
+async def test_pages_keep_to_a_strict_policy_and_set_no_cookie(http: aiohttp.ClientSession, path: str) -> None:
+    async with http.get(path) as reply:
+        policy = reply.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'")
+        assert "unsafe" not in policy
+        assert "frame-ancestors" in policy
+        assert "Set-Cookie" not in reply.headers
+
+
+async def test_what_the_api_fails_at_may_be_tried_again(http: aiohttp.ClientSession) -> None:
+    status, page = await post(http, "/pay", CARD | {"number": card_number("internal_error")})
+    assert status == 502
+    assert "Try again" in page
