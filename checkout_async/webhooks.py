@@ -72,6 +72,8 @@ def verify(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> 
     """
     require_kind("the body of a webhook", body, bytes)
     keys = _keys(secrets)
+    if signature is not None:
+        require_kind("the signature of a webhook", signature, str)
     if not signature:
         raise InvalidSignature(f"the request has no header {SIGNATURE_HEADER}; is a signing key set for this webhook?")
     if not _DIGEST.fullmatch(signature):

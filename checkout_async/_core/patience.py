@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from checkout_async.errors import ConfigurationError
+
 __all__ = ["Patience"]
 
 
@@ -18,6 +20,10 @@ class Patience:
     first: float = 0.2
     longest: float = 5.0
     total: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not (self.first > 0 and self.longest > 0):
+            raise ConfigurationError("Patience: first and longest must be above 0 seconds, or it would never end")
 
     def waits(self) -> Iterator[float]:
         """Yield the waits before each poll."""

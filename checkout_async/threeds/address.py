@@ -24,7 +24,7 @@ def networks(trusted: Iterable[str | Network]) -> tuple[Network, ...]:
     found: list[Network] = []
     for item in trusted:
         try:
-            found.append(ip_network(item))
+            found.append(_network(item))
         except ValueError as error:
             raise ConfigurationError(f"trusted proxies: {error}") from None
     return tuple(found)
@@ -49,6 +49,13 @@ def client_address(peer: str, forwarded_for: str = "", trusted: Iterable[str | N
             break
         address = further
     return str(address)
+
+
+def _network(item: str | Network) -> Network:
+    """Return a network; IPv4-mapped ones as the IPv4 they stand for, like the addresses they are compared with."""
+    network = ip_network(item)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    return network if mapped is None or network.prefixlen < 96 else ip_network((mapped, network.prefixlen - 96))
 
 
 def _is_in(address: _Address, believed: tuple[Network, ...]) -> bool:

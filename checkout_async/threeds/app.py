@@ -74,6 +74,8 @@ def app_channel_data(
         public = msgspec.convert(coordinates, sessions.SdkEphemeralPublicKey)
     except msgspec.ValidationError as error:
         raise MalformedMessage.of(f"{_WHAT}: key", str(error)) from None
+    if public.kty != "EC" or not (public.crv and public.x and public.y):
+        raise MalformedMessage.of(f"{_WHAT}: key", "is no public key on an elliptic curve (kty EC, crv, x, y)")
     return sessions.AppChannelData(
         sdk_app_id=parameters.sdk_app_id,
         sdk_max_timeout=timeout,

@@ -66,7 +66,6 @@ class Driver:
         self._now = now
         self._sleep = sleep
         self._lock = asyncio.Lock()
-        self._proof_was_read = False
         self._completion_failure: CheckoutError | None = None
 
     @property
@@ -99,13 +98,15 @@ class Driver:
             return await self._until_cardholder()
 
     async def _until_cardholder(self) -> steps.CardholderStep | steps.Done:
-        waits = self._waits()
+        waits, read_again = self._waits(), False
         while True:
             self._flow = self._flow.at(self._now())
             step = self._flow.step()
             if isinstance(step, steps.Done):
-                if not await self._read_proof(step.result):
+                if read_again or not self._may_have_changed(step.result):
                     return self._done()
+                read_again = True
+                await self._read()
             elif isinstance(step, steps.ReadSession):
                 if not await self._poll(waits):
                     return self._done()
@@ -170,17 +171,14 @@ class Driver:
         session = await operations.get_session(self._sender, self.session.id)
         self._flow = self._flow.replied(steps.ReadSession(), session)
 
-    async def _read_proof(self, result: Result) -> bool:
-        """Read a successful session once more if its last reply lacked the proof; return whether that was done."""
+    def _may_have_changed(self, result: Result) -> bool:
+        """Whether one more read may bring the proof that the last reply lacked, or the end of a late challenge."""
         lacking = result.authenticated and (result.eci is None or result.cryptogram is None)
-        if not lacking or self._proof_was_read:
-            return False
-        self._proof_was_read = True
-        await self._read()
-        return True
+        return lacking or self.session.status is sessions.SessionStatus.CHALLENGED
 
     def _done(self) -> steps.Done:
-        return steps.Done(replace(Result.of(self.session), completion_failure=self._completion_failure))
+        result = Result.of(self.session, overdue=self.progress.overdue)
+        return steps.Done(replace(result, completion_failure=self._completion_failure))
 
 
 async def authenticate(

@@ -46,7 +46,7 @@ class Flow:
         if self.progress.looking:
             return steps.ReadSession()
         kind = next(row.step for row in DECISIONS if self._fits(row))
-        return make_step(kind, self.session, self.options, self.completion)
+        return make_step(kind, self.session, self.options, self.completion, overdue=self.progress.overdue)
 
     def begun(self, now: float) -> Flow:
         """Return the flow whose present step was shown to the cardholder: its time runs from the first showing."""

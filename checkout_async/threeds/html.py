@@ -67,6 +67,7 @@ def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
         "form-action": targets,
         "frame-src": targets,
         "base-uri": "'none'",
+        "frame-ancestors": "'self'",
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 

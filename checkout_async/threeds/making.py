@@ -20,6 +20,8 @@ def make_step(
     session: sessions.Session,
     options: Options,
     completion: sessions.ThreeDsMethodCompletion | None,
+    *,
+    overdue: bool = False,
 ) -> steps.Step:
     """Return a step of this kind.
 
@@ -39,7 +41,7 @@ def make_step(
     if kind is steps.RedirectCardholder:
         return _redirect(session)
     if kind is steps.Done:
-        return steps.Done(Result.of(session))
+        return steps.Done(Result.of(session, overdue=overdue))
     return steps.Complete() if kind is steps.Complete else steps.ReadSession()
 
 

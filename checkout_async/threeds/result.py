@@ -27,9 +27,11 @@ class Verdict(StrEnum):
     REJECTED = "rejected"
     """The issuer rejects the transaction: do not pay."""
     UNAVAILABLE = "unavailable"
-    """It could not be done, or no answer came in time: paying without authentication is the merchant's own risk."""
+    """It could not be done: paying without authentication is the merchant's own risk."""
     ABANDONED = "abandoned"
     """The challenge was begun and not finished: do not pay."""
+    UNDECIDED = "undecided"
+    """No final answer yet: neither pay nor give up, ask again later."""
     EXPIRED = "expired"
     """It never came to an authentication: do not pay."""
 
@@ -40,8 +42,7 @@ _VERDICTS: Final = {
     sessions.SessionStatus.DECLINED: Verdict.NOT_AUTHENTICATED,
     sessions.SessionStatus.REJECTED: Verdict.REJECTED,
     sessions.SessionStatus.CHALLENGE_ABANDONED: Verdict.ABANDONED,
-    # Still challenged when the challenge's time is over: nobody finished it.
-    sessions.SessionStatus.CHALLENGED: Verdict.ABANDONED,
+    sessions.SessionStatus.UNAVAILABLE: Verdict.UNAVAILABLE,
     sessions.SessionStatus.EXPIRED: Verdict.EXPIRED,
 }
 
@@ -59,13 +60,16 @@ class Result:
     completion_failure: CheckoutError | None = None
 
     @classmethod
-    def of(cls, session: sessions.Session) -> Result:
+    def of(cls, session: sessions.Session, *, overdue: bool = False) -> Result:
         """Return the result of a session with which nothing more can be done.
 
-        A status that says nothing about the cardholder, and one this version does not know, is `unavailable`.
+        A status that is not final, and one this version does not know, is `undecided`; an `overdue` challenge was
+        abandoned.
         """
         status = session.status
-        return cls(verdict=Verdict.UNAVAILABLE if status is None else _verdict(status), session=session)
+        if overdue and status is sessions.SessionStatus.CHALLENGED:
+            return cls(verdict=Verdict.ABANDONED, session=session)
+        return cls(verdict=Verdict.UNDECIDED if status is None else _verdict(status), session=session)
 
     @property
     def authenticated(self) -> bool:
@@ -103,4 +107,4 @@ class Result:
 
 
 def _verdict(status: sessions.SessionStatus) -> Verdict:
-    return _VERDICTS.get(status, Verdict.UNAVAILABLE)
+    return _VERDICTS.get(status, Verdict.UNDECIDED)

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 __all__ = ["fault_of", "origin_of"]
 
+# What a Content-Security-Policy takes as a host and port: no `;`, `,`, `*` or quotes.
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -25,7 +27,7 @@ def fault_of(url: str, *, longest: int = 2048) -> str | None:
         host, _port = parts.hostname, parts.port
     except ValueError:
         return "is not a URL"
-    if not host or "@" in parts.netloc or "\\" in url:
+    if not host or not _AUTHORITY.fullmatch(parts.netloc) or "\\" in url:
         return "has no host, or names a user"
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         return "must begin with https:// (http:// on the loopback interface only)"

@@ -95,7 +95,7 @@ class TestShop:
         async with sandbox.client() as checkout:
             driver = await code["resumed"](checkout, session_id, b"{}", threeds.Options())
             step = await driver.advance()
-            assert await code["charge"](checkout, step.result, "tok_" + "a" * 26)
+            assert await code["charge"](checkout, step.result, "tok_" + "a" * 26, "order 1")
 
     async def test_forgeries_are_bad_requests_and_change_nothing(self, browser: TestClient[Any, Any]) -> None:
         path, _ = await self.checked_out(browser)

@@ -165,14 +165,36 @@ class TestPolling:
         driver = await shop.driver("slow", options=threeds.Options())
         shop.sandbox.faults.add("get_session", frozen_reply(await processing(shop)), times=None)
         result = result_of(await driver.advance())
-        assert (result.verdict, result.session.status) == (Verdict.UNAVAILABLE, "processing")
+        assert (result.verdict, result.session.status) == (Verdict.UNDECIDED, "processing")
         assert sum(shop.slept) >= 30
+
+    async def test_a_challenge_that_ends_late_is_still_found(self, shop: Shop) -> None:
+        driver = await shop.driver("challenge_no_method")
+        assert isinstance(await driver.advance(), threeds.ShowChallenge)
+        shop.sandbox.faults.add("get_session", frozen_reply(await challenged(shop, driver)), times=1)
+        over = result_of(await driver.advance(threeds.TimedOut()))
+        assert over.verdict is Verdict.ABANDONED
+        await shop.sandbox.cardholder.complete_challenge(driver.session.id, "Y")
+        assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
 
     async def test_a_false_hint_is_disregarded_when_nothing_confirms_it(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")
         first = await driver.advance()
         event = {"threeDSServerTransID": driver.session.transaction_id, "transStatus": "Y"}
         assert await driver.advance(threeds.read_browser_event(event)) == first
+
+
+async def challenged(shop: Shop, driver: threeds.Driver) -> bytes:
+    """A reply that still says `challenged`."""
+    session = driver.session
+    return msgspec.json.encode(
+        {
+            "id": session.id,
+            "transaction_id": session.transaction_id,
+            "status": "challenged",
+            "next_actions": ["challenge_cardholder"],
+        }
+    )
 
 
 async def processing(shop: Shop) -> bytes:

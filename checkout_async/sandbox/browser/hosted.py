@@ -1,4 +1,4 @@
-"""The hosted page: collects the browser's data, runs the 3DS Method and the challenge, returns to the shop.
+"""The hosted page: runs the 3DS Method and the challenge, and returns to the shop.
 
 Checkout.com keeps this page; here it is as much of it as a browser needs to get from `redirect_url` to `success_url` or
 `failure_url`.

@@ -24,7 +24,7 @@ def read(name: str, value: str | None) -> JsonObject:
     try:
         raw = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
         message: object = msgspec.json.decode(raw)
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         raise BadMessage(f"the form field {name} is not base64url of JSON") from None
     if not is_object(message):
         raise BadMessage(f"the form field {name} is not base64url of a JSON object")
