@@ -140,7 +140,9 @@ def _page(
         f'<title>{title}</title><link rel="stylesheet" href="/static/shop.css"></head>'
         f"<body><main><h1>{title}</h1>{content}</main></body></html>"
     )
-    return Reply(body, status, headers=_headers(f"{policy}; frame-ancestors {ancestors}") | dict(headers or {}))
+    if "frame-ancestors" not in policy:  # the policies that threeds makes have it
+        policy = f"{policy}; frame-ancestors {ancestors}"
+    return Reply(body, status, headers=_headers(policy) | dict(headers or {}))
 
 
 def _headers(policy: str) -> dict[str, str]:

@@ -29,7 +29,7 @@ class Stage:
         async with visiting(self.browser, self.shop.address, self.log) as (visitor, evidence):
             yield visitor
             assert await visitor.storage() == {"cookie": ""}
-        assert evidence.console == []
+        assert evidence.console == [], evidence.console
         assert evidence.holds("A very good teapot"), "the network log lacks the pages, so it proves nothing"
         self.require_discretion(evidence)
 
