@@ -16,8 +16,6 @@ __all__ = ["outcome", "retry_after"]
 
 T = TypeVar("T")
 
-_REQUEST_ID = "cko-request-id"
-
 
 class _ErrorBody(ResponseModel, frozen=True, kw_only=True):
     """The members of an error body that ApiError carries, for any operation and any status."""
@@ -39,7 +37,7 @@ def outcome(operation: Operation[T], response: HttpResponse, now: datetime) -> A
         value=value,
         status=response.status,
         headers=response.headers,
-        request_id=response.headers.get(_REQUEST_ID),
+        request_id=response.request_id,
         body=response.body,
         ignored=ignored,
     )
@@ -70,7 +68,7 @@ def _body_type(operation: Operation[Any], status: int) -> Any:
 
 
 def _unexpected(operation: str, response: HttpResponse, reason: str) -> UnexpectedResponse:
-    request_id = response.headers.get(_REQUEST_ID)
+    request_id = response.request_id
     suffix = f" (request id {quoted(request_id)})" if request_id else ""
     return UnexpectedResponse(
         f"{operation}: cannot understand the reply with status {response.status}: {reason}{suffix}",
@@ -88,7 +86,7 @@ def _api_error(operation: str, response: HttpResponse, now: datetime) -> ApiErro
         body, _ = decode(_ErrorBody, response.body)
     except Undecodable:
         body = _ErrorBody()
-    request_id = response.headers.get(_REQUEST_ID) or body.request_id
+    request_id = response.request_id or body.request_id
     error_type = None if body.error_type is None else scrub(body.error_type)
     error_codes = tuple(map(scrub, body.error_codes or ()))
     return api_error_class(response.status)(

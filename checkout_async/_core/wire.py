@@ -176,6 +176,11 @@ class HttpResponse:
     def __post_init__(self) -> None:
         _hide(self)
 
+    @property
+    def request_id(self) -> str | None:
+        """What Checkout.com's support asks for, if the reply has it."""
+        return self.headers.get("cko-request-id")
+
 
 def _hide(message: HttpRequest | HttpResponse) -> None:
     """Make headers and body print as what may be seen, wherever they go from here."""

@@ -171,4 +171,4 @@ def _status(reply: HttpResponse | None) -> int | None:
 
 
 def _request_id(reply: HttpResponse | None) -> str | None:
-    return reply.headers.get("cko-request-id") if reply is not None else None
+    return reply.request_id if reply is not None else None
