@@ -1,11 +1,14 @@
-"""What became of one line: the session as it was last seen, or the error. This is the shape of the results file.
+"""What became of one record: a `Result`, the session as it was last seen, and the error if there was one.
 
-Members without a value are left out. The cryptogram is payment data: `repr` masks it, the results file holds it.
+`Outcome` is the shape of the results file. Members without a value are left out. The cryptogram is payment data: `repr`
+masks it, the results file holds it, the journal does not.
 """
 
 from __future__ import annotations
 
 import traceback
+from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -15,28 +18,73 @@ from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
     CheckoutError,
+    ConnectFailed,
+    Forbidden,
     InvalidRequest,
-    OutcomeUnknown,
+    RateLimited,
+    TransportError,
+    Unauthorized,
     UnexpectedResponse,
 )
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.redaction import MASK
 
-__all__ = ["MALFORMED_LINE", "Failure", "Outcome", "encode_outcome"]
+__all__ = ["MALFORMED_LINE", "Failure", "Outcome", "Result", "is_outage", "is_refused_access"]
 
-MALFORMED_LINE = "MalformedLine"
-"""`Failure.kind` of a line that is no JSON object."""
+MALFORMED_LINE: Final = "MalformedLine"
+"""`Failure.kind` of a line that holds no request."""
 
-_encoder = msgspec.json.Encoder()
+_MAY_WORK_LATER: Final = frozenset({408, 409, 425, 429})
+"""Client errors (RFC 9110, RFC 6585, RFC 8470) that say nothing against the request itself."""
+
+
+class Result(StrEnum):
+    """What a record came to, and what there is to do about it."""
+
+    AUTHENTICATED = "authenticated"
+    """The cardholder is authenticated: authorise with eci and cryptogram, or with the session's id."""
+    ATTEMPTED = "attempted"
+    """A stand-in answered for the issuer; counts as authenticated."""
+    CHALLENGE_REQUIRED = "challenge_required"
+    """Only the cardholder can go on: by a challenge, or on a hosted page."""
+    DECLINED = "declined"
+    """The issuer did not authenticate: do not authorise."""
+    REJECTED = "rejected"
+    """The issuer rejects the transaction: do not authorise."""
+    UNAVAILABLE = "unavailable"
+    """Authentication could not be done; authorising without it is the merchant's own risk."""
+    EXPIRED = "expired"
+    """The session ended before anything was decided; a new one may be asked for."""
+    INVALID = "invalid"
+    """The request breaks the specification, or the API refuses it: no session was made. Mend it and resume."""
+    FAILED = "failed"
+    """Nothing was sent, or it was refused without being looked at: resume to send it."""
+    UNKNOWN = "unknown"
+    """It may have arrived. With a session id, resuming asks for it; without, a person has to decide."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether a later run has nothing to do for the record."""
+        return self not in {Result.INVALID, Result.FAILED, Result.UNKNOWN}
+
+
+_BY_STATUS: Final = {
+    sessions.SessionStatus.APPROVED: Result.AUTHENTICATED,
+    sessions.SessionStatus.ATTEMPTED: Result.ATTEMPTED,
+    sessions.SessionStatus.CHALLENGED: Result.CHALLENGE_REQUIRED,
+    sessions.SessionStatus.DECLINED: Result.DECLINED,
+    sessions.SessionStatus.REJECTED: Result.REJECTED,
+    sessions.SessionStatus.UNAVAILABLE: Result.UNAVAILABLE,
+    sessions.SessionStatus.EXPIRED: Result.EXPIRED,
+    sessions.SessionStatus.CHALLENGE_ABANDONED: Result.EXPIRED,
+}
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a line has no result. `kind` is the name of an error class of `checkout_async.errors`, or MALFORMED_LINE.
+    """Why a record has no session's result. `kind` is the name of a class of `errors`, or MALFORMED_LINE.
 
-    `path` is the JSON path in the request, `status` the HTTP status, `request_id` what Checkout.com's support asks
-    for. `may_have_been_done` says that the API may have carried out the call all the same: without a session id, a
-    session may exist that nobody knows of.
+    `path` is the JSON path in the request, `status` the HTTP status, `request_id` what Checkout.com's support asks for.
     """
 
     kind: str
@@ -44,80 +92,125 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: str | None = None
     status: int | None = None
     request_id: str | None = None
-    may_have_been_done: bool = False
 
     @classmethod
-    def of(cls, error: CheckoutError) -> Failure:
-        """Return what is worth telling about an error."""
+    def of(cls, error: Exception) -> Failure:
+        """Return what is worth telling about an error; of one that this package should never raise, only its place."""
+        if not isinstance(error, CheckoutError):
+            return cls._defect(error)
         return cls(
             kind=type(error).__name__,
             message=str(error),
             path=error.path if isinstance(error, InvalidRequest) else None,
             status=error.status if isinstance(error, ApiError | UnexpectedResponse | AuthenticationFailed) else None,
             request_id=error.request_id if isinstance(error, ApiError | UnexpectedResponse) else None,
-            may_have_been_done=_may_have_been_done(error),
         )
 
     @classmethod
-    def defect(cls, error: Exception) -> Failure:
-        """Return what may be told about an error that this package should never raise: its place, not its text."""
+    def _defect(cls, error: Exception) -> Failure:
         place = traceback.extract_tb(error.__traceback__)[-1]
-        return cls(
-            kind=type(error).__name__,
-            message=f"a defect of this package, please report it ({place.name}, line {place.lineno})",
-            may_have_been_done=True,
-        )
-
-
-def _may_have_been_done(error: CheckoutError) -> bool:
-    if (
-        not isinstance(error, ApiError | OutcomeUnknown | UnexpectedResponse)
-        or error.operation == operations.GET_SESSION.name
-    ):
-        return False
-    return isinstance(error, UnexpectedResponse) or is_ambiguous(error)
+        where = f"{place.name}, line {place.lineno}"
+        return cls(kind=type(error).__name__, message=f"a defect of this package, please report it ({where})")
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The result of one line. With an `error`, the other members tell how far the session had come."""
+    """What became of one record. With an `error`, the other members tell how far the session had come.
+
+    `seconds` is how long it took, from the first request to the last reply. `replayed` says that an earlier run of the
+    same journal told of it already; its cryptogram is then left out.
+    """
 
     line: int
+    result: Result
     reference: str | None = None
     session_id: str | None = None
     status: sessions.SessionStatus | None = None
     eci: str | None = None
     cryptogram: str | None = None
+    xid: str | None = None
     response_code: sessions.ResponseCode | None = None
+    seconds: float | None = None
     error: Failure | None = None
+    replayed: bool = False
 
     @classmethod
     def malformed(cls, bad: BadLine) -> Outcome:
         """Return the outcome of a line that holds no request."""
-        return cls(line=bad.line, error=Failure(kind=MALFORMED_LINE, message=bad.reason))
+        failure = Failure(kind=MALFORMED_LINE, message=bad.reason, path=bad.path)
+        return cls(line=bad.line, reference=bad.reference, result=Result.INVALID, error=failure)
 
     @classmethod
-    def of(cls, record: Record, session: sessions.Session | None, error: Failure | None = None) -> Outcome:
+    def refused(cls, record: Record, reason: str) -> Outcome:
+        """Return the outcome of a record that must not be sent for a reason outside the specification."""
+        failure = Failure(kind=InvalidRequest.__name__, message=reason)
+        return cls(line=record.line, reference=record.reference, result=Result.INVALID, error=failure)
+
+    @classmethod
+    def of(
+        cls,
+        record: Record,
+        session: sessions.Session | None,
+        error: Exception | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> Outcome:
         """Return the outcome of a record whose session was last seen like this; None if no session is known."""
+        failure = None if error is None else Failure.of(error)
         if session is None:
-            return cls(line=record.line, reference=record.reference, error=error)
+            result = Result.UNKNOWN if error is None else _result_without_session(error)
+            return cls(line=record.line, reference=record.reference, result=result, seconds=seconds, error=failure)
         return cls(
             line=record.line,
             reference=record.reference,
+            # Whatever failed later, the session is there: resuming can ask what became of it.
+            result=_result_of_session(session) if error is None else Result.UNKNOWN,
             session_id=session.id,
             status=session.status,
             eci=session.eci,
             cryptogram=session.cryptogram,
+            xid=session.xid,
             response_code=session.response_code,
-            error=error,
+            seconds=seconds,
+            error=failure,
         )
 
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown["cryptogram"] = self.cryptogram and MASK
-        members = ", ".join(f"{name}={value!r}" for name, value in shown.items() if value is not None)
+        given = {name: value for name, value in shown.items() if value is not None and value is not False}
+        members = ", ".join(f"{name}={value!r}" for name, value in given.items())
         return f"Outcome({members})"
 
 
-def encode_outcome(outcome: Outcome) -> bytes:
-    """Return an outcome as a line of JSON, line feed included."""
-    return _encoder.encode(outcome) + b"\n"
+def _result_of_session(session: sessions.Session) -> Result:
+    if session.status is sessions.SessionStatus.PENDING:
+        waits_for_cardholder = sessions.NextAction.REDIRECT_CARDHOLDER in (session.next_actions or ())
+        return Result.CHALLENGE_REQUIRED if waits_for_cardholder else Result.UNKNOWN
+    return Result.UNKNOWN if session.status is None else _BY_STATUS.get(session.status, Result.UNKNOWN)
+
+
+def _result_without_session(error: Exception) -> Result:
+    if isinstance(error, InvalidRequest):
+        return Result.INVALID
+    if isinstance(error, AuthenticationFailed | ConnectFailed | Unauthorized | Forbidden):
+        return Result.FAILED
+    if not isinstance(error, ApiError) or is_ambiguous(error):
+        return Result.UNKNOWN
+    return Result.FAILED if error.status in _MAY_WORK_LATER or error.status >= 500 else Result.INVALID
+
+
+def is_refused_access(error: Exception) -> bool:
+    """Whether every other record would meet the same refusal: credentials that are not accepted, a scope missing."""
+    if isinstance(error, AuthenticationFailed):
+        return not is_outage(error)
+    return isinstance(error, Unauthorized | Forbidden) and error.operation == operations.REQUEST_SESSION.name
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether the failure speaks of the API or of the way to it, and not of the record."""
+    if isinstance(error, AuthenticationFailed):
+        status = error.status or 0
+        return isinstance(error.__cause__, TransportError) or status == 429 or status >= 500
+    if isinstance(error, ApiError):
+        return isinstance(error, RateLimited) or error.status in {408, 425} or error.status >= 500
+    return isinstance(error, TransportError)

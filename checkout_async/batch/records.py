@@ -48,10 +48,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadLine:
-    """A line that holds no request. `reason` never shows its content."""
+    """A line that holds no request. `reason` never shows its content; `path` is the JSON path of what is wrong."""
 
     line: int
     reason: str
+    path: str | None = None
+    reference: str | None = None
 
 
 class Readable(Protocol):
