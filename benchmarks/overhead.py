@@ -7,40 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import statistics
 import time
 from collections.abc import Awaitable, Callable
-from multiprocessing.connection import Connection
-from pathlib import Path
 
 import aiohttp
-from aiohttp import web
+from canned import canned_server
 
 from checkout_async import CheckoutClient, Limits, SecretKey
 
-BODY = (Path(__file__).parent.parent / "openapi/examples/sessions/get_session.linked.response.200.json").read_bytes()
 SESSION_ID = "sid_y3oqhf46pyzuxjbcn2giaqnb44"
 CONCURRENCY, REQUESTS, ROUNDS = 64, 4000, 5
-
-
-def serve(ready: Connection) -> None:
-    """Answer every request with the canned session, and say on which port."""
-
-    async def answer(_request: web.Request) -> web.Response:
-        return web.Response(body=BODY, content_type="application/json")
-
-    async def run() -> None:
-        app = web.Application()
-        app.router.add_get("/{path:.*}", answer)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        ready.send(runner.addresses[0][1])
-        await asyncio.Event().wait()
-
-    asyncio.run(run())
 
 
 async def cost(call: Callable[[], Awaitable[object]]) -> float:
@@ -56,9 +33,8 @@ async def cost(call: Callable[[], Awaitable[object]]) -> float:
     return (time.process_time() - started) / REQUESTS * 1e6
 
 
-async def measure(port: int) -> None:
+async def measure(base: str) -> None:
     """Run both in turn and print the ratio of each round."""
-    base = f"http://127.0.0.1:{port}"
     limits = Limits(concurrency=CONCURRENCY, read_rate=None, write_rate=None)
     async with (
         CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url=base, limits=limits) as sdk,
@@ -81,16 +57,6 @@ async def measure(port: int) -> None:
         print(f"median ratio SDK / by hand: {statistics.median(ratios):.2f}")
 
 
-def main() -> None:
-    """Start the server, measure, stop it."""
-    ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=serve, args=(theirs,), daemon=True)
-    server.start()
-    try:
-        asyncio.run(measure(ours.recv()))
-    finally:
-        server.terminate()
-
-
 if __name__ == "__main__":
-    main()
+    with canned_server("get_session.linked.response.200.json") as url:
+        asyncio.run(measure(url))

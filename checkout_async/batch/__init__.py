@@ -1,33 +1,33 @@
 """Authenticating many cards: records in, one outcome each out, at bounded concurrency.
 
-    async with CheckoutClient.from_env() as checkout:
-        async for outcome in authenticate(checkout, records):
+    async with CheckoutClient.from_env() as checkout, Journal("nightly.journal") as journal:
+        async for outcome in authenticate(checkout, requests, journal=journal):
             ...
 
-Modules, low to high; each imports earlier ones only: records, outcome, flow, runner, progress, report, sink,
-interrupt, job. What shows progress needs the `cli` extra and is imported by the command alone.
+Modules, low to high; each imports earlier ones only: records, outcome, fingerprint, journal, flow, gate, delivery,
+reader, crew, runner, then what the command needs. What shows progress needs the `cli` extra and is imported by the
+command alone.
 """
 
 from __future__ import annotations
 
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
-from checkout_async.batch.outcome import MALFORMED_LINE, Failure, Outcome, encode_outcome
-from checkout_async.batch.records import BadLine, Record, parse_line, read_records
-from checkout_async.batch.report import Summary
-from checkout_async.batch.runner import authenticate
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.outcome import MALFORMED_LINE, Failure, Outcome, Result
+from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.runner import DEFAULT_OUTAGE, authenticate
 
 __all__ = [
     "DEFAULT_CHANNEL_DATA",
+    "DEFAULT_OUTAGE",
     "MALFORMED_LINE",
     "BadLine",
     "Failure",
+    "Journal",
     "Outcome",
     "Patience",
     "Record",
+    "Result",
     "SharedChannelData",
-    "Summary",
     "authenticate",
-    "encode_outcome",
-    "parse_line",
-    "read_records",
 ]

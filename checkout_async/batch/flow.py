@@ -15,13 +15,11 @@ import msgspec
 
 from checkout_async._core.patience import Patience
 from checkout_async._core.wire import Sender
-from checkout_async.batch.outcome import Failure, Outcome
-from checkout_async.batch.records import BadLine, Record
-from checkout_async.errors import CheckoutError
+from checkout_async.batch.records import Record
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 
-__all__ = ["DEFAULT_CHANNEL_DATA", "Patience", "SharedChannelData", "authenticate_one"]
+__all__ = ["DEFAULT_CHANNEL_DATA", "Flow", "Patience", "SharedChannelData"]
 
 SharedChannelData = sessions.BrowserChannelData | sessions.MerchantInitiatedChannelData
 """Channel data that more than one session may have; those of an app belong to a single transaction."""
@@ -42,47 +40,52 @@ DEFAULT_CHANNEL_DATA: Final = sessions.BrowserChannelData(
 
 _AUTHENTICATED = frozenset({sessions.SessionStatus.APPROVED, sessions.SessionStatus.ATTEMPTED})
 
-
-async def authenticate_one(
-    sender: Sender, item: Record | BadLine, channel_data: SharedChannelData, patience: Patience
-) -> Outcome:
-    """Authenticate one record. Whatever goes wrong becomes part of its outcome, with what is known of the session."""
-    if isinstance(item, BadLine):
-        return Outcome.malformed(item)
-    flow = _Flow(sender, channel_data, patience)
-    try:
-        await flow.run(item)
-    except CheckoutError as error:
-        return Outcome.of(item, flow.session, Failure.of(error))
-    except Exception as error:  # noqa: BLE001  # the other records' results must not be lost by a defect in this one
-        return Outcome.of(item, flow.session, Failure.defect(error))
-    return Outcome.of(item, flow.session)
-
-
 _Step = Callable[[sessions.Session], Awaitable[sessions.Session]]
 
 
-class _Flow:
-    """The steps of one session. Each is taken at most once, but for polling, so that a flow always ends."""
+class Flow:
+    """The steps of one session. Each is taken at most once in a run, but for polling, so that a run always ends.
 
-    def __init__(self, sender: Sender, channel_data: SharedChannelData, patience: Patience) -> None:
+    `session` is what was last seen. With a `session_id` the session exists already: a run asks for it and goes on from
+    there, so a run that failed half-way may be repeated without a second session. `note` is told the id of a new one.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        channel_data: SharedChannelData,
+        patience: Patience,
+        session_id: str | None = None,
+        note: Callable[[str], None] | None = None,
+    ) -> None:
         self._sender = sender
         self._channel_data = channel_data
-        self._waits = patience.waits()
-        self._taken: set[_Step] = set()
+        self._patience = patience
+        self._note = note
+        self.session_id = session_id
         self.session: sessions.Session | None = None
 
     async def run(self, record: Record) -> None:
-        """Go on until nothing is left that a machine could do; `session` is what was last seen."""
-        self.session = session = await operations.request_session(self._sender, record.request)
-        while (step := self._next_step(session)) is not None:
-            self._taken.add(step)
+        """Go on until nothing is left that a machine could do. Raises the errors of the operations."""
+        waits, taken = self._patience.waits(), set[_Step]()
+        self.session = session = await self._begin(record)
+        while (step := self._next_step(session, waits, taken)) is not None:
+            taken.add(step)
             self.session = session = await step(session)
 
-    def _next_step(self, session: sessions.Session) -> _Step | None:
+    async def _begin(self, record: Record) -> sessions.Session:
+        if self.session_id is not None:
+            return await operations.get_session(self._sender, self.session_id)
+        session = await operations.request_session(self._sender, record.request)
+        self.session_id = session.id
+        if self._note is not None:
+            self._note(session.id)
+        return session
+
+    def _next_step(self, session: sessions.Session, waits: Iterator[float], taken: set[_Step]) -> _Step | None:
         if session.status == sessions.SessionStatus.PROCESSING:
-            return self._poll(wait) if (wait := next(self._waits, None)) is not None else None
-        return next((step for step in self._due(session) if step not in self._taken), None)
+            return self._poll(wait) if (wait := next(waits, None)) is not None else None
+        return next((step for step in self._due(session) if step not in taken), None)
 
     def _due(self, session: sessions.Session) -> Iterator[_Step]:
         actions = session.next_actions or ()

@@ -30,7 +30,7 @@ from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.redaction import MASK
 
-__all__ = ["MALFORMED_LINE", "Failure", "Outcome", "Result", "is_outage", "is_refused_access"]
+__all__ = ["MALFORMED_LINE", "Failure", "Outcome", "Result", "is_outage", "is_refused_access", "is_unsent"]
 
 MALFORMED_LINE: Final = "MalformedLine"
 """`Failure.kind` of a line that holds no request."""
@@ -108,8 +108,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @classmethod
     def _defect(cls, error: Exception) -> Failure:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{place.name}, line {place.lineno}"
+        places = [f"{place.name}, line {place.lineno}" for place in traceback.extract_tb(error.__traceback__)]
+        where = places[-1] if places else "raised nowhere"
         return cls(kind=type(error).__name__, message=f"a defect of this package, please report it ({where})")
 
 
@@ -140,6 +140,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return cls(line=bad.line, reference=bad.reference, result=Result.INVALID, error=failure)
 
     @classmethod
+    def not_sent(cls, record: Record, error: Exception) -> Outcome:
+        """Return the outcome of a record that could not be sent for a reason that lies on this machine."""
+        return cls(line=record.line, reference=record.reference, result=Result.FAILED, error=Failure.of(error))
+
+    @classmethod
     def refused(cls, record: Record, reason: str) -> Outcome:
         """Return the outcome of a record that must not be sent for a reason outside the specification."""
         failure = Failure(kind=InvalidRequest.__name__, message=reason)
@@ -152,13 +157,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         session: sessions.Session | None,
         error: Exception | None = None,
         *,
+        session_id: str | None = None,
         seconds: float | None = None,
     ) -> Outcome:
-        """Return the outcome of a record whose session was last seen like this; None if no session is known."""
+        """Return the outcome of a record whose session was last seen like this; None if it was not seen."""
         failure = None if error is None else Failure.of(error)
         if session is None:
-            result = Result.UNKNOWN if error is None else _result_without_session(error)
-            return cls(line=record.line, reference=record.reference, result=result, seconds=seconds, error=failure)
+            return cls(
+                line=record.line,
+                reference=record.reference,
+                result=_result_without_session(error) if session_id is None else Result.UNKNOWN,
+                session_id=session_id,
+                seconds=seconds,
+                error=failure,
+            )
         return cls(
             line=record.line,
             reference=record.reference,
@@ -189,7 +201,7 @@ def _result_of_session(session: sessions.Session) -> Result:
     return Result.UNKNOWN if session.status is None else _BY_STATUS.get(session.status, Result.UNKNOWN)
 
 
-def _result_without_session(error: Exception) -> Result:
+def _result_without_session(error: Exception | None) -> Result:
     if isinstance(error, InvalidRequest):
         return Result.INVALID
     if isinstance(error, AuthenticationFailed | ConnectFailed | Unauthorized | Forbidden):
@@ -197,6 +209,11 @@ def _result_without_session(error: Exception) -> Result:
     if not isinstance(error, ApiError) or is_ambiguous(error):
         return Result.UNKNOWN
     return Result.FAILED if error.status in _MAY_WORK_LATER or error.status >= 500 else Result.INVALID
+
+
+def is_unsent(error: Exception) -> bool:
+    """Whether the call never reached the API, or was turned away without being looked at."""
+    return isinstance(error, AuthenticationFailed | ConnectFailed | RateLimited)
 
 
 def is_refused_access(error: Exception) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 import msgspec
@@ -88,8 +88,10 @@ def bad_line(line: int) -> BadLine:
     return BadLine(line=line, reason="the line is not a JSON object")
 
 
-def client_of(sandbox: Sandbox, secret: str = "sandbox_secret") -> CheckoutClient:
-    credentials = OAuthCredentials("ack_sandbox", secret, scopes=["sessions:browser", "sessions:app"])
+def client_of(
+    sandbox: Sandbox, secret: str = "sandbox_secret", scopes: Sequence[str] = ("sessions:browser", "sessions:app")
+) -> CheckoutClient:
+    credentials = OAuthCredentials("ack_sandbox", secret, scopes=scopes)
     return CheckoutClient(credentials, base_url=sandbox.base_url, token_url=sandbox.token_url)
 
 

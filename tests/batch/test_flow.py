@@ -8,12 +8,19 @@ import pytest
 
 from checkout_async import CheckoutClient, errors
 from checkout_async._core.codec import encode_body
-from checkout_async.batch import DEFAULT_CHANNEL_DATA, Outcome, Patience, Record, SharedChannelData
-from checkout_async.batch.flow import authenticate_one
+from checkout_async.batch import (
+    DEFAULT_CHANNEL_DATA,
+    Outcome,
+    Patience,
+    Record,
+    Result,
+    SharedChannelData,
+    authenticate,
+)
 from checkout_async.models import sessions
 from checkout_async.operations import Sender
 from checkout_async.sandbox import Sandbox, amount, card_number
-from tests.batch.support import SID, ScriptedSender, bad_line, client_of, in_turn, record, request, session
+from tests.batch.support import SID, ScriptedSender, client_of, in_turn, record, request, session
 
 AT_ONCE = Patience(first=0.001, longest=0.001, total=0.005)
 BROWSER = {
@@ -46,7 +53,9 @@ HOSTED = {"type": "hosted", "success_url": "https://shop.example/s", "failure_ur
 async def outcome_of(
     sender: Sender, item: Record | None = None, channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
 ) -> Outcome:
-    return await authenticate_one(sender, item or record(), channel_data, AT_ONCE)
+    outcomes = authenticate(sender, [item or record()], channel_data=channel_data, patience=AT_ONCE, outage=AT_ONCE)
+    [outcome] = [outcome async for outcome in outcomes]
+    return outcome
 
 
 class TestAgainstTheSandbox:
@@ -62,30 +71,32 @@ class TestAgainstTheSandbox:
 
     async def test_a_frictionless_card_is_approved_with_its_proof(self, checkout: CheckoutClient) -> None:
         outcome = await outcome_of(checkout)
+        assert outcome.result is Result.AUTHENTICATED
         assert (outcome.status, outcome.eci, outcome.response_code) == ("approved", "05", "Y")
         assert outcome.cryptogram
+        assert outcome.xid
         assert outcome.reference == "ref-1"
         assert outcome.error is None
 
     @pytest.mark.parametrize(
-        ("scenario", "status"),
+        ("scenario", "result", "status"),
         [
-            ("frictionless_no_method", "approved"),
-            ("attempted", "attempted"),
-            ("declined", "declined"),
-            ("rejected", "rejected"),
-            ("unavailable", "unavailable"),
-            ("risk_declined", "declined"),
-            ("challenge", "challenged"),
-            ("challenge_no_method", "challenged"),
+            ("frictionless_no_method", Result.AUTHENTICATED, "approved"),
+            ("attempted", Result.ATTEMPTED, "attempted"),
+            ("declined", Result.DECLINED, "declined"),
+            ("rejected", Result.REJECTED, "rejected"),
+            ("unavailable", Result.UNAVAILABLE, "unavailable"),
+            ("risk_declined", Result.DECLINED, "declined"),
+            ("challenge", Result.CHALLENGE_REQUIRED, "challenged"),
+            ("challenge_no_method", Result.CHALLENGE_REQUIRED, "challenged"),
         ],
     )
     @pytest.mark.parametrize("channel", [{}, {"channel_data": BROWSER}, {"channel_data": APP}])
     async def test_every_outcome_is_a_result_whatever_the_channel(
-        self, checkout: CheckoutClient, scenario: str, status: str, channel: Mapping[str, object]
+        self, checkout: CheckoutClient, scenario: str, result: Result, status: str, channel: Mapping[str, object]
     ) -> None:
         outcome = await outcome_of(checkout, record(1, card_number(scenario), **channel))
-        assert (outcome.status, outcome.error) == (status, None)
+        assert (outcome.result, outcome.status, outcome.error) == (result, status, None)
 
     @pytest.mark.parametrize(
         "source",
@@ -106,7 +117,8 @@ class TestAgainstTheSandbox:
 
     async def test_a_hosted_session_is_left_to_its_page(self, checkout: CheckoutClient, sandbox: Sandbox) -> None:
         outcome = await outcome_of(checkout, record(completion=HOSTED))
-        assert (outcome.status, outcome.error) == ("pending", None)
+        assert (outcome.result, outcome.status) == (Result.CHALLENGE_REQUIRED, "pending")
+        assert outcome.error is None
         assert [seen.operation_id for seen in sandbox.requests][1:] == ["request_session"]
 
     async def test_a_session_that_is_processing_is_polled(self, checkout: CheckoutClient, sandbox: Sandbox) -> None:
@@ -121,7 +133,7 @@ class TestAgainstTheSandbox:
 
     async def test_a_refused_request_is_an_error_with_its_request_id(self, checkout: CheckoutClient) -> None:
         outcome = await outcome_of(checkout, record(1, card_number("not_enrolled")))
-        assert outcome.session_id is None
+        assert (outcome.result, outcome.session_id) == (Result.INVALID, None)
         assert outcome.error is not None
         assert (outcome.error.kind, outcome.error.status) == ("UnprocessableEntity", 422)
         assert "card_not_enrolled" in outcome.error.message
@@ -131,6 +143,7 @@ class TestAgainstTheSandbox:
         self, checkout: CheckoutClient, sandbox: Sandbox
     ) -> None:
         outcome = await outcome_of(checkout, record(1, "not a card number"[:12]))
+        assert outcome.result is Result.INVALID
         assert outcome.error is not None
         assert (outcome.error.kind, outcome.error.path) == ("InvalidRequest", "$.source.number")
         assert "not a card" not in outcome.error.message
@@ -178,7 +191,7 @@ class TestSteps:
     async def test_patience_ends_and_the_session_is_reported_as_it_is(self) -> None:
         sender = ScriptedSender(lambda _: session("processing"))
         outcome = await outcome_of(sender)
-        assert (outcome.status, outcome.error) == ("processing", None)
+        assert (outcome.result, outcome.status, outcome.error) == (Result.UNKNOWN, "processing", None)
         assert sender.operations == ["request_session"] + ["get_session"] * 5
 
     async def test_an_api_that_keeps_asking_for_the_same_is_not_answered_twice(self) -> None:
@@ -192,23 +205,44 @@ class TestSteps:
 
 class TestErrors:
     async def test_an_error_after_creation_keeps_the_session(self) -> None:
-        lost = errors.OutcomeUnknown("update_session: lost", operation="update_session")
-        outcome = await outcome_of(in_turn(session("pending", "collect_channel_data"), lost))
-        assert (outcome.session_id, outcome.status) == (SID, "pending")
+        refused = errors.UnprocessableEntity("update_session: 422", operation="update_session", status=422)
+        outcome = await outcome_of(in_turn(session("pending", "collect_channel_data"), refused))
+        assert (outcome.result, outcome.session_id, outcome.status) == (Result.UNKNOWN, SID, "pending")
         assert outcome.error is not None
-        assert (outcome.error.kind, outcome.error.may_have_been_done) == ("OutcomeUnknown", True)
+        assert outcome.error.kind == "UnprocessableEntity"
+
+    async def test_a_step_that_the_api_could_not_take_is_tried_again_in_the_same_session(self) -> None:
+        lost = errors.ServerError("update_session: 502", operation="update_session", status=502)
+        waiting = session("pending", "collect_channel_data")
+        sender = in_turn(waiting, lost, waiting, session())
+        assert (await outcome_of(sender)).result is Result.AUTHENTICATED
+        assert sender.operations == ["request_session", "update_session", "get_session", "update_session"]
+
+    async def test_but_not_for_ever(self) -> None:
+        lost = errors.ServerError("update_session: 502", operation="update_session", status=502)
+        waiting = session("pending", "collect_channel_data")
+        sender = in_turn(waiting, lost, waiting, lost, waiting, lost)
+        outcome = await outcome_of(sender)
+        assert (outcome.result, outcome.session_id) == (Result.UNKNOWN, SID)
+        assert outcome.error is not None
+        assert outcome.error.kind == "ServerError"
+
+    async def test_a_session_that_may_have_been_made_is_not_asked_for_again(self) -> None:
+        sender = in_turn(errors.OutcomeUnknown("request_session: lost", operation="request_session"))
+        outcome = await outcome_of(sender)
+        assert (outcome.result, outcome.session_id) == (Result.UNKNOWN, None)
+        assert sender.operations == ["request_session"]
+
+    async def test_one_that_was_not_sent_is_sent_again(self) -> None:
+        sender = in_turn(errors.ConnectFailed("request_session: refused", operation="request_session"), session())
+        assert (await outcome_of(sender)).result is Result.AUTHENTICATED
 
     async def test_a_defect_becomes_the_outcome_of_its_record(self) -> None:
         outcome = await outcome_of(in_turn(session("pending", "collect_channel_data"), ValueError("4485040371536584")))
-        assert outcome.session_id == SID
+        assert (outcome.result, outcome.session_id) == (Result.UNKNOWN, SID)
         assert outcome.error is not None
         assert outcome.error.kind == "ValueError"
         assert "4485" not in outcome.error.message
-
-    async def test_a_bad_line_asks_nothing_of_the_api(self) -> None:
-        sender = in_turn()
-        outcome = await authenticate_one(sender, bad_line(5), DEFAULT_CHANNEL_DATA, AT_ONCE)
-        assert (outcome.line, sender.calls) == (5, [])
 
 
 class TestPatience:

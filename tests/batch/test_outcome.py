@@ -6,28 +6,31 @@ import msgspec
 import pytest
 
 from checkout_async import errors
-from checkout_async.batch import MALFORMED_LINE, Failure, Outcome, encode_outcome
+from checkout_async.batch import MALFORMED_LINE, Failure, Outcome, Result
+from checkout_async.batch.outcome import is_outage, is_refused_access
 from tests.batch.support import SID, bad_line, record, session
 
 
-def test_a_result_is_one_line_of_json_without_empty_members() -> None:
-    line = encode_outcome(Outcome.of(record(3), session("approved")))
-    assert line.endswith(b"\n")
-    assert msgspec.json.decode(line) == {
+def test_an_authenticated_record_carries_its_proof() -> None:
+    assert members(Outcome.of(record(3), session("approved", xid="x" * 28), seconds=0.25)) == {
         "line": 3,
+        "result": "authenticated",
         "reference": "ref-3",
         "session_id": SID,
         "status": "approved",
         "eci": "05",
         "cryptogram": "c" * 28,
+        "xid": "x" * 28,
         "response_code": "Y",
+        "seconds": 0.25,
     }
 
 
 def test_an_error_keeps_what_was_known_of_the_session() -> None:
-    failure = Failure.of(errors.NotFound("get_session: 404", operation="get_session", status=404, request_id="r-1"))
-    assert msgspec.json.decode(encode_outcome(Outcome.of(record(), session("processing"), failure))) == {
+    error = errors.NotFound("get_session: 404", operation="get_session", status=404, request_id="r-1")
+    assert members(Outcome.of(record(), session("processing"), error)) == {
         "line": 1,
+        "result": "unknown",
         "reference": "ref-1",
         "session_id": SID,
         "status": "processing",
@@ -35,9 +38,10 @@ def test_an_error_keeps_what_was_known_of_the_session() -> None:
     }
 
 
-def test_a_malformed_line_has_a_result_too() -> None:
-    assert msgspec.json.decode(encode_outcome(Outcome.malformed(bad_line(9)))) == {
+def test_a_malformed_line_has_an_outcome_too() -> None:
+    assert members(Outcome.malformed(bad_line(9))) == {
         "line": 9,
+        "result": "invalid",
         "error": {"kind": MALFORMED_LINE, "message": "the line is not a JSON object"},
     }
 
@@ -54,30 +58,81 @@ def test_an_invalid_request_names_its_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "may_have_been_done"),
+    ("status", "result"),
     [
-        (errors.OutcomeUnknown("lost", operation="request_session"), True),
-        (errors.ServerError("503", operation="request_session", status=503), True),
-        (errors.ServerError("502", operation="update_session", status=502), True),
-        (errors.UnexpectedResponse("odd", operation="request_session", status=201), True),
-        (errors.ServerError("502", operation="get_session", status=502), False),
-        (errors.OutcomeUnknown("lost", operation="get_session"), False),
-        (errors.ConnectFailed("refused", operation="request_session"), False),
-        (errors.RateLimited("429", operation="request_session", status=429), False),
-        (errors.UnprocessableEntity("422", operation="request_session", status=422), False),
-        (errors.AuthenticationFailed("no token", status=400), False),
+        ("approved", Result.AUTHENTICATED),
+        ("attempted", Result.ATTEMPTED),
+        ("challenged", Result.CHALLENGE_REQUIRED),
+        ("declined", Result.DECLINED),
+        ("rejected", Result.REJECTED),
+        ("unavailable", Result.UNAVAILABLE),
+        ("expired", Result.EXPIRED),
+        ("challenge_abandoned", Result.EXPIRED),
+        ("processing", Result.UNKNOWN),
+        ("pending", Result.UNKNOWN),
+        ("postponed", Result.UNKNOWN),
     ],
 )
-def test_whether_the_api_may_have_carried_it_out_all_the_same(
-    error: errors.CheckoutError, may_have_been_done: bool
-) -> None:
-    assert Failure.of(error).may_have_been_done is may_have_been_done
+def test_every_status_has_its_result(status: str, result: Result) -> None:
+    assert Outcome.of(record(), session(status)).result is result
+
+
+def test_a_session_that_waits_for_a_hosted_page_needs_its_cardholder() -> None:
+    waiting = session("pending", "redirect_cardholder")
+    assert Outcome.of(record(), waiting).result is Result.CHALLENGE_REQUIRED
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (errors.InvalidRequest("amount", operation="request_session", path="$.amount"), Result.INVALID),
+        (errors.UnprocessableEntity("422", operation="request_session", status=422), Result.INVALID),
+        (errors.ConnectFailed("refused", operation="request_session"), Result.FAILED),
+        (errors.RateLimited("429", operation="request_session", status=429), Result.FAILED),
+        (errors.Conflict("409", operation="request_session", status=409), Result.FAILED),
+        (errors.ServerError("501", operation="request_session", status=501), Result.FAILED),
+        (errors.Forbidden("403", operation="request_session", status=403), Result.FAILED),
+        (errors.AuthenticationFailed("no token", status=400), Result.FAILED),
+        (errors.OutcomeUnknown("lost", operation="request_session"), Result.UNKNOWN),
+        (errors.ServerError("503", operation="request_session", status=503), Result.UNKNOWN),
+        (errors.ApiError("408", operation="request_session", status=408), Result.UNKNOWN),
+        (errors.UnexpectedResponse("odd", operation="request_session", status=201), Result.UNKNOWN),
+        (ValueError(), Result.UNKNOWN),
+    ],
+)
+def test_an_error_before_there_is_a_session_says_whether_it_may_have_arrived(error: Exception, result: Result) -> None:
+    assert Outcome.of(record(), None, error).result is result
+    assert Outcome.of(record(), None, error, session_id=SID).result is Result.UNKNOWN
+
+
+def test_only_what_needs_a_person_or_another_run_is_not_final() -> None:
+    assert {result for result in Result if not result.is_final} == {Result.INVALID, Result.FAILED, Result.UNKNOWN}
+
+
+def test_credentials_and_scopes_concern_every_record() -> None:
+    assert is_refused_access(errors.AuthenticationFailed("invalid_client", status=400))
+    assert is_refused_access(errors.Forbidden("403", operation="request_session", status=403))
+    assert not is_refused_access(errors.Forbidden("403", operation="update_session", status=403))
+    assert not is_refused_access(errors.UnprocessableEntity("422", operation="request_session", status=422))
+
+
+def test_a_token_endpoint_that_cannot_be_reached_is_an_outage() -> None:
+    unreachable = errors.AuthenticationFailed("no reply")
+    unreachable.__cause__ = errors.ConnectFailed("refused")
+    assert is_outage(unreachable)
+    assert not is_refused_access(unreachable)
+    assert is_outage(errors.AuthenticationFailed("503", status=503))
+    assert not is_outage(errors.AuthenticationFailed("invalid_client", status=401))
 
 
 def test_a_defect_of_the_package_tells_its_place_and_not_its_text() -> None:
     with pytest.raises(KeyError) as caught:
         _ = dict[str, str]()["4485040371536584"]
-    failure = Failure.defect(caught.value)
+    failure = Failure.of(caught.value)
     assert failure.kind == "KeyError"
     assert "test_a_defect" in failure.message
     assert "4485" not in failure.message
+
+
+def members(outcome: Outcome) -> object:
+    return msgspec.json.decode(msgspec.json.encode(outcome))

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import cast
 
 import anyio
+import msgspec
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from checkout_async.batch import BadLine, Outcome, Record, authenticate
-from checkout_async.errors import AuthenticationFailed, ConfigurationError, Conflict
+from checkout_async.batch import DEFAULT_CHANNEL_DATA, BadLine, Outcome, Record, Result, authenticate
+from checkout_async.errors import AuthenticationFailed, ConfigurationError, Conflict, Forbidden
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
 from checkout_async.sandbox import SCENARIOS, Sandbox, card_number
-from tests.batch.support import ScriptedSender, bad_line, client_of, lines_of, record, reference_of, session
+from tests.batch.support import ScriptedSender, bad_line, client_of, lines_of, record, reference_of, request, session
 
 
 class Turnstile:
@@ -41,6 +43,10 @@ class Turnstile:
     def release(self, *names: str) -> None:
         for name in names or tuple(self.waiting):
             self.waiting[name].set()
+
+
+def in_browser(count: int) -> list[Record]:
+    return [record(line, channel_data=DEFAULT_CHANNEL_DATA) for line in range(1, count + 1)]
 
 
 def numbered(count: int) -> list[Record]:
@@ -93,7 +99,8 @@ async def test_no_more_sessions_are_in_flight_than_allowed() -> None:
     assert len(await running) == 12
 
 
-async def test_nobody_reads_ahead_of_a_slow_consumer() -> None:
+@pytest.mark.parametrize(("in_order", "most"), [(False, 1 + 4 + 4), (True, 1 + 4 * 4 + 4)])
+async def test_nobody_reads_ahead_of_a_slow_consumer(in_order: bool, most: int) -> None:
     read = 0
 
     def records() -> Iterator[Record]:
@@ -102,11 +109,37 @@ async def test_nobody_reads_ahead_of_a_slow_consumer() -> None:
             read += 1
             yield item
 
-    outcomes = authenticate(ScriptedSender(lambda _: session()), records(), concurrency=4)
+    sender = ScriptedSender(lambda _: session())
+    outcomes = authenticate(sender, records(), concurrency=4, in_order=in_order)
     await anext(outcomes)
     await wait_all_tasks_blocked()
-    # One was taken, each worker holds one, and the feeder one more.
-    assert read <= 1 + 4 + 1
+    assert read <= most
+    await outcomes.aclose()
+
+
+async def test_outcomes_come_in_the_order_of_the_records_where_that_is_asked_for() -> None:
+    turnstile = Turnstile()
+    running = asyncio.ensure_future(collect(authenticate(turnstile.sender, numbered(12), concurrency=5, in_order=True)))
+    while not running.done():
+        await wait_all_tasks_blocked()
+        turnstile.release(*list(turnstile.waiting)[-1:])
+    assert lines_of(await running) == list(range(1, 13))
+
+
+async def test_no_more_than_a_window_is_read_while_the_next_in_order_is_awaited() -> None:
+    turnstile = Turnstile()
+    outcomes = authenticate(turnstile.sender, numbered(1000), concurrency=5, in_order=True, drain=0)
+    first = asyncio.ensure_future(anext(outcomes))
+    await wait_all_tasks_blocked()
+    seen = set(turnstile.waiting)
+    while turnstile.waiting.keys() - {"1"}:
+        for name in turnstile.waiting.keys() - {"1"}:
+            turnstile.release(name)
+        await wait_all_tasks_blocked()
+        seen |= turnstile.waiting.keys()
+    assert len(seen) <= 4 * 5 + 5
+    turnstile.release("1")
+    assert (await first).line == 1
     await outcomes.aclose()
 
 
@@ -120,9 +153,22 @@ async def test_records_may_come_from_an_async_iterable() -> None:
     assert sorted(lines_of(outcomes)) == [1, 2]
 
 
+async def test_bare_requests_are_numbered_in_the_order_they_come() -> None:
+    struct = msgspec.convert(request(reference="b"), sessions.SessionRequest)
+    items = [request(reference="a"), struct, cast("Record", 3)]
+    outcomes = await collect(authenticate(ScriptedSender(lambda _: session()), items, in_order=True))
+    assert [(outcome.line, outcome.reference, outcome.result) for outcome in outcomes] == [
+        (1, "a", Result.AUTHENTICATED),
+        (2, "b", Result.AUTHENTICATED),
+        (3, None, Result.INVALID),
+    ]
+    assert outcomes[2].error is not None
+    assert "not int" in outcomes[2].error.message
+
+
 async def test_one_bad_record_does_not_hurt_another() -> None:
     def answer(request: ApiRequest[object]) -> sessions.Session | Exception:
-        failures = {"2": Conflict("409"), "3": ZeroDivisionError()}
+        failures = {"2": Conflict("409", status=409), "3": ZeroDivisionError()}
         return failures.get(reference_of(request), session())
 
     outcomes = await collect(authenticate(ScriptedSender(answer), numbered(5)))
@@ -170,7 +216,18 @@ async def test_wrong_credentials_end_the_run_at_once_and_are_raised_when_all_is_
             await gather_into(outcomes, authenticate(checkout, numbered(1000), concurrency=4))
         assert sandbox.count("request_session") == 0
     assert 1 <= len(outcomes) <= 10
+    assert {outcome.result for outcome in outcomes} == {Result.FAILED}
     assert {outcome.error and outcome.error.kind for outcome in outcomes} == {"AuthenticationFailed"}
+
+
+async def test_a_missing_scope_ends_the_run_at_once() -> None:
+    outcomes: list[Outcome] = []
+    async with Sandbox() as sandbox, client_of(sandbox, scopes=["sessions:app"]) as checkout:
+        with pytest.raises(Forbidden):
+            await gather_into(outcomes, authenticate(checkout, in_browser(1000), concurrency=4))
+        assert sandbox.sessions == {}
+    assert 1 <= len(outcomes) <= 10
+    assert {outcome.result for outcome in outcomes} == {Result.FAILED}
 
 
 async def test_an_error_of_the_source_is_raised_when_all_that_was_read_is_told() -> None:
@@ -184,17 +241,56 @@ async def test_an_error_of_the_source_is_raised_when_all_that_was_read_is_told()
     assert sorted(lines_of(outcomes)) == [1, 2]
 
 
-async def test_leaving_early_cancels_what_is_in_flight() -> None:
-    turnstile = Turnstile()
-    outcomes = authenticate(turnstile.sender, numbered(10), concurrency=3)
-    first = asyncio.ensure_future(anext(outcomes))
-    await wait_all_tasks_blocked()
-    turnstile.release("1")
-    await first
-    await wait_all_tasks_blocked()
-    await outcomes.aclose()
-    assert turnstile.cancelled == 3
-    assert turnstile.waiting == {}
+class TestLeavingEarly:
+    """Whoever leaves does not tear down what is in flight: its answers may be paid for."""
+
+    async def test_what_is_in_flight_is_finished_and_nothing_new_begun(self) -> None:
+        turnstile, outcomes = await self.left_after_the_first(drain=30)
+        leaving = asyncio.ensure_future(outcomes.aclose())
+        await wait_all_tasks_blocked()
+        assert not leaving.done()
+        assert turnstile.waiting.keys() == {"2", "3", "4"}
+        turnstile.release()
+        await leaving
+        assert (turnstile.cancelled, turnstile.waiting) == (0, {})
+
+    async def test_but_not_waited_for_longer_than_asked(self) -> None:
+        turnstile, outcomes = await self.left_after_the_first(drain=0)
+        await outcomes.aclose()
+        assert (turnstile.cancelled, turnstile.waiting) == (3, {})
+
+    async def test_a_cancelled_consumer_waits_too(self) -> None:
+        turnstile = Turnstile()
+        running = asyncio.ensure_future(collect(authenticate(turnstile.sender, numbered(10), concurrency=3)))
+        await wait_all_tasks_blocked()
+        running.cancel()
+        await wait_all_tasks_blocked()
+        assert not running.done()
+        turnstile.release()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert (turnstile.cancelled, turnstile.waiting) == (0, {})
+
+    async def test_and_a_second_cancellation_ends_the_wait(self) -> None:
+        turnstile = Turnstile()
+        running = asyncio.ensure_future(collect(authenticate(turnstile.sender, numbered(10), concurrency=3)))
+        await wait_all_tasks_blocked()
+        running.cancel()
+        await wait_all_tasks_blocked()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert (turnstile.cancelled, turnstile.waiting) == (3, {})
+
+    async def left_after_the_first(self, *, drain: float) -> tuple[Turnstile, AsyncGenerator[Outcome]]:
+        turnstile = Turnstile()
+        outcomes = authenticate(turnstile.sender, numbered(10), concurrency=3, drain=drain)
+        first = asyncio.ensure_future(anext(outcomes))
+        await wait_all_tasks_blocked()
+        turnstile.release("1")
+        await first
+        await wait_all_tasks_blocked()
+        return turnstile, outcomes
 
 
 async def test_a_concurrency_below_one_is_refused() -> None:

@@ -1,0 +1,166 @@
+"""The workers of a run: each takes a record, looks it up in the journal, authenticates it, and delivers the outcome.
+
+Order of things for a record: the claim is on disk before anything is sent, the outcome is on disk before it is
+delivered. What fails because of the API, and was not sent, is tried again when the API is there.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+import anyio
+
+from checkout_async._core.wire import Sender
+from checkout_async.batch.delivery import Delivery
+from checkout_async.batch.flow import Flow, Patience, SharedChannelData
+from checkout_async.batch.gate import Gate, TurnedAway
+from checkout_async.batch.journal import Claim, Journal, Step
+from checkout_async.batch.outcome import Outcome, is_outage, is_refused_access, is_unsent
+from checkout_async.batch.reader import Reader
+from checkout_async.batch.records import BadLine, Record
+from checkout_async.errors import ApiError, ConnectFailed, UnexpectedResponse
+
+__all__ = ["Crew", "Delivered", "Terms"]
+
+_TRIES: Final = 3
+"""How often a step is tried that the API received and failed at; what never reached it is tried as long as it takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What holds for every record of a run."""
+
+    sender: Sender
+    channel_data: SharedChannelData
+    patience: Patience
+    journal: Journal | None
+    retry_unknown: bool
+
+
+Delivered = tuple[Outcome, Claim | None]
+
+
+class Crew:
+    """All workers of a run. `failure` is what ended it before its time."""
+
+    def __init__(self, terms: Terms, reader: Reader, gate: Gate, delivery: Delivery[Delivered]) -> None:
+        self._terms = terms
+        self._reader = reader
+        self._gate = gate
+        self._delivery = delivery
+        self._failure: Exception | None = None
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended the run before its time."""
+        return self._failure or self._reader.failure
+
+    async def work(self, size: int, stop: anyio.Event | None) -> None:
+        """Carry out all records, at most `size` at once, then end the delivery."""
+        try:
+            async with anyio.create_task_group() as watch:
+                if stop is not None:
+                    watch.start_soon(self._leave_off, stop)
+                async with anyio.create_task_group() as group:
+                    for _ in range(size):
+                        group.start_soon(self._carry_out_all)
+                watch.cancel_scope.cancel()
+        finally:
+            self._delivery.end()
+
+    def stop(self) -> None:
+        """Take up no further record; those that wait for an outage to end have not been sent, and are not."""
+        self._reader.stop()
+        self._gate.turn_away()
+
+    async def _leave_off(self, stop: anyio.Event) -> None:
+        await stop.wait()
+        self.stop()
+
+    async def _carry_out_all(self) -> None:
+        while True:
+            await self._delivery.wait_for_room(self._reader.position)
+            if (taken := await self._reader.take()) is None:
+                return
+            number, item = taken
+            self._delivery.put(number, await self._carried_out(item))
+
+    async def _carried_out(self, item: Record | BadLine) -> Delivered:
+        if isinstance(item, BadLine):
+            return Outcome.malformed(item), None
+        journal = self._terms.journal
+        if journal is None:
+            return await self._authenticated(item, None), None
+        try:
+            claim = await journal.claim(item, retry_unknown=self._terms.retry_unknown)
+        except Exception as error:  # noqa: BLE001  # nothing may be sent that is not written down
+            self._end_with(error)
+            return Outcome.not_sent(item, error), None
+        outcome = self._known(item, claim)
+        if outcome is None:
+            outcome = await self._authenticated(item, claim)
+            await self._settle(journal, claim, outcome)
+        return outcome, claim
+
+    def _known(self, record: Record, claim: Claim) -> Outcome | None:
+        """Return the outcome where nothing is to be asked or sent."""
+        if claim.step is Step.REFUSE:
+            return Outcome.refused(record, claim.reason)
+        return claim.outcome if claim.step in {Step.TELL, Step.REPLAY} else None
+
+    async def _settle(self, journal: Journal, claim: Claim, outcome: Outcome) -> None:
+        try:
+            await journal.settle(claim, outcome)
+        except Exception as error:  # noqa: BLE001  # the outcome is there and must be told all the same
+            self._end_with(error)
+
+    async def _authenticated(self, record: Record, claim: Claim | None) -> Outcome:
+        terms, journal = self._terms, self._terms.journal
+        session_id = None if claim is None else claim.session_id
+        note = None if journal is None or claim is None else partial(journal.note_session, claim)
+        flow = Flow(terms.sender, terms.channel_data, terms.patience, session_id, note)
+        started = time.monotonic()
+        error = await self._run(flow, record)
+        seconds = round(time.monotonic() - started, 4)
+        if error is not None and claim is not None and claim.outcome is not None and claim.outcome.result.is_final:
+            return claim.outcome
+        return Outcome.of(record, flow.session, error, session_id=flow.session_id, seconds=seconds)
+
+    async def _run(self, flow: Flow, record: Record) -> Exception | None:
+        """Run a flow as often as an outage makes it necessary and a second session cannot come of it."""
+        tries, failure = 0, None
+        while True:
+            try:
+                probe = await self._gate.enter()
+            except TurnedAway:
+                return failure or ConnectFailed("the run ended before this record was sent; nothing was sent")
+            try:
+                await flow.run(record)
+            except Exception as error:  # noqa: BLE001  # the other records' results must not be lost by a defect in this one
+                failure = error
+            else:
+                self._gate.succeeded()
+                return None
+            self._judge(failure, probe=probe)
+            tries += not is_unsent(failure)
+            may_repeat = is_outage(failure) and (is_unsent(failure) or flow.session_id is not None)
+            if not may_repeat or tries >= _TRIES:
+                return failure
+
+    def _judge(self, failure: Exception, *, probe: bool) -> None:
+        """Draw the conclusions for the other records."""
+        if is_refused_access(failure):
+            self._end_with(failure)
+        elif is_outage(failure):
+            self._gate.failed(failure, probe=probe)
+            if self._gate.failure is not None:
+                self._end_with(self._gate.failure)
+        elif isinstance(failure, ApiError | UnexpectedResponse):
+            self._gate.succeeded()
+
+    def _end_with(self, failure: Exception) -> None:
+        self._failure = self._failure or failure
+        self.stop()

@@ -1,0 +1,167 @@
+"""An outage pauses a run: what was not sent is sent when the API is there again, and no file is burnt through."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from anyio import Event, wait_all_tasks_blocked
+
+from checkout_async.batch import Outcome, Patience, Result, authenticate
+from checkout_async.batch.gate import Gate, TurnedAway
+from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, ServerError
+from checkout_async.models import sessions
+from checkout_async.operations import ApiRequest
+from tests.batch.support import ScriptedSender, record, session
+
+AT_ONCE = Patience(first=0.001, longest=0.001, total=60)
+REFUSED = ConnectFailed("request_session: connection refused; nothing was sent", operation="request_session")
+BUSY = ServerError("request_session: 503", operation="request_session", status=503)
+LOST = OutcomeUnknown("request_session: lost", operation="request_session")
+
+
+class Outage:
+    """An API that fails until it `is_over`, or until it was asked `times` times."""
+
+    def __init__(self, failure: CheckoutError, times: int | None = None) -> None:
+        self.sender = ScriptedSender(self._answer)
+        self.is_over = False
+        self._failure = failure
+        self._left = times
+
+    def _answer(self, _request: ApiRequest[object]) -> sessions.Session | CheckoutError:
+        if self._left is not None:
+            self._left -= 1
+        if self.is_over or (self._left is not None and self._left < 0):
+            return session()
+        return self._failure
+
+
+async def results_of(outage: Outage, count: int) -> list[Result]:
+    records = [record(line) for line in range(1, count + 1)]
+    return [outcome.result async for outcome in authenticate(outage.sender, records, concurrency=8, outage=AT_ONCE)]
+
+
+async def gather_into(outcomes: list[Outcome], coming: AsyncIterator[Outcome]) -> None:
+    async for outcome in coming:
+        outcomes.append(outcome)  # noqa: PERF401  # what came before an error counts
+
+
+async def test_what_was_not_sent_is_sent_when_the_api_is_there_again() -> None:
+    outage = Outage(REFUSED, times=50)
+    assert await results_of(outage, 100) == [Result.AUTHENTICATED] * 100
+    assert len(outage.sender.calls) == 150
+
+
+async def test_what_may_have_arrived_is_unknown_and_the_rest_of_the_file_is_spared() -> None:
+    results = await results_of(Outage(LOST, times=12), 100)
+    assert results.count(Result.UNKNOWN) == 12
+    assert results.count(Result.AUTHENTICATED) == 88
+
+
+async def test_while_it_lasts_one_record_at_a_time_tries() -> None:
+    outage = Outage(BUSY)
+    records = [record(line) for line in range(1, 101)]
+    waits = Patience(first=3600, longest=3600, total=1e9)
+    outcomes: list[Outcome] = []
+
+    coming = authenticate(outage.sender, records, concurrency=8, outage=waits, drain=0)
+    running = asyncio.ensure_future(gather_into(outcomes, coming))
+    await wait_all_tasks_blocked()
+    assert [outcome.result for outcome in outcomes] == [Result.UNKNOWN] * len(outage.sender.calls)
+    assert 5 <= len(outage.sender.calls) <= 8
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_the_run_says_why_it_pauses_and_when_it_goes_on() -> None:
+    told: list[tuple[str, float | None]] = []
+    outage = Outage(REFUSED, times=20)
+    records = [record(line) for line in range(1, 31)]
+    pauses = authenticate(
+        outage.sender, records, outage=AT_ONCE, on_pause=lambda reason, seconds: told.append((reason, seconds))
+    )
+    assert len([outcome async for outcome in pauses]) == 30
+    assert told[0] == ("ConnectFailed: request_session: connection refused; nothing was sent", 0.001)
+    assert told[-1][1] is None
+
+
+async def test_an_outage_that_outlasts_the_patience_ends_the_run_with_its_reason() -> None:
+    short = Patience(first=0.001, longest=0.001, total=0.003)
+    outcomes: list[Outcome] = []
+    records = [record(line) for line in range(1, 1001)]
+    coming = authenticate(Outage(REFUSED).sender, records, concurrency=8, outage=short)
+    with pytest.raises(ConnectFailed, match="connection refused"):
+        await gather_into(outcomes, coming)
+    assert {outcome.result for outcome in outcomes} == {Result.FAILED}
+    assert len(outcomes) <= 16
+
+
+async def test_a_stop_is_heard_during_a_pause() -> None:
+    stop = Event()
+    outage = Outage(REFUSED)
+    waits = Patience(first=3600, longest=3600, total=1e9)
+    records = [record(line) for line in range(1, 101)]
+    outcomes = authenticate(outage.sender, records, concurrency=8, outage=waits, stop=stop)
+    running = asyncio.ensure_future(anext(outcomes))
+    await wait_all_tasks_blocked()
+    stop.set()
+    results = [(await running).result] + [outcome.result async for outcome in outcomes]
+    assert results == [Result.FAILED] * 8
+
+
+async def test_a_single_record_the_api_stumbles_over_stops_nobody() -> None:
+    def answer(request: ApiRequest[object]) -> sessions.Session | CheckoutError:
+        return BUSY if next(numbers) % 3 == 0 else session()
+
+    numbers = iter(range(1000))
+    waits = Patience(first=3600, longest=3600, total=1e9)
+    records = [record(line) for line in range(1, 31)]
+    outcomes = [o async for o in authenticate(ScriptedSender(answer), records, concurrency=1, outage=waits)]
+    assert [outcome.result for outcome in outcomes].count(Result.UNKNOWN) == 10
+
+
+class TestGate:
+    async def test_it_shuts_after_five_failures_in_a_row(self) -> None:
+        gate = Gate(AT_ONCE)
+        for _ in range(4):
+            gate.failed(REFUSED, probe=False)
+        gate.succeeded()
+        for _ in range(4):
+            gate.failed(REFUSED, probe=False)
+        assert not gate.is_shut
+        gate.failed(REFUSED, probe=False)
+        assert gate.is_shut
+
+    async def test_failures_of_what_was_under_way_do_not_lengthen_the_wait(self) -> None:
+        told: list[float | None] = []
+        gate = Gate(Patience(first=0.001, longest=1, total=60), lambda _reason, seconds: told.append(seconds))
+        for _ in range(50):
+            gate.failed(REFUSED, probe=False)
+        assert await gate.enter()
+        gate.failed(REFUSED, probe=True)
+        assert await gate.enter()
+        assert told == [0.001, 0.002]
+
+    async def test_one_success_lets_all_through(self) -> None:
+        gate = Gate(Patience(first=3600, longest=3600, total=1e9))
+        for _ in range(5):
+            gate.failed(REFUSED, probe=False)
+        waiting = [asyncio.ensure_future(gate.enter()) for _ in range(3)]
+        await wait_all_tasks_blocked()
+        assert not any(one.done() for one in waiting)
+        gate.succeeded()
+        assert await asyncio.gather(*waiting) == [False] * 3
+
+    async def test_who_waits_when_the_run_ends_is_turned_away(self) -> None:
+        gate = Gate(Patience(first=3600, longest=3600, total=1e9))
+        for _ in range(5):
+            gate.failed(REFUSED, probe=False)
+        waiting = asyncio.ensure_future(gate.enter())
+        await wait_all_tasks_blocked()
+        gate.turn_away()
+        with pytest.raises(TurnedAway):
+            await waiting
+        with pytest.raises(TurnedAway):
+            await gate.enter()
