@@ -4,17 +4,20 @@
         async for outcome in authenticate(checkout, records):
             ...
 
-Modules, low to high; each imports earlier ones only: records, outcome, flow, runner, progress, report, sink,
-interrupt, job. What shows progress needs the `cli` extra and is imported by the command alone.
+Modules, low to high; each imports earlier ones only: records, outcome, flow, runner, latency, wording, waits, report,
+charts, html, report_file, progress, sink, interrupt, job. What shows progress needs the `cli` extra and is imported by
+the command alone.
 """
 
 from __future__ import annotations
 
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
-from checkout_async.batch.outcome import MALFORMED_LINE, Failure, Outcome, encode_outcome
+from checkout_async.batch.outcome import MALFORMED_LINE, Failure, Outcome, Result
 from checkout_async.batch.records import BadLine, Record, parse_line, read_records
-from checkout_async.batch.report import Summary
+from checkout_async.batch.report import Report, Summary
+from checkout_async.batch.report_file import check_report_path, read_report, write_report
 from checkout_async.batch.runner import authenticate
+from checkout_async.batch.waits import Waits
 
 __all__ = [
     "DEFAULT_CHANNEL_DATA",
@@ -24,10 +27,15 @@ __all__ = [
     "Outcome",
     "Patience",
     "Record",
+    "Report",
+    "Result",
     "SharedChannelData",
     "Summary",
+    "Waits",
     "authenticate",
-    "encode_outcome",
+    "check_report_path",
     "parse_line",
     "read_records",
+    "read_report",
+    "write_report",
 ]
