@@ -4,9 +4,8 @@
         async for outcome in authenticate(checkout, requests, journal=journal):
             ...
 
-Modules, low to high; each imports earlier ones only: records, outcome, fingerprint, journal, flow, gate, delivery,
-reader, crew, runner, then what the command needs. What shows progress needs the `cli` extra and is imported by the
-command alone.
+docs/batch.md is the guide; docs/architecture.md lists the modules. What shows progress needs the `cli` extra and is
+imported by the command alone.
 """
 
 from __future__ import annotations
@@ -15,7 +14,10 @@ from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChan
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import MALFORMED_LINE, Failure, Outcome, Result
 from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.report import Report, Summary
+from checkout_async.batch.report_file import read_report, write_report
 from checkout_async.batch.runner import DEFAULT_OUTAGE, authenticate
+from checkout_async.batch.waits import Waits
 
 __all__ = [
     "DEFAULT_CHANNEL_DATA",
@@ -27,7 +29,12 @@ __all__ = [
     "Outcome",
     "Patience",
     "Record",
+    "Report",
     "Result",
     "SharedChannelData",
+    "Summary",
+    "Waits",
     "authenticate",
+    "read_report",
+    "write_report",
 ]

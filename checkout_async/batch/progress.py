@@ -3,79 +3,181 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Final, Protocol, Self, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.text import Text
 
-__all__ = ["BarProgress", "LineProgress", "RunProgress", "progress_on"]
+from checkout_async.batch.outcome import Outcome, Result
+from checkout_async.batch.wording import label, number, rate, time_left
+
+__all__ = ["BarProgress", "LineProgress", "RunProgress", "Tally", "progress_on"]
+
+_WINDOW: Final = 30
+"""The rate is that of so many seconds."""
 
 
 class RunProgress(AbstractContextManager["RunProgress"], Protocol):
     """Shows the progress of a run while it is entered."""
 
-    def advance(self) -> None:
-        """Count one finished line."""
+    def advance(self, outcome: Outcome) -> None:
+        """Count one outcome."""
         ...
 
     def note(self, text: str) -> None:
         """Say something beside the count."""
         ...
 
+    def pause(self, reason: str, seconds: float | None) -> None:
+        """Say that nothing is sent, why, and in how many seconds it is tried again; None: the pause is over."""
+        ...
 
-def progress_on(stream: TextIO, total: int | None) -> RunProgress:
-    """Return the progress display for a stream; `total` is the number of lines to come, None if nobody knows."""
+
+def progress_on(stream: TextIO, total: int | None, waits: object | None = None) -> RunProgress:
+    """Return the progress display for a stream; `total` is the number of records to come, None if nobody knows.
+
+    What `waits`, such as `Waits`, says as a string is shown as it is at the moment.
+    """
     console = Console(file=stream)
+    tally = Tally(total, waits)
     if console.is_terminal and not console.is_dumb_terminal:
-        return BarProgress(console, total)
-    return LineProgress(stream, total)
+        return BarProgress(console, tally)
+    return LineProgress(stream, tally)
+
+
+class Tally:
+    """What is shown: counts, the rate of the last half minute, the time left, why it is slow or stands still.
+
+    A display may ask from a thread of its own, so nothing in here changes its size while it is being counted.
+    """
+
+    def __init__(
+        self, total: int | None, waits: object | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.total = total
+        self.done = self.replayed = 0
+        self.clock = clock
+        self._waits = waits
+        self._began = clock()
+        self._by_result = dict.fromkeys(Result, 0)
+        self._recent = [(0, 0)] * _WINDOW
+        """By second modulo the window: the second, from the start, and what was done in it."""
+        self._pause: tuple[str, float] | None = None
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one outcome. A replayed one is done, but says nothing about the pace."""
+        self.done += 1
+        self._by_result[outcome.result] += 1
+        if outcome.replayed:
+            self.replayed += 1
+            return
+        second = int(self.clock() - self._began)
+        last, count = self._recent[second % _WINDOW]
+        self._recent[second % _WINDOW] = (second, count + 1 if last == second else 1)
+
+    def pause(self, reason: str, seconds: float | None) -> None:
+        """Begin, prolong or end a pause."""
+        self._pause = None if seconds is None else (reason, self.clock() + seconds)
+
+    @property
+    def rate(self) -> float:
+        """Records a second."""
+        elapsed = self.clock() - self._began
+        second = int(elapsed)
+        span = min(elapsed, elapsed - second + _WINDOW - 1)
+        done = sum(count for last, count in self._recent if second - last < _WINDOW)
+        return done / span if span > 0 else 0.0
+
+    def count(self) -> str:
+        """Return `12,000 of 30,000`."""
+        return number(self.done) if self.total is None else f"{number(self.done)} of {number(self.total)}"
+
+    def pace(self) -> str:
+        """Return `240/s, 1 min 15 s left`; without the time left where nobody can know it."""
+        now, parts = self.rate, [f"{rate(self.rate)}/s"]
+        if self.total is not None and self.total > self.done and now > 0 and self._pause is None:
+            parts.append(f"{time_left((self.total - self.done) / now)} left")
+        return ", ".join(parts)
+
+    def results(self) -> str:
+        """Return `11,800 authenticated, 200 declined`, and how many of them an earlier run had told of."""
+        parts = [f"{number(count)} {label(result)}" for result, count in self._by_result.items() if count]
+        known = f" ({number(self.replayed)} known from an earlier run)" if self.replayed else ""
+        return ", ".join(parts) + known
+
+    def hold(self) -> str:
+        """Return what keeps the run from going on, or from going faster; nothing if nothing does."""
+        if self._pause is not None:
+            reason, until = self._pause
+            return f"paused: {reason}, next try in {time_left(until - self.clock())}"
+        return "" if self._waits is None else str(self._waits)
 
 
 class BarProgress:
-    """A progress bar with count, rate and time left."""
+    """A progress bar with count, rate and time left; below it the results, and what the run waits for."""
 
-    def __init__(self, console: Console, total: int | None) -> None:
-        columns = (SpinnerColumn(), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
-        self._progress = Progress(*columns, TimeRemainingColumn(), console=console)
-        self._task = self._progress.add_task("authenticating", total=total, rate="")
-        self._started = time.monotonic()
-        self._done = 0
+    def __init__(self, console: Console, tally: Tally) -> None:
+        self._console = console
+        self._tally = tally
+        self._bar = _Bar(tally, console)
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._bar.stop()
 
-    def advance(self) -> None:
-        """Count one finished line."""
-        self._done += 1
-        rate = f"{_per_second(self._done, time.monotonic() - self._started)}/s"
-        self._progress.update(self._task, advance=1, rate=rate)
+    def advance(self, outcome: Outcome) -> None:
+        """Count one outcome; the bar looks at the count when it is drawn next."""
+        self._tally.add(outcome)
 
     def note(self, text: str) -> None:
         """Say something above the bar."""
-        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def pause(self, reason: str, seconds: float | None) -> None:
+        """Show the pause below the bar, with the seconds running down."""
+        self._tally.pause(reason, seconds)
+
+
+class _Bar(Progress):
+    """Draws a tally, ten times a second."""
+
+    def __init__(self, tally: Tally, console: Console) -> None:
+        self._tally = tally
+        columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.fields[count]}  {task.fields[pace]}"))
+        # Before the constructor draws for the first time there is no task.
+        self._task: TaskID | None = None
+        super().__init__(*columns, console=console)
+        self._task = self.add_task("authenticating", total=tally.total, count="", pace="")
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield the bar and the lines below it."""
+        tally = self._tally
+        if self._task is not None:
+            self.update(self._task, completed=tally.done, count=tally.count(), pace=tally.pace())
+        yield from super().get_renderables()
+        yield from (Text(f"  {line}", style="dim") for line in (tally.results(), tally.hold()) if line)
 
 
 class LineProgress:
-    """A line such as `1200 of 3000 lines, 240/s` whenever `every` seconds have passed, and one at the end."""
+    """A line whenever `every` seconds have passed, and one at the end.
 
-    def __init__(
-        self, stream: TextIO, total: int | None, *, every: float = 5.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    It reads `1,200 of 3,000: 240/s, 8 s left; 1,100 authenticated, 100 declined; 61 wait for the rate limit`.
+    """
+
+    def __init__(self, stream: TextIO, tally: Tally, *, every: float = 5.0) -> None:
         self._stream = stream
-        self._of = "" if total is None else f" of {total}"
+        self._tally = tally
         self._every = every
-        self._clock = clock
-        self._started = self._shown = clock()
-        self._done = 0
+        self._shown = tally.clock()
 
     def __enter__(self) -> Self:
         return self
@@ -83,23 +185,25 @@ class LineProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._show(self._clock())
+        self._show()
 
-    def advance(self) -> None:
-        """Count one finished line."""
-        self._done += 1
-        now = self._clock()
-        if now - self._shown >= self._every:
-            self._show(now)
+    def advance(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        self._tally.add(outcome)
+        if self._tally.clock() - self._shown >= self._every:
+            self._show()
 
     def note(self, text: str) -> None:
         """Say something on a line of its own."""
         print(text, file=self._stream, flush=True)
 
-    def _show(self, now: float) -> None:
-        self._shown = now
-        self.note(f"{self._done}{self._of} lines, {_per_second(self._done, now - self._started)}/s")
+    def pause(self, reason: str, seconds: float | None) -> None:
+        """Say on a line of its own that a pause begins, goes on, or is over."""
+        self._tally.pause(reason, seconds)
+        self.note(f"going on after: {reason}" if seconds is None else self._tally.hold())
 
-
-def _per_second(done: int, seconds: float) -> str:
-    return f"{done / seconds:.0f}" if seconds > 0 else "0"
+    def _show(self) -> None:
+        self._shown = self._tally.clock()
+        tally = self._tally
+        parts = [f"{tally.count()}: {tally.pace()}", tally.results(), tally.hold()]
+        self.note("; ".join(filter(None, parts)))

@@ -1,0 +1,71 @@
+"""Reports as files: report.json for machines, which can be read again, report.html for people.
+
+They hold counts, times and the names of the input and the results file: no payment data, nothing of a request. So
+they have the usual permissions, and an earlier report of the same name is replaced.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from checkout_async.batch.html import page
+from checkout_async.batch.report import PERCENTILES, Report
+from checkout_async.errors import ConfigurationError
+
+__all__ = ["check_report_path", "read_report", "write_report"]
+
+_FORMAT: Final = 1
+
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+def check_report_path(path: Path) -> None:
+    """Raise ConfigurationError if no report can be written there: not .json or .html, or the folder is missing."""
+    if path.suffix.lower() not in {".json", ".html"}:
+        raise ConfigurationError(f"a report is a .json or a .html file, which {path} is not")
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"cannot write the report {path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise ConfigurationError(f"cannot write the report {path}: it is a folder")
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write a report as JSON or HTML, by the suffix of the file. Raises ConfigurationError if that cannot be done."""
+    check_report_path(path)
+    content = page(report).encode() if path.suffix.lower() == ".html" else _json(report)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write the report {path}: {error.strerror}") from None
+
+
+def read_report(path: Path) -> Report:
+    """Read a report that was written as JSON. Raises ConfigurationError for a file that is none."""
+    try:
+        content = path.read_bytes()
+        if msgspec.json.decode(content, type=_Format).format > _FORMAT:
+            raise ConfigurationError(f"the report {path} was written by a later version of this package")
+        return msgspec.json.decode(content, type=Report)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the report {path}: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no report of a batch: {error}") from None
+
+
+def _json(report: Report) -> bytes:
+    """Return the report with what other programs would have to work out; reading passes over that."""
+    percentiles = {f"p{percent}": report.latencies.percentile(percent) for percent in PERCENTILES}
+    derived = {
+        "format": _FORMAT,
+        "records": report.records,
+        "seconds": report.seconds,
+        "per_second": report.per_second,
+        "percentiles": percentiles,
+    }
+    members = derived | msgspec.structs.asdict(report)
+    return msgspec.json.format(msgspec.json.encode(members), indent=2) + b"\n"

@@ -1,0 +1,119 @@
+"""What people read about a run: numbers with their units, and what each result means and asks for.
+
+Used by the table, the HTML page and the progress display alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from checkout_async.batch.outcome import Result
+
+__all__ = ["MEANINGS", "Meaning", "duration", "label", "latency", "number", "rate", "share", "time_left"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a result says, and what is to be done about it."""
+
+    says: str
+    to_do: str
+
+
+MEANINGS: Final = {
+    Result.AUTHENTICATED: Meaning(
+        "The issuer authenticated the cardholder.",
+        "Authorise the payment with ECI and cryptogram, or with the session's id.",
+    ),
+    Result.ATTEMPTED: Meaning(
+        "A stand-in answered for the issuer; it counts as authenticated.",
+        "Authorise the payment with ECI and cryptogram, or with the session's id.",
+    ),
+    Result.CHALLENGE_REQUIRED: Meaning(
+        "Only the cardholder can go on: by a challenge, or on a hosted page.",
+        "Bring the cardholder back to the shop, or do without authentication at your own risk.",
+    ),
+    Result.DECLINED: Meaning("The issuer did not authenticate the cardholder.", "Do not authorise the payment."),
+    Result.REJECTED: Meaning("The issuer rejects the transaction.", "Do not authorise the payment, and do not retry."),
+    Result.UNAVAILABLE: Meaning(
+        "Authentication could not be done.",
+        "Ask again later, or authorise without it at your own risk.",
+    ),
+    Result.EXPIRED: Meaning("The session ended before anything was decided.", "Ask for a new session."),
+    Result.INVALID: Meaning(
+        "The request breaks the specification, or the API refuses it; no session was made.",
+        "Mend the record at the path that the results file names, and resume.",
+    ),
+    Result.FAILED: Meaning(
+        "Nothing was sent, or it was refused without being looked at; no session was made.",
+        "Resume the run: it sends the record again.",
+    ),
+    Result.UNKNOWN: Meaning(
+        "The request may have arrived; a session may exist.",
+        "Resume the run: it asks about sessions that have an id. Look up the others by their reference, and decide.",
+    ),
+}
+
+
+def label(result: Result) -> str:
+    """Return the result in words: `challenge required`."""
+    return result.value.replace("_", " ")
+
+
+def number(count: int) -> str:
+    """Return a count with separators: `12,345`."""
+    return f"{count:,}"
+
+
+def share(part: int, whole: int) -> str:
+    """Return a percentage that shows neither 0 nor 100 % where it is not: `90.4 %`, `< 0.1 %`; nothing of nothing."""
+    if whole == 0:
+        return ""
+    percent = 100 * part / whole
+    if 0 < percent < 0.05:
+        return "< 0.1 %"
+    return "> 99.9 %" if 99.95 <= percent < 100 else f"{percent:.1f} %"
+
+
+def rate(per_second: float) -> str:
+    """Return a rate with as many digits as are worth reading: `1,240`, `3.4`."""
+    return f"{per_second:,.1f}" if 0 < per_second < 9.95 else f"{per_second:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in its two largest units: `4.2 s`, `5 min 12 s`, `1 h 12 min`, `2 d 3 h`."""
+    return f"{seconds:.1f} s" if seconds < 9.95 else _in_two_units(round(seconds))
+
+
+def time_left(seconds: float) -> str:
+    """Return a time that is still to come, in whole seconds: `8 s`, `1 h 12 min`."""
+    return _in_two_units(math.ceil(max(seconds, 0.0)))
+
+
+def latency(seconds: float) -> str:
+    """Return a short time to three digits: `0.42 ms`, `340 ms`, `1.24 s`; from ten seconds on, as a duration."""
+    if seconds >= 9.995:
+        return duration(seconds)
+    if seconds >= 0.9995:
+        return f"{seconds:.2f} s"
+    milliseconds = 1000 * seconds
+    digits = 2 if milliseconds < 0.9995 else 1 if milliseconds < 9.95 else 0
+    return f"{milliseconds:.{digits}f} ms"
+
+
+def _in_two_units(seconds: int) -> str:
+    if seconds < 3600:
+        return _two(seconds, 60, "min", "s")
+    if (minutes := round(seconds / 60)) < 24 * 60:
+        return _two(minutes, 60, "h", "min")
+    return _two(round(seconds / 3600), 24, "d", "h")
+
+
+def _two(count: int, many: int, large: str, small: str) -> str:
+    larger, smaller = divmod(count, many)
+    words = [f"{larger} {large}"] if larger else []
+    if smaller or not words:
+        words.append(f"{smaller} {small}")
+    return " ".join(words)
