@@ -21,7 +21,7 @@ from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.outcome import Outcome, is_outage, is_refused_access, is_unsent
 from checkout_async.batch.reader import Reader
 from checkout_async.batch.records import BadLine, Record
-from checkout_async.errors import ApiError, ConnectFailed, UnexpectedResponse
+from checkout_async.errors import ApiError, ConnectFailed, InvalidRequest, UnexpectedResponse
 
 __all__ = ["Crew", "Delivered", "Terms"]
 
@@ -96,6 +96,8 @@ class Crew:
             return await self._authenticated(item, None), None
         try:
             claim = await journal.claim(item, retry_unknown=self._terms.retry_unknown)
+        except InvalidRequest as error:
+            return Outcome.of(item, None, error), None
         except Exception as error:  # noqa: BLE001  # nothing may be sent that is not written down
             self._end_with(error)
             return Outcome.not_sent(item, error), None
