@@ -11,8 +11,8 @@ interrupt, job. What shows progress needs the `cli` extra and is imported by the
 from __future__ import annotations
 
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
-from checkout_async.batch.outcome import MALFORMED_LINE, Failure, Outcome, encode_outcome
-from checkout_async.batch.records import BadLine, Record, parse_line, read_records
+from checkout_async.batch.outcome import MALFORMED_LINE, Failure, Outcome
+from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.report import Summary
 from checkout_async.batch.runner import authenticate
 
@@ -27,7 +27,4 @@ __all__ = [
     "SharedChannelData",
     "Summary",
     "authenticate",
-    "encode_outcome",
-    "parse_line",
-    "read_records",
 ]
