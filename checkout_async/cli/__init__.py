@@ -1,7 +1,7 @@
 """The commands: authenticate a file, run the sandbox, try the credentials. Errors are one line, never a traceback.
 
-Exit codes: 0 done; 1 it did not work out, or not for every line; 2 wrong usage or configuration, nothing was sent;
-130 and 143 after Ctrl-C and SIGTERM.
+Exit codes: 0 done; 1 it did not work out, or not for every record; 2 wrong usage or configuration, nothing was sent;
+3 a batch ended before its input did; 130 and 143 after Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -9,24 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
-from pathlib import Path
 
 import click
 
 from checkout_async._version import __version__
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA
 from checkout_async.batch.interrupt import Interrupt
-from checkout_async.batch.job import Job, read_channel_data
+from checkout_async.cli.authenticate import authenticate
 from checkout_async.client import CheckoutClient
-from checkout_async.config import Limits
 from checkout_async.errors import CheckoutError, ConfigurationError
 from checkout_async.models import access
 
 __all__ = ["cli"]
-
-_FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
-_DASH = Path("-")
 
 
 class _Commands(click.Group):
@@ -52,62 +45,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
-@click.argument("source", metavar="INPUT.jsonl", type=_FILE)
-@click.option(
-    "-o", "--output", "target", metavar="OUTPUT.jsonl", type=_FILE, required=True, help="Results; - is stdout."
-)
-@click.option("--concurrency", type=click.IntRange(min=1), default=64, show_default=True, help="Sessions in flight.")
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0),
-    default=100,
-    show_default=True,
-    help="Reads a second, and as many writes; 0: no limit.",
-)
-@click.option("--channel-data", type=_FILE, help="JSON file: browser data for requests that have none.")
-@click.option("--force", is_flag=True, help="Replace the output file if it exists.")
-@click.pass_context
-def authenticate(
-    ctx: click.Context,
-    source: Path,
-    target: Path,
-    concurrency: int,
-    rate: float,
-    channel_data: Path | None,
-    *,
-    force: bool,
-) -> None:
-    """Authenticate a file of session requests, one JSON object a line; - reads standard input.
-
-    Each request is created and followed as far as a machine can: channel data are supplied where they are missing, the
-    3DS Method is reported as not completed, a session that is processing is polled. A challenge or a hosted page is
-    reported, not solved. Without --channel-data the supplied browser is made up, which suits tests only.
-
-    Writes one JSON object a line as results come: line, reference, session_id, status, eci, cryptogram,
-    response_code, or error. The file holds cryptograms, so only its owner may read it (mode 0600).
-
-    Ctrl-C finishes what is in flight and says how far it came; a second one stops at once.
-
-    Exit code 0: every line has a session's result, even a declined one. 1: some lines have an error, or the run could
-    not go on. 2: usage or configuration. 130, 143: ended by Ctrl-C, SIGTERM.
-    """
-    job = Job(
-        source=None if source == _DASH else source,
-        target=None if target == _DASH else target,
-        messages=sys.stderr,
-        tables=sys.stderr if target == _DASH else sys.stdout,
-        force=force,
-        concurrency=concurrency,
-        channel_data=DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data),
-    )
-    limits = Limits(concurrency=concurrency, read_rate=rate or None, write_rate=rate or None)
-    ctx.exit(asyncio.run(_authenticate(job, limits)))
-
-
-async def _authenticate(job: Job, limits: Limits) -> int:
-    async with CheckoutClient.from_env(limits=limits) as checkout:
-        return await job.run(checkout)
+cli.add_command(authenticate)
 
 
 @cli.command()
