@@ -17,6 +17,7 @@ from aiohttp import web
 from checkout_async.sandbox.access import Gate
 from checkout_async.sandbox.app import SandboxApp
 from checkout_async.sandbox.browser.acs import ChallengePages
+from checkout_async.sandbox.browser.countdown import Countdown
 from checkout_async.sandbox.browser.hosted import HostedPages
 from checkout_async.sandbox.browser.method import MethodPages
 from checkout_async.sandbox.cardholder import Cardholder
@@ -249,10 +250,12 @@ class Sandbox:
             self._mint,
         )
         payments = self._payments.operations(gate, base_url)
+        countdown = Countdown(self._store, self.clock)
         pages = (
             MethodPages(self._store),
-            ChallengePages(self._store, self.cardholder, base_url),
-            HostedPages(self._store, self.clock, base_url),
+            ChallengePages(self._store, self.cardholder, countdown, base_url),
+            HostedPages(self._spec, self._store, self.clock, base_url),
+            countdown,
         )
         control = Control(self.cardholder, self.customer, self.clock)
         return SandboxApp(
