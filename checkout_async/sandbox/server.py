@@ -53,7 +53,8 @@ class Sandbox:
     payouts take effect `payment_delay` seconds of the sandbox's clock after they were accepted. `ssl_context` holds a
     server's certificate and makes it https; a context that wants client certificates gets them checked. Events are
     POSTed to `webhook_url`, signed with `webhook_secret`; without a URL there are none. `document` is a
-    bundled OpenAPI document to use in place of the package's own. Entering raises OSError if the port is taken.
+    bundled OpenAPI document to use in place of the package's own. Raises ValueError for a `webhook_url` that is no http
+    or https address and for an empty `webhook_secret`; entering raises OSError if the port is taken.
     """
 
     def __init__(
