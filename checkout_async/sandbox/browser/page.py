@@ -29,7 +29,7 @@ input { width: 100%; font: inherit; padding: .6rem; margin-bottom: 1rem; border:
 button { width: 100%; font: inherit; padding: .7rem; margin-bottom: .5rem; border-radius: .5rem; cursor: pointer;
   border: 1px solid var(--line); background: transparent; color: inherit }
 button.main { background: var(--accent); border-color: var(--accent); color: #fff }
-.problem { color: #c0392b } .small { font-size: .8rem; opacity: .7; margin: .75rem 0 0 }
+.problem { color: #c0392b } .small { font-size: .8rem; opacity: .7; margin: .25rem 0 0 }
 iframe.hidden { display: none }
 """
 _SUBMIT = "document.getElementById('forward').submit();"
