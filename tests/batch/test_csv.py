@@ -152,7 +152,9 @@ _rows = st.lists(st.lists(_cells, min_size=2, max_size=2), min_size=1, max_size=
 
 
 @given(_rows, st.sampled_from(",;\t"), st.integers(1, 7))
-def test_what_a_spreadsheet_writes_is_read_wherever_chunks_end(rows: list[list[str]], delimiter: str, size: int) -> None:
+def test_what_a_spreadsheet_writes_is_read_wherever_chunks_end(
+    rows: list[list[str]], delimiter: str, size: int
+) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter).writerows([["first", "second"], *rows])
     content = text.getvalue().encode()
