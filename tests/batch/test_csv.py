@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checkout_async._core.codec import encode_body
 from checkout_async.batch import BadLine, Record
 from checkout_async.batch.sources import open_source, read_table
 from checkout_async.batch.sources.lines import LONGEST_LINE
 from checkout_async.batch.sources.rows import RowSplitter
 from checkout_async.errors import ConfigurationError
-from tests.batch.files import as_csv, example_requests, flat, read, requests_in
+from checkout_async.models import sessions
+from tests.batch.files import EXAMPLES, as_csv, example_requests, flat, read, requests_in
 from tests.batch.support import CARD
 
 
@@ -40,6 +42,15 @@ async def test_every_documented_request_can_be_written_as_a_row(example: str, tm
     path = tmp_path / "in.csv"
     path.write_bytes(as_csv(*zip(*flat(request), strict=True)))
     assert await requests_in(path) == [request]
+
+
+async def test_the_table_in_the_documentation_can_be_sent() -> None:
+    page = (EXAMPLES.parents[2] / "docs" / "batch.md").read_text()
+    content = page.partition("```csv\n")[2].partition("```")[0]
+    found = await requests(content.encode())
+    assert len(found) == content.count("\n") - 1
+    for request in found:
+        assert encode_body("request_session", request, sessions.SessionRequest)
 
 
 async def test_one_table_may_hold_requests_of_several_kinds(tmp_path: Path) -> None:

@@ -23,8 +23,9 @@ from checkout_async.batch import Outcome
 from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import Result
 from checkout_async.batch.results import ResultFile
+from checkout_async.batch.results.rows import COLUMNS
 from checkout_async.errors import ConfigurationError
-from tests.batch.files import flat, outcomes
+from tests.batch.files import EXAMPLES, flat, outcomes
 from tests.batch.support import bad_line, record, session
 
 parquet = import_module("pyarrow.parquet")
@@ -91,6 +92,13 @@ def test_a_table_has_a_column_for_each_member_and_the_errors_under_its_name(tmp_
             "error.message": message,
             "replayed": "false",
         }
+
+
+def test_the_documentation_lists_the_columns() -> None:
+    page = (EXAMPLES.parents[2] / "docs" / "batch.md").read_text()
+    table = page.partition("| Column |")[2].partition("\n\n")[0]
+    listed = [name for row in table.splitlines()[2:] for name in row.split("|")[1].replace("`", "").split(",")]
+    assert [name.strip() for name in listed] == [*COLUMNS]
 
 
 def test_parquet_columns_are_typed(tmp_path: Path) -> None:
@@ -219,7 +227,7 @@ def test_a_parquet_file_that_cannot_be_written_leaves_the_results_to_resume_from
     path_of_new.mkdir()
     with ResultFile.create(path) as results:
         results.write(outcome(1))
-        with pytest.raises(OSError, match="out.parquet.new"):
+        with pytest.raises(OSError, match=r"out\.parquet\.new"):
             results.finish()
     path_of_new.rmdir()
     results, told = ResultFile.resume(path)
