@@ -221,6 +221,12 @@ def test_a_result_that_does_not_fit_leaves_the_file_with_whole_rows(path: Path) 
     assert [int(str(row["line"])) for row in rows_in(path)] == [1, 3]
 
 
+def test_a_table_whose_header_does_not_fit_is_refused(tmp_path: Path) -> None:
+    with largest_file(10), pytest.raises(ConfigurationError, match="File too large"):
+        ResultFile.create(tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_bytes() == b""
+
+
 def test_a_parquet_file_that_cannot_be_written_leaves_the_results_to_resume_from(tmp_path: Path) -> None:
     path = tmp_path / "out.parquet"
     path_of_new = tmp_path / "out.parquet.new"
