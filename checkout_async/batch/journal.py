@@ -10,7 +10,7 @@ journal   one row: `key_check`, the fingerprint of nothing, tells the key it was
           opened.
 record    one row a record. `fingerprint`: of its reference, or of its content if it has none; `content`: of its
           content (hexadecimal; fingerprint.py). `run`, `line`, `claimed_at`: where and when it last appeared (times in
-          Unix seconds). `session_id`. `result`: null from its claim until it is settled. `outcome`: the outcome as
+          microseconds since 1970). `session_id`. `result`: null from its claim until it is settled. `outcome`: the outcome as
           JSON, without reference and cryptogram. `told`: 1 once the outcome was taken. `settled_at`.
 
 Neither card numbers nor references nor requests nor cryptograms are in it. The key of the fingerprints is in a file of
@@ -96,7 +96,6 @@ class Journal:
         except asyncio.CancelledError:
             writer.add(Releasing(claiming))
             raise
-        assert claiming.claim is not None
         return claiming.claim
 
     def note_session(self, claim: Claim, session_id: str) -> None:
@@ -110,7 +109,11 @@ class Journal:
         As with the other methods, what is said of a refused claim is not noted.
         """
         if claim.step is not Step.REFUSE:
-            await self._opened.write(Settling(claim, outcome))
+            await self.settling(claim, outcome)
+
+    def settling(self, claim: Claim, outcome: Outcome) -> asyncio.Future[None]:
+        """Note the outcome of a record that was not refused; what is returned is done when the journal holds it."""
+        return self._opened.write(Settling(claim, outcome))
 
     def told(self, claim: Claim) -> None:
         """Note that the consumer has taken the outcome of a record; it is written with the next commit."""
