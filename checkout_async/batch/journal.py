@@ -94,7 +94,8 @@ class Journal:
         try:
             await writer.write(claiming)
         except asyncio.CancelledError:
-            writer.add(Releasing(claiming))
+            if self._writer is writer:  # one that is being closed takes nothing more in
+                writer.add(Releasing(claiming))
             raise
         return claiming.claim
 
@@ -121,7 +122,10 @@ class Journal:
             self._opened.add_to_next(Told(claim))
 
     async def reconcile(self, lines: Container[int]) -> None:
-        """Take an outcome as told if, and only if, its line is among `lines`: those of the results file."""
+        """Take an outcome as told if, and only if, its line is among `lines`: those of the results file.
+
+        `lines` are looked at in another thread.
+        """
         await self._opened.run(lambda ledger: ledger.reconcile(lines))
 
     async def counts(self) -> Mapping[Result | None, int]:
