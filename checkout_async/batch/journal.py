@@ -10,8 +10,8 @@ journal   one row: `key_check`, the fingerprint of nothing, tells the key it was
           opened.
 record    one row a record. `fingerprint`: of its reference, or of its content if it has none; `content`: of its
           content (hexadecimal; fingerprint.py). `run`, `line`, `claimed_at`: where and when it last appeared (times in
-          microseconds since 1970). `session_id`. `result`: null from its claim until it is settled. `outcome`: the outcome as
-          JSON, without reference and cryptogram. `told`: 1 once the outcome was taken. `settled_at`.
+          microseconds since 1970). `session_id`. `result`: null from its claim until it is settled. `outcome`: the
+          outcome as JSON, without reference and cryptogram. `told`: 1 once the outcome was taken. `settled_at`.
 
 Neither card numbers nor references nor requests nor cryptograms are in it. The key of the fingerprints is in a file of
 its own beside it, `<journal>.key`: who has both can find out whether a given request is in the journal.
