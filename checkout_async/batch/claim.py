@@ -1,7 +1,7 @@
 """What a journal knows of one record, and what follows from it for the record's next appearance: the rules, no I/O.
 
-Each operation is a `Change` of the row of one record. `Claiming` holds the rules that keep a run from sending anything
-twice; they are looked at only where something is known of the record, since of most nothing is.
+Each operation has the `values` that it writes. `Claiming` holds the rules that keep a run from sending anything twice;
+they are looked at only where something is known of the record, since of most nothing is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -19,7 +19,6 @@ from checkout_async.errors import OutcomeUnknown
 
 __all__ = [
     "UNSENT",
-    "Change",
     "Claim",
     "Claiming",
     "Operation",
@@ -87,29 +86,6 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
     settled_at: int | None = None
 
 
-Change = tuple[
-    str,
-    str | None,
-    int | None,
-    int | None,
-    int | None,
-    str | None,
-    Result | None,
-    str | None,
-    int | None,
-    int | None,
-]
-"""The columns of a row, to be as said here. With `claimed_at` it is a new row, without it None changes nothing."""
-
-
-class Operation(Protocol):
-    """Something that happens to one record."""
-
-    def change(self, run: int) -> Change:
-        """Return what is to be written."""
-        ...
-
-
 class Claiming:
     """A record is about to be sent. `claim` is the answer; as long as nothing is known of the record it may be sent."""
 
@@ -129,13 +105,13 @@ class Claiming:
         """The record's fingerprint, as in the file."""
         return self._key
 
-    def change(self, run: int) -> Change:
-        """Return the row of a record of which nothing is known."""
+    def values(self, run: int) -> tuple[str, str, int, int, int]:
+        """Return the first columns of the row of a record of which nothing is known."""
         self._serial = _serial()
-        return (self._key, self._content, run, self._record.line, self._serial, None, None, None, 0, None)
+        return (self._key, self._content, run, self._record.line, self._serial)
 
     def made(self, row: Row, run: int) -> bool:
-        """Whether a row is the one that `change` was written as."""
+        """Whether a row is the one that `values` was written as."""
         return row.run == run and row.claimed_at == self._serial
 
     def decide(self, row: Row, run: int) -> Row | None:
@@ -218,45 +194,29 @@ class Claiming:
 class SessionNoted:
     """The session of a record has become known."""
 
-    __slots__ = ("_key", "_session_id")
+    __slots__ = ("values",)
 
     def __init__(self, claim: Claim, session_id: str) -> None:
-        self._key = claim.key.hex()
-        self._session_id = session_id
-
-    def change(self, run: int) -> Change:
-        """Keep the session's id."""
-        return (self._key, None, None, None, None, self._session_id, None, None, None, None)
+        self.values = (claim.key.hex(), session_id)
 
 
 class Settling:
-    """The outcome of a record has become known, and nobody was told of it yet."""
+    """The outcome of a record has become known, without its payment data, and nobody was told of it yet."""
 
-    __slots__ = ("_change",)
+    __slots__ = ("values",)
 
     def __init__(self, claim: Claim, outcome: Outcome) -> None:
         # What cannot be encoded fails here, and not the batch that it would be in.
-        stored = _stored(outcome)
-        self._change: Change = (
-            claim.key.hex(), None, None, None, None, outcome.session_id, outcome.result, stored, 0, _now(),
-        )  # fmt: skip
-
-    def change(self, run: int) -> Change:
-        """Keep the outcome without its payment data."""
-        return self._change
+        self.values = (claim.key.hex(), outcome.session_id, str(outcome.result), _stored(outcome), _now())
 
 
 class Told:
     """The consumer has taken the outcome of a record."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("values",)
 
     def __init__(self, claim: Claim) -> None:
-        self._key = claim.key.hex()
-
-    def change(self, run: int) -> Change:
-        """Keep that it was taken."""
-        return (self._key, None, None, None, None, None, None, None, 1, None)
+        self.values = (claim.key.hex(),)
 
 
 class Releasing:
@@ -271,6 +231,9 @@ class Releasing:
         """Return the row as it was before the claim; None if it was not changed."""
         return self._claiming.undo()
 
+
+Operation = Claiming | SessionNoted | Settling | Told | Releasing
+"""What can happen to a record."""
 
 _outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
 _encoder = msgspec.json.Encoder()

@@ -23,14 +23,14 @@ _SCHEMA: Final = (
     """CREATE TABLE record (
         id INTEGER PRIMARY KEY,
         fingerprint TEXT NOT NULL UNIQUE,
-        content TEXT,
-        run INTEGER,
-        line INTEGER,
-        claimed_at INTEGER,
+        content TEXT NOT NULL,
+        run INTEGER NOT NULL,
+        line INTEGER NOT NULL,
+        claimed_at INTEGER NOT NULL,
         session_id TEXT,
         result TEXT,
         outcome TEXT,
-        told INTEGER,
+        told INTEGER NOT NULL,
         settled_at INTEGER
     )""",
     f"PRAGMA application_id = {_APPLICATION_ID}",
@@ -41,6 +41,9 @@ _PATIENCE: Final = 1.0
 
 _CACHE: Final = 16 * 1024
 """Kibibytes of pages kept in memory, whatever the size of the file."""
+
+_STATEMENTS: Final = 512
+"""Prepared statements kept: there is one for each kind and number of rows."""
 
 _OWNER_ONLY: Final = 0o600
 
@@ -53,7 +56,7 @@ def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
     _make_private(path)
     database: sqlite3.Connection | None = None
     try:
-        database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+        database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, cached_statements=_STATEMENTS)
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         _check_kind(path, database)
         _prepare(path, database, durable=durable)

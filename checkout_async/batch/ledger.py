@@ -1,7 +1,7 @@
 """The journal's rows, seen from the one thread that owns the file: batches of operations become transactions.
 
-A batch is one statement, and rows travel as one JSON text: after every call into SQLite a thread has to win the
-interpreter lock back from a busy event loop. A statement of its own is a transaction of its own.
+All rows of a kind go into one statement: after every call into SQLite a thread has to win the interpreter lock back
+from a busy event loop. For the same reason rows are read as one JSON text.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Container, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from checkout_async.batch.claim import Claiming, Operation, Releasing, Row
+from checkout_async.batch.claim import Claiming, Operation, Releasing, Row, SessionNoted, Settling, Told
 from checkout_async.batch.database import create_tables, is_new, open_database, reason_of
 from checkout_async.batch.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.outcome import Result
@@ -27,10 +27,8 @@ COLUMNS: Final = Row.__struct_fields__
 _NAMES: Final = ", ".join(COLUMNS)
 _ITEMS: Final = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(COLUMNS)))
 _REPLACED: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
-_CHANGED: Final = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in COLUMNS[1:])
-_IS_CLAIM: Final = f"json_extract(value, '$[{COLUMNS.index('claimed_at')}]') IS NOT NULL"
 
-# Nothing but our own names is put into these.
+# Nothing but our own names and question marks is put into these.
 _READ: Final = (
     f"SELECT json_group_array(json_array({_NAMES})) FROM record "  # noqa: S608
     "WHERE fingerprint IN (SELECT value FROM json_each(?))"
@@ -39,13 +37,20 @@ _REPLACE: Final = (
     f"INSERT INTO record ({_NAMES}) SELECT {_ITEMS} FROM json_each(?) WHERE true "  # noqa: S608
     f"ON CONFLICT (fingerprint) DO UPDATE SET {_REPLACED}"
 )
-_CHANGE: Final = (
-    f"INSERT INTO record ({_NAMES}) SELECT {_ITEMS} FROM json_each(?) "  # noqa: S608
-    f"WHERE {_IS_CLAIM} OR EXISTS (SELECT 1 FROM record WHERE fingerprint = json_extract(value, '$[0]')) "
-    f"ON CONFLICT (fingerprint) DO UPDATE SET {_CHANGED} WHERE excluded.claimed_at IS NULL"
+_CLAIM: Final = (
+    "INSERT INTO record (fingerprint, content, run, line, claimed_at, told) "
+    "SELECT *, 0 FROM (VALUES {rows}) WHERE true ON CONFLICT DO NOTHING"
 )
-"""Claims of records of which nothing is known make a row; those of others change nothing, which the count shows."""
-
+"""Makes rows of records of which nothing is known; that others are known, the count of rows shows."""
+_NOTE: Final = (
+    "UPDATE record SET session_id = changed.column2 FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
+)
+_SETTLE: Final = (
+    "UPDATE record SET session_id = coalesce(changed.column2, session_id), result = changed.column3, "
+    "outcome = changed.column4, settled_at = changed.column5, told = 0 "
+    "FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
+)
+_TELL: Final = "UPDATE record SET told = 1 WHERE fingerprint IN ({rows})"
 _SETTLED: Final = "SELECT id, line, told FROM record WHERE id > ? AND result IS NOT NULL ORDER BY id LIMIT ?"
 _TURN: Final = "UPDATE record SET told = 1 - told WHERE id IN (SELECT value FROM json_each(?))"
 _CHUNK: Final = 10_000
@@ -75,14 +80,14 @@ class Ledger:
             self._database.close()
             raise
 
-    def apply(self, operations: Sequence[Operation | Releasing]) -> None:
-        """Carry out operations in their order. Raises JournalError."""
-        with self._watched():
+    def apply(self, operations: Sequence[Operation]) -> None:
+        """Carry out operations, those on one record in their order. Raises JournalError."""
+        with self._transaction():
             for released, each in groupby(operations, lambda operation: isinstance(operation, Releasing)):
                 if released:
-                    self._undo(operation for operation in each if isinstance(operation, Releasing))
+                    self._undo(each)
                 else:
-                    self._change([operation for operation in each if not isinstance(operation, Releasing)])
+                    self._change([*each])
 
     def reconcile(self, lines: Container[int]) -> None:
         """Mark outcomes as told if their line is among `lines`, and as not told if it is not."""
@@ -107,46 +112,51 @@ class Ledger:
             raise JournalError(self._failure)
 
     def _change(self, operations: Sequence[Operation]) -> None:
-        changes = [operation.change(self._run) for operation in operations]
-        written = self._database.execute(_CHANGE, (_json(changes),)).rowcount
-        if written == len(changes):
-            return
-        claims = [operation for operation in operations if isinstance(operation, Claiming)]
-        if written + self._decided(claims) != len(changes):
+        """Carry out operations of all kinds but one; of a record, what is listed earlier here always comes first."""
+        self._claim([each for each in operations if isinstance(each, Claiming)])
+        self._execute(_NOTE, [each.values for each in operations if isinstance(each, SessionNoted)])
+        settled = [each.values for each in operations if isinstance(each, Settling)]
+        if self._execute(_SETTLE, settled) != len(settled):
             raise ConfigurationError("an outcome is settled of a record that was never claimed in this journal")
+        self._execute(_TELL, [each.values for each in operations if isinstance(each, Told)])
 
-    def _undo(self, operations: Iterable[Releasing]) -> None:
-        rows = [row for operation in operations if (row := operation.undo()) is not None]
-        if rows:
-            self._database.execute(_REPLACE, (_json(rows),))
+    def _execute(self, statement: str, rows: Sequence[tuple[str | int | None, ...]]) -> int:
+        """Execute a statement for all rows at once; return how many rows of the table it changed."""
+        if not rows:
+            return 0
+        marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
+        return self._database.execute(statement.format(rows=marks), [*chain.from_iterable(rows)]).rowcount
 
-    def _decided(self, claims: Sequence[Claiming]) -> int:
-        """Decide the claims of records of which something is known already; return how many they are."""
+    def _claim(self, claims: Sequence[Claiming]) -> None:
+        """Write down the claims of new records, and decide those of records of which something is known."""
+        if self._execute(_CLAIM, [claim.values(self._run) for claim in claims]) == len(claims):
+            return
         rows = self._read({claim.key for claim in claims})
-        known = [claim for claim in claims if not claim.made(rows[claim.key], self._run)]
         changed: dict[str, Row] = {}
-        for claim in known:
+        for claim in claims:
+            if claim.made(rows[claim.key], self._run):
+                continue
             row = claim.decide(rows[claim.key], self._run)
             if row is not None:
                 rows[claim.key] = changed[claim.key] = row
         if changed:
             self._database.execute(_REPLACE, (_json(list(changed.values())),))
-        return len(known)
+
+    def _undo(self, operations: Iterable[Operation]) -> None:
+        undone = (operation.undo() for operation in operations if isinstance(operation, Releasing))
+        rows = [row for row in undone if row is not None]
+        if rows:
+            self._database.execute(_REPLACE, (_json(rows),))
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        with self._watched():
-            self._database.execute("BEGIN IMMEDIATE")
-            yield
-            self._database.execute("COMMIT")
-
-    @contextmanager
-    def _watched(self) -> Generator[None]:
-        """Turn whatever fails into a JournalError, now and from now on."""
+        """Do all or nothing. What fails becomes a JournalError, now and from now on."""
         if self._failure:
             raise JournalError(self._failure)
         try:
+            self._database.execute("BEGIN IMMEDIATE")
             yield
+            self._database.execute("COMMIT")
         except Exception as error:
             self._failure = f"the journal {self._path} failed: {reason_of(error)}"
             if self._database.in_transaction:
