@@ -5,6 +5,7 @@ CheckoutError
 ├── InvalidRequest            the request breaks the specification; nothing was sent
 ├── AuthenticationFailed      the token endpoint refused the credentials, or could not be used
 ├── TokenStoreError           a store of access tokens failed; a client logs it and goes on without
+├── JournalError              a batch's journal cannot be written any more: the run has to stop
 ├── TransportError            no reply was received
 │   ├── ConnectFailed         no connection was made: nothing was sent
 │   └── OutcomeUnknown        the request may have arrived and may have been carried out
@@ -42,6 +43,7 @@ __all__ = [
     "Forbidden",
     "InvalidRequest",
     "InvalidSignature",
+    "JournalError",
     "MalformedMessage",
     "NotFound",
     "OutcomeUnknown",
@@ -139,6 +141,13 @@ class AuthenticationFailed(CheckoutError):
 
 class TokenStoreError(CheckoutError):
     """A store of access tokens cannot be used; the text says why. Calls of a client never raise it."""
+
+
+class JournalError(CheckoutError):
+    """A batch's journal failed after it was opened; the text says why. It takes nothing more in: stop sending.
+
+    What it confirmed before is in the file.
+    """
 
 
 class TransportError(CheckoutError):

@@ -1,0 +1,145 @@
+"""The journal's file as an SQLite database: its schema, how it is opened, and what SQLite's errors mean in words.
+
+An open database is locked: no other process can use it until its process closes it or ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from checkout_async.errors import CheckoutError, ConfigurationError
+
+__all__ = ["create_tables", "is_new", "open_database", "reason_of"]
+
+_APPLICATION_ID: Final = 0x43_4B_4F_4A  # CKOJ
+_FORMAT: Final = 1
+_SCHEMA: Final = (
+    "CREATE TABLE journal (key_check TEXT NOT NULL, run INTEGER NOT NULL)",
+    """CREATE TABLE record (
+        id INTEGER PRIMARY KEY,
+        fingerprint TEXT NOT NULL UNIQUE,
+        content TEXT NOT NULL,
+        run INTEGER NOT NULL,
+        line INTEGER NOT NULL,
+        claimed_at REAL NOT NULL,
+        session_id TEXT,
+        result TEXT,
+        outcome TEXT,
+        told INTEGER NOT NULL,
+        settled_at REAL
+    )""",
+    f"PRAGMA application_id = {_APPLICATION_ID}",
+    f"PRAGMA user_version = {_FORMAT}",
+)
+_PATIENCE: Final = 1.0
+"""Seconds to wait for a process that is just ending to let go of the file."""
+
+_CACHE: Final = 16 * 1024
+"""Kibibytes of pages kept in memory, whatever the size of the file."""
+
+_OWNER_ONLY: Final = 0o600
+
+
+def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
+    """Open a journal's file, or make an empty one with mode 0600, and lock it. It has to be closed.
+
+    A foreign file stays as it is. Raises ConfigurationError.
+    """
+    _make_private(path)
+    database: sqlite3.Connection | None = None
+    try:
+        database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        _check_kind(path, database)
+        _prepare(path, database, durable=durable)
+    except BaseException as error:
+        if database is not None:
+            database.close()
+        if isinstance(error, sqlite3.Error):
+            raise ConfigurationError(f"cannot open the journal {path}: {reason_of(error)}") from None
+        raise
+    return database
+
+
+def create_tables(database: sqlite3.Connection, key_check: bytes) -> None:
+    """Turn an empty database into a journal, inside a transaction of the caller's. Raises sqlite3.Error."""
+    for statement in _SCHEMA:
+        database.execute(statement)
+    database.execute("INSERT INTO journal VALUES (?, 0)", (key_check.hex(),))
+
+
+def is_new(database: sqlite3.Connection) -> bool:
+    """Whether a database has no tables yet."""
+    return _pragma(database, "schema_version") == 0
+
+
+def reason_of(error: Exception) -> str:
+    """Return in words why a journal cannot be used, and what to do about it."""
+    if isinstance(error, CheckoutError):
+        return str(error)
+    if isinstance(error, msgspec.MsgspecError):
+        return _REASONS[sqlite3.SQLITE_CORRUPT]
+    if isinstance(error, sqlite3.Error):
+        # The low byte is the primary code of an extended one.
+        return _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error) or type(error).__name__)
+    return f"a defect of this package, please report it ({type(error).__name__})"
+
+
+_REASONS: Final = {
+    sqlite3.SQLITE_BUSY: "another process has it open; wait for its end, or name another file",
+    sqlite3.SQLITE_NOTADB: "it is no journal; name another file",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; restore it from a copy",
+    sqlite3.SQLITE_FULL: "the disk is full; make room and run again",
+    sqlite3.SQLITE_IOERR: "the disk cannot be read or written; mend it or make room, and run again",
+    sqlite3.SQLITE_READONLY: "it cannot be written; change its permissions, or name another file",
+    sqlite3.SQLITE_CANTOPEN: "it is no file that can be opened; name another one",
+}
+
+
+def _make_private(path: Path) -> None:
+    """Create the file with mode 0600, or take other people's rights to it away."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+    except FileExistsError:
+        # Not opened: closing it again would end SQLite's locks on it (POSIX fcntl) if this process has it open.
+        _take_rights_away(path)
+    except OSError as error:
+        raise ConfigurationError(f"cannot create the journal {path}: {error.strerror}") from None
+
+
+def _take_rights_away(path: Path) -> None:
+    try:
+        if path.is_file():
+            path.chmod(_OWNER_ONLY)
+    except OSError as error:
+        raise ConfigurationError(f"cannot make the journal {path} private: {error.strerror}") from None
+
+
+def _check_kind(path: Path, database: sqlite3.Connection) -> None:
+    application = _pragma(database, "application_id")
+    if (application, _pragma(database, "schema_version")) == (0, 0):
+        return
+    if application != _APPLICATION_ID:
+        raise ConfigurationError(f"{path} is a database, but no journal; name another file")
+    if (version := _pragma(database, "user_version")) != _FORMAT:
+        raise ConfigurationError(
+            f"the journal {path} has format {version}, this version of the package reads {_FORMAT}: use a newer one"
+        )
+
+
+def _prepare(path: Path, database: sqlite3.Connection, *, durable: bool) -> None:
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    database.execute(f"PRAGMA fullfsync = {int(durable)}")
+    database.execute(f"PRAGMA cache_size = -{_CACHE}")
+    if _pragma(database, "quick_check(1)") != "ok":
+        raise ConfigurationError(f"the journal {path} is damaged; restore it from a copy")
+
+
+def _pragma(database: sqlite3.Connection, name: str) -> object:
+    return database.execute(f"PRAGMA {name}").fetchone()[0]

@@ -1,0 +1,131 @@
+"""Keyed fingerprints of records, and the file that holds their key.
+
+Card numbers are few enough to try them all, so that a plain hash of one hides nothing (PCI DSS 4.0, 3.5.1.1): these
+are HMAC-SHA256 under a random key of the journal's own, cut to 128 bits, which RFC 2104 section 5 allows.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, cast
+
+import msgspec
+
+from checkout_async.batch.records import Record
+from checkout_async.errors import ConfigurationError, InvalidRequest
+from checkout_async.redaction import Opaque, quoted
+
+__all__ = ["KEY_BYTES", "Fingerprints", "key_file_of", "load_key", "make_key"]
+
+KEY_BYTES: Final = 32
+"""Length of a key: that of the hash's output, as RFC 2104 section 3 advises."""
+
+_DIGEST_BYTES: Final = 16
+_OWNER_ONLY: Final = 0o600
+
+
+class Fingerprints:
+    """Makes fingerprints of 16 bytes under one key. Raises ConfigurationError for a key that is not 32 bytes long."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ConfigurationError(f"a journal's key has {KEY_BYTES} bytes; this one has {len(key)}")
+        self._key = Opaque(key)
+
+    def of_content(self, record: Record) -> bytes:
+        """Return the fingerprint of a request, whatever the order of its members, as a Struct or as a mapping.
+
+        Raises InvalidRequest for a mapping that cannot be written as JSON.
+        """
+        return self._digest(b"content", _canonical(record))
+
+    def of_reference(self, reference: str) -> bytes:
+        """Return the fingerprint of a record's reference."""
+        return self._digest(b"reference", reference.encode("utf-8", "surrogatepass"))
+
+    @property
+    def check(self) -> bytes:
+        """The fingerprint of nothing: equal for equal keys, and tells no more of them."""
+        return self._digest(b"key", b"")
+
+    def _digest(self, domain: bytes, content: bytes) -> bytes:
+        return hmac.digest(self._key, domain + b"\0" + content, "sha256")[:_DIGEST_BYTES]
+
+
+def _plain(value: object) -> object:
+    """Turn any mapping into a dict for the encoder."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[object, object]", value))
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_plain, order="sorted")
+
+
+def _canonical(record: Record) -> bytes:
+    try:
+        return Opaque(_encoder.encode(record.request))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        reason = f"the body cannot be written as JSON: {quoted(str(error))}"
+    raise InvalidRequest(reason, reason=reason)
+
+
+def key_file_of(journal: Path) -> Path:
+    """Return the path of the file that holds the key of a journal."""
+    return journal.with_name(f"{journal.name}.key")
+
+
+def load_key(journal: Path) -> bytes | None:
+    """Return the key of a journal from the file beside it, None where there is no such file.
+
+    Raises ConfigurationError for a file that cannot be read, holds no key, or is open to others than its owner.
+    """
+    path = key_file_of(journal)
+    try:
+        with path.open("rb") as file:
+            _check_mode(path, os.fstat(file.fileno()).st_mode)
+            key = file.read(KEY_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the journal's key {path}: {error.strerror}") from None
+    if len(key) != KEY_BYTES:
+        raise ConfigurationError(f"{path} is no key of a journal, which has {KEY_BYTES} bytes; restore the right one")
+    return Opaque(key)
+
+
+def make_key(journal: Path, key: bytes | None = None) -> bytes:
+    """Write a key, by default a new random one, to the file beside a journal, with mode 0600, and return it.
+
+    Raises ConfigurationError if it cannot be written.
+    """
+    path = key_file_of(journal)
+    key = Opaque(key or secrets.token_bytes(KEY_BYTES))
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(part, "xb", opener=_private) as file:
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+        # Whoever dies in here leaves a whole key or none.
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ConfigurationError(f"cannot write the journal's key {path}: {error.strerror}") from None
+    return key
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, _OWNER_ONLY)
+
+
+def _check_mode(path: Path, mode: int) -> None:
+    # On Windows the access list of the user's profile takes the place of mode bits.
+    if sys.platform != "win32" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigurationError(f"{path} can be used by others than its owner: chmod 600 it")

@@ -1,0 +1,148 @@
+"""The journal's rows, seen from the one thread that owns the file: batches of operations become transactions.
+
+Rows travel as one JSON text each way, one statement for a whole batch: after every call into SQLite a thread has to
+win the interpreter lock back from a busy event loop.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Container, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from checkout_async.batch.claim import Operation, Row
+from checkout_async.batch.database import create_tables, is_new, open_database, reason_of
+from checkout_async.batch.fingerprint import Fingerprints, key_file_of, load_key, make_key
+from checkout_async.batch.outcome import Result
+from checkout_async.errors import ConfigurationError, JournalError
+
+__all__ = ["COLUMNS", "Ledger"]
+
+COLUMNS: Final = Row.__struct_fields__
+_NAMES: Final = ", ".join(COLUMNS)
+_ITEMS: Final = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(COLUMNS)))
+_CHANGES: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
+
+# Nothing but our own names is put into these.
+_READ: Final = (
+    f"SELECT json_group_array(json_array({_NAMES})) FROM record "  # noqa: S608
+    "WHERE fingerprint IN (SELECT value FROM json_each(?))"
+)
+_WRITE: Final = (
+    f"INSERT INTO record ({_NAMES}) SELECT {_ITEMS} FROM json_each(?) WHERE true "  # noqa: S608
+    f"ON CONFLICT (fingerprint) DO UPDATE SET {_CHANGES}"
+)
+_CHUNK: Final = 10_000
+"""Rows looked at together where all have to be."""
+
+_rows: msgspec.json.Decoder[list[Row]] = msgspec.json.Decoder(list[Row])
+_encoder = msgspec.json.Encoder()
+
+
+class Ledger:
+    """An open journal file, to be used and closed by the thread that made it. Each one is a run of its own.
+
+    A missing file is made, and so is the file of its key unless a `key` is given. Raises ConfigurationError. After an
+    error it takes nothing more in: every method raises JournalError.
+    """
+
+    def __init__(self, path: Path, *, key: bytes | None = None, durable: bool = True) -> None:
+        self._path = path
+        self._failure = ""
+        self._database = open_database(path, durable=durable)
+        try:
+            self.fingerprints = self._begin(key)
+        except sqlite3.Error as error:
+            self._database.close()
+            raise ConfigurationError(f"cannot open the journal {path}: {reason_of(error)}") from None
+        except BaseException:
+            self._database.close()
+            raise
+
+    def apply(self, operations: Sequence[Operation]) -> None:
+        """Carry out operations in their order: all of them, or none and JournalError is raised."""
+        with self._transaction():
+            rows = self._read({operation.key for operation in operations})
+            changed: dict[str, Row] = {}
+            for operation in operations:
+                row = operation.change(rows.get(operation.key), self._run)
+                if row is not None:
+                    rows[row.fingerprint] = changed[row.fingerprint] = row
+            if changed:
+                self._database.execute(_WRITE, (_json(list(changed.values())),))
+
+    def reconcile(self, lines: Container[int]) -> None:
+        """Mark outcomes as told if their line is among `lines`, and as not told if it is not."""
+        with self._transaction():
+            last = 0
+            while chunk := self._settled_after(last):
+                last = chunk[-1][0]
+                changes = [(line in lines, row) for row, line, told in chunk if (line in lines) != bool(told)]
+                self._database.executemany("UPDATE record SET told = ? WHERE id = ?", changes)
+
+    def counts(self) -> Mapping[Result | None, int]:
+        """Return the number of records by result; None stands for those without one."""
+        with self._transaction():
+            found = self._database.execute("SELECT result, count(*) FROM record GROUP BY result").fetchall()
+        return {None if result is None else Result(result): number for result, number in found}
+
+    def close(self) -> None:
+        """Close the file, the write-ahead log then being part of it. Raises JournalError if it failed ever before."""
+        self._database.close()
+        if self._failure:
+            raise JournalError(self._failure)
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        if self._failure:
+            raise JournalError(self._failure)
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            yield
+            self._database.execute("COMMIT")
+        except Exception as error:
+            self._failure = f"the journal {self._path} failed: {reason_of(error)}"
+            if self._database.in_transaction:
+                self._database.rollback()
+            raise JournalError(self._failure) from error
+
+    def _begin(self, key: bytes | None) -> Fingerprints:
+        self._database.execute("BEGIN IMMEDIATE")
+        fingerprints = self._founded(key) if is_new(self._database) else self._resumed(key)
+        found = self._database.execute("UPDATE journal SET run = run + 1 RETURNING run").fetchall()
+        self._run: int = found[0][0]
+        self._database.execute("COMMIT")
+        return fingerprints
+
+    def _founded(self, key: bytes | None) -> Fingerprints:
+        fingerprints = Fingerprints(key or load_key(self._path) or make_key(self._path))
+        create_tables(self._database, fingerprints.check)
+        return fingerprints
+
+    def _resumed(self, key: bytes | None) -> Fingerprints:
+        where = "the key given" if key else f"the key in {key_file_of(self._path)}"
+        if (key := key or load_key(self._path)) is None:
+            raise ConfigurationError(
+                f"the key of the journal {self._path} is missing: restore {key_file_of(self._path)}"
+            )
+        fingerprints = Fingerprints(key)
+        if self._database.execute("SELECT key_check FROM journal").fetchall() != [(fingerprints.check.hex(),)]:
+            raise ConfigurationError(f"{where} is not the one that the journal {self._path} was made with")
+        return fingerprints
+
+    def _read(self, keys: Iterable[str]) -> dict[str, Row]:
+        found = self._database.execute(_READ, (_json(list(keys)),)).fetchall()
+        return {row.fingerprint: row for row in _rows.decode(found[0][0])}
+
+    def _settled_after(self, last: int) -> list[tuple[int, int, int]]:
+        return self._database.execute(
+            "SELECT id, line, told FROM record WHERE id > ? AND result IS NOT NULL ORDER BY id LIMIT ?", (last, _CHUNK)
+        ).fetchall()
+
+
+def _json(value: object) -> str:
+    return _encoder.encode(value).decode()

@@ -1,0 +1,123 @@
+"""Group commit: operations on the journal gather while a thread of its own writes those that came before.
+
+Everyone whose operation is in a batch waits for the same commit, so that its cost is shared. The thread does its jobs
+in the order in which they were given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from checkout_async.batch.claim import Operation
+from checkout_async.batch.fingerprint import Fingerprints
+from checkout_async.batch.ledger import Ledger
+from checkout_async.errors import JournalError
+
+__all__ = ["Writer"]
+
+T = TypeVar("T")
+
+_Batch = list[tuple[Operation, asyncio.Future[None] | None]]
+"""Operations, each with what its caller waits for, if it does."""
+
+
+class Writer:
+    """The event loop's side of a ledger. Its methods are to be called from the loop that made it."""
+
+    def __init__(self, opening: Callable[[], Ledger]) -> None:
+        self._opening = opening
+        self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, "checkout_async journal")
+        self._gathered: _Batch = []
+        self._is_due = False
+        self._being_written = 0
+        self._ledger: Ledger | None = None
+
+    async def open(self) -> Fingerprints:
+        """Open the file; whoever is cancelled meanwhile leaves it closed. Raises ConfigurationError."""
+        try:
+            return await self._in_thread(self._open)
+        except BaseException:
+            self._in_thread(self._close)
+            self._thread.shutdown(wait=False)
+            raise
+
+    async def write(self, operation: Operation) -> None:
+        """Wait until an operation is in the file. Cancelled, it gets there all the same. Raises JournalError."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._gathered.append((operation, future))
+        self._make_due()
+        await future
+
+    def add(self, operation: Operation) -> None:
+        """Write an operation as soon as what is being written is."""
+        self.add_to_next(operation)
+        self._make_due()
+
+    def add_to_next(self, operation: Operation) -> None:
+        """Write an operation together with the next one that is waited for."""
+        self._gathered.append((operation, None))
+
+    async def run(self, call: Callable[[Ledger], T]) -> T:
+        """Let the thread do something else with the file, after all that was gathered. Raises JournalError."""
+        self._hand_over()
+        return await self._in_thread(lambda: call(self._held))
+
+    async def close(self) -> None:
+        """Write what has gathered and close the file, even if the caller is cancelled. Raises JournalError."""
+        self._hand_over()
+        closing = self._in_thread(self._close)
+        self._thread.shutdown(wait=False)
+        await closing
+
+    def _make_due(self) -> None:
+        if not self._is_due and not self._being_written:
+            # Whatever else happens in this turn of the event loop goes along.
+            self._loop.call_soon(self._hand_over)
+        self._is_due = True
+
+    def _hand_over(self) -> None:
+        self._is_due = False
+        if not self._gathered:
+            return
+        batch, self._gathered = self._gathered, []
+        self._being_written += 1
+        writing = self._loop.run_in_executor(self._thread, self._write, batch)
+        writing.add_done_callback(partial(self._written, batch))
+
+    def _written(self, batch: _Batch, writing: asyncio.Future[None]) -> None:
+        self._being_written -= 1
+        if self._is_due and not self._being_written:
+            self._hand_over()
+        error = writing.exception()
+        for _, future in batch:
+            if future is None or future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                # One each: every raise would add to the traceback of a common one.
+                future.set_exception(JournalError(str(error)))
+
+    def _in_thread(self, call: Callable[[], T]) -> asyncio.Future[T]:
+        return asyncio.shield(self._loop.run_in_executor(self._thread, call))
+
+    def _open(self) -> Fingerprints:
+        self._ledger = self._opening()
+        return self._ledger.fingerprints
+
+    def _write(self, batch: _Batch) -> None:
+        self._held.apply([operation for operation, _ in batch])
+
+    def _close(self) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
+
+    @property
+    def _held(self) -> Ledger:
+        assert self._ledger is not None
+        return self._ledger
