@@ -17,7 +17,19 @@ from checkout_async.batch.outcome import Failure, Outcome, Result
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, OutcomeUnknown
 
-__all__ = ["UNSENT", "Claim", "Claiming", "Operation", "Releasing", "Row", "SessionNoted", "Settling", "Step", "Told"]
+__all__ = [
+    "UNSENT",
+    "Claim",
+    "Claiming",
+    "Operation",
+    "Releasing",
+    "Row",
+    "SessionNoted",
+    "Settling",
+    "Step",
+    "Told",
+    "repeated",
+]
 
 UNSENT: Final = frozenset({Result.INVALID, Result.FAILED})
 """Results that say that nothing arrived: the record may be sent again."""
@@ -123,7 +135,7 @@ class Claiming:
         if row is None:
             return self._answer(Step.SEND)
         if row.run == run:
-            return self._answer(Step.REFUSE, reason=self._same_as(row.line))
+            return self._answer(Step.REFUSE, reason=repeated(self._record, row.line))
         if row.result in UNSENT:
             return self._answer(Step.SEND)
         if row.content != self._content:
@@ -163,10 +175,12 @@ class Claiming:
     ) -> Claim:
         return Claim(key=self._key, step=step, session_id=session_id, outcome=outcome, reason=reason)
 
-    def _same_as(self, line: int) -> str:
-        if self._record.reference:
-            return f"the same reference as line {line}; give each record its own"
-        return f"the same request as line {line} and no reference; give each record a reference of its own"
+
+def repeated(record: Record, line: int) -> str:
+    """Return why a record must not be sent that appeared on another line before."""
+    if record.reference:
+        return f"the same reference as line {line}; give each record its own"
+    return f"the same request as line {line} and no reference; give each record a reference of its own"
 
 
 class Releasing:
