@@ -1,0 +1,165 @@
+"""A run while it goes on: results written, progress shown, signals heard, and what is said when it ends.
+
+Exit codes: 0 every record has a session's result, even a declined one; 1 some are invalid, failed or unknown; 3 the run
+ended before its input did; 130 after Ctrl-C and 143 after SIGTERM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from typing import Final, TextIO
+
+from checkout_async._core.wire import Sender
+from checkout_async.batch.flow import SharedChannelData
+from checkout_async.batch.interrupt import Interrupt
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.outcome import Outcome
+from checkout_async.batch.progress import progress_on
+from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.report import Report, Summary
+from checkout_async.batch.results import ResultFile
+from checkout_async.batch.runner import authenticate
+from checkout_async.batch.waits import Waits
+from checkout_async.batch.wording import number
+from checkout_async.errors import CheckoutError
+
+__all__ = ["SOME_UNFINISHED", "STOPPED_EARLY", "Execution"]
+
+SOME_UNFINISHED: Final = 1
+STOPPED_EARLY: Final = 3
+
+
+class Execution:
+    """A run: which records were read and have no outcome yet, and why it is to end early."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        results: ResultFile,
+        total: int | None,
+        *,
+        journal: Journal | None,
+        retry_unknown: bool,
+        concurrency: int,
+        in_order: bool,
+        channel_data: SharedChannelData,
+        messages: TextIO,
+        waits: Waits,
+    ) -> None:
+        self._sender = sender
+        self._results = results
+        self._total = total
+        self._journal = journal
+        self._retry_unknown = retry_unknown
+        self._concurrency = concurrency
+        self._in_order = in_order
+        self._channel_data = channel_data
+        self._progress = progress_on(messages, total, waits)
+        self._interrupt = Interrupt(self._announce_stop)
+        self._open: set[int] = set()
+        self._last_line = 0
+        self._written = 0
+        self._stopped = ""
+        self.summary = Summary()
+
+    async def go(self, records: AsyncIterable[Record | BadLine]) -> int:
+        """Authenticate every record, whatever happens say how far it came, and return the exit code."""
+        with self._progress, self._interrupt:
+            try:
+                await self._authenticate(records)
+            except asyncio.CancelledError:
+                if self._interrupt.received is None:
+                    raise
+                self._say_what_is_open()
+            except CheckoutError as error:
+                self._stop(str(error))
+            except OSError as error:
+                self._stop(f"cannot read the input: {error.strerror}")
+            self._finish()
+            if self._stopped or self._interrupt.received:
+                self._say_how_far()
+        return self._interrupt.exit_code or self._own_exit_code()
+
+    def report(self, source: str, target: str) -> Report:
+        """Return what the run came to, for people and machines."""
+        received = self._interrupt.received
+        stopped = self._stopped or ("" if received is None else f"ended by {received.name}")
+        return self.summary.report(source, target, stopped=stopped)
+
+    def _own_exit_code(self) -> int:
+        if self._stopped:
+            return STOPPED_EARLY
+        unfinished = any(count for result, count in self.summary.by_result.items() if not result.is_final)
+        return SOME_UNFINISHED if unfinished else 0
+
+    async def _authenticate(self, records: AsyncIterable[Record | BadLine]) -> None:
+        outcomes = authenticate(
+            self._sender,
+            self._noted(records),
+            concurrency=self._concurrency,
+            channel_data=self._channel_data,
+            journal=self._journal,
+            retry_unknown=self._retry_unknown,
+            in_order=self._in_order,
+            stop=self._interrupt.stop,
+            # The first signal lets everything in flight come to its end, a second one nothing.
+            drain=0,
+            on_pause=self._progress.pause,
+        )
+        async with aclosing(outcomes):
+            async for outcome in outcomes:
+                self._take(outcome)
+
+    async def _noted(self, records: AsyncIterable[Record | BadLine]) -> AsyncGenerator[Record | BadLine]:
+        async for item in records:
+            self._open.add(item.line)
+            self._last_line = item.line
+            yield item
+
+    def _take(self, outcome: Outcome) -> None:
+        self._open.discard(outcome.line)
+        self.summary.add(outcome)
+        self._progress.advance(outcome)
+        if outcome.replayed:
+            return
+        try:
+            self._results.write(outcome)
+        except OSError as error:
+            self._stop_unwritten(outcome, error)
+        else:
+            self._written += 1
+
+    def _stop_unwritten(self, outcome: Outcome, error: OSError) -> None:
+        if not self._stopped:
+            self._stop(f"cannot write results: {error.strerror}")
+        self._interrupt.stop.set()
+        what = f"session {outcome.session_id} {outcome.status}" if outcome.session_id else outcome.result
+        self._progress.note(f"not written: line {outcome.line}, {what}")
+
+    def _finish(self) -> None:
+        try:
+            self._results.finish()
+        except OSError as error:
+            self._stop(f"cannot write results: {error.strerror}")
+
+    def _stop(self, reason: str) -> None:
+        self._stopped = self._stopped or reason
+        self._progress.note(f"stopped: {reason}")
+
+    def _announce_stop(self) -> None:
+        self._progress.note(f"stopping: {len(self._open)} in flight will be finished; once more stops at once")
+
+    def _say_how_far(self) -> None:
+        of = "" if self._total is None else f" of {number(self._total)}"
+        known = f", {number(self.summary.replayed)} were known" if self.summary.replayed else ""
+        self._progress.note(
+            f"{number(self._written)}{of} records have a new result{known}; the last line read was {self._last_line}"
+        )
+        if self._journal is not None:
+            self._progress.note("go on with the same command and --resume")
+
+    def _say_what_is_open(self) -> None:
+        lines = ", ".join(str(line) for line in sorted(self._open))
+        self._progress.note(f"stopped at once: read but without a result, a session may exist: lines {lines}")
