@@ -22,6 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from checkout_async.batch.formats import Format
 from checkout_async.batch.gather import gather
 from checkout_async.batch.partition import Partition, stop_sign
 from checkout_async.batch.plan import Places, plan
@@ -59,6 +60,8 @@ def authenticate(
     *,
     journal: Path | str | None = None,
     folder: Path | str | None = None,
+    source_format: Format | None = None,
+    target_format: Format | None = None,
     partitions: int | None = None,
     settings: PartitionSettings | None = None,
     force: bool = False,
@@ -78,7 +81,9 @@ def authenticate(
     or KeyboardInterrupt when there is something left to do.
     """
     summary = Summary()
-    places = Places.of(source, target, journal=journal, folder=folder)
+    places = Places.of(
+        source, target, journal=journal, folder=folder, source_format=source_format, target_format=target_format
+    )
     with _connected(cluster) as client:
         threads = max(1, sum(cast("Mapping[str, int]", client.nthreads()).values()))
         parts = plan(places, partitions or _PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
@@ -139,7 +144,7 @@ class _Run:
 
     def carry_out(self, stop: threading.Event) -> None:
         """Run all partitions to their end. Raises RunIncomplete where that is not the end of their records."""
-        self._client.subscribe_topic(self._topic, lambda event: self._news.put(event[1]))
+        self._client.subscribe_topic(self._topic, self._hear)
         futures = self._submitted()
         try:
             self._follow(stop)
@@ -154,6 +159,9 @@ class _Run:
             self._client.cancel(futures)
         if self._finished < len(self._parts):
             raise RunIncomplete(self._what_is_left())
+
+    def _hear(self, event: tuple[float, object]) -> None:
+        self._news.put(event[1])
 
     def _submitted(self) -> list[Any]:
         names = [f"{self._topic}-{part.number}" for part in self._parts]

@@ -5,26 +5,23 @@ It may be broken off at any point and done again: what it reads is removed last.
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
-
-import msgspec
 
 from checkout_async.batch.fingerprint import key_file_of, load_key, make_key
+from checkout_async.batch.formats import Format
 from checkout_async.batch.merge import merge_journals
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.partition import Partition, keyed, stop_sign
 from checkout_async.batch.plan import Places
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import ResultFile
+from checkout_async.batch.results.rows import outcomes_in
+from checkout_async.batch.sources.lines import chunks_now
 from checkout_async.errors import RunIncomplete
 
 __all__ = ["gather"]
-
-_outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
-
 
 def gather(places: Places, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
     """Write the target and the journal of a run whose partitions are finished, remove its folder, return the report.
@@ -37,30 +34,30 @@ def gather(places: Places, parts: Sequence[Partition], summary: Summary | None =
     if left := [part.number for part in parts if not part.done.exists()]:
         numbers = ", ".join(map(str, left[:10]))
         raise RunIncomplete(f"{len(left)} of {len(parts)} partitions are not finished: {numbers}; resume to go on")
-    _gather_results(places.target, parts, summary)
+    _gather_results(places, parts, summary)
     _gather_journals(places, parts)
     _remove(places, parts)
     return summary.report(str(places.source), str(places.target))
 
 
-def _gather_results(target: Path, parts: Sequence[Partition], summary: Summary) -> None:
+def _gather_results(places: Places, parts: Sequence[Partition], summary: Summary) -> None:
     """Write all rows beside the target, and put the file in its place when it is whole."""
-    whole = target.with_name(f".gathering.{target.name}")
-    with ResultFile.create(whole, force=True) as results:
+    whole = places.target.with_name(f".gathering.{places.target.name}")
+    with ResultFile.create(whole, places.target_format, force=True) as results:
         for part in parts:
             for outcome in _rows_of(part):
                 summary.add(outcome)
                 results.write(outcome)
         results.finish()
-    os.replace(whole, target)
+    whole.replace(places.target)
 
 
 def _rows_of(part: Partition) -> Iterator[Outcome]:
     rows = 0
-    with part.results.open("rb") as file:
-        for row in file:
+    with io.FileIO(part.results) as file:
+        for outcome in outcomes_in(part.results, chunks_now(file), Format.JSONL):
             rows += 1
-            yield _outcomes.decode(row)
+            yield outcome
     if rows != part.records:
         part.done.unlink()
         raise RunIncomplete(

@@ -6,7 +6,6 @@ that repeat an earlier one anywhere in the file are found. What was planned is k
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from checkout_async.batch.loops import in_a_loop
 from checkout_async.batch.partition import Partition, Repeat, keyed, stop_sign
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.repeats import Repeats
+from checkout_async.batch.results.replacing import replacing
 from checkout_async.batch.slices import check_cuttable
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError
@@ -43,6 +43,8 @@ class Places:
     target: Path
     journal: Path
     folder: Path
+    source_format: Format | None = None
+    target_format: Format | None = None
 
     @classmethod
     def of(
@@ -52,14 +54,21 @@ class Places:
         *,
         journal: Path | str | None = None,
         folder: Path | str | None = None,
+        source_format: Format | None = None,
+        target_format: Format | None = None,
     ) -> Self:
-        """Return the places of a run; the journal is by default the target with `.journal`, the folder with `.parts`."""
+        """Return the places of a run; the journal is by default the target with `.journal`, the folder with `.parts`.
+
+        Formats that are not given are told by the names.
+        """
         target = Path(target).absolute()
         return cls(
             source=Path(source).absolute(),
             target=target,
             journal=Path(journal or f"{target}.journal").absolute(),
             folder=Path(folder or f"{target}.parts").absolute(),
+            source_format=source_format,
+            target_format=target_format,
         )
 
     @property
@@ -91,11 +100,13 @@ def plan(places: Places, count: int, *, force: bool = False, resume: bool = Fals
         return _taken_up(places, resume=resume)
     _check_free(places, force=force)
     found = in_a_loop(lambda: _surveyed(places, count))
-    _write(places.plan, msgspec.json.encode(found))
+    with replacing(places.plan) as file:
+        file.write(msgspec.json.encode(found))
     return found.partitions
 
 
 def _check_free(places: Places, *, force: bool) -> None:
+    format_of(places.target, places.target_format)
     if places.target.exists() and not force:
         raise ConfigurationError(f"{places.target} exists; name another output file, or replace it with --force")
     if places.journal.exists():
@@ -136,8 +147,8 @@ def _identity(source: Path) -> tuple[str, int, int]:
 
 async def _surveyed(places: Places, count: int) -> _Plan:
     name, size, modified = _identity(places.source)
-    format_ = format_of(places.source)
     check_cuttable(places.source)
+    format_ = format_of(places.source, places.source_format)
     key = load_key(keyed(places.folder)) or make_key(keyed(places.folder))
     marks = Marks()
     with open_source(places.source, format_) as source, Repeats(Fingerprints(key)) as repeats:
@@ -188,9 +199,3 @@ def _positions(source: Path, format_: Format, lines: Sequence[int]) -> tuple[Seq
     begins = starts_of_lines(source, lines)
     # What stands before the first row is read again with each part.
     return (begins, begins[0], lines[0]) if format_ is Format.CSV and lines else (begins, 0, 1)
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_suffix(".part")
-    part.write_bytes(content)
-    os.replace(part, path)

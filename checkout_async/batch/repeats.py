@@ -13,7 +13,7 @@ from checkout_async.batch.claim import repeated
 from checkout_async.batch.fingerprint import Fingerprints
 from checkout_async.batch.partition import Repeat
 from checkout_async.batch.records import Record
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import ConfigurationError, InvalidRequest
 
 __all__ = ["Repeats"]
 
@@ -29,7 +29,7 @@ class Repeats:
     def __init__(self, fingerprints: Fingerprints) -> None:
         self._fingerprints = fingerprints
         self._database = sqlite3.connect("", isolation_level=None)
-        self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute("PRAGMA cache_size = -65536")
         self._database.execute(_CREATE)
         self._database.execute("BEGIN")
         self.found: list[Repeat] = []
@@ -44,13 +44,20 @@ class Repeats:
 
     def add(self, record: Record) -> None:
         """Look at one record. Raises ConfigurationError when far too many repeat others to be meant."""
-        key = self._fingerprints.of(record)
+        try:
+            key = self._fingerprint(record)
+        except InvalidRequest:
+            return  # it is never sent
         if self._database.execute(_SEE, (key, record.line)).rowcount:
             return
         (line,) = self._database.execute(_FIRST, (key,)).fetchone()
         self.found.append(Repeat(record.line, repeated(record, line)))
         if len(self.found) > _MOST:
+            first = self.found[0]
             raise ConfigurationError(
-                f"more than {_MOST} records repeat an earlier one, the first on line {self.found[0].line}: "
-                f"{self.found[0].reason}"
+                f"more than {_MOST} records repeat an earlier one, first line {first.line}: {first.reason}"
             )
+
+    def _fingerprint(self, record: Record) -> bytes:
+        made = self._fingerprints
+        return made.of_reference(record.reference) if record.reference else made.of_content(record)

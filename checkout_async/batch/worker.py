@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import anyio
+import anyio.to_thread
 import msgspec
 
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
@@ -116,10 +116,11 @@ class _Work:
                 self._done, self._all_read = partition.records, True
                 return self.end()
             checkout = await stack.enter_async_context(_client(self._settings))
-            results, told = ResultFile.resume(partition.results, Format.JSONL)
+            results, told = await anyio.to_thread.run_sync(ResultFile.resume, partition.results, Format.JSONL)
             with results:
                 await journal.reconcile(told)
                 await self._carry_out(checkout, journal, results, told)
+                await anyio.to_thread.run_sync(results.finish)
             if self._all_read:
                 partition.done.touch(_OWNER_ONLY)
         return self.end()

@@ -1,0 +1,184 @@
+"""A cluster of real worker processes does what one process does, also when one of them is killed or the run is stopped.
+
+The sandbox runs in this process and knows what arrived; token and rate go through a real redis-server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from checkout_async.batch.dask import ClusterProgress, authenticate
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.outcome import Result
+from checkout_async.batch.report import Report
+from checkout_async.batch.worker import PartitionSettings
+from checkout_async.errors import ConfigurationError, RunIncomplete
+from checkout_async.sandbox import Sandbox
+from checkout_async.sandbox.faults import Behaviour
+from tests.batch.support import request
+from tests.commands import results_in, until, write_lines
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+WORKERS = 3
+CONCURRENCY = 4
+LINES = 240
+SETTINGS = PartitionSettings(concurrency=CONCURRENCY, rate=5000)
+
+pytestmark = pytest.mark.services
+
+
+class HeldReplies(Behaviour):
+    """Requests are processed; their replies wait until they are `released`."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.released = asyncio.Event()
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        reply = await handler(request)
+        self.held += 1
+        await self.released.wait()
+        return reply
+
+
+@pytest.fixture
+def cluster(env: dict[str, str], redis_url: str) -> Iterator[Client]:
+    from distributed import Client, LocalCluster
+
+    own = {name: value for name, value in env.items() if name.startswith("CHECKOUT_")}
+    own |= {"CHECKOUT_SCOPES": "sessions:browser sessions:app", "CHECKOUT_REDIS_URL": redis_url}
+    with (
+        LocalCluster(
+            n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None, env=own
+        ) as workers,
+        Client(workers, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def source(source: Path) -> Path:
+    return write_lines(source, [request(reference=f"ref-{number}") for number in range(1, LINES + 1)])
+
+
+def created(sandbox: Sandbox) -> Counter[str | None]:
+    return Counter(sandbox.sessions[each].reference for each in sandbox.sessions)
+
+
+def once_each() -> Counter[str | None]:
+    return Counter(f"ref-{number}" for number in range(1, LINES + 1))
+
+
+async def run(cluster: Client, source: Path, target: Path, **options: Any) -> Report:
+    return await asyncio.to_thread(authenticate, cluster, source, target, settings=SETTINGS, **options)
+
+
+async def asked_of_redis(url: str, command: str) -> int:
+    from redis.asyncio import Redis
+
+    async with Redis.from_url(url) as redis:  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
+        stats = cast("dict[str, dict[str, int]]", await redis.info("commandstats"))
+    return stats.get(f"cmdstat_{command}", {}).get("calls", 0)
+
+
+async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path, redis_url: str
+) -> None:
+    replies = HeldReplies()
+    sandbox.faults.add("request_session", replies, at=LINES // 3, times=None)
+    asked_before = await asked_of_redis(redis_url, "evalsha")
+    pids = cast("dict[str, int]", await asyncio.to_thread(cluster.run, os.getpid))
+    shown: list[ClusterProgress] = []
+    running = asyncio.create_task(run(cluster, source, target, partitions=12, on_progress=shown.append))
+    # Every worker now has as many sessions in flight as it may: made, and not known to it.
+    await until(lambda: replies.held == WORKERS * CONCURRENCY)
+    os.kill(next(iter(pids.values())), signal.SIGKILL)
+    replies.released.set()
+    report = await running
+
+    results = results_in(target.read_text())
+    assert sorted(results) == list(range(1, LINES + 1))
+    assert created(sandbox) == once_each()
+    in_doubt = [row for row in results.values() if row["result"] == "unknown"]
+    assert len(in_doubt) == CONCURRENCY
+    assert {row["error"]["kind"] for row in in_doubt} == {"OutcomeUnknown"}
+    assert not any("session_id" in row for row in in_doubt)
+    assert report.results == {"authenticated": LINES - CONCURRENCY, "unknown": CONCURRENCY}
+    async with Journal(target.with_name(f"{target.name}.journal")) as journal:
+        assert await journal.counts() == {Result.AUTHENTICATED: LINES - CONCURRENCY, None: CONCURRENCY}
+    assert sandbox.count("request_access_token") == 1
+    assert await asked_of_redis(redis_url, "evalsha") > asked_before
+    assert shown[-1] == ClusterProgress(records=LINES, done=LINES, partitions=12, finished=12)
+    assert not target.with_name(f"{target.name}.parts").exists()
+
+
+async def test_a_run_that_was_stopped_goes_on_where_it_was(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    stop = threading.Event()
+
+    def stop_soon(progress: ClusterProgress) -> None:
+        if progress.finished:
+            stop.set()
+
+    with pytest.raises(RunIncomplete, match=r"\d+ of 20 partitions are not finished; resume to go on"):
+        await run(cluster, source, target, partitions=20, stop=stop, on_progress=stop_soon)
+    sent = sum(created(sandbox).values())
+    assert 0 < sent < LINES
+    assert not target.exists()
+    await run(cluster, source, target, resume=True)
+    assert sorted(results_in(target.read_text())) == list(range(1, LINES + 1))
+    assert created(sandbox) == once_each()
+
+
+async def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    def interrupt(progress: ClusterProgress) -> None:
+        if progress.finished == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await run(cluster, source, target, partitions=20, on_progress=interrupt)
+    await run(cluster, source, target, resume=True)
+    assert sorted(results_in(target.read_text())) == list(range(1, LINES + 1))
+    assert created(sandbox) == once_each()
+
+
+async def test_refused_credentials_end_the_run_with_the_reason(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    await asyncio.to_thread(cluster.run, os.environ.__setitem__, "CHECKOUT_CLIENT_SECRET", "wrong_secret")
+    with pytest.raises(RunIncomplete, match="6 of 6 partitions are not finished; .*AuthenticationFailed: ") as caught:
+        await run(cluster, source, target, partitions=6)
+    assert "wrong_secret" not in str(caught.value)
+    assert created(sandbox) == Counter()
+
+
+async def test_a_defect_on_a_worker_is_named(cluster: Client, source: Path, target: Path) -> None:
+    await asyncio.to_thread(cluster.run, os.environ.__setitem__, "CHECKOUT_BASE_URL", "no url")
+    with pytest.raises(RunIncomplete, match="ConfigurationError: base_url must be"):
+        await run(cluster, source, target, partitions=2)
+
+
+def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> None:
+    import dask
+
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(ConfigurationError, match="cannot reach the scheduler tcp://127.0.0.1:9"),
+    ):
+        authenticate("tcp://127.0.0.1:9", source, target)
