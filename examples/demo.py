@@ -35,7 +35,7 @@ def main() -> None:
         malformed = write_requests(source, count)
         print(f"{count} session requests, {len(malformed)} of them malformed, go to a sandbox of their own", flush=True)
         with sandbox() as settings:
-            command = [*COMMAND, "authenticate", source, "--output", target, "--rate", "0"]
+            command = [*COMMAND, "authenticate", str(source), "--output", str(target), "--rate", "0"]
             done = subprocess.run(command, env=os.environ | settings, check=False)  # noqa: S603  # our own command
         check(target, count, malformed, done.returncode)
 

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from checkout_async import webhooks
+from checkout_async import threeds, webhooks
 from checkout_async.sandbox import WEBHOOK_SECRET, card_number
 from examples.shop.demo import Running, running
+from examples.shop.flow import BODY_LIMIT
+from tests.threeds.support import impatient
 
 CARD = {"number": card_number("challenge_no_method"), "month": "1", "year": "2030", "completion": "non_hosted"}
 BROWSER = {"User-Agent": "Mozilla/5.0"}
@@ -32,9 +34,9 @@ async def post(http: aiohttp.ClientSession, path: str, fields: dict[str, str]) -
         return reply.status, await reply.text()
 
 
-async def ordered(http: aiohttp.ClientSession) -> str:
+async def ordered(http: aiohttp.ClientSession, completion: str = "non_hosted") -> str:
     """Pay with a card that is challenged; the path of the order."""
-    async with http.post("/pay", data=CARD, allow_redirects=False) as reply:
+    async with http.post("/pay", data=CARD | {"completion": completion}, allow_redirects=False) as reply:
         assert reply.status == 303
         return reply.headers["Location"]
 
@@ -69,6 +71,40 @@ async def test_a_forged_message_is_refused_and_the_challenge_stays(http: aiohttp
         assert "That did not work" in page
     async with http.get(path) as reply:
         assert "Your bank wants to know that it is you" in await reply.text()
+
+
+async def test_a_forged_return_is_not_believed_and_holds_nobody_up(
+    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = impatient(monkeypatch)
+    path = await ordered(http, "hosted")
+    async with http.get(f"{path}/success") as reply:
+        assert "Taking you to the bank" in await reply.text()
+    assert 5 <= sum(slept) < 10
+
+
+async def test_a_challenge_that_the_bank_cannot_go_on_with_is_undecided_until_the_session_says_more(
+    http: aiohttp.ClientSession, shop: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(monkeypatch)
+    path = await ordered(http)
+    async with http.get(path) as reply:
+        assert "Your bank wants to know that it is you" in await reply.text()
+    await post(http, f"{path}/challenge", {"cres": threeds.encode_json({"messageType": "Erro", "errorCode": "403"})})
+    async with http.get(path) as reply:
+        assert "Your bank has not decided yet" in await reply.text()
+        assert reply.headers["Refresh"]
+    (session_id,) = shop.sandbox.sessions
+    await shop.sandbox.cardholder.complete_challenge(session_id, "N")
+    async with http.get(path) as reply:
+        assert "choose another card" in await reply.text()
+        assert "Refresh" not in reply.headers
+
+
+@pytest.mark.parametrize(("path", "length", "status"), [("/pay", BODY_LIMIT + 1, 413), ("/pay", BODY_LIMIT - 1, 400)])
+async def test_a_body_has_a_limit(http: aiohttp.ClientSession, path: str, length: int, status: int) -> None:
+    async with http.post(path, data=b"x" * length) as reply:
+        assert reply.status == status
 
 
 async def test_a_webhook_counts_only_with_its_signature(http: aiohttp.ClientSession) -> None:

@@ -18,6 +18,7 @@ from checkout_async.threeds.encoding import parse_json
 __all__ = ["AppChallenge", "SdkParameters", "app_challenge", "app_channel_data", "read_sdk_parameters"]
 
 _WHAT: Final = "SDK parameters"
+_LONGEST_PARAMETERS: Final = 65_536
 # EMV 3DS 2.2, sdkMaxTimeout: at least 5 minutes.
 _SHORTEST_TIMEOUT: Final = 5
 _ALL_ELEMENTS: Final = tuple(sessions.UiElement)
@@ -50,7 +51,10 @@ _key = msgspec.json.Decoder(dict[str, object])
 
 
 def read_sdk_parameters(body: str | bytes) -> SdkParameters:
-    """Read what the app sent. Raises MalformedMessage."""
+    """Read what the app sent, up to 64 KiB. Raises MalformedMessage."""
+    if len(body) > _LONGEST_PARAMETERS:
+        unit = "characters" if isinstance(body, str) else "bytes"
+        raise MalformedMessage.of(_WHAT, f"are longer than {_LONGEST_PARAMETERS} {unit}")
     return parse_json(_parameters, body, _WHAT)
 
 

@@ -41,7 +41,7 @@ class Driver:
 
     `sender` is a client with an access token (a session secret would not see the proof), `session` the reply to
     `request_session` or `get_session`. With `channel_data` given, they need not come as an event. `patience` says how
-    long a session that is being processed is polled; when it ends, the result is `unavailable`.
+    long a session that is being processed is polled; when it ends, the result is `undecided`.
 
     Keep the driver between requests, or keep the session's id and `progress` (a Struct to be written as JSON) and make
     another one with both and a fresh `get_session`. `now` (seconds since the epoch) and `sleep` are for tests.

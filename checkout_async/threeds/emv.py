@@ -37,6 +37,9 @@ SESSION_DATA_FIELD: Final = "threeDSSessionData"
 """Form field of the merchant's own data, which the issuer's server sends back as it came."""
 
 _MESSAGE_TYPE: Final = "messageType"
+_SERVER_ID: Final = "threeDSServerTransID"
+_ACS_ID: Final = "acsTransID"
+_VERSION: Final = "messageVersion"
 
 
 class WindowSize(StrEnum):
@@ -65,14 +68,14 @@ _PIXELS: Final = {
 class _Message(msgspec.Struct, frozen=True, kw_only=True):
     """What all have in common: the identifier of the transaction at the 3DS server."""
 
-    server_transaction_id: str = msgspec.field(name="threeDSServerTransID")
+    server_transaction_id: str = msgspec.field(name=_SERVER_ID)
 
 
 class _AcsMessage(_Message, frozen=True, kw_only=True):
     """What goes to the access control server or comes from it. Its `messageType` is the tag of the class."""
 
-    acs_transaction_id: str | None = msgspec.field(name="acsTransID", default=None)
-    version: str | None = msgspec.field(name="messageVersion", default=None)
+    acs_transaction_id: str | None = msgspec.field(name=_ACS_ID, default=None)
+    version: str | None = msgspec.field(name=_VERSION, default=None)
 
 
 class MethodData(_Message, frozen=True, kw_only=True):
@@ -103,9 +106,12 @@ class ChallengeResponse(_AcsMessage, frozen=True, kw_only=True, tag_field=_MESSA
     trans_status: sessions.ResponseCode | None = msgspec.field(name="transStatus", default=None)
 
 
-class ErrorMessage(_AcsMessage, frozen=True, kw_only=True, tag_field=_MESSAGE_TYPE, tag="Erro"):
-    """The access control server could not go on."""
+class ErrorMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field=_MESSAGE_TYPE, tag="Erro"):
+    """The access control server could not go on. Unlike the others it may name no transaction: a hint, no proof."""
 
+    server_transaction_id: str | None = msgspec.field(name=_SERVER_ID, default=None)
+    acs_transaction_id: str | None = msgspec.field(name=_ACS_ID, default=None)
+    version: str | None = msgspec.field(name=_VERSION, default=None)
     error_code: str | None = msgspec.field(name="errorCode", default=None)
     error_component: str | None = msgspec.field(name="errorComponent", default=None)
     error_description: str | None = msgspec.field(name="errorDescription", default=None)

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from msgspec.structs import replace as changed
 
@@ -28,6 +29,9 @@ from checkout_async.threeds.table import DECISIONS, REACTIONS, TIME_LIMITS, Deci
 __all__ = ["Flow"]
 
 _Completion = sessions.ThreeDsMethodCompletion
+
+_SLACK: Final = 5.0
+"""Seconds by which two clocks may differ at the end of 15 minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +87,10 @@ class Flow:
                 return self._marked(method=self._settled(event, now))
             case Effect.LOOK:
                 return self._marked(looking=True)
+            case Effect.BREAK_OFF:
+                return self._marked(looking=True, broken=True)
             case Effect.GIVE_UP:
-                return self._marked(looking=True, overdue=True)
+                return self if self._early(now) else self._marked(looking=True, overdue=True)
             case None:
                 return self
 
@@ -115,6 +121,10 @@ class Flow:
         started = self.progress.method_started_at
         return method_completion(started_at=now if started is None else started, now=now, notified_at=now)
 
+    def _early(self, now: float) -> bool:
+        left = self.time_left(now)
+        return left is not None and left > _SLACK
+
     def _fits(self, row: Decision) -> bool:
         if row.status is not None and row.status != self.session.status:
             return False
@@ -130,15 +140,24 @@ class Flow:
             case Given.DATA_UNSENT:
                 return not progress.data_sent
             case Given.METHOD_UNREPORTED:
-                return not progress.method_reported and self.completion is not None
+                # The operation is refused without a 3DS Method URL: the API notes `U` by itself.
+                return not progress.method_reported and self.completion is not None and self._has_method
             case Given.OVERDUE:
                 return progress.overdue
+            case Given.BROKEN:
+                return progress.broken
             case Given.HOSTED:
                 return self._hosted
+            case Given.GOOGLE_SPA:
+                return self.session.experience is sessions.Experience.GOOGLE_SPA
             case Given.IN_APP:
                 return options.app
             case Given.COMPLETION_WANTED:
                 return options.complete and not progress.completion_tried
+
+    @property
+    def _has_method(self) -> bool:
+        return method_url(self.session) is not None
 
     @property
     def _hosted(self) -> bool:

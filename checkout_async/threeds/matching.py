@@ -21,19 +21,28 @@ SessionMessage = (
 
 
 def belongs_to(message: SessionMessage, session: sessions.Session) -> bool:
-    """Tell whether a message names this session, or its transaction at the 3DS server."""
+    """Tell whether a message names this session, or its transaction at the 3DS server.
+
+    An error message need not name any (EMV 3DS 2.2): each transaction that it does name must be the session's.
+    """
     if isinstance(message, sessions.SessionCompletedCallback):
         return same_text(message.session_id, session.id)
-    if session.transaction_id is None:
-        return False
-    # A UUID means the same in either letter case (RFC 9562 section 4).
-    return same_text(message.server_transaction_id.lower(), session.transaction_id.lower())
+    if isinstance(message, ErrorMessage):
+        at_acs = session.acs.transaction_id if session.acs else None
+        pairs = ((message.server_transaction_id, session.transaction_id), (message.acs_transaction_id, at_acs))
+        return all(_same(named, known) for named, known in pairs if named is not None)
+    return _same(message.server_transaction_id, session.transaction_id)
 
 
 def require_match(message: SessionMessage, session: sessions.Session) -> None:
     """Raise MalformedMessage for a message about another session."""
     if not belongs_to(message, session):
         raise MalformedMessage.of(type(message).__name__, "is about another session")
+
+
+def _same(named: str, known: str | None) -> bool:
+    # A UUID means the same in either letter case (RFC 9562 section 4).
+    return known is not None and same_text(named.lower(), known.lower())
 
 
 def same_text(left: str, right: str) -> bool:

@@ -48,6 +48,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     challenge_started_at: float | None = None
     looking: bool = False
     """An event said that the session has changed, and no reply has confirmed it yet."""
+    broken: bool = False
+    """The issuer's page said that it cannot go on with the challenge."""
     overdue: bool = False
     """The challenge's time is over."""
     completion_tried: bool = False

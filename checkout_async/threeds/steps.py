@@ -108,7 +108,10 @@ class CardholderReturned:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The time of a step is over: 10 seconds of the 3DS Method, 15 minutes of a challenge."""
+    """The time of a step is over: 10 seconds of the 3DS Method, 15 minutes of a challenge.
+
+    A page may say so of the 3DS Method before that. Of a challenge it is ignored as long as there is time left.
+    """
 
 
 Event = (

@@ -31,7 +31,9 @@ class Given(StrEnum):
     DATA_UNSENT = "channel data not sent"
     METHOD_UNREPORTED = "3DS Method not reported"
     OVERDUE = "time is over"
+    BROKEN = "issuer's page failed"
     HOSTED = "hosted"
+    GOOGLE_SPA = "Google SPA"
     IN_APP = "app"
     COMPLETION_WANTED = "if wanted"
 
@@ -54,7 +56,9 @@ DECISIONS: Final = (
     Decision(_Status.PENDING, None, None, steps.ReadSession),
     Decision(_Status.PROCESSING, None, None, steps.ReadSession),
     Decision(_Status.CHALLENGED, None, Given.OVERDUE, steps.Done),
+    Decision(_Status.CHALLENGED, None, Given.BROKEN, steps.Done),
     Decision(_Status.CHALLENGED, None, Given.HOSTED, steps.ReadSession),
+    Decision(_Status.CHALLENGED, None, Given.GOOGLE_SPA, steps.Done),
     Decision(_Status.CHALLENGED, None, Given.IN_APP, steps.ShowAppChallenge),
     Decision(_Status.CHALLENGED, None, None, steps.ShowChallenge),
     Decision(None, _Action.COMPLETE, Given.COMPLETION_WANTED, steps.Complete),
@@ -76,7 +80,8 @@ class Effect(Enum):
 
     SETTLE_METHOD = "the result of the 3DS Method is known"
     LOOK = "the session is to be read"
-    GIVE_UP = "the session is to be read for the last time"
+    BREAK_OFF = "the session is to be read, and the challenge is not shown again"
+    GIVE_UP = "the time is over, and the session is to be read for the last time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +94,13 @@ class Reaction:
     label: str
 
 
-_CHALLENGE_OVER = (ChallengeNotification, ChallengeResponse, ErrorMessage)
+_CHALLENGE_OVER = (ChallengeNotification, ChallengeResponse)
 
 REACTIONS: Final = (
     Reaction(steps.RunMethod, (MethodNotification,), Effect.SETTLE_METHOD, "notification, Y"),
     Reaction(steps.RunMethod, (steps.TimedOut,), Effect.SETTLE_METHOD, "10 seconds, N"),
     Reaction(steps.ShowChallenge, _CHALLENGE_OVER, Effect.LOOK, "notification"),
+    Reaction(steps.ShowChallenge, (ErrorMessage,), Effect.BREAK_OFF, "error message"),
     Reaction(steps.ShowChallenge, (steps.TimedOut,), Effect.GIVE_UP, "15 minutes"),
     Reaction(steps.ShowAppChallenge, (steps.CardholderReturned,), Effect.LOOK, "app returns"),
     Reaction(steps.ShowAppChallenge, (steps.TimedOut,), Effect.GIVE_UP, "15 minutes"),

@@ -18,9 +18,15 @@ from checkout_async.models import sessions
 from examples.shop import pages
 from examples.shop.pages import Reply
 
-__all__ = ["Order", "Route", "Shop", "Visit"]
+__all__ = ["BODY_LIMIT", "Order", "Route", "Shop", "Visit"]
 
 AMOUNT, CURRENCY = 6540, "GBP"  # in the minor unit, from the shop's own books
+
+BODY_LIMIT: Final = 65_536
+"""Longest body that a server has to read, in bytes: many times what a form, a callback or a webhook takes."""
+
+BRIEFLY: Final = threeds.Patience(total=5)
+"""How long a request waits for the session to change: what brought it may be forged, and the page asks again."""
 
 _LOG = logging.getLogger("shop")
 _MOST_FIELDS: Final = 20
@@ -121,8 +127,8 @@ class Shop:
             _LOG.warning("%s", refused)
             return pages.problem("Please check the card number and its expiry date.", 422)
         options = threeds.Options(method_notification_url=f"{self._address}{path}/method", complete=not hosted)
-        order = Order(path, threeds.Driver(self._checkout, session, options=options, channel_data=browser))
-        self._orders[number] = self._by_session[session.id] = order
+        driver = threeds.Driver(self._checkout, session, options=options, channel_data=browser, patience=BRIEFLY)
+        self._orders[number] = self._by_session[session.id] = Order(path, driver)
         return _see_other(path)
 
     async def _show(self, visit: Visit) -> Reply:

@@ -25,6 +25,8 @@ _STATIC: Final = {
     "onward.js": ("text/javascript", (_FOLDER / "onward.js").read_text("utf-8")),
     "threeds.js": ("text/javascript", threeds.BROWSER_SCRIPT),
 }
+_ASK_AGAIN: Final = "5"
+"""Seconds after which the page of an undecided order is loaded again."""
 _OWN_POLICY: Final = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'"
 
 
@@ -102,16 +104,18 @@ def result(outcome: threeds.Result, seen: Mapping[str, str]) -> Reply:
     session = outcome.session
     facts = {"Verdict": outcome.verdict, "Session": session.id, "Status": session.status or "unknown", **seen}
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
-    if outcome.authenticated:
-        title, mood, text = (
-            "Thank you",
-            "good",
-            f"A payment of {PRICE} would now be requested with this authentication.",
-        )
-    else:
-        title, mood, text = "Not paid", "bad", "No payment is requested. Please choose another card."
+    title, mood, text = _ending(outcome)
     content = f'<p class="{mood}">{text}</p><dl>{rows}</dl><a class="button" href="/">Back to the shop</a>'
-    return _page(title, content)
+    undecided = outcome.verdict is threeds.Verdict.UNDECIDED
+    return _page(title, content, headers={"Refresh": _ASK_AGAIN} if undecided else None)
+
+
+def _ending(outcome: threeds.Result) -> tuple[str, str, str]:
+    if outcome.authenticated:
+        return "Thank you", "good", f"A payment of {PRICE} would now be requested with this authentication."
+    if outcome.verdict is threeds.Verdict.UNDECIDED:
+        return "One moment", "bad", "Your bank has not decided yet. This page asks again by itself."
+    return "Not paid", "bad", "No payment is requested. Please choose another card."
 
 
 def problem(text: str, status: int, again: str = "/") -> Reply:

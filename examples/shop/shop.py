@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from checkout_async import CheckoutClient
-from examples.shop.flow import Route, Shop, Visit
+from examples.shop.flow import BODY_LIMIT, Route, Shop, Visit
 
 __all__ = ["create_app", "serve"]
 
@@ -23,7 +23,7 @@ def create_app(
 ) -> web.Application:
     """Return the shop as an application; the arguments are those of `Shop`."""
     shop = Shop(checkout, address, webhook_keys=webhook_keys, test_cards=test_cards)
-    app = web.Application()
+    app = web.Application(client_max_size=BODY_LIMIT)
     for route in shop.routes():
         app.router.add_route(route.method, route.path, _handler(route))
     return app

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Path
 
 from checkout_async import CheckoutClient
-from examples.shop.flow import Route, Shop, Visit
+from examples.shop.flow import BODY_LIMIT, Route, Shop, Visit
 
 __all__ = ["create_app", "serve"]
 
@@ -47,7 +48,17 @@ def _handler(route: Route) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
         peer = request.client.host if request.client else ""
         name: str = request.path_params.get("name", "")
-        reply = await route.answer(Visit(name, request.headers, peer, await request.body()))
+        reply = await route.answer(Visit(name, request.headers, peer, await _body(request)))
         return Response(reply.body, reply.status, reply.headers, media_type=reply.content_type)
 
     return handle
+
+
+async def _body(request: Request) -> bytes:
+    """Read the body; Starlette itself knows no limit."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise HTTPException(413, f"The body is longer than {BODY_LIMIT} bytes.")
+    return bytes(body)

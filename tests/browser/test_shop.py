@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ async def test_challenge_passed(stage: Stage) -> None:
         shown = await cardholder.result()
     assert shown["Verdict"] == "authenticated"
     assert (stage.session(shown).status, stage.reported(shown)) == ("approved", "Y")
+
+
+@each_framework
+async def test_a_body_has_a_limit_on_either_server(stage: Stage) -> None:
+    from examples.shop.flow import BODY_LIMIT
+
+    async with aiohttp.ClientSession(stage.shop.address) as http:
+        for length, status in ((BODY_LIMIT - 1, 400), (BODY_LIMIT + 1, 413)):
+            async with http.post("/pay", data=b"x" * length) as reply:
+                assert reply.status == status
 
 
 async def test_challenge_failed_after_three_wrong_passwords(stage: Stage) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import msgspec
+import pytest
 
+from checkout_async import threeds
 from checkout_async.models import sessions
 
 SID = "sid_" + "a" * 26
@@ -36,6 +38,19 @@ def session(status: str = "pending", *actions: str, **members: object) -> sessio
     if status == "challenged":
         body["acs"] = {"transaction_id": ACS_TRANSACTION, "url": ACS_URL}
     return _session.decode(msgspec.json.encode(body | members))
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Have drivers that are made from now on wait no time; the list fills with what they would have waited."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    defaults = threeds.Driver.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "sleep", sleep)
+    return slept
 
 
 class Html(HTMLParser):

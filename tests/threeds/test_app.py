@@ -63,6 +63,14 @@ class TestChannelData:
         with pytest.raises(errors.MalformedMessage, match=reason):
             app_channel_data(read_sdk_parameters(json.dumps(SENT | change)))
 
+    @pytest.mark.parametrize(("blank", "unit"), [(" ", "characters"), (b" ", "bytes")])
+    def test_what_no_sdk_gives_is_not_even_parsed(self, blank: str | bytes, unit: str) -> None:
+        with pytest.raises(errors.MalformedMessage, match=f"SDK parameters: are longer than 65536 {unit}"):
+            read_sdk_parameters(blank * 65_537)
+
+    def test_the_longest_device_data_fit(self) -> None:
+        assert len(read_sdk_parameters(json.dumps(SENT | {"deviceData": "e" * 64_000})).device_data) == 64_000
+
 
 class TestChallenge:
     def test_the_sdk_gets_what_it_needs_under_its_own_names(self) -> None:

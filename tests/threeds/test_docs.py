@@ -17,11 +17,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from checkout_async import CheckoutClient, threeds
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, amount
-from tests.threeds.support import Html
+from tests.threeds.support import Html, impatient
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docs" / "threeds.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+INSTRUMENT = "src_" + "a" * 26
 NAMES = {
     "__name__": "shop",
     "CheckoutClient": CheckoutClient,
@@ -67,7 +68,7 @@ class TestShop:
     async def checked_out(self, browser: TestClient[Any, Any]) -> tuple[str, Html]:
         """Send the checkout form; return the path of the order and the page that is shown."""
         values = {"language": "en-GB", "screenHeight": 1080, "screenWidth": 1920, "timezoneOffset": 0}
-        form = {"token": "tok_" + "a" * 26, "threeds_browser": msgspec.json.encode(values).decode()}
+        form = {"instrument": INSTRUMENT, "threeds_browser": msgspec.json.encode(values).decode()}
         reply = await browser.post("/pay", data=form)
         assert reply.status == 200
         policy = reply.headers["Content-Security-Policy"]
@@ -95,7 +96,7 @@ class TestShop:
         async with sandbox.client() as checkout:
             driver = await code["resumed"](checkout, session_id, b"{}", threeds.Options())
             step = await driver.advance()
-            assert await code["charge"](checkout, step.result, "tok_" + "a" * 26, "order 1")
+            assert await code["charge"](checkout, step.result, INSTRUMENT, "order 1")
 
     async def test_forgeries_are_bad_requests_and_change_nothing(self, browser: TestClient[Any, Any]) -> None:
         path, _ = await self.checked_out(browser)
@@ -104,6 +105,24 @@ class TestShop:
             reply = await browser.post(f"{path}/method", data=forged)
             assert reply.status == 400
         assert "threeDSMethodData" in Html(await (await browser.get(path)).text()).fields
+
+    async def test_nobody_gets_anything_for_a_number_that_is_guessed(self, browser: TestClient[Any, Any]) -> None:
+        identifier = threeds.encode_json({"threeDSServerTransID": "352455b7-b3b1-4696-a916-69e2e4274e6c"})
+        assert (await browser.get("/3ds/guessed")).status == 404
+        assert (await browser.post("/3ds/guessed/method", data={"threeDSMethodData": identifier})).status == 404
+
+    async def test_a_forged_hint_changes_nothing_and_does_not_hold_the_request_for_long(
+        self, sandbox: Sandbox, browser: TestClient[Any, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slept = impatient(monkeypatch)
+        path, waiting = await self.checked_out(browser)
+        message = threeds.decode_json(waiting.fields["threeDSMethodData"] or "")
+        identifier = {name: message[name] for name in list(message)[:1]}
+        await browser.post(f"{path}/method", data={"threeDSMethodData": threeds.encode_json(identifier)})
+        forged = identifier | {"messageType": "CRes", "transStatus": "Y"}
+        await browser.post(f"{path}/challenge", data={"cres": threeds.encode_json(forged)})
+        assert 5 <= sum(slept) < 10
+        assert set(Html(await (await browser.get(path)).text()).fields) == {"creq"}
 
 
 class TestOtherBlocks:

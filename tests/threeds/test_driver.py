@@ -138,6 +138,16 @@ class TestOutcomes:
         first = await driver.advance()
         assert await driver.advance(threeds.CardholderReturned()) == first
 
+    async def test_google_spa_ends_undecided_until_the_session_says_more(self, shop: Shop) -> None:
+        session = await shop.session("google_spa", preferred_experiences=["google_spa", "3ds"])
+        driver = shop.drive(session, threeds.Options())
+        undecided = result_of(await driver.advance())
+        assert undecided.verdict is Verdict.UNDECIDED
+        assert undecided.session.google_spa is not None
+        assert undecided.session.google_spa.challenge_url
+        await shop.sandbox.cardholder.complete_challenge(session.id)
+        assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
+
     async def test_in_an_app(self, shop: Shop) -> None:
         driver = await shop.driver("challenge", options=threeds.Options(app=True), channel_data=APP)
         step = await driver.advance()
@@ -171,9 +181,26 @@ class TestPolling:
     async def test_a_challenge_that_ends_late_is_still_found(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")
         assert isinstance(await driver.advance(), threeds.ShowChallenge)
+        await shop.sandbox.advance(899)
         shop.sandbox.faults.add("get_session", frozen_reply(await challenged(shop, driver)), times=1)
         over = result_of(await driver.advance(threeds.TimedOut()))
         assert over.verdict is Verdict.ABANDONED
+        await shop.sandbox.cardholder.complete_challenge(driver.session.id, "Y")
+        assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
+
+    async def test_an_issuer_that_cannot_go_on_is_asked_no_more_and_the_session_decides(self, shop: Shop) -> None:
+        driver = await shop.driver("challenge_no_method")
+        await driver.advance()
+        failed = threeds.encode_json({"messageType": "Erro", "errorCode": "403", "errorComponent": "A"})
+        undecided = result_of(await driver.advance(threeds.read_challenge_response({"cres": failed})))
+        assert (undecided.verdict, undecided.session.status) == (Verdict.UNDECIDED, "challenged")
+        await shop.sandbox.cardholder.complete_challenge(driver.session.id, "U")
+        assert result_of(await driver.advance()).verdict is Verdict.UNAVAILABLE
+
+    async def test_a_forged_failure_cannot_lose_a_success(self, shop: Shop) -> None:
+        driver = await shop.driver("challenge_no_method")
+        await driver.advance()
+        await driver.advance(threeds.ErrorMessage())
         await shop.sandbox.cardholder.complete_challenge(driver.session.id, "Y")
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import product
 from typing import Any
 
@@ -44,10 +45,11 @@ Completion = sessions.ThreeDsMethodCompletion
 START = 1_800_000_000.0
 
 NOTIFIED = MethodNotification(server_transaction_id=TRANSACTION)
+FAILED = ErrorMessage(error_code="402")
 CHALLENGE_OVER: list[ChallengeNotification | ChallengeResponse | ErrorMessage] = [
     ChallengeNotification(server_transaction_id=TRANSACTION, trans_status=sessions.ResponseCode.Y),
     ChallengeResponse(server_transaction_id=TRANSACTION, trans_status=sessions.ResponseCode.N),
-    ErrorMessage(server_transaction_id=TRANSACTION, error_code="203"),
+    FAILED,
 ]
 HOSTED: dict[str, Any] = {"_links": {"success_url": {"href": "https://shop.example/ok"}}}
 APP_ACS: dict[str, Any] = {
@@ -116,6 +118,12 @@ class TestReplies:
         with pytest.raises(errors.MalformedMessage, match="redirect_url is missing"):
             flow("pending", "redirect_cardholder", _links={}).step()
 
+    def test_google_spa_is_left_to_others_and_decided_by_nobody_here(self) -> None:
+        step = flow("challenged", "challenge_cardholder", experience="google_spa", acs=None).step()
+        assert isinstance(step, Done)
+        assert step.result.verdict is Verdict.UNDECIDED
+        assert flow("challenged", experience="google_spa", **HOSTED).step() == ReadSession()
+
     def test_what_was_sent_is_not_asked_for_again(self) -> None:
         stuck = flow("pending", COLLECT)
         assert stuck.replied(SendChannelData(Completion.U), stuck.session).step() == ReadSession()
@@ -148,6 +156,9 @@ class TestMethod:
 
     def test_without_a_3ds_method_url_it_is_u(self) -> None:
         assert flow("pending", COLLECT).step() == SendChannelData(Completion.U)
+
+    def test_nothing_is_reported_of_a_3ds_method_that_has_no_url(self) -> None:
+        assert flow("pending", METHOD, _links={}).step() == ReadSession()
 
     def test_without_a_notification_url_it_is_not_run_and_n(self) -> None:
         assert flow("pending", COLLECT, METHOD, options=Options()).step() == SendChannelData(Completion.N)
@@ -182,6 +193,38 @@ class TestChallenge:
         still = looking.replied(ReadSession(), looking.session)
         assert still.step() == ReadSession()
         assert isinstance(still.disregard().step(), ShowChallenge)
+
+    def test_one_that_the_issuer_cannot_go_on_with_is_not_shown_again_and_still_not_decided(self) -> None:
+        looking = challenged().after(FAILED, START + 60)
+        assert looking.replied(ReadSession(), looking.session).step() == ReadSession()
+        for late in (looking.disregard(), looking.disregard().at(START + 900)):
+            done = late.step()
+            assert isinstance(done, Done)
+            assert done.result.verdict is Verdict.UNDECIDED
+
+    @pytest.mark.parametrize(
+        ("named", "refused"),
+        [
+            ({}, False),
+            ({"acs_transaction_id": ACS_TRANSACTION.upper()}, False),
+            ({"server_transaction_id": ACS_TRANSACTION}, True),
+            ({"server_transaction_id": TRANSACTION, "acs_transaction_id": TRANSACTION}, True),
+        ],
+    )
+    def test_an_error_message_may_name_no_transaction_but_none_of_another_session(
+        self, named: dict[str, str], refused: bool
+    ) -> None:
+        about = ErrorMessage(**named)
+        with pytest.raises(errors.MalformedMessage, match="about another session") if refused else nullcontext():
+            assert challenged().after(about, START).progress.broken
+
+    @pytest.mark.parametrize("seconds", [0, 1, 890])
+    def test_nobody_ends_its_time_ahead_of_the_clock(self, seconds: float) -> None:
+        assert challenged().after(TimedOut(), START + seconds) == challenged()
+        assert flow("challenged").after(TimedOut(), START + seconds) == flow("challenged")
+
+    def test_a_timer_may_run_a_little_ahead_of_the_clock(self) -> None:
+        assert challenged().after(TimedOut(), START + 899.5).progress.overdue
 
     def test_after_fifteen_minutes_it_is_read_once_more_and_abandoned(self) -> None:
         assert isinstance(challenged().at(START + 899).step(), ShowChallenge)
@@ -236,8 +279,8 @@ class TestLaws:
             (RedirectCardholder, CardholderReturned),
         }
         for action, event in product(sessions.NextAction, self.EVENTS):
-            before = flow(status, action)
-            changed = before.after(event, START) != before
+            before = flow(status, action).begun(START)
+            changed = before.after(event, START + 900) != before
             assert changed == ((type(before.step()), type(event)) in fitting)
 
     @pytest.mark.parametrize("status", STATUSES)
@@ -262,7 +305,7 @@ class TestLaws:
                 current = current.replied(current.step(), session(status, action))
             for name in ("method", "method_started_at", "challenge_started_at"):
                 assert getattr(before, name) in (None, getattr(current.progress, name))
-            for name in ("data_sent", "method_reported", "overdue", "completion_tried"):
+            for name in ("data_sent", "method_reported", "broken", "overdue", "completion_tried"):
                 assert getattr(current.progress, name) >= getattr(before, name)
             assert isinstance(current.step(), Step)
 

@@ -107,6 +107,9 @@ class TestMatching:
         assert [belongs_to(message, session(transaction_id=OTHER)) for message in messages] == [False] * 4
         assert [belongs_to(message, session(transaction_id=None)) for message in messages] == [False] * 4
 
+    def test_an_error_message_without_a_transaction_contradicts_none(self) -> None:
+        assert belongs_to(read_challenge_response({"cres": encode_json({"messageType": "Erro"})}), session())
+
     def test_a_uuid_is_the_same_in_upper_case(self) -> None:
         assert belongs_to(MethodNotification(server_transaction_id=TRANSACTION.upper()), session())
 

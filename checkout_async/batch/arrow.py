@@ -1,0 +1,139 @@
+"""The little of pyarrow that reading and writing Parquet takes, typed, and imported only when it is used."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import BinaryIO, Final, Protocol, cast
+
+from checkout_async.errors import ConfigurationError
+from checkout_async.redaction import quoted
+
+__all__ = ["Column", "DataType", "ParquetReader", "ParquetWriter", "arrow_errors", "open_parquet", "require_parquet"]
+
+_BUFFER: Final = 1 << 20
+
+
+class DataType(Protocol):
+    """A type of Arrow; `str` names it. A struct has fields, a list or a dictionary a `value_type`."""
+
+    @property
+    def num_fields(self) -> int:
+        """How many fields there are."""
+        ...
+
+    @property
+    def value_type(self) -> DataType:
+        """What the items are."""
+        ...
+
+    def field(self, index: int, /) -> Column:
+        """Return a field."""
+        ...
+
+
+class Column(Protocol):
+    """A column of a table, or a field of a struct."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def type(self) -> DataType:
+        """Its type."""
+        ...
+
+
+class _Batch(Protocol):
+    def to_pylist(self) -> list[dict[str, object]]: ...
+
+
+class _Metadata(Protocol):
+    @property
+    def num_rows(self) -> int: ...
+
+
+class ParquetReader(Protocol):
+    """An open Parquet file."""
+
+    @property
+    def schema_arrow(self) -> Sequence[Column]:
+        """The columns."""
+        ...
+
+    @property
+    def metadata(self) -> _Metadata:
+        """What the file says of itself."""
+        ...
+
+    def iter_batches(self, batch_size: int) -> Iterator[_Batch]:
+        """Read the rows, so many at a time."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+class _Writer(Protocol):
+    def write_batch(self, batch: object) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class ParquetWriter:
+    """Writes rows into a Parquet file, each call a row group. Close it, or the file cannot be read."""
+
+    def __init__(self, file: BinaryIO, columns: Mapping[str, type]) -> None:
+        self._arrow = _module("pyarrow")
+        types = {int: self._arrow.int64(), float: self._arrow.float64(), bool: self._arrow.bool_()}
+        text = self._arrow.string()
+        self._schema = self._arrow.schema([(name, types.get(type_, text)) for name, type_ in columns.items()])
+        self._writer = cast("_Writer", _module("pyarrow.parquet").ParquetWriter(file, self._schema))
+
+    def write(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Write a row group. Names that a row lacks are null."""
+        self._writer.write_batch(self._arrow.RecordBatch.from_pylist(rows, schema=self._schema))
+
+    def close(self) -> None:
+        """Write the end of the file."""
+        self._writer.close()
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ConfigurationError("Parquet needs pyarrow: pip install 'checkout-async[parquet]'") from None
+
+
+def require_parquet() -> None:
+    """Raise ConfigurationError, naming the extra, where pyarrow is missing."""
+    _module("pyarrow.parquet")
+
+
+@contextmanager
+def arrow_errors() -> Generator[None]:
+    """Raise what pyarrow raises inside the block as OSError with a `strerror`."""
+    try:
+        yield
+    except (OSError, ValueError, NotImplementedError) as error:  # ArrowInvalid is a ValueError
+        if isinstance(error, OSError) and error.errno:
+            raise
+        reason = quoted(str(error).strip().partition("\n")[0])
+    else:
+        return
+    raise OSError(errno.EBADMSG, f"Parquet: {reason}")
+
+
+def open_parquet(path: Path) -> ParquetReader:
+    """Open a Parquet file to read it in bounded memory. Raises OSError, and ConfigurationError without pyarrow."""
+    parquet = _module("pyarrow.parquet")
+    with arrow_errors():
+        return cast("ParquetReader", parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False))

@@ -1,0 +1,11 @@
+"""Where outcomes go: files of JSON Lines, CSV or Parquet, that a later run can go on with.
+
+Modules, low to high: told, replacing, rows, spool, file.
+"""
+
+from __future__ import annotations
+
+from checkout_async.batch.results.file import ResultFile
+from checkout_async.batch.results.told import Told
+
+__all__ = ["ResultFile", "Told"]

@@ -1,0 +1,171 @@
+"""A results file: only its owner may read it, and it always consists of whole rows.
+
+Each result is on disk, or in the pipe, before the next one; one that could not be written completely is taken back.
+The file holds cryptograms, which are payment data.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from checkout_async.batch.arrow import require_parquet
+from checkout_async.batch.formats import GZIP_SUFFIX, Format, format_of
+from checkout_async.batch.outcome import Outcome
+from checkout_async.batch.results.replacing import OWNER_ONLY, replacing
+from checkout_async.batch.results.rows import encode, header, outcomes_in
+from checkout_async.batch.results.spool import in_parquet, spool_of, to_parquet
+from checkout_async.batch.results.told import Told
+from checkout_async.batch.sources.lines import chunks_now
+from checkout_async.errors import ConfigurationError
+
+__all__ = ["ResultFile"]
+
+
+class ResultFile:
+    """An open results file. Call `finish` at the end of a run; without that, Parquet stays a spool to resume from."""
+
+    def __init__(self, file: io.FileIO, format_: Format, parquet: Path | None = None) -> None:
+        self._file = file
+        self._format = format_
+        self._parquet = parquet
+        self._is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+
+    @classmethod
+    def create(cls, path: Path, format_: Format | None = None, *, force: bool = False) -> Self:
+        """Create the file with mode 0600. An existing one is refused, or with `force` emptied and made private.
+
+        Without a `format_` it is told by the name. Raises ConfigurationError.
+        """
+        place = _Place.of(path, format_)
+        try:
+            results = cls(_created(place, force=force), place.format, place.parquet)
+            results._write(header(place.format))
+        except OSError as error:
+            raise ConfigurationError(f"cannot create the output file {path}: {error.strerror}") from None
+        return results
+
+    @classmethod
+    def standard_output(cls, format_: Format | None = None) -> Self:
+        """Write to standard output, which stays open. Raises ConfigurationError."""
+        found = format_of(None, format_)
+        results = cls(io.FileIO(1, "w", closefd=False), found)
+        try:
+            results._write(header(found))
+        except OSError as error:
+            raise ConfigurationError(f"cannot write to standard output: {error.strerror}") from None
+        return results
+
+    @classmethod
+    def resume(cls, path: Path, format_: Format | None = None) -> tuple[Self, Told]:
+        """Go on with the results file of an earlier run, or create it; return it, and the lines whose rows stay in it.
+
+        A torn last row goes, and so do the rows of records that the new run has to do with, since their result is
+        not final. The file is replaced at once, or not at all. Raises ConfigurationError; the file is then untouched.
+        """
+        path = path.resolve()
+        place = _Place.of(path, format_)
+        if not path.exists() and not place.written.exists():
+            return cls.create(path, place.format), Told()
+        try:
+            told = _rewrite(place, path)
+            file = io.FileIO(os.open(place.written, os.O_WRONLY), "w")
+            file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise ConfigurationError(f"cannot resume with the output file {path}: {error.strerror}") from None
+        return cls(file, place.format, place.parquet), told
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def write(self, outcome: Outcome) -> None:
+        """Write one row. Raises OSError, the file then being as before."""
+        self._write(encode(outcome, self._format))
+
+    def finish(self) -> None:
+        """Make the results last, on the disk and in the format that was asked for. Blocks; raises OSError."""
+        if self._is_regular:
+            os.fsync(self._file.fileno())
+        if self._parquet is not None:
+            to_parquet(spool_of(self._parquet), self._parquet)
+
+    def _write(self, row: bytes) -> None:
+        start = self._file.tell() if self._is_regular else 0
+        left = memoryview(row)
+        try:
+            while left:
+                left = left[self._file.write(left) or 0 :]
+        except OSError:
+            if self._is_regular:
+                self._file.truncate(start)
+                self._file.seek(start)
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where results go: `written` while the run lasts, then as well to `parquet`, if that is wanted."""
+
+    format: Format
+    written: Path
+    parquet: Path | None = None
+
+    @classmethod
+    def of(cls, path: Path, given: Format | None) -> Self:
+        if path.suffix.lower() == GZIP_SUFFIX:
+            raise ConfigurationError(f"results are not compressed; name the output file without {GZIP_SUFFIX}: {path}")
+        found = format_of(path, given)
+        if found is not Format.PARQUET:
+            return cls(found, path)
+        require_parquet()
+        if path.exists() and not path.is_file():
+            raise ConfigurationError(f"Parquet needs a file, and {path} is none")
+        return cls(found, spool_of(path), path)
+
+
+def _created(place: _Place, *, force: bool) -> io.FileIO:
+    """Create the file to write to. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
+    in_the_way = next((each for each in (place.parquet, place.written) if each and each.exists()), None)
+    if in_the_way and not force:
+        raise ConfigurationError(f"{in_the_way} exists; name another output file, or replace it with --force")
+    if place.parquet:
+        place.parquet.unlink(missing_ok=True)
+    file = io.FileIO(os.open(place.written, flags, OWNER_ONLY), "w")
+    if place.written.is_file():
+        place.written.chmod(OWNER_ONLY)
+    return file
+
+
+def _rewrite(place: _Place, path: Path) -> Told:
+    """Write the file anew with the rows that stay, and return their lines."""
+    told = Told()
+    with replacing(place.written) as file:
+        file.write(header(place.format))
+        for outcome in _existing(place, path):
+            if outcome.result.is_final and outcome.line not in told:
+                told.add(outcome.line)
+                file.write(encode(outcome, place.format))
+    return told
+
+
+def _existing(place: _Place, path: Path) -> Iterator[Outcome]:
+    """Yield the results that there are; a spool is newer than the Parquet file beside it."""
+    if place.parquet and not place.written.exists():
+        yield from in_parquet(path)
+        return
+    if not place.written.is_file():
+        raise ConfigurationError(f"{place.written} is no file to resume from")
+    with io.FileIO(place.written) as file:
+        yield from outcomes_in(place.written, chunks_now(file), place.format)

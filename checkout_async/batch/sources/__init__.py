@@ -1,0 +1,33 @@
+"""Where records come from: files or standard input, as JSON Lines, CSV or Parquet, the first two also within gzip.
+
+Modules, low to high: base, inflate, lines, jsonl, rows, table, columns.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from checkout_async.batch.formats import Format, format_of
+from checkout_async.batch.sources.base import Readable, Source
+from checkout_async.batch.sources.columns import ParquetTable
+from checkout_async.batch.sources.jsonl import JsonLines, parse_line, read_records
+from checkout_async.batch.sources.table import CsvTable, read_table
+from checkout_async.errors import ConfigurationError
+
+__all__ = ["Readable", "Source", "open_source", "parse_line", "read_records", "read_table"]
+
+
+def open_source(path: Path | None, format: Format | None = None) -> Source:  # noqa: A002  # the field's own word
+    """Open a file, or standard input (None). Without a `format` it is told by the name.
+
+    Raises ConfigurationError where it cannot be read, and for the columns of a file that are no fields.
+    """
+    found = format_of(path, format)
+    try:
+        if found is Format.PARQUET:
+            assert path is not None
+            return ParquetTable(path)
+        return JsonLines(path) if found is Format.JSONL else CsvTable(path)
+    except OSError as error:
+        where = "standard input" if path is None else f"the input file {path}"
+        raise ConfigurationError(f"cannot read {where}: {error.strerror}") from None

@@ -1,0 +1,80 @@
+"""What a batch is read from: a `Source` of records, and reading that never blocks the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from checkout_async.batch.records import BadLine, Record
+
+__all__ = ["Readable", "Source", "in_thread"]
+
+T = TypeVar("T")
+
+
+class Readable(Protocol):
+    """An unbuffered binary file: `read` returns what is there, and nothing only at the end."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Return at most `size` bytes."""
+        ...
+
+
+class Source(ABC):
+    """An open input. Close it, or enter it as a context manager, when it is read."""
+
+    @abstractmethod
+    def records(self) -> AsyncGenerator[Record | BadLine]:
+        """Read to the end, once and in bounded memory.
+
+        Raises OSError, with a `strerror`, where it cannot be read on, and ConfigurationError where the names of the
+        columns are no fields of a session request.
+        """
+
+    @abstractmethod
+    def total(self) -> int | None:
+        """Return how many records there are, None where that takes reading all of it twice. Blocks; raises OSError."""
+
+    @abstractmethod
+    def fileno(self) -> int:
+        """Return the file descriptor, to tell whether another file is the same."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """Run a blocking call in a daemon thread: a pooled one would keep the process alive while a pipe is silent."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def deliver(settle: Callable[[], None]) -> None:
+        # The loop is gone when the run was ended while the call was waiting.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: None if future.done() else settle())
+
+    def run() -> None:
+        try:
+            result = call()
+        except Exception as error:  # noqa: BLE001  # raised where the result is awaited
+            failure = error
+            deliver(lambda: future.set_exception(failure))
+        else:
+            deliver(lambda: future.set_result(result))
+
+    threading.Thread(target=run, name="checkout_async input", daemon=True).start()
+    return await future

@@ -1,0 +1,126 @@
+"""Parquet: one session request a row, in nested columns (structs), or in columns named by field paths, or in both.
+
+A null is no member. The schema is checked when the file is opened; rows are read a few hundred at a time.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence, Set
+from datetime import date
+from pathlib import Path
+from typing import Final, cast
+
+from checkout_async.batch.arrow import Column, DataType, arrow_errors, open_parquet
+from checkout_async.batch.fields import Field, Node, Step, find_field, nest, typed_request
+from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.sources.base import Source, in_thread
+from checkout_async.batch.sources.table import refuse_twice
+from checkout_async.errors import ConfigurationError
+
+__all__ = ["ParquetTable"]
+
+_ROWS_AT_ONCE: Final = 256
+
+_TEXT: Final = re.compile(r"(large_)?string(_view)?|null")
+_TIME: Final = re.compile(r"timestamp\b.*|date\d+\b.*")
+_BY_KIND: Final = {int: re.compile(r"u?int\d+"), bool: re.compile("bool")}
+_LIST: Final = re.compile(r"(large_|fixed_size_)?list(_view)?<.*")
+
+
+class ParquetTable(Source):
+    """A source of Parquet. Raises OSError, and ConfigurationError for columns that are no fields."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = io.FileIO(path)
+        try:
+            self._table = open_parquet(path)
+            self._fields = {column.name: find_field(column.name) for column in self._table.schema_arrow}
+            refuse_twice([each for column in self._table.schema_arrow for each in _values_in(column)])
+        except BaseException:
+            self._file.close()
+            raise
+
+    async def records(self) -> AsyncGenerator[Record | BadLine]:
+        """Read to the end; the line of a record is the number of its row, from 1."""
+        batches = self._batches()
+        line = 0
+        while rows := await in_thread(lambda: next(batches, None)):
+            for row in rows:
+                line += 1
+                yield self._record(line, row)
+
+    def total(self) -> int | None:
+        """Return the number of rows."""
+        return self._table.metadata.num_rows
+
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._table.close()
+        self._file.close()
+
+    def _batches(self) -> Iterator[Sequence[Mapping[str, object]]]:
+        with arrow_errors():
+            for batch in self._table.iter_batches(_ROWS_AT_ONCE):
+                yield batch.to_pylist()
+
+    def _record(self, line: int, row: Mapping[str, object]) -> Record:
+        cells = (cell for name, value in row.items() for cell in _cells(self._fields[name].steps, value))
+        request = typed_request(nest(cells))
+        reference = request.get("reference")
+        return Record(line=line, request=request, reference=reference if isinstance(reference, str) else None)
+
+
+def _cells(steps: tuple[Step, ...], value: object) -> Iterator[tuple[Sequence[Step], object]]:
+    """Yield the values in a column's value that are not null, as JSON would have them, with the steps to each."""
+    if isinstance(value, dict):
+        for name, each in cast("dict[str, object]", value).items():
+            yield from _cells((*steps, name), each)
+    elif isinstance(value, list):
+        for place, each in enumerate(cast("list[object]", value)):
+            yield from _cells((*steps, place), each)
+    elif isinstance(value, date):
+        yield steps, value.isoformat()
+    elif value is not None:
+        yield steps, value
+
+
+def _values_in(column: Column) -> Iterator[Field]:
+    """Yield the fields of the values that a column holds. Raises ConfigurationError where they are of another shape."""
+    yield from _values_at(column.name, column.type)
+
+
+def _values_at(path: str, type_: DataType) -> Iterator[Field]:
+    field, kind = find_field(path), str(type_)
+    if kind.startswith("dictionary<"):
+        yield from _values_at(path, type_.value_type)
+    elif field.node.members and kind.startswith("struct<"):
+        for index in range(type_.num_fields):
+            inner = type_.field(index)
+            yield from _values_at(f"{path}.{inner.name}", inner.type)
+    elif field.node.item is not None and _LIST.fullmatch(kind):
+        yield from _values_at(f"{path}.0", type_.value_type)
+    elif field.node.is_value and _fits(kind, field.node.kinds):
+        yield field
+    else:
+        raise ConfigurationError(
+            f'column "{path}" is of type {kind.partition("<")[0]}; {_wanted(field.node)} belongs there'
+        )
+
+
+def _fits(type_: str, kinds: Set[type]) -> bool:
+    patterns = [_BY_KIND[each] for each in kinds] or [_TIME]
+    return any(pattern.fullmatch(type_) for pattern in (_TEXT, *patterns))
+
+
+def _wanted(node: Node) -> str:
+    if node.members:
+        return "a struct"
+    if node.item is not None:
+        return "a list"
+    return " or ".join(["string", *sorted(each.__name__ for each in node.kinds)])

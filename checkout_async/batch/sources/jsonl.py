@@ -1,0 +1,72 @@
+"""JSON Lines: one session request a line.
+
+A line that is no JSON object becomes a `BadLine` with its number and the reason; it never stops the reading.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import AsyncGenerator, Iterable
+
+import msgspec
+
+from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.sources.base import Readable
+from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextSource, chunks_of
+
+__all__ = ["JsonLines", "parse_line", "read_records"]
+
+
+def parse_line(number: int, line: bytes | None) -> Record | BadLine | None:
+    """Return the record of a line, or what is wrong with it; None for a blank line. A line of None was too long."""
+    if line is None:
+        return BadLine(line=number, reason=f"the line is longer than {LONGEST_LINE} bytes")
+    if not line.strip():
+        return None
+    try:
+        request = msgspec.json.decode(line, type=dict[str, object])
+    except UnicodeDecodeError:
+        return BadLine(line=number, reason="the line is not valid UTF-8")
+    except RecursionError:
+        return BadLine(line=number, reason="the line is nested too deeply")
+    except msgspec.ValidationError:
+        return BadLine(line=number, reason="the line is not a JSON object")
+    except msgspec.DecodeError as error:
+        return BadLine(line=number, reason=f"the line is not valid JSON: {error}")
+    reference = request.get("reference")
+    return Record(line=number, request=request, reference=reference if isinstance(reference, str) else None)
+
+
+async def read_records(source: Readable) -> AsyncGenerator[Record | BadLine]:
+    """Read JSON Lines (UTF-8, with or without a byte order mark) to the end. Blank lines are passed over.
+
+    Raises OSError where the file cannot be read.
+    """
+    number = 0
+    async for line in _lines(source):
+        number += 1
+        content = line.removeprefix(codecs.BOM_UTF8) if line and number == 1 else line
+        parsed = parse_line(number, content)
+        if parsed is not None:
+            yield parsed
+
+
+async def _lines(source: Readable) -> AsyncGenerator[bytes | None]:
+    splitter = LineSplitter()
+    async for chunk in chunks_of(source):
+        for line in splitter.feed(chunk):
+            yield line
+    yield splitter.finish()
+
+
+class JsonLines(TextSource):
+    """A source of JSON Lines."""
+
+    def _read(self, content: Readable) -> AsyncGenerator[Record | BadLine]:
+        return read_records(content)
+
+    def _count(self, chunks: Iterable[bytes]) -> int:
+        splitter = LineSplitter()
+        count = sum(1 for chunk in chunks for line in splitter.feed(chunk) if line is None or line.strip())
+        rest = splitter.finish()
+        return count + (rest is None or bool(rest.strip()))

@@ -1,0 +1,109 @@
+"""CSV (RFC 4180) as it comes: chunks of bytes to rows, and a row to its cells.
+
+A quoted cell may hold line feeds. Cells are separated by a comma, a semicolon or a tab, whichever the first row, the
+header, has most of. A row of nothing but separators is passed over, as a blank line is.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+
+from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter
+
+__all__ = ["Row", "RowSplitter"]
+
+_DELIMITERS = ",;\t"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row and the number of the line it begins in; with a `defect` nothing can be made of it."""
+
+    line: int
+    content: bytes = field(default=b"", repr=False)
+    defect: str = ""
+
+
+class RowSplitter:
+    """Cuts chunks of bytes into rows, wherever the chunks begin and end."""
+
+    def __init__(self) -> None:
+        self.delimiter: str | None = None
+        self._lines = LineSplitter()
+        self._number = 0
+        self._start = 0
+        self._part = bytearray()
+        self._in_quotes = False
+
+    def feed(self, chunk: bytes) -> Iterator[Row]:
+        """Yield the rows that this chunk completes; take all of them before the next chunk."""
+        for line in self._lines.feed(chunk):
+            yield from self._take(line)
+
+    def finish(self) -> Iterator[Row]:
+        """Yield the last row, if the file does not end with a line feed."""
+        yield from self._take(self._lines.finish())
+        if self._in_quotes:
+            yield self._failed("the row has a quote that is not closed before the end of the file")
+
+    def cells(self, row: Row) -> list[str]:
+        """Return the cells of a row. Raises ValueError that says what is wrong with it."""
+        if row.defect:
+            raise ValueError(row.defect)
+        try:
+            text = row.content.decode("utf-8")
+        except UnicodeDecodeError:
+            raise ValueError("the row is not valid UTF-8") from None
+        try:
+            return next(csv.reader([text], delimiter=self.delimiter or ",", strict=True))
+        except csv.Error as error:
+            raise ValueError(f"the row is not valid CSV: {error}") from None
+
+    def _take(self, line: bytes | None) -> Iterator[Row]:
+        self._number += 1
+        if not self._in_quotes:
+            self._start = self._number
+        if line is None or len(self._part) + len(line) > LONGEST_LINE:
+            quote = f", or has a quote that is not closed before line {self._number}" if self._in_quotes else ""
+            yield self._failed(f"the row is longer than {LONGEST_LINE} bytes{quote}")
+            return
+        self._part += line.removeprefix(codecs.BOM_UTF8) if self._number == 1 else line
+        self._in_quotes = self._ends_in_quotes(line)
+        if self._in_quotes:
+            self._part += b"\n"
+            return
+        content = bytes(self._part)
+        self._part.clear()
+        yield from self._completed(content)
+
+    def _ends_in_quotes(self, line: bytes) -> bool:
+        if b'"' not in line:
+            return self._in_quotes
+        begun = b'"' + line if self._in_quotes else line
+        return _closed(self.delimiter or _DELIMITERS).match(begun) is None
+
+    def _completed(self, content: bytes) -> Iterator[Row]:
+        content = content.removesuffix(b"\r")
+        if content.strip(b' ",;\t'):
+            if self.delimiter is None:
+                header = content.decode("utf-8", "replace")
+                self.delimiter = max(_DELIMITERS, key=header.count)
+            yield Row(self._start, content)
+
+    def _failed(self, defect: str) -> Row:
+        self._part.clear()
+        self._in_quotes = False
+        return Row(self._start, defect=defect)
+
+
+@cache
+def _closed(delimiters: str) -> re.Pattern[bytes]:
+    """Return the pattern of a line that ends outside quotes. Possessive, so that no line takes long."""
+    quoted = rf'"(?:[^"]++|"")*+"[^{delimiters}]*+'
+    bare = rf'[^"{delimiters}][^{delimiters}]*+'
+    return re.compile(rf"(?:(?:{quoted}|{bare}|)[{delimiters}])*+(?:{quoted}|{bare}|)\Z".encode())

@@ -1,0 +1,139 @@
+"""CSV: a header of field paths such as `source.number`, then one session request a row.
+
+A cell's text is read as what the specification has there, an empty one as no member. A row that holds no request
+becomes a `BadLine`; a header that cannot be understood ends the reading with ConfigurationError.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from os import fstat
+from pathlib import Path
+from typing import Final
+
+from checkout_async.batch.fields import Field, field_paths, find_field, nest
+from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.sources.base import Readable
+from checkout_async.batch.sources.inflate import Inflated
+from checkout_async.batch.sources.lines import TextSource, chunks_now, chunks_of
+from checkout_async.batch.sources.rows import Row, RowSplitter
+from checkout_async.errors import ConfigurationError
+
+__all__ = ["CsvTable", "fields_of", "read_table", "refuse_twice"]
+
+_NO_HEADER: Final = 'the first row of a CSV file names the fields, such as "source.number"'
+
+
+async def read_table(source: Readable) -> AsyncGenerator[Record | BadLine]:
+    """Read CSV (UTF-8, with or without a byte order mark) to its end.
+
+    Raises OSError where the file cannot be read, and ConfigurationError for its header.
+    """
+    reader = _Reader()
+    async for chunk in chunks_of(source):
+        for item in reader.feed(chunk):
+            yield item
+    for item in reader.finish():
+        yield item
+
+
+class _Reader:
+    """Makes records of the rows that follow the header."""
+
+    def __init__(self) -> None:
+        self._rows = RowSplitter()
+        self.fields: Sequence[Field] | None = None
+
+    def feed(self, chunk: bytes) -> Iterator[Record | BadLine]:
+        """Yield the records that this chunk completes."""
+        yield from self._records(self._rows.feed(chunk))
+
+    def finish(self) -> Iterator[Record | BadLine]:
+        """Yield the last record, if the file does not end with a line feed."""
+        yield from self._records(self._rows.finish())
+        if self.fields is None:
+            raise ConfigurationError(f"the input is empty; {_NO_HEADER}")
+
+    def _records(self, rows: Iterable[Row]) -> Iterator[Record | BadLine]:
+        for row in rows:
+            if self.fields is None:
+                self.fields = self._header(row)
+            else:
+                yield self._record(row, self.fields)
+
+    def _header(self, row: Row) -> Sequence[Field]:
+        try:
+            names = self._rows.cells(row)
+        except ValueError as error:
+            raise ConfigurationError(f"{error}; {_NO_HEADER}") from None
+        if not set(names) & set(field_paths()):
+            raise ConfigurationError(f"{_NO_HEADER}; this one names none")
+        return fields_of(names)
+
+    def _record(self, row: Row, fields: Sequence[Field]) -> Record | BadLine:
+        try:
+            cells = self._rows.cells(row)
+        except ValueError as error:
+            return BadLine(line=row.line, reason=str(error))
+        if len(cells) != len(fields):
+            return BadLine(line=row.line, reason=f"the row has {len(cells)} cells and the header {len(fields)}")
+        request = nest((field.steps, field.node.typed(cell)) for field, cell in zip(fields, cells, strict=True) if cell)
+        reference = request.get("reference")
+        return Record(line=row.line, request=request, reference=reference if isinstance(reference, str) else None)
+
+
+def fields_of(names: Sequence[str]) -> Sequence[Field]:
+    """Return the fields that the columns of a table of values name. Raises ConfigurationError."""
+    for number, name in enumerate(names, 1):
+        if not name.strip():
+            raise ConfigurationError(f"column {number} has no name")
+    fields = [find_field(name.strip()) for name in names]
+    for each in fields:
+        if not each.node.is_value:
+            inner = next(each.node.paths(each.path))
+            raise ConfigurationError(f'column "{each.path}" is no single value; name what is in it, such as "{inner}"')
+    refuse_twice(fields)
+    return fields
+
+
+def refuse_twice(fields: Iterable[Field]) -> None:
+    """Raise ConfigurationError if two columns are the same field."""
+    (path, count), *_ = Counter(each.steps for each in fields).most_common(1)
+    if count > 1:
+        raise ConfigurationError(f'there are {count} columns "{".".join(map(str, path))}"')
+
+
+class CsvTable(TextSource):
+    """A source of CSV. The header of a file is checked when it is opened: ConfigurationError."""
+
+    def __init__(self, path: Path | None) -> None:
+        super().__init__(path)
+        if path is not None and stat.S_ISREG(fstat(self.fileno()).st_mode):
+            try:
+                with io.FileIO(path) as file:
+                    _check_header(Inflated(file))
+            except BaseException:
+                self.close()
+                raise
+
+    def _read(self, content: Readable) -> AsyncGenerator[Record | BadLine]:
+        return read_table(content)
+
+    def _count(self, chunks: Iterable[bytes]) -> int:
+        rows = RowSplitter()
+        count = sum(1 for chunk in chunks for _ in rows.feed(chunk)) + sum(1 for _ in rows.finish())
+        return max(0, count - 1)
+
+
+def _check_header(content: Readable) -> None:
+    reader = _Reader()
+    for chunk in chunks_now(content):
+        for _ in reader.feed(chunk):
+            return
+        if reader.fields is not None:
+            return
+    for _ in reader.finish():
+        return
