@@ -97,7 +97,9 @@ def _connected(cluster: Client | str) -> Generator[Any]:
     """Give the client of a cluster; the library leaves most of it untyped."""
     if not isinstance(cluster, str):
         if cluster.asynchronous:
-            raise ConfigurationError("the Dask client is asynchronous; give one that is not, or the scheduler's address")
+            raise ConfigurationError(
+                "the Dask client is asynchronous; give one that is not, or the scheduler's address"
+            )
         yield cluster
         return
     try:

@@ -23,6 +23,7 @@ from checkout_async.errors import RunIncomplete
 
 __all__ = ["gather"]
 
+
 def gather(places: Places, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
     """Write the target and the journal of a run whose partitions are finished, remove its folder, return the report.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from checkout_async.batch.formats import Format
 from checkout_async.batch.partition import Partition
 from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.sources.columns import ParquetTable
 from checkout_async.batch.sources.inflate import GZIP_MAGIC
 from checkout_async.batch.sources.jsonl import read_records
 from checkout_async.batch.sources.table import read_table
@@ -58,17 +59,34 @@ def check_cuttable(path: Path) -> None:
         raise ConfigurationError(f"{path} is gzip, which can only be read from its beginning; decompress it first")
 
 
-async def records_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
+def records_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
     """Read the records of a partition.
 
     Raises OSError, and ConfigurationError where this machine does not see the file that was planned for.
     """
+    return _rows_of(partition) if partition.format is Format.PARQUET else _lines_of(partition)
+
+
+async def _rows_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
+    with ParquetTable(Path(partition.source), range(partition.begin, partition.end)) as table:
+        _check_same(partition, table.fileno())
+        async with aclosing(table.records()) as records:
+            async for item in records:
+                yield item
+
+
+async def _lines_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
     with io.FileIO(partition.source) as file:
-        if os.fstat(file.fileno()).st_size != partition.size:
-            message = f"{partition.source} on this machine is not the file that the run was planned for"
-            raise ConfigurationError(message)
+        _check_same(partition, file.fileno())
         spans = _Spans(file, [(0, partition.head), (partition.begin, partition.end)])
         read = read_table if partition.format is Format.CSV else read_records
         async with aclosing(read(spans)) as records:
             async for item in records:
                 yield replace(item, line=item.line + partition.shift)
+
+
+def _check_same(partition: Partition, descriptor: int) -> None:
+    if os.fstat(descriptor).st_size != partition.size:
+        raise ConfigurationError(
+            f"{partition.source} on this machine is not the file that the run was planned for, or has changed since"
+        )

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -55,16 +56,16 @@ class HeldReplies(Behaviour):
 
 
 @pytest.fixture
-def cluster(env: dict[str, str], redis_url: str) -> Iterator[Client]:
-    from distributed import Client, LocalCluster
-
+def cluster(request: pytest.FixtureRequest, env: dict[str, str], redis_url: str) -> Iterator[Client]:
+    """Give the client of a cluster whose workers have the sandbox's environment; a parameter changes some of it."""
+    distributed: Any = import_module("distributed")
     own = {name: value for name, value in env.items() if name.startswith("CHECKOUT_")}
     own |= {"CHECKOUT_SCOPES": "sessions:browser sessions:app", "CHECKOUT_REDIS_URL": redis_url}
+    own |= cast("dict[str, str]", getattr(request, "param", {}))
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None, "env": own}
     with (
-        LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None, env=own
-        ) as workers,
-        Client(workers, set_as_default=False) as client,
+        distributed.LocalCluster(n_workers=WORKERS, **options) as workers,
+        distributed.Client(workers, set_as_default=False) as client,
     ):
         yield client
 
@@ -86,11 +87,17 @@ async def run(cluster: Client, source: Path, target: Path, **options: Any) -> Re
     return await asyncio.to_thread(authenticate, cluster, source, target, settings=SETTINGS, **options)
 
 
+async def processes_of(cluster: Any) -> list[int]:
+    pids: dict[str, int] = await asyncio.to_thread(cluster.run, os.getpid)
+    return list(pids.values())
+
+
 async def asked_of_redis(url: str, command: str) -> int:
     from redis.asyncio import Redis
 
     async with Redis.from_url(url) as redis:  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
-        stats = cast("dict[str, dict[str, int]]", await redis.info("commandstats"))
+        info: Any = redis.info  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
+        stats: dict[str, dict[str, int]] = await info("commandstats")
     return stats.get(f"cmdstat_{command}", {}).get("calls", 0)
 
 
@@ -100,12 +107,12 @@ async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
     replies = HeldReplies()
     sandbox.faults.add("request_session", replies, at=LINES // 3, times=None)
     asked_before = await asked_of_redis(redis_url, "evalsha")
-    pids = cast("dict[str, int]", await asyncio.to_thread(cluster.run, os.getpid))
+    doomed, *_ = await processes_of(cluster)
     shown: list[ClusterProgress] = []
     running = asyncio.create_task(run(cluster, source, target, partitions=12, on_progress=shown.append))
     # Every worker now has as many sessions in flight as it may: made, and not known to it.
     await until(lambda: replies.held == WORKERS * CONCURRENCY)
-    os.kill(next(iter(pids.values())), signal.SIGKILL)
+    os.kill(doomed, signal.SIGKILL)
     replies.released.set()
     report = await running
 
@@ -158,25 +165,26 @@ async def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(
     assert created(sandbox) == once_each()
 
 
+@pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_SECRET": "wrong_secret"}], indirect=True)
 async def test_refused_credentials_end_the_run_with_the_reason(
     cluster: Client, sandbox: Sandbox, source: Path, target: Path
 ) -> None:
-    await asyncio.to_thread(cluster.run, os.environ.__setitem__, "CHECKOUT_CLIENT_SECRET", "wrong_secret")
     with pytest.raises(RunIncomplete, match="6 of 6 partitions are not finished; .*AuthenticationFailed: ") as caught:
         await run(cluster, source, target, partitions=6)
     assert "wrong_secret" not in str(caught.value)
     assert created(sandbox) == Counter()
 
 
-async def test_a_defect_on_a_worker_is_named(cluster: Client, source: Path, target: Path) -> None:
-    await asyncio.to_thread(cluster.run, os.environ.__setitem__, "CHECKOUT_BASE_URL", "no url")
-    with pytest.raises(RunIncomplete, match="ConfigurationError: base_url must be"):
+@pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_ID": ""}], indirect=True)
+async def test_workers_without_credentials_are_told_what_is_missing(
+    cluster: Client, source: Path, target: Path
+) -> None:
+    with pytest.raises(RunIncomplete, match="ConfigurationError: CHECKOUT_CLIENT_ID is not set"):
         await run(cluster, source, target, partitions=2)
 
 
 def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> None:
-    import dask
-
+    dask: Any = import_module("dask")
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(ConfigurationError, match="cannot reach the scheduler tcp://127.0.0.1:9"),
