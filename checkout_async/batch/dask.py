@@ -22,12 +22,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from checkout_async.batch.cluster.gather import gather_partitions
+from checkout_async.batch.cluster.partition import Partition, stop_sign
+from checkout_async.batch.cluster.plan import Places, plan_partitions
+from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
 from checkout_async.batch.formats import Format
-from checkout_async.batch.gather import gather
-from checkout_async.batch.partition import Partition, stop_sign
-from checkout_async.batch.plan import Places, plan
 from checkout_async.batch.report import Report, Summary
-from checkout_async.batch.worker import PartitionEnd, PartitionSettings, run_partition
 from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.redaction import quoted
 
@@ -86,10 +86,10 @@ def authenticate(
     )
     with _connected(cluster) as client:
         threads = max(1, sum(cast("Mapping[str, int]", client.nthreads()).values()))
-        parts = plan(places, partitions or _PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
+        parts = plan_partitions(places, partitions or _PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
         settings = replace(settings or PartitionSettings(), at_once=max(1, min(threads, len(parts))))
         _Run(client, places, parts, settings, on_progress).carry_out(stop or threading.Event())
-    return gather(places, parts, summary)
+    return gather_partitions(places, parts, summary)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
+from checkout_async.batch.cluster.partition import Partition
 from checkout_async.batch.formats import Format
-from checkout_async.batch.partition import Partition
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.sources.columns import ParquetTable
 from checkout_async.batch.sources.inflate import GZIP_MAGIC

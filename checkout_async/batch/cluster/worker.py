@@ -1,7 +1,7 @@
 """One partition of a run on many machines, as a plain function: for Dask, Spark, Ray, or a loop of one's own.
 
-Credentials come from the environment of the machine it runs on (`CheckoutClient.from_env`), and from `CHECKOUT_REDIS_URL`
-the Redis through which the workers share the access token and the account's rate. Neither travels.
+Credentials come from the environment of the machine it runs on (`CheckoutClient.from_env`), and so does the Redis
+through which workers share the access token and the account's rate (`CHECKOUT_REDIS_URL`). Neither travels.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from typing import Final
 import anyio.to_thread
 import msgspec
 
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
+from checkout_async.batch.cluster.loops import in_a_loop
+from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
+from checkout_async.batch.cluster.slices import records_of
 from checkout_async.batch.fingerprint import load_key
+from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.loops import in_a_loop
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.partition import Partition, keyed, stop_sign
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.results import ResultFile, Told
 from checkout_async.batch.runner import DEFAULT_OUTAGE, authenticate
-from checkout_async.batch.slices import records_of
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits
 from checkout_async.errors import CheckoutError, ConfigurationError, JournalInUse
@@ -56,7 +56,7 @@ class PartitionSettings:
     rate: float | None = 100.0
     at_once: int = 1
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
-    patience: Patience = Patience()
+    patience: Patience | None = None
     outage: Patience = DEFAULT_OUTAGE
     retry_unknown: bool = False
     takeover: float = 300.0
@@ -77,14 +77,14 @@ class PartitionEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_partition(
-    partition: Partition, settings: PartitionSettings, on_progress: Callable[[int], None] | None = None
+    partition: Partition, settings: PartitionSettings | None = None, on_progress: Callable[[int], None] | None = None
 ) -> PartitionEnd:
     """Authenticate the records of a partition, or go on with it where another worker left it.
 
     What a person has to see to is the `failure` of the end. Raises OSError for what another machine may do better: an
     input or a folder that this one cannot read or write. `on_progress` is told about once a second how many are done.
     """
-    work = _Work(partition, settings, on_progress)
+    work = _Work(partition, settings or PartitionSettings(), on_progress)
     try:
         return in_a_loop(work.run)
     except CheckoutError as error:
@@ -175,7 +175,7 @@ class _Work:
             self._on_progress(self._done)
 
     async def _heed_stop_sign(self) -> None:
-        while not self._is_to_stop():
+        while not self._is_to_stop():  # noqa: ASYNC110 - nothing tells of a file that another machine makes
             await anyio.sleep(_LOOK_EVERY)
         self._stop.set()
 

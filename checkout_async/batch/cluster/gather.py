@@ -9,22 +9,22 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
+from checkout_async.batch.cluster.plan import Places
 from checkout_async.batch.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.formats import Format
 from checkout_async.batch.merge import merge_journals
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.partition import Partition, keyed, stop_sign
-from checkout_async.batch.plan import Places
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.rows import outcomes_in
 from checkout_async.batch.sources.lines import chunks_now
 from checkout_async.errors import RunIncomplete
 
-__all__ = ["gather"]
+__all__ = ["gather_partitions"]
 
 
-def gather(places: Places, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
+def gather_partitions(places: Places, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
     """Write the target and the journal of a run whose partitions are finished, remove its folder, return the report.
 
     Rows stand in the order of the partitions. `summary` counts them; it began when the run did, by default now.

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async.batch.arrow import ParquetWriter
-from checkout_async.batch.cuts import Marks, starts_of_lines
-from checkout_async.batch.partition import Partition
-from checkout_async.batch.plan import Places, plan
+from checkout_async.batch.cluster.cuts import Marks, starts_of_lines
+from checkout_async.batch.cluster.partition import Partition
+from checkout_async.batch.cluster.plan import Places, plan_partitions
+from checkout_async.batch.cluster.slices import records_of
+from checkout_async.batch.cluster.worker import PartitionSettings
 from checkout_async.batch.records import BadLine, Record
-from checkout_async.batch.slices import records_of
 from checkout_async.batch.sources import open_source
-from checkout_async.batch.worker import PartitionSettings
 from checkout_async.errors import ConfigurationError
 from tests.batch.support import CARD, request
 from tests.commands import mode_of, write_lines
@@ -67,7 +67,7 @@ def test_the_parts_of_json_lines_have_the_records_of_the_whole_under_their_line_
     folder = tmp_path_factory.mktemp("lines")
     source = folder / "in.jsonl"
     source.write_text("\n".join(lines) + ending, encoding="utf-8-sig" if mark else "utf-8")
-    assert read_in_parts(plan(places_in(folder, source), parts)) == read_whole(source)
+    assert read_in_parts(plan_partitions(places_in(folder, source), parts)) == read_whole(source)
 
 
 @given(rows=rows, parts=st.integers(1, 7))
@@ -80,7 +80,7 @@ def test_the_parts_of_csv_have_the_records_of_the_whole_and_each_knows_the_heade
         ",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [["reference", "currency"], *rows]
     ]
     source.write_text("\n".join(quoted) + "\n", encoding="utf-8")
-    assert read_in_parts(plan(places_in(folder, source), parts)) == read_whole(source)
+    assert read_in_parts(plan_partitions(places_in(folder, source), parts)) == read_whole(source)
 
 
 @pytest.mark.parametrize("parts", [1, 3, 7, 100])
@@ -89,7 +89,7 @@ def test_the_parts_of_parquet_have_the_records_of_the_whole(tmp_path: Path, part
     with source.open("wb") as file, closing(ParquetWriter(file, {"reference": str, "amount": int})) as writer:
         for begin in (0, 20, 40):
             writer.write([{"reference": str(row), "amount": row} for row in range(begin, begin + 20)])
-    assert read_in_parts(plan(places_in(tmp_path, source), parts)) == read_whole(source)
+    assert read_in_parts(plan_partitions(places_in(tmp_path, source), parts)) == read_whole(source)
 
 
 @given(lines=st.lists(st.integers(1, 5), min_size=1), parts=st.integers(1, 12), most=st.integers(2, 40))
@@ -123,17 +123,26 @@ def test_the_first_byte_of_a_line_is_found(
 
 def test_parts_have_about_as_many_records_each(tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [request(reference=str(number)) for number in range(100)])
-    assert [part.records for part in plan(places_in(tmp_path, source), 8)] == [12, 13, 12, 13, 12, 13, 12, 13]
+    assert [part.records for part in plan_partitions(places_in(tmp_path, source), 8)] == [
+        12,
+        13,
+        12,
+        13,
+        12,
+        13,
+        12,
+        13,
+    ]
 
 
 def test_an_input_without_records_has_no_parts(tmp_path: Path) -> None:
-    assert plan(places_in(tmp_path, write_lines(tmp_path / "in.jsonl", [])), 4) == ()
+    assert plan_partitions(places_in(tmp_path, write_lines(tmp_path / "in.jsonl", [])), 4) == ()
 
 
 def test_neither_what_travels_nor_the_folder_holds_anything_of_a_record(tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [request(reference="ORD-1"), request(reference="ORD-1")])
     places = places_in(tmp_path, source)
-    travels = pickle.dumps((plan(places, 2), PartitionSettings()))
+    travels = pickle.dumps((plan_partitions(places, 2), PartitionSettings()))
     for content in [travels, *(path.read_bytes() for path in places.folder.iterdir())]:
         assert CARD.encode() not in content
         assert b"ORD-1" not in content
@@ -143,13 +152,13 @@ def test_neither_what_travels_nor_the_folder_holds_anything_of_a_record(tmp_path
 
 def test_a_partition_and_its_settings_can_be_pickled(tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [request(), request()])
-    given = (plan(places_in(tmp_path, source), 2), PartitionSettings())
+    given = (plan_partitions(places_in(tmp_path, source), 2), PartitionSettings())
     assert pickle.loads(pickle.dumps(given)) == given
 
 
 def test_what_repeats_an_earlier_record_of_another_part_is_known_to_its_own(tmp_path: Path) -> None:
     lines = [request(reference="a"), request(), request(reference="b"), request(reference="a"), request()]
-    parts = plan(places_in(tmp_path, write_lines(tmp_path / "in.jsonl", lines)), 5)
+    parts = plan_partitions(places_in(tmp_path, write_lines(tmp_path / "in.jsonl", lines)), 5)
     assert [[(repeat.line, repeat.reason) for repeat in part.repeats] for part in parts] == [
         [],
         [],
@@ -162,26 +171,26 @@ def test_what_repeats_an_earlier_record_of_another_part_is_known_to_its_own(tmp_
 def test_the_same_reference_all_over_the_input_is_no_input(tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [request(reference="a")] * 10_002)
     with pytest.raises(
-        ConfigurationError, match="more than 10000 records repeat .* line 2: the same reference as line 1"
+        ConfigurationError, match=r"more than 10000 records repeat .* line 2: the same reference as line 1"
     ):
-        plan(places_in(tmp_path, source), 2)
+        plan_partitions(places_in(tmp_path, source), 2)
 
 
 def test_gzip_is_to_be_decompressed_first(tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl.gz"
     source.write_bytes(gzip.compress(b"{}\n"))
     with pytest.raises(ConfigurationError, match=r"gzip, .* decompress it first"):
-        plan(places_in(tmp_path, source), 2)
+        plan_partitions(places_in(tmp_path, source), 2)
 
 
 def test_a_stream_cannot_be_cut(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no regular file"):
-        plan(Places.of("/dev/null", tmp_path / "out.jsonl"), 2)
+        plan_partitions(Places.of("/dev/null", tmp_path / "out.jsonl"), 2)
 
 
 def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot read the input file .*in\.jsonl: No such file"):
-        plan(places_in(tmp_path, tmp_path / "in.jsonl"), 2)
+        plan_partitions(places_in(tmp_path, tmp_path / "in.jsonl"), 2)
 
 
 class TestGoingOn:
@@ -190,43 +199,43 @@ class TestGoingOn:
         return places_in(tmp_path, write_lines(tmp_path / "in.jsonl", [request(reference="a"), request(reference="b")]))
 
     def test_a_run_that_has_begun_goes_on_with_the_same_parts(self, places: Places) -> None:
-        assert plan(places, 5, resume=True) == plan(places, 1, resume=True)
+        assert plan_partitions(places, 5, resume=True) == plan_partitions(places, 1, resume=True)
 
     def test_it_does_not_go_on_by_mistake(self, places: Places) -> None:
-        plan(places, 2)
+        plan_partitions(places, 2)
         with pytest.raises(ConfigurationError, match=r"a run has begun in .*\.parts; --resume goes on with it"):
-            plan(places, 2)
+            plan_partitions(places, 2)
 
     def test_it_does_not_go_on_with_another_input(self, places: Places) -> None:
-        plan(places, 2)
+        plan_partitions(places, 2)
         write_lines(places.source, [request(reference="c")])
         with pytest.raises(ConfigurationError, match="the input is another one now"):
-            plan(places, 2, resume=True)
+            plan_partitions(places, 2, resume=True)
 
     def test_a_damaged_plan_is_named(self, places: Places) -> None:
-        plan(places, 2)
+        plan_partitions(places, 2)
         places.plan.write_text("{}")
         with pytest.raises(ConfigurationError, match=r"plan\.json is no plan of a run"):
-            plan(places, 2, resume=True)
+            plan_partitions(places, 2, resume=True)
 
     def test_what_an_earlier_run_left_is_not_replaced_unasked(self, places: Places) -> None:
         places.target.touch()
         with pytest.raises(ConfigurationError, match="exists; name another output file, or replace it with --force"):
-            plan(places, 2)
-        assert plan(places, 2, force=True)
+            plan_partitions(places, 2)
+        assert plan_partitions(places, 2, force=True)
 
     def test_an_earlier_journal_is_never_replaced(self, places: Places) -> None:
         places.journal.touch()
         with pytest.raises(ConfigurationError, match=r"out\.jsonl\.journal exists"):
-            plan(places, 2, force=True)
+            plan_partitions(places, 2, force=True)
 
     def test_a_folder_of_something_else_is_left_alone(self, places: Places) -> None:
         places.folder.mkdir()
         (places.folder / "thesis.tex").touch()
         with pytest.raises(ConfigurationError, match="is not empty and holds no plan"):
-            plan(places, 2)
+            plan_partitions(places, 2)
 
     def test_planning_that_was_broken_off_can_be_done_again(self, places: Places) -> None:
-        before = plan(places, 2)
+        before = plan_partitions(places, 2)
         places.plan.unlink()
-        assert plan(places, 2) == before
+        assert plan_partitions(places, 2) == before

@@ -14,19 +14,19 @@ from typing import Final, Self
 
 import msgspec
 
-from checkout_async.batch.cuts import Marks, starts_of_lines
+from checkout_async.batch.cluster.cuts import Marks, starts_of_lines
+from checkout_async.batch.cluster.loops import in_a_loop
+from checkout_async.batch.cluster.partition import Partition, Repeat, keyed, stop_sign
+from checkout_async.batch.cluster.repeats import Repeats
+from checkout_async.batch.cluster.slices import check_cuttable
 from checkout_async.batch.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.formats import Format, format_of
-from checkout_async.batch.loops import in_a_loop
-from checkout_async.batch.partition import Partition, Repeat, keyed, stop_sign
 from checkout_async.batch.records import BadLine, Record
-from checkout_async.batch.repeats import Repeats
 from checkout_async.batch.results.replacing import replacing
-from checkout_async.batch.slices import check_cuttable
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError
 
-__all__ = ["Places", "plan"]
+__all__ = ["Places", "plan_partitions"]
 
 _PLAN: Final = "plan.json"
 _FORMAT: Final = 1
@@ -87,12 +87,12 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     partitions: tuple[Partition, ...]
 
 
-def plan(places: Places, count: int, *, force: bool = False, resume: bool = False) -> tuple[Partition, ...]:
+def plan_partitions(places: Places, count: int, *, force: bool = False, resume: bool = False) -> tuple[Partition, ...]:
     """Cut the input into at most `count` partitions of about as many records each.
 
     With `resume`, a plan that is in the folder already is taken as it is. Otherwise the target must not exist, unless
-    `force` says that it may be replaced, and the folder must be new or empty; both are checked before the input is read.
-    Raises ConfigurationError, also for an input that cannot be cut: standard input and gzip.
+    `force` says that it may be replaced, and the folder must be new or empty. Raises ConfigurationError, also for an
+    input that cannot be cut: standard input and gzip.
     """
     if count < 1:
         raise ConfigurationError("the number of partitions must be a whole number above 0")

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from checkout_async.batch.cluster.gather import gather_partitions
+from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
+from checkout_async.batch.cluster.plan import Places, plan_partitions
+from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
 from checkout_async.batch.fingerprint import key_file_of, load_key
-from checkout_async.batch.gather import gather
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.partition import Partition, keyed, stop_sign
-from checkout_async.batch.plan import Places, plan
-from checkout_async.batch.worker import PartitionEnd, PartitionSettings, run_partition
 from checkout_async.errors import RunIncomplete
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import CARD, request
@@ -43,7 +43,7 @@ async def run(partition: Partition, settings: PartitionSettings = SETTINGS) -> P
 
 
 async def planned(places: Places, count: int = 3) -> tuple[Partition, ...]:
-    return await asyncio.to_thread(plan, places, count)
+    return await asyncio.to_thread(plan_partitions, places, count)
 
 
 def created(sandbox: Sandbox) -> Counter[str | None]:
@@ -58,7 +58,7 @@ async def test_the_partitions_together_do_what_one_run_does(sandbox: Sandbox, pl
     parts = await planned(places)
     ends = [await run(part) for part in parts]
     assert ends == [PartitionEnd(number=number, done=4, finished=True) for number in range(3)]
-    report = await asyncio.to_thread(gather, places, parts)
+    report = await asyncio.to_thread(gather_partitions, places, parts)
     results = results_in(places.target.read_text())
     assert {line: row["reference"] for line, row in results.items()} == {n: f"ref-{n}" for n in range(1, LINES + 1)}
     assert {row["result"] for row in results.values()} == {"authenticated"}
@@ -70,7 +70,7 @@ async def test_what_it_leaves_is_one_private_results_file_and_one_journal(places
     parts = await planned(places)
     for part in parts:
         await run(part)
-    await asyncio.to_thread(gather, places, parts)
+    await asyncio.to_thread(gather_partitions, places, parts)
     key = key_file_of(places.journal)
     assert {path.name for path in places.target.parent.iterdir()} == {
         path.name for path in (places.source, places.target, places.journal, key)
@@ -90,7 +90,7 @@ async def test_a_finished_partition_is_not_run_again(sandbox: Sandbox, places: P
 async def test_a_partition_that_was_stopped_goes_on_where_it_was(
     sandbox: Sandbox, places: Places, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("checkout_async.batch.worker._LOOK_EVERY", 0)
+    monkeypatch.setattr("checkout_async.batch.cluster.worker._LOOK_EVERY", 0)
     (part,) = await planned(places, 1)
     one_at_a_time = replace(SETTINGS, concurrency=1)
     end = await asyncio.to_thread(run_partition, part, one_at_a_time, lambda _: stop_sign(places.folder).touch())
@@ -125,7 +125,7 @@ async def test_records_that_repeat_those_of_another_partition_are_refused(sandbo
     parts = await planned(places)
     for part in reversed(parts):
         assert (await run(part)).finished
-    await asyncio.to_thread(gather, places, parts)
+    await asyncio.to_thread(gather_partitions, places, parts)
     results = results_in(places.target.read_text())
     assert results[3]["result"] == "invalid"
     assert results[3]["error"]["message"] == "the same reference as line 1; give each record its own"
@@ -166,7 +166,7 @@ async def test_a_machine_that_sees_another_folder_sends_nothing(sandbox: Sandbox
 
 
 async def test_progress_is_told_while_it_runs(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("checkout_async.batch.worker._LOOK_EVERY", 0)
+    monkeypatch.setattr("checkout_async.batch.cluster.worker._LOOK_EVERY", 0)
     (part,) = await planned(places, 1)
     told: list[int] = []
     await asyncio.to_thread(run_partition, part, SETTINGS, told.append)
@@ -193,7 +193,7 @@ class TestGathering:
     ) -> None:
         parts[1].done.unlink()
         with pytest.raises(RunIncomplete, match="1 of 3 partitions are not finished: 1; resume to go on"):
-            await asyncio.to_thread(gather, places, parts)
+            await asyncio.to_thread(gather_partitions, places, parts)
         assert not places.target.exists()
         assert parts[0].results.exists()
 
@@ -203,9 +203,9 @@ class TestGathering:
         whole = parts[1].results.read_text().splitlines(keepends=True)
         parts[1].results.write_text("".join(whole[:-1]))
         with pytest.raises(RunIncomplete, match="has 3 rows for 4 records; resume"):
-            await asyncio.to_thread(gather, places, parts)
+            await asyncio.to_thread(gather_partitions, places, parts)
         assert (await run(parts[1])).finished
-        await asyncio.to_thread(gather, places, parts)
+        await asyncio.to_thread(gather_partitions, places, parts)
         assert len(results_in(places.target.read_text())) == LINES
         assert created(sandbox) == once_each()
 
@@ -213,11 +213,11 @@ class TestGathering:
         self, places: Places, parts: tuple[Partition, ...]
     ) -> None:
         with pytest.MonkeyPatch.context() as broken:
-            broken.setattr("checkout_async.batch.gather._remove", _die)
+            broken.setattr("checkout_async.batch.cluster.gather._remove", _die)
             with pytest.raises(KeyboardInterrupt):
-                await asyncio.to_thread(gather, places, parts)
-        assert await asyncio.to_thread(plan, places, 3, resume=True) == parts
-        report = await asyncio.to_thread(gather, places, parts)
+                await asyncio.to_thread(gather_partitions, places, parts)
+        assert await asyncio.to_thread(plan_partitions, places, 3, resume=True) == parts
+        report = await asyncio.to_thread(gather_partitions, places, parts)
         assert report.records == LINES
         assert not places.folder.exists()
 
@@ -226,7 +226,7 @@ class TestGathering:
         self, places: Places, parts: tuple[Partition, ...], name: str, tmp_path: Path
     ) -> None:
         elsewhere = Places.of(places.source, tmp_path / name, folder=places.folder)
-        await asyncio.to_thread(gather, elsewhere, parts)
+        await asyncio.to_thread(gather_partitions, elsewhere, parts)
         assert elsewhere.target.stat().st_size > 0
 
 
