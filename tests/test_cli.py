@@ -9,8 +9,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from checkout_async.sandbox import Sandbox
+from checkout_async import CheckoutClient, webhooks
+from checkout_async.sandbox import WEBHOOK_SECRET, Sandbox
 from tests.batch.support import request
 from tests.commands import (
     environment,
@@ -21,6 +24,7 @@ from tests.commands import (
     start,
     write_lines,
 )
+from tests.sandbox.payments.support import order as payment_order
 
 
 @pytest.fixture
@@ -130,6 +134,42 @@ class TestSandbox:
         assert done.code == 0
         process.send_signal(number)
         assert (await finish(process)).code == 0
+
+    @pytest.mark.parametrize(
+        ("options", "key", "shown"),
+        [([], WEBHOOK_SECRET, WEBHOOK_SECRET), (["--webhook-secret", "mine"], "mine", "the key of --webhook-secret")],
+        ids=["documented", "given"],
+    )
+    async def test_it_sends_signed_webhooks_to_a_url(self, options: list[str], key: str, shown: str) -> None:
+        received: asyncio.Queue[webhooks.WebhookEvent] = asyncio.Queue()
+
+        async def take(sent: web.Request) -> web.Response:
+            received.put_nowait(webhooks.receive(await sent.read(), sent.headers, key))
+            return web.Response()
+
+        app = web.Application()
+        app.router.add_post("/", take)
+        async with TestServer(app) as merchant:
+            url = str(merchant.make_url("/"))
+            process = await start("sandbox", "--port", "0", "--webhook-url", url, *options, env=environment(""))
+            exports = await read_exports(process)
+            async with CheckoutClient.from_env(environment("") | exports) as checkout:
+                await checkout.payments.request_payment(payment_order())
+            event = await asyncio.wait_for(received.get(), timeout=30)
+            process.send_signal(signal.SIGINT)
+            assert f"Webhooks go to {url}, signed with {shown}." in (await finish(process)).out
+        assert event.type == "payment_approved"
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            (["--webhook-url", "shop.example/webhooks"], "webhook_url must be an http or https address"),
+            (["--webhook-secret", ""], "webhook_secret must not be empty: every webhook is signed"),
+        ],
+    )
+    async def test_what_cannot_be_a_webhook_is_one_line(self, options: list[str], problem: str) -> None:
+        done = await run("sandbox", "--port", "0", *options, env=environment(""))
+        assert (done.code, done.out, done.err) == (2, "", f"checkout-async: {problem}\n")
 
     async def test_a_port_in_use_is_one_line(self, sandbox: Sandbox) -> None:
         port = sandbox.base_url.rpartition(":")[2]

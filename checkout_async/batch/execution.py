@@ -64,8 +64,8 @@ class Execution:
         self._stopped = ""
         self.summary = Summary()
 
-    async def go(self, records: AsyncIterable[Record | BadLine]) -> int:
-        """Authenticate every record, whatever happens say how far it came, and return the exit code."""
+    async def go(self, records: AsyncIterable[Record | BadLine]) -> None:
+        """Authenticate every record, and whatever happens say how far it came."""
         with self._progress, self._interrupt:
             try:
                 await self._authenticate(records)
@@ -80,19 +80,22 @@ class Execution:
             self._finish()
             if self._stopped or self._interrupt.received:
                 self._say_how_far()
-        return self._interrupt.exit_code or self._own_exit_code()
+
+    @property
+    def exit_code(self) -> int:
+        """What the process ends with."""
+        if (ended_by_signal := self._interrupt.exit_code) is not None:
+            return ended_by_signal
+        if self._stopped:
+            return STOPPED_EARLY
+        unfinished = any(count for result, count in self.summary.by_result.items() if not result.is_final)
+        return SOME_UNFINISHED if unfinished else 0
 
     def report(self, source: str, target: str) -> Report:
         """Return what the run came to, for people and machines."""
         received = self._interrupt.received
         stopped = self._stopped or ("" if received is None else f"ended by {received.name}")
         return self.summary.report(source, target, stopped=stopped)
-
-    def _own_exit_code(self) -> int:
-        if self._stopped:
-            return STOPPED_EARLY
-        unfinished = any(count for result, count in self.summary.by_result.items() if not result.is_final)
-        return SOME_UNFINISHED if unfinished else 0
 
     async def _authenticate(self, records: AsyncIterable[Record | BadLine]) -> None:
         outcomes = authenticate(

@@ -19,14 +19,17 @@ from checkout_async.errors import ConfigurationError
 from checkout_async.models import sessions
 from checkout_async.redaction import quoted
 
-__all__ = ["Field", "Node", "Step", "field_paths", "find_field", "nest", "typed_request"]
+__all__ = ["Field", "Node", "Place", "Step", "field_paths", "find_field", "nest", "typed_request"]
 
-_PLACE: Final = re.compile("[0-9]{1,4}")
+_NUMBER: Final = re.compile("[0-9]{1,4}")
 _WHOLE_NUMBER: Final = re.compile("-?[0-9]{1,18}")  # what fits into 64 bits, also with leading zeros as in a month
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 Step = str | int
-"""One step of a path: a member's name, or a place in a list."""
+"""One step of a path: a member's name, or a number in a list."""
+
+Place = tuple[tuple[Step, ...], Step]
+"""The steps to an object or list, and the last one, inside it."""
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ class Node:
     def inside(self, step: str) -> Node | None:
         """Return what a step leads to, or None."""
         if self.item is not None:
-            return self.item if _PLACE.fullmatch(step) else None
+            return self.item if _NUMBER.fullmatch(step) else None
         return self.members.get(step)
 
     def paths(self, path: str = "") -> Iterator[str]:
@@ -123,11 +126,15 @@ def typed_request(request: Mapping[str, object]) -> Mapping[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column: the path that names it, the steps to it, and what stands there."""
+    """A column: the path that names it, its place, and what stands there."""
 
     path: str
-    steps: tuple[Step, ...]
+    place: Place
     node: Node = field(repr=False)
+
+    def read(self, text: str) -> object:
+        """Return the value that a text means here; see `Node.typed`."""
+        return self.node.typed(text) if self.node.kinds else text
 
 
 def find_field(path: str) -> Field:
@@ -143,7 +150,7 @@ def find_field(path: str) -> Field:
             raise ConfigurationError(f"unknown column {_named(path)}: a session request has no such member")
         steps.append(name if node.item is None else int(name))
         node = inner
-    return Field(path, tuple(steps), node)
+    return Field(path, (tuple(steps[:-1]), steps[-1]), node)
 
 
 def _named(path: str) -> str:
@@ -151,18 +158,24 @@ def _named(path: str) -> str:
     return f'"{quoted(path)}"' + (f' (did you mean "{near[0]}"?)' if near else "")
 
 
-def nest(cells: Iterable[tuple[Sequence[Step], object]]) -> dict[str, object]:
-    """Return the request whose members stand at these steps. A list has its items in order, without gaps."""
+def nest(cells: Iterable[tuple[Place, object]]) -> dict[str, object]:
+    """Return the request whose members stand at these places. A list has its items in order, without gaps."""
     root: dict[Step, object] = {}
+    objects: dict[tuple[Step, ...], dict[Step, object]] = {(): root}
     has_lists = False
-    for steps, value in cells:
-        inner = root
-        for step in steps[:-1]:
-            inner = cast("dict[Step, object]", inner.setdefault(step, {}))
-            has_lists = has_lists or isinstance(step, int)
-        has_lists = has_lists or isinstance(steps[-1], int)
-        inner[steps[-1]] = value
+    for (path, step), value in cells:
+        inner = objects.get(path)
+        if inner is None:
+            inner = objects[path] = _object_at(root, path)
+            has_lists = has_lists or any(isinstance(each, int) for each in (*path, step))
+        inner[step] = value
     return cast("dict[str, object]", _with_lists(root) if has_lists else root)
+
+
+def _object_at(root: dict[Step, object], path: tuple[Step, ...]) -> dict[Step, object]:
+    for step in path:
+        root = cast("dict[Step, object]", root.setdefault(step, {}))
+    return root
 
 
 def _with_lists(value: object) -> object:

@@ -1,7 +1,7 @@
 """One run from a file of requests to a file of results: what to run, what is opened for it, in which order.
 
-The journal stands beside the results file and outlives the run. A resumed run looks first at the results that are there,
-then goes on where the journal says.
+The journal stands beside the results file and outlives the run. A resumed run looks first at the results that are
+there, then goes on where the journal says.
 """
 
 from __future__ import annotations
@@ -76,31 +76,34 @@ class Job:
             async with AsyncExitStack() as opened:
                 journal = await self._open_journal(opened)
                 results = opened.enter_context(await self._open_results(journal))
-                execution = Execution(
-                    sender,
-                    results,
-                    total,
-                    journal=journal,
-                    retry_unknown=self.retry_unknown,
-                    concurrency=self.concurrency,
-                    in_order=self.in_order,
-                    channel_data=self.channel_data,
-                    messages=self.messages,
-                    waits=self.waits,
-                )
-                code = await execution.go(self._records(source))
-        report = execution.report(str(self.source or "standard input"), str(self.target or "standard output"))
+                execution = self._execution(sender, results, total, journal)
+                await execution.go(self._records(source))
         print(execution.summary.table(), file=self.tables, flush=True)
         if self.report is not None:
-            write_report(report, self.report)
-        return code
+            names = str(self.source or "standard input"), str(self.target or "standard output")
+            write_report(execution.report(*names), self.report)
+        return execution.exit_code
 
     @property
     def journal_path(self) -> Path | None:
-        """Where the journal is, if there is one."""
-        if self.journal is not None or self.target is None:
+        """Where the journal is, if there is one: a device or a pipe has none beside it."""
+        if self.journal is not None or self.target is None or (self.target.exists() and not self.target.is_file()):
             return self.journal
         return self.target.with_name(self.target.name + _JOURNAL_SUFFIX)
+
+    def _execution(self, sender: Sender, results: ResultFile, total: int | None, journal: Journal | None) -> Execution:
+        return Execution(
+            sender,
+            results,
+            total,
+            journal=journal,
+            retry_unknown=self.retry_unknown,
+            concurrency=self.concurrency,
+            in_order=self.in_order,
+            channel_data=self.channel_data,
+            messages=self.messages,
+            waits=self.waits,
+        )
 
     def _check_options(self) -> None:
         format_of(self.target, self.target_format)
@@ -145,7 +148,7 @@ class Job:
             )
         async with Journal(path):
             pass
-        path.unlink()
+        _remove(path)
 
     async def _open_results(self, journal: Journal | None) -> ResultFile:
         if self.target is None:
@@ -164,6 +167,10 @@ class Job:
             if item is None:
                 return
             yield item
+
+
+def _remove(journal: Path) -> None:
+    journal.unlink()
 
 
 def _status_of(file: int | Path) -> os.stat_result | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -68,15 +69,13 @@ class Latencies(msgspec.Struct, kw_only=True):
         """Return the distribution as at most so many bars on a logarithmic axis, without a gap between them."""
         if not self.buckets:
             return []
-        width = 1
-        while max(self.buckets) // width - min(self.buckets) // width >= most:
-            width *= 2
-        first = min(self.buckets) // width
-        counts = [0] * (max(self.buckets) // width - first + 1)
+        first, last = min(self.buckets), max(self.buckets)
+        width = (last - first) // most + 1
+        counts = [0] * ((last - first) // width + 1)
         for bucket, count in self.buckets.items():
-            counts[bucket // width - first] += count
-        edges = [_value_at((first + index) * width) for index in range(len(counts) + 1)]
-        return [Bar(low, high, count) for low, high, count in zip(edges, edges[1:], counts, strict=False)]
+            counts[(bucket - first) // width] += count
+        edges = [_value_at(first + index * width) for index in range(len(counts) + 1)]
+        return [Bar(low, high, count) for (low, high), count in zip(pairwise(edges), counts, strict=True)]
 
     def _extend(self, shortest: float, longest: float) -> None:
         self.shortest = shortest if self.shortest is None else min(self.shortest, shortest)

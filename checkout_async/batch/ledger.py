@@ -36,6 +36,8 @@ _WRITE: Final = (
     f"INSERT INTO record ({_NAMES}) SELECT {_ITEMS} FROM json_each(?) WHERE true "  # noqa: S608
     f"ON CONFLICT (fingerprint) DO UPDATE SET {_CHANGES}"
 )
+_SETTLED: Final = "SELECT id, line, told FROM record WHERE id > ? AND result IS NOT NULL ORDER BY id LIMIT ?"
+_TURN: Final = "UPDATE record SET told = 1 - told WHERE id IN (SELECT value FROM json_each(?))"
 _CHUNK: Final = 10_000
 """Rows looked at together where all have to be."""
 
@@ -77,12 +79,13 @@ class Ledger:
 
     def reconcile(self, lines: Container[int]) -> None:
         """Mark outcomes as told if their line is among `lines`, and as not told if it is not."""
-        with self._transaction():
-            last = 0
-            while chunk := self._settled_after(last):
-                last = chunk[-1][0]
-                changes = [(line in lines, row) for row, line, told in chunk if (line in lines) != bool(told)]
-                self._database.executemany("UPDATE record SET told = ? WHERE id = ?", changes)
+        last = 0
+        while chunk := self._settled_after(last):
+            last = chunk[-1][0]
+            wrong = [row for row, line, told in chunk if (line in lines) != bool(told)]
+            # A transaction for each chunk: all in one would make the log as long as the file.
+            with self._transaction():
+                self._database.execute(_TURN, (_json(wrong),))
 
     def counts(self) -> Mapping[Result | None, int]:
         """Return the number of records by result; None stands for those without one."""
@@ -139,9 +142,8 @@ class Ledger:
         return {row.fingerprint: row for row in _rows.decode(found[0][0])}
 
     def _settled_after(self, last: int) -> list[tuple[int, int, int]]:
-        return self._database.execute(
-            "SELECT id, line, told FROM record WHERE id > ? AND result IS NOT NULL ORDER BY id LIMIT ?", (last, _CHUNK)
-        ).fetchall()
+        with self._transaction():
+            return self._database.execute(_SETTLED, (last, _CHUNK)).fetchall()
 
 
 def _json(value: object) -> str:

@@ -166,7 +166,7 @@ def _remarks(report: Report) -> Iterator[str]:
         marks = [f"p{percent} {latency(report.latencies.percentile(percent) or 0.0)}" for percent in PERCENTILES]
         yield f"time per record: {', '.join(marks)}, max {latency(longest)}"
     if report.replayed:
-        yield f"{number(report.replayed)} were known from an earlier run"
+        yield f"{number(report.replayed)} {'was' if report.replayed == 1 else 'were'} known from an earlier run"
     pace = f", {rate(report.per_second)} a second" if report.seconds > 0 else ""
     yield f"took {duration(report.seconds)}{pace}"
 

@@ -75,9 +75,9 @@ class Waits:
 
     def __str__(self) -> str:
         """Return `61 wait for the rate limit, 2 wait to be tried again`; nothing where nobody waits."""
-        parts = [f"{number(self.to_send)} wait {self._reason()}"] if self.to_send else []
+        parts = [f"{_waiting(self.to_send)} {self._reason()}"] if self.to_send else []
         if self.to_retry:
-            parts.append(f"{number(self.to_retry)} wait to be tried again")
+            parts.append(f"{_waiting(self.to_retry)} to be tried again")
         return ", ".join(parts)
 
     def _reason(self) -> str:
@@ -90,3 +90,7 @@ class Waits:
         self._faded = now
         for reason in WaitReason:
             self._spent[reason] *= factor
+
+
+def _waiting(calls: int) -> str:
+    return "1 waits" if calls == 1 else f"{number(calls)} wait"

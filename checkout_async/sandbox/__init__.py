@@ -2,13 +2,13 @@
 
 It works on plain JSON and uses nothing else of the package, so that a field the SDK misnames shows as a refused
 request. Modules, low to high; each imports earlier ones only:
-payload, clock, watch, mint, errors, spec, validation, scenarios, tokens, call, access, order, status, exchange,
-session, flow, blocks, replies, events, ledger, notify, webhooks, operations, cardholder, payments.codes,
+payload, encoding, urls, clock, watch, mint, errors, spec, validation, scenarios, tokens, call, access, order, status,
+exchange, session, flow, blocks, replies, events, ledger, notify, webhooks, operations, cardholder, payments.codes,
 payments.status, payments.actions, payments.ledger, payments.scenarios, payments.instruments, payments.order,
 payments.authentication, payments.retries, payments.payment, payments.flow, payments.blocks, payments.events,
 payments.store, payments.replies, payments.query, payments.finding, payments.hold, payments.idempotency,
-payments.operations, payments.customer, payments.simulator, control, browser.page, browser.messages, browser.method,
-browser.acs, browser.hosted, faults, app, connect, server.
+payments.operations, payments.customer, payments.simulator, control, browser.page, browser.messages, browser.posted,
+browser.method, browser.countdown, browser.acs, browser.collect, browser.hosted, faults, app, connect, server.
 """
 
 from __future__ import annotations

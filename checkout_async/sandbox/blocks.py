@@ -6,10 +6,7 @@ Shapes of CReq and CRes, error components and codes are those of EMV 3DS 2.2.
 
 from __future__ import annotations
 
-import base64
-
-import msgspec
-
+from checkout_async.sandbox.encoding import base64url, encoded
 from checkout_async.sandbox.exchange import eci
 from checkout_async.sandbox.order import Order
 from checkout_async.sandbox.payload import JsonObject, present
@@ -32,7 +29,7 @@ def creq(session: Session) -> str:
         "messageVersion": PROTOCOL_VERSION,
         "challengeWindowSize": "05",
     }
-    return _base64url(msgspec.json.encode(message))
+    return encoded(message)
 
 
 def cres(session: Session, trans_status: str) -> str:
@@ -44,7 +41,7 @@ def cres(session: Session, trans_status: str) -> str:
         "messageVersion": PROTOCOL_VERSION,
         "transStatus": trans_status,
     }
-    return _base64url(msgspec.json.encode(message))
+    return encoded(message)
 
 
 def proof(session: Session, now: float) -> dict[str, object | None]:
@@ -97,20 +94,18 @@ def certificates(session: Session) -> JsonObject | None:
     key = {
         "kty": "EC",
         "crv": "P-256",
-        "x": _base64url(session.mint.octets(32, "ds key x")),
-        "y": _base64url(session.mint.octets(32, "ds key y")),
+        "x": base64url(session.mint.octets(32, "ds key x")),
+        "y": base64url(session.mint.octets(32, "ds key y")),
     }
-    authority = _base64url(session.mint.octets(64, "ds authority"))
-    return {"ds_public": _base64url(msgspec.json.encode(key)), "ca_public": authority, "ca_public_all": [authority]}
+    authority = base64url(session.mint.octets(64, "ds authority"))
+    return {"ds_public": encoded(key), "ca_public": authority, "ca_public_all": [authority]}
 
 
 def signed_content(session: Session) -> str:
     """Write the ACS's content for an app challenge in the form of a JWS; its signature is made up."""
-    header = _base64url(msgspec.json.encode({"alg": "PS256"}))
-    payload = _base64url(
-        msgspec.json.encode({"acsURL": "https://acs.example/app", "acsTransID": session.mint.uuid("acs")})
-    )
-    return f"{header}.{payload}.{_base64url(session.mint.octets(64, 'acs signature'))}"
+    header = encoded({"alg": "PS256"})
+    payload = encoded({"acsURL": "https://acs.example/app", "acsTransID": session.mint.uuid("acs")})
+    return f"{header}.{payload}.{base64url(session.mint.octets(64, 'acs signature'))}"
 
 
 def card(order: Order) -> JsonObject | None:
@@ -211,7 +206,3 @@ def _google_spa(session: Session) -> JsonObject:
         "iframe": {"height": "400", "width": "250"},
         "token": token,
     }
-
-
-def _base64url(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

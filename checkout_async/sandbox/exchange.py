@@ -7,7 +7,7 @@ the electronic commerce indicators are those of EMV 3DS 2.2 and the schemes' pro
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from checkout_async.sandbox.order import Order
@@ -25,7 +25,8 @@ STATUS_OF = {
 """Session status by transStatus."""
 
 _REASON_OF = {"N": "01", "R": "11", "U": "22"}
-_CANCEL_CODE_OF = {"cardholder_cancel": "01", "challenge_timed_out": "05"}
+_CANCELLED, _TIMED_OUT = "cardholder_cancel", "challenge_timed_out"
+_CANCEL_CODE_OF = {_CANCELLED: "01", _TIMED_OUT: "05"}
 _JWE = re.compile(r"[\w-]+(\.[\w-]*){4}", re.ASCII)
 
 
@@ -40,6 +41,8 @@ class Device:
     html: bool = True
     """The app shows HTML challenges."""
     ui_template: str = "text"
+    data: JsonObject = field(default_factory=dict[str, object], repr=False)
+    """The channel data themselves; empty where a script stands in for a browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,11 @@ class Outcome:
     def faulty(self) -> bool:
         """Whether the scheme's message was faulty."""
         return self.status_reason.endswith("_error")
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the cardholder let the challenge's time run out."""
+        return self.cancel_reason == _TIMED_OUT
 
     @property
     def cancel_code(self) -> str | None:
@@ -82,6 +90,7 @@ def read_device(channel_data: JsonObject) -> Device:
         usable=encrypted is None or _JWE.fullmatch(encrypted) is not None,
         html=text(channel_data, "sdk_interface_type") != "native",
         ui_template=next(iter(texts(channel_data, "sdk_ui_elements")), "text"),
+        data=channel_data,
     )
 
 
@@ -124,7 +133,7 @@ def abandoned(challenge: Outcome, *, timed_out: bool) -> Outcome:
         response_code="U" if timed_out else "N",
         reason="14" if timed_out else "26",
         status_reason="rreq_status",
-        cancel_reason="challenge_timed_out" if timed_out else "cardholder_cancel",
+        cancel_reason=_TIMED_OUT if timed_out else _CANCELLED,
     )
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from checkout_async.sandbox.clock import SandboxClock
 from checkout_async.sandbox.events import SessionTeller
@@ -36,6 +37,8 @@ class SessionView:
     hosted: bool
     completed: bool
     next_actions: tuple[str, ...]
+    channel_data: Mapping[str, object] = field(repr=False, hash=False)
+    """As supplied by the caller or collected by the hosted page; empty without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +163,5 @@ def _view(session: Session) -> SessionView:
         hosted=order.hosted,
         completed=session.completed,
         next_actions=tuple(session.next_actions()),
+        channel_data=MappingProxyType({} if session.device is None else session.device.data),
     )

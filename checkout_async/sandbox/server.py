@@ -17,6 +17,7 @@ from aiohttp import web
 from checkout_async.sandbox.access import Gate
 from checkout_async.sandbox.app import SandboxApp
 from checkout_async.sandbox.browser.acs import ChallengePages
+from checkout_async.sandbox.browser.countdown import Countdown
 from checkout_async.sandbox.browser.hosted import HostedPages
 from checkout_async.sandbox.browser.method import MethodPages
 from checkout_async.sandbox.cardholder import Cardholder
@@ -52,7 +53,8 @@ class Sandbox:
     payouts take effect `payment_delay` seconds of the sandbox's clock after they were accepted. `ssl_context` holds a
     server's certificate and makes it https; a context that wants client certificates gets them checked. Events are
     POSTed to `webhook_url`, signed with `webhook_secret`; without a URL there are none. `document` is a
-    bundled OpenAPI document to use in place of the package's own. Entering raises OSError if the port is taken.
+    bundled OpenAPI document to use in place of the package's own. Raises ValueError for a `webhook_url` that is no http
+    or https address and for an empty `webhook_secret`; entering raises OSError if the port is taken.
     """
 
     def __init__(
@@ -249,10 +251,12 @@ class Sandbox:
             self._mint,
         )
         payments = self._payments.operations(gate, base_url)
+        countdown = Countdown(self._store, self.clock)
         pages = (
             MethodPages(self._store),
-            ChallengePages(self._store, self.cardholder, base_url),
-            HostedPages(self._store, self.clock, base_url),
+            ChallengePages(self._store, self.cardholder, countdown, base_url),
+            HostedPages(self._spec, self._store, self.clock, base_url),
+            countdown,
         )
         control = Control(self.cardholder, self.customer, self.clock)
         return SandboxApp(

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote_plus
 
-import msgspec
-
 from checkout_async.sandbox.clock import SandboxClock
+from checkout_async.sandbox.encoding import base64url, encoded
 from checkout_async.sandbox.mint import Mint
 from checkout_async.sandbox.payload import JsonObject
 
@@ -135,12 +134,8 @@ class TokenEndpoint:
             "exp": int(expires_at),
             "jti": mint.uuid("jti"),
         }
-        parts = [
-            msgspec.json.encode({"alg": "HS256", "typ": "JWT"}),
-            msgspec.json.encode(claims),
-            mint.octets(32, "signature"),
-        ]
-        token = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+        parts = [encoded({"alg": "HS256", "typ": "JWT"}), encoded(claims), base64url(mint.octets(32, "signature"))]
+        token = ".".join(parts)
         self._grants[token] = _Grant(frozenset(scopes), expires_at)
         return token
 

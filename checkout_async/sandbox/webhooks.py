@@ -21,6 +21,7 @@ from checkout_async.sandbox.clock import SandboxClock, timestamp
 from checkout_async.sandbox.notify import Notifier
 from checkout_async.sandbox.payload import JsonObject
 from checkout_async.sandbox.spec import ApiSpec
+from checkout_async.sandbox.urls import is_web_address
 from checkout_async.sandbox.watch import Happening, Watch
 
 WEBHOOK_SECRET = "sandbox_webhook_secret"  # noqa: S105 - documented, and good for nothing but the sandbox
@@ -68,6 +69,8 @@ class Webhooks:
     def __init__(self, clock: SandboxClock, notifier: Notifier, spec: ApiSpec, url: str | None, secret: str) -> None:
         if not secret.strip():
             raise ValueError("webhook_secret must not be empty: every webhook is signed")
+        if url is not None and not is_web_address(url):
+            raise ValueError("webhook_url must be an http or https address")
         self._clock = clock
         self._notifier = notifier
         self._spec = spec

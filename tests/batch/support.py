@@ -20,6 +20,15 @@ CARD = "4485040371536584"
 Answer = sessions.Session | Exception
 
 
+class Clock:
+    """A time that only the test moves on, in seconds."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class ScriptedSender:
     """A Sender: `answer` is given each request and returns a session or raises. It remembers what it was asked."""
 

@@ -30,6 +30,11 @@ DECLINED = card_number("declined")
 SECRETS = (CARD, DECLINED, "sandbox_secret", "sek_", "eyJ")
 
 
+def referenced(count: int) -> list[Mapping[str, object]]:
+    """Requests that a journal can tell apart."""
+    return [request(reference=f"ref-{number}") for number in range(count)]
+
+
 class TestAuthenticate:
     async def test_every_line_has_a_result_even_a_declined_one(
         self, env: dict[str, str], source: Path, target: Path
@@ -41,10 +46,11 @@ class TestAuthenticate:
         assert [results[line]["status"] for line in (1, 2, 3)] == ["approved", "declined", "challenged"]
         assert results[1]["reference"] == "a"
         assert results[1].keys() >= {"session_id", "eci", "cryptogram", "response_code"}
-        assert "3 of 3 lines" in done.err
-        assert [row.split()[:2] for row in done.out.splitlines() if row.startswith(("approved", "total"))] == [
-            ["approved", "1"],
-            ["total", "3"],
+        assert [results[line]["result"] for line in (1, 2, 3)] == ["authenticated", "declined", "challenge_required"]
+        assert "3 of 3: " in done.err
+        assert [row.split()[:2] for row in done.out.splitlines() if row.startswith(("authenticated", "records"))] == [
+            ["authenticated", "1"],
+            ["records", "3"],
         ]
 
     async def test_malformed_and_invalid_lines_are_reported_and_do_not_stop_the_rest(
@@ -80,7 +86,7 @@ class TestAuthenticate:
         done = await run("authenticate", "-", "--output", "-", env=env, stdin=stdin)
         assert done.code == 0
         assert results_in(done.out).keys() == {1, 2, 3}
-        assert "total" in done.err
+        assert "records" in done.err
 
     async def test_only_the_owner_may_read_the_results(self, env: dict[str, str], source: Path, target: Path) -> None:
         await run("authenticate", write_lines(source, [request()]), "--output", target, env=env)
@@ -158,28 +164,30 @@ class TestAuthenticate:
         self, sandbox: Sandbox, source: Path, target: Path
     ) -> None:
         env = environment(sandbox.base_url, CHECKOUT_CLIENT_SECRET="not_the_secret")
-        write_lines(source, [request()] * 500)
+        write_lines(source, referenced(500))
         done = await run("authenticate", source, "--output", target, "--concurrency", "4", env=env)
         results = results_in(text_of(target))
-        assert done.code == 1
+        assert done.code == 3
         assert "check client id, secret" in done.err
-        assert f"{len(results)} of 500 lines have a result; the last line read was {max(results)}" in done.err
+        assert f"{len(results)} of 500 records have a new result; the last line read was {max(results)}" in done.err
+        assert {result["result"] for result in results.values()} == {"failed"}
         assert "not_the_secret" not in done.err + done.out + text_of(target)
 
     async def test_results_that_cannot_be_written_stop_the_run_and_are_named(
         self, env: dict[str, str], sandbox: Sandbox, source: Path
     ) -> None:
-        write_lines(source, [request()] * 500)
-        done = await run("authenticate", source, "--output", "/dev/full", "--force", "--concurrency", "2", env=env)
-        assert done.code == 1
-        assert "cannot write results, stopping: No space left on device" in done.err
-        assert "0 of 500 lines have a result" in done.err
+        write_lines(source, referenced(500))
+        full = ("--output", "/dev/full", "--output-format", "jsonl", "--force")
+        done = await run("authenticate", source, *full, "--concurrency", "2", env=env)
+        assert done.code == 3
+        assert "stopped: cannot write results: No space left on device" in done.err
+        assert "0 of 500 records have a new result" in done.err
         assert len(sandbox.sessions) < 500
         for session_id in sandbox.sessions:
             assert f"session {session_id} approved" in done.err
 
     async def test_a_reader_that_went_away_stops_the_run(self, env: dict[str, str], source: Path) -> None:
-        write_lines(source, [request()] * 500)
+        write_lines(source, referenced(500))
         reading, writing = os.pipe()
         process = await asyncio.create_subprocess_exec(
             *COMMAND, "authenticate", source, "--output", "-", "--concurrency", "2",
@@ -189,11 +197,11 @@ class TestAuthenticate:
         await asyncio.to_thread(os.read, reading, 1)
         os.close(reading)
         done = await finish(process)
-        assert done.code == 1
-        assert "cannot write results, stopping: Broken pipe" in done.err
+        assert done.code == 3
+        assert "stopped: cannot write results: Broken pipe" in done.err
 
     async def test_a_terminal_shows_a_bar(self, env: dict[str, str], source: Path, target: Path) -> None:
-        write_lines(source, [request()] * 3)
+        write_lines(source, referenced(3))
         leader, follower = pty.openpty()
         process = await asyncio.create_subprocess_exec(
             *COMMAND, "authenticate", source, "--output", target, env=env | {"TERM": "xterm"}, stderr=follower
@@ -202,6 +210,5 @@ class TestAuthenticate:
         assert await asyncio.wait_for(process.wait(), timeout=60) == 0
         shown = os.read(leader, 1 << 16).decode()
         os.close(leader)
-        assert "3/3" in shown
+        assert "3 of 3" in shown
         assert "\x1b[" in shown
-        assert " of 3 lines" not in shown

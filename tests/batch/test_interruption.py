@@ -30,7 +30,7 @@ class TestInterruption:
     async def test_the_first_signal_finishes_what_is_in_flight_and_says_how_far_it_came(
         self, env: dict[str, str], sandbox: Sandbox, source: Path, target: Path, number: signal.Signals, code: int
     ) -> None:
-        write_lines(source, [request(SLOW)] * 2000)
+        write_lines(source, [request(SLOW, reference=f"ref-{number}") for number in range(2000)])
         process = await start("authenticate", source, "--output", target, "--concurrency", "8", env=env)
         await until(lambda: len(sandbox.sessions) >= 9)
         process.send_signal(number)
@@ -40,11 +40,11 @@ class TestInterruption:
         assert results.keys() == set(range(1, len(results) + 1))
         assert {result["status"] for result in results.values()} == {"approved"}
         assert {result["session_id"] for result in results.values()} == set(sandbox.sessions)
-        assert f"{len(results)} of 2000 lines have a result; the last line read was {len(results)}" in done.err
+        assert f"{len(results)} of 2,000 records have a new result; the last line read was {len(results)}" in done.err
 
     async def test_a_second_signal_stops_at_once_and_names_the_lines_in_doubt(self, source: Path, target: Path) -> None:
         async with silent_api() as (url, arrived):
-            write_lines(source, [request()] * 100)
+            write_lines(source, [request(reference=f"ref-{number}") for number in range(100)])
             env = environment(url)
             process = await start("authenticate", source, "--output", target, "--concurrency", "3", env=env)
             await until(lambda: len(arrived) == 3)
@@ -56,7 +56,7 @@ class TestInterruption:
         assert len(arrived) == 3
         assert done.code == 130
         assert "without a result, a session may exist: lines 1, 2, 3" in done.err
-        assert "0 of 100 lines have a result" in done.err
+        assert "0 of 100 records have a new result" in done.err
         assert "Traceback" not in done.err
 
     async def test_a_signal_is_heard_while_standard_input_is_silent(self, env: dict[str, str]) -> None:
@@ -68,4 +68,4 @@ class TestInterruption:
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), timeout=30) == 130
         assert process.stderr is not None
-        assert "1 lines have a result; the last line read was 1" in (await process.stderr.read()).decode()
+        assert "1 records have a new result; the last line read was 1" in (await process.stderr.read()).decode()

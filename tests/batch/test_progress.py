@@ -1,61 +1,146 @@
-"""Progress: a bar where somebody watches, plain lines elsewhere."""
+"""Progress: a bar where somebody watches, plain lines elsewhere; the same words in both."""
 
 from __future__ import annotations
 
 import io
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from rich.console import Console
 
-from checkout_async.batch.progress import BarProgress, LineProgress, progress_on
+from checkout_async.batch import Outcome, Result
+from checkout_async.batch.progress import BarProgress, LineProgress, Tally, progress_on
+from tests.batch.support import Clock
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+def outcome(result: Result = Result.AUTHENTICATED, *, replayed: bool = False) -> Outcome:
+    return Outcome(line=1, result=result, replayed=replayed)
 
 
-def test_plain_lines_come_now_and_then_and_at_the_end() -> None:
-    stream, clock = io.StringIO(), Clock()
-    with LineProgress(stream, 5, every=10.0, clock=clock) as progress:
-        for _ in range(4):
-            clock.now += 4.0
-            progress.advance()
-        progress.note("a remark")
+class TestTally:
+    def test_it_counts_by_result_and_says_what_was_known_before(self) -> None:
+        tally = Tally(5000)
+        for each in [outcome()] * 1200 + [outcome(Result.CHALLENGE_REQUIRED), outcome(Result.DECLINED, replayed=True)]:
+            tally.add(each)
+        assert tally.count() == "1,202 of 5,000"
+        assert tally.results() == (
+            "1,200 authenticated, 1 challenge required, 1 declined (1 known from an earlier run)"
+        )
+
+    def test_the_rate_leaves_out_what_was_known_before(self) -> None:
+        clock = Clock()
+        tally = Tally(None, clock=clock)
+        for each in [outcome(replayed=True)] * 500 + [outcome()] * 40:
+            tally.add(each)
         clock.now += 4.0
-        progress.advance()
-    assert stream.getvalue().splitlines() == ["3 of 5 lines, 0/s", "a remark", "5 of 5 lines, 0/s"]
+        assert (tally.count(), tally.pace()) == ("540", "10/s")
+
+    def test_the_rate_is_that_of_the_last_half_minute(self) -> None:
+        clock = Clock()
+        tally = Tally(None, clock=clock)
+        for _ in range(60):
+            tally.add(outcome())
+            tally.add(outcome())
+            clock.now += 1.0
+        for _ in range(30):
+            tally.add(outcome())
+            clock.now += 2.0
+        assert tally.rate == pytest.approx(0.5, rel=0.05)
+
+    def test_a_run_that_stands_still_gets_slower_and_knows_no_end(self) -> None:
+        clock = Clock()
+        tally = Tally(100, clock=clock)
+        tally.add(outcome())
+        clock.now += 10.0
+        assert tally.pace() == "0.1/s, 16 min 30 s left"
+        clock.now += 60.0
+        assert tally.pace() == "0/s"
+
+    def test_a_run_that_is_done_has_no_time_left(self) -> None:
+        clock = Clock()
+        tally = Tally(1, clock=clock)
+        tally.add(outcome())
+        clock.now += 0.5
+        assert tally.pace() == "2.0/s"
+
+    def test_a_run_of_no_time_has_a_rate_too(self) -> None:
+        assert Tally(0, clock=Clock()).pace() == "0/s"
+
+    def test_a_pause_counts_down_to_the_next_try(self) -> None:
+        clock = Clock()
+        tally = Tally(100, "61 wait for the rate limit", clock=clock)
+        tally.add(outcome())
+        clock.now += 1.0
+        tally.pause("the API cannot be reached", 8.0)
+        clock.now += 2.5
+        assert tally.hold() == "paused: the API cannot be reached, next try in 6 s"
+        assert "left" not in tally.pace()
+        tally.pause("the API cannot be reached", None)
+        assert tally.hold() == "61 wait for the rate limit"
+        assert "left" in tally.pace()
 
 
-def test_plain_lines_tell_the_rate_and_do_without_a_total() -> None:
-    stream, clock = io.StringIO(), Clock()
-    with LineProgress(stream, None, clock=clock) as progress:
-        for _ in range(50):
-            progress.advance()
-        clock.now += 2.0
-    assert stream.getvalue() == "50 lines, 25/s\n"
+class TestLines:
+    def test_they_come_now_and_then_and_at_the_end(self) -> None:
+        stream, clock = io.StringIO(), Clock()
+        with LineProgress(stream, Tally(5, "2 wait to be sent", clock=clock), every=10.0) as progress:
+            for _ in range(4):
+                clock.now += 4.0
+                progress.advance(outcome())
+            progress.note("a remark")
+            clock.now += 4.0
+            progress.advance(outcome(Result.DECLINED))
+        assert stream.getvalue().splitlines() == [
+            "3 of 5: 0.2/s, 8 s left; 3 authenticated; 2 wait to be sent",
+            "a remark",
+            "5 of 5: 0.2/s; 4 authenticated, 1 declined; 2 wait to be sent",
+        ]
+
+    def test_a_pause_has_lines_of_its_own(self) -> None:
+        stream, clock = io.StringIO(), Clock()
+        with LineProgress(stream, Tally(5, clock=clock)) as progress:
+            progress.pause("the API cannot be reached", 8.0)
+            progress.pause("the API cannot be reached", None)
+        assert stream.getvalue().splitlines() == [
+            "paused: the API cannot be reached, next try in 8 s",
+            "going on after: the API cannot be reached",
+            "0 of 5: 0/s",
+        ]
 
 
-def test_a_run_of_no_time_has_a_rate_too() -> None:
-    stream, clock = io.StringIO(), Clock()
-    with LineProgress(stream, 0, clock=clock):
-        pass
-    assert stream.getvalue() == "0 of 0 lines, 0/s\n"
+class TestBar:
+    def test_it_shows_count_results_and_what_is_waited_for(self) -> None:
+        with bar(Tally(3000, "61 wait for the rate limit")) as (progress, stream):
+            for _ in range(1200):
+                progress.advance(outcome())
+        shown = plain(stream)
+        assert "1,200 of 3,000" in shown
+        assert "1,200 authenticated" in shown
+        assert "61 wait for the rate limit" in shown
+
+    def test_it_shows_remarks_as_they_are(self) -> None:
+        with bar(Tally(3)) as (progress, stream):
+            progress.note("[bold]3 of 3[/bold]")
+        assert "[bold]3 of 3[/bold]" in plain(stream)
+
+    def test_it_shows_a_pause_as_long_as_it_lasts(self) -> None:
+        with bar(Tally(3)) as (progress, stream):
+            progress.pause("the API cannot be reached", 3600.0)
+        assert "paused: the API cannot be reached, next try in 1 h" in plain(stream)
 
 
-def test_the_bar_counts_and_shows_remarks_as_they_are() -> None:
+@contextmanager
+def bar(tally: Tally) -> Iterator[tuple[BarProgress, io.StringIO]]:
     stream = io.StringIO()
-    with BarProgress(Console(file=stream, force_terminal=True, width=120), 3) as progress:
-        for _ in range(2):
-            progress.advance()
-        progress.note("[bold]3 of 3[/bold]")
-    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
-    assert "2/3" in shown
-    assert "[bold]3 of 3[/bold]" in shown
+    with BarProgress(Console(file=stream, force_terminal=True, width=120), tally) as progress:
+        yield progress, stream
+
+
+def plain(stream: io.StringIO) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
 
 
 @pytest.mark.parametrize(("term", "kind"), [("xterm", BarProgress), ("dumb", LineProgress)])

@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from checkout_async.sandbox import Sandbox
+from checkout_async.sandbox.flow import CHALLENGE_LIFETIME
 from examples.shop.demo import running
 from tests.browser.visitor import Visitor, chromium, visiting
 
@@ -38,7 +40,7 @@ async def _on_the_page(visitor: Visitor) -> None:
     await _take(visitor, "shop-declined")
 
 
-async def _hosted(visitor: Visitor) -> None:
+async def _hosted(visitor: Visitor, sandbox: Sandbox) -> None:
     """Hosted: the challenge has the whole window."""
     await visitor.pay("challenge", hosted=True)
     await visitor.page.get_by_label("One-time password").wait_for()
@@ -46,6 +48,9 @@ async def _hosted(visitor: Visitor) -> None:
     await visitor.page.get_by_role("button", name="Use my banking app").click()
     await visitor.page.get_by_role("button", name="I approved it in the app").wait_for()
     await _take(visitor, "hosted-banking-app")
+    await sandbox.advance(CHALLENGE_LIFETIME)
+    await visitor.page.get_by_text("The time is up").wait_for()
+    await _take(visitor, "hosted-time-up")
 
 
 async def main() -> None:
@@ -55,7 +60,7 @@ async def main() -> None:
             log = Path(folder, "network.har")
             async with visiting(browser, shop.address, log) as (visitor, _evidence):
                 await _on_the_page(visitor)
-                await _hosted(visitor)
+                await _hosted(visitor, shop.sandbox)
 
 
 if __name__ == "__main__":

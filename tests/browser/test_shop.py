@@ -69,6 +69,19 @@ async def test_challenge_abandoned(stage: Stage) -> None:
     assert stage.session(shown).status == "challenge_abandoned"
 
 
+async def test_challenge_that_nobody_answers_in_time(stage: Stage) -> None:
+    async with stage.cardholder() as cardholder:
+        await cardholder.pay("challenge")
+        await cardholder.issuer.get_by_text("Minutes left: 15").wait_for()
+        await stage.shop.sandbox.advance(5 * 60)
+        await cardholder.issuer.get_by_text("Minutes left: 10").wait_for()
+        await stage.shop.sandbox.advance(10 * 60)
+        await cardholder.issuer.get_by_text("The time is up").wait_for()
+        shown = await cardholder.result()
+    assert shown["Verdict"] == "abandoned"
+    assert stage.session(shown).status == "challenge_abandoned"
+
+
 async def test_approved_in_the_banking_app(stage: Stage) -> None:
     async with stage.cardholder() as cardholder:
         await cardholder.pay("challenge")
@@ -104,6 +117,10 @@ async def test_hosted_success(stage: Stage) -> None:
     assert shown["Verdict"] == "authenticated"
     session = stage.session(shown)
     assert (session.status, session.hosted) == ("approved", True)
+    seen = session.channel_data
+    assert (seen["screen_width"], seen["screen_height"], seen["javascript_enabled"]) == ("390", "760", True)
+    assert (seen["ip_address"], seen["language"], seen["three_ds_method_completion"]) == ("127.0.0.1", "en-US", "Y")
+    assert "Chrome" in str(seen["user_agent"])
 
 
 async def test_hosted_failure(stage: Stage) -> None:

@@ -338,6 +338,11 @@ class TestDelivery:
                 await receiver.arrived.wait()
         assert receiver.types == ["payment_approved", "payment_captured"]
 
+    @pytest.mark.parametrize("url", ["", "shop.example/webhooks", "ftp://shop.example/", "http://["])
+    def test_a_webhook_needs_a_web_address(self, url: str) -> None:
+        with pytest.raises(ValueError, match="webhook_url must be an http or https address"):
+            Sandbox(webhook_url=url)
+
     def test_a_webhook_needs_a_key(self) -> None:
         with pytest.raises(ValueError, match="webhook_secret must not be empty"):
             Sandbox(webhook_url="http://127.0.0.1:1/", webhook_secret=" ")

@@ -4894,6 +4894,9 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
     last4: str | None = None
     """Last four digits of the card number. Only with `type` `card`."""
 
+    last_4: str | None = None
+    """The same under the name that webhooks use. Only with `type` `card`."""
+
     fingerprint: str | None = None
     """The same for every use of one card. Only with `type` `card`."""
 
@@ -5163,6 +5166,9 @@ class ProcessingDetails(ResponseModel, frozen=True, kw_only=True):
 
     acquirer_transaction_id: str | None = None
     """The acquirer's identifier of the transaction."""
+
+    acquirer_reference_number: str | None = None
+    """Reference in clearing. Webhooks of captures and refunds."""
 
     acquirer_name: str | None = None
     """Name of the acquirer."""

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import ClassVar
 
 import msgspec
 
@@ -23,6 +25,7 @@ from checkout_async._generated.models.payments import (
     AirlineTicketResponse,
     AvsCheck,
     CardWalletType,
+    CustomerSummaryResponse,
     CvvCheck,
     FlightLegResponse,
     IdentificationType,
@@ -38,6 +41,7 @@ from checkout_async._generated.models.payments import (
     PaymentBalances,
     PaymentCardCategory,
     PaymentCardType,
+    PaymentCustomerResponse,
     PaymentExemption,
     PaymentIdentificationResponse,
     PaymentPhoneResponse,
@@ -73,6 +77,7 @@ __all__ = [
     "AuthenticationEventType",
     "AvsCheck",
     "CardWalletType",
+    "CustomerSummaryResponse",
     "CvvCheck",
     "EventLink",
     "EventLinks",
@@ -91,6 +96,7 @@ __all__ = [
     "PaymentBalances",
     "PaymentCardCategory",
     "PaymentCardType",
+    "PaymentCustomerResponse",
     "PaymentEvent",
     "PaymentEventData",
     "PaymentEventType",
@@ -275,6 +281,8 @@ class PaymentEventData(ResponseModel, frozen=True, kw_only=True):
     the type of the event.
     """
 
+    __sensitive__: ClassVar[Mapping[str, str]] = {"payment_ip": "personal"}
+
     id: str | None = None
     """Identifier of the payment, `pay_...`."""
 
@@ -307,11 +315,20 @@ class PaymentEventData(ResponseModel, frozen=True, kw_only=True):
     scheme_id: str | None = None
     """The scheme's identifier of the transaction."""
 
+    eci: str | None = None
+    """Electronic Commerce Indicator that counted in the end."""
+
     three_ds: ThreeDsResult | None = msgspec.field(name="3ds", default=None)
     """What became of 3D Secure."""
 
     source: PaymentResponseSource | None = None
     """What was charged."""
+
+    customer: PaymentCustomerResponse | None = None
+    """Who pays."""
+
+    payment_ip: str | None = None
+    """As in the request."""
 
     balances: PaymentBalances | None = None
     """What was authorized, voided, captured and refunded, and what still can be."""

@@ -25,8 +25,7 @@ __all__ = ["COLUMNS", "as_row", "encode", "header", "outcomes_in", "read_row", "
 _to_json = msgspec.json.Encoder()
 _from_json = msgspec.json.Decoder(Outcome)
 
-
-_KINDS: Final[dict[type, type]] = {inspect.BoolType: bool, inspect.IntType: int, inspect.FloatType: float}
+_KINDS: Final[Mapping[type, type]] = {inspect.BoolType: bool, inspect.IntType: int, inspect.FloatType: float}
 
 
 def _columns(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, type]]:
@@ -34,26 +33,30 @@ def _columns(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[s
         options = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
         kinds = {type(each) for each in options}
         if inspect.StructType in kinds:
-            yield from _columns(Failure, f"{field.encode_name}.")
+            yield from _columns(Failure, f"{field.name}.")
         else:
-            yield prefix + field.encode_name, next((_KINDS[each] for each in _KINDS if each in kinds), str)
+            yield prefix + field.name, next((kind for each, kind in _KINDS.items() if each in kinds), str)
 
 
 COLUMNS: Final[Mapping[str, type]] = dict(_columns(Outcome))
 """The columns of a results file in CSV or Parquet, and what is in them: int, float, bool or str."""
 
+_OF_FAILURE: Final = {name: name.partition(".")[2] for name in COLUMNS if "." in name}
+_OF_OUTCOME: Final = tuple(name for name in COLUMNS if "." not in name)
+
 
 def as_row(outcome: Outcome) -> dict[str, object]:
-    """Return an outcome as its columns, without those that have no value."""
-    members = cast("dict[str, object]", msgspec.to_builtins(outcome))
-    failure = cast("dict[str, object]", members.pop("error", {}))
-    return members | {f"error.{name}": value for name, value in failure.items()}
+    """Return an outcome as its columns; those of the error only if there is one."""
+    row = {name: getattr(outcome, name) for name in _OF_OUTCOME}
+    if outcome.error is not None:
+        row |= {name: getattr(outcome.error, member) for name, member in _OF_FAILURE.items()}
+    return row
 
 
 def read_row(row: Mapping[str, object]) -> Outcome | None:
     """Return the outcome whose columns these are, as values or as texts; None if they are not those of an outcome."""
     given = {name: value for name, value in row.items() if value is not None and value != ""}
-    failure = {name.partition(".")[2]: given.pop(name) for name in [*given] if "." in name}
+    failure = {_OF_FAILURE[name]: given.pop(name) for name in _OF_FAILURE.keys() & given.keys()}
     try:
         return msgspec.convert(given | ({"error": failure} if failure else {}), Outcome, strict=False)
     except msgspec.ValidationError:
@@ -70,14 +73,14 @@ def encode(outcome: Outcome, format_: Format) -> bytes:
     if format_ is not Format.CSV:
         return _to_json.encode(outcome) + b"\n"
     row = as_row(outcome)
-    return _csv_line(_cell(row.get(name, "")) for name in COLUMNS)
+    return _csv_line(_cell(row.get(name)) for name in COLUMNS)
 
 
-def _cell(value: object) -> str:
-    return _to_json.encode(value).decode() if isinstance(value, bool) else str(value)
+def _cell(value: object) -> object:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
-def _csv_line(cells: Iterable[str]) -> bytes:
+def _csv_line(cells: Iterable[object]) -> bytes:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue().encode()
@@ -93,11 +96,9 @@ def outcomes_in(path: Path, chunks: Iterable[bytes], format_: Format) -> Iterato
 
 def _in_json(path: Path, chunks: Iterable[bytes]) -> Iterator[Outcome]:
     splitter = LineSplitter()
-    number = 0
-    for chunk in chunks:
-        for line in splitter.feed(chunk):
-            number += 1
-            yield _decoded(line or b"") or refuse(path, number)
+    lines = (line for chunk in chunks for line in splitter.feed(chunk))
+    for number, line in enumerate(lines, 1):
+        yield _decoded(line or b"") or refuse(path, number)
 
 
 def _decoded(line: bytes) -> Outcome | None:
@@ -110,13 +111,12 @@ def _decoded(line: bytes) -> Outcome | None:
 def _in_csv(path: Path, chunks: Iterable[bytes]) -> Iterator[Outcome]:
     splitter = RowSplitter()
     rows = ((row.line, _cells(splitter, row)) for chunk in chunks for row in splitter.feed(chunk))
-    for line, names in rows:
-        if names != [*COLUMNS]:
-            refuse(path, line)
-        break
+    line, names = next(rows, (0, [*COLUMNS]))
+    if names != [*COLUMNS]:
+        refuse(path, line)
     for line, cells in rows:
-        row = dict(zip(COLUMNS, cells, strict=False))
-        yield (len(cells) == len(COLUMNS) and read_row(row)) or refuse(path, line)
+        is_row = len(cells) == len(COLUMNS)
+        yield (is_row and read_row(dict(zip(COLUMNS, cells, strict=True)))) or refuse(path, line)
 
 
 def _cells(splitter: RowSplitter, row: Row) -> list[str]:
@@ -129,6 +129,5 @@ def _cells(splitter: RowSplitter, row: Row) -> list[str]:
 
 def refuse(path: Path, line: int) -> NoReturn:
     """Raise the ConfigurationError of a file that is no results file."""
-    raise ConfigurationError(
-        f"{path}, line {line}: this is no result of a run; name the results file of the run to resume"
-    )
+    what = "this is no result of a run; name the results file of the run to resume"
+    raise ConfigurationError(f"{path}, line {line}: {what}")

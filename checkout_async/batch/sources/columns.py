@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence, Set
 from datetime import date
 from itertools import accumulate
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from checkout_async.batch.arrow import Column, DataType, arrow_errors, open_parquet
-from checkout_async.batch.fields import Field, Node, Step, find_field, nest, typed_request
+from checkout_async.batch.fields import Field, Node, Place, find_field, nest, typed_request
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.sources.base import Source, in_thread
 from checkout_async.batch.sources.table import refuse_twice
@@ -29,6 +30,8 @@ _TIME: Final = re.compile(r"timestamp\b.*|date\d+\b.*")
 _BY_KIND: Final = {int: re.compile(r"u?int\d+"), bool: re.compile("bool")}
 _LIST: Final = re.compile(r"(large_|fixed_size_)?list(_view)?<.*")
 
+_Rows = Sequence[Mapping[str, object]]
+
 
 class ParquetTable(Source):
     """A source of Parquet, of all its rows or of those with these numbers, from 0.
@@ -37,6 +40,7 @@ class ParquetTable(Source):
     """
 
     def __init__(self, path: Path, rows: range | None = None) -> None:
+        self._reading = threading.Lock()  # a run that is cancelled closes the table while a thread may still read
         self._file = io.FileIO(path)
         try:
             self._table = open_parquet(path)
@@ -51,7 +55,7 @@ class ParquetTable(Source):
         """Read to the end; the line of a record is the number of its row, from 1."""
         batches = self._batches()
         line = self._rows.start
-        while rows := await in_thread(lambda: next(batches, None)):
+        while (rows := await in_thread(lambda: self._next_of(batches))) is not None:
             for row in rows:
                 line += 1
                 yield self._record(line, row)
@@ -66,10 +70,15 @@ class ParquetTable(Source):
 
     def close(self) -> None:
         """Close the file."""
-        self._table.close()
+        with self._reading:
+            self._table.close()
         self._file.close()
 
-    def _batches(self) -> Iterator[Sequence[Mapping[str, object]]]:
+    def _next_of(self, batches: Iterator[_Rows]) -> _Rows | None:
+        with self._reading:
+            return next(batches, None)
+
+    def _batches(self) -> Iterator[_Rows]:
         groups, at = self._groups()
         with arrow_errors():
             for batch in self._table.iter_batches(_ROWS_AT_ONCE, row_groups=groups):
@@ -88,24 +97,25 @@ class ParquetTable(Source):
         return groups, begins[groups[0]] if groups else 0
 
     def _record(self, line: int, row: Mapping[str, object]) -> Record:
-        cells = (cell for name, value in row.items() for cell in _cells(self._fields[name].steps, value))
+        cells = (cell for name, value in row.items() for cell in _cells(self._fields[name].place, value))
         request = typed_request(nest(cells))
         reference = request.get("reference")
         return Record(line=line, request=request, reference=reference if isinstance(reference, str) else None)
 
 
-def _cells(steps: tuple[Step, ...], value: object) -> Iterator[tuple[Sequence[Step], object]]:
-    """Yield the values in a column's value that are not null, as JSON would have them, with the steps to each."""
+def _cells(place: Place, value: object) -> Iterator[tuple[Place, object]]:
+    """Yield the values in a column's value that are not null, as JSON would have them, each with its place."""
+    path, step = place
     if isinstance(value, dict):
         for name, each in cast("dict[str, object]", value).items():
-            yield from _cells((*steps, name), each)
+            yield from _cells(((*path, step), name), each)
     elif isinstance(value, list):
-        for place, each in enumerate(cast("list[object]", value)):
-            yield from _cells((*steps, place), each)
+        for number, each in enumerate(cast("list[object]", value)):
+            yield from _cells(((*path, step), number), each)
     elif isinstance(value, date):
-        yield steps, value.isoformat()
+        yield place, value.isoformat()
     elif value is not None:
-        yield steps, value
+        yield place, value
 
 
 def _values_in(column: Column) -> Iterator[Field]:

@@ -80,7 +80,7 @@ class _Reader:
             return BadLine(line=row.line, reason=str(error))
         if len(cells) != len(fields):
             return BadLine(line=row.line, reason=f"the row has {len(cells)} cells and the header {len(fields)}")
-        request = nest((field.steps, field.node.typed(cell)) for field, cell in zip(fields, cells, strict=True) if cell)
+        request = nest((each.place, each.read(cell)) for each, cell in zip(fields, cells, strict=True) if cell)
         reference = request.get("reference")
         return Record(line=row.line, request=request, reference=reference if isinstance(reference, str) else None)
 
@@ -99,11 +99,12 @@ def fields_of(names: Sequence[str]) -> Sequence[Field]:
     return fields
 
 
-def refuse_twice(fields: Iterable[Field]) -> None:
+def refuse_twice(fields: Sequence[Field]) -> None:
     """Raise ConfigurationError if two columns are the same field."""
-    (path, count), *_ = Counter(each.steps for each in fields).most_common(1)
+    names = {each.place: each.path for each in fields}
+    (place, count), *_ = Counter(each.place for each in fields).most_common(1)
     if count > 1:
-        raise ConfigurationError(f'there are {count} columns "{".".join(map(str, path))}"')
+        raise ConfigurationError(f'{count} columns are "{names[place]}"; leave one of them')
 
 
 class CsvTable(TextSource):

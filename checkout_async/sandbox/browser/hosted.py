@@ -1,4 +1,4 @@
-"""The hosted page: runs the 3DS Method and the challenge, and returns to the shop.
+"""The hosted page: collects browser data, runs the 3DS Method and the challenge, and returns to the shop.
 
 Checkout.com keeps this page; here it is as much of it as a browser needs to get from `redirect_url` to `success_url` or
 `failure_url`.
@@ -10,40 +10,47 @@ from aiohttp import web
 
 from checkout_async.sandbox import flow
 from checkout_async.sandbox.blocks import creq
+from checkout_async.sandbox.browser import collect
 from checkout_async.sandbox.browser.acs import HOSTED_RETURN_PATH
-from checkout_async.sandbox.browser.messages import write
-from checkout_async.sandbox.browser.method import NOTIFICATION_PATH, field_of
+from checkout_async.sandbox.browser.method import NOTIFICATION_PATH
 from checkout_async.sandbox.browser.page import form, forward, page, problem
+from checkout_async.sandbox.browser.posted import Fields, taking_fields
 from checkout_async.sandbox.clock import SandboxClock
-from checkout_async.sandbox.exchange import Device
+from checkout_async.sandbox.encoding import encoded
+from checkout_async.sandbox.errors import ApiRefusal
+from checkout_async.sandbox.exchange import Device, read_device
 from checkout_async.sandbox.ledger import SessionStore
-from checkout_async.sandbox.payload import text
+from checkout_async.sandbox.payload import JsonObject, text
 from checkout_async.sandbox.replies import CHALLENGE_PATH, METHOD_PATH, REDIRECT_PATH
 from checkout_async.sandbox.session import Session
+from checkout_async.sandbox.spec import ApiSpec
 from checkout_async.sandbox.status import SUCCESSFUL, Event, Status, may
+from checkout_async.sandbox.urls import is_web_address
+from checkout_async.sandbox.validation import check_body
 
 _METHOD_SECONDS = 10
-_COMPLETIONS = frozenset("YNU")
 
 # The notification comes as a browser event; without one in time the completion is N.
-_SCRIPT = """
-const done = completion => {
+_SCRIPT = f"""
+{collect.SCRIPT}
+const done = completion => {{
   const data = document.getElementById('data');
-  if (!data.completion.value) { data.completion.value = completion; data.submit(); }
-};
+  if (!data.completion.value) {{ data.completion.value = completion; data.submit(); }}
+}};
 const method = document.getElementById('method');
-if (method) {
-  window.addEventListener('message', event => { if (event.data && event.data.threeDSServerTransID) done('Y'); });
-  setTimeout(() => done('N'), %d);
+if (method) {{
+  window.addEventListener('message', event => {{ if (event.data && event.data.threeDSServerTransID) done('Y'); }});
+  setTimeout(() => done('N'), {_METHOD_SECONDS * 1000});
   method.submit();
-} else { done('U'); }
+}} else {{ done('U'); }}
 """
 
 
 class HostedPages:
     """The pages of hosted sessions."""
 
-    def __init__(self, store: SessionStore, clock: SandboxClock, base_url: str) -> None:
+    def __init__(self, spec: ApiSpec, store: SessionStore, clock: SandboxClock, base_url: str) -> None:
+        self._spec = spec
         self._store = store
         self._clock = clock
         self._base_url = base_url
@@ -51,7 +58,7 @@ class HostedPages:
     def add_to(self, app: web.Application) -> None:
         """Register the paths."""
         app.router.add_get(REDIRECT_PATH, self._show)
-        app.router.add_post(REDIRECT_PATH, self._collect)
+        app.router.add_post(REDIRECT_PATH, taking_fields(self._collect))
         app.router.add_post(HOSTED_RETURN_PATH, self._returned)
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
@@ -60,17 +67,22 @@ class HostedPages:
             return _unknown()
         return self._collecting(session) if session.status is Status.PENDING else self._onward(session)
 
-    async def _collect(self, request: web.Request) -> web.StreamResponse:
+    async def _collect(self, request: web.Request, posted: Fields) -> web.StreamResponse:
         session = self._find(request)
         if session is None:
             return _unknown()
         if session.status is Status.PENDING:
-            completion = field_of(await request.post(), "completion") or ""
-            if completion not in _COMPLETIONS:
-                return problem("completion must be Y, N or U.")
-            device = session.device or Device("browser", ip_address=request.remote)
-            flow.supply_channel_data(session, device, completion, self._clock.now())
+            completion = posted.get("completion", "")
+            try:
+                device = self._device(collect.channel_data(request, posted, completion))
+            except ApiRefusal as refusal:
+                return problem(f"The page's data are not what a browser posts: {', '.join(refusal.error_codes)}.")
+            flow.supply_channel_data(session, session.device or device, completion, self._clock.now())
         return self._onward(session)
+
+    def _device(self, data: JsonObject) -> Device:
+        """Read channel data that are held to the same schema as those of a merchant."""
+        return read_device(check_body(self._spec, self._spec.operations["update_session"], data))
 
     async def _returned(self, request: web.Request) -> web.StreamResponse:
         session = self._find(request)
@@ -82,16 +94,16 @@ class HostedPages:
 
     def _collecting(self, session: Session) -> web.Response:
         here = REDIRECT_PATH.format(id=session.id)
-        data = form(here, {"completion": ""}, id_="data")
+        data = form(here, dict.fromkeys(("completion", *collect.FIELDS), ""), id_="data")
         method = ""
         if session.awaits_method:
             notification = self._base_url + NOTIFICATION_PATH
-            message = write(
+            message = encoded(
                 {"threeDSServerTransID": session.transaction_id, "threeDSMethodNotificationURL": notification}
             )
             hidden = form(METHOD_PATH, {"threeDSMethodData": message}, id_="method", target="method_frame")
             method = f'<iframe name="method_frame" class="hidden" title="3DS Method"></iframe>{hidden}'
-        return page("One moment", f"<p>Asking your bank …</p>{method}{data}", _SCRIPT % (_METHOD_SECONDS * 1000))
+        return page("One moment", f"<p>Asking your bank …</p>{method}{data}", _SCRIPT)
 
     def _onward(self, session: Session) -> web.Response:
         """Lead the browser to the challenge, or back to the shop."""
@@ -100,7 +112,10 @@ class HostedPages:
         if session.status is Status.CHALLENGED:
             return forward(CHALLENGE_PATH, {"creq": creq(session)})
         name = "success_url" if session.status in SUCCESSFUL else "failure_url"
-        return web.Response(status=303, headers={"Location": text(session.order.urls, name) or "/"})
+        url = text(session.order.urls, name) or ""
+        if not is_web_address(url):
+            return problem(f"{name} is not an http or https address.")
+        return web.Response(status=303, headers={"Location": url})
 
 
 def _unknown() -> web.Response:

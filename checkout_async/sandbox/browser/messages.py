@@ -1,4 +1,4 @@
-"""EMV 3DS browser messages as form fields: base64url JSON, read in both alphabets, padded or not."""
+"""EMV 3DS browser messages in form fields: base64url JSON, read in both alphabets, padded or not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST = 8192
 
 
 class BadMessage(ValueError):
-    """A form field is no EMV 3DS message; the text says why."""
+    """A form or one of its fields is not what it should be; the text says why."""
 
 
 def read(name: str, value: str | None) -> JsonObject:
@@ -29,8 +29,3 @@ def read(name: str, value: str | None) -> JsonObject:
     if not is_object(message):
         raise BadMessage(f"the form field {name} is not base64url of a JSON object")
     return message
-
-
-def write(message: JsonObject) -> str:
-    """Encode a message: base64url without padding (EMV 3DS 2.2)."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(message)).rstrip(b"=").decode()

@@ -6,16 +6,16 @@ notification URL, unless the card's scenario is that the method never answers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import urlsplit
-
 from aiohttp import web
 
-from checkout_async.sandbox.browser.messages import BadMessage, read, write
+from checkout_async.sandbox.browser.messages import read
 from checkout_async.sandbox.browser.page import announcement, forward, page, problem
+from checkout_async.sandbox.browser.posted import Fields, taking_fields
+from checkout_async.sandbox.encoding import encoded
 from checkout_async.sandbox.ledger import SessionStore
 from checkout_async.sandbox.payload import text
 from checkout_async.sandbox.replies import METHOD_PATH
+from checkout_async.sandbox.urls import is_web_address
 
 NOTIFICATION_PATH = "/sessions-interceptor/3ds-method-notification"
 _FIELD = "threeDSMethodData"
@@ -29,14 +29,11 @@ class MethodPages:
 
     def add_to(self, app: web.Application) -> None:
         """Register the paths."""
-        app.router.add_post(METHOD_PATH, self._run)
-        app.router.add_post(NOTIFICATION_PATH, self._notified)
+        app.router.add_post(METHOD_PATH, taking_fields(self._run))
+        app.router.add_post(NOTIFICATION_PATH, taking_fields(self._notified))
 
-    async def _run(self, request: web.Request) -> web.StreamResponse:
-        try:
-            data = read(_FIELD, field_of(await request.post(), _FIELD))
-        except BadMessage as bad:
-            return problem(str(bad))
+    async def _run(self, _request: web.Request, posted: Fields) -> web.StreamResponse:
+        data = read(_FIELD, posted.get(_FIELD))
         transaction_id = text(data, "threeDSServerTransID") or ""
         session = self._store.with_transaction(transaction_id)
         if session is None or not session.has_method_url:
@@ -46,26 +43,8 @@ class MethodPages:
             return problem("threeDSMethodNotificationURL is not an http or https address.")
         if not session.order.card.scenario.method_answers:
             return page("3DS Method", "<p>This issuer never answers.</p>")
-        return forward(url, {_FIELD: write({"threeDSServerTransID": transaction_id})})
+        return forward(url, {_FIELD: encoded({"threeDSServerTransID": transaction_id})})
 
-    async def _notified(self, request: web.Request) -> web.StreamResponse:
-        try:
-            data = read(_FIELD, field_of(await request.post(), _FIELD))
-        except BadMessage as bad:
-            return problem(str(bad))
+    async def _notified(self, _request: web.Request, posted: Fields) -> web.StreamResponse:
+        data = read(_FIELD, posted.get(_FIELD))
         return announcement({"threeDSServerTransID": text(data, "threeDSServerTransID") or ""})
-
-
-def field_of(form: Mapping[str, object], name: str) -> str | None:
-    """Read a text field of a posted form."""
-    value = form.get(name)
-    return value if isinstance(value, str) else None
-
-
-def is_web_address(url: str) -> bool:
-    """Whether a browser can be sent to this address."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)

@@ -29,14 +29,16 @@ input { width: 100%; font: inherit; padding: .6rem; margin-bottom: 1rem; border:
 button { width: 100%; font: inherit; padding: .7rem; margin-bottom: .5rem; border-radius: .5rem; cursor: pointer;
   border: 1px solid var(--line); background: transparent; color: inherit }
 button.main { background: var(--accent); border-color: var(--accent); color: #fff }
-.problem { color: #c0392b } .small { font-size: .8rem; opacity: .7; margin: .75rem 0 0 }
+.problem { color: #c0392b } .small { font-size: .8rem; opacity: .7; margin: .25rem 0 0 }
 iframe.hidden { display: none }
 """
 _SUBMIT = "document.getElementById('forward').submit();"
+_BUTTON = '<button class="main">Continue</button>'
+_READING_SECONDS = 3
 
 
-def page(title: str, content: str, script: str = "", *, status: int = 200) -> web.Response:
-    """Return a page; `content` is HTML whose values are escaped already."""
+def page(title: str, content: str, script: str = "", *, asks: bool = False, status: int = 200) -> web.Response:
+    """Return a page; `content` is HTML with its values escaped. If it `asks`, its script may fetch from this server."""
     nonce = secrets.token_urlsafe(12)
     code = f'<script nonce="{nonce}">{script}</script>' if script else ""
     html = (
@@ -47,7 +49,7 @@ def page(title: str, content: str, script: str = "", *, status: int = 200) -> we
     )
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; frame-src http: https:; "
-        "base-uri 'none'"
+        "base-uri 'none'" + ("; connect-src 'self'" if asks else "")
     )
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     return web.Response(text=html, content_type="text/html", status=status, headers=headers)
@@ -70,8 +72,14 @@ def form(action: str, fields: Mapping[str, str], content: str = "", *, id_: str 
 
 def forward(url: str, fields: Mapping[str, str]) -> web.Response:
     """Return a page that posts fields to another address at once, or by a button where scripts are off."""
-    button = '<noscript><button class="main">Continue</button></noscript>'
+    button = f"<noscript>{_BUTTON}</noscript>"
     return page("One moment", f"<p>Taking you back …</p>{form(url, fields, button, id_='forward')}", _SUBMIT)
+
+
+def farewell(title: str, text: str, url: str, fields: Mapping[str, str]) -> web.Response:
+    """Return a page that says something, and posts fields to another address by a button or after a few seconds."""
+    content = f"<p>{escape(text)}</p>{form(url, fields, _BUTTON, id_='forward')}"
+    return page(title, content, f"setTimeout(() => {{ {_SUBMIT} }}, {_READING_SECONDS * 1000});")
 
 
 def announcement(data: Mapping[str, str]) -> web.Response:

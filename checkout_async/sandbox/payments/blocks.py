@@ -126,16 +126,15 @@ def verdict(payment: Payment, action: Action) -> dict[str, object | None]:
 
 def processing(payment: Payment) -> JsonObject:
     """Write what scheme and acquirer said, and what the request's `processing` had."""
-    order, mint = payment.order, payment.mint
+    order, decision = payment.order, payment.decision
     by_card = order.instrument is not None
     said = {
-        "retrieval_reference_number": mint.digits(12, "rrn") if by_card else None,
-        "acquirer_transaction_id": mint.digits(21, "acquirer") if by_card else None,
-        "partner_order_id": None if by_card or order.pays_out else mint.token("order").upper()[:17],
+        "partner_order_id": None if by_card or order.pays_out else payment.mint.token("order").upper()[:17],
         "pan_type_processed": "fpan" if by_card and not order.pays_out else None,
         "fallback_source_used": payment.fallback_used if order.fallback is not None else None,
     }
-    return present(said) | member(order.echoed, "processing")
+    acquired = None if decision is None else action_processing(payment, decision)
+    return (acquired or {}) | present(said) | member(order.echoed, "processing")
 
 
 def three_ds(payment: Payment, *, early: bool) -> JsonObject | None:
@@ -150,6 +149,12 @@ def eci(payment: Payment) -> str | None:
     if order.instrument is None or order.pays_out:
         return None
     return text(payment.three_ds, "eci") or exchange.eci(order.instrument.scheme, "N")
+
+
+def scheme_id(payment: Payment) -> str | None:
+    """Give the scheme's identifier of the transaction; only cards that pay have one."""
+    by_card = payment.order.instrument is not None and not payment.order.pays_out
+    return payment.mint.digits(15, "scheme") if by_card else None
 
 
 def retry(payment: Payment) -> JsonObject | None:
@@ -184,7 +189,7 @@ def action(payment: Payment, done: Action) -> JsonObject:
             "authorization_type": done.authorization_type,
             "reference": done.note.reference,
             "amount_allocations": list(done.note.allocations) or None,
-            "processing": _action_processing(payment, done),
+            "processing": action_processing(payment, done),
             "metadata": done.note.metadata,
         }
     )
@@ -209,9 +214,13 @@ def found_action(payment: Payment, done: Action) -> JsonObject:
     return shown | {"status": "Approved" if is_approval(done.response_code) else "Declined"}
 
 
-def _action_processing(payment: Payment, done: Action) -> JsonObject | None:
+def action_processing(payment: Payment, done: Action) -> JsonObject | None:
+    """Write the numbers that the acquirer gave an action; only those of cards have any."""
     if payment.order.instrument is None:
         return None
+    numbers: JsonObject = {"acquirer_transaction_id": payment.mint.digits(21, f"acquirer {done.id}")}
+    if done.type in {ActionType.AUTHORIZATION, ActionType.CARD_VERIFICATION}:
+        numbers["retrieval_reference_number"] = payment.mint.digits(12, f"rrn {done.id}")
     if done.type in {ActionType.CAPTURE, ActionType.REFUND}:
-        return {"acquirer_reference_number": payment.mint.digits(23, f"arn {done.id}")}
-    return {"acquirer_transaction_id": payment.mint.digits(21, f"acquirer {done.id}")}
+        numbers["acquirer_reference_number"] = payment.mint.digits(23, f"arn {done.id}")
+    return numbers

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from checkout_async.sandbox.clock import timestamp
 from checkout_async.sandbox.payload import JsonObject, present
 from checkout_async.sandbox.payments import blocks, flow
 from checkout_async.sandbox.payments.actions import Action, ActionType
+from checkout_async.sandbox.payments.instruments import Vault
 from checkout_async.sandbox.payments.payment import Payment
 from checkout_async.sandbox.payments.status import PaymentStatus
 from checkout_async.sandbox.watch import Happening
@@ -24,6 +25,7 @@ _EVENTS_OF = {
 }
 """Action -> the events of one that succeeded and of one that did not."""
 _INCREMENT_EVENTS = ("payment_authorization_incremented", "payment_authorization_increment_declined")
+_CHARGES = frozenset({ActionType.AUTHORIZATION, ActionType.CARD_VERIFICATION})
 _EVENT_OF = {
     PaymentStatus.PENDING: "payment_pending",
     PaymentStatus.EXPIRED: "payment_expired",
@@ -38,6 +40,7 @@ class PaymentTeller:
     """Tells of one payment: each action once it took effect, then the status where no action says it."""
 
     payment: Payment
+    vault: Vault = field(repr=False)
     actions_told: int = 0
     status_told: PaymentStatus | None = None
     count: int = 0
@@ -71,7 +74,7 @@ class PaymentTeller:
         raised = action.authorization_type == "Incremental"
         succeeded, failed = _INCREMENT_EVENTS if raised else _EVENTS_OF[action.type]
         verdict = blocks.verdict(self.payment, action)
-        data = {
+        data: dict[str, object | None] = {
             "action_id": action.id,
             "amount": action.amount,
             "auth_code": verdict["auth_code"] if action.type is ActionType.AUTHORIZATION else None,
@@ -80,8 +83,24 @@ class PaymentTeller:
             "reference": action.note.reference,
             "metadata": action.note.metadata,
             "processed_on": timestamp(action.processed_on),
+            "processing": None if self.payment.order.pays_out else blocks.action_processing(self.payment, action),
         }
+        if action.type in _CHARGES and not raised:
+            data |= self._charge(action) | {"risk": verdict["risk"]}
         return self._happening(succeeded if action.approved else failed, action.processed_on, present(data))
+
+    def _charge(self, action: Action) -> dict[str, object | None]:
+        """Write what is told of an authorization or a verification alone."""
+        payment, order = self.payment, self.payment.order
+        stored = order.instrument is not None and (action.approved or self.vault.holds(order.instrument))
+        return {
+            "source": _told(blocks.source(payment, stored=stored)),
+            "customer": order.customer,
+            "payment_ip": order.echoed.get("payment_ip"),
+            "3ds": blocks.three_ds(payment, early=False),
+            "eci": blocks.eci(payment),
+            "scheme_id": blocks.scheme_id(payment),
+        }
 
     def _happening(self, type_: str, at: float, data: JsonObject) -> Happening:
         order = self.payment.order
@@ -102,3 +121,8 @@ class PaymentTeller:
             at=at,
             data=present(about) | data,
         )
+
+
+def _told(source: JsonObject | None) -> JsonObject | None:
+    """Name the last digits of a card as events do."""
+    return source and {"last_4" if name == "last4" else name: value for name, value in source.items()}

@@ -47,7 +47,7 @@ class PaymentReplies:
             "reference": order.reference,
             "processing": blocks.processing(payment) or None,
             "eci": blocks.eci(payment),
-            "scheme_id": self._scheme_id(payment),
+            "scheme_id": blocks.scheme_id(payment),
             "retry": {"enabled": True} | retry if retry else None,
             "_links": self._links.of(payment),
         }
@@ -110,7 +110,7 @@ class PaymentReplies:
                 "reference": action.note.reference,
                 "processing": blocks.processing(payment) or None,
                 "eci": blocks.eci(payment),
-                "scheme_id": self._scheme_id(payment),
+                "scheme_id": blocks.scheme_id(payment),
                 "_links": self._links.of(payment),
             }
         )
@@ -163,7 +163,7 @@ class PaymentReplies:
             "response_summary": verdict["response_summary"],
             "auth_code": None if payment.order.pays_out else verdict["auth_code"],
             "eci": blocks.eci(payment),
-            "scheme_id": self._scheme_id(payment),
+            "scheme_id": blocks.scheme_id(payment),
             "processed_on": timestamp(decision.processed_on),
         }
 
@@ -176,10 +176,6 @@ class PaymentReplies:
 
     def _expiry(self, payment: Payment) -> str | None:
         return timestamp(payment.ledger.expires_at) if math.isfinite(payment.ledger.expires_at) else None
-
-    def _scheme_id(self, payment: Payment) -> str | None:
-        by_card = payment.order.instrument is not None and not payment.order.pays_out
-        return payment.mint.digits(15, "scheme") if by_card else None
 
 
 def _indexed_card(source: JsonObject) -> JsonObject:

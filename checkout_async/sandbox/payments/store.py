@@ -57,7 +57,7 @@ class PaymentStore:
         if payment.order.customer is not None:
             self._vault.remember(payment.order.customer)
         self._keep_card(payment)
-        self._watch.add(payment.id, PaymentTeller(payment))
+        self._watch.add(payment.id, PaymentTeller(payment, self._vault))
 
     def find(self, payment_id: str) -> Payment | None:
         """Return the payment as it is now, or None."""

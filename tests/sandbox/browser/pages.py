@@ -11,6 +11,8 @@ from urllib.parse import urljoin
 
 import aiohttp
 
+from tests.sandbox.support import Api
+
 
 @dataclass
 class Form:
@@ -70,6 +72,20 @@ class Page:
         return found
 
 
+CHALLENGED = "https://shop.example/challenged"
+"""Where a challenged browser is sent back to."""
+SEEN = {
+    "java_enabled": "false",
+    "javascript_enabled": "true",
+    "language": "en-GB",
+    "color_depth": "24",
+    "screen_height": "1080",
+    "screen_width": "1920",
+    "timezone": "-60",
+}
+"""What the hosted page's script fills in."""
+
+
 class Browser:
     """Visits pages; follows no redirect."""
 
@@ -92,9 +108,19 @@ class Browser:
     async def submit(self, form: Form, **fields: str) -> Page:
         return await self.post(form.action, {**form.fields, **fields})
 
-    async def _visit(self, method: str, url: str, fields: dict[str, str] | None) -> Page:
+    async def collected(self, page: Page, completion: str = "Y", **changes: str) -> Page:
+        """Post what the hosted page's script collects."""
+        return await self.submit(page.form("data"), **SEEN | {"completion": completion} | changes)
+
+    async def send(self, url: str, body: bytes, content_type: str) -> Page:
+        """Post a body as it is."""
+        return await self._visit("POST", url, body, {"Content-Type": content_type})
+
+    async def _visit(
+        self, method: str, url: str, body: dict[str, str] | bytes | None, headers: dict[str, str] | None = None
+    ) -> Page:
         address = urljoin(self._base, url)
-        async with self._http.request(method, address, data=fields, allow_redirects=False) as reply:
+        async with self._http.request(method, address, data=body, headers=headers, allow_redirects=False) as reply:
             html = await reply.text()
             reader = _Reader()
             reader.feed(html)
@@ -107,3 +133,15 @@ class Browser:
                 forms=reader.forms,
                 elements=reader.elements,
             )
+
+
+async def challenged(api: Api, scenario: str = "challenge", url: str | None = CHALLENGED) -> dict[str, Any]:
+    """A session that waits for its challenge."""
+    completion = {"type": "non_hosted"} | ({"challenge_notification_url": url} if url else {})
+    return (await api.finished(scenario, completion=completion)).body
+
+
+async def begun(browser: Browser, session: dict[str, Any], **fields: str) -> Page:
+    """The first page of a session's challenge."""
+    creq = session["3ds"]["challenge_request"]
+    return await browser.post(session["_links"]["acs_url"]["href"], {"creq": creq, **fields})

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from checkout_async.sandbox import Sandbox
-from tests.sandbox.browser.pages import Browser, Page
+from tests.sandbox.browser.pages import CHALLENGED, SEEN, Browser, begun, challenged
 from tests.sandbox.support import BROWSER, HOSTED, Api, decoded, order
 
 NOTIFICATION = "https://shop.example/3ds-method"
-CHALLENGED = "https://shop.example/challenged"
-
-
-@pytest.fixture
-async def browser(sandbox: Sandbox) -> AsyncIterator[Browser]:
-    async with Browser(sandbox.base_url) as visitor:
-        yield visitor
 
 
 def encoded(message: Any, *, urlsafe: bool = True, padded: bool = False) -> str:
     raw = json.dumps(message).encode()
     text = (base64.urlsafe_b64encode if urlsafe else base64.b64encode)(raw).decode()
     return text if padded else text.rstrip("=")
-
-
-async def challenged(api: Api, scenario: str = "challenge", url: str | None = CHALLENGED) -> dict[str, Any]:
-    completion = {"type": "non_hosted"} | ({"challenge_notification_url": url} if url else {})
-    return (await api.finished(scenario, completion=completion)).body
-
-
-async def begun(browser: Browser, session: dict[str, Any], **fields: str) -> Page:
-    creq = session["3ds"]["challenge_request"]
-    return await browser.post(session["_links"]["acs_url"]["href"], {"creq": creq, **fields})
 
 
 class TestMethod:
@@ -119,8 +101,9 @@ class TestChallenge:
         session = await challenged(api)
         page = await begun(browser, session)
         await sandbox.advance(15 * 60)
-        back = (await browser.submit(page.button("password"), password="1234")).form("forward")
-        assert decoded(back.fields["cres"])["transStatus"] == "U"
+        late = await browser.submit(page.button("password"), password="1234")
+        assert "The time is up" in late.html
+        assert decoded(late.form("forward").fields["cres"])["transStatus"] == "U"
         assert sandbox.sessions[session["id"]].status == "challenge_abandoned"
 
     async def test_the_card_decides_what_the_right_password_leads_to(
@@ -136,6 +119,13 @@ class TestChallenge:
         told = await browser.submit(page.form("forward"))
         assert told.announced == {"transStatus": "Y", "threeDSServerTransID": session["transaction_id"]}
 
+    @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "ftp://shop.example/ok"])
+    async def test_it_goes_back_only_to_web_addresses(self, api: Api, browser: Browser, url: str) -> None:
+        page = await begun(browser, await challenged(api, url=url))
+        refused = await browser.submit(page.button("password"), password="1234")
+        assert (refused.status, refused.forms) == (400, [])
+        assert "challenge_notification_url is not an http or https address" in refused.html
+
     @pytest.mark.parametrize("creq", ["", "x", encoded({}), encoded({"messageType": "CReq"})])
     async def test_what_is_no_challenge_request_is_refused(self, browser: Browser, creq: str) -> None:
         assert (await browser.post("/_sandbox/acs/challenge", {"creq": creq})).status in {400, 404}
@@ -149,14 +139,14 @@ class TestHosted:
         page = await browser.get(created.links["redirect_url"])
         method = decoded(page.form("method").fields["threeDSMethodData"])
         assert method["threeDSMethodNotificationURL"].startswith(sandbox.base_url)
-        back = await browser.submit(page.form("data"), completion="Y")
+        back = await browser.collected(page)
         assert (back.status, back.location) == (303, HOSTED["success_url"])
         assert sandbox.sessions[created.body["id"]].status == "approved"
 
     async def test_a_declined_card_returns_to_the_failure_url(self, api: Api, browser: Browser) -> None:
         created = await api.create(order("declined", completion=HOSTED))
         page = await browser.get(created.links["redirect_url"])
-        assert (await browser.submit(page.form("data"), completion="Y")).location == HOSTED["failure_url"]
+        assert (await browser.collected(page)).location == HOSTED["failure_url"]
 
     async def test_without_a_method_url_nothing_is_framed(self, api: Api, browser: Browser) -> None:
         created = await api.create(order("frictionless_no_method", completion=HOSTED))
@@ -172,7 +162,7 @@ class TestHosted:
     ) -> None:
         created = await api.create(order("challenge", completion=HOSTED))
         page = await browser.get(created.links["redirect_url"])
-        onward = await browser.submit(page.form("data"), completion="Y")
+        onward = await browser.collected(page)
         question = await browser.submit(onward.form("forward"))
         back = await browser.submit(question.button(how), password="1234")
         end = await browser.submit(back.form("forward"))
@@ -182,7 +172,7 @@ class TestHosted:
     async def test_a_finished_session_just_returns(self, api: Api, browser: Browser) -> None:
         created = await api.create(order("frictionless", completion=HOSTED))
         url = created.links["redirect_url"]
-        await browser.submit((await browser.get(url)).form("data"), completion="Y")
+        await browser.collected(await browser.get(url))
         assert (await browser.get(url)).location == HOSTED["success_url"]
 
     async def test_only_hosted_sessions_have_one(self, api: Api, browser: Browser) -> None:
@@ -190,10 +180,60 @@ class TestHosted:
         assert (await browser.get(f"/_sandbox/interceptor/{created.body['id']}")).status == 404
         assert (await browser.get("/_sandbox/interceptor/sid_none")).status == 404
 
-    async def test_a_completion_that_is_none_is_refused(self, api: Api, browser: Browser) -> None:
+    async def test_it_collects_what_script_headers_and_connection_tell_of_the_browser(
+        self, sandbox: Sandbox, api: Api, browser: Browser
+    ) -> None:
         created = await api.create(order("frictionless", completion=HOSTED))
         page = await browser.get(created.links["redirect_url"])
-        assert (await browser.submit(page.form("data"), completion="X")).status == 400
+        assert SEEN.keys() | {"completion"} == page.form("data").fields.keys()
+        await browser.collected(page, "N")
+        data = dict(sandbox.sessions[created.body["id"]].channel_data)
+        assert str(data.pop("user_agent")).startswith("Python/")
+        assert data == SEEN | {
+            "channel": "browser",
+            "java_enabled": False,
+            "javascript_enabled": True,
+            "accept_header": "*/*",
+            "ip_address": "127.0.0.1",
+            "three_ds_method_completion": "N",
+        }
+
+    async def test_cartes_bancaires_shows_the_collected_address(self, api: Api, browser: Browser) -> None:
+        body = order("frictionless", completion=HOSTED)
+        body["source"]["scheme"] = "cartes_bancaires"
+        created = await api.create(body)
+        await browser.collected(await browser.get(created.links["redirect_url"]))
+        assert (await api.get(created.body["id"])).body["customer_ip"] == "127.0.0.1"
+
+    async def test_data_that_the_merchant_sent_before_are_kept(
+        self, sandbox: Sandbox, api: Api, browser: Browser
+    ) -> None:
+        created = await api.create(order("frictionless", completion=HOSTED, channel_data=BROWSER))
+        await browser.collected(await browser.get(created.links["redirect_url"]), language="fr")
+        assert sandbox.sessions[created.body["id"]].channel_data == BROWSER
+
+    @pytest.mark.parametrize(
+        ("wrong", "code"),
+        [
+            ({"completion": "X"}, "three_ds_method_completion_invalid"),
+            ({"language": ""}, "language_invalid"),
+            ({"java_enabled": "perhaps"}, "java_enabled_invalid"),
+        ],
+    )
+    async def test_what_no_browser_posts_is_refused(
+        self, sandbox: Sandbox, api: Api, browser: Browser, wrong: dict[str, str], code: str
+    ) -> None:
+        created = await api.create(order("frictionless", completion=HOSTED))
+        refused = await browser.collected(await browser.get(created.links["redirect_url"]), **wrong)
+        assert (refused.status, code in refused.html) == (400, True)
+        assert sandbox.sessions[created.body["id"]].status == "pending"
+
+    @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "ftp://shop.example/ok"])
+    async def test_it_returns_only_to_web_addresses(self, api: Api, browser: Browser, url: str) -> None:
+        created = await api.create(order("frictionless", completion=HOSTED | {"success_url": url}))
+        refused = await browser.collected(await browser.get(created.links["redirect_url"]))
+        assert (refused.status, refused.location) == (400, None)
+        assert "success_url is not an http or https address" in refused.html
 
 
 class TestEveryPage:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.batch import BadLine, Record, parse_line, read_records
-from checkout_async.batch.records import LONGEST_LINE, LineSplitter, count_records
+from checkout_async.batch import BadLine, Record
+from checkout_async.batch.sources import parse_line, read_records
+from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter
 from tests.batch.support import CARD
 
 
@@ -95,16 +95,10 @@ async def test_waiting_for_a_silent_pipe_can_be_cancelled() -> None:
         os.close(writing)
 
 
-async def test_a_source_that_cannot_be_read_raises_its_error(tmp_path: Path) -> None:
+async def test_a_source_that_cannot_be_read_raises_its_error() -> None:
     class Broken:
         def read(self, _size: int, /) -> bytes:
             raise OSError(5, "Input/output error")
 
     with pytest.raises(OSError, match="Input/output error"):
         await anext(read_records(Broken()))
-
-
-def test_records_are_counted_without_blank_lines(tmp_path: Path) -> None:
-    path = tmp_path / "in.jsonl"
-    path.write_bytes(b"{}\n\n{}\nnonsense")
-    assert count_records(path) == 3

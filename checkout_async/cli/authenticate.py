@@ -1,0 +1,119 @@
+"""`checkout-async authenticate`: a file of session requests in, a file of results out."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from checkout_async.batch.channel_data import read_channel_data
+from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA
+from checkout_async.batch.formats import Format
+from checkout_async.batch.job import Job
+from checkout_async.client import CheckoutClient
+from checkout_async.config import Limits
+
+__all__ = ["authenticate"]
+
+_FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+_FORMAT = click.Choice([str(each) for each in Format])
+_DASH = Path("-")
+
+
+@click.command()
+@click.argument("source", metavar="INPUT", type=_FILE)
+@click.option("-o", "--output", "target", metavar="OUTPUT", type=_FILE, help="Results; - is standard output.")
+@click.option("--input-format", type=_FORMAT, help="Where the name does not say it.")
+@click.option("--output-format", type=_FORMAT, help="Where the name does not say it.")
+@click.option("--journal", type=_FILE, help="What was sent, and what came of it.  [default: OUTPUT.journal]")
+@click.option("--resume", is_flag=True, help="Go on where an earlier run ended, or begin if there was none.")
+@click.option("--retry-unknown", is_flag=True, help="With --resume: send again what may have arrived, unseen.")
+@click.option("--force", is_flag=True, help="Replace the output file and the journal if they exist.")
+@click.option("--dry-run", is_flag=True, help="Check every record; send and write nothing.")
+@click.option("--limit", type=click.IntRange(min=1), help="Read no more than the first so many records.")
+@click.option("--concurrency", type=click.IntRange(min=1), default=64, show_default=True, help="Sessions in flight.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0),
+    default=100,
+    show_default=True,
+    help="Reads a second, and as many writes; 0: no limit.",
+)
+@click.option("--channel-data", type=_FILE, help="JSON file: channel data for requests that have none.")
+@click.option("--in-order", is_flag=True, help="Write results in the order of the input.")
+@click.option("--report", type=_FILE, help="Write what the run came to: report.json or report.html.")
+@click.pass_context
+def authenticate(
+    ctx: click.Context,
+    source: Path,
+    target: Path | None,
+    input_format: str | None,
+    output_format: str | None,
+    journal: Path | None,
+    limit: int | None,
+    concurrency: int,
+    rate: float,
+    channel_data: Path | None,
+    report: Path | None,
+    *,
+    resume: bool,
+    retry_unknown: bool,
+    force: bool,
+    dry_run: bool,
+    in_order: bool,
+) -> None:
+    """Authenticate a file of session requests; - reads standard input.
+
+    INPUT is JSON Lines (.jsonl), CSV with field paths as header (.csv), each also with .gz, or Parquet (.parquet).
+    OUTPUT is JSON Lines, CSV or Parquet.
+
+    Each request is created and followed as far as a machine can: channel data are supplied where they are missing, the
+    3DS Method is reported as not completed, a session that is processing is polled. A challenge or a hosted page is
+    reported, not solved. Without --channel-data the supplied browser is made up, which suits tests only.
+
+    The journal is written before anything is sent. After a stop of any kind, the same command with --resume goes on and
+    sends nothing twice. The output holds cryptograms: only its owner may read it (mode 0600).
+
+    Ctrl-C finishes what is in flight and says how far it came; a second one stops at once.
+
+    Exit code 0: every record has a session's result, even a declined one. 1: some are invalid, failed or unknown. 2:
+    usage or configuration, nothing was sent. 3: the run ended before its input did. 130, 143: Ctrl-C, SIGTERM.
+    """
+    if target is None and not dry_run:
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    job = Job(
+        source=_path(source),
+        target=_path(target),
+        messages=sys.stderr,
+        tables=sys.stderr if target == _DASH else sys.stdout,
+        source_format=_format(input_format),
+        target_format=_format(output_format),
+        journal=journal,
+        resume=resume,
+        retry_unknown=retry_unknown,
+        force=force,
+        limit=limit,
+        concurrency=concurrency,
+        in_order=in_order,
+        channel_data=DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data),
+        report=report,
+    )
+    if dry_run:
+        ctx.exit(asyncio.run(job.check()))
+    limits = Limits(concurrency=concurrency, read_rate=rate or None, write_rate=rate or None)
+    ctx.exit(asyncio.run(_run(job, limits)))
+
+
+async def _run(job: Job, limits: Limits) -> int:
+    async with CheckoutClient.from_env(limits=limits, hooks=[job.waits]) as checkout:
+        return await job.run(checkout)
+
+
+def _path(given: Path | None) -> Path | None:
+    return None if given == _DASH else given
+
+
+def _format(given: str | None) -> Format | None:
+    return None if given is None else Format(given)

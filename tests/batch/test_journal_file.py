@@ -1,0 +1,533 @@
+"""The journal's file: what it survives, who may have it, what it never holds, and what is said when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Coroutine
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from checkout_async.batch import Outcome, Record, Result
+from checkout_async.batch.fingerprint import key_file_of, load_key, make_key
+from checkout_async.batch.journal import Claim, Journal, Step
+from checkout_async.errors import ConfigurationError, JournalError
+from tests.batch.support import CARD, SID, record, request
+
+CRYPTOGRAM = "AJkBBkhgQQAAAE4gSEJydQAAAAA="
+CHILD = """
+import asyncio, sys
+from pathlib import Path
+from tests.batch.test_journal_file import {name} as work
+asyncio.run(work(Path(sys.argv[1])))
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.journal"
+
+
+def outcome(line: int = 1, result: Result = Result.AUTHENTICATED) -> Outcome:
+    return Outcome(line=line, reference=f"ref-{line}", result=result, session_id=SID, cryptogram=CRYPTOGRAM)
+
+
+async def authenticated(journal: Journal, line: int = 1) -> Claim:
+    claim = await journal.claim(record(line))
+    await journal.settle(claim, outcome(line))
+    return claim
+
+
+async def next_step(path: Path, again: Record | None = None) -> Step:
+    async with Journal(path) as journal:
+        return (await journal.claim(again or record())).step
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def child(name: str, path: Path) -> subprocess.Popen[str]:
+    """A process that runs a function of this module and says on a line each how far it is."""
+    code = CHILD.format(name=name)
+    return subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE, text=True)
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """What is in the files of a journal, read by another process: a reader within this one would end its locks."""
+    suffixes = ("", "-wal", ".key")
+    return {suffix: subprocess.check_output(["cat", f"{path}{suffix}"]) for suffix in suffixes}
+
+
+def said(process: subprocess.Popen[str], lines: int) -> list[str]:
+    """The first lines of a child, which is then killed, and whatever else it came to say."""
+    assert process.stdout is not None
+    heard = [process.stdout.readline() for _ in range(lines)]
+    process.send_signal(signal.SIGKILL)
+    heard += process.stdout.readlines()
+    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL
+    return [line.strip() for line in heard if line.endswith("\n")]
+
+
+# Killed
+
+
+async def goes_on_and_on(path: Path) -> None:
+    async with Journal(path) as journal:
+
+        async def each(lines: range) -> None:
+            for line in lines:
+                claim = await journal.claim(record(line))
+                say(f"claimed {line}")
+                journal.note_session(claim, f"sid_{line:026d}")
+                await journal.settle(claim, outcome(line, Result.DECLINED))
+                say(f"settled {line}")
+                journal.told(claim)
+
+        await asyncio.gather(*(each(range(first, 1_000_000, 8)) for first in range(1, 9)))
+
+
+@pytest.mark.parametrize("lines", [1, 2, 7, 40, 333])
+async def test_what_was_confirmed_is_there_after_a_kill(path: Path, lines: int) -> None:
+    heard = said(child("goes_on_and_on", path), lines)
+    assert len(heard) >= lines
+    async with Journal(path, durable=False) as journal:
+        steps = {line: (await journal.claim(record(line))).step for line in range(1, len(heard) + 20)}
+    for told in heard:
+        what, line = told.split()
+        allowed = {Step.ASK, Step.REPLAY} if what == "settled" else {Step.ASK, Step.REPLAY, Step.TELL}
+        assert steps[int(line)] in allowed, told
+
+
+async def notes_a_session(path: Path) -> None:
+    async with Journal(path) as journal:
+        claim = await journal.claim(record(1))
+        journal.note_session(claim, SID)
+        await journal.claim(record(2))
+        say("written")
+        await asyncio.sleep(3600)
+
+
+async def test_a_session_is_there_as_soon_as_anything_later_is_confirmed(path: Path) -> None:
+    assert said(child("notes_a_session", path), 1) == ["written"]
+    async with Journal(path) as journal:
+        claim = await journal.claim(record(1))
+    assert (claim.step, claim.session_id) == (Step.ASK, SID)
+
+
+async def stays_open(path: Path) -> None:
+    async with Journal(path):
+        say("open")
+        await asyncio.sleep(3600)
+
+
+async def test_a_second_process_is_refused_until_the_first_is_gone_even_if_it_is_killed(path: Path) -> None:
+    process = child("stays_open", path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "open\n"
+    with pytest.raises(ConfigurationError, match=r"run\.journal: another process has it open; wait for its end"):
+        await Journal(path).__aenter__()
+    said(process, 0)
+    assert await next_step(path) is Step.SEND
+
+
+async def test_within_a_process_a_journal_is_open_once_too(path: Path) -> None:
+    async with Journal(path) as journal:
+        with pytest.raises(ConfigurationError, match="has it open"):
+            await Journal(path).__aenter__()
+        assert (await journal.claim(record())).step is Step.SEND
+
+
+@pytest.mark.parametrize("durable", [True, False])
+async def test_a_journal_outlives_its_process_however_little_it_syncs(
+    path: Path, tmp_path: Path, durable: bool
+) -> None:
+    copy = tmp_path / "copy.journal"
+    async with Journal(path, durable=durable) as journal:
+        await authenticated(journal)
+        content_by_file = contents(path)
+    for suffix, content in content_by_file.items():
+        file = Path(f"{copy}{suffix}")
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+    assert await next_step(copy) is Step.ASK
+
+
+# Closed
+
+
+async def test_what_was_not_waited_for_is_written_on_closing(path: Path) -> None:
+    async with Journal(path) as journal:
+        journal.told(await authenticated(journal))
+    assert await next_step(path) is Step.REPLAY
+
+
+async def test_a_closed_journal_is_one_file_and_its_key(path: Path) -> None:
+    async with Journal(path) as journal:
+        await authenticated(journal)
+    assert sorted(each.name for each in path.parent.iterdir()) == ["run.journal", "run.journal.key"]
+
+
+async def test_a_run_that_fails_closes_its_journal(path: Path) -> None:
+    async def fails() -> None:
+        async with Journal(path) as journal:
+            await authenticated(journal)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fails()
+    assert await next_step(path) is Step.ASK
+
+
+# Secrecy
+
+
+async def test_no_payment_data_and_no_reference_gets_into_any_file(path: Path) -> None:
+    async with Journal(path) as journal:
+        for line in range(1, 30):
+            claim = await authenticated(journal, line)
+            journal.note_session(claim, SID)
+            journal.told(claim)
+        await journal.claim(Record(line=30, request=request(CARD)))
+        await journal.counts()
+        content = b"".join(contents(path).values())
+    content += path.read_bytes()
+    assert SID.encode() in content
+    for secret in (CARD, "ref-", CRYPTOGRAM, "expiry", "non_hosted"):
+        assert secret.encode() not in content
+        assert secret.encode().hex().encode() not in content
+
+
+async def test_the_key_is_in_its_own_file_only(path: Path) -> None:
+    async with Journal(path) as journal:
+        await authenticated(journal)
+    key = load_key(path)
+    assert key is not None
+    assert bytes(key) not in path.read_bytes()
+    assert bytes(key).hex().encode() not in path.read_bytes()
+
+
+async def test_all_files_are_the_owners_alone(path: Path) -> None:
+    async with Journal(path) as journal:
+        await authenticated(journal)
+        modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+    assert modes == {"run.journal": 0o600, "run.journal-wal": 0o600, "run.journal.key": 0o600}
+
+
+async def test_a_file_that_others_could_read_is_made_private(path: Path) -> None:
+    path.touch(mode=0o644)
+    assert await next_step(path) is Step.SEND
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+# The key
+
+
+async def test_a_key_that_is_given_is_kept_by_the_caller_alone(path: Path) -> None:
+    async with Journal(path, key=bytes(32)) as journal:
+        await authenticated(journal)
+    assert not key_file_of(path).exists()
+    async with Journal(path, key=bytes(32)) as journal:
+        assert (await journal.claim(record())).step is Step.ASK
+
+
+async def test_a_journal_without_its_key_is_refused_rather_than_begun_anew(path: Path) -> None:
+    assert await next_step(path) is Step.SEND
+    key_file_of(path).unlink()
+    with pytest.raises(ConfigurationError, match=r"key of the journal .* is missing: restore .*run\.journal\.key"):
+        await next_step(path)
+    assert not key_file_of(path).exists()
+
+
+async def test_a_journal_with_another_key_is_refused(path: Path) -> None:
+    assert await next_step(path) is Step.SEND
+    with pytest.raises(ConfigurationError, match=r"the key given is not the one that the journal .*run\.journal was"):
+        await Journal(path, key=bytes(32)).__aenter__()
+    make_key(path)
+    with pytest.raises(ConfigurationError, match=r"the key in .*run\.journal\.key is not the one"):
+        await next_step(path)
+
+
+async def test_a_key_made_before_the_journal_is_used(path: Path) -> None:
+    key = make_key(path)
+    assert await next_step(path) is Step.SEND
+    assert load_key(path) == key
+    async with Journal(path, key=key) as journal:
+        assert (await journal.claim(record())).step is Step.TELL
+
+
+async def test_a_key_of_another_length_is_refused(path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="32 bytes"):
+        await Journal(path, key=b"short").__aenter__()
+
+
+# Files that are no journal
+
+
+async def refused(path: Path) -> str:
+    """Why a file is refused, which names it and leaves it as it is."""
+    before = path.read_bytes() if path.is_file() else b""
+    with pytest.raises(ConfigurationError) as caught:
+        await Journal(path).__aenter__()
+    assert str(path) in str(caught.value)
+    assert before == (path.read_bytes() if path.is_file() else b"")
+    return str(caught.value)
+
+
+async def test_a_text_is_no_journal(path: Path) -> None:
+    path.write_text("What was sent: nothing.\n" * 100)
+    assert "it is no journal" in await refused(path)
+
+
+async def test_another_database_is_no_journal(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE record (id INTEGER PRIMARY KEY)")
+    assert "is a database, but no journal" in await refused(path)
+
+
+async def test_a_directory_is_no_journal(path: Path) -> None:
+    path.mkdir()
+    assert "cannot open the journal" in await refused(path)
+
+
+async def test_a_journal_is_made_in_a_directory_that_is_there(path: Path) -> None:
+    assert "cannot create the journal" in await refused(path / "run.journal")
+
+
+async def test_a_journal_of_a_later_format_is_refused(path: Path) -> None:
+    assert await next_step(path) is Step.SEND
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 2")
+    assert "has format 2, this version of the package reads 1" in await refused(path)
+
+
+async def test_a_journal_that_lost_its_end_is_refused(path: Path) -> None:
+    await _filled(path)
+    os.truncate(path, path.stat().st_size - 4096)
+    assert "damaged" in await refused(path)
+
+
+async def test_a_journal_with_a_damaged_page_is_refused(path: Path) -> None:
+    await _filled(path)
+    with path.open("r+b") as file:
+        file.seek(3 * 4096)
+        file.write(b"\xa5" * 4096)
+    assert "damaged" in await refused(path)
+
+
+async def _filled(path: Path) -> None:
+    async with Journal(path, durable=False) as journal:
+        for line in range(1, 100):
+            await authenticated(journal, line)
+
+
+async def test_an_empty_file_becomes_a_journal(path: Path) -> None:
+    path.touch()
+    assert await next_step(path) is Step.SEND
+
+
+# Failing on the way
+
+
+async def runs_out_of_room(path: Path) -> None:
+    import resource
+
+    line = 0
+    try:
+        async with Journal(path) as journal:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+            while True:
+                line += 1
+                await authenticated(journal, line)
+    except JournalError as error:
+        say(f"{line} {error}")
+
+
+async def test_a_journal_that_cannot_be_written_says_so_and_keeps_what_it_confirmed(path: Path) -> None:
+    with child("runs_out_of_room", path) as process:
+        assert process.stdout is not None
+        line, _, message = process.stdout.read().strip().partition(" ")
+    assert f"the journal {path} failed: the disk" in message
+    async with Journal(path) as journal:
+        steps = {(await journal.claim(record(number))).step for number in range(1, int(line))}
+        assert steps == {Step.ASK}
+        assert (await journal.claim(record(int(line) + 1))).step is Step.SEND
+
+
+async def test_a_journal_that_failed_takes_nothing_more_in(path: Path, tmp_path: Path) -> None:
+    async with Journal(tmp_path / "other.journal") as other:
+        stray = await other.claim(record())
+    journal = Journal(path)
+    await journal.__aenter__()
+    with pytest.raises(JournalError, match="never claimed"):
+        await journal.settle(stray, outcome())
+    ending = journal.__aexit__(None, None, None)
+    for later in (journal.claim(record(2)), journal.counts(), journal.reconcile(()), ending):
+        with pytest.raises(JournalError, match=r"the journal .*run\.journal failed: .+"):
+            await later
+    assert await next_step(path, record(2)) is Step.SEND
+
+
+async def test_what_could_not_be_written_on_closing_is_an_error(path: Path, tmp_path: Path) -> None:
+    async with Journal(tmp_path / "other.journal") as other:
+        stray = await other.claim(record())
+    journal = Journal(path)
+    await journal.__aenter__()
+    settling = asyncio.create_task(journal.settle(stray, outcome()))
+    await asyncio.sleep(0)
+    with pytest.raises(JournalError):
+        await journal.__aexit__(None, None, None)
+    with pytest.raises(JournalError):
+        await settling
+
+
+# Cancelled
+
+
+class Hold:
+    """Lines for a reconciliation that lasts until it is let go: meanwhile the journal writes nothing."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._go = threading.Event()
+
+    def __contains__(self, line: object) -> bool:
+        self._loop.call_soon_threadsafe(self.reached.set)
+        return self._go.wait(60)
+
+    async def on(self, journal: Journal) -> asyncio.Task[None]:
+        task = asyncio.create_task(journal.reconcile(self))
+        await self.reached.wait()
+        return task
+
+    def let_go(self) -> None:
+        self._go.set()
+
+
+async def _cancelled(work: Coroutine[object, object, object]) -> None:
+    """Begin and cancel while it waits."""
+    task = asyncio.create_task(work)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_claim_that_nobody_waited_for_is_taken_back(path: Path) -> None:
+    async with Journal(path) as journal:
+        await authenticated(journal, 9)
+        hold = Hold()
+        holding = await hold.on(journal)
+        await _cancelled(journal.claim(record(1)))
+        await _cancelled(journal.claim(record(2)))
+        hold.let_go()
+        await holding
+        assert (await journal.claim(record(1))).step is Step.SEND, "within the run"
+    assert await next_step(path, record(2)) is Step.SEND, "and after it"
+
+
+async def test_a_claim_that_is_taken_back_leaves_an_earlier_doubt(path: Path) -> None:
+    assert await next_step(path) is Step.SEND
+    async with Journal(path) as journal:
+        await authenticated(journal, 9)
+        hold = Hold()
+        holding = await hold.on(journal)
+        await _cancelled(journal.claim(record(), retry_unknown=True))
+        hold.let_go()
+        await holding
+    assert await next_step(path) is Step.TELL
+
+
+async def test_a_refused_claim_takes_nothing_back(path: Path) -> None:
+    async with Journal(path) as journal:
+        await authenticated(journal, 9)
+        assert (await journal.claim(record())).step is Step.SEND
+        hold = Hold()
+        holding = await hold.on(journal)
+        await _cancelled(journal.claim(record()))
+        hold.let_go()
+        await holding
+    assert await next_step(path) is Step.TELL
+
+
+async def test_an_outcome_is_written_though_nobody_waits_any_more(path: Path) -> None:
+    async with Journal(path) as journal:
+        await authenticated(journal, 9)
+        claim = await journal.claim(record())
+        hold = Hold()
+        holding = await hold.on(journal)
+        await _cancelled(journal.settle(claim, outcome()))
+        hold.let_go()
+        await holding
+    assert await next_step(path) is Step.ASK
+
+
+async def test_cancelling_one_does_not_disturb_the_others_of_its_batch(path: Path) -> None:
+    async with Journal(path) as journal:
+        await authenticated(journal, 999)
+        hold = Hold()
+        holding = await hold.on(journal)
+        claims = [asyncio.create_task(journal.claim(record(line))) for line in range(1, 51)]
+        await _cancelled(journal.claim(record(51)))
+        claims[6].cancel()
+        hold.let_go()
+        await holding
+        steps = await asyncio.gather(*claims, return_exceptions=True)
+    assert isinstance(steps.pop(6), asyncio.CancelledError)
+    assert [step.step for step in steps if isinstance(step, Claim)] == [Step.SEND] * 49
+
+
+async def test_closing_that_is_cancelled_writes_and_closes_all_the_same(path: Path) -> None:
+    journal = Journal(path)
+    await journal.__aenter__()
+    await authenticated(journal, 9)
+    claim = await authenticated(journal)
+    hold = Hold()
+    holding = await hold.on(journal)
+    journal.told(claim)
+    await _cancelled(journal.__aexit__(None, None, None))
+    hold.let_go()
+    await holding
+    assert await next_step(path) is Step.REPLAY
+
+
+async def test_opening_that_is_cancelled_leaves_the_journal_to_others(path: Path) -> None:
+    async with Journal(path) as journal:
+        await _cancelled(Journal(path).__aenter__())
+        assert (await journal.claim(record())).step is Step.SEND
+    assert await next_step(path) is Step.TELL
+
+
+# Read by people
+
+
+async def test_the_closed_file_can_be_looked_at_with_sqlite(path: Path) -> None:
+    async with Journal(path) as journal:
+        await authenticated(journal)
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        rows = database.execute(
+            "SELECT line, session_id, result, told, json_extract(outcome, '$.result') FROM record"
+        ).fetchall()
+    assert rows == [(1, SID, "authenticated", 0, "authenticated")]
+
+
+async def test_a_journal_can_be_copied_with_its_key(path: Path, tmp_path: Path) -> None:
+    assert await next_step(path) is Step.SEND
+    copy = tmp_path / "elsewhere" / "copy.journal"
+    copy.parent.mkdir()
+    shutil.copy(path, copy)
+    shutil.copy(key_file_of(path), key_file_of(copy))
+    assert await next_step(copy) is Step.TELL

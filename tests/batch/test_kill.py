@@ -1,0 +1,112 @@
+"""Killed at any moment and started again, a batch sends nothing twice and loses nothing: the sandbox is the witness."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from checkout_async.sandbox import Sandbox, card_number
+from tests.batch.killing import kill_when, run_to_its_end, started
+from tests.batch.support import request
+from tests.commands import environment, results_in, text_of, write_lines
+
+KILLS = 100
+RECORDS = 4000
+CONCURRENCY = 8
+RECURRING = {"channel": "merchant_initiated", "request_type": "recurring_transaction"}
+FINAL_STATUS = {
+    "authenticated": "approved",
+    "attempted": "attempted",
+    "declined": "declined",
+    "rejected": "rejected",
+    "unavailable": "unavailable",
+    "challenge_required": "challenged",
+}
+
+
+def make_requests(rng: random.Random) -> list[Mapping[str, object]]:
+    """Mostly merchant-initiated sessions; some take several steps, some are polled, some are refused."""
+    scenarios = ["frictionless"] * 6 + ["declined", "attempted", "slow", "challenge", "unavailable", "not_enrolled"]
+    requests: list[Mapping[str, object]] = []
+    for number in range(RECORDS):
+        channel = {} if rng.random() < 0.3 else {"channel_data": RECURRING}
+        requests.append(request(card_number(rng.choice(scenarios)), reference=f"kill-{number}", **channel))
+    return requests
+
+
+def a_moment(rng: random.Random, sandbox: Sandbox) -> Callable[[], bool]:
+    """Any moment of a run: some time after its start, or right after so many requests."""
+    if rng.random() < 0.5:
+        over = asyncio.get_running_loop().time() + rng.uniform(0, 0.6)
+        return lambda: asyncio.get_running_loop().time() >= over
+    seen = asked(sandbox) + rng.randrange(1, 120)
+    return lambda: asked(sandbox) >= seen
+
+
+def asked(sandbox: Sandbox) -> int:
+    """Requests about sessions that the sandbox answered."""
+    return sum(sandbox.count(name) for name in ("request_session", "get_session", "update_session"))
+
+
+async def test_killed_a_hundred_times_it_sends_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
+    rng = random.Random(20261121)
+    requests = make_requests(rng)
+    source, target, log = write_lines(tmp_path / "in.jsonl", requests), tmp_path / "out.jsonl", tmp_path / "log"
+    options = ("--concurrency", str(CONCURRENCY), "--rate", "0", "--resume")
+    command = ("authenticate", source, "--output", target, *options)
+    async with Sandbox() as sandbox:
+        env = environment(sandbox.base_url)
+        kills = 0
+        while kills < KILLS:
+            kills += await kill_when(started(command, env, log), a_moment(rng, sandbox))
+        assert await run_to_its_end(command, env, log) == 1
+        before = results_in(text_of(target))
+        report("after", kills, before, sandbox)
+        check(requests, before, sandbox)
+        assert sum(result["result"] == "unknown" for result in before.values()) <= KILLS * CONCURRENCY
+
+        assert await run_to_its_end((*command, "--retry-unknown"), env, log) == 1
+        after = results_in(text_of(target))
+        report("after --retry-unknown and", kills, after, sandbox)
+        assert {result["result"] for result in after.values()} == {*FINAL_STATUS, "invalid"} - {"rejected"}
+        for line, result in before.items():
+            if result["result"] not in {"unknown", "invalid"}:
+                assert after[line] == result
+    assert "Traceback" not in text_of(log)
+
+
+def check(requests: list[Mapping[str, object]], results: dict[int, dict[str, Any]], sandbox: Sandbox) -> None:
+    """Compare the results with what the sandbox saw."""
+    assert results.keys() == set(range(1, RECORDS + 1))
+    made = Counter(session.reference for session in sandbox.sessions.values())
+    assert set(made.values()) == {1}, "a session was made twice"
+    told = {result["session_id"] for result in results.values() if "session_id" in result}
+    for line, result in results.items():
+        reference = requests[line - 1]["reference"]
+        assert result["reference"] == reference
+        if result["result"] in {"unknown", "invalid"}:
+            assert "session_id" not in result
+            continue
+        session = sandbox.sessions[result["session_id"]]
+        assert (session.reference, session.status) == (reference, FINAL_STATUS[result["result"]])
+        assert ("cryptogram" in result) == (session.status in {"approved", "attempted"})
+    unknown = {result["reference"] for result in results.values() if result["result"] == "unknown"}
+    for session_id, session in sandbox.sessions.items():
+        assert session_id in told or session.reference in unknown, "a session that nobody was told of"
+
+
+def report(when: str, kills: int, results: dict[int, dict[str, Any]], sandbox: Sandbox) -> None:
+    """Print the figures (pytest -s)."""
+    made = {session.reference for session in sandbox.sessions.values()}
+    unknown = [result["reference"] for result in results.values() if result["result"] == "unknown"]
+    counts = Counter(result["result"] for result in results.values())
+    sys.stdout.write(
+        f"\n{when} {kills} kills: {len(results)} records, {len(sandbox.sessions)} sessions in the sandbox, "
+        f"{sandbox.count('request_session')} requests for one, {sandbox.count('get_session')} for what became of one; "
+        f"unknown: {len(unknown)}, of which {len(made.intersection(unknown))} had arrived; {dict(counts)}\n"
+    )

@@ -1,0 +1,197 @@
+"""Journals of partitions become one, and what is known best of each record stays."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from checkout_async.batch import Outcome, Result
+from checkout_async.batch.fingerprint import key_file_of, load_key, make_key
+from checkout_async.batch.journal import Journal, Step
+from checkout_async.batch.merge import merge_journals
+from checkout_async.errors import ConfigurationError
+from tests.batch.support import SID, record
+
+KEY = bytes(range(32))
+
+LESS_TO_MORE: list[tuple[Result | None, str | None, Step]] = [
+    (Result.FAILED, None, Step.SEND),
+    (None, None, Step.TELL),
+    (Result.UNKNOWN, SID, Step.ASK),
+    (Result.DECLINED, "sid_" + "d" * 26, Step.ASK),
+]
+"""What a journal may know of a record, from the least to the most: result, session, and what is to be done then."""
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "all.journal"
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> list[Path]:
+    return [tmp_path / f"{name}.journal" for name in "ab"]
+
+
+async def ran(path: Path, lines: range, result: Result | None, session_id: str | None = SID, **told: bool) -> Path:
+    """A journal in which these lines came to this."""
+    async with Journal(path, key=KEY, durable=False) as journal:
+        for line in lines:
+            claim = await journal.claim(record(line))
+            if session_id is not None:
+                journal.note_session(claim, session_id)
+            if result is not None:
+                await journal.settle(claim, Outcome(line=line, result=result, session_id=session_id))
+            if told:
+                journal.told(claim)
+    return path
+
+
+async def steps(path: Path, lines: range) -> list[Step]:
+    async with Journal(path, key=KEY, durable=False) as journal:
+        return [(await journal.claim(record(line))).step for line in lines]
+
+
+async def test_the_records_of_all_parts_are_in_the_target(target: Path, parts: list[Path]) -> None:
+    await ran(parts[0], range(1, 4), Result.DECLINED, told=True)
+    await ran(parts[1], range(4, 6), None, None)
+    merge_journals(target, parts)
+    assert await steps(target, range(1, 7)) == [Step.REPLAY] * 3 + [Step.TELL] * 2 + [Step.SEND]
+
+
+async def test_the_parts_stay_as_they_are(target: Path, parts: list[Path]) -> None:
+    await ran(parts[0], range(1, 4), Result.DECLINED)
+    before = parts[0].read_bytes()
+    merge_journals(target, parts[:1])
+    assert parts[0].read_bytes() == before
+
+
+async def test_merging_twice_changes_nothing(target: Path, parts: list[Path]) -> None:
+    await ran(parts[0], range(1, 4), Result.DECLINED)
+    for _ in range(2):
+        merge_journals(target, parts[:1])
+    async with Journal(target, key=KEY) as journal:
+        assert await journal.counts() == {Result.DECLINED: 3}
+
+
+async def test_a_target_goes_on_with_what_it_had(target: Path, parts: list[Path]) -> None:
+    await ran(target, range(1, 3), Result.DECLINED)
+    await ran(parts[0], range(3, 5), Result.DECLINED)
+    merge_journals(target, parts[:1])
+    assert await steps(target, range(1, 6)) == [Step.ASK] * 4 + [Step.SEND]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(("less", "more"), list(combinations(LESS_TO_MORE, 2)))
+async def test_of_two_rows_about_a_record_the_one_that_knows_more_stays(
+    target: Path,
+    parts: list[Path],
+    less: tuple[Result | None, str | None, Step],
+    more: tuple[Result | None, str | None, Step],
+    order: int,
+) -> None:
+    await ran(parts[0], range(1, 2), *less[:2])
+    await ran(parts[1], range(1, 2), *more[:2])
+    merge_journals(target, parts[::order])
+    async with Journal(target, key=KEY) as journal:
+        claim = await journal.claim(record(1))
+    assert (claim.step, claim.session_id) == (more[2], more[1])
+
+
+async def test_of_rows_that_know_as_much_the_later_stays(target: Path, parts: list[Path]) -> None:
+    await ran(parts[0], range(1, 2), None, "sid_1")
+    await ran(parts[1], range(1, 2), None, "sid_2")
+    _claimed_at(parts[0], 2_000_000_000)
+    merge_journals(target, parts)
+    async with Journal(target, key=KEY) as journal:
+        assert (await journal.claim(record(1))).session_id == "sid_1"
+
+
+async def test_a_part_that_was_killed_is_taken_as_it_is(target: Path, parts: list[Path]) -> None:
+    code = """
+import asyncio, os, signal, sys
+from tests.batch.test_merge import KEY, Journal, record
+async def work():
+    async with Journal(sys.argv[1], key=KEY) as journal:
+        await journal.claim(record(1))
+        os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(work())
+"""
+    assert _run(code, parts[0]) == -9
+    merge_journals(target, parts[:1])
+    assert await steps(target, range(1, 3)) == [Step.TELL, Step.SEND]
+
+
+async def test_a_part_that_was_stopped_at_its_birth_is_empty(target: Path, parts: list[Path]) -> None:
+    await ran(parts[0], range(1, 2), Result.DECLINED)
+    parts[1].touch()
+    merge_journals(target, parts)
+    assert await steps(target, range(1, 3)) == [Step.ASK, Step.SEND]
+
+
+async def test_any_number_of_parts_will_do(target: Path, tmp_path: Path) -> None:
+    many = [await ran(tmp_path / f"{line}.journal", range(line, line + 1), Result.DECLINED) for line in range(1, 26)]
+    merge_journals(target, many)
+    assert await steps(target, range(1, 26)) == [Step.ASK] * 25
+
+
+async def test_a_key_beside_a_part_goes_with_its_records(target: Path, parts: list[Path]) -> None:
+    async with Journal(parts[0]) as journal:
+        await journal.claim(record(1))
+    merge_journals(target, parts[:1])
+    assert load_key(target) == load_key(parts[0])
+    assert key_file_of(target).stat().st_mode & 0o777 == 0o600
+    async with Journal(target) as journal:
+        assert (await journal.claim(record(1))).step is Step.TELL
+
+
+async def test_journals_of_different_keys_are_refused(target: Path, parts: list[Path]) -> None:
+    await ran(parts[0], range(1, 2), Result.DECLINED)
+    async with Journal(parts[1], key=bytes(32)) as journal:
+        await journal.claim(record(2))
+    with pytest.raises(ConfigurationError, match=r"all\.journal and .*b\.journal were made with different keys"):
+        merge_journals(target, parts)
+    assert await steps(target, range(1, 3)) == [Step.ASK, Step.SEND]
+
+
+async def test_a_new_target_beside_another_key_is_refused(target: Path, parts: list[Path]) -> None:
+    await ran(parts[0], range(1, 2), Result.DECLINED)
+    make_key(target)
+    with pytest.raises(ConfigurationError, match=r"the key of the journal .*all\.journal is not that of .*a\.journal"):
+        merge_journals(target, parts[:1])
+
+
+async def test_a_part_that_is_missing_is_an_error_and_is_not_made(target: Path, parts: list[Path]) -> None:
+    with pytest.raises(ConfigurationError, match=r"there is no journal .*a\.journal"):
+        merge_journals(target, parts)
+    assert not parts[0].exists()
+
+
+async def test_a_part_that_is_no_journal_is_refused(target: Path, parts: list[Path]) -> None:
+    parts[0].write_text("no journal\n" * 100)
+    with pytest.raises(ConfigurationError, match=r"a\.journal: it is no journal"):
+        merge_journals(target, parts[:1])
+
+
+@pytest.mark.parametrize("which", ["target", "part"])
+async def test_a_journal_in_use_is_not_merged(target: Path, parts: list[Path], which: str) -> None:
+    await ran(target, range(1, 2), Result.DECLINED)
+    await ran(parts[0], range(2, 3), Result.DECLINED)
+    async with Journal({"target": target, "part": parts[0]}[which], key=KEY):
+        with pytest.raises(ConfigurationError, match="has it open"):
+            merge_journals(target, parts[:1])
+
+
+def _claimed_at(path: Path, seconds: int) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE record SET claimed_at = ?", (seconds,))
+
+
+def _run(code: str, path: Path) -> int:
+    return subprocess.run([sys.executable, "-c", code, path], check=False).returncode

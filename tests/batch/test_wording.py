@@ -1,0 +1,77 @@
+"""Numbers as a person reads them, and a word of advice for every result."""
+
+from __future__ import annotations
+
+import pytest
+
+from checkout_async.batch import Result
+from checkout_async.batch.wording import MEANINGS, duration, label, latency, number, rate, share, time_left
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0, "0.0 s"),
+        (4.21, "4.2 s"),
+        (9.96, "10 s"),
+        (59.7, "1 min"),
+        (75, "1 min 15 s"),
+        (3599.6, "1 h"),
+        (4329, "1 h 12 min"),
+        (86_399, "1 d"),
+        (183_600, "2 d 3 h"),
+    ],
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(-1.0, "0 s"), (7.2, "8 s"), (60.0, "1 min"), (4329, "1 h 12 min")])
+def test_time_to_come_is_told_in_whole_seconds_and_never_negative(seconds: float, words: str) -> None:
+    assert time_left(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0, "0.00 ms"),
+        (0.00042, "0.42 ms"),
+        (0.0034, "3.4 ms"),
+        (0.34, "340 ms"),
+        (0.9996, "1.00 s"),
+        (1.238, "1.24 s"),
+        (9.999, "10 s"),
+        (75, "1 min 15 s"),
+    ],
+)
+def test_a_short_time_has_a_unit_that_suits_it(seconds: float, words: str) -> None:
+    assert latency(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [(0, "0.0 %"), (1, "< 0.1 %"), (904, "9.0 %"), (9999, "> 99.9 %"), (10_000, "100.0 %")],
+)
+def test_a_share_is_rounded_neither_to_nothing_nor_to_everything(part: int, words: str) -> None:
+    assert share(part, 10_000) == words
+
+
+def test_a_share_of_nothing_is_not_shown() -> None:
+    assert share(0, 0) == ""
+
+
+def test_large_numbers_have_separators_and_small_rates_a_decimal() -> None:
+    assert (number(1_234_567), rate(1239.6), rate(3.42), rate(0)) == ("1,234,567", "1,240", "3.4", "0")
+
+
+@pytest.mark.parametrize("result", Result)
+def test_every_result_has_a_meaning_and_an_advice(result: Result) -> None:
+    assert label(result).replace(" ", "_") == result.value
+    assert MEANINGS[result].says.endswith(".")
+    assert MEANINGS[result].to_do.endswith(".")
+
+
+def test_what_a_later_run_can_do_is_advised_for_those_results_alone() -> None:
+    assert {result for result in Result if "esume" in MEANINGS[result].to_do} == {
+        result for result in Result if not result.is_final
+    }
