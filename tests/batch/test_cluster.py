@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
 from checkout_async.batch.fingerprint import key_file_of, load_key
 from checkout_async.batch.journal import Journal
-from checkout_async.errors import RunIncomplete
+from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import CARD, request
 from tests.commands import mode_of, results_in, write_lines
@@ -119,6 +120,19 @@ async def test_a_journal_that_another_worker_has_is_not_touched(sandbox: Sandbox
     assert sum(created(sandbox).values()) == 0
 
 
+async def test_a_journal_that_another_worker_is_about_to_lose_is_waited_for(
+    sandbox: Sandbox, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checkout_async.batch.cluster.worker._LOOK_EVERY", 0.01)
+    part, *_ = await planned(places)
+    async with Journal(part.journal, key=load_key(keyed(places.folder))):
+        waiting = asyncio.create_task(run(part, replace(SETTINGS, takeover=60)))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+    assert (await waiting).finished
+    assert sum(created(sandbox).values()) == part.records
+
+
 async def test_records_that_repeat_those_of_another_partition_are_refused(sandbox: Sandbox, tmp_path: Path) -> None:
     lines = [request(reference="a"), request(reference="b"), request(reference="a")]
     places = Places.of(write_lines(tmp_path / "in.jsonl", lines), tmp_path / "out.jsonl")
@@ -178,6 +192,18 @@ def test_without_redis_the_rate_is_divided() -> None:
     assert settings.limits(shared=False).write_rate == 25
     assert settings.limits(shared=True).write_rate == 100
     assert PartitionSettings(rate=None).limits(shared=False).read_rate is None
+
+
+@pytest.mark.parametrize("wrong", [{"at_once": 0}, {"concurrency": 0}, {"rate": 0.0}])
+def test_settings_that_cannot_work_are_refused_where_they_are_made(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))} must be a "):
+        PartitionSettings(**wrong)
+
+
+async def test_all_of_it_can_be_called_where_an_event_loop_runs_as_in_a_notebook(places: Places) -> None:
+    (part,) = plan_partitions(places, 1)
+    stop_sign(places.folder).touch()
+    assert not run_partition(part).finished
 
 
 class TestGathering:

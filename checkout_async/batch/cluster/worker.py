@@ -49,7 +49,7 @@ class PartitionSettings:
 
     `concurrency` is that of one partition. `rate` is the account's, per second of reads and of writes, None for no
     limit: shared through Redis, or without it divided by `at_once`, the number of partitions that run at a time. For
-    `takeover` seconds a partition waits for another worker to let go of its journal.
+    `takeover` seconds a partition waits for another worker to let go of its journal. Raises ConfigurationError.
     """
 
     concurrency: int = 64
@@ -60,6 +60,11 @@ class PartitionSettings:
     outage: Patience = DEFAULT_OUTAGE
     retry_unknown: bool = False
     takeover: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.at_once < 1:
+            raise ConfigurationError("PartitionSettings.at_once must be a whole number above 0")
+        self.limits(shared=True)
 
     def limits(self, *, shared: bool) -> Limits:
         """Return the limits of one partition's client."""
@@ -111,7 +116,7 @@ class _Work:
         if self._is_to_stop():
             return self.end()
         async with AsyncExitStack() as stack:
-            journal = await stack.enter_async_context(_journal(partition, self._settings.takeover))
+            journal = await stack.enter_async_context(self._journal())
             if partition.done.exists():
                 self._done, self._all_read = partition.records, True
                 return self.end()
@@ -129,6 +134,27 @@ class _Work:
         """Return how far it came."""
         finished = self._all_read and failure is None
         return PartitionEnd(number=self._partition.number, done=self._done, finished=finished, failure=failure)
+
+    @asynccontextmanager
+    async def _journal(self) -> AsyncGenerator[Journal]:
+        """Open the journal, which no two processes can have; wait for one that is about to lose it."""
+        partition = self._partition
+        key = load_key(keyed(Path(partition.folder)))
+        if key is None:
+            raise ConfigurationError(
+                f"{partition.folder} on this machine is not the folder in which the run was planned"
+            )
+        until = time.monotonic() + self._settings.takeover
+        async with AsyncExitStack() as stack:
+            while True:
+                try:
+                    journal = await stack.enter_async_context(Journal(partition.journal, key=key))
+                    break
+                except JournalInUse:
+                    if time.monotonic() >= until or self._is_to_stop():
+                        raise
+                await anyio.sleep(_LOOK_EVERY)
+            yield journal
 
     async def _carry_out(self, checkout: CheckoutClient, journal: Journal, results: ResultFile, told: Told) -> None:
         settings = self._settings
@@ -184,25 +210,6 @@ class _Work:
 
 
 @asynccontextmanager
-async def _journal(partition: Partition, patience: float) -> AsyncGenerator[Journal]:
-    """Open a partition's journal, which no two processes can have; wait for one that is about to lose it."""
-    key = load_key(keyed(Path(partition.folder)))
-    if key is None:
-        raise ConfigurationError(f"{partition.folder} on this machine is not the folder in which the run was planned")
-    until = time.monotonic() + patience
-    async with AsyncExitStack() as stack:
-        while True:
-            try:
-                journal = await stack.enter_async_context(Journal(partition.journal, key=key))
-                break
-            except JournalInUse:
-                if time.monotonic() >= until:
-                    raise
-            await anyio.sleep(_LOOK_EVERY)
-        yield journal
-
-
-@asynccontextmanager
 async def _client(settings: PartitionSettings) -> AsyncGenerator[CheckoutClient]:
     """Make a client from this machine's environment, which shares token and rates where it says by what Redis."""
     url = secretly(os.environ.get("CHECKOUT_REDIS_URL"))
@@ -210,7 +217,8 @@ async def _client(settings: PartitionSettings) -> AsyncGenerator[CheckoutClient]
         async with CheckoutClient.from_env(limits=settings.limits(shared=False)) as checkout:
             yield checkout
         return
-    account = os.environ.get("CHECKOUT_SUBDOMAIN") or os.environ.get("CHECKOUT_BASE_URL") or "account"
+    # Without either, from_env says what is missing.
+    account = os.environ.get("CHECKOUT_SUBDOMAIN") or os.environ.get("CHECKOUT_BASE_URL") or "-"
     limits = settings.limits(shared=True)
     async with (
         RedisTokenStore(url) as tokens,
