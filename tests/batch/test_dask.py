@@ -136,14 +136,15 @@ async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
 async def test_a_run_that_was_stopped_goes_on_where_it_was(
     cluster: Client, sandbox: Sandbox, source: Path, target: Path
 ) -> None:
-    stop = threading.Event()
-
-    def stop_soon(progress: ClusterProgress) -> None:
-        if progress.finished:
-            stop.set()
-
+    replies, stop = HeldReplies(), threading.Event()
+    sandbox.faults.add("request_session", replies, at=LINES // 3, times=None)
+    running = asyncio.create_task(run(cluster, source, target, partitions=20, stop=stop))
+    await until(lambda: replies.held > 0)
+    stop.set()
+    await until(target.with_name(f"{target.name}.parts").joinpath("stop").exists)
+    replies.released.set()
     with pytest.raises(RunIncomplete, match=r"\d+ of 20 partitions are not finished; resume to go on"):
-        await run(cluster, source, target, partitions=20, stop=stop, on_progress=stop_soon)
+        await running
     sent = sum(created(sandbox).values())
     assert 0 < sent < LINES
     assert not target.exists()
