@@ -214,22 +214,24 @@ class SessionNoted:
 class Settling:
     """The outcome of a record has become known, and nobody was told of it yet."""
 
-    __slots__ = ("_outcome", "key")
+    __slots__ = ("_result", "_session_id", "_stored", "key")
 
     def __init__(self, claim: Claim, outcome: Outcome) -> None:
         self.key = claim.key.hex()
-        self._outcome = outcome
+        self._session_id = outcome.session_id
+        self._result = outcome.result
+        # What cannot be encoded fails here, and not the batch that it would be in.
+        self._stored = _stored(outcome)
 
     def change(self, row: Row | None, run: int) -> Row | None:
         """Keep the outcome without its payment data."""
         if row is None:
             raise ConfigurationError("an outcome is settled of a record that was never claimed in this journal")
-        outcome = self._outcome
         return msgspec.structs.replace(
             row,
-            session_id=outcome.session_id or row.session_id,
-            result=outcome.result,
-            outcome=_stored(outcome),
+            session_id=self._session_id or row.session_id,
+            result=self._result,
+            outcome=self._stored,
             told=0,
             settled_at=_now(),
         )

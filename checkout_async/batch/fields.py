@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,7 +20,7 @@ from checkout_async.errors import ConfigurationError
 from checkout_async.models import sessions
 from checkout_async.redaction import quoted
 
-__all__ = ["Field", "Node", "Place", "Step", "field_paths", "find_field", "nest", "typed_request"]
+__all__ = ["Field", "Node", "Place", "Step", "field_paths", "find_field", "nest", "refuse_twice", "typed_request"]
 
 _NUMBER: Final = re.compile("[0-9]{1,4}")
 _WHOLE_NUMBER: Final = re.compile("-?[0-9]{1,18}")  # what fits into 64 bits, also with leading zeros as in a month
@@ -156,6 +157,14 @@ def find_field(path: str) -> Field:
 def _named(path: str) -> str:
     near = difflib.get_close_matches(path, field_paths(), n=1)
     return f'"{quoted(path)}"' + (f' (did you mean "{near[0]}"?)' if near else "")
+
+
+def refuse_twice(fields: Sequence[Field]) -> None:
+    """Raise ConfigurationError if two columns are the same field."""
+    names = {each.place: each.path for each in fields}
+    (place, count), *_ = Counter(each.place for each in fields).most_common(1)
+    if count > 1:
+        raise ConfigurationError(f'{count} columns are "{names[place]}"; leave one of them')
 
 
 def nest(cells: Iterable[tuple[Place, object]]) -> dict[str, object]:

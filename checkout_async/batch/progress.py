@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self, TextIO
 
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
@@ -164,7 +165,8 @@ class _Bar(Progress):
         if self._task is not None:
             self.update(self._task, completed=tally.done, count=tally.count(), pace=tally.pace())
         yield from super().get_renderables()
-        yield from (Text(f"  {line}", style="dim") for line in (tally.results(), tally.hold()) if line)
+        lines = (tally.results(), tally.hold())
+        yield from (Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in lines if line)
 
 
 class LineProgress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from checkout_async.models import sessions
 
@@ -17,6 +18,12 @@ class Record:
     line: int
     request: sessions.SessionRequest | Mapping[str, object] = field(repr=False)
     reference: str | None = None
+
+    @classmethod
+    def of(cls, line: int, request: Mapping[str, object]) -> Self:
+        """Return the record of a request, with its reference if it has one."""
+        reference = request.get("reference")
+        return cls(line=line, request=request, reference=reference if isinstance(reference, str) else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

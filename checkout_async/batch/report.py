@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
@@ -35,8 +35,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     target: str
-    started: datetime
-    ended: datetime
+    started: Annotated[datetime, msgspec.Meta(tz=True)]
+    ended: Annotated[datetime, msgspec.Meta(tz=True)]
     results: dict[Result, int]
     errors: dict[str, int] = {}
     replayed: int = 0

@@ -36,7 +36,9 @@ MEANINGS: Final = {
         "Bring the cardholder back to the shop, or do without authentication at your own risk.",
     ),
     Result.DECLINED: Meaning("The issuer did not authenticate the cardholder.", "Do not authorise the payment."),
-    Result.REJECTED: Meaning("The issuer rejects the transaction.", "Do not authorise the payment, and do not retry."),
+    Result.REJECTED: Meaning(
+        "The issuer rejects the transaction.", "Do not authorise the payment: the issuer asks not to."
+    ),
     Result.UNAVAILABLE: Meaning(
         "Authentication could not be done.",
         "Ask again later, or authorise without it at your own risk.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -23,6 +23,17 @@ EXAMPLES = Path(__file__).parents[2] / "openapi" / "examples" / "sessions"
 async def read(path: Path, format_: Format | None = None) -> list[Record | BadLine]:
     with open_source(path, format_) as source:
         return [item async for item in source.records()]
+
+
+async def until_it_fails(records: AsyncIterable[Record | BadLine]) -> tuple[list[int], str]:
+    """The lines that were read, and why no more could be."""
+    lines: list[int] = []
+    try:
+        async for item in records:
+            lines += [item.line]
+    except OSError as error:
+        return lines, error.strerror or ""
+    raise AssertionError("it did not fail")
 
 
 async def requests_in(path: Path, format_: Format | None = None) -> list[object]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from checkout_async.batch import Failure, Outcome, Record, Result
 from checkout_async.batch.journal import Claim, Journal, Step
+from checkout_async.batch.outcome import Failure, Outcome, Result
+from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest, JournalError
 from tests.batch.support import CARD, SID, record, request
 

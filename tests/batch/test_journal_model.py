@@ -13,8 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from checkout_async.batch import Outcome, Record, Result
 from checkout_async.batch.journal import Claim, Journal, Step
+from checkout_async.batch.outcome import Outcome, Result
+from checkout_async.batch.records import Record
 
 KEY = bytes(range(32))
 REFERENCES = st.sampled_from(["A", "B", "C", None])

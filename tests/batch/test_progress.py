@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytest
@@ -133,7 +133,7 @@ class TestBar:
 
 
 @contextmanager
-def bar(tally: Tally) -> Iterator[tuple[BarProgress, io.StringIO]]:
+def bar(tally: Tally) -> Generator[tuple[BarProgress, io.StringIO]]:
     stream = io.StringIO()
     with BarProgress(Console(file=stream, force_terminal=True, width=120), tally) as progress:
         yield progress, stream

@@ -89,6 +89,7 @@ def test_a_full_disk_is_told_as_such(report: Report, tmp_path: Path) -> None:
         (b"[]", "is no report of a batch"),
         (b'{"format": 1}', "is no report of a batch"),
         (b'{"format": 1, "source": "\xff"}', "is no report of a batch"),
+        (b'{"format": 1, "source": "", "target": "", "started": "2026-11-21T00:00:00"}', r"no report.*started"),
         (b'{"format": 2}', "written by a later version"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/threeds.md: each page of the shop, the issuer and Checkout.com as a phone shows it."""
+"""Takes the pictures of the docs: the shop, the issuer and Checkout.com as a phone shows them, and a batch's report."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from pathlib import Path
 from checkout_async.sandbox import Sandbox
 from checkout_async.sandbox.flow import CHALLENGE_LIFETIME
 from examples.shop.demo import running
+from tests.browser.report_picture import take_report
 from tests.browser.visitor import Visitor, chromium, visiting
 
 IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
 
 
 async def _take(visitor: Visitor, name: str) -> None:
-    IMAGES.mkdir(exist_ok=True)
     await visitor.page.screenshot(path=IMAGES / f"{name}.png")
+    _tell(name)
+
+
+def _tell(name: str) -> None:
     sys.stdout.write(f"docs/images/{name}.png\n")
 
 
@@ -55,12 +59,15 @@ async def _hosted(visitor: Visitor, sandbox: Sandbox) -> None:
 
 async def main() -> None:
     """Take them all."""
+    IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         async with chromium() as browser, running() as shop:
             log = Path(folder, "network.har")
             async with visiting(browser, shop.address, log) as (visitor, _evidence):
                 await _on_the_page(visitor)
                 await _hosted(visitor, shop.sandbox)
+            await take_report(browser, IMAGES / "batch-report.png")
+            _tell("batch-report")
 
 
 if __name__ == "__main__":

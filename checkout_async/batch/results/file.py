@@ -46,7 +46,7 @@ class ResultFile:
         place = _Place.of(path, format_)
         try:
             results = cls(_created(place, force=force), place.format, place.parquet)
-            results._write(header(place.format))
+            results._begin()
         except OSError as error:
             raise ConfigurationError(f"cannot create the output file {path}: {error.strerror}") from None
         return results
@@ -55,9 +55,9 @@ class ResultFile:
     def standard_output(cls, format_: Format | None = None) -> Self:
         """Write to standard output, which stays open. Raises ConfigurationError."""
         found = format_of(None, format_)
-        results = cls(io.FileIO(1, "w", closefd=False), found)
         try:
-            results._write(header(found))
+            results = cls(io.FileIO(1, "w", closefd=False), found)
+            results._begin()
         except OSError as error:
             raise ConfigurationError(f"cannot write to standard output: {error.strerror}") from None
         return results
@@ -100,6 +100,13 @@ class ResultFile:
         if self._parquet is not None:
             to_parquet(spool_of(self._parquet), self._parquet)
 
+    def _begin(self) -> None:
+        try:
+            self._write(header(self._format))
+        except OSError:
+            self._file.close()
+            raise
+
     def _write(self, row: bytes) -> None:
         start = self._file.tell() if self._is_regular else 0
         left = memoryview(row)
@@ -140,9 +147,9 @@ def _created(place: _Place, *, force: bool) -> io.FileIO:
     in_the_way = next((each for each in (place.parquet, place.written) if each and each.exists()), None)
     if in_the_way and not force:
         raise ConfigurationError(f"{in_the_way} exists; name another output file, or replace it with --force")
+    file = io.FileIO(os.open(place.written, flags, OWNER_ONLY), "w")
     if place.parquet:
         place.parquet.unlink(missing_ok=True)
-    file = io.FileIO(os.open(place.written, flags, OWNER_ONLY), "w")
     if place.written.is_file():
         place.written.chmod(OWNER_ONLY)
     return file

@@ -82,7 +82,7 @@ def _cell(value: object) -> object:
 
 def _csv_line(cells: Iterable[object]) -> bytes:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
+    csv.writer(line).writerow(cells)
     return line.getvalue().encode()
 
 

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from checkout_async.batch.arrow import Column, DataType, arrow_errors, open_parquet
-from checkout_async.batch.fields import Field, Node, Place, find_field, nest, typed_request
+from checkout_async.batch.fields import Field, Node, Place, find_field, nest, refuse_twice, typed_request
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.sources.base import Source, in_thread
-from checkout_async.batch.sources.table import refuse_twice
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["ParquetTable"]
@@ -98,9 +97,7 @@ class ParquetTable(Source):
 
     def _record(self, line: int, row: Mapping[str, object]) -> Record:
         cells = (cell for name, value in row.items() for cell in _cells(self._fields[name].place, value))
-        request = typed_request(nest(cells))
-        reference = request.get("reference")
-        return Record(line=line, request=request, reference=reference if isinstance(reference, str) else None)
+        return Record.of(line, typed_request(nest(cells)))
 
 
 def _cells(place: Place, value: object) -> Iterator[tuple[Place, object]]:

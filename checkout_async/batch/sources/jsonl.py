@@ -33,8 +33,7 @@ def parse_line(number: int, line: bytes | None) -> Record | BadLine | None:
         return BadLine(line=number, reason="the line is not a JSON object")
     except msgspec.DecodeError as error:
         return BadLine(line=number, reason=f"the line is not valid JSON: {error}")
-    reference = request.get("reference")
-    return Record(line=number, request=request, reference=reference if isinstance(reference, str) else None)
+    return Record.of(number, request)
 
 
 async def read_records(source: Readable) -> AsyncGenerator[Record | BadLine]:

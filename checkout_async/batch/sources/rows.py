@@ -72,7 +72,9 @@ class RowSplitter:
             quote = f", or has a quote that is not closed before line {self._number}" if self._in_quotes else ""
             yield self._failed(f"the row is longer than {LONGEST_LINE} bytes{quote}")
             return
-        self._part += line.removeprefix(codecs.BOM_UTF8) if self._number == 1 else line
+        if self._number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        self._part += line
         self._in_quotes = self._ends_in_quotes(line)
         if self._in_quotes:
             self._part += b"\n"

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import io
 import stat
-from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from os import fstat
 from pathlib import Path
 from typing import Final
 
-from checkout_async.batch.fields import Field, field_paths, find_field, nest
+from checkout_async.batch.fields import Field, field_paths, find_field, nest, refuse_twice
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.sources.base import Readable
 from checkout_async.batch.sources.inflate import Inflated
@@ -22,7 +21,7 @@ from checkout_async.batch.sources.lines import TextSource, chunks_now, chunks_of
 from checkout_async.batch.sources.rows import Row, RowSplitter
 from checkout_async.errors import ConfigurationError
 
-__all__ = ["CsvTable", "fields_of", "read_table", "refuse_twice"]
+__all__ = ["CsvTable", "read_table"]
 
 _NO_HEADER: Final = 'the first row of a CSV file names the fields, such as "source.number"'
 
@@ -66,12 +65,12 @@ class _Reader:
 
     def _header(self, row: Row) -> Sequence[Field]:
         try:
-            names = self._rows.cells(row)
+            names = [name.strip() for name in self._rows.cells(row)]
         except ValueError as error:
             raise ConfigurationError(f"{error}; {_NO_HEADER}") from None
         if not set(names) & set(field_paths()):
             raise ConfigurationError(f"{_NO_HEADER}; this one names none")
-        return fields_of(names)
+        return _fields_of(names)
 
     def _record(self, row: Row, fields: Sequence[Field]) -> Record | BadLine:
         try:
@@ -80,31 +79,22 @@ class _Reader:
             return BadLine(line=row.line, reason=str(error))
         if len(cells) != len(fields):
             return BadLine(line=row.line, reason=f"the row has {len(cells)} cells and the header {len(fields)}")
-        request = nest((each.place, each.read(cell)) for each, cell in zip(fields, cells, strict=True) if cell)
-        reference = request.get("reference")
-        return Record(line=row.line, request=request, reference=reference if isinstance(reference, str) else None)
+        given = ((each.place, each.read(cell)) for each, cell in zip(fields, cells, strict=True) if cell)
+        return Record.of(row.line, nest(given))
 
 
-def fields_of(names: Sequence[str]) -> Sequence[Field]:
+def _fields_of(names: Sequence[str]) -> Sequence[Field]:
     """Return the fields that the columns of a table of values name. Raises ConfigurationError."""
     for number, name in enumerate(names, 1):
-        if not name.strip():
+        if not name:
             raise ConfigurationError(f"column {number} has no name")
-    fields = [find_field(name.strip()) for name in names]
+    fields = [find_field(name) for name in names]
     for each in fields:
         if not each.node.is_value:
             inner = next(each.node.paths(each.path))
             raise ConfigurationError(f'column "{each.path}" is no single value; name what is in it, such as "{inner}"')
     refuse_twice(fields)
     return fields
-
-
-def refuse_twice(fields: Sequence[Field]) -> None:
-    """Raise ConfigurationError if two columns are the same field."""
-    names = {each.place: each.path for each in fields}
-    (place, count), *_ = Counter(each.place for each in fields).most_common(1)
-    if count > 1:
-        raise ConfigurationError(f'{count} columns are "{names[place]}"; leave one of them')
 
 
 class CsvTable(TextSource):
