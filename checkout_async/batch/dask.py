@@ -74,7 +74,7 @@ def authenticate(
     `cluster` is a Client (not an asynchronous one) or a scheduler's address. All machines see `source` and `folder`
     (by default `target` with `.parts`) under the same path; `folder` is kept until the run is complete. `target` and
     `journal` (by default `target` with `.journal`) are written here at the end, in the order of the input's partitions,
-    four for each thread of the cluster if their number is not given. `force` replaces an existing `target`.
+    four for each thread of the cluster if their number is not given. `force` replaces a `target` and a `journal`.
 
     A run that ended early goes on where it was when it is called again with `resume`. Once `stop` is set, or after
     Ctrl-C, sessions in flight are finished first. Raises ConfigurationError before anything is sent, and RunIncomplete

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,12 +16,14 @@ from checkout_async.batch.cluster.gather import gather_partitions
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
+from checkout_async.batch.dask import authenticate
 from checkout_async.batch.fingerprint import key_file_of, load_key
 from checkout_async.batch.journal import Journal
 from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import CARD, request
-from tests.commands import mode_of, results_in, write_lines
+from tests.commands import mode_of, results_in, text_of, write_lines
+from tests.commands import run as command
 
 SETTINGS = PartitionSettings(concurrency=4, rate=None, takeover=0)
 LINES = 12
@@ -80,6 +83,21 @@ async def test_what_it_leaves_is_one_private_results_file_and_one_journal(places
     assert CARD.encode() not in places.journal.read_bytes()
     async with Journal(places.journal) as journal:
         assert await journal.counts() == {"authenticated": LINES}
+
+
+async def test_one_machine_goes_on_with_what_many_left(sandbox: Sandbox, places: Places, env: dict[str, str]) -> None:
+    lines = [request(reference=f"ref-{number}") for number in range(1, LINES + 1)]
+    write_lines(places.source, [*lines[:6], request(reference="ref-7", amount=-1), *lines[7:]])
+    parts = await planned(places)
+    for part in parts:
+        await run(part)
+    report = await asyncio.to_thread(gather_partitions, places, parts)
+    assert report.unfinished == 1
+    write_lines(places.source, lines)
+    finished = await command("authenticate", places.source, "-o", places.target, "--resume", env=env)
+    assert finished.code == 0, finished.err
+    assert {row["result"] for row in results_in(text_of(places.target)).values()} == {"authenticated"}
+    assert created(sandbox) == once_each()
 
 
 async def test_a_finished_partition_is_not_run_again(sandbox: Sandbox, places: Places) -> None:
@@ -206,6 +224,12 @@ async def test_all_of_it_can_be_called_where_an_event_loop_runs_as_in_a_notebook
     assert not run_partition(part).finished
 
 
+def test_without_the_extra_the_error_says_what_to_install(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigurationError, match=r"the package distributed: pip install 'checkout-async\[dask\]'"):
+        authenticate("tcp://127.0.0.1:8786", places.source, places.target)
+
+
 class TestGathering:
     @pytest.fixture
     async def parts(self, places: Places) -> tuple[Partition, ...]:
@@ -246,6 +270,17 @@ class TestGathering:
         report = await asyncio.to_thread(gather_partitions, places, parts)
         assert report.records == LINES
         assert not places.folder.exists()
+
+    async def test_a_run_may_take_the_place_of_an_earlier_one(
+        self, places: Places, parts: tuple[Partition, ...], sandbox: Sandbox
+    ) -> None:
+        await asyncio.to_thread(gather_partitions, places, parts)
+        again = await asyncio.to_thread(plan_partitions, places, 2, force=True)
+        for part in again:
+            assert (await run(part)).finished
+        await asyncio.to_thread(gather_partitions, places, again)
+        assert len(results_in(text_of(places.target))) == LINES
+        assert set(created(sandbox).values()) == {2}
 
     @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
     async def test_the_target_may_have_another_format(

@@ -20,9 +20,10 @@ from checkout_async.batch.cluster.partition import Partition
 from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.slices import records_of
 from checkout_async.batch.cluster.worker import PartitionSettings
+from checkout_async.batch.database import open_database
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.sources import open_source
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import ConfigurationError, JournalInUse
 from tests.batch.support import CARD, request
 from tests.commands import mode_of, write_lines
 
@@ -224,10 +225,17 @@ class TestGoingOn:
             plan_partitions(places, 2)
         assert plan_partitions(places, 2, force=True)
 
-    def test_an_earlier_journal_is_never_replaced(self, places: Places) -> None:
+    def test_an_earlier_journal_is_not_replaced_unasked_either(self, places: Places) -> None:
         places.journal.touch()
-        with pytest.raises(ConfigurationError, match=r"out\.jsonl\.journal exists"):
+        with pytest.raises(ConfigurationError, match=r"out\.jsonl\.journal is there from an earlier run; go on with"):
+            plan_partitions(places, 2)
+        assert plan_partitions(places, 2, force=True)
+        assert not places.journal.exists()
+
+    def test_a_journal_that_is_in_use_is_not_replaced_at_all(self, places: Places) -> None:
+        with closing(open_database(places.journal)), pytest.raises(JournalInUse):
             plan_partitions(places, 2, force=True)
+        assert places.journal.exists()
 
     def test_a_folder_of_something_else_is_left_alone(self, places: Places) -> None:
         places.folder.mkdir()

@@ -192,3 +192,11 @@ def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> N
         pytest.raises(ConfigurationError, match=r"cannot reach the scheduler tcp://127\.0\.0\.1:9"),
     ):
         authenticate("tcp://127.0.0.1:9", source, target)
+
+
+async def test_an_asynchronous_client_is_refused(cluster: Client, source: Path, target: Path) -> None:
+    untyped: Any = cluster
+    client: Any = import_module("distributed").Client
+    async with client(untyped.scheduler.address, asynchronous=True, set_as_default=False) as asynchronous:
+        with pytest.raises(ConfigurationError, match="the Dask client is asynchronous"):
+            authenticate(asynchronous, source, target)

@@ -19,6 +19,7 @@ from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, Repeat, keyed, stop_sign
 from checkout_async.batch.cluster.repeats import Repeats
 from checkout_async.batch.cluster.slices import check_cuttable
+from checkout_async.batch.database import open_database
 from checkout_async.batch.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.records import BadLine, Record
@@ -90,9 +91,9 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
 def plan_partitions(places: Places, count: int, *, force: bool = False, resume: bool = False) -> tuple[Partition, ...]:
     """Cut the input into at most `count` partitions of about as many records each.
 
-    With `resume`, a plan that is in the folder already is taken as it is. Otherwise the target must not exist, unless
-    `force` says that it may be replaced, and the folder must be new or empty. Raises ConfigurationError, also for an
-    input that cannot be cut: standard input and gzip.
+    With `resume`, a plan that is in the folder already is taken as it is. Otherwise the folder must be new or empty,
+    and target and journal must not exist, unless `force` says that they may be replaced. Raises ConfigurationError,
+    also for an input that cannot be cut: standard input and gzip.
     """
     if count < 1:
         raise ConfigurationError("the number of partitions must be a whole number above 0")
@@ -100,6 +101,7 @@ def plan_partitions(places: Places, count: int, *, force: bool = False, resume: 
         return _taken_up(places, resume=resume)
     _check_free(places, force=force)
     found = in_a_loop(lambda: _surveyed(places, count))
+    _remove_journal(places.journal)
     with replacing(places.plan) as file:
         file.write(msgspec.json.encode(found))
     return found.partitions
@@ -107,10 +109,13 @@ def plan_partitions(places: Places, count: int, *, force: bool = False, resume: 
 
 def _check_free(places: Places, *, force: bool) -> None:
     format_of(places.target, places.target_format)
+    if places.journal.exists() and not force:
+        raise ConfigurationError(
+            f"the journal {places.journal} is there from an earlier run; go on with it on one machine, or replace "
+            "it and what it knows (--force)"
+        )
     if places.target.exists() and not force:
         raise ConfigurationError(f"{places.target} exists; name another output file, or replace it with --force")
-    if places.journal.exists():
-        raise ConfigurationError(f"the journal {places.journal} exists; a run on many machines makes one of its own")
     try:
         places.folder.mkdir(mode=0o700, exist_ok=True)
         there = {path.name for path in places.folder.iterdir()} - {key_file_of(keyed(places.folder)).name}
@@ -118,6 +123,13 @@ def _check_free(places: Places, *, force: bool) -> None:
         raise ConfigurationError(f"cannot use the folder {places.folder}: {error.strerror}") from None
     if there:
         raise ConfigurationError(f"the folder {places.folder} is not empty and holds no plan; name another one")
+
+
+def _remove_journal(path: Path) -> None:
+    """Remove the journal of an earlier run, unless a process uses it; its key serves the new one as well."""
+    if path.exists():
+        open_database(path).close()
+        path.unlink()
 
 
 def _taken_up(places: Places, *, resume: bool) -> tuple[Partition, ...]:
@@ -149,7 +161,7 @@ async def _surveyed(places: Places, count: int) -> _Plan:
     name, size, modified = _identity(places.source)
     check_cuttable(places.source)
     format_ = format_of(places.source, places.source_format)
-    key = load_key(keyed(places.folder)) or make_key(keyed(places.folder))
+    key = load_key(keyed(places.folder)) or make_key(keyed(places.folder), load_key(places.journal))
     marks = Marks()
     with open_source(places.source, format_) as source, Repeats(Fingerprints(key)) as repeats:
         async with aclosing(source.records()) as records:
