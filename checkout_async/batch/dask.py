@@ -157,8 +157,10 @@ class _Run:
         finally:
             if self._open:
                 self._ask_to_stop()
-            self._client.unsubscribe_topic(self._topic)
-            self._client.cancel(futures)
+            # A cluster that is gone has forgotten the run by itself.
+            with suppress(Exception):
+                self._client.unsubscribe_topic(self._topic)
+                self._client.cancel(futures)
         if self._finished < len(self._parts):
             raise RunIncomplete(self._what_is_left())
 

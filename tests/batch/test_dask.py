@@ -167,6 +167,20 @@ async def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(
     assert created(sandbox) == once_each()
 
 
+async def test_a_cluster_that_goes_away_leaves_a_run_that_can_be_gone_on_with(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    replies = HeldReplies()
+    sandbox.faults.add("request_session", replies, at=30, times=None)
+    running = asyncio.create_task(run(cluster, source, target, partitions=6))
+    await until(lambda: replies.held > 0)
+    untyped: Any = cluster
+    await asyncio.to_thread(untyped.shutdown)
+    with pytest.raises(RunIncomplete, match=r"6 of 6 partitions are not finished; partition \d: FutureCancelled"):
+        await running
+    assert max(created(sandbox).values()) == 1
+
+
 @pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_SECRET": "wrong_secret"}], indirect=True)
 async def test_refused_credentials_end_the_run_with_the_reason(
     cluster: Client, sandbox: Sandbox, source: Path, target: Path

@@ -81,7 +81,7 @@ class Places:
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A plan as it is kept; `modified` is the time of the input in nanoseconds."""
 
-    version: int = _FORMAT
+    version: int
     source: str
     size: int
     modified: int
@@ -121,7 +121,7 @@ def _check_free(places: Places, *, force: bool) -> None:
         there = {path.name for path in places.folder.iterdir()} - {key_file_of(keyed(places.folder)).name}
     except OSError as error:
         raise ConfigurationError(f"cannot use the folder {places.folder}: {error.strerror}") from None
-    if there:
+    if there - {f"{_PLAN}.new"}:
         raise ConfigurationError(f"the folder {places.folder} is not empty and holds no plan; name another one")
 
 
@@ -135,18 +135,25 @@ def _remove_journal(path: Path) -> None:
 def _taken_up(places: Places, *, resume: bool) -> tuple[Partition, ...]:
     if not resume:
         raise ConfigurationError(f"a run has begun in {places.folder}; --resume goes on with it")
-    try:
-        found = msgspec.json.decode(places.plan.read_bytes(), type=_Plan)
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the plan {places.plan}: {error.strerror}") from None
-    except msgspec.DecodeError:
-        raise ConfigurationError(f"{places.plan} is no plan of a run; name another folder") from None
+    found = _read(places.plan)
     if (found.source, found.size, found.modified) != _identity(places.source):
         raise ConfigurationError(
             f"the run in {places.folder} was planned for {found.source} as it was then; the input is another one now"
         )
     stop_sign(places.folder).unlink(missing_ok=True)
     return found.partitions
+
+
+def _read(plan: Path) -> _Plan:
+    try:
+        found = msgspec.json.decode(plan.read_bytes(), type=_Plan)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the plan {plan}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigurationError(f"{plan} is no plan of a run; name another folder") from None
+    if found.version != _FORMAT:
+        raise ConfigurationError(f"{plan} was made by another version of this package; go on with that one")
+    return found
 
 
 def _identity(source: Path) -> tuple[str, int, int]:
@@ -170,7 +177,7 @@ async def _surveyed(places: Places, count: int) -> _Plan:
     partitions = _partitions(places, format_, size, marks.cut(count), found)
     if _identity(places.source) != (name, size, modified):
         raise ConfigurationError(f"{name} was changed while it was read; run again when it is complete")
-    return _Plan(source=name, size=size, modified=modified, partitions=partitions)
+    return _Plan(version=_FORMAT, source=name, size=size, modified=modified, partitions=partitions)
 
 
 async def _look_through(records: AsyncGenerator[Record | BadLine], marks: Marks, repeats: Repeats) -> None:
