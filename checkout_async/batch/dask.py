@@ -28,7 +28,7 @@ from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
 from checkout_async.batch.formats import Format
 from checkout_async.batch.report import Report, Summary
-from checkout_async.errors import ConfigurationError, RunIncomplete
+from checkout_async.errors import ConfigurationError, JournalInUse, RunIncomplete
 from checkout_async.redaction import quoted
 
 if TYPE_CHECKING:
@@ -200,9 +200,10 @@ class _Run:
             return
         self._finished += end.finished
         if end.failure is not None:
-            # It speaks of the credentials, the API or the set-up: the others would meet the same.
-            self._failures.append(f"partition {part.number}: {end.failure}")
-            self._ask_to_stop()
+            self._failures.append(f"partition {part.number}: {end.failure.kind}: {end.failure.message}")
+            # Any other speaks of the credentials, the API or the set-up: the other partitions would meet the same.
+            if end.failure.kind != JournalInUse.__name__:
+                self._ask_to_stop()
         self._show(part.number, end.done)
 
     def _show(self, number: int, done: int) -> None:

@@ -19,6 +19,7 @@ from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings,
 from checkout_async.batch.dask import authenticate
 from checkout_async.batch.fingerprint import key_file_of, load_key
 from checkout_async.batch.journal import Journal
+from checkout_async.batch.outcome import Failure
 from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import CARD, request
@@ -133,8 +134,8 @@ async def test_a_journal_that_another_worker_has_is_not_touched(sandbox: Sandbox
         end = await run(part)
     assert not end.finished
     assert end.failure is not None
-    assert "JournalInUse: " in end.failure
-    assert "another process has it open" in end.failure
+    assert end.failure.kind == "JournalInUse"
+    assert "another process has it open" in end.failure.message
     assert sum(created(sandbox).values()) == 0
 
 
@@ -171,29 +172,30 @@ async def test_refused_credentials_are_the_end_of_a_partition_and_not_an_excepti
     part, *_ = await planned(places)
     end = await run(part)
     assert not end.finished
-    assert (end.failure or "").startswith("AuthenticationFailed: ")
-    assert "wrong_secret" not in (end.failure or "")
+    assert end.failure is not None
+    assert end.failure.kind == "AuthenticationFailed"
+    assert "wrong_secret" not in end.failure.message
 
 
 async def test_an_environment_without_credentials_is_named(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CHECKOUT_CLIENT_ID")
     part, *_ = await planned(places)
-    assert (await run(part)).failure == (
-        "ConfigurationError: CHECKOUT_CLIENT_ID is not set; without it there are no credentials"
+    assert (await run(part)).failure == Failure(
+        kind="ConfigurationError", message="CHECKOUT_CLIENT_ID is not set; without it there are no credentials"
     )
 
 
 async def test_a_machine_that_sees_another_input_sends_nothing_of_it(sandbox: Sandbox, places: Places) -> None:
     part, *_ = await planned(places)
     write_lines(places.source, [request(reference="other")])
-    assert "is not the file that the run was planned for" in ((await run(part)).failure or "")
+    assert "is not the file that the run was planned for" in str((await run(part)).failure)
     assert sum(created(sandbox).values()) == 0
 
 
 async def test_a_machine_that_sees_another_folder_sends_nothing(sandbox: Sandbox, places: Places) -> None:
     part, *_ = await planned(places)
     key_file_of(keyed(places.folder)).unlink()
-    assert "is not the folder in which the run was planned" in ((await run(part)).failure or "")
+    assert "is not the folder in which the run was planned" in str((await run(part)).failure)
     assert sum(created(sandbox).values()) == 0
 
 

@@ -11,6 +11,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,8 +20,10 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from checkout_async.batch.cluster.worker import PartitionSettings
+from checkout_async.batch.cluster import PartitionSettings, Places, plan_partitions
+from checkout_async.batch.cluster.partition import keyed
 from checkout_async.batch.dask import ClusterProgress, authenticate
+from checkout_async.batch.fingerprint import load_key
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Result
 from checkout_async.batch.report import Report
@@ -83,8 +86,10 @@ def once_each() -> Counter[str | None]:
     return Counter(f"ref-{number}" for number in range(1, LINES + 1))
 
 
-async def run(cluster: Client, source: Path, target: Path, **options: Any) -> Report:
-    return await asyncio.to_thread(authenticate, cluster, source, target, settings=SETTINGS, **options)
+async def run(
+    cluster: Client, source: Path, target: Path, settings: PartitionSettings = SETTINGS, **options: Any
+) -> Report:
+    return await asyncio.to_thread(authenticate, cluster, source, target, settings=settings, **options)
 
 
 async def processes_of(cluster: Any) -> list[int]:
@@ -131,6 +136,20 @@ async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
     assert await asked_of_redis(redis_url, "evalsha") > asked_before
     assert shown[-1] == ClusterProgress(records=LINES, done=LINES, partitions=6, finished=6)
     assert not target.with_name(f"{target.name}.parts").exists()
+
+
+async def test_a_partition_that_somebody_else_runs_is_left_to_them_and_the_others_are_finished(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    places = Places.of(source, target)
+    first, *_ = await asyncio.to_thread(plan_partitions, places, 6)
+    impatient = replace(SETTINGS, takeover=0)
+    async with Journal(first.journal, key=load_key(keyed(places.folder))):
+        with pytest.raises(RunIncomplete, match="1 of 6 partitions are not finished; partition 0: JournalInUse: "):
+            await run(cluster, source, target, resume=True, settings=impatient)
+    assert sum(created(sandbox).values()) == LINES - first.records
+    await run(cluster, source, target, resume=True, settings=impatient)
+    assert created(sandbox) == once_each()
 
 
 async def test_a_run_that_was_stopped_goes_on_where_it_was(

@@ -25,7 +25,7 @@ from checkout_async.batch.fingerprint import load_key
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.outcome import Outcome
+from checkout_async.batch.outcome import Failure, Outcome
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.results import ResultFile, Told
 from checkout_async.batch.runner import DEFAULT_OUTAGE, authenticate
@@ -78,7 +78,7 @@ class PartitionEnd(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     done: int
     finished: bool
-    failure: str | None = None
+    failure: Failure | None = None
 
 
 def run_partition(
@@ -93,7 +93,7 @@ def run_partition(
     try:
         return in_a_loop(work.run)
     except CheckoutError as error:
-        return work.end(failure=f"{type(error).__name__}: {error}")
+        return work.end(Failure.of(error))
 
 
 class _Work:
@@ -130,7 +130,7 @@ class _Work:
                 partition.done.touch(_OWNER_ONLY)
         return self.end()
 
-    def end(self, failure: str | None = None) -> PartitionEnd:
+    def end(self, failure: Failure | None = None) -> PartitionEnd:
         """Return how far it came."""
         finished = self._all_read and failure is None
         return PartitionEnd(number=self._partition.number, done=self._done, finished=finished, failure=failure)
