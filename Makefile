@@ -57,8 +57,9 @@ type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright.
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: $(VENV)/.dev ## Measure the SDK against hand-written aiohttp code, as ratios.
+bench: $(VENV)/.dev ## Measure the SDK against hand-written aiohttp code, and a batch against the bare loop, as ratios.
 	@$(BIN)/python benchmarks/overhead.py
+	@$(BIN)/python benchmarks/batch.py
 
 build: $(VENV)/.dev ## Build the wheel and try it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py

@@ -1,7 +1,7 @@
 """What a journal knows of one record, and what follows from it for the record's next appearance: the rules, no I/O.
 
-Each operation turns the `Row` of one record into its next state. `Claiming` holds the rules that keep a run from
-sending anything twice.
+Each operation is a `Change` of the row of one record. `Claiming` holds the rules that keep a run from sending anything
+twice; they are looked at only where something is known of the record, since of most nothing is.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import msgspec
 
 from checkout_async.batch.outcome import Failure, Outcome, Result
 from checkout_async.batch.records import Record
-from checkout_async.errors import ConfigurationError, OutcomeUnknown
+from checkout_async.errors import OutcomeUnknown
 
 __all__ = [
     "UNSENT",
+    "Change",
     "Claim",
     "Claiming",
     "Operation",
@@ -79,70 +80,104 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
     content: str
     run: int
     line: int
-    claimed_at: float
+    claimed_at: int
     session_id: str | None = None
     result: Result | None = None
     outcome: str | None = None
     told: int = 0
-    settled_at: float | None = None
+    settled_at: int | None = None
+
+
+Change = tuple[
+    str,
+    str | None,
+    int | None,
+    int | None,
+    int | None,
+    str | None,
+    Result | None,
+    str | None,
+    int | None,
+    int | None,
+]
+"""The columns of a row, to be as said here. With `claimed_at` it is a new row, without it None changes nothing."""
 
 
 class Operation(Protocol):
     """Something that happens to one record."""
 
-    @property
-    def key(self) -> str:
-        """The record's fingerprint."""
-        ...
-
-    def change(self, row: Row | None, run: int) -> Row | None:
-        """Return the row as it is to be from now on, None if it stays as it is."""
+    def change(self, run: int) -> Change:
+        """Return what is to be written."""
         ...
 
 
 class Claiming:
-    """A record is about to be sent. `claim` is the answer, once there is one."""
+    """A record is about to be sent. `claim` is the answer; as long as nothing is known of the record it may be sent."""
 
-    __slots__ = ("_before", "_content", "_key", "_record", "_retry_unknown", "claim", "key")
+    __slots__ = ("_before", "_content", "_key", "_record", "_retry_unknown", "_serial", "claim")
 
     def __init__(self, record: Record, key: bytes, content: bytes, *, retry_unknown: bool) -> None:
-        self.key = key.hex()
-        self.claim: Claim | None = None
-        self._record = record
-        self._key = key
+        self.claim = Claim(key=key, step=Step.SEND)
+        self._key = key.hex()
         self._content = content.hex()
+        self._record = record
         self._retry_unknown = retry_unknown
+        self._serial = 0
         self._before: Row | None = None
 
-    def change(self, row: Row | None, run: int) -> Row | None:
-        """Decide, and note that the record appeared in this run."""
+    @property
+    def key(self) -> str:
+        """The record's fingerprint, as in the file."""
+        return self._key
+
+    def change(self, run: int) -> Change:
+        """Return the row of a record of which nothing is known."""
+        self._serial = _serial()
+        return (self._key, self._content, run, self._record.line, self._serial, None, None, None, 0, None)
+
+    def made(self, row: Row, run: int) -> bool:
+        """Whether a row is the one that `change` was written as."""
+        return row.run == run and row.claimed_at == self._serial
+
+    def decide(self, row: Row, run: int) -> Row | None:
+        """Decide by what was known, and return the row as it is to be from now on; None if it stays."""
         self._before = row
         self.claim = claim = self._decide(row, run)
         if claim.step is Step.REFUSE:
             return None
         line = self._record.line
-        if row is None or claim.step is Step.SEND:
-            return Row(self.key, self._content, run, line, _now())
+        if claim.step is Step.SEND:
+            return Row(self._key, self._content, run, line, _serial())
         return msgspec.structs.replace(row, run=run, line=line)
 
-    def undo(self, row: Row | None) -> Row | None:
+    def undo(self) -> Row | None:
         """Return the row as it was before, if the record was to be sent and was not."""
-        if row is None or self.claim is None or self.claim.step is not Step.SEND:
+        if self.claim.step is not Step.SEND:
             return None
-        return self._before or msgspec.structs.replace(row, run=0, result=Result.FAILED, settled_at=_now())
+        unsent = Row(self._key, self._content, 0, self._record.line, _serial(), None, Result.FAILED, None, 0, _now())
+        return self._before or unsent
 
-    def _decide(self, row: Row | None, run: int) -> Claim:
-        if row is None:
-            return self._answer(Step.SEND)
+    def _decide(self, row: Row, run: int) -> Claim:
         if row.run == run:
             return self._answer(Step.REFUSE, reason=repeated(self._record, row.line))
         if row.result in UNSENT:
-            return self._answer(Step.SEND)
+            return self._refused(row) if self._would_be_refused_again(row) else self._answer(Step.SEND)
         if row.content != self._content:
             return self._answer(Step.REFUSE, reason="reference was used for another request in this journal")
         if row.result is not None and row.result.is_final:
             return self._finished(row)
         return self._in_doubt(row)
+
+    def _would_be_refused_again(self, row: Row) -> bool:
+        """Whether the API has seen this very request, and found it invalid."""
+        if row.result is not Result.INVALID or row.content != self._content:
+            return False
+        error = self._known(row).error
+        return error is not None and error.status is not None
+
+    def _refused(self, row: Row) -> Claim:
+        step = Step.REPLAY if row.told else Step.TELL
+        return self._answer(step, outcome=self._known(row, replayed=bool(row.told)))
 
     def _finished(self, row: Row) -> Claim:
         if row.told:
@@ -173,7 +208,7 @@ class Claiming:
     def _answer(
         self, step: Step, *, session_id: str | None = None, outcome: Outcome | None = None, reason: str = ""
     ) -> Claim:
-        return Claim(key=self._key, step=step, session_id=session_id, outcome=outcome, reason=reason)
+        return Claim(key=self.claim.key, step=step, session_id=session_id, outcome=outcome, reason=reason)
 
 
 def repeated(record: Record, line: int) -> str:
@@ -183,71 +218,61 @@ def repeated(record: Record, line: int) -> str:
     return f"the same request as line {line} and no reference; give each record a reference of its own"
 
 
-class Releasing:
-    """Whoever claimed a record was cancelled before hearing the answer: it was not sent."""
-
-    __slots__ = ("_claiming", "key")
-
-    def __init__(self, claiming: Claiming) -> None:
-        self.key = claiming.key
-        self._claiming = claiming
-
-    def change(self, row: Row | None, run: int) -> Row | None:
-        """Take the claim back."""
-        return self._claiming.undo(row)
-
-
 class SessionNoted:
     """The session of a record has become known."""
 
-    __slots__ = ("_session_id", "key")
+    __slots__ = ("_key", "_session_id")
 
     def __init__(self, claim: Claim, session_id: str) -> None:
-        self.key = claim.key.hex()
+        self._key = claim.key.hex()
         self._session_id = session_id
 
-    def change(self, row: Row | None, run: int) -> Row | None:
+    def change(self, run: int) -> Change:
         """Keep the session's id."""
-        return None if row is None else msgspec.structs.replace(row, session_id=self._session_id)
+        return (self._key, None, None, None, None, self._session_id, None, None, None, None)
 
 
 class Settling:
     """The outcome of a record has become known, and nobody was told of it yet."""
 
-    __slots__ = ("_result", "_session_id", "_stored", "key")
+    __slots__ = ("_change",)
 
     def __init__(self, claim: Claim, outcome: Outcome) -> None:
-        self.key = claim.key.hex()
-        self._session_id = outcome.session_id
-        self._result = outcome.result
         # What cannot be encoded fails here, and not the batch that it would be in.
-        self._stored = _stored(outcome)
+        stored = _stored(outcome)
+        self._change: Change = (
+            claim.key.hex(), None, None, None, None, outcome.session_id, outcome.result, stored, 0, _now(),
+        )  # fmt: skip
 
-    def change(self, row: Row | None, run: int) -> Row | None:
+    def change(self, run: int) -> Change:
         """Keep the outcome without its payment data."""
-        if row is None:
-            raise ConfigurationError("an outcome is settled of a record that was never claimed in this journal")
-        return msgspec.structs.replace(
-            row,
-            session_id=self._session_id or row.session_id,
-            result=self._result,
-            outcome=self._stored,
-            told=0,
-            settled_at=_now(),
-        )
+        return self._change
 
 
 class Told:
     """The consumer has taken the outcome of a record."""
 
-    __slots__ = ("key",)
+    __slots__ = ("_key",)
 
     def __init__(self, claim: Claim) -> None:
-        self.key = claim.key.hex()
+        self._key = claim.key.hex()
 
-    def change(self, row: Row | None, run: int) -> Row | None:
+    def change(self, run: int) -> Change:
         """Keep that it was taken."""
-        return None if row is None or row.told else msgspec.structs.replace(row, told=1)
+        return (self._key, None, None, None, None, None, None, None, 1, None)
+
+
+class Releasing:
+    """Whoever claimed a record was cancelled before hearing the answer: it was not sent."""
+
+    __slots__ = ("_claiming",)
+
+    def __init__(self, claiming: Claiming) -> None:
+        self._claiming = claiming
+
+    def undo(self) -> Row | None:
+        """Return the row as it was before the claim; None if it was not changed."""
+        return self._claiming.undo()
 
 
 _outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
@@ -260,5 +285,16 @@ def _stored(outcome: Outcome) -> str:
     return _encoder.encode(kept).decode()
 
 
-def _now() -> float:
-    return round(time.time(), 3)
+def _now() -> int:
+    """Return the time in microseconds, as SQLite reads and writes it without loss."""
+    return time.time_ns() // 1000
+
+
+_last = 0
+
+
+def _serial() -> int:
+    """Return the time, a little later than ever before in this process: no two claims have the same."""
+    global _last  # noqa: PLW0603
+    _last = max(_now(), _last + 1)
+    return _last

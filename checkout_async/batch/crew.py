@@ -136,21 +136,30 @@ class Crew:
         tries, failure = 0, None
         while True:
             try:
-                probe = await self._gate.enter()
+                failure = await self._attempt(flow, record)
             except TurnedAway:
                 return failure or ConnectFailed("the run ended before this record was sent; nothing was sent")
-            try:
-                await flow.run(record)
-            except Exception as error:  # noqa: BLE001  # the other records' results must not be lost by a defect in this one
-                failure = error
-            else:
-                self._gate.succeeded()
+            if failure is None:
                 return None
-            self._judge(failure, probe=probe)
             tries += not is_unsent(failure)
             may_repeat = is_outage(failure) and (is_unsent(failure) or flow.session_id is not None)
             if not may_repeat or tries >= _TRIES:
                 return failure
+
+    async def _attempt(self, flow: Flow, record: Record) -> Exception | None:
+        if not self._gate.is_shut:
+            return await self._judged(flow, record, probe=False)
+        async with self._gate.passage() as probe:
+            return await self._judged(flow, record, probe=probe)
+
+    async def _judged(self, flow: Flow, record: Record, *, probe: bool) -> Exception | None:
+        try:
+            await flow.run(record)
+        except Exception as error:  # noqa: BLE001  # the other records' results must not be lost by a defect in this one
+            self._judge(error, probe=probe)
+            return error
+        self._gate.succeeded()
+        return None
 
     def _judge(self, failure: Exception, *, probe: bool) -> None:
         """Draw the conclusions for the other records."""

@@ -23,15 +23,15 @@ _SCHEMA: Final = (
     """CREATE TABLE record (
         id INTEGER PRIMARY KEY,
         fingerprint TEXT NOT NULL UNIQUE,
-        content TEXT NOT NULL,
-        run INTEGER NOT NULL,
-        line INTEGER NOT NULL,
-        claimed_at REAL NOT NULL,
+        content TEXT,
+        run INTEGER,
+        line INTEGER,
+        claimed_at INTEGER,
         session_id TEXT,
         result TEXT,
         outcome TEXT,
-        told INTEGER NOT NULL,
-        settled_at REAL
+        told INTEGER,
+        settled_at INTEGER
     )""",
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {_FORMAT}",

@@ -6,7 +6,8 @@ the first success opens it for all. When the patience is used up, whoever waits 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
@@ -46,24 +47,31 @@ class Gate:
         """Whether an outage is going on."""
         return self._opened is not None
 
-    async def enter(self) -> bool:
-        """Wait until a record may go through; True for one that goes through a shut gate, as a probe.
+    @asynccontextmanager
+    async def passage(self) -> AsyncGenerator[bool]:
+        """Wait until a record may go through a gate that was shut; True for one that goes as a probe.
 
-        Raises TurnedAway when the gate is shut and the run is over.
+        What becomes of a probe is to be noted in here: the next one waits for that. Raises TurnedAway when the run is
+        over.
         """
-        if not self.is_shut:
-            return False
         async with self._turn:
-            opened = self._opened
-            if opened is None:
-                return False
-            if not self._over:
-                self._tell(self._wait)
-                with anyio.move_on_after(self._wait):
-                    await opened.wait()
-            if self._over and self.is_shut:
-                raise TurnedAway
-            return self.is_shut
+            if await self._waited():
+                yield True
+                return
+        yield False
+
+    async def _waited(self) -> bool:
+        """Wait for the time of the next probe; False where the gate is open before."""
+        opened = self._opened
+        if opened is None:
+            return False
+        if not self._over:
+            self._tell(self._wait)
+            with anyio.move_on_after(self._wait):
+                await opened.wait()
+        if self._over and self.is_shut:
+            raise TurnedAway
+        return self.is_shut
 
     def succeeded(self) -> None:
         """Note that the API answered: it is there."""

@@ -3,15 +3,15 @@
     async with Journal("run.journal") as journal:
         claim = await journal.claim(record)
 
-The file is an SQLite 3 database in WAL mode on a local disk, for one process at a time. `application_id` is
+The file is an SQLite 3 database in WAL mode, for one process at a time, which has it locked. `application_id` is
 0x434B4F4A, `user_version` the format, 1. Closed, it can be looked at with the `sqlite3` command. Tables:
 
 journal   one row: `key_check`, the fingerprint of nothing, tells the key it was made with; `run`, how often it was
           opened.
 record    one row a record. `fingerprint`: of its reference, or of its content if it has none; `content`: of its
           content (hexadecimal; fingerprint.py). `run`, `line`, `claimed_at`: where and when it last appeared (times in
-          Unix seconds). `session_id`. `result`: null from its claim until it is settled. `outcome`: the outcome as
-          JSON, without reference and cryptogram. `told`: 1 once the outcome was taken. `settled_at`.
+          microseconds since 1970). `session_id`. `result`: null from its claim until it is settled. `outcome`: the
+          outcome as JSON, without reference and cryptogram. `told`: 1 once the outcome was taken. `settled_at`.
 
 Neither card numbers nor references nor requests nor cryptograms are in it. The key of the fingerprints is in a file of
 its own beside it, `<journal>.key`: who has both can find out whether a given request is in the journal.
@@ -94,9 +94,9 @@ class Journal:
         try:
             await writer.write(claiming)
         except asyncio.CancelledError:
-            writer.add(Releasing(claiming))
+            if self._writer is writer:  # one that is being closed takes nothing more in
+                writer.add(Releasing(claiming))
             raise
-        assert claiming.claim is not None
         return claiming.claim
 
     def note_session(self, claim: Claim, session_id: str) -> None:
@@ -110,7 +110,11 @@ class Journal:
         As with the other methods, what is said of a refused claim is not noted.
         """
         if claim.step is not Step.REFUSE:
-            await self._opened.write(Settling(claim, outcome))
+            await self.settling(claim, outcome)
+
+    def settling(self, claim: Claim, outcome: Outcome) -> asyncio.Future[None]:
+        """Note the outcome of a record that was not refused; what is returned is done when the journal holds it."""
+        return self._opened.write(Settling(claim, outcome))
 
     def told(self, claim: Claim) -> None:
         """Note that the consumer has taken the outcome of a record; it is written with the next commit."""
@@ -118,7 +122,10 @@ class Journal:
             self._opened.add_to_next(Told(claim))
 
     async def reconcile(self, lines: Container[int]) -> None:
-        """Take an outcome as told if, and only if, its line is among `lines`: those of the results file."""
+        """Take an outcome as told if, and only if, its line is among `lines`: those of the results file.
+
+        `lines` are looked at in another thread.
+        """
         await self._opened.run(lambda ledger: ledger.reconcile(lines))
 
     async def counts(self) -> Mapping[Result | None, int]:

@@ -1,7 +1,7 @@
 """The journal's rows, seen from the one thread that owns the file: batches of operations become transactions.
 
-Rows travel as one JSON text each way, one statement for a whole batch: after every call into SQLite a thread has to
-win the interpreter lock back from a busy event loop.
+A batch is one statement, and rows travel as one JSON text: after every call into SQLite a thread has to win the
+interpreter lock back from a busy event loop. A statement of its own is a transaction of its own.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Container, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from checkout_async.batch.claim import Operation, Row
+from checkout_async.batch.claim import Claiming, Operation, Releasing, Row
 from checkout_async.batch.database import create_tables, is_new, not_opened, open_database, reason_of
 from checkout_async.batch.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.outcome import Result
@@ -25,17 +26,26 @@ __all__ = ["COLUMNS", "Ledger"]
 COLUMNS: Final = Row.__struct_fields__
 _NAMES: Final = ", ".join(COLUMNS)
 _ITEMS: Final = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(COLUMNS)))
-_CHANGES: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
+_REPLACED: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
+_CHANGED: Final = ", ".join(f"{name} = coalesce(excluded.{name}, {name})" for name in COLUMNS[1:])
+_IS_CLAIM: Final = f"json_extract(value, '$[{COLUMNS.index('claimed_at')}]') IS NOT NULL"
 
 # Nothing but our own names is put into these.
 _READ: Final = (
     f"SELECT json_group_array(json_array({_NAMES})) FROM record "  # noqa: S608
     "WHERE fingerprint IN (SELECT value FROM json_each(?))"
 )
-_WRITE: Final = (
+_REPLACE: Final = (
     f"INSERT INTO record ({_NAMES}) SELECT {_ITEMS} FROM json_each(?) WHERE true "  # noqa: S608
-    f"ON CONFLICT (fingerprint) DO UPDATE SET {_CHANGES}"
+    f"ON CONFLICT (fingerprint) DO UPDATE SET {_REPLACED}"
 )
+_CHANGE: Final = (
+    f"INSERT INTO record ({_NAMES}) SELECT {_ITEMS} FROM json_each(?) "  # noqa: S608
+    f"WHERE {_IS_CLAIM} OR EXISTS (SELECT 1 FROM record WHERE fingerprint = json_extract(value, '$[0]')) "
+    f"ON CONFLICT (fingerprint) DO UPDATE SET {_CHANGED} WHERE excluded.claimed_at IS NULL"
+)
+"""Claims of records of which nothing is known make a row; those of others change nothing, which the count shows."""
+
 _SETTLED: Final = "SELECT id, line, told FROM record WHERE id > ? AND result IS NOT NULL ORDER BY id LIMIT ?"
 _TURN: Final = "UPDATE record SET told = 1 - told WHERE id IN (SELECT value FROM json_each(?))"
 _CHUNK: Final = 10_000
@@ -65,17 +75,14 @@ class Ledger:
             self._database.close()
             raise
 
-    def apply(self, operations: Sequence[Operation]) -> None:
-        """Carry out operations in their order: all of them, or none and JournalError is raised."""
-        with self._transaction():
-            rows = self._read({operation.key for operation in operations})
-            changed: dict[str, Row] = {}
-            for operation in operations:
-                row = operation.change(rows.get(operation.key), self._run)
-                if row is not None:
-                    rows[row.fingerprint] = changed[row.fingerprint] = row
-            if changed:
-                self._database.execute(_WRITE, (_json(list(changed.values())),))
+    def apply(self, operations: Sequence[Operation | Releasing]) -> None:
+        """Carry out operations in their order. Raises JournalError."""
+        with self._watched():
+            for released, each in groupby(operations, lambda operation: isinstance(operation, Releasing)):
+                if released:
+                    self._undo(operation for operation in each if isinstance(operation, Releasing))
+                else:
+                    self._change([operation for operation in each if not isinstance(operation, Releasing)])
 
     def reconcile(self, lines: Container[int]) -> None:
         """Mark outcomes as told if their line is among `lines`, and as not told if it is not."""
@@ -99,14 +106,47 @@ class Ledger:
         if self._failure:
             raise JournalError(self._failure)
 
+    def _change(self, operations: Sequence[Operation]) -> None:
+        changes = [operation.change(self._run) for operation in operations]
+        written = self._database.execute(_CHANGE, (_json(changes),)).rowcount
+        if written == len(changes):
+            return
+        claims = [operation for operation in operations if isinstance(operation, Claiming)]
+        if written + self._decided(claims) != len(changes):
+            raise ConfigurationError("an outcome is settled of a record that was never claimed in this journal")
+
+    def _undo(self, operations: Iterable[Releasing]) -> None:
+        rows = [row for operation in operations if (row := operation.undo()) is not None]
+        if rows:
+            self._database.execute(_REPLACE, (_json(rows),))
+
+    def _decided(self, claims: Sequence[Claiming]) -> int:
+        """Decide the claims of records of which something is known already; return how many they are."""
+        rows = self._read({claim.key for claim in claims})
+        known = [claim for claim in claims if not claim.made(rows[claim.key], self._run)]
+        changed: dict[str, Row] = {}
+        for claim in known:
+            row = claim.decide(rows[claim.key], self._run)
+            if row is not None:
+                rows[claim.key] = changed[claim.key] = row
+        if changed:
+            self._database.execute(_REPLACE, (_json(list(changed.values())),))
+        return len(known)
+
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        if self._failure:
-            raise JournalError(self._failure)
-        try:
+        with self._watched():
             self._database.execute("BEGIN IMMEDIATE")
             yield
             self._database.execute("COMMIT")
+
+    @contextmanager
+    def _watched(self) -> Generator[None]:
+        """Turn whatever fails into a JournalError, now and from now on."""
+        if self._failure:
+            raise JournalError(self._failure)
+        try:
+            yield
         except Exception as error:
             self._failure = f"the journal {self._path} failed: {reason_of(error)}"
             if self._database.in_transaction:

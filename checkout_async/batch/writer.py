@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from checkout_async.batch.claim import Operation
+from checkout_async.batch.claim import Operation, Releasing
 from checkout_async.batch.fingerprint import Fingerprints
 from checkout_async.batch.ledger import Ledger
 from checkout_async.errors import JournalError
@@ -21,7 +21,7 @@ __all__ = ["Writer"]
 
 T = TypeVar("T")
 
-_Batch = list[tuple[Operation, asyncio.Future[None] | None]]
+_Batch = list[tuple[Operation | Releasing, asyncio.Future[None] | None]]
 """Operations, each with what its caller waits for, if it does."""
 
 
@@ -46,19 +46,22 @@ class Writer:
             self._thread.shutdown(wait=False)
             raise
 
-    async def write(self, operation: Operation) -> None:
-        """Wait until an operation is in the file. Cancelled, it gets there all the same. Raises JournalError."""
+    def write(self, operation: Operation) -> asyncio.Future[None]:
+        """Return what is done when an operation is in the file; it gets there also if that is cancelled.
+
+        Its error is a JournalError.
+        """
         future: asyncio.Future[None] = self._loop.create_future()
         self._gathered.append((operation, future))
         self._make_due()
-        await future
+        return future
 
-    def add(self, operation: Operation) -> None:
+    def add(self, operation: Operation | Releasing) -> None:
         """Write an operation as soon as what is being written is."""
         self.add_to_next(operation)
         self._make_due()
 
-    def add_to_next(self, operation: Operation) -> None:
+    def add_to_next(self, operation: Operation | Releasing) -> None:
         """Write an operation together with the next one that is waited for."""
         self._gathered.append((operation, None))
 

@@ -1,4 +1,4 @@
-"""Running the command in processes that are killed: started from a prepared process, so that a hundred are affordable."""
+"""Running the command in processes that are killed; a prepared process starts them, so a hundred are affordable."""
 
 from __future__ import annotations
 

@@ -136,32 +136,60 @@ class TestGate:
 
     async def test_failures_of_what_was_under_way_do_not_lengthen_the_wait(self) -> None:
         told: list[float | None] = []
-        gate = Gate(Patience(first=0.001, longest=1, total=60), lambda _reason, seconds: told.append(seconds))
+        gate = shut(Gate(Patience(first=0.001, longest=1, total=60), lambda _reason, seconds: told.append(seconds)))
         for _ in range(50):
             gate.failed(REFUSED, probe=False)
-        assert await gate.enter()
-        gate.failed(REFUSED, probe=True)
-        assert await gate.enter()
+        async with gate.passage() as probe:
+            assert probe
+            gate.failed(REFUSED, probe=True)
+        async with gate.passage() as probe:
+            assert probe
         assert told == [0.001, 0.002]
 
+    async def test_the_next_probe_waits_for_the_end_of_this_one(self) -> None:
+        gate, inside = shut(Gate(AT_ONCE)), 0
+
+        async def probe(answer: Event) -> None:
+            nonlocal inside
+            async with gate.passage():
+                inside += 1
+                await answer.wait()
+                gate.failed(REFUSED, probe=True)
+                inside -= 1
+
+        answers = [Event() for _ in range(3)]
+        probing = [asyncio.ensure_future(probe(answer)) for answer in answers]
+        for answer in answers:
+            await wait_all_tasks_blocked()
+            assert inside == 1
+            answer.set()
+        await asyncio.gather(*probing)
+
     async def test_one_success_lets_all_through(self) -> None:
-        gate = Gate(Patience(first=3600, longest=3600, total=1e9))
-        for _ in range(5):
-            gate.failed(REFUSED, probe=False)
-        waiting = [asyncio.ensure_future(gate.enter()) for _ in range(3)]
+        gate = shut(Gate(Patience(first=3600, longest=3600, total=1e9)))
+        waiting = [asyncio.ensure_future(passed(gate)) for _ in range(3)]
         await wait_all_tasks_blocked()
         assert not any(one.done() for one in waiting)
         gate.succeeded()
         assert await asyncio.gather(*waiting) == [False] * 3
 
     async def test_who_waits_when_the_run_ends_is_turned_away(self) -> None:
-        gate = Gate(Patience(first=3600, longest=3600, total=1e9))
-        for _ in range(5):
-            gate.failed(REFUSED, probe=False)
-        waiting = asyncio.ensure_future(gate.enter())
+        gate = shut(Gate(Patience(first=3600, longest=3600, total=1e9)))
+        waiting = asyncio.ensure_future(passed(gate))
         await wait_all_tasks_blocked()
         gate.turn_away()
         with pytest.raises(TurnedAway):
             await waiting
         with pytest.raises(TurnedAway):
-            await gate.enter()
+            await passed(gate)
+
+
+def shut(gate: Gate) -> Gate:
+    for _ in range(5):
+        gate.failed(REFUSED, probe=False)
+    return gate
+
+
+async def passed(gate: Gate) -> bool:
+    async with gate.passage() as probe:
+        return probe

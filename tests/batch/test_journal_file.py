@@ -504,6 +504,26 @@ async def test_closing_that_is_cancelled_writes_and_closes_all_the_same(path: Pa
     assert await next_step(path) is Step.REPLAY
 
 
+async def test_a_claim_that_is_cancelled_while_the_journal_closes_stays_in_doubt(path: Path) -> None:
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    journal = Journal(path)
+    await journal.__aenter__()
+    await authenticated(journal, 9)
+    hold = Hold()
+    holding = await hold.on(journal)
+    claiming = asyncio.create_task(journal.claim(record()))
+    ending = asyncio.create_task(journal.__aexit__(None, None, None))
+    await asyncio.sleep(0)
+    claiming.cancel()
+    hold.let_go()
+    await asyncio.gather(holding, ending)
+    with pytest.raises(asyncio.CancelledError):
+        await claiming
+    assert complaints == []
+    assert await next_step(path) is Step.TELL
+
+
 async def test_opening_that_is_cancelled_leaves_the_journal_to_others(path: Path) -> None:
     async with Journal(path) as journal:
         await _cancelled(Journal(path).__aenter__())

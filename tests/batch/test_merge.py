@@ -107,7 +107,7 @@ async def test_of_two_rows_about_a_record_the_one_that_knows_more_stays(
 async def test_of_rows_that_know_as_much_the_later_stays(target: Path, parts: list[Path]) -> None:
     await ran(parts[0], range(1, 2), None, "sid_1")
     await ran(parts[1], range(1, 2), None, "sid_2")
-    _claimed_at(parts[0], 2_000_000_000)
+    _claimed_at(parts[0], 2_000_000_000_000_000)
     merge_journals(target, parts)
     async with Journal(target, key=KEY) as journal:
         assert (await journal.claim(record(1))).session_id == "sid_1"
@@ -188,9 +188,9 @@ async def test_a_journal_in_use_is_not_merged(target: Path, parts: list[Path], w
             merge_journals(target, parts[:1])
 
 
-def _claimed_at(path: Path, seconds: int) -> None:
+def _claimed_at(path: Path, microseconds: int) -> None:
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute("UPDATE record SET claimed_at = ?", (seconds,))
+        database.execute("UPDATE record SET claimed_at = ?", (microseconds,))
 
 
 def _run(code: str, path: Path) -> int:
