@@ -6,6 +6,7 @@ delivered. What fails because of the API, and was not sent, is tried again when 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -52,6 +53,8 @@ class Crew:
         self._gate = gate
         self._delivery = delivery
         self._failure: Exception | None = None
+        self._unsettled = 0
+        self._all_settled = anyio.Event()
 
     @property
     def failure(self) -> Exception | None:
@@ -67,6 +70,9 @@ class Crew:
                 async with anyio.create_task_group() as group:
                     for _ in range(size):
                         group.start_soon(self._carry_out_all)
+                while self._unsettled:
+                    self._all_settled = anyio.Event()
+                    await self._all_settled.wait()
                 watch.cancel_scope.cancel()
         finally:
             self._delivery.end()
@@ -85,27 +91,32 @@ class Crew:
             await self._delivery.wait_for_room(self._reader.position)
             if (taken := await self._reader.take()) is None:
                 return
-            number, item = taken
-            self._delivery.put(number, await self._carried_out(item))
+            await self._carry_out(*taken)
 
-    async def _carried_out(self, item: Record | BadLine) -> Delivered:
-        if isinstance(item, BadLine):
-            return Outcome.malformed(item), None
+    async def _carry_out(self, number: int, item: Record | BadLine) -> None:
         journal = self._terms.journal
-        if journal is None:
-            return await self._authenticated(item, None), None
+        if isinstance(item, BadLine):
+            self._delivery.put(number, (Outcome.malformed(item), None))
+        elif journal is None:
+            self._delivery.put(number, (await self._authenticated(item, None), None))
+        else:
+            await self._carry_out_noted(number, item, journal)
+
+    async def _carry_out_noted(self, number: int, record: Record, journal: Journal) -> None:
         try:
-            claim = await journal.claim(item, retry_unknown=self._terms.retry_unknown)
+            claim = await journal.claim(record, retry_unknown=self._terms.retry_unknown)
         except InvalidRequest as error:
-            return Outcome.of(item, None, error), None
+            self._delivery.put(number, (Outcome.of(record, None, error), None))
+            return
         except Exception as error:  # noqa: BLE001  # nothing may be sent that is not written down
             self._end_with(error)
-            return Outcome.not_sent(item, error), None
-        outcome = self._known(item, claim)
-        if outcome is None:
-            outcome = await self._authenticated(item, claim)
-            await self._settle(journal, claim, outcome)
-        return outcome, claim
+            self._delivery.put(number, (Outcome.not_sent(record, error), None))
+            return
+        outcome = self._known(record, claim)
+        if outcome is not None:
+            self._delivery.put(number, (outcome, claim))
+        else:
+            self._settle(number, journal, claim, await self._authenticated(record, claim))
 
     def _known(self, record: Record, claim: Claim) -> Outcome | None:
         """Return the outcome where nothing is to be asked or sent."""
@@ -113,11 +124,21 @@ class Crew:
             return Outcome.refused(record, claim.reason)
         return claim.outcome if claim.step in {Step.TELL, Step.REPLAY} else None
 
-    async def _settle(self, journal: Journal, claim: Claim, outcome: Outcome) -> None:
-        try:
-            await journal.settle(claim, outcome)
-        except Exception as error:  # noqa: BLE001  # the outcome is there and must be told all the same
+    def _settle(self, number: int, journal: Journal, claim: Claim, outcome: Outcome) -> None:
+        """Deliver the outcome when the journal holds it; the worker goes on meanwhile."""
+        self._unsettled += 1
+        settling = journal.settling(claim, outcome)
+        settling.add_done_callback(partial(self._settled, number, (outcome, claim)))
+
+    def _settled(self, number: int, delivered: Delivered, settling: asyncio.Future[None]) -> None:
+        self._unsettled -= 1
+        error = settling.exception()
+        if isinstance(error, Exception):
+            # The outcome is there and must be told all the same.
             self._end_with(error)
+        self._delivery.put(number, delivered)
+        if not self._unsettled:
+            self._all_settled.set()
 
     async def _authenticated(self, record: Record, claim: Claim | None) -> Outcome:
         terms, journal = self._terms, self._terms.journal

@@ -47,7 +47,8 @@ class Flow:
     """The steps of one session. Each is taken at most once in a run, but for polling, so that a run always ends.
 
     `session` is what was last seen. With a `session_id` the session exists already: a run asks for it and goes on from
-    there, so a run that failed half-way may be repeated without a second session. `note` is told the id of a new one.
+    there, so a run that failed half-way may be repeated without a second session. `note` is told the id of a new one
+    with which something is to be done yet.
     """
 
     def __init__(
@@ -68,8 +69,11 @@ class Flow:
     async def run(self, record: Record) -> None:
         """Go on until nothing is left that a machine could do. Raises the errors of the operations."""
         waits, taken = self._patience.waits(), set[_Step]()
+        is_new = self.session_id is None
         self.session = session = await self._begin(record)
         while (step := self._next_step(session, waits, taken)) is not None:
+            if is_new and not taken and self._note is not None:
+                self._note(session.id)
             taken.add(step)
             self.session = session = await step(session)
 
@@ -78,8 +82,6 @@ class Flow:
             return await operations.get_session(self._sender, self.session_id)
         session = await operations.request_session(self._sender, record.request)
         self.session_id = session.id
-        if self._note is not None:
-            self._note(session.id)
         return session
 
     def _next_step(self, session: sessions.Session, waits: Iterator[float], taken: set[_Step]) -> _Step | None:
