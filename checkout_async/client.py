@@ -35,6 +35,7 @@ from checkout_async.credentials import Authenticator, Credentials, OAuthCredenti
 from checkout_async.credentials.oauth import OAuthAuthenticator
 from checkout_async.errors import ConfigurationError
 from checkout_async.redaction import Secret, secretly
+from checkout_async.stores.base import TokenStore
 from checkout_async.stores.rates import SharedRates
 
 __all__ = ["CheckoutClient", "ClientOptions"]
@@ -156,16 +157,22 @@ class CheckoutClient:
         return PaymentsResource(self)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, **options: Unpack[ClientOptions]) -> Self:
+    def from_env(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        token_store: TokenStore | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> Self:
         """Make a client from `CHECKOUT_…` environment variables. Raises ConfigurationError naming what is missing.
 
         `CHECKOUT_CLIENT_ID`, `CHECKOUT_CLIENT_SECRET` and `CHECKOUT_SCOPES` (separated by spaces or commas), or
         `CHECKOUT_SECRET_KEY`; `CHECKOUT_ENVIRONMENT` and `CHECKOUT_SUBDOMAIN`, or `CHECKOUT_BASE_URL` and
-        `CHECKOUT_TOKEN_URL`. `options` are the client's others.
+        `CHECKOUT_TOKEN_URL`. An access token is shared through `token_store`. `options` are the client's others.
         """
         environ = _own_variables(os.environ if environ is None else environ)
         return cls(
-            _credentials_from(environ),
+            _credentials_from(environ, token_store),
             environment=environ.get("CHECKOUT_ENVIRONMENT") or None,
             subdomain=environ.get("CHECKOUT_SUBDOMAIN") or None,
             base_url=environ.get("CHECKOUT_BASE_URL") or None,
@@ -255,7 +262,7 @@ def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: Secret(value) if name in _SECRET_VARIABLES else value for name, value in own.items()}
 
 
-def _credentials_from(env: Mapping[str, str]) -> Credentials:
+def _credentials_from(env: Mapping[str, str], store: TokenStore | None) -> Credentials:
     client_id, client_secret = env.get("CHECKOUT_CLIENT_ID"), env.get("CHECKOUT_CLIENT_SECRET")
     key = env.get("CHECKOUT_SECRET_KEY")
     if key and (client_id or client_secret):
@@ -265,4 +272,5 @@ def _credentials_from(env: Mapping[str, str]) -> Credentials:
     if not client_id or not client_secret:
         missing = "CHECKOUT_CLIENT_SECRET" if client_id else "CHECKOUT_CLIENT_ID"
         raise ConfigurationError(f"{missing} is not set; without it there are no credentials")
-    return OAuthCredentials(client_id, client_secret, scopes=env.get("CHECKOUT_SCOPES", "").replace(",", " ").split())
+    scopes = env.get("CHECKOUT_SCOPES", "").replace(",", " ").split()
+    return OAuthCredentials(client_id, client_secret, scopes=scopes, store=store)

@@ -2,10 +2,12 @@
 
 CheckoutError
 ├── ConfigurationError        the client was set up wrongly; nothing was sent
+│   └── JournalInUse          another process has a batch's journal open
 ├── InvalidRequest            the request breaks the specification; nothing was sent
 ├── AuthenticationFailed      the token endpoint refused the credentials, or could not be used
 ├── TokenStoreError           a store of access tokens failed; a client logs it and goes on without
 ├── JournalError              a batch's journal cannot be written any more: the run has to stop
+├── RunIncomplete             a batch on many machines ended early; resuming goes on with it
 ├── TransportError            no reply was received
 │   ├── ConnectFailed         no connection was made: nothing was sent
 │   └── OutcomeUnknown        the request may have arrived and may have been carried out
@@ -44,10 +46,12 @@ __all__ = [
     "InvalidRequest",
     "InvalidSignature",
     "JournalError",
+    "JournalInUse",
     "MalformedMessage",
     "NotFound",
     "OutcomeUnknown",
     "RateLimited",
+    "RunIncomplete",
     "ServerError",
     "TokenStoreError",
     "TransportError",
@@ -80,6 +84,10 @@ class CheckoutError(Exception):
 
 class ConfigurationError(CheckoutError):
     """The client, its credentials or its settings cannot work as given; the text says what to change."""
+
+
+class JournalInUse(ConfigurationError):
+    """Another process has the journal of a batch open, and only one at a time may."""
 
 
 class InvalidRequest(CheckoutError):
@@ -148,6 +156,10 @@ class JournalError(CheckoutError):
 
     What it confirmed before is in the file.
     """
+
+
+class RunIncomplete(CheckoutError):
+    """A batch on many machines ended before all its partitions were finished; the text says why. Resume it."""
 
 
 class TransportError(CheckoutError):

@@ -25,7 +25,7 @@ def missing_service() -> str | None:
     """Name what the marked tests need and is not installed here, or None."""
     if shutil.which("redis-server") is None:
         return "redis-server"
-    return _missing_package("redis")
+    return _missing_package("redis", "distributed")
 
 
 def missing_browser() -> str | None:

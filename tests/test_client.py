@@ -28,6 +28,8 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.sandbox import Answer, Sandbox, payment_card
+from checkout_async.stores import MemoryTokenStore
+from tests.commands import environment
 
 CARD = "4242424242424242"
 BROWSER = sessions.BrowserChannelData(
@@ -231,6 +233,15 @@ class TestSettings:
     def test_from_env_names_what_is_missing(self, environ: dict[str, str], named: str) -> None:
         with pytest.raises(errors.ConfigurationError, match=named):
             CheckoutClient.from_env(environ)
+
+    async def test_from_env_shares_an_access_token_through_a_store(self) -> None:
+        store = MemoryTokenStore()
+        async with Sandbox() as sandbox:
+            for _ in range(2):
+                async with CheckoutClient.from_env(environment(sandbox.base_url), token_store=store) as checkout:
+                    with pytest.raises(errors.NotFound):
+                        await checkout.sessions.get_session("sid_" + "a" * 26)
+            assert sandbox.count("request_access_token") == 1
 
     def test_from_env_takes_the_clients_other_options(self) -> None:
         environ = {"CHECKOUT_SECRET_KEY": "sk_sbox_" + "a" * 27, "CHECKOUT_BASE_URL": "http://127.0.0.1:9"}

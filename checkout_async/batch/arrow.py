@@ -51,12 +51,24 @@ class Column(Protocol):
 
 
 class _Batch(Protocol):
+    @property
+    def num_rows(self) -> int: ...
+
+    def slice(self, offset: int, length: int, /) -> _Batch: ...
+
     def to_pylist(self) -> list[dict[str, object]]: ...
 
 
-class _Metadata(Protocol):
+class _RowGroup(Protocol):
     @property
     def num_rows(self) -> int: ...
+
+
+class _Metadata(_RowGroup, Protocol):
+    @property
+    def num_row_groups(self) -> int: ...
+
+    def row_group(self, index: int, /) -> _RowGroup: ...
 
 
 class ParquetReader(Protocol):
@@ -72,8 +84,8 @@ class ParquetReader(Protocol):
         """What the file says of itself."""
         ...
 
-    def iter_batches(self, batch_size: int) -> Iterator[_Batch]:
-        """Read the rows, so many at a time."""
+    def iter_batches(self, batch_size: int, *, row_groups: Sequence[int] | None = None) -> Iterator[_Batch]:
+        """Read the rows, so many at a time, of all row groups or of these."""
         ...
 
     def close(self) -> None:

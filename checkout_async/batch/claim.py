@@ -28,6 +28,7 @@ __all__ = [
     "Settling",
     "Step",
     "Told",
+    "repeated",
 ]
 
 UNSENT: Final = frozenset({Result.INVALID, Result.FAILED})
@@ -134,7 +135,7 @@ class Claiming:
 
     def _decide(self, row: Row, run: int) -> Claim:
         if row.run == run:
-            return self._answer(Step.REFUSE, reason=self._same_as(row.line))
+            return self._answer(Step.REFUSE, reason=repeated(self._record, row.line))
         if row.result in UNSENT:
             return self._refused(row) if self._would_be_refused_again(row) else self._answer(Step.SEND)
         if row.content != self._content:
@@ -185,10 +186,12 @@ class Claiming:
     ) -> Claim:
         return Claim(key=self.claim.key, step=step, session_id=session_id, outcome=outcome, reason=reason)
 
-    def _same_as(self, line: int) -> str:
-        if self._record.reference:
-            return f"the same reference as line {line}; give each record its own"
-        return f"the same request as line {line} and no reference; give each record a reference of its own"
+
+def repeated(record: Record, line: int) -> str:
+    """Return why a record must not be sent that appeared on another line before."""
+    if record.reference:
+        return f"the same reference as line {line}; give each record its own"
+    return f"the same request as line {line} and no reference; give each record a reference of its own"
 
 
 class SessionNoted:

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from checkout_async.errors import CheckoutError, ConfigurationError
+from checkout_async.errors import CheckoutError, ConfigurationError, JournalInUse
 
-__all__ = ["create_tables", "is_new", "open_database", "reason_of"]
+__all__ = ["create_tables", "is_new", "not_opened", "open_database", "reason_of"]
 
 _APPLICATION_ID: Final = 0x43_4B_4F_4A  # CKOJ
 _FORMAT: Final = 1
@@ -64,9 +64,15 @@ def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
         if database is not None:
             database.close()
         if isinstance(error, sqlite3.Error):
-            raise ConfigurationError(f"cannot open the journal {path}: {reason_of(error)}") from None
+            raise not_opened(path, error) from None
         raise
     return database
+
+
+def not_opened(path: Path, error: sqlite3.Error) -> ConfigurationError:
+    """Return what says that a journal cannot be opened: JournalInUse if another process has it."""
+    kind = JournalInUse if _code(error) == sqlite3.SQLITE_BUSY else ConfigurationError
+    return kind(f"cannot open the journal {path}: {reason_of(error)}")
 
 
 def create_tables(database: sqlite3.Connection, key_check: bytes) -> None:
@@ -88,9 +94,13 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, msgspec.MsgspecError):
         return _REASONS[sqlite3.SQLITE_CORRUPT]
     if isinstance(error, sqlite3.Error):
-        # The low byte is the primary code of an extended one.
-        return _REASONS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, str(error) or type(error).__name__)
+        return _REASONS.get(_code(error), str(error) or type(error).__name__)
     return f"a defect of this package, please report it ({type(error).__name__})"
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return the primary code of an error, which is the low byte of an extended one."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 _REASONS: Final = {

@@ -3,7 +3,7 @@
     async with Journal("run.journal") as journal:
         claim = await journal.claim(record)
 
-The file is an SQLite 3 database in WAL mode on a local disk, for one process at a time. `application_id` is
+The file is an SQLite 3 database in WAL mode, for one process at a time, which has it locked. `application_id` is
 0x434B4F4A, `user_version` the format, 1. Closed, it can be looked at with the `sqlite3` command. Tables:
 
 journal   one row: `key_check`, the fingerprint of nothing, tells the key it was made with; `run`, how often it was

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from checkout_async.batch.claim import Claiming, Operation, Releasing, Row, SessionNoted, Settling, Told
-from checkout_async.batch.database import create_tables, is_new, open_database, reason_of
+from checkout_async.batch.database import create_tables, is_new, not_opened, open_database, reason_of
 from checkout_async.batch.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.outcome import Result
 from checkout_async.errors import ConfigurationError, JournalError
@@ -75,7 +75,7 @@ class Ledger:
             self.fingerprints = self._begin(key)
         except sqlite3.Error as error:
             self._database.close()
-            raise ConfigurationError(f"cannot open the journal {path}: {reason_of(error)}") from None
+            raise not_opened(path, error) from None
         except BaseException:
             self._database.close()
             raise

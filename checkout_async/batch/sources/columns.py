@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence, Set
 from datetime import date
+from itertools import accumulate
 from pathlib import Path
 from typing import Final, cast
 
@@ -32,15 +33,19 @@ _Rows = Sequence[Mapping[str, object]]
 
 
 class ParquetTable(Source):
-    """A source of Parquet. Raises OSError, and ConfigurationError for columns that are no fields."""
+    """A source of Parquet, of all its rows or of those with these numbers, from 0.
 
-    def __init__(self, path: Path) -> None:
+    Raises OSError, and ConfigurationError for columns that are no fields.
+    """
+
+    def __init__(self, path: Path, rows: range | None = None) -> None:
         self._reading = threading.Lock()  # a run that is cancelled closes the table while a thread may still read
         self._file = io.FileIO(path)
         try:
             self._table = open_parquet(path)
             self._fields = {column.name: find_field(column.name) for column in self._table.schema_arrow}
             refuse_twice([each for column in self._table.schema_arrow for each in _values_in(column)])
+            self._rows = range(self._table.metadata.num_rows) if rows is None else rows
         except BaseException:
             self._file.close()
             raise
@@ -48,7 +53,7 @@ class ParquetTable(Source):
     async def records(self) -> AsyncGenerator[Record | BadLine]:
         """Read to the end; the line of a record is the number of its row, from 1."""
         batches = self._batches()
-        line = 0
+        line = self._rows.start
         while (rows := await in_thread(lambda: self._next_of(batches))) is not None:
             for row in rows:
                 line += 1
@@ -56,7 +61,7 @@ class ParquetTable(Source):
 
     def total(self) -> int | None:
         """Return the number of rows."""
-        return self._table.metadata.num_rows
+        return len(self._rows)
 
     def fileno(self) -> int:
         """Return the file descriptor."""
@@ -73,9 +78,22 @@ class ParquetTable(Source):
             return next(batches, None)
 
     def _batches(self) -> Iterator[_Rows]:
+        groups, at = self._groups()
         with arrow_errors():
-            for batch in self._table.iter_batches(_ROWS_AT_ONCE):
-                yield batch.to_pylist()
+            for batch in self._table.iter_batches(_ROWS_AT_ONCE, row_groups=groups):
+                begin, end = max(at, self._rows.start), min(at + batch.num_rows, self._rows.stop)
+                if begin < end:
+                    yield batch.slice(begin - at, end - begin).to_pylist()
+                at += batch.num_rows
+
+    def _groups(self) -> tuple[Sequence[int], int]:
+        """Return the row groups that hold the rows, and the number of the first row in them."""
+        metadata = self._table.metadata
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        begins = [*accumulate(sizes, initial=0)]
+        rows = self._rows
+        groups = [n for n, begin in enumerate(begins[:-1]) if begin < rows.stop and begins[n + 1] > rows.start]
+        return groups, begins[groups[0]] if groups else 0
 
     def _record(self, line: int, row: Mapping[str, object]) -> Record:
         cells = (cell for name, value in row.items() for cell in _cells(self._fields[name].place, value))

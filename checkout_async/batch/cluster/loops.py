@@ -1,0 +1,22 @@
+"""Running a coroutine from plain code, also where an event loop runs already, as in a notebook or an async actor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+__all__ = ["in_a_loop"]
+
+T = TypeVar("T")
+
+
+def in_a_loop(start: Callable[[], Coroutine[object, object, T]]) -> T:
+    """Run a coroutine to its end in an event loop of its own and return its result."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(start())
+    with ThreadPoolExecutor(1, "checkout_async partition") as thread:
+        return thread.submit(lambda: asyncio.run(start())).result()

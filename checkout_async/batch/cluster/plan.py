@@ -1,0 +1,220 @@
+"""Cutting an input file into partitions: read once, in bounded memory, before anything is sent.
+
+It is read as the workers will read it, so that every cut lies where a record begins, whatever the format, and records
+that repeat an earlier one anywhere in the file are found. What was planned is kept in the run's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from checkout_async.batch.cluster.cuts import Marks, starts_of_lines
+from checkout_async.batch.cluster.loops import in_a_loop
+from checkout_async.batch.cluster.partition import Partition, Repeat, keyed, stop_sign
+from checkout_async.batch.cluster.repeats import Repeats
+from checkout_async.batch.cluster.slices import check_cuttable
+from checkout_async.batch.database import open_database
+from checkout_async.batch.fingerprint import Fingerprints, key_file_of, load_key, make_key
+from checkout_async.batch.formats import Format, format_of
+from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.results.replacing import replacing
+from checkout_async.batch.sources import open_source
+from checkout_async.errors import ConfigurationError
+
+__all__ = ["Places", "plan_partitions"]
+
+_PLAN: Final = "plan.json"
+_FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """The files of a run on many machines, as absolute paths.
+
+    All machines see `source` and `folder`; `target` and `journal` are written at the end, where the run was planned.
+    """
+
+    source: Path
+    target: Path
+    journal: Path
+    folder: Path
+    source_format: Format | None = None
+    target_format: Format | None = None
+
+    @classmethod
+    def of(
+        cls,
+        source: Path | str,
+        target: Path | str,
+        *,
+        journal: Path | str | None = None,
+        folder: Path | str | None = None,
+        source_format: Format | None = None,
+        target_format: Format | None = None,
+    ) -> Self:
+        """Return the places of a run; the journal is by default the target with `.journal`, the folder with `.parts`.
+
+        Formats that are not given are told by the names.
+        """
+        target = Path(target).absolute()
+        return cls(
+            source=Path(source).absolute(),
+            target=target,
+            journal=Path(journal or f"{target}.journal").absolute(),
+            folder=Path(folder or f"{target}.parts").absolute(),
+            source_format=source_format,
+            target_format=target_format,
+        )
+
+    @property
+    def plan(self) -> Path:
+        """The file that holds the partitions."""
+        return self.folder / _PLAN
+
+
+class _Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan as it is kept; `modified` is the time of the input in nanoseconds."""
+
+    version: int
+    source: str
+    size: int
+    modified: int
+    partitions: tuple[Partition, ...]
+
+
+def plan_partitions(places: Places, count: int, *, force: bool = False, resume: bool = False) -> tuple[Partition, ...]:
+    """Cut the input into at most `count` partitions of about as many records each.
+
+    With `resume`, a plan that is in the folder already is taken as it is. Otherwise the folder must be new or empty,
+    and target and journal must not exist, unless `force` says that they may be replaced. Raises ConfigurationError,
+    also for an input that cannot be cut: standard input and gzip.
+    """
+    if count < 1:
+        raise ConfigurationError("the number of partitions must be a whole number above 0")
+    if places.plan.exists():
+        return _taken_up(places, resume=resume)
+    _check_free(places, force=force)
+    found = in_a_loop(lambda: _surveyed(places, count))
+    _remove_journal(places.journal)
+    with replacing(places.plan) as file:
+        file.write(msgspec.json.encode(found))
+    return found.partitions
+
+
+def _check_free(places: Places, *, force: bool) -> None:
+    format_of(places.target, places.target_format)
+    if places.journal.exists() and not force:
+        raise ConfigurationError(
+            f"the journal {places.journal} is there from an earlier run; go on with it on one machine, or replace "
+            "it and what it knows (--force)"
+        )
+    if places.target.exists() and not force:
+        raise ConfigurationError(f"{places.target} exists; name another output file, or replace it with --force")
+    try:
+        places.folder.mkdir(mode=0o700, exist_ok=True)
+        there = {path.name for path in places.folder.iterdir()} - {key_file_of(keyed(places.folder)).name}
+    except OSError as error:
+        raise ConfigurationError(f"cannot use the folder {places.folder}: {error.strerror}") from None
+    if there - {f"{_PLAN}.new"}:
+        raise ConfigurationError(f"the folder {places.folder} is not empty and holds no plan; name another one")
+
+
+def _remove_journal(path: Path) -> None:
+    """Remove the journal of an earlier run, unless a process uses it; its key serves the new one as well."""
+    if path.exists():
+        open_database(path).close()
+        path.unlink()
+
+
+def _taken_up(places: Places, *, resume: bool) -> tuple[Partition, ...]:
+    if not resume:
+        raise ConfigurationError(f"a run has begun in {places.folder}; --resume goes on with it")
+    found = _read(places.plan)
+    if (found.source, found.size, found.modified) != _identity(places.source):
+        raise ConfigurationError(
+            f"the run in {places.folder} was planned for {found.source} as it was then; the input is another one now"
+        )
+    stop_sign(places.folder).unlink(missing_ok=True)
+    return found.partitions
+
+
+def _read(plan: Path) -> _Plan:
+    try:
+        found = msgspec.json.decode(plan.read_bytes(), type=_Plan)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the plan {plan}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigurationError(f"{plan} is no plan of a run; name another folder") from None
+    if found.version != _FORMAT:
+        raise ConfigurationError(f"{plan} was made by another version of this package; go on with that one")
+    return found
+
+
+def _identity(source: Path) -> tuple[str, int, int]:
+    try:
+        status = source.stat()
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the input file {source}: {error.strerror}") from None
+    return str(source), status.st_size, status.st_mtime_ns
+
+
+async def _surveyed(places: Places, count: int) -> _Plan:
+    name, size, modified = _identity(places.source)
+    check_cuttable(places.source)
+    format_ = format_of(places.source, places.source_format)
+    key = load_key(keyed(places.folder)) or make_key(keyed(places.folder), load_key(places.journal))
+    marks = Marks()
+    with open_source(places.source, format_) as source, Repeats(Fingerprints(key)) as repeats:
+        async with aclosing(source.records()) as records:
+            await _look_through(records, marks, repeats)
+        found = repeats.found
+    partitions = _partitions(places, format_, size, marks.cut(count), found)
+    if _identity(places.source) != (name, size, modified):
+        raise ConfigurationError(f"{name} was changed while it was read; run again when it is complete")
+    return _Plan(version=_FORMAT, source=name, size=size, modified=modified, partitions=partitions)
+
+
+async def _look_through(records: AsyncGenerator[Record | BadLine], marks: Marks, repeats: Repeats) -> None:
+    async for item in records:
+        marks.add(item.line)
+        if isinstance(item, Record):
+            repeats.add(item)
+
+
+def _partitions(
+    places: Places, format_: Format, size: int, cuts: Sequence[tuple[int, int, int]], repeats: Sequence[Repeat]
+) -> tuple[Partition, ...]:
+    lines = [first for first, _, _ in cuts]
+    begins, head, appears = _positions(places.source, format_, lines)
+    ends = [*begins[1:], cuts[-1][1] - 1 if format_ is Format.PARQUET else size] if cuts else []
+    return tuple(
+        Partition(
+            number=number,
+            folder=str(places.folder),
+            source=str(places.source),
+            format=format_,
+            size=size,
+            begin=begins[number],
+            end=ends[number],
+            head=head,
+            shift=first - appears,
+            records=records,
+            repeats=tuple(repeat for repeat in repeats if first <= repeat.line < end),
+        )
+        for number, (first, end, records) in enumerate(cuts)
+    )
+
+
+def _positions(source: Path, format_: Format, lines: Sequence[int]) -> tuple[Sequence[int], int, int]:
+    """Return where lines begin, the length of the header, and the line that the first one read of a part appears as."""
+    if format_ is Format.PARQUET:
+        return [line - 1 for line in lines], 0, 1
+    begins = starts_of_lines(source, lines)
+    # What stands before the first row is read again with each part.
+    return (begins, begins[0], lines[0]) if format_ is Format.CSV and lines else (begins, 0, 1)

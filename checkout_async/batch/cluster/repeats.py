@@ -1,0 +1,63 @@
+"""Which records of an input repeat an earlier one, however far apart they stand: workers see only their own part.
+
+Fingerprints are kept in a private database of SQLite's, which it spills to a temporary file: memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from types import TracebackType
+from typing import Final, Self
+
+from checkout_async.batch.claim import repeated
+from checkout_async.batch.cluster.partition import Repeat
+from checkout_async.batch.fingerprint import Fingerprints
+from checkout_async.batch.records import Record
+from checkout_async.errors import ConfigurationError, InvalidRequest
+
+__all__ = ["Repeats"]
+
+_MOST: Final = 10_000
+_CREATE: Final = "CREATE TABLE seen (fingerprint BLOB PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID"
+_SEE: Final = "INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING"
+_FIRST: Final = "SELECT line FROM seen WHERE fingerprint = ?"
+
+
+class Repeats:
+    """Takes the records of an input in their order; `found` has those that repeat an earlier one."""
+
+    def __init__(self, fingerprints: Fingerprints) -> None:
+        self._fingerprints = fingerprints
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute("PRAGMA cache_size = -65536")
+        self._database.execute(_CREATE)
+        self._database.execute("BEGIN")
+        self.found: list[Repeat] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def add(self, record: Record) -> None:
+        """Look at one record. Raises ConfigurationError when far too many repeat others to be meant."""
+        try:
+            key = self._fingerprint(record)
+        except InvalidRequest:
+            return  # it is never sent
+        if self._database.execute(_SEE, (key, record.line)).rowcount:
+            return
+        (line,) = self._database.execute(_FIRST, (key,)).fetchone()
+        self.found.append(Repeat(record.line, repeated(record, line)))
+        if len(self.found) > _MOST:
+            first = self.found[0]
+            raise ConfigurationError(
+                f"more than {_MOST} records repeat an earlier one, first line {first.line}: {first.reason}"
+            )
+
+    def _fingerprint(self, record: Record) -> bytes:
+        made = self._fingerprints
+        return made.of_reference(record.reference) if record.reference else made.of_content(record)

@@ -1,0 +1,223 @@
+"""The same run over a Dask cluster (extra `dask`): partitions as tasks, begun again elsewhere when a worker dies.
+
+    from distributed import Client
+    from checkout_async.batch.dask import authenticate
+
+    with Client("tls://scheduler:8786") as cluster:
+        report = authenticate(cluster, "/shared/cards.jsonl", "/shared/results.jsonl")
+
+The workers need this package, the environment that leads to the API, and the same view of the input and of the folder.
+Through the scheduler go places in files, settings and counts: no record, no result, no secret.
+"""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from checkout_async.batch.cluster.gather import gather_partitions
+from checkout_async.batch.cluster.partition import Partition, stop_sign
+from checkout_async.batch.cluster.plan import Places, plan_partitions
+from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
+from checkout_async.batch.formats import Format
+from checkout_async.batch.report import Report, Summary
+from checkout_async.errors import ConfigurationError, JournalInUse, RunIncomplete
+from checkout_async.redaction import quoted
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["ClusterProgress", "authenticate"]
+
+_PARTITIONS_PER_THREAD: Final = 4
+_LOOK_EVERY: Final = 0.5
+_MOST_REASONS: Final = 3
+_RETRIES: Final = 2
+"""How often a task that raised is tried again; one whose worker died, the scheduler moves (`allowed-failures`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterProgress:
+    """How far a run is: records with an outcome, and partitions that are finished."""
+
+    records: int
+    done: int
+    partitions: int
+    finished: int
+
+
+def authenticate(
+    cluster: Client | str,
+    source: Path | str,
+    target: Path | str,
+    *,
+    journal: Path | str | None = None,
+    folder: Path | str | None = None,
+    source_format: Format | None = None,
+    target_format: Format | None = None,
+    partitions: int | None = None,
+    settings: PartitionSettings | None = None,
+    force: bool = False,
+    resume: bool = False,
+    stop: threading.Event | None = None,
+    on_progress: Callable[[ClusterProgress], None] | None = None,
+) -> Report:
+    """Authenticate the records of a file on a cluster; return the report once `target` has a row for each of them.
+
+    `cluster` is a Client (not an asynchronous one) or a scheduler's address. All machines see `source` and `folder`
+    (by default `target` with `.parts`) under the same path; `folder` is kept until the run is complete. `target` and
+    `journal` (by default `target` with `.journal`) are written here at the end, in the order of the input's partitions,
+    four for each thread of the cluster if their number is not given. `force` replaces a `target` and a `journal`.
+
+    A run that ended early goes on where it was when it is called again with `resume`. Once `stop` is set, or after
+    Ctrl-C, sessions in flight are finished first. Raises ConfigurationError before anything is sent, and RunIncomplete
+    or KeyboardInterrupt when there is something left to do.
+    """
+    summary = Summary()
+    places = Places.of(
+        source, target, journal=journal, folder=folder, source_format=source_format, target_format=target_format
+    )
+    with _connected(cluster) as client:
+        threads = max(1, sum(cast("Mapping[str, int]", client.nthreads()).values()))
+        parts = plan_partitions(places, partitions or _PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
+        settings = replace(settings or PartitionSettings(), at_once=max(1, min(threads, len(parts))))
+        _Run(client, places, parts, settings, on_progress).carry_out(stop or threading.Event())
+    return gather_partitions(places, parts, summary)
+
+
+@contextmanager
+def _connected(cluster: Client | str) -> Generator[Any]:
+    """Give the client of a cluster; the library leaves most of it untyped."""
+    if not isinstance(cluster, str):
+        if cluster.asynchronous:
+            raise ConfigurationError(
+                "the Dask client is asynchronous; give one that is not, or the scheduler's address"
+            )
+        yield cluster
+        return
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError as error:
+        message = f"a run on a cluster needs the package {error.name}: pip install 'checkout-async[dask]'"
+        raise ConfigurationError(message) from None
+    try:
+        client = distributed.Client(cluster, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"cannot reach the scheduler {cluster}: {type(error).__name__}") from None
+    with client:
+        yield client
+
+
+def _task(partition: Partition, settings: PartitionSettings, topic: str) -> PartitionEnd:
+    """Run a partition on a worker and tell now and then how far it is."""
+    worker: Any = import_module("distributed").get_worker()
+    return run_partition(partition, settings, lambda done: worker.log_event(topic, [partition.number, done]))
+
+
+class _Run:
+    """The tasks of one run. What they say on the way, and that they have ended, comes through one queue."""
+
+    def __init__(
+        self,
+        client: Any,
+        places: Places,
+        parts: Sequence[Partition],
+        settings: PartitionSettings,
+        on_progress: Callable[[ClusterProgress], None] | None,
+    ) -> None:
+        self._client = client
+        self._folder = places.folder
+        self._parts = parts
+        self._settings = settings
+        self._on_progress = on_progress
+        self._topic = f"checkout-async-{secrets.token_hex(8)}"
+        self._news: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._open: dict[str, Partition] = {}
+        self._done = dict.fromkeys((part.number for part in parts), 0)
+        self._finished = 0
+        self._failures: list[str] = []
+
+    def carry_out(self, stop: threading.Event) -> None:
+        """Run all partitions to their end. Raises RunIncomplete where that is not the end of their records."""
+        self._client.subscribe_topic(self._topic, self._hear)
+        futures = self._submitted()
+        try:
+            self._follow(stop)
+        except KeyboardInterrupt:
+            self._ask_to_stop()
+            self._follow(stop)
+            raise
+        finally:
+            if self._open:
+                self._ask_to_stop()
+            # A cluster that is gone has forgotten the run by itself.
+            with suppress(Exception):
+                self._client.unsubscribe_topic(self._topic)
+                self._client.cancel(futures)
+        if self._finished < len(self._parts):
+            raise RunIncomplete(self._what_is_left())
+
+    def _hear(self, event: tuple[float, object]) -> None:
+        self._news.put(event[1])
+
+    def _submitted(self) -> list[Any]:
+        names = [f"{self._topic}-{part.number}" for part in self._parts]
+        self._open = dict(zip(names, self._parts, strict=True))
+        futures: list[Any] = self._client.map(
+            _task, self._parts, settings=self._settings, topic=self._topic, key=names, pure=False, retries=_RETRIES
+        )
+        for future in futures:
+            future.add_done_callback(self._news.put)
+        return futures
+
+    def _follow(self, stop: threading.Event) -> None:
+        while self._open:
+            if stop.is_set():
+                self._ask_to_stop()
+            with suppress(queue.Empty):
+                self._take(self._news.get(timeout=_LOOK_EVERY))
+
+    def _take(self, news: Any) -> None:
+        if isinstance(news, list | tuple):
+            number, done = cast("Sequence[int]", news)
+            self._show(number, done)
+        else:
+            self._end(self._open.pop(news.key), news)
+
+    def _end(self, part: Partition, future: Any) -> None:
+        try:
+            end: PartitionEnd = future.result()
+        # Whatever a task may raise, a worker's death among it: the other partitions go on.
+        except Exception as error:  # noqa: BLE001
+            self._failures.append(f"partition {part.number}: {type(error).__name__}: {quoted(str(error))}")
+            return
+        self._finished += end.finished
+        if end.failure is not None:
+            self._failures.append(f"partition {part.number}: {end.failure.kind}: {end.failure.message}")
+            # Any other speaks of the credentials, the API or the set-up: the other partitions would meet the same.
+            if end.failure.kind != JournalInUse.__name__:
+                self._ask_to_stop()
+        self._show(part.number, end.done)
+
+    def _show(self, number: int, done: int) -> None:
+        self._done[number] = max(done, self._done[number])
+        if self._on_progress is not None:
+            records = sum(part.records for part in self._parts)
+            done = sum(self._done.values())
+            self._on_progress(
+                ClusterProgress(records=records, done=done, partitions=len(self._parts), finished=self._finished)
+            )
+
+    def _ask_to_stop(self) -> None:
+        stop_sign(self._folder).touch()
+
+    def _what_is_left(self) -> str:
+        left = f"{len(self._parts) - self._finished} of {len(self._parts)} partitions are not finished"
+        return "; ".join([left, *self._failures[:_MOST_REASONS], "resume to go on"])

@@ -1,0 +1,297 @@
+"""One partition anywhere: begun, stopped, gone on with elsewhere, never by two at once; and all of them made one."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkout_async.batch.cluster.gather import gather_partitions
+from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
+from checkout_async.batch.cluster.plan import Places, plan_partitions
+from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
+from checkout_async.batch.dask import authenticate
+from checkout_async.batch.fingerprint import key_file_of, load_key
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.outcome import Failure
+from checkout_async.errors import ConfigurationError, RunIncomplete
+from checkout_async.sandbox import Sandbox
+from tests.batch.support import CARD, request
+from tests.commands import mode_of, results_in, text_of, write_lines
+from tests.commands import run as command
+
+SETTINGS = PartitionSettings(concurrency=4, rate=None, takeover=0)
+LINES = 12
+
+
+@pytest.fixture(autouse=True)
+def surroundings(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CHECKOUT_SCOPES", "sessions:browser sessions:app")
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    lines = [request(reference=f"ref-{number}") for number in range(1, LINES + 1)]
+    return Places.of(write_lines(tmp_path / "in.jsonl", lines), tmp_path / "out.jsonl")
+
+
+async def run(partition: Partition, settings: PartitionSettings = SETTINGS) -> PartitionEnd:
+    return await asyncio.to_thread(run_partition, partition, settings)
+
+
+async def planned(places: Places, count: int = 3) -> tuple[Partition, ...]:
+    return await asyncio.to_thread(plan_partitions, places, count)
+
+
+def created(sandbox: Sandbox) -> Counter[str | None]:
+    return Counter(sandbox.sessions[each].reference for each in sandbox.sessions)
+
+
+def once_each() -> Counter[str | None]:
+    return Counter(f"ref-{number}" for number in range(1, LINES + 1))
+
+
+async def test_the_partitions_together_do_what_one_run_does(sandbox: Sandbox, places: Places) -> None:
+    parts = await planned(places)
+    ends = [await run(part) for part in parts]
+    assert ends == [PartitionEnd(number=number, done=4, finished=True) for number in range(3)]
+    report = await asyncio.to_thread(gather_partitions, places, parts)
+    results = results_in(places.target.read_text())
+    assert {line: row["reference"] for line, row in results.items()} == {n: f"ref-{n}" for n in range(1, LINES + 1)}
+    assert {row["result"] for row in results.values()} == {"authenticated"}
+    assert (report.records, report.results) == (LINES, {"authenticated": LINES})
+    assert created(sandbox) == once_each()
+
+
+async def test_what_it_leaves_is_one_private_results_file_and_one_journal(places: Places) -> None:
+    parts = await planned(places)
+    for part in parts:
+        await run(part)
+    await asyncio.to_thread(gather_partitions, places, parts)
+    key = key_file_of(places.journal)
+    assert {path.name for path in places.target.parent.iterdir()} == {
+        path.name for path in (places.source, places.target, places.journal, key)
+    }
+    assert {mode_of(path) for path in (places.target, places.journal, key)} == {0o600}
+    assert CARD.encode() not in places.journal.read_bytes()
+    async with Journal(places.journal) as journal:
+        assert await journal.counts() == {"authenticated": LINES}
+
+
+async def test_one_machine_goes_on_with_what_many_left(sandbox: Sandbox, places: Places, env: dict[str, str]) -> None:
+    lines = [request(reference=f"ref-{number}") for number in range(1, LINES + 1)]
+    write_lines(places.source, [*lines[:6], request(reference="ref-7", amount=-1), *lines[7:]])
+    parts = await planned(places)
+    for part in parts:
+        await run(part)
+    report = await asyncio.to_thread(gather_partitions, places, parts)
+    assert report.unfinished == 1
+    write_lines(places.source, lines)
+    finished = await command("authenticate", places.source, "-o", places.target, "--resume", env=env)
+    assert finished.code == 0, finished.err
+    assert {row["result"] for row in results_in(text_of(places.target)).values()} == {"authenticated"}
+    assert created(sandbox) == once_each()
+
+
+async def test_a_finished_partition_is_not_run_again(sandbox: Sandbox, places: Places) -> None:
+    part, *_ = await planned(places)
+    assert await run(part) == await run(part)
+    assert sum(created(sandbox).values()) == part.records
+
+
+async def test_a_partition_that_was_stopped_goes_on_where_it_was(
+    sandbox: Sandbox, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checkout_async.batch.cluster.worker._LOOK_EVERY", 0)
+    (part,) = await planned(places, 1)
+    one_at_a_time = replace(SETTINGS, concurrency=1)
+    end = await asyncio.to_thread(run_partition, part, one_at_a_time, lambda _: stop_sign(places.folder).touch())
+    assert (end.finished, end.failure) == (False, None)
+    assert sum(created(sandbox).values()) == end.done < LINES
+    stop_sign(places.folder).unlink()
+    assert await run(part) == PartitionEnd(number=0, done=LINES, finished=True)
+    assert created(sandbox) == once_each()
+
+
+async def test_a_partition_does_not_begin_while_the_run_is_being_stopped(sandbox: Sandbox, places: Places) -> None:
+    part, *_ = await planned(places)
+    stop_sign(places.folder).touch()
+    assert await run(part) == PartitionEnd(number=0, done=0, finished=False)
+    assert sum(created(sandbox).values()) == 0
+
+
+async def test_a_journal_that_another_worker_has_is_not_touched(sandbox: Sandbox, places: Places) -> None:
+    part, *_ = await planned(places)
+    async with Journal(part.journal, key=load_key(keyed(places.folder))):
+        end = await run(part)
+    assert not end.finished
+    assert end.failure is not None
+    assert end.failure.kind == "JournalInUse"
+    assert "another process has it open" in end.failure.message
+    assert sum(created(sandbox).values()) == 0
+
+
+async def test_a_journal_that_another_worker_is_about_to_lose_is_waited_for(
+    sandbox: Sandbox, places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("checkout_async.batch.cluster.worker._LOOK_EVERY", 0.01)
+    part, *_ = await planned(places)
+    async with Journal(part.journal, key=load_key(keyed(places.folder))):
+        waiting = asyncio.create_task(run(part, replace(SETTINGS, takeover=60)))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+    assert (await waiting).finished
+    assert sum(created(sandbox).values()) == part.records
+
+
+async def test_records_that_repeat_those_of_another_partition_are_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    lines = [request(reference="a"), request(reference="b"), request(reference="a")]
+    places = Places.of(write_lines(tmp_path / "in.jsonl", lines), tmp_path / "out.jsonl")
+    parts = await planned(places)
+    for part in reversed(parts):
+        assert (await run(part)).finished
+    await asyncio.to_thread(gather_partitions, places, parts)
+    results = results_in(places.target.read_text())
+    assert results[3]["result"] == "invalid"
+    assert results[3]["error"]["message"] == "the same reference as line 1; give each record its own"
+    assert created(sandbox) == Counter({"a": 1, "b": 1})
+
+
+async def test_refused_credentials_are_the_end_of_a_partition_and_not_an_exception(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHECKOUT_CLIENT_SECRET", "wrong_secret")
+    part, *_ = await planned(places)
+    end = await run(part)
+    assert not end.finished
+    assert end.failure is not None
+    assert end.failure.kind == "AuthenticationFailed"
+    assert "wrong_secret" not in end.failure.message
+
+
+async def test_an_environment_without_credentials_is_named(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CHECKOUT_CLIENT_ID")
+    part, *_ = await planned(places)
+    assert (await run(part)).failure == Failure(
+        kind="ConfigurationError", message="CHECKOUT_CLIENT_ID is not set; without it there are no credentials"
+    )
+
+
+async def test_a_machine_that_sees_another_input_sends_nothing_of_it(sandbox: Sandbox, places: Places) -> None:
+    part, *_ = await planned(places)
+    write_lines(places.source, [request(reference="other")])
+    assert "is not the file that the run was planned for" in str((await run(part)).failure)
+    assert sum(created(sandbox).values()) == 0
+
+
+async def test_a_machine_that_sees_another_folder_sends_nothing(sandbox: Sandbox, places: Places) -> None:
+    part, *_ = await planned(places)
+    key_file_of(keyed(places.folder)).unlink()
+    assert "is not the folder in which the run was planned" in str((await run(part)).failure)
+    assert sum(created(sandbox).values()) == 0
+
+
+async def test_progress_is_told_while_it_runs(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("checkout_async.batch.cluster.worker._LOOK_EVERY", 0)
+    (part,) = await planned(places, 1)
+    told: list[int] = []
+    await asyncio.to_thread(run_partition, part, SETTINGS, told.append)
+    assert told == list(range(1, LINES + 1))
+
+
+def test_without_redis_the_rate_is_divided() -> None:
+    settings = PartitionSettings(rate=100, at_once=4)
+    assert settings.limits(shared=False).write_rate == 25
+    assert settings.limits(shared=True).write_rate == 100
+    assert PartitionSettings(rate=None).limits(shared=False).read_rate is None
+
+
+@pytest.mark.parametrize("wrong", [{"at_once": 0}, {"concurrency": 0}, {"rate": 0.0}])
+def test_settings_that_cannot_work_are_refused_where_they_are_made(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))} must be a "):
+        PartitionSettings(**wrong)
+
+
+async def test_all_of_it_can_be_called_where_an_event_loop_runs_as_in_a_notebook(places: Places) -> None:
+    (part,) = plan_partitions(places, 1)
+    stop_sign(places.folder).touch()
+    assert not run_partition(part).finished
+
+
+def test_without_the_extra_the_error_says_what_to_install(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigurationError, match=r"the package distributed: pip install 'checkout-async\[dask\]'"):
+        authenticate("tcp://127.0.0.1:8786", places.source, places.target)
+
+
+class TestGathering:
+    @pytest.fixture
+    async def parts(self, places: Places) -> tuple[Partition, ...]:
+        parts = await planned(places)
+        for part in parts:
+            await run(part)
+        return parts
+
+    async def test_nothing_is_made_of_a_run_that_is_not_finished(
+        self, places: Places, parts: tuple[Partition, ...]
+    ) -> None:
+        parts[1].done.unlink()
+        with pytest.raises(RunIncomplete, match="1 of 3 partitions are not finished: 1; resume to go on"):
+            await asyncio.to_thread(gather_partitions, places, parts)
+        assert not places.target.exists()
+        assert parts[0].results.exists()
+
+    async def test_a_row_that_got_lost_is_noticed_and_made_again(
+        self, places: Places, parts: tuple[Partition, ...], sandbox: Sandbox
+    ) -> None:
+        whole = parts[1].results.read_text().splitlines(keepends=True)
+        parts[1].results.write_text("".join(whole[:-1]))
+        with pytest.raises(RunIncomplete, match="has 3 rows for 4 records; resume"):
+            await asyncio.to_thread(gather_partitions, places, parts)
+        assert (await run(parts[1])).finished
+        await asyncio.to_thread(gather_partitions, places, parts)
+        assert len(results_in(places.target.read_text())) == LINES
+        assert created(sandbox) == once_each()
+
+    async def test_gathering_that_was_broken_off_can_be_done_again(
+        self, places: Places, parts: tuple[Partition, ...]
+    ) -> None:
+        with pytest.MonkeyPatch.context() as broken:
+            broken.setattr("checkout_async.batch.cluster.gather._remove", _die)
+            with pytest.raises(KeyboardInterrupt):
+                await asyncio.to_thread(gather_partitions, places, parts)
+        assert await asyncio.to_thread(plan_partitions, places, 3, resume=True) == parts
+        report = await asyncio.to_thread(gather_partitions, places, parts)
+        assert report.records == LINES
+        assert not places.folder.exists()
+
+    async def test_a_run_may_take_the_place_of_an_earlier_one(
+        self, places: Places, parts: tuple[Partition, ...], sandbox: Sandbox
+    ) -> None:
+        await asyncio.to_thread(gather_partitions, places, parts)
+        again = await asyncio.to_thread(plan_partitions, places, 2, force=True)
+        for part in again:
+            assert (await run(part)).finished
+        await asyncio.to_thread(gather_partitions, places, again)
+        assert len(results_in(text_of(places.target))) == LINES
+        assert set(created(sandbox).values()) == {2}
+
+    @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
+    async def test_the_target_may_have_another_format(
+        self, places: Places, parts: tuple[Partition, ...], name: str, tmp_path: Path
+    ) -> None:
+        elsewhere = Places.of(places.source, tmp_path / name, folder=places.folder)
+        await asyncio.to_thread(gather_partitions, elsewhere, parts)
+        assert elsewhere.target.stat().st_size > 0
+
+
+def _die(*_: object) -> Iterator[None]:
+    raise KeyboardInterrupt

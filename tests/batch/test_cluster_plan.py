@@ -1,0 +1,249 @@
+"""An input is cut without being copied: every record in one part, none twice, and nothing of them in what travels."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import pickle
+from collections.abc import AsyncIterable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from checkout_async.batch.arrow import ParquetWriter
+from checkout_async.batch.cluster.cuts import Marks, starts_of_lines
+from checkout_async.batch.cluster.partition import Partition
+from checkout_async.batch.cluster.plan import Places, plan_partitions
+from checkout_async.batch.cluster.slices import records_of
+from checkout_async.batch.cluster.worker import PartitionSettings
+from checkout_async.batch.database import open_database
+from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.sources import open_source
+from checkout_async.errors import ConfigurationError, JournalInUse
+from tests.batch.support import CARD, request
+from tests.commands import mode_of, write_lines
+
+
+def places_in(folder: Path, source: Path) -> Places:
+    return Places.of(source, folder / "out.jsonl")
+
+
+def read_whole(path: Path) -> list[Record | BadLine]:
+    with open_source(path) as source:
+        return collect(source.records())
+
+
+def read_in_parts(partitions: tuple[Partition, ...]) -> list[Record | BadLine]:
+    return [item for partition in partitions for item in collect(records_of(partition))]
+
+
+def collect(records: AsyncIterable[Record | BadLine]) -> list[Record | BadLine]:
+    async def collected() -> list[Record | BadLine]:
+        return [item async for item in records]
+
+    return asyncio.run(collected())
+
+
+json_lines = st.lists(
+    st.one_of(
+        st.integers(0, 999).map(lambda number: json.dumps(request(reference=str(number)))),
+        st.sampled_from(["", "   ", "{", "[1]", '{"reference": "ü"}', '{"x": "' + "y" * 300 + '"}']),
+    ),
+    max_size=30,
+)
+rows = st.lists(
+    st.lists(st.sampled_from(["", "a", "two\nlines", 'a "quote"', "1,5", "\n\n", "ü"]), min_size=2, max_size=3),
+    max_size=30,
+)
+
+
+@given(lines=json_lines, ending=st.sampled_from(["\n", ""]), mark=st.booleans(), parts=st.integers(1, 7))
+def test_the_parts_of_json_lines_have_the_records_of_the_whole_under_their_line_numbers(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], ending: str, mark: bool, parts: int
+) -> None:
+    folder = tmp_path_factory.mktemp("lines")
+    source = folder / "in.jsonl"
+    source.write_text("\n".join(lines) + ending, encoding="utf-8-sig" if mark else "utf-8")
+    assert read_in_parts(plan_partitions(places_in(folder, source), parts)) == read_whole(source)
+
+
+@given(rows=rows, parts=st.integers(1, 7))
+def test_the_parts_of_csv_have_the_records_of_the_whole_and_each_knows_the_header(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], parts: int
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    source = folder / "in.csv"
+    quoted = [
+        ",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [["reference", "currency"], *rows]
+    ]
+    source.write_text("\n".join(quoted) + "\n", encoding="utf-8")
+    assert read_in_parts(plan_partitions(places_in(folder, source), parts)) == read_whole(source)
+
+
+@pytest.mark.parametrize("parts", [1, 3, 7, 100])
+def test_the_parts_of_parquet_have_the_records_of_the_whole(tmp_path: Path, parts: int) -> None:
+    source = tmp_path / "in.parquet"
+    with source.open("wb") as file, closing(ParquetWriter(file, {"reference": str, "amount": int})) as writer:
+        for begin in (0, 20, 40):
+            writer.write([{"reference": str(row), "amount": row} for row in range(begin, begin + 20)])
+    assert read_in_parts(plan_partitions(places_in(tmp_path, source), parts)) == read_whole(source)
+
+
+@given(lines=st.lists(st.integers(1, 5), min_size=1), parts=st.integers(1, 12), most=st.integers(2, 40))
+def test_the_parts_follow_each_other_and_none_is_empty_however_few_marks_are_kept(
+    lines: list[int], parts: int, most: int
+) -> None:
+    marks, line = Marks(most), 0
+    begins = [line := line + step for step in lines]
+    for begin in begins:
+        marks.add(begin)
+    cuts = marks.cut(parts)
+    assert cuts[0][0] == begins[0]
+    assert cuts[-1][1] == begins[-1] + 1
+    assert [end for _, end, _ in cuts[:-1]] == [first for first, _, _ in cuts[1:]]
+    assert [records for _, _, records in cuts] == [
+        sum(first <= each < end for each in begins) for first, end, _ in cuts
+    ]
+    assert 1 <= len(cuts) <= parts
+
+
+@given(content=st.lists(st.sampled_from([b"", b"a", b"bb" * 40]), max_size=20), data=st.data())
+def test_the_first_byte_of_a_line_is_found(
+    tmp_path_factory: pytest.TempPathFactory, content: list[bytes], data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("bytes") / "file"
+    path.write_bytes(b"\n".join([*content, b"end"]))
+    numbers = sorted(data.draw(st.sets(st.integers(1, len(content) + 1))))
+    starts = [len(b"\n".join(content[: number - 1])) + (number > 1) for number in numbers]
+    assert starts_of_lines(path, numbers) == starts
+
+
+def test_parts_have_about_as_many_records_each(tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", [request(reference=str(number)) for number in range(100)])
+    assert [part.records for part in plan_partitions(places_in(tmp_path, source), 8)] == [
+        12,
+        13,
+        12,
+        13,
+        12,
+        13,
+        12,
+        13,
+    ]
+
+
+def test_an_input_without_records_has_no_parts(tmp_path: Path) -> None:
+    assert plan_partitions(places_in(tmp_path, write_lines(tmp_path / "in.jsonl", [])), 4) == ()
+
+
+def test_neither_what_travels_nor_the_folder_holds_anything_of_a_record(tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", [request(reference="ORD-1"), request(reference="ORD-1")])
+    places = places_in(tmp_path, source)
+    travels = pickle.dumps((plan_partitions(places, 2), PartitionSettings()))
+    for content in [travels, *(path.read_bytes() for path in places.folder.iterdir())]:
+        assert CARD.encode() not in content
+        assert b"ORD-1" not in content
+    assert mode_of(places.folder) == 0o700
+    assert {mode_of(path) for path in places.folder.iterdir()} == {0o600}
+
+
+def test_a_partition_and_its_settings_can_be_pickled(tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", [request(), request()])
+    given = (plan_partitions(places_in(tmp_path, source), 2), PartitionSettings())
+    assert pickle.loads(pickle.dumps(given)) == given
+
+
+def test_what_repeats_an_earlier_record_of_another_part_is_known_to_its_own(tmp_path: Path) -> None:
+    lines = [request(reference="a"), request(), request(reference="b"), request(reference="a"), request()]
+    parts = plan_partitions(places_in(tmp_path, write_lines(tmp_path / "in.jsonl", lines)), 5)
+    assert [[(repeat.line, repeat.reason) for repeat in part.repeats] for part in parts] == [
+        [],
+        [],
+        [],
+        [(4, "the same reference as line 1; give each record its own")],
+        [(5, "the same request as line 2 and no reference; give each record a reference of its own")],
+    ]
+
+
+def test_the_same_reference_all_over_the_input_is_no_input(tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", [request(reference="a")] * 10_002)
+    with pytest.raises(
+        ConfigurationError, match=r"more than 10000 records repeat .* line 2: the same reference as line 1"
+    ):
+        plan_partitions(places_in(tmp_path, source), 2)
+
+
+def test_gzip_is_to_be_decompressed_first(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl.gz"
+    source.write_bytes(gzip.compress(b"{}\n"))
+    with pytest.raises(ConfigurationError, match=r"gzip, .* decompress it first"):
+        plan_partitions(places_in(tmp_path, source), 2)
+
+
+def test_a_stream_cannot_be_cut(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no regular file"):
+        plan_partitions(Places.of("/dev/null", tmp_path / "out.jsonl"), 2)
+
+
+def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot read the input file .*in\.jsonl: No such file"):
+        plan_partitions(places_in(tmp_path, tmp_path / "in.jsonl"), 2)
+
+
+class TestGoingOn:
+    @pytest.fixture
+    def places(self, tmp_path: Path) -> Places:
+        return places_in(tmp_path, write_lines(tmp_path / "in.jsonl", [request(reference="a"), request(reference="b")]))
+
+    def test_a_run_that_has_begun_goes_on_with_the_same_parts(self, places: Places) -> None:
+        assert plan_partitions(places, 5, resume=True) == plan_partitions(places, 1, resume=True)
+
+    def test_it_does_not_go_on_by_mistake(self, places: Places) -> None:
+        plan_partitions(places, 2)
+        with pytest.raises(ConfigurationError, match=r"a run has begun in .*\.parts; --resume goes on with it"):
+            plan_partitions(places, 2)
+
+    def test_it_does_not_go_on_with_another_input(self, places: Places) -> None:
+        plan_partitions(places, 2)
+        write_lines(places.source, [request(reference="c")])
+        with pytest.raises(ConfigurationError, match="the input is another one now"):
+            plan_partitions(places, 2, resume=True)
+
+    def test_a_damaged_plan_is_named(self, places: Places) -> None:
+        plan_partitions(places, 2)
+        places.plan.write_text("{}")
+        with pytest.raises(ConfigurationError, match=r"plan\.json is no plan of a run"):
+            plan_partitions(places, 2, resume=True)
+
+    def test_what_an_earlier_run_left_is_not_replaced_unasked(self, places: Places) -> None:
+        places.target.touch()
+        with pytest.raises(ConfigurationError, match="exists; name another output file, or replace it with --force"):
+            plan_partitions(places, 2)
+        assert plan_partitions(places, 2, force=True)
+
+    def test_an_earlier_journal_is_not_replaced_unasked_either(self, places: Places) -> None:
+        places.journal.touch()
+        with pytest.raises(ConfigurationError, match=r"out\.jsonl\.journal is there from an earlier run; go on with"):
+            plan_partitions(places, 2)
+        assert plan_partitions(places, 2, force=True)
+        assert not places.journal.exists()
+
+    def test_a_journal_that_is_in_use_is_not_replaced_at_all(self, places: Places) -> None:
+        with closing(open_database(places.journal)), pytest.raises(JournalInUse):
+            plan_partitions(places, 2, force=True)
+        assert places.journal.exists()
+
+    def test_a_folder_of_something_else_is_left_alone(self, places: Places) -> None:
+        places.folder.mkdir()
+        (places.folder / "thesis.tex").touch()
+        with pytest.raises(ConfigurationError, match="is not empty and holds no plan"):
+            plan_partitions(places, 2)
+
+    def test_planning_that_was_broken_off_can_be_done_again(self, places: Places) -> None:
+        before = plan_partitions(places, 2)
+        places.plan.unlink()
+        assert plan_partitions(places, 2) == before

@@ -1,0 +1,235 @@
+"""A cluster of real worker processes does what one process does, also when one of them is killed or the run is stopped.
+
+The sandbox runs in this process and knows what arrived; token and rate go through a real redis-server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from checkout_async.batch.cluster import PartitionSettings, Places, plan_partitions
+from checkout_async.batch.cluster.partition import keyed
+from checkout_async.batch.dask import ClusterProgress, authenticate
+from checkout_async.batch.fingerprint import load_key
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.outcome import Result
+from checkout_async.batch.report import Report
+from checkout_async.errors import ConfigurationError, RunIncomplete
+from checkout_async.sandbox import Sandbox
+from checkout_async.sandbox.faults import Behaviour
+from tests.batch.support import request
+from tests.commands import results_in, until, write_lines
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+WORKERS = 3
+CONCURRENCY = 4
+LINES = 240
+SETTINGS = PartitionSettings(concurrency=CONCURRENCY, rate=5000)
+
+pytestmark = pytest.mark.services
+
+
+class HeldReplies(Behaviour):
+    """Requests are processed; their replies wait until they are `released`."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.released = asyncio.Event()
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        reply = await handler(request)
+        self.held += 1
+        await self.released.wait()
+        return reply
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, env: dict[str, str], redis_url: str) -> Iterator[Client]:
+    """Give the client of a cluster whose workers have the sandbox's environment; a parameter changes some of it."""
+    distributed: Any = import_module("distributed")
+    own = {name: value for name, value in env.items() if name.startswith("CHECKOUT_")}
+    own |= {"CHECKOUT_SCOPES": "sessions:browser sessions:app", "CHECKOUT_REDIS_URL": redis_url}
+    own |= cast("dict[str, str]", getattr(request, "param", {}))
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None, "env": own}
+    with (
+        distributed.LocalCluster(n_workers=WORKERS, **options) as workers,
+        distributed.Client(workers, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def source(source: Path) -> Path:
+    return write_lines(source, [request(reference=f"ref-{number}") for number in range(1, LINES + 1)])
+
+
+def created(sandbox: Sandbox) -> Counter[str | None]:
+    return Counter(sandbox.sessions[each].reference for each in sandbox.sessions)
+
+
+def once_each() -> Counter[str | None]:
+    return Counter(f"ref-{number}" for number in range(1, LINES + 1))
+
+
+async def run(
+    cluster: Client, source: Path, target: Path, settings: PartitionSettings = SETTINGS, **options: Any
+) -> Report:
+    return await asyncio.to_thread(authenticate, cluster, source, target, settings=settings, **options)
+
+
+async def processes_of(cluster: Any) -> list[int]:
+    pids: dict[str, int] = await asyncio.to_thread(cluster.run, os.getpid)
+    return list(pids.values())
+
+
+async def asked_of_redis(url: str, command: str) -> int:
+    from redis.asyncio import Redis
+
+    async with Redis.from_url(url) as redis:  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
+        untyped: Any = redis
+        stats: dict[str, dict[str, int]] = await untyped.info("commandstats")
+    return stats.get(f"cmdstat_{command}", {}).get("calls", 0)
+
+
+async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path, redis_url: str
+) -> None:
+    replies = HeldReplies()
+    # By then no worker can be at the end of its first partition, which has 40 records.
+    sandbox.faults.add("request_session", replies, at=30, times=None)
+    asked_before = await asked_of_redis(redis_url, "evalsha")
+    doomed, *_ = await processes_of(cluster)
+    shown: list[ClusterProgress] = []
+    running = asyncio.create_task(run(cluster, source, target, partitions=6, on_progress=shown.append))
+    # Every worker now has as many sessions in flight as it may: made, and not known to it.
+    await until(lambda: replies.held == WORKERS * CONCURRENCY)
+    os.kill(doomed, signal.SIGKILL)
+    replies.released.set()
+    report = await running
+
+    results = results_in(target.read_text())
+    assert sorted(results) == list(range(1, LINES + 1))
+    assert created(sandbox) == once_each()
+    in_doubt = [row for row in results.values() if row["result"] == "unknown"]
+    assert len(in_doubt) == CONCURRENCY
+    assert {row["error"]["kind"] for row in in_doubt} == {"OutcomeUnknown"}
+    assert not any("session_id" in row for row in in_doubt)
+    assert report.results == {"authenticated": LINES - CONCURRENCY, "unknown": CONCURRENCY}
+    async with Journal(target.with_name(f"{target.name}.journal")) as journal:
+        assert await journal.counts() == {Result.AUTHENTICATED: LINES - CONCURRENCY, None: CONCURRENCY}
+    assert sandbox.count("request_access_token") == 1
+    assert await asked_of_redis(redis_url, "evalsha") > asked_before
+    assert shown[-1] == ClusterProgress(records=LINES, done=LINES, partitions=6, finished=6)
+    assert not target.with_name(f"{target.name}.parts").exists()
+
+
+async def test_a_partition_that_somebody_else_runs_is_left_to_them_and_the_others_are_finished(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    places = Places.of(source, target)
+    first, *_ = await asyncio.to_thread(plan_partitions, places, 6)
+    impatient = replace(SETTINGS, takeover=0)
+    async with Journal(first.journal, key=load_key(keyed(places.folder))):
+        with pytest.raises(RunIncomplete, match="1 of 6 partitions are not finished; partition 0: JournalInUse: "):
+            await run(cluster, source, target, resume=True, settings=impatient)
+    assert sum(created(sandbox).values()) == LINES - first.records
+    await run(cluster, source, target, resume=True, settings=impatient)
+    assert created(sandbox) == once_each()
+
+
+async def test_a_run_that_was_stopped_goes_on_where_it_was(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    replies, stop = HeldReplies(), threading.Event()
+    sandbox.faults.add("request_session", replies, at=LINES // 3, times=None)
+    running = asyncio.create_task(run(cluster, source, target, partitions=20, stop=stop))
+    await until(lambda: replies.held > 0)
+    stop.set()
+    await until(target.with_name(f"{target.name}.parts").joinpath("stop").exists)
+    replies.released.set()
+    with pytest.raises(RunIncomplete, match=r"\d+ of 20 partitions are not finished; resume to go on"):
+        await running
+    sent = sum(created(sandbox).values())
+    assert 0 < sent < LINES
+    assert not target.exists()
+    await run(cluster, source, target, resume=True)
+    assert sorted(results_in(target.read_text())) == list(range(1, LINES + 1))
+    assert created(sandbox) == once_each()
+
+
+async def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    def interrupt(progress: ClusterProgress) -> None:
+        if progress.finished == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await run(cluster, source, target, partitions=20, on_progress=interrupt)
+    await run(cluster, source, target, resume=True)
+    assert sorted(results_in(target.read_text())) == list(range(1, LINES + 1))
+    assert created(sandbox) == once_each()
+
+
+async def test_a_cluster_that_goes_away_leaves_a_run_that_can_be_gone_on_with(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    replies = HeldReplies()
+    sandbox.faults.add("request_session", replies, at=30, times=None)
+    running = asyncio.create_task(run(cluster, source, target, partitions=6))
+    await until(lambda: replies.held > 0)
+    untyped: Any = cluster
+    await asyncio.to_thread(untyped.shutdown)
+    with pytest.raises(RunIncomplete, match=r"6 of 6 partitions are not finished; partition \d: FutureCancelled"):
+        await running
+    assert max(created(sandbox).values()) == 1
+
+
+@pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_SECRET": "wrong_secret"}], indirect=True)
+async def test_refused_credentials_end_the_run_with_the_reason(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    with pytest.raises(RunIncomplete, match=r"6 of 6 partitions are not finished; .*AuthenticationFailed: ") as caught:
+        await run(cluster, source, target, partitions=6)
+    assert "wrong_secret" not in str(caught.value)
+    assert created(sandbox) == Counter()
+
+
+@pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_ID": ""}], indirect=True)
+async def test_workers_without_credentials_are_told_what_is_missing(
+    cluster: Client, source: Path, target: Path
+) -> None:
+    with pytest.raises(RunIncomplete, match="ConfigurationError: CHECKOUT_CLIENT_ID is not set"):
+        await run(cluster, source, target, partitions=2)
+
+
+def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> None:
+    dask: Any = import_module("dask")
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(ConfigurationError, match=r"cannot reach the scheduler tcp://127\.0\.0\.1:9"),
+    ):
+        authenticate("tcp://127.0.0.1:9", source, target)
+
+
+async def test_an_asynchronous_client_is_refused(cluster: Client, source: Path, target: Path) -> None:
+    untyped: Any = cluster
+    client: Any = import_module("distributed").Client
+    async with client(untyped.scheduler.address, asynchronous=True, set_as_default=False) as asynchronous:
+        with pytest.raises(ConfigurationError, match="the Dask client is asynchronous"):
+            authenticate(asynchronous, source, target)
