@@ -19,7 +19,7 @@ import anyio.to_thread
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.check import check
-from checkout_async.batch.execution import SOME_UNFINISHED, Execution
+from checkout_async.batch.execution import SOME_UNFINISHED, STOPPED_EARLY, Execution
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
@@ -64,11 +64,14 @@ class Job:
     waits: Waits = field(default_factory=Waits)
 
     async def check(self) -> int:
-        """Check every record, send nothing, and return the exit code: 1 if a record cannot be sent."""
+        """Check every record, send nothing; return the exit code: 1 if one cannot be sent, 3 if some were not read."""
         with open_source(self.source, self.source_format) as source:
             found = await check(self._records(source), self.messages)
         print(found.table(), file=self.tables, flush=True)
-        return int(found.problems.total() > 0)
+        if found.stopped:
+            print(f"stopped: {found.stopped}", file=self.messages, flush=True)
+            return STOPPED_EARLY
+        return SOME_UNFINISHED if found.problems else 0
 
     async def run(self, sender: Sender) -> int:
         """Run to the end and return the exit code. Raises ConfigurationError before anything is sent."""
@@ -127,7 +130,10 @@ class Job:
         )
 
     def _check_options(self) -> None:
-        format_of(self.target, self.target_format)
+        if self.target is None:
+            format_of(None, self.target_format)
+        else:
+            ResultFile.check(self.target, self.target_format)
         if self.report is not None:
             check_report_path(self.report)
         if self.resume and self.force:

@@ -17,6 +17,7 @@ from tests.batch.support import SID, Answer, ScriptedSender, in_turn, lines_of, 
 
 AT_ONCE = Patience(first=0.001, longest=0.001, total=0.005)
 CRYPTOGRAM = "c" * 28
+ENOUGH = 1 << 30
 
 
 @pytest.fixture
@@ -111,7 +112,7 @@ class Diary(Journal):
 class FailingJournal(Journal):
     """A journal whose disk is full: from the n-th claim, or the n-th settling, it fails as a real one does."""
 
-    def __init__(self, path: Path, *, claims: int = 1 << 30, settlings: int = 1 << 30) -> None:
+    def __init__(self, path: Path, *, claims: int = ENOUGH, settlings: int = ENOUGH) -> None:
         super().__init__(path)
         self._claims = claims
         self._settlings = settlings
@@ -132,8 +133,12 @@ class FailingJournal(Journal):
 class TestOrderOfThings:
     async def test_claimed_before_sent_settled_before_told_told_once_the_consumer_took_it(self, path: Path) -> None:
         async with Diary(path) as diary:
-            sender = ScriptedSender(lambda _: diary.events.append("sent") or session())
-            async for _ in outcomes_of(sender, [record()], diary):
+
+            def answer(_request: ApiRequest[object]) -> Answer:
+                diary.events.append("sent")
+                return session()
+
+            async for _ in outcomes_of(ScriptedSender(answer), [record()], diary):
                 diary.events.append("delivered")
         assert diary.events == ["claimed", "sent", "session noted", "settled", "delivered", "told"]
 
@@ -217,8 +222,8 @@ class TestASecondRun:
 
     async def settled_but_not_told(self, path: Path) -> None:
         async with Journal(path) as journal:
-            claim = await journal.claim(*numbered(1))
-            await journal.settle(claim, Outcome.of(*numbered(1), session()))
+            [item] = numbered(1)
+            await journal.settle(await journal.claim(item), Outcome.of(item, session()))
 
     async def interrupted_after_the_first_reply(self, path: Path) -> None:
         async with Journal(path) as journal:
@@ -295,7 +300,7 @@ class TestAJournalThatFails:
         sender = approved()
         outcomes, error = await self.run_into(sender, path, claims=20, settlings=10, concurrency=8)
         assert isinstance(error, JournalError)
-        told = [outcome.reference for outcome in outcomes if outcome.result is Result.AUTHENTICATED]
+        told = [str(outcome.line) for outcome in outcomes if outcome.result is Result.AUTHENTICATED]
         assert sorted(told) == sorted(sent_by(sender))
         assert len(outcomes) < 40
 
@@ -307,18 +312,28 @@ class TestAJournalThatFails:
         assert [outcome.replayed for outcome in outcomes] == [True, True, False, False]
 
     async def run_into(
-        self, sender: ScriptedSender, path: Path, *, claims: int = 1 << 30, settlings: int = 1 << 30, concurrency: int = 1
+        self,
+        sender: ScriptedSender,
+        path: Path,
+        *,
+        claims: int = 1 << 30,
+        settlings: int = 1 << 30,
+        concurrency: int = 1,
     ) -> tuple[list[Outcome], Exception]:
         """Run a hundred records with a journal that fails; return what was told, and what was raised."""
         told: list[Outcome] = []
         async with FailingJournal(path, claims=claims, settlings=settlings) as journal:
             outcomes = outcomes_of(sender, numbered(*range(1, 101)), journal, concurrency=concurrency)
             with pytest.raises(JournalError) as raised:
-                async for outcome in outcomes:
-                    told.append(outcome)  # noqa: PERF401  # what came before the error counts
+                await gather_into(told, outcomes)
         return told, raised.value
 
 
 def sent_by(sender: ScriptedSender) -> list[str]:
     """The references of the sessions that were asked for."""
     return [body["reference"] for name, body in sender.calls if name == "request_session" and isinstance(body, dict)]
+
+
+async def gather_into(told: list[Outcome], coming: AsyncIterator[Outcome]) -> None:
+    async for outcome in coming:
+        told.append(outcome)  # noqa: PERF401  # what came before an error counts
