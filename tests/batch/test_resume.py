@@ -348,13 +348,18 @@ class TestOptions:
             (["--retry-unknown"], "--retry-unknown goes with --resume"),
             (["--output", "-", "--resume"], "needs a journal"),
             (["--outage-patience", "-1"], "--outage-patience"),
+            (["--journal", "{target}", "--force"], "the journal is the output file"),
+            (["--journal", "{source}", "--force"], "the journal is the input file"),
+            (["--output-format", "jsonl", "--output", "{report}", "--report", "{report}"], "the report is the output"),
         ],
     )
     async def test_that_contradict_each_other_are_refused(
         self, batch: Batch, options: Sequence[str], message: str
     ) -> None:
         batch.requests(*referenced(1))
-        refused = await batch.run(*options)
+        report = batch.target.with_name("report.json")
+        named = [each.format(source=batch.source, target=batch.target, report=report) for each in options]
+        refused = await batch.run(*named)
         assert (refused.code, refused.out, batch.asked) == (2, "", {})
         assert message in refused.err
         assert not is_there(batch.target)
