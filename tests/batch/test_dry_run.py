@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from checkout_async.sandbox import Sandbox
 from tests.batch.files import as_csv
 from tests.batch.support import CARD, request
-from tests.commands import Finished, is_there, run, write_lines
+from tests.commands import Finished, finish, is_there, run, start, text_of, write_lines
 
 CARD_COLUMNS = ("source.type", "source.number", "source.expiry_month", "source.expiry_year")
 HEADER = (*CARD_COLUMNS, "amount", "currency", "completion.type", "reference")
@@ -48,7 +49,7 @@ async def test_nothing_is_sent_and_the_output_that_is_named_stays_as_it_is(
     done = await run("authenticate", source, "--output", target, "--dry-run", env=env)
     assert done.code == 0
     assert sandbox.requests == ()
-    assert target.read_text() == "precious\n"
+    assert text_of(target) == "precious\n"
     assert not is_there(target.with_name("out.jsonl.journal"))
 
 
@@ -93,6 +94,17 @@ async def test_no_more_is_read_than_the_limit(bare: dict[str, str], source: Path
     write_lines(source, [request(reference="a"), request(reference="b"), "{"])
     done = await run("authenticate", source, "--dry-run", "--limit", "2", env=bare)
     assert (done.code, counts(done)[0]) == (0, ("valid", "2"))
+
+
+async def test_ctrl_c_ends_it_without_a_traceback(bare: dict[str, str]) -> None:
+    process = await start("authenticate", "-", "--dry-run", env=bare)
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(b"{\n")
+    assert (await process.stderr.readline()).startswith(b"line 1: ")
+    process.send_signal(signal.SIGINT)
+    done = await finish(process)
+    assert (done.code, done.err) == (130, "")
 
 
 @pytest.mark.parametrize("name", ["in.csv", "in.csv.gz", "in.jsonl.gz", "-"])
