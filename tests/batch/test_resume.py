@@ -235,7 +235,7 @@ class TestAnInterruptedRun:
         assert batch.results().keys() == set(range(1, 301))
         assert set(batch.made.values()) == {1}
         # The connections of at most eight were cut.
-        assert 292 <= batch.outcomes().count("authenticated")
+        assert batch.outcomes().count("authenticated") >= 292
 
     async def test_goes_on_when_the_disk_has_room_for_the_journal_again(self, batch: Batch) -> None:
         batch.requests(*referenced(1000))
