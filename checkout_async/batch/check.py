@@ -23,11 +23,24 @@ _SHOWN: Final = 20
 
 
 class Checked:
-    """What a dry run found: how many records could be sent, and the others by their JSON path and reason."""
+    """What a dry run found: how many records could be sent, and the others by their JSON path and reason.
+
+    `stopped` says why it ended before its input did, if it did.
+    """
 
     def __init__(self) -> None:
         self.valid = 0
         self.problems: Counter[str] = Counter()
+        self.stopped = ""
+
+    def add(self, item: Record | BadLine, failure: Failure | None, messages: TextIO) -> None:
+        """Count a record, and tell of its problem if it is one of the first."""
+        if failure is None:
+            self.valid += 1
+            return
+        if self.problems.total() < _SHOWN:
+            print(f"line {item.line}: {failure.message}", file=messages, flush=True)
+        self.problems[_kind_of(failure)] += 1
 
     def table(self) -> str:
         """Return the counts as text, the most frequent problem first."""
@@ -39,19 +52,16 @@ class Checked:
 async def check(records: AsyncIterable[Record | BadLine], messages: TextIO) -> Checked:
     """Check records against the specification and each other; the first problems are told in `messages`.
 
-    Raises whatever `records` raises.
+    Input that cannot be read on ends it. Raises ConfigurationError.
     """
     found = Checked()
     with tempfile.TemporaryDirectory(prefix="checkout-async-") as folder:
         async with Journal(Path(folder, "dry-run.journal"), durable=False) as journal:
-            async for item in records:
-                failure = await _problem(item, journal)
-                if failure is None:
-                    found.valid += 1
-                    continue
-                if found.problems.total() < _SHOWN:
-                    print(f"line {item.line}: {failure.message}", file=messages, flush=True)
-                found.problems[_kind_of(failure)] += 1
+            try:
+                async for item in records:
+                    found.add(item, await _problem(item, journal), messages)
+            except OSError as error:
+                found.stopped = f"cannot read the input: {error.strerror}"
     return found
 
 

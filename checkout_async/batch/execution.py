@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Final, TextIO
 
 from checkout_async._core.wire import Sender
-from checkout_async.batch.flow import SharedChannelData
+from checkout_async.batch.flow import Patience, SharedChannelData
 from checkout_async.batch.interrupt import Interrupt
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
@@ -45,6 +45,7 @@ class Execution:
         concurrency: int,
         in_order: bool,
         channel_data: SharedChannelData,
+        outage: Patience,
         messages: TextIO,
         waits: Waits,
     ) -> None:
@@ -56,6 +57,7 @@ class Execution:
         self._concurrency = concurrency
         self._in_order = in_order
         self._channel_data = channel_data
+        self._outage = outage
         self._progress = progress_on(messages, total, waits)
         self._interrupt = Interrupt(self._announce_stop)
         self._open: set[int] = set()
@@ -81,6 +83,11 @@ class Execution:
             if self._stopped or self._interrupt.received:
                 self._say_how_far()
 
+    def end_with(self, error: CheckoutError) -> None:
+        """Note an error of what comes after the last record; it often is the one that ended the run already."""
+        if not self._stopped:
+            self._stop(str(error))
+
     @property
     def exit_code(self) -> int:
         """What the process ends with."""
@@ -103,6 +110,7 @@ class Execution:
             self._noted(records),
             concurrency=self._concurrency,
             channel_data=self._channel_data,
+            outage=self._outage,
             journal=self._journal,
             retry_unknown=self._retry_unknown,
             in_order=self._in_order,

@@ -19,16 +19,18 @@ import anyio.to_thread
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.check import check
-from checkout_async.batch.execution import Execution
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, SharedChannelData
+from checkout_async.batch.execution import SOME_UNFINISHED, STOPPED_EARLY, Execution
+from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.report_file import check_report_path, write_report
 from checkout_async.batch.results import ResultFile
+from checkout_async.batch.results.spool import spool_of
+from checkout_async.batch.runner import DEFAULT_OUTAGE
 from checkout_async.batch.sources import Source, open_source
 from checkout_async.batch.waits import Waits
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import ConfigurationError, JournalError
 
 __all__ = ["Job"]
 
@@ -57,32 +59,28 @@ class Job:
     concurrency: int = 64
     in_order: bool = False
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
+    outage: Patience = DEFAULT_OUTAGE
     report: Path | None = None
     waits: Waits = field(default_factory=Waits)
 
     async def check(self) -> int:
-        """Check every record, send nothing, and return the exit code: 1 if a record cannot be sent."""
+        """Check every record, send nothing; return the exit code: 1 if one cannot be sent, 3 if some were not read."""
         with open_source(self.source, self.source_format) as source:
             found = await check(self._records(source), self.messages)
         print(found.table(), file=self.tables, flush=True)
-        return int(found.problems.total() > 0)
+        if found.stopped:
+            print(f"stopped: {found.stopped}", file=self.messages, flush=True)
+            return STOPPED_EARLY
+        return SOME_UNFINISHED if found.problems else 0
 
     async def run(self, sender: Sender) -> int:
         """Run to the end and return the exit code. Raises ConfigurationError before anything is sent."""
         self._check_options()
         with open_source(self.source, self.source_format) as source:
             self._keep_apart(source)
-            total = await self._total(source)
-            async with AsyncExitStack() as opened:
-                journal = await self._open_journal(opened)
-                results = opened.enter_context(await self._open_results(journal))
-                execution = self._execution(sender, results, total, journal)
-                await execution.go(self._records(source))
+            execution = await self._execute(sender, source)
         print(execution.summary.table(), file=self.tables, flush=True)
-        if self.report is not None:
-            names = str(self.source or "standard input"), str(self.target or "standard output")
-            write_report(execution.report(*names), self.report)
-        return execution.exit_code
+        return execution.exit_code if self._report(execution) else execution.exit_code or SOME_UNFINISHED
 
     @property
     def journal_path(self) -> Path | None:
@@ -90,6 +88,31 @@ class Job:
         if self.journal is not None or self.target is None or (self.target.exists() and not self.target.is_file()):
             return self.journal
         return self.target.with_name(self.target.name + _JOURNAL_SUFFIX)
+
+    async def _execute(self, sender: Sender, source: Source) -> Execution:
+        total = await self._total(source)
+        async with AsyncExitStack() as opened:
+            journal = await self._open_journal(opened)
+            results = opened.enter_context(await self._open_results(journal))
+            execution = self._execution(sender, results, total, journal)
+            await execution.go(self._records(source))
+            try:
+                await opened.aclose()
+            except JournalError as error:
+                execution.end_with(error)
+        return execution
+
+    def _report(self, execution: Execution) -> bool:
+        """Write the report, if one is wanted; whether that worked out. The run is over, so it only is a pity if not."""
+        if self.report is None:
+            return True
+        names = str(self.source or "standard input"), str(self.target or "standard output")
+        try:
+            write_report(execution.report(*names), self.report)
+        except ConfigurationError as error:
+            print(error, file=self.messages, flush=True)
+            return False
+        return True
 
     def _execution(self, sender: Sender, results: ResultFile, total: int | None, journal: Journal | None) -> Execution:
         return Execution(
@@ -101,12 +124,16 @@ class Job:
             concurrency=self.concurrency,
             in_order=self.in_order,
             channel_data=self.channel_data,
+            outage=self.outage,
             messages=self.messages,
             waits=self.waits,
         )
 
     def _check_options(self) -> None:
-        format_of(self.target, self.target_format)
+        if self.target is None:
+            format_of(None, self.target_format)
+        else:
+            ResultFile.check(self.target, self.target_format)
         if self.report is not None:
             check_report_path(self.report)
         if self.resume and self.force:
@@ -115,6 +142,40 @@ class Job:
             raise ConfigurationError("--retry-unknown goes with --resume: only a resumed run has something in doubt")
         if self.resume and self.journal_path is None:
             raise ConfigurationError("--resume needs a journal; with results on standard output, name one (--journal)")
+        self._check_apart()
+        self._check_leftovers()
+
+    def _check_apart(self) -> None:
+        named = {"input": self.source, "output": self.target, "journal": self.journal_path, "report": self.report}
+        places: dict[Path, str] = {}
+        for name, path in named.items():
+            if path is not None and (other := places.setdefault(path.resolve(), name)) != name:
+                raise ConfigurationError(f"the {name} is the {other} file; name another one")
+
+    def _check_leftovers(self) -> None:
+        """Refuse what an earlier run left, before this one makes a journal that would pass for that run's."""
+        journal, there = self.journal_path, self._results_there()
+        if self.resume and there and journal is not None and not journal.exists():
+            raise ConfigurationError(
+                f"{there} is there but its journal {journal} is not, so nothing says what was sent; "
+                "put the journal back, or begin anew with other results (--force replaces these)"
+            )
+        if self.resume or self.force:
+            return
+        if journal is not None and journal.exists():
+            raise ConfigurationError(
+                f"the journal {journal} is there from an earlier run; go on with it (--resume), or replace it and what "
+                "it knows (--force)"
+            )
+        if there:
+            raise ConfigurationError(f"{there} exists; name another output file, or replace it with --force")
+
+    def _results_there(self) -> Path | None:
+        """Return the results of an earlier run; those that were to become Parquet may be there as a spool only."""
+        target = self.target
+        if target is None or (target.exists() and not target.is_file()):
+            return None
+        return next((each for each in (target, spool_of(target)) if each.exists()), None)
 
     def _keep_apart(self, source: Source) -> None:
         read = os.fstat(source.fileno())
@@ -130,25 +191,12 @@ class Job:
         path = self.journal_path
         if path is None:
             return None
-        if path.exists() and not self.resume:
-            await self._replace(path)
-        elif self.resume and not path.exists() and self.target is not None and self.target.exists():
-            raise ConfigurationError(
-                f"{self.target} is there but its journal {path} is not, so nothing says what was sent; "
-                "put the journal back, or begin anew with other results (--force replaces these)"
-            )
+        if path.exists() and self.force:
+            # Opening tells whether it is a journal, and no other process uses it.
+            async with Journal(path):
+                pass
+            _remove(path)
         return await opened.enter_async_context(Journal(path))
-
-    async def _replace(self, path: Path) -> None:
-        """Take a journal away, if that is wanted and no other process uses it."""
-        if not self.force:
-            raise ConfigurationError(
-                f"the journal {path} is there from an earlier run; go on with it (--resume), or replace it and what it "
-                "knows (--force)"
-            )
-        async with Journal(path):
-            pass
-        _remove(path)
 
     async def _open_results(self, journal: Journal | None) -> ResultFile:
         if self.target is None:

@@ -187,6 +187,7 @@ class LineProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._tally.pause("", None)
         self._show()
 
     def advance(self, outcome: Outcome) -> None:

@@ -35,7 +35,7 @@ class _Commands(click.Group):
         except CheckoutError as error:
             click.echo(f"checkout-async: {error}", err=True)
             ctx.exit(2 if isinstance(error, ConfigurationError) else 1)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyboardInterrupt):
             ctx.exit(128 + signal.SIGINT)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from checkout_async.batch.channel_data import read_channel_data
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA
 from checkout_async.batch.formats import Format
 from checkout_async.batch.job import Job
+from checkout_async.batch.runner import DEFAULT_OUTAGE
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits
 
@@ -41,6 +43,14 @@ _DASH = Path("-")
     show_default=True,
     help="Reads a second, and as many writes; 0: no limit.",
 )
+@click.option(
+    "--outage-patience",
+    type=click.FloatRange(min=0),
+    default=DEFAULT_OUTAGE.total,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long an API that cannot be reached is tried before the run ends.",
+)
 @click.option("--channel-data", type=_FILE, help="JSON file: channel data for requests that have none.")
 @click.option("--in-order", is_flag=True, help="Write results in the order of the input.")
 @click.option("--report", type=_FILE, help="Write what the run came to: report.json or report.html.")
@@ -55,6 +65,7 @@ def authenticate(
     limit: int | None,
     concurrency: int,
     rate: float,
+    outage_patience: float,
     channel_data: Path | None,
     report: Path | None,
     *,
@@ -98,6 +109,7 @@ def authenticate(
         concurrency=concurrency,
         in_order=in_order,
         channel_data=DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data),
+        outage=replace(DEFAULT_OUTAGE, total=outage_patience),
         report=report,
     )
     if dry_run:

@@ -110,6 +110,12 @@ class TestLines:
             "0 of 5: 0/s",
         ]
 
+    def test_the_last_line_is_not_about_a_pause_that_ended_with_the_run(self) -> None:
+        stream = io.StringIO()
+        with LineProgress(stream, Tally(3)) as progress:
+            progress.pause("the API cannot be reached", 8.0)
+        assert stream.getvalue().splitlines()[-1] == "0 of 3: 0/s"
+
 
 class TestBar:
     def test_it_shows_count_results_and_what_is_waited_for(self) -> None:

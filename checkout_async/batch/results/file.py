@@ -37,6 +37,11 @@ class ResultFile:
         self._parquet = parquet
         self._is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
+    @staticmethod
+    def check(path: Path, format_: Format | None = None) -> None:
+        """Raise ConfigurationError if there can be no results file of this name and format."""
+        _Place.of(path, format_)
+
     @classmethod
     def create(cls, path: Path, format_: Format | None = None, *, force: bool = False) -> Self:
         """Create the file with mode 0600. An existing one is refused, or with `force` emptied and made private.

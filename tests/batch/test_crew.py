@@ -1,0 +1,339 @@
+"""A run with a journal: what is on disk when something is sent or told, and what a second run makes of the first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from checkout_async.batch import Outcome, Patience, Record, Result, authenticate
+from checkout_async.batch.journal import Claim, Journal
+from checkout_async.errors import Conflict, ConnectFailed, JournalError, NotFound, OutcomeUnknown, ServerError
+from checkout_async.models import sessions
+from checkout_async.operations import ApiRequest
+from tests.batch.support import SID, Answer, ScriptedSender, in_turn, lines_of, record, reference_of, session
+
+AT_ONCE = Patience(first=0.001, longest=0.001, total=0.005)
+CRYPTOGRAM = "c" * 28
+ENOUGH = 1 << 30
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "run.journal"
+
+
+def numbered(*lines: int) -> list[Record]:
+    """Records whose reference is their line."""
+    return [Record(line=line, request=record(line, reference=str(line)).request, reference=str(line)) for line in lines]
+
+
+def approved() -> ScriptedSender:
+    """A sender that makes a session of its own for every request."""
+
+    def answer(request: ApiRequest[object]) -> sessions.Session:
+        if request.operation.name == "request_session":
+            return session(id=session_of(reference_of(request)))
+        return session()
+
+    return ScriptedSender(answer)
+
+
+def session_of(reference: str) -> str:
+    return f"sid_{reference:a>26}"
+
+
+async def run(
+    sender: ScriptedSender, records: Sequence[Record], journal: Journal, *, retry_unknown: bool = False
+) -> list[Outcome]:
+    """Run records to their end, one at a time."""
+    return [outcome async for outcome in outcomes_of(sender, records, journal, retry_unknown=retry_unknown)]
+
+
+def outcomes_of(
+    sender: ScriptedSender,
+    records: Sequence[Record],
+    journal: Journal,
+    *,
+    concurrency: int = 1,
+    retry_unknown: bool = False,
+) -> AsyncIterator[Outcome]:
+    return authenticate(
+        sender,
+        records,
+        concurrency=concurrency,
+        patience=AT_ONCE,
+        outage=AT_ONCE,
+        journal=journal,
+        retry_unknown=retry_unknown,
+    )
+
+
+async def run_once(
+    sender: ScriptedSender, records: Sequence[Record], path: Path, *, retry_unknown: bool = False
+) -> list[Outcome]:
+    """Open the journal, run, close it."""
+    async with Journal(path) as journal:
+        return await run(sender, records, journal, retry_unknown=retry_unknown)
+
+
+def only(outcomes: Sequence[Outcome]) -> Outcome:
+    [outcome] = outcomes
+    return outcome
+
+
+class Diary(Journal):
+    """A journal that also remembers in which order things happened."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.events: list[str] = []
+
+    async def claim(self, record: Record, *, retry_unknown: bool = False) -> Claim:
+        claim = await super().claim(record, retry_unknown=retry_unknown)
+        self.events.append("claimed")
+        return claim
+
+    def note_session(self, claim: Claim, session_id: str) -> None:
+        super().note_session(claim, session_id)
+        self.events.append("session noted")
+
+    async def settle(self, claim: Claim, outcome: Outcome) -> None:
+        await super().settle(claim, outcome)
+        self.events.append("settled")
+
+    def told(self, claim: Claim) -> None:
+        super().told(claim)
+        self.events.append("told")
+
+
+class FailingJournal(Journal):
+    """A journal whose disk is full: from the n-th claim, or the n-th settling, it fails as a real one does."""
+
+    def __init__(self, path: Path, *, claims: int = ENOUGH, settlings: int = ENOUGH) -> None:
+        super().__init__(path)
+        self._claims = claims
+        self._settlings = settlings
+
+    async def claim(self, record: Record, *, retry_unknown: bool = False) -> Claim:
+        self._claims -= 1
+        if self._claims < 0:
+            raise JournalError("the journal failed: disk full")
+        return await super().claim(record, retry_unknown=retry_unknown)
+
+    async def settle(self, claim: Claim, outcome: Outcome) -> None:
+        self._settlings -= 1
+        if self._settlings < 0:
+            raise JournalError("the journal failed: disk full")
+        await super().settle(claim, outcome)
+
+
+class TestOrderOfThings:
+    async def test_claimed_before_sent_settled_before_told_told_once_the_consumer_took_it(self, path: Path) -> None:
+        async with Diary(path) as diary:
+
+            def answer(_request: ApiRequest[object]) -> Answer:
+                diary.events.append("sent")
+                return session()
+
+            async for _ in outcomes_of(ScriptedSender(answer), [record()], diary):
+                diary.events.append("delivered")
+        assert diary.events == ["claimed", "sent", "session noted", "settled", "delivered", "told"]
+
+    async def test_when_something_is_sent_the_file_holds_that_it_may_have_been(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            held: list[object] = []
+
+            async def answer(_request: ApiRequest[object]) -> Answer:
+                held.append(await journal.counts())
+                return session()
+
+            await run(ScriptedSender(answer), numbered(1, 2), journal)
+        assert held == [{None: 1}, {None: 1, Result.AUTHENTICATED: 1}]
+
+    async def test_an_outcome_that_the_consumer_did_not_come_to_take_is_told_by_the_next_run(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            sender = ScriptedSender(lambda _: Conflict("409", status=409))
+            async with aclosing(authenticate(sender, numbered(1, 2), concurrency=1, journal=journal)) as outcomes:
+                await anext(outcomes)
+        sender = approved()
+        [first, second] = await run_once(sender, numbered(1, 2), path)
+        assert (first.replayed, second.replayed) == (False, False)
+
+
+class TestASecondRun:
+    async def test_what_was_told_is_replayed_without_its_cryptogram_and_nothing_is_sent(self, path: Path) -> None:
+        [told] = await run_once(approved(), numbered(1), path)
+        sender = approved()
+        again = only(await run_once(sender, numbered(1), path))
+        assert sender.calls == []
+        assert (again.replayed, again.result, again.session_id) == (True, Result.AUTHENTICATED, told.session_id)
+        assert (told.cryptogram, again.cryptogram) == (CRYPTOGRAM, None)
+
+    async def test_what_was_settled_and_not_told_is_read_again_with_its_cryptogram(self, path: Path) -> None:
+        await self.settled_but_not_told(path)
+        sender = ScriptedSender(lambda _: session())
+        again = only(await run_once(sender, numbered(1), path))
+        assert sender.operations == ["get_session"]
+        assert (again.replayed, again.result, again.cryptogram) == (False, Result.AUTHENTICATED, CRYPTOGRAM)
+
+    @pytest.mark.parametrize(
+        "error", [NotFound("404", status=404), ServerError("500", status=500), ConnectFailed("no route")]
+    )
+    async def test_if_it_cannot_be_read_again_what_is_known_is_told(self, path: Path, error: Exception) -> None:
+        await self.settled_but_not_told(path)
+        async with Journal(path) as journal:
+            outcomes = outcomes_of(ScriptedSender(lambda _: error), numbered(1), journal)
+            again = await anext(outcomes)
+        assert (again.result, again.session_id, again.cryptogram) == (Result.AUTHENTICATED, SID, None)
+
+    async def test_a_session_in_doubt_is_asked_for_and_goes_on_from_where_it_is(self, path: Path) -> None:
+        await self.interrupted_after_the_first_reply(path)
+        sender = in_turn(session("pending", "issuer_fingerprint"), session())
+        again = only(await run_once(sender, numbered(1), path))
+        assert sender.operations == ["get_session", "update_three_ds_method_completion"]
+        assert (again.result, again.session_id, again.cryptogram) == (Result.AUTHENTICATED, SID, CRYPTOGRAM)
+
+    async def test_a_session_in_doubt_that_is_gone_stays_unknown_and_is_not_made_again(self, path: Path) -> None:
+        await self.interrupted_after_the_first_reply(path)
+        for retry_unknown in (False, True):
+            sender = ScriptedSender(lambda _: NotFound("no such session", status=404))
+            again = only(await run_once(sender, numbered(1), path, retry_unknown=retry_unknown))
+            assert sender.operations == ["get_session"]
+            assert (again.result, again.session_id) == (Result.UNKNOWN, SID)
+            assert again.error is not None
+            assert again.error.kind == "NotFound"
+
+    async def test_what_may_have_arrived_is_sent_again_only_if_a_person_says_so(self, path: Path) -> None:
+        lost = ScriptedSender(lambda _: OutcomeUnknown("the connection was lost"))
+        assert only(await run_once(lost, numbered(1), path)).result is Result.UNKNOWN
+        sender = approved()
+        again = only(await run_once(sender, numbered(1), path))
+        assert (again.result, again.session_id, sender.calls) == (Result.UNKNOWN, None, [])
+        again = only(await run_once(sender, numbered(1), path, retry_unknown=True))
+        assert (again.result, sender.operations) == (Result.AUTHENTICATED, ["request_session"])
+
+    async def test_what_the_api_refused_is_sent_again(self, path: Path) -> None:
+        refusing = ScriptedSender(lambda _: Conflict("409", status=409))
+        await run_once(refusing, numbered(1), path)
+        assert only(await run_once(approved(), numbered(1), path)).result is Result.AUTHENTICATED
+
+    async def settled_but_not_told(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            [item] = numbered(1)
+            await journal.settle(await journal.claim(item), Outcome.of(item, session()))
+
+    async def interrupted_after_the_first_reply(self, path: Path) -> None:
+        async with Journal(path) as journal:
+            journal.note_session(await journal.claim(*numbered(1)), SID)
+
+
+class TestRecordsThatAreNotSent:
+    async def test_a_reference_that_appears_twice_is_sent_once(self, path: Path) -> None:
+        [first] = numbered(1)
+        second = Record(line=2, request=first.request, reference=first.reference)
+        sender = approved()
+        outcomes = await run_once(sender, [first, second], path)
+        assert sender.operations == ["request_session"]
+        assert [outcome.result for outcome in outcomes] == [Result.AUTHENTICATED, Result.INVALID]
+        assert outcomes[1].error is not None
+        assert outcomes[1].error.message == "the same reference as line 1; give each record its own"
+
+    async def test_a_refused_one_does_not_touch_what_is_known_of_the_first(self, path: Path) -> None:
+        [first] = numbered(1)
+        second = Record(line=2, request=first.request, reference=first.reference)
+        await run_once(approved(), [first, second], path)
+        sender = approved()
+        [again] = await run_once(sender, [first], path)
+        assert (again.replayed, again.result, sender.calls) == (True, Result.AUTHENTICATED, [])
+
+    async def test_a_reference_that_was_used_for_another_request_is_refused(self, path: Path) -> None:
+        await run_once(approved(), numbered(1), path)
+        other = Record(line=1, request=record(1, reference="1", amount=7).request, reference="1")
+        sender = approved()
+        outcome = only(await run_once(sender, [other], path))
+        assert (outcome.result, sender.calls) == (Result.INVALID, [])
+        assert outcome.error is not None
+        assert "used for another request" in outcome.error.message
+
+    @pytest.mark.parametrize("member", [object(), {1: 2}, "\ud800"], ids=["object", "key", "half a character"])
+    async def test_a_request_that_cannot_be_sent_does_not_stop_the_run(self, path: Path, member: object) -> None:
+        bad = Record(line=1, request={"reference": "1", "amount": member}, reference="1")
+        outcomes = await run_once(approved(), [bad, *numbered(2)], path)
+        assert [(outcome.line, outcome.result) for outcome in outcomes] == [
+            (1, Result.INVALID),
+            (2, Result.AUTHENTICATED),
+        ]
+
+    async def test_nor_does_one_that_contains_itself(self, path: Path) -> None:
+        endless: dict[str, object] = {"reference": "1"}
+        endless["metadata"] = endless
+        bad = Record(line=1, request=endless, reference="1")
+        outcomes = await run_once(approved(), [bad, *numbered(2)], path)
+        assert [outcome.result for outcome in outcomes] == [Result.INVALID, Result.AUTHENTICATED]
+
+
+class TestAJournalThatFails:
+    """A full disk: what is not written down is not sent, and what was sent is told."""
+
+    async def test_when_a_claim_cannot_be_written_nothing_more_is_sent(self, path: Path) -> None:
+        sender = approved()
+        outcomes, error = await self.run_into(sender, path, claims=2)
+        assert len(sender.calls) == 2
+        assert isinstance(error, JournalError)
+        assert [outcome.result for outcome in outcomes] == [Result.AUTHENTICATED, Result.AUTHENTICATED, Result.FAILED]
+        assert outcomes[-1].error is not None
+        assert outcomes[-1].error.kind == "JournalError"
+        assert "disk full" in outcomes[-1].error.message
+
+    async def test_when_an_outcome_cannot_be_written_it_is_told_all_the_same(self, path: Path) -> None:
+        sender = approved()
+        outcomes, error = await self.run_into(sender, path, settlings=2)
+        assert len(sender.calls) == 3
+        assert isinstance(error, JournalError)
+        assert {outcome.result for outcome in outcomes} == {Result.AUTHENTICATED}
+        assert lines_of(outcomes) == [1, 2, 3]
+
+    async def test_every_record_that_was_read_has_an_outcome_at_any_concurrency(self, path: Path) -> None:
+        sender = approved()
+        outcomes, error = await self.run_into(sender, path, claims=20, settlings=10, concurrency=8)
+        assert isinstance(error, JournalError)
+        told = [str(outcome.line) for outcome in outcomes if outcome.result is Result.AUTHENTICATED]
+        assert sorted(told) == sorted(sent_by(sender))
+        assert len(outcomes) < 40
+
+    async def test_the_next_run_asks_about_what_could_not_be_written(self, path: Path) -> None:
+        await self.run_into(approved(), path, settlings=2)
+        sender = approved()
+        outcomes = await run_once(sender, numbered(1, 2, 3, 4), path)
+        assert sender.operations == ["get_session", "request_session"]
+        assert [outcome.replayed for outcome in outcomes] == [True, True, False, False]
+
+    async def run_into(
+        self,
+        sender: ScriptedSender,
+        path: Path,
+        *,
+        claims: int = 1 << 30,
+        settlings: int = 1 << 30,
+        concurrency: int = 1,
+    ) -> tuple[list[Outcome], Exception]:
+        """Run a hundred records with a journal that fails; return what was told, and what was raised."""
+        told: list[Outcome] = []
+        async with FailingJournal(path, claims=claims, settlings=settlings) as journal:
+            outcomes = outcomes_of(sender, numbered(*range(1, 101)), journal, concurrency=concurrency)
+            with pytest.raises(JournalError) as raised:
+                await gather_into(told, outcomes)
+        return told, raised.value
+
+
+def sent_by(sender: ScriptedSender) -> list[str]:
+    """The references of the sessions that were asked for."""
+    return [body["reference"] for name, body in sender.calls if name == "request_session" and isinstance(body, dict)]
+
+
+async def gather_into(told: list[Outcome], coming: AsyncIterator[Outcome]) -> None:
+    async for outcome in coming:
+        told.append(outcome)  # noqa: PERF401  # what came before an error counts

@@ -1,0 +1,409 @@
+"""`checkout-async authenticate --resume`, after all that may end a run early: the sandbox counts what was sent."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkout_async.sandbox import Fault, Sandbox, card_number
+from tests.batch.support import request
+from tests.commands import (
+    COMMAND,
+    Finished,
+    environment,
+    finish,
+    is_there,
+    link,
+    results_in,
+    run,
+    silent_api,
+    start,
+    text_of,
+    until,
+    write_lines,
+)
+
+SLOW = card_number("slow")
+
+
+def referenced(count: int, number: str | None = None) -> list[Mapping[str, object]]:
+    """Requests with references of their own."""
+    cards = () if number is None else (number,)
+    return [request(*cards, reference=f"ref-{each}") for each in range(1, count + 1)]
+
+
+def journal_of(target: Path) -> Path:
+    return target.with_name(f"{target.name}.journal")
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def results(target: Path) -> dict[int, dict[str, Any]]:
+    return results_in(text_of(target))
+
+
+async def said(process: asyncio.subprocess.Process, text: str) -> None:
+    """Wait until a line of its messages contains a text."""
+    assert process.stderr is not None
+    while text.encode() not in (line := await asyncio.wait_for(process.stderr.readline(), timeout=60)):
+        assert line, f"it ended without having said: {text}"
+
+
+def tear(path: Path, size: int) -> str:
+    """Take the last bytes of a file away; return what it was."""
+    before = text_of(path)
+    path.write_text(before[:-size])
+    return before
+
+
+class Batch:
+    """The command with an input, an output, and a sandbox that remembers what it was asked."""
+
+    def __init__(self, sandbox: Sandbox, source: Path, target: Path) -> None:
+        self._sandbox = sandbox
+        self._env = environment(sandbox.base_url)
+        self._arguments = ("authenticate", source, "--output", target, "--rate", "0")
+        self.source = source
+        self.target = target
+
+    async def run(self, *options: str | Path, **env: str) -> Finished:
+        return await run(*self._arguments, *options, env=self._env | env)
+
+    async def start(self, *options: str) -> asyncio.subprocess.Process:
+        return await start(*self._arguments, *options, env=self._env)
+
+    async def start_with_small_files(self, blocks: int) -> asyncio.subprocess.Process:
+        """Start it where no file may become larger than so many blocks of 512 bytes."""
+        limited = ("sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *COMMAND)
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(*limited, *self._arguments, env=self._env, stdout=pipe, stderr=pipe)
+
+    def requests(self, *lines: Mapping[str, object] | str) -> None:
+        """Write the input."""
+        write_lines(self.source, lines)
+
+    @property
+    def asked(self) -> Counter[str]:
+        """How often the sandbox was asked what."""
+        names = ("request_session", "get_session", "update_session")
+        return Counter({name: count for name in names if (count := self._sandbox.count(name))})
+
+    @property
+    def made(self) -> Counter[str | None]:
+        """Sessions by reference."""
+        sessions = self._sandbox.sessions
+        return Counter(sessions[session_id].reference for session_id in sessions)
+
+    def results(self) -> dict[int, dict[str, Any]]:
+        return results(self.target)
+
+    def outcomes(self) -> list[str]:
+        """The results in the order of their lines."""
+        return [result["result"] for _, result in sorted(self.results().items())]
+
+
+@pytest.fixture
+def batch(sandbox: Sandbox, source: Path, target: Path) -> Batch:
+    return Batch(sandbox, source, target)
+
+
+class TestAFinishedRun:
+    async def test_sends_nothing_and_changes_nothing(self, batch: Batch) -> None:
+        batch.requests(*referenced(3))
+        assert (await batch.run()).code == 0
+        before, asked = text_of(batch.target), batch.asked
+        again = await batch.run("--resume")
+        assert again.code == 0
+        assert (text_of(batch.target), batch.asked) == (before, asked)
+        assert "3 known from an earlier run" in again.err
+
+    async def test_goes_on_with_records_that_were_appended(self, batch: Batch) -> None:
+        batch.requests(*referenced(2))
+        await batch.run()
+        batch.requests(*referenced(4))
+        assert (await batch.run("--resume")).code == 0
+        assert batch.outcomes() == ["authenticated"] * 4
+        assert batch.asked["request_session"] == 4
+
+    async def test_goes_on_after_a_limit(self, batch: Batch) -> None:
+        batch.requests(*referenced(5))
+        first = await batch.run("--limit", "2")
+        assert (first.code, set(batch.results())) == (0, {1, 2})
+        assert "2 of 2: " in first.err
+        assert (await batch.run("--resume")).code == 0
+        assert batch.results().keys() == {1, 2, 3, 4, 5}
+        assert batch.asked["request_session"] == 5
+
+    async def test_sends_what_was_invalid_and_was_mended(self, batch: Batch) -> None:
+        good, bad, last = referenced(3)
+        batch.requests(good, {**bad, "amount": -1}, "{", last)
+        assert (await batch.run()).code == 1
+        assert batch.outcomes() == ["authenticated", "invalid", "invalid", "authenticated"]
+        kept = batch.results()[1]
+        batch.requests(good, bad, request(reference="ref-torn"), last)
+        assert (await batch.run("--resume")).code == 0
+        assert batch.outcomes() == ["authenticated"] * 4
+        assert batch.results()[1] == kept
+        assert batch.asked["request_session"] == 4
+
+    async def test_refuses_another_request_under_a_reference_that_was_sent(self, batch: Batch) -> None:
+        batch.requests(request(reference="A"))
+        await batch.run()
+        batch.requests(request(reference="A"), request(reference="B"), request(reference="A", amount=7))
+        await batch.run("--resume")
+        refused = batch.results()[3]["error"]
+        assert "the same reference as line 1" in refused["message"]
+        assert batch.asked["request_session"] == 2
+
+    async def test_knows_records_without_a_reference_by_their_content(self, batch: Batch) -> None:
+        batch.requests(request(), request(amount=7))
+        await batch.run()
+        batch.requests(request(amount=7), request(amount=8), request())
+        assert (await batch.run("--resume")).code == 0
+        assert batch.asked["request_session"] == 3
+
+    async def test_resume_begins_where_there_was_no_earlier_run(self, batch: Batch) -> None:
+        batch.requests(*referenced(2))
+        assert (await batch.run("--resume")).code == 0
+        assert batch.results().keys() == {1, 2}
+
+
+class TestAnInterruptedRun:
+    async def test_goes_on_after_ctrl_c(self, batch: Batch) -> None:
+        batch.requests(*referenced(40, SLOW))
+        process = await batch.start("--concurrency", "4")
+        await until(lambda: batch.asked["request_session"] >= 6)
+        process.send_signal(signal.SIGINT)
+        stopped = await finish(process)
+        told = batch.results()
+        assert (stopped.code, len(told) < 40) == (130, True)
+        assert "go on with the same command and --resume" in stopped.err
+        assert (await batch.run("--resume")).code == 0
+        assert batch.results().keys() == set(range(1, 41))
+        assert {line: batch.results()[line] for line in told} == told
+        assert set(batch.made.values()) == {1}
+
+    async def test_goes_on_after_a_second_ctrl_c_and_tells_what_may_have_arrived(
+        self, batch: Batch, sandbox: Sandbox
+    ) -> None:
+        batch.requests(*referenced(6))
+        sandbox.faults.add("request_session", Fault.STALLED_REPLY, at=2, times=1)
+        process = await batch.start("--concurrency", "1")
+        await until(lambda: len(sandbox.sessions) == 2)
+        process.send_signal(signal.SIGINT)
+        await said(process, "once more stops at once")
+        process.send_signal(signal.SIGINT)
+        assert (await finish(process)).code == 130
+        assert (await batch.run("--resume")).code == 1
+        assert batch.outcomes() == ["authenticated", "unknown", *["authenticated"] * 4]
+        assert "--retry-unknown" in batch.results()[2]["error"]["message"]
+        assert set(batch.made.values()) == {1}
+
+    async def test_goes_on_after_credentials_were_refused_and_set_right(self, batch: Batch) -> None:
+        batch.requests(*referenced(100))
+        stopped = await batch.run("--concurrency", "4", CHECKOUT_CLIENT_SECRET="not_the_secret")
+        assert (stopped.code, batch.asked) == (3, {})
+        assert (await batch.run("--resume")).code == 0
+        assert batch.outcomes() == ["authenticated"] * 100
+        assert batch.asked["request_session"] == 100
+
+    async def test_goes_on_after_an_outage_that_outlasted_its_patience(self, batch: Batch, sandbox: Sandbox) -> None:
+        batch.requests(*referenced(100))
+        async with sandbox.refusing():
+            stopped = await batch.run("--concurrency", "4", "--outage-patience", "0")
+        assert (stopped.code, batch.asked) == (3, {})
+        assert "stopped: " in stopped.err
+        assert set(batch.outcomes()) == {"failed"}
+        assert (await batch.run("--resume")).code == 0
+        assert batch.outcomes() == ["authenticated"] * 100
+
+    async def test_an_outage_that_ends_in_time_only_pauses_it(self, batch: Batch, sandbox: Sandbox) -> None:
+        batch.requests(*referenced(300))
+        process = await batch.start("--rate", "200", "--concurrency", "8")
+        await until(lambda: batch.asked["request_session"] >= 20)
+        async with sandbox.refusing():
+            await said(process, "paused: ")
+        await finish(process)
+        assert batch.results().keys() == set(range(1, 301))
+        assert set(batch.made.values()) == {1}
+        # The connections of at most eight were cut.
+        assert batch.outcomes().count("authenticated") >= 292
+
+    async def test_goes_on_when_the_disk_has_room_for_the_journal_again(self, batch: Batch) -> None:
+        batch.requests(*referenced(1000))
+        stopped = await finish(await batch.start_with_small_files(blocks=400))
+        assert stopped.code == 3
+        assert f"stopped: the journal {journal_of(batch.target)} failed" in stopped.err
+        assert stopped.err.count("failed: the disk") == 1
+        assert "records" in stopped.out
+        told = {result["reference"] for result in batch.results().values() if "session_id" in result}
+        assert told == batch.made.keys()
+        await batch.run("--resume")
+        assert batch.made == dict.fromkeys((f"ref-{each}" for each in range(1, 1001)), 1)
+
+
+class TestLostReplies:
+    """The API made the session, and nobody heard of it."""
+
+    async def test_are_unknown_until_a_person_decides_to_send_again(self, batch: Batch, sandbox: Sandbox) -> None:
+        batch.requests(*referenced(4))
+        sandbox.faults.add("request_session", Fault.LOST_REPLY, at=2, times=1)
+        assert (await batch.run("--concurrency", "1")).code == 1
+        assert batch.outcomes() == ["authenticated", "unknown", "authenticated", "authenticated"]
+        assert (await batch.run("--resume")).code == 1
+        assert batch.outcomes() == ["authenticated", "unknown", "authenticated", "authenticated"]
+        assert (batch.asked["request_session"], set(batch.made.values())) == (4, {1})
+        assert (await batch.run("--resume", "--retry-unknown")).code == 0
+        assert batch.outcomes() == ["authenticated"] * 4
+        assert batch.made == {"ref-1": 1, "ref-2": 2, "ref-3": 1, "ref-4": 1}
+
+    async def test_of_a_later_step_are_asked_for(self, batch: Batch, sandbox: Sandbox) -> None:
+        batch.requests(*referenced(1))
+        sandbox.faults.add("update_session", Fault.NOT_JSON, times=None)
+        assert (await batch.run()).code == 1
+        sandbox.faults.clear()
+        [session_id] = sandbox.sessions
+        assert (batch.results()[1]["result"], batch.results()[1]["session_id"]) == ("unknown", session_id)
+        assert (await batch.run("--resume")).code == 0
+        assert (batch.results()[1]["result"], batch.results()[1]["session_id"]) == ("authenticated", session_id)
+        assert batch.asked["request_session"] == 1
+
+
+class TestTheResultsOfAnEarlierRun:
+    async def test_a_torn_row_is_told_again_with_its_cryptogram(self, batch: Batch) -> None:
+        batch.requests(*referenced(3))
+        await batch.run("--in-order")
+        before = tear(batch.target, 20)
+        assert (await batch.run("--resume", "--in-order")).code == 0
+        assert without_times(batch.results()) == without_times(results_in(before))
+        assert batch.asked["request_session"] == 3
+
+    async def test_if_they_are_gone_all_are_told_again_from_the_journal(self, batch: Batch) -> None:
+        batch.requests(*referenced(2), request(amount=-1), request(card_number("declined"), reference="ref-4"))
+        await batch.run()
+        before = batch.results()
+        remove(batch.target)
+        assert (await batch.run("--resume")).code == 1
+        assert without_times(batch.results()) == without_times(before)
+        assert "cryptogram" in batch.results()[1]
+        assert batch.asked["request_session"] == 3
+
+    async def test_if_their_journal_is_gone_nothing_is_sent_whatever_is_tried(self, batch: Batch) -> None:
+        batch.requests(*referenced(2))
+        await batch.run()
+        before, asked = text_of(batch.target), batch.asked
+        remove(journal_of(batch.target))
+        for options, advice in (
+            (["--resume"], "put the journal back"),
+            ([], "name another output file"),
+            (["--resume"], "put the journal back"),
+        ):
+            refused = await batch.run(*options)
+            assert (refused.code, refused.out) == (2, "")
+            assert advice in refused.err
+        assert (text_of(batch.target), batch.asked) == (before, asked)
+
+    async def test_nor_if_they_wait_to_become_parquet(self, batch: Batch, tmp_path: Path) -> None:
+        batch.requests(*referenced(2))
+        await batch.run()
+        spool, parquet = tmp_path / "late.parquet.rows.jsonl", tmp_path / "late.parquet"
+        write_lines(spool, text_of(batch.target).splitlines())
+        refused = await batch.run("--output", parquet, "--resume")
+        assert (refused.code, batch.asked["request_session"]) == (2, 2)
+        assert f"{spool} is there but its journal" in refused.err
+
+    async def test_what_is_not_results_is_left_alone(self, batch: Batch) -> None:
+        batch.requests(*referenced(1))
+        await batch.run()
+        write_lines(batch.target, ["precious"])
+        refused = await batch.run("--resume")
+        assert (refused.code, text_of(batch.target)) == (2, "precious\n")
+        assert f"{batch.target}, line 1: this is no result of a run" in refused.err
+
+    async def test_force_begins_anew(self, batch: Batch) -> None:
+        batch.requests(*referenced(2))
+        await batch.run()
+        refused = await batch.run()
+        assert (refused.code, batch.asked["request_session"]) == (2, 2)
+        assert "--resume" in refused.err
+        assert "--force" in refused.err
+        assert (await batch.run("--force")).code == 0
+        assert batch.results().keys() == {1, 2}
+        assert batch.made == {"ref-1": 2, "ref-2": 2}
+
+
+class TestTwoAtOnce:
+    @pytest.mark.parametrize("option", ["--resume", "--force"])
+    async def test_the_second_is_refused_and_the_first_not_disturbed(
+        self, source: Path, target: Path, option: str
+    ) -> None:
+        write_lines(source, referenced(3))
+        async with silent_api() as (url, arrived):
+            env = environment(url)
+            first = await start("authenticate", source, "--output", target, env=env)
+            await until(lambda: len(arrived) == 3)
+            second = await run("authenticate", source, "--output", target, option, env=env)
+            assert (second.code, first.returncode, len(arrived)) == (2, None, 3)
+            assert str(journal_of(target)) in second.err
+            assert second.err.count("\n") == 1
+            first.kill()
+            await first.wait()
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--resume", "--force"], "choose one"),
+            (["--retry-unknown"], "--retry-unknown goes with --resume"),
+            (["--output", "-", "--resume"], "needs a journal"),
+            (["--outage-patience", "-1"], "--outage-patience"),
+            (["--journal", "{target}", "--force"], "the journal is the output file"),
+            (["--journal", "{source}", "--force"], "the journal is the input file"),
+            (["--output-format", "jsonl", "--output", "{report}", "--report", "{report}"], "the report is the output"),
+        ],
+    )
+    async def test_that_contradict_each_other_are_refused(
+        self, batch: Batch, options: Sequence[str], message: str
+    ) -> None:
+        batch.requests(*referenced(1))
+        report = batch.target.with_name("report.json")
+        named = [each.format(source=batch.source, target=batch.target, report=report) for each in options]
+        refused = await batch.run(*named)
+        assert (refused.code, refused.out, batch.asked) == (2, "", {})
+        assert message in refused.err
+        assert not is_there(batch.target)
+        assert not is_there(journal_of(batch.target))
+
+    async def test_a_journal_of_its_own_name_lets_standard_output_be_resumed(
+        self, batch: Batch, tmp_path: Path
+    ) -> None:
+        batch.requests(*referenced(2))
+        own = ("--output", "-", "--journal", tmp_path / "own.journal")
+        assert results_in((await batch.run(*own)).out).keys() == {1, 2}
+        again = await batch.run(*own, "--resume")
+        assert (again.code, again.out, batch.asked["request_session"]) == (0, "", 2)
+
+    async def test_a_report_that_cannot_be_written_is_no_reason_to_say_that_nothing_was_sent(
+        self, batch: Batch, tmp_path: Path
+    ) -> None:
+        batch.requests(*referenced(1))
+        full = link(tmp_path / "report.json", Path("/dev/full"))
+        done = await batch.run("--report", full)
+        assert (done.code, batch.outcomes()) == (1, ["authenticated"])
+        assert f"cannot write the report {full}: No space left on device" in done.err
+
+
+def without_times(found: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Results without `seconds`, which a second look changes."""
+    return {
+        line: {name: value for name, value in result.items() if name != "seconds"} for line, result in found.items()
+    }
