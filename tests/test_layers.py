@@ -143,6 +143,7 @@ ORDER = [
     "batch.execution",
     "batch.job",
     "batch",
+    "cli.cluster",
     "cli.authenticate",
     "cli",
     "__main__",

@@ -10,16 +10,19 @@ from pathlib import Path
 import click
 
 from checkout_async.batch.channel_data import read_channel_data
+from checkout_async.batch.cluster import PartitionSettings
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA
 from checkout_async.batch.formats import Format
 from checkout_async.batch.job import Job
 from checkout_async.batch.runner import DEFAULT_OUTAGE
+from checkout_async.cli.cluster import ClusterJob
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits
 
 __all__ = ["authenticate"]
 
 _FILE = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 _FORMAT = click.Choice([str(each) for each in Format])
 _DASH = Path("-")
 
@@ -53,6 +56,9 @@ _DASH = Path("-")
 )
 @click.option("--channel-data", type=_FILE, help="JSON file: channel data for requests that have none.")
 @click.option("--in-order", is_flag=True, help="Write results in the order of the input.")
+@click.option("--scheduler", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler (docs/cluster.md).")
+@click.option("--partitions", type=click.IntRange(min=1), help="With --scheduler: pieces of the input.")
+@click.option("--folder", type=_FOLDER, help="With --scheduler: shared by all machines.  [default: OUTPUT.parts]")
 @click.option("--report", type=_FILE, help="Write what the run came to: report.json or report.html.")
 @click.pass_context
 def authenticate(
@@ -67,6 +73,9 @@ def authenticate(
     rate: float,
     outage_patience: float,
     channel_data: Path | None,
+    scheduler: str | None,
+    partitions: int | None,
+    folder: Path | None,
     report: Path | None,
     *,
     resume: bool,
@@ -94,11 +103,41 @@ def authenticate(
     """
     if target is None and not dry_run:
         raise click.UsageError("Missing option '-o' / '--output'.")
+    if scheduler is None and (partitions is not None or folder is not None):
+        raise click.UsageError("--partitions and --folder go with --scheduler.")
+    shared = DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data)
+    tables = sys.stderr if target == _DASH else sys.stdout
+    if scheduler is not None:
+        if _DASH in {source, target} or target is None or dry_run or in_order or limit is not None:
+            raise click.UsageError("--scheduler takes files, and no --dry-run, --limit or --in-order.")
+        cluster = ClusterJob(
+            scheduler=scheduler,
+            source=source,
+            target=target,
+            settings=PartitionSettings(
+                concurrency=concurrency,
+                rate=rate or None,
+                channel_data=shared,
+                outage=replace(DEFAULT_OUTAGE, total=outage_patience),
+                retry_unknown=retry_unknown,
+            ),
+            messages=sys.stderr,
+            tables=tables,
+            source_format=_format(input_format),
+            target_format=_format(output_format),
+            journal=journal,
+            folder=folder,
+            partitions=partitions,
+            resume=resume,
+            force=force,
+            report=report,
+        )
+        ctx.exit(cluster.run())
     job = Job(
         source=_path(source),
         target=_path(target),
         messages=sys.stderr,
-        tables=sys.stderr if target == _DASH else sys.stdout,
+        tables=tables,
         source_format=_format(input_format),
         target_format=_format(output_format),
         journal=journal,
@@ -108,7 +147,7 @@ def authenticate(
         limit=limit,
         concurrency=concurrency,
         in_order=in_order,
-        channel_data=DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data),
+        channel_data=shared,
         outage=replace(DEFAULT_OUTAGE, total=outage_patience),
         report=report,
     )

@@ -230,3 +230,22 @@ def write_parquet(path: Path, *rows: list[object]) -> None:
 def read_parquet(path: Path) -> list[dict[str, object]]:
     with closing(open_parquet(path)) as file:
         return [each for batch in file.iter_batches(1000) for each in batch.to_pylist()]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--partitions", "3"), "--partitions and --folder go with --scheduler"),
+        (("--folder", "."), "--partitions and --folder go with --scheduler"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--limit", "3"), "--scheduler takes files, and no --dry-run, --limit"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--dry-run"), "--scheduler takes files"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--in-order"), "--scheduler takes files"),
+    ],
+)
+async def test_options_that_do_not_go_together_are_refused(
+    env: dict[str, str], source: Path, target: Path, options: tuple[str, ...], message: str
+) -> None:
+    write_lines(source, [request()])
+    done = await run("authenticate", source, "--output", target, *options, env=env)
+    assert (done.code, is_there(target)) == (2, False)
+    assert message in done.err

@@ -27,11 +27,13 @@ from checkout_async.batch.fingerprint import load_key
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Result
 from checkout_async.batch.report import Report
+from checkout_async.batch.report_file import read_report
 from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from checkout_async.sandbox.faults import Behaviour
 from tests.batch.support import request
 from tests.commands import results_in, until, write_lines
+from tests.commands import run as command
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -233,3 +235,30 @@ async def test_an_asynchronous_client_is_refused(cluster: Client, source: Path, 
     async with client(untyped.scheduler.address, asynchronous=True, set_as_default=False) as asynchronous:
         with pytest.raises(ConfigurationError, match="the Dask client is asynchronous"):
             authenticate(asynchronous, source, target)
+
+
+async def test_the_command_runs_on_a_cluster_too(
+    cluster: Client, env: dict[str, str], sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    untyped: Any = cluster
+    report = target.with_name("report.json")
+    options = ("--scheduler", untyped.scheduler.address, "--partitions", "5", "--rate", "0", "--report", report)
+    done = await command("authenticate", source, "--output", target, *options, env=env)
+    assert done.code == 0, done.err
+    assert sorted(results_in(target.read_text())) == list(range(1, LINES + 1))
+    assert created(sandbox) == once_each()
+    assert "5 of 5 partitions finished" in done.err
+    assert "authenticated" in done.out
+    assert read_report(report).records == LINES
+
+
+@pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_SECRET": "wrong_secret"}], indirect=True)
+async def test_a_command_that_could_not_finish_says_why_and_ends_with_3(
+    cluster: Client, env: dict[str, str], source: Path, target: Path
+) -> None:
+    untyped: Any = cluster
+    done = await command("authenticate", source, "--output", target, "--scheduler", untyped.scheduler.address, env=env)
+    assert done.code == 3
+    assert "stopped: " in done.err
+    assert "AuthenticationFailed" in done.err
+    assert "Traceback" not in done.err
