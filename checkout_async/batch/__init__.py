@@ -14,8 +14,7 @@ from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChan
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import MALFORMED_LINE, Failure, Outcome, Result
 from checkout_async.batch.records import BadLine, Record
-from checkout_async.batch.report import Report, Summary
-from checkout_async.batch.report_file import read_report, write_report
+from checkout_async.batch.report import Report, Summary, read_report, write_report
 from checkout_async.batch.runner import DEFAULT_OUTAGE, authenticate
 from checkout_async.batch.waits import Waits
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from checkout_async._version import __version__
-from checkout_async.batch.interrupt import Interrupt
+from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.cli.authenticate import authenticate
 from checkout_async.client import CheckoutClient
 from checkout_async.errors import CheckoutError, ConfigurationError

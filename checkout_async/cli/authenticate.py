@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from checkout_async.batch.channel_data import read_channel_data
 from checkout_async.batch.cluster import PartitionSettings
+from checkout_async.batch.command.channel_data import read_channel_data
+from checkout_async.batch.command.job import Job
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA
 from checkout_async.batch.formats import Format
-from checkout_async.batch.job import Job
 from checkout_async.batch.runner import DEFAULT_OUTAGE
 from checkout_async.cli.cluster import ClusterJob
 from checkout_async.client import CheckoutClient

@@ -13,11 +13,11 @@ from types import FrameType
 from typing import Final, TextIO
 
 from checkout_async.batch.cluster import PartitionSettings
+from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.batch.dask import ClusterProgress, authenticate
-from checkout_async.batch.execution import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.batch.formats import Format
 from checkout_async.batch.report import table
-from checkout_async.batch.report_file import check_report_path, write_report
+from checkout_async.batch.report.file import check_report_path, write_report
 from checkout_async.batch.wording import number
 from checkout_async.errors import RunIncomplete
 

@@ -17,8 +17,8 @@ from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
 from checkout_async.batch.dask import authenticate
-from checkout_async.batch.fingerprint import key_file_of, load_key
 from checkout_async.batch.journal import Journal
+from checkout_async.batch.journal.fingerprint import key_file_of, load_key
 from checkout_async.batch.outcome import Failure
 from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox

@@ -20,7 +20,7 @@ from checkout_async.batch.cluster.partition import Partition
 from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.slices import records_of
 from checkout_async.batch.cluster.worker import PartitionSettings
-from checkout_async.batch.database import open_database
+from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError, JournalInUse

@@ -23,11 +23,11 @@ from aiohttp.typedefs import Handler
 from checkout_async.batch.cluster import PartitionSettings, Places, plan_partitions
 from checkout_async.batch.cluster.partition import keyed
 from checkout_async.batch.dask import ClusterProgress, authenticate
-from checkout_async.batch.fingerprint import load_key
 from checkout_async.batch.journal import Journal
+from checkout_async.batch.journal.fingerprint import load_key
 from checkout_async.batch.outcome import Result
 from checkout_async.batch.report import Report
-from checkout_async.batch.report_file import read_report
+from checkout_async.batch.report.file import read_report
 from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from checkout_async.sandbox.faults import Behaviour

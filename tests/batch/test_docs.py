@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from checkout_async.batch import Outcome, Result, Summary, write_report
-from checkout_async.batch.execution import SOME_UNFINISHED, STOPPED_EARLY
+from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.batch.wording import MEANINGS
 from checkout_async.cli import cli
 from checkout_async.models import sessions

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.batch.fingerprint import KEY_BYTES, Fingerprints, key_file_of, load_key, make_key
+from checkout_async.batch.journal.fingerprint import KEY_BYTES, Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest
 from checkout_async.models import sessions

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async.batch import Report, Result
-from checkout_async.batch.html import page
-from checkout_async.batch.latency import Latencies
+from checkout_async.batch.report.html import page
+from checkout_async.batch.report.latency import Latencies
 
 START = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
 VOID = {"meta"}

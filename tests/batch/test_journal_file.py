@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.journal import Claim, Journal, Step
+from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.outcome import Outcome, Result
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, JournalError

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.batch.latency import Latencies
+from checkout_async.batch.report.latency import Latencies
 
 TIMES = st.floats(min_value=0, max_value=100_000) | st.floats(min_value=0, max_value=0.001)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.journal import Journal, Step
-from checkout_async.batch.merge import merge_journals
+from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
+from checkout_async.batch.journal.merge import merge_journals
 from checkout_async.batch.outcome import Outcome, Result
 from checkout_async.errors import ConfigurationError
 from tests.batch.support import SID, record

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from checkout_async.batch import Outcome, Result
-from checkout_async.batch.progress import BarProgress, LineProgress, Tally, progress_on
+from checkout_async.batch.command.progress import BarProgress, LineProgress, Tally, progress_on
 from tests.batch.support import Clock
 
 

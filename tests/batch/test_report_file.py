@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from checkout_async.batch import Report, Result, read_report, write_report
-from checkout_async.batch.latency import Latencies
-from checkout_async.batch.report_file import check_report_path
+from checkout_async.batch.report.file import check_report_path
+from checkout_async.batch.report.latency import Latencies
 from checkout_async.errors import ConfigurationError
 
 START = datetime(2026, 11, 21, 1, 30, tzinfo=UTC)

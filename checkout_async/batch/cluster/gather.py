@@ -11,9 +11,9 @@ from contextlib import suppress
 
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.plan import Places
-from checkout_async.batch.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.formats import Format
-from checkout_async.batch.merge import merge_journals
+from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
+from checkout_async.batch.journal.merge import merge_journals
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import ResultFile

@@ -19,9 +19,9 @@ from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, Repeat, keyed, stop_sign
 from checkout_async.batch.cluster.repeats import Repeats
 from checkout_async.batch.cluster.slices import check_cuttable
-from checkout_async.batch.database import open_database
-from checkout_async.batch.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.formats import Format, format_of
+from checkout_async.batch.journal.database import open_database
+from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.results.replacing import replacing
 from checkout_async.batch.sources import open_source

@@ -9,9 +9,9 @@ import sqlite3
 from types import TracebackType
 from typing import Final, Self
 
-from checkout_async.batch.claim import repeated
 from checkout_async.batch.cluster.partition import Repeat
-from checkout_async.batch.fingerprint import Fingerprints
+from checkout_async.batch.journal.claim import repeated
+from checkout_async.batch.journal.fingerprint import Fingerprints
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest
 

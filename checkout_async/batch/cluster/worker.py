@@ -21,10 +21,10 @@ import msgspec
 from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.slices import records_of
-from checkout_async.batch.fingerprint import load_key
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
+from checkout_async.batch.journal.fingerprint import load_key
 from checkout_async.batch.outcome import Failure, Outcome
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.results import ResultFile, Told

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from checkout_async.batch.latency import Bar, Latencies
 from checkout_async.batch.outcome import Result
-from checkout_async.batch.report import PERCENTILES, Report
+from checkout_async.batch.report.latency import Bar, Latencies
+from checkout_async.batch.report.report import PERCENTILES, Report
 from checkout_async.batch.wording import label, latency, number, share
 
 __all__ = ["distribution", "share_bar", "shares_bar"]

@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from checkout_async.batch.claim import UNSENT
-from checkout_async.batch.database import create_tables, is_new, open_database, reason_of
-from checkout_async.batch.fingerprint import Fingerprints, load_key, make_key
-from checkout_async.batch.ledger import COLUMNS
+from checkout_async.batch.journal.claim import UNSENT
+from checkout_async.batch.journal.database import create_tables, is_new, open_database, reason_of
+from checkout_async.batch.journal.fingerprint import Fingerprints, load_key, make_key
+from checkout_async.batch.journal.ledger import COLUMNS
 from checkout_async.batch.outcome import Result
 from checkout_async.errors import ConfigurationError
 

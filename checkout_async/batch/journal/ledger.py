@@ -15,9 +15,9 @@ from typing import Final
 
 import msgspec
 
-from checkout_async.batch.claim import Claiming, Operation, Releasing, Row, SessionNoted, Settling, Told
-from checkout_async.batch.database import create_tables, is_new, not_opened, open_database, reason_of
-from checkout_async.batch.fingerprint import Fingerprints, key_file_of, load_key, make_key
+from checkout_async.batch.journal.claim import Claiming, Operation, Releasing, Row, SessionNoted, Settling, Told
+from checkout_async.batch.journal.database import create_tables, is_new, not_opened, open_database, reason_of
+from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.outcome import Result
 from checkout_async.errors import ConfigurationError, JournalError
 

@@ -18,13 +18,13 @@ from typing import Final, TextIO
 import anyio.to_thread
 
 from checkout_async._core.wire import Sender
-from checkout_async.batch.check import check
-from checkout_async.batch.execution import SOME_UNFINISHED, STOPPED_EARLY, Execution
+from checkout_async.batch.command.check import check
+from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY, Execution
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.records import BadLine, Record
-from checkout_async.batch.report_file import check_report_path, write_report
+from checkout_async.batch.report.file import check_report_path, write_report
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.runner import DEFAULT_OUTAGE

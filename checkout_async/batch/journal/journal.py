@@ -26,12 +26,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from checkout_async.batch.claim import Claim, Claiming, Releasing, SessionNoted, Settling, Step, Told
-from checkout_async.batch.fingerprint import Fingerprints
-from checkout_async.batch.ledger import Ledger
+from checkout_async.batch.journal.claim import Claim, Claiming, Releasing, SessionNoted, Settling, Step, Told
+from checkout_async.batch.journal.fingerprint import Fingerprints
+from checkout_async.batch.journal.ledger import Ledger
+from checkout_async.batch.journal.writer import Writer
 from checkout_async.batch.outcome import Outcome, Result
 from checkout_async.batch.records import Record
-from checkout_async.batch.writer import Writer
 from checkout_async.errors import ConfigurationError, JournalError
 from checkout_async.redaction import Opaque
 

@@ -14,8 +14,8 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from checkout_async.batch.latency import Latencies
 from checkout_async.batch.outcome import Outcome, Result
+from checkout_async.batch.report.latency import Latencies
 from checkout_async.batch.wording import duration, label, latency, number, rate, share
 
 __all__ = ["PERCENTILES", "Report", "Summary"]

@@ -11,9 +11,9 @@ from html import escape
 from importlib.resources import files
 from typing import Final
 
-from checkout_async.batch.charts import distribution, share_bar, shares_bar
 from checkout_async.batch.outcome import Result
-from checkout_async.batch.report import PERCENTILES, Report
+from checkout_async.batch.report.charts import distribution, share_bar, shares_bar
+from checkout_async.batch.report.report import PERCENTILES, Report
 from checkout_async.batch.wording import MEANINGS, duration, label, latency, number, rate, share
 
 __all__ = ["page"]
@@ -23,7 +23,7 @@ _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'
 
 def page(report: Report) -> str:
     """Return the report as an HTML document."""
-    style = files("checkout_async.batch").joinpath("report.css").read_text()
+    style = files("checkout_async.batch.report").joinpath("report.css").read_text()
     sections = [_head(report), _figures(report), _results(report), _times(report), _errors(report), _meanings()]
     return f"""<!doctype html>
 <html lang="en">

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from checkout_async.batch.html import page
-from checkout_async.batch.report import PERCENTILES, Report
+from checkout_async.batch.report.html import page
+from checkout_async.batch.report.report import PERCENTILES, Report
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["check_report_path", "read_report", "write_report"]

@@ -12,11 +12,11 @@ from contextlib import aclosing
 from typing import Final, TextIO
 
 from checkout_async._core.wire import Sender
+from checkout_async.batch.command.interrupt import Interrupt
+from checkout_async.batch.command.progress import progress_on
 from checkout_async.batch.flow import Patience, SharedChannelData
-from checkout_async.batch.interrupt import Interrupt
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.progress import progress_on
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import ResultFile

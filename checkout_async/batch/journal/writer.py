@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from checkout_async.batch.claim import Operation
-from checkout_async.batch.fingerprint import Fingerprints
-from checkout_async.batch.ledger import Ledger
+from checkout_async.batch.journal.claim import Operation
+from checkout_async.batch.journal.fingerprint import Fingerprints
+from checkout_async.batch.journal.ledger import Ledger
 from checkout_async.errors import JournalError
 
 __all__ = ["Writer"]
