@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from checkout_async.batch import Outcome, Patience, Record, Result, authenticate
-from checkout_async.batch.journal import Claim, Journal
+from checkout_async.batch.claim import Claiming, Operation, Settling
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.ledger import Ledger
 from checkout_async.errors import Conflict, ConnectFailed, JournalError, NotFound, OutcomeUnknown, ServerError
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
@@ -17,7 +19,7 @@ from tests.batch.support import SID, Answer, ScriptedSender, in_turn, lines_of, 
 
 AT_ONCE = Patience(first=0.001, longest=0.001, total=0.005)
 CRYPTOGRAM = "c" * 28
-ENOUGH = 1 << 30
+FailAfter = Callable[[type[Claiming | Settling], int], None]
 
 
 @pytest.fixture
@@ -84,65 +86,27 @@ def only(outcomes: Sequence[Outcome]) -> Outcome:
     return outcome
 
 
-class Diary(Journal):
-    """A journal that also remembers in which order things happened."""
+@pytest.fixture
+def fail_after(monkeypatch: pytest.MonkeyPatch) -> FailAfter:
+    """Let the disk be full after so many claims, or outcomes, have been written: the whole batch of the next fails."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.events: list[str] = []
+    def prepare(kind: type[Claiming | Settling], left: int) -> None:
+        apply, seen = Ledger.apply, 0
 
-    async def claim(self, record: Record, *, retry_unknown: bool = False) -> Claim:
-        claim = await super().claim(record, retry_unknown=retry_unknown)
-        self.events.append("claimed")
-        return claim
+        def limited(ledger: Ledger, operations: Sequence[Operation]) -> None:
+            nonlocal seen
+            seen += sum(isinstance(operation, kind) for operation in operations)
+            if seen > left:
+                raise JournalError("the journal failed: disk full")
+            apply(ledger, operations)
 
-    def note_session(self, claim: Claim, session_id: str) -> None:
-        super().note_session(claim, session_id)
-        self.events.append("session noted")
+        monkeypatch.setattr(Ledger, "apply", limited)
 
-    async def settle(self, claim: Claim, outcome: Outcome) -> None:
-        await super().settle(claim, outcome)
-        self.events.append("settled")
-
-    def told(self, claim: Claim) -> None:
-        super().told(claim)
-        self.events.append("told")
-
-
-class FailingJournal(Journal):
-    """A journal whose disk is full: from the n-th claim, or the n-th settling, it fails as a real one does."""
-
-    def __init__(self, path: Path, *, claims: int = ENOUGH, settlings: int = ENOUGH) -> None:
-        super().__init__(path)
-        self._claims = claims
-        self._settlings = settlings
-
-    async def claim(self, record: Record, *, retry_unknown: bool = False) -> Claim:
-        self._claims -= 1
-        if self._claims < 0:
-            raise JournalError("the journal failed: disk full")
-        return await super().claim(record, retry_unknown=retry_unknown)
-
-    async def settle(self, claim: Claim, outcome: Outcome) -> None:
-        self._settlings -= 1
-        if self._settlings < 0:
-            raise JournalError("the journal failed: disk full")
-        await super().settle(claim, outcome)
+    return prepare
 
 
 class TestOrderOfThings:
-    async def test_claimed_before_sent_settled_before_told_told_once_the_consumer_took_it(self, path: Path) -> None:
-        async with Diary(path) as diary:
-
-            def answer(_request: ApiRequest[object]) -> Answer:
-                diary.events.append("sent")
-                return session()
-
-            async for _ in outcomes_of(ScriptedSender(answer), [record()], diary):
-                diary.events.append("delivered")
-        assert diary.events == ["claimed", "sent", "session noted", "settled", "delivered", "told"]
-
-    async def test_when_something_is_sent_the_file_holds_that_it_may_have_been(self, path: Path) -> None:
+    async def test_claimed_before_sent_and_settled_before_told(self, path: Path) -> None:
         async with Journal(path) as journal:
             held: list[object] = []
 
@@ -150,8 +114,9 @@ class TestOrderOfThings:
                 held.append(await journal.counts())
                 return session()
 
-            await run(ScriptedSender(answer), numbered(1, 2), journal)
-        assert held == [{None: 1}, {None: 1, Result.AUTHENTICATED: 1}]
+            async for _ in outcomes_of(ScriptedSender(answer), [record()], journal):
+                held.append(await journal.counts())  # noqa: PERF401  # at the moment of its delivery
+        assert held == [{None: 1}, {Result.AUTHENTICATED: 1}]
 
     async def test_an_outcome_that_the_consumer_did_not_come_to_take_is_told_by_the_next_run(self, path: Path) -> None:
         async with Journal(path) as journal:
@@ -278,55 +243,54 @@ class TestRecordsThatAreNotSent:
 class TestAJournalThatFails:
     """A full disk: what is not written down is not sent, and what was sent is told."""
 
-    async def test_when_a_claim_cannot_be_written_nothing_more_is_sent(self, path: Path) -> None:
+    async def test_when_a_claim_cannot_be_written_nothing_more_is_sent(self, path: Path, fail_after: FailAfter) -> None:
+        fail_after(Claiming, 2)
         sender = approved()
-        outcomes, error = await self.run_into(sender, path, claims=2)
-        assert len(sender.calls) == 2
-        assert isinstance(error, JournalError)
+        outcomes = await self.run_into(sender, path)
+        assert sent_by(sender) == ["1", "2"]
         assert [outcome.result for outcome in outcomes] == [Result.AUTHENTICATED, Result.AUTHENTICATED, Result.FAILED]
         assert outcomes[-1].error is not None
         assert outcomes[-1].error.kind == "JournalError"
         assert "disk full" in outcomes[-1].error.message
 
-    async def test_when_an_outcome_cannot_be_written_it_is_told_all_the_same(self, path: Path) -> None:
+    @pytest.mark.parametrize("concurrency", [1, 8])
+    async def test_when_an_outcome_cannot_be_written_it_is_told_all_the_same(
+        self, path: Path, fail_after: FailAfter, concurrency: int
+    ) -> None:
+        fail_after(Settling, 10)
         sender = approved()
-        outcomes, error = await self.run_into(sender, path, settlings=2)
-        assert len(sender.calls) == 3
-        assert isinstance(error, JournalError)
-        assert {outcome.result for outcome in outcomes} == {Result.AUTHENTICATED}
-        assert lines_of(outcomes) == [1, 2, 3]
-
-    async def test_every_record_that_was_read_has_an_outcome_at_any_concurrency(self, path: Path) -> None:
-        sender = approved()
-        outcomes, error = await self.run_into(sender, path, claims=20, settlings=10, concurrency=8)
-        assert isinstance(error, JournalError)
+        outcomes = await self.run_into(sender, path, concurrency)
         told = [str(outcome.line) for outcome in outcomes if outcome.result is Result.AUTHENTICATED]
         assert sorted(told) == sorted(sent_by(sender))
-        assert len(outcomes) < 40
+        assert 11 <= len(told) < 100
 
-    async def test_the_next_run_asks_about_what_could_not_be_written(self, path: Path) -> None:
-        await self.run_into(approved(), path, settlings=2)
-        sender = approved()
-        outcomes = await run_once(sender, numbered(1, 2, 3, 4), path)
-        assert sender.operations == ["get_session", "request_session"]
-        assert [outcome.replayed for outcome in outcomes] == [True, True, False, False]
+    @pytest.mark.parametrize("kind", [Claiming, Settling])
+    async def test_every_record_that_was_read_has_one_outcome(
+        self, path: Path, fail_after: FailAfter, kind: type[Claiming | Settling]
+    ) -> None:
+        fail_after(kind, 20)
+        outcomes = await self.run_into(approved(), path, 8)
+        assert sorted(lines_of(outcomes)) == list(range(1, len(outcomes) + 1))
+        assert {outcome.result for outcome in outcomes} <= {Result.AUTHENTICATED, Result.FAILED}
 
-    async def run_into(
-        self,
-        sender: ScriptedSender,
-        path: Path,
-        *,
-        claims: int = 1 << 30,
-        settlings: int = 1 << 30,
-        concurrency: int = 1,
-    ) -> tuple[list[Outcome], Exception]:
-        """Run a hundred records with a journal that fails; return what was told, and what was raised."""
+    async def test_the_next_run_sends_nothing_again_that_was_sent(
+        self, path: Path, fail_after: FailAfter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = approved(), approved()
+        fail_after(Settling, 2)
+        await self.run_into(first, path)
+        monkeypatch.undo()
+        outcomes = await run_once(second, numbered(1, 2, 3, 4, 5), path)
+        assert lines_of(outcomes) == [1, 2, 3, 4, 5]
+        assert sorted([*sent_by(first), *sent_by(second)]) == ["1", "2", "3", "4", "5"]
+
+    async def run_into(self, sender: ScriptedSender, path: Path, concurrency: int = 1) -> list[Outcome]:
+        """Run a hundred records into the failure; return what was told."""
         told: list[Outcome] = []
-        async with FailingJournal(path, claims=claims, settlings=settlings) as journal:
-            outcomes = outcomes_of(sender, numbered(*range(1, 101)), journal, concurrency=concurrency)
-            with pytest.raises(JournalError) as raised:
-                await gather_into(told, outcomes)
-        return told, raised.value
+        async with Journal(path) as journal:
+            with pytest.raises(JournalError, match="disk full"):
+                await gather_into(told, outcomes_of(sender, numbered(*range(1, 101)), journal, concurrency=concurrency))
+        return told
 
 
 def sent_by(sender: ScriptedSender) -> list[str]:
