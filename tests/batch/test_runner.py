@@ -13,6 +13,7 @@ import pytest
 from anyio import wait_all_tasks_blocked
 
 from checkout_async.batch import DEFAULT_CHANNEL_DATA, BadLine, Outcome, Record, Result, authenticate
+from checkout_async.batch.reader import Item
 from checkout_async.errors import AuthenticationFailed, ConfigurationError, Conflict, Forbidden
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
@@ -155,7 +156,7 @@ async def test_records_may_come_from_an_async_iterable() -> None:
 
 async def test_bare_requests_are_numbered_in_the_order_they_come() -> None:
     struct = msgspec.convert(request(reference="b"), sessions.SessionRequest)
-    items = [request(reference="a"), struct, cast("Record", 3)]
+    items: list[Item] = [request(reference="a"), struct, cast("Record", 3)]
     outcomes = await collect(authenticate(ScriptedSender(lambda _: session()), items, in_order=True))
     assert [(outcome.line, outcome.reference, outcome.result) for outcome in outcomes] == [
         (1, "a", Result.AUTHENTICATED),
