@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from checkout_async.batch import Outcome, Patience, Record, Result, authenticate
-from checkout_async.batch.claim import Claiming, Operation, Settling
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.ledger import Ledger
+from checkout_async.batch.journal.claim import Claiming, Operation, Settling
+from checkout_async.batch.journal.ledger import Ledger
 from checkout_async.errors import Conflict, ConnectFailed, JournalError, NotFound, OutcomeUnknown, ServerError
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -287,23 +289,45 @@ async def test_a_changed_request_without_reference_is_another_record(path: Path)
 # The results file has the last word on what was told
 
 
+def row(line: int, result: Result = Result.DECLINED) -> Outcome:
+    """A row of a results file, of a session of its own."""
+    return outcome(result, f"sid_{line}", line)
+
+
+def rows(*lines: int) -> Callable[[], Iterable[Outcome]]:
+    return lambda: map(row, lines)
+
+
 async def test_reconciling_takes_as_told_what_is_in_the_results_file_and_nothing_else(path: Path) -> None:
     async with Journal(path) as journal:
         for line in (1, 2, 3, 4):
             claim = await journal.claim(record(line))
-            await journal.settle(claim, outcome(Result.DECLINED, line=line))
+            await journal.settle(claim, row(line))
             if line in {1, 2}:
                 journal.told(claim)
     async with Journal(path) as journal:
-        await journal.reconcile({2, 3})
+        await journal.reconcile(rows(2, 3))
         steps = [(await journal.claim(record(line))).step for line in (1, 2, 3, 4)]
     assert steps == [Step.ASK, Step.REPLAY, Step.REPLAY, Step.ASK]
+
+
+async def test_what_was_told_stays_told_wherever_the_record_stands_by_now(path: Path) -> None:
+    async with Journal(path) as journal:
+        claim = await journal.claim(record(1))
+        await journal.settle(claim, row(1))
+        journal.told(claim)
+    async with Journal(path) as journal:
+        await journal.reconcile(rows(1))
+        assert (await journal.claim(replace(record(1), line=7))).step is Step.REPLAY
+    async with Journal(path) as journal:
+        await journal.reconcile(rows(1))
+        assert (await journal.claim(record(1))).step is Step.REPLAY
 
 
 async def test_reconciling_leaves_doubts_as_they_are(path: Path) -> None:
     await earlier_run(path, None, session_id=SID)
     async with Journal(path) as journal:
-        await journal.reconcile({1})
+        await journal.reconcile(list)
         assert (await journal.claim(record())).step is Step.ASK
 
 
@@ -312,8 +336,32 @@ async def test_reconciling_knows_what_was_said_just_before(path: Path) -> None:
         claim = await journal.claim(record())
         await journal.settle(claim, outcome(Result.DECLINED))
         journal.told(claim)
-        await journal.reconcile(())
+        await journal.reconcile(list)
     assert (await next_run(path)).step is Step.ASK
+
+
+@pytest.mark.parametrize("session_id", [None, "sid_1"])
+@pytest.mark.parametrize("result", [None, Result.UNKNOWN])
+async def test_a_result_that_only_the_results_file_knows_settles_its_record(
+    path: Path, result: Result | None, session_id: str | None
+) -> None:
+    await earlier_run(path, result, session_id=session_id)
+    async with Journal(path) as journal:
+        await journal.reconcile(rows(1))
+        claim = await journal.claim(record(1), retry_unknown=True)
+    assert claim.step is Step.REPLAY
+    assert claim.outcome is not None
+    assert (claim.outcome.session_id, claim.outcome.result) == ("sid_1", Result.DECLINED)
+
+
+async def test_without_a_reference_the_line_tells_which_record_it_is(path: Path) -> None:
+    bare = Record(line=1, request=request())
+    await earlier_run(path, None, of=bare)
+    await earlier_run(path, None, of=record(2))
+    async with Journal(path) as journal:
+        await journal.reconcile(lambda: [msgspec.structs.replace(row(line), reference=None) for line in (1, 2)])
+        assert (await journal.claim(bare)).step is Step.REPLAY
+        assert (await journal.claim(record(2))).step is Step.TELL
 
 
 async def test_reconciling_goes_through_any_number_of_records(path: Path) -> None:
@@ -322,11 +370,11 @@ async def test_reconciling_goes_through_any_number_of_records(path: Path) -> Non
 
         async def settled(line: int) -> None:
             claim = await journal.claim(record(line))
-            await journal.settle(claim, outcome(Result.DECLINED, line=line))
+            await journal.settle(claim, row(line))
 
         await asyncio.gather(*map(settled, lines))
     async with Journal(path) as journal:
-        await journal.reconcile(range(2, 12_001, 2))
+        await journal.reconcile(rows(*range(2, 12_001, 2)))
         steps = [(await journal.claim(record(line))).step for line in (1, 2, 9_999, 10_000, 10_001, 11_999, 12_000)]
     assert steps == [
         Step.REPLAY if line % 2 == 0 else Step.ASK for line in (1, 2, 9_999, 10_000, 10_001, 11_999, 12_000)

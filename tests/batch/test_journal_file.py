@@ -373,7 +373,7 @@ async def test_a_journal_that_failed_takes_nothing_more_in(path: Path, tmp_path:
     with pytest.raises(JournalError, match="never claimed"):
         await journal.settle(stray, outcome())
     ending = journal.__aexit__(None, None, None)
-    for later in (journal.claim(record(2)), journal.counts(), journal.reconcile(()), ending):
+    for later in (journal.claim(record(2)), journal.counts(), journal.reconcile(list), ending):
         with pytest.raises(JournalError, match=r"the journal .*run\.journal failed: .+"):
             await later
     assert await next_step(path, record(2)) is Step.SEND
@@ -396,16 +396,17 @@ async def test_what_could_not_be_written_on_closing_is_an_error(path: Path, tmp_
 
 
 class Hold:
-    """Lines for a reconciliation that lasts until it is let go: meanwhile the journal writes nothing."""
+    """Results for a reconciliation that lasts until it is let go: meanwhile the journal writes nothing."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._go = threading.Event()
 
-    def __contains__(self, line: object) -> bool:
+    def __call__(self) -> list[Outcome]:
         self._loop.call_soon_threadsafe(self.reached.set)
-        return self._go.wait(60)
+        assert self._go.wait(60)
+        return []
 
     async def on(self, journal: Journal) -> asyncio.Task[None]:
         task = asyncio.create_task(journal.reconcile(self))

@@ -103,10 +103,10 @@ def test_a_header_that_is_torn_is_written_again(tmp_path: Path) -> None:
     assert lines_in(path) == [1]
 
 
-def test_one_row_stays_for_each_line(path: Path) -> None:
+def test_every_final_row_stays_also_where_records_have_moved_to_the_line_of_another(path: Path) -> None:
     first_run(path, outcome(1), outcome(1), outcome(2))
     assert second_run(path) == [1, 2]
-    assert lines_in(path) == [1, 2]
+    assert lines_in(path) == [1, 1, 2]
 
 
 def test_what_an_earlier_resumption_left_when_it_was_killed_does_no_harm(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -133,6 +134,16 @@ class TestAFinishedRun:
         assert batch.outcomes() == ["authenticated"] * 4
         assert batch.asked["request_session"] == 4
 
+    async def test_loses_no_result_where_records_were_put_before_others(self, batch: Batch) -> None:
+        first, second, third = (request(reference=name) for name in "ABN")
+        batch.requests(first, second)
+        await batch.run()
+        batch.requests(third, first, second)
+        assert [(await batch.run("--resume")).code for _ in range(3)] == [0, 0, 0]
+        references = [json.loads(row)["reference"] for row in text_of(batch.target).splitlines()]
+        assert sorted(references) == ["A", "B", "N"]
+        assert batch.asked == {"request_session": 3, "update_session": 3}
+
     async def test_goes_on_after_a_limit(self, batch: Batch) -> None:
         batch.requests(*referenced(5))
         first = await batch.run("--limit", "2")
@@ -246,7 +257,8 @@ class TestAnInterruptedRun:
         assert "records" in stopped.out
         told = {result["reference"] for result in batch.results().values() if "session_id" in result}
         assert told == batch.made.keys()
-        await batch.run("--resume")
+        assert (await batch.run("--resume", "--retry-unknown")).code == 0
+        assert batch.outcomes() == ["authenticated"] * 1000
         assert batch.made == dict.fromkeys((f"ref-{each}" for each in range(1, 1001)), 1)
 
 

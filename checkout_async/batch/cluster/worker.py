@@ -123,7 +123,7 @@ class _Work:
             checkout = await stack.enter_async_context(_client(self._settings))
             results, told = await anyio.to_thread.run_sync(ResultFile.resume, partition.results, Format.JSONL)
             with results:
-                await journal.reconcile(told)
+                await journal.reconcile(results.rows)
                 await self._carry_out(checkout, journal, results, told)
                 await anyio.to_thread.run_sync(results.finish)
             if self._all_read:

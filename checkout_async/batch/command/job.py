@@ -203,8 +203,8 @@ class Job:
             return ResultFile.standard_output(self.target_format or Format.JSONL)
         if not self.resume or journal is None:
             return ResultFile.create(self.target, self.target_format, force=self.force)
-        results, told = await anyio.to_thread.run_sync(ResultFile.resume, self.target, self.target_format)
-        await journal.reconcile(told)
+        results, _ = await anyio.to_thread.run_sync(ResultFile.resume, self.target, self.target_format)
+        await journal.reconcile(results.rows)
         return results
 
     async def _records(self, source: Source) -> AsyncGenerator[Record | BadLine]:

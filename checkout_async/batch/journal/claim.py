@@ -210,7 +210,7 @@ class Settling:
 
     def __init__(self, claim: Claim, outcome: Outcome) -> None:
         # What cannot be encoded fails here, and not the batch that it would be in.
-        self.values = (claim.key.hex(), outcome.session_id, str(outcome.result), _stored(outcome), _now())
+        self.values = (claim.key.hex(), outcome.session_id, *settled(outcome))
 
 
 class Told:
@@ -242,10 +242,13 @@ _outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
 _encoder = msgspec.json.Encoder()
 
 
-def _stored(outcome: Outcome) -> str:
-    """Return an outcome as the journal keeps it: without payment data, and without what the next run's record says."""
+def settled(outcome: Outcome) -> tuple[str, str, int]:
+    """Return the columns result, outcome and settled_at of an outcome that is known now.
+
+    It is kept without payment data, and without what the next run's record says.
+    """
     kept = msgspec.structs.replace(outcome, reference=None, cryptogram=None, replayed=False)
-    return _encoder.encode(kept).decode()
+    return str(outcome.result), _encoder.encode(kept).decode(), _now()
 
 
 def _now() -> int:

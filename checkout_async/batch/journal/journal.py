@@ -20,7 +20,7 @@ its own beside it, `<journal>.key`: who has both can find out whether a given re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -121,12 +121,13 @@ class Journal:
         if claim.step is not Step.REFUSE:
             self._opened.add_to_next(Told(claim))
 
-    async def reconcile(self, lines: Container[int]) -> None:
-        """Take an outcome as told if, and only if, its line is among `lines`: those of the results file.
+    async def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
+        """Take an outcome as told if, and only if, its session is among those of the results file, read in a thread.
 
-        `lines` are looked at in another thread.
+        A result of which the journal knows nothing, as after a full disk, settles the claim it belongs to: that of its
+        reference, or without one of its line.
         """
-        await self._opened.run(lambda ledger: ledger.reconcile(lines))
+        await self._opened.run(lambda ledger: ledger.reconcile(results))
 
     async def counts(self) -> Mapping[Result | None, int]:
         """Return the number of records by result; None stands for those that were claimed and not settled."""

@@ -7,18 +7,27 @@ from a busy event loop. For the same reason rows are read as one JSON text.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from checkout_async.batch.journal.claim import Claiming, Operation, Releasing, Row, SessionNoted, Settling, Told
+from checkout_async.batch.journal.claim import (
+    Claiming,
+    Operation,
+    Releasing,
+    Row,
+    SessionNoted,
+    Settling,
+    Told,
+    settled,
+)
 from checkout_async.batch.journal.database import create_tables, is_new, not_opened, open_database, reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
-from checkout_async.batch.outcome import Result
+from checkout_async.batch.outcome import Outcome, Result
 from checkout_async.errors import ConfigurationError, JournalError
 
 __all__ = ["COLUMNS", "Ledger"]
@@ -51,10 +60,20 @@ _SETTLE: Final = (
     "FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
 )
 _TELL: Final = "UPDATE record SET told = 1 WHERE fingerprint IN ({rows})"
-_SETTLED: Final = "SELECT id, line, told FROM record WHERE id > ? AND result IS NOT NULL ORDER BY id LIMIT ?"
-_TURN: Final = "UPDATE record SET told = 1 - told WHERE id IN (SELECT value FROM json_each(?))"
+_TURN: Final = (
+    "UPDATE record SET told = 1 - told "
+    "WHERE result IS NOT NULL AND told != (coalesce(session_id, '') IN (SELECT session_id FROM written))"
+)
+_FORGET: Final = (
+    "DELETE FROM written WHERE session_id IN "  # noqa: S608
+    f"(SELECT session_id FROM record WHERE result IS NOT NULL AND result != '{Result.UNKNOWN}')"
+)
+_ADOPT: Final = (
+    "UPDATE record SET session_id = ?, result = ?, outcome = ?, settled_at = ?, told = 1 "
+    "WHERE {where} AND coalesce(session_id, ?) = ?"
+)
 _CHUNK: Final = 10_000
-"""Rows looked at together where all have to be."""
+"""Results looked at together."""
 
 _rows: msgspec.json.Decoder[list[Row]] = msgspec.json.Decoder(list[Row])
 _encoder = msgspec.json.Encoder()
@@ -89,15 +108,41 @@ class Ledger:
                 else:
                     self._change([*each])
 
-    def reconcile(self, lines: Container[int]) -> None:
-        """Mark outcomes as told if their line is among `lines`, and as not told if it is not."""
-        last = 0
-        while chunk := self._settled_after(last):
-            last = chunk[-1][0]
-            wrong = [row for row, line, told in chunk if (line in lines) != bool(told)]
-            # A transaction for each chunk: all in one would make the log as long as the file.
+    def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
+        """Take as told what stands in a results file, and nothing else; take up what only the file knows."""
+        with self._table_of(results()) as orphans:
+            if orphans:
+                for outcome in results():
+                    if outcome.session_id in orphans:
+                        self._adopt(outcome)
+
+    @contextmanager
+    def _table_of(self, results: Iterable[Outcome]) -> Generator[frozenset[str]]:
+        """Mark what was told by the sessions that are written; give those of which the journal does not know."""
+        self._database.execute("CREATE TEMP TABLE written (session_id TEXT PRIMARY KEY) WITHOUT ROWID")
+        try:
+            sessions = ((outcome.session_id,) for outcome in results if outcome.session_id is not None)
+            while chunk := [*islice(sessions, _CHUNK)]:
+                with self._transaction():
+                    self._database.executemany("INSERT OR IGNORE INTO written VALUES (?)", chunk)
             with self._transaction():
-                self._database.execute(_TURN, (_json(wrong),))
+                self._database.execute(_TURN)
+                self._database.execute(_FORGET)
+                found = self._database.execute("SELECT session_id FROM written").fetchall()
+            yield frozenset(row[0] for row in found)
+        finally:
+            self._database.execute("DROP TABLE written")
+
+    def _adopt(self, outcome: Outcome) -> None:
+        """Settle a claim whose outcome came into the results file and not into the journal, as on a full disk."""
+        if outcome.reference:
+            where, value = "fingerprint = ?", self.fingerprints.of_reference(outcome.reference).hex()
+        else:
+            where, value = "fingerprint = content AND line = ?", outcome.line
+        with self._transaction():
+            session_id = outcome.session_id
+            values = (session_id, *settled(outcome), value, session_id, session_id)
+            self._database.execute(_ADOPT.format(where=where), values)
 
     def counts(self) -> Mapping[Result | None, int]:
         """Return the number of records by result; None stands for those without one."""
@@ -115,8 +160,8 @@ class Ledger:
         """Carry out operations of all kinds but one; of a record, what is listed earlier here always comes first."""
         self._claim([each for each in operations if isinstance(each, Claiming)])
         self._execute(_NOTE, [each.values for each in operations if isinstance(each, SessionNoted)])
-        settled = [each.values for each in operations if isinstance(each, Settling)]
-        if self._execute(_SETTLE, settled) != len(settled):
+        outcomes = [each.values for each in operations if isinstance(each, Settling)]
+        if self._execute(_SETTLE, outcomes) != len(outcomes):
             raise ConfigurationError("an outcome is settled of a record that was never claimed in this journal")
         self._execute(_TELL, [each.values for each in operations if isinstance(each, Told)])
 
@@ -190,10 +235,6 @@ class Ledger:
     def _read(self, keys: Iterable[str]) -> dict[str, Row]:
         found = self._database.execute(_READ, (_json(list(keys)),)).fetchall()
         return {row.fingerprint: row for row in _rows.decode(found[0][0])}
-
-    def _settled_after(self, last: int) -> list[tuple[int, int, int]]:
-        with self._transaction():
-            return self._database.execute(_SETTLED, (last, _CHUNK)).fetchall()
 
 
 def _json(value: object) -> str:

@@ -31,10 +31,10 @@ __all__ = ["ResultFile"]
 class ResultFile:
     """An open results file. Call `finish` at the end of a run; without that, Parquet stays a spool to resume from."""
 
-    def __init__(self, file: io.FileIO, format_: Format, parquet: Path | None = None) -> None:
+    def __init__(self, file: io.FileIO, format_: Format, place: _Place | None = None) -> None:
         self._file = file
         self._format = format_
-        self._parquet = parquet
+        self._place = place
         self._is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
     @staticmethod
@@ -50,7 +50,7 @@ class ResultFile:
         """
         place = _Place.of(path, format_)
         try:
-            results = cls(_created(place, force=force), place.format, place.parquet)
+            results = cls(_created(place, force=force), place.format, place)
             results._begin()
         except OSError as error:
             raise ConfigurationError(f"cannot create the output file {path}: {error.strerror}") from None
@@ -84,7 +84,7 @@ class ResultFile:
             file.seek(0, os.SEEK_END)
         except OSError as error:
             raise ConfigurationError(f"cannot resume with the output file {path}: {error.strerror}") from None
-        return cls(file, place.format, place.parquet), told
+        return cls(file, place.format, place), told
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +94,12 @@ class ResultFile:
     ) -> None:
         self._file.close()
 
+    def rows(self) -> Iterator[Outcome]:
+        """Yield the results that are in the file by now, of standard output none. Blocks; raises OSError."""
+        if self._place is not None:
+            with io.FileIO(self._place.written) as file:
+                yield from outcomes_in(self._place.written, chunks_now(file), self._format)
+
     def write(self, outcome: Outcome) -> None:
         """Write one row. Raises OSError, the file then being as before."""
         self._write(encode(outcome, self._format))
@@ -102,8 +108,8 @@ class ResultFile:
         """Make the results last, on the disk and in the format that was asked for. Blocks; raises OSError."""
         if self._is_regular:
             os.fsync(self._file.fileno())
-        if self._parquet is not None:
-            to_parquet(spool_of(self._parquet), self._parquet)
+        if self._place is not None and self._place.parquet is not None:
+            to_parquet(self._place.written, self._place.parquet)
 
     def _begin(self) -> None:
         try:
@@ -166,7 +172,7 @@ def _rewrite(place: _Place, path: Path) -> Told:
     with replacing(place.written) as file:
         file.write(header(place.format))
         for outcome in _existing(place, path):
-            if outcome.result.is_final and outcome.line not in told:
+            if outcome.result.is_final:
                 told.add(outcome.line)
                 file.write(encode(outcome, place.format))
     return told
