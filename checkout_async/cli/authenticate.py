@@ -105,39 +105,11 @@ def authenticate(
         raise click.UsageError("Missing option '-o' / '--output'.")
     if scheduler is None and (partitions is not None or folder is not None):
         raise click.UsageError("--partitions and --folder go with --scheduler.")
-    shared = DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data)
-    tables = sys.stderr if target == _DASH else sys.stdout
-    if scheduler is not None:
-        if _DASH in {source, target} or target is None or dry_run or in_order or limit is not None:
-            raise click.UsageError("--scheduler takes files, and no --dry-run, --limit or --in-order.")
-        cluster = ClusterJob(
-            scheduler=scheduler,
-            source=source,
-            target=target,
-            settings=PartitionSettings(
-                concurrency=concurrency,
-                rate=rate or None,
-                channel_data=shared,
-                outage=replace(DEFAULT_OUTAGE, total=outage_patience),
-                retry_unknown=retry_unknown,
-            ),
-            messages=sys.stderr,
-            tables=tables,
-            source_format=_format(input_format),
-            target_format=_format(output_format),
-            journal=journal,
-            folder=folder,
-            partitions=partitions,
-            resume=resume,
-            force=force,
-            report=report,
-        )
-        ctx.exit(cluster.run())
     job = Job(
         source=_path(source),
         target=_path(target),
         messages=sys.stderr,
-        tables=tables,
+        tables=sys.stderr if target == _DASH else sys.stdout,
         source_format=_format(input_format),
         target_format=_format(output_format),
         journal=journal,
@@ -147,14 +119,31 @@ def authenticate(
         limit=limit,
         concurrency=concurrency,
         in_order=in_order,
-        channel_data=shared,
+        channel_data=DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data),
         outage=replace(DEFAULT_OUTAGE, total=outage_patience),
         report=report,
     )
+    if scheduler is not None:
+        if dry_run or in_order or limit is not None:
+            raise click.UsageError("--scheduler takes files, and no --dry-run, --limit or --in-order.")
+        settings = _settings(job, rate)
+        ctx.exit(
+            ClusterJob(scheduler=scheduler, job=job, settings=settings, folder=folder, partitions=partitions).run()
+        )
     if dry_run:
         ctx.exit(asyncio.run(job.check()))
     limits = Limits(concurrency=concurrency, read_rate=rate or None, write_rate=rate or None)
     ctx.exit(asyncio.run(_run(job, limits)))
+
+
+def _settings(job: Job, rate: float) -> PartitionSettings:
+    return PartitionSettings(
+        concurrency=job.concurrency,
+        rate=rate or None,
+        channel_data=job.channel_data,
+        outage=job.outage,
+        retry_unknown=job.retry_unknown,
+    )
 
 
 async def _run(job: Job, limits: Limits) -> int:

@@ -14,12 +14,11 @@ from typing import Final, TextIO
 
 from checkout_async.batch.cluster import PartitionSettings
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
+from checkout_async.batch.command.job import Job
 from checkout_async.batch.dask import ClusterProgress, authenticate
-from checkout_async.batch.formats import Format
-from checkout_async.batch.report import table
-from checkout_async.batch.report.file import check_report_path, write_report
+from checkout_async.batch.report import Report, check_report_path, table, write_report
 from checkout_async.batch.wording import number
-from checkout_async.errors import RunIncomplete
+from checkout_async.errors import ConfigurationError, RunIncomplete
 
 __all__ = ["ClusterJob"]
 
@@ -28,54 +27,55 @@ _EVERY: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterJob:
-    """A run on the cluster whose scheduler has this address; `batch.dask.authenticate` describes the rest."""
+    """A job for the cluster whose scheduler has this address; `batch.dask.authenticate` describes the rest.
+
+    Of the `job` count its files, formats, streams and how it treats what is there.
+    """
 
     scheduler: str
-    source: Path
-    target: Path
+    job: Job
     settings: PartitionSettings
-    messages: TextIO
-    tables: TextIO
-    source_format: Format | None = None
-    target_format: Format | None = None
-    journal: Path | None = None
     folder: Path | None = None
     partitions: int | None = None
-    resume: bool = False
-    force: bool = False
-    report: Path | None = None
 
     def run(self) -> int:
         """Run to the end and return the exit code. Raises ConfigurationError before anything is sent."""
-        if self.report is not None:
-            check_report_path(self.report)
+        job = self.job
+        if job.report is not None:
+            check_report_path(job.report)
         with _stop_on_sigterm() as stop:
             try:
-                report = authenticate(
-                    self.scheduler,
-                    self.source,
-                    self.target,
-                    journal=self.journal,
-                    folder=self.folder,
-                    source_format=self.source_format,
-                    target_format=self.target_format,
-                    partitions=self.partitions,
-                    settings=self.settings,
-                    force=self.force,
-                    resume=self.resume,
-                    stop=stop,
-                    on_progress=_Lines(self.messages),
-                )
+                report = self._run(stop)
             except RunIncomplete as incomplete:
-                print(f"stopped: {incomplete}", file=self.messages, flush=True)
+                print(f"stopped: {incomplete}", file=job.messages, flush=True)
                 return 128 + signal.SIGTERM if stop.is_set() else STOPPED_EARLY
             except KeyboardInterrupt:
-                print("stopped; go on with the same command and --resume", file=self.messages, flush=True)
+                print("stopped; go on with the same command and --resume", file=job.messages, flush=True)
                 return 128 + signal.SIGINT
-        print(table(report), file=self.tables, flush=True)
-        if self.report is not None:
-            write_report(report, self.report)
+        print(table(report), file=job.tables, flush=True)
+        if job.report is not None:
+            write_report(report, job.report)
         return SOME_UNFINISHED if report.unfinished else 0
+
+    def _run(self, stop: threading.Event) -> Report:
+        job = self.job
+        if job.source is None or job.target is None:
+            raise ConfigurationError("a cluster reads and writes files, no standard input and output")
+        return authenticate(
+            self.scheduler,
+            job.source,
+            job.target,
+            journal=job.journal,
+            folder=self.folder,
+            source_format=job.source_format,
+            target_format=job.target_format,
+            partitions=self.partitions,
+            settings=self.settings,
+            force=job.force,
+            resume=job.resume,
+            stop=stop,
+            on_progress=_Lines(job.messages),
+        )
 
 
 class _Lines:
