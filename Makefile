@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test test-services test-browser screenshots matrix fuzz generate check-generated lint format type bench build clean
+.PHONY: help demo shop test test-services test-browser screenshots matrix fuzz generate check-generated lint format type bench bench-memory build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ format: $(VENV)/.dev ## Mend style and formatting with ruff.
 type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright.
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench-memory: $(VENV)/.dev ## Measure the memory of a batch of ten thousand and of a million records (ten minutes or more).
+	@$(BIN)/python benchmarks/batch.py memory 10000 1000000
 
 bench: $(VENV)/.dev ## Measure the SDK against hand-written aiohttp code, and a batch against the bare loop, as ratios.
 	@$(BIN)/python benchmarks/overhead.py
