@@ -135,6 +135,7 @@ class Ledger:
 
     def _adopt(self, outcome: Outcome) -> None:
         """Settle a claim whose outcome came into the results file and not into the journal, as on a full disk."""
+        value: str | int
         if outcome.reference:
             where, value = "fingerprint = ?", self.fingerprints.of_reference(outcome.reference).hex()
         else:
