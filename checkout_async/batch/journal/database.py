@@ -45,6 +45,12 @@ _CACHE: Final = 16 * 1024
 _STATEMENTS: Final = 512
 """Prepared statements kept: there is one for each kind and number of rows."""
 
+_PAGE: Final = 1024
+"""Bytes of a page of a new file. Fingerprints are scattered, so that most claims write a page of their own."""
+
+_LOG: Final = 32 * 1024 * 1024
+"""Bytes that the write-ahead log may have before it is taken into the file."""
+
 _OWNER_ONLY: Final = 0o600
 
 
@@ -146,7 +152,9 @@ def _check_kind(path: Path, database: sqlite3.Connection) -> None:
 
 
 def _prepare(path: Path, database: sqlite3.Connection, *, durable: bool) -> None:
+    database.execute(f"PRAGMA page_size = {_PAGE}")
     database.execute("PRAGMA journal_mode = WAL")
+    database.execute(f"PRAGMA wal_autocheckpoint = {_LOG // _PAGE}")
     database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     database.execute(f"PRAGMA fullfsync = {int(durable)}")
     database.execute(f"PRAGMA cache_size = -{_CACHE}")
