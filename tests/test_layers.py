@@ -138,6 +138,7 @@ ORDER = [
     "batch.cluster.gather",
     "batch.cluster",
     "batch.dask",
+    "batch.command.saying",
     "batch.command.progress",
     "batch.command.interrupt",
     "batch.command.check",

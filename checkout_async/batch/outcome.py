@@ -84,7 +84,8 @@ _BY_STATUS: Final = {
 class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a record has no session's result. `kind` is the name of a class of `errors`, or MALFORMED_LINE.
 
-    `path` is the JSON path in the request, `status` the HTTP status, `request_id` what Checkout.com's support asks for.
+    `path` is the JSON path of what is wrong in the request, as far as it was found here: of what the API refuses, the
+    message has the API's error codes. `status` is the HTTP status, `request_id` what Checkout.com's support asks for.
     """
 
     kind: str
@@ -136,7 +137,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @classmethod
     def malformed(cls, bad: BadLine) -> Outcome:
         """Return the outcome of a line that holds no request."""
-        failure = Failure(kind=MALFORMED_LINE, message=bad.reason, path=bad.path)
+        failure = Failure(kind=MALFORMED_LINE, message=bad.reason, path=bad.path or "$")
         return cls(line=bad.line, reference=bad.reference, result=Result.INVALID, error=failure)
 
     @classmethod
@@ -147,7 +148,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @classmethod
     def refused(cls, record: Record, reason: str) -> Outcome:
         """Return the outcome of a record that must not be sent for a reason outside the specification."""
-        failure = Failure(kind=InvalidRequest.__name__, message=reason)
+        path = "$.reference" if record.reference else "$"
+        failure = Failure(kind=InvalidRequest.__name__, message=reason, path=path)
         return cls(line=record.line, reference=record.reference, result=Result.INVALID, error=failure)
 
     @classmethod

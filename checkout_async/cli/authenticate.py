@@ -120,6 +120,7 @@ def authenticate(
         concurrency=concurrency,
         in_order=in_order,
         channel_data=DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data),
+        channel_data_file=channel_data,
         outage=replace(DEFAULT_OUTAGE, total=outage_patience),
         report=report,
     )

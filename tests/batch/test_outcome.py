@@ -42,7 +42,7 @@ def test_a_malformed_line_has_an_outcome_too() -> None:
     assert members(Outcome.malformed(bad_line(9))) == {
         "line": 9,
         "result": "invalid",
-        "error": {"kind": MALFORMED_LINE, "message": "the line is not a JSON object"},
+        "error": {"kind": MALFORMED_LINE, "message": "the line is not a JSON object", "path": "$"},
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from checkout_async._core.codec import encode_body
+from checkout_async.batch.command.saying import say
 from checkout_async.batch.journal import Journal, Step
 from checkout_async.batch.outcome import Failure, Outcome
 from checkout_async.batch.records import BadLine, Record
@@ -39,7 +40,7 @@ class Checked:
             self.valid += 1
             return
         if self.problems.total() < _SHOWN:
-            print(f"line {item.line}: {failure.message}", file=messages, flush=True)
+            say(f"line {item.line}: {failure.message}", messages)
         self.problems[_kind_of(failure)] += 1
 
     def table(self) -> str:
@@ -78,4 +79,4 @@ async def _problem(item: Record | BadLine, journal: Journal) -> Failure | None:
 
 def _kind_of(failure: Failure) -> str:
     """Return what problems of one kind have in common."""
-    return failure.kind if failure.path is None else failure.path
+    return failure.kind if failure.path in {None, "$"} else str(failure.path)

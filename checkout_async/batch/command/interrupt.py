@@ -21,7 +21,7 @@ class Interrupt:
     `announce` is called once, in the event loop, when the first signal arrives.
     """
 
-    def __init__(self, announce: Callable[[], None]) -> None:
+    def __init__(self, announce: Callable[[], object]) -> None:
         self._announce = announce
         self._previous: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
         self.stop = anyio.Event()

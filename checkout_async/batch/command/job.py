@@ -6,6 +6,7 @@ there, then goes on where the journal says.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from collections.abc import AsyncGenerator
@@ -20,6 +21,8 @@ import anyio.to_thread
 from checkout_async._core.wire import Sender
 from checkout_async.batch.command.check import check
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY, Execution
+from checkout_async.batch.command.interrupt import Interrupt
+from checkout_async.batch.command.saying import say
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
@@ -42,7 +45,8 @@ class Job:
     """What to run. A `source` or `target` of None is standard input or output; messages go to `messages`.
 
     The `journal` is `target` with `.journal` behind its name unless it is said; a run to standard output has one only
-    if it is said. `limit` is how many records of the input are read. `waits` is the hook that the client has.
+    if it is said. The `channel_data_file` is not to be written over. `limit` is how many records of the input are read.
+    `waits` is the hook that the client has.
     """
 
     source: Path | None
@@ -59,17 +63,25 @@ class Job:
     concurrency: int = 64
     in_order: bool = False
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
+    channel_data_file: Path | None = None
     outage: Patience = DEFAULT_OUTAGE
     report: Path | None = None
     waits: Waits = field(default_factory=Waits)
 
     async def check(self) -> int:
         """Check every record, send nothing; return the exit code: 1 if one cannot be sent, 3 if some were not read."""
-        with open_source(self.source, self.source_format) as source:
-            found = await check(self._records(source), self.messages)
-        print(found.table(), file=self.tables, flush=True)
+        task = asyncio.current_task()
+        assert task is not None
+        with open_source(self.source, self.source_format) as source, Interrupt(task.cancel) as interrupt:
+            try:
+                found = await check(self._records(source), self.messages)
+            except asyncio.CancelledError:
+                if interrupt.exit_code is None:
+                    raise
+                return interrupt.exit_code
+        say(found.table(), self.tables)
         if found.stopped:
-            print(f"stopped: {found.stopped}", file=self.messages, flush=True)
+            say(f"stopped: {found.stopped}", self.messages)
             return STOPPED_EARLY
         return SOME_UNFINISHED if found.problems else 0
 
@@ -79,7 +91,7 @@ class Job:
         with open_source(self.source, self.source_format) as source:
             self._keep_apart(source)
             execution = await self._execute(sender, source)
-        print(execution.summary.table(), file=self.tables, flush=True)
+        say(execution.summary.table(), self.tables)
         return execution.exit_code if self._report(execution) else execution.exit_code or SOME_UNFINISHED
 
     @property
@@ -110,7 +122,7 @@ class Job:
         try:
             write_report(execution.report(*names), self.report)
         except ConfigurationError as error:
-            print(error, file=self.messages, flush=True)
+            say(str(error), self.messages)
             return False
         return True
 
@@ -146,7 +158,13 @@ class Job:
         self._check_leftovers()
 
     def _check_apart(self) -> None:
-        named = {"input": self.source, "output": self.target, "journal": self.journal_path, "report": self.report}
+        named = {
+            "input": self.source,
+            "channel data": self.channel_data_file,
+            "output": self.target,
+            "journal": self.journal_path,
+            "report": self.report,
+        }
         places: dict[Path, str] = {}
         for name, path in named.items():
             if path is not None and (other := places.setdefault(path.resolve(), name)) != name:
@@ -184,7 +202,10 @@ class Job:
             raise ConfigurationError("the output is the input file; name another one")
 
     async def _total(self, source: Source) -> int | None:
-        total = await anyio.to_thread.run_sync(source.total)
+        try:
+            total = await anyio.to_thread.run_sync(source.total)
+        except OSError as error:
+            raise ConfigurationError(f"cannot read the input file {self.source}: {error.strerror}") from None
         return total if total is None or self.limit is None else min(total, self.limit)
 
     async def _open_journal(self, opened: AsyncExitStack) -> Journal | None:

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
+from checkout_async.batch.command.saying import say
 from checkout_async.batch.outcome import Outcome, Result
 from checkout_async.batch.wording import label, number, rate, time_left
 
@@ -198,7 +199,7 @@ class LineProgress:
 
     def note(self, text: str) -> None:
         """Say something on a line of its own."""
-        print(text, file=self._stream, flush=True)
+        say(text, self._stream)
 
     def pause(self, reason: str, seconds: float | None) -> None:
         """Say on a line of its own that a pause begins, goes on, or is over."""
