@@ -1,8 +1,9 @@
 """Authenticating many cards: records in, one outcome each out, at bounded concurrency.
 
     async with CheckoutClient.from_env() as checkout, Journal("nightly.journal") as journal:
-        async for outcome in authenticate(checkout, requests, journal=journal):
-            ...
+        async with aclosing(authenticate(checkout, requests, journal=journal)) as outcomes:
+            async for outcome in outcomes:
+                ...
 
 docs/batch.md is the guide; docs/architecture.md lists the modules. What shows progress needs the `cli` extra and is
 imported by the command alone.

@@ -13,18 +13,35 @@ from functools import partial
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.delivery import Delivery
 from checkout_async.batch.flow import Flow, Patience, SharedChannelData
 from checkout_async.batch.gate import Gate, TurnedAway
 from checkout_async.batch.journal import Claim, Journal, Step
-from checkout_async.batch.outcome import Outcome, is_outage, is_refused_access, is_unsent
+from checkout_async.batch.outcome import (
+    Outcome,
+    is_outage,
+    is_refused_access,
+    is_unsent,
+    may_be_refused_access,
+)
 from checkout_async.batch.reader import Reader
 from checkout_async.batch.records import BadLine, Record
-from checkout_async.errors import ApiError, ConnectFailed, InvalidRequest, UnexpectedResponse
+from checkout_async.errors import (
+    ApiError,
+    AuthenticationFailed,
+    CheckoutError,
+    ConnectFailed,
+    InvalidRequest,
+    UnexpectedResponse,
+)
 
 __all__ = ["Crew", "Delivered", "Terms"]
+
+_REFUSALS: Final = 3
+"""So many refusals in a row concern every record, and not only these."""
 
 _TRIES: Final = 3
 """How often a step is tried that the API received and failed at; what never reached it is tried as long as it takes."""
@@ -53,6 +70,8 @@ class Crew:
         self._gate = gate
         self._delivery = delivery
         self._failure: Exception | None = None
+        self._refusals = 0
+        self._group: TaskGroup | None = None
         self._unsettled = 0
         self._all_settled = anyio.Event()
 
@@ -68,6 +87,7 @@ class Crew:
                 if stop is not None:
                     watch.start_soon(self._leave_off, stop)
                 async with anyio.create_task_group() as group:
+                    self._group = group
                     for _ in range(size):
                         group.start_soon(self._carry_out_all)
                 while self._unsettled:
@@ -115,8 +135,13 @@ class Crew:
         outcome = self._known(record, claim)
         if outcome is not None:
             self._delivery.put(number, (outcome, claim))
+            return
+        outcome = await self._authenticated(record, claim)
+        if outcome.error is not None and claim.outcome is not None:
+            # The journal holds the session's end, and still nobody was told of it: the next run asks again.
+            self._delivery.put(number, (outcome, None))
         else:
-            self._settle(number, journal, claim, await self._authenticated(record, claim))
+            self._settle(number, journal, claim, outcome)
 
     def _known(self, record: Record, claim: Claim) -> Outcome | None:
         """Return the outcome where nothing is to be asked or sent."""
@@ -126,8 +151,13 @@ class Crew:
 
     def _settle(self, number: int, journal: Journal, claim: Claim, outcome: Outcome) -> None:
         """Deliver the outcome when the journal holds it; the worker goes on meanwhile."""
+        try:
+            settling = journal.settling(claim, outcome)
+        except Exception as error:  # noqa: BLE001  # as below
+            self._end_with(error)
+            self._delivery.put(number, (outcome, None))
+            return
         self._unsettled += 1
-        settling = journal.settling(claim, outcome)
         settling.add_done_callback(partial(self._settled, number, (outcome, claim)))
 
     def _settled(self, number: int, delivered: Delivered, settling: asyncio.Future[None]) -> None:
@@ -147,9 +177,9 @@ class Crew:
         flow = Flow(terms.sender, terms.channel_data, terms.patience, session_id, note)
         started = time.monotonic()
         error = await self._run(flow, record)
+        if error is not None and claim is not None and claim.outcome is not None:
+            return Outcome.unread(claim.outcome, error)
         seconds = round(time.monotonic() - started, 4)
-        if error is not None and claim is not None and claim.outcome is not None and claim.outcome.result.is_final:
-            return claim.outcome
         return Outcome.of(record, flow.session, error, session_id=flow.session_id, seconds=seconds)
 
     async def _run(self, flow: Flow, record: Record) -> Exception | None:
@@ -162,36 +192,49 @@ class Crew:
                 return failure or ConnectFailed("the run ended before this record was sent; nothing was sent")
             if failure is None:
                 return None
-            tries += not is_unsent(failure)
+            tries += not isinstance(failure, AuthenticationFailed | ConnectFailed)
             may_repeat = is_outage(failure) and (is_unsent(failure) or flow.session_id is not None)
             if not may_repeat or tries >= _TRIES:
                 return failure
 
     async def _attempt(self, flow: Flow, record: Record) -> Exception | None:
-        if not self._gate.is_shut:
-            return await self._judged(flow, record, probe=False)
-        async with self._gate.passage() as probe:
-            return await self._judged(flow, record, probe=probe)
+        if self._gate.is_open:
+            return await self._judged(flow, record, None)
+        async with self._gate.passage() as epoch:
+            return await self._judged(flow, record, epoch)
 
-    async def _judged(self, flow: Flow, record: Record, *, probe: bool) -> Exception | None:
+    async def _judged(self, flow: Flow, record: Record, epoch: int | None) -> Exception | None:
+        flow.begun = partial(self._begun, epoch)
         try:
             await flow.run(record)
         except Exception as error:  # noqa: BLE001  # the other records' results must not be lost by a defect in this one
-            self._judge(error, probe=probe)
+            self._judge(error, epoch)
             return error
-        self._gate.succeeded()
+        except asyncio.CancelledError:
+            if self._group is None or self._group.cancel_scope.cancel_called:
+                raise
+            return CheckoutError("the call was cancelled, and not by this run; it may have arrived")
         return None
 
-    def _judge(self, failure: Exception, *, probe: bool) -> None:
+    def _begun(self, epoch: int | None, operation: str) -> None:
+        """Note the first reply of a flow: the API is there, and lets this run in."""
+        self._refusals = 0
+        self._gate.succeeded(operation, epoch)
+
+    def _judge(self, failure: Exception, epoch: int | None) -> None:
         """Draw the conclusions for the other records."""
         if is_refused_access(failure):
             self._end_with(failure)
         elif is_outage(failure):
-            self._gate.failed(failure, probe=probe)
+            self._gate.failed(failure, epoch)
             if self._gate.failure is not None:
                 self._end_with(self._gate.failure)
+        elif may_be_refused_access(failure):
+            self._refusals += 1
+            if self._refusals >= _REFUSALS:
+                self._end_with(failure)
         elif isinstance(failure, ApiError | UnexpectedResponse):
-            self._gate.succeeded()
+            self._begun(epoch, failure.operation)
 
     def _end_with(self, failure: Exception) -> None:
         self._failure = self._failure or failure

@@ -48,7 +48,8 @@ class Flow:
 
     `session` is what was last seen. With a `session_id` the session exists already: a run asks for it and goes on from
     there, so a run that failed half-way may be repeated without a second session. `note` is told the id of a new one
-    with which something is to be done yet.
+    with which something is to be done yet, `begun` the operation
+    that brought the first reply.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Flow:
         self._channel_data = channel_data
         self._patience = patience
         self._note = note
+        self.begun: Callable[[str], None] | None = None
         self.session_id = session_id
         self.session: sessions.Session | None = None
 
@@ -78,10 +80,14 @@ class Flow:
             self.session = session = await step(session)
 
     async def _begin(self, record: Record) -> sessions.Session:
+        operation = operations.REQUEST_SESSION if self.session_id is None else operations.GET_SESSION
         if self.session_id is not None:
-            return await operations.get_session(self._sender, self.session_id)
-        session = await operations.request_session(self._sender, record.request)
-        self.session_id = session.id
+            session = await operations.get_session(self._sender, self.session_id)
+        else:
+            session = await operations.request_session(self._sender, record.request)
+            self.session_id = session.id
+        if self.begun is not None:
+            self.begun(operation.name)
         return session
 
     def _next_step(self, session: sessions.Session, waits: Iterator[float], taken: set[_Step]) -> _Step | None:

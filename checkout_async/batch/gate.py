@@ -1,26 +1,33 @@
-"""The gate of a run: while the API cannot be reached, no record goes through but one at a time, to see if it can.
+"""The gate of a run: while the API fails, few records go through, so that an outage does not burn through the file.
 
-A few failures in a row that speak of the API shut it. Then one call is let through after a wait that doubles each time;
-the first success opens it for all. When the patience is used up, whoever waits is turned away.
+It is open at first. Failures that speak of the API narrow it, unless ten times as many successes come between them: one
+record at a time then goes through, after waits that double. Each success lets one more through at a time, until the
+gate is open again; each failure shuts it anew for longer. When the patience is used up, whoever waits is turned away.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import anyio
 
 from checkout_async._core.patience import Patience
+from checkout_async.operations import sessions as operations
 
 __all__ = ["Gate", "OnPause", "TurnedAway"]
 
 OnPause = Callable[[str, float | None], None]
-"""Told why a run pauses and in how many seconds it tries again; None: it goes on."""
+"""Told why a run pauses and in how many seconds it tries again; None: it goes on. What it raises changes nothing."""
 
-_IN_A_ROW: Final = 5
-"""Failures that no success interrupts: a single record that the API stumbles over must not stop the others."""
+_MOST_FAILURES: Final = 5.0
+_WORTH_OF_A_SUCCESS: Final = 0.1
+"""Five failures in a row narrow the gate, and so does one in ten in the long run."""
+
+_WIDE: Final = 32
+"""A gate that lets so many through at a time is open."""
 
 
 class TurnedAway(Exception):
@@ -28,84 +35,116 @@ class TurnedAway(Exception):
 
 
 class Gate:
-    """Open at first. `failure` is the last of an outage that outlasted the patience."""
+    """`failure` is the last of an outage that outlasted the patience."""
 
-    def __init__(self, patience: Patience, on_pause: OnPause | None = None) -> None:
+    def __init__(
+        self, patience: Patience, on_pause: OnPause | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._patience = patience
         self._on_pause = on_pause
-        self._in_a_row = 0
+        self._clock = clock
+        self._failures = 0.0
         self._waits = patience.waits()
-        self._wait = 0.0
-        self._reason = ""
-        self._opened: anyio.Event | None = None
-        self._turn = anyio.Lock()
+        self._width = 0
+        self._inside = 0
+        self._not_before = 0.0
+        self._epoch = 0
+        self._failing = ""
+        self._is_pausing = False
+        self._changed = anyio.Event()
         self._over = False
         self.failure: Exception | None = None
 
     @property
-    def is_shut(self) -> bool:
-        """Whether an outage is going on."""
-        return self._opened is not None
+    def is_open(self) -> bool:
+        """Whether everybody goes through without being counted."""
+        return self._width == 0
 
     @asynccontextmanager
-    async def passage(self) -> AsyncGenerator[bool]:
-        """Wait until a record may go through a gate that was shut; True for one that goes as a probe.
+    async def passage(self) -> AsyncGenerator[int]:
+        """Wait for one's turn to go through a narrow gate; what becomes of it is to be noted with the number given.
 
-        What becomes of a probe is to be noted in here: the next one waits for that. Raises TurnedAway when the run is
-        over.
+        Raises TurnedAway when the run is over.
         """
-        async with self._turn:
-            if await self._waited():
-                yield True
-                return
-        yield False
+        while not self.is_open:
+            if self._over:
+                raise TurnedAway
+            wait = self._wait()
+            if wait is None:
+                break
+            with anyio.move_on_after(wait):
+                await self._changed.wait()
+        self._inside += 1
+        try:
+            yield self._epoch
+        finally:
+            self._inside -= 1
+            self._note_change()
 
-    async def _waited(self) -> bool:
-        """Wait for the time of the next probe; False where the gate is open before."""
-        opened = self._opened
-        if opened is None:
-            return False
-        if not self._over:
-            self._tell(self._wait)
-            with anyio.move_on_after(self._wait):
-                await opened.wait()
-        if self._over and self.is_shut:
-            raise TurnedAway
-        return self.is_shut
+    def _wait(self) -> float | None:
+        """Return how long to wait before looking again; None if one may go through now."""
+        if self._inside >= self._width:
+            return float("inf")
+        left = self._not_before - self._clock()
+        return left if left > 0 else None
 
-    def succeeded(self) -> None:
-        """Note that the API answered: it is there."""
-        self._in_a_row = 0
-        if self._opened is not None:
-            self._tell(None)
-            self._opened.set()
-            self._opened = None
+    def succeeded(self, operation: str, epoch: int | None = None) -> None:
+        """Note that the API answered a call as it should; `epoch` is the number from the passage, None without one.
 
-    def failed(self, error: Exception, *, probe: bool) -> None:
+        What went in before the gate was shut last does not widen it, nor does an operation other than the failing one
+        where that is the one that makes sessions: reading may well work while writing does not.
+        """
+        if self._failing == operations.REQUEST_SESSION.name != operation:
+            return
+        if self.is_open:
+            self._failures = max(0.0, self._failures - _WORTH_OF_A_SUCCESS)
+        elif epoch == self._epoch:
+            self._widen()
+
+    def failed(self, error: Exception, epoch: int | None = None) -> None:
         """Note a failure that speaks of the API."""
-        self._in_a_row += 1
-        self._reason = f"{type(error).__name__}: {error}"
-        if self._opened is None and self._in_a_row >= _IN_A_ROW:
-            self._opened = anyio.Event()
-            self._waits = self._patience.waits()
-            self._lengthen(error)
-        elif probe and self._opened is not None:
-            self._lengthen(error)
+        self._failing = getattr(error, "operation", "")
+        if self.is_open:
+            self._failures += 1
+            if self._failures >= _MOST_FAILURES:
+                self._shut(error)
+        elif epoch == self._epoch:
+            self._shut(error)
 
     def turn_away(self) -> None:
         """Turn away all who wait, and all who will have to."""
         self._over = True
-        if self._opened is not None:
-            self._opened.set()
+        self._note_change()
 
-    def _lengthen(self, error: Exception) -> None:
+    def _widen(self) -> None:
+        self._width += 1
+        if self._is_pausing:
+            self._is_pausing = False
+            self._tell("", None)
+        if self._width >= _WIDE:
+            self._width = 0
+            self._failures = 0.0
+            self._waits = self._patience.waits()
+        self._note_change()
+
+    def _shut(self, error: Exception) -> None:
+        self._width = 1
+        self._epoch += 1
         wait = next(self._waits, None)
         if wait is None:
             self.failure = error
             self.turn_away()
-        else:
-            self._wait = wait
+            return
+        self._not_before = self._clock() + wait
+        self._is_pausing = True
+        self._tell(f"{type(error).__name__}: {error}", wait)
+        self._note_change()
 
-    def _tell(self, seconds: float | None) -> None:
+    def _note_change(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def _tell(self, reason: str, seconds: float | None) -> None:
         if self._on_pause is not None:
-            self._on_pause(self._reason, seconds)
+            with suppress(Exception):
+                self._on_pause(reason, seconds)

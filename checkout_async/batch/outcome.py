@@ -18,6 +18,7 @@ from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
     CheckoutError,
+    Conflict,
     ConnectFailed,
     Forbidden,
     InvalidRequest,
@@ -30,13 +31,25 @@ from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.redaction import MASK
 
-__all__ = ["MALFORMED_LINE", "Failure", "Outcome", "Result", "is_outage", "is_refused_access", "is_unsent"]
+__all__ = [
+    "MALFORMED_LINE",
+    "Failure",
+    "Outcome",
+    "Result",
+    "is_outage",
+    "is_refused_access",
+    "is_unsent",
+    "may_be_refused_access",
+]
 
 MALFORMED_LINE: Final = "MalformedLine"
 """`Failure.kind` of a line that holds no request."""
 
-_MAY_WORK_LATER: Final = frozenset({408, 409, 425, 429})
-"""Client errors (RFC 9110, RFC 6585, RFC 8470) that say nothing against the request itself."""
+_SPEAK_OF_THE_REQUEST: Final = frozenset({400, 422})
+"""Statuses that say that this request will never do. Others come from a wrong address, a gateway, a busy API."""
+
+_REFUSALS: Final = frozenset({400, 401, 403})
+"""Statuses by which a token endpoint refuses credentials (RFC 6749 section 5.2)."""
 
 
 class Result(StrEnum):
@@ -101,10 +114,10 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return cls._defect(error)
         return cls(
             kind=type(error).__name__,
-            message=str(error),
+            message=_writable(str(error)),
             path=error.path if isinstance(error, InvalidRequest) else None,
             status=error.status if isinstance(error, ApiError | UnexpectedResponse | AuthenticationFailed) else None,
-            request_id=error.request_id if isinstance(error, ApiError | UnexpectedResponse) else None,
+            request_id=_request_id(error),
         )
 
     @classmethod
@@ -112,6 +125,16 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         places = [f"{place.name}, line {place.lineno}" for place in traceback.extract_tb(error.__traceback__)]
         where = places[-1] if places else "raised nowhere"
         return cls(kind=type(error).__name__, message=f"a defect of this package, please report it ({where})")
+
+
+def _request_id(error: CheckoutError) -> str | None:
+    request_id = error.request_id if isinstance(error, ApiError | UnexpectedResponse) else None
+    return None if request_id is None else _writable(request_id)
+
+
+def _writable(text: str) -> str:
+    """Return a text that can be written as UTF-8: a header may have brought bytes that are none."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -144,6 +167,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def not_sent(cls, record: Record, error: Exception) -> Outcome:
         """Return the outcome of a record that could not be sent for a reason that lies on this machine."""
         return cls(line=record.line, reference=record.reference, result=Result.FAILED, error=Failure.of(error))
+
+    @classmethod
+    def unread(cls, known: Outcome, error: Exception) -> Outcome:
+        """Return the outcome of a record whose session is known to have ended, and could not be read for its proof."""
+        return msgspec.structs.replace(known, result=Result.UNKNOWN, error=Failure.of(error))
 
     @classmethod
     def refused(cls, record: Record, reason: str) -> Outcome:
@@ -210,7 +238,7 @@ def _result_without_session(error: Exception | None) -> Result:
         return Result.FAILED
     if not isinstance(error, ApiError) or is_ambiguous(error):
         return Result.UNKNOWN
-    return Result.FAILED if error.status in _MAY_WORK_LATER or error.status >= 500 else Result.INVALID
+    return Result.INVALID if error.status in _SPEAK_OF_THE_REQUEST else Result.FAILED
 
 
 def is_unsent(error: Exception) -> bool:
@@ -219,17 +247,23 @@ def is_unsent(error: Exception) -> bool:
 
 
 def is_refused_access(error: Exception) -> bool:
-    """Whether every other record would meet the same refusal: credentials that are not accepted, a scope missing."""
-    if isinstance(error, AuthenticationFailed):
-        return not is_outage(error)
-    return isinstance(error, Unauthorized | Forbidden) and error.operation == operations.REQUEST_SESSION.name
+    """Whether every other record would meet the same refusal: credentials that are not accepted."""
+    return isinstance(error, Unauthorized) or (isinstance(error, AuthenticationFailed) and not is_outage(error))
+
+
+def may_be_refused_access(error: Exception) -> bool:
+    """Whether others may meet the same refusal: a scope that is missing, a wrong address, or a rule for this one."""
+    if not isinstance(error, ApiError) or isinstance(error, Conflict) or error.status >= 500:
+        return False
+    if error.operation == operations.GET_SESSION.name:
+        return isinstance(error, Forbidden)
+    return error.operation == operations.REQUEST_SESSION.name and _result_without_session(error) is Result.FAILED
 
 
 def is_outage(error: Exception) -> bool:
     """Whether the failure speaks of the API or of the way to it, and not of the record."""
     if isinstance(error, AuthenticationFailed):
-        status = error.status or 0
-        return isinstance(error.__cause__, TransportError) or status == 429 or status >= 500
+        return error.error is None and error.status not in _REFUSALS
     if isinstance(error, ApiError):
         return isinstance(error, RateLimited) or error.status in {408, 425} or error.status >= 500
     return isinstance(error, TransportError)

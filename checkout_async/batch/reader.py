@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from typing import cast
 
-import anyio
-
 from checkout_async.batch.records import BadLine, Record
+from checkout_async.errors import CheckoutError
 from checkout_async.models import sessions
 
 __all__ = ["Item", "Reader", "Records"]
@@ -19,30 +20,36 @@ Records = Iterable[Item] | AsyncIterable[Item]
 
 
 class Reader:
-    """Reads for any number of workers. `position` counts the records read; `failure` is what the iterable raised."""
+    """Reads for any number of workers. `position` counts the records read; `failure` is what the iterable raised.
+
+    An asynchronous iterable is read in a task of its own: it may have time limits and tasks of its own, which are not
+    to be entered in one task and left in another. It is left behind where it does not end.
+    """
 
     def __init__(self, records: Records) -> None:
-        self._iterator: Iterator[Item] | AsyncIterator[Item]
-        self._iterator = aiter(records) if isinstance(records, AsyncIterable) else iter(records)
-        self._turn = anyio.Lock()
-        self._waiting: anyio.CancelScope | None = None
+        self._iterator: Iterator[Item] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._wanted: deque[asyncio.Future[Item | None]] = deque()
+        self._is_wanted = asyncio.Event()
         self._ended = False
         self.position = 0
         self.failure: Exception | None = None
+        if isinstance(records, AsyncIterable):
+            self._reading = asyncio.create_task(self._read(aiter(records)), name="checkout_async records")
+            self._reading.add_done_callback(self._finished)
+        else:
+            self._iterator = iter(records)
 
     def stop(self) -> None:
         """Read no more, also where a silent iterable is being waited for."""
         self._ended = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
+        self._dismiss()
 
     async def take(self) -> tuple[int, Record | BadLine] | None:
         """Return the next record and its number, from 0; None at the end."""
-        if isinstance(self._iterator, Iterator):
-            item = self._next(self._iterator)
-        else:
-            async with self._turn:
-                item = await self._anext(self._iterator)
+        item = await self._asked() if self._iterator is None else self._next(self._iterator)
         if item is None:
             return None
         self.position += 1
@@ -56,24 +63,49 @@ class Reader:
         except StopIteration:
             self._ended = True
         except Exception as error:  # noqa: BLE001  # anybody's iterable; raised when what was read is done
-            self._end_with(error)
+            self._ended = True
+            self.failure = error
         return None
 
-    async def _anext(self, iterator: AsyncIterator[Item]) -> Item | None:
+    async def _asked(self) -> Item | None:
         if self._ended:
             return None
-        with anyio.CancelScope() as self._waiting:
-            try:
-                return await anext(iterator)
-            except StopAsyncIteration:
-                self._ended = True
-            except Exception as error:  # noqa: BLE001  # as above
-                self._end_with(error)
-        return None
+        wanted: asyncio.Future[Item | None] = asyncio.get_running_loop().create_future()
+        self._wanted.append(wanted)
+        self._is_wanted.set()
+        return await wanted
 
-    def _end_with(self, error: Exception) -> None:
+    async def _read(self, iterator: AsyncIterator[Item]) -> None:
+        """Read as long as somebody wants more."""
+        while True:
+            while not self._wanted:
+                self._is_wanted.clear()
+                await self._is_wanted.wait()
+            try:
+                item = await anext(iterator)
+            except StopAsyncIteration:
+                return
+            while self._wanted:
+                wanted = self._wanted.popleft()
+                if not wanted.done():
+                    wanted.set_result(item)
+                    break
+
+    def _finished(self, reading: asyncio.Task[None]) -> None:
+        """Note why the reading ended: its end, an error, or a cancellation that nobody here asked for."""
+        if reading.cancelled():
+            if not self._ended:
+                self.failure = CheckoutError("the records ended with a cancellation of their own")
+        elif isinstance(error := reading.exception(), Exception):
+            self.failure = error
         self._ended = True
-        self.failure = error
+        self._dismiss()
+
+    def _dismiss(self) -> None:
+        while self._wanted:
+            wanted = self._wanted.popleft()
+            if not wanted.done():
+                wanted.set_result(None)
 
 
 def _as_record(item: object, number: int) -> Record | BadLine:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import nullcontext
+from functools import partial
 
 import anyio
 
@@ -47,13 +49,14 @@ async def authenticate(
     Outcomes come as soon as they are known or, `in_order`, as the records were read. `channel_data` go to sessions
     whose request has none; `patience` says how long a session that is `processing` is waited for.
 
-    With an entered `journal` nothing is sent twice, whatever happens: run the same records again, and those of which an
-    earlier run told come back as `replayed`, those in doubt are asked for or told as `unknown`. `retry_unknown` sends
-    those again of which no session is known.
+    With an entered `journal` nothing is sent twice, whatever happens: run the same records again, the journal entered
+    anew, and those of which an earlier run told come back as `replayed`, those in doubt are asked for or told as
+    `unknown`. `retry_unknown` sends those again of which no session is known.
 
-    While the API cannot be reached the run pauses, and tries one record after each of the waits of `outage`; `on_pause`
-    is told. Once `stop` is set no further record is read, and the outcomes of those that were still come. A generator
-    that is closed or cancelled early waits up to `drain` seconds for what is in flight, so that the journal has it.
+    While the API fails the run pauses, and tries one record after each of the waits of `outage`; `on_pause` is told.
+    Once `stop` is set no further record is read, and the outcomes of those that were still come. Whoever may leave the
+    loop early closes the generator (`contextlib.aclosing`): that, a cancellation and the end of the journal's
+    `async with` wait up to `drain` seconds for what is in flight, so that the journal has it.
 
     An error in a record is part of its outcome. Refused credentials, a missing scope, an outage that outlasts `outage`,
     a journal that cannot be written and an error of `records` end the run, and are raised when what was in flight is
@@ -72,15 +75,17 @@ async def authenticate(
     delivery: Delivery[Delivered] = Delivery(concurrency, in_order=in_order)
     crew = Crew(terms, Reader(records), Gate(outage, on_pause), delivery)
     at_work = asyncio.create_task(crew.work(concurrency, stop), name="checkout_async batch")
-    try:
-        while (delivered := await delivery.take()) is not None:
-            outcome, claim = delivered
-            yield outcome
-            if journal is not None and claim is not None:
-                journal.told(claim)
-        await at_work
-    finally:
-        await _leave(crew, delivery, at_work, drain)
+    leave = partial(_leave, crew, delivery, at_work, drain)
+    with nullcontext() if journal is None else journal.in_use(leave):
+        try:
+            while (delivered := await delivery.take()) is not None:
+                outcome, claim = delivered
+                yield outcome
+                if journal is not None and claim is not None:
+                    journal.told(claim)
+            await at_work
+        finally:
+            await leave()
     if crew.failure is not None:
         raise crew.failure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -12,7 +13,15 @@ from checkout_async.batch import Outcome, Patience, Record, Result, authenticate
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.claim import Claiming, Operation, Settling
 from checkout_async.batch.journal.ledger import Ledger
-from checkout_async.errors import Conflict, ConnectFailed, JournalError, NotFound, OutcomeUnknown, ServerError
+from checkout_async.errors import (
+    Conflict,
+    ConnectFailed,
+    JournalError,
+    NotFound,
+    OutcomeUnknown,
+    ServerError,
+    UnprocessableEntity,
+)
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
 from tests.batch.support import SID, Answer, ScriptedSender, in_turn, lines_of, record, reference_of, session
@@ -147,12 +156,19 @@ class TestASecondRun:
     @pytest.mark.parametrize(
         "error", [NotFound("404", status=404), ServerError("500", status=500), ConnectFailed("no route")]
     )
-    async def test_if_it_cannot_be_read_again_what_is_known_is_told(self, path: Path, error: Exception) -> None:
+    async def test_if_it_cannot_be_read_again_it_is_unknown_and_the_next_run_asks_once_more(
+        self, path: Path, error: Exception
+    ) -> None:
         await self.settled_but_not_told(path)
         async with Journal(path) as journal:
             outcomes = outcomes_of(ScriptedSender(lambda _: error), numbered(1), journal)
             again = await anext(outcomes)
-        assert (again.result, again.session_id, again.cryptogram) == (Result.AUTHENTICATED, SID, None)
+        assert (again.result, again.session_id, again.cryptogram) == (Result.UNKNOWN, SID, None)
+        assert again.error is not None
+        sender = ScriptedSender(lambda _: session())
+        at_last = only(await run_once(sender, numbered(1), path))
+        assert (at_last.result, at_last.cryptogram) == (Result.AUTHENTICATED, CRYPTOGRAM)
+        assert sender.operations == ["get_session"]
 
     async def test_a_session_in_doubt_is_asked_for_and_goes_on_from_where_it_is(self, path: Path) -> None:
         await self.interrupted_after_the_first_reply(path)
@@ -161,15 +177,17 @@ class TestASecondRun:
         assert sender.operations == ["get_session", "update_three_ds_method_completion"]
         assert (again.result, again.session_id, again.cryptogram) == (Result.AUTHENTICATED, SID, CRYPTOGRAM)
 
-    async def test_a_session_in_doubt_that_is_gone_stays_unknown_and_is_not_made_again(self, path: Path) -> None:
+    async def test_a_session_in_doubt_that_is_gone_is_made_again_only_if_a_person_says_so(self, path: Path) -> None:
         await self.interrupted_after_the_first_reply(path)
-        for retry_unknown in (False, True):
-            sender = ScriptedSender(lambda _: NotFound("no such session", status=404))
-            again = only(await run_once(sender, numbered(1), path, retry_unknown=retry_unknown))
-            assert sender.operations == ["get_session"]
-            assert (again.result, again.session_id) == (Result.UNKNOWN, SID)
-            assert again.error is not None
-            assert again.error.kind == "NotFound"
+        sender = ScriptedSender(lambda _: NotFound("no such session", status=404))
+        again = only(await run_once(sender, numbered(1), path))
+        assert sender.operations == ["get_session"]
+        assert (again.result, again.session_id) == (Result.UNKNOWN, SID)
+        assert again.error is not None
+        assert again.error.kind == "NotFound"
+        sender = approved()
+        again = only(await run_once(sender, numbered(1), path, retry_unknown=True))
+        assert (again.result, sender.operations) == (Result.AUTHENTICATED, ["request_session"])
 
     async def test_what_may_have_arrived_is_sent_again_only_if_a_person_says_so(self, path: Path) -> None:
         lost = ScriptedSender(lambda _: OutcomeUnknown("the connection was lost"))
@@ -301,3 +319,26 @@ def sent_by(sender: ScriptedSender) -> list[str]:
 async def gather_into(told: list[Outcome], coming: AsyncIterator[Outcome]) -> None:
     async for outcome in coming:
         told.append(outcome)  # noqa: PERF401  # what came before an error counts
+
+
+async def test_a_journal_waits_for_a_run_that_was_left_without_being_closed(path: Path) -> None:
+    answered = asyncio.Event()
+
+    async def answer(request: ApiRequest[object]) -> Answer:
+        if reference_of(request) != "ref-1":
+            await answered.wait()
+        return session()
+
+    async with Journal(path) as journal:
+        outcomes = outcomes_of(ScriptedSender(answer), numbered(3), journal, concurrency=3)
+        await anext(outcomes)
+        asyncio.get_running_loop().call_later(0.05, answered.set)
+    again = await run_once(approved(), numbered(3), path)
+    assert {outcome.result for outcome in again} == {Result.AUTHENTICATED}
+
+
+async def test_a_reply_with_bytes_that_are_no_text_hurts_nobody(path: Path) -> None:
+    odd = UnprocessableEntity("422", operation="request_session", status=422, request_id="\udcff")
+    sender = ScriptedSender(lambda request: odd if reference_of(request) == "ref-2" else session())
+    outcomes = await run_once(sender, numbered(4), path)
+    assert [outcome.result for outcome in outcomes].count(Result.AUTHENTICATED) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 from anyio import Event, wait_all_tasks_blocked
@@ -113,65 +114,102 @@ async def test_a_stop_is_heard_during_a_pause() -> None:
 
 async def test_a_single_record_the_api_stumbles_over_stops_nobody() -> None:
     def answer(request: ApiRequest[object]) -> sessions.Session | CheckoutError:
-        return BUSY if next(numbers) % 3 == 0 else session()
+        return BUSY if next(numbers) % 15 == 0 else session()
 
     numbers = iter(range(1000))
     waits = Patience(first=3600, longest=3600, total=1e9)
-    records = [record(line) for line in range(1, 31)]
+    records = [record(line) for line in range(1, 151)]
     outcomes = [o async for o in authenticate(ScriptedSender(answer), records, concurrency=1, outage=waits)]
     assert [outcome.result for outcome in outcomes].count(Result.UNKNOWN) == 10
 
 
+async def test_an_api_that_fails_half_the_time_burns_no_file() -> None:
+    def answer(_request: ApiRequest[object]) -> sessions.Session | CheckoutError:
+        return BUSY if next(numbers) % 2 else session()
+
+    numbers = iter(range(10**6))
+    short = Patience(first=0.001, longest=0.001, total=0.05)
+    outcomes: list[Outcome] = []
+    records = [record(line) for line in range(1, 10_001)]
+    with pytest.raises(ServerError):
+        await gather_into(outcomes, authenticate(ScriptedSender(answer), records, concurrency=16, outage=short))
+    assert [outcome.result for outcome in outcomes].count(Result.UNKNOWN) < 100
+
+
+async def test_while_sessions_cannot_be_made_reading_them_does_not_count() -> None:
+    gate = shut(Gate(AT_ONCE))
+    async with gate.passage() as epoch:
+        gate.succeeded("get_session", epoch)
+        assert entered(gate) is False
+        gate.succeeded("request_session", epoch)
+        assert entered(gate) is True
+
+
+async def test_a_listener_that_fails_changes_nothing() -> None:
+    def fail(_reason: str, _seconds: float | None) -> None:
+        raise ZeroDivisionError
+
+    records = [record(line) for line in range(1, 31)]
+    outcomes = authenticate(Outage(REFUSED, times=20).sender, records, outage=AT_ONCE, on_pause=fail)
+    assert [outcome.result async for outcome in outcomes] == [Result.AUTHENTICATED] * 30
+
+
 class TestGate:
-    async def test_it_shuts_after_five_failures_in_a_row(self) -> None:
+    async def test_it_narrows_after_five_failures_in_a_row(self) -> None:
         gate = Gate(AT_ONCE)
         for _ in range(4):
-            gate.failed(REFUSED, probe=False)
-        gate.succeeded()
-        for _ in range(4):
-            gate.failed(REFUSED, probe=False)
-        assert not gate.is_shut
-        gate.failed(REFUSED, probe=False)
-        assert gate.is_shut
+            gate.failed(REFUSED)
+        assert gate.is_open
+        gate.failed(REFUSED)
+        assert not gate.is_open
 
-    async def test_failures_of_what_was_under_way_do_not_lengthen_the_wait(self) -> None:
+    async def test_ten_successes_make_up_for_a_failure(self) -> None:
+        gate = Gate(AT_ONCE)
+        for _ in range(100):
+            gate.failed(REFUSED)
+            for _ in range(10):
+                gate.succeeded("request_session")
+        assert gate.is_open
+
+    async def test_what_was_under_way_changes_nothing_once_it_is_shut(self) -> None:
+        told: list[float | None] = []
+        gate = shut(Gate(Patience(first=3600, longest=3600, total=1e9), lambda _reason, seconds: told.append(seconds)))
+        for _ in range(50):
+            gate.failed(REFUSED)
+            gate.succeeded("request_session")
+        assert not entered(gate)
+        assert told == [3600]
+
+    async def test_the_waits_grow_until_it_is_open_again(self) -> None:
         told: list[float | None] = []
         gate = shut(Gate(Patience(first=0.001, longest=1, total=60), lambda _reason, seconds: told.append(seconds)))
-        for _ in range(50):
-            gate.failed(REFUSED, probe=False)
-        async with gate.passage() as probe:
-            assert probe
-            gate.failed(REFUSED, probe=True)
-        async with gate.passage() as probe:
-            assert probe
-        assert told == [0.001, 0.002]
+        async with gate.passage() as epoch:
+            gate.failed(REFUSED, epoch)
+        async with gate.passage() as epoch:
+            gate.succeeded("request_session", epoch)
+        async with gate.passage() as epoch:
+            gate.failed(REFUSED, epoch)
+        assert told == [0.001, 0.002, None, 0.004]
 
     async def test_the_next_probe_waits_for_the_end_of_this_one(self) -> None:
-        gate, inside = shut(Gate(AT_ONCE)), 0
-
-        async def probe(answer: Event) -> None:
-            nonlocal inside
-            async with gate.passage():
-                inside += 1
-                await answer.wait()
-                gate.failed(REFUSED, probe=True)
-                inside -= 1
-
-        answers = [Event() for _ in range(3)]
-        probing = [asyncio.ensure_future(probe(answer)) for answer in answers]
-        for answer in answers:
+        gate = shut(Gate(AT_ONCE))
+        async with gate.passage():
+            second = asyncio.ensure_future(passed(gate))
             await wait_all_tasks_blocked()
-            assert inside == 1
-            answer.set()
-        await asyncio.gather(*probing)
+            assert not second.done()
+        await second
 
-    async def test_one_success_lets_all_through(self) -> None:
-        gate = shut(Gate(Patience(first=3600, longest=3600, total=1e9)))
-        waiting = [asyncio.ensure_future(passed(gate)) for _ in range(3)]
-        await wait_all_tasks_blocked()
-        assert not any(one.done() for one in waiting)
-        gate.succeeded()
-        assert await asyncio.gather(*waiting) == [False] * 3
+    async def test_each_success_lets_one_more_through_at_a_time_until_it_is_open(self) -> None:
+        gate = shut(Gate(AT_ONCE))
+        for _ in range(30):
+            async with gate.passage() as epoch:
+                gate.succeeded("request_session", epoch)
+        async with AsyncExitStack() as inside:
+            for _ in range(31):
+                epoch = await inside.enter_async_context(gate.passage())
+            assert not entered(gate)
+            gate.succeeded("request_session", epoch)
+        assert gate.is_open
 
     async def test_who_waits_when_the_run_ends_is_turned_away(self) -> None:
         gate = shut(Gate(Patience(first=3600, longest=3600, total=1e9)))
@@ -186,10 +224,21 @@ class TestGate:
 
 def shut(gate: Gate) -> Gate:
     for _ in range(5):
-        gate.failed(REFUSED, probe=False)
+        gate.failed(REFUSED)
     return gate
 
 
-async def passed(gate: Gate) -> bool:
-    async with gate.passage() as probe:
-        return probe
+async def passed(gate: Gate) -> None:
+    async with gate.passage():
+        pass
+
+
+def entered(gate: Gate) -> bool:
+    """Whether somebody may go through at once."""
+    passage = gate.passage().__aenter__()
+    try:
+        passage.send(None)
+    except StopIteration:
+        return True
+    passage.close()
+    return False

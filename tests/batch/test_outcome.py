@@ -7,7 +7,7 @@ import pytest
 
 from checkout_async import errors
 from checkout_async.batch import MALFORMED_LINE, Failure, Outcome, Result
-from checkout_async.batch.outcome import is_outage, is_refused_access
+from checkout_async.batch.outcome import is_outage, is_refused_access, may_be_refused_access
 from tests.batch.support import SID, bad_line, record, session
 
 
@@ -91,6 +91,7 @@ def test_a_session_that_waits_for_a_hosted_page_needs_its_cardholder() -> None:
         (errors.RateLimited("429", operation="request_session", status=429), Result.FAILED),
         (errors.Conflict("409", operation="request_session", status=409), Result.FAILED),
         (errors.ServerError("501", operation="request_session", status=501), Result.FAILED),
+        (errors.NotFound("404", operation="request_session", status=404), Result.FAILED),
         (errors.Forbidden("403", operation="request_session", status=403), Result.FAILED),
         (errors.AuthenticationFailed("no token", status=400), Result.FAILED),
         (errors.OutcomeUnknown("lost", operation="request_session"), Result.UNKNOWN),
@@ -109,11 +110,29 @@ def test_only_what_needs_a_person_or_another_run_is_not_final() -> None:
     assert {result for result in Result if not result.is_final} == {Result.INVALID, Result.FAILED, Result.UNKNOWN}
 
 
-def test_credentials_and_scopes_concern_every_record() -> None:
-    assert is_refused_access(errors.AuthenticationFailed("invalid_client", status=400))
-    assert is_refused_access(errors.Forbidden("403", operation="request_session", status=403))
-    assert not is_refused_access(errors.Forbidden("403", operation="update_session", status=403))
-    assert not is_refused_access(errors.UnprocessableEntity("422", operation="request_session", status=422))
+def test_credentials_concern_every_record() -> None:
+    assert is_refused_access(errors.AuthenticationFailed("invalid_client", status=400, error="invalid_client"))
+    assert is_refused_access(errors.AuthenticationFailed("no OAuth error", status=403))
+    assert is_refused_access(errors.Unauthorized("401", operation="request_session", status=401))
+    assert not is_refused_access(errors.Forbidden("403", operation="request_session", status=403))
+
+
+@pytest.mark.parametrize(
+    ("error", "may_concern_others"),
+    [
+        (errors.Forbidden("403", operation="request_session", status=403), True),
+        (errors.NotFound("404", operation="request_session", status=404), True),
+        (errors.Forbidden("403", operation="get_session", status=403), True),
+        (errors.NotFound("404", operation="get_session", status=404), False),
+        (errors.Forbidden("403", operation="update_session", status=403), False),
+        (errors.Conflict("409", operation="request_session", status=409), False),
+        (errors.UnprocessableEntity("422", operation="request_session", status=422), False),
+    ],
+)
+def test_a_refusal_may_concern_others_unless_it_speaks_of_the_request(
+    error: errors.ApiError, may_concern_others: bool
+) -> None:
+    assert may_be_refused_access(error) is may_concern_others
 
 
 def test_a_token_endpoint_that_cannot_be_reached_is_an_outage() -> None:
@@ -122,7 +141,15 @@ def test_a_token_endpoint_that_cannot_be_reached_is_an_outage() -> None:
     assert is_outage(unreachable)
     assert not is_refused_access(unreachable)
     assert is_outage(errors.AuthenticationFailed("503", status=503))
+    assert is_outage(errors.AuthenticationFailed("a page instead of a token", status=200))
     assert not is_outage(errors.AuthenticationFailed("invalid_client", status=401))
+
+
+def test_what_a_header_brought_can_be_written() -> None:
+    error = errors.UnprocessableEntity("422 \udcff", operation="request_session", status=422, request_id="\udcff")
+    failure = Failure.of(error)
+    assert (failure.message, failure.request_id) == ("422 \\udcff", "\\udcff")
+    assert msgspec.json.encode(failure)
 
 
 def test_a_defect_of_the_package_tells_its_place_and_not_its_text() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import cast
@@ -12,9 +13,16 @@ import msgspec
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from checkout_async.batch import DEFAULT_CHANNEL_DATA, BadLine, Outcome, Record, Result, authenticate
+from checkout_async.batch import DEFAULT_CHANNEL_DATA, BadLine, Outcome, Patience, Record, Result, authenticate
 from checkout_async.batch.reader import Item
-from checkout_async.errors import AuthenticationFailed, ConfigurationError, Conflict, Forbidden
+from checkout_async.errors import (
+    AuthenticationFailed,
+    CheckoutError,
+    ConfigurationError,
+    Conflict,
+    Forbidden,
+    RateLimited,
+)
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
 from checkout_async.sandbox import SCENARIOS, Sandbox, card_number
@@ -301,3 +309,76 @@ async def test_a_concurrency_below_one_is_refused() -> None:
 
 async def test_no_records_no_outcomes() -> None:
     assert await collect(authenticate(ScriptedSender(lambda _: session()), [])) == []
+
+
+async def test_time_limits_of_the_records_own_touch_nothing_but_the_reading() -> None:
+    async def records() -> AsyncIterator[Record]:
+        async with asyncio.timeout(0.2):
+            for item in numbered(5):
+                yield item
+            await anyio.sleep_forever()
+
+    turnstile = Turnstile()
+    outcomes: list[Outcome] = []
+    running = asyncio.ensure_future(gather_into(outcomes, authenticate(turnstile.sender, records(), concurrency=8)))
+    await asyncio.wait([running], timeout=0.5)
+    turnstile.release()
+    with pytest.raises(TimeoutError):
+        await running
+    assert lines_of(outcomes) == [1, 2, 3, 4, 5]
+    assert turnstile.cancelled == 0
+
+
+async def test_records_that_end_with_a_cancellation_of_their_own_are_no_complete_run() -> None:
+    async def records() -> AsyncIterator[Record]:
+        yield record(1)
+        raise asyncio.CancelledError
+
+    outcomes: list[Outcome] = []
+    with pytest.raises(CheckoutError, match="cancellation of their own"):
+        await gather_into(outcomes, authenticate(ScriptedSender(lambda _: session()), records()))
+    assert lines_of(outcomes) == [1]
+
+
+async def test_a_call_that_somebody_else_cancelled_is_unknown_and_the_others_go_on() -> None:
+    async def answer(request: ApiRequest[object]) -> sessions.Session:
+        if reference_of(request) == "2":
+            raise asyncio.CancelledError
+        return session()
+
+    outcomes = await collect(authenticate(ScriptedSender(answer), numbered(5), in_order=True))
+    results = [outcome.result for outcome in outcomes]
+    assert results == [Result.UNKNOWN if line == 2 else Result.AUTHENTICATED for line in range(1, 6)]
+
+
+async def test_a_read_that_never_returns_keeps_nobody_from_leaving() -> None:
+    read = threading.Event()
+
+    async def records() -> AsyncIterator[Record]:
+        yield record(1)
+        await anyio.to_thread.run_sync(read.wait)
+
+    outcomes = authenticate(ScriptedSender(lambda _: session()), records())
+    await anext(outcomes)
+    await outcomes.aclose()
+    read.set()
+
+
+async def test_a_rule_against_one_record_does_not_end_the_run() -> None:
+    def answer(request: ApiRequest[object]) -> sessions.Session | Exception:
+        forbidden = Forbidden("403", operation="request_session", status=403)
+        return forbidden if reference_of(request) in {"1", "4"} else session()
+
+    outcomes = await collect(authenticate(ScriptedSender(answer), numbered(6), concurrency=1))
+    failed = [outcome.line for outcome in outcomes if outcome.result is Result.FAILED]
+    assert failed == [1, 4]
+
+
+async def test_a_record_that_is_always_too_much_does_not_end_the_run() -> None:
+    def answer(request: ApiRequest[object]) -> sessions.Session | Exception:
+        busy = RateLimited("429", operation="request_session", status=429)
+        return busy if reference_of(request) == "2" else session()
+
+    soon = Patience(first=0.001, longest=0.001, total=60)
+    outcomes = await collect(authenticate(ScriptedSender(answer), numbered(6), concurrency=1, outage=soon))
+    assert [outcome.line for outcome in outcomes if outcome.result is Result.FAILED] == [2]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -162,7 +163,7 @@ class Claiming:
         return self._answer(step, session_id=row.session_id, outcome=self._known(row))
 
     def _in_doubt(self, row: Row) -> Claim:
-        if row.session_id is not None:
+        if row.session_id is not None and not (self._retry_unknown and self._is_gone(row)):
             return self._answer(Step.ASK, session_id=row.session_id)
         if self._retry_unknown:
             return self._answer(Step.SEND)
@@ -170,6 +171,11 @@ class Claiming:
         met = self._known(row).error or _IN_DOUBT
         failure = msgspec.structs.replace(_IN_DOUBT, status=met.status, request_id=met.request_id)
         return self._answer(Step.TELL, outcome=self._outcome(Result.UNKNOWN, failure))
+
+    def _is_gone(self, row: Row) -> bool:
+        """Whether the API did not know the session when it was asked last."""
+        error = self._known(row).error
+        return error is not None and error.status == HTTPStatus.NOT_FOUND
 
     def _known(self, row: Row, *, replayed: bool = False) -> Outcome:
         if row.outcome is None:

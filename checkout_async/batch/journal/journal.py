@@ -20,7 +20,8 @@ its own beside it, `<journal>.key`: who has both can find out whether a given re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -51,6 +52,7 @@ class Journal:
         self._opening = partial(Ledger, self._path, key=None if key is None else Opaque(key), durable=durable)
         self._writer: Writer | None = None
         self._fingerprints: Fingerprints | None = None
+        self._runs: list[Callable[[], Awaitable[None]]] = []
 
     def __repr__(self) -> str:
         return f"Journal({str(self._path)!r})"
@@ -69,13 +71,29 @@ class Journal:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        writer, self._writer = self._opened, None
+        try:
+            for leave in (*self._runs,):
+                await leave()
+        finally:
+            writer, self._writer = self._opened, None
+            await self._close(writer, kind)
+
+    async def _close(self, writer: Writer, kind: type[BaseException] | None) -> None:
         try:
             await writer.close()
         except JournalError:
             # What ended the run comes first: a cancellation must not be lost.
             if kind is None:
                 raise
+
+    @contextmanager
+    def in_use(self, leave: Callable[[], Awaitable[None]]) -> Generator[None]:
+        """Say that a run uses the journal: if it goes on by then, `leave` ends it before the file is closed."""
+        self._runs.append(leave)
+        try:
+            yield
+        finally:
+            self._runs.remove(leave)
 
     async def claim(self, record: Record, *, retry_unknown: bool = False) -> Claim:
         """Say what to do about a record; where it is to be sent, the journal holds on return that it may have been.
