@@ -325,20 +325,20 @@ async def test_a_journal_waits_for_a_run_that_was_left_without_being_closed(path
     answered = asyncio.Event()
 
     async def answer(request: ApiRequest[object]) -> Answer:
-        if reference_of(request) != "ref-1":
+        if reference_of(request) != "1":
             await answered.wait()
         return session()
 
     async with Journal(path) as journal:
-        outcomes = outcomes_of(ScriptedSender(answer), numbered(3), journal, concurrency=3)
+        outcomes = outcomes_of(ScriptedSender(answer), numbered(1, 2, 3), journal, concurrency=3)
         await anext(outcomes)
         asyncio.get_running_loop().call_later(0.05, answered.set)
-    again = await run_once(approved(), numbered(3), path)
+    again = await run_once(approved(), numbered(1, 2, 3), path)
     assert {outcome.result for outcome in again} == {Result.AUTHENTICATED}
 
 
 async def test_a_reply_with_bytes_that_are_no_text_hurts_nobody(path: Path) -> None:
     odd = UnprocessableEntity("422", operation="request_session", status=422, request_id="\udcff")
-    sender = ScriptedSender(lambda request: odd if reference_of(request) == "ref-2" else session())
-    outcomes = await run_once(sender, numbered(4), path)
+    sender = ScriptedSender(lambda request: odd if reference_of(request) == "2" else session())
+    outcomes = await run_once(sender, numbered(1, 2, 3, 4), path)
     assert [outcome.result for outcome in outcomes].count(Result.AUTHENTICATED) == 3
