@@ -245,8 +245,8 @@ async def test_results_stand_in_the_order_of_the_input_where_that_is_asked_for(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["in.dat", "--output", "out.jsonl"], "the format of in.dat is not known; say which of jsonl, csv, parquet"),
-        (["in.jsonl", "--output", "out.xlsx"], "the format of out.xlsx is not known; say which of jsonl, csv, parquet"),
+        (["in.dat", "--output", "out.jsonl"], "the format of in.dat is not known; give it (--input-format"),
+        (["in.jsonl", "--output", "out.xlsx"], "the format of out.xlsx is not known; give it (--input-format"),
         (["in.jsonl", "--output", "out.jsonl.gz"], "results are not compressed"),
         (["in.parquet", "--output", "out.jsonl"], "cannot read the input file in.parquet"),
         (["in.jsonl", "--output", "-", "--output-format", "parquet"], "Parquet cannot be a standard stream"),
