@@ -13,7 +13,16 @@ from typing import BinaryIO, Final, Protocol, cast
 from checkout_async.errors import ConfigurationError
 from checkout_async.redaction import quoted
 
-__all__ = ["Column", "DataType", "ParquetReader", "ParquetWriter", "arrow_errors", "open_parquet", "require_parquet"]
+__all__ = [
+    "Batch",
+    "Column",
+    "DataType",
+    "ParquetReader",
+    "ParquetWriter",
+    "arrow_errors",
+    "open_parquet",
+    "require_parquet",
+]
 
 _BUFFER: Final = 1 << 20
 
@@ -50,13 +59,33 @@ class Column(Protocol):
         ...
 
 
-class _Batch(Protocol):
+class Cells(Protocol):
+    """The values of a column, in some rows."""
+
+    def to_pylist(self) -> list[object]:
+        """Return them as values of Python. Raises ValueError and OverflowError where one cannot be."""
+        ...
+
+
+class Batch(Protocol):
+    """Some rows of a table."""
+
     @property
-    def num_rows(self) -> int: ...
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        ...
 
-    def slice(self, offset: int, length: int, /) -> _Batch: ...
+    def slice(self, offset: int, length: int, /) -> Batch:
+        """Return some of the rows."""
+        ...
 
-    def to_pylist(self) -> list[dict[str, object]]: ...
+    def column(self, index: int, /) -> Cells:
+        """Return a column of these rows."""
+        ...
+
+    def to_pylist(self) -> list[dict[str, object]]:
+        """Return the rows as values of Python by column. Raises ValueError and OverflowError where one cannot be."""
+        ...
 
 
 class _RowGroup(Protocol):
@@ -84,7 +113,7 @@ class ParquetReader(Protocol):
         """What the file says of itself."""
         ...
 
-    def iter_batches(self, batch_size: int, *, row_groups: Sequence[int] | None = None) -> Iterator[_Batch]:
+    def iter_batches(self, batch_size: int, *, row_groups: Sequence[int] | None = None) -> Iterator[Batch]:
         """Read the rows, so many at a time, of all row groups or of these."""
         ...
 
@@ -135,7 +164,7 @@ def arrow_errors() -> Generator[None]:
     """Raise what pyarrow raises inside the block as OSError with a `strerror`."""
     try:
         yield
-    except (OSError, ValueError, NotImplementedError) as error:  # ArrowInvalid is a ValueError
+    except (OSError, ValueError, OverflowError, NotImplementedError) as error:  # ArrowInvalid is a ValueError
         if isinstance(error, OSError) and error.errno:
             raise
         reason = quoted(str(error).strip().partition("\n")[0])

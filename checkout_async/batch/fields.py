@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Final, Self, TypeGuard, cast
 
@@ -97,6 +98,8 @@ class Node:
                 self.kinds.add(int)
             case inspect.BoolType():
                 self.kinds.add(bool)
+            case inspect.DateTimeType():
+                self.kinds.add(datetime)
             case _:
                 pass  # a text, also where the specification makes more of it
         return self
@@ -162,9 +165,9 @@ def _named(path: str) -> str:
 def refuse_twice(fields: Sequence[Field]) -> None:
     """Raise ConfigurationError if two columns are the same field."""
     names = {each.place: each.path for each in fields}
-    (place, count), *_ = Counter(each.place for each in fields).most_common(1)
-    if count > 1:
-        raise ConfigurationError(f'{count} columns are "{names[place]}"; leave one of them')
+    for place, count in Counter(each.place for each in fields).most_common(1):
+        if count > 1:
+            raise ConfigurationError(f'{count} columns are "{names[place]}"; leave one of them')
 
 
 def nest(cells: Iterable[tuple[Place, object]]) -> dict[str, object]:

@@ -41,7 +41,10 @@ def format_of(path: Path | None, given: Format | None = None) -> Format:
     is_gzip = name.suffix == GZIP_SUFFIX
     found = given or _BY_SUFFIX.get((name.with_suffix("") if is_gzip else name).suffix)
     if found is None:
-        raise ConfigurationError(f"the format of {path} is not known; say which of {', '.join(Format)} it is")
+        formats = ", ".join(Format)
+        raise ConfigurationError(
+            f"the format of {path} is not known; give it (--input-format, --output-format): {formats}"
+        )
     if found is Format.PARQUET and (path is None or is_gzip):
         where = "a standard stream" if path is None else f"a file within gzip ({path})"
         raise ConfigurationError(f"Parquet cannot be {where}: it needs a file of its own")

@@ -111,10 +111,6 @@ class Reader:
 def _as_record(item: object, number: int) -> Record | BadLine:
     if isinstance(item, Record | BadLine):
         return item
-    if isinstance(item, sessions.SessionRequest):
-        return Record(line=number, request=item, reference=item.reference or None)
-    if isinstance(item, Mapping):
-        request = cast("Mapping[str, object]", item)
-        reference = request.get("reference")
-        return Record(line=number, request=request, reference=reference if isinstance(reference, str) else None)
+    if isinstance(item, sessions.SessionRequest | Mapping):
+        return Record.of(number, cast("sessions.SessionRequest | Mapping[str, object]", item))
     return BadLine(line=number, reason=f"a record must be a SessionRequest or a mapping, not {type(item).__name__}")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from functools import cache
+from typing import Self, cast
+
+from msgspec import inspect
 
 from checkout_async.models import sessions
 
@@ -13,17 +16,36 @@ __all__ = ["BadLine", "Record"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A session to authenticate: the request, a Struct or a mapping of the same shape, and where it comes from."""
+    """A session to authenticate: the request, a Struct or a mapping of the same shape, and where it comes from.
+
+    A `reference` that is longer than the specification allows is left out: journal and results do without it.
+    """
 
     line: int
     request: sessions.SessionRequest | Mapping[str, object] = field(repr=False)
     reference: str | None = None
 
+    def __post_init__(self) -> None:
+        # The request is refused before it is sent; its row in the results must stay one that can be read again.
+        if self.reference is not None and len(self.reference) > _longest_reference():
+            object.__setattr__(self, "reference", None)
+
     @classmethod
-    def of(cls, line: int, request: Mapping[str, object]) -> Self:
+    def of(cls, line: int, request: sessions.SessionRequest | Mapping[str, object]) -> Self:
         """Return the record of a request, with its reference if it has one."""
-        reference = request.get("reference")
-        return cls(line=line, request=request, reference=reference if isinstance(reference, str) else None)
+        given = request.get("reference") if isinstance(request, Mapping) else cast("object", request.reference)
+        return cls(line=line, request=request, reference=given if isinstance(given, str) and given else None)
+
+
+@cache
+def _longest_reference() -> int:
+    """Return how many characters a reference may have."""
+    request = inspect.type_info(sessions.SessionRequest)
+    assert isinstance(request, inspect.StructType)
+    found = next(each.type for each in request.fields if each.name == "reference")
+    assert isinstance(found, inspect.StrType)
+    assert found.max_length is not None
+    return found.max_length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

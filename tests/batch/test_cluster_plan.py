@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import pickle
 from collections.abc import AsyncIterable
 from contextlib import closing
@@ -247,3 +248,13 @@ class TestGoingOn:
         before = plan_partitions(places, 2)
         places.plan.unlink()
         assert plan_partitions(places, 2) == before
+
+
+@pytest.mark.parametrize(("source", "target"), [(b"in\xff.jsonl", b"out.jsonl"), (b"in.jsonl", b"out\xff.jsonl")])
+def test_names_that_are_not_utf8_are_refused_before_anything_is_made(
+    source: bytes, target: bytes, tmp_path: Path
+) -> None:
+    lines = write_lines(tmp_path / os.fsdecode(source), [request()])
+    with pytest.raises(ConfigurationError, match=r"udcff.* is not UTF-8"):
+        plan_partitions(Places.of(lines, tmp_path / os.fsdecode(target)), 2)
+    assert [*tmp_path.iterdir()] == [lines]

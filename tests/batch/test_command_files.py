@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from checkout_async.batch.arrow import ParquetWriter, open_parquet
+from checkout_async.batch.command.job import Job
+from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.files import as_csv
-from tests.batch.support import CARD, request
+from tests.batch.support import CARD, ScriptedSender, request, session
 from tests.commands import is_there, mode_of, results_in, run, text_of, write_lines
 
 CARD_COLUMNS = ("source.type", "source.number", "source.expiry_month", "source.expiry_year")
@@ -42,6 +44,19 @@ def write(path: Path, content: bytes) -> Path:
 
 def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
+
+
+def written(target: Path) -> Sequence[Mapping[str, object]]:
+    """The rows of a results file of any format."""
+    if target.suffix == ".parquet":
+        return read_parquet(target)
+    text = text_of(target)
+    return rows_of(text) if target.suffix == ".csv" else list(results_in(text).values())
+
+
+@pytest.fixture
+def messages() -> io.StringIO:
+    return io.StringIO()
 
 
 def by_reference(rows: Sequence[Mapping[str, object]]) -> dict[object, object]:
@@ -134,6 +149,36 @@ class TestParquet:
         assert (done.code, sandbox.count("request_session")) == (0, 3)
         assert by_reference(read_parquet(target)) == dict.fromkeys("abc", "authenticated")
 
+    async def test_whose_rows_somebody_damaged_meanwhile_stops_and_leaves_them(
+        self, source: Path, tmp_path: Path, messages: io.StringIO
+    ) -> None:
+        target, rows = tmp_path / "out.parquet", tmp_path / "out.parquet.rows.jsonl"
+
+        def answer(_request: object) -> sessions.Session:
+            write(rows, b"no result\n" * 100)
+            return session()
+
+        write_lines(source, [request(reference="a")])
+        job = Job(source=source, target=target, messages=messages, tables=messages)
+        assert await job.run(ScriptedSender(answer)) == 3
+        assert f"stopped: cannot write results: {rows}, line 2: this is no result of a run" in messages.getvalue()
+        assert (is_there(rows), is_there(target)) == (True, False)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])
+async def test_a_reference_too_long_for_the_results_is_not_in_them_and_the_run_can_be_resumed(
+    env: dict[str, str], source: Path, tmp_path: Path, name: str
+) -> None:
+    target = tmp_path / name
+    write_lines(source, [request(reference="x" * 1_048_300), request(reference="x" * 100)])
+    for options in ([], ["--resume"]):
+        done = await run("authenticate", source, "--output", target, *options, env=env)
+        assert (done.code, "stopped" in done.err) == (1, False)
+        by_line = {int(str(each["line"])): each for each in written(target)}
+        assert {line: each["result"] for line, each in by_line.items()} == {1: "invalid", 2: "authenticated"}
+        assert by_line[1].get("reference") in {None, ""}
+        assert by_line[2]["reference"] == "x" * 100
+
 
 class TestGzip:
     async def test_of_json_lines(self, env: dict[str, str], tmp_path: Path, target: Path) -> None:
@@ -200,8 +245,8 @@ async def test_results_stand_in_the_order_of_the_input_where_that_is_asked_for(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["in.dat", "--output", "out.jsonl"], "the format of in.dat is not known; say which of jsonl, csv, parquet"),
-        (["in.jsonl", "--output", "out.xlsx"], "the format of out.xlsx is not known; say which of jsonl, csv, parquet"),
+        (["in.dat", "--output", "out.jsonl"], "the format of in.dat is not known; give it (--input-format"),
+        (["in.jsonl", "--output", "out.xlsx"], "the format of out.xlsx is not known; give it (--input-format"),
         (["in.jsonl", "--output", "out.jsonl.gz"], "results are not compressed"),
         (["in.parquet", "--output", "out.jsonl"], "cannot read the input file in.parquet"),
         (["in.jsonl", "--output", "-", "--output-format", "parquet"], "Parquet cannot be a standard stream"),

@@ -134,7 +134,7 @@ async def test_input_that_cannot_be_read_to_its_end_is_no_success(bare: dict[str
     ("arguments", "message"),
     [
         (["missing.jsonl"], "cannot read the input file missing.jsonl: No such file or directory"),
-        (["records.txt"], "the format of records.txt is not known; say which of jsonl, csv, parquet it is"),
+        (["records.txt"], "the format of records.txt is not known; give it (--input-format, --output-format)"),
         (["-", "--input-format", "parquet"], "Parquet cannot be a standard stream"),
         (["-", "--limit", "0"], "--limit"),
     ],

@@ -55,7 +55,7 @@ def test_a_format_that_is_given_counts_more_than_the_name() -> None:
 
 @pytest.mark.parametrize("name", ["requests.txt", "requests", "requests.gz", ".csv"])
 def test_a_name_that_tells_nothing_is_refused_with_what_there_is(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{name}.*jsonl, csv, parquet"):
+    with pytest.raises(ConfigurationError, match=rf"{name}.*--input-format, --output-format\): jsonl, csv, parquet"):
         format_of(Path(name))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from checkout_async.batch import Record
+from checkout_async.batch import BadLine, Record
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError
 from tests.batch.files import example_requests, flat, read, requests_in, until_it_fails
@@ -23,6 +23,11 @@ arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "in.parquet"
+
+
+def not_utf8() -> object:
+    offsets = arrow.py_buffer(b"".join(each.to_bytes(4, "little") for each in (0, 1, 3)))
+    return arrow.Array.from_buffers(arrow.string(), 2, [None, offsets, arrow.py_buffer(b"a\xff\xfe")])
 
 
 def write(path: Path, columns: Mapping[str, Sequence[object]]) -> None:
@@ -73,6 +78,42 @@ async def test_texts_times_and_categories_are_read_as_what_belongs_there(path: P
     assert await requests_in(path) == [{"amount": 100, "account_info": {"account_date": date}, "currency": "GBP"}]
 
 
+async def test_a_date_is_the_beginning_of_its_day(path: Path) -> None:
+    write(path, {"account_info.account_date": [date(2026, 1, 2)]})
+    assert await requests_in(path) == [{"account_info": {"account_date": "2026-01-02T00:00:00Z"}}]
+
+
+async def test_a_column_without_any_value_may_stand_for_an_object_or_a_list(path: Path) -> None:
+    empty = arrow.nulls(1)
+    write(
+        path, {"source": empty, "preferred_experiences": empty, "billing_descriptor": [{"name": None}], "amount": empty}
+    )
+    assert await requests_in(path) == [{}]
+    write(path, {"source": empty})
+    assert await requests_in(path) == [{}]
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "said"),
+    [
+        ("reference", not_utf8(), 'column "reference" is not valid UTF-8'),
+        ("source", arrow.StructArray.from_arrays([not_utf8()], ["name"]), 'column "source" is not valid UTF-8'),
+        ("account_info.account_date", arrow.array([0, 1], arrow.timestamp("ns")), "finer than microseconds"),
+        ("account_info.account_date", arrow.array([0, 10**12], arrow.timestamp("s")), "outside the years 1 to 9999"),
+        ("account_info.account_date", arrow.array([0, 2**31 - 1], arrow.date32()), "outside the years 1 to 9999"),
+    ],
+)
+async def test_a_value_that_cannot_be_read_spoils_its_row_only(
+    name: str, column: Sequence[object], said: str, path: Path
+) -> None:
+    write(path, {"amount": [1, 2], name: column})
+    [good, bad] = await read(path)
+    assert isinstance(good, Record)
+    assert good.line == 1
+    assert isinstance(bad, BadLine)
+    assert (bad.line, name in bad.reason, said in bad.reason) == (2, True, True)
+
+
 async def test_the_line_of_a_record_is_its_row_and_rows_are_counted(path: Path) -> None:
     write(path, {"reference": [f"r-{number}" for number in range(1000)]})
     items = await read(path)
@@ -96,7 +137,11 @@ async def test_an_empty_file_has_no_records(path: Path) -> None:
         ({"source.number": [4242]}, 'column "source.number" is of type int64; string belongs there'),
         ({"source.number": [b"4242"]}, "is of type binary"),
         ({"amount": [1.5]}, 'column "amount" is of type double; string or int belongs there'),
+        ({"amount": [date(2026, 1, 2)]}, 'column "amount" is of type date32[day]; string or int belongs there'),
+        ({"reference": [date(2026, 1, 2)]}, "is of type date32[day]; string belongs there"),
+        ({"account_info.account_date": [1]}, "is of type int64; string or datetime belongs there"),
         ({"source": [{"name": "a"}], "source.name": ["b"]}, '2 columns are "source.name"'),
+        ({}, 'in.parquet has no columns; they are named as the fields, such as "source.number"'),
     ],
 )
 def test_columns_that_do_not_fit_are_refused_at_once(

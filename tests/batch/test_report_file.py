@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from checkout_async.batch import Report, Result, read_report, write_report
@@ -53,6 +55,15 @@ def test_a_json_report_has_what_other_programs_want_to_know(report: Report, tmp_
 def test_an_html_report_is_a_page(name: str, report: Report, tmp_path: Path) -> None:
     write_report(report, tmp_path / name)
     assert (tmp_path / name).read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html"])
+def test_file_names_that_are_not_utf8_can_be_told(name: str, report: Report, tmp_path: Path) -> None:
+    odd = os.fsdecode(b"\xff.csv")
+    names = {"source": f"in-{odd}", "target": f"out-{odd}", "stopped": f"cannot write {odd}"}
+    write_report(msgspec.structs.replace(report, **names), tmp_path / name)
+    told = (tmp_path / name).read_text(encoding="utf-8")
+    assert all(text.replace(odd, "\ufffd.csv") in told for text in names.values())
 
 
 def test_an_earlier_report_is_replaced(report: Report, tmp_path: Path) -> None:

@@ -175,6 +175,17 @@ async def test_bare_requests_are_numbered_in_the_order_they_come() -> None:
     assert "not int" in outcomes[2].error.message
 
 
+async def test_a_reference_longer_than_there_can_be_is_not_repeated_in_the_outcome() -> None:
+    body = {**request(), "reference": "x" * 101}
+    items: list[Item] = [body, msgspec.convert(body | {"reference": "x"}, sessions.SessionRequest)]
+    items += [msgspec.structs.replace(cast("sessions.SessionRequest", items[1]), reference="x" * 101)]
+    items += [Record(line=4, request=body, reference="x" * 101)]
+    async with Sandbox() as sandbox, client_of(sandbox) as checkout:
+        outcomes = await collect(authenticate(checkout, items, in_order=True))
+    told = [(outcome.result.is_final, outcome.reference) for outcome in outcomes]
+    assert told == [(False, None), (True, "x"), (False, None), (False, None)]
+
+
 async def test_one_bad_record_does_not_hurt_another() -> None:
     def answer(request: ApiRequest[object]) -> sessions.Session | Exception:
         failures = {"2": Conflict("409", status=409), "3": ZeroDivisionError()}

@@ -93,10 +93,11 @@ def plan_partitions(places: Places, count: int, *, force: bool = False, resume: 
 
     With `resume`, a plan that is in the folder already is taken as it is. Otherwise the folder must be new or empty,
     and target and journal must not exist, unless `force` says that they may be replaced. Raises ConfigurationError,
-    also for an input that cannot be cut: standard input and gzip.
+    also for an input that cannot be cut, standard input and gzip, and for names that are not UTF-8.
     """
     if count < 1:
         raise ConfigurationError("the number of partitions must be a whole number above 0")
+    _check_names(places)
     if places.plan.exists():
         return _taken_up(places, resume=resume)
     _check_free(places, force=force)
@@ -105,6 +106,17 @@ def plan_partitions(places: Places, count: int, *, force: bool = False, resume: 
     with replacing(places.plan) as file:
         file.write(msgspec.json.encode(found))
     return found.partitions
+
+
+def _check_names(places: Places) -> None:
+    """Refuse what neither the plan, which is JSON, nor another machine could be told."""
+    for path in (places.source, places.folder):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError(
+                f"the name {str(path)!r} is not UTF-8; name it otherwise for many machines"
+            ) from None
 
 
 def _check_free(places: Places, *, force: bool) -> None:

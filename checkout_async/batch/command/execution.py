@@ -152,6 +152,8 @@ class Execution:
     def _finish(self) -> None:
         try:
             self._results.finish()
+        except CheckoutError as error:
+            self._stop(f"cannot write results: {error}")
         except OSError as error:
             self._stop(f"cannot write results: {error.strerror}")
 

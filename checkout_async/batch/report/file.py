@@ -6,6 +6,7 @@ they have the usual permissions, and an earlier report of the same name is repla
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from checkout_async.errors import ConfigurationError
 __all__ = ["check_report_path", "read_report", "write_report"]
 
 _FORMAT: Final = 1
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class _Format(msgspec.Struct):
@@ -35,8 +37,12 @@ def check_report_path(path: Path) -> None:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write a report as JSON or HTML, by the suffix of the file. Raises ConfigurationError if that cannot be done."""
+    """Write a report as JSON or HTML, by the suffix of the file. Raises ConfigurationError if that cannot be done.
+
+    What is not UTF-8 in the names of files is replaced by U+FFFD.
+    """
     check_report_path(path)
+    report = _printable(report)
     content = page(report).encode() if path.suffix.lower() == ".html" else _json(report)
     try:
         path.write_bytes(content)
@@ -55,6 +61,14 @@ def read_report(path: Path) -> Report:
         raise ConfigurationError(f"cannot read the report {path}: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is no report of a batch: {error}") from None
+
+
+def _printable(report: Report) -> Report:
+    """Return the report without the surrogates that stand for bytes of names that are not UTF-8 (PEP 383)."""
+    texts = {name: getattr(report, name) for name in ("source", "target", "stopped")}
+    return msgspec.structs.replace(
+        report, **{name: _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) for name, text in texts.items()}
+    )
 
 
 def _json(report: Report) -> bytes:

@@ -1,6 +1,7 @@
 """Parquet: one session request a row, in nested columns (structs), or in columns named by field paths, or in both.
 
-A null is no member. The schema is checked when the file is opened; rows are read a few hundred at a time.
+A null is no member, and a date the beginning of its day in UTC. The schema is checked when the file is opened; rows are
+read a few hundred at a time, and one with a value that cannot be read becomes a `BadLine`.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import io
 import re
 import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence, Set
-from datetime import date
+from datetime import date, datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Final, cast
 
-from checkout_async.batch.arrow import Column, DataType, arrow_errors, open_parquet
+from checkout_async.batch.arrow import Batch, Column, DataType, arrow_errors, open_parquet
 from checkout_async.batch.fields import Field, Node, Place, find_field, nest, refuse_twice, typed_request
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.sources.base import Source, in_thread
@@ -23,13 +24,18 @@ from checkout_async.errors import ConfigurationError
 __all__ = ["ParquetTable"]
 
 _ROWS_AT_ONCE: Final = 256
+_UNREADABLE_TIME: Final = "has a time outside the years 1 to 9999, finer than microseconds, or of an unknown zone"
 
 _TEXT: Final = re.compile(r"(large_)?string(_view)?|null")
-_TIME: Final = re.compile(r"timestamp\b.*|date\d+\b.*")
-_BY_KIND: Final = {int: re.compile(r"u?int\d+"), bool: re.compile("bool")}
+_BY_KIND: Final = {
+    int: re.compile(r"u?int\d+"),
+    bool: re.compile("bool"),
+    datetime: re.compile(r"timestamp\b.*|date\d+\b.*"),
+}
 _LIST: Final = re.compile(r"(large_|fixed_size_)?list(_view)?<.*")
 
-_Rows = Sequence[Mapping[str, object]]
+_Rows = Sequence[Mapping[str, object] | str]
+"""Rows, and of each that cannot be read the reason."""
 
 
 class ParquetTable(Source):
@@ -43,8 +49,7 @@ class ParquetTable(Source):
         self._file = io.FileIO(path)
         try:
             self._table = open_parquet(path)
-            self._fields = {column.name: find_field(column.name) for column in self._table.schema_arrow}
-            refuse_twice([each for column in self._table.schema_arrow for each in _values_in(column)])
+            self._fields = _fields_of(path, self._table.schema_arrow)
             self._rows = range(self._table.metadata.num_rows) if rows is None else rows
         except BaseException:
             self._file.close()
@@ -57,7 +62,7 @@ class ParquetTable(Source):
         while (rows := await in_thread(lambda: self._next_of(batches))) is not None:
             for row in rows:
                 line += 1
-                yield self._record(line, row)
+                yield BadLine(line=line, reason=row) if isinstance(row, str) else self._record(line, row)
 
     def total(self) -> int | None:
         """Return the number of rows."""
@@ -83,8 +88,25 @@ class ParquetTable(Source):
             for batch in self._table.iter_batches(_ROWS_AT_ONCE, row_groups=groups):
                 begin, end = max(at, self._rows.start), min(at + batch.num_rows, self._rows.stop)
                 if begin < end:
-                    yield batch.slice(begin - at, end - begin).to_pylist()
+                    yield self._rows_of(batch.slice(begin - at, end - begin))
                 at += batch.num_rows
+
+    def _rows_of(self, batch: Batch) -> _Rows:
+        try:
+            return batch.to_pylist()
+        except (ValueError, OverflowError):
+            return [self._row(batch.slice(number, 1)) for number in range(batch.num_rows)]
+
+    def _row(self, row: Batch) -> Mapping[str, object] | str:
+        values: dict[str, object] = {}
+        for index, column in enumerate(self._table.schema_arrow):
+            try:
+                [values[column.name]] = row.column(index).to_pylist()
+            except UnicodeDecodeError:
+                return f'column "{column.name}" is not valid UTF-8'
+            except (ValueError, OverflowError):
+                return f'column "{column.name}" {_UNREADABLE_TIME}'
+        return values
 
     def _groups(self) -> tuple[Sequence[int], int]:
         """Return the row groups that hold the rows, and the number of the first row in them."""
@@ -100,6 +122,15 @@ class ParquetTable(Source):
         return Record.of(line, typed_request(nest(cells)))
 
 
+def _fields_of(path: Path, columns: Sequence[Column]) -> Mapping[str, Field]:
+    """Return the fields that the columns of a file name. Raises ConfigurationError."""
+    fields = {column.name: find_field(column.name) for column in columns}
+    if not fields:
+        raise ConfigurationError(f'{path} has no columns; they are named as the fields, such as "source.number"')
+    refuse_twice([each for column in columns for each in _values_in(column)])
+    return fields
+
+
 def _cells(place: Place, value: object) -> Iterator[tuple[Place, object]]:
     """Yield the values in a column's value that are not null, as JSON would have them, each with its place."""
     path, step = place
@@ -109,8 +140,10 @@ def _cells(place: Place, value: object) -> Iterator[tuple[Place, object]]:
     elif isinstance(value, list):
         for number, each in enumerate(cast("list[object]", value)):
             yield from _cells(((*path, step), number), each)
-    elif isinstance(value, date):
+    elif isinstance(value, datetime):
         yield place, value.isoformat()
+    elif isinstance(value, date):
+        yield place, f"{value.isoformat()}T00:00:00Z"
     elif value is not None:
         yield place, value
 
@@ -124,6 +157,8 @@ def _values_at(path: str, type_: DataType) -> Iterator[Field]:
     field, kind = find_field(path), str(type_)
     if kind.startswith("dictionary<"):
         yield from _values_at(path, type_.value_type)
+    elif kind == "null" and not field.node.is_value:
+        return
     elif field.node.members and kind.startswith("struct<"):
         for index in range(type_.num_fields):
             inner = type_.field(index)
@@ -139,8 +174,7 @@ def _values_at(path: str, type_: DataType) -> Iterator[Field]:
 
 
 def _fits(type_: str, kinds: Set[type]) -> bool:
-    patterns = [_BY_KIND[each] for each in kinds] or [_TIME]
-    return any(pattern.fullmatch(type_) for pattern in (_TEXT, *patterns))
+    return any(pattern.fullmatch(type_) for pattern in (_TEXT, *(_BY_KIND[each] for each in kinds)))
 
 
 def _wanted(node: Node) -> str:
