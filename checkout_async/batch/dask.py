@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from checkout_async.batch.cluster.gather import gather_partitions
+from checkout_async.batch.cluster.gather import gather_partitions, gathered
 from checkout_async.batch.cluster.partition import Partition, stop_sign
 from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
@@ -84,6 +84,8 @@ def authenticate(
     places = Places.of(
         source, target, journal=journal, folder=folder, source_format=source_format, target_format=target_format
     )
+    if resume and (report := gathered(places, summary)) is not None:
+        return report
     with _connected(cluster) as client:
         threads = max(1, sum(cast("Mapping[str, int]", client.nthreads()).values()))
         parts = plan_partitions(places, partitions or _PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
