@@ -12,6 +12,7 @@ Through the scheduler go places in files, settings and counts: no record, no res
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import secrets
 import threading
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from checkout_async.batch.cluster.gather import gather_partitions, gathered
+from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, stop_sign
 from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
@@ -109,12 +111,37 @@ def _connected(cluster: Client | str) -> Generator[Any]:
     except ImportError as error:
         message = f"a run on a cluster needs the package {error.name}: pip install 'checkout-async[dask]'"
         raise ConfigurationError(message) from None
-    try:
-        client = distributed.Client(cluster, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"cannot reach the scheduler {cluster}: {type(error).__name__}") from None
-    with client:
+    with _client_of(distributed, cluster) as client:
         yield client
+
+
+def _client_of(distributed: Any, address: str) -> Any:
+    try:
+        # A Client that cannot be made stays half made, and waits a minute when it goes.
+        in_a_loop(lambda: _reach(distributed, address))
+        return distributed.Client(address, set_as_default=False)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        reason = _why_not_reached(error)
+    raise ConfigurationError(f"cannot reach the scheduler {address!r}: {reason}")
+
+
+async def _reach(distributed: Any, address: str) -> None:
+    config: Any = import_module("dask.config")
+    utils: Any = import_module("dask.utils")
+    # A peer that takes the connection and says nothing would be waited for.
+    patience = utils.parse_timedelta(config.get("distributed.comm.timeouts.connect"), "seconds")
+    async with asyncio.timeout(2 * patience):
+        own_side = distributed.Security().get_connection_args("client")
+        comm = await distributed.core.connect(address, timeout=patience, **own_side)
+        await comm.close()
+
+
+def _why_not_reached(error: Exception) -> str:
+    if isinstance(error, TypeError):
+        return "TLS is not set up here; name the certificates in Dask's configuration (distributed.comm.tls)"
+    if isinstance(error, ValueError):
+        return "an address reads tcp://host:8786 or tls://host:8786"
+    return f"{type(error).__name__}: {quoted(str(error))}" if str(error) else type(error).__name__
 
 
 def _task(partition: Partition, settings: PartitionSettings, topic: str) -> PartitionEnd:
