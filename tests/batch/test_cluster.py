@@ -188,6 +188,35 @@ async def test_an_environment_without_credentials_is_named(places: Places, monke
     )
 
 
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        (":", ":wrong_", "AuthenticationError"),
+        ("/0", "/0?no_such_option=1", "TypeError"),
+        ("/0", "/99", "ResponseError"),
+    ],
+)
+async def test_a_redis_that_can_never_be_used_is_not_passed_over(
+    sandbox: Sandbox, places: Places, redis_url: str, monkeypatch: pytest.MonkeyPatch, old: str, new: str, kind: str
+) -> None:
+    scheme, rest = redis_url.split("://")
+    monkeypatch.setenv("CHECKOUT_REDIS_URL", f"{scheme}://{rest.replace(old, new, 1)}")
+    part, *_ = await planned(places)
+    assert (await run(part)).failure == Failure(
+        kind="ConfigurationError",
+        message=f"Redis refuses the user, password or options of its URL ({kind}); mend the URL",
+    )
+    assert created(sandbox) == Counter()
+
+
+@pytest.mark.services
+async def test_a_redis_that_is_away_keeps_nobody_from_working(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECKOUT_REDIS_URL", "redis://127.0.0.1:9/0")
+    part, *_ = await planned(places)
+    assert (await run(part)).finished
+
+
 async def test_a_machine_that_sees_another_input_sends_nothing_of_it(sandbox: Sandbox, places: Places) -> None:
     part, *_ = await planned(places)
     write_lines(places.source, [request(reference="other")])
