@@ -79,8 +79,9 @@ def authenticate(
     four for each thread of the cluster if their number is not given. `force` replaces a `target` and a `journal`.
 
     A run that ended early goes on where it was when it is called again with `resume`. Once `stop` is set, or after
-    Ctrl-C, sessions in flight are finished first. Raises ConfigurationError before anything is sent, and RunIncomplete
-    or KeyboardInterrupt when there is something left to do.
+    Ctrl-C, sessions in flight are finished first. Of a run that is complete, `resume` returns the report of what is in
+    `target`, its rows as replayed, without the cluster. Raises ConfigurationError before anything is sent, and
+    RunIncomplete or KeyboardInterrupt when there is something left to do.
     """
     summary = Summary()
     places = Places.of(
@@ -245,7 +246,9 @@ class _Run:
             )
 
     def _ask_to_stop(self) -> None:
-        stop_sign(self._folder).touch()
+        # A folder that cannot be written to stops the partitions by itself.
+        with suppress(OSError):
+            stop_sign(self._folder).touch()
 
     def _what_is_left(self) -> str:
         left = f"{len(self._parts) - self._finished} of {len(self._parts)} partitions are not finished"
