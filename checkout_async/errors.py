@@ -159,7 +159,7 @@ class JournalError(CheckoutError):
 
 
 class RunIncomplete(CheckoutError):
-    """A batch on many machines ended before all its partitions were finished; the text says why. Resume it."""
+    """A batch on many machines ended before its partitions were finished and gathered; the text says why. Resume it."""
 
 
 class TransportError(CheckoutError):

@@ -12,6 +12,7 @@ Through the scheduler go places in files, settings and counts: no record, no res
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import secrets
 import threading
@@ -22,7 +23,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from checkout_async.batch.cluster.gather import gather_partitions
+from checkout_async.batch.cluster.gather import gather_partitions, gathered
+from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, stop_sign
 from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
@@ -77,13 +79,16 @@ def authenticate(
     four for each thread of the cluster if their number is not given. `force` replaces a `target` and a `journal`.
 
     A run that ended early goes on where it was when it is called again with `resume`. Once `stop` is set, or after
-    Ctrl-C, sessions in flight are finished first. Raises ConfigurationError before anything is sent, and RunIncomplete
-    or KeyboardInterrupt when there is something left to do.
+    Ctrl-C, sessions in flight are finished first. Of a run that is complete, `resume` returns the report of what is in
+    `target`, its rows as replayed, without the cluster. Raises ConfigurationError before anything is sent, and
+    RunIncomplete or KeyboardInterrupt when there is something left to do.
     """
     summary = Summary()
     places = Places.of(
         source, target, journal=journal, folder=folder, source_format=source_format, target_format=target_format
     )
+    if resume and (report := gathered(places, summary)) is not None:
+        return report
     with _connected(cluster) as client:
         threads = max(1, sum(cast("Mapping[str, int]", client.nthreads()).values()))
         parts = plan_partitions(places, partitions or _PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
@@ -107,12 +112,37 @@ def _connected(cluster: Client | str) -> Generator[Any]:
     except ImportError as error:
         message = f"a run on a cluster needs the package {error.name}: pip install 'checkout-async[dask]'"
         raise ConfigurationError(message) from None
-    try:
-        client = distributed.Client(cluster, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"cannot reach the scheduler {cluster}: {type(error).__name__}") from None
-    with client:
+    with _client_of(distributed, cluster) as client:
         yield client
+
+
+def _client_of(distributed: Any, address: str) -> Any:
+    try:
+        # A Client that cannot be made stays half made, and waits a minute when it goes.
+        in_a_loop(lambda: _reach(distributed, address))
+        return distributed.Client(address, set_as_default=False)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        reason = _why_not_reached(error)
+    raise ConfigurationError(f"cannot reach the scheduler {address!r}: {reason}")
+
+
+async def _reach(distributed: Any, address: str) -> None:
+    config: Any = import_module("dask.config")
+    utils: Any = import_module("dask.utils")
+    # A peer that takes the connection and says nothing would be waited for.
+    patience = utils.parse_timedelta(config.get("distributed.comm.timeouts.connect"), "seconds")
+    async with asyncio.timeout(2 * patience):
+        own_side = distributed.Security().get_connection_args("client")
+        comm = await distributed.core.connect(address, timeout=patience, **own_side)
+        await comm.close()
+
+
+def _why_not_reached(error: Exception) -> str:
+    if isinstance(error, TypeError):
+        return "TLS is not set up here; name the certificates in Dask's configuration (distributed.comm.tls)"
+    if isinstance(error, ValueError):
+        return "an address reads tcp://host:8786 or tls://host:8786"
+    return f"{type(error).__name__}: {quoted(str(error))}" if str(error) else type(error).__name__
 
 
 def _task(partition: Partition, settings: PartitionSettings, topic: str) -> PartitionEnd:
@@ -216,7 +246,9 @@ class _Run:
             )
 
     def _ask_to_stop(self) -> None:
-        stop_sign(self._folder).touch()
+        # A folder that cannot be written to stops the partitions by itself.
+        with suppress(OSError):
+            stop_sign(self._folder).touch()
 
     def _what_is_left(self) -> str:
         left = f"{len(self._parts) - self._finished} of {len(self._parts)} partitions are not finished"

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, TextIO
 
-from checkout_async.batch.cluster import PartitionSettings
+from checkout_async.batch.apart import check_apart
+from checkout_async.batch.cluster import PartitionSettings, Places
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.dask import ClusterProgress, authenticate
@@ -41,8 +42,7 @@ class ClusterJob:
     def run(self) -> int:
         """Run to the end and return the exit code. Raises ConfigurationError before anything is sent."""
         job = self.job
-        if job.report is not None:
-            check_report_path(job.report)
+        self._check()
         with _stop_on_sigterm() as stop:
             try:
                 report = self._run(stop)
@@ -53,20 +53,43 @@ class ClusterJob:
                 print("stopped; go on with the same command and --resume", file=job.messages, flush=True)
                 return 128 + signal.SIGINT
         print(table(report), file=job.tables, flush=True)
-        if job.report is not None:
-            write_report(report, job.report)
-        return SOME_UNFINISHED if report.unfinished else 0
+        return SOME_UNFINISHED if report.unfinished or not self._write(report) else 0
 
-    def _run(self, stop: threading.Event) -> Report:
+    def _check(self) -> None:
+        job = self.job
+        if job.resume and job.force:
+            raise ConfigurationError("--resume goes on with what is there, --force replaces it: choose one")
+        if job.report is not None:
+            check_report_path(job.report)
+        places = self._places
+        check_apart({"input": places.source, "output": places.target, "journal": places.journal, "report": job.report})
+
+    def _write(self, report: Report) -> bool:
+        """Write the report, if one is wanted; whether that worked out. The run is over, so it only is a pity if not."""
+        if self.job.report is None:
+            return True
+        try:
+            write_report(report, self.job.report)
+        except ConfigurationError as error:
+            print(error, file=self.job.messages, flush=True)
+            return False
+        return True
+
+    @property
+    def _places(self) -> Places:
         job = self.job
         if job.source is None or job.target is None:
             raise ConfigurationError("a cluster reads and writes files, no standard input and output")
+        return Places.of(job.source, job.target, journal=job.journal, folder=self.folder)
+
+    def _run(self, stop: threading.Event) -> Report:
+        job, places = self.job, self._places
         return authenticate(
             self.scheduler,
-            job.source,
-            job.target,
-            journal=job.journal,
-            folder=self.folder,
+            places.source,
+            places.target,
+            journal=places.journal,
+            folder=places.folder,
             source_format=job.source_format,
             target_format=job.target_format,
             partitions=self.partitions,

@@ -89,6 +89,24 @@ class RedisRates:
             _log.info("the limits are shared through Redis again")
         return wait
 
+    async def check(self) -> None:
+        """Ask Redis once. Raises ConfigurationError, without the URL, where it answers but cannot be used.
+
+        That it cannot be reached is none: it may be back soon.
+        """
+        from redis.exceptions import AuthenticationError, RedisError, ResponseError  # noqa: PLC0415  # an extra
+
+        try:
+            await self._redis.time()
+        # The first two for an option of the URL that does not exist or has a wrong value.
+        except (TypeError, ValueError, AuthenticationError, ResponseError) as error:
+            kind = type(error).__name__
+        except (RedisError, OSError):
+            return
+        else:
+            return
+        raise ConfigurationError(f"Redis refuses the user, password or options of its URL ({kind}); mend the URL")
+
     async def aclose(self) -> None:
         """Close the connections to Redis."""
         await self._redis.connection_pool.aclose()

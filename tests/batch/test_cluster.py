@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -20,10 +22,11 @@ from checkout_async.batch.dask import authenticate
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key
 from checkout_async.batch.outcome import Failure
+from checkout_async.batch.report import Report
 from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import CARD, request
-from tests.commands import mode_of, results_in, text_of, write_lines
+from tests.commands import link, mode_of, results_in, text_of, write_lines
 from tests.commands import run as command
 
 SETTINGS = PartitionSettings(concurrency=4, rate=None, takeover=0)
@@ -185,6 +188,35 @@ async def test_an_environment_without_credentials_is_named(places: Places, monke
     )
 
 
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        (":", ":wrong_", "AuthenticationError"),
+        ("/0", "/0?no_such_option=1", "TypeError"),
+        ("/0", "/99", "ResponseError"),
+    ],
+)
+async def test_a_redis_that_can_never_be_used_is_not_passed_over(
+    sandbox: Sandbox, places: Places, redis_url: str, monkeypatch: pytest.MonkeyPatch, old: str, new: str, kind: str
+) -> None:
+    scheme, rest = redis_url.split("://")
+    monkeypatch.setenv("CHECKOUT_REDIS_URL", f"{scheme}://{rest.replace(old, new, 1)}")
+    part, *_ = await planned(places)
+    assert (await run(part)).failure == Failure(
+        kind="ConfigurationError",
+        message=f"Redis refuses the user, password or options of its URL ({kind}); mend the URL",
+    )
+    assert created(sandbox) == Counter()
+
+
+@pytest.mark.services
+async def test_a_redis_that_is_away_keeps_nobody_from_working(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECKOUT_REDIS_URL", "redis://127.0.0.1:9/0")
+    part, *_ = await planned(places)
+    assert (await run(part)).finished
+
+
 async def test_a_machine_that_sees_another_input_sends_nothing_of_it(sandbox: Sandbox, places: Places) -> None:
     part, *_ = await planned(places)
     write_lines(places.source, [request(reference="other")])
@@ -291,6 +323,117 @@ class TestGathering:
         elsewhere = Places.of(places.source, tmp_path / name, folder=places.folder)
         await asyncio.to_thread(gather_partitions, elsewhere, parts)
         assert elsewhere.target.stat().st_size > 0
+
+    @pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])
+    async def test_a_full_disk_leaves_no_results_lying_about_and_the_run_can_be_gone_on_with(
+        self, places: Places, parts: tuple[Partition, ...], name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        places = replace(places, target=places.target.with_name(name))
+        with monkeypatch.context() as full:
+            full.setattr("checkout_async.batch.results.file.os.fsync", _full)
+            with pytest.raises(RunIncomplete, match=r"cannot be gathered: .*No space left on device; then resume"):
+                await asyncio.to_thread(gather_partitions, places, parts)
+        left = {path.name for path in places.target.parent.iterdir()}
+        assert left == {path.name for path in (places.source, places.folder)}
+        await asyncio.to_thread(gather_partitions, places, parts)
+        assert places.target.exists()
+
+    async def test_a_journal_that_somebody_uses_is_no_mistake_of_usage(
+        self, places: Places, parts: tuple[Partition, ...]
+    ) -> None:
+        async with Journal(places.journal, key=load_key(keyed(places.folder))):
+            with pytest.raises(
+                RunIncomplete, match=r"cannot be gathered: .*another process has it open.*; then resume"
+            ):
+                await asyncio.to_thread(gather_partitions, places, parts)
+        await asyncio.to_thread(gather_partitions, places, parts)
+
+
+class TestARunThatIsComplete:
+    """Nothing listens at the address: whoever asks the scheduler would fail."""
+
+    @pytest.fixture(autouse=True)
+    async def complete(self, places: Places) -> None:
+        parts = await planned(places)
+        for part in parts:
+            await run(part)
+        await asyncio.to_thread(gather_partitions, places, parts)
+
+    async def again(self, places: Places) -> Report:
+        return await asyncio.to_thread(authenticate, "foo://nowhere:1", places.source, places.target, resume=True)
+
+    async def test_resuming_it_tells_what_there_is_and_needs_no_cluster(self, sandbox: Sandbox, places: Places) -> None:
+        report = await self.again(places)
+        assert (report.results, report.replayed) == ({"authenticated": LINES}, LINES)
+        assert created(sandbox) == once_each()
+
+    async def test_the_command_of_a_nightly_timer_ends_well(self, places: Places, env: dict[str, str]) -> None:
+        options = ("--scheduler", "foo://nowhere:1", "--resume")
+        done = await command("authenticate", places.source, "-o", places.target, *options, env=env)
+        assert done.code == 0, done.err
+        assert "authenticated" in done.out
+
+    async def test_another_input_is_not_taken_for_it(self, places: Places) -> None:
+        write_lines(places.source, [request(reference="new")])
+        with pytest.raises(ConfigurationError):
+            await self.again(places)
+        assert sorted(results_in(text_of(places.target))) == list(range(1, LINES + 1))
+
+    async def test_results_that_lack_rows_are_not_taken_for_it(self, places: Places) -> None:
+        rows = text_of(places.target).splitlines(keepends=True)
+        places.target.write_text("".join(rows[:-1]))
+        with pytest.raises(ConfigurationError):
+            await self.again(places)
+
+    async def test_one_machine_takes_its_journal_as_any_other(
+        self, sandbox: Sandbox, places: Places, env: dict[str, str]
+    ) -> None:
+        done = await command("authenticate", places.source, "-o", places.target, "--resume", env=env)
+        assert done.code == 0, done.err
+        assert created(sandbox) == once_each()
+
+
+async def test_an_input_without_records_is_complete_at_once(places: Places) -> None:
+    write_lines(places.source, [])
+    await asyncio.to_thread(gather_partitions, places, await planned(places))
+    again = await asyncio.to_thread(authenticate, "foo://nowhere:1", places.source, places.target, resume=True)
+    assert again.records == 0
+    async with Journal(places.journal) as journal:
+        assert await journal.counts() == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--resume", "--force"), "--resume goes on with what is there, --force replaces it: choose one"),
+        (("--force", "--journal", "in.json"), "the journal is the input file; name another one"),
+        (("--force", "--report", "in.json"), "the report is the input file; name another one"),
+    ],
+)
+async def test_options_that_would_lose_something_are_refused(
+    places: Places, env: dict[str, str], options: tuple[str, ...], message: str
+) -> None:
+    source = write_lines(places.source.with_name("in.json"), [request()])
+    own = [str(source) if option == "in.json" else option for option in options]
+    named = ("--output", places.target, "--input-format", "jsonl", "--scheduler", "foo://nowhere:1")
+    done = await command("authenticate", source, *named, *own, env=env)
+    assert (done.code, message in done.err) == (2, True), done.err
+    assert CARD in text_of(source)
+
+
+async def test_a_report_that_cannot_be_written_after_the_run_is_no_mistake_of_usage(
+    places: Places, env: dict[str, str]
+) -> None:
+    write_lines(places.source, [])
+    await asyncio.to_thread(gather_partitions, places, await planned(places))
+    report = link(places.source.with_name("report.json"), Path("/dev/full"))
+    options = ("--scheduler", "foo://nowhere:1", "--resume", "--report", report)
+    done = await command("authenticate", places.source, "-o", places.target, *options, env=env)
+    assert (done.code, "cannot write the report" in done.err) == (1, True), done.err
+
+
+def _full(_: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _die(*_: object) -> Iterator[None]:

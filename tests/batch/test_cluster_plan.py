@@ -7,9 +7,12 @@ import gzip
 import json
 import os
 import pickle
+import sqlite3
+import sys
 from collections.abc import AsyncIterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +24,7 @@ from checkout_async.batch.cluster.partition import Partition
 from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.slices import records_of
 from checkout_async.batch.cluster.worker import PartitionSettings
+from checkout_async.batch.formats import Format
 from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.sources import open_source
@@ -47,6 +51,12 @@ def collect(records: AsyncIterable[Record | BadLine]) -> list[Record | BadLine]:
         return [item async for item in records]
 
     return asyncio.run(collected())
+
+
+def small_database(name: str, **options: Any) -> sqlite3.Connection:
+    database = sqlite3.Connection(name, **options)
+    database.execute("PRAGMA max_page_count = 4")
+    return database
 
 
 json_lines = st.lists(
@@ -195,6 +205,72 @@ def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:
         plan_partitions(places_in(tmp_path, tmp_path / "in.jsonl"), 2)
 
 
+def test_what_is_written_never_takes_the_place_of_the_input(tmp_path: Path) -> None:
+    source = write_lines(tmp_path / "in.jsonl", [request()])
+    linked = tmp_path / "linked.jsonl"
+    linked.hardlink_to(source)
+    for target in (source, linked):
+        with pytest.raises(ConfigurationError, match="the output is the input file; name another one"):
+            plan_partitions(Places.of(source, target), 2, force=True)
+        with pytest.raises(ConfigurationError, match="the journal is the input file; name another one"):
+            plan_partitions(Places.of(source, tmp_path / "out.jsonl", journal=target), 2, force=True)
+    assert read_whole(source)
+
+
+@pytest.mark.parametrize(
+    ("target", "journal", "message"),
+    [
+        ("out.csv.gz", None, "results are not compressed"),
+        ("out.jsonl", "out.jsonl", "the journal is the output file"),
+        ("missing/out.jsonl", None, r"cannot write the output file .*: there is no folder .*missing"),
+        ("out.jsonl", "missing/journal", r"cannot write the journal .*: there is no folder .*missing"),
+        (".", None, r"cannot write the output file .*: it is no regular file"),
+        ("out.docx", None, "format of .* is not known"),
+    ],
+)
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_could_not_be_written_at_the_end_is_refused_before_anything_is_sent(
+    tmp_path: Path, target: str, journal: str | None, message: str, begun: bool
+) -> None:
+    folder = tmp_path / "parts"
+    source = write_lines(tmp_path / "in.jsonl", [request()])
+    if begun:
+        plan_partitions(Places.of(source, tmp_path / "out.jsonl", folder=folder), 2)
+    format_ = Format.JSONL if target == "." else None
+    own = None if journal is None else tmp_path / journal
+    places = Places.of(source, tmp_path / target, journal=own, folder=folder, target_format=format_)
+    with pytest.raises(ConfigurationError, match=message):
+        plan_partitions(places, 2, force=True, resume=begun)
+    assert folder.exists() == begun
+
+
+def test_parquet_results_need_pyarrow_where_they_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    source = write_lines(tmp_path / "in.jsonl", [request()])
+    with pytest.raises(ConfigurationError, match=r"pip install 'checkout-async\[parquet\]'"):
+        plan_partitions(Places.of(source, tmp_path / "out.parquet"), 2)
+
+
+def test_a_damaged_input_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    source = tmp_path / "in.parquet"
+    with source.open("wb") as file, closing(ParquetWriter(file, {"reference": str})) as writer:
+        writer.write([{"reference": f"reference {row}"} for row in range(100)])
+    content = bytearray(source.read_bytes())
+    content[4:200] = bytes(196)
+    source.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"cannot read the input file .*in\.parquet: Parquet: "):
+        plan_partitions(places_in(tmp_path, source), 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
+
+
+def test_a_full_temporary_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # SQLite answers that the disk is full also where a database must not grow.
+    monkeypatch.setattr("checkout_async.batch.cluster.repeats.sqlite3.connect", small_database)
+    source = write_lines(tmp_path / "in.jsonl", [request(reference=str(number)) for number in range(1000)])
+    with pytest.raises(ConfigurationError, match=r"temporary file \(TMPDIR says where\): the disk is full"):
+        plan_partitions(places_in(tmp_path, source), 2)
+
+
 class TestGoingOn:
     @pytest.fixture
     def places(self, tmp_path: Path) -> Places:
@@ -213,6 +289,13 @@ class TestGoingOn:
         write_lines(places.source, [request(reference="c")])
         with pytest.raises(ConfigurationError, match="the input is another one now"):
             plan_partitions(places, 2, resume=True)
+
+    def test_it_does_not_replace_what_it_was_not_planned_for(self, places: Places) -> None:
+        plan_partitions(places, 2)
+        other = write_lines(places.target.with_name("other.jsonl"), ["precious"])
+        elsewhere = Places.of(places.source, other, folder=places.folder)
+        with pytest.raises(ConfigurationError, match=r"other\.jsonl exists; name another output file"):
+            plan_partitions(elsewhere, 2, resume=True)
 
     def test_a_damaged_plan_is_named(self, places: Places) -> None:
         plan_partitions(places, 2)

@@ -67,7 +67,7 @@ def cluster(request: pytest.FixtureRequest, env: dict[str, str], redis_url: str)
     own = {name: value for name, value in env.items() if name.startswith("CHECKOUT_")}
     own |= {"CHECKOUT_SCOPES": "sessions:browser sessions:app", "CHECKOUT_REDIS_URL": redis_url}
     own |= cast("dict[str, str]", getattr(request, "param", {}))
-    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": None, "env": own}
+    options = {"threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0", "env": own}
     with (
         distributed.LocalCluster(n_workers=WORKERS, **options) as workers,
         distributed.Client(workers, set_as_default=False) as client,
@@ -224,9 +224,26 @@ def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> N
     dask: Any = import_module("dask")
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
-        pytest.raises(ConfigurationError, match=r"cannot reach the scheduler tcp://127\.0\.0\.1:9"),
+        pytest.raises(ConfigurationError, match=r"cannot reach the scheduler 'tcp://127\.0\.0\.1:9'"),
     ):
         authenticate("tcp://127.0.0.1:9", source, target)
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "foo://x:1", "tcp://127.0.0.1:port", "tcp://[::1"])
+def test_what_is_no_address_is_told_at_once(source: Path, target: Path, address: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot reach the scheduler '.*': an address reads tcp://host:8786"):
+        authenticate(address, source, target)
+
+
+async def test_tls_that_is_not_set_up_is_told_and_the_command_ends_with_it(
+    env: dict[str, str], source: Path, target: Path
+) -> None:
+    done = await command("authenticate", source, "-o", target, "--scheduler", "tls://127.0.0.1:9", env=env)
+    assert done.code == 2
+    assert done.err == (
+        "checkout-async: cannot reach the scheduler 'tls://127.0.0.1:9': TLS is not set up here; name the certificates "
+        "in Dask's configuration (distributed.comm.tls)\n"
+    )
 
 
 async def test_an_asynchronous_client_is_refused(cluster: Client, source: Path, target: Path) -> None:

@@ -5,13 +5,13 @@
     ends = engine.map(run_partition, partitions)
     report = gather_partitions(places, partitions)
 
-`checkout_async.batch.dask` does all of it on a Dask cluster; docs/batch.md has Spark and Ray.
-Modules, low to high: loops, cuts, partition, repeats, slices, plan, worker, gather.
+`checkout_async.batch.dask` does all of it on a Dask cluster; docs/cluster.md has Spark and Ray.
+Modules, low to high: loops, cuts, partition, repeats, slices, input, plan, worker, gather.
 """
 
 from __future__ import annotations
 
-from checkout_async.batch.cluster.gather import gather_partitions
+from checkout_async.batch.cluster.gather import gather_partitions, gathered
 from checkout_async.batch.cluster.partition import Partition, Repeat
 from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
@@ -23,6 +23,7 @@ __all__ = [
     "Places",
     "Repeat",
     "gather_partitions",
+    "gathered",
     "plan_partitions",
     "run_partition",
 ]

@@ -6,51 +6,99 @@ It may be broken off at any point and done again: what it reads is removed last.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+import sqlite3
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
+import msgspec
+
+from checkout_async.batch.cluster.input import Input, note_finished, records_if_finished
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
-from checkout_async.batch.cluster.plan import Places
+from checkout_async.batch.cluster.plan import Places, planned_input
 from checkout_async.batch.formats import Format
+from checkout_async.batch.journal.database import reason_of
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.journal.merge import merge_journals
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.rows import outcomes_in
+from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources.lines import chunks_now
-from checkout_async.errors import RunIncomplete
+from checkout_async.errors import ConfigurationError, RunIncomplete
 
-__all__ = ["gather_partitions"]
+__all__ = ["gather_partitions", "gathered"]
 
 
 def gather_partitions(places: Places, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
     """Write the target and the journal of a run whose partitions are finished, remove its folder, return the report.
 
     Rows stand in the order of the partitions. `summary` counts them; it began when the run did, by default now.
-    Raises RunIncomplete where a partition is not finished or lacks rows, ConfigurationError and OSError where something
-    cannot be written; all of them leave the folder as it is.
+    Raises RunIncomplete where a partition is not finished or lacks rows, and where something cannot be read or
+    written; the folder then is as it was.
     """
     summary = summary or Summary()
     if left := [part.number for part in parts if not part.done.exists()]:
         numbers = ", ".join(map(str, left[:10]))
         raise RunIncomplete(f"{len(left)} of {len(parts)} partitions are not finished: {numbers}; resume to go on")
-    _gather_results(places, parts, summary)
-    _gather_journals(places, parts)
-    _remove(places, parts)
+    with _errors_after_sending():
+        _gather_results(places, parts, summary)
+        _gather_journals(places, parts)
+        _remove(places, parts)
     return summary.report(str(places.source), str(places.target))
+
+
+def gathered(places: Places, summary: Summary | None = None) -> Report | None:
+    """Return the report of a run that is complete: target and journal are there and the input still is the same.
+
+    Its rows are counted as replayed. None where there is something left to do, or to decide. Raises ConfigurationError.
+    """
+    there = places.target.is_file() and places.journal.is_file()
+    if places.plan.exists() or not there:
+        return None
+    records = records_if_finished(places.journal, Input.of(places.source))
+    if records is None:
+        return None
+    summary = summary or Summary()
+    try:
+        for outcome in ResultFile.read(places.target, places.target_format):
+            summary.add(msgspec.structs.replace(outcome, replayed=True))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the output file {places.target}: {error.strerror}") from None
+    # A run on one machine that was broken off has taken the rows away that it was to make anew.
+    return summary.report(str(places.source), str(places.target)) if summary.done >= records else None
+
+
+@contextmanager
+def _errors_after_sending() -> Generator[None]:
+    """Raise as RunIncomplete what would otherwise pass for a run of which nothing was sent."""
+    try:
+        yield
+    except ConfigurationError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = f"{error.filename or 'writing'}: {error.strerror}"
+    except sqlite3.Error as error:
+        reason = f"the journals: {reason_of(error)}"
+    else:
+        return
+    raise RunIncomplete(f"every record was carried out, but the results cannot be gathered: {reason}; then resume")
 
 
 def _gather_results(places: Places, parts: Sequence[Partition], summary: Summary) -> None:
     """Write all rows beside the target, and put the file in its place when it is whole."""
     whole = places.target.with_name(f".gathering.{places.target.name}")
-    with ResultFile.create(whole, places.target_format, force=True) as results:
-        for part in parts:
-            for outcome in _rows_of(part):
-                summary.add(outcome)
-                results.write(outcome)
-        results.finish()
-    whole.replace(places.target)
+    try:
+        with ResultFile.create(whole, places.target_format, force=True) as results:
+            for part in parts:
+                for outcome in _rows_of(part):
+                    summary.add(outcome)
+                    results.write(outcome)
+            results.finish()
+        whole.replace(places.target)
+    finally:
+        for path in (whole, spool_of(whole)):
+            path.unlink(missing_ok=True)
 
 
 def _rows_of(part: Partition) -> Iterator[Outcome]:
@@ -71,6 +119,8 @@ def _gather_journals(places: Places, parts: Sequence[Partition]) -> None:
     if load_key(places.journal) is None:
         make_key(places.journal, key)
     merge_journals(places.journal, [part.journal for part in parts])
+    if key is not None:
+        note_finished(places.journal, key, planned_input(places), sum(part.records for part in parts))
 
 
 def _remove(places: Places, parts: Sequence[Partition]) -> None:
@@ -79,7 +129,7 @@ def _remove(places: Places, parts: Sequence[Partition]) -> None:
     places.plan.unlink()
     for part in parts:
         for path in (part.done, part.results, part.journal):
-            path.unlink()
+            path.unlink(missing_ok=True)
     for path in (key_file_of(keyed(places.folder)), stop_sign(places.folder)):
         path.unlink(missing_ok=True)
     with suppress(OSError):

@@ -6,15 +6,18 @@ that repeat an earlier one anywhere in the file are found. What was planned is k
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
+from checkout_async.batch.apart import check_apart
 from checkout_async.batch.cluster.cuts import Marks, starts_of_lines
+from checkout_async.batch.cluster.input import Input
 from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, Repeat, keyed, stop_sign
 from checkout_async.batch.cluster.repeats import Repeats
@@ -23,11 +26,12 @@ from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.replacing import replacing
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError
 
-__all__ = ["Places", "plan_partitions"]
+__all__ = ["Places", "plan_partitions", "planned_input"]
 
 _PLAN: Final = "plan.json"
 _FORMAT: Final = 1
@@ -79,12 +83,12 @@ class Places:
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan as it is kept; `modified` is the time of the input in nanoseconds."""
+    """A plan as it is kept."""
 
     version: int
-    source: str
-    size: int
-    modified: int
+    input: Input
+    target: str
+    journal: str
     partitions: tuple[Partition, ...]
 
 
@@ -99,16 +103,37 @@ def plan_partitions(places: Places, count: int, *, force: bool = False, resume: 
         raise ConfigurationError("the number of partitions must be a whole number above 0")
     _check_names(places)
     if places.plan.exists():
-        return _taken_up(places, resume=resume)
-    _check_free(places, force=force)
-    found = in_a_loop(lambda: _surveyed(places, count))
-    _remove_journal(places.journal)
-    with replacing(places.plan) as file:
-        file.write(msgspec.json.encode(found))
-    return found.partitions
+        return _taken_up(places, force=force, resume=resume)
+    _check_unused(places, force=force)
+    _make_folder(places.folder)
+    try:
+        return _made(places, count)
+    except BaseException:
+        _remove_folder(places)
+        raise
+
+
+def planned_input(places: Places) -> Input:
+    """Return the input that the plan was made for. Raises ConfigurationError."""
+    return _read(places.plan).input
 
 
 def _check_names(places: Places) -> None:
+    """Refuse, before anything is sent, what could not be written at the end."""
+    _check_text(places)
+    named = {"input": places.source, "output": places.target, "journal": places.journal, "folder": places.folder}
+    check_apart(named)
+    ResultFile.check(places.target, places.target_format)
+    for what, path in (("output file", places.target), ("journal", places.journal)):
+        if path.exists() and not path.is_file():
+            raise ConfigurationError(f"cannot write the {what} {path}: it is no regular file")
+        if not path.parent.is_dir():
+            raise ConfigurationError(f"cannot write the {what} {path}: there is no folder {path.parent}")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise ConfigurationError(f"cannot write the {what} {path}: the folder {path.parent} cannot be written to")
+
+
+def _check_text(places: Places) -> None:
     """Refuse what neither the plan, which is JSON, nor another machine could be told."""
     for path in (places.source, places.folder):
         try:
@@ -119,8 +144,7 @@ def _check_names(places: Places) -> None:
             ) from None
 
 
-def _check_free(places: Places, *, force: bool) -> None:
-    format_of(places.target, places.target_format)
+def _check_unused(places: Places, *, force: bool) -> None:
     if places.journal.exists() and not force:
         raise ConfigurationError(
             f"the journal {places.journal} is there from an earlier run; go on with it on one machine, or replace "
@@ -128,13 +152,37 @@ def _check_free(places: Places, *, force: bool) -> None:
         )
     if places.target.exists() and not force:
         raise ConfigurationError(f"{places.target} exists; name another output file, or replace it with --force")
+
+
+def _make_folder(folder: Path) -> None:
     try:
-        places.folder.mkdir(mode=0o700, exist_ok=True)
-        there = {path.name for path in places.folder.iterdir()} - {key_file_of(keyed(places.folder)).name}
+        folder.mkdir(mode=0o700, exist_ok=True)
+        there = {path.name for path in folder.iterdir()} - {key_file_of(keyed(folder)).name}
     except OSError as error:
-        raise ConfigurationError(f"cannot use the folder {places.folder}: {error.strerror}") from None
+        raise ConfigurationError(f"cannot use the folder {folder}: {error.strerror}") from None
     if there - {f"{_PLAN}.new"}:
-        raise ConfigurationError(f"the folder {places.folder} is not empty and holds no plan; name another one")
+        raise ConfigurationError(f"the folder {folder} is not empty and holds no plan; name another one")
+
+
+def _remove_folder(places: Places) -> None:
+    """Remove what planning that failed has left; without a plan no journal is of this key."""
+    with suppress(OSError):
+        key_file_of(keyed(places.folder)).unlink(missing_ok=True)
+        places.folder.rmdir()
+
+
+def _made(places: Places, count: int) -> tuple[Partition, ...]:
+    try:
+        found = in_a_loop(lambda: _surveyed(places, count))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the input file {places.source}: {error.strerror}") from None
+    try:
+        _remove_journal(places.journal)
+        with replacing(places.plan) as file:
+            file.write(msgspec.json.encode(found))
+    except OSError as error:
+        raise ConfigurationError(f"cannot write the plan {places.plan}: {error.strerror}") from None
+    return found.partitions
 
 
 def _remove_journal(path: Path) -> None:
@@ -144,14 +192,17 @@ def _remove_journal(path: Path) -> None:
         path.unlink()
 
 
-def _taken_up(places: Places, *, resume: bool) -> tuple[Partition, ...]:
+def _taken_up(places: Places, *, force: bool, resume: bool) -> tuple[Partition, ...]:
     if not resume:
         raise ConfigurationError(f"a run has begun in {places.folder}; --resume goes on with it")
     found = _read(places.plan)
-    if (found.source, found.size, found.modified) != _identity(places.source):
+    if found.input != Input.of(places.source):
         raise ConfigurationError(
-            f"the run in {places.folder} was planned for {found.source} as it was then; the input is another one now"
+            f"the run in {places.folder} was planned for {found.input.source} as it was then; the input is another "
+            "one now"
         )
+    if (found.target, found.journal) != (str(places.target), str(places.journal)):
+        _check_unused(places, force=force)
     stop_sign(places.folder).unlink(missing_ok=True)
     return found.partitions
 
@@ -168,16 +219,8 @@ def _read(plan: Path) -> _Plan:
     return found
 
 
-def _identity(source: Path) -> tuple[str, int, int]:
-    try:
-        status = source.stat()
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the input file {source}: {error.strerror}") from None
-    return str(source), status.st_size, status.st_mtime_ns
-
-
 async def _surveyed(places: Places, count: int) -> _Plan:
-    name, size, modified = _identity(places.source)
+    before = Input.of(places.source)
     check_cuttable(places.source)
     format_ = format_of(places.source, places.source_format)
     key = load_key(keyed(places.folder)) or make_key(keyed(places.folder), load_key(places.journal))
@@ -186,10 +229,16 @@ async def _surveyed(places: Places, count: int) -> _Plan:
         async with aclosing(source.records()) as records:
             await _look_through(records, marks, repeats)
         found = repeats.found
-    partitions = _partitions(places, format_, size, marks.cut(count), found)
-    if _identity(places.source) != (name, size, modified):
-        raise ConfigurationError(f"{name} was changed while it was read; run again when it is complete")
-    return _Plan(version=_FORMAT, source=name, size=size, modified=modified, partitions=partitions)
+    partitions = _partitions(places, format_, before.size, marks.cut(count), found)
+    if Input.of(places.source) != before:
+        raise ConfigurationError(f"{places.source} was changed while it was read; run again when it is complete")
+    return _Plan(
+        version=_FORMAT,
+        input=before,
+        target=str(places.target),
+        journal=str(places.journal),
+        partitions=partitions,
+    )
 
 
 async def _look_through(records: AsyncGenerator[Record | BadLine], marks: Marks, repeats: Repeats) -> None:

@@ -6,11 +6,14 @@ Fingerprints are kept in a private database of SQLite's, which it spills to a te
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
 from checkout_async.batch.cluster.partition import Repeat
 from checkout_async.batch.journal.claim import repeated
+from checkout_async.batch.journal.database import reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest
@@ -28,10 +31,10 @@ class Repeats:
 
     def __init__(self, fingerprints: Fingerprints) -> None:
         self._fingerprints = fingerprints
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.execute("PRAGMA cache_size = -65536")
-        self._database.execute(_CREATE)
-        self._database.execute("BEGIN")
+        with _clear_errors():
+            self._database = sqlite3.connect("", isolation_level=None)
+            for statement in ("PRAGMA cache_size = -65536", _CREATE, "BEGIN"):
+                self._database.execute(statement)
         self.found: list[Repeat] = []
 
     def __enter__(self) -> Self:
@@ -48,9 +51,10 @@ class Repeats:
             key = self._fingerprint(record)
         except InvalidRequest:
             return  # it is never sent
-        if self._database.execute(_SEE, (key, record.line)).rowcount:
-            return
-        (line,) = self._database.execute(_FIRST, (key,)).fetchone()
+        with _clear_errors():
+            if self._database.execute(_SEE, (key, record.line)).rowcount:
+                return
+            (line,) = self._database.execute(_FIRST, (key,)).fetchone()
         self.found.append(Repeat(record.line, repeated(record, line)))
         if len(self.found) > _MOST:
             first = self.found[0]
@@ -61,3 +65,14 @@ class Repeats:
     def _fingerprint(self, record: Record) -> bytes:
         made = self._fingerprints
         return made.of_reference(record.reference) if record.reference else made.of_content(record)
+
+
+@contextmanager
+def _clear_errors() -> Generator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        reason = reason_of(error)
+    else:
+        return
+    raise ConfigurationError(f"cannot keep what was read in a temporary file (TMPDIR says where): {reason}")

@@ -225,4 +225,6 @@ async def _client(settings: PartitionSettings) -> AsyncGenerator[CheckoutClient]
         RedisRates(url, account=account) as rates,
         CheckoutClient.from_env(token_store=tokens, shared_rates=rates, limits=limits) as checkout,
     ):
+        # With a URL that never works, every worker would take the whole rate for itself.
+        await rates.check()
         yield checkout

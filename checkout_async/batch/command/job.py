@@ -19,6 +19,7 @@ from typing import Final, TextIO
 import anyio.to_thread
 
 from checkout_async._core.wire import Sender
+from checkout_async.batch.apart import check_apart
 from checkout_async.batch.command.check import check
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY, Execution
 from checkout_async.batch.command.interrupt import Interrupt
@@ -154,21 +155,9 @@ class Job:
             raise ConfigurationError("--retry-unknown goes with --resume: only a resumed run has something in doubt")
         if self.resume and self.journal_path is None:
             raise ConfigurationError("--resume needs a journal; with results on standard output, name one (--journal)")
-        self._check_apart()
+        named = {"input": self.source, "channel data": self.channel_data_file, "output": self.target}
+        check_apart({**named, "journal": self.journal_path, "report": self.report})
         self._check_leftovers()
-
-    def _check_apart(self) -> None:
-        named = {
-            "input": self.source,
-            "channel data": self.channel_data_file,
-            "output": self.target,
-            "journal": self.journal_path,
-            "report": self.report,
-        }
-        places: dict[Path, str] = {}
-        for name, path in named.items():
-            if path is not None and (other := places.setdefault(path.resolve(), name)) != name:
-                raise ConfigurationError(f"the {name} is the {other} file; name another one")
 
     def _check_leftovers(self) -> None:
         """Refuse what an earlier run left, before this one makes a journal that would pass for that run's."""

@@ -86,6 +86,11 @@ class ResultFile:
             raise ConfigurationError(f"cannot resume with the output file {path}: {error.strerror}") from None
         return cls(file, place.format, place), told
 
+    @staticmethod
+    def read(path: Path, format_: Format | None = None) -> Iterator[Outcome]:
+        """Yield the results of an earlier run. Blocks; raises OSError and ConfigurationError."""
+        return _existing(_Place.of(path, format_), path)
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,0 +1,28 @@
+"""Whether the files of a run are different ones: what is written must not take the place of what is read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from checkout_async.errors import ConfigurationError
+
+__all__ = ["check_apart"]
+
+
+def check_apart(named: Mapping[str, Path | None]) -> None:
+    """Raise ConfigurationError if two of these are one file, also by way of links; the keys are what messages say."""
+    places: dict[object, str] = {}
+    for name, path in named.items():
+        if path is not None and (other := places.setdefault(_identity(path), name)) != name:
+            raise ConfigurationError(f"the {name} is the {other} file; name another one")
+
+
+def _identity(path: Path) -> object:
+    try:
+        status = path.stat()
+    except OSError:
+        return os.path.realpath(path)
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else os.path.realpath(path)
