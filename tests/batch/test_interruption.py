@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.commands import (
     environment,
     finish,
     results_in,
+    said,
     silent_api,
     start,
     text_of,
@@ -58,6 +60,25 @@ class TestInterruption:
         assert "without a result, a session may exist: lines 1, 2, 3" in done.err
         assert "0 of 100 records have a new result" in done.err
         assert "Traceback" not in done.err
+
+    async def test_a_second_signal_does_not_keep_a_run_that_is_over_from_telling_what_it_came_to(
+        self, env: dict[str, str], sandbox: Sandbox, source: Path, target: Path, tmp_path: Path
+    ) -> None:
+        write_lines(source, [request(SLOW, reference=f"ref-{number}") for number in range(500)])
+        # Writing it waits for somebody to read it.
+        report = tmp_path / "report.json"
+        os.mkfifo(report)
+        command = ("authenticate", source, "--output", target, "--concurrency", "4", "--report", report)
+        process = await start(*command, env=env)
+        await until(lambda: len(sandbox.sessions) >= 5)
+        process.send_signal(signal.SIGTERM)
+        await said(process, "go on with the same command and --resume")
+        process.send_signal(signal.SIGINT)
+        told = json.loads(await asyncio.to_thread(text_of, report))
+        done = await finish(process)
+        assert done.code == 143
+        assert (told["stopped"], told["records"]) == ("ended by SIGTERM", len(sandbox.sessions))
+        assert "authenticated" in done.out
 
     async def test_a_signal_is_heard_while_standard_input_is_silent(self, env: dict[str, str]) -> None:
         process = await start("authenticate", "-", "--output", "-", env=env)
