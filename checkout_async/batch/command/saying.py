@@ -17,7 +17,7 @@ def say(text: str, stream: TextIO) -> None:
 
 
 class Tolerant:
-    """As much of a stream as rich writes to; nothing is heard of it when it takes no more, as a terminal that is gone."""
+    """As much of a stream as rich writes to; that it takes no more, as a terminal that is gone, is not heard of."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
