@@ -51,6 +51,13 @@ async def run(*arguments: str | Path, env: Mapping[str, str], stdin: bytes | Non
     return await finish(await start(*arguments, env=env), stdin)
 
 
+async def said(process: asyncio.subprocess.Process, text: str) -> None:
+    """Wait until a line of its messages contains a text."""
+    assert process.stderr is not None
+    while text.encode() not in (line := await asyncio.wait_for(process.stderr.readline(), timeout=60)):
+        assert line, f"it ended without having said: {text}"
+
+
 def write_lines(path: Path, requests: Sequence[Mapping[str, object] | str]) -> Path:
     path.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in requests))
     return path

@@ -46,7 +46,7 @@ MEANINGS: Final = {
     Result.EXPIRED: Meaning("The session ended before anything was decided.", "Ask for a new session."),
     Result.INVALID: Meaning(
         "The request breaks the specification, or the API refuses it; no session was made.",
-        "Mend the record at the path that the results file names, and resume.",
+        "Mend what the results file names, by path or error code, and resume.",
     ),
     Result.FAILED: Meaning(
         "Nothing was sent, or it was refused without being looked at; no session was made.",

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from checkout_async._version import __version__
 from checkout_async.batch.command.interrupt import Interrupt
+from checkout_async.batch.command.saying import say
 from checkout_async.cli.authenticate import authenticate
 from checkout_async.client import CheckoutClient
 from checkout_async.errors import CheckoutError, ConfigurationError
@@ -33,7 +35,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except CheckoutError as error:
-            click.echo(f"checkout-async: {error}", err=True)
+            say(f"checkout-async: {error}", sys.stderr)
             ctx.exit(2 if isinstance(error, ConfigurationError) else 1)
         except (asyncio.CancelledError, KeyboardInterrupt):
             ctx.exit(128 + signal.SIGINT)
@@ -75,7 +77,7 @@ async def _simulate(port: int, seed: str, webhook_url: str | None, webhook_secre
         simulator = Sandbox(port=port, seed=seed, webhook_url=webhook_url, webhook_secret=key)
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
-    with Interrupt(announce=lambda: None) as interrupt:
+    with Interrupt(announce=lambda: None) as interrupt, interrupt.cancelling():
         async with simulator:
             _say_how_to_use(simulator)
             if webhook_url is not None:

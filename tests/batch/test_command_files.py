@@ -250,6 +250,7 @@ async def test_results_stand_in_the_order_of_the_input_where_that_is_asked_for(
         (["in.jsonl", "--output", "out.jsonl.gz"], "results are not compressed"),
         (["in.parquet", "--output", "out.jsonl"], "cannot read the input file in.parquet"),
         (["in.jsonl", "--output", "-", "--output-format", "parquet"], "Parquet cannot be a standard stream"),
+        (["/proc/self/mem", "--input-format", "jsonl", "--output", "out.jsonl"], "cannot read the input file /proc/"),
         (["in.jsonl", "--output", "nowhere/out.jsonl"], "No such file or directory"),
         (["in.jsonl", "--output", "out.jsonl", "--output-format", "xml"], "'xml' is not one of"),
     ],

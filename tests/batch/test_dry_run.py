@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 from checkout_async.sandbox import Sandbox
 from tests.batch.files import as_csv
 from tests.batch.support import CARD, request
-from tests.commands import Finished, finish, is_there, run, start, text_of, write_lines
+from tests.commands import Finished, finish, is_there, run, start, text_of, until, write_lines
 
 CARD_COLUMNS = ("source.type", "source.number", "source.expiry_month", "source.expiry_year")
 HEADER = (*CARD_COLUMNS, "amount", "currency", "completion.type", "reference")
@@ -105,6 +106,17 @@ async def test_ctrl_c_ends_it_without_a_traceback(bare: dict[str, str]) -> None:
     process.send_signal(signal.SIGINT)
     done = await finish(process)
     assert (done.code, done.err) == (130, "")
+
+
+async def test_sigterm_ends_it_on_a_silent_input_and_leaves_nothing_behind(
+    bare: dict[str, str], tmp_path: Path
+) -> None:
+    process = await start("authenticate", "-", "--dry-run", env=bare | {"TMPDIR": str(tmp_path)})
+    await until(lambda: any(tmp_path.glob("*/dry-run.journal")))
+    process.send_signal(signal.SIGTERM)
+    # Standard input stays open.
+    assert await asyncio.wait_for(process.wait(), timeout=30) == 143
+    assert [*tmp_path.iterdir()] == []
 
 
 @pytest.mark.parametrize("name", ["in.csv", "in.csv.gz", "in.jsonl.gz", "-"])

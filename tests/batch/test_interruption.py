@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from checkout_async.batch import Outcome
+from checkout_async.batch.command.job import Job
+from checkout_async.batch.results import ResultFile
 from checkout_async.sandbox import Sandbox, card_number
-from tests.batch.support import request
+from tests.batch.support import client_of, request
 from tests.commands import (
     environment,
     finish,
     results_in,
+    said,
     silent_api,
     start,
     text_of,
@@ -59,6 +66,25 @@ class TestInterruption:
         assert "0 of 100 records have a new result" in done.err
         assert "Traceback" not in done.err
 
+    async def test_a_second_signal_does_not_keep_a_run_that_is_over_from_telling_what_it_came_to(
+        self, env: dict[str, str], sandbox: Sandbox, source: Path, target: Path, tmp_path: Path
+    ) -> None:
+        write_lines(source, [request(SLOW, reference=f"ref-{number}") for number in range(500)])
+        # Writing it waits for somebody to read it.
+        report = tmp_path / "report.json"
+        os.mkfifo(report)
+        command = ("authenticate", source, "--output", target, "--concurrency", "4", "--report", report)
+        process = await start(*command, env=env)
+        await until(lambda: len(sandbox.sessions) >= 5)
+        process.send_signal(signal.SIGTERM)
+        await said(process, "go on with the same command and --resume")
+        process.send_signal(signal.SIGINT)
+        told = json.loads(await asyncio.to_thread(text_of, report))
+        done = await finish(process)
+        assert done.code == 143
+        assert (told["stopped"], told["records"]) == ("ended by SIGTERM", len(sandbox.sessions))
+        assert "authenticated" in done.out
+
     async def test_a_signal_is_heard_while_standard_input_is_silent(self, env: dict[str, str]) -> None:
         process = await start("authenticate", "-", "--output", "-", env=env)
         assert process.stdin is not None
@@ -69,3 +95,25 @@ class TestInterruption:
         assert await asyncio.wait_for(process.wait(), timeout=30) == 130
         assert process.stderr is not None
         assert "1 records have a new result; the last line read was 1" in (await process.stderr.read()).decode()
+
+
+async def test_a_defect_in_writing_a_result_finishes_what_is_in_flight_and_leaves_it_to_the_next_run(
+    sandbox: Sandbox, source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_lines(source, [request(reference="ref-1"), *(request(SLOW, reference=f"ref-{each}") for each in range(2, 9))])
+    write, failures = ResultFile.write, [ValueError("unforeseen")]
+
+    def write_but_the_first(results: ResultFile, outcome: Outcome) -> None:
+        if failures:
+            raise failures.pop()
+        write(results, outcome)
+
+    monkeypatch.setattr(ResultFile, "write", write_but_the_first)
+    messages = io.StringIO()
+    job = Job(source=source, target=target, messages=messages, tables=io.StringIO())
+    async with client_of(sandbox) as checkout:
+        assert await job.run(checkout) == 3
+        assert "stopped: cannot write results: a defect of this package" in messages.getvalue()
+        assert (len(results_in(text_of(target))), len(sandbox.sessions)) == (7, 8)
+        assert await replace(job, resume=True).run(checkout) == 0
+    assert (len(results_in(text_of(target))), len(sandbox.sessions)) == (8, 8)

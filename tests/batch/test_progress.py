@@ -160,3 +160,13 @@ def test_a_terminal_that_can_draw_gets_the_bar(term: str, kind: type, monkeypatc
 
 def test_anything_else_gets_plain_lines() -> None:
     assert type(progress_on(io.StringIO(), 3)) is LineProgress
+
+
+def test_a_terminal_that_goes_away_is_no_reason_to_end_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    leader, follower = os.openpty()
+    with os.fdopen(follower, "w") as terminal, progress_on(terminal, 3) as progress:
+        os.close(leader)
+        progress.note("a remark")
+        progress.advance(outcome())
+        progress.note("another one")

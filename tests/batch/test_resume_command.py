@@ -23,6 +23,7 @@ from tests.commands import (
     link,
     results_in,
     run,
+    said,
     silent_api,
     start,
     text_of,
@@ -31,6 +32,8 @@ from tests.commands import (
 )
 
 SLOW = card_number("slow")
+MISTYPED = "4485040371536585"
+RECURRING = {"channel": "merchant_initiated", "request_type": "recurring_transaction"}
 
 
 def referenced(count: int, number: str | None = None) -> list[Mapping[str, object]]:
@@ -49,13 +52,6 @@ def remove(path: Path) -> None:
 
 def results(target: Path) -> dict[int, dict[str, Any]]:
     return results_in(text_of(target))
-
-
-async def said(process: asyncio.subprocess.Process, text: str) -> None:
-    """Wait until a line of its messages contains a text."""
-    assert process.stderr is not None
-    while text.encode() not in (line := await asyncio.wait_for(process.stderr.readline(), timeout=60)):
-        assert line, f"it ended without having said: {text}"
 
 
 def tear(path: Path, size: int) -> str:
@@ -81,11 +77,11 @@ class Batch:
     async def start(self, *options: str) -> asyncio.subprocess.Process:
         return await start(*self._arguments, *options, env=self._env)
 
-    async def start_with_small_files(self, blocks: int) -> asyncio.subprocess.Process:
-        """Start it where no file may become larger than so many blocks of 512 bytes."""
-        limited = ("sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh", *COMMAND)
+    async def run_in(self, script: str, *options: str | Path) -> Finished:
+        """Run it in a shell, as the "$@" of a script."""
+        shell = ("sh", "-c", script, "sh", *COMMAND, *self._arguments, *options)
         pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(*limited, *self._arguments, env=self._env, stdout=pipe, stderr=pipe)
+        return await finish(await asyncio.create_subprocess_exec(*shell, env=self._env, stdout=pipe, stderr=pipe))
 
     def requests(self, *lines: Mapping[str, object] | str) -> None:
         """Write the input."""
@@ -250,7 +246,7 @@ class TestAnInterruptedRun:
 
     async def test_goes_on_when_the_disk_has_room_for_the_journal_again(self, batch: Batch) -> None:
         batch.requests(*referenced(1000))
-        stopped = await finish(await batch.start_with_small_files(blocks=400))
+        stopped = await batch.run_in('ulimit -f 400; exec "$@"')
         assert stopped.code == 3
         assert f"stopped: the journal {journal_of(batch.target)} failed" in stopped.err
         assert stopped.err.count("failed: the disk") == 1
@@ -260,6 +256,17 @@ class TestAnInterruptedRun:
         assert (await batch.run("--resume", "--retry-unknown")).code == 0
         assert batch.outcomes() == ["authenticated"] * 1000
         assert batch.made == dict.fromkeys((f"ref-{each}" for each in range(1, 1001)), 1)
+
+    async def test_a_journal_that_fails_while_resuming_ends_it_early(self, batch: Batch) -> None:
+        batch.requests(*referenced(600))
+        await batch.run()
+        batch.target.write_text(text_of(batch.target).splitlines(keepends=True)[0])
+        stopped = await batch.run_in('ulimit -f 60; exec "$@"', "--resume")
+        assert (stopped.code, stopped.out) == (3, "")
+        assert stopped.err.startswith(f"stopped: the journal {journal_of(batch.target)} failed: ")
+        assert stopped.err.count("\n") == 1
+        assert (await batch.run("--resume")).code == 0
+        assert (len(batch.results()), batch.asked["request_session"]) == (600, 600)
 
 
 class TestLostReplies:
@@ -381,13 +388,14 @@ class TestOptions:
             (["--journal", "{target}", "--force"], "the journal is the output file"),
             (["--journal", "{source}", "--force"], "the journal is the input file"),
             (["--output-format", "jsonl", "--output", "{report}", "--report", "{report}"], "the report is the output"),
+            (["--channel-data", "{report}", "--report", "{report}"], "the report is the channel data file"),
         ],
     )
     async def test_that_contradict_each_other_are_refused(
         self, batch: Batch, options: Sequence[str], message: str
     ) -> None:
         batch.requests(*referenced(1))
-        report = batch.target.with_name("report.json")
+        report = write_lines(batch.target.with_name("report.json"), [RECURRING])
         named = [each.format(source=batch.source, target=batch.target, report=report) for each in options]
         refused = await batch.run(*named)
         assert (refused.code, refused.out, batch.asked) == (2, "", {})
@@ -404,6 +412,21 @@ class TestOptions:
         again = await batch.run(*own, "--resume")
         assert (again.code, again.out, batch.asked["request_session"]) == (0, "", 2)
 
+    async def test_what_standard_output_did_not_take_is_told_by_the_next_run(
+        self, batch: Batch, tmp_path: Path
+    ) -> None:
+        # The API refuses the last one: it has no session.
+        batch.requests(*referenced(2), request(MISTYPED, reference="ref-3"))
+        own = ("--output", "-", "--journal", tmp_path / "own.journal")
+        lost = await batch.run_in('exec "$@" >/dev/full', *own)
+        assert (lost.code, lost.err.count("not written: line ")) == (3, 3)
+        assert "stopped: cannot write results: No space left on device" in lost.err
+        again = await batch.run(*own, "--resume")
+        assert (again.code, sorted(results_in(again.out))) == (1, [1, 2, 3])
+        assert "cryptogram" in results_in(again.out)[1]
+        assert batch.asked["request_session"] == 3
+        assert (await batch.run(*own, "--resume")).out == ""
+
     async def test_a_report_that_cannot_be_written_is_no_reason_to_say_that_nothing_was_sent(
         self, batch: Batch, tmp_path: Path
     ) -> None:
@@ -412,6 +435,36 @@ class TestOptions:
         done = await batch.run("--report", full)
         assert (done.code, batch.outcomes()) == (1, ["authenticated"])
         assert f"cannot write the report {full}: No space left on device" in done.err
+
+
+class TestNobodyReads:
+    """Where messages or the summary cannot be written, the run goes on, and ends as it would."""
+
+    @pytest.mark.parametrize("where", ["2>/dev/full", ">/dev/full", "2>/dev/full >/dev/full"])
+    async def test_on_a_full_disk(self, batch: Batch, where: str) -> None:
+        batch.requests(*referenced(3))
+        report = batch.target.with_name("report.json")
+        done = await batch.run_in(f'exec "$@" {where}', "--report", report)
+        assert (done.code, batch.outcomes()) == (0, ["authenticated"] * 3)
+        assert json.loads(text_of(report))["records"] == 3
+        assert "Traceback" not in done.err
+
+    @pytest.mark.parametrize("stream", ["1", "2"])
+    async def test_in_a_closed_pipe(self, batch: Batch, stream: str) -> None:
+        batch.requests(*referenced(3))
+        closed = f'mkfifo "{batch.target}.pipe"; exec 9<>"{batch.target}.pipe" {stream}>"{batch.target}.pipe" 9<&-'
+        done = await batch.run_in(f'{closed}; exec "$@"')
+        assert (done.code, batch.outcomes()) == (0, ["authenticated"] * 3)
+        assert "Traceback" not in done.err
+
+    @pytest.mark.parametrize("options", [(), ("--dry-run",)])
+    async def test_an_error_is_told_by_the_exit_code_alone(self, batch: Batch, options: Sequence[str]) -> None:
+        done = await batch.run_in('exec "$@" 2>/dev/full', *options)
+        assert (done.code, done.out) == (2, "")
+
+    async def test_a_dry_run_goes_on(self, batch: Batch) -> None:
+        batch.requests(request(reference="ref-1", amount=-1), request(reference="ref-2"))
+        assert (await batch.run_in('exec "$@" >/dev/full 2>/dev/full', "--dry-run")).code == 1
 
 
 def without_times(found: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:

@@ -16,14 +16,14 @@ from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.batch.command.progress import progress_on
 from checkout_async.batch.flow import Patience, SharedChannelData
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.outcome import Outcome
+from checkout_async.batch.outcome import Failure, Outcome
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.runner import authenticate
 from checkout_async.batch.waits import Waits
 from checkout_async.batch.wording import number
-from checkout_async.errors import CheckoutError
+from checkout_async.errors import CheckoutError, JournalError
 
 __all__ = ["SOME_UNFINISHED", "STOPPED_EARLY", "Execution"]
 
@@ -32,7 +32,10 @@ STOPPED_EARLY: Final = 3
 
 
 class Execution:
-    """A run: which records were read and have no outcome yet, and why it is to end early."""
+    """A run: which records were read and have no outcome yet, and why it is to end early.
+
+    Its `interrupt` is to be entered as long as signals are to be heard.
+    """
 
     def __init__(
         self,
@@ -59,20 +62,22 @@ class Execution:
         self._channel_data = channel_data
         self._outage = outage
         self._progress = progress_on(messages, total, waits)
-        self._interrupt = Interrupt(self._announce_stop)
+        self.interrupt = Interrupt(self._announce_stop)
         self._open: set[int] = set()
         self._last_line = 0
         self._written = 0
+        self._unwritten: list[int] = []
         self._stopped = ""
         self.summary = Summary()
 
     async def go(self, records: AsyncIterable[Record | BadLine]) -> None:
         """Authenticate every record, and whatever happens say how far it came."""
-        with self._progress, self._interrupt:
+        with self._progress:
             try:
-                await self._authenticate(records)
+                with self.interrupt.cancelling():
+                    await self._authenticate(records)
             except asyncio.CancelledError:
-                if self._interrupt.received is None:
+                if self.interrupt.received is None:
                     raise
                 self._say_what_is_open()
             except CheckoutError as error:
@@ -80,7 +85,8 @@ class Execution:
             except OSError as error:
                 self._stop(f"cannot read the input: {error.strerror}")
             self._finish()
-            if self._stopped or self._interrupt.received:
+            await self._untell()
+            if self._stopped or self.interrupt.received:
                 self._say_how_far()
 
     def end_with(self, error: CheckoutError) -> None:
@@ -91,7 +97,7 @@ class Execution:
     @property
     def exit_code(self) -> int:
         """What the process ends with."""
-        if (ended_by_signal := self._interrupt.exit_code) is not None:
+        if (ended_by_signal := self.interrupt.exit_code) is not None:
             return ended_by_signal
         if self._stopped:
             return STOPPED_EARLY
@@ -100,7 +106,7 @@ class Execution:
 
     def report(self, source: str, target: str) -> Report:
         """Return what the run came to, for people and machines."""
-        received = self._interrupt.received
+        received = self.interrupt.received
         stopped = self._stopped or ("" if received is None else f"ended by {received.name}")
         return self.summary.report(source, target, stopped=stopped)
 
@@ -114,8 +120,9 @@ class Execution:
             journal=self._journal,
             retry_unknown=self._retry_unknown,
             in_order=self._in_order,
-            stop=self._interrupt.stop,
-            # The first signal lets everything in flight come to its end, a second one nothing.
+            stop=self.interrupt.stop,
+            # The first signal, and whatever else ends the run, lets everything in flight come to its end; a second
+            # signal nothing.
             drain=0,
             on_pause=self._progress.pause,
         )
@@ -137,25 +144,33 @@ class Execution:
             return
         try:
             self._results.write(outcome)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # what is in flight is to come to its end all the same
             self._stop_unwritten(outcome, error)
         else:
             self._written += 1
 
-    def _stop_unwritten(self, outcome: Outcome, error: OSError) -> None:
+    def _stop_unwritten(self, outcome: Outcome, error: Exception) -> None:
         if not self._stopped:
-            self._stop(f"cannot write results: {error.strerror}")
-        self._interrupt.stop.set()
+            self._stop(f"cannot write results: {_reason(error)}")
+        self._unwritten.append(outcome.line)
+        self.interrupt.stop.set()
         what = f"session {outcome.session_id} {outcome.status}" if outcome.session_id else outcome.result
         self._progress.note(f"not written: line {outcome.line}, {what}")
 
     def _finish(self) -> None:
         try:
             self._results.finish()
-        except CheckoutError as error:
-            self._stop(f"cannot write results: {error}")
-        except OSError as error:
-            self._stop(f"cannot write results: {error.strerror}")
+        except (OSError, CheckoutError) as error:
+            self._stop(f"cannot write results: {_reason(error)}")
+
+    async def _untell(self) -> None:
+        """Leave to the next run what was taken from this one and could not be written."""
+        if self._journal is None or not self._unwritten:
+            return
+        try:
+            await self._journal.untell(self._unwritten)
+        except JournalError as error:
+            self.end_with(error)
 
     def _stop(self, reason: str) -> None:
         self._stopped = self._stopped or reason
@@ -176,3 +191,7 @@ class Execution:
     def _say_what_is_open(self) -> None:
         lines = ", ".join(str(line) for line in sorted(self._open))
         self._progress.note(f"stopped at once: read but without a result, a session may exist: lines {lines}")
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else Failure.of(error).message

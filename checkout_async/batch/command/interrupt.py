@@ -1,10 +1,11 @@
-"""Ctrl-C and SIGTERM: the first asks the work to come to an end, a second one cancels it."""
+"""Ctrl-C and SIGTERM: the first asks the work to come to an end, a second one cancels it while it may be cancelled."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -16,23 +17,23 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """While entered, signals set `stop` and are remembered in `received`; a second one cancels the current task.
+    """While entered, the first signal sets `stop` and is remembered in `received`.
 
     `announce` is called once, in the event loop, when the first signal arrives.
     """
 
     def __init__(self, announce: Callable[[], object]) -> None:
         self._announce = announce
+        self._cancelled: asyncio.Task[object] | None = None
         self._previous: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
         self.stop = anyio.Event()
         self.received: signal.Signals | None = None
 
     def __enter__(self) -> Self:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
+        loop = asyncio.get_running_loop()
 
         def handle(number: int, _frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._take, signal.Signals(number), task)
+            loop.call_soon_threadsafe(self._take, signal.Signals(number))
 
         self._previous = {number: signal.signal(number, handle) for number in _SIGNALS}
         return self
@@ -43,15 +44,25 @@ class Interrupt:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    @contextmanager
+    def cancelling(self) -> Generator[None]:
+        """While entered, a second signal cancels the current task, once: it then has its end to come to."""
+        self._cancelled = asyncio.current_task()
+        try:
+            yield
+        finally:
+            self._cancelled = None
+
     @property
     def exit_code(self) -> int | None:
         """The shell's convention for a process that a signal ended; None without one."""
         return None if self.received is None else 128 + self.received
 
-    def _take(self, number: signal.Signals, task: asyncio.Task[object]) -> None:
+    def _take(self, number: signal.Signals) -> None:
         if self.received is None:
             self.received = number
             self.stop.set()
             self._announce()
-        else:
-            task.cancel()
+        elif self._cancelled is not None:
+            self._cancelled.cancel()
+            self._cancelled = None

@@ -91,9 +91,11 @@ class Job:
         self._check_options()
         with open_source(self.source, self.source_format) as source:
             self._keep_apart(source)
-            execution = await self._execute(sender, source)
-        say(execution.summary.table(), self.tables)
-        return execution.exit_code if self._report(execution) else execution.exit_code or SOME_UNFINISHED
+            try:
+                return await self._execute(sender, source)
+            except JournalError as error:
+                say(f"stopped: {error}", self.messages)
+                return STOPPED_EARLY
 
     @property
     def journal_path(self) -> Path | None:
@@ -102,18 +104,25 @@ class Job:
             return self.journal
         return self.target.with_name(self.target.name + _JOURNAL_SUFFIX)
 
-    async def _execute(self, sender: Sender, source: Source) -> Execution:
+    async def _execute(self, sender: Sender, source: Source) -> int:
         total = await self._total(source)
         async with AsyncExitStack() as opened:
             journal = await self._open_journal(opened)
             results = opened.enter_context(await self._open_results(journal))
             execution = self._execution(sender, results, total, journal)
-            await execution.go(self._records(source))
-            try:
-                await opened.aclose()
-            except JournalError as error:
-                execution.end_with(error)
-        return execution
+            with execution.interrupt:
+                await execution.go(self._records(source))
+                try:
+                    await opened.aclose()
+                except JournalError as error:
+                    execution.end_with(error)
+                return self._tell(execution)
+
+    def _tell(self, execution: Execution) -> int:
+        """Say what the run came to, and return its exit code."""
+        reported = self._report(execution)
+        say(execution.summary.table(), self.tables)
+        return execution.exit_code if reported else execution.exit_code or SOME_UNFINISHED
 
     def _report(self, execution: Execution) -> bool:
         """Write the report, if one is wanted; whether that worked out. The run is over, so it only is a pity if not."""

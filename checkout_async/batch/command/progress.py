@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Final, Protocol, Self, TextIO
+from typing import Final, Protocol, Self, TextIO, cast
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
-from checkout_async.batch.command.saying import say
+from checkout_async.batch.command.saying import Tolerant, say
 from checkout_async.batch.outcome import Outcome, Result
 from checkout_async.batch.wording import label, number, rate, time_left
 
@@ -44,7 +44,7 @@ def progress_on(stream: TextIO, total: int | None, waits: object | None = None) 
 
     What `waits`, such as `Waits`, says as a string is shown as it is at the moment.
     """
-    console = Console(file=stream)
+    console = Console(file=cast("TextIO", Tolerant(stream)))
     tally = Tally(total, waits)
     if console.is_terminal and not console.is_dumb_terminal:
         return BarProgress(console, tally)

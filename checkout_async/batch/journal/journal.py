@@ -139,6 +139,10 @@ class Journal:
         if claim.step is not Step.REFUSE:
             self._opened.add_to_next(Told(claim))
 
+    async def untell(self, lines: Iterable[int]) -> None:
+        """Note that the outcomes of these lines of this run were lost after they were taken: a later run tells them."""
+        await self._opened.run(lambda ledger: ledger.untell(lines))
+
     async def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
         """Take an outcome as told if, and only if, its session is among those of the results file, read in a thread.
 

@@ -64,6 +64,7 @@ _TURN: Final = (
     "UPDATE record SET told = 1 - told "
     "WHERE result IS NOT NULL AND told != (coalesce(session_id, '') IN (SELECT session_id FROM written))"
 )
+_UNTELL: Final = "UPDATE record SET told = 0 WHERE run = ? AND line IN (SELECT value FROM json_each(?))"
 _FORGET: Final = (
     "DELETE FROM written WHERE session_id IN "  # noqa: S608
     f"(SELECT session_id FROM record WHERE result IS NOT NULL AND result != '{Result.UNKNOWN}')"
@@ -144,6 +145,11 @@ class Ledger:
             session_id = outcome.session_id
             values = (session_id, *settled(outcome), value, session_id, session_id)
             self._database.execute(_ADOPT.format(where=where), values)
+
+    def untell(self, lines: Iterable[int]) -> None:
+        """Take the outcomes of these lines of this run as not told of."""
+        with self._transaction():
+            self._database.execute(_UNTELL, (self._run, _json(list(lines))))
 
     def counts(self) -> Mapping[Result | None, int]:
         """Return the number of records by result; None stands for those without one."""
