@@ -316,6 +316,18 @@ class TestGathering:
         assert len(results_in(text_of(places.target))) == LINES
         assert set(created(sandbox).values()) == {2}
 
+    async def test_planning_that_was_broken_off_does_not_settle_the_key(self, places: Places) -> None:
+        await planned(places)
+        places.plan.unlink()
+        async with Journal(places.journal):
+            pass
+        again = await asyncio.to_thread(plan_partitions, places, 2, force=True)
+        for part in again:
+            assert (await run(part)).finished
+        await asyncio.to_thread(gather_partitions, places, again)
+        async with Journal(places.journal) as journal:
+            assert await journal.counts() == {"authenticated": LINES}
+
     @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
     async def test_the_target_may_have_another_format(
         self, places: Places, parts: tuple[Partition, ...], name: str, tmp_path: Path

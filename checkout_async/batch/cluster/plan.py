@@ -223,7 +223,8 @@ async def _surveyed(places: Places, count: int) -> _Plan:
     before = Input.of(places.source)
     check_cuttable(places.source)
     format_ = format_of(places.source, places.source_format)
-    key = load_key(keyed(places.folder)) or make_key(keyed(places.folder), load_key(places.journal))
+    # All journals become one, under the key that is beside it; one in a folder without a plan was never used.
+    key = make_key(keyed(places.folder), load_key(places.journal))
     marks = Marks()
     with open_source(places.source, format_) as source, Repeats(Fingerprints(key)) as repeats:
         async with aclosing(source.records()) as records:
