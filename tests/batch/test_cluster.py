@@ -21,8 +21,9 @@ from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings,
 from checkout_async.batch.dask import authenticate
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key
-from checkout_async.batch.outcome import Failure
+from checkout_async.batch.outcome import Failure, Outcome, Result
 from checkout_async.batch.report import Report
+from checkout_async.batch.results import ResultFile
 from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import CARD, request
@@ -446,6 +447,18 @@ async def test_a_report_that_cannot_be_written_after_the_run_is_no_mistake_of_us
 
 def _full(_: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def test_rows_that_a_killed_run_left_beside_the_target_do_not_come_back(
+        self, places: Places, parts: tuple[Partition, ...], tmp_path: Path
+    ) -> None:
+        parquet = Places.of(places.source, tmp_path / "out.parquet", folder=places.folder)
+        with ResultFile.create(parquet.target) as killed:
+            killed.write(Outcome(line=1, result=Result.AUTHENTICATED, session_id="sid_of_an_earlier_run"))
+        await asyncio.to_thread(gather_partitions, parquet, parts)
+        results, told = ResultFile.resume(parquet.target)
+        with results:
+            assert "sid_of_an_earlier_run" not in {row.session_id for row in results.rows()}
+        assert len(told) == LINES
 
 
 def _die(*_: object) -> Iterator[None]:

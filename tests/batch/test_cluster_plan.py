@@ -27,6 +27,7 @@ from checkout_async.batch.cluster.worker import PartitionSettings
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError, JournalInUse
 from tests.batch.support import CARD, request
@@ -308,6 +309,13 @@ class TestGoingOn:
         with pytest.raises(ConfigurationError, match="exists; name another output file, or replace it with --force"):
             plan_partitions(places, 2)
         assert plan_partitions(places, 2, force=True)
+
+    def test_rows_that_were_to_become_parquet_are_not_replaced_unasked_either(self, places: Places) -> None:
+        parquet = Places.of(places.source, places.target.with_suffix(".parquet"))
+        spool_of(parquet.target).touch()
+        with pytest.raises(ConfigurationError, match=r"out\.parquet\.rows\.jsonl exists; name another output file"):
+            plan_partitions(parquet, 2)
+        assert plan_partitions(parquet, 2, force=True)
 
     def test_an_earlier_journal_is_not_replaced_unasked_either(self, places: Places) -> None:
         places.journal.touch()

@@ -95,6 +95,8 @@ def _gather_results(places: Places, parts: Sequence[Partition], summary: Summary
                     summary.add(outcome)
                     results.write(outcome)
             results.finish()
+        if spool := places.spool:
+            spool.unlink(missing_ok=True)
         whole.replace(places.target)
     finally:
         for path in (whole, spool_of(whole)):

@@ -28,6 +28,7 @@ from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, 
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.replacing import replacing
+from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError
 
@@ -75,6 +76,11 @@ class Places:
             source_format=source_format,
             target_format=target_format,
         )
+
+    @property
+    def spool(self) -> Path | None:
+        """Where a killed run on one machine left rows for a Parquet target; resuming takes them for the newer ones."""
+        return spool_of(self.target) if format_of(self.target, self.target_format) is Format.PARQUET else None
 
     @property
     def plan(self) -> Path:
@@ -150,8 +156,9 @@ def _check_unused(places: Places, *, force: bool) -> None:
             f"the journal {places.journal} is there from an earlier run; go on with it on one machine, or replace "
             "it and what it knows (--force)"
         )
-    if places.target.exists() and not force:
-        raise ConfigurationError(f"{places.target} exists; name another output file, or replace it with --force")
+    there = next((path for path in (places.target, places.spool) if path and path.exists()), None)
+    if there and not force:
+        raise ConfigurationError(f"{there} exists; name another output file, or replace it with --force")
 
 
 def _make_folder(folder: Path) -> None:
