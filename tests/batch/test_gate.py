@@ -205,10 +205,9 @@ class TestGate:
             async with gate.passage() as epoch:
                 gate.succeeded("request_session", epoch)
         async with AsyncExitStack() as inside:
-            for _ in range(31):
-                epoch = await inside.enter_async_context(gate.passage())
+            epochs = [await inside.enter_async_context(gate.passage()) for _ in range(31)]
             assert not entered(gate)
-            gate.succeeded("request_session", epoch)
+            gate.succeeded("request_session", epochs[0])
         assert gate.is_open
 
     async def test_who_waits_when_the_run_ends_is_turned_away(self) -> None:
