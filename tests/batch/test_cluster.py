@@ -361,6 +361,18 @@ class TestGathering:
                 await asyncio.to_thread(gather_partitions, places, parts)
         await asyncio.to_thread(gather_partitions, places, parts)
 
+    async def test_rows_that_a_killed_run_left_beside_the_target_do_not_come_back(
+        self, places: Places, parts: tuple[Partition, ...], tmp_path: Path
+    ) -> None:
+        parquet = Places.of(places.source, tmp_path / "out.parquet", folder=places.folder)
+        with ResultFile.create(parquet.target) as killed:
+            killed.write(Outcome(line=1, result=Result.AUTHENTICATED, session_id="sid_of_an_earlier_run"))
+        await asyncio.to_thread(gather_partitions, parquet, parts)
+        results, told = ResultFile.resume(parquet.target)
+        with results:
+            assert "sid_of_an_earlier_run" not in {row.session_id for row in results.rows()}
+        assert len(told) == LINES
+
 
 class TestARunThatIsComplete:
     """Nothing listens at the address: whoever asks the scheduler would fail."""
@@ -447,19 +459,6 @@ async def test_a_report_that_cannot_be_written_after_the_run_is_no_mistake_of_us
 
 def _full(_: int) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-async def test_rows_that_a_killed_run_left_beside_the_target_do_not_come_back(
-    places: Places, parts: tuple[Partition, ...], tmp_path: Path
-) -> None:
-    parquet = Places.of(places.source, tmp_path / "out.parquet", folder=places.folder)
-    with ResultFile.create(parquet.target) as killed:
-        killed.write(Outcome(line=1, result=Result.AUTHENTICATED, session_id="sid_of_an_earlier_run"))
-    await asyncio.to_thread(gather_partitions, parquet, parts)
-    results, told = ResultFile.resume(parquet.target)
-    with results:
-        assert "sid_of_an_earlier_run" not in {row.session_id for row in results.rows()}
-    assert len(told) == LINES
 
 
 def _die(*_: object) -> Iterator[None]:
