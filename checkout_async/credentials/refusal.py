@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 from checkout_async._core.codec import Undecodable, decode
 from checkout_async._generated.models import access
 from checkout_async.errors import ApiError, AuthenticationFailed
-from checkout_async.redaction import MASK, quoted
+from checkout_async.redaction import MASK, Opaque, quoted
 
 __all__ = ["Blackout", "refusal"]
 
@@ -30,11 +30,11 @@ class Blackout:
             said = said.replace(form, MASK)
         return quoted(said)
 
-    def body(self, raw: bytes) -> bytes:
-        """Return a body as it came, but for the secrets."""
+    def body(self, raw: bytes) -> Opaque:
+        """Return a body as it came, but for the secrets; it may hold a token, which a traceback must not show."""
         for form in self._forms:
             raw = raw.replace(form.encode("ascii"), MASK.encode("ascii"))
-        return raw
+        return Opaque(raw)
 
 
 def refusal(error: ApiError, blackout: Blackout) -> AuthenticationFailed:

@@ -90,6 +90,7 @@ def test_a_table_has_a_column_for_each_member_and_the_errors_under_its_name(tmp_
             "result": "invalid",
             "error.kind": "malformedline",
             "error.message": message,
+            "error.path": "$",
             "replayed": "false",
         }
 
