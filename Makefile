@@ -4,10 +4,11 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+WORKERS ?= logical
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test test-services test-browser screenshots matrix fuzz generate check-generated lint format type bench bench-memory build clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz generate check-generated lint format type bench bench-memory build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +20,13 @@ shop: $(VENV)/.cli ## Run a small web shop with 3-D Secure and the simulator beh
 	@$(BIN)/python -m examples.shop
 
 test: $(VENV)/.dev ## Run the tests.
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: $(VENV)/.dev ## Check in a minute: style, generated code, and the tests that are not marked slow.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/python -m codegen --check
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile=quick
 
 test-services: $(VENV)/.dev ## Install redis-server (Debian, Ubuntu) where it is missing, and run the tests that need it.
 	@scripts/install_redis

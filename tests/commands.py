@@ -1,4 +1,4 @@
-"""Running the commands as a user does: real processes, with the environment that leads them to a sandbox."""
+"""Running the commands as a user does, each in a process, with the environment that leads it to a sandbox."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+
+from tests.forking import Streams, ended, fork
 
 COMMAND = (sys.executable, "-m", "checkout_async")
 
@@ -47,8 +50,14 @@ async def finish(process: asyncio.subprocess.Process, stdin: bytes | None = None
     return Finished(process.returncode, (out or b"").decode(), (err or b"").decode())
 
 
-async def run(*arguments: str | Path, env: Mapping[str, str], stdin: bytes | None = None) -> Finished:
-    return await finish(await start(*arguments, env=env), stdin)
+async def run(*arguments: str | Path, env: Mapping[str, str], stdin: bytes = b"") -> Finished:
+    """Run the command to its end in a fork of a prepared process."""
+    with tempfile.TemporaryDirectory() as folder:
+        streams = Streams(*(Path(folder, name) for name in ("stdout", "stderr", "stdin")))
+        for path, content in zip(streams, (b"", b"", stdin), strict=True):
+            path.write_bytes(content)
+        code = await asyncio.wait_for(ended(fork(arguments, env, streams)), timeout=60)
+        return Finished(code, streams.stdout.read_text(), streams.stderr.read_text())
 
 
 async def said(process: asyncio.subprocess.Process, text: str) -> None:

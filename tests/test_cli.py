@@ -26,6 +26,8 @@ from tests.commands import (
 )
 from tests.sandbox.payments.support import order as payment_order
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:

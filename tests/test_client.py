@@ -142,7 +142,7 @@ class TestCalls:
 
 class TestCredentials:
     async def test_a_thousand_first_calls_at_once_make_one_token_request(self, sandbox: Sandbox) -> None:
-        async with sandbox.client(limits=Limits(concurrency=100)) as checkout:
+        async with sandbox.client(limits=Limits(concurrency=100, read_rate=None)) as checkout:
             calls = (checkout.sessions.get_session("sid_" + "a" * 26) for _ in range(1000))
             results = await asyncio.gather(*calls, return_exceptions=True)
         assert {type(result) for result in results} == {errors.NotFound}

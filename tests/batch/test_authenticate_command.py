@@ -26,6 +26,8 @@ from tests.commands import (
     write_lines,
 )
 
+pytestmark = pytest.mark.slow
+
 DECLINED = card_number("declined")
 SECRETS = (CARD, DECLINED, "sandbox_secret", "sek_", "eyJ")
 

@@ -30,6 +30,8 @@ from tests.batch.support import CARD, request
 from tests.commands import link, mode_of, results_in, text_of, write_lines
 from tests.commands import run as command
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = PartitionSettings(concurrency=4, rate=None, takeover=0)
 LINES = 12
 

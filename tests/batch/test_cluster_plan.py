@@ -33,6 +33,8 @@ from checkout_async.errors import ConfigurationError, JournalInUse
 from tests.batch.support import CARD, request
 from tests.commands import mode_of, write_lines
 
+pytestmark = pytest.mark.slow
+
 
 def places_in(folder: Path, source: Path) -> Places:
     return Places.of(source, folder / "out.jsonl")

@@ -20,6 +20,8 @@ from tests.batch.files import as_csv
 from tests.batch.support import CARD, ScriptedSender, request, session
 from tests.commands import is_there, mode_of, results_in, run, text_of, write_lines
 
+pytestmark = pytest.mark.slow
+
 CARD_COLUMNS = ("source.type", "source.number", "source.expiry_month", "source.expiry_year")
 HEADER = (*CARD_COLUMNS, "amount", "currency", "completion.type", "reference")
 DECLINED = card_number("declined")

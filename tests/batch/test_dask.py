@@ -43,7 +43,7 @@ CONCURRENCY = 4
 LINES = 240
 SETTINGS = PartitionSettings(concurrency=CONCURRENCY, rate=5000)
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 
 class HeldReplies(Behaviour):

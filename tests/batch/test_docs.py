@@ -26,6 +26,8 @@ from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.support import client_of, request
 from tests.commands import Finished, finish, is_there, results_in, text_of, write_lines
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
 

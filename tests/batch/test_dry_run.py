@@ -16,6 +16,8 @@ from tests.batch.files import as_csv
 from tests.batch.support import CARD, request
 from tests.commands import Finished, finish, is_there, run, start, text_of, until, write_lines
 
+pytestmark = pytest.mark.slow
+
 CARD_COLUMNS = ("source.type", "source.number", "source.expiry_month", "source.expiry_year")
 HEADER = (*CARD_COLUMNS, "amount", "currency", "completion.type", "reference")
 

@@ -29,6 +29,8 @@ from tests.commands import (
     write_lines,
 )
 
+pytestmark = pytest.mark.slow
+
 SLOW = card_number("slow")
 
 

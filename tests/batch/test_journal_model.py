@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -16,6 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.outcome import Outcome, Result
 from checkout_async.batch.records import Record
+
+pytestmark = pytest.mark.slow
 
 KEY = bytes(range(32))
 REFERENCES = st.sampled_from(["A", "B", "C", None])

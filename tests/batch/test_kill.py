@@ -10,10 +10,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from checkout_async.sandbox import Sandbox, card_number
-from tests.batch.killing import kill_when, run_to_its_end, started
 from tests.batch.support import request
 from tests.commands import environment, results_in, text_of, write_lines
+from tests.forking import Streams, ended, fork, kill_when
+
+pytestmark = pytest.mark.slow
 
 KILLS = 100
 RECORDS = 4000
@@ -53,24 +57,26 @@ def asked(sandbox: Sandbox) -> int:
     return sum(sandbox.count(name) for name in ("request_session", "get_session", "update_session"))
 
 
+@pytest.mark.timeout(600)
 async def test_killed_a_hundred_times_it_sends_nothing_twice_and_loses_nothing(tmp_path: Path) -> None:
     rng = random.Random(20261121)
     requests = make_requests(rng)
     source, target, log = write_lines(tmp_path / "in.jsonl", requests), tmp_path / "out.jsonl", tmp_path / "log"
+    streams = Streams(log, log)
     options = ("--concurrency", str(CONCURRENCY), "--rate", "0", "--resume")
     command = ("authenticate", source, "--output", target, *options)
     async with Sandbox() as sandbox:
         env = environment(sandbox.base_url)
         kills = 0
         while kills < KILLS:
-            kills += await kill_when(started(command, env, log), a_moment(rng, sandbox))
-        assert await run_to_its_end(command, env, log) == 1
+            kills += await kill_when(fork(command, env, streams), a_moment(rng, sandbox))
+        assert await ended(fork(command, env, streams)) == 1
         before = results_in(text_of(target))
         report("after", kills, before, sandbox)
         check(requests, before, sandbox)
         assert sum(result["result"] == "unknown" for result in before.values()) <= KILLS * CONCURRENCY
 
-        assert await run_to_its_end((*command, "--retry-unknown"), env, log) == 1
+        assert await ended(fork((*command, "--retry-unknown"), env, streams)) == 1
         after = results_in(text_of(target))
         report("after --retry-unknown and", kills, after, sandbox)
         assert {result["result"] for result in after.values()} == {*FINAL_STATUS, "invalid"} - {"rejected"}

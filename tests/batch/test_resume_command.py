@@ -31,6 +31,8 @@ from tests.commands import (
     write_lines,
 )
 
+pytestmark = pytest.mark.slow
+
 SLOW = card_number("slow")
 MISTYPED = "4485040371536585"
 RECURRING = {"channel": "merchant_initiated", "request_type": "recurring_transaction"}

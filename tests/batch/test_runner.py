@@ -28,6 +28,8 @@ from checkout_async.operations import ApiRequest
 from checkout_async.sandbox import SCENARIOS, Sandbox, card_number
 from tests.batch.support import ScriptedSender, bad_line, client_of, lines_of, record, reference_of, request, session
 
+pytestmark = pytest.mark.slow
+
 
 class Turnstile:
     """A sender that lets nobody through before `release`; `waiting` are the references of those in flight."""

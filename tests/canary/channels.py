@@ -10,7 +10,7 @@ import traceback
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,24 +24,13 @@ from rich.traceback import Traceback
 
 from checkout_async import errors
 from checkout_async.observability import Event, Hook, LoggingHook, OpenTelemetryHook
+from tests import figures
 from tests.canary.marks import Canaries
 
 TESTS = str(Path(__file__).parents[1])
 EVERYTHING = 10**9
 CLOCK = {"created", "msecs", "relativeCreated", "lineno", "taskName"}
 """Numbers of a log record that tell it from all others."""
-
-
-@dataclass
-class Figures:
-    """What was searched for, and in how much."""
-
-    canaries: set[str] = field(default_factory=set[str])
-    outputs: int = 0
-    characters: int = 0
-
-
-FIGURES = Figures()
 
 
 @dataclass(frozen=True)
@@ -59,9 +48,9 @@ def leaks(outputs: list[tuple[str, str]], canaries: Canaries, clean: set[str] | 
     `clean` are lines that were searched before for the same canaries, or before a canary was made.
     """
     pattern = canaries.pattern()
-    FIGURES.canaries |= canaries.values.keys()
-    FIGURES.outputs += len(outputs)
-    FIGURES.characters += sum(len(text) for _, text in outputs)
+    figures.NAMES["canaries"] |= canaries.values.keys()
+    figures.COUNTS["canary outputs"] += len(outputs)
+    figures.COUNTS["canary characters"] += sum(len(text) for _, text in outputs)
     # Most lines are there many times, such as the local variables of the same frames.
     lines = {line: channel for channel, text in outputs for line in text.splitlines()}
     fresh = lines.keys() - (clean or set())

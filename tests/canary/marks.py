@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from typing import cast
 from urllib.parse import quote, quote_plus
@@ -82,12 +83,17 @@ class Canaries:
 
     def pattern(self) -> re.Pattern[str]:
         """Return what finds any of them in any form."""
-        found = {form for value in self.values for form in forms(value)}
-        return re.compile("|".join(sorted(found, key=len, reverse=True)) or r"(?!)")
+        return _pattern(frozenset(self.values))
 
     def named(self, hit: str) -> str:
         """Return what it was that got out."""
         return next((name for value, name in self.values.items() if re.search("|".join(forms(value)), hit)), hit)
+
+
+@cache
+def _pattern(values: frozenset[str]) -> re.Pattern[str]:
+    found = {form for value in values for form in forms(value)}
+    return re.compile("|".join(sorted(found, key=len, reverse=True)) or r"(?!)")
 
 
 def forms(value: str) -> set[str]:

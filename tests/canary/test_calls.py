@@ -17,6 +17,8 @@ from tests.canary.calls import Call, Server, calls, client, secret, serving
 from tests.canary.channels import Recorder, leaks, pickled, recording, rendered, shown, without_reply
 from tests.canary.marks import Canaries
 
+pytestmark = pytest.mark.slow
+
 CALLS = calls()
 FIRST = list({call.operation.name: call for call in reversed(CALLS)}.values())
 STALLS = {fault for fault in Fault if isinstance(fault.value, Cut) and fault.value.ending is Ending.STALL}

@@ -15,6 +15,8 @@ from codegen.__main__ import main
 from codegen.write import DOCS, GENERATED, MANIFEST
 from tests.codegen.support import HERE, INPUTS, SHOP, write_fragments
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = HERE.parents[1]
 
 

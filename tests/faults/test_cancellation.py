@@ -17,6 +17,8 @@ from checkout_async.errors import CheckoutError
 from checkout_async.sandbox import Answer, Fault, Sandbox
 from tests.faults.test_matrix import IMPATIENT, PATIENT, SUBJECTS, Subject, connections_in_use
 
+pytestmark = pytest.mark.slow
+
 MOST_WAITS = 200
 LIMITS = Limits(concurrency=1)
 RETRY = RetryPolicy(attempts=2, backoff=0.001)

@@ -8,6 +8,8 @@ from checkout_async import errors
 from checkout_async.sandbox import Answer, Fault, Sandbox
 from tests.faults.test_matrix import ONCE, PATIENT, SUBJECTS
 
+pytestmark = pytest.mark.slow
+
 FINAL = (Answer(429, retry_after=60), Answer(400), Answer(403), Answer(422))
 
 

@@ -1,16 +1,15 @@
-"""Counts the examples that hypothesis ran in these tests, and says so at the end of the run."""
+"""Counts the examples that hypothesis runs in these tests, for the figures at the end of the run."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-RAN: Counter[str] = Counter()
+from tests import figures
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -23,12 +22,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def counted(inner: Callable[..., Any], name: str) -> Callable[..., Any]:
     @functools.wraps(inner)
     def plain(*args: Any, **kwargs: Any) -> Any:
-        RAN[name] += 1
+        _count(name)
         return inner(*args, **kwargs)
 
     @functools.wraps(inner)
     async def awaited(*args: Any, **kwargs: Any) -> Any:
-        RAN[name] += 1
+        _count(name)
         return await inner(*args, **kwargs)
 
     wrapper = awaited if inspect.iscoroutinefunction(inner) else plain
@@ -36,7 +35,6 @@ def counted(inner: Callable[..., Any], name: str) -> Callable[..., Any]:
     return wrapper
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if RAN:
-        terminalreporter.section("fuzz")
-        terminalreporter.write_line(f"hypothesis ran {RAN.total()} examples of {len(RAN)} properties")
+def _count(name: str) -> None:
+    figures.COUNTS["examples"] += 1
+    figures.NAMES["properties"].add(name)

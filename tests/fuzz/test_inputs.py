@@ -21,6 +21,8 @@ from tests.fuzz.mutation import json_values, plain, spoilt
 from tests.fuzz.support import CALLS, URL, Call, Scripted, client, effort
 from tests.transport.servers import ok, raw_server
 
+pytestmark = pytest.mark.slow
+
 NASTY = [
     "",
     ".",

@@ -17,6 +17,8 @@ from checkout_async.models import ResponseModel, to_json
 from tests.fuzz.mutation import Token, is_a, junk, spoilt, written
 from tests.fuzz.support import CALLS, Call, Scripted, client, effort, survives
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 KNOWN = ["cko-request-id", "content-type", "retry-after", "content-length", "location", "cko-version"]
 VALUES = [

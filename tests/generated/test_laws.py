@@ -20,6 +20,8 @@ from checkout_async._generated import models
 from tests.generated.strategies import values
 from tests.generated.support import DOCUMENT
 
+pytestmark = pytest.mark.slow
+
 MODULES = [
     importlib.import_module(f"{models.__name__}.{module.name}") for module in pkgutil.iter_modules(models.__path__)
 ]

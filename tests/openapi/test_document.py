@@ -124,14 +124,14 @@ def test_lists_of_payments_are_read_page_by_page() -> None:
     assert limits["reference"]["maxLength"] == 80
 
 
-@pytest.mark.parametrize("name", ON_AN_EXISTING_SESSION)
+@pytest.mark.parametrize("name", sorted(ON_AN_EXISTING_SESSION))
 def test_a_session_is_named_by_an_identifier_of_30_characters(name: str) -> None:
     (parameter,) = parameters(name, "path")
     assert parameter["name"] == "id"
     assert parameter["schema"]["pattern"] == r"^(sid)_(\w{26})$"
 
 
-@pytest.mark.parametrize("name", ON_AN_EXISTING_PAYMENT)
+@pytest.mark.parametrize("name", sorted(ON_AN_EXISTING_PAYMENT))
 def test_a_payment_is_named_by_an_identifier_of_30_characters(name: str) -> None:
     (parameter,) = parameters(name, "path")
     kinds = "pay|sid" if name == "get_payment" else "pay"

@@ -6,8 +6,12 @@ import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
 
+import pytest
+
 from checkout_async.sandbox import Sandbox
 from tests.stores.worker import store_at
+
+pytestmark = pytest.mark.slow
 
 
 async def started(*arguments: str) -> Process:

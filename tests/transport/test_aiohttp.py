@@ -17,7 +17,11 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async.config import Limits, Timeouts
 from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
+from checkout_async.sandbox import Sandbox
+from tests.faults import certificates
 from tests.transport.servers import Behaviour, babble, break_off, hang_up, ok, raw_server, redirect, stall
+
+pytestmark = pytest.mark.slow
 
 SECRET = "Bearer hush-hush"
 PATIENT = Timeouts()
@@ -105,9 +109,11 @@ class TestNotSent:
         assert isinstance(await failure(transport, "http://nowhere.invalid"), ConnectFailed)
 
     async def test_a_server_whose_certificate_is_not_trusted(self, transport: AiohttpTransport) -> None:
-        async with raw_server(ok) as server:
-            error = await failure(transport, server.url.replace("http:", "https:"))
+        async with Sandbox(ssl_context=certificates.untrusted()) as sandbox:
+            error = await failure(transport, sandbox.base_url)
         assert isinstance(error, ConnectFailed)
+        assert "certificate was not accepted" in str(error)
+        assert sandbox.requests == ()
 
     async def test_the_connection_takes_too_long(self, transport: AiohttpTransport) -> None:
         with socket.socket() as full:

@@ -22,7 +22,7 @@ from checkout_async.errors import ConfigurationError
 from checkout_async.stores import rates as module
 from checkout_async.stores.rates import RedisRates
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.slow]
 
 ONE_IN_A_MINUTE = 1 / 60
 
