@@ -25,6 +25,7 @@ test: $(VENV)/.dev ## Run the tests.
 check: $(VENV)/.dev ## Check in a minute: style, generated code, and the tests that are not marked slow.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 	@$(BIN)/python -m codegen --check
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile=quick
 
@@ -52,9 +53,10 @@ generate: $(VENV)/.dev ## Compile openapi/ into checkout_async/_generated/ and d
 check-generated: $(VENV)/.dev ## Fail with a diff if the committed output is not what `make generate` gives.
 	@$(BIN)/python -m codegen --check
 
-lint: $(VENV)/.dev ## Check style and formatting with ruff.
+lint: $(VENV)/.dev ## Check style and formatting with ruff, and the layers with import-linter.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 
 format: $(VENV)/.dev ## Mend style and formatting with ruff.
 	@$(BIN)/ruff check --fix .

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from checkout_async import errors, models, operations
 from checkout_async._version import __version__
+from checkout_async.auth import OAuthCredentials, SecretKey, SessionSecret
 from checkout_async.client import CheckoutClient
 from checkout_async.config import SHARED_HOST, Environment, Limits, RetryPolicy, Timeouts
-from checkout_async.credentials import OAuthCredentials, SecretKey, SessionSecret
 from checkout_async.errors import CheckoutError
 
 if TYPE_CHECKING:

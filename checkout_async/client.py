@@ -17,10 +17,10 @@ from checkout_async._core.events import Hook
 from checkout_async._core.prepare import user_agent
 from checkout_async._core.wire import ApiRequest, ApiResponse, Sender, Transport
 from checkout_async._generated.models import access
-from checkout_async._transport.aiohttp import AiohttpTransport
-from checkout_async._transport.clock import Clock
-from checkout_async._transport.limits import Limiter
-from checkout_async._transport.pipeline import Pipeline, Settings
+from checkout_async.auth import Authenticator, Credentials, OAuthCredentials, SecretKey
+from checkout_async.auth.oauth import OAuthAuthenticator
+from checkout_async.auth.token_store import TokenStore
+from checkout_async.clock import Clock
 from checkout_async.config import (
     Environment,
     Limits,
@@ -31,12 +31,12 @@ from checkout_async.config import (
     require_flag,
     require_kind,
 )
-from checkout_async.credentials import Authenticator, Credentials, OAuthCredentials, SecretKey
-from checkout_async.credentials.oauth import OAuthAuthenticator
 from checkout_async.errors import ConfigurationError
+from checkout_async.limits.limiter import Limiter
+from checkout_async.limits.rate_limiter import RateLimiter
 from checkout_async.redaction import Secret, secretly
-from checkout_async.stores.base import TokenStore
-from checkout_async.stores.rates import SharedRates
+from checkout_async.transport.aiohttp import AiohttpTransport
+from checkout_async.transport.pipeline import Pipeline, Settings
 
 __all__ = ["CheckoutClient", "ClientOptions"]
 
@@ -56,7 +56,7 @@ class ClientOptions(TypedDict, total=False):
     timeout: Timeouts | float | None
     retry: RetryPolicy | None
     limits: Limits | None
-    shared_rates: SharedRates | None
+    rate_limiter: RateLimiter | None
     validate_requests: bool
     ssl_context: ssl.SSLContext | None
     proxy: str | None
@@ -84,7 +84,7 @@ class CheckoutClient:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
-        shared_rates: SharedRates | None = None,
+        rate_limiter: RateLimiter | None = None,
         validate_requests: bool = True,
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
@@ -97,7 +97,7 @@ class CheckoutClient:
 
         Say where the API is either by `environment` and the account's `subdomain`, or by `base_url` and `token_url`
         (a simulator). `timeout`, in seconds, is the deadline of a call; `Timeouts` sets more. `limits` are this
-        client's own; `shared_rates` makes several processes keep the rates together. `validate_requests` off sends what
+        client's own; `rate_limiter` makes several processes keep the rates together. `validate_requests` off sends what
         the specification does not know yet.
 
         `ssl_context` brings private CAs or a client certificate; verification cannot be turned off. `proxy` is the URL
@@ -109,7 +109,7 @@ class CheckoutClient:
         require_kind("credentials", credentials, Credentials)
         retry = RetryPolicy() if retry is None else retry
         limits = Limits() if limits is None else limits
-        _check_kinds(retry, limits, shared_rates, transport)
+        _check_kinds(retry, limits, rate_limiter, transport)
         for name, flag in (("validate_requests", validate_requests), ("proxies_from_env", proxies_from_env)):
             require_flag(name, flag)
         if transport is not None and (ssl_context is not None or proxy is not None or proxies_from_env):
@@ -117,7 +117,7 @@ class CheckoutClient:
         where = endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
         credentials.check(where.environment)
         clock = Clock()
-        self._limiter = Limiter(limits, clock, shared_rates)
+        self._limiter = Limiter(limits, clock, rate_limiter)
         if transport is None:
             transport = AiohttpTransport(limits, ssl_context, proxy=proxy, proxies_from_env=proxies_from_env)
         self._transport: Transport = transport
@@ -236,11 +236,11 @@ class CheckoutClient:
         return Pipeline(self._transport, authenticator, None, lambda _target: token_url, self._settings)
 
 
-def _check_kinds(retry: object, limits: object, shared_rates: object, transport: object) -> None:
+def _check_kinds(retry: object, limits: object, rate_limiter: object, transport: object) -> None:
     require_kind("retry", retry, RetryPolicy)
     require_kind("limits", limits, Limits)
-    if shared_rates is not None:
-        require_kind("shared_rates", shared_rates, SharedRates)
+    if rate_limiter is not None:
+        require_kind("rate_limiter", rate_limiter, RateLimiter)
     if transport is not None:
         require_kind("transport", transport, Transport)
 

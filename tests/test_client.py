@@ -25,10 +25,10 @@ from checkout_async import (
     models,
 )
 from checkout_async._core.wire import HttpRequest, HttpResponse
+from checkout_async.auth import MemoryTokenStore
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.sandbox import Answer, Sandbox, payment_card
-from checkout_async.stores import MemoryTokenStore
 from tests.commands import environment
 
 CARD = "4242424242424242"
@@ -251,7 +251,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         "options",
         [
-            {"shared_rates": "redis://127.0.0.1"},
+            {"rate_limiter": "redis://127.0.0.1"},
             {"transport": 5},
             {"validate_requests": "no"},
             {"proxies_from_env": "false"},

@@ -16,7 +16,7 @@ PUBLIC = [
     "checkout_async.errors",
     "checkout_async.models",
     "checkout_async.operations",
-    "checkout_async.stores",
+    "checkout_async.auth",
     "checkout_async.threeds",
     "checkout_async.webhooks",
 ]

@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from checkout_async._core.codec import encode_body, encode_form
-from checkout_async._core.idempotency import checked_key, new_key
+from checkout_async._core.decision import checked_key, new_key
 from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Parameter, quote_part, quote_segment
 from checkout_async._version import __version__
 from checkout_async.config import require_kind

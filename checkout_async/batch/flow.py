@@ -13,7 +13,7 @@ from typing import Final
 import anyio
 import msgspec
 
-from checkout_async._core.patience import Patience
+from checkout_async._core.backoff import Patience
 from checkout_async._core.wire import Sender
 from checkout_async.batch.records import Record
 from checkout_async.models import sessions

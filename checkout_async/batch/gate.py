@@ -14,7 +14,7 @@ from typing import Final
 
 import anyio
 
-from checkout_async._core.patience import Patience
+from checkout_async._core.backoff import Patience
 from checkout_async.operations import sessions as operations
 
 __all__ = ["Gate", "OnPause", "TurnedAway"]

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from checkout_async._core.retry import is_ambiguous
+from checkout_async._core.decision import is_ambiguous
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.errors import (
     ApiError,

@@ -87,7 +87,7 @@ async def _simulate(port: int, seed: str, webhook_url: str | None, webhook_secre
 
 
 def _say_how_to_use(simulator: Sandbox) -> None:
-    from checkout_async.sandbox import tokens  # noqa: PLC0415  # as above
+    from checkout_async.sandbox.core import tokens  # noqa: PLC0415  # as above
 
     click.echo(
         "The sandbox runs until Ctrl-C. In another terminal:\n\n"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+from checkout_async._core.decision import is_ambiguous
 from checkout_async._core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -20,10 +21,9 @@ from checkout_async._core.events import (
     TokenFetchStarted,
     Waited,
 )
-from checkout_async._core.retry import is_ambiguous
 from checkout_async._core.wire import Idempotency
 from checkout_async.errors import CheckoutError
-from checkout_async.observability.ending import attempt_error, call_error, error_text
+from checkout_async.observability.error_labels import attempt_error, call_error, error_text
 from checkout_async.redaction import scrub
 
 __all__ = ["LoggingHook"]

@@ -10,7 +10,7 @@ from opentelemetry import metrics
 from checkout_async._core.events import AttemptEnded, CallEnded, Event, RetryScheduled, TokenFetchEnded, Waited
 from checkout_async._version import __version__
 from checkout_async.observability import semconv
-from checkout_async.observability.ending import attempt_error, call_error
+from checkout_async.observability.error_labels import attempt_error, call_error
 
 __all__ = ["Metrics"]
 

@@ -25,7 +25,7 @@ from checkout_async._core.events import (
 from checkout_async._version import __version__
 from checkout_async.errors import CheckoutError
 from checkout_async.observability import semconv
-from checkout_async.observability.ending import attempt_error, call_error, error_text
+from checkout_async.observability.error_labels import attempt_error, call_error, error_text
 from checkout_async.redaction import scrub
 
 __all__ = ["Spans"]

@@ -1,23 +1,19 @@
 """A stateful simulator of the API: starts in this process or as a server, needs no account. See docs/sandbox.md.
 
-It works on plain JSON and uses nothing else of the package, so that a field the SDK misnames shows as a refused
-request. Modules, low to high; each imports earlier ones only:
-payload, encoding, urls, clock, watch, mint, errors, spec, validation, scenarios, tokens, call, access, order, status,
-exchange, session, flow, blocks, replies, events, ledger, notify, webhooks, operations, cardholder, payments.codes,
-payments.status, payments.actions, payments.ledger, payments.scenarios, payments.instruments, payments.order,
-payments.authentication, payments.retries, payments.payment, payments.flow, payments.blocks, payments.events,
-payments.store, payments.replies, payments.query, payments.finding, payments.hold, payments.idempotency,
-payments.operations, payments.customer, payments.simulator, control, browser.page, browser.messages, browser.posted,
-browser.method, browser.countdown, browser.acs, browser.collect, browser.hosted, faults, app, connect, server.
+It works on plain JSON and the bundled document, and imports nothing of the client, so a member that the SDK misnames
+shows as a refused request. Folders, low to high; each imports those before it: `core`, `sessions`, `payments`, `pages`,
+`http`.
 """
 
 from __future__ import annotations
 
-from checkout_async.sandbox.access import SECRET_KEY
-from checkout_async.sandbox.cardholder import CardholderError, ChallengeReturn
-from checkout_async.sandbox.clock import SandboxClock
-from checkout_async.sandbox.faults import Answer, Cut, Ending, Fault, Faults, Point, Rewritten
-from checkout_async.sandbox.ledger import RequestRecord, SessionView
+from checkout_async.sandbox.core.access import SECRET_KEY
+from checkout_async.sandbox.core.clock import SandboxClock
+from checkout_async.sandbox.core.request_log import RequestRecord
+from checkout_async.sandbox.core.tokens import SandboxClient
+from checkout_async.sandbox.core.webhooks import REPETITIONS, WEBHOOK_SECRET, WebhookRecord
+from checkout_async.sandbox.http.faults import Answer, Cut, Ending, Fault, Faults, Point, Rewritten
+from checkout_async.sandbox.http.server import Sandbox, serve
 from checkout_async.sandbox.payments.actions import Action, Balances
 from checkout_async.sandbox.payments.customer import Customer
 from checkout_async.sandbox.payments.scenarios import (
@@ -27,10 +23,9 @@ from checkout_async.sandbox.payments.scenarios import (
     payment_card,
 )
 from checkout_async.sandbox.payments.store import PaymentView
-from checkout_async.sandbox.scenarios import SCENARIOS, SCHEMES, Scenario, amount, card_number
-from checkout_async.sandbox.server import Sandbox, serve
-from checkout_async.sandbox.tokens import SandboxClient
-from checkout_async.sandbox.webhooks import REPETITIONS, WEBHOOK_SECRET, WebhookRecord
+from checkout_async.sandbox.sessions.cardholder import CardholderError, ChallengeReturn
+from checkout_async.sandbox.sessions.scenarios import SCENARIOS, SCHEMES, Scenario, amount, card_number
+from checkout_async.sandbox.sessions.store import SessionView
 
 __all__ = [
     "PAYMENT_SCENARIOS",

@@ -8,7 +8,7 @@ steps, table, state, making, flow, driver.
 
 from __future__ import annotations
 
-from checkout_async._core.patience import Patience
+from checkout_async._core.backoff import Patience
 from checkout_async.threeds.address import Network, client_address
 from checkout_async.threeds.app import (
     AppChallenge,
@@ -17,28 +17,17 @@ from checkout_async.threeds.app import (
     app_channel_data,
     read_sdk_parameters,
 )
-from checkout_async.threeds.browser import BrowserValues, browser_channel_data, read_browser_values
-from checkout_async.threeds.callback import read_callback
-from checkout_async.threeds.challenge import (
+from checkout_async.threeds.browser import BROWSER_SCRIPT, BrowserValues, browser_channel_data, read_browser_values
+from checkout_async.threeds.driver import Ask, Driver, authenticate
+from checkout_async.threeds.emv.challenge import (
     CHALLENGE_TIME_LIMIT,
     challenge_form,
     challenge_request,
     read_challenge_response,
     read_session_data,
 )
-from checkout_async.threeds.driver import Ask, Driver, authenticate
-from checkout_async.threeds.emv import (
-    ChallengeNotification,
-    ChallengeRequest,
-    ChallengeResponse,
-    ErrorMessage,
-    MethodData,
-    MethodNotification,
-    WindowSize,
-)
-from checkout_async.threeds.encoding import decode_base64url, decode_json, encode_base64url, encode_json
-from checkout_async.threeds.flow import Flow
-from checkout_async.threeds.html import (
+from checkout_async.threeds.emv.encoding import decode_base64url, decode_json, encode_base64url, encode_json
+from checkout_async.threeds.emv.html import (
     AUTO_SUBMIT_HASH,
     FormPost,
     content_security_policy,
@@ -47,9 +36,17 @@ from checkout_async.threeds.html import (
     new_nonce,
     page,
 )
-from checkout_async.threeds.matching import belongs_to
-from checkout_async.threeds.messages import read_browser_event
-from checkout_async.threeds.method import (
+from checkout_async.threeds.emv.messages import (
+    ChallengeNotification,
+    ChallengeRequest,
+    ChallengeResponse,
+    ErrorMessage,
+    MethodData,
+    MethodNotification,
+    WindowSize,
+    belongs_to,
+)
+from checkout_async.threeds.emv.method import (
     METHOD_INTERCEPTOR,
     METHOD_TIME_LIMIT,
     method_completion,
@@ -57,8 +54,9 @@ from checkout_async.threeds.method import (
     method_form,
     read_method_notification,
 )
+from checkout_async.threeds.flow import Flow
+from checkout_async.threeds.incoming import read_browser_event, read_callback
 from checkout_async.threeds.result import Result, Verdict
-from checkout_async.threeds.snippet import BROWSER_SCRIPT
 from checkout_async.threeds.state import Options, Progress
 from checkout_async.threeds.steps import (
     CardholderReturned,

@@ -13,7 +13,7 @@ import msgspec
 
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
-from checkout_async.threeds.encoding import parse_json
+from checkout_async.threeds.emv.encoding import parse_json
 
 __all__ = ["AppChallenge", "SdkParameters", "app_challenge", "app_channel_data", "read_sdk_parameters"]
 

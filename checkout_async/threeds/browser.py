@@ -1,7 +1,8 @@
-"""Browser channel data: request headers, the cardholder's address, and the values the script of `snippet` reads.
+"""Browser channel data: request headers, the cardholder's address, and the values that a script reads in the browser.
 
 Lengths are those of the specification; what is longer is cut, as EMV 3DS 2.2 says for browserAcceptHeader and
-browserUserAgent. What a browser reports is its own claim and only checked for its form.
+browserUserAgent. What a browser reports is its own claim and only checked for its form. The script needs no permission
+but `script-src`; serve it as a file, or with a nonce. It evaluates nothing and sends nothing by itself.
 """
 
 from __future__ import annotations
@@ -16,9 +17,38 @@ from msgspec import UNSET
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
 from checkout_async.threeds.address import Network, client_address
-from checkout_async.threeds.encoding import parse_json
+from checkout_async.threeds.emv.encoding import parse_json
 
-__all__ = ["BrowserValues", "browser_channel_data", "read_browser_values"]
+__all__ = ["BROWSER_SCRIPT", "BrowserValues", "browser_channel_data", "read_browser_values"]
+
+BROWSER_SCRIPT: Final = """\
+// Values for EMV 3-D Secure. threeDSBrowser() returns them; every <input name="threeds_browser"> gets them as JSON.
+"use strict";
+function threeDSBrowser() {
+  return {
+    language: navigator.language,
+    colorDepth: screen.colorDepth,
+    screenHeight: screen.height,
+    screenWidth: screen.width,
+    timezoneOffset: new Date().getTimezoneOffset(),
+    javaEnabled: typeof navigator.javaEnabled === "function" && navigator.javaEnabled(),
+  };
+}
+(function () {
+  function fill() {
+    document.querySelectorAll('input[name="threeds_browser"]').forEach(function (input) {
+      input.value = JSON.stringify(threeDSBrowser());
+    });
+  }
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", fill);
+  } else {
+    fill();
+  }
+})();
+"""
+"""JavaScript, ECMAScript 5. It holds no data, so it may be cached and allowed by its hash."""
+
 
 _WHAT: Final = "browser values"
 _LONGEST_VALUES: Final = 2048

@@ -15,7 +15,7 @@ from typing import Final
 import anyio
 from msgspec.structs import replace as changed
 
-from checkout_async._core.patience import Patience
+from checkout_async._core.backoff import Patience
 from checkout_async._core.wire import Sender
 from checkout_async.errors import CheckoutError, Conflict, Forbidden
 from checkout_async.models import sessions

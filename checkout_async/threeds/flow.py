@@ -19,11 +19,16 @@ from msgspec.structs import replace as changed
 
 from checkout_async.models import sessions
 from checkout_async.threeds import steps
-from checkout_async.threeds.emv import ChallengeNotification, ChallengeResponse, ErrorMessage, MethodNotification
-from checkout_async.threeds.making import make_step
-from checkout_async.threeds.matching import require_match
-from checkout_async.threeds.method import method_completion, method_url
+from checkout_async.threeds.emv.messages import (
+    ChallengeNotification,
+    ChallengeResponse,
+    ErrorMessage,
+    MethodNotification,
+    require_match,
+)
+from checkout_async.threeds.emv.method import method_completion, method_url
 from checkout_async.threeds.state import Options, Progress
+from checkout_async.threeds.steps import make_step
 from checkout_async.threeds.table import DECISIONS, REACTIONS, TIME_LIMITS, Decision, Effect, Given
 
 __all__ = ["Flow"]

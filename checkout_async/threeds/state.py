@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from checkout_async.models import sessions
-from checkout_async.threeds.emv import WindowSize
-from checkout_async.threeds.method import require_method_notification_url
+from checkout_async.threeds.emv.messages import WindowSize
+from checkout_async.threeds.emv.method import require_method_notification_url
 
 __all__ = ["Options", "Progress"]
 

@@ -1,20 +1,25 @@
-"""What may have to be done next, and what may happen meanwhile: the vocabulary of the flow."""
+"""The vocabulary of the flow: which steps there are, how each is built, and which events may happen meanwhile."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
-from checkout_async.threeds.app import AppChallenge
-from checkout_async.threeds.emv import (
+from checkout_async.threeds.app import AppChallenge, app_challenge
+from checkout_async.threeds.emv.challenge import challenge_form
+from checkout_async.threeds.emv.html import FormPost
+from checkout_async.threeds.emv.messages import (
     ChallengeNotification,
     ChallengeResponse,
     ErrorMessage,
     MethodNotification,
     WindowSize,
 )
-from checkout_async.threeds.html import FormPost
+from checkout_async.threeds.emv.method import method_form
+from checkout_async.threeds.emv.urls import fault_of
 from checkout_async.threeds.result import Result
+from checkout_async.threeds.state import Options
 
 __all__ = [
     "CardholderReturned",
@@ -31,6 +36,7 @@ __all__ = [
     "ShowChallenge",
     "Step",
     "TimedOut",
+    "make_step",
 ]
 
 
@@ -125,3 +131,48 @@ Event = (
     | sessions.AppChannelData
 )
 """What can happen while a step waits for the cardholder. Anything that does not fit the step is ignored."""
+
+
+def make_step(
+    kind: type[Step],
+    session: sessions.Session,
+    options: Options,
+    completion: sessions.ThreeDsMethodCompletion | None,
+    *,
+    overdue: bool = False,
+) -> Step:
+    """Return a step of this kind.
+
+    Raises MalformedMessage for a session that lacks what the step needs, or sends the browser to an unsafe URL.
+    """
+    if kind is RunMethod:
+        return _run_method(session, options)
+    if kind is SendChannelData:
+        return SendChannelData(completion)
+    if kind is ReportMethod:
+        return ReportMethod(completion or sessions.ThreeDsMethodCompletion.U)
+    if kind is ShowChallenge:
+        form = challenge_form(session, size=options.size, session_data=options.session_data)
+        return ShowChallenge(form, options.size)
+    if kind is ShowAppChallenge:
+        return ShowAppChallenge(app_challenge(session))
+    if kind is RedirectCardholder:
+        return _redirect(session)
+    if kind is Done:
+        return Done(Result.of(session, overdue=overdue))
+    return Complete() if kind is Complete else ReadSession()
+
+
+def _run_method(session: sessions.Session, options: Options) -> RunMethod:
+    form = method_form(session, options.method_notification_url or "")
+    if form is None:
+        raise MalformedMessage.of("3DS Method", "the session has no link three_ds_method_url")
+    return RunMethod(form)
+
+
+def _redirect(session: sessions.Session) -> RedirectCardholder:
+    link = session.links.redirect_url if session.links else None
+    fault = "is missing" if link is None or link.href is None else fault_of(link.href)
+    if link is None or link.href is None or fault is not None:
+        raise MalformedMessage.of("redirect", f"the session's link redirect_url {fault}")
+    return RedirectCardholder(link.href)

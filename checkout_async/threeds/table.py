@@ -13,9 +13,14 @@ from typing import Final
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.threeds import steps
-from checkout_async.threeds.challenge import CHALLENGE_TIME_LIMIT
-from checkout_async.threeds.emv import ChallengeNotification, ChallengeResponse, ErrorMessage, MethodNotification
-from checkout_async.threeds.method import METHOD_TIME_LIMIT
+from checkout_async.threeds.emv.challenge import CHALLENGE_TIME_LIMIT
+from checkout_async.threeds.emv.messages import (
+    ChallengeNotification,
+    ChallengeResponse,
+    ErrorMessage,
+    MethodNotification,
+)
+from checkout_async.threeds.emv.method import METHOD_TIME_LIMIT
 
 __all__ = ["CALLS", "DECISIONS", "REACTIONS", "TIME_LIMITS", "Decision", "Effect", "Given", "Reaction"]
 

@@ -30,7 +30,7 @@ from checkout_async.batch.report import Report
 from checkout_async.batch.report.file import read_report
 from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox
-from checkout_async.sandbox.faults import Behaviour
+from checkout_async.sandbox.http.faults import Behaviour
 from tests.batch.support import request
 from tests.commands import results_in, until, write_lines
 from tests.commands import run as command

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from checkout_async.sandbox import Sandbox
-from checkout_async.sandbox.flow import CHALLENGE_LIFETIME
+from checkout_async.sandbox.sessions.flow import CHALLENGE_LIFETIME
 from examples.shop.demo import running
 from tests.browser.report_picture import take_report
 from tests.browser.visitor import Visitor, chromium, visiting

@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.async_api import Browser
 
 from checkout_async.sandbox import SandboxClient, SessionView
-from checkout_async.sandbox.tokens import DEFAULT_CLIENTS
+from checkout_async.sandbox.core.tokens import DEFAULT_CLIENTS
 from examples.shop.demo import Running
 from tests.browser.visitor import Evidence, Visitor, visiting
 

@@ -19,7 +19,7 @@ from checkout_async import CheckoutClient, Limits, OAuthCredentials, RetryPolicy
 from checkout_async._core.codec import decode
 from checkout_async._core.wire import Operation
 from checkout_async.observability import Hook
-from checkout_async.sandbox.faults import Behaviour
+from checkout_async.sandbox.http.faults import Behaviour
 from tests.canary.marks import Canaries, candidates
 from tests.generated.support import Example, examples, operations
 from tests.generated.test_wire import PUBLISHED_WITH_DEFECTS

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from checkout_async import CheckoutClient, OAuthCredentials, errors
-from checkout_async.stores import RedisRates, RedisTokenStore
+from checkout_async.auth import RedisTokenStore
+from checkout_async.limits import RedisRateLimiter
 
 SECRET = "hunter2hunter2hunter2"
 IN_BASIC = base64.b64encode(f"ack_x:{SECRET}".encode()).decode()
@@ -24,7 +25,7 @@ def a_store_at_a_wrong_url() -> None:
 
 
 def rates_at_a_wrong_url() -> None:
-    RedisRates(f"rediz://user:{SECRET}@127.0.0.1/0", "account")
+    RedisRateLimiter(f"rediz://user:{SECRET}@127.0.0.1/0", "account")
 
 
 @pytest.mark.parametrize("wrong", [without_a_token_url, a_store_at_a_wrong_url, rates_at_a_wrong_url])

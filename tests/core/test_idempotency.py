@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from checkout_async._core.idempotency import checked_key, new_key
+from checkout_async._core.decision import checked_key, new_key
 from checkout_async.errors import InvalidRequest
 
 

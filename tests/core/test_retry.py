@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async._core.retry import is_ambiguous, retry_wait, wait_for_key
+from checkout_async._core.decision import is_ambiguous, retry_wait, wait_for_key
 from checkout_async._core.wire import Idempotency
 from checkout_async.config import RetryPolicy
 from checkout_async.errors import (

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from checkout_async import CheckoutClient, Limits, RetryPolicy, Timeouts, errors
-from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async.models import payments, sessions
 from checkout_async.sandbox import Answer, Cut, Ending, Fault, Rewritten, Sandbox, card_number, payment_card
+from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.faults import certificates
 from tests.faults.table import CLASSES, ROWS, Impostor, Row
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, settings
 
 from checkout_async import CheckoutClient, Limits, RetryPolicy, SecretKey
 from checkout_async._core.wire import ApiRequest, HttpRequest, HttpResponse, Operation, Transport
+from checkout_async.auth import Credentials
 from checkout_async.config import Timeouts
-from checkout_async.credentials import Credentials
 from tests.generated.support import Example, examples
 
 __all__ = ["CALLS", "KEY", "RELAXED", "URL", "Call", "Scripted", "client", "effort", "survives"]

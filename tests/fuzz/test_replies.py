@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async import OAuthCredentials, RetryPolicy, errors
-from checkout_async._core.outcome import outcome
+from checkout_async._core.response import outcome
 from checkout_async._core.wire import ApiResponse, HttpResponse
 from checkout_async.models import ResponseModel, to_json
 from tests.fuzz.mutation import Token, is_a, junk, spoilt, written

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from checkout_async import errors
 from checkout_async.threeds import decode_base64url, decode_json, encode_base64url, encode_json
-from checkout_async.threeds.encoding import MESSAGE_LIMIT
+from checkout_async.threeds.emv.encoding import MESSAGE_LIMIT
 
 # Where the alphabets differ: worked out by hand from RFC 4648, tables 1 and 2.
 MESSAGE = {"threeDSMethodNotificationURL": "https://shop.example/n?a=>>>&b=???"}

@@ -14,10 +14,10 @@ import pytest
 from aioresponses import aioresponses
 
 from checkout_async._core.wire import HttpRequest, HttpResponse
-from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async.config import Limits, Timeouts
 from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
 from checkout_async.sandbox import Sandbox
+from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.faults import certificates
 from tests.transport.servers import Behaviour, babble, break_off, hang_up, ok, raw_server, redirect, stall
 

@@ -33,16 +33,16 @@ from checkout_async._core.wire import (
     Operation,
     Parameter,
 )
-from checkout_async._transport import limits as limits_module
-from checkout_async._transport import observer as observer_module
-from checkout_async._transport.clock import Clock
-from checkout_async._transport.limits import Limiter
-from checkout_async._transport.observer import Observer
-from checkout_async._transport.pipeline import Pipeline, Settings
+from checkout_async.auth.base import Authenticator
+from checkout_async.auth.static import FixedAuthenticator
+from checkout_async.clock import Clock
 from checkout_async.config import Limits, RetryPolicy, Timeouts
-from checkout_async.credentials.base import Authenticator
-from checkout_async.credentials.static import FixedAuthenticator
+from checkout_async.limits import limiter as limits_module
+from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Secret
+from checkout_async.transport import observer as observer_module
+from checkout_async.transport.observer import Observer
+from checkout_async.transport.pipeline import Pipeline, Settings
 from tests.core.models import Receipt
 
 Step = HttpResponse | errors.TransportError | float | Callable[[], Any]

@@ -11,11 +11,11 @@ import pytest
 from yarl import URL
 
 from checkout_async._core.wire import HttpRequest
-from checkout_async._transport.aiohttp import AiohttpTransport
-from checkout_async._transport.proxies import Proxies
 from checkout_async.config import Limits, Timeouts, checked_proxy
 from checkout_async.errors import ConfigurationError, ConnectFailed, TransportError
 from checkout_async.sandbox import Answer, Sandbox
+from checkout_async.transport.aiohttp import AiohttpTransport
+from checkout_async.transport.proxies import Proxies
 from tests.faults import certificates
 from tests.transport.proxy import proxy
 

@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 
 from checkout_async._core.wire import HttpRequest, HttpResponse
-from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async.config import Limits, Timeouts
 from checkout_async.errors import OutcomeUnknown
+from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.transport.servers import OK, Behaviour, RawServer, raw_server
 
 LIMIT = 1000

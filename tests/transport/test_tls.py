@@ -7,10 +7,10 @@ import ssl
 import pytest
 
 from checkout_async import CheckoutClient, RetryPolicy, SecretKey, errors
-from checkout_async._transport.aiohttp import AiohttpTransport
 from checkout_async.config import Limits
 from checkout_async.errors import ConfigurationError
 from checkout_async.sandbox import SECRET_KEY, Sandbox
+from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.faults import certificates
 
 UNKNOWN = "pay_nobodyhasthisoneinhere0000"

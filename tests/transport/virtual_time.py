@@ -6,7 +6,7 @@ import asyncio
 import heapq
 from itertools import count
 
-from checkout_async._transport.clock import Clock
+from checkout_async.clock import Clock
 
 
 class VirtualTime:

@@ -27,10 +27,10 @@ from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.results import ResultFile
-from checkout_async.batch.results.replacing import replacing
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError
+from checkout_async.files import atomic_write
 
 __all__ = ["Places", "plan_partitions", "planned_input"]
 
@@ -185,7 +185,7 @@ def _made(places: Places, count: int) -> tuple[Partition, ...]:
         raise ConfigurationError(f"cannot read the input file {places.source}: {error.strerror}") from None
     try:
         _remove_journal(places.journal)
-        with replacing(places.plan) as file:
+        with atomic_write(places.plan) as file:
             file.write(msgspec.json.encode(found))
     except OSError as error:
         raise ConfigurationError(f"cannot write the plan {places.plan}: {error.strerror}") from None

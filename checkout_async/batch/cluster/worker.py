@@ -18,6 +18,7 @@ from typing import Final
 import anyio.to_thread
 import msgspec
 
+from checkout_async.auth import RedisTokenStore
 from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.slices import records_of
@@ -32,15 +33,14 @@ from checkout_async.batch.runner import DEFAULT_OUTAGE, authenticate
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits
 from checkout_async.errors import CheckoutError, ConfigurationError, JournalInUse
+from checkout_async.files import OWNER_ONLY
+from checkout_async.limits import RedisRateLimiter
 from checkout_async.redaction import secretly
-from checkout_async.stores import RedisRates, RedisTokenStore
 
 __all__ = ["PartitionEnd", "PartitionSettings", "run_partition"]
 
 _LOOK_EVERY: Final = 1.0
 """Seconds between looks at the stop sign, between words of progress, and between tries to open a journal."""
-
-_OWNER_ONLY: Final = 0o600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +127,7 @@ class _Work:
                 await self._carry_out(checkout, journal, results, told)
                 await anyio.to_thread.run_sync(results.finish)
             if self._all_read:
-                partition.done.touch(_OWNER_ONLY)
+                partition.done.touch(OWNER_ONLY)
         return self.end()
 
     def end(self, failure: Failure | None = None) -> PartitionEnd:
@@ -222,8 +222,8 @@ async def _client(settings: PartitionSettings) -> AsyncGenerator[CheckoutClient]
     limits = settings.limits(shared=True)
     async with (
         RedisTokenStore(url) as tokens,
-        RedisRates(url, account=account) as rates,
-        CheckoutClient.from_env(token_store=tokens, shared_rates=rates, limits=limits) as checkout,
+        RedisRateLimiter(url, account=account) as rates,
+        CheckoutClient.from_env(token_store=tokens, rate_limiter=rates, limits=limits) as checkout,
     ):
         # With a URL that never works, every worker would take the whole rate for itself.
         await rates.check()

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from checkout_async.errors import CheckoutError, ConfigurationError, JournalInUse
+from checkout_async.files import OWNER_ONLY
 
 __all__ = ["create_tables", "is_new", "not_opened", "open_database", "reason_of"]
 
@@ -50,8 +51,6 @@ _PAGE: Final = 1024
 
 _LOG: Final = 32 * 1024 * 1024
 """Bytes that the write-ahead log may have before it is taken into the file."""
-
-_OWNER_ONLY: Final = 0o600
 
 
 def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
@@ -123,7 +122,7 @@ _REASONS: Final = {
 def _make_private(path: Path) -> None:
     """Create the file with mode 0600, or take other people's rights to it away."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
     except FileExistsError:
         # Not opened: closing it again would end SQLite's locks on it (POSIX fcntl) if this process has it open.
         _take_rights_away(path)
@@ -134,7 +133,7 @@ def _make_private(path: Path) -> None:
 def _take_rights_away(path: Path) -> None:
     try:
         if path.is_file():
-            path.chmod(_OWNER_ONLY)
+            path.chmod(OWNER_ONLY)
     except OSError as error:
         raise ConfigurationError(f"cannot make the journal {path} private: {error.strerror}") from None
 

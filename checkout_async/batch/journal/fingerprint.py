@@ -19,6 +19,7 @@ import msgspec
 
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest
+from checkout_async.files import atomic_write
 from checkout_async.redaction import Opaque, quoted
 
 __all__ = ["KEY_BYTES", "Fingerprints", "key_file_of", "load_key", "make_key"]
@@ -27,7 +28,6 @@ KEY_BYTES: Final = 32
 """Length of a key: that of the hash's output, as RFC 2104 section 3 advises."""
 
 _DIGEST_BYTES: Final = 16
-_OWNER_ONLY: Final = 0o600
 
 
 class Fingerprints:
@@ -110,22 +110,13 @@ def make_key(journal: Path, key: bytes | None = None) -> bytes:
     """
     path = key_file_of(journal)
     key = Opaque(key or secrets.token_bytes(KEY_BYTES))
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        with open(part, "xb", opener=_private) as file:
+        # A process that dies in here leaves a whole key or none.
+        with atomic_write(path, concurrent=True) as file:
             file.write(key)
-            file.flush()
-            os.fsync(file.fileno())
-        # Whoever dies in here leaves a whole key or none.
-        part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ConfigurationError(f"cannot write the journal's key {path}: {error.strerror}") from None
     return key
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, _OWNER_ONLY)
 
 
 def _check_mode(path: Path, mode: int) -> None:

@@ -1,6 +1,6 @@
 """Where outcomes go: files of JSON Lines, CSV or Parquet, that a later run can go on with.
 
-Modules, low to high: told, replacing, rows, spool, file.
+Modules, low to high: told, rows, spool, file.
 """
 
 from __future__ import annotations

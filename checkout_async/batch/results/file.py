@@ -18,12 +18,12 @@ from typing import Self
 from checkout_async.batch.arrow import require_parquet
 from checkout_async.batch.formats import GZIP_SUFFIX, Format, format_of
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.results.replacing import OWNER_ONLY, replacing
 from checkout_async.batch.results.rows import encode, header, outcomes_in
 from checkout_async.batch.results.spool import in_parquet, spool_of, to_parquet
 from checkout_async.batch.results.told import Told
 from checkout_async.batch.sources.lines import chunks_now
 from checkout_async.errors import ConfigurationError
+from checkout_async.files import OWNER_ONLY, atomic_write
 
 __all__ = ["ResultFile"]
 
@@ -174,7 +174,7 @@ def _created(place: _Place, *, force: bool) -> io.FileIO:
 def _rewrite(place: _Place, path: Path) -> Told:
     """Write the file anew with the rows that stay, and return their lines."""
     told = Told()
-    with replacing(place.written) as file:
+    with atomic_write(place.written) as file:
         file.write(header(place.format))
         for outcome in _existing(place, path):
             if outcome.result.is_final:

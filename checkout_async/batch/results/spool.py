@@ -15,9 +15,9 @@ from typing import Final
 from checkout_async.batch.arrow import ParquetWriter, arrow_errors, open_parquet
 from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.results.replacing import replacing
 from checkout_async.batch.results.rows import COLUMNS, as_row, outcomes_in, read_row, refuse
 from checkout_async.batch.sources.lines import chunks_now
+from checkout_async.files import atomic_write
 
 __all__ = ["in_parquet", "spool_of", "to_parquet"]
 
@@ -31,7 +31,7 @@ def spool_of(path: Path) -> Path:
 
 def to_parquet(spool: Path, path: Path) -> None:
     """Write the Parquet file of a spool, replace what is there, and remove the spool. Raises OSError."""
-    with io.FileIO(spool) as file, replacing(path) as target, arrow_errors():
+    with io.FileIO(spool) as file, atomic_write(path) as target, arrow_errors():
         outcomes = outcomes_in(spool, chunks_now(file), Format.JSONL)
         with closing(ParquetWriter(target, COLUMNS)) as writer:
             while rows := [as_row(each) for each in islice(outcomes, _ROWS_AT_ONCE)]:

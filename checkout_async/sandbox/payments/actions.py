@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from checkout_async.sandbox.payload import JsonObject
+from checkout_async.sandbox.core.payload import JsonObject
 from checkout_async.sandbox.payments.codes import APPROVED, is_approval
 
 

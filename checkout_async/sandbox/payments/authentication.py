@@ -10,15 +10,16 @@ import base64
 import binascii
 from dataclasses import dataclass
 
-from checkout_async.sandbox import blocks, exchange
-from checkout_async.sandbox.errors import payment_invalid
-from checkout_async.sandbox.ledger import SessionStore
-from checkout_async.sandbox.payload import JsonObject, present, text
+from checkout_async.sandbox.core.errors import payment_invalid
+from checkout_async.sandbox.core.payload import JsonObject, present, text
 from checkout_async.sandbox.payments.codes import AUTHENTICATION_FAILED, AUTHENTICATION_INVALID
 from checkout_async.sandbox.payments.instruments import Instrument
 from checkout_async.sandbox.payments.order import PaymentOrder
-from checkout_async.sandbox.session import Session
-from checkout_async.sandbox.status import FINAL, SUCCESSFUL
+from checkout_async.sandbox.sessions import authentication as exchange
+from checkout_async.sandbox.sessions import blocks
+from checkout_async.sandbox.sessions.session import Session
+from checkout_async.sandbox.sessions.status import FINAL, SUCCESSFUL
+from checkout_async.sandbox.sessions.store import SessionStore
 
 _CRYPTOGRAM_BYTES = 20
 

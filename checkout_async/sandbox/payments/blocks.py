@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from checkout_async.sandbox import exchange
-from checkout_async.sandbox.clock import timestamp
-from checkout_async.sandbox.payload import JsonObject, member, present, text
+from checkout_async.sandbox.core.clock import timestamp
+from checkout_async.sandbox.core.payload import JsonObject, member, present, text
+from checkout_async.sandbox.core.spec import ApiSpec
 from checkout_async.sandbox.payments.actions import Action, ActionType, Balances
 from checkout_async.sandbox.payments.codes import SUMMARIES, auth_code, is_approval, is_risk
 from checkout_async.sandbox.payments.instruments import shown_card
 from checkout_async.sandbox.payments.payment import Payment
 from checkout_async.sandbox.payments.status import Deed, PaymentStatus
-from checkout_async.sandbox.spec import ApiSpec
+from checkout_async.sandbox.sessions import authentication as exchange
 
 REDIRECT_PATH = "/_sandbox/payments/{id}/redirect"
 CHANNEL = "pc_" + 26 * "a"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from checkout_async.sandbox.cardholder import CardholderError
-from checkout_async.sandbox.clock import SandboxClock
-from checkout_async.sandbox.payload import text
+from checkout_async.sandbox.core.clock import SandboxClock
+from checkout_async.sandbox.core.payload import text
 from checkout_async.sandbox.payments import flow
 from checkout_async.sandbox.payments.payment import Payment
 from checkout_async.sandbox.payments.status import PaymentStatus
 from checkout_async.sandbox.payments.store import PaymentStore
+from checkout_async.sandbox.sessions.cardholder import CardholderError
 
 
 class Customer:

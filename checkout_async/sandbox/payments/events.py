@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from checkout_async.sandbox.clock import timestamp
-from checkout_async.sandbox.payload import JsonObject, present
+from checkout_async.sandbox.core.clock import timestamp
+from checkout_async.sandbox.core.dispatch import Happening
+from checkout_async.sandbox.core.payload import JsonObject, present
 from checkout_async.sandbox.payments import blocks, flow
 from checkout_async.sandbox.payments.actions import Action, ActionType
 from checkout_async.sandbox.payments.instruments import Vault
 from checkout_async.sandbox.payments.payment import Payment
 from checkout_async.sandbox.payments.status import PaymentStatus
-from checkout_async.sandbox.watch import Happening
 
 _EVENTS_OF = {
     ActionType.AUTHORIZATION: ("payment_approved", "payment_declined"),

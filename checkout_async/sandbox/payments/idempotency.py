@@ -14,9 +14,9 @@ from hashlib import blake2b
 
 import msgspec
 
-from checkout_async.sandbox.call import Call, Reply
-from checkout_async.sandbox.clock import SandboxClock
-from checkout_async.sandbox.errors import key_in_use, payment_invalid
+from checkout_async.sandbox.core.call import Call, Reply
+from checkout_async.sandbox.core.clock import SandboxClock
+from checkout_async.sandbox.core.errors import key_in_use, payment_invalid
 
 HEADER = "Cko-Idempotency-Key"
 RETENTION = 24 * 60 * 60

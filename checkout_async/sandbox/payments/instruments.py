@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checkout_async.sandbox.errors import payment_invalid
-from checkout_async.sandbox.mint import Mint
-from checkout_async.sandbox.order import fingerprint_of, instrument_of
-from checkout_async.sandbox.payload import JsonObject, integer, present, text
+from checkout_async.sandbox.core.errors import payment_invalid
+from checkout_async.sandbox.core.ids import Mint
+from checkout_async.sandbox.core.payload import JsonObject, integer, present, text
 from checkout_async.sandbox.payments import scenarios
 from checkout_async.sandbox.payments.scenarios import PaymentScenario
-from checkout_async.sandbox.scenarios import is_card_number, scheme_of
+from checkout_async.sandbox.sessions.order import fingerprint_of, instrument_of
+from checkout_async.sandbox.sessions.scenarios import is_card_number, scheme_of
 
 CARD_TYPES = frozenset({"card", "token", "id", "customer", "network_token"})
 """Types of sources and destinations behind which the sandbox sees a card."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from checkout_async.sandbox.errors import not_allowed, payment_invalid
+from checkout_async.sandbox.core.errors import not_allowed, payment_invalid
 from checkout_async.sandbox.payments.actions import (
     OBLIGING,
     Action,

@@ -8,26 +8,26 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from checkout_async.sandbox.access import Gate
-from checkout_async.sandbox.call import Call, Reply
-from checkout_async.sandbox.clock import SandboxClock
-from checkout_async.sandbox.errors import bad_gateway, not_found, too_many_requests
-from checkout_async.sandbox.ledger import SessionStore
-from checkout_async.sandbox.mint import Mint
-from checkout_async.sandbox.payload import JsonObject, array, integer, member, text
+from checkout_async.sandbox.core.access import Gate
+from checkout_async.sandbox.core.call import Call, Reply
+from checkout_async.sandbox.core.clock import SandboxClock
+from checkout_async.sandbox.core.errors import bad_gateway, not_found, too_many_requests
+from checkout_async.sandbox.core.ids import Mint
+from checkout_async.sandbox.core.payload import JsonObject, array, integer, member, text
+from checkout_async.sandbox.core.spec import ApiSpec
+from checkout_async.sandbox.core.validation import check_headers, read_body
 from checkout_async.sandbox.payments import flow, scenarios
 from checkout_async.sandbox.payments.actions import Moment, Note, Outcome
 from checkout_async.sandbox.payments.authentication import prior_proof
-from checkout_async.sandbox.payments.finding import PaymentReading
 from checkout_async.sandbox.payments.hold import Holds
 from checkout_async.sandbox.payments.idempotency import IdempotencyKeys
 from checkout_async.sandbox.payments.instruments import Vault
 from checkout_async.sandbox.payments.order import PaymentOrder, read_order
 from checkout_async.sandbox.payments.payment import Payment
+from checkout_async.sandbox.payments.queries import PaymentReading
 from checkout_async.sandbox.payments.replies import PaymentReplies
 from checkout_async.sandbox.payments.store import PaymentStore
-from checkout_async.sandbox.spec import ApiSpec
-from checkout_async.sandbox.validation import check_headers, read_body
+from checkout_async.sandbox.sessions.store import SessionStore
 
 Run = Callable[[Call], Awaitable[Reply]]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from checkout_async.sandbox.errors import payment_invalid
-from checkout_async.sandbox.payload import JsonObject, array, integer, is_object, member, text
+from checkout_async.sandbox.core.errors import payment_invalid
+from checkout_async.sandbox.core.payload import JsonObject, array, integer, is_object, member, text
 from checkout_async.sandbox.payments.instruments import CARD_TYPES, Instrument, Vault
 from checkout_async.sandbox.payments.scenarios import PaymentScenario, for_amount
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from checkout_async.sandbox.mint import Mint
-from checkout_async.sandbox.payload import JsonObject
+from checkout_async.sandbox.core.ids import Mint
+from checkout_async.sandbox.core.payload import JsonObject
 from checkout_async.sandbox.payments.actions import OBLIGING, Action, ActionType
 from checkout_async.sandbox.payments.ledger import Ledger
 from checkout_async.sandbox.payments.order import PaymentOrder

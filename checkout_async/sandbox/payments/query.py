@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from checkout_async.sandbox.errors import payment_invalid
-from checkout_async.sandbox.payload import JsonObject, is_object
+from checkout_async.sandbox.core.errors import payment_invalid
+from checkout_async.sandbox.core.payload import JsonObject, is_object
 
 _PATHS = {
     "id": "id",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from checkout_async.sandbox.clock import timestamp
-from checkout_async.sandbox.payload import JsonObject, member, present
+from checkout_async.sandbox.core.clock import timestamp
+from checkout_async.sandbox.core.payload import JsonObject, member, present
 from checkout_async.sandbox.payments import blocks
 from checkout_async.sandbox.payments.actions import Action
 from checkout_async.sandbox.payments.blocks import Links

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checkout_async.sandbox.payload import integer, member
+from checkout_async.sandbox.core.payload import integer, member
 from checkout_async.sandbox.payments.codes import DOWNTIME, DUNNING
 from checkout_async.sandbox.payments.order import PaymentOrder
 

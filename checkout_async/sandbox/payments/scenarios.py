@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from checkout_async.sandbox.payments.actions import OBLIGING, Answers
 from checkout_async.sandbox.payments.codes import APPROVED, APPROVED_IN_PART, APPROVED_RISKY, AUTHENTICATION_REQUIRED
-from checkout_async.sandbox.scenarios import SCHEMES, number_of_row
+from checkout_async.sandbox.sessions.scenarios import SCHEMES, number_of_row
 
 
 @dataclass(frozen=True, slots=True)

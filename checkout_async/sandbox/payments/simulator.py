@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from checkout_async.sandbox.access import Gate
-from checkout_async.sandbox.clock import SandboxClock
-from checkout_async.sandbox.ledger import SessionStore
-from checkout_async.sandbox.mint import Mint
+from checkout_async.sandbox.core.access import Gate
+from checkout_async.sandbox.core.clock import SandboxClock
+from checkout_async.sandbox.core.dispatch import Watch
+from checkout_async.sandbox.core.ids import Mint
+from checkout_async.sandbox.core.spec import ApiSpec
 from checkout_async.sandbox.payments.blocks import Links
 from checkout_async.sandbox.payments.customer import Customer
-from checkout_async.sandbox.payments.finding import PaymentReading
 from checkout_async.sandbox.payments.hold import Holds
 from checkout_async.sandbox.payments.instruments import Vault
 from checkout_async.sandbox.payments.operations import PaymentOperations
+from checkout_async.sandbox.payments.queries import PaymentReading
 from checkout_async.sandbox.payments.replies import PaymentReplies
 from checkout_async.sandbox.payments.store import PaymentStore, PaymentsView
-from checkout_async.sandbox.spec import ApiSpec
-from checkout_async.sandbox.watch import Watch
+from checkout_async.sandbox.sessions.store import SessionStore
 
 
 class PaymentsSimulator:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from checkout_async.sandbox.clock import SandboxClock
+from checkout_async.sandbox.core.clock import SandboxClock
+from checkout_async.sandbox.core.dispatch import Watch
 from checkout_async.sandbox.payments.actions import Action, Balances
 from checkout_async.sandbox.payments.events import PaymentTeller
 from checkout_async.sandbox.payments.flow import tick
 from checkout_async.sandbox.payments.instruments import Vault
 from checkout_async.sandbox.payments.payment import Payment
-from checkout_async.sandbox.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)

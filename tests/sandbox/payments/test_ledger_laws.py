@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.sandbox.errors import ApiRefusal
+from checkout_async.sandbox.core.errors import ApiRefusal
 from checkout_async.sandbox.payments.actions import ActionType, Answers, Moment
 from checkout_async.sandbox.payments.codes import APPROVED
 from checkout_async.sandbox.payments.ledger import Ledger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checkout_async.sandbox import Sandbox
-from checkout_async.sandbox.clock import timestamp
+from checkout_async.sandbox.core.clock import timestamp
 from tests.sandbox.payments.support import TOKEN, PaymentsApi, order
 
 DAY = 24 * 60 * 60

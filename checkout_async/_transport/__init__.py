@@ -1,1 +1,0 @@
-"""All that waits or touches a socket: the aiohttp adapter, and the pipeline of policies around it."""

@@ -1,0 +1,37 @@
+"""Clients of redis-py (extra `redis`), made from a URL without showing it: a Redis URL may contain a password."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from checkout_async.errors import ConfigurationError
+from checkout_async.redaction import secretly
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+__all__ = ["connect"]
+
+
+def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
+    """Return a client that gives up an exchange after `timeout` seconds and one retry; nothing is opened yet.
+
+    Raises ConfigurationError if the extra `redis` is not installed, naming `needed_by`, and if the URL is not one.
+    """
+    url = secretly(url)
+    try:
+        from redis.asyncio import Redis  # noqa: PLC0415 - an extra
+        from redis.asyncio.retry import Retry  # noqa: PLC0415
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+    except ImportError as error:
+        raise ConfigurationError(f"{needed_by} needs the package redis: pip install 'checkout-async[redis]'") from error
+    with suppress(ValueError):
+        return Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - the library leaves **kwargs untyped
+            url,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 1),
+        )
+    # Outside the handler: the library's own error may quote the URL, and a URL may contain a password.
+    raise ConfigurationError("not a Redis URL; one reads rediss://user:password@host:6379/0")

@@ -1,0 +1,1 @@
+"""The simulator over HTTP: routes, faults, control endpoints, and the server."""

@@ -1,0 +1,59 @@
+"""Which proxy a request goes through: one that was given, those of the environment where they were asked for, or none.
+
+aiohttp's own `trust_env` would read .netrc as well and send what it finds there in place of our credential.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.request import getproxies_environment
+
+from yarl import URL
+
+from checkout_async.auth.base import Secretive
+from checkout_async.config import checked_proxy
+from checkout_async.errors import ConfigurationError
+from checkout_async.redaction import Secret
+
+__all__ = ["Proxies"]
+
+_ALL: Final = "all"
+_NONE: Final = "no"
+
+
+class Proxies(Secretive):
+    """Finds the proxy of a URL. It may hold the proxy's password.
+
+    `proxy` serves every request. `from_env` reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, once and now.
+    Raises ConfigurationError for both at once and for a URL that cannot be used.
+    """
+
+    def __init__(self, proxy: str | None, *, from_env: bool) -> None:
+        if proxy is not None and from_env:
+            raise ConfigurationError("give either proxy or proxies_from_env, not both")
+        self._by_scheme: dict[str, URL] = {}
+        self._exempt: tuple[str, ...] = ()
+        if proxy is not None:
+            self._by_scheme[_ALL] = URL(checked_proxy(proxy))
+        elif from_env:
+            self._read_environment()
+
+    def proxy_for(self, url: URL) -> URL | None:
+        """Return the proxy for a URL, with user and password if it has them; None: go there directly."""
+        if any(_covers(entry, url) for entry in self._exempt):
+            return None
+        return self._by_scheme.get(url.scheme) or self._by_scheme.get(_ALL)
+
+    def _read_environment(self) -> None:
+        found = {scheme: Secret(url) for scheme, url in getproxies_environment().items()}
+        self._exempt = tuple(entry.strip().lower() for entry in found.get(_NONE, "").split(",") if entry.strip())
+        for scheme in ("https", "http", _ALL):
+            if scheme in found:
+                self._by_scheme[scheme] = URL(checked_proxy(found[scheme], f"{scheme.upper()}_PROXY"))
+
+
+def _covers(entry: str, url: URL) -> bool:
+    """Tell whether an entry of NO_PROXY is for a URL: a host with all below it, a host and port, or `*` for all."""
+    host = (url.host or "").lower()
+    name = entry.removeprefix("*").removeprefix(".")
+    return entry == "*" or any(where == name or where.endswith(f".{name}") for where in (host, f"{host}:{url.port}"))

@@ -1,0 +1,120 @@
+"""Files that nobody else reads or plants, whole or not there, and damage that counts as nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from checkout_async.auth import AccessToken, FileTokenStore
+from checkout_async.errors import ConfigurationError, TokenStoreError
+
+TOKEN = AccessToken("hush-hush", time.time() + 3600, 3600)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "tokens"
+
+
+@pytest.fixture
+def store(directory: Path) -> FileTokenStore:
+    return FileTokenStore(directory)
+
+
+async def test_files_and_directory_are_for_their_owner_only(store: FileTokenStore, directory: Path) -> None:
+    before = os.umask(0)
+    try:
+        await store.save("key", TOKEN)
+        async with store.lock("key"):
+            assert {path.name: mode(path) for path in directory.iterdir()} == {"key.json": 0o600, "key.lock": 0o600}
+    finally:
+        os.umask(before)
+    assert mode(directory) == 0o700
+
+
+async def test_a_file_that_others_can_read_is_refused_and_then_replaced(store: FileTokenStore, directory: Path) -> None:
+    await store.save("key", TOKEN)
+    (directory / "key.json").chmod(0o644)
+    with pytest.raises(TokenStoreError, match=r"mode 0644\): chmod 600") as caught:
+        await store.load("key")
+    assert "hush" not in str(caught.value)
+    await store.save("key", TOKEN)
+    assert await store.load("key") == TOKEN
+
+
+async def test_a_directory_that_others_can_write_is_refused(store: FileTokenStore, directory: Path) -> None:
+    directory.mkdir(parents=True)
+    directory.chmod(0o777)
+    with pytest.raises(TokenStoreError, match="chmod 700"):
+        await store.save("key", TOKEN)
+    with pytest.raises(TokenStoreError, match="chmod 700"):
+        async with store.lock("key"):
+            pytest.fail("the lock was had")
+
+
+async def test_a_file_of_another_user_is_refused(
+    store: FileTokenStore, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.save("key", TOKEN)
+    monkeypatch.setattr(os, "geteuid", lambda: directory.stat().st_uid + 1)
+    with pytest.raises(TokenStoreError, match="another user"):
+        await store.load("key")
+
+
+async def test_a_link_is_not_followed(store: FileTokenStore, directory: Path) -> None:
+    await store.save("key", TOKEN)
+    (directory / "other.json").symlink_to(directory / "key.json")
+    with pytest.raises(TokenStoreError, match=r"other\.json"):
+        await store.load("other")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"\xff\xfe",
+        b'{"value":"hush"}',
+        b'{"value":"hush","expires_at":"soon","lifetime":5}',
+        b'{"value":"hush\\r\\nHost: evil","expires_at":9e9,"lifetime":5}',
+        b'{"value":"hush","expires_at":9e9,"lifetime":0}',
+    ],
+)
+async def test_damage_counts_as_no_token_and_is_logged_without_its_content(
+    content: bytes, store: FileTokenStore, directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.save("key", TOKEN)
+    (directory / "key.json").write_bytes(content)
+    assert await store.load("key") is None
+    assert "key.json holds no access token" in caplog.text
+    assert "hush" not in caplog.text
+
+
+async def test_a_failed_write_leaves_the_earlier_token_and_nothing_else(
+    store: FileTokenStore, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.save("key", TOKEN)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(TokenStoreError, match="No space left"):
+        await store.save("key", AccessToken("new", TOKEN.expires_at, 3600))
+    assert await store.load("key") == TOKEN
+    assert [path.name for path in directory.iterdir()] == ["key.json"]
+
+
+def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "filelock", None)
+    with pytest.raises(ConfigurationError, match=r"checkout-async\[file\]"):
+        FileTokenStore(tmp_path)

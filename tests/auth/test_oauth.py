@@ -1,0 +1,143 @@
+"""The OAuth exchange with a fake sender: what is asked for, how answers are read, what errors become."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, TypeVar, cast
+
+import pytest
+
+from checkout_async._core.response import outcome
+from checkout_async._core.wire import ApiRequest, ApiResponse, HttpResponse
+from checkout_async.auth import Authenticator, OAuthCredentials
+from checkout_async.auth.oauth import OAuthAuthenticator
+from checkout_async.config import Environment
+from checkout_async.errors import AuthenticationFailed, CheckoutError, ConnectFailed
+from tests.core.test_response import NOW
+
+T = TypeVar("T")
+
+GRANTED = b'{"access_token":"aaa.bbb.ccc","expires_in":3600,"token_type":"Bearer"}'
+SECRET = "p+a/b="
+
+
+class TokenEndpoint:
+    """A sender that answers every request alike, or fails."""
+
+    def __init__(self, status: int = 200, body: bytes = GRANTED, failure: CheckoutError | None = None) -> None:
+        self.reply = HttpResponse(status=status, headers={}, body=body)
+        self.failure = failure
+        self.bodies: list[Any] = []
+        self.client: Authenticator | None = None
+
+    def connect(self, authenticator: Authenticator) -> TokenEndpoint:
+        self.client = authenticator
+        return self
+
+    async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
+        self.bodies.append(request.body)
+        if self.failure is not None:
+            raise self.failure
+        return outcome(request.operation, self.reply, NOW)
+
+
+def authenticator(endpoint: TokenEndpoint, *scopes: str) -> OAuthAuthenticator:
+    return OAuthCredentials("ack_x", SECRET, scopes=scopes).authenticator(endpoint.connect)
+
+
+async def refusal(endpoint: TokenEndpoint) -> AuthenticationFailed:
+    with pytest.raises(AuthenticationFailed) as caught:
+        await authenticator(endpoint).authorize()
+    return caught.value
+
+
+async def test_the_token_is_a_bearer_credential_and_is_kept() -> None:
+    endpoint = TokenEndpoint()
+    subject = authenticator(endpoint)
+    assert await subject.authorize() == "Bearer aaa.bbb.ccc"
+    assert await subject.authorize() == "Bearer aaa.bbb.ccc"
+    assert len(endpoint.bodies) == 1
+
+
+async def test_id_and_secret_go_as_http_basic_and_not_in_the_form() -> None:
+    endpoint = TokenEndpoint()
+    await authenticator(endpoint, "sessions:app", "sessions:browser").authorize()
+    (body,) = endpoint.bodies
+    assert body.scope == "sessions:app sessions:browser"
+    assert SECRET not in str(body)
+    assert endpoint.client is not None
+    kind, _, value = (await endpoint.client.authorize()).partition(" ")
+    assert kind == "Basic"
+    assert base64.b64decode(value) == b"ack_x:p+a/b="
+
+
+async def test_without_scopes_none_are_asked_for() -> None:
+    endpoint = TokenEndpoint()
+    await authenticator(endpoint).authorize()
+    assert "scope" not in repr(endpoint.bodies[0])
+
+
+async def test_a_refused_token_is_fetched_anew_once_for_all_who_used_it() -> None:
+    endpoint = TokenEndpoint()
+    subject = authenticator(endpoint)
+    used = await subject.authorize()
+    assert subject.rejected(used)
+    await subject.authorize()
+    assert subject.rejected("Bearer an-older-one")
+    await subject.authorize()
+    assert len(endpoint.bodies) == 2
+
+
+@pytest.mark.parametrize(
+    "code", ["invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope", "brand_new"]
+)
+async def test_a_refusal_names_status_and_code(code: str) -> None:
+    error = await refusal(TokenEndpoint(400, b'{"error":"%s"}' % code.encode()))
+    assert (error.status, error.error) == (400, code)
+    assert f"400 {code}" in str(error)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>not acceptable</html>", b"[]", b'{"error":5}'])
+async def test_a_refusal_without_an_oauth_body_is_still_a_clear_error(body: bytes) -> None:
+    error = await refusal(TokenEndpoint(406, body))
+    assert (error.status, error.error, error.body) == (406, None, body)
+    assert "406 without an OAuth error code" in str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"nonsense",
+        b'{"access_token":""}',
+        b'{"access_token":"a"}',
+        b'{"access_token":"a","expires_in":0}',
+        b'{"access_token":"a","expires_in":"long"}',
+        b'{"access_token":"a\\r\\nHost: evil","expires_in":5}',
+    ],
+)
+async def test_an_answer_without_a_usable_token_is_refused(body: bytes) -> None:
+    error = await refusal(TokenEndpoint(200, body))
+    assert "evil" not in str(error)
+    assert str(error).startswith("token endpoint: ")
+
+
+async def test_an_unreachable_token_endpoint_keeps_its_cause() -> None:
+    error = await refusal(TokenEndpoint(failure=ConnectFailed("no connection")))
+    assert isinstance(error.__cause__, ConnectFailed)
+    assert error.status is None
+
+
+@pytest.mark.parametrize("environment", [None, *Environment])
+def test_an_access_key_fits_any_environment(environment: Environment | None) -> None:
+    OAuthCredentials("ack_x", SECRET).check(environment)
+
+
+async def test_neither_secret_nor_token_is_in_an_error_or_shown() -> None:
+    endpoint = TokenEndpoint(400, b'{"error":"invalid_client","error_description":"p+a/b= is wrong"}')
+    error = await refusal(endpoint)
+    subject = authenticator(TokenEndpoint())
+    await subject.authorize()
+    shown = f"{error} {error!r} {subject!r} {cast('object', endpoint.client)!r}"
+    assert SECRET not in shown
+    assert "aaa.bbb.ccc" not in shown

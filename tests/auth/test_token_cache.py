@@ -1,0 +1,192 @@
+"""The token cache: one fetch for any number of waiters, early refresh, and what happens when a fetch fails."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+
+from checkout_async.auth import AccessToken
+from checkout_async.auth.token_cache import TokenCache
+from checkout_async.errors import AuthenticationFailed, ConnectFailed
+
+
+def granted(value: str, lifetime: float) -> AccessToken:
+    return AccessToken(value, time.time() + lifetime, lifetime)
+
+
+class Endpoint:
+    """A token endpoint whose answers wait until `release()` and count up."""
+
+    def __init__(self, *, lifetime: float = 3600.0, held: bool = False) -> None:
+        self.lifetime = lifetime
+        self.fetches = 0
+        self.failure: Exception | None = None
+        self._open = asyncio.Event()
+        if not held:
+            self._open.set()
+
+    def release(self) -> None:
+        self._open.set()
+
+    async def fetch(self) -> AccessToken:
+        self.fetches += 1
+        number = self.fetches
+        await self._open.wait()
+        if self.failure is not None:
+            raise self.failure
+        return granted(f"token {number}", self.lifetime)
+
+
+class ManualTime:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def settled(condition: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("it did not happen")
+
+
+async def test_a_thousand_callers_at_once_cause_one_fetch() -> None:
+    endpoint = Endpoint(held=True)
+    cache = TokenCache(endpoint.fetch, ManualTime())
+    callers = [asyncio.create_task(cache.get()) for _ in range(1000)]
+    await settled(lambda: endpoint.fetches > 0)
+    endpoint.release()
+    assert set(await asyncio.gather(*callers)) == {"token 1"}
+    assert endpoint.fetches == 1
+
+
+async def test_a_fresh_token_is_used_as_it_is() -> None:
+    endpoint, time = Endpoint(), ManualTime()
+    cache = TokenCache(endpoint.fetch, time)
+    await cache.get()
+    time.now += 3600 - 121
+    assert await cache.get() == "token 1"
+    assert endpoint.fetches == 1
+
+
+async def test_an_ageing_token_is_used_while_one_fetch_runs_in_the_background() -> None:
+    endpoint, time = Endpoint(), ManualTime()
+    cache = TokenCache(endpoint.fetch, time)
+    await cache.get()
+    time.now += 3600 - 119
+    assert [await cache.get() for _ in range(3)] == ["token 1"] * 3
+    await settled(lambda: endpoint.fetches == 2)
+    await asyncio.sleep(0)
+    assert await cache.get() == "token 2"
+    assert endpoint.fetches == 2
+
+
+async def test_a_stale_token_is_never_used() -> None:
+    endpoint, time = Endpoint(), ManualTime()
+    cache = TokenCache(endpoint.fetch, time)
+    await cache.get()
+    time.now += 3600 - 29
+    assert await cache.get() == "token 2"
+
+
+async def test_a_short_lived_token_is_fresh_for_most_of_its_life() -> None:
+    endpoint, time = Endpoint(lifetime=40), ManualTime()
+    cache = TokenCache(endpoint.fetch, time)
+    await cache.get()
+    time.now += 29
+    await cache.get()
+    assert endpoint.fetches == 1
+    time.now += 7
+    assert await cache.get() == "token 2"
+
+
+async def test_the_lifetime_counts_from_the_question_not_from_the_answer() -> None:
+    time = ManualTime()
+
+    async def slow() -> AccessToken:
+        time.now += 50
+        return granted("slow", 60)
+
+    cache = TokenCache(slow, time)
+    asked = time.now
+    await cache.get()
+    time.now = asked + 58
+    await cache.get()
+    assert time.now == asked + 58 + 50, "a token asked for 58 seconds ago and good for 60 must be replaced"
+
+
+async def test_a_dropped_token_is_replaced() -> None:
+    cache = TokenCache(Endpoint().fetch, ManualTime())
+    cache.drop(await cache.get())
+    assert await cache.get() == "token 2"
+
+
+async def test_dropping_an_older_token_leaves_the_current_one() -> None:
+    endpoint = Endpoint()
+    cache = TokenCache(endpoint.fetch, ManualTime())
+    cache.drop(await cache.get())
+    current = await cache.get()
+    cache.drop("token 1")
+    assert await cache.get() == current
+    assert endpoint.fetches == 2
+
+
+async def test_a_cancelled_caller_does_not_cancel_the_fetch_for_the_others() -> None:
+    endpoint = Endpoint(held=True)
+    cache = TokenCache(endpoint.fetch, ManualTime())
+    first, second = asyncio.create_task(cache.get()), asyncio.create_task(cache.get())
+    await settled(lambda: endpoint.fetches == 1)
+    first.cancel()
+    await asyncio.sleep(0)
+    endpoint.release()
+    assert await second == "token 1"
+    assert first.cancelled()
+    assert endpoint.fetches == 1
+
+
+async def test_a_failed_fetch_fails_its_waiters_and_the_next_caller_tries_again() -> None:
+    endpoint = Endpoint()
+    endpoint.failure = AuthenticationFailed("refused")
+    cache = TokenCache(endpoint.fetch, ManualTime())
+    results = await asyncio.gather(cache.get(), cache.get(), return_exceptions=True)
+    assert [type(result) for result in results] == [AuthenticationFailed, AuthenticationFailed]
+    assert results[0] is not results[1], "what a caller notes on its error must not show on another's"
+    endpoint.failure = None
+    assert await cache.get() == "token 2"
+
+
+async def test_a_failing_refresh_pauses_while_the_old_token_is_still_good() -> None:
+    endpoint, time = Endpoint(), ManualTime()
+    cache = TokenCache(endpoint.fetch, time)
+    await cache.get()
+    time.now += 3600 - 100
+    endpoint.failure = AuthenticationFailed("down")
+    for _ in range(5):
+        assert await cache.get() == "token 1"
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert endpoint.fetches == 2
+    time.now += 5
+    assert await cache.get() == "token 1"
+    await settled(lambda: endpoint.fetches == 3)
+
+
+async def test_closing_cancels_a_fetch_under_way_and_tells_who_waits() -> None:
+    endpoint = Endpoint(held=True)
+    cache = TokenCache(endpoint.fetch, ManualTime())
+    waiting = asyncio.create_task(cache.get())
+    await settled(lambda: endpoint.fetches == 1)
+    await cache.aclose()
+    with pytest.raises(ConnectFailed, match="client was closed"):
+        await waiting
+    await cache.aclose()
+
+
+def test_a_token_is_not_printed() -> None:
+    assert "hush" not in repr(granted("hush", 5))

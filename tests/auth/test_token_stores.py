@@ -1,0 +1,147 @@
+"""What every token store promises, whether it is memory, files or Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from checkout_async.auth import AccessToken, FileTokenStore, MemoryTokenStore, RedisTokenStore, TokenStore
+from checkout_async.errors import ConfigurationError
+from tests.auth.worker import store_at
+
+Make = Callable[[float], Awaitable[TokenStore]]
+
+
+def token(value: str) -> AccessToken:
+    return AccessToken(value, time.time() + 3600, 3600)
+
+
+@pytest.fixture(params=["memory", "file", pytest.param("redis", marks=pytest.mark.services)])
+async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
+    """Make a store of one kind with a given lease."""
+    async with AsyncExitStack() as opened:
+
+        async def made(lease: float) -> TokenStore:
+            if request.param == "memory":
+                return MemoryTokenStore(lease=lease)
+            return await opened.enter_async_context(store_at(place, lease))
+
+        place: str = request.getfixturevalue("redis_url") if request.param == "redis" else str(tmp_path / "tokens")
+        yield made
+
+
+@pytest.fixture
+async def store(make: Make) -> TokenStore:
+    return await make(30.0)
+
+
+async def test_what_was_saved_is_loaded(store: TokenStore) -> None:
+    saved = token("aaa.bbb")
+    await store.save("key", saved)
+    assert await store.load("key") == saved
+
+
+async def test_an_empty_store_gives_nothing(store: TokenStore) -> None:
+    assert await store.load("key") is None
+    await store.remove("key", "aaa")
+
+
+async def test_a_later_token_replaces_an_earlier_one(store: TokenStore) -> None:
+    await store.save("key", token("old"))
+    await store.save("key", token("new"))
+    loaded = await store.load("key")
+    assert loaded is not None
+    assert loaded.value == "new"
+
+
+async def test_keys_do_not_share_tokens(store: TokenStore) -> None:
+    await store.save("one", token("aaa"))
+    assert await store.load("other") is None
+
+
+async def test_a_token_is_removed_only_while_it_is_still_that_one(store: TokenStore) -> None:
+    await store.save("key", token("new"))
+    await store.remove("key", "old")
+    assert await store.load("key") is not None
+    await store.remove("key", "new")
+    assert await store.load("key") is None
+
+
+async def test_one_at_a_time_holds_the_lock_of_a_key(store: TokenStore) -> None:
+    inside = most = 0
+
+    async def visit() -> bool:
+        nonlocal inside, most
+        async with store.lock("key") as held:
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+        return held
+
+    assert all(await asyncio.gather(*(visit() for _ in range(5))))
+    assert most == 1
+
+
+async def test_locks_of_different_keys_do_not_meet(store: TokenStore) -> None:
+    async with store.lock("one") as first, store.lock("other") as second:
+        assert first
+        assert second
+
+
+async def test_a_lock_is_given_back_when_its_holder_fails(store: TokenStore) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with store.lock("key"):
+            raise ZeroDivisionError
+    async with store.lock("key") as held:
+        assert held
+
+
+@asynccontextmanager
+async def holding(store: TokenStore) -> AsyncGenerator[None]:
+    """Hold the lock in another task, which is cancelled in the end."""
+    entered = asyncio.Event()
+
+    async def hold() -> None:
+        async with store.lock("key"):
+            entered.set()
+            await asyncio.Event().wait()
+
+    holder = asyncio.create_task(hold())
+    await entered.wait()
+    try:
+        yield
+    finally:
+        holder.cancel()
+        await asyncio.gather(holder, return_exceptions=True)
+
+
+async def test_a_lock_is_given_back_when_its_holder_is_cancelled(store: TokenStore) -> None:
+    async with holding(store):
+        pass
+    async with store.lock("key") as held:
+        assert held
+
+
+async def test_nobody_waits_for_ever_for_a_holder_who_hangs(make: Make) -> None:
+    store = await make(0.2)
+    async with holding(store), store.lock("key"):
+        pass
+
+
+async def test_a_store_is_not_printed_with_its_tokens(store: TokenStore) -> None:
+    await store.save("key", token("hush"))
+    assert "hush" not in f"{store!r} {store} {await store.load('key')!r}"
+
+
+@pytest.mark.parametrize("lease", [0, -1, float("inf"), float("nan")])
+def test_a_lease_is_a_time(lease: float) -> None:
+    for make in (MemoryTokenStore, partial(FileTokenStore, "."), partial(RedisTokenStore, "redis://")):
+        with pytest.raises(ConfigurationError, match="lease"):
+            make(lease=lease)

@@ -1,0 +1,260 @@
+"""Rates shared through a real Redis: one rate for all processes, and no call that fails because Redis does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pickle
+import sys
+import time
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from checkout_async.clock import Clock
+from checkout_async.errors import ConfigurationError
+from checkout_async.limits import rate_limiter as module
+from checkout_async.limits.limiter import Throttle
+from checkout_async.limits.rate_limiter import RedisRateLimiter
+
+pytestmark = [pytest.mark.services, pytest.mark.slow]
+
+ONE_IN_A_MINUTE = 1 / 60
+
+
+@contextmanager
+def writes_held_up(url: str) -> Generator[None, None, None]:
+    """Have Redis leave whatever writes without an answer."""
+    redis: Any = import_module("redis")  # not wholly typed, hence Any
+    with redis.Redis.from_url(url) as client:
+        client.execute_command("CLIENT", "PAUSE", "60000", "WRITE")
+        try:
+            yield
+        finally:
+            client.execute_command("CLIENT", "UNPAUSE")
+
+
+@pytest.fixture
+async def one(redis_url: str) -> AsyncIterator[RedisRateLimiter]:
+    async with RedisRateLimiter(redis_url, "vkuhvk4v") as rates:
+        yield rates
+
+
+@pytest.fixture
+async def other(redis_url: str) -> AsyncIterator[RedisRateLimiter]:
+    async with RedisRateLimiter(redis_url, "vkuhvk4v") as rates:
+        yield rates
+
+
+# One rate for all
+
+
+async def test_what_one_client_takes_the_other_must_wait_for(one: RedisRateLimiter, other: RedisRateLimiter) -> None:
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
+    for rates in (one, other):
+        assert 1.0 < await rates.acquire("writes", ONE_IN_A_MINUTE) <= 60.0
+
+
+async def test_after_the_wait_it_told_a_permit_is_granted(one: RedisRateLimiter, other: RedisRateLimiter) -> None:
+    assert await one.acquire("writes", 1.0) == 0.0
+    asked = 0
+    while wait := await other.acquire("writes", 1.0):
+        await asyncio.sleep(wait)
+        asked += 1
+    assert asked <= 3
+
+
+async def test_reads_and_writes_and_accounts_are_counted_apart(one: RedisRateLimiter, redis_url: str) -> None:
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
+    assert await one.acquire("reads", ONE_IN_A_MINUTE) == 0.0
+    async with RedisRateLimiter(redis_url, "another") as rates:
+        assert await rates.acquire("writes", ONE_IN_A_MINUTE) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("rate", "permits", "seconds"), [(100.0, 100, 1), (2.9, 2, 1), (1.0, 1, 1), (0.5, 1, 2), (0.4, 1, 3), (0.9, 1, 2)]
+)
+def test_a_rate_becomes_permits_in_whole_seconds_and_is_never_exceeded(rate: float, permits: int, seconds: int) -> None:
+    item = module._window(rate)
+    assert (item.amount, item.get_expiry()) == (permits, seconds)
+    assert permits / seconds <= rate
+
+
+WORKER = """
+import asyncio, sys
+from functools import partial
+from checkout_async.clock import Clock
+from checkout_async.limits.limiter import Throttle
+from checkout_async.limits.rate_limiter import RedisRateLimiter
+
+async def work(url, port, rate, number):
+    async with RedisRateLimiter(url, "vkuhvk4v") as rates:
+        throttle = Throttle(rate, Clock(), partial(rates.acquire, "writes", rate))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await reader.readexactly(2)
+        for _ in range(number):
+            await throttle.acquire()
+            writer.write(b"x")
+        writer.close()
+        await writer.wait_closed()
+
+asyncio.run(work(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])))
+"""
+
+
+class CountingServer:
+    """Lets its clients begin together and notes when each request arrives."""
+
+    def __init__(self, clients: int) -> None:
+        self.begin = asyncio.Barrier(clients)
+        self.began = 0.0
+        self.arrived: list[float] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self.begin.wait()
+        self.began = self.began or time.monotonic()
+        writer.write(b"go")
+        while await reader.read(1):
+            self.arrived.append(time.monotonic())
+        writer.close()
+
+
+async def test_three_processes_together_stay_below_the_rate_by_the_servers_own_count(redis_url: str) -> None:
+    rate, number = 20.0, 25
+    counted = CountingServer(3)
+    server = await asyncio.start_server(counted, "127.0.0.1", 0)
+    async with server:
+        port = str(server.sockets[0].getsockname()[1])
+        arguments = (redis_url, port, str(rate), str(number))
+        workers = [await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, *arguments) for _ in range(3)]
+        assert [await worker.wait() for worker in workers] == [0, 0, 0]
+    assert len(counted.arrived) == 3 * number
+    # The n-th request of all comes no sooner than n / rate less the window of a second that may begin full. Each
+    # process alone would be done in 1.25 s.
+    for count, at in enumerate(sorted(counted.arrived), start=1):
+        assert count <= rate * (int(at - counted.began) + 1)
+
+
+async def test_two_clients_take_turns_in_one_process_too(one: RedisRateLimiter, other: RedisRateLimiter) -> None:
+    rate = 10.0
+    throttles = [Throttle(rate, Clock(), partial(rates.acquire, "reads", rate)) for rates in (one, other)]
+    began = time.monotonic()
+    arrived: list[float] = []
+
+    async def work(throttle: Throttle) -> None:
+        for _ in range(13):
+            await throttle.acquire()
+            arrived.append(time.monotonic() - began)
+
+    await asyncio.gather(*map(work, throttles))
+    for count, at in enumerate(arrived, start=1):
+        assert count <= rate * (int(at) + 1)
+
+
+# What fails
+
+
+async def test_where_redis_cannot_be_reached_calls_go_on_with_one_warning_and_no_password(
+    caplog: pytest.LogCaptureFixture, unused_tcp_port: int
+) -> None:
+    async with RedisRateLimiter(f"redis://:open-sesame@127.0.0.1:{unused_tcp_port}/0", "vkuhvk4v") as rates:
+        assert [await rates.acquire("writes", ONE_IN_A_MINUTE) for _ in range(5)] == [0.0] * 5
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "the limits are not shared with other processes for now: Redis fails (ConnectionError)" in caplog.text
+    assert "open-sesame" not in caplog.text
+
+
+async def test_a_redis_that_does_not_answer_is_asked_once_and_then_left_alone_for_a_while() -> None:
+    connections = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        async with RedisRateLimiter(f"redis://127.0.0.1:{port}/0", "vkuhvk4v") as rates:
+            await rates.acquire("writes", ONE_IN_A_MINUTE)
+            tried = connections
+            assert [await rates.acquire("writes", ONE_IN_A_MINUTE) for _ in range(20)] == [0.0] * 20
+            assert connections == tried
+
+
+async def test_a_wrong_password_is_logged_without_it(caplog: pytest.LogCaptureFixture, redis_url: str) -> None:
+    host = redis_url.rpartition("@")[2]
+    async with RedisRateLimiter(f"redis://:open-sesame@{host}", "vkuhvk4v") as rates:
+        assert await rates.acquire("writes", ONE_IN_A_MINUTE) == 0.0
+    assert "Redis fails (AuthenticationError)" in caplog.text
+    assert "open-sesame" not in caplog.text
+
+
+async def test_when_redis_answers_again_the_rate_is_shared_again(
+    one: RedisRateLimiter, redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_PAUSE_AFTER_FAILURE", 0.0)
+    caplog.set_level(logging.INFO, "checkout_async")
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
+    with writes_held_up(redis_url):
+        assert [await one.acquire("writes", ONE_IN_A_MINUTE) for _ in range(2)] == [0.0, 0.0]
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) > 1.0
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+@pytest.mark.parametrize("off", [-3.0, 3.0])
+async def test_a_machine_whose_clock_is_wrong_does_not_share_and_says_so(
+    one: RedisRateLimiter, off: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: time.time() + off, monotonic=time.monotonic))
+    assert [await one.acquire("writes", ONE_IN_A_MINUTE) for _ in range(3)] == [0.0] * 3
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "this machine's clock is 3.0 s off that of Redis" in caplog.text
+
+
+async def test_a_caller_cancelled_at_any_await_leaves_the_connection_usable(
+    one: RedisRateLimiter, caplog: pytest.LogCaptureFixture
+) -> None:
+    for turns in range(40):
+        asking = asyncio.create_task(one.acquire("writes", 1000.0))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        assert await one.acquire("reads", 1000.0) == 0.0
+    assert not caplog.records
+
+
+# How it is made
+
+
+@pytest.mark.parametrize("url", ["", "http://:open-sesame@127.0.0.1", "127.0.0.1:6379", "redis://:open-sesame@host:x"])
+def test_a_url_that_is_not_of_redis_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="not a Redis URL") as caught:
+        RedisRateLimiter(url, "vkuhvk4v")
+    assert "open-sesame" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_an_empty_account_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="account is empty"):
+        RedisRateLimiter("redis://127.0.0.1", "")
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "limits.aio.storage", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'checkout-async\[redis\]'"):
+        RedisRateLimiter("redis://127.0.0.1", "vkuhvk4v")
+
+
+def test_it_shows_no_password_and_refuses_to_be_pickled() -> None:
+    rates = RedisRateLimiter("redis://:open-sesame@127.0.0.1", "vkuhvk4v")
+    assert "open-sesame" not in repr(rates)
+    with pytest.raises(TypeError, match="cannot be pickled; make one in each process"):
+        pickle.dumps(rates)
