@@ -11,7 +11,7 @@ from checkout_async import errors, models, operations
 from checkout_async._version import __version__
 from checkout_async.auth import OAuthCredentials, SecretKey, SessionSecret
 from checkout_async.client import CheckoutClient
-from checkout_async.config import SHARED_HOST, Environment, Limits, RetryPolicy, Timeouts
+from checkout_async.config import NO_SUBDOMAIN, Environment, Limits, RetryPolicy, Timeouts
 from checkout_async.errors import CheckoutError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
-    "SHARED_HOST",
+    "NO_SUBDOMAIN",
     "CheckoutClient",
     "CheckoutError",
     "Environment",

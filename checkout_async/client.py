@@ -24,17 +24,17 @@ from checkout_async.clock import Clock
 from checkout_async.config import (
     Environment,
     Limits,
+    NoSubdomain,
     RetryPolicy,
-    SharedHost,
     Timeouts,
     endpoints,
-    require_flag,
-    require_kind,
+    require_bool,
+    require_type,
 )
 from checkout_async.errors import ConfigurationError
 from checkout_async.limits.limiter import Limiter
 from checkout_async.limits.rate_limiter import RateLimiter
-from checkout_async.redaction import Secret, secretly
+from checkout_async.redaction import Secret, as_secret
 from checkout_async.transport.aiohttp import AiohttpTransport
 from checkout_async.transport.pipeline import Pipeline, Settings
 
@@ -78,7 +78,7 @@ class CheckoutClient:
         credentials: Credentials,
         *,
         environment: Environment | str | None = None,
-        subdomain: str | SharedHost | None = None,
+        subdomain: str | NoSubdomain | None = None,
         base_url: str | None = None,
         token_url: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -105,13 +105,13 @@ class CheckoutClient:
         `my-shop/1.2`, goes before the package's name into `User-Agent`. `hooks` are told what happens during calls (see
         `checkout_async.observability`). `transport` replaces aiohttp altogether, and with it these network settings.
         """
-        proxy = secretly(proxy)  # its password; a traceback may show the locals
-        require_kind("credentials", credentials, Credentials)
+        proxy = as_secret(proxy)  # its password; a traceback may show the locals
+        require_type("credentials", credentials, Credentials)
         retry = RetryPolicy() if retry is None else retry
         limits = Limits() if limits is None else limits
         _check_kinds(retry, limits, rate_limiter, transport)
         for name, flag in (("validate_requests", validate_requests), ("proxies_from_env", proxies_from_env)):
-            require_flag(name, flag)
+            require_bool(name, flag)
         if transport is not None and (ssl_context is not None or proxy is not None or proxies_from_env):
             raise ConfigurationError("ssl_context and proxies are aiohttp's; a transport of your own has to bring them")
         where = endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
@@ -123,7 +123,7 @@ class CheckoutClient:
         self._transport: Transport = transport
         self._settings = Settings(
             user_agent=user_agent(application),
-            timeouts=Timeouts().updated(timeout),
+            timeouts=Timeouts().merged(timeout),
             retry=retry,
             validate_requests=validate_requests,
             clock=clock,
@@ -237,12 +237,12 @@ class CheckoutClient:
 
 
 def _check_kinds(retry: object, limits: object, rate_limiter: object, transport: object) -> None:
-    require_kind("retry", retry, RetryPolicy)
-    require_kind("limits", limits, Limits)
+    require_type("retry", retry, RetryPolicy)
+    require_type("limits", limits, Limits)
     if rate_limiter is not None:
-        require_kind("rate_limiter", rate_limiter, RateLimiter)
+        require_type("rate_limiter", rate_limiter, RateLimiter)
     if transport is not None:
-        require_kind("transport", transport, Transport)
+        require_type("transport", transport, Transport)
 
 
 def _checked_hooks(hooks: object) -> tuple[Hook, ...]:

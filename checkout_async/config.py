@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 __all__ = [
-    "SHARED_HOST",
+    "NO_SUBDOMAIN",
     "Endpoints",
     "Environment",
     "Limits",
+    "NoSubdomain",
     "RetryPolicy",
-    "SharedHost",
     "Timeouts",
     "checked_proxy",
     "endpoints",
-    "is_text",
-    "require_flag",
-    "require_kind",
+    "matches",
+    "require_bool",
+    "require_type",
 ]
 
 
@@ -38,19 +38,19 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-def require_kind(name: str, value: object, *kinds: type) -> None:
+def require_type(name: str, value: object, *kinds: type) -> None:
     """Refuse a setting of another type: what a type checker would say, for those who use none."""
     if not isinstance(value, kinds) or isinstance(value, bool):
         allowed = " or ".join(kind.__name__ for kind in kinds)
         raise ConfigurationError(f"{name} must be {allowed}, not {type(value).__name__}")
 
 
-def is_text(value: object, pattern: re.Pattern[str]) -> bool:
+def matches(value: object, pattern: re.Pattern[str]) -> bool:
     """Say whether a setting is a text of a pattern; callers without a type checker pass other things."""
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def require_flag(name: str, value: object) -> None:
+def require_bool(name: str, value: object) -> None:
     """Refuse a switch that is neither True nor False: any text would count as True."""
     if not isinstance(value, bool):
         raise ConfigurationError(f"{name} must be True or False, not {type(value).__name__}")
@@ -95,11 +95,11 @@ class Timeouts:
     def __post_init__(self) -> None:
         _require_positive(self)
 
-    def updated(self, given: Timeouts | float | None) -> Timeouts:
+    def merged(self, given: Timeouts | float | None) -> Timeouts:
         """Return what a caller gave in place of this: all of it, only the deadline (a number), or nothing (None)."""
         if given is None:
             return self
-        require_kind("timeout", given, Timeouts, int, float)
+        require_type("timeout", given, Timeouts, int, float)
         return given if isinstance(given, Timeouts) else replace(self, total=given)
 
 
@@ -110,7 +110,7 @@ class RetryPolicy:
     `attempts` counts the first one; 1 means no retries. Before attempt n + 1 the wait is drawn evenly between zero
     and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full jitter). A `Retry-After`
     of the server replaces the drawn wait if it is longer; one above `max_retry_after` seconds ends the call instead.
-    While the API says that the call's idempotency key is in use, the call waits `key_in_use` seconds and asks again, as
+    While the API reports that the idempotency key is in use, the call waits `conflict_wait` seconds and asks again, as
     often as its deadline allows, unless `attempts` is 1 (Checkout.com advises 30 seconds or more).
     """
 
@@ -118,7 +118,7 @@ class RetryPolicy:
     backoff: float = 0.5
     max_backoff: float = 8.0
     max_retry_after: float = 30.0
-    key_in_use: float = 30.0
+    conflict_wait: float = 30.0
 
     def __post_init__(self) -> None:
         waits = ("backoff", "max_backoff", "max_retry_after")
@@ -151,14 +151,14 @@ class Limits:
         )
 
 
-class SharedHost:
-    """The type of SHARED_HOST."""
+class NoSubdomain:
+    """The type of NO_SUBDOMAIN."""
 
     def __repr__(self) -> str:
-        return "SHARED_HOST"
+        return "NO_SUBDOMAIN"
 
 
-SHARED_HOST: Final = SharedHost()
+NO_SUBDOMAIN: Final = NoSubdomain()
 """Waives the subdomain by name: the hosts shared by all accounts, which Checkout.com is phasing out."""
 
 # Checkout.com API reference, "base URL"; `pl-` marks a PrivateLink host.
@@ -182,7 +182,7 @@ class Endpoints:
 
 def endpoints(
     environment: Environment | str | None,
-    subdomain: str | SharedHost | None,
+    subdomain: str | NoSubdomain | None,
     *,
     base_url: str | None = None,
     token_url: str | None = None,
@@ -200,26 +200,26 @@ def endpoints(
         raise ConfigurationError("token_url goes with base_url; without it the environment decides")
     if environment is None:
         raise ConfigurationError("environment is missing: Environment.SANDBOX or Environment.PRODUCTION")
-    if not is_text(environment, re.compile("|".join(Environment))):
+    if not matches(environment, re.compile("|".join(Environment))):
         raise ConfigurationError(f"environment must be one of {', '.join(Environment)}")
     return _official(Environment(environment), subdomain)
 
 
-def _official(environment: Environment, subdomain: str | SharedHost | None) -> Endpoints:
+def _official(environment: Environment, subdomain: str | NoSubdomain | None) -> Endpoints:
     if subdomain is None:
         raise ConfigurationError(
             "subdomain is missing: the first 8 characters of the client id without 'cli_', shown in the dashboard "
             "under Developers > Overview"
         )
-    if not isinstance(subdomain, SharedHost) and not is_text(subdomain, _SUBDOMAIN):
+    if not isinstance(subdomain, NoSubdomain) and not matches(subdomain, _SUBDOMAIN):
         raise ConfigurationError("subdomain must be lower-case letters and digits, such as 'vkuhvk4v' or 'pl-vkuhvk4v'")
-    prefix = "" if isinstance(subdomain, SharedHost) else f"{subdomain}."
+    prefix = "" if isinstance(subdomain, NoSubdomain) else f"{subdomain}."
     host = "sandbox.checkout.com" if environment is Environment.SANDBOX else "checkout.com"
     return Endpoints(f"https://{prefix}api.{host}", f"https://{prefix}access.{host}/connect/token", environment)
 
 
 def _checked_url(name: str, url: str) -> str:
-    parts = _split(url) if is_text(url, _URL) else None
+    parts = _split(url) if matches(url, _URL) else None
     if parts is None or not parts.hostname:
         raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
@@ -232,7 +232,7 @@ def checked_proxy(url: str, name: str = "proxy") -> str:
 
     It may hold a user and a password, for HTTP Basic (RFC 7617). Raises ConfigurationError, which never shows them.
     """
-    require_kind(name, url, str)
+    require_type(name, url, str)
     if defect := _proxy_defect(url):
         raise ConfigurationError(f"{name} must {defect}")
     return url

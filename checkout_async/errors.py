@@ -31,9 +31,8 @@ them as it came, body and headers, whatever it holds, since nothing of it may be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Self
 
-from checkout_async.redaction import Headers, Opaque, Secret, quoted
+from checkout_async.redaction import Headers, Secret, SecretBytes
 
 __all__ = [
     "ApiError",
@@ -58,7 +57,6 @@ __all__ = [
     "Unauthorized",
     "UnexpectedResponse",
     "UnprocessableEntity",
-    "api_error_class",
 ]
 
 
@@ -67,6 +65,7 @@ class CheckoutError(Exception):
 
     # Beside __dict__, so that the key is in no pickle, and a traceback that shows attributes does not show it.
     __slots__ = ("_idempotency_key",)
+    _idempotency_key: Secret | None
 
     @property
     def idempotency_key(self) -> str | None:
@@ -74,12 +73,8 @@ class CheckoutError(Exception):
 
         It is neither pickled nor copied.
         """
-        key: str | None = getattr(self, "_idempotency_key", None)
+        key: Secret | None = getattr(self, "_idempotency_key", None)
         return None if key is None else str(key)
-
-    def note_key(self, idempotency_key: str | None) -> None:
-        """Note the key the call was sent with."""
-        self._idempotency_key = None if idempotency_key is None else Secret(idempotency_key)
 
 
 class ConfigurationError(CheckoutError):
@@ -111,15 +106,10 @@ class MalformedMessage(CheckoutError):
     `reason` what is wrong with it; neither holds a value of it.
     """
 
-    def __init__(self, text: str, /, *, message: str = "", reason: str = "") -> None:
-        super().__init__(text)
+    def __init__(self, message: str, reason: str = "", /) -> None:
+        super().__init__(f"{message}: {reason}" if reason else message)
         self.message = message
         self.reason = reason
-
-    @classmethod
-    def of(cls, message: str, reason: str) -> Self:
-        """Return the error of a message, with its name and what is wrong as its text."""
-        return cls(f"{message}: {reason}", message=message, reason=reason)
 
 
 class AuthenticationFailed(CheckoutError):
@@ -144,7 +134,7 @@ class AuthenticationFailed(CheckoutError):
         self.status = status
         self.error = error
         self.description = description
-        self.body: bytes = Opaque(body)
+        self.body: bytes = SecretBytes(body)
 
 
 class TokenStoreError(CheckoutError):
@@ -207,7 +197,7 @@ class UnexpectedResponse(CheckoutError):
         self.status = status
         self.headers: Mapping[str, str] = Headers(headers or {})
         self.request_id = request_id
-        self.body: bytes = Opaque(body)
+        self.body: bytes = SecretBytes(body)
         self.reason = reason
 
 
@@ -218,8 +208,6 @@ class ApiError(CheckoutError):
     is what Checkout.com's support asks for, `body` the raw bytes. `retry_after` is the wait in seconds that the reply
     asked for, or None.
     """
-
-    statuses: ClassVar[range] = range(400, 600)
 
     def __init__(
         self,
@@ -243,70 +231,38 @@ class ApiError(CheckoutError):
         self.error_type = error_type
         self.error_codes = tuple(error_codes)
         self.retry_after = retry_after
-        self.body: bytes = Opaque(body)
-
-    @classmethod
-    def describe(
-        cls,
-        operation: str,
-        status: int,
-        error_type: str | None,
-        error_codes: Sequence[str],
-        request_id: str | None,
-    ) -> str:
-        """Return the text of an error: operation, status, type, codes and request id."""
-        codes = ", ".join(code for code in error_codes if code)
-        what = codes or error_type or "no error body"
-        kind = f" {quoted(error_type)}:" if error_type and codes else ":"
-        suffix = f" (request id {quoted(request_id)})" if request_id else ""
-        return f"{operation}: {status}{kind} {quoted(what)}{suffix}"
+        self.body: bytes = SecretBytes(body)
 
 
 class Unauthorized(ApiError):
     """401: the credential is missing, expired or not accepted here."""
 
-    statuses = range(401, 402)
-
 
 class Forbidden(ApiError):
     """403: a scope is missing, or a business rule or the resource's state forbids the operation."""
-
-    statuses = range(403, 404)
 
 
 class NotFound(ApiError):
     """404: there is no such resource for this credential."""
 
-    statuses = range(404, 405)
-
 
 class Conflict(ApiError):
     """409: the resource is in use by another request, or exists already."""
-
-    statuses = range(409, 410)
 
 
 class UnprocessableEntity(ApiError):
     """422: the API found the request invalid; `error_codes` name the members."""
 
-    statuses = range(422, 423)
-
 
 class RateLimited(ApiError):
     """429: too many requests. Nothing was done; `retry_after` is the wait in seconds the API asks for, or None."""
-
-    statuses = range(429, 430)
 
 
 class ServerError(ApiError):
     """500 and above: the API or something before it failed; the operation may have been carried out."""
 
-    statuses = range(500, 600)
 
-
-_BY_STATUS = (Unauthorized, Forbidden, NotFound, Conflict, UnprocessableEntity, RateLimited, ServerError)
-
-
-def api_error_class(status: int) -> type[ApiError]:
-    """Return the class for an HTTP status: the most exact one there is."""
-    return next((cls for cls in _BY_STATUS if status in cls.statuses), ApiError)
+def set_idempotency_key(error: CheckoutError, key: str | None) -> None:
+    """Attach the key that the call was sent with; `error.idempotency_key` returns it."""
+    # `Secret`, so that a traceback that shows slots shows no key.
+    error._idempotency_key = None if key is None else Secret(key)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - same module

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import SupportsIndex, TypeVar, cast, overload
 
-__all__ = ["MASK", "Headers", "Opaque", "Secret", "mask", "quoted", "scrub", "secretly", "visible_headers"]
+__all__ = ["MASK", "Headers", "Secret", "SecretBytes", "as_secret", "mask", "sanitize", "scrub", "visible_headers"]
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def scrub(text: str) -> str:
     return _CARD_NUMBER.sub(MASK, _SECRET.sub(MASK, text))
 
 
-def quoted(text: str) -> str:
+def sanitize(text: str) -> str:
     """Return free text of a server as it may stand in a message: scrubbed, in one line of printable text, not too long.
 
     What else it holds could forge lines of a log, or command a terminal.
@@ -62,7 +62,7 @@ def visible_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value if name.lower() in _VISIBLE_HEADERS else MASK for name, value in headers.items()}
 
 
-class Opaque(bytes):
+class SecretBytes(bytes):
     """The bytes of a message, whose `repr` tells only how many they are; `decode()` or `bytes()` gives them."""
 
     __slots__ = ()
@@ -75,10 +75,10 @@ class Opaque(bytes):
     @overload
     def __getitem__(self, key: SupportsIndex, /) -> int: ...
     @overload
-    def __getitem__(self, key: slice, /) -> Opaque: ...
-    def __getitem__(self, key: SupportsIndex | slice, /) -> int | Opaque:
+    def __getitem__(self, key: slice, /) -> SecretBytes: ...
+    def __getitem__(self, key: SupportsIndex | slice, /) -> int | SecretBytes:
         """Return a byte, or a part that is as opaque: who shortens before printing prints no more."""
-        return Opaque(super().__getitem__(key)) if isinstance(key, slice) else super().__getitem__(key)
+        return SecretBytes(super().__getitem__(key)) if isinstance(key, slice) else super().__getitem__(key)
 
 
 class Secret(str):
@@ -94,11 +94,11 @@ class Secret(str):
         return Secret(super().__getitem__(key))
 
 
-def secretly(value: T) -> T:
+def as_secret(value: T) -> T:
     """Return a text or bytes so that its `repr` shows nothing, and anything else as it is: who checks it refuses it."""
     if isinstance(value, str):
         return cast("T", Secret(value))
-    return cast("T", Opaque(value)) if isinstance(value, bytes) else value
+    return cast("T", SecretBytes(value)) if isinstance(value, bytes) else value
 
 
 class Headers(dict[str, str]):

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from checkout_async.errors import ConfigurationError
-from checkout_async.redaction import secretly
+from checkout_async.redaction import as_secret
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -19,7 +19,7 @@ def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
 
     Raises ConfigurationError if the extra `redis` is not installed, naming `needed_by`, and if the URL is not one.
     """
-    url = secretly(url)
+    url = as_secret(url)
     try:
         from redis.asyncio import Redis  # noqa: PLC0415 - an extra
         from redis.asyncio.retry import Retry  # noqa: PLC0415

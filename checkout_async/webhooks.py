@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias, TypeVar
 
-from checkout_async._core.codec import Undecodable, decode
+from checkout_async._core.codec import DecodeError, decode
 from checkout_async._generated.models.webhooks import (
     AuthenticationEvent,
     AuthenticationEventType,
@@ -23,7 +23,7 @@ from checkout_async._generated.models.webhooks import (
     PaymentEvent,
     PaymentEventType,
 )
-from checkout_async.config import require_kind
+from checkout_async.config import require_type
 from checkout_async.errors import ConfigurationError, InvalidSignature, MalformedMessage
 
 __all__ = [
@@ -70,10 +70,10 @@ def verify(body: bytes, signature: str | None, secrets: str | Iterable[str]) -> 
     `signature` is the value of the header, None where there is none. All keys are tried, each in constant time; the
     letter case of the digits does not matter. Raises ConfigurationError like `receive`.
     """
-    require_kind("the body of a webhook", body, bytes)
+    require_type("the body of a webhook", body, bytes)
     keys = _keys(secrets)
     if signature is not None:
-        require_kind("the signature of a webhook", signature, str)
+        require_type("the signature of a webhook", signature, str)
     if not signature:
         raise InvalidSignature(f"the request has no header {SIGNATURE_HEADER}; is a signing key set for this webhook?")
     if not _DIGEST.fullmatch(signature):
@@ -92,7 +92,7 @@ def parse(body: bytes) -> WebhookEvent:
     An event of a type that the specification does not list is an OtherEvent. Members of an unexpected type read as
     None. Raises MalformedMessage for what is no JSON object with an `id` and a `type`.
     """
-    require_kind("the body of a webhook", body, bytes)
+    require_type("the body of a webhook", body, bytes)
     event = _read(OtherEvent, body)
     if PaymentEventType(event.type).is_known:
         return _read(PaymentEvent, body)
@@ -103,17 +103,17 @@ def parse(body: bytes) -> WebhookEvent:
 
 def sign(body: bytes, secret: str) -> str:
     """Return the signature of a body, as Checkout.com would send it: 64 lower-case hexadecimal digits."""
-    require_kind("the body of a webhook", body, bytes)
+    require_type("the body of a webhook", body, bytes)
     return _digest(body, *_keys(secret))
 
 
 def _read(type_: type[_Event], body: bytes) -> _Event:
     try:
         return decode(type_, body)[0]
-    except Undecodable as problem:
+    except DecodeError as problem:
         reason = str(problem)
     # Raised outside the handler: the cause would carry values of the event into tracebacks.
-    raise MalformedMessage.of("webhook", reason)
+    raise MalformedMessage("webhook", reason)
 
 
 def _digest(body: bytes, key: bytes) -> str:
@@ -121,7 +121,7 @@ def _digest(body: bytes, key: bytes) -> str:
 
 
 def _keys(secrets: str | Iterable[str]) -> list[bytes]:
-    require_kind("the signing key or keys", secrets, str, Iterable)
+    require_type("the signing key or keys", secrets, str, Iterable)
     keys = [_key(secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
     if not keys:
         raise ConfigurationError("there is no signing key: give the one that is set for the webhook")
@@ -129,7 +129,7 @@ def _keys(secrets: str | Iterable[str]) -> list[bytes]:
 
 
 def _key(secret: str) -> bytes:
-    require_kind("a signing key", secret, str)
+    require_type("a signing key", secret, str)
     try:
         key = secret.encode()
     except UnicodeEncodeError:  # it holds the key, so it must not become a cause

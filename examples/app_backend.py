@@ -2,7 +2,7 @@
 
 Runs against the embedded simulator: `python examples/app_backend.py`. With the real sandbox, only the client differs
 (its scope is `sessions:app`), and the phone is a real one. What the app gets is no secret and what it says is no proof:
-the verdict is the session's, and the proof stays with the backend in a `threeds.Result`.
+the verdict is the session's, and the proof stays with the backend in a `threeds.ThreeDSResult`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Backend:
         app.router.add_post("/transactions/{number}/returned", self._returned)
         return app
 
-    async def result(self, number: str) -> threeds.Result | None:
+    async def result(self, number: str) -> threeds.ThreeDSResult | None:
         """Return how a transaction ended, or None where it has not. `result.three_ds()` goes into the payment."""
         step = await self._drivers[number].advance()
         return step.result if isinstance(step, threeds.Done) else None
@@ -82,9 +82,9 @@ class Backend:
             raise web.HTTPBadGateway(text="The session has no certificates: it is not for an app.")
         number = secrets.token_urlsafe(16)
         # An app may say that it is back ahead of its issuer: let it ask again, in place of waiting here for long.
-        briefly = threeds.Patience(total=5)
+        briefly = threeds.Backoff(give_up_after=5)
         options = threeds.Options(app=True)
-        self._drivers[number] = threeds.Driver(self._checkout, session, options=options, patience=briefly)
+        self._drivers[number] = threeds.Driver(self._checkout, session, options=options, poll=briefly)
         transaction = Transaction(
             number=number,
             scheme=session.scheme,

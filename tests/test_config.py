@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from checkout_async.config import SHARED_HOST, Environment, Limits, RetryPolicy, Timeouts, endpoints
+from checkout_async.config import NO_SUBDOMAIN, Environment, Limits, RetryPolicy, Timeouts, endpoints
 from checkout_async.errors import ConfigurationError
 
 
@@ -22,7 +22,7 @@ class TestEndpoints:
         assert where.token_url == "https://pl-vkuhvk4v.access.checkout.com/connect/token"
 
     def test_the_shared_host_has_to_be_asked_for_by_name(self) -> None:
-        assert endpoints(Environment.SANDBOX, SHARED_HOST).base_url == "https://api.sandbox.checkout.com"
+        assert endpoints(Environment.SANDBOX, NO_SUBDOMAIN).base_url == "https://api.sandbox.checkout.com"
         with pytest.raises(ConfigurationError, match="subdomain is missing"):
             endpoints(Environment.SANDBOX, None)
 
@@ -103,11 +103,11 @@ class TestValues:
 
     def test_a_caller_can_give_all_timeouts_or_the_deadline_alone(self) -> None:
         settings = Timeouts(total=60, attempt=20, connect=2)
-        assert settings.updated(None) == settings
-        assert settings.updated(5) == Timeouts(total=5, attempt=20, connect=2)
-        assert settings.updated(Timeouts(total=1)) == Timeouts(total=1)
+        assert settings.merged(None) == settings
+        assert settings.merged(5) == Timeouts(total=5, attempt=20, connect=2)
+        assert settings.merged(Timeouts(total=1)) == Timeouts(total=1)
         with pytest.raises(ConfigurationError, match=r"Timeouts\.total"):
-            settings.updated(0)
+            settings.merged(0)
 
     def test_waits_may_be_zero(self) -> None:
         assert RetryPolicy(backoff=0, max_backoff=0, max_retry_after=0).backoff == 0

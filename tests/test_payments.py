@@ -17,7 +17,7 @@ from checkout_async import CheckoutClient, RetryPolicy, SecretKey, Timeouts, err
 from checkout_async.models import payments
 from checkout_async.sandbox import SECRET_KEY, Sandbox, payment_card
 
-QUICK = RetryPolicy(attempts=3, backoff=0, key_in_use=0.05)
+QUICK = RetryPolicy(attempts=3, backoff=0, conflict_wait=0.05)
 
 
 @pytest.fixture

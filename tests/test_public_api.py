@@ -24,7 +24,7 @@ PUBLIC = [
 
 def test_the_names_of_the_package() -> None:
     assert set(checkout_async.__all__) == {
-        "SHARED_HOST",
+        "NO_SUBDOMAIN",
         "CheckoutClient",
         "CheckoutError",
         "Environment",

@@ -6,7 +6,17 @@ import pickle
 import pytest
 from rich.pretty import pretty_repr
 
-from checkout_async.redaction import MASK, Headers, Opaque, Secret, mask, quoted, scrub, secretly, visible_headers
+from checkout_async.redaction import (
+    MASK,
+    Headers,
+    Secret,
+    SecretBytes,
+    as_secret,
+    mask,
+    sanitize,
+    scrub,
+    visible_headers,
+)
 
 
 def test_a_card_number_keeps_its_last_four_digits() -> None:
@@ -54,23 +64,23 @@ def test_only_listed_headers_show_their_values() -> None:
     assert visible_headers(headers) == {"Content-Type": "application/json", "Authorization": "***", "X-Anything": "***"}
 
 
-@pytest.mark.parametrize("hidden", [Secret("hush " * 30), Opaque(b"hush " * 30)])
-def test_a_hidden_value_shows_itself_neither_whole_nor_shortened(hidden: Secret | Opaque) -> None:
+@pytest.mark.parametrize("hidden", [Secret("hush " * 30), SecretBytes(b"hush " * 30)])
+def test_a_hidden_value_shows_itself_neither_whole_nor_shortened(hidden: Secret | SecretBytes) -> None:
     assert "hush" not in repr(hidden) + repr(hidden[:80]) + repr([hidden]) + pretty_repr({"a": hidden}, max_string=80)
 
 
 def test_opaque_bytes_show_their_number_in_formatted_text_too() -> None:
-    assert f"{Opaque(b'hush')} {Opaque(b'hush')!s}" == "<4 bytes> <4 bytes>"
+    assert f"{SecretBytes(b'hush')} {SecretBytes(b'hush')!s}" == "<4 bytes> <4 bytes>"
 
 
 def test_hidden_values_are_what_they_hide() -> None:
     assert Secret("hush") == "hush" == f"{Secret('hush')}"
-    assert Opaque(b"hush") == b"hush"
-    assert type(bytes(Opaque(b"hush"))) is bytes
-    assert Opaque(b"hush")[0] == ord("h")
+    assert SecretBytes(b"hush") == b"hush"
+    assert type(bytes(SecretBytes(b"hush"))) is bytes
+    assert SecretBytes(b"hush")[0] == ord("h")
 
 
-@pytest.mark.parametrize("hidden", [Secret("hush"), Opaque(b"hush"), Headers({"X": "hush"})])
+@pytest.mark.parametrize("hidden", [Secret("hush"), SecretBytes(b"hush"), Headers({"X": "hush"})])
 def test_hidden_values_stay_hidden_when_they_travel(hidden: object) -> None:
     for twin in (pickle.loads(pickle.dumps(hidden)), copy.copy(hidden), copy.deepcopy(hidden)):
         assert twin == hidden
@@ -78,8 +88,8 @@ def test_hidden_values_stay_hidden_when_they_travel(hidden: object) -> None:
 
 
 def test_only_text_and_bytes_need_hiding() -> None:
-    assert "hush" not in repr([secretly("hush"), secretly(b"hush")])
-    assert secretly(None) is None
+    assert "hush" not in repr([as_secret("hush"), as_secret(b"hush")])
+    assert as_secret(None) is None
 
 
 def test_headers_print_as_what_may_be_seen() -> None:
@@ -88,12 +98,12 @@ def test_headers_print_as_what_may_be_seen() -> None:
 
 @pytest.mark.parametrize("gap", ["", " ", "-", ".", "\u00a0", "\n", "  ", "\u2011", "\u200b"])
 def test_a_card_number_is_masked_however_it_is_grouped(gap: str) -> None:
-    shown = quoted(gap.join(["4242", "4242", "4242", "4242"]))
+    shown = sanitize(gap.join(["4242", "4242", "4242", "4242"]))
     assert "4242" not in shown
     assert MASK in shown
 
 
 @pytest.mark.parametrize("before", range(180, 200))
 def test_a_card_number_at_the_cut_is_masked(before: int) -> None:
-    shown = quoted("x" * before + "4242424242424242" + "y" * 50)
+    shown = sanitize("x" * before + "4242424242424242" + "y" * 50)
     assert "42" not in shown

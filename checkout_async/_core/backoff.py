@@ -1,4 +1,4 @@
-"""Patience: the waits between polls of a session that is not settled yet."""
+"""Backoff: the waits between polls of a session that is not settled yet, and between tries during an outage."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from dataclasses import dataclass
 
 from checkout_async.errors import ConfigurationError
 
-__all__ = ["Patience"]
+__all__ = ["Backoff"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How a session that is `processing` is polled, in seconds.
+class Backoff:
+    """Waits that grow, in seconds.
 
-    Waits begin with `first` and double up to `longest`. When they add up to `total`, the session is reported as it is.
+    The first wait is `initial`; each next one is twice as long, up to `maximum`. The waits end when they add up to
+    `give_up_after`. Raises ConfigurationError unless `initial` and `maximum` are above 0.
     """
 
-    first: float = 0.2
-    longest: float = 5.0
-    total: float = 60.0
+    initial: float = 0.2
+    maximum: float = 5.0
+    give_up_after: float = 60.0
 
     def __post_init__(self) -> None:
-        if not (self.first > 0 and self.longest > 0):
-            raise ConfigurationError("Patience: first and longest must be above 0 seconds, or it would never end")
+        if not (self.initial > 0 and self.maximum > 0):
+            raise ConfigurationError("initial and maximum of a Backoff must be above 0 seconds, or it never ends")
 
     def waits(self) -> Iterator[float]:
-        """Yield the waits before each poll."""
-        wait, waited = self.first, 0.0
-        while waited < self.total:
+        """Yield the waits, the first one first."""
+        wait, waited = self.initial, 0.0
+        while waited < self.give_up_after:
             yield wait
             waited += wait
-            wait = min(2 * wait, self.longest)
+            wait = min(2 * wait, self.maximum)

@@ -17,9 +17,9 @@ import msgspec
 
 from checkout_async._core.model import OpenEnum, ResponseModel, known_values_only
 from checkout_async.errors import InvalidRequest
-from checkout_async.redaction import Opaque, quoted, scrub
+from checkout_async.redaction import SecretBytes, sanitize, scrub
 
-__all__ = ["Undecodable", "decode", "encode_body", "encode_form"]
+__all__ = ["DecodeError", "decode", "encode_body", "encode_form"]
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ def _plain(value: object) -> object:
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 
 
-class Undecodable(ValueError):
+class DecodeError(ValueError):
     """A reply is no JSON, no object, or lacks its identifier. The text holds no value of it."""
 
 
@@ -54,7 +54,7 @@ def _decoder(type_: Any, *, strict: bool) -> msgspec.json.Decoder[Any]:
     return decoder
 
 
-def encode_body(operation: str, body: object, type_: Any, *, validate: bool = True) -> Opaque:
+def encode_body(operation: str, body: object, type_: Any, *, validate: bool = True) -> SecretBytes:
     """Encode a request body, given as a Struct or as a mapping of the same shape.
 
     The encoded bytes are decoded against the type of the specification: limits, required and misspelt members, enum
@@ -69,28 +69,28 @@ def encode_body(operation: str, body: object, type_: Any, *, validate: bool = Tr
     if not validate:
         return raw
     checked = _checked(operation, raw, type_)
-    return Opaque(_encoder.encode(checked)) if is_mapping else raw
+    return SecretBytes(_encoder.encode(checked)) if is_mapping else raw
 
 
-def _written(body: object) -> tuple[Opaque, str]:
+def _written(body: object) -> tuple[SecretBytes, str]:
     """Return a body as JSON, or why it cannot be written."""
     try:
-        return Opaque(_encoder.encode(body)), ""
+        return SecretBytes(_encoder.encode(body)), ""
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        return Opaque(), quoted(str(error))
+        return SecretBytes(), sanitize(str(error))
 
 
-def encode_form(operation: str, body: bytes) -> Opaque:
+def encode_form(operation: str, body: bytes) -> SecretBytes:
     """Turn an encoded JSON object of text members into `application/x-www-form-urlencoded`."""
     try:
         members = msgspec.json.decode(body, type=dict[str, str])
-        return Opaque(urlencode(members).encode("ascii"))
+        return SecretBytes(urlencode(members).encode("ascii"))
     except msgspec.ValidationError as error:
         path, reason = _explain(str(error), [], dict[str, str])
     raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
 
 
-def _checked(operation: str, raw: Opaque, type_: Any) -> object:
+def _checked(operation: str, raw: SecretBytes, type_: Any) -> object:
     with known_values_only() as refused:
         try:
             return _decoder(type_, strict=True).decode(raw)
@@ -111,7 +111,7 @@ def _explain(message: str, refused: list[type[OpenEnum]], type_: Any) -> tuple[s
         tags = _tags(type_, path)
         what = f"must be one of {', '.join(tags)}" if tags else "names no variant that the specification lists"
     else:
-        what = quoted(what)  # it may name an unknown member, by a text of any kind
+        what = sanitize(what)  # it may name an unknown member, by a text of any kind
     return scrub(path), what
 
 
@@ -135,7 +135,7 @@ def _inside(type_: Any, step: str) -> Any:
 def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
     """Decode a reply. Returns the value and the JSON paths of the members that had to be ignored.
 
-    Raises Undecodable where nothing useful can be made of it.
+    Raises DecodeError where nothing useful can be made of it.
     """
     ignored: list[str] = []
     value = _decode_whole(type_, body, ignored)
@@ -157,7 +157,7 @@ def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
     except (ValueError, RecursionError):
         defect = "it is not valid JSON" if body else "it is empty"
     # Raised outside the handlers: the context would carry values of the reply into tracebacks.
-    raise Undecodable(defect)
+    raise DecodeError(defect)
 
 
 def _parsed(body: bytes) -> Any:

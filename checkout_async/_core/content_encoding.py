@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-__all__ = ["ACCEPTED", "Damaged", "decoded"]
+__all__ = ["ACCEPTED", "CorruptEncoding", "decompress"]
 
 ACCEPTED = "gzip, deflate"
 """The codings a request may ask for."""
@@ -17,12 +17,12 @@ _RAW_DEFLATE = -zlib.MAX_WBITS
 _MOST_MEMBERS = 64
 
 
-class Damaged(Exception):
+class CorruptEncoding(Exception):
     """The bytes are not what their coding says, or a coding that nobody asked for."""
 
 
-def decoded(body: bytes, coding: str, limit: int) -> tuple[bytes, bool]:
-    """Undo a `Content-Encoding`; return at most `limit` bytes, and whether there were more. Raises Damaged."""
+def decompress(body: bytes, coding: str, limit: int) -> tuple[bytes, bool]:
+    """Undo a `Content-Encoding`; return at most `limit` bytes, and whether there were more. Raises CorruptEncoding."""
     name = coding.strip().lower()
     if name in {"", "identity"} or not body:
         return body[:limit], len(body) > limit
@@ -31,7 +31,7 @@ def decoded(body: bytes, coding: str, limit: int) -> tuple[bytes, bool]:
     if name == "deflate":
         # Some servers leave out the zlib frame that RFC 9110 section 8.4.1.2 asks for; its first byte ends in 8.
         return _inflated(body, _ZLIB if body[:1] and body[0] & 0xF == 8 else _RAW_DEFLATE, limit)
-    raise Damaged
+    raise CorruptEncoding
 
 
 def _inflated(body: bytes, format_: int, limit: int) -> tuple[bytes, bool]:
@@ -49,5 +49,5 @@ def _inflated(body: bytes, format_: int, limit: int) -> tuple[bytes, bool]:
             if not inflate.eof:
                 break
     except zlib.error:
-        raise Damaged from None
-    raise Damaged
+        raise CorruptEncoding from None
+    raise CorruptEncoding

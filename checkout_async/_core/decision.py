@@ -59,7 +59,7 @@ def wait_for_key(
         return None
     if isinstance(failure, RateLimited) and not (known_key and failure.retry_after is None):
         return None
-    return max(policy.key_in_use, failure.retry_after or 0.0)
+    return max(policy.conflict_wait, failure.retry_after or 0.0)
 
 
 def retry_wait(

@@ -16,7 +16,7 @@ from checkout_async._core.codec import encode_body, encode_form
 from checkout_async._core.decision import checked_key, new_key
 from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Parameter, quote_part, quote_segment
 from checkout_async._version import __version__
-from checkout_async.config import require_kind
+from checkout_async.config import require_type
 from checkout_async.errors import ConfigurationError, InvalidRequest
 from checkout_async.redaction import Headers
 
@@ -205,7 +205,7 @@ def user_agent(application: str | None) -> str:
     own = f"checkout-async/{__version__} Python/{platform.python_version()}"
     if application is None:
         return own
-    require_kind("application", application, str)
+    require_type("application", application, str)
     if not _PRODUCTS.fullmatch(application):
         raise ConfigurationError(
             "application must be a product name such as 'my-shop/1.2', or several with a space between"

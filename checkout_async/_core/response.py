@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
-from checkout_async._core.codec import Undecodable, decode
+from checkout_async._core.codec import DecodeError, decode
 from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import ApiResponse, HttpResponse, Operation
-from checkout_async.errors import ApiError, UnexpectedResponse, api_error_class
-from checkout_async.redaction import quoted, scrub
+from checkout_async.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    ServerError,
+    Unauthorized,
+    UnexpectedResponse,
+    UnprocessableEntity,
+)
+from checkout_async.redaction import sanitize, scrub
 
-__all__ = ["outcome", "retry_after"]
+__all__ = ["error_class", "outcome", "retry_after"]
 
 T = TypeVar("T")
+
+_ERROR_CLASSES = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    422: UnprocessableEntity,
+    429: RateLimited,
+}
 
 
 class _ErrorBody(ResponseModel, frozen=True, kw_only=True):
@@ -48,13 +68,13 @@ def _understood(operation: Operation[T], response: HttpResponse) -> tuple[T, tup
     try:
         type_ = _body_type(operation, response.status)
         return decode(type_, _whole_body(response)) if type_ is not None else (cast("T", None), ())
-    except Undecodable as error:
+    except DecodeError as error:
         return str(error)
 
 
 def _whole_body(response: HttpResponse) -> bytes:
-    if response.cut:
-        raise Undecodable(f"it is larger than Limits.response_size; its first {len(response.body)} bytes are kept")
+    if response.truncated:
+        raise DecodeError(f"it is larger than Limits.response_size; its first {len(response.body)} bytes are kept")
     return response.body
 
 
@@ -64,12 +84,12 @@ def _body_type(operation: Operation[Any], status: int) -> Any:
     types = set(operation.responses.values())
     if 200 <= status < 300 and len(types) == 1:
         return types.pop()
-    raise Undecodable("the specification does not list this status")
+    raise DecodeError("the specification does not list this status")
 
 
 def _unexpected(operation: str, response: HttpResponse, reason: str) -> UnexpectedResponse:
     request_id = response.request_id
-    suffix = f" (request id {quoted(request_id)})" if request_id else ""
+    suffix = f" (request id {sanitize(request_id)})" if request_id else ""
     return UnexpectedResponse(
         f"{operation}: cannot understand the reply with status {response.status}: {reason}{suffix}",
         operation=operation,
@@ -84,13 +104,13 @@ def _unexpected(operation: str, response: HttpResponse, reason: str) -> Unexpect
 def _api_error(operation: str, response: HttpResponse, now: datetime) -> ApiError:
     try:
         body, _ = decode(_ErrorBody, response.body)
-    except Undecodable:
+    except DecodeError:
         body = _ErrorBody()
     request_id = response.request_id or body.request_id
     error_type = None if body.error_type is None else scrub(body.error_type)
     error_codes = tuple(map(scrub, body.error_codes or ()))
-    return api_error_class(response.status)(
-        ApiError.describe(operation, response.status, error_type, error_codes, request_id),
+    return error_class(response.status)(
+        _error_text(operation, response.status, error_type, error_codes, request_id),
         operation=operation,
         status=response.status,
         headers=response.headers,
@@ -100,6 +120,22 @@ def _api_error(operation: str, response: HttpResponse, now: datetime) -> ApiErro
         retry_after=retry_after(response.headers.get("retry-after"), now),
         body=response.body,
     )
+
+
+def error_class(status: int) -> type[ApiError]:
+    """Return the class for an HTTP error status: the most exact one there is."""
+    return ServerError if 500 <= status < 600 else _ERROR_CLASSES.get(status, ApiError)
+
+
+def _error_text(
+    operation: str, status: int, error_type: str | None, error_codes: Sequence[str], request_id: str | None
+) -> str:
+    """Return the text of an error: operation, status, type, codes and request id."""
+    codes = ", ".join(code for code in error_codes if code)
+    what = codes or error_type or "no error body"
+    kind = f" {sanitize(error_type)}:" if error_type and codes else ":"
+    suffix = f" (request id {sanitize(request_id)})" if request_id else ""
+    return f"{operation}: {status}{kind} {sanitize(what)}{suffix}"
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from checkout_async._core.model import RequestModel
 from checkout_async.config import RetryPolicy, Timeouts
 from checkout_async.errors import InvalidRequest
-from checkout_async.redaction import Headers, Opaque, secretly
+from checkout_async.redaction import Headers, SecretBytes, as_secret
 
 __all__ = [
     "Alternative",
@@ -120,10 +120,10 @@ class CallOptions:
     idempotency_key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "session_secret", secretly(self.session_secret))
-        object.__setattr__(self, "idempotency_key", secretly(self.idempotency_key))
+        object.__setattr__(self, "session_secret", as_secret(self.session_secret))
+        object.__setattr__(self, "idempotency_key", as_secret(self.idempotency_key))
         if isinstance(self.headers, Mapping):
-            headers = Headers((name, secretly(value)) for name, value in self.headers.items())
+            headers = Headers((name, as_secret(value)) for name, value in self.headers.items())
             object.__setattr__(self, "headers", headers)
 
 
@@ -171,7 +171,7 @@ class HttpResponse:
     status: int
     headers: Mapping[str, str]
     body: bytes
-    cut: bool = False
+    truncated: bool = False
 
     def __post_init__(self) -> None:
         _hide(self)
@@ -186,8 +186,8 @@ def _hide(message: HttpRequest | HttpResponse) -> None:
     """Make headers and body print as what may be seen, wherever they go from here."""
     if not isinstance(message.headers, Headers):
         object.__setattr__(message, "headers", Headers(message.headers))
-    if message.body is not None and not isinstance(message.body, Opaque):
-        object.__setattr__(message, "body", Opaque(message.body))
+    if message.body is not None and not isinstance(message.body, SecretBytes):
+        object.__setattr__(message, "body", SecretBytes(message.body))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from checkout_async._core.wire import Sender
 from checkout_async.config import Environment
 from checkout_async.redaction import Secret
 
-__all__ = ["Authenticator", "Credentials", "Secretive", "TokenSender"]
+__all__ = ["Authenticator", "Credentials", "SecretHolder", "TokenSender"]
 
 
 class Authenticator(Protocol):
@@ -23,7 +23,7 @@ class Authenticator(Protocol):
         """Return the header value for one attempt, waiting for it if need be. Raises AuthenticationFailed."""
         ...
 
-    def rejected(self, authorization: str) -> bool:
+    def on_unauthorized(self, authorization: str) -> bool:
         """Take note that the API answered 401 to this value; return whether another attempt can end differently."""
         ...
 
@@ -49,7 +49,7 @@ class Credentials(Protocol):
         ...
 
 
-class Secretive:
+class SecretHolder:
     """Mixin of everything that holds a secret: it cannot be printed, pickled or copied into another process."""
 
     __slots__ = ()

@@ -12,16 +12,16 @@ from base64 import b64encode
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
-from checkout_async._core.codec import Undecodable, decode
+from checkout_async._core.codec import DecodeError, decode
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models import access
 from checkout_async._generated.operations.access import request_access_token
-from checkout_async.auth.base import Secretive, TokenSender
+from checkout_async.auth.base import SecretHolder, TokenSender
 from checkout_async.auth.shared_token import SharedToken, store_key
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.auth.token_cache import TokenCache
 from checkout_async.auth.token_store import AccessToken, TokenStore
-from checkout_async.config import Environment, is_text, require_kind
+from checkout_async.config import Environment, matches, require_type
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
@@ -30,7 +30,7 @@ from checkout_async.errors import (
     UnexpectedResponse,
 )
 from checkout_async.models import to_json
-from checkout_async.redaction import MASK, Opaque, Secret, quoted, secretly
+from checkout_async.redaction import MASK, Secret, SecretBytes, as_secret, sanitize
 
 __all__ = ["Blackout", "OAuthAuthenticator", "OAuthCredentials", "refusal"]
 
@@ -48,13 +48,13 @@ class Blackout:
         """Return text fit to be printed, at most a few hundred characters of it."""
         for form in self._forms:
             said = said.replace(form, MASK)
-        return quoted(said)
+        return sanitize(said)
 
-    def body(self, raw: bytes) -> Opaque:
+    def body(self, raw: bytes) -> SecretBytes:
         """Return a body as it came, but for the secrets; it may hold a token, which a traceback must not show."""
         for form in self._forms:
             raw = raw.replace(form.encode("ascii"), MASK.encode("ascii"))
-        return Opaque(raw)
+        return SecretBytes(raw)
 
 
 def refusal(error: ApiError, blackout: Blackout) -> AuthenticationFailed:
@@ -62,7 +62,7 @@ def refusal(error: ApiError, blackout: Blackout) -> AuthenticationFailed:
     code = description = None
     try:
         body, _ = decode(access.TokenError, error.body)
-    except Undecodable:
+    except DecodeError:
         body = None
     if body is not None:
         code = body.error and blackout.text(body.error)
@@ -81,7 +81,7 @@ _PART = re.compile(r"[\x21-\x7e]+")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
-class OAuthCredentials(Secretive):
+class OAuthCredentials(SecretHolder):
     """An access key: id, secret and the scopes to ask for, such as `sessions:browser`.
 
     Scopes are free text, since Checkout.com adds new ones; none means those the key was made with. A `store` shares the
@@ -94,19 +94,19 @@ class OAuthCredentials(Secretive):
         self, client_id: str, client_secret: str, *, scopes: Iterable[str] = (), store: TokenStore | None = None
     ) -> None:
         """Raise ConfigurationError for an unusable part, and for what is no scope (RFC 6749 section 3.3)."""
-        client_id, client_secret = secretly(client_id), secretly(client_secret)  # a traceback may show the locals
+        client_id, client_secret = as_secret(client_id), as_secret(client_secret)  # a traceback may show the locals
         if isinstance(scopes, str) or not hasattr(scopes, "__iter__"):
             raise ConfigurationError(f"scopes is a list of texts, not one {type(scopes).__name__}")
         self._client_id = client_id
         self._client_secret = client_secret
         self._scopes = tuple(scopes)
-        if not all(is_text(scope, _SCOPE) for scope in self._scopes):
+        if not all(matches(scope, _SCOPE) for scope in self._scopes):
             raise ConfigurationError("each of the scopes is one word such as 'sessions:browser', without spaces")
         if store is not None:
-            require_kind("store", store, TokenStore)
+            require_type("store", store, TokenStore)
         self._store = store
         for name, part in (("client_id", client_id), ("client_secret", client_secret)):
-            if not is_text(part, _PART):
+            if not matches(part, _PART):
                 raise ConfigurationError(f"{name} is empty, or holds spaces or characters that no access key has")
         if ":" in client_id:
             raise ConfigurationError("client_id holds a colon, which HTTP Basic cannot carry (RFC 7617)")
@@ -116,7 +116,7 @@ class OAuthCredentials(Secretive):
 
     def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> OAuthAuthenticator:
         """Return a token cache of one client's own, in front of the store where there is one."""
-        basic = secretly(b64encode(f"{self._client_id}:{self._client_secret}".encode("ascii")).decode("ascii"))
+        basic = as_secret(b64encode(f"{self._client_id}:{self._client_secret}".encode("ascii")).decode("ascii"))
         shared = None
         if self._store is not None:
             shared = SharedToken(self._store, store_key(self._client_id, token_url or "", self._scopes))
@@ -124,7 +124,7 @@ class OAuthCredentials(Secretive):
         return OAuthAuthenticator(sender, self._scopes, Blackout(self._client_secret, basic), shared)
 
 
-class OAuthAuthenticator(Secretive):
+class OAuthAuthenticator(SecretHolder):
     """Bearer tokens from the token endpoint, cached and refreshed."""
 
     __slots__ = ("_blackout", "_cache", "_scopes", "_sender")
@@ -144,7 +144,7 @@ class OAuthAuthenticator(Secretive):
         """Return `Bearer` and a token that is good for some time yet. Raises AuthenticationFailed."""
         return Secret(f"Bearer {await self._cache.get()}")
 
-    def rejected(self, authorization: str) -> bool:
+    def on_unauthorized(self, authorization: str) -> bool:
         """Drop the token that was refused, if it is still the current one; another attempt gets another token."""
         self._cache.drop(authorization.removeprefix("Bearer "))
         return True
@@ -174,7 +174,7 @@ class OAuthAuthenticator(Secretive):
         asked = time.time()
         reply = await self.request_token()
         lifetime = float(reply.expires_in or 0)
-        token = AccessToken(secretly(reply.access_token or ""), asked + lifetime, lifetime)
+        token = AccessToken(as_secret(reply.access_token or ""), asked + lifetime, lifetime)
         if not token.is_usable:
             raise AuthenticationFailed(
                 "token endpoint: the reply holds no usable token, or no lifetime", status=200, body=to_json(reply)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar, cast
 
 from checkout_async.auth.token_store import LEASE, AccessToken, checked_lease, decode_token, encode_token, seconds_left
 from checkout_async.errors import TokenStoreError
-from checkout_async.redaction import secretly
+from checkout_async.redaction import as_secret
 from checkout_async.redis_client import connect
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class RedisTokenStore:
     """
 
     def __init__(self, redis: str | Redis, *, prefix: str = "checkout_async:", lease: float = LEASE) -> None:
-        redis = secretly(redis)
+        redis = as_secret(redis)
         self._lease = checked_lease(lease)
         self._prefix = prefix
         self._own = isinstance(redis, str)

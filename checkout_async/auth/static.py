@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from checkout_async.auth.base import Secretive, TokenSender
-from checkout_async.config import Environment, is_text
+from checkout_async.auth.base import SecretHolder, TokenSender
+from checkout_async.config import Environment, matches
 from checkout_async.errors import ConfigurationError
-from checkout_async.redaction import Secret, secretly
+from checkout_async.redaction import Secret, as_secret
 
 __all__ = ["FixedAuthenticator", "SecretKey", "SessionSecret"]
 
@@ -16,7 +16,7 @@ _SECRET_KEY = re.compile(r"sk_(?:sbox_)?[a-z2-7]{26}[a-z2-7*#$=]")
 _SESSION_SECRET = re.compile(r"sek_[\x21-\x7e]+")
 
 
-class FixedAuthenticator(Secretive):
+class FixedAuthenticator(SecretHolder):
     """Always the same header value; a 401 is final."""
 
     __slots__ = ("_authorization",)
@@ -32,7 +32,7 @@ class FixedAuthenticator(Secretive):
         """Return the value."""
         return self._authorization
 
-    def rejected(self, authorization: str) -> bool:
+    def on_unauthorized(self, authorization: str) -> bool:
         """Return False: the same value would be refused again."""
         return False
 
@@ -40,15 +40,15 @@ class FixedAuthenticator(Secretive):
         """Nothing runs in the background."""
 
 
-class SecretKey(Secretive):
+class SecretKey(SecretHolder):
     """A secret API key (`sk_…`), sent as a bearer credential. The Sessions API does not accept it; Payments does."""
 
     __slots__ = ("_key", "_sandbox")
 
     def __init__(self, key: str) -> None:
         """Raise ConfigurationError for anything but a secret key of the current platform."""
-        key = secretly(key)  # a traceback may show the locals
-        if not is_text(key, _SECRET_KEY):
+        key = as_secret(key)  # a traceback may show the locals
+        if not matches(key, _SECRET_KEY):
             raise ConfigurationError(
                 "a secret key reads 'sk_' or 'sk_sbox_' and 27 characters; public keys start 'pk_'"
             )
@@ -66,7 +66,7 @@ class SecretKey(Secretive):
         return FixedAuthenticator(f"Bearer {self._key}")
 
 
-class SessionSecret(Secretive):
+class SessionSecret(SecretHolder):
     """A session's own secret (`sek_…`): good for that session only, and not for creating one.
 
     It is the bare value of the `Authorization` header, without a scheme word (Checkout.com API reference).
@@ -76,8 +76,8 @@ class SessionSecret(Secretive):
 
     def __init__(self, secret: str) -> None:
         """Raise ConfigurationError for anything that is not a session secret."""
-        secret = secretly(secret)
-        if not is_text(secret, _SESSION_SECRET):
+        secret = as_secret(secret)
+        if not matches(secret, _SESSION_SECRET):
             raise ConfigurationError("a session secret starts 'sek_' and comes with the reply to request_session")
         self._secret = secret
 

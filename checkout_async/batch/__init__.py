@@ -1,7 +1,7 @@
 """Authenticating many cards: records in, one outcome each out, at bounded concurrency.
 
     async with CheckoutClient.from_env() as checkout, Journal("nightly.journal") as journal:
-        async with aclosing(authenticate(checkout, requests, journal=journal)) as outcomes:
+        async with aclosing(batch.run(checkout, requests, journal=journal)) as outcomes:
             async for outcome in outcomes:
                 ...
 
@@ -11,30 +11,30 @@ imported by the command alone.
 
 from __future__ import annotations
 
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
+from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.outcome import MALFORMED_LINE, Failure, Outcome, Result
+from checkout_async.batch.outcome import MALFORMED_LINE, BatchResult, Failure, Outcome
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.report import Report, Summary, read_report, write_report
-from checkout_async.batch.runner import DEFAULT_OUTAGE, authenticate
+from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF, run
 from checkout_async.batch.waits import Waits
 
 __all__ = [
     "DEFAULT_CHANNEL_DATA",
-    "DEFAULT_OUTAGE",
+    "DEFAULT_OUTAGE_BACKOFF",
     "MALFORMED_LINE",
+    "Backoff",
     "BadLine",
+    "BatchResult",
     "Failure",
     "Journal",
     "Outcome",
-    "Patience",
     "Record",
     "Report",
-    "Result",
     "SharedChannelData",
     "Summary",
     "Waits",
-    "authenticate",
     "read_report",
+    "run",
     "write_report",
 ]

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import BinaryIO, Final, Protocol, cast
 
 from checkout_async.errors import ConfigurationError
-from checkout_async.redaction import quoted
+from checkout_async.redaction import sanitize
 
 __all__ = [
     "Batch",
@@ -167,7 +167,7 @@ def arrow_errors() -> Generator[None]:
     except (OSError, ValueError, OverflowError, NotImplementedError) as error:  # ArrowInvalid is a ValueError
         if isinstance(error, OSError) and error.errno:
             raise
-        reason = quoted(str(error).strip().partition("\n")[0])
+        reason = sanitize(str(error).strip().partition("\n")[0])
     else:
         return
     raise OSError(errno.EBADMSG, f"Parquet: {reason}")

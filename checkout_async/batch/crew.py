@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.delivery import Delivery
-from checkout_async.batch.flow import Flow, Patience, SharedChannelData
+from checkout_async.batch.flow import Backoff, Flow, SharedChannelData
 from checkout_async.batch.gate import Gate, TurnedAway
 from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.outcome import (
@@ -53,7 +53,7 @@ class Terms:
 
     sender: Sender
     channel_data: SharedChannelData
-    patience: Patience
+    poll: Backoff
     journal: Journal | None
     retry_unknown: bool
 
@@ -174,7 +174,7 @@ class Crew:
         terms, journal = self._terms, self._terms.journal
         session_id = None if claim is None else claim.session_id
         note = None if journal is None or claim is None else partial(journal.note_session, claim)
-        flow = Flow(terms.sender, terms.channel_data, terms.patience, session_id, note)
+        flow = Flow(terms.sender, terms.channel_data, terms.poll, session_id, note)
         started = time.monotonic()
         error = await self._run(flow, record)
         if error is not None and claim is not None and claim.outcome is not None:

@@ -1,10 +1,10 @@
 """The same run over a Dask cluster (extra `dask`): partitions as tasks, begun again elsewhere when a worker dies.
 
     from distributed import Client
-    from checkout_async.batch.dask import authenticate
+    from checkout_async.batch.dask import run_file
 
     with Client("tls://scheduler:8786") as cluster:
-        report = authenticate(cluster, "/shared/cards.jsonl", "/shared/results.jsonl")
+        report = run_file(cluster, "/shared/cards.jsonl", "/shared/results.jsonl")
 
 The workers need this package, the environment that leads to the API, and the same view of the input and of the folder.
 Through the scheduler go places in files, settings and counts: no record, no result, no secret.
@@ -31,12 +31,12 @@ from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings,
 from checkout_async.batch.formats import Format
 from checkout_async.batch.report import Report, Summary
 from checkout_async.errors import ConfigurationError, JournalInUse, RunIncomplete
-from checkout_async.redaction import quoted
+from checkout_async.redaction import sanitize
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["ClusterProgress", "authenticate"]
+__all__ = ["ClusterProgress", "run_file"]
 
 _PARTITIONS_PER_THREAD: Final = 4
 _LOOK_EVERY: Final = 0.5
@@ -55,7 +55,7 @@ class ClusterProgress:
     finished: int
 
 
-def authenticate(
+def run_file(
     cluster: Client | str,
     source: Path | str,
     target: Path | str,
@@ -142,7 +142,7 @@ def _why_not_reached(error: Exception) -> str:
         return "TLS is not set up here; name the certificates in Dask's configuration (distributed.comm.tls)"
     if isinstance(error, ValueError):
         return "an address reads tcp://host:8786 or tls://host:8786"
-    return f"{type(error).__name__}: {quoted(str(error))}" if str(error) else type(error).__name__
+    return f"{type(error).__name__}: {sanitize(str(error))}" if str(error) else type(error).__name__
 
 
 def _task(partition: Partition, settings: PartitionSettings, topic: str) -> PartitionEnd:
@@ -226,7 +226,7 @@ class _Run:
             end: PartitionEnd = future.result()
         # Whatever a task may raise, a worker's death among it: the other partitions go on.
         except Exception as error:  # noqa: BLE001
-            self._failures.append(f"partition {part.number}: {type(error).__name__}: {quoted(str(error))}")
+            self._failures.append(f"partition {part.number}: {type(error).__name__}: {sanitize(str(error))}")
             return
         self._finished += end.finished
         if end.failure is not None:

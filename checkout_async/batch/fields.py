@@ -19,7 +19,7 @@ from msgspec import inspect
 
 from checkout_async.errors import ConfigurationError
 from checkout_async.models import sessions
-from checkout_async.redaction import quoted
+from checkout_async.redaction import sanitize
 
 __all__ = ["Field", "Node", "Place", "Step", "field_paths", "find_field", "nest", "refuse_twice", "typed_request"]
 
@@ -159,7 +159,7 @@ def find_field(path: str) -> Field:
 
 def _named(path: str) -> str:
     near = difflib.get_close_matches(path, field_paths(), n=1)
-    return f'"{quoted(path)}"' + (f' (did you mean "{near[0]}"?)' if near else "")
+    return f'"{sanitize(path)}"' + (f' (did you mean "{near[0]}"?)' if near else "")
 
 
 def refuse_twice(fields: Sequence[Field]) -> None:

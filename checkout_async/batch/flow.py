@@ -13,13 +13,13 @@ from typing import Final
 import anyio
 import msgspec
 
-from checkout_async._core.backoff import Patience
+from checkout_async._core.backoff import Backoff
 from checkout_async._core.wire import Sender
 from checkout_async.batch.records import Record
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 
-__all__ = ["DEFAULT_CHANNEL_DATA", "Flow", "Patience", "SharedChannelData"]
+__all__ = ["DEFAULT_CHANNEL_DATA", "Backoff", "Flow", "SharedChannelData"]
 
 SharedChannelData = sessions.BrowserChannelData | sessions.MerchantInitiatedChannelData
 """Channel data that more than one session may have; those of an app belong to a single transaction."""
@@ -56,13 +56,13 @@ class Flow:
         self,
         sender: Sender,
         channel_data: SharedChannelData,
-        patience: Patience,
+        poll: Backoff,
         session_id: str | None = None,
         note: Callable[[str], None] | None = None,
     ) -> None:
         self._sender = sender
         self._channel_data = channel_data
-        self._patience = patience
+        self._poll = poll
         self._note = note
         self.begun: Callable[[str], None] | None = None
         self.session_id = session_id
@@ -70,7 +70,7 @@ class Flow:
 
     async def run(self, record: Record) -> None:
         """Go on until nothing is left that a machine could do. Raises the errors of the operations."""
-        waits, taken = self._patience.waits(), set[_Step]()
+        waits, taken = self._poll.waits(), set[_Step]()
         is_new = self.session_id is None
         self.session = session = await self._begin(record)
         while (step := self._next_step(session, waits, taken)) is not None:
@@ -92,7 +92,7 @@ class Flow:
 
     def _next_step(self, session: sessions.Session, waits: Iterator[float], taken: set[_Step]) -> _Step | None:
         if session.status == sessions.SessionStatus.PROCESSING:
-            return self._poll(wait) if (wait := next(waits, None)) is not None else None
+            return self._after(wait) if (wait := next(waits, None)) is not None else None
         return next((step for step in self._due(session) if step not in taken), None)
 
     def _due(self, session: sessions.Session) -> Iterator[_Step]:
@@ -119,7 +119,7 @@ class Flow:
     async def _read(self, session: sessions.Session) -> sessions.Session:
         return await operations.get_session(self._sender, session.id)
 
-    def _poll(self, wait: float) -> _Step:
+    def _after(self, wait: float) -> _Step:
         async def poll(session: sessions.Session) -> sessions.Session:
             await anyio.sleep(wait)
             return await self._read(session)

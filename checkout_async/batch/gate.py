@@ -2,7 +2,7 @@
 
 It is open at first. Failures that speak of the API narrow it, unless ten times as many successes come between them: one
 record at a time then goes through, after waits that double. Each success lets one more through at a time, until the
-gate is open again; each failure shuts it anew for longer. When the patience is used up, whoever waits is turned away.
+gate is open again; each failure shuts it anew for longer. When the backoff gives up, all waiters are turned away.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 import anyio
 
-from checkout_async._core.backoff import Patience
+from checkout_async._core.backoff import Backoff
 from checkout_async.operations import sessions as operations
 
 __all__ = ["Gate", "OnPause", "TurnedAway"]
@@ -35,16 +35,16 @@ class TurnedAway(Exception):
 
 
 class Gate:
-    """`failure` is the last of an outage that outlasted the patience."""
+    """`failure` is the last of an outage that outlasted the backoff."""
 
     def __init__(
-        self, patience: Patience, on_pause: OnPause | None = None, clock: Callable[[], float] = time.monotonic
+        self, backoff: Backoff, on_pause: OnPause | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._patience = patience
+        self._backoff = backoff
         self._on_pause = on_pause
         self._clock = clock
         self._failures = 0.0
-        self._waits = patience.waits()
+        self._waits = backoff.waits()
         self._width = 0
         self._inside = 0
         self._not_before = 0.0
@@ -124,7 +124,7 @@ class Gate:
         if self._width >= _WIDE:
             self._width = 0
             self._failures = 0.0
-            self._waits = self._patience.waits()
+            self._waits = self._backoff.waits()
         self._note_change()
 
     def _shut(self, error: Exception) -> None:

@@ -33,9 +33,9 @@ from checkout_async.redaction import MASK
 
 __all__ = [
     "MALFORMED_LINE",
+    "BatchResult",
     "Failure",
     "Outcome",
-    "Result",
     "is_outage",
     "is_refused_access",
     "is_unsent",
@@ -52,7 +52,7 @@ _REFUSALS: Final = frozenset({400, 401, 403})
 """Statuses by which a token endpoint refuses credentials (RFC 6749 section 5.2)."""
 
 
-class Result(StrEnum):
+class BatchResult(StrEnum):
     """What a record came to, and what there is to do about it."""
 
     AUTHENTICATED = "authenticated"
@@ -79,18 +79,18 @@ class Result(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether a later run has nothing to do for the record."""
-        return self not in {Result.INVALID, Result.FAILED, Result.UNKNOWN}
+        return self not in {BatchResult.INVALID, BatchResult.FAILED, BatchResult.UNKNOWN}
 
 
 _BY_STATUS: Final = {
-    sessions.SessionStatus.APPROVED: Result.AUTHENTICATED,
-    sessions.SessionStatus.ATTEMPTED: Result.ATTEMPTED,
-    sessions.SessionStatus.CHALLENGED: Result.CHALLENGE_REQUIRED,
-    sessions.SessionStatus.DECLINED: Result.DECLINED,
-    sessions.SessionStatus.REJECTED: Result.REJECTED,
-    sessions.SessionStatus.UNAVAILABLE: Result.UNAVAILABLE,
-    sessions.SessionStatus.EXPIRED: Result.EXPIRED,
-    sessions.SessionStatus.CHALLENGE_ABANDONED: Result.EXPIRED,
+    sessions.SessionStatus.APPROVED: BatchResult.AUTHENTICATED,
+    sessions.SessionStatus.ATTEMPTED: BatchResult.ATTEMPTED,
+    sessions.SessionStatus.CHALLENGED: BatchResult.CHALLENGE_REQUIRED,
+    sessions.SessionStatus.DECLINED: BatchResult.DECLINED,
+    sessions.SessionStatus.REJECTED: BatchResult.REJECTED,
+    sessions.SessionStatus.UNAVAILABLE: BatchResult.UNAVAILABLE,
+    sessions.SessionStatus.EXPIRED: BatchResult.EXPIRED,
+    sessions.SessionStatus.CHALLENGE_ABANDONED: BatchResult.EXPIRED,
 }
 
 
@@ -145,7 +145,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     line: int
-    result: Result
+    result: BatchResult
     reference: str | None = None
     session_id: str | None = None
     status: sessions.SessionStatus | None = None
@@ -161,24 +161,24 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def malformed(cls, bad: BadLine) -> Outcome:
         """Return the outcome of a line that holds no request."""
         failure = Failure(kind=MALFORMED_LINE, message=bad.reason, path=bad.path or "$")
-        return cls(line=bad.line, reference=bad.reference, result=Result.INVALID, error=failure)
+        return cls(line=bad.line, reference=bad.reference, result=BatchResult.INVALID, error=failure)
 
     @classmethod
     def not_sent(cls, record: Record, error: Exception) -> Outcome:
         """Return the outcome of a record that could not be sent for a reason that lies on this machine."""
-        return cls(line=record.line, reference=record.reference, result=Result.FAILED, error=Failure.of(error))
+        return cls(line=record.line, reference=record.reference, result=BatchResult.FAILED, error=Failure.of(error))
 
     @classmethod
     def unread(cls, known: Outcome, error: Exception) -> Outcome:
         """Return the outcome of a record whose session is known to have ended, and could not be read for its proof."""
-        return msgspec.structs.replace(known, result=Result.UNKNOWN, error=Failure.of(error))
+        return msgspec.structs.replace(known, result=BatchResult.UNKNOWN, error=Failure.of(error))
 
     @classmethod
     def refused(cls, record: Record, reason: str) -> Outcome:
         """Return the outcome of a record that must not be sent for a reason outside the specification."""
         path = "$.reference" if record.reference else "$"
         failure = Failure(kind=InvalidRequest.__name__, message=reason, path=path)
-        return cls(line=record.line, reference=record.reference, result=Result.INVALID, error=failure)
+        return cls(line=record.line, reference=record.reference, result=BatchResult.INVALID, error=failure)
 
     @classmethod
     def of(
@@ -196,7 +196,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return cls(
                 line=record.line,
                 reference=record.reference,
-                result=_result_without_session(error) if session_id is None else Result.UNKNOWN,
+                result=_result_without_session(error) if session_id is None else BatchResult.UNKNOWN,
                 session_id=session_id,
                 seconds=seconds,
                 error=failure,
@@ -205,7 +205,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             line=record.line,
             reference=record.reference,
             # Whatever failed later, the session is there: resuming can ask what became of it.
-            result=_result_of_session(session) if error is None else Result.UNKNOWN,
+            result=_result_of_session(session) if error is None else BatchResult.UNKNOWN,
             session_id=session.id,
             status=session.status,
             eci=session.eci,
@@ -224,21 +224,21 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"Outcome({members})"
 
 
-def _result_of_session(session: sessions.Session) -> Result:
+def _result_of_session(session: sessions.Session) -> BatchResult:
     if session.status is sessions.SessionStatus.PENDING:
         waits_for_cardholder = sessions.NextAction.REDIRECT_CARDHOLDER in (session.next_actions or ())
-        return Result.CHALLENGE_REQUIRED if waits_for_cardholder else Result.UNKNOWN
-    return Result.UNKNOWN if session.status is None else _BY_STATUS.get(session.status, Result.UNKNOWN)
+        return BatchResult.CHALLENGE_REQUIRED if waits_for_cardholder else BatchResult.UNKNOWN
+    return BatchResult.UNKNOWN if session.status is None else _BY_STATUS.get(session.status, BatchResult.UNKNOWN)
 
 
-def _result_without_session(error: Exception | None) -> Result:
+def _result_without_session(error: Exception | None) -> BatchResult:
     if isinstance(error, InvalidRequest):
-        return Result.INVALID
+        return BatchResult.INVALID
     if isinstance(error, AuthenticationFailed | ConnectFailed | Unauthorized | Forbidden):
-        return Result.FAILED
+        return BatchResult.FAILED
     if not isinstance(error, ApiError) or is_ambiguous(error):
-        return Result.UNKNOWN
-    return Result.INVALID if error.status in _SPEAK_OF_THE_REQUEST else Result.FAILED
+        return BatchResult.UNKNOWN
+    return BatchResult.INVALID if error.status in _SPEAK_OF_THE_REQUEST else BatchResult.FAILED
 
 
 def is_unsent(error: Exception) -> bool:
@@ -257,7 +257,7 @@ def may_be_refused_access(error: Exception) -> bool:
         return False
     if error.operation == operations.GET_SESSION.name:
         return isinstance(error, Forbidden)
-    return error.operation == operations.REQUEST_SESSION.name and _result_without_session(error) is Result.FAILED
+    return error.operation == operations.REQUEST_SESSION.name and _result_without_session(error) is BatchResult.FAILED
 
 
 def is_outage(error: Exception) -> bool:

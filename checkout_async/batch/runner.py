@@ -15,27 +15,27 @@ import anyio
 from checkout_async._core.wire import Sender
 from checkout_async.batch.crew import Crew, Delivered, Terms
 from checkout_async.batch.delivery import Delivery
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
+from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
 from checkout_async.batch.gate import Gate, OnPause
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.reader import Reader, Records
 from checkout_async.errors import ConfigurationError
 
-__all__ = ["DEFAULT_OUTAGE", "authenticate"]
+__all__ = ["DEFAULT_OUTAGE_BACKOFF", "run"]
 
-DEFAULT_OUTAGE = Patience(first=1.0, longest=60.0, total=1800.0)
+DEFAULT_OUTAGE_BACKOFF = Backoff(initial=1.0, maximum=60.0, give_up_after=1800.0)
 """An API that cannot be reached is tried again after 1, 2, 4, ... 60 seconds, for half an hour."""
 
 
-async def authenticate(
+async def run(
     sender: Sender,
     records: Records,
     *,
     concurrency: int = 64,
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA,
-    patience: Patience | None = None,
-    outage: Patience = DEFAULT_OUTAGE,
+    poll: Backoff | None = None,
+    outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF,
     journal: Journal | None = None,
     retry_unknown: bool = False,
     in_order: bool = False,
@@ -47,20 +47,21 @@ async def authenticate(
 
     `sender` is a CheckoutClient with an access key, whose limits hold. At most `concurrency` sessions are in flight.
     Outcomes come as soon as they are known or, `in_order`, as the records were read. `channel_data` go to sessions
-    whose request has none; `patience` says how long a session that is `processing` is waited for.
+    whose request has none; `poll` says how long a session that is `processing` is waited for.
 
-    With an entered `journal` nothing is sent twice, whatever happens: run the same records again, the journal entered
-    anew, and those of which an earlier run told come back as `replayed`, those in doubt are asked for or told as
-    `unknown`. `retry_unknown` sends those again of which no session is known.
+    With an entered `journal` nothing is sent twice, whatever happens. Run the same records again with the journal
+    entered anew: records that an earlier run reported come back as `replayed`; for records in doubt the run asks the
+    API, or reports them as `unknown`. `retry_unknown` sends those again of which no session is known.
 
-    While the API fails the run pauses, and tries one record after each of the waits of `outage`; `on_pause` is told.
-    Once `stop` is set no further record is read, and the outcomes of those that were still come. Whoever may leave the
-    loop early closes the generator (`contextlib.aclosing`): that, a cancellation and the end of the journal's
-    `async with` wait up to `drain` seconds for what is in flight, so that the journal has it.
+    While the API fails, the run pauses. It tries one record after each of the waits of `outage_backoff`, and calls
+    `on_pause` at each pause. Once `stop` is set, the run reads no further record and still yields the outcomes of those
+    that it has read. If you may leave the loop early, wrap it in `contextlib.aclosing()`: closing, a cancellation and
+    the end of the journal's `async with` wait up to `drain` seconds for calls in flight, so that the journal records
+    them.
 
-    An error in a record is part of its outcome. Refused credentials, a missing scope, an outage that outlasts `outage`,
-    a journal that cannot be written and an error of `records` end the run, and are raised when what was in flight is
-    done.
+    An error in a record is part of its outcome. Refused credentials, a missing scope, an outage that outlasts
+    `outage_backoff`, a journal that cannot be written and an error of `records` end the run. They are raised when the
+    calls in flight have ended.
     Raises ConfigurationError for a `concurrency` below 1.
     """
     if concurrency < 1:
@@ -68,12 +69,12 @@ async def authenticate(
     terms = Terms(
         sender=sender,
         channel_data=channel_data,
-        patience=patience or Patience(),
+        poll=poll or Backoff(),
         journal=journal,
         retry_unknown=retry_unknown,
     )
     delivery: Delivery[Delivered] = Delivery(concurrency, in_order=in_order)
-    crew = Crew(terms, Reader(records), Gate(outage, on_pause), delivery)
+    crew = Crew(terms, Reader(records), Gate(outage_backoff, on_pause), delivery)
     at_work = asyncio.create_task(crew.work(concurrency, stop), name="checkout_async batch")
     leave = partial(_leave, crew, delivery, at_work, drain)
     with nullcontext() if journal is None else journal.in_use(leave):

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from checkout_async.batch.outcome import Result
+from checkout_async.batch.outcome import BatchResult
 
 __all__ = ["MEANINGS", "Meaning", "duration", "label", "latency", "number", "rate", "share", "time_left"]
 
@@ -23,43 +23,43 @@ class Meaning:
 
 
 MEANINGS: Final = {
-    Result.AUTHENTICATED: Meaning(
+    BatchResult.AUTHENTICATED: Meaning(
         "The issuer authenticated the cardholder.",
         "Authorise the payment with ECI and cryptogram, or with the session's id.",
     ),
-    Result.ATTEMPTED: Meaning(
+    BatchResult.ATTEMPTED: Meaning(
         "A stand-in answered for the issuer; it counts as authenticated.",
         "Authorise the payment with ECI and cryptogram, or with the session's id.",
     ),
-    Result.CHALLENGE_REQUIRED: Meaning(
+    BatchResult.CHALLENGE_REQUIRED: Meaning(
         "Only the cardholder can go on: by a challenge, or on a hosted page.",
         "Bring the cardholder back to the shop, or do without authentication at your own risk.",
     ),
-    Result.DECLINED: Meaning("The issuer did not authenticate the cardholder.", "Do not authorise the payment."),
-    Result.REJECTED: Meaning(
+    BatchResult.DECLINED: Meaning("The issuer did not authenticate the cardholder.", "Do not authorise the payment."),
+    BatchResult.REJECTED: Meaning(
         "The issuer rejects the transaction.", "Do not authorise the payment: the issuer asks not to."
     ),
-    Result.UNAVAILABLE: Meaning(
+    BatchResult.UNAVAILABLE: Meaning(
         "Authentication could not be done.",
         "Ask again later, or authorise without it at your own risk.",
     ),
-    Result.EXPIRED: Meaning("The session ended before anything was decided.", "Ask for a new session."),
-    Result.INVALID: Meaning(
+    BatchResult.EXPIRED: Meaning("The session ended before anything was decided.", "Ask for a new session."),
+    BatchResult.INVALID: Meaning(
         "The request breaks the specification, or the API refuses it; no session was made.",
         "Mend what the results file names, by path or error code, and resume.",
     ),
-    Result.FAILED: Meaning(
+    BatchResult.FAILED: Meaning(
         "Nothing was sent, or it was refused without being looked at; no session was made.",
         "Resume the run: it sends the record again.",
     ),
-    Result.UNKNOWN: Meaning(
+    BatchResult.UNKNOWN: Meaning(
         "The request may have arrived; a session may exist.",
         "Resume the run: it asks about sessions that have an id. Look up the others by their reference, and decide.",
     ),
 }
 
 
-def label(result: Result) -> str:
+def label(result: BatchResult) -> str:
     """Return the result in words: `challenge required`."""
     return result.value.replace("_", " ")
 

@@ -14,7 +14,7 @@ from checkout_async.batch.command.channel_data import read_channel_data
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA
 from checkout_async.batch.formats import Format
-from checkout_async.batch.runner import DEFAULT_OUTAGE
+from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF
 from checkout_async.cli.cluster import ClusterJob
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits
@@ -47,9 +47,9 @@ _DASH = Path("-")
     help="Reads a second, and as many writes; 0: no limit.",
 )
 @click.option(
-    "--outage-patience",
+    "--outage-timeout",
     type=click.FloatRange(min=0),
-    default=DEFAULT_OUTAGE.total,
+    default=DEFAULT_OUTAGE_BACKOFF.give_up_after,
     show_default=True,
     metavar="SECONDS",
     help="How long an API that cannot be reached is tried before the run ends.",
@@ -71,7 +71,7 @@ def authenticate(
     limit: int | None,
     concurrency: int,
     rate: float,
-    outage_patience: float,
+    outage_timeout: float,
     channel_data: Path | None,
     scheduler: str | None,
     partitions: int | None,
@@ -121,7 +121,7 @@ def authenticate(
         in_order=in_order,
         channel_data=DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data),
         channel_data_file=channel_data,
-        outage=replace(DEFAULT_OUTAGE, total=outage_patience),
+        outage_backoff=replace(DEFAULT_OUTAGE_BACKOFF, give_up_after=outage_timeout),
         report=report,
     )
     if scheduler is not None:
@@ -142,7 +142,7 @@ def _settings(job: Job, rate: float) -> PartitionSettings:
         concurrency=job.concurrency,
         rate=rate or None,
         channel_data=job.channel_data,
-        outage=job.outage,
+        outage_backoff=job.outage_backoff,
         retry_unknown=job.retry_unknown,
     )
 

@@ -16,7 +16,7 @@ from checkout_async.batch.apart import check_apart
 from checkout_async.batch.cluster import PartitionSettings, Places
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.batch.command.job import Job
-from checkout_async.batch.dask import ClusterProgress, authenticate
+from checkout_async.batch.dask import ClusterProgress, run_file
 from checkout_async.batch.report import Report, check_report_path, table, write_report
 from checkout_async.batch.wording import number
 from checkout_async.errors import ConfigurationError, RunIncomplete
@@ -84,7 +84,7 @@ class ClusterJob:
 
     def _run(self, stop: threading.Event) -> Report:
         job, places = self.job, self._places
-        return authenticate(
+        return run_file(
             self.scheduler,
             places.source,
             places.target,

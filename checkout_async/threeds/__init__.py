@@ -8,7 +8,7 @@ steps, table, state, making, flow, driver.
 
 from __future__ import annotations
 
-from checkout_async._core.backoff import Patience
+from checkout_async._core.backoff import Backoff
 from checkout_async.threeds.address import Network, client_address
 from checkout_async.threeds.app import (
     AppChallenge,
@@ -18,7 +18,7 @@ from checkout_async.threeds.app import (
     read_sdk_parameters,
 )
 from checkout_async.threeds.browser import BROWSER_SCRIPT, BrowserValues, browser_channel_data, read_browser_values
-from checkout_async.threeds.driver import Ask, Driver, authenticate
+from checkout_async.threeds.driver import CardholderHandler, Driver, authenticate
 from checkout_async.threeds.emv.challenge import (
     CHALLENGE_TIME_LIMIT,
     challenge_form,
@@ -30,9 +30,9 @@ from checkout_async.threeds.emv.encoding import decode_base64url, decode_json, e
 from checkout_async.threeds.emv.html import (
     AUTO_SUBMIT_HASH,
     FormPost,
+    challenge_iframe,
     content_security_policy,
-    framed,
-    hidden_frame,
+    method_iframe,
     new_nonce,
     page,
 )
@@ -47,7 +47,7 @@ from checkout_async.threeds.emv.messages import (
     belongs_to,
 )
 from checkout_async.threeds.emv.method import (
-    METHOD_INTERCEPTOR,
+    CHECKOUT_METHOD_NOTIFICATION_URL,
     METHOD_TIME_LIMIT,
     method_completion,
     method_data,
@@ -56,7 +56,7 @@ from checkout_async.threeds.emv.method import (
 )
 from checkout_async.threeds.flow import Flow
 from checkout_async.threeds.incoming import read_browser_event, read_callback
-from checkout_async.threeds.result import Result, Verdict
+from checkout_async.threeds.result import ThreeDSResult, Verdict
 from checkout_async.threeds.state import Options, Progress
 from checkout_async.threeds.steps import (
     CardholderReturned,
@@ -79,11 +79,12 @@ __all__ = [
     "AUTO_SUBMIT_HASH",
     "BROWSER_SCRIPT",
     "CHALLENGE_TIME_LIMIT",
-    "METHOD_INTERCEPTOR",
+    "CHECKOUT_METHOD_NOTIFICATION_URL",
     "METHOD_TIME_LIMIT",
     "AppChallenge",
-    "Ask",
+    "Backoff",
     "BrowserValues",
+    "CardholderHandler",
     "CardholderReturned",
     "CardholderStep",
     "ChallengeNotification",
@@ -100,18 +101,17 @@ __all__ = [
     "MethodNotification",
     "Network",
     "Options",
-    "Patience",
     "Progress",
     "ReadSession",
     "RedirectCardholder",
     "ReportMethod",
-    "Result",
     "RunMethod",
     "SdkParameters",
     "SendChannelData",
     "ShowAppChallenge",
     "ShowChallenge",
     "Step",
+    "ThreeDSResult",
     "TimedOut",
     "Verdict",
     "WindowSize",
@@ -121,6 +121,7 @@ __all__ = [
     "belongs_to",
     "browser_channel_data",
     "challenge_form",
+    "challenge_iframe",
     "challenge_request",
     "client_address",
     "content_security_policy",
@@ -128,11 +129,10 @@ __all__ = [
     "decode_json",
     "encode_base64url",
     "encode_json",
-    "framed",
-    "hidden_frame",
     "method_completion",
     "method_data",
     "method_form",
+    "method_iframe",
     "new_nonce",
     "page",
     "read_browser_event",

@@ -41,7 +41,7 @@ def client_address(peer: str, forwarded_for: str = "", trusted: Iterable[str | N
     believed = networks(trusted)
     address = _parsed(peer)
     if address is None:
-        raise MalformedMessage.of("peer", "is not an IP address; behind a Unix socket, name the proxy's address")
+        raise MalformedMessage("peer", "is not an IP address; behind a Unix socket, name the proxy's address")
     hops = [hop for hop in forwarded_for.split(",") if hop.strip()]
     while hops and _is_in(address, believed):
         further = _parsed(hops.pop())

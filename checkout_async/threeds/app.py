@@ -54,7 +54,7 @@ def read_sdk_parameters(body: str | bytes) -> SdkParameters:
     """Read what the app sent, up to 64 KiB. Raises MalformedMessage."""
     if len(body) > _LONGEST_PARAMETERS:
         unit = "characters" if isinstance(body, str) else "bytes"
-        raise MalformedMessage.of(_WHAT, f"are longer than {_LONGEST_PARAMETERS} {unit}")
+        raise MalformedMessage(_WHAT, f"are longer than {_LONGEST_PARAMETERS} {unit}")
     return parse_json(_parameters, body, _WHAT)
 
 
@@ -77,9 +77,9 @@ def app_channel_data(
     try:
         public = msgspec.convert(coordinates, sessions.SdkEphemeralPublicKey)
     except msgspec.ValidationError as error:
-        raise MalformedMessage.of(f"{_WHAT}: key", str(error)) from None
+        raise MalformedMessage(f"{_WHAT}: key", str(error)) from None
     if public.kty != "EC" or not (public.crv and public.x and public.y):
-        raise MalformedMessage.of(f"{_WHAT}: key", "is no public key on an elliptic curve (kty EC, crv, x, y)")
+        raise MalformedMessage(f"{_WHAT}: key", "is no public key on an elliptic curve (kty EC, crv, x, y)")
     return sessions.AppChannelData(
         sdk_app_id=parameters.sdk_app_id,
         sdk_max_timeout=timeout,
@@ -98,7 +98,7 @@ def app_challenge(session: sessions.Session) -> AppChallenge:
     needed = (session.transaction_id, acs.transaction_id, acs.reference_number, acs.signed_content)
     transaction_id, acs_transaction_id, reference_number, signed_content = needed
     if transaction_id is None or acs_transaction_id is None or reference_number is None or signed_content is None:
-        raise MalformedMessage.of("app challenge", "the session has no challenge for an app (acs.signed_content)")
+        raise MalformedMessage("app challenge", "the session has no challenge for an app (acs.signed_content)")
     return AppChallenge(
         server_transaction_id=transaction_id,
         acs_transaction_id=acs_transaction_id,

@@ -92,7 +92,7 @@ def read_browser_values(text: str | bytes | None) -> BrowserValues | None:
     if not text or not text.strip():
         return None
     if len(text) > _LONGEST_VALUES:
-        raise MalformedMessage.of(_WHAT, f"is longer than {_LONGEST_VALUES} characters")
+        raise MalformedMessage(_WHAT, f"is longer than {_LONGEST_VALUES} characters")
     return parse_json(_values, text, _WHAT)
 
 
@@ -113,7 +113,7 @@ def browser_channel_data(
     """
     sent = _joined(headers)
     if not (user_agent := sent.get("user-agent", "").strip()):
-        raise MalformedMessage.of("User-Agent", "the request has no such header; a browser always sends it")
+        raise MalformedMessage("User-Agent", "the request has no such header; a browser always sends it")
     seen = values or BrowserValues(screen_height=0, screen_width=0, timezone_offset=0)
     hints = sent.get("sec-ch-ua")
     return sessions.BrowserChannelData(

@@ -15,32 +15,32 @@ from typing import Final
 import anyio
 from msgspec.structs import replace as changed
 
-from checkout_async._core.backoff import Patience
+from checkout_async._core.backoff import Backoff
 from checkout_async._core.wire import Sender
 from checkout_async.errors import CheckoutError, Conflict, Forbidden
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.threeds import steps
 from checkout_async.threeds.flow import Flow
-from checkout_async.threeds.result import Result
+from checkout_async.threeds.result import ThreeDSResult
 from checkout_async.threeds.state import Options, Progress
 
-__all__ = ["Ask", "Driver", "authenticate"]
+__all__ = ["CardholderHandler", "Driver", "authenticate"]
 
-Ask = Callable[[steps.CardholderStep], Awaitable[steps.Event]]
+CardholderHandler = Callable[[steps.CardholderStep], Awaitable[steps.Event]]
 """Takes a step to the cardholder and returns what came of it."""
 
 DeviceData = sessions.BrowserChannelData | sessions.AppChannelData
 """Channel data of a cardholder who is present."""
 
-_PATIENCE: Final = Patience(first=0.2, longest=2.0, total=30.0)
+_POLL: Final = Backoff(initial=0.2, maximum=2.0, give_up_after=30.0)
 
 
 class Driver:
     """Takes one session to its end.
 
     `sender` is a client with an access token (a session secret would not see the proof), `session` the reply to
-    `request_session` or `get_session`. With `channel_data` given, they need not come as an event. `patience` says how
+    `request_session` or `get_session`. With `channel_data` given, they need not come as an event. `poll` says how
     long a session that is being processed is polled; when it ends, the result is `undecided`.
 
     Keep the driver between requests, or keep the session's id and `progress` (a Struct to be written as JSON) and make
@@ -55,14 +55,14 @@ class Driver:
         options: Options | None = None,
         progress: Progress | None = None,
         channel_data: DeviceData | None = None,
-        patience: Patience | None = None,
+        poll: Backoff | None = None,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._sender = sender
         self._flow = Flow(session=session, options=options or Options(), progress=progress or Progress())
         self._channel_data = channel_data
-        self._patience = patience or _PATIENCE
+        self._backoff = poll or _POLL
         self._now = now
         self._sleep = sleep
         self._lock = asyncio.Lock()
@@ -153,10 +153,10 @@ class Driver:
         """Yield the waits before each read: none where an event says that there is something to see."""
         if self._flow.progress.looking:
             yield 0.0
-        yield from self._patience.waits()
+        yield from self._backoff.waits()
 
     async def _poll(self, waits: Iterator[float]) -> bool:
-        """Read the session after the next wait. Return False where patience is over and nothing can be asked for."""
+        """Read the session after the next wait. Return False if no wait is left."""
         wait = next(waits, None)
         if wait is None:
             believed = self._flow.progress.looking
@@ -171,27 +171,27 @@ class Driver:
         session = await operations.get_session(self._sender, self.session.id)
         self._flow = self._flow.replied(steps.ReadSession(), session)
 
-    def _may_have_changed(self, result: Result) -> bool:
+    def _may_have_changed(self, result: ThreeDSResult) -> bool:
         """Whether one more read may bring the proof that the last reply lacked, or the end of a late challenge."""
         lacking = result.authenticated and (result.eci is None or result.cryptogram is None)
         return lacking or self.session.status is sessions.SessionStatus.CHALLENGED
 
     def _done(self) -> steps.Done:
-        result = Result.of(self.session, overdue=self.progress.overdue)
+        result = ThreeDSResult.of(self.session, overdue=self.progress.overdue)
         return steps.Done(replace(result, completion_failure=self._completion_failure))
 
 
 async def authenticate(
     sender: Sender,
     session: sessions.Session,
-    ask: Ask,
+    ask: CardholderHandler,
     *,
     options: Options | None = None,
     channel_data: DeviceData | None = None,
-    patience: Patience | None = None,
+    poll: Backoff | None = None,
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-) -> Result:
+) -> ThreeDSResult:
     """Take a session to its end and return the result.
 
     `ask` takes each step to the cardholder and returns the event that ends it; it is cancelled when the step's time is
@@ -203,7 +203,7 @@ async def authenticate(
         session,
         options=options,
         channel_data=channel_data,
-        patience=patience,
+        poll=poll,
         now=now,
         sleep=sleep,
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from checkout_async._core.codec import Undecodable, decode
+from checkout_async._core.codec import DecodeError, decode
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
 from checkout_async.threeds.emv.encoding import MESSAGE_LIMIT, parse_json
@@ -34,7 +34,7 @@ def read_browser_event(data: str | bytes | Mapping[str, object]) -> MethodNotifi
     """
     raw = data if isinstance(data, str | bytes) else _written(data)
     if len(raw) > MESSAGE_LIMIT:
-        raise MalformedMessage.of(_EVENT, f"is longer than {MESSAGE_LIMIT} characters")
+        raise MalformedMessage(_EVENT, f"is longer than {MESSAGE_LIMIT} characters")
     if _CHALLENGE_MEMBER in parse_json(_either, raw, _EVENT):
         return parse_json(_challenge, raw, _EVENT)
     return parse_json(_method, raw, _EVENT)
@@ -44,7 +44,7 @@ def _written(data: Mapping[str, object]) -> bytes:
     try:
         return msgspec.json.encode(dict(data))
     except (TypeError, ValueError, OverflowError, RecursionError):
-        raise MalformedMessage.of(_EVENT, "cannot be written as JSON") from None
+        raise MalformedMessage(_EVENT, "cannot be written as JSON") from None
 
 
 def read_callback(body: bytes, session: sessions.Session | None = None) -> sessions.SessionCompletedCallback:
@@ -54,11 +54,11 @@ def read_callback(body: bytes, session: sessions.Session | None = None) -> sessi
     callback, or one about another session.
     """
     if len(body) > CALLBACK_LIMIT:
-        raise MalformedMessage.of(_CALLBACK, f"is longer than {CALLBACK_LIMIT} bytes")
+        raise MalformedMessage(_CALLBACK, f"is longer than {CALLBACK_LIMIT} bytes")
     try:
         callback, _ignored = decode(sessions.SessionCompletedCallback, body)
-    except Undecodable as error:
-        raise MalformedMessage.of(_CALLBACK, str(error)) from None
+    except DecodeError as error:
+        raise MalformedMessage(_CALLBACK, str(error)) from None
     if session is not None:
         require_match(callback, session)
     return callback

@@ -12,7 +12,7 @@ from checkout_async.models import sessions
 if TYPE_CHECKING:
     from checkout_async.models import payments
 
-__all__ = ["Result", "Verdict"]
+__all__ = ["ThreeDSResult", "Verdict"]
 
 
 class Verdict(StrEnum):
@@ -48,7 +48,7 @@ _VERDICTS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class ThreeDSResult:
     """The end of an authentication. `session` is what was last read and holds everything else, the reason included.
 
     `completion_failure` is why `complete_session` did not work, where it was asked for; the verdict stands all the
@@ -60,7 +60,7 @@ class Result:
     completion_failure: CheckoutError | None = None
 
     @classmethod
-    def of(cls, session: sessions.Session, *, overdue: bool = False) -> Result:
+    def of(cls, session: sessions.Session, *, overdue: bool = False) -> ThreeDSResult:
         """Return the result of a session with which nothing more can be done.
 
         A status that is not final, and one this version does not know, is `undecided`; an `overdue` challenge was

@@ -41,7 +41,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     method: sessions.ThreeDsMethodCompletion | None = None
-    """Result of the 3DS Method."""
+    """ThreeDSResult of the 3DS Method."""
     method_started_at: float | None = None
     method_reported: bool = False
     data_sent: bool = False

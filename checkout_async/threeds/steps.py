@@ -18,7 +18,7 @@ from checkout_async.threeds.emv.messages import (
 )
 from checkout_async.threeds.emv.method import method_form
 from checkout_async.threeds.emv.urls import fault_of
-from checkout_async.threeds.result import Result
+from checkout_async.threeds.result import ThreeDSResult
 from checkout_async.threeds.state import Options
 
 __all__ = [
@@ -98,7 +98,7 @@ class Complete:
 class Done:
     """Nothing is left to do."""
 
-    result: Result
+    result: ThreeDSResult
 
 
 CardholderStep = RunMethod | SendChannelData | ShowChallenge | ShowAppChallenge | RedirectCardholder
@@ -159,14 +159,14 @@ def make_step(
     if kind is RedirectCardholder:
         return _redirect(session)
     if kind is Done:
-        return Done(Result.of(session, overdue=overdue))
+        return Done(ThreeDSResult.of(session, overdue=overdue))
     return Complete() if kind is Complete else ReadSession()
 
 
 def _run_method(session: sessions.Session, options: Options) -> RunMethod:
     form = method_form(session, options.method_notification_url or "")
     if form is None:
-        raise MalformedMessage.of("3DS Method", "the session has no link three_ds_method_url")
+        raise MalformedMessage("3DS Method", "the session has no link three_ds_method_url")
     return RunMethod(form)
 
 
@@ -174,5 +174,5 @@ def _redirect(session: sessions.Session) -> RedirectCardholder:
     link = session.links.redirect_url if session.links else None
     fault = "is missing" if link is None or link.href is None else fault_of(link.href)
     if link is None or link.href is None or fault is not None:
-        raise MalformedMessage.of("redirect", f"the session's link redirect_url {fault}")
+        raise MalformedMessage("redirect", f"the session's link redirect_url {fault}")
     return RedirectCardholder(link.href)

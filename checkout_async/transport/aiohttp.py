@@ -17,11 +17,11 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from checkout_async._core.content_encoding import ACCEPTED, Damaged, decoded
+from checkout_async._core.content_encoding import ACCEPTED, CorruptEncoding, decompress
 from checkout_async._core.wire import HttpRequest, HttpResponse
-from checkout_async.config import Limits, Timeouts, require_kind
+from checkout_async.config import Limits, Timeouts, require_type
 from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
-from checkout_async.transport.connector import silent_connector
+from checkout_async.transport.connector import clean_connector
 from checkout_async.transport.proxies import Proxies
 
 __all__ = ["AiohttpTransport"]
@@ -116,7 +116,7 @@ class AiohttpTransport:
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(
-                connector=silent_connector(keepalive=self._limits.keepalive, ssl_context=self._ssl),
+                connector=clean_connector(keepalive=self._limits.keepalive, ssl_context=self._ssl),
                 auto_decompress=False,
                 headers={"Accept-Encoding": ACCEPTED},
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -132,7 +132,7 @@ class AiohttpTransport:
 
 def _verifying(context: ssl.SSLContext) -> ssl.SSLContext:
     """Refuse a context that would take any server for the API."""
-    require_kind("ssl_context", context, ssl.SSLContext)
+    require_type("ssl_context", context, ssl.SSLContext)
     if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
         raise ConfigurationError(
             "ssl_context must verify certificates and host names: verification cannot be turned off; for a private "
@@ -158,11 +158,11 @@ def _response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> HttpRes
     headers = {name.lower(): value for name, value in reply.headers.items()}
     coding = headers.get("content-encoding", "") if len(body) <= limit else ""
     try:
-        whole, is_cut = decoded(body, coding, limit)
-    except Damaged:
+        whole, is_cut = decompress(body, coding, limit)
+    except CorruptEncoding:
         # As received: it is still worth more than no reply, and some servers only say that they compressed.
         whole, is_cut = body, False
-    return HttpResponse(status=reply.status, headers=headers, body=whole, cut=is_cut)
+    return HttpResponse(status=reply.status, headers=headers, body=whole, truncated=is_cut)
 
 
 def _sending_trace() -> aiohttp.TraceConfig:

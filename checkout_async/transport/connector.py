@@ -16,10 +16,10 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-__all__ = ["silent_connector"]
+__all__ = ["clean_connector"]
 
 
-def silent_connector(*, keepalive: float, ssl_context: ssl.SSLContext | None) -> aiohttp.BaseConnector:
+def clean_connector(*, keepalive: float, ssl_context: ssl.SSLContext | None) -> aiohttp.BaseConnector:
     """Make a connector that closes connections after `keepalive` idle seconds, or when something comes on one."""
     connector = _SilentConnector(
         limit=0,  # the pipeline limits calls; a token is fetched past that limit

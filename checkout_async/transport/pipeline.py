@@ -24,8 +24,8 @@ from checkout_async._core.wire import ApiRequest, ApiResponse, HttpRequest, Http
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
-from checkout_async.config import RetryPolicy, Timeouts, require_kind
-from checkout_async.errors import CheckoutError, ConnectFailed, RateLimited
+from checkout_async.config import RetryPolicy, Timeouts, require_type
+from checkout_async.errors import CheckoutError, ConnectFailed, RateLimited, set_idempotency_key
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
 from checkout_async.transport.observer import Observer, Watch
@@ -96,14 +96,14 @@ class Pipeline:
         """Carry out a call. Raises InvalidRequest before anything is sent, and else what `errors` lists."""
         settings, options = self._settings, request.options
         retry = settings.retry if options.retry is None else options.retry
-        require_kind("retry", retry, RetryPolicy)
+        require_type("retry", retry, RetryPolicy)
         http = prepare(request, self._locate, settings.user_agent, validate=settings.validate_requests)
         call = _Call(
             operation=request.operation,
             http=http,
             authenticator=self._authenticator_for(request),
             retry=retry,
-            timeouts=settings.timeouts.updated(options.timeout),
+            timeouts=settings.timeouts.merged(options.timeout),
             started=settings.clock.monotonic(),
             own_key=options.idempotency_key is not None,
             watch=self._observer.watch(request.operation, http),
@@ -119,7 +119,7 @@ class Pipeline:
         try:
             return await self._repeated(call)
         except CheckoutError as error:
-            error.note_key(call.idempotency_key)
+            set_idempotency_key(error, call.idempotency_key)
             raise
 
     def _authenticator_for(self, request: ApiRequest[Any]) -> Authenticator:
@@ -174,7 +174,7 @@ class Pipeline:
         try:
             authorization = await self._authorized(call)
             response = await self._exchange(call, authorization)
-            if response.status == 401 and call.authenticator.rejected(authorization):
+            if response.status == 401 and call.authenticator.on_unauthorized(authorization):
                 response = await self._exchange(call, await self._authorized(call))
         finally:
             if slots is not None:

@@ -10,7 +10,7 @@ from urllib.request import getproxies_environment
 
 from yarl import URL
 
-from checkout_async.auth.base import Secretive
+from checkout_async.auth.base import SecretHolder
 from checkout_async.config import checked_proxy
 from checkout_async.errors import ConfigurationError
 from checkout_async.redaction import Secret
@@ -21,7 +21,7 @@ _ALL: Final = "all"
 _NONE: Final = "no"
 
 
-class Proxies(Secretive):
+class Proxies(SecretHolder):
     """Finds the proxy of a URL. It may hold the proxy's password.
 
     `proxy` serves every request. `from_env` reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, once and now.

@@ -25,7 +25,7 @@ AMOUNT, CURRENCY = 6540, "GBP"  # in the minor unit, from the shop's own books
 BODY_LIMIT: Final = 65_536
 """Longest body that a server has to read, in bytes: many times what a form, a callback or a webhook takes."""
 
-BRIEFLY: Final = threeds.Patience(total=5)
+BRIEFLY: Final = threeds.Backoff(give_up_after=5)
 """How long a request waits for the session to change: what brought it may be forged, and the page asks again."""
 
 _LOG = logging.getLogger("shop")
@@ -47,7 +47,7 @@ class Visit:
         try:
             return dict(parse_qsl(self.body.decode("ascii"), max_num_fields=_MOST_FIELDS))
         except ValueError:
-            raise errors.MalformedMessage.of("form", "is not application/x-www-form-urlencoded") from None
+            raise errors.MalformedMessage("form", "is not application/x-www-form-urlencoded") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Shop:
             _LOG.warning("%s", refused)
             return pages.problem("Please check the card number and its expiry date.", 422)
         options = threeds.Options(method_notification_url=f"{self._address}{path}/method", complete=not hosted)
-        driver = threeds.Driver(self._checkout, session, options=options, channel_data=browser, patience=BRIEFLY)
+        driver = threeds.Driver(self._checkout, session, options=options, channel_data=browser, poll=BRIEFLY)
         self._orders[number] = self._by_session[session.id] = Order(path, driver)
         return _see_other(path)
 
@@ -197,7 +197,7 @@ def _request(form: Mapping[str, str], here: str, *, hosted: bool) -> sessions.Se
     try:
         month, year = int(form.get("month", "")), int(form.get("year", ""))
     except ValueError:
-        raise errors.MalformedMessage.of("expiry date", "is not a month and a year in digits") from None
+        raise errors.MalformedMessage("expiry date", "is not a month and a year in digits") from None
     completion: sessions.CompletionInfo
     if hosted:
         completion = sessions.HostedCompletionInfo(success_url=f"{here}/success", failure_url=f"{here}/failure")

@@ -72,14 +72,14 @@ def checkout(test_cards: Mapping[str, str]) -> Reply:
 def waiting(form: threeds.FormPost, path: str, seconds: float) -> Reply:
     """Return the page with the 3DS Method in a hidden iframe; it looks again at `path` when the time is over."""
     nonce = threeds.new_nonce()
-    content = f"<p>Asking your bank. This takes up to ten seconds.</p>{threeds.hidden_frame(form, nonce=nonce)}"
+    content = f"<p>Asking your bank. This takes up to ten seconds.</p>{threeds.method_iframe(form, nonce=nonce)}"
     return _framing("One moment", content, form, nonce, f"{math.ceil(seconds)}; url={path}")
 
 
 def challenge(form: threeds.FormPost, size: threeds.WindowSize, path: str, seconds: float) -> Reply:
     """Return the page with the issuer's challenge in an iframe; it looks again at `path` when the time is over."""
     nonce = threeds.new_nonce()
-    content = f"<p>Your bank wants to know that it is you.</p>{threeds.framed(form, size=size, nonce=nonce)}"
+    content = f"<p>Your bank wants to know that it is you.</p>{threeds.challenge_iframe(form, size=size, nonce=nonce)}"
     return _framing("Confirm your payment", content, form, nonce, f"{math.ceil(seconds)}; url={path}")
 
 
@@ -99,7 +99,7 @@ def onward(path: str) -> Reply:
     return Reply(body, headers=_headers(policy))
 
 
-def result(outcome: threeds.Result, seen: Mapping[str, str]) -> Reply:
+def result(outcome: threeds.ThreeDSResult, seen: Mapping[str, str]) -> Reply:
     """Return the page that says how it ended; `seen` is what else the server has heard, by name."""
     session = outcome.session
     facts = {"Verdict": outcome.verdict, "Session": session.id, "Status": session.status or "unknown", **seen}
@@ -110,7 +110,7 @@ def result(outcome: threeds.Result, seen: Mapping[str, str]) -> Reply:
     return _page(title, content, headers={"Refresh": _ASK_AGAIN} if undecided else None)
 
 
-def _ending(outcome: threeds.Result) -> tuple[str, str, str]:
+def _ending(outcome: threeds.ThreeDSResult) -> tuple[str, str, str]:
     if outcome.authenticated:
         return "Thank you", "good", f"A payment of {PRICE} would now be requested with this authentication."
     if outcome.verdict is threeds.Verdict.UNDECIDED:

@@ -81,9 +81,9 @@ async def test_a_refused_token_is_fetched_anew_once_for_all_who_used_it() -> Non
     endpoint = TokenEndpoint()
     subject = authenticator(endpoint)
     used = await subject.authorize()
-    assert subject.rejected(used)
+    assert subject.on_unauthorized(used)
     await subject.authorize()
-    assert subject.rejected("Bearer an-older-one")
+    assert subject.on_unauthorized("Bearer an-older-one")
     await subject.authorize()
     assert len(endpoint.bodies) == 2
 

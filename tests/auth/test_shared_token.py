@@ -102,7 +102,7 @@ async def test_a_refused_token_leaves_the_store_and_is_not_used_again() -> None:
     endpoint, store = TokenEndpoint(), MemoryTokenStore()
     await store.save(KEY, stored("revoked", 3000))
     subject = client(endpoint, store)
-    assert subject.rejected(await subject.authorize())
+    assert subject.on_unauthorized(await subject.authorize())
     assert await subject.authorize() == "Bearer aaa.bbb.ccc"
     assert len(endpoint.bodies) == 1
 
@@ -113,7 +113,7 @@ async def test_after_a_refusal_a_better_token_of_another_client_is_used() -> Non
     subject = client(endpoint, store)
     used = await subject.authorize()
     await store.save(KEY, stored("better", 3000))
-    subject.rejected(used)
+    subject.on_unauthorized(used)
     assert await subject.authorize() == "Bearer better"
     assert endpoint.bodies == []
 

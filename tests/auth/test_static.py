@@ -32,7 +32,7 @@ async def test_a_session_secret_is_the_bare_header_value() -> None:
 
 async def test_a_refused_fixed_credential_is_not_tried_again() -> None:
     authenticator = SecretKey(SANDBOX_KEY).authenticator(no_token_endpoint)
-    assert not authenticator.rejected(await authenticator.authorize())
+    assert not authenticator.on_unauthorized(await authenticator.authorize())
 
 
 def test_a_key_of_the_other_environment_is_refused() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from checkout_async.batch import BadLine, Failure, Outcome, Record
 from checkout_async.batch.formats import Format
-from checkout_async.batch.outcome import Result
+from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.sources import open_source
 from checkout_async.models import sessions
 
@@ -88,7 +88,7 @@ failures = st.builds(
 outcomes = st.builds(
     Outcome,
     line=st.integers(1, 2**40),
-    result=st.sampled_from(Result),
+    result=st.sampled_from(BatchResult),
     reference=_optional_texts,
     session_id=_optional_texts,
     status=st.none() | st.sampled_from(sessions.SessionStatus) | st.just(sessions.SessionStatus("new_one")),

@@ -18,10 +18,10 @@ from checkout_async.batch.cluster.gather import gather_partitions
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.plan import Places, plan_partitions
 from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
-from checkout_async.batch.dask import authenticate
+from checkout_async.batch.dask import run_file
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key
-from checkout_async.batch.outcome import Failure, Outcome, Result
+from checkout_async.batch.outcome import BatchResult, Failure, Outcome
 from checkout_async.batch.report import Report
 from checkout_async.batch.results import ResultFile
 from checkout_async.errors import ConfigurationError, RunIncomplete
@@ -264,7 +264,7 @@ async def test_all_of_it_can_be_called_where_an_event_loop_runs_as_in_a_notebook
 def test_without_the_extra_the_error_says_what_to_install(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ConfigurationError, match=r"the package distributed: pip install 'checkout-async\[dask\]'"):
-        authenticate("tcp://127.0.0.1:8786", places.source, places.target)
+        run_file("tcp://127.0.0.1:8786", places.source, places.target)
 
 
 class TestGathering:
@@ -368,7 +368,7 @@ class TestGathering:
     ) -> None:
         parquet = Places.of(places.source, tmp_path / "out.parquet", folder=places.folder)
         with ResultFile.create(parquet.target) as killed:
-            killed.write(Outcome(line=1, result=Result.AUTHENTICATED, session_id="sid_of_an_earlier_run"))
+            killed.write(Outcome(line=1, result=BatchResult.AUTHENTICATED, session_id="sid_of_an_earlier_run"))
         await asyncio.to_thread(gather_partitions, parquet, parts)
         results, told = ResultFile.resume(parquet.target)
         with results:
@@ -387,7 +387,7 @@ class TestARunThatIsComplete:
         await asyncio.to_thread(gather_partitions, places, parts)
 
     async def again(self, places: Places) -> Report:
-        return await asyncio.to_thread(authenticate, "foo://nowhere:1", places.source, places.target, resume=True)
+        return await asyncio.to_thread(run_file, "foo://nowhere:1", places.source, places.target, resume=True)
 
     async def test_resuming_it_tells_what_there_is_and_needs_no_cluster(self, sandbox: Sandbox, places: Places) -> None:
         report = await self.again(places)
@@ -423,7 +423,7 @@ class TestARunThatIsComplete:
 async def test_an_input_without_records_is_complete_at_once(places: Places) -> None:
     write_lines(places.source, [])
     await asyncio.to_thread(gather_partitions, places, await planned(places))
-    again = await asyncio.to_thread(authenticate, "foo://nowhere:1", places.source, places.target, resume=True)
+    again = await asyncio.to_thread(run_file, "foo://nowhere:1", places.source, places.target, resume=True)
     assert again.records == 0
     async with Journal(places.journal) as journal:
         assert await journal.counts() == {}

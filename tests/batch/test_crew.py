@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch import Outcome, Patience, Record, Result, authenticate
+from checkout_async import batch
+from checkout_async.batch import Backoff, BatchResult, Outcome, Record
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.claim import Claiming, Operation, Settling
 from checkout_async.batch.journal.ledger import Ledger
@@ -26,7 +27,7 @@ from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
 from tests.batch.support import SID, Answer, ScriptedSender, in_turn, lines_of, record, reference_of, session
 
-AT_ONCE = Patience(first=0.001, longest=0.001, total=0.005)
+AT_ONCE = Backoff(initial=0.001, maximum=0.001, give_up_after=0.005)
 CRYPTOGRAM = "c" * 28
 FailAfter = Callable[[type[Claiming | Settling], int], None]
 
@@ -71,12 +72,12 @@ def outcomes_of(
     concurrency: int = 1,
     retry_unknown: bool = False,
 ) -> AsyncIterator[Outcome]:
-    return authenticate(
+    return batch.run(
         sender,
         records,
         concurrency=concurrency,
-        patience=AT_ONCE,
-        outage=AT_ONCE,
+        poll=AT_ONCE,
+        outage_backoff=AT_ONCE,
         journal=journal,
         retry_unknown=retry_unknown,
     )
@@ -125,12 +126,12 @@ class TestOrderOfThings:
 
             async for _ in outcomes_of(ScriptedSender(answer), [record()], journal):
                 held.append(await journal.counts())  # noqa: PERF401  # at the moment of its delivery
-        assert held == [{None: 1}, {Result.AUTHENTICATED: 1}]
+        assert held == [{None: 1}, {BatchResult.AUTHENTICATED: 1}]
 
     async def test_an_outcome_that_the_consumer_did_not_come_to_take_is_told_by_the_next_run(self, path: Path) -> None:
         async with Journal(path) as journal:
             sender = ScriptedSender(lambda _: Conflict("409", status=409))
-            async with aclosing(authenticate(sender, numbered(1, 2), concurrency=1, journal=journal)) as outcomes:
+            async with aclosing(batch.run(sender, numbered(1, 2), concurrency=1, journal=journal)) as outcomes:
                 await anext(outcomes)
         sender = approved()
         [first, second] = await run_once(sender, numbered(1, 2), path)
@@ -143,7 +144,7 @@ class TestASecondRun:
         sender = approved()
         again = only(await run_once(sender, numbered(1), path))
         assert sender.calls == []
-        assert (again.replayed, again.result, again.session_id) == (True, Result.AUTHENTICATED, told.session_id)
+        assert (again.replayed, again.result, again.session_id) == (True, BatchResult.AUTHENTICATED, told.session_id)
         assert (told.cryptogram, again.cryptogram) == (CRYPTOGRAM, None)
 
     async def test_what_was_settled_and_not_told_is_read_again_with_its_cryptogram(self, path: Path) -> None:
@@ -151,7 +152,7 @@ class TestASecondRun:
         sender = ScriptedSender(lambda _: session())
         again = only(await run_once(sender, numbered(1), path))
         assert sender.operations == ["get_session"]
-        assert (again.replayed, again.result, again.cryptogram) == (False, Result.AUTHENTICATED, CRYPTOGRAM)
+        assert (again.replayed, again.result, again.cryptogram) == (False, BatchResult.AUTHENTICATED, CRYPTOGRAM)
 
     @pytest.mark.parametrize(
         "error", [NotFound("404", status=404), ServerError("500", status=500), ConnectFailed("no route")]
@@ -163,11 +164,11 @@ class TestASecondRun:
         async with Journal(path) as journal:
             outcomes = outcomes_of(ScriptedSender(lambda _: error), numbered(1), journal)
             again = await anext(outcomes)
-        assert (again.result, again.session_id, again.cryptogram) == (Result.UNKNOWN, SID, None)
+        assert (again.result, again.session_id, again.cryptogram) == (BatchResult.UNKNOWN, SID, None)
         assert again.error is not None
         sender = ScriptedSender(lambda _: session())
         at_last = only(await run_once(sender, numbered(1), path))
-        assert (at_last.result, at_last.cryptogram) == (Result.AUTHENTICATED, CRYPTOGRAM)
+        assert (at_last.result, at_last.cryptogram) == (BatchResult.AUTHENTICATED, CRYPTOGRAM)
         assert sender.operations == ["get_session"]
 
     async def test_a_session_in_doubt_is_asked_for_and_goes_on_from_where_it_is(self, path: Path) -> None:
@@ -175,33 +176,33 @@ class TestASecondRun:
         sender = in_turn(session("pending", "issuer_fingerprint"), session())
         again = only(await run_once(sender, numbered(1), path))
         assert sender.operations == ["get_session", "update_three_ds_method_completion"]
-        assert (again.result, again.session_id, again.cryptogram) == (Result.AUTHENTICATED, SID, CRYPTOGRAM)
+        assert (again.result, again.session_id, again.cryptogram) == (BatchResult.AUTHENTICATED, SID, CRYPTOGRAM)
 
     async def test_a_session_in_doubt_that_is_gone_is_made_again_only_if_a_person_says_so(self, path: Path) -> None:
         await self.interrupted_after_the_first_reply(path)
         sender = ScriptedSender(lambda _: NotFound("no such session", status=404))
         again = only(await run_once(sender, numbered(1), path))
         assert sender.operations == ["get_session"]
-        assert (again.result, again.session_id) == (Result.UNKNOWN, SID)
+        assert (again.result, again.session_id) == (BatchResult.UNKNOWN, SID)
         assert again.error is not None
         assert again.error.kind == "NotFound"
         sender = approved()
         again = only(await run_once(sender, numbered(1), path, retry_unknown=True))
-        assert (again.result, sender.operations) == (Result.AUTHENTICATED, ["request_session"])
+        assert (again.result, sender.operations) == (BatchResult.AUTHENTICATED, ["request_session"])
 
     async def test_what_may_have_arrived_is_sent_again_only_if_a_person_says_so(self, path: Path) -> None:
         lost = ScriptedSender(lambda _: OutcomeUnknown("the connection was lost"))
-        assert only(await run_once(lost, numbered(1), path)).result is Result.UNKNOWN
+        assert only(await run_once(lost, numbered(1), path)).result is BatchResult.UNKNOWN
         sender = approved()
         again = only(await run_once(sender, numbered(1), path))
-        assert (again.result, again.session_id, sender.calls) == (Result.UNKNOWN, None, [])
+        assert (again.result, again.session_id, sender.calls) == (BatchResult.UNKNOWN, None, [])
         again = only(await run_once(sender, numbered(1), path, retry_unknown=True))
-        assert (again.result, sender.operations) == (Result.AUTHENTICATED, ["request_session"])
+        assert (again.result, sender.operations) == (BatchResult.AUTHENTICATED, ["request_session"])
 
     async def test_what_the_api_refused_is_sent_again(self, path: Path) -> None:
         refusing = ScriptedSender(lambda _: Conflict("409", status=409))
         await run_once(refusing, numbered(1), path)
-        assert only(await run_once(approved(), numbered(1), path)).result is Result.AUTHENTICATED
+        assert only(await run_once(approved(), numbered(1), path)).result is BatchResult.AUTHENTICATED
 
     async def settled_but_not_told(self, path: Path) -> None:
         async with Journal(path) as journal:
@@ -220,7 +221,7 @@ class TestRecordsThatAreNotSent:
         sender = approved()
         outcomes = await run_once(sender, [first, second], path)
         assert sender.operations == ["request_session"]
-        assert [outcome.result for outcome in outcomes] == [Result.AUTHENTICATED, Result.INVALID]
+        assert [outcome.result for outcome in outcomes] == [BatchResult.AUTHENTICATED, BatchResult.INVALID]
         assert outcomes[1].error is not None
         assert outcomes[1].error.message == "the same reference as line 1; give each record its own"
 
@@ -230,14 +231,14 @@ class TestRecordsThatAreNotSent:
         await run_once(approved(), [first, second], path)
         sender = approved()
         [again] = await run_once(sender, [first], path)
-        assert (again.replayed, again.result, sender.calls) == (True, Result.AUTHENTICATED, [])
+        assert (again.replayed, again.result, sender.calls) == (True, BatchResult.AUTHENTICATED, [])
 
     async def test_a_reference_that_was_used_for_another_request_is_refused(self, path: Path) -> None:
         await run_once(approved(), numbered(1), path)
         other = Record(line=1, request=record(1, reference="1", amount=7).request, reference="1")
         sender = approved()
         outcome = only(await run_once(sender, [other], path))
-        assert (outcome.result, sender.calls) == (Result.INVALID, [])
+        assert (outcome.result, sender.calls) == (BatchResult.INVALID, [])
         assert outcome.error is not None
         assert "used for another request" in outcome.error.message
 
@@ -246,8 +247,8 @@ class TestRecordsThatAreNotSent:
         bad = Record(line=1, request={"reference": "1", "amount": member}, reference="1")
         outcomes = await run_once(approved(), [bad, *numbered(2)], path)
         assert [(outcome.line, outcome.result) for outcome in outcomes] == [
-            (1, Result.INVALID),
-            (2, Result.AUTHENTICATED),
+            (1, BatchResult.INVALID),
+            (2, BatchResult.AUTHENTICATED),
         ]
 
     async def test_nor_does_one_that_contains_itself(self, path: Path) -> None:
@@ -255,7 +256,7 @@ class TestRecordsThatAreNotSent:
         endless["metadata"] = endless
         bad = Record(line=1, request=endless, reference="1")
         outcomes = await run_once(approved(), [bad, *numbered(2)], path)
-        assert [outcome.result for outcome in outcomes] == [Result.INVALID, Result.AUTHENTICATED]
+        assert [outcome.result for outcome in outcomes] == [BatchResult.INVALID, BatchResult.AUTHENTICATED]
 
 
 class TestAJournalThatFails:
@@ -266,7 +267,11 @@ class TestAJournalThatFails:
         sender = approved()
         outcomes = await self.run_into(sender, path)
         assert sent_by(sender) == ["1", "2"]
-        assert [outcome.result for outcome in outcomes] == [Result.AUTHENTICATED, Result.AUTHENTICATED, Result.FAILED]
+        assert [outcome.result for outcome in outcomes] == [
+            BatchResult.AUTHENTICATED,
+            BatchResult.AUTHENTICATED,
+            BatchResult.FAILED,
+        ]
         assert outcomes[-1].error is not None
         assert outcomes[-1].error.kind == "JournalError"
         assert "disk full" in outcomes[-1].error.message
@@ -278,7 +283,7 @@ class TestAJournalThatFails:
         fail_after(Settling, 10)
         sender = approved()
         outcomes = await self.run_into(sender, path, concurrency)
-        told = [str(outcome.line) for outcome in outcomes if outcome.result is Result.AUTHENTICATED]
+        told = [str(outcome.line) for outcome in outcomes if outcome.result is BatchResult.AUTHENTICATED]
         assert sorted(told) == sorted(sent_by(sender))
         assert 11 <= len(told) < 100
 
@@ -289,7 +294,7 @@ class TestAJournalThatFails:
         fail_after(kind, 20)
         outcomes = await self.run_into(approved(), path, 8)
         assert sorted(lines_of(outcomes)) == list(range(1, len(outcomes) + 1))
-        assert {outcome.result for outcome in outcomes} <= {Result.AUTHENTICATED, Result.FAILED}
+        assert {outcome.result for outcome in outcomes} <= {BatchResult.AUTHENTICATED, BatchResult.FAILED}
 
     async def test_the_next_run_sends_nothing_again_that_was_sent(
         self, path: Path, fail_after: FailAfter, monkeypatch: pytest.MonkeyPatch
@@ -334,11 +339,11 @@ async def test_a_journal_waits_for_a_run_that_was_left_without_being_closed(path
         await anext(outcomes)
         asyncio.get_running_loop().call_later(0.05, answered.set)
     again = await run_once(approved(), numbered(1, 2, 3), path)
-    assert {outcome.result for outcome in again} == {Result.AUTHENTICATED}
+    assert {outcome.result for outcome in again} == {BatchResult.AUTHENTICATED}
 
 
 async def test_a_reply_with_bytes_that_are_no_text_hurts_nobody(path: Path) -> None:
     odd = UnprocessableEntity("422", operation="request_session", status=422, request_id="\udcff")
     sender = ScriptedSender(lambda request: odd if reference_of(request) == "2" else session())
     outcomes = await run_once(sender, numbered(1, 2, 3, 4), path)
-    assert [outcome.result for outcome in outcomes].count(Result.AUTHENTICATED) == 3
+    assert [outcome.result for outcome in outcomes].count(BatchResult.AUTHENTICATED) == 3

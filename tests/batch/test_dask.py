@@ -22,10 +22,10 @@ from aiohttp.typedefs import Handler
 
 from checkout_async.batch.cluster import PartitionSettings, Places, plan_partitions
 from checkout_async.batch.cluster.partition import keyed
-from checkout_async.batch.dask import ClusterProgress, authenticate
+from checkout_async.batch.dask import ClusterProgress, run_file
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import load_key
-from checkout_async.batch.outcome import Result
+from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report import Report
 from checkout_async.batch.report.file import read_report
 from checkout_async.errors import ConfigurationError, RunIncomplete
@@ -91,7 +91,7 @@ def once_each() -> Counter[str | None]:
 async def run(
     cluster: Client, source: Path, target: Path, settings: PartitionSettings = SETTINGS, **options: Any
 ) -> Report:
-    return await asyncio.to_thread(authenticate, cluster, source, target, settings=settings, **options)
+    return await asyncio.to_thread(run_file, cluster, source, target, settings=settings, **options)
 
 
 async def processes_of(cluster: Any) -> list[int]:
@@ -133,7 +133,7 @@ async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
     assert not any("session_id" in row for row in in_doubt)
     assert report.results == {"authenticated": LINES - CONCURRENCY, "unknown": CONCURRENCY}
     async with Journal(target.with_name(f"{target.name}.journal")) as journal:
-        assert await journal.counts() == {Result.AUTHENTICATED: LINES - CONCURRENCY, None: CONCURRENCY}
+        assert await journal.counts() == {BatchResult.AUTHENTICATED: LINES - CONCURRENCY, None: CONCURRENCY}
     assert sandbox.count("request_access_token") == 1
     assert await asked_of_redis(redis_url, "evalsha") > asked_before
     assert shown[-1] == ClusterProgress(records=LINES, done=LINES, partitions=6, finished=6)
@@ -226,13 +226,13 @@ def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> N
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(ConfigurationError, match=r"cannot reach the scheduler 'tcp://127\.0\.0\.1:9'"),
     ):
-        authenticate("tcp://127.0.0.1:9", source, target)
+        run_file("tcp://127.0.0.1:9", source, target)
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", "foo://x:1", "tcp://127.0.0.1:port", "tcp://[::1"])
 def test_what_is_no_address_is_told_at_once(source: Path, target: Path, address: str) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot reach the scheduler '.*': an address reads tcp://host:8786"):
-        authenticate(address, source, target)
+        run_file(address, source, target)
 
 
 async def test_tls_that_is_not_set_up_is_told_and_the_command_ends_with_it(
@@ -251,7 +251,7 @@ async def test_an_asynchronous_client_is_refused(cluster: Client, source: Path, 
     client: Any = import_module("distributed").Client
     async with client(untyped.scheduler.address, asynchronous=True, set_as_default=False) as asynchronous:
         with pytest.raises(ConfigurationError, match="the Dask client is asynchronous"):
-            authenticate(asynchronous, source, target)
+            run_file(asynchronous, source, target)
 
 
 async def test_the_command_runs_on_a_cluster_too(

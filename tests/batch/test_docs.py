@@ -17,7 +17,7 @@ import anyio
 import msgspec
 import pytest
 
-from checkout_async.batch import Outcome, Result, Summary, write_report
+from checkout_async.batch import BatchResult, Outcome, Summary, write_report
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.batch.wording import MEANINGS
 from checkout_async.cli import cli
@@ -66,7 +66,7 @@ class TestWhatItSays:
 
     def test_resuming_does_something_for_what_is_not_final(self) -> None:
         idle = {cells[0].strip("`") for cells in rows("What each result means") if cells[3] == "nothing"}
-        assert idle == {result for result in Result if result.is_final}
+        assert idle == {result for result in BatchResult if result.is_final}
 
     def test_exit_codes_are_those_of_the_command(self) -> None:
         by_signal = {128 + signal.SIGINT, 128 + signal.SIGTERM}

@@ -10,19 +10,19 @@ from checkout_async import CheckoutClient, errors
 from checkout_async._core.codec import encode_body
 from checkout_async.batch import (
     DEFAULT_CHANNEL_DATA,
+    Backoff,
+    BatchResult,
     Outcome,
-    Patience,
     Record,
-    Result,
     SharedChannelData,
-    authenticate,
+    run,
 )
 from checkout_async.models import sessions
 from checkout_async.operations import Sender
 from checkout_async.sandbox import Sandbox, amount, card_number
 from tests.batch.support import SID, ScriptedSender, client_of, in_turn, record, request, session
 
-AT_ONCE = Patience(first=0.001, longest=0.001, total=0.005)
+AT_ONCE = Backoff(initial=0.001, maximum=0.001, give_up_after=0.005)
 BROWSER = {
     "channel": "browser",
     "accept_header": "text/html",
@@ -53,7 +53,7 @@ HOSTED = {"type": "hosted", "success_url": "https://shop.example/s", "failure_ur
 async def outcome_of(
     sender: Sender, item: Record | None = None, channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
 ) -> Outcome:
-    outcomes = authenticate(sender, [item or record()], channel_data=channel_data, patience=AT_ONCE, outage=AT_ONCE)
+    outcomes = run(sender, [item or record()], channel_data=channel_data, poll=AT_ONCE, outage_backoff=AT_ONCE)
     [outcome] = [outcome async for outcome in outcomes]
     return outcome
 
@@ -71,7 +71,7 @@ class TestAgainstTheSandbox:
 
     async def test_a_frictionless_card_is_approved_with_its_proof(self, checkout: CheckoutClient) -> None:
         outcome = await outcome_of(checkout)
-        assert outcome.result is Result.AUTHENTICATED
+        assert outcome.result is BatchResult.AUTHENTICATED
         assert (outcome.status, outcome.eci, outcome.response_code) == ("approved", "05", "Y")
         assert outcome.cryptogram
         assert outcome.xid
@@ -81,19 +81,19 @@ class TestAgainstTheSandbox:
     @pytest.mark.parametrize(
         ("scenario", "result", "status"),
         [
-            ("frictionless_no_method", Result.AUTHENTICATED, "approved"),
-            ("attempted", Result.ATTEMPTED, "attempted"),
-            ("declined", Result.DECLINED, "declined"),
-            ("rejected", Result.REJECTED, "rejected"),
-            ("unavailable", Result.UNAVAILABLE, "unavailable"),
-            ("risk_declined", Result.DECLINED, "declined"),
-            ("challenge", Result.CHALLENGE_REQUIRED, "challenged"),
-            ("challenge_no_method", Result.CHALLENGE_REQUIRED, "challenged"),
+            ("frictionless_no_method", BatchResult.AUTHENTICATED, "approved"),
+            ("attempted", BatchResult.ATTEMPTED, "attempted"),
+            ("declined", BatchResult.DECLINED, "declined"),
+            ("rejected", BatchResult.REJECTED, "rejected"),
+            ("unavailable", BatchResult.UNAVAILABLE, "unavailable"),
+            ("risk_declined", BatchResult.DECLINED, "declined"),
+            ("challenge", BatchResult.CHALLENGE_REQUIRED, "challenged"),
+            ("challenge_no_method", BatchResult.CHALLENGE_REQUIRED, "challenged"),
         ],
     )
     @pytest.mark.parametrize("channel", [{}, {"channel_data": BROWSER}, {"channel_data": APP}])
     async def test_every_outcome_is_a_result_whatever_the_channel(
-        self, checkout: CheckoutClient, scenario: str, result: Result, status: str, channel: Mapping[str, object]
+        self, checkout: CheckoutClient, scenario: str, result: BatchResult, status: str, channel: Mapping[str, object]
     ) -> None:
         outcome = await outcome_of(checkout, record(1, card_number(scenario), **channel))
         assert (outcome.result, outcome.status, outcome.error) == (result, status, None)
@@ -117,7 +117,7 @@ class TestAgainstTheSandbox:
 
     async def test_a_hosted_session_is_left_to_its_page(self, checkout: CheckoutClient, sandbox: Sandbox) -> None:
         outcome = await outcome_of(checkout, record(completion=HOSTED))
-        assert (outcome.result, outcome.status) == (Result.CHALLENGE_REQUIRED, "pending")
+        assert (outcome.result, outcome.status) == (BatchResult.CHALLENGE_REQUIRED, "pending")
         assert outcome.error is None
         assert [seen.operation_id for seen in sandbox.requests][1:] == ["request_session"]
 
@@ -133,7 +133,7 @@ class TestAgainstTheSandbox:
 
     async def test_a_refused_request_is_an_error_with_its_request_id(self, checkout: CheckoutClient) -> None:
         outcome = await outcome_of(checkout, record(1, card_number("not_enrolled")))
-        assert (outcome.result, outcome.session_id) == (Result.INVALID, None)
+        assert (outcome.result, outcome.session_id) == (BatchResult.INVALID, None)
         assert outcome.error is not None
         assert (outcome.error.kind, outcome.error.status) == ("UnprocessableEntity", 422)
         assert "card_not_enrolled" in outcome.error.message
@@ -143,7 +143,7 @@ class TestAgainstTheSandbox:
         self, checkout: CheckoutClient, sandbox: Sandbox
     ) -> None:
         outcome = await outcome_of(checkout, record(1, "not a card number"[:12]))
-        assert outcome.result is Result.INVALID
+        assert outcome.result is BatchResult.INVALID
         assert outcome.error is not None
         assert (outcome.error.kind, outcome.error.path) == ("InvalidRequest", "$.source.number")
         assert "not a card" not in outcome.error.message
@@ -191,7 +191,7 @@ class TestSteps:
     async def test_patience_ends_and_the_session_is_reported_as_it_is(self) -> None:
         sender = ScriptedSender(lambda _: session("processing"))
         outcome = await outcome_of(sender)
-        assert (outcome.result, outcome.status, outcome.error) == (Result.UNKNOWN, "processing", None)
+        assert (outcome.result, outcome.status, outcome.error) == (BatchResult.UNKNOWN, "processing", None)
         assert sender.operations == ["request_session"] + ["get_session"] * 5
 
     async def test_an_api_that_keeps_asking_for_the_same_is_not_answered_twice(self) -> None:
@@ -207,7 +207,7 @@ class TestErrors:
     async def test_an_error_after_creation_keeps_the_session(self) -> None:
         refused = errors.UnprocessableEntity("update_session: 422", operation="update_session", status=422)
         outcome = await outcome_of(in_turn(session("pending", "collect_channel_data"), refused))
-        assert (outcome.result, outcome.session_id, outcome.status) == (Result.UNKNOWN, SID, "pending")
+        assert (outcome.result, outcome.session_id, outcome.status) == (BatchResult.UNKNOWN, SID, "pending")
         assert outcome.error is not None
         assert outcome.error.kind == "UnprocessableEntity"
 
@@ -215,7 +215,7 @@ class TestErrors:
         lost = errors.ServerError("update_session: 502", operation="update_session", status=502)
         waiting = session("pending", "collect_channel_data")
         sender = in_turn(waiting, lost, waiting, session())
-        assert (await outcome_of(sender)).result is Result.AUTHENTICATED
+        assert (await outcome_of(sender)).result is BatchResult.AUTHENTICATED
         assert sender.operations == ["request_session", "update_session", "get_session", "update_session"]
 
     async def test_but_not_for_ever(self) -> None:
@@ -223,23 +223,23 @@ class TestErrors:
         waiting = session("pending", "collect_channel_data")
         sender = in_turn(waiting, lost, waiting, lost, waiting, lost)
         outcome = await outcome_of(sender)
-        assert (outcome.result, outcome.session_id) == (Result.UNKNOWN, SID)
+        assert (outcome.result, outcome.session_id) == (BatchResult.UNKNOWN, SID)
         assert outcome.error is not None
         assert outcome.error.kind == "ServerError"
 
     async def test_a_session_that_may_have_been_made_is_not_asked_for_again(self) -> None:
         sender = in_turn(errors.OutcomeUnknown("request_session: lost", operation="request_session"))
         outcome = await outcome_of(sender)
-        assert (outcome.result, outcome.session_id) == (Result.UNKNOWN, None)
+        assert (outcome.result, outcome.session_id) == (BatchResult.UNKNOWN, None)
         assert sender.operations == ["request_session"]
 
     async def test_one_that_was_not_sent_is_sent_again(self) -> None:
         sender = in_turn(errors.ConnectFailed("request_session: refused", operation="request_session"), session())
-        assert (await outcome_of(sender)).result is Result.AUTHENTICATED
+        assert (await outcome_of(sender)).result is BatchResult.AUTHENTICATED
 
     async def test_a_defect_becomes_the_outcome_of_its_record(self) -> None:
         outcome = await outcome_of(in_turn(session("pending", "collect_channel_data"), ValueError("4485040371536584")))
-        assert (outcome.result, outcome.session_id) == (Result.UNKNOWN, SID)
+        assert (outcome.result, outcome.session_id) == (BatchResult.UNKNOWN, SID)
         assert outcome.error is not None
         assert outcome.error.kind == "ValueError"
         assert "4485" not in outcome.error.message
@@ -247,7 +247,7 @@ class TestErrors:
 
 class TestPatience:
     def test_waits_grow_to_the_longest_and_end(self) -> None:
-        assert list(Patience(first=1, longest=4, total=12).waits()) == [1, 2, 4, 4, 4]
+        assert list(Backoff(initial=1, maximum=4, give_up_after=12).waits()) == [1, 2, 4, 4, 4]
 
 
 def completion_in(call: tuple[str, object]) -> tuple[str, object]:

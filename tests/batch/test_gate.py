@@ -9,14 +9,14 @@ from contextlib import AsyncExitStack
 import pytest
 from anyio import Event, wait_all_tasks_blocked
 
-from checkout_async.batch import Outcome, Patience, Result, authenticate
+from checkout_async.batch import Backoff, BatchResult, Outcome, run
 from checkout_async.batch.gate import Gate, TurnedAway
 from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, ServerError
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
 from tests.batch.support import ScriptedSender, record, session
 
-AT_ONCE = Patience(first=0.001, longest=0.001, total=60)
+AT_ONCE = Backoff(initial=0.001, maximum=0.001, give_up_after=60)
 REFUSED = ConnectFailed("request_session: connection refused; nothing was sent", operation="request_session")
 BUSY = ServerError("request_session: 503", operation="request_session", status=503)
 LOST = OutcomeUnknown("request_session: lost", operation="request_session")
@@ -39,9 +39,9 @@ class Outage:
         return self._failure
 
 
-async def results_of(outage: Outage, count: int) -> list[Result]:
+async def results_of(outage: Outage, count: int) -> list[BatchResult]:
     records = [record(line) for line in range(1, count + 1)]
-    return [outcome.result async for outcome in authenticate(outage.sender, records, concurrency=8, outage=AT_ONCE)]
+    return [outcome.result async for outcome in run(outage.sender, records, concurrency=8, outage_backoff=AT_ONCE)]
 
 
 async def gather_into(outcomes: list[Outcome], coming: AsyncIterator[Outcome]) -> None:
@@ -51,26 +51,26 @@ async def gather_into(outcomes: list[Outcome], coming: AsyncIterator[Outcome]) -
 
 async def test_what_was_not_sent_is_sent_when_the_api_is_there_again() -> None:
     outage = Outage(REFUSED, times=50)
-    assert await results_of(outage, 100) == [Result.AUTHENTICATED] * 100
+    assert await results_of(outage, 100) == [BatchResult.AUTHENTICATED] * 100
     assert len(outage.sender.calls) == 150
 
 
 async def test_what_may_have_arrived_is_unknown_and_the_rest_of_the_file_is_spared() -> None:
     results = await results_of(Outage(LOST, times=12), 100)
-    assert results.count(Result.UNKNOWN) == 12
-    assert results.count(Result.AUTHENTICATED) == 88
+    assert results.count(BatchResult.UNKNOWN) == 12
+    assert results.count(BatchResult.AUTHENTICATED) == 88
 
 
 async def test_while_it_lasts_one_record_at_a_time_tries() -> None:
     outage = Outage(BUSY)
     records = [record(line) for line in range(1, 101)]
-    waits = Patience(first=3600, longest=3600, total=1e9)
+    waits = Backoff(initial=3600, maximum=3600, give_up_after=1e9)
     outcomes: list[Outcome] = []
 
-    coming = authenticate(outage.sender, records, concurrency=8, outage=waits, drain=0)
+    coming = run(outage.sender, records, concurrency=8, outage_backoff=waits, drain=0)
     running = asyncio.ensure_future(gather_into(outcomes, coming))
     await wait_all_tasks_blocked()
-    assert [outcome.result for outcome in outcomes] == [Result.UNKNOWN] * len(outage.sender.calls)
+    assert [outcome.result for outcome in outcomes] == [BatchResult.UNKNOWN] * len(outage.sender.calls)
     assert 5 <= len(outage.sender.calls) <= 8
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -80,8 +80,8 @@ async def test_the_run_says_why_it_pauses_and_when_it_goes_on() -> None:
     told: list[tuple[str, float | None]] = []
     outage = Outage(REFUSED, times=20)
     records = [record(line) for line in range(1, 31)]
-    pauses = authenticate(
-        outage.sender, records, outage=AT_ONCE, on_pause=lambda reason, seconds: told.append((reason, seconds))
+    pauses = run(
+        outage.sender, records, outage_backoff=AT_ONCE, on_pause=lambda reason, seconds: told.append((reason, seconds))
     )
     assert len([outcome async for outcome in pauses]) == 30
     assert told[0] == ("ConnectFailed: request_session: connection refused; nothing was sent", 0.001)
@@ -89,27 +89,27 @@ async def test_the_run_says_why_it_pauses_and_when_it_goes_on() -> None:
 
 
 async def test_an_outage_that_outlasts_the_patience_ends_the_run_with_its_reason() -> None:
-    short = Patience(first=0.001, longest=0.001, total=0.003)
+    short = Backoff(initial=0.001, maximum=0.001, give_up_after=0.003)
     outcomes: list[Outcome] = []
     records = [record(line) for line in range(1, 1001)]
-    coming = authenticate(Outage(REFUSED).sender, records, concurrency=8, outage=short)
+    coming = run(Outage(REFUSED).sender, records, concurrency=8, outage_backoff=short)
     with pytest.raises(ConnectFailed, match="connection refused"):
         await gather_into(outcomes, coming)
-    assert {outcome.result for outcome in outcomes} == {Result.FAILED}
+    assert {outcome.result for outcome in outcomes} == {BatchResult.FAILED}
     assert len(outcomes) <= 16
 
 
 async def test_a_stop_is_heard_during_a_pause() -> None:
     stop = Event()
     outage = Outage(REFUSED)
-    waits = Patience(first=3600, longest=3600, total=1e9)
+    waits = Backoff(initial=3600, maximum=3600, give_up_after=1e9)
     records = [record(line) for line in range(1, 101)]
-    outcomes = authenticate(outage.sender, records, concurrency=8, outage=waits, stop=stop)
+    outcomes = run(outage.sender, records, concurrency=8, outage_backoff=waits, stop=stop)
     running = asyncio.ensure_future(anext(outcomes))
     await wait_all_tasks_blocked()
     stop.set()
     results = [(await running).result] + [outcome.result async for outcome in outcomes]
-    assert results == [Result.FAILED] * 8
+    assert results == [BatchResult.FAILED] * 8
 
 
 async def test_a_single_record_the_api_stumbles_over_stops_nobody() -> None:
@@ -117,10 +117,10 @@ async def test_a_single_record_the_api_stumbles_over_stops_nobody() -> None:
         return BUSY if next(numbers) % 15 == 0 else session()
 
     numbers = iter(range(1000))
-    waits = Patience(first=3600, longest=3600, total=1e9)
+    waits = Backoff(initial=3600, maximum=3600, give_up_after=1e9)
     records = [record(line) for line in range(1, 151)]
-    outcomes = [o async for o in authenticate(ScriptedSender(answer), records, concurrency=1, outage=waits)]
-    assert [outcome.result for outcome in outcomes].count(Result.UNKNOWN) == 10
+    outcomes = [o async for o in run(ScriptedSender(answer), records, concurrency=1, outage_backoff=waits)]
+    assert [outcome.result for outcome in outcomes].count(BatchResult.UNKNOWN) == 10
 
 
 async def test_an_api_that_fails_half_the_time_burns_no_file() -> None:
@@ -128,12 +128,12 @@ async def test_an_api_that_fails_half_the_time_burns_no_file() -> None:
         return BUSY if next(numbers) % 2 else session()
 
     numbers = iter(range(10**6))
-    short = Patience(first=0.001, longest=0.001, total=0.05)
+    short = Backoff(initial=0.001, maximum=0.001, give_up_after=0.05)
     outcomes: list[Outcome] = []
     records = [record(line) for line in range(1, 10_001)]
     with pytest.raises(ServerError):
-        await gather_into(outcomes, authenticate(ScriptedSender(answer), records, concurrency=16, outage=short))
-    assert [outcome.result for outcome in outcomes].count(Result.UNKNOWN) < 100
+        await gather_into(outcomes, run(ScriptedSender(answer), records, concurrency=16, outage_backoff=short))
+    assert [outcome.result for outcome in outcomes].count(BatchResult.UNKNOWN) < 100
 
 
 async def test_while_sessions_cannot_be_made_reading_them_does_not_count() -> None:
@@ -150,8 +150,8 @@ async def test_a_listener_that_fails_changes_nothing() -> None:
         raise ZeroDivisionError
 
     records = [record(line) for line in range(1, 31)]
-    outcomes = authenticate(Outage(REFUSED, times=20).sender, records, outage=AT_ONCE, on_pause=fail)
-    assert [outcome.result async for outcome in outcomes] == [Result.AUTHENTICATED] * 30
+    outcomes = run(Outage(REFUSED, times=20).sender, records, outage_backoff=AT_ONCE, on_pause=fail)
+    assert [outcome.result async for outcome in outcomes] == [BatchResult.AUTHENTICATED] * 30
 
 
 class TestGate:
@@ -173,7 +173,9 @@ class TestGate:
 
     async def test_what_was_under_way_changes_nothing_once_it_is_shut(self) -> None:
         told: list[float | None] = []
-        gate = shut(Gate(Patience(first=3600, longest=3600, total=1e9), lambda _reason, seconds: told.append(seconds)))
+        gate = shut(
+            Gate(Backoff(initial=3600, maximum=3600, give_up_after=1e9), lambda _reason, seconds: told.append(seconds))
+        )
         for _ in range(50):
             gate.failed(REFUSED)
             gate.succeeded("request_session")
@@ -182,7 +184,9 @@ class TestGate:
 
     async def test_the_waits_grow_until_it_is_open_again(self) -> None:
         told: list[float | None] = []
-        gate = shut(Gate(Patience(first=0.001, longest=1, total=60), lambda _reason, seconds: told.append(seconds)))
+        gate = shut(
+            Gate(Backoff(initial=0.001, maximum=1, give_up_after=60), lambda _reason, seconds: told.append(seconds))
+        )
         async with gate.passage() as epoch:
             gate.failed(REFUSED, epoch)
         async with gate.passage() as epoch:
@@ -211,7 +215,7 @@ class TestGate:
         assert gate.is_open
 
     async def test_who_waits_when_the_run_ends_is_turned_away(self) -> None:
-        gate = shut(Gate(Patience(first=3600, longest=3600, total=1e9)))
+        gate = shut(Gate(Backoff(initial=3600, maximum=3600, give_up_after=1e9)))
         waiting = asyncio.ensure_future(passed(gate))
         await wait_all_tasks_blocked()
         gate.turn_away()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.batch import Report, Result
+from checkout_async.batch import BatchResult, Report
 from checkout_async.batch.report.html import page
 from checkout_async.batch.report.latency import Latencies
 
@@ -57,7 +57,7 @@ def latencies(*times: float) -> Latencies:
 
 
 def report(
-    results: dict[Result, int] | None = None,
+    results: dict[BatchResult, int] | None = None,
     *,
     errors: dict[str, int] | None = None,
     source: str = "cards.jsonl",
@@ -70,7 +70,7 @@ def report(
         target="results.jsonl",
         started=START,
         ended=START + timedelta(hours=hours),
-        results={Result.AUTHENTICATED: 1200, Result.FAILED: 34} if results is None else results,
+        results={BatchResult.AUTHENTICATED: 1200, BatchResult.FAILED: 34} if results is None else results,
         errors=errors or {},
         latencies=times or Latencies(),
         stopped=stopped,
@@ -101,8 +101,8 @@ def test_each_result_has_its_number_share_and_a_bar() -> None:
 def test_every_result_is_explained_whether_it_occurred_or_not() -> None:
     words = read(report()).words
     explained = words[words.index("What the results mean") :]
-    assert [each for each in explained if each.replace(" ", "_") in set(Result)] == [
-        result.value.replace("_", " ") for result in Result
+    assert [each for each in explained if each.replace(" ", "_") in set(BatchResult)] == [
+        result.value.replace("_", " ") for result in BatchResult
     ]
 
 

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 
 from checkout_async.batch.journal import Claim, Journal, Step
-from checkout_async.batch.outcome import Failure, Outcome, Result
+from checkout_async.batch.outcome import BatchResult, Failure, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest, JournalError
 from tests.batch.support import CARD, SID, record, request
 
-FINAL = [result for result in Result if result.is_final]
-UNSENT = [Result.INVALID, Result.FAILED]
-IN_DOUBT = [None, Result.UNKNOWN]
+FINAL = [result for result in BatchResult if result.is_final]
+UNSENT = [BatchResult.INVALID, BatchResult.FAILED]
+IN_DOUBT = [None, BatchResult.UNKNOWN]
 CRYPTOGRAM = "c" * 28
 
 
@@ -27,12 +27,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "run.journal"
 
 
-def outcome(result: Result, session_id: str | None = SID, line: int = 1) -> Outcome:
+def outcome(result: BatchResult, session_id: str | None = SID, line: int = 1) -> Outcome:
     return Outcome(line=line, reference=f"ref-{line}", result=result, session_id=session_id, cryptogram=CRYPTOGRAM)
 
 
 async def earlier_run(
-    path: Path, result: Result | None, *, session_id: str | None = None, told: bool = False, of: Record | None = None
+    path: Path,
+    result: BatchResult | None,
+    *,
+    session_id: str | None = None,
+    told: bool = False,
+    of: Record | None = None,
 ) -> None:
     """Claim a record and send it; note its session, settle it and tell of it as far as given."""
     async with Journal(path) as journal:
@@ -78,7 +83,7 @@ async def test_a_request_that_is_no_json_is_refused_before_anything_is_noted(pat
 async def test_a_reference_is_sent_once_in_a_run(path: Path) -> None:
     async with Journal(path) as journal:
         first = await journal.claim(Record(line=17, request=request(), reference="A"))
-        await journal.settle(first, outcome(Result.FAILED, None, line=17))
+        await journal.settle(first, outcome(BatchResult.FAILED, None, line=17))
         second = await journal.claim(Record(line=18, request=request(amount=7), reference="A"))
     assert (second.step, second.reason) == (Step.REFUSE, "the same reference as line 17; give each record its own")
 
@@ -107,7 +112,7 @@ async def test_of_the_same_record_claimed_twice_at_once_one_is_sent(path: Path) 
 
 
 @pytest.mark.parametrize("result", FINAL)
-async def test_what_an_earlier_run_did_is_told_once_in_a_run_too(path: Path, result: Result) -> None:
+async def test_what_an_earlier_run_did_is_told_once_in_a_run_too(path: Path, result: BatchResult) -> None:
     await earlier_run(path, result, session_id=SID, told=True)
     async with Journal(path) as journal:
         steps = [(await journal.claim(record())).step for _ in range(2)]
@@ -117,9 +122,9 @@ async def test_what_an_earlier_run_did_is_told_once_in_a_run_too(path: Path, res
 async def test_what_is_said_of_a_refused_record_changes_nothing(path: Path) -> None:
     async with Journal(path) as journal:
         first, second = [await journal.claim(record()) for _ in range(2)]
-        await journal.settle(first, outcome(Result.DECLINED))
+        await journal.settle(first, outcome(BatchResult.DECLINED))
         journal.note_session(second, "sid_" + "b" * 26)
-        await journal.settle(second, outcome(Result.INVALID, None))
+        await journal.settle(second, outcome(BatchResult.INVALID, None))
         journal.told(second)
     claim = await next_run(path)
     assert (claim.step, claim.session_id) == (Step.ASK, SID)
@@ -130,14 +135,14 @@ async def test_what_is_said_of_a_refused_record_changes_nothing(path: Path) -> N
 
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("result", UNSENT)
-async def test_what_did_not_arrive_is_sent_again(path: Path, result: Result, told: bool) -> None:
+async def test_what_did_not_arrive_is_sent_again(path: Path, result: BatchResult, told: bool) -> None:
     await earlier_run(path, result, told=told)
     assert (await next_run(path)).step is Step.SEND
     assert (await next_run(path)).step is Step.TELL, "the second claim may have been sent"
 
 
 @pytest.mark.parametrize("result", UNSENT)
-async def test_what_did_not_arrive_may_be_mended_before_it_is_sent_again(path: Path, result: Result) -> None:
+async def test_what_did_not_arrive_may_be_mended_before_it_is_sent_again(path: Path, result: BatchResult) -> None:
     await earlier_run(path, result)
     mended = record(1, amount=7)
     assert (await next_run(path, mended)).step is Step.SEND
@@ -149,7 +154,7 @@ async def test_what_did_not_arrive_may_be_mended_before_it_is_sent_again(path: P
 
 
 @pytest.mark.parametrize("result", FINAL)
-async def test_an_outcome_that_was_told_is_replayed_as_such(path: Path, result: Result) -> None:
+async def test_an_outcome_that_was_told_is_replayed_as_such(path: Path, result: BatchResult) -> None:
     await earlier_run(path, result, session_id=SID, told=True)
     claim = await next_run(path)
     assert (claim.step, claim.reason) == (Step.REPLAY, "")
@@ -158,7 +163,7 @@ async def test_an_outcome_that_was_told_is_replayed_as_such(path: Path, result: 
 
 @pytest.mark.parametrize("result", FINAL)
 async def test_an_outcome_that_nobody_was_told_is_asked_for_again_for_its_cryptogram(
-    path: Path, result: Result
+    path: Path, result: BatchResult
 ) -> None:
     await earlier_run(path, result, session_id=SID)
     claim = await next_run(path)
@@ -167,22 +172,22 @@ async def test_an_outcome_that_nobody_was_told_is_asked_for_again_for_its_crypto
 
 
 async def test_an_outcome_without_session_that_nobody_was_told_is_told_as_it_is(path: Path) -> None:
-    await earlier_run(path, Result.EXPIRED)
+    await earlier_run(path, BatchResult.EXPIRED)
     claim = await next_run(path)
     assert (claim.step, claim.session_id) == (Step.TELL, None)
-    assert claim.outcome == Outcome(line=1, reference="ref-1", result=Result.EXPIRED)
+    assert claim.outcome == Outcome(line=1, reference="ref-1", result=BatchResult.EXPIRED)
 
 
 async def test_an_outcome_keeps_all_but_the_cryptogram(path: Path) -> None:
     failure = Failure(kind="NotFound", message="get_session: 404", path="$.a", status=404, request_id="r-1")
-    known = msgspec.structs.replace(outcome(Result.AUTHENTICATED), eci="05", xid="x", seconds=0.25, error=failure)
+    known = msgspec.structs.replace(outcome(BatchResult.AUTHENTICATED), eci="05", xid="x", seconds=0.25, error=failure)
     async with Journal(path) as journal:
         await journal.settle(await journal.claim(record()), known)
     assert (await next_run(path)).outcome == msgspec.structs.replace(known, cryptogram=None)
 
 
 async def test_an_outcome_is_told_under_the_line_of_the_record_that_asks(path: Path) -> None:
-    await earlier_run(path, Result.DECLINED, session_id=SID, told=True)
+    await earlier_run(path, BatchResult.DECLINED, session_id=SID, told=True)
     moved = Record(line=40, request=request(), reference="ref-1")
     claim = await next_run(path, moved)
     assert claim.outcome is not None
@@ -190,12 +195,12 @@ async def test_an_outcome_is_told_under_the_line_of_the_record_that_asks(path: P
 
 
 async def test_an_outcome_that_was_replayed_or_asked_for_is_no_doubt(path: Path) -> None:
-    await earlier_run(path, Result.DECLINED, session_id=SID)
+    await earlier_run(path, BatchResult.DECLINED, session_id=SID)
     assert [(await next_run(path)).step for _ in range(3)] == [Step.ASK] * 3
 
 
 async def test_an_outcome_that_is_told_by_the_run_that_found_it_untold_is_replayed_from_then_on(path: Path) -> None:
-    await earlier_run(path, Result.DECLINED, session_id=SID)
+    await earlier_run(path, BatchResult.DECLINED, session_id=SID)
     async with Journal(path) as journal:
         journal.told(await journal.claim(record()))
     assert (await next_run(path)).step is Step.REPLAY
@@ -205,7 +210,7 @@ async def test_an_outcome_that_is_told_by_the_run_that_found_it_untold_is_replay
 
 
 @pytest.mark.parametrize("result", IN_DOUBT)
-async def test_a_doubt_with_a_session_is_asked_about(path: Path, result: Result | None) -> None:
+async def test_a_doubt_with_a_session_is_asked_about(path: Path, result: BatchResult | None) -> None:
     await earlier_run(path, result, session_id=SID)
     claim = await next_run(path, retry_unknown=True)
     assert (claim.step, claim.session_id, claim.outcome) == (Step.ASK, SID, None)
@@ -215,18 +220,18 @@ async def test_a_session_that_was_noted_outlives_an_outcome_without_it(path: Pat
     async with Journal(path) as journal:
         claim = await journal.claim(record())
         journal.note_session(claim, SID)
-        await journal.settle(claim, outcome(Result.UNKNOWN, None))
+        await journal.settle(claim, outcome(BatchResult.UNKNOWN, None))
     assert (await next_run(path)).session_id == SID
 
 
 @pytest.mark.parametrize("result", IN_DOUBT)
-async def test_a_doubt_without_session_is_for_a_person_to_decide(path: Path, result: Result | None) -> None:
+async def test_a_doubt_without_session_is_for_a_person_to_decide(path: Path, result: BatchResult | None) -> None:
     await earlier_run(path, result)
     for _ in range(2):
         claim = await next_run(path)
         assert (claim.step, claim.session_id) == (Step.TELL, None)
         assert claim.outcome is not None
-        assert (claim.outcome.result, claim.outcome.replayed) == (Result.UNKNOWN, False)
+        assert (claim.outcome.result, claim.outcome.replayed) == (BatchResult.UNKNOWN, False)
         assert claim.outcome.error is not None
         assert claim.outcome.error.kind == "OutcomeUnknown"
         assert "--retry-unknown sends it again" in claim.outcome.error.message
@@ -235,7 +240,7 @@ async def test_a_doubt_without_session_is_for_a_person_to_decide(path: Path, res
 async def test_a_doubt_keeps_what_support_asks_for(path: Path) -> None:
     failure = Failure(kind="ServerError", message="request_session: 502", status=502, request_id="r-1")
     async with Journal(path) as journal:
-        doubt = Outcome(line=1, result=Result.UNKNOWN, error=failure)
+        doubt = Outcome(line=1, result=BatchResult.UNKNOWN, error=failure)
         await journal.settle(await journal.claim(record()), doubt)
     claim = await next_run(path)
     assert claim.outcome is not None
@@ -244,22 +249,22 @@ async def test_a_doubt_keeps_what_support_asks_for(path: Path) -> None:
 
 
 @pytest.mark.parametrize("result", IN_DOUBT)
-async def test_a_doubt_without_session_is_sent_again_by_whoever_says_so(path: Path, result: Result | None) -> None:
+async def test_a_doubt_without_session_is_sent_again_by_whoever_says_so(path: Path, result: BatchResult | None) -> None:
     await earlier_run(path, result)
     assert (await next_run(path, retry_unknown=True)).step is Step.SEND
     assert (await next_run(path)).step is Step.TELL, "it is in doubt again"
 
 
 @pytest.mark.parametrize("result", FINAL)
-async def test_a_final_result_is_never_sent_again(path: Path, result: Result) -> None:
+async def test_a_final_result_is_never_sent_again(path: Path, result: BatchResult) -> None:
     await earlier_run(path, result, session_id=SID)
     assert (await next_run(path, retry_unknown=True)).step is Step.ASK
 
 
 async def test_a_doubt_that_is_resolved_is_final(path: Path) -> None:
-    await earlier_run(path, Result.UNKNOWN, session_id=SID, told=True)
+    await earlier_run(path, BatchResult.UNKNOWN, session_id=SID, told=True)
     async with Journal(path) as journal:
-        await journal.settle(await journal.claim(record()), outcome(Result.AUTHENTICATED))
+        await journal.settle(await journal.claim(record()), outcome(BatchResult.AUTHENTICATED))
     assert (await next_run(path)).step is Step.ASK, "nobody was told of the new outcome"
 
 
@@ -267,7 +272,7 @@ async def test_a_doubt_that_is_resolved_is_final(path: Path) -> None:
 
 
 @pytest.mark.parametrize("result", [*IN_DOUBT, *FINAL])
-async def test_a_reference_that_was_used_for_another_request_is_refused(path: Path, result: Result | None) -> None:
+async def test_a_reference_that_was_used_for_another_request_is_refused(path: Path, result: BatchResult | None) -> None:
     await earlier_run(path, result, session_id=SID if result in FINAL else None)
     claim = await next_run(path, record(1, amount=7), retry_unknown=True)
     assert (claim.step, claim.outcome) == (Step.REFUSE, None)
@@ -275,7 +280,7 @@ async def test_a_reference_that_was_used_for_another_request_is_refused(path: Pa
 
 
 async def test_a_refused_record_does_not_stand_for_the_one_it_is_mistaken_for(path: Path) -> None:
-    await earlier_run(path, Result.DECLINED, session_id=SID, told=True)
+    await earlier_run(path, BatchResult.DECLINED, session_id=SID, told=True)
     async with Journal(path) as journal:
         assert (await journal.claim(record(1, amount=7))).step is Step.REFUSE
         assert (await journal.claim(record(1))).step is Step.REPLAY
@@ -289,7 +294,7 @@ async def test_a_changed_request_without_reference_is_another_record(path: Path)
 # The results file has the last word on what was told
 
 
-def row(line: int, result: Result = Result.DECLINED) -> Outcome:
+def row(line: int, result: BatchResult = BatchResult.DECLINED) -> Outcome:
     """A row of a results file, of a session of its own."""
     return outcome(result, f"sid_{line}", line)
 
@@ -334,16 +339,16 @@ async def test_reconciling_leaves_doubts_as_they_are(path: Path) -> None:
 async def test_reconciling_knows_what_was_said_just_before(path: Path) -> None:
     async with Journal(path) as journal:
         claim = await journal.claim(record())
-        await journal.settle(claim, outcome(Result.DECLINED))
+        await journal.settle(claim, outcome(BatchResult.DECLINED))
         journal.told(claim)
         await journal.reconcile(list)
     assert (await next_run(path)).step is Step.ASK
 
 
 @pytest.mark.parametrize("session_id", [None, "sid_1"])
-@pytest.mark.parametrize("result", [None, Result.UNKNOWN])
+@pytest.mark.parametrize("result", [None, BatchResult.UNKNOWN])
 async def test_a_result_that_only_the_results_file_knows_settles_its_record(
-    path: Path, result: Result | None, session_id: str | None
+    path: Path, result: BatchResult | None, session_id: str | None
 ) -> None:
     await earlier_run(path, result, session_id=session_id)
     async with Journal(path) as journal:
@@ -351,7 +356,7 @@ async def test_a_result_that_only_the_results_file_knows_settles_its_record(
         claim = await journal.claim(record(1), retry_unknown=True)
     assert claim.step is Step.REPLAY
     assert claim.outcome is not None
-    assert (claim.outcome.session_id, claim.outcome.result) == ("sid_1", Result.DECLINED)
+    assert (claim.outcome.session_id, claim.outcome.result) == ("sid_1", BatchResult.DECLINED)
 
 
 async def test_without_a_reference_the_line_tells_which_record_it_is(path: Path) -> None:
@@ -387,11 +392,11 @@ async def test_reconciling_goes_through_any_number_of_records(path: Path) -> Non
 async def test_records_are_counted_by_result(path: Path) -> None:
     async with Journal(path) as journal:
         assert await journal.counts() == {}
-        for line, result in enumerate([None, Result.DECLINED, Result.DECLINED, Result.INVALID], start=1):
+        for line, result in enumerate([None, BatchResult.DECLINED, BatchResult.DECLINED, BatchResult.INVALID], start=1):
             claim = await journal.claim(record(line))
             if result is not None:
                 await journal.settle(claim, outcome(result, line=line))
-        assert await journal.counts() == {None: 1, Result.DECLINED: 2, Result.INVALID: 1}
+        assert await journal.counts() == {None: 1, BatchResult.DECLINED: 2, BatchResult.INVALID: 1}
 
 
 # Use
@@ -423,7 +428,7 @@ async def test_an_outcome_of_a_record_that_was_never_claimed_is_no_silent_loss(p
         stray = await other.claim(record())
     with pytest.raises(JournalError, match="never claimed in this journal"):
         async with Journal(path) as journal:
-            await journal.settle(stray, outcome(Result.DECLINED))
+            await journal.settle(stray, outcome(BatchResult.DECLINED))
 
 
 def test_nothing_is_shown_but_the_path(path: Path) -> None:

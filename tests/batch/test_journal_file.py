@@ -18,7 +18,7 @@ import pytest
 
 from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
-from checkout_async.batch.outcome import Outcome, Result
+from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, JournalError
 from tests.batch.support import CARD, SID, record, request
@@ -37,7 +37,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "run.journal"
 
 
-def outcome(line: int = 1, result: Result = Result.AUTHENTICATED) -> Outcome:
+def outcome(line: int = 1, result: BatchResult = BatchResult.AUTHENTICATED) -> Outcome:
     return Outcome(line=line, reference=f"ref-{line}", result=result, session_id=SID, cryptogram=CRYPTOGRAM)
 
 
@@ -91,7 +91,7 @@ async def goes_on_and_on(path: Path) -> None:
                 claim = await journal.claim(record(line))
                 say(f"claimed {line}")
                 journal.note_session(claim, f"sid_{line:026d}")
-                await journal.settle(claim, outcome(line, Result.DECLINED))
+                await journal.settle(claim, outcome(line, BatchResult.DECLINED))
                 say(f"settled {line}")
                 journal.told(claim)
 

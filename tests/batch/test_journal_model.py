@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from checkout_async.batch.journal import Claim, Journal, Step
-from checkout_async.batch.outcome import Outcome, Result
+from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ KEY = bytes(range(32))
 REFERENCES = st.sampled_from(["A", "B", "C", None])
 CONTENTS = st.sampled_from([1, 2])
 SESSIONS = st.sampled_from(["sid_1", "sid_2"])
-RESULTS = st.sampled_from(list(Result))
+RESULTS = st.sampled_from(list(BatchResult))
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,18 @@ class Known:
 
     amount: int
     run: int
-    result: Result | None = None
+    result: BatchResult | None = None
     session_id: str | None = None
     told: bool = False
 
     def step(self, amount: int, run: int, *, retry_unknown: bool) -> Step:
         if self.run == run:
             return Step.REFUSE
-        if self.result in {Result.INVALID, Result.FAILED}:
+        if self.result in {BatchResult.INVALID, BatchResult.FAILED}:
             return Step.SEND
         if self.amount != amount:
             return Step.REFUSE
-        if self.result is not None and self.result is not Result.UNKNOWN:
+        if self.result is not None and self.result is not BatchResult.UNKNOWN:
             return Step.REPLAY if self.told else Step.ASK if self.session_id else Step.TELL
         if self.session_id:
             return Step.ASK
@@ -104,7 +104,7 @@ class AgainstTheModel(RuleBasedStateMachine):
 
         self.loop.run(cancelled())
         if before is None:
-            self.known[name] = Known(amount, 0, Result.FAILED)
+            self.known[name] = Known(amount, 0, BatchResult.FAILED)
         elif not sends and not refused:
             self.known[name] = replace(before, run=self.run)
 
@@ -117,7 +117,7 @@ class AgainstTheModel(RuleBasedStateMachine):
 
     @rule(name=st.data(), result=RESULTS, session_id=SESSIONS | st.none())
     @precondition(lambda self: self.claims)
-    def settle(self, name: st.DataObject, result: Result, session_id: str | None) -> None:
+    def settle(self, name: st.DataObject, result: BatchResult, session_id: str | None) -> None:
         chosen = name.draw(st.sampled_from(list(self.claims)))
         outcome = Outcome(line=self.line, result=result, session_id=session_id, cryptogram="secret")
         self.loop.run(self.journal.settle(self.claims[chosen], outcome))
@@ -150,7 +150,7 @@ class AgainstTheModel(RuleBasedStateMachine):
 
     @invariant()
     def everything_is_counted(self) -> None:
-        expected: dict[Result | None, int] = {}
+        expected: dict[BatchResult | None, int] = {}
         for known in self.known.values():
             expected[known.result] = expected.get(known.result, 0) + 1
         assert self.loop.run(self.journal.counts()) == expected
@@ -165,11 +165,11 @@ class AgainstTheModel(RuleBasedStateMachine):
         return reference or amount, Record(line=self.line, request={"amount": amount}, reference=reference)
 
     def check_outcome(self, claim: Claim, before: Known, record: Record) -> None:
-        if claim.step is Step.SEND or (claim.step is Step.ASK and before.result in {None, Result.UNKNOWN}):
+        if claim.step is Step.SEND or (claim.step is Step.ASK and before.result in {None, BatchResult.UNKNOWN}):
             assert claim.outcome is None
             return
         assert claim.outcome is not None
-        assert claim.outcome.result == (before.result or Result.UNKNOWN)
+        assert claim.outcome.result == (before.result or BatchResult.UNKNOWN)
         assert (claim.outcome.line, claim.outcome.reference) == (record.line, record.reference)
         assert claim.outcome.replayed is (claim.step is Step.REPLAY)
         assert claim.outcome.cryptogram is None

@@ -14,17 +14,17 @@ import pytest
 from checkout_async.batch.journal import Journal, Step
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.journal.merge import merge_journals
-from checkout_async.batch.outcome import Outcome, Result
+from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import ConfigurationError
 from tests.batch.support import SID, record
 
 KEY = bytes(range(32))
 
-LESS_TO_MORE: list[tuple[Result | None, str | None, Step]] = [
-    (Result.FAILED, None, Step.SEND),
+LESS_TO_MORE: list[tuple[BatchResult | None, str | None, Step]] = [
+    (BatchResult.FAILED, None, Step.SEND),
     (None, None, Step.TELL),
-    (Result.UNKNOWN, SID, Step.ASK),
-    (Result.DECLINED, "sid_" + "d" * 26, Step.ASK),
+    (BatchResult.UNKNOWN, SID, Step.ASK),
+    (BatchResult.DECLINED, "sid_" + "d" * 26, Step.ASK),
 ]
 """What a journal may know of a record, from the least to the most: result, session, and what is to be done then."""
 
@@ -39,7 +39,7 @@ def parts(tmp_path: Path) -> list[Path]:
     return [tmp_path / f"{name}.journal" for name in "ab"]
 
 
-async def ran(path: Path, lines: range, result: Result | None, session_id: str | None = SID, **told: bool) -> Path:
+async def ran(path: Path, lines: range, result: BatchResult | None, session_id: str | None = SID, **told: bool) -> Path:
     """A journal in which these lines came to this."""
     async with Journal(path, key=KEY, durable=False) as journal:
         for line in lines:
@@ -59,30 +59,30 @@ async def steps(path: Path, lines: range) -> list[Step]:
 
 
 async def test_the_records_of_all_parts_are_in_the_target(target: Path, parts: list[Path]) -> None:
-    await ran(parts[0], range(1, 4), Result.DECLINED, told=True)
+    await ran(parts[0], range(1, 4), BatchResult.DECLINED, told=True)
     await ran(parts[1], range(4, 6), None, None)
     merge_journals(target, parts)
     assert await steps(target, range(1, 7)) == [Step.REPLAY] * 3 + [Step.TELL] * 2 + [Step.SEND]
 
 
 async def test_the_parts_stay_as_they_are(target: Path, parts: list[Path]) -> None:
-    await ran(parts[0], range(1, 4), Result.DECLINED)
+    await ran(parts[0], range(1, 4), BatchResult.DECLINED)
     before = parts[0].read_bytes()
     merge_journals(target, parts[:1])
     assert parts[0].read_bytes() == before
 
 
 async def test_merging_twice_changes_nothing(target: Path, parts: list[Path]) -> None:
-    await ran(parts[0], range(1, 4), Result.DECLINED)
+    await ran(parts[0], range(1, 4), BatchResult.DECLINED)
     for _ in range(2):
         merge_journals(target, parts[:1])
     async with Journal(target, key=KEY) as journal:
-        assert await journal.counts() == {Result.DECLINED: 3}
+        assert await journal.counts() == {BatchResult.DECLINED: 3}
 
 
 async def test_a_target_goes_on_with_what_it_had(target: Path, parts: list[Path]) -> None:
-    await ran(target, range(1, 3), Result.DECLINED)
-    await ran(parts[0], range(3, 5), Result.DECLINED)
+    await ran(target, range(1, 3), BatchResult.DECLINED)
+    await ran(parts[0], range(3, 5), BatchResult.DECLINED)
     merge_journals(target, parts[:1])
     assert await steps(target, range(1, 6)) == [Step.ASK] * 4 + [Step.SEND]
 
@@ -92,8 +92,8 @@ async def test_a_target_goes_on_with_what_it_had(target: Path, parts: list[Path]
 async def test_of_two_rows_about_a_record_the_one_that_knows_more_stays(
     target: Path,
     parts: list[Path],
-    less: tuple[Result | None, str | None, Step],
-    more: tuple[Result | None, str | None, Step],
+    less: tuple[BatchResult | None, str | None, Step],
+    more: tuple[BatchResult | None, str | None, Step],
     order: int,
 ) -> None:
     await ran(parts[0], range(1, 2), *less[:2])
@@ -129,14 +129,16 @@ asyncio.run(work())
 
 
 async def test_a_part_that_was_stopped_at_its_birth_is_empty(target: Path, parts: list[Path]) -> None:
-    await ran(parts[0], range(1, 2), Result.DECLINED)
+    await ran(parts[0], range(1, 2), BatchResult.DECLINED)
     parts[1].touch()
     merge_journals(target, parts)
     assert await steps(target, range(1, 3)) == [Step.ASK, Step.SEND]
 
 
 async def test_any_number_of_parts_will_do(target: Path, tmp_path: Path) -> None:
-    many = [await ran(tmp_path / f"{line}.journal", range(line, line + 1), Result.DECLINED) for line in range(1, 26)]
+    many = [
+        await ran(tmp_path / f"{line}.journal", range(line, line + 1), BatchResult.DECLINED) for line in range(1, 26)
+    ]
     merge_journals(target, many)
     assert await steps(target, range(1, 26)) == [Step.ASK] * 25
 
@@ -152,7 +154,7 @@ async def test_a_key_beside_a_part_goes_with_its_records(target: Path, parts: li
 
 
 async def test_journals_of_different_keys_are_refused(target: Path, parts: list[Path]) -> None:
-    await ran(parts[0], range(1, 2), Result.DECLINED)
+    await ran(parts[0], range(1, 2), BatchResult.DECLINED)
     async with Journal(parts[1], key=bytes(32)) as journal:
         await journal.claim(record(2))
     with pytest.raises(ConfigurationError, match=r"all\.journal and .*b\.journal were made with different keys"):
@@ -161,7 +163,7 @@ async def test_journals_of_different_keys_are_refused(target: Path, parts: list[
 
 
 async def test_a_new_target_beside_another_key_is_refused(target: Path, parts: list[Path]) -> None:
-    await ran(parts[0], range(1, 2), Result.DECLINED)
+    await ran(parts[0], range(1, 2), BatchResult.DECLINED)
     make_key(target)
     with pytest.raises(ConfigurationError, match=r"the key of the journal .*all\.journal is not that of .*a\.journal"):
         merge_journals(target, parts[:1])
@@ -181,8 +183,8 @@ async def test_a_part_that_is_no_journal_is_refused(target: Path, parts: list[Pa
 
 @pytest.mark.parametrize("which", ["target", "part"])
 async def test_a_journal_in_use_is_not_merged(target: Path, parts: list[Path], which: str) -> None:
-    await ran(target, range(1, 2), Result.DECLINED)
-    await ran(parts[0], range(2, 3), Result.DECLINED)
+    await ran(target, range(1, 2), BatchResult.DECLINED)
+    await ran(parts[0], range(2, 3), BatchResult.DECLINED)
     async with Journal({"target": target, "part": parts[0]}[which], key=KEY):
         with pytest.raises(ConfigurationError, match="has it open"):
             merge_journals(target, parts[:1])

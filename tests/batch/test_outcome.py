@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from checkout_async import errors
-from checkout_async.batch import MALFORMED_LINE, Failure, Outcome, Result
+from checkout_async.batch import MALFORMED_LINE, BatchResult, Failure, Outcome
 from checkout_async.batch.outcome import is_outage, is_refused_access, may_be_refused_access
 from tests.batch.support import SID, bad_line, record, session
 
@@ -60,54 +60,60 @@ def test_an_invalid_request_names_its_path() -> None:
 @pytest.mark.parametrize(
     ("status", "result"),
     [
-        ("approved", Result.AUTHENTICATED),
-        ("attempted", Result.ATTEMPTED),
-        ("challenged", Result.CHALLENGE_REQUIRED),
-        ("declined", Result.DECLINED),
-        ("rejected", Result.REJECTED),
-        ("unavailable", Result.UNAVAILABLE),
-        ("expired", Result.EXPIRED),
-        ("challenge_abandoned", Result.EXPIRED),
-        ("processing", Result.UNKNOWN),
-        ("pending", Result.UNKNOWN),
-        ("postponed", Result.UNKNOWN),
+        ("approved", BatchResult.AUTHENTICATED),
+        ("attempted", BatchResult.ATTEMPTED),
+        ("challenged", BatchResult.CHALLENGE_REQUIRED),
+        ("declined", BatchResult.DECLINED),
+        ("rejected", BatchResult.REJECTED),
+        ("unavailable", BatchResult.UNAVAILABLE),
+        ("expired", BatchResult.EXPIRED),
+        ("challenge_abandoned", BatchResult.EXPIRED),
+        ("processing", BatchResult.UNKNOWN),
+        ("pending", BatchResult.UNKNOWN),
+        ("postponed", BatchResult.UNKNOWN),
     ],
 )
-def test_every_status_has_its_result(status: str, result: Result) -> None:
+def test_every_status_has_its_result(status: str, result: BatchResult) -> None:
     assert Outcome.of(record(), session(status)).result is result
 
 
 def test_a_session_that_waits_for_a_hosted_page_needs_its_cardholder() -> None:
     waiting = session("pending", "redirect_cardholder")
-    assert Outcome.of(record(), waiting).result is Result.CHALLENGE_REQUIRED
+    assert Outcome.of(record(), waiting).result is BatchResult.CHALLENGE_REQUIRED
 
 
 @pytest.mark.parametrize(
     ("error", "result"),
     [
-        (errors.InvalidRequest("amount", operation="request_session", path="$.amount"), Result.INVALID),
-        (errors.UnprocessableEntity("422", operation="request_session", status=422), Result.INVALID),
-        (errors.ConnectFailed("refused", operation="request_session"), Result.FAILED),
-        (errors.RateLimited("429", operation="request_session", status=429), Result.FAILED),
-        (errors.Conflict("409", operation="request_session", status=409), Result.FAILED),
-        (errors.ServerError("501", operation="request_session", status=501), Result.FAILED),
-        (errors.NotFound("404", operation="request_session", status=404), Result.FAILED),
-        (errors.Forbidden("403", operation="request_session", status=403), Result.FAILED),
-        (errors.AuthenticationFailed("no token", status=400), Result.FAILED),
-        (errors.OutcomeUnknown("lost", operation="request_session"), Result.UNKNOWN),
-        (errors.ServerError("503", operation="request_session", status=503), Result.UNKNOWN),
-        (errors.ApiError("408", operation="request_session", status=408), Result.UNKNOWN),
-        (errors.UnexpectedResponse("odd", operation="request_session", status=201), Result.UNKNOWN),
-        (ValueError(), Result.UNKNOWN),
+        (errors.InvalidRequest("amount", operation="request_session", path="$.amount"), BatchResult.INVALID),
+        (errors.UnprocessableEntity("422", operation="request_session", status=422), BatchResult.INVALID),
+        (errors.ConnectFailed("refused", operation="request_session"), BatchResult.FAILED),
+        (errors.RateLimited("429", operation="request_session", status=429), BatchResult.FAILED),
+        (errors.Conflict("409", operation="request_session", status=409), BatchResult.FAILED),
+        (errors.ServerError("501", operation="request_session", status=501), BatchResult.FAILED),
+        (errors.NotFound("404", operation="request_session", status=404), BatchResult.FAILED),
+        (errors.Forbidden("403", operation="request_session", status=403), BatchResult.FAILED),
+        (errors.AuthenticationFailed("no token", status=400), BatchResult.FAILED),
+        (errors.OutcomeUnknown("lost", operation="request_session"), BatchResult.UNKNOWN),
+        (errors.ServerError("503", operation="request_session", status=503), BatchResult.UNKNOWN),
+        (errors.ApiError("408", operation="request_session", status=408), BatchResult.UNKNOWN),
+        (errors.UnexpectedResponse("odd", operation="request_session", status=201), BatchResult.UNKNOWN),
+        (ValueError(), BatchResult.UNKNOWN),
     ],
 )
-def test_an_error_before_there_is_a_session_says_whether_it_may_have_arrived(error: Exception, result: Result) -> None:
+def test_an_error_before_there_is_a_session_says_whether_it_may_have_arrived(
+    error: Exception, result: BatchResult
+) -> None:
     assert Outcome.of(record(), None, error).result is result
-    assert Outcome.of(record(), None, error, session_id=SID).result is Result.UNKNOWN
+    assert Outcome.of(record(), None, error, session_id=SID).result is BatchResult.UNKNOWN
 
 
 def test_only_what_needs_a_person_or_another_run_is_not_final() -> None:
-    assert {result for result in Result if not result.is_final} == {Result.INVALID, Result.FAILED, Result.UNKNOWN}
+    assert {result for result in BatchResult if not result.is_final} == {
+        BatchResult.INVALID,
+        BatchResult.FAILED,
+        BatchResult.UNKNOWN,
+    }
 
 
 def test_credentials_concern_every_record() -> None:

@@ -11,19 +11,22 @@ from contextlib import contextmanager
 import pytest
 from rich.console import Console
 
-from checkout_async.batch import Outcome, Result
+from checkout_async.batch import BatchResult, Outcome
 from checkout_async.batch.command.progress import BarProgress, LineProgress, Tally, progress_on
 from tests.batch.support import Clock
 
 
-def outcome(result: Result = Result.AUTHENTICATED, *, replayed: bool = False) -> Outcome:
+def outcome(result: BatchResult = BatchResult.AUTHENTICATED, *, replayed: bool = False) -> Outcome:
     return Outcome(line=1, result=result, replayed=replayed)
 
 
 class TestTally:
     def test_it_counts_by_result_and_says_what_was_known_before(self) -> None:
         tally = Tally(5000)
-        for each in [outcome()] * 1200 + [outcome(Result.CHALLENGE_REQUIRED), outcome(Result.DECLINED, replayed=True)]:
+        for each in [outcome()] * 1200 + [
+            outcome(BatchResult.CHALLENGE_REQUIRED),
+            outcome(BatchResult.DECLINED, replayed=True),
+        ]:
             tally.add(each)
         assert tally.count() == "1,202 of 5,000"
         assert tally.results() == (
@@ -92,7 +95,7 @@ class TestLines:
                 progress.advance(outcome())
             progress.note("a remark")
             clock.now += 4.0
-            progress.advance(outcome(Result.DECLINED))
+            progress.advance(outcome(BatchResult.DECLINED))
         assert stream.getvalue().splitlines() == [
             "3 of 5: 0.2/s, 8 s left; 3 authenticated; 2 wait to be sent",
             "a remark",

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.batch import Failure, Outcome, Report, Result, Summary
+from checkout_async.batch import BatchResult, Failure, Outcome, Report, Summary
 from tests.batch.support import Clock
 
 NIGHT = datetime(2026, 11, 21, 1, 30, tzinfo=UTC)
 
 
-def outcome(result: Result, *, seconds: float | None = 0.1, kind: str = "", replayed: bool = False) -> Outcome:
+def outcome(result: BatchResult, *, seconds: float | None = 0.1, kind: str = "", replayed: bool = False) -> Outcome:
     error = Failure(kind=kind, message="no matter") if kind else None
     return Outcome(line=1, result=result, seconds=seconds, error=error, replayed=replayed)
 
@@ -29,12 +29,12 @@ def summary_of(*outcomes: Outcome, took: float = 2.0) -> Summary:
 
 def test_the_table_has_results_in_their_order_then_errors_then_times() -> None:
     summary = summary_of(
-        outcome(Result.INVALID, kind="InvalidRequest"),
-        outcome(Result.CHALLENGE_REQUIRED),
-        outcome(Result.AUTHENTICATED),
-        outcome(Result.AUTHENTICATED, seconds=3.0),
-        outcome(Result.AUTHENTICATED, seconds=9.0, replayed=True),
-        outcome(Result.UNKNOWN, kind="Conflict"),
+        outcome(BatchResult.INVALID, kind="InvalidRequest"),
+        outcome(BatchResult.CHALLENGE_REQUIRED),
+        outcome(BatchResult.AUTHENTICATED),
+        outcome(BatchResult.AUTHENTICATED, seconds=3.0),
+        outcome(BatchResult.AUTHENTICATED, seconds=9.0, replayed=True),
+        outcome(BatchResult.UNKNOWN, kind="Conflict"),
     )
     assert summary.table().splitlines() == [
         "result                  records     share",
@@ -61,34 +61,34 @@ def test_a_run_without_records_has_a_table_too() -> None:
 
 
 def test_replayed_records_count_as_records_but_not_in_rate_and_times() -> None:
-    known = outcome(Result.DECLINED, seconds=9.0, replayed=True)
-    report = summary_of(known, known, outcome(Result.ATTEMPTED)).report("in", "out")
+    known = outcome(BatchResult.DECLINED, seconds=9.0, replayed=True)
+    report = summary_of(known, known, outcome(BatchResult.ATTEMPTED)).report("in", "out")
     assert (report.records, report.replayed, report.per_second) == (3, 2, 0.5)
     assert (report.latencies.count, report.latencies.longest) == (1, 0.1)
 
 
 def test_the_report_knows_what_may_be_authorised_and_what_is_left_to_do() -> None:
-    report = summary_of(*(outcome(result) for result in Result)).report("in", "out")
+    report = summary_of(*(outcome(result) for result in BatchResult)).report("in", "out")
     assert (report.records, report.authenticated, report.unfinished) == (10, 2, 3)
 
 
 def test_the_end_is_by_the_clock_that_cannot_be_set_back() -> None:
-    report = summary_of(outcome(Result.DECLINED), took=3600.0).report("in", "out", stopped="Ctrl-C")
+    report = summary_of(outcome(BatchResult.DECLINED), took=3600.0).report("in", "out", stopped="Ctrl-C")
     assert (report.started, report.ended, report.seconds) == (NIGHT, NIGHT + timedelta(hours=1), 3600.0)
     assert report.stopped == "Ctrl-C"
 
 
 def test_a_report_stays_as_it_is_while_the_run_goes_on() -> None:
-    summary = summary_of(outcome(Result.DECLINED))
+    summary = summary_of(outcome(BatchResult.DECLINED))
     report = summary.report("in", "out")
-    summary.add(outcome(Result.DECLINED))
+    summary.add(outcome(BatchResult.DECLINED))
     assert (report.records, report.latencies.count, summary.report("in", "out").records) == (1, 1, 2)
 
 
 OUTCOMES = st.lists(
     st.builds(
         outcome,
-        st.sampled_from(Result),
+        st.sampled_from(BatchResult),
         seconds=st.none() | st.floats(0, 100),
         kind=st.sampled_from(["", "Conflict", "ConnectFailed"]),
         replayed=st.booleans(),
@@ -106,7 +106,7 @@ def test_the_reports_of_two_parts_add_up_to_that_of_the_whole(one: list[Outcome]
 
 
 def test_parts_in_parallel_last_from_the_first_start_to_the_last_end() -> None:
-    early, late = reports(outcome(Result.DECLINED)), reports(outcome(Result.DECLINED))
+    early, late = reports(outcome(BatchResult.DECLINED)), reports(outcome(BatchResult.DECLINED))
     late = Report(
         source="in-2",
         target="out-2",

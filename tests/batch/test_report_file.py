@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from checkout_async.batch import Report, Result, read_report, write_report
+from checkout_async.batch import BatchResult, Report, read_report, write_report
 from checkout_async.batch.report.file import check_report_path
 from checkout_async.batch.report.latency import Latencies
 from checkout_async.errors import ConfigurationError
@@ -28,7 +28,7 @@ def report() -> Report:
         target="results.jsonl",
         started=START,
         ended=START + timedelta(seconds=2),
-        results={Result.AUTHENTICATED: 2, Result.INVALID: 1},
+        results={BatchResult.AUTHENTICATED: 2, BatchResult.INVALID: 1},
         errors={"InvalidRequest": 1},
         latencies=times,
     )

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from checkout_async.batch import Outcome
 from checkout_async.batch.formats import Format
-from checkout_async.batch.outcome import Result
+from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.rows import COLUMNS
 from checkout_async.errors import ConfigurationError
@@ -250,14 +250,14 @@ def test_results_go_to_standard_output(format_: Format, tmp_path: Path) -> None:
         "import sys\n"
         "from checkout_async.batch import Outcome\n"
         "from checkout_async.batch.formats import Format\n"
-        "from checkout_async.batch.outcome import Result\n"
+        "from checkout_async.batch.outcome import BatchResult\n"
         "from checkout_async.batch.results import ResultFile\n"
         "with ResultFile.standard_output(Format(sys.argv[1])) as results:\n"
-        "    results.write(Outcome(line=7, result=Result.EXPIRED))\n"
+        "    results.write(Outcome(line=7, result=BatchResult.EXPIRED))\n"
         "    results.finish()\n"
         "print('open')\n"
     )
     shown = subprocess.run([sys.executable, "-c", code, format_], capture_output=True, check=True).stdout
     with ResultFile.create(tmp_path / f"out.{format_}") as results:
-        results.write(Outcome(line=7, result=Result.EXPIRED))
+        results.write(Outcome(line=7, result=BatchResult.EXPIRED))
     assert shown == (tmp_path / f"out.{format_}").read_bytes() + b"open\n"

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from checkout_async.batch import Failure, Outcome
 from checkout_async.batch.formats import Format
-from checkout_async.batch.outcome import Result
+from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.results import ResultFile, Told
 from checkout_async.errors import ConfigurationError
 from tests.batch.support import CARD
 from tests.batch.test_results import FILES, mode_of, outcome, rows_in
 
 FAILURE = Failure(kind="ConnectFailed", message="nothing\nwas sent")
-OPEN = [Result.INVALID, Result.FAILED, Result.UNKNOWN]
+OPEN = [BatchResult.INVALID, BatchResult.FAILED, BatchResult.UNKNOWN]
 
 
 @pytest.fixture(params=FILES)
@@ -83,7 +83,7 @@ def test_it_may_be_resumed_again_and_again(path: Path) -> None:
 
 
 def test_a_torn_last_row_goes_wherever_it_was_torn(path: Path) -> None:
-    torn = Outcome(line=2, result=Result.EXPIRED, error=FAILURE)
+    torn = Outcome(line=2, result=BatchResult.EXPIRED, error=FAILURE)
     first_run(path, outcome(1), finished=False)
     whole = len(written_by(path).read_bytes())
     first_run(path.with_stem("other"), outcome(1), torn, finished=False)

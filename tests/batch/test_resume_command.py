@@ -224,10 +224,10 @@ class TestAnInterruptedRun:
         assert batch.outcomes() == ["authenticated"] * 100
         assert batch.asked["request_session"] == 100
 
-    async def test_goes_on_after_an_outage_that_outlasted_its_patience(self, batch: Batch, sandbox: Sandbox) -> None:
+    async def test_goes_on_after_an_outage_that_outlasted_its_poll(self, batch: Batch, sandbox: Sandbox) -> None:
         batch.requests(*referenced(100))
         async with sandbox.refusing():
-            stopped = await batch.run("--concurrency", "4", "--outage-patience", "0")
+            stopped = await batch.run("--concurrency", "4", "--outage-timeout", "0")
         assert (stopped.code, batch.asked) == (3, {})
         assert "stopped: " in stopped.err
         assert set(batch.outcomes()) == {"failed"}
@@ -386,7 +386,7 @@ class TestOptions:
             (["--resume", "--force"], "choose one"),
             (["--retry-unknown"], "--retry-unknown goes with --resume"),
             (["--output", "-", "--resume"], "needs a journal"),
-            (["--outage-patience", "-1"], "--outage-patience"),
+            (["--outage-timeout", "-1"], "--outage-timeout"),
             (["--journal", "{target}", "--force"], "the journal is the output file"),
             (["--journal", "{source}", "--force"], "the journal is the input file"),
             (["--output-format", "jsonl", "--output", "{report}", "--report", "{report}"], "the report is the output"),

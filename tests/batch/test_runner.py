@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from checkout_async.batch import DEFAULT_CHANNEL_DATA, BadLine, Outcome, Patience, Record, Result, authenticate
+from checkout_async.batch import DEFAULT_CHANNEL_DATA, Backoff, BadLine, BatchResult, Outcome, Record, run
 from checkout_async.batch.reader import Item
 from checkout_async.errors import (
     AuthenticationFailed,
@@ -77,7 +77,7 @@ async def test_every_line_has_exactly_one_outcome_whatever_becomes_of_it() -> No
     items: list[Record | BadLine] = [bad_line(1)]
     items += [record(line, card_number(row.name)) for line, row in enumerate(SCENARIOS * 4, start=2)]
     async with Sandbox() as sandbox, client_of(sandbox) as checkout:
-        outcomes = await collect(authenticate(checkout, items, concurrency=16))
+        outcomes = await collect(run(checkout, items, concurrency=16))
     assert sorted(lines_of(outcomes)) == [item.line for item in items]
     statuses = Counter(outcome.status for outcome in outcomes if outcome.error is None)
     assert statuses.keys() == {"approved", "attempted", "challenged", "declined", "rejected", "unavailable"}
@@ -85,7 +85,7 @@ async def test_every_line_has_exactly_one_outcome_whatever_becomes_of_it() -> No
 
 async def test_outcomes_come_in_the_order_in_which_they_are_ready() -> None:
     turnstile = Turnstile()
-    outcomes = authenticate(turnstile.sender, numbered(3))
+    outcomes = run(turnstile.sender, numbered(3))
     first = asyncio.ensure_future(anext(outcomes))
     await wait_all_tasks_blocked()
     turnstile.release("2")
@@ -99,7 +99,7 @@ async def test_outcomes_come_in_the_order_in_which_they_are_ready() -> None:
 
 async def test_no_more_sessions_are_in_flight_than_allowed() -> None:
     turnstile = Turnstile()
-    running = asyncio.ensure_future(collect(authenticate(turnstile.sender, numbered(12), concurrency=5)))
+    running = asyncio.ensure_future(collect(run(turnstile.sender, numbered(12), concurrency=5)))
     seen: list[int] = []
     while not running.done():
         await wait_all_tasks_blocked()
@@ -121,7 +121,7 @@ async def test_nobody_reads_ahead_of_a_slow_consumer(in_order: bool, most: int) 
             yield item
 
     sender = ScriptedSender(lambda _: session())
-    outcomes = authenticate(sender, records(), concurrency=4, in_order=in_order)
+    outcomes = run(sender, records(), concurrency=4, in_order=in_order)
     await anext(outcomes)
     await wait_all_tasks_blocked()
     assert read <= most
@@ -130,7 +130,7 @@ async def test_nobody_reads_ahead_of_a_slow_consumer(in_order: bool, most: int) 
 
 async def test_outcomes_come_in_the_order_of_the_records_where_that_is_asked_for() -> None:
     turnstile = Turnstile()
-    running = asyncio.ensure_future(collect(authenticate(turnstile.sender, numbered(12), concurrency=5, in_order=True)))
+    running = asyncio.ensure_future(collect(run(turnstile.sender, numbered(12), concurrency=5, in_order=True)))
     while not running.done():
         await wait_all_tasks_blocked()
         turnstile.release(*list(turnstile.waiting)[-1:])
@@ -139,7 +139,7 @@ async def test_outcomes_come_in_the_order_of_the_records_where_that_is_asked_for
 
 async def test_no_more_than_a_window_is_read_while_the_next_in_order_is_awaited() -> None:
     turnstile = Turnstile()
-    outcomes = authenticate(turnstile.sender, numbered(1000), concurrency=5, in_order=True, drain=0)
+    outcomes = run(turnstile.sender, numbered(1000), concurrency=5, in_order=True, drain=0)
     first = asyncio.ensure_future(anext(outcomes))
     await wait_all_tasks_blocked()
     seen = set(turnstile.waiting)
@@ -160,18 +160,18 @@ async def test_records_may_come_from_an_async_iterable() -> None:
         await anyio.lowlevel.checkpoint()
         yield bad_line(2)
 
-    outcomes = await collect(authenticate(ScriptedSender(lambda _: session()), records()))
+    outcomes = await collect(run(ScriptedSender(lambda _: session()), records()))
     assert sorted(lines_of(outcomes)) == [1, 2]
 
 
 async def test_bare_requests_are_numbered_in_the_order_they_come() -> None:
     struct = msgspec.convert(request(reference="b"), sessions.SessionRequest)
     items: list[Item] = [request(reference="a"), struct, cast("Record", 3)]
-    outcomes = await collect(authenticate(ScriptedSender(lambda _: session()), items, in_order=True))
+    outcomes = await collect(run(ScriptedSender(lambda _: session()), items, in_order=True))
     assert [(outcome.line, outcome.reference, outcome.result) for outcome in outcomes] == [
-        (1, "a", Result.AUTHENTICATED),
-        (2, "b", Result.AUTHENTICATED),
-        (3, None, Result.INVALID),
+        (1, "a", BatchResult.AUTHENTICATED),
+        (2, "b", BatchResult.AUTHENTICATED),
+        (3, None, BatchResult.INVALID),
     ]
     assert outcomes[2].error is not None
     assert "not int" in outcomes[2].error.message
@@ -183,7 +183,7 @@ async def test_a_reference_longer_than_there_can_be_is_not_repeated_in_the_outco
     items += [msgspec.structs.replace(cast("sessions.SessionRequest", items[1]), reference="x" * 101)]
     items += [Record(line=4, request=body, reference="x" * 101)]
     async with Sandbox() as sandbox, client_of(sandbox) as checkout:
-        outcomes = await collect(authenticate(checkout, items, in_order=True))
+        outcomes = await collect(run(checkout, items, in_order=True))
     told = [(outcome.result.is_final, outcome.reference) for outcome in outcomes]
     assert told == [(False, None), (True, "x"), (False, None), (False, None)]
 
@@ -193,7 +193,7 @@ async def test_one_bad_record_does_not_hurt_another() -> None:
         failures = {"2": Conflict("409", status=409), "3": ZeroDivisionError()}
         return failures.get(reference_of(request), session())
 
-    outcomes = await collect(authenticate(ScriptedSender(answer), numbered(5)))
+    outcomes = await collect(run(ScriptedSender(answer), numbered(5)))
     kinds = {outcome.line: outcome.error and outcome.error.kind for outcome in outcomes}
     assert kinds == {1: None, 2: "Conflict", 3: "ZeroDivisionError", 4: None, 5: None}
 
@@ -208,7 +208,7 @@ async def test_when_asked_to_stop_it_finishes_what_it_has_read_and_reads_no_more
             read.append(item.line)
             yield item
 
-    running = asyncio.ensure_future(collect(authenticate(turnstile.sender, records(), concurrency=3, stop=stop)))
+    running = asyncio.ensure_future(collect(run(turnstile.sender, records(), concurrency=3, stop=stop)))
     await wait_all_tasks_blocked()
     stop.set()
     while not running.done():
@@ -225,7 +225,7 @@ async def test_a_stop_is_heard_while_the_source_is_silent() -> None:
         yield record(1)
         await anyio.sleep_forever()
 
-    outcomes = authenticate(ScriptedSender(lambda _: session()), records(), stop=stop)
+    outcomes = run(ScriptedSender(lambda _: session()), records(), stop=stop)
     assert (await anext(outcomes)).line == 1
     stop.set()
     assert await collect(outcomes) == []
@@ -235,10 +235,10 @@ async def test_wrong_credentials_end_the_run_at_once_and_are_raised_when_all_is_
     outcomes: list[Outcome] = []
     async with Sandbox() as sandbox, client_of(sandbox, secret="wrong") as checkout:
         with pytest.raises(AuthenticationFailed, match="check client id, secret"):
-            await gather_into(outcomes, authenticate(checkout, numbered(1000), concurrency=4))
+            await gather_into(outcomes, run(checkout, numbered(1000), concurrency=4))
         assert sandbox.count("request_session") == 0
     assert 1 <= len(outcomes) <= 10
-    assert {outcome.result for outcome in outcomes} == {Result.FAILED}
+    assert {outcome.result for outcome in outcomes} == {BatchResult.FAILED}
     assert {outcome.error and outcome.error.kind for outcome in outcomes} == {"AuthenticationFailed"}
 
 
@@ -246,10 +246,10 @@ async def test_a_missing_scope_ends_the_run_at_once() -> None:
     outcomes: list[Outcome] = []
     async with Sandbox() as sandbox, client_of(sandbox, scopes=["sessions:app"]) as checkout:
         with pytest.raises(Forbidden):
-            await gather_into(outcomes, authenticate(checkout, in_browser(1000), concurrency=4))
+            await gather_into(outcomes, run(checkout, in_browser(1000), concurrency=4))
         assert sandbox.sessions == {}
     assert 1 <= len(outcomes) <= 10
-    assert {outcome.result for outcome in outcomes} == {Result.FAILED}
+    assert {outcome.result for outcome in outcomes} == {BatchResult.FAILED}
 
 
 async def test_an_error_of_the_source_is_raised_when_all_that_was_read_is_told() -> None:
@@ -259,7 +259,7 @@ async def test_an_error_of_the_source_is_raised_when_all_that_was_read_is_told()
 
     outcomes: list[Outcome] = []
     with pytest.raises(OSError, match="Input/output error"):
-        await gather_into(outcomes, authenticate(ScriptedSender(lambda _: session()), records()))
+        await gather_into(outcomes, run(ScriptedSender(lambda _: session()), records()))
     assert sorted(lines_of(outcomes)) == [1, 2]
 
 
@@ -283,7 +283,7 @@ class TestLeavingEarly:
 
     async def test_a_cancelled_consumer_waits_too(self) -> None:
         turnstile = Turnstile()
-        running = asyncio.ensure_future(collect(authenticate(turnstile.sender, numbered(10), concurrency=3)))
+        running = asyncio.ensure_future(collect(run(turnstile.sender, numbered(10), concurrency=3)))
         await wait_all_tasks_blocked()
         running.cancel()
         await wait_all_tasks_blocked()
@@ -295,7 +295,7 @@ class TestLeavingEarly:
 
     async def test_and_a_second_cancellation_ends_the_wait(self) -> None:
         turnstile = Turnstile()
-        running = asyncio.ensure_future(collect(authenticate(turnstile.sender, numbered(10), concurrency=3)))
+        running = asyncio.ensure_future(collect(run(turnstile.sender, numbered(10), concurrency=3)))
         await wait_all_tasks_blocked()
         running.cancel()
         await wait_all_tasks_blocked()
@@ -306,7 +306,7 @@ class TestLeavingEarly:
 
     async def left_after_the_first(self, *, drain: float) -> tuple[Turnstile, AsyncGenerator[Outcome]]:
         turnstile = Turnstile()
-        outcomes = authenticate(turnstile.sender, numbered(10), concurrency=3, drain=drain)
+        outcomes = run(turnstile.sender, numbered(10), concurrency=3, drain=drain)
         first = asyncio.ensure_future(anext(outcomes))
         await wait_all_tasks_blocked()
         turnstile.release("1")
@@ -317,11 +317,11 @@ class TestLeavingEarly:
 
 async def test_a_concurrency_below_one_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="concurrency"):
-        await anext(authenticate(ScriptedSender(lambda _: session()), [], concurrency=0))
+        await anext(run(ScriptedSender(lambda _: session()), [], concurrency=0))
 
 
 async def test_no_records_no_outcomes() -> None:
-    assert await collect(authenticate(ScriptedSender(lambda _: session()), [])) == []
+    assert await collect(run(ScriptedSender(lambda _: session()), [])) == []
 
 
 async def test_time_limits_of_the_records_own_touch_nothing_but_the_reading() -> None:
@@ -333,7 +333,7 @@ async def test_time_limits_of_the_records_own_touch_nothing_but_the_reading() ->
 
     turnstile = Turnstile()
     outcomes: list[Outcome] = []
-    running = asyncio.ensure_future(gather_into(outcomes, authenticate(turnstile.sender, records(), concurrency=8)))
+    running = asyncio.ensure_future(gather_into(outcomes, run(turnstile.sender, records(), concurrency=8)))
     await asyncio.wait([running], timeout=0.5)
     turnstile.release()
     with pytest.raises(TimeoutError):
@@ -349,7 +349,7 @@ async def test_records_that_end_with_a_cancellation_of_their_own_are_no_complete
 
     outcomes: list[Outcome] = []
     with pytest.raises(CheckoutError, match="cancellation of their own"):
-        await gather_into(outcomes, authenticate(ScriptedSender(lambda _: session()), records()))
+        await gather_into(outcomes, run(ScriptedSender(lambda _: session()), records()))
     assert lines_of(outcomes) == [1]
 
 
@@ -359,9 +359,9 @@ async def test_a_call_that_somebody_else_cancelled_is_unknown_and_the_others_go_
             raise asyncio.CancelledError
         return session()
 
-    outcomes = await collect(authenticate(ScriptedSender(answer), numbered(5), in_order=True))
+    outcomes = await collect(run(ScriptedSender(answer), numbered(5), in_order=True))
     results = [outcome.result for outcome in outcomes]
-    assert results == [Result.UNKNOWN if line == 2 else Result.AUTHENTICATED for line in range(1, 6)]
+    assert results == [BatchResult.UNKNOWN if line == 2 else BatchResult.AUTHENTICATED for line in range(1, 6)]
 
 
 async def test_a_read_that_never_returns_keeps_nobody_from_leaving() -> None:
@@ -371,7 +371,7 @@ async def test_a_read_that_never_returns_keeps_nobody_from_leaving() -> None:
         yield record(1)
         await anyio.to_thread.run_sync(read.wait)
 
-    outcomes = authenticate(ScriptedSender(lambda _: session()), records())
+    outcomes = run(ScriptedSender(lambda _: session()), records())
     await anext(outcomes)
     await outcomes.aclose()
     read.set()
@@ -382,8 +382,8 @@ async def test_a_rule_against_one_record_does_not_end_the_run() -> None:
         forbidden = Forbidden("403", operation="request_session", status=403)
         return forbidden if reference_of(request) in {"1", "4"} else session()
 
-    outcomes = await collect(authenticate(ScriptedSender(answer), numbered(6), concurrency=1))
-    failed = [outcome.line for outcome in outcomes if outcome.result is Result.FAILED]
+    outcomes = await collect(run(ScriptedSender(answer), numbered(6), concurrency=1))
+    failed = [outcome.line for outcome in outcomes if outcome.result is BatchResult.FAILED]
     assert failed == [1, 4]
 
 
@@ -392,6 +392,6 @@ async def test_a_record_that_is_always_too_much_does_not_end_the_run() -> None:
         busy = RateLimited("429", operation="request_session", status=429)
         return busy if reference_of(request) == "2" else session()
 
-    soon = Patience(first=0.001, longest=0.001, total=60)
-    outcomes = await collect(authenticate(ScriptedSender(answer), numbered(6), concurrency=1, outage=soon))
-    assert [outcome.line for outcome in outcomes if outcome.result is Result.FAILED] == [2]
+    soon = Backoff(initial=0.001, maximum=0.001, give_up_after=60)
+    outcomes = await collect(run(ScriptedSender(answer), numbered(6), concurrency=1, outage_backoff=soon))
+    assert [outcome.line for outcome in outcomes if outcome.result is BatchResult.FAILED] == [2]

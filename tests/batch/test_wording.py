@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from checkout_async.batch import Result
+from checkout_async.batch import BatchResult
 from checkout_async.batch.wording import MEANINGS, duration, label, latency, number, rate, share, time_left
 
 
@@ -64,14 +64,14 @@ def test_large_numbers_have_separators_and_small_rates_a_decimal() -> None:
     assert (number(1_234_567), rate(1239.6), rate(3.42), rate(0)) == ("1,234,567", "1,240", "3.4", "0")
 
 
-@pytest.mark.parametrize("result", Result)
-def test_every_result_has_a_meaning_and_an_advice(result: Result) -> None:
+@pytest.mark.parametrize("result", BatchResult)
+def test_every_result_has_a_meaning_and_an_advice(result: BatchResult) -> None:
     assert label(result).replace(" ", "_") == result.value
     assert MEANINGS[result].says.endswith(".")
     assert MEANINGS[result].to_do.endswith(".")
 
 
 def test_what_a_later_run_can_do_is_advised_for_those_results_alone() -> None:
-    assert {result for result in Result if "esume" in MEANINGS[result].to_do} == {
-        result for result in Result if not result.is_final
+    assert {result for result in BatchResult if "esume" in MEANINGS[result].to_do} == {
+        result for result in BatchResult if not result.is_final
     }

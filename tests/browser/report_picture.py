@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser
 
-from checkout_async.batch import BadLine, Record, Summary, authenticate, write_report
+from checkout_async.batch import BadLine, Record, Summary, run, write_report
 from checkout_async.sandbox import SCENARIOS, Fault, Sandbox
 from examples.demo import card, merchant_initiated
 
@@ -36,7 +36,7 @@ async def _run() -> Summary:
         for fault, at in _MISHAPS:
             sandbox.faults.add("request_session", fault, at=at)
         async with sandbox.client() as checkout:
-            outcomes = authenticate(checkout, _records())
+            outcomes = run(checkout, _records())
             async with aclosing(outcomes):
                 async for outcome in outcomes:
                     summary.add(outcome)

@@ -26,7 +26,7 @@ from tests.generated.test_wire import PUBLISHED_WITH_DEFECTS
 
 IDENTIFIERS = {"session_id": "sid_" + "a" * 26, "payment_id": "pay_" + "a" * 26, "reference": "ORD-1"}
 CLIENT_ID = "ack_sandbox"
-QUICK = RetryPolicy(attempts=2, backoff=0, key_in_use=3600, max_retry_after=0.1)
+QUICK = RetryPolicy(attempts=2, backoff=0, conflict_wait=3600, max_retry_after=0.1)
 
 
 def secret(kind: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async._core.codec import Undecodable, decode, encode_body, encode_form
+from checkout_async._core.codec import DecodeError, decode, encode_body, encode_form
 from checkout_async.errors import InvalidRequest
 from checkout_async.models import to_json
 from tests.core.models import CardSource, Colour, Link, Order, Receipt
@@ -178,7 +178,7 @@ class TestReceiving:
         ],
     )
     def test_only_a_reply_without_object_or_identifier_is_undecodable(self, body: bytes, reason: str) -> None:
-        with pytest.raises(Undecodable, match=reason):
+        with pytest.raises(DecodeError, match=reason):
             decode(Receipt, body)
 
     @given(
@@ -205,5 +205,5 @@ class TestReceiving:
     def test_any_bytes_decode_or_are_undecodable(self, body: bytes) -> None:
         try:
             decode(Receipt, body)
-        except Undecodable as error:
+        except DecodeError as error:
             assert str(error)

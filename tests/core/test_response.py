@@ -68,7 +68,7 @@ class TestSuccess:
         assert "request id q1" in str(error)
 
     def test_a_success_larger_than_is_read_says_so_and_keeps_its_beginning(self) -> None:
-        cut = replace(reply(201, b'{"id":"r1"', cko_request_id="q1"), cut=True)
+        cut = replace(reply(201, b'{"id":"r1"', cko_request_id="q1"), truncated=True)
         with pytest.raises(errors.UnexpectedResponse, match=r"larger than Limits\.response_size") as caught:
             outcome(PLACE_ORDER, cut, NOW)
         error = caught.value
@@ -79,7 +79,7 @@ class TestSuccess:
 class TestFailure:
     def test_an_error_larger_than_is_read_is_still_what_its_status_says(self) -> None:
         with pytest.raises(errors.UnprocessableEntity) as caught:
-            outcome(PLACE_ORDER, replace(reply(422, ERROR_BODY[:20], cko_request_id="q1"), cut=True), NOW)
+            outcome(PLACE_ORDER, replace(reply(422, ERROR_BODY[:20], cko_request_id="q1"), truncated=True), NOW)
         assert (caught.value.request_id, caught.value.body) == ("q1", ERROR_BODY[:20])
 
     @pytest.mark.parametrize(

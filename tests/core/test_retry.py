@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async._core.decision import is_ambiguous, retry_wait, wait_for_key
+from checkout_async._core.response import error_class
 from checkout_async._core.wire import Idempotency
 from checkout_async.config import RetryPolicy
 from checkout_async.errors import (
@@ -16,7 +17,6 @@ from checkout_async.errors import (
     OutcomeUnknown,
     RateLimited,
     UnexpectedResponse,
-    api_error_class,
 )
 
 SAFE, NATURAL, KEY, NONE = Idempotency
@@ -24,7 +24,7 @@ POLICY = RetryPolicy(attempts=3, backoff=1.0, max_backoff=4.0, max_retry_after=2
 
 
 def status(code: int, retry_after: float | None = None) -> CheckoutError:
-    return api_error_class(code)("failed", status=code, retry_after=retry_after)
+    return error_class(code)("failed", status=code, retry_after=retry_after)
 
 
 def repeated(idempotency: Idempotency, failure: CheckoutError) -> bool:
@@ -88,7 +88,7 @@ def test_every_429_is_a_rate_limited_error() -> None:
 
 
 def key_wait(failure: CheckoutError, idempotency: Idempotency = KEY, *, known_key: bool = False) -> float | None:
-    policy = RetryPolicy(key_in_use=30.0)
+    policy = RetryPolicy(conflict_wait=30.0)
     return wait_for_key(idempotency, policy, failure, known_key=known_key)
 
 

@@ -108,7 +108,7 @@ async def cold(sandbox: Sandbox, checkout: CheckoutClient, subject: Subject) -> 
     call = await subject.prepare(checkout)
     authorization = checkout._authenticator.current()
     assert authorization is not None
-    checkout._authenticator.rejected(authorization)
+    checkout._authenticator.on_unauthorized(authorization)
     async with sandbox.refusing():
         pass  # the kept connection is gone
     yield call(PATIENT)

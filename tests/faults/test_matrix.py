@@ -20,9 +20,9 @@ from tests.faults.table import CLASSES, ROWS, Impostor, Row
 pytestmark = pytest.mark.slow
 
 # All calls of a client wait as long as a 429 asks for, up to `max_retry_after`.
-ONCE = RetryPolicy(attempts=3, backoff=0, max_retry_after=0.05, key_in_use=0.01)
+ONCE = RetryPolicy(attempts=3, backoff=0, max_retry_after=0.05, conflict_wait=0.01)
 # A key that is never free is not waited for: the deadline leaves no room.
-ALWAYS = replace(ONCE, key_in_use=3600)
+ALWAYS = replace(ONCE, conflict_wait=3600)
 PATIENT = Timeouts(total=30)
 RESPONSE_SIZE = 8 * 1024 * 1024
 IMPATIENT = Timeouts(total=30, attempt=0.1)

@@ -103,6 +103,6 @@ def notification_of(driver: Driver) -> threeds.MethodNotification:
     return threeds.read_method_notification({"threeDSMethodData": data})
 
 
-def result_of(step: threeds.CardholderStep | threeds.Done) -> threeds.Result:
+def result_of(step: threeds.CardholderStep | threeds.Done) -> threeds.ThreeDSResult:
     assert isinstance(step, threeds.Done), step
     return step.result

@@ -16,9 +16,9 @@ from checkout_async.threeds import (
     AUTO_SUBMIT_HASH,
     FormPost,
     WindowSize,
+    challenge_iframe,
     content_security_policy,
-    framed,
-    hidden_frame,
+    method_iframe,
     new_nonce,
     page,
 )
@@ -26,7 +26,7 @@ from tests.threeds.support import ACS_URL, Html
 
 FORM = FormPost(ACS_URL, {"creq": "eyJ9"})
 Maker = Callable[..., str]
-every_maker = pytest.mark.parametrize("make", [hidden_frame, framed, page])
+every_maker = pytest.mark.parametrize("make", [method_iframe, challenge_iframe, page])
 # What no server decodes into a form's field or an HTML parser normalises away is left out.
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 
@@ -48,7 +48,7 @@ class TestForm:
 
     @given(texts)
     def test_titles_and_names_cannot_break_out_either(self, text: str) -> None:
-        assert Html(framed(FORM, name=text, title=text)).only("iframe") == {
+        assert Html(challenge_iframe(FORM, name=text, title=text)).only("iframe") == {
             "name": text,
             "title": text,
             "width": "390",
@@ -63,14 +63,14 @@ class TestForm:
         assert whole.count("</title>") == whole.count("<script>") == 1
 
     def test_it_goes_into_the_iframe_before_it(self) -> None:
-        for html in (Html(hidden_frame(FORM, name="m")), Html(framed(FORM, name="m"))):
+        for html in (Html(method_iframe(FORM, name="m")), Html(challenge_iframe(FORM, name="m"))):
             assert html.only("iframe")["name"] == html.only("form")["target"] == "m"
 
     def test_the_iframe_of_the_3ds_method_is_hidden_and_the_one_of_the_challenge_has_its_size(self) -> None:
-        assert "hidden" in Html(hidden_frame(FORM)).only("iframe")
-        large = Html(framed(FORM, size=WindowSize.W500_H600)).only("iframe")
+        assert "hidden" in Html(method_iframe(FORM)).only("iframe")
+        large = Html(challenge_iframe(FORM, size=WindowSize.W500_H600)).only("iframe")
         assert (large["width"], large["height"], "hidden" in large) == ("500", "600", False)
-        assert "width" not in Html(framed(FORM, size=WindowSize.FULL_SCREEN)).only("iframe")
+        assert "width" not in Html(challenge_iframe(FORM, size=WindowSize.FULL_SCREEN)).only("iframe")
 
     def test_without_a_script_the_page_has_a_button(self) -> None:
         html = Html(page(FORM, button="Weiter"))

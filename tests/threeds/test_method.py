@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from checkout_async import errors
 from checkout_async.models import sessions
 from checkout_async.threeds import (
-    METHOD_INTERCEPTOR,
+    CHECKOUT_METHOD_NOTIFICATION_URL,
     decode_json,
     encode_json,
     method_completion,
@@ -31,7 +31,7 @@ START = 1000.0
 
 class TestData:
     def test_the_integration_guides_example(self) -> None:
-        assert method_data(session(), METHOD_INTERCEPTOR) == ENCODED
+        assert method_data(session(), CHECKOUT_METHOD_NOTIFICATION_URL) == ENCODED
 
     def test_the_form_goes_to_the_issuers_url(self) -> None:
         form = method_form(session("pending", "issuer_fingerprint"), NOTIFY)

@@ -114,7 +114,7 @@ class Renewable:
     async def authorize(self) -> Secret:
         return Secret(f"Bearer {self.number}")
 
-    def rejected(self, authorization: str) -> bool:
+    def on_unauthorized(self, authorization: str) -> bool:
         self.refused.append(authorization)
         self.number += 1
         return True

@@ -55,13 +55,13 @@ class TestSize:
         async with raw_server(writing(reply(b"a" * LIMIT))) as server:
             response = await ask(transport, server)
             await ask(transport, server)
-        assert (response.body, response.cut) == (b"a" * LIMIT, False)
+        assert (response.body, response.truncated) == (b"a" * LIMIT, False)
         assert server.connections == 1
 
     async def test_a_larger_one_is_cut_and_its_connection_given_up(self, transport: AiohttpTransport) -> None:
         async with raw_server(writing(reply(b"a" * 10_000_000, b"Cko-Request-Id: q1"), OK)) as server:
             response = await ask(transport, server)
-            assert (response.status, response.body, response.cut) == (200, b"a" * LIMIT, True)
+            assert (response.status, response.body, response.truncated) == (200, b"a" * LIMIT, True)
             assert response.headers["cko-request-id"] == "q1"
             assert (await ask(transport, server)).body == b"{}"
         assert server.connections == 2
@@ -74,7 +74,7 @@ class TestSize:
                 await writer.drain()
 
         async with raw_server(endless) as server:
-            assert (await ask(transport, server)).cut
+            assert (await ask(transport, server)).truncated
 
     async def test_a_bomb_is_cut_at_the_limit(self, transport: AiohttpTransport) -> None:
         bombs = [(b"gzip", gzip.compress(b"a" * 500_000)), (b"deflate", zlib.compress(b"a" * 500_000))]
@@ -82,7 +82,7 @@ class TestSize:
             assert len(bomb) < LIMIT
             async with raw_server(writing(reply(bomb, b"Content-Encoding: " + coding))) as server:
                 response = await ask(transport, server)
-            assert (response.body, response.cut) == (b"a" * LIMIT, True)
+            assert (response.body, response.truncated) == (b"a" * LIMIT, True)
 
 
 class TestCompression:
@@ -99,7 +99,7 @@ class TestCompression:
         damaged = gzip.compress(b"{}")[:-3]
         async with raw_server(writing(reply(damaged, b"Content-Encoding: gzip", b"Cko-Request-Id: q1"))) as server:
             response = await ask(transport, server)
-        assert (response.status, response.body, response.cut) == (200, damaged, False)
+        assert (response.status, response.body, response.truncated) == (200, damaged, False)
         assert response.headers["cko-request-id"] == "q1"
 
     async def test_a_body_that_only_says_it_is_compressed_is_read(self, transport: AiohttpTransport) -> None:

@@ -22,20 +22,20 @@ from checkout_async.auth import RedisTokenStore
 from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.slices import records_of
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
+from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import load_key
 from checkout_async.batch.outcome import Failure, Outcome
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.results import ResultFile, Told
-from checkout_async.batch.runner import DEFAULT_OUTAGE, authenticate
+from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF, run
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits
 from checkout_async.errors import CheckoutError, ConfigurationError, JournalInUse
 from checkout_async.files import OWNER_ONLY
 from checkout_async.limits import RedisRateLimiter
-from checkout_async.redaction import secretly
+from checkout_async.redaction import as_secret
 
 __all__ = ["PartitionEnd", "PartitionSettings", "run_partition"]
 
@@ -45,7 +45,7 @@ _LOOK_EVERY: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionSettings:
-    """What holds for all partitions of a run; `authenticate` of the batch describes what is not described here.
+    """What holds for all partitions of a run; `batch.run` describes what is not described here.
 
     `concurrency` is that of one partition. `rate` is the account's, per second of reads and of writes, None for no
     limit: shared through Redis, or without it divided by `at_once`, the number of partitions that run at a time. For
@@ -56,8 +56,8 @@ class PartitionSettings:
     rate: float | None = 100.0
     at_once: int = 1
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
-    patience: Patience | None = None
-    outage: Patience = DEFAULT_OUTAGE
+    poll: Backoff | None = None
+    outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
     retry_unknown: bool = False
     takeover: float = 300.0
 
@@ -158,13 +158,13 @@ class _Work:
 
     async def _carry_out(self, checkout: CheckoutClient, journal: Journal, results: ResultFile, told: Told) -> None:
         settings = self._settings
-        outcomes = authenticate(
+        outcomes = run(
             checkout,
             self._left(results, told),
             concurrency=settings.concurrency,
             channel_data=settings.channel_data,
-            patience=settings.patience,
-            outage=settings.outage,
+            poll=settings.poll,
+            outage_backoff=settings.outage_backoff,
             journal=journal,
             retry_unknown=settings.retry_unknown,
             stop=self._stop,
@@ -212,7 +212,7 @@ class _Work:
 @asynccontextmanager
 async def _client(settings: PartitionSettings) -> AsyncGenerator[CheckoutClient]:
     """Make a client from this machine's environment, which shares token and rates where it says by what Redis."""
-    url = secretly(os.environ.get("CHECKOUT_REDIS_URL"))
+    url = as_secret(os.environ.get("CHECKOUT_REDIS_URL"))
     if not url:
         async with CheckoutClient.from_env(limits=settings.limits(shared=False)) as checkout:
             yield checkout

@@ -14,13 +14,13 @@ from typing import Final, TextIO
 from checkout_async._core.wire import Sender
 from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.batch.command.progress import progress_on
-from checkout_async.batch.flow import Patience, SharedChannelData
+from checkout_async.batch.flow import Backoff, SharedChannelData
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Failure, Outcome
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import ResultFile
-from checkout_async.batch.runner import authenticate
+from checkout_async.batch.runner import run
 from checkout_async.batch.waits import Waits
 from checkout_async.batch.wording import number
 from checkout_async.errors import CheckoutError, JournalError
@@ -48,7 +48,7 @@ class Execution:
         concurrency: int,
         in_order: bool,
         channel_data: SharedChannelData,
-        outage: Patience,
+        outage_backoff: Backoff,
         messages: TextIO,
         waits: Waits,
     ) -> None:
@@ -60,7 +60,7 @@ class Execution:
         self._concurrency = concurrency
         self._in_order = in_order
         self._channel_data = channel_data
-        self._outage = outage
+        self._outage_backoff = outage_backoff
         self._progress = progress_on(messages, total, waits)
         self.interrupt = Interrupt(self._announce_stop)
         self._open: set[int] = set()
@@ -111,12 +111,12 @@ class Execution:
         return self.summary.report(source, target, stopped=stopped)
 
     async def _authenticate(self, records: AsyncIterable[Record | BadLine]) -> None:
-        outcomes = authenticate(
+        outcomes = run(
             self._sender,
             self._noted(records),
             concurrency=self._concurrency,
             channel_data=self._channel_data,
-            outage=self._outage,
+            outage_backoff=self._outage_backoff,
             journal=self._journal,
             retry_unknown=self._retry_unknown,
             in_order=self._in_order,

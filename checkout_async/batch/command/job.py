@@ -24,14 +24,14 @@ from checkout_async.batch.command.check import check
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY, Execution
 from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.batch.command.saying import say
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Patience, SharedChannelData
+from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.records import BadLine, Record
 from checkout_async.batch.report.file import check_report_path, write_report
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.spool import spool_of
-from checkout_async.batch.runner import DEFAULT_OUTAGE
+from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF
 from checkout_async.batch.sources import Source, open_source
 from checkout_async.batch.waits import Waits
 from checkout_async.errors import ConfigurationError, JournalError
@@ -65,7 +65,7 @@ class Job:
     in_order: bool = False
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
     channel_data_file: Path | None = None
-    outage: Patience = DEFAULT_OUTAGE
+    outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
     report: Path | None = None
     waits: Waits = field(default_factory=Waits)
 
@@ -146,7 +146,7 @@ class Job:
             concurrency=self.concurrency,
             in_order=self.in_order,
             channel_data=self.channel_data,
-            outage=self.outage,
+            outage_backoff=self.outage_backoff,
             messages=self.messages,
             waits=self.waits,
         )

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from checkout_async.batch.command.saying import Tolerant, say
-from checkout_async.batch.outcome import Outcome, Result
+from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.wording import label, number, rate, time_left
 
 __all__ = ["BarProgress", "LineProgress", "RunProgress", "Tally", "progress_on"]
@@ -65,7 +65,7 @@ class Tally:
         self.clock = clock
         self._waits = waits
         self._began = clock()
-        self._by_result = dict.fromkeys(Result, 0)
+        self._by_result = dict.fromkeys(BatchResult, 0)
         self._recent = [(0, 0)] * _WINDOW
         """By second modulo the window: the second, from the start, and what was done in it."""
         self._pause: tuple[str, float] | None = None

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from checkout_async.batch.outcome import Failure, Outcome, Result
+from checkout_async.batch.outcome import BatchResult, Failure, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import OutcomeUnknown
 
@@ -32,7 +32,7 @@ __all__ = [
     "repeated",
 ]
 
-UNSENT: Final = frozenset({Result.INVALID, Result.FAILED})
+UNSENT: Final = frozenset({BatchResult.INVALID, BatchResult.FAILED})
 """Results that say that nothing arrived: the record may be sent again."""
 
 _IN_DOUBT: Final = Failure(
@@ -82,7 +82,7 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
     line: int
     claimed_at: int
     session_id: str | None = None
-    result: Result | None = None
+    result: BatchResult | None = None
     outcome: str | None = None
     told: int = 0
     settled_at: int | None = None
@@ -131,7 +131,9 @@ class Claiming:
         """Return the row as it was before, if the record was to be sent and was not."""
         if self.claim.step is not Step.SEND:
             return None
-        unsent = Row(self._key, self._content, 0, self._record.line, _serial(), None, Result.FAILED, None, 0, _now())
+        unsent = Row(
+            self._key, self._content, 0, self._record.line, _serial(), None, BatchResult.FAILED, None, 0, _now()
+        )
         return self._before or unsent
 
     def _decide(self, row: Row, run: int) -> Claim:
@@ -147,7 +149,7 @@ class Claiming:
 
     def _would_be_refused_again(self, row: Row) -> bool:
         """Whether the API has seen this very request, and found it invalid."""
-        if row.result is not Result.INVALID or row.content != self._content:
+        if row.result is not BatchResult.INVALID or row.content != self._content:
             return False
         error = self._known(row).error
         return error is not None and error.status is not None
@@ -170,7 +172,7 @@ class Claiming:
         # Status and request id of what an earlier run met stay: support asks for them.
         met = self._known(row).error or _IN_DOUBT
         failure = msgspec.structs.replace(_IN_DOUBT, status=met.status, request_id=met.request_id)
-        return self._answer(Step.TELL, outcome=self._outcome(Result.UNKNOWN, failure))
+        return self._answer(Step.TELL, outcome=self._outcome(BatchResult.UNKNOWN, failure))
 
     def _is_gone(self, row: Row) -> bool:
         """Whether the API did not know the session when it was asked last."""
@@ -179,12 +181,12 @@ class Claiming:
 
     def _known(self, row: Row, *, replayed: bool = False) -> Outcome:
         if row.outcome is None:
-            return self._outcome(row.result or Result.UNKNOWN)
+            return self._outcome(row.result or BatchResult.UNKNOWN)
         stored = _outcomes.decode(row.outcome)
         record = self._record
         return msgspec.structs.replace(stored, line=record.line, reference=record.reference, replayed=replayed)
 
-    def _outcome(self, result: Result, error: Failure | None = None) -> Outcome:
+    def _outcome(self, result: BatchResult, error: Failure | None = None) -> Outcome:
         return Outcome(line=self._record.line, reference=self._record.reference, result=result, error=error)
 
     def _answer(

@@ -37,7 +37,7 @@ _SCHEMA: Final = (
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {_FORMAT}",
 )
-_PATIENCE: Final = 1.0
+_BUSY_TIMEOUT: Final = 1.0
 """Seconds to wait for a process that is just ending to let go of the file."""
 
 _CACHE: Final = 16 * 1024
@@ -61,7 +61,7 @@ def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
     _make_private(path)
     database: sqlite3.Connection | None = None
     try:
-        database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, cached_statements=_STATEMENTS)
+        database = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, cached_statements=_STATEMENTS)
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         _check_kind(path, database)
         _prepare(path, database, durable=durable)

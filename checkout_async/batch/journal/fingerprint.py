@@ -20,7 +20,7 @@ import msgspec
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest
 from checkout_async.files import atomic_write
-from checkout_async.redaction import Opaque, quoted
+from checkout_async.redaction import SecretBytes, sanitize
 
 __all__ = ["KEY_BYTES", "Fingerprints", "key_file_of", "load_key", "make_key"]
 
@@ -73,9 +73,9 @@ _encoder = msgspec.json.Encoder(enc_hook=_plain, order="sorted")
 
 def _canonical(record: Record) -> bytes:
     try:
-        return Opaque(_encoder.encode(record.request))
+        return SecretBytes(_encoder.encode(record.request))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        reason = f"the body cannot be written as JSON: {quoted(str(error))}"
+        reason = f"the body cannot be written as JSON: {sanitize(str(error))}"
     raise InvalidRequest(reason, reason=reason)
 
 
@@ -100,7 +100,7 @@ def load_key(journal: Path) -> bytes | None:
         raise ConfigurationError(f"cannot read the journal's key {path}: {error.strerror}") from None
     if len(key) != KEY_BYTES:
         raise ConfigurationError(f"{path} is no key of a journal, which has {KEY_BYTES} bytes; restore the right one")
-    return Opaque(key)
+    return SecretBytes(key)
 
 
 def make_key(journal: Path, key: bytes | None = None) -> bytes:
@@ -109,7 +109,7 @@ def make_key(journal: Path, key: bytes | None = None) -> bytes:
     Raises ConfigurationError if it cannot be written.
     """
     path = key_file_of(journal)
-    key = Opaque(key or secrets.token_bytes(KEY_BYTES))
+    key = SecretBytes(key or secrets.token_bytes(KEY_BYTES))
     try:
         # A process that dies in here leaves a whole key or none.
         with atomic_write(path, concurrent=True) as file:

@@ -31,10 +31,10 @@ from checkout_async.batch.journal.claim import Claim, Claiming, Releasing, Sessi
 from checkout_async.batch.journal.fingerprint import Fingerprints
 from checkout_async.batch.journal.ledger import Ledger
 from checkout_async.batch.journal.writer import Writer
-from checkout_async.batch.outcome import Outcome, Result
+from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, JournalError
-from checkout_async.redaction import Opaque
+from checkout_async.redaction import SecretBytes
 
 __all__ = ["Claim", "Journal", "Step"]
 
@@ -49,7 +49,7 @@ class Journal:
 
     def __init__(self, path: Path | str, *, key: bytes | None = None, durable: bool = True) -> None:
         self._path = Path(path)
-        self._opening = partial(Ledger, self._path, key=None if key is None else Opaque(key), durable=durable)
+        self._opening = partial(Ledger, self._path, key=None if key is None else SecretBytes(key), durable=durable)
         self._writer: Writer | None = None
         self._fingerprints: Fingerprints | None = None
         self._runs: list[Callable[[], Awaitable[None]]] = []
@@ -151,7 +151,7 @@ class Journal:
         """
         await self._opened.run(lambda ledger: ledger.reconcile(results))
 
-    async def counts(self) -> Mapping[Result | None, int]:
+    async def counts(self) -> Mapping[BatchResult | None, int]:
         """Return the number of records by result; None stands for those that were claimed and not settled."""
         return await self._opened.run(Ledger.counts)
 

@@ -27,7 +27,7 @@ from checkout_async.batch.journal.claim import (
 )
 from checkout_async.batch.journal.database import create_tables, is_new, not_opened, open_database, reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
-from checkout_async.batch.outcome import Outcome, Result
+from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import ConfigurationError, JournalError
 
 __all__ = ["COLUMNS", "Ledger"]
@@ -67,7 +67,7 @@ _TURN: Final = (
 _UNTELL: Final = "UPDATE record SET told = 0 WHERE run = ? AND line IN (SELECT value FROM json_each(?))"
 _FORGET: Final = (
     "DELETE FROM written WHERE session_id IN "  # noqa: S608
-    f"(SELECT session_id FROM record WHERE result IS NOT NULL AND result != '{Result.UNKNOWN}')"
+    f"(SELECT session_id FROM record WHERE result IS NOT NULL AND result != '{BatchResult.UNKNOWN}')"
 )
 _ADOPT: Final = (
     "UPDATE record SET session_id = ?, result = ?, outcome = ?, settled_at = ?, told = 1 "
@@ -151,11 +151,11 @@ class Ledger:
         with self._transaction():
             self._database.execute(_UNTELL, (self._run, _json(list(lines))))
 
-    def counts(self) -> Mapping[Result | None, int]:
+    def counts(self) -> Mapping[BatchResult | None, int]:
         """Return the number of records by result; None stands for those without one."""
         with self._transaction():
             found = self._database.execute("SELECT result, count(*) FROM record GROUP BY result").fetchall()
-        return {None if result is None else Result(result): number for result, number in found}
+        return {None if result is None else BatchResult(result): number for result, number in found}
 
     def close(self) -> None:
         """Close the file, the write-ahead log then being part of it. Raises JournalError if it failed ever before."""

@@ -12,7 +12,7 @@ from checkout_async.batch.journal.claim import UNSENT
 from checkout_async.batch.journal.database import create_tables, is_new, open_database, reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints, load_key, make_key
 from checkout_async.batch.journal.ledger import COLUMNS
-from checkout_async.batch.outcome import Result
+from checkout_async.batch.outcome import BatchResult
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["merge_journals"]
@@ -28,7 +28,7 @@ def _knowledge(row: str) -> str:
     unsent = ", ".join(f"'{result}'" for result in sorted(UNSENT))
     return (
         f"CASE WHEN {row}.result IN ({unsent}) THEN 0 "
-        f"WHEN {row}.result IS NULL OR {row}.result = '{Result.UNKNOWN}' THEN 1 + ({row}.session_id IS NOT NULL) "
+        f"WHEN {row}.result IS NULL OR {row}.result = '{BatchResult.UNKNOWN}' THEN 1 + ({row}.session_id IS NOT NULL) "
         "ELSE 3 END"
     )
 

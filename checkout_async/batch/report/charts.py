@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from checkout_async.batch.outcome import Result
+from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report.latency import Bar, Latencies
 from checkout_async.batch.report.report import PERCENTILES, Report
 from checkout_async.batch.wording import label, latency, number, share
@@ -34,7 +34,7 @@ _FLIP = 80.0
 """From here on words stand to the left of their place."""
 
 
-def share_bar(result: Result, part: int, whole: int) -> str:
+def share_bar(result: BatchResult, part: int, whole: int) -> str:
     """Draw one result's share as a bar from the left."""
     width = 100 * part / whole if whole else 0.0
     return _svg("bar", "", f'<rect class="{result.value}" width="{max(width, 0.4):.2f}" height="100"/>')
@@ -44,7 +44,7 @@ def shares_bar(report: Report) -> str:
     """Draw all results of a report as one bar."""
     pieces: list[str] = []
     start = 0.0
-    for result in (result for result in Result if report.results.get(result)):
+    for result in (result for result in BatchResult if report.results.get(result)):
         count = report.results[result]
         width = 100 * count / report.records
         words = f"{label(result)}: {number(count)}, {share(count, report.records)}"

@@ -11,7 +11,7 @@ from html import escape
 from importlib.resources import files
 from typing import Final
 
-from checkout_async.batch.outcome import Result
+from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report.charts import distribution, share_bar, shares_bar
 from checkout_async.batch.report.report import PERCENTILES, Report
 from checkout_async.batch.wording import MEANINGS, duration, label, latency, number, rate, share
@@ -69,7 +69,7 @@ def _figures(report: Report) -> str:
 
 
 def _results(report: Report) -> str:
-    rows = "".join(_result_row(result, report) for result in Result if report.results.get(result))
+    rows = "".join(_result_row(result, report) for result in BatchResult if report.results.get(result))
     replayed = ""
     if report.replayed:
         verb = "was" if report.replayed == 1 else "were"
@@ -87,7 +87,7 @@ def _results(report: Report) -> str:
 """
 
 
-def _result_row(result: Result, report: Report) -> str:
+def _result_row(result: BatchResult, report: Report) -> str:
     count = report.results[result]
     return (
         f'<tr><th scope="row"><i class="{result.value}"></i>{label(result)}</th>'
@@ -152,7 +152,7 @@ def _meanings() -> str:
 
 
 def _meaning_rows() -> Iterator[str]:
-    for result in Result:
+    for result in BatchResult:
         meaning = MEANINGS[result]
         yield (
             f'<tr><th scope="row"><i class="{result.value}"></i>{label(result)}</th>'

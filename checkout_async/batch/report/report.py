@@ -14,7 +14,7 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from checkout_async.batch.outcome import Outcome, Result
+from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.report.latency import Latencies
 from checkout_async.batch.wording import duration, label, latency, number, rate, share
 
@@ -37,7 +37,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     started: Annotated[datetime, msgspec.Meta(tz=True)]
     ended: Annotated[datetime, msgspec.Meta(tz=True)]
-    results: dict[Result, int]
+    results: dict[BatchResult, int]
     errors: dict[str, int] = {}
     replayed: int = 0
     latencies: Latencies = msgspec.field(default_factory=Latencies)
@@ -51,7 +51,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def authenticated(self) -> int:
         """How many may be authorised as authenticated: authenticated and attempted ones."""
-        return self.results.get(Result.AUTHENTICATED, 0) + self.results.get(Result.ATTEMPTED, 0)
+        return self.results.get(BatchResult.AUTHENTICATED, 0) + self.results.get(BatchResult.ATTEMPTED, 0)
 
     @property
     def unfinished(self) -> int:
@@ -97,7 +97,7 @@ class Summary:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.by_result: Counter[Result] = Counter()
+        self.by_result: Counter[BatchResult] = Counter()
         self.by_error: Counter[str] = Counter()
         self.replayed = 0
         self.latencies = Latencies()
@@ -130,7 +130,7 @@ class Summary:
             started=self._started,
             # By the monotonic clock: the other may be set back during a night.
             ended=self._started + timedelta(seconds=self._clock() - self._began),
-            results={result: self.by_result[result] for result in Result if result in self.by_result},
+            results={result: self.by_result[result] for result in BatchResult if result in self.by_result},
             errors=dict(sorted(self.by_error.items())),
             replayed=self.replayed,
             latencies=latencies,
@@ -144,7 +144,7 @@ class Summary:
 
 def table(report: Report) -> str:
     """Return a report as text of a few lines, for a terminal."""
-    rows = [(label(result), report.results[result]) for result in Result if result in report.results]
+    rows = [(label(result), report.results[result]) for result in BatchResult if result in report.results]
     errors = [(f"  {kind}", count) for kind, count in report.errors.items()]
     width = max(len(name) for name, _ in [*rows, *errors, ("records", 0)])
     whole = report.records

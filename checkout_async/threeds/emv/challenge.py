@@ -106,9 +106,9 @@ def read_session_data(form: Mapping[str, object]) -> bytes | None:
 def _encoded(session_data: bytes) -> str:
     text = encode_base64url(session_data)
     if len(text) > SESSION_DATA_LIMIT:
-        raise MalformedMessage.of(SESSION_DATA_FIELD, f"is longer than {SESSION_DATA_LIMIT} characters when encoded")
+        raise MalformedMessage(SESSION_DATA_FIELD, f"is longer than {SESSION_DATA_LIMIT} characters when encoded")
     return text
 
 
 def _lacking(*names: str) -> MalformedMessage:
-    return MalformedMessage.of(CREQ_FIELD, f"the session has no {', '.join(names)}; only a challenged one has")
+    return MalformedMessage(CREQ_FIELD, f"the session has no {', '.join(names)}; only a challenged one has")

@@ -49,12 +49,12 @@ def decode_base64url(text: str, what: str = "base64url", *, limit: int = MESSAGE
     Raises MalformedMessage, which names the text by `what`, for anything else and for more than `limit` characters.
     """
     if len(text) > limit:
-        raise MalformedMessage.of(what, f"is longer than {limit} characters")
+        raise MalformedMessage(what, f"is longer than {limit} characters")
     standard = text.strip().translate(_AS_STANDARD)
     try:
         return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise MalformedMessage.of(what, "is not base64url") from None
+        raise MalformedMessage(what, "is not base64url") from None
 
 
 def encode_json(message: msgspec.Struct | Mapping[str, object]) -> str:
@@ -76,7 +76,7 @@ def field_of(form: Mapping[str, object], name: str) -> str:
     """Return the text of a form field. Raises MalformedMessage where it is missing, empty or a file."""
     value = form.get(name)
     if not isinstance(value, str) or not value.strip():
-        raise MalformedMessage.of(name, "the form has no such field, or it is empty")
+        raise MalformedMessage(name, "the form has no such field, or it is empty")
     return value
 
 
@@ -89,7 +89,7 @@ def parse_json(decoder: msgspec.json.Decoder[T], raw: bytes | str, what: str) ->
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         reason = "is not JSON"
     # Raised outside the handlers: the cause would carry the offending value into tracebacks.
-    raise MalformedMessage.of(what, reason)
+    raise MalformedMessage(what, reason)
 
 
 def _without_value(problem: str) -> str:

@@ -20,7 +20,15 @@ from checkout_async.errors import ConfigurationError, MalformedMessage
 from checkout_async.threeds.emv.messages import WindowSize
 from checkout_async.threeds.emv.urls import fault_of, origin_of
 
-__all__ = ["AUTO_SUBMIT_HASH", "FormPost", "content_security_policy", "framed", "hidden_frame", "new_nonce", "page"]
+__all__ = [
+    "AUTO_SUBMIT_HASH",
+    "FormPost",
+    "challenge_iframe",
+    "content_security_policy",
+    "method_iframe",
+    "new_nonce",
+    "page",
+]
 
 # By the prototype, since a field named `submit` would hide the method.
 _AUTO_SUBMIT: Final = "HTMLFormElement.prototype.submit.call(document.currentScript.previousElementSibling);"
@@ -43,7 +51,7 @@ class FormPost:
 
     def __post_init__(self) -> None:
         if (fault := fault_of(self.action)) is not None:
-            raise MalformedMessage.of("action of the form", fault)
+            raise MalformedMessage("action of the form", fault)
         object.__setattr__(self, "fields", dict(self.fields))
 
 
@@ -72,7 +80,7 @@ def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
-def hidden_frame(form: FormPost, *, name: str = "threeds-method", nonce: str | None = None) -> str:
+def method_iframe(form: FormPost, *, name: str = "threeds-method", nonce: str | None = None) -> str:
     """Return an invisible iframe and a form that submits itself into it: the 3DS Method.
 
     It is a fragment for a page that the server renders; a script that is put into a page by `innerHTML` does not run.
@@ -81,7 +89,7 @@ def hidden_frame(form: FormPost, *, name: str = "threeds-method", nonce: str | N
     return frame + _form(form, target=name, nonce=nonce)
 
 
-def framed(
+def challenge_iframe(
     form: FormPost,
     *,
     size: WindowSize = WindowSize.W390_H400,

@@ -147,7 +147,7 @@ def belongs_to(message: SessionMessage, session: sessions.Session) -> bool:
 def require_match(message: SessionMessage, session: sessions.Session) -> None:
     """Raise MalformedMessage for a message about another session."""
     if not belongs_to(message, session):
-        raise MalformedMessage.of(type(message).__name__, "is about another session")
+        raise MalformedMessage(type(message).__name__, "is about another session")
 
 
 def _same(named: str, known: str | None) -> bool:

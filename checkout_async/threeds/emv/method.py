@@ -18,7 +18,7 @@ from checkout_async.threeds.emv.messages import METHOD_FIELD, MethodData, Method
 from checkout_async.threeds.emv.urls import fault_of
 
 __all__ = [
-    "METHOD_INTERCEPTOR",
+    "CHECKOUT_METHOD_NOTIFICATION_URL",
     "METHOD_TIME_LIMIT",
     "method_completion",
     "method_data",
@@ -30,7 +30,7 @@ __all__ = [
 METHOD_TIME_LIMIT: Final = 10.0
 """Seconds from the start within which the notification must come (integration guide)."""
 
-METHOD_INTERCEPTOR: Final = "https://api.checkout.com/sessions-interceptor/3ds-method-notification"
+CHECKOUT_METHOD_NOTIFICATION_URL: Final = "https://api.checkout.com/sessions-interceptor/3ds-method-notification"
 """Checkout.com's own notification endpoint in production, which tells the page by a `message` event."""
 
 _LONGEST_URL: Final = 256
@@ -54,7 +54,7 @@ def method_data(session: sessions.Session, notification_url: str) -> str:
     """
     require_method_notification_url(notification_url)
     if session.transaction_id is None:
-        raise MalformedMessage.of(METHOD_FIELD, "the session has no transaction_id")
+        raise MalformedMessage(METHOD_FIELD, "the session has no transaction_id")
     return encode_json(MethodData(server_transaction_id=session.transaction_id, notification_url=notification_url))
 
 
