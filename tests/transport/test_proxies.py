@@ -31,7 +31,7 @@ def _no_proxies_around(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def status(url: str, *, proxy: str | None = None, from_env: bool = False) -> int:
-    """CardholderHandler for a payment, and return the status of the answer."""
+    """Ask for a payment, and return the status of the answer."""
     context = certificates.trusting() if url.startswith("https") else None
     transport = AiohttpTransport(Limits(), context, proxy=proxy, proxies_from_env=from_env)
     request = HttpRequest(method="GET", url=f"{url}/payments/pay_x", headers={"Authorization": CREDENTIAL})
