@@ -42,16 +42,18 @@ class AccessTokenRequest(RequestModel, kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"client_secret": "secret"}
 
     grant_type: GrantType
-    """The grant asked for."""
+    """The requested grant."""
 
     client_id: str | UnsetType = UNSET
     """Access key id (`ack_...`). Required unless sent with HTTP Basic."""
 
     client_secret: str | UnsetType = UNSET
-    """Access key secret. Required unless sent with HTTP Basic. Holds `+`, `/` and `=`, so it has to be form-encoded."""
+    """Access key secret. Required unless sent with HTTP Basic. Contains `+`, `/` and `=`, so it must be
+    form-encoded.
+    """
 
     scope: str | UnsetType = UNSET
-    """Scopes asked for, separated by spaces, such as `sessions:app sessions:browser`."""
+    """Requested scopes, separated by spaces, such as `sessions:app sessions:browser`."""
 
 
 class AccessToken(ResponseModel, frozen=True, kw_only=True):

@@ -208,7 +208,7 @@ class ErrorResponse(ResponseModel, frozen=True, kw_only=True):
     """Identifier of the refused request, the same as in the header `Cko-Request-Id`."""
 
     error_type: str | None = None
-    """Kind of refusal. Known from Sessions: `operation_not_allowed` (403, business rule or state), `forbidden` (401, no
+    """Kind of error. Known from Sessions: `operation_not_allowed` (403, business rule or state), `forbidden` (401, no
     permission), `not_found` (404), `unprocessable_entity` (422, validation failed), `conflict` (409, exists already),
     `duplicate_requests_detected` (409, the session is being processed), `callback_failed` (500, the merchant's callback
     was not answered with 2XX), `internal_server_error` (500), `not_implemented` (501), `service_not_available` (503,

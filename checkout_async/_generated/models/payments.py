@@ -420,7 +420,7 @@ class InstructionPurpose(OpenEnum):
 
 
 class ProcessingSpeed(OpenEnum):
-    """How fast money shall arrive."""
+    """How fast money should arrive."""
 
     FAST = "fast"
 
@@ -471,7 +471,7 @@ class NameInquiryResult(OpenEnum):
     NO_MATCH = "no_match"
     """It is wrong."""
     NOT_PERFORMED = "not_performed"
-    """Nobody asked."""
+    """No check was requested."""
     NOT_SUPPORTED = "not_supported"
     """The issuer does not answer."""
 
@@ -551,7 +551,7 @@ class MandateType(OpenEnum):
     """Kind of direct debit mandate."""
 
     CORE = "Core"
-    """For everybody."""
+    """For all debtors."""
     B2B = "B2B"
     """Between companies."""
 
@@ -615,7 +615,7 @@ class ShippingMethod(OpenEnum):
 
 
 class PaymentChallengeIndicator(OpenEnum):
-    """Wish for or against a challenge. Exemptions go into `exemption`."""
+    """Preference for or against a challenge. Exemptions go into `exemption`."""
 
     NO_PREFERENCE = "no_preference"
     """The issuer decides."""
@@ -635,7 +635,7 @@ class PaymentExemption(OpenEnum):
     TRUSTED_LISTING = "trusted_listing"
     """The cardholder trusts the merchant."""
     TRUSTED_LISTING_PROMPT = "trusted_listing_prompt"
-    """The cardholder shall be asked to trust the merchant."""
+    """Ask the cardholder to trust the merchant."""
     TRANSACTION_RISK_ASSESSMENT = "transaction_risk_assessment"
     """A risk analysis was done."""
     THREE_DS_OUTAGE = "3ds_outage"
@@ -782,7 +782,7 @@ class UserAction(OpenEnum):
 
 
 class PanType(OpenEnum):
-    """A card number or what stands in for it."""
+    """A card number or what replaces it."""
 
     FPAN = "fpan"
     """The card number."""
@@ -805,7 +805,7 @@ class ProcessingCardType(OpenEnum):
 
 
 class PaymentStatus(OpenEnum):
-    """Where a payment stands."""
+    """Status of a payment."""
 
     ACTIVE = "Active"
     """Open. A payment context or link, not used yet."""
@@ -818,7 +818,7 @@ class PaymentStatus(OpenEnum):
     AUTHORIZED = "Authorized"
     """The amount is reserved."""
     CARD_VERIFIED = "Card Verified"
-    """Ended. The card is good, no amount was asked for."""
+    """Ended. The card is valid; no amount was requested."""
     VOIDED = "Voided"
     """Ended. The authorization was released."""
     PARTIALLY_CAPTURED = "Partially Captured"
@@ -1113,7 +1113,7 @@ class PaymentRequest(RequestModel, kw_only=True):
     """3D Secure, run by Checkout.com or by others before."""
 
     authentication: PaymentAuthentication | UnsetType = UNSET
-    """Ways of authentication wanted."""
+    """Requested ways of authentication."""
 
     processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | UnsetType = UNSET
     """Processing channel. Required unless the credential belongs to a single one."""
@@ -1151,7 +1151,7 @@ class PaymentRequest(RequestModel, kw_only=True):
     """Lines of the order."""
 
     retry: RetryRequest | UnsetType = UNSET
-    """Repetitions that Checkout.com makes by itself after a decline."""
+    """Retries that Checkout.com makes itself after a decline."""
 
     subscription: PaymentSubscription | UnsetType = UNSET
     """Series of payments that this one belongs to."""
@@ -1336,7 +1336,7 @@ class PayoutProcessing(RequestModel, kw_only=True):
     """Site of the affiliate. Ramp providers with affiliates."""
 
     processing_speed: ProcessingSpeed | UnsetType = UNSET
-    """How fast the money shall arrive."""
+    """How fast the money should arrive."""
 
     purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
     """Country of the purchase, ISO 3166-1 alpha-2."""
@@ -1418,7 +1418,7 @@ class UnreferencedRefundProcessing(RequestModel, kw_only=True):
     """Data for processing an unreferenced refund."""
 
     processing_speed: ProcessingSpeed | UnsetType = UNSET
-    """How fast the money shall arrive."""
+    """How fast the money should arrive."""
 
 
 class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type", tag="bank_account"):
@@ -1589,7 +1589,7 @@ class BankDetails(RequestModel, kw_only=True):
 
 
 class IndividualCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="individual"):
-    """A person who holds a card."""
+    """A person who is a cardholder."""
 
     __sensitive__: ClassVar[Mapping[str, str]] = {
         "first_name": "personal",
@@ -1611,7 +1611,7 @@ class IndividualCardAccountHolder(RequestModel, kw_only=True, tag_field="type", 
 
 
 class CorporateCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="corporate"):
-    """A company that holds a card."""
+    """A company that is a cardholder."""
 
     company_name: Annotated[str, Meta(max_length=35)] | UnsetType = UNSET
     """Name of the company."""
@@ -1621,7 +1621,7 @@ class CorporateCardAccountHolder(RequestModel, kw_only=True, tag_field="type", t
 
 
 class GovernmentCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="government"):
-    """A public body that holds a card."""
+    """A public body that is a cardholder."""
 
     company_name: Annotated[str, Meta(max_length=35)] | UnsetType = UNSET
     """Name of the body."""
@@ -1785,7 +1785,7 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
     """
 
     store_for_future_use: bool | UnsetType = UNSET
-    """Whether the details shall be stored for later payments. Default on the server: `true`."""
+    """Whether to store the details for later payments. Default on the server: `true`."""
 
     billing_address: PaymentAddress | UnsetType = UNSET
     """Billing address of the card."""
@@ -1820,7 +1820,7 @@ class RequestTokenSource(RequestModel, kw_only=True, tag_field="type", tag="toke
     """
 
     store_for_future_use: bool | UnsetType = UNSET
-    """Whether the details shall be stored for later payments. Default on the server: `true`."""
+    """Whether to store the details for later payments. Default on the server: `true`."""
 
     account_holder: CardAccountHolder | UnsetType = UNSET
     """The cardholder."""
@@ -1846,7 +1846,7 @@ class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
     """
 
     store_for_future_use: bool | UnsetType = UNSET
-    """Whether the details shall be stored for later payments. Default on the server: `true`."""
+    """Whether to store the details for later payments. Default on the server: `true`."""
 
     billing_address: PaymentAddress | UnsetType = UNSET
     """Billing address of the card."""
@@ -1914,7 +1914,7 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
     """
 
     store_for_future_use: bool | UnsetType = UNSET
-    """Whether the details shall be stored for later payments. Default on the server: `true`."""
+    """Whether to store the details for later payments. Default on the server: `true`."""
 
     name: str | UnsetType = UNSET
     """Name of the cardholder."""
@@ -1938,7 +1938,7 @@ class RequestProviderTokenSource(RequestModel, kw_only=True, tag_field="type", t
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
     payment_method: str | UnsetType = UNSET
-    """Payment method the token stands for."""
+    """Payment method that the token represents."""
 
     token: str | UnsetType = UNSET
     """The provider's token."""
@@ -1954,7 +1954,7 @@ class RequestCurrencyAccountSource(RequestModel, kw_only=True, tag_field="type",
     """Identifier of the currency account."""
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
-    """Amount in the minor unit of the account's currency. Without it, the amount of the payout counts, in the currency
+    """Amount in the minor unit of the account's currency. Without it, the amount of the payout applies, in the currency
     of the destination.
     """
 
@@ -1966,7 +1966,7 @@ class RequestEntitySource(RequestModel, kw_only=True, tag_field="type", tag="ent
     """Identifier of the entity (`ent_...`)."""
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
-    """Amount in the minor unit of the entity's currency. Without it, the amount of the payout counts, in the currency
+    """Amount in the minor unit of the entity's currency. Without it, the amount of the payout applies, in the currency
     of the destination.
     """
 
@@ -2549,7 +2549,7 @@ class RequestQpaySource(RequestModel, kw_only=True, tag_field="type", tag="qpay"
 
 
 class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"):
-    """KNET, Kuwait. The user-defined fields hold letters, digits and spaces."""
+    """KNET, Kuwait. The user-defined fields contain letters, digits and spaces."""
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"card_token": "secret", "token_data": "secret"}
 
@@ -2847,7 +2847,7 @@ class ThreeDsRequest(RequestModel, kw_only=True):
     """
 
     challenge_indicator: PaymentChallengeIndicator | UnsetType = UNSET
-    """Wish for or against a challenge. Integrated. Default on the server: `no_preference`."""
+    """Preference for or against a challenge. Integrated. Default on the server: `no_preference`."""
 
     exemption: PaymentExemption | UnsetType = UNSET
     """Exemption from strong customer authentication. Integrated or third party."""
@@ -2989,10 +2989,10 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
 
 
 class PaymentAuthentication(RequestModel, kw_only=True):
-    """Ways of authentication wanted."""
+    """Requested ways of authentication."""
 
     preferred_experiences: list[Experience] | UnsetType = UNSET
-    """Ways of authentication wanted, the most wanted first."""
+    """Requested ways of authentication, the preferred one first."""
 
 
 class RiskRequest(RequestModel, kw_only=True):
@@ -3537,17 +3537,17 @@ class AccommodationPhone(RequestModel, kw_only=True):
 
 
 class RetryRequest(RequestModel, kw_only=True):
-    """Repetitions after a decline."""
+    """Retries after a decline."""
 
     dunning: DunningRetry | UnsetType = UNSET
-    """Repetitions of payments the merchant initiates, after soft declines."""
+    """Retries of payments the merchant initiates, after soft declines."""
 
     downtime: DowntimeRetry | UnsetType = UNSET
-    """Repetitions after time-outs of issuer or acquirer."""
+    """Retries after time-outs of issuer or acquirer."""
 
 
 class DunningRetry(RequestModel, kw_only=True):
-    """Repetitions after soft declines."""
+    """Retries after soft declines."""
 
     enabled: bool
     """Whether to repeat."""
@@ -3560,7 +3560,7 @@ class DunningRetry(RequestModel, kw_only=True):
 
 
 class DowntimeRetry(RequestModel, kw_only=True):
-    """Repetitions after time-outs."""
+    """Retries after time-outs."""
 
     enabled: bool
     """Whether to repeat."""
@@ -3756,8 +3756,8 @@ class PaymentSearchRequest(RequestModel, kw_only=True):
     """What to search for."""
 
     query: Annotated[str, Meta(max_length=1024)] | UnsetType = UNSET
-    """Terms such as `id:'pay_...'`. Metadata values may hold up to two wildcards `*`, with at least one plain character
-    between them.
+    """Terms such as `id:'pay_...'`. Metadata values may contain up to two wildcards `*`, with at least one plain
+    character between them.
     """
 
     limit: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
@@ -4226,9 +4226,7 @@ class PaymentAuthenticationResult(ResponseModel, frozen=True, kw_only=True):
 
 
 class ThreeDsResult(ResponseModel, frozen=True, kw_only=True):
-    """What became of 3D Secure. Replies to a payment request have `downgraded`, `enrolled` and
-    `upgrade_reason` only.
-    """
+    """Outcome of 3D Secure. Replies to a payment request have `downgraded`, `enrolled` and `upgrade_reason` only."""
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"cryptogram": "secret"}
 
@@ -4263,7 +4261,7 @@ class ThreeDsResult(ResponseModel, frozen=True, kw_only=True):
     """Version of the 3DS protocol, such as `2.2.0`."""
 
     exemption: PaymentExemption | None = None
-    """Exemption asked for."""
+    """Requested exemption."""
 
     exemption_applied: str | None = None
     """Exemption that was applied."""
@@ -4552,13 +4550,13 @@ class AccommodationPhoneResponse(ResponseModel, frozen=True, kw_only=True):
 
 
 class RetryState(ResponseModel, frozen=True, kw_only=True):
-    """State of the repetitions."""
+    """State of the retries."""
 
     enabled: bool | None = None
     """Whether the payment is repeated. Replies to a payment request."""
 
     attempts_made: int | None = None
-    """Number of repetitions so far."""
+    """Number of retries so far."""
 
     max_attempts: int | None = None
     """Most attempts, the first not counted."""
@@ -4587,7 +4585,7 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     """When the payment was requested, UTC."""
 
     source: PaymentResponseSource | None = None
-    """What was charged. A token or stored instrument is shown as the card behind it."""
+    """What was charged. A token or stored instrument is returned as the card behind it."""
 
     destination: PaymentResponseDestination | None = None
     """Where the money goes. Payouts and refunds."""
@@ -4596,10 +4594,10 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     """Who sends the money."""
 
     amount: int | None = None
-    """Amount in the minor unit of the currency, as far as authorized. 0 for the verification of a card."""
+    """Authorized amount in the minor unit of the currency. 0 for the verification of a card."""
 
     amount_requested: int | None = None
-    """Whole amount asked for, where part of it may be authorized."""
+    """The whole requested amount, where part of it may be authorized."""
 
     currency: str | None = None
     """Currency of `amount`, ISO 4217 alphabetic code."""
@@ -4620,13 +4618,13 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     """Whether the payment succeeded. Missing as long as that is not known."""
 
     status: PaymentStatus | None = None
-    """Where the payment stands."""
+    """Status of the payment."""
 
     auth_code: str | None = None
     """The issuer's code of the authorization."""
 
     response_code: str | None = None
-    """Outcome, five characters. The first tells the family: `1` approved, `2` soft decline, `3` hard decline, `4` risk,
+    """Outcome, five characters. The first is the family: `1` approved, `2` soft decline, `3` hard decline, `4` risk,
     `5` payouts and refunds.
     """
 
@@ -4640,7 +4638,7 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     """What was authorized, voided, captured and refunded, and what still can be."""
 
     three_ds: ThreeDsResult | None = msgspec.field(name="3ds", default=None)
-    """What became of 3D Secure."""
+    """Outcome of 3D Secure."""
 
     authentication: PaymentAuthenticationResult | None = None
     """Way of authentication used."""
@@ -4679,7 +4677,7 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     """As in the request."""
 
     eci: str | None = None
-    """Electronic Commerce Indicator that counted in the end."""
+    """Electronic Commerce Indicator that was applied in the end."""
 
     scheme_id: str | None = None
     """The scheme's identifier of the transaction. Usable as `previous_payment_id` of a later payment."""
@@ -4690,7 +4688,7 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     """
 
     retry: RetryState | None = None
-    """State of the repetitions."""
+    """State of the retries."""
 
     cko_network_token_available: bool | None = None
     """Whether a network token of the card exists. Also found in `processing`."""
@@ -4801,7 +4799,7 @@ class PaymentLink(ResponseModel, frozen=True, kw_only=True):
     """A link of a payment."""
 
     href: str | None = None
-    """Target. Published replies hold links without it."""
+    """Target. Published replies contain links without it."""
 
     title: str | None = None
     """Title of the target."""
@@ -4841,8 +4839,8 @@ class PaymentQrCode(ResponseModel, frozen=True, kw_only=True):
 
 
 class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
-    """What was charged. A token, a stored instrument and the like come back as what is behind them, usually a card.
-    Types that are not listed come with what identifies them.
+    """What was charged. A token or a stored instrument is returned as the source behind it, usually a card. Types that
+    are not listed are returned with their identifying members.
     """
 
     __sensitive__: ClassVar[Mapping[str, str]] = {
@@ -5069,7 +5067,7 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
 
 
 class PaymentResponseDestination(ResponseModel, frozen=True, kw_only=True):
-    """Where the money goes. Other types than those listed come with what identifies them."""
+    """Where the money goes. Types that are not listed are returned with their identifying members."""
 
     __sensitive__: ClassVar[Mapping[str, str]] = {
         "account_number": "personal",
@@ -5472,7 +5470,7 @@ class PaymentList(ResponseModel, frozen=True, kw_only=True):
     """A page of payments with one reference, newest first."""
 
     limit: int | None = None
-    """Number of payments asked for."""
+    """Requested number of payments."""
 
     skip: int | None = None
     """Number of payments left out before this page."""

@@ -164,7 +164,7 @@ class AuthenticationCategory(OpenEnum):
 
 
 class ChallengeIndicator(OpenEnum):
-    """Wish for or against a challenge, exemption requests included. EMV 3DS 2.2 threeDSRequestorChallengeInd."""
+    """Preference for or against a challenge, exemption requests included. EMV 3DS 2.2 threeDSRequestorChallengeInd."""
 
     NO_PREFERENCE = "no_preference"
     """The issuer decides."""
@@ -175,15 +175,15 @@ class ChallengeIndicator(OpenEnum):
     CHALLENGE_REQUESTED_MANDATE = "challenge_requested_mandate"
     """A challenge is required by rule or law."""
     LOW_VALUE = "low_value"
-    """Exemption asked for because the amount is low."""
+    """Exemption requested because the amount is low."""
     TRUSTED_LISTING = "trusted_listing"
-    """Exemption asked for because the cardholder trusts the merchant."""
+    """Exemption requested because the cardholder trusts the merchant."""
     TRUSTED_LISTING_PROMPT = "trusted_listing_prompt"
-    """Challenge wanted, with the offer to put the merchant on the trusted list."""
+    """Challenge requested, with the offer to put the merchant on the trusted list."""
     TRANSACTION_RISK_ASSESSMENT = "transaction_risk_assessment"
-    """Exemption asked for because a risk analysis was done."""
+    """Exemption requested because a risk analysis was done."""
     DATA_SHARE = "data_share"
-    """Data is shared for information; no authentication is wanted."""
+    """Data is shared for information; no authentication is requested."""
 
 
 class TransactionType(OpenEnum):
@@ -353,7 +353,7 @@ class SessionStatus(OpenEnum):
     APPROVED = "approved"
     """Final. The cardholder is authenticated."""
     ATTEMPTED = "attempted"
-    """Final. A stand-in answered for the issuer. Counts as success."""
+    """Final. A stand-in server answered for the issuer. Counts as success."""
     UNAVAILABLE = "unavailable"
     """Final. A technical failure at the directory server or the issuer."""
     DECLINED = "declined"
@@ -519,7 +519,7 @@ class ExemptionApplied(OpenEnum):
 
 
 class SessionRequest(RequestModel, kw_only=True):
-    """What to authenticate, how the flow ends, and whatever is known about cardholder and purchase. The more is given,
+    """What to authenticate, how the flow ends, and what is known about cardholder and purchase. The more data is given,
     the better the chance of an authentication without a challenge.
     """
 
@@ -553,15 +553,15 @@ class SessionRequest(RequestModel, kw_only=True):
     """The cardholder's account with the merchant."""
 
     challenge_indicator: ChallengeIndicator | UnsetType = UNSET
-    """Wish for or against a challenge, or the exemption asked for. An exemption that cannot be applied is replaced by
-    `no_challenge_requested`. Default on the server: `no_preference`.
+    """Preference for or against a challenge, or the requested exemption. An exemption that cannot be applied is
+    replaced by `no_challenge_requested`. Default on the server: `no_preference`.
     """
 
     billing_descriptor: SessionsBillingDescriptor | UnsetType = UNSET
-    """Name of the merchant as the cardholder shall see it in the challenge."""
+    """Name of the merchant as the cardholder sees it in the challenge."""
 
     reference: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
-    """The merchant's own reference, such as an order number. Must not hold sensitive data."""
+    """The merchant's own reference, such as an order number. Must not contain sensitive data."""
 
     merchant_risk_info: MerchantRiskInfo | UnsetType = UNSET
     """What the merchant knows about the purchase that matters for risk."""
@@ -596,7 +596,7 @@ class SessionRequest(RequestModel, kw_only=True):
     """Settings for Google Secure Payment Authentication. For `non_hosted` sessions only."""
 
     preferred_experiences: list[Experience] | UnsetType = UNSET
-    """Ways of authentication wanted, the most wanted first."""
+    """Requested ways of authentication, the preferred one first."""
 
     device_information: DeviceInformation | UnsetType = UNSET
     """The cardholder's device, as the merchant or Risk.js identified it."""
@@ -676,7 +676,7 @@ class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
     """
 
     store_for_future_use: bool | UnsetType = UNSET
-    """Whether the details shall be stored for later payments."""
+    """Whether to store the details for later payments."""
 
 
 class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
@@ -742,7 +742,7 @@ class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
     """Card token (`tok_...`)."""
 
     store_for_future_use: bool | UnsetType = UNSET
-    """Whether the details shall be stored for later payments."""
+    """Whether to store the details for later payments."""
 
     number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")] | UnsetType = UNSET
     """Card number behind the source, digits without separators."""
@@ -804,7 +804,7 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
 
 
 SessionSource: TypeAlias = CardSource | IdSource | TokenSource | NetworkTokenSource
-"""The card to authenticate. An object without `type` counts as `card`; this package always sends it."""
+"""The card to authenticate. An object without `type` is read as `card`; this package always sends it."""
 
 
 class SessionAddress(RequestModel, kw_only=True):
@@ -1034,7 +1034,7 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
     """IP address of the browser, version 4 or 6, as the merchant's server sees it."""
 
     three_ds_method_completion: ThreeDsMethodCompletion | UnsetType = UNSET
-    """Result of the 3DS Method. Given here, it saves the separate call. Default on the server: `U`."""
+    """Result of the 3DS Method. If given here, the separate call is not needed. Default on the server: `U`."""
 
     iframe_payment_allowed: bool | UnsetType = UNSET
     """Whether all parent frames allow the Payment API. Needed for Google Secure Payment Authentication in hosted
@@ -1106,7 +1106,7 @@ class MerchantInitiatedChannelData(RequestModel, kw_only=True, tag_field="channe
 
 
 ChannelData: TypeAlias = BrowserChannelData | AppChannelData | MerchantInitiatedChannelData
-"""The channel the cardholder uses. An object without `channel` counts as `browser`; this package always sends it."""
+"""The channel the cardholder uses. An object without `channel` is read as `browser`; this package always sends it."""
 
 
 class Recurring(RequestModel, kw_only=True):
@@ -1318,7 +1318,7 @@ class InitialTransactionResponse(ResponseModel, frozen=True, kw_only=True):
 
 
 class PreferredExperiencesResult(ResponseModel, frozen=True, kw_only=True):
-    """What became of each way of authentication asked for."""
+    """Outcome of each requested way of authentication."""
 
     google_spa: ExperienceOutcome | None = None
     """Google Secure Payment Authentication."""
@@ -1328,7 +1328,7 @@ class PreferredExperiencesResult(ResponseModel, frozen=True, kw_only=True):
 
 
 class ExperienceOutcome(ResponseModel, frozen=True, kw_only=True):
-    """What became of one way of authentication."""
+    """Outcome of one way of authentication."""
 
     status: ExperienceStatus | None = None
     """How far it came."""
@@ -1384,10 +1384,9 @@ class GoogleSpaToken(ResponseModel, frozen=True, kw_only=True):
 
 
 class Session(ResponseModel, frozen=True, kw_only=True):
-    """State and result of one authentication. Every reply of the Sessions operations has this shape, the ones to a
-    created, a read and an updated session; which of them carries a member, and when, stands with the member. Callers
-    with an access token see all of it, callers with the session secret do not see `session_secret`, `certificates`,
-    `cryptogram` and `eci`.
+    """State and result of one authentication. Every reply of the Sessions operations has this type, whether the session
+    was created, read or updated; each member says in which replies it is present. Callers with an access token see all
+    members. Callers with the session secret do not see `session_secret`, `certificates`, `cryptogram` and `eci`.
     """
 
     __sensitive__: ClassVar[Mapping[str, str]] = {
@@ -1434,13 +1433,13 @@ class Session(ResponseModel, frozen=True, kw_only=True):
     """
 
     status: SessionStatus | None = None
-    """Where the session stands."""
+    """Status of the session."""
 
     status_reason: StatusReason | None = None
     """What led to the status."""
 
     approved: bool | None = None
-    """Whether the cardholder is authenticated. Means something in a final status only."""
+    """Whether the cardholder is authenticated. Meaningful in a final status only."""
 
     protocol_version: str | None = None
     """Version of the 3DS protocol in use, such as `2.2.0`."""
@@ -1509,15 +1508,13 @@ class Session(ResponseModel, frozen=True, kw_only=True):
     """When the authentication took place, UTC."""
 
     exemption: ThreeDsExemption | None = None
-    """Exemption asked for and applied."""
+    """Exemption that was requested and applied."""
 
     flow_type: FlowType | None = None
     """Whether the cardholder had to do anything."""
 
     challenge_indicator: ChallengeIndicator | None = None
-    """Wish for or against a challenge that was sent to the issuer, `no_preference` unless the request said
-    otherwise.
-    """
+    """Preference for or against a challenge sent to the issuer; `no_preference` unless the request said otherwise."""
 
     optimization: OptimizationResult | None = None
     """What Checkout.com adjusted in the request."""
@@ -1529,7 +1526,7 @@ class Session(ResponseModel, frozen=True, kw_only=True):
     """Ready-made challenge request, and errors of the 3DS exchange. Not in a 202 reply."""
 
     preferred_experiences: PreferredExperiencesResult | None = None
-    """What became of each way of authentication asked for."""
+    """Outcome of each requested way of authentication."""
 
     experience: Experience | None = None
     """Way of authentication in use."""
@@ -1584,7 +1581,7 @@ class Link(ResponseModel, frozen=True, kw_only=True):
     """A link of a session."""
 
     href: str | None = None
-    """Target. Documented as always present, but published replies hold links without it."""
+    """Target. Documented as always present, but published replies contain links without it."""
 
 
 class DsPublicKeys(ResponseModel, frozen=True, kw_only=True):
@@ -1693,11 +1690,11 @@ class CardInfo(ResponseModel, frozen=True, kw_only=True):
     """The same for every use of one card, 26 characters or 64 hexadecimal digits."""
 
     metadata: CardMetadata | None = None
-    """What the card's range tells. May be empty."""
+    """What is known from the card's range. May be empty."""
 
 
 class CardMetadata(ResponseModel, frozen=True, kw_only=True):
-    """What the range of a card tells."""
+    """What is known from the range of a card."""
 
     card_type: CardType | None = None
     """How the card is funded."""
@@ -1722,7 +1719,7 @@ class ThreeDsExemption(ResponseModel, frozen=True, kw_only=True):
     """Exemption from strong customer authentication."""
 
     requested: str | None = None
-    """Exemption the merchant asked for."""
+    """Exemption that the merchant requested."""
 
     applied: ExemptionApplied | None = None
     """Exemption the issuer applied."""

@@ -179,7 +179,7 @@ class AuthenticationEventType(OpenEnum):
     AUTHENTICATION_APPROVED = "authentication_approved"
     """The cardholder is authenticated."""
     AUTHENTICATION_ATTEMPTED = "authentication_attempted"
-    """A stand-in of the scheme vouches for the attempt."""
+    """A stand-in server of the scheme confirms the attempt."""
     AUTHENTICATION_EXPIRED = "authentication_expired"
     """The cardholder's time ran out."""
     AUTHENTICATION_FAILED = "authentication_failed"
@@ -192,7 +192,7 @@ class PaymentEvent(ResponseModel, frozen=True, kw_only=True):
     """
 
     id: str
-    """Identifier of the event, `evt_...`. The same in every repeated delivery, so it tells duplicates."""
+    """Identifier of the event, `evt_...`. The same in every repeated delivery; use it to detect duplicates."""
 
     type: PaymentEventType
     """What happened."""
@@ -216,7 +216,7 @@ class AuthenticationEvent(ResponseModel, frozen=True, kw_only=True):
     """
 
     id: str
-    """Identifier of the event, `evt_...`. The same in every repeated delivery, so it tells duplicates."""
+    """Identifier of the event, `evt_...`. The same in every repeated delivery; use it to detect duplicates."""
 
     type: AuthenticationEventType
     """What happened."""
@@ -238,7 +238,7 @@ class OtherEvent(ResponseModel, frozen=True, kw_only=True):
     """An event of a type that this description does not list. Its `data` is in the raw bytes only."""
 
     id: str
-    """Identifier of the event, `evt_...`. The same in every repeated delivery, so it tells duplicates."""
+    """Identifier of the event, `evt_...`. The same in every repeated delivery; use it to detect duplicates."""
 
     type: str
     """What happened, such as `dispute_...`."""
@@ -305,7 +305,7 @@ class PaymentEventData(ResponseModel, frozen=True, kw_only=True):
     """The issuer's authorization code."""
 
     response_code: str | None = None
-    """Outcome, five characters. The first tells the family: `1` approved, `2` soft decline, `3` hard decline, `4` risk,
+    """Outcome, five characters. The first is the family: `1` approved, `2` soft decline, `3` hard decline, `4` risk,
     `5` payouts and refunds.
     """
 
@@ -316,10 +316,10 @@ class PaymentEventData(ResponseModel, frozen=True, kw_only=True):
     """The scheme's identifier of the transaction."""
 
     eci: str | None = None
-    """Electronic Commerce Indicator that counted in the end."""
+    """Electronic Commerce Indicator that was applied in the end."""
 
     three_ds: ThreeDsResult | None = msgspec.field(name="3ds", default=None)
-    """What became of 3D Secure."""
+    """Outcome of 3D Secure."""
 
     source: PaymentResponseSource | None = None
     """What was charged."""
@@ -404,7 +404,7 @@ class AuthenticationEventData(ResponseModel, frozen=True, kw_only=True):
     """Whether the issuer's country demands a challenge."""
 
     exemption_applied: str | None = None
-    """Exemption that counted in the end."""
+    """Exemption that was applied in the end."""
 
     reason: str | None = None
     """Code of the reason for the outcome."""

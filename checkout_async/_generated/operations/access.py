@@ -47,8 +47,8 @@ async def request_access_token(
 ) -> AccessToken:
     """Obtain an access token.
 
-    Client credentials grant of RFC 6749 section 4.4. The credentials go as HTTP Basic, in the form, or both. Changes
-    nothing but to issue a token, so it may be repeated.
+    Client credentials grant of RFC 6749 section 4.4. The credentials go as HTTP Basic, in the form, or both. Only
+    issues a token, so it may be repeated.
 
     `POST /connect/token`. Requires the client's own credentials. Repeating it has the same effect as doing it once, so
     it is retried.

@@ -200,8 +200,8 @@ async def list_payments(
     """List the payments with one reference.
 
     Payments whose `reference` equals the parameter, newest first. Payments from before June 2022 are not found. Whether
-    no match means an empty page or 404 is not documented. Payments made meanwhile push older ones to later pages, so
-    one may come twice. Beta.
+    no match means an empty page or 404 is not documented. New payments push older ones to later pages, so a payment may
+    appear twice. Beta.
 
     `GET /payments`. Requires an access token with the scope `gateway` or `gateway:payment-details`, or a secret key.
     Read-only, so it is retried.
@@ -246,8 +246,8 @@ def iterate_payments(
     yielded once. Iteration ends at a page without new items. The argument `limit` sets the page size.
 
     Payments whose `reference` equals the parameter, newest first. Payments from before June 2022 are not found. Whether
-    no match means an empty page or 404 is not documented. Payments made meanwhile push older ones to later pages, so
-    one may come twice. Beta.
+    no match means an empty page or 404 is not documented. New payments push older ones to later pages, so a payment may
+    appear twice. Beta.
 
     `GET /payments`. Requires an access token with the scope `gateway` or `gateway:payment-details`, or a secret key.
     Read-only, so it is retried.
@@ -312,8 +312,8 @@ async def get_payment(
 ) -> Payment:
     """Read a payment.
 
-    The payment in full. Takes the identifier of a session as well, as the merchant's page receives it in
-    `cko-session-id` after a redirect.
+    The payment in full. Also takes the identifier of a session, which the merchant's page receives in `cko-session-id`
+    after a redirect.
 
     `GET /payments/{id}`. Requires an access token with the scope `gateway` or `gateway:payment-details`, or a secret
     key. Read-only, so it is retried.
@@ -516,7 +516,7 @@ async def cancel_scheduled_retry(
 ) -> AcceptedAction:
     """Cancel a scheduled retry.
 
-    Cancels the next attempt of a payment that is `Retry Scheduled`. Carried out later; a webhook event tells.
+    Cancels the next attempt of a payment that is `Retry Scheduled`. Carried out later; a webhook event reports it.
 
     `POST /payments/{id}/cancellations`. Requires an access token with the scope `gateway` or
     `gateway:payment-cancellations`, or a secret key. It is retried with the same idempotency key, by which the API
@@ -595,7 +595,7 @@ async def capture_payment(
     """Capture a payment.
 
     Captures an authorized payment, all of it or part. After a `NonFinal` capture more can follow; a `Final` one, the
-    default, voids the rest. Cards are captured later; actions, balances and a webhook event tell.
+    default, voids the rest. Cards are captured later; actions, balances and a webhook event show it.
 
     `POST /payments/{id}/captures`. Requires an access token with the scope `gateway` or `gateway:payment-captures`, or
     a secret key. It is retried with the same idempotency key, by which the API recognises a repeated request. The key
@@ -674,7 +674,7 @@ async def refund_payment(
     """Refund a payment.
 
     Refunds a captured payment, all of it or part, up to what was captured. Cards are refunded later; actions, balances
-    and a webhook event tell.
+    and a webhook event show it.
 
     `POST /payments/{id}/refunds`. Requires an access token with the scope `gateway` or `gateway:payment-refunds`, or a
     secret key. It is retried with the same idempotency key, by which the API recognises a repeated request. The key is
@@ -833,7 +833,7 @@ async def void_payment(
     """Void a payment.
 
     Releases an authorization, always all that is not captured. With American Express, Mastercard and Visa also after a
-    partial capture. Cards are voided later; actions, balances and a webhook event tell.
+    partial capture. Cards are voided later; actions, balances and a webhook event show it.
 
     `POST /payments/{id}/voids`. Requires an access token with the scope `gateway` or `gateway:payment-voids`, or a
     secret key. It is retried with the same idempotency key, by which the API recognises a repeated request. The key is

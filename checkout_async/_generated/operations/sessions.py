@@ -71,7 +71,7 @@ async def request_session(
 
     Creates a session for one card. With the status 201 the authentication was requested in the same step, and the
     session is `challenged` or final; with 202 it is `pending` and `next_actions` says what it waits for. The scope of
-    the token has to fit the channel: `sessions:app` for `app`, `sessions:browser` for `browser`. No idempotency key is
+    the token must fit the channel: `sessions:app` for `app`, `sessions:browser` for `browser`. No idempotency key is
     documented: a repeated request may create another session.
 
     `POST /sessions`. Requires an access token with the scope `sessions:app` or `sessions:browser`. Repeating it could
@@ -215,7 +215,7 @@ async def update_session(
     """Supply the channel data of a session.
 
     Hands over the data of the cardholder's browser or app, for a session with the next action `collect_channel_data`,
-    and starts the authentication. Browser data may carry the result of the 3DS Method, which saves
+    and starts the authentication. Browser data may carry the result of the 3DS Method, which replaces the call
     `update_three_ds_method_completion`.
 
     `PUT /sessions/{id}/collect-data`. Requires an access token with the scope `sessions:app` or `sessions:browser`, or

@@ -97,8 +97,8 @@ class PaymentsResource:
         """List the payments with one reference.
 
         Payments whose `reference` equals the parameter, newest first. Payments from before June 2022 are not found.
-        Whether no match means an empty page or 404 is not documented. Payments made meanwhile push older ones to later
-        pages, so one may come twice. Beta.
+        Whether no match means an empty page or 404 is not documented. New payments push older ones to later pages, so a
+        payment may appear twice. Beta.
 
         `GET /payments`. Requires an access token with the scope `gateway` or `gateway:payment-details`, or a secret
         key. Read-only, so it is retried.
@@ -140,8 +140,8 @@ class PaymentsResource:
         is yielded once. Iteration ends at a page without new items. The argument `limit` sets the page size.
 
         Payments whose `reference` equals the parameter, newest first. Payments from before June 2022 are not found.
-        Whether no match means an empty page or 404 is not documented. Payments made meanwhile push older ones to later
-        pages, so one may come twice. Beta.
+        Whether no match means an empty page or 404 is not documented. New payments push older ones to later pages, so a
+        payment may appear twice. Beta.
 
         `GET /payments`. Requires an access token with the scope `gateway` or `gateway:payment-details`, or a secret
         key. Read-only, so it is retried.
@@ -181,7 +181,7 @@ class PaymentsResource:
     ) -> Payment:
         """Read a payment.
 
-        The payment in full. Takes the identifier of a session as well, as the merchant's page receives it in
+        The payment in full. Also takes the identifier of a session, which the merchant's page receives in
         `cko-session-id` after a redirect.
 
         `GET /payments/{id}`. Requires an access token with the scope `gateway` or `gateway:payment-details`, or a
@@ -297,7 +297,7 @@ class PaymentsResource:
     ) -> AcceptedAction:
         """Cancel a scheduled retry.
 
-        Cancels the next attempt of a payment that is `Retry Scheduled`. Carried out later; a webhook event tells.
+        Cancels the next attempt of a payment that is `Retry Scheduled`. Carried out later; a webhook event reports it.
 
         `POST /payments/{id}/cancellations`. Requires an access token with the scope `gateway` or
         `gateway:payment-cancellations`, or a secret key. It is retried with the same idempotency key, by which the API
@@ -344,7 +344,7 @@ class PaymentsResource:
         """Capture a payment.
 
         Captures an authorized payment, all of it or part. After a `NonFinal` capture more can follow; a `Final` one,
-        the default, voids the rest. Cards are captured later; actions, balances and a webhook event tell.
+        the default, voids the rest. Cards are captured later; actions, balances and a webhook event show it.
 
         `POST /payments/{id}/captures`. Requires an access token with the scope `gateway` or `gateway:payment-captures`,
         or a secret key. It is retried with the same idempotency key, by which the API recognises a repeated request.
@@ -391,7 +391,7 @@ class PaymentsResource:
         """Refund a payment.
 
         Refunds a captured payment, all of it or part, up to what was captured. Cards are refunded later; actions,
-        balances and a webhook event tell.
+        balances and a webhook event show it.
 
         `POST /payments/{id}/refunds`. Requires an access token with the scope `gateway` or `gateway:payment-refunds`,
         or a secret key. It is retried with the same idempotency key, by which the API recognises a repeated request.
@@ -486,7 +486,7 @@ class PaymentsResource:
         """Void a payment.
 
         Releases an authorization, always all that is not captured. With American Express, Mastercard and Visa also
-        after a partial capture. Cards are voided later; actions, balances and a webhook event tell.
+        after a partial capture. Cards are voided later; actions, balances and a webhook event show it.
 
         `POST /payments/{id}/voids`. Requires an access token with the scope `gateway` or `gateway:payment-voids`, or a
         secret key. It is retried with the same idempotency key, by which the API recognises a repeated request. The key

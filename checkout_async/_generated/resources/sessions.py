@@ -21,7 +21,7 @@ __all__ = ["SessionsResource"]
 
 class SessionsResource:
     """Standalone 3D Secure authentication. A session goes from `pending` through an optional challenge to a final
-    status, and tells at each step in `next_actions` what it waits for.
+    status. At each step `next_actions` says what it waits for.
     """
 
     __slots__ = ("_sender",)
@@ -41,7 +41,7 @@ class SessionsResource:
 
         Creates a session for one card. With the status 201 the authentication was requested in the same step, and the
         session is `challenged` or final; with 202 it is `pending` and `next_actions` says what it waits for. The scope
-        of the token has to fit the channel: `sessions:app` for `app`, `sessions:browser` for `browser`. No idempotency
+        of the token must fit the channel: `sessions:app` for `app`, `sessions:browser` for `browser`. No idempotency
         key is documented: a repeated request may create another session.
 
         `POST /sessions`. Requires an access token with the scope `sessions:app` or `sessions:browser`. Repeating it
@@ -125,7 +125,7 @@ class SessionsResource:
 
         Hands over the data of the cardholder's browser or app, for a session with the next action
         `collect_channel_data`, and starts the authentication. Browser data may carry the result of the 3DS Method,
-        which saves `update_three_ds_method_completion`.
+        which replaces the call `update_three_ds_method_completion`.
 
         `PUT /sessions/{id}/collect-data`. Requires an access token with the scope `sessions:app` or `sessions:browser`,
         or the session secret. Repeating it has the same effect as doing it once, so it is retried.
