@@ -1,11 +1,11 @@
-"""The compiler: from the curated OpenAPI fragments in openapi/ to the generated part of the package.
+"""The compiler: reads the curated OpenAPI fragments in openapi/ and writes the generated part of the package.
 
-`python -m codegen` writes `checkout_async/_generated/` and `docs/api.md`; `python -m codegen --check` compares, and
-`python -m codegen --count` says how many operations, schemas, properties and values there are.
-Read in this order; a module imports only what stands above it, and nothing here imports checkout_async:
+`python -m codegen` writes `checkout_async/_generated/` and `docs/api.md`. `python -m codegen --check` compares them
+with what is on disk. `python -m codegen --count` prints how many operations, schemas, properties and values there are.
+Nothing here imports checkout_async. Read the modules in this order; each one imports only modules listed before it:
 
-diagnostics, document, names, load, bundle, vocabulary, shape, passes/, ir, parse, text, call_text, paging_text,
-checks/, feed, emit_models, emit_operations, emit_docs, count, write, compiler, __main__.
+diagnostics, document, names, load, bundle, keywords, validate, passes/, ir, parse, render_text, render_call,
+render_pagination, checks/, generator_input, emit_models, emit_operations, write, compiler, __main__.
 """
 
 VERSION = "1.0.0"

@@ -1,51 +1,101 @@
-"""`python -m codegen` generates; `--check` regenerates elsewhere and compares; `--count` says how much there is."""
+"""The command `python -m codegen`: generates the package from openapi/.
+
+`--check` compiles in memory, compares with the files on disk and prints a diff. `--count` prints two tables: the size
+of each API, and the number of variants of each union.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from codegen.compiler import FRAGMENTS, compile_document, compile_files
-from codegen.count import counted
 from codegen.diagnostics import SpecificationError
-from codegen.write import differences, write_tree
+from codegen.document import Object
+from codegen.parse import api_name
+from codegen.passes.directions import find_directions
+from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
+from codegen.passes.walk import calls, module_of, schemas
+from codegen.write import diff_tree, write_tree
+
+_COLUMNS: Final = ("operations", "schemas", "objects", "enums", "unions", "properties", "enum values")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the compiler. Returns 0, or 1 if the fragments have problems or the comparison found differences."""
-    options = _options(arguments)
+    """Run the compiler. Return 0, or 1 if the fragments have problems or `--check` found differences."""
+    options = _parse_arguments(arguments)
     root: Path = options.root.resolve()
     output: Path = (options.output or root).resolve()
     try:
         if options.count:
-            print(counted(compile_document(root / FRAGMENTS)))
+            print(count_document(compile_document(root / FRAGMENTS)))
             return 0
         files = compile_files(root)
     except SpecificationError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)
-        print(f"{count} problem{'s' if count > 1 else ''}; nothing was written", file=sys.stderr)
+        print(f"found {count} problem{'s' if count > 1 else ''}; nothing was written", file=sys.stderr)
         return 1
     if not options.check:
         write_tree(output, files)
         return 0
-    difference = differences(output, files)
+    difference = diff_tree(output, files)
     print(difference, end="")
     if difference:
-        print("the generated files are not what openapi/ gives: run `make generate`", file=sys.stderr)
+        print("the generated files do not match openapi/: run `make generate`", file=sys.stderr)
     return 1 if difference else 0
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m codegen", description="Compile openapi/ into the package.")
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m codegen", description="Generate the package from openapi/.")
     task = parser.add_mutually_exclusive_group()
-    task.add_argument("--check", action="store_true", help="compare with what is there instead of writing")
-    task.add_argument("--count", action="store_true", help="count what the fragments describe instead of writing")
-    parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="where openapi/ lies")
-    parser.add_argument("--output", type=Path, help="where to write or compare (default: the root)")
+    task.add_argument("--check", action="store_true", help="compare with the files on disk; write nothing")
+    task.add_argument("--count", action="store_true", help="print how much the fragments describe; write nothing")
+    parser.add_argument(
+        "--root", type=Path, default=Path(__file__).parents[1], help="the folder that contains openapi/"
+    )
+    parser.add_argument("--output", type=Path, help="the folder to write to or compare with (default: the root)")
     return parser.parse_args(arguments)
+
+
+def count_document(document: Object) -> str:
+    """Return the counts of a bundled document as two tables."""
+    counts: dict[str, Counter[str]] = {}
+    for call in calls(document.object("paths")):
+        counts.setdefault(api_name(call.operation.texts("tags")[0]), Counter())["operations"] += 1
+    for _, schema in schemas(document).objects():
+        counts.setdefault(module_of(schema), Counter()).update(_count_schema(schema))
+    total = sum(counts.values(), Counter[str]())
+    rows = [(name, *(str(row[column]) for column in _COLUMNS)) for name, row in [*counts.items(), ("all", total)]]
+    return "\n".join([*_table([("", *_COLUMNS), *rows]), "", *_table([("union", "", "variants"), *_unions(document)])])
+
+
+def _count_schema(schema: Object) -> dict[str, int]:
+    kind = "enums" if "enum" in schema else "objects" if "properties" in schema else "unions"
+    properties, values = len(schema.object("properties")), len(schema.array("enum"))
+    return {"schemas": 1, kind: 1, "properties": properties, "enum values": values}
+
+
+def _unions(document: Object) -> Iterable[tuple[str, ...]]:
+    directions = find_directions(document)
+    for name, schema in schemas(document).objects():
+        if is_union(schema) or is_alternatives(schema):
+            number = len(variants(schema) or alternatives(schema))
+            ways = [
+                way for way, names in (("sent", directions.sent), ("received", directions.received)) if name in names
+            ]
+            yield name, " and ".join(ways), str(number)
+
+
+def _table(rows: list[tuple[str, ...]]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        yield "  ".join([first.ljust(widths[0]), *cells])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""One document from many fragments: paths stand inline, everything else under `#/components/<kind>/<Name>`.
+"""Bundles the fragments into one document: paths inline, everything else under `#/components/<kind>/<Name>`.
 
-The key of a definition in its file is its name in the bundle. Definitions nobody refers to are problems. Example
-bodies (`externalValue`) are read in as `value`.
+The key of a definition in its file becomes its name in the bundle. A definition that nothing refers to is a problem.
+Example bodies (`externalValue`) are read from their files and become `value`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KINDS: Final = {
     "securitySchemes": "security scheme",
 }
 
-# Under these keys stand names chosen by the author, which may look like keywords of OpenAPI.
+# The values of these keys are maps whose names the author chooses. A name may look like an OpenAPI keyword.
 _NAME_MAPS: Final = frozenset(
     [
         "callbacks",
@@ -40,12 +40,12 @@ _NAME_MAPS: Final = frozenset(
         "webhooks",
     ]
 )
-# Under these keys stands data that is not OpenAPI.
+# The values of these keys are data, not OpenAPI.
 _DATA: Final = frozenset({"const", "default", "enum", "example", "value"})
 
 
 def bundle(folder: Path, fragments: Mapping[str, Object], problems: Problems) -> Object:
-    """Return the bundled document; what cannot be resolved is a problem and stays as it was."""
+    """Return the bundled document. An unresolved reference is reported as a problem and left unchanged."""
     return _Bundler(folder, fragments, problems).run()
 
 
@@ -56,7 +56,7 @@ class _Bundler:
         self._problems = problems
         self._used_files: dict[str, None] = {}
         self._used: set[tuple[str, str]] = set()
-        self._done: dict[tuple[str, str], Object] = {}
+        self._definitions: dict[tuple[str, str], Object] = {}
 
     def run(self) -> Object:
         root = self._fragments.get(ROOT_FILE)
@@ -75,7 +75,9 @@ class _Bundler:
             if names:
                 origin = self._fragments[names[0][0]].origin
                 origins = {name: self._fragments[file].at(name) for file, name in names}
-                components[kind] = Object({name: self._done[file, name] for file, name in names}, origin, origins)
+                components[kind] = Object(
+                    {name: self._definitions[file, name] for file, name in names}, origin, origins
+                )
         return components
 
     def _value(self, value: object, file: str) -> object:
@@ -96,7 +98,9 @@ class _Bundler:
         if key in _DATA:
             return member
         if key == "mapping" and isinstance(member, Object):
-            return member.derive({name: self._target(ref, member.at(name), file) for name, ref in member.items()})
+            return member.derive(
+                {name: self._resolve_reference(ref, member.at(name), file) for name, ref in member.items()}
+            )
         if key in _NAME_MAPS and isinstance(member, Object):
             return member.derive({name: self._value(entry, file) for name, entry in member.items()})
         return self._value(member, file)
@@ -104,55 +108,55 @@ class _Bundler:
     def _reference(self, value: Object, file: str) -> Object:
         target = value["$ref"]
         if isinstance(target, str) and "#" not in target and len(value) == 1:
-            return self._whole_file(target, value, file)
-        resolved = self._target(target, value.at("$ref"), file)
+            return self._inline_path_item(target, value, file)
+        resolved = self._resolve_reference(target, value.at("$ref"), file)
         return value.derive({**value, "$ref": resolved})
 
-    def _whole_file(self, target: str, value: Object, file: str) -> Object:
-        path = _resolve(file, target)
+    def _inline_path_item(self, target: str, value: Object, file: str) -> Object:
+        path = _resolve_path(file, target)
         if path not in self._fragments or not path.startswith("paths/"):
-            self._problems.add(value.at("$ref"), f"unresolved $ref '{target}': no file of paths/ has that name")
+            self._problems.add(value.at("$ref"), f"unresolved $ref '{target}': no such file in paths/")
             return value
         self._used_files[path] = None
         fragment = self._fragments[path]
         return fragment.derive(self._members(fragment, path))
 
-    def _target(self, target: object, origin: Origin, file: str) -> object:
-        """Return the place in the bundle that a reference of a file means, and have it brought there."""
+    def _resolve_reference(self, target: object, origin: Origin, file: str) -> object:
+        """Return the reference into the bundle for a reference in a file, and bundle the definition it refers to."""
         path, _, pointer = str(target).partition("#")
-        path = _resolve(file, path) if path else file
+        path = _resolve_path(file, path) if path else file
         name = pointer.removeprefix("/")
         kind = _kind(path)
         if path not in self._fragments or kind is None:
-            self._problems.add(origin, f"unresolved $ref '{target}': no file of components/ has that name")
+            self._problems.add(origin, f"unresolved $ref '{target}': no such file in components/")
         elif name not in self._fragments[path]:
-            self._problems.add(origin, f"unresolved $ref '{target}': the file defines no '{name}'")
+            self._problems.add(origin, f"unresolved $ref '{target}': the file does not define '{name}'")
         else:
-            self._bring(path, name)
+            self._add_definition(path, name)
             return f"#/components/{kind}/{name}"
         return target
 
-    def _bring(self, file: str, name: str) -> None:
+    def _add_definition(self, file: str, name: str) -> None:
         if (file, name) in self._used:
             return
         self._used_files.setdefault(file)
         self._used.add((file, name))
         value = self._fragments[file][name]
         if isinstance(value, Object):
-            brought = self._value(value, file)
-            assert isinstance(brought, Object)
-            self._done[file, name] = brought
+            bundled = self._value(value, file)
+            assert isinstance(bundled, Object)
+            self._definitions[file, name] = bundled
         else:
             self._problems.add(self._fragments[file].at(name), f"'{name}' must be a mapping")
-            self._done[file, name] = self._fragments[file].derive({})
+            self._definitions[file, name] = self._fragments[file].derive({})
 
     def _example(self, value: Object, file: str) -> Object:
         name = str(value["externalValue"])
-        path = self._folder / _resolve(file, name)
+        path = self._folder / _resolve_path(file, name)
         try:
             content: object = json.loads(path.read_bytes())
         except FileNotFoundError:
-            self._problems.add(value.at("externalValue"), f"unresolved externalValue '{name}': there is no such file")
+            self._problems.add(value.at("externalValue"), f"unresolved externalValue '{name}': file not found")
         except ValueError:
             self._problems.add(value.at("externalValue"), f"the example '{name}' is not valid JSON")
         else:
@@ -162,7 +166,7 @@ class _Bundler:
     def _report_unused(self) -> None:
         for file, fragment in self._fragments.items():
             if file.startswith("paths/") and file not in self._used_files:
-                self._problems.add(fragment.origin, f"unused path: {ROOT_FILE} does not refer to this file")
+                self._problems.add(fragment.origin, f"unused file: {ROOT_FILE} does not refer to it")
             for name in fragment if file.startswith("components/") else ():
                 if (file, name) not in self._used:
                     kind = KINDS.get(_kind(file) or "", "definition")
@@ -173,12 +177,11 @@ class _Bundler:
         for file, name in sorted(self._used):
             key, origin = (_kind(file) or "", name), self._fragments[file].at(name)
             if key in first:
-                where = f"{first[key].file}:{first[key].line}"
-                self._problems.add(origin, f"two {KINDS[key[0]]}s are named '{name}', the other at {where}")
+                self._problems.add(origin, f"duplicate {KINDS[key[0]]} '{name}', also defined at {first[key]}")
             first.setdefault(key, origin)
 
 
-def _resolve(file: str, reference: str) -> str:
+def _resolve_path(file: str, reference: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(file), reference))
 
 

@@ -1,4 +1,4 @@
-"""The whole way from a folder of fragments to the files of the generated package, in memory."""
+"""Compiles a folder of fragments to the files of the generated package, in memory."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from codegen.bundle import bundle
 from codegen.checks import check
 from codegen.diagnostics import Problems
 from codegen.document import Object
-from codegen.emit_docs import emit_docs
 from codegen.emit_models import emit_models
-from codegen.emit_operations import emit_operations, emit_resource
+from codegen.emit_operations import emit_docs, emit_operations, emit_resource
 from codegen.load import load_fragments
 from codegen.parse import parse
 from codegen.passes import run_passes
-from codegen.shape import well_shaped
-from codegen.text import HEADER
-from codegen.write import DOCS, GENERATED, MANIFEST, formatted, manifest
+from codegen.render_text import HEADER
+from codegen.validate import validate_keywords
+from codegen.write import DOCS, GENERATED, MANIFEST, build_manifest, format_files
 
 FRAGMENTS: Final = "openapi"
 _PACKAGES: Final = {
-    "": "What is compiled from openapi/: models, operations, resource classes, and the bundled document itself.",
+    "": "The code generated from openapi/: models, operations, resource classes, and the bundled document itself.",
     "models/": "Structs and enums, one module for each API.",
     "operations/": "Operation functions, one module for each API.",
     "resources/": "The operations of each API as methods of a class.",
@@ -32,26 +31,26 @@ _PACKAGES: Final = {
 def compile_document(folder: Path) -> Object:
     """Return the checked, bundled document of a folder of fragments. Raises SpecificationError."""
     problems = Problems()
-    document = well_shaped(bundle(folder, load_fragments(folder, problems), problems), problems)
+    document = validate_keywords(bundle(folder, load_fragments(folder, problems), problems), problems)
     check(document, problems)
     problems.stop_if_any()
     return document
 
 
 def compile_files(root: Path) -> dict[str, bytes]:
-    """Return every generated file of a repository by its path. Raises SpecificationError."""
+    """Return the generated files of a repository by path. Raises SpecificationError."""
     folder = root / FRAGMENTS
     document = compile_document(folder)
-    files = formatted(_texts(document))
+    files = format_files(_render(document))
     inputs = [path for pattern in ("**/*.yaml", "**/*.json") for path in folder.glob(pattern)]
-    return {**files, MANIFEST: manifest(root, inputs, files)}
+    return {**files, MANIFEST: build_manifest(root, inputs, files)}
 
 
-def _texts(document: Object) -> dict[str, str]:
-    passed = run_passes(document)
-    apis = parse(passed)
+def _render(document: Object) -> dict[str, str]:
+    prepared = run_passes(document)
+    apis = parse(prepared)
     texts = {f"{path}__init__.py": f'# {HEADER}\n"""{text}"""\n' for path, text in _PACKAGES.items()}
-    texts |= {f"models/{name}.py": text for name, text in emit_models(passed).items()}
+    texts |= {f"models/{name}.py": text for name, text in emit_models(prepared).items()}
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)

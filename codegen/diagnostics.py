@@ -1,4 +1,4 @@
-"""Problems of the fragments: each with file and line, collected, and reported all at once."""
+"""Problems in the fragments: each has a file and a line; all of them are collected and reported together."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, order=True)
 class Origin:
-    """Where in the fragments something stands: a path relative to the repository, and a line counted from 1."""
+    """A place in the fragments: a path relative to the repository, and a line counted from 1."""
 
     file: str
     line: int
 
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """Something wrong with a fragment, and what to do about it."""
+    """What is wrong with a fragment, and how to fix it."""
 
     origin: Origin
     message: str
 
     def __str__(self) -> str:
-        return f"{self.origin.file}:{self.origin.line}: {self.message}"
+        return f"{self.origin}: {self.message}"
 
 
 class SpecificationError(Exception):
@@ -34,12 +37,12 @@ class SpecificationError(Exception):
 
 @dataclass(slots=True)
 class Problems:
-    """Collects problems while the compiler goes on looking for more."""
+    """Collects problems, so that the compiler can continue and find more."""
 
     _found: set[Problem] = field(default_factory=set[Problem])
 
     def add(self, origin: Origin, message: str) -> None:
-        """Record a problem; the same one twice counts once."""
+        """Record a problem; duplicates are ignored."""
         self._found.add(Problem(origin, message))
 
     def stop_if_any(self) -> None:

@@ -1,6 +1,6 @@
-"""The document as the compiler holds it: JSON-like values that remember the file and line they came from.
+"""The document in memory: JSON-like values that remember the file and line they came from.
 
-Values are immutable by convention: a pass makes new objects with `derive` and leaves the old ones as they are.
+Values are immutable by convention: a pass creates new objects with `derive` and does not change existing ones.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ NOWHERE = Origin("", 0)
 class Object(dict[str, object]):
     """A mapping with its origin and the origin of each key.
 
-    The accessors assume the shape that `shape` has established and raise TypeError otherwise; what is absent
-    reads as empty.
+    The accessors assume that `validate` has checked the types of the values, and raise TypeError otherwise. They return
+    an empty value for an absent key.
     """
 
     __slots__ = ("origin", "origins")
@@ -28,15 +28,15 @@ class Object(dict[str, object]):
         self.origins = dict(origins)
 
     def at(self, key: str) -> Origin:
-        """Return where a key stands, or where the object begins if it has no such key."""
+        """Return the origin of a key, or of the object if it has no such key."""
         return self.origins.get(key, self.origin)
 
     def derive(self, members: Mapping[str, object]) -> Self:
-        """Return an object with other members and this one's origins."""
+        """Return an object with other members and the same origins."""
         return type(self)(members, self.origin, self.origins)
 
     def without(self, *keys: str) -> Self:
-        """Return a copy that lacks the keys."""
+        """Return a copy without the keys."""
         return self.derive({key: value for key, value in self.items() if key not in keys})
 
     def object(self, key: str) -> Object:
@@ -54,14 +54,14 @@ class Object(dict[str, object]):
         return value
 
     def text(self, key: str) -> str:
-        """Return the text under a key."""
+        """Return the string under a key."""
         value = self.get(key, "")
         if not isinstance(value, str):
-            raise TypeError(f"{key} is not text")
+            raise TypeError(f"{key} is not a string")
         return value
 
     def texts(self, key: str) -> list[str]:
-        """Return the array of texts under a key."""
+        """Return the strings in the array under a key."""
         return [item for item in self.array(key) if isinstance(item, str)]
 
     def objects(self) -> Iterator[tuple[str, Object]]:
@@ -80,7 +80,7 @@ class Array(list[object]):
         self.origins = list(origins)
 
     def derive(self, items: Iterable[object]) -> Self:
-        """Return an array with other items, one for each of this one's, and this one's origins."""
+        """Return an array with the same origins and other items, one for each of the current ones."""
         return type(self)(items, self.origin, self.origins)
 
     def objects(self) -> Iterator[Object]:

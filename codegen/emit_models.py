@@ -1,7 +1,7 @@
-"""The Structs and enums: datamodel-code-generator writes each class, this module says what is in it and where it goes.
+"""Emits the Structs and enums. datamodel-code-generator writes the classes; this module arranges them in modules.
 
-One run makes all classes. They are then sorted into one module per folder of components/schemas/, enums first, then
-what is sent, then what is received, each in the order of the fragments.
+One run generates all classes. They are then split into one module per folder of components/schemas/: enums first, then
+request types, then response types, each in the order of the fragments.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from datamodel_code_generator.enums import DataModelType
 from datamodel_code_generator.format import Formatter
 
 from codegen.document import Object
-from codegen.feed import Feed, feed
-from codegen.passes.alternatives import alternatives, is_alternatives
-from codegen.passes.discriminators import is_union, variants
-from codegen.passes.walk import home, referred, schemas
-from codegen.text import HEADER, docstring
+from codegen.generator_input import GeneratorInput, prepare_input
+from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
+from codegen.passes.walk import module_of, references, schemas
+from codegen.render_text import HEADER, docstring
 
 MODELS: Final = "checkout_async._generated.models"
 _TEMPLATES: Final = Path(__file__).parent / "templates" / "models"
-_DOCSTRING: Final = '"""Models of `{}`: enums, then what is sent, then what is received."""'
+_DOCSTRING: Final = '"""Models of `{}`: enums, then request types, then response types."""'
 _IMPORTS: Final = {
     "ClassVar": "from typing import ClassVar",
     "Mapping": "from collections.abc import Mapping",
@@ -37,33 +36,33 @@ _IMPORTS: Final = {
 
 
 class GeneratorError(RuntimeError):
-    """datamodel-code-generator did what no fragment asks for: a defect of the compiler."""
+    """datamodel-code-generator wrote unexpected code. This is a bug in the compiler."""
 
 
 def emit_models(document: Object) -> dict[str, str]:
     """Return the model modules by name."""
     named = dict(schemas(document).objects())
-    fed = feed(document)
+    prepared = prepare_input(document)
     aliases = {name: schema for name, schema in named.items() if is_alternatives(schema)}
-    statements, imports = _statements(_generated(fed), named.keys() - aliases.keys(), fed.inline)
+    statements, imports = _split_module(_run_generator(prepared), named.keys() - aliases.keys(), prepared.inline)
     for name, schema in aliases.items():
         statements[name] = f"{name}: TypeAlias = {' | '.join(alternatives(schema))}"
     for name, schema in named.items():
         if is_union(schema) or is_alternatives(schema):
             statements[name] += f"\n{docstring(schema.text('description'), 0)}"
-    homes = {name: home(schema) for name, schema in named.items()}
-    imports |= {name: f"from {MODELS}.{module} import {name}" for name, module in homes.items()}
-    return {module: _module(module, named, statements, imports) for module in sorted({*homes.values()})}
+    modules = {name: module_of(schema) for name, schema in named.items()}
+    imports |= {name: f"from {MODELS}.{module} import {name}" for name, module in modules.items()}
+    return {module: _render_module(module, named, statements, imports) for module in sorted({*modules.values()})}
 
 
-def _generated(fed: Feed) -> str:
+def _run_generator(prepared: GeneratorInput) -> str:
     result = generate(
-        fed.definitions,
+        prepared.definitions,
         input_file_type=InputFileType.JsonSchema,
         output_model_type=DataModelType.MsgspecStruct,
         target_python_version=PythonVersion.PY_311,
         custom_template_dir=_TEMPLATES,
-        extra_template_data=defaultdict(dict[str, Any], fed.template_data),
+        extra_template_data=defaultdict(dict[str, Any], prepared.template_data),
         formatters=[Formatter.BUILTIN],
         disable_timestamp=True,
         keep_model_order=True,
@@ -81,8 +80,8 @@ def _generated(fed: Feed) -> str:
     return result
 
 
-def _statements(source: str, expected: Set[str], inline: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Take a module apart: the source of each class and alias by name, and the import of each imported name."""
+def _split_module(source: str, expected: Set[str], inline: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Split a module into the source of each class and alias, and the import statement of each imported name."""
     statements: dict[str, str] = {}
     imports = dict(_IMPORTS)
     for node in ast.parse(source).body:
@@ -91,38 +90,40 @@ def _statements(source: str, expected: Set[str], inline: frozenset[str]) -> tupl
             imports |= {
                 alias.asname or alias.name: f"from {node.module} import {ast.unparse(alias)}" for alias in node.names
             }
-        elif (name := _defined(node)) in expected | inline:
+        elif (name := _defined_name(node)) in expected | inline:
             statements[name] = text
         else:
-            raise GeneratorError(f"datamodel-code-generator wrote what no fragment asks for: {text.splitlines()[0]}")
+            raise GeneratorError(f"datamodel-code-generator wrote an unexpected statement: {text.splitlines()[0]}")
     if missing := (expected | inline) - statements.keys():
         raise GeneratorError(f"datamodel-code-generator left out {', '.join(sorted(missing))}")
-    written_out = {name: statements[name].partition(" = ")[2] for name in inline}
-    return {name: _replaced(statements[name], written_out) for name in expected}, imports
+    definitions = {name: statements[name].partition(" = ")[2] for name in inline}
+    return {name: _inline_aliases(statements[name], definitions) for name in expected}, imports
 
 
-def _defined(node: ast.stmt) -> str:
+def _defined_name(node: ast.stmt) -> str:
     """Return the name of the class or alias that a statement defines."""
     if isinstance(node, ast.ClassDef):
         return node.name
     return node.target.id if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else ""
 
 
-def _replaced(source: str, aliases: Mapping[str, str]) -> str:
-    """Write out aliases where they are named; one may name another."""
+def _inline_aliases(source: str, aliases: Mapping[str, str]) -> str:
+    """Replace each use of an alias with its definition; a definition may use other aliases."""
     nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name) and node.id in aliases]
     lines = source.split("\n")
     for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset), reverse=True):
-        # Python counts the columns in bytes.
-        line, written = lines[node.lineno - 1].encode(), _replaced(aliases[node.id], aliases)
+        # ast counts columns in UTF-8 bytes.
+        line, written = lines[node.lineno - 1].encode(), _inline_aliases(aliases[node.id], aliases)
         end = node.col_offset + len(node.id.encode())
         lines[node.lineno - 1] = (line[: node.col_offset] + written.encode() + line[end:]).decode()
     return "\n".join(lines)
 
 
-def _module(name: str, named: Mapping[str, Object], statements: Mapping[str, str], imports: Mapping[str, str]) -> str:
-    members = {member: schema for member, schema in named.items() if home(schema) == name}
-    body = [statements[member] for member in _ordered(members)]
+def _render_module(
+    name: str, named: Mapping[str, Object], statements: Mapping[str, str], imports: Mapping[str, str]
+) -> str:
+    members = {member: schema for member, schema in named.items() if module_of(schema) == name}
+    body = [statements[member] for member in _in_order(members)]
     shared = _reachable(members, named) - members.keys()
     used = {node.id for text in body for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     lines = {imports[used_name] for used_name in used | shared if used_name in imports and used_name not in members}
@@ -138,26 +139,26 @@ def _module(name: str, named: Mapping[str, Object], statements: Mapping[str, str
 
 
 def _reachable(members: Iterable[str], named: Mapping[str, Object]) -> set[str]:
-    """Return the members and all that they refer to: what a user of their module needs."""
+    """Return the members and every schema they refer to, directly or not: the names their module exports."""
     found: set[str] = set()
     waiting = list(members)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += referred(named[name])
+            waiting += references(named[name])
     return found
 
 
-def _ordered(members: Mapping[str, Object]) -> Iterator[str]:
+def _in_order(members: Mapping[str, Object]) -> Iterator[str]:
     yield from (name for name, schema in members.items() if "enum" in schema)
     yield from _aliases_last([name for name, schema in members.items() if schema.get("x-direction") == "sent"], members)
     yield from (name for name, schema in members.items() if schema.get("x-direction") == "received")
 
 
 def _aliases_last(names: Iterable[str], members: Mapping[str, Object]) -> Iterator[str]:
-    """Yield each alias right after the last class that it names; Python evaluates it where it stands."""
-    waiting = {name: _named_by(members[name]) & members.keys() for name in names if _named_by(members[name])}
+    """Yield each alias right after the last class it refers to, because Python evaluates it at its definition."""
+    waiting = {name: _variant_names(members[name]) & members.keys() for name in names if _variant_names(members[name])}
     for name in names:
         if name not in waiting:
             yield name
@@ -168,6 +169,6 @@ def _aliases_last(names: Iterable[str], members: Mapping[str, Object]) -> Iterat
             variants_left.discard(name)
 
 
-def _named_by(schema: Object) -> set[str]:
-    """Return the classes that an alias names; none if the schema is a class itself."""
+def _variant_names(schema: Object) -> set[str]:
+    """Return the classes that an alias refers to; empty if the schema is a class itself."""
     return {*variants(schema).values(), *alternatives(schema)}

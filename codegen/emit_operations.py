@@ -1,4 +1,4 @@
-"""The operation functions and the resource classes, written from the IR with the templates of templates/operations/."""
+"""Emits the operation functions, the resource classes and docs/api.md from the IR, with templates/operations/."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final
 
 import jinja2
 
-from codegen import call_text, paging_text
+from codegen import render_call, render_pagination
 from codegen.emit_models import MODELS
 from codegen.ir import Api, Operation, TypeRef
-from codegen.text import HEADER, docstring
+from codegen.render_text import HEADER, docstring
 
 PACKAGE: Final = "checkout_async._generated"
 TEMPLATES: Final = jinja2.Environment(
@@ -63,26 +63,26 @@ def resource_class(api: Api) -> str:
 
 
 def _operation(operation: Operation) -> dict[str, object]:
-    constant, found, pagination = operation.name.upper(), call_text.arguments(operation), operation.pagination
+    constant, accepted, pagination = operation.name.upper(), render_call.arguments(operation), operation.pagination
     return {
         "name": operation.name,
         "constant": constant,
-        "result": call_text.result(operation),
-        "description_arguments": call_text.static_description(operation),
-        "build_parameters": call_text.signature(found),
-        "request_arguments": call_text.request_arguments(operation, constant),
-        "send_parameters": call_text.signature(found, "sender: Sender"),
-        "method_parameters": call_text.signature(found, "self"),
-        "passed": call_text.passed(found),
-        "hidden": call_text.hidden(found),
-        "docstring": call_text.docstring(operation, found, 4),
-        "method_docstring": call_text.docstring(operation, found, 8),
-        "iterator": pagination and paging_text.iterator(operation, pagination),
+        "result": render_call.result_type(operation),
+        "operation_arguments": render_call.operation_arguments(operation),
+        "build_parameters": render_call.signature(accepted),
+        "request_arguments": render_call.request_arguments(operation, constant),
+        "send_parameters": render_call.signature(accepted, "sender: Sender"),
+        "method_parameters": render_call.signature(accepted, "self"),
+        "call_arguments": render_call.call_arguments(accepted),
+        "secret_arguments": render_call.secret_arguments(accepted),
+        "docstring": render_call.docstring(operation, accepted, 4),
+        "method_docstring": render_call.docstring(operation, accepted, 8),
+        "iterator": pagination and render_pagination.iterator(operation, pagination),
     }
 
 
 def _type_imports(api: Api) -> Iterable[str]:
-    """Yield an import of every model that the functions of an API name; what stays unused is removed later."""
+    """Yield an import of each model that the functions of an API use; unused imports are removed later."""
     used: set[TypeRef] = set()
     for operation in api.operations:
         used |= {parameter.type for parameter in operation.parameters if isinstance(parameter.type, TypeRef)}
@@ -90,3 +90,45 @@ def _type_imports(api: Api) -> Iterable[str]:
         used |= {operation.pagination.item} if operation.pagination else set()
         used |= {operation.body.type, *dict(operation.body.alternatives)} if operation.body else set()
     return sorted({f"from {MODELS}.{each.module} import {each.name}" for each in used})
+
+
+def emit_docs(apis: Iterable[Api]) -> str:
+    """Return the reference of all operations as Markdown."""
+    entries = [(api, [_docs_entry(operation) for operation in api.operations]) for api in apis]
+    return TEMPLATES.get_template("api.md.jinja2").render(header=HEADER, apis=entries)
+
+
+def _docs_entry(operation: Operation) -> dict[str, object]:
+    return {
+        "name": operation.name,
+        "summary": operation.summary,
+        "description": operation.description,
+        "deprecated": operation.deprecated,
+        "method": operation.method,
+        "path": operation.path,
+        "credentials": render_call.required_credentials(operation),
+        "idempotency": operation.idempotency,
+        "retry_rule": render_call.retry_rule(operation),
+        "body": operation.body and str(operation.body.type),
+        "body_link": operation.body and _model_link(operation.body.type),
+        "body_optional": operation.body is not None and not operation.body.required,
+        "form": operation.body is not None and operation.body.format == "FORM",
+        "responses": [
+            (reply.status, reply.type, reply.type and _model_link(reply.type), _cell(reply.description))
+            for reply in operation.responses
+        ],
+        "parameters": [
+            (parameter.python_name, parameter.place, parameter.type, _cell(parameter.description))
+            for parameter in operation.parameters
+        ],
+        "iterator": operation.pagination and operation.pagination.iterator,
+        "errors": [f"`{entry.replace(': ', '` ', 1)}" for entry in render_call.documented_errors(operation)],
+    }
+
+
+def _model_link(type_: TypeRef) -> str:
+    return f"../checkout_async/_generated/models/{type_.module}.py"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

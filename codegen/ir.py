@@ -1,4 +1,4 @@
-"""The operations as the emitters see them: frozen values, every name already a Python name where it says so."""
+"""The intermediate representation of the operations: frozen values that the emitters turn into code and docs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeRef:
-    """A generated type: the module it lives in and its name; `many` for an array of it."""
+    """A generated type: its module and name; `many` means an array of it."""
 
     module: str
     name: str
@@ -23,7 +23,7 @@ Scalar = Literal["str", "int", "float", "bool", "datetime", "date"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A path, query or header parameter; `type` is a scalar or an enum."""
+    """A path, query or header parameter. `type` is a scalar or an enum; `name` is the API's own name."""
 
     name: str
     python_name: str
@@ -32,12 +32,12 @@ class Parameter:
     required: bool
     description: str
     limits: tuple[tuple[str, str | int | float], ...] = ()
-    """What a value has to keep, by the names that the core has for it."""
+    """The limits of a value, under the names of `checkout_async._core.wire.Parameter`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """A request body; `alternatives` are the types it may have, each with the members it is recognised by."""
+    """A request body. `alternatives` are its possible types, each with the members it is recognised by."""
 
     type: TypeRef
     alternatives: tuple[tuple[TypeRef, tuple[str, ...]], ...]
@@ -48,7 +48,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A documented reply; `type` is None where it has no body."""
+    """A documented response; `type` is None if it has no body."""
 
     status: int
     type: TypeRef | None
@@ -57,11 +57,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pagination:
-    """How the items of all pages are got; all names are Python names.
+    """How to get the items of all pages. All names are Python names.
 
-    `limit` is the parameter (`skip`) or the member of the body (`link`) with the length of a page; `items` is the
-    member of the reply with the items, `key` the member that identifies an item. For `skip`, the parameter with the
-    offset and the member with the number of all items; for `link`, the way to the link, member by member.
+    `limit` is the page size: a parameter (style `skip`) or a member of the request body (style `link`). `items` is the
+    member of the response that contains the items, and `key` the member that identifies an item. Style `skip` also has
+    `skip`, the parameter with the offset, and `total`, the member of the response with the total number of items. Style
+    `link` has `next`, the path to the link in the response.
     """
 
     iterator: str
@@ -77,7 +78,7 @@ class Pagination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """Who may call: whoever has any one of the OAuth scopes, a session's secret, or a secret key."""
+    """The credentials that an operation accepts: any one of the OAuth scopes, a session secret, or a secret key."""
 
     scopes: tuple[str, ...]
     session_secret: bool
@@ -86,9 +87,9 @@ class Security:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One call of the API. `responses` are the successes in the order documented, `errors` the rest.
+    """An operation of the API. `responses` are the success responses in documented order, `errors` the others.
 
-    `idempotency_header` is the header of the idempotency key, which is no parameter: the client fills it.
+    `idempotency_header` is the header for the idempotency key. It is not a parameter: the client sets it.
     """
 
     name: str
@@ -109,7 +110,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """The operations of one tag; `name` is the name of its modules."""
+    """The operations of one tag. `name` is the name of the generated modules."""
 
     name: str
     title: str

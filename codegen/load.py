@@ -1,7 +1,7 @@
-"""Read the fragments: YAML 1.2 (core schema) to values that keep file and line.
+"""Loads the fragments: YAML 1.2 (core schema) to values that keep their file and line.
 
-`Y`, `no` and `on` are text, dates are text, a key may stand only once, and anchors and tags are refused: a fragment
-refers to another with $ref.
+`Y`, `no`, `on` and dates are strings. Duplicate keys are refused. Anchors and tags are refused too: a fragment refers
+to another with $ref.
 """
 
 from __future__ import annotations
@@ -46,26 +46,26 @@ def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:
 def _load(path: Path, file: str, problems: Problems) -> Object | None:
     start = Origin(file, 1)
     try:
-        # BaseLoader leaves every scalar as text, so that the rules of YAML 1.1 have no say.
+        # BaseLoader keeps every scalar as a string, so that the rules of YAML 1.1 do not apply.
         node = yaml.BaseLoader(path.read_text(encoding="utf-8")).get_single_node()
     except FileNotFoundError:
-        problems.add(start, "there is no such file")
+        problems.add(start, "file not found")
     except (UnicodeDecodeError, yaml.reader.ReaderError):
-        problems.add(start, "not readable as UTF-8 text without control characters")
+        problems.add(start, "the file must be UTF-8 text without control characters")
     except yaml.MarkedYAMLError as error:
         reason = ", ".join(filter(None, (error.context, error.problem)))
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problems.add(Origin(file, line), f"not valid YAML: {reason}")
     else:
-        value = _Reader(file, problems).value(node) if node else None
+        value = _NodeConverter(file, problems).value(node) if node else None
         if isinstance(value, Object):
             return value
         problems.add(start, "a fragment must be a mapping")
     return None
 
 
-class _Reader:
-    """Turns the nodes of one file into values."""
+class _NodeConverter:
+    """Converts the YAML nodes of one file to values."""
 
     def __init__(self, file: str, problems: Problems) -> None:
         self._file = file
@@ -74,11 +74,11 @@ class _Reader:
 
     def value(self, node: yaml.Node) -> object:
         if id(node) in self._seen:
-            self._problems.add(self._origin(node), "an anchor; refer to what stands elsewhere with $ref")
+            self._problems.add(self._origin(node), "anchors are not supported; use $ref")
             return None
         self._seen.add(id(node))
         if node.tag not in _TAGS:
-            self._problems.add(self._origin(node), f"tags such as {node.tag} are not used")
+            self._problems.add(self._origin(node), f"tags such as {node.tag} are not supported")
         if isinstance(node, yaml.MappingNode):
             return self._object(node)
         if isinstance(node, yaml.SequenceNode):
@@ -96,9 +96,9 @@ class _Reader:
         for key_node, value_node in pairs:
             key = str(key_node.value)
             if not isinstance(key_node, yaml.ScalarNode):
-                self._problems.add(self._origin(key_node), "a key must be text")
+                self._problems.add(self._origin(key_node), "a key must be a string")
             elif key in members:
-                self._problems.add(self._origin(key_node), f"'{key}' stands twice, first on line {origins[key].line}")
+                self._problems.add(self._origin(key_node), f"duplicate key '{key}', first on line {origins[key].line}")
             else:
                 members[key], origins[key] = self.value(value_node), self._origin(key_node)
         return Object(members, self._origin(node), origins)

@@ -1,4 +1,8 @@
-"""Python names from names of the specification. A name that would have to be invented is no name: the table decides."""
+"""Python names derived from names in the specification.
+
+Names are never invented: a name that cannot be derived must be given in the specification (`x-python-names`,
+`x-enum-varnames`).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ _SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*_?")
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 _CLASS = re.compile(r"[A-Z][A-Za-z0-9]*")
 
-# Names that generated modules import, here or on the way here; a class of the specification would hide them.
+# Names that generated modules import, or that the model generator imports while it runs. A class of the specification
+# with one of these names would hide the import.
 _IMPORTED = frozenset(
     {
         "Alternative",
@@ -46,30 +51,30 @@ _IMPORTED = frozenset(
 )
 
 
-def snake(name: str, table: Mapping[str, str]) -> str | None:
-    """Return the Python name of a field, parameter or module, or None if the table has to give one."""
+def snake_name(name: str, table: Mapping[str, str]) -> str | None:
+    """Return the Python name of a field, parameter or module, or None if the table must give one."""
     if name in table:
         return table[name]
     words = _WORD_BREAK.sub("_", name).lower()
     return words if name.isascii() and is_snake(words) else None
 
 
-def constant(value: str, table: Mapping[str, str]) -> str | None:
-    """Return the name of an enum member, or None if `x-enum-varnames` has to give one."""
+def constant_name(value: str, table: Mapping[str, str]) -> str | None:
+    """Return the name of an enum member, or None if `x-enum-varnames` must give one."""
     name = table.get(value) or re.sub(r"[^0-9A-Za-z]+", "_", value).strip("_")
     return name.upper() if name[:1].isalpha() and name.isascii() else None
 
 
 def is_snake(name: str) -> bool:
-    """Tell whether a name is fit for a field, parameter or function: lower snake case and no keyword."""
+    """Return whether a name is valid for a field, parameter or function: lower snake case and not a keyword."""
     return _SNAKE.fullmatch(name) is not None and not keyword.iskeyword(name)
 
 
 def is_constant(name: str) -> bool:
-    """Tell whether a name is fit for an enum member."""
+    """Return whether a name is valid for an enum member: upper snake case."""
     return _CONSTANT.fullmatch(name) is not None
 
 
 def is_class(name: str) -> bool:
-    """Tell whether a name is fit for a class: capitalised words, nothing that Python or our modules use already."""
+    """Return whether a name is valid for a class: capitalised words, not a builtin, not imported by our modules."""
     return _CLASS.fullmatch(name) is not None and name not in _IMPORTED and not hasattr(builtins, name)

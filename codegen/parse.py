@@ -1,4 +1,4 @@
-"""From the document, after all passes, to the operations as `ir` describes them."""
+"""Parses the document, after all passes, into the intermediate representation in `ir`."""
 
 from __future__ import annotations
 
@@ -7,26 +7,25 @@ from typing import Final, Literal, NamedTuple, cast
 
 from codegen.document import EMPTY, Object
 from codegen.ir import Api, Body, Operation, Pagination, Parameter, Response, Scalar, Security, TypeRef
-from codegen.names import snake
-from codegen.passes.alternatives import alternatives
-from codegen.passes.defaults import default_told, told
-from codegen.passes.enums import name_table
+from codegen.names import snake_name
+from codegen.passes.annotations import describe, describe_default, name_table
 from codegen.passes.patterns import python_pattern
+from codegen.passes.unions import alternatives
 from codegen.passes.walk import (
     Call,
     bodies,
     calls,
-    home,
     idempotency_keys,
+    module_of,
     parameters,
-    referred,
-    referred_name,
-    resolved,
+    reference_name,
+    references,
+    resolve,
     schemas,
 )
 
 SESSION_SECRET: Final = "sessionSecret"  # noqa: S105 - the name of a security scheme
-SECRET_KEY: Final = "secretKey"  # noqa: S105 - likewise
+SECRET_KEY: Final = "secretKey"  # noqa: S105 - the same
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -40,7 +39,7 @@ SCALARS: Final[dict[tuple[str, str], Scalar]] = {
     ("number", ""): "float",
     ("boolean", ""): "bool",
 }
-# The limits that are checked on parameters, and what the core calls them.
+# The limits that are checked on parameters, with their names in checkout_async._core.
 PARAMETER_LIMITS: Final = {
     "pattern": "pattern",
     "minLength": "min_length",
@@ -50,8 +49,8 @@ PARAMETER_LIMITS: Final = {
 }
 
 
-class Paged(NamedTuple):
-    """The schemas that pagination is about: the body that is sent, the page, and an item of it."""
+class PagingSchemas(NamedTuple):
+    """The schemas that pagination involves: the request body, the page, and an item of the page."""
 
     body: Object
     page: Object
@@ -61,13 +60,13 @@ class Paged(NamedTuple):
 
 def parse(document: Object) -> tuple[Api, ...]:
     """Return the APIs in the order of the tags, each with its operations in the order of the paths."""
-    found = [(call.operation.texts("tags")[0], call) for call in calls(document.object("paths"))]
+    tagged = [(call.operation.texts("tags")[0], call) for call in calls(document.object("paths"))]
     return tuple(
         Api(
             name=api_name(tag.text("name")),
             title=tag.text("name"),
             description=tag.text("description"),
-            operations=tuple(_operation(document, call) for name, call in found if name == tag.text("name")),
+            operations=tuple(_operation(document, call) for name, call in tagged if name == tag.text("name")),
         )
         for tag in document.array("tags").objects()
     )
@@ -75,16 +74,16 @@ def parse(document: Object) -> tuple[Api, ...]:
 
 def api_name(tag: str) -> str:
     """Return the name of an API's modules."""
-    return snake(tag, {}) or tag
+    return snake_name(tag, {}) or tag
 
 
 def parameter_name(document: Object, parameter: Object) -> str | None:
-    """Return the Python name of a parameter, or None where `x-python-name` has to give one."""
-    return parameter.text("x-python-name") or snake(parameter.text("name"), name_table(document))
+    """Return the Python name of a parameter, or None if `x-python-name` must give one."""
+    return parameter.text("x-python-name") or snake_name(parameter.text("name"), name_table(document))
 
 
 def security(document: Object, operation: Object) -> Security:
-    """Return what an operation accepts, its own requirements before those of the whole API."""
+    """Return the credentials an operation accepts: its own `security`, or else that of the whole API."""
     holder = operation if "security" in operation else document
     schemes: set[str] = set()
     scopes: list[str] = []
@@ -109,7 +108,7 @@ def _operation(document: Object, call: Call) -> Operation:
         deprecated=operation.get("deprecated") is True,
         idempotency=operation.text("x-idempotency"),
         idempotency_header=keys[0].text("name") if keys else None,
-        parameters=_paths_first(plain),
+        parameters=_path_parameters_first(plain),
         body=_body(document, operation.object("requestBody")) if "requestBody" in operation else None,
         responses=tuple(reply for reply in replies if reply.status < 300),
         errors=tuple(reply for reply in replies if reply.status >= 300),
@@ -118,20 +117,20 @@ def _operation(document: Object, call: Call) -> Operation:
     )
 
 
-def _paths_first(found: Iterable[Parameter]) -> tuple[Parameter, ...]:
-    return tuple(sorted(found, key=lambda parameter: parameter.place != "path"))
+def _path_parameters_first(unsorted: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    return tuple(sorted(unsorted, key=lambda parameter: parameter.place != "path"))
 
 
 def _parameter(document: Object, value: Object) -> Parameter:
     schema = value.object("schema")
-    reference = next(referred(schema), None)
+    reference = next(references(schema), None)
     return Parameter(
         name=value.text("name"),
         python_name=parameter_name(document, value) or "",
         place=cast("Literal['path', 'query', 'header']", value.text("in")),
         type=_type(document, schema) if reference else SCALARS[schema.text("type"), schema.text("format")],
         required=value.get("required") is True,
-        description=default_told(told(value), schema),
+        description=describe_default(describe(value), schema),
         limits=tuple(_limits(schema)),
     )
 
@@ -151,7 +150,7 @@ def _body(document: Object, value: Object) -> Body:
     choices = alternatives(schemas(document).object(type_.name))
     return Body(
         type=type_,
-        alternatives=tuple((_named(document, name), tuple(members)) for name, members in choices.items()),
+        alternatives=tuple((_type_ref(document, name), tuple(members)) for name, members in choices.items()),
         format=_FORMATS[media_type],
         required=value.get("required") is True,
         description=value.text("description"),
@@ -159,7 +158,7 @@ def _body(document: Object, value: Object) -> Body:
 
 
 def _response(document: Object, status: int, value: Object) -> Response:
-    response = resolved(document, value)
+    response = resolve(document, value)
     schema = next(bodies(response), None)
     return Response(
         status=status,
@@ -169,47 +168,48 @@ def _response(document: Object, status: int, value: Object) -> Response:
 
 
 def _type(document: Object, schema: Object) -> TypeRef:
-    return _named(document, next(referred(schema)), many=schema.get("type") == "array")
+    return _type_ref(document, next(references(schema)), many=schema.get("type") == "array")
 
 
-def _named(document: Object, name: str, *, many: bool = False) -> TypeRef:
-    return TypeRef(module=home(schemas(document).object(name)), name=name, many=many)
+def _type_ref(document: Object, name: str, *, many: bool = False) -> TypeRef:
+    return TypeRef(module=module_of(schemas(document).object(name)), name=name, many=many)
 
 
-def paged(document: Object, operation: Object) -> Paged:
-    """Return the schemas that `x-pagination` of an operation is about; empty ones where there are none."""
+def paging_schemas(document: Object, operation: Object) -> PagingSchemas:
+    """Return the schemas that `x-pagination` of an operation refers to; a missing one is empty."""
     named, items = schemas(document), operation.object("x-pagination").text("items")
     body = next(bodies(operation.object("requestBody")), EMPTY)
     pages = [
-        named.object(referred_name(schema))
+        named.object(reference_name(schema))
         for status, value in operation.object("responses").objects()
         if status.startswith("2")
-        for schema in bodies(resolved(document, value))
+        for schema in bodies(resolve(document, value))
     ]
     page = pages[0] if len(pages) == 1 else EMPTY
-    item_name = referred_name(page.object("properties").object(items).object("items"))
-    return Paged(named.object(referred_name(body)), page, named.object(item_name), item_name)
+    item_name = reference_name(page.object("properties").object(items).object("items"))
+    return PagingSchemas(named.object(reference_name(body)), page, named.object(item_name), item_name)
 
 
 def identifiers(schema: Object) -> list[str]:
-    """Return the members without which an object means nothing."""
+    """Return the members with `x-identifier: true`: without them an object is meaningless."""
     return [name for name, member in schema.object("properties").objects() if member.get("x-identifier") is True]
 
 
 def _pagination(document: Object, call: Call) -> Pagination:
-    stated, found, table = call.operation.object("x-pagination"), paged(document, call.operation), name_table(document)
+    stated, table = call.operation.object("x-pagination"), name_table(document)
+    paged = paging_schemas(document, call.operation)
     own = {value.text("name"): parameter_name(document, value) for value in parameters(document, call)}
 
     def name(api_name: str) -> str:
-        return snake(api_name, table) or ""
+        return snake_name(api_name, table) or ""
 
     return Pagination(
         iterator=stated.text("iterator"),
         style=cast("Literal['skip', 'link']", stated.text("style")),
         limit=own.get(stated.text("limit")) or name(stated.text("limit")),
         items=name(stated.text("items")),
-        item=_named(document, found.item_name),
-        key=name(identifiers(found.item)[0]),
+        item=_type_ref(document, paged.item_name),
+        key=name(identifiers(paged.item)[0]),
         skip=own.get(stated.text("skip")) or "",
         total=name(stated.text("total")),
         next=tuple(map(name, stated.texts("next"))),

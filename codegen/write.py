@@ -1,4 +1,4 @@
-"""From texts to a tree of files: formatting, the manifest, writing without leftovers, comparing whole trees."""
+"""Formats the generated files, builds their manifest, and writes them to disk or compares them with it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GENERATED: Final = "checkout_async/_generated"
 DOCS: Final = "docs/api.md"
 MANIFEST: Final = f"{GENERATED}/MANIFEST.json"
 
-# Stated here in full, so that neither the settings of the repository nor of a user have a say.
+# Complete settings, so that the configuration of the repository or of the user has no effect.
 _RUFF: Final = (
     "--isolated",
     "--no-cache",
@@ -32,11 +32,11 @@ _RUFF: Final = (
 
 
 class FormatError(RuntimeError):
-    """What was generated is no Python."""
+    """ruff cannot parse the generated code. This is a bug in the compiler."""
 
 
-def formatted(files: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the files with every Python module formatted, its imports sorted, unused ones removed."""
+def format_files(files: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the files with every Python module formatted, its imports sorted, and unused imports removed."""
     with tempfile.TemporaryDirectory(prefix="codegen-") as name:
         folder = Path(name)
         for path, text in files.items():
@@ -48,8 +48,8 @@ def formatted(files: Mapping[str, str]) -> dict[str, bytes]:
         return {path: (folder / path).read_bytes() for path in files}
 
 
-def manifest(root: Path, inputs: Iterable[Path], outputs: Mapping[str, bytes]) -> bytes:
-    """Return the manifest: versions of the generators, and a hash of every input, source of the compiler and output."""
+def build_manifest(root: Path, inputs: Iterable[Path], outputs: Mapping[str, bytes]) -> bytes:
+    """Return the manifest: the versions of the tools, and a hash of each input, compiler source and output."""
     here = Path(__file__).parent
     sources = [path for pattern in ("**/*.py", "**/*.jinja2") for path in here.glob(pattern)]
     content = {
@@ -64,8 +64,8 @@ def manifest(root: Path, inputs: Iterable[Path], outputs: Mapping[str, bytes]) -
 
 
 def write_tree(output: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files and remove whatever else lies in the generated package."""
-    for path in sorted(existing(output) - files.keys()):
+    """Write the files and remove all other files from the generated package."""
+    for path in sorted(existing_files(output) - files.keys()):
         (output / path).unlink()
     for path, content in files.items():
         target = output / path
@@ -75,28 +75,28 @@ def write_tree(output: Path, files: Mapping[str, bytes]) -> None:
     _remove_empty_folders(output / GENERATED)
 
 
-def existing(output: Path) -> set[str]:
-    """Return the paths of the generated files that are on disk."""
+def existing_files(output: Path) -> set[str]:
+    """Return the paths of the generated files on disk."""
     files = [path for path in (output / GENERATED).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     return {path.relative_to(output).as_posix() for path in [*files, output / DOCS] if path.is_file()}
 
 
-def differences(output: Path, files: Mapping[str, bytes]) -> str:
-    """Return a unified diff from the tree on disk to the one that should be there; empty if they are the same."""
-    present = existing(output)
+def diff_tree(output: Path, files: Mapping[str, bytes]) -> str:
+    """Return a unified diff from the files on disk to the expected files; empty if they are equal."""
+    present = existing_files(output)
     diffs: list[str] = []
     for path in sorted(present | files.keys()):
         old = (output / path).read_bytes() if path in present else b""
         new = files.get(path, b"")
         if old != new or (path in present) != (path in files):
-            diffs.append(_diff(path, old, new, present=path in present, wanted=path in files))
+            diffs.append(_diff(path, old, new, present=path in present, expected=path in files))
     return "".join(diffs)
 
 
-def _diff(path: str, old: bytes, new: bytes, *, present: bool, wanted: bool) -> str:
-    names = (f"a/{path}" if present else "/dev/null", f"b/{path}" if wanted else "/dev/null")
+def _diff(path: str, old: bytes, new: bytes, *, present: bool, expected: bool) -> str:
+    names = (f"a/{path}" if present else "/dev/null", f"b/{path}" if expected else "/dev/null")
     before, after = (content.decode("utf-8", "replace").splitlines(keepends=True) for content in (old, new))
-    # Two empty files differ in nothing but being there.
+    # If the only difference is that an empty file exists, unified_diff yields nothing.
     lines = [*difflib.unified_diff(before, after, *names)] or [f"--- {names[0]}\n", f"+++ {names[1]}\n"]
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
@@ -105,7 +105,9 @@ def _ruff(command: str, folder: Path, *arguments: str) -> None:
     run = [sys.executable, "-m", "ruff", command, *_RUFF, *arguments, str(folder)]
     done = subprocess.run(run, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise FormatError(f"ruff cannot read what was generated; a defect of the compiler:\n{done.stdout}{done.stderr}")
+        raise FormatError(
+            f"ruff cannot parse the generated code; this is a bug in the compiler:\n{done.stdout}{done.stderr}"
+        )
 
 
 def _hashes(contents: Mapping[str, bytes]) -> dict[str, str]:

@@ -1,19 +1,18 @@
-"""What must be right in a document beyond its shape, checked all at once before anything is generated."""
+"""The checks of a document beyond the types of its keywords. All of them run before anything is generated."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from codegen.checks.alternatives import check_alternatives
 from codegen.checks.naming import check_names
 from codegen.checks.operations import check_operations
 from codegen.checks.pagination import check_pagination
 from codegen.checks.schemas import check_schemas
-from codegen.checks.unions import check_unions
+from codegen.checks.unions import check_alternatives, check_unions
 from codegen.diagnostics import Problems
 from codegen.document import Object
 
-_STEPS: Final = (
+_CHECKS: Final = (
     check_schemas,
     check_unions,
     check_alternatives,
@@ -24,6 +23,6 @@ _STEPS: Final = (
 
 
 def check(document: Object, problems: Problems) -> None:
-    """Report everything wrong with a well-shaped document."""
-    for step in _STEPS:
-        step(document, problems)
+    """Report every problem of a document whose keywords are valid."""
+    for run_check in _CHECKS:
+        run_check(document, problems)

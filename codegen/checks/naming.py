@@ -1,77 +1,77 @@
-"""Checks of the Python names that the specification leads to: each must be fit for its place, and no two the same."""
+"""Checks of the Python names derived from the specification: they must be valid and must not collide."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from codegen.call_text import OPTIONS
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Object
-from codegen.names import is_class, is_constant, is_snake, snake
-from codegen.paging_text import MAX_ITEMS
+from codegen.names import is_class, is_constant, is_snake, snake_name
 from codegen.parse import api_name, parameter_name
-from codegen.passes.directions import SUFFIX, reach
-from codegen.passes.enums import member_names, name_table
-from codegen.passes.walk import calls, home, idempotency_keys, parameters, referred, schemas
+from codegen.passes.annotations import member_names, name_table
+from codegen.passes.directions import SUFFIX, find_directions
+from codegen.passes.walk import calls, idempotency_keys, module_of, parameters, references, schemas
+from codegen.render_call import OPTIONS
+from codegen.render_pagination import MAX_ITEMS
 
 COMMON: Final = "common"
 WEBHOOKS: Final = "webhooks"
-# What a generated function has besides the parameters of the specification.
-_TAKEN: Final = frozenset(
+# Names that generated functions use in addition to the parameters of the specification.
+_RESERVED: Final = frozenset(
     {"sender", "self", "body", "given", "operations", "request", "response", *(option.name for option in OPTIONS)}
 )
-# What stands in a generated iterator over pages besides.
+# Names that generated iterators over pages use in addition.
 _PAGING: Final = frozenset({"by_link", "by_position", "replace"})
-_TAKEN_IF_PAGED: Final = _TAKEN | _PAGING | {MAX_ITEMS.name, "fetch", "first", "follow", "link", "position"}
+_RESERVED_IF_PAGED: Final = _RESERVED | _PAGING | {MAX_ITEMS.name, "fetch", "first", "follow", "link", "position"}
 
 
 def check_names(document: Object, problems: Problems) -> None:
-    """Report names that are no Python names, and names that collide."""
+    """Report invalid Python names, and names that collide."""
     table = document.object("x-python-names")
     for name, python in table.items():
         if not is_snake(str(python)):
             problems.add(table.at(name), f"'{python}' is not a Python name in lower snake case")
-    _classes(document, problems)
-    _functions(document, problems)
+    _check_classes(document, problems)
+    _check_functions(document, problems)
     for name, schema in schemas(document).objects():
-        _fields(name, schema, name_table(document), problems)
+        _check_fields(name, schema, name_table(document), problems)
         if "enum" in schema:
-            _members(schema, name_table(document), problems)
-        _home(document, name, schema, problems)
+            _check_enum_members(schema, name_table(document), problems)
+        _check_module(document, name, schema, problems)
 
 
-def _classes(document: Object, problems: Problems) -> None:
-    named, reached = schemas(document), reach(document)
+def _check_classes(document: Object, problems: Problems) -> None:
+    named, directions = schemas(document), find_directions(document)
     for name, schema in named.objects():
         if not is_class(name):
-            problems.add(named.at(name), f"'{name}' cannot be the name of a class in a generated module")
-        if name in reached.received and reached.received_name(name, schema) != name and name + SUFFIX in named:
-            message = f"'{name + SUFFIX}' collides with the class for the '{name}' of replies, which is sent as well"
+            problems.add(named.at(name), f"'{name}' is not a valid class name in a generated module; rename the schema")
+        if name in directions.received and directions.received_name(name, schema) != name and name + SUFFIX in named:
+            message = f"'{name + SUFFIX}' collides with the response class of '{name}', which is sent and received"
             problems.add(named.at(name + SUFFIX), message)
 
 
-def _functions(document: Object, problems: Problems) -> None:
+def _check_functions(document: Object, problems: Problems) -> None:
     first: dict[str, Origin] = {}
     for call in calls(document.object("paths")):
-        for function, origin in _made(call.operation, problems):
+        for function, origin in _generated_functions(call.operation, problems):
             if function in first:
-                problems.add(origin, f"function '{function}' is already made from {_place(first[function])}")
+                problems.add(origin, f"function '{function}' also comes from {first[function]}")
             elif function in _PAGING | {"given"}:
-                problems.add(origin, f"'{function}' is what generated modules call something else")
+                problems.add(origin, f"'{function}' is reserved in generated modules; choose another name")
             first.setdefault(function, origin)
         keys = idempotency_keys(document, call)
         plain = (value for value in parameters(document, call) if value not in keys)
-        found = ((value.text("name"), parameter_name(document, value), value.at("name")) for value in plain)
-        taken = _TAKEN_IF_PAGED if "x-pagination" in call.operation else _TAKEN
-        _collisions("parameter", found, problems, taken)
+        names = ((value.text("name"), parameter_name(document, value), value.at("name")) for value in plain)
+        reserved = _RESERVED_IF_PAGED if "x-pagination" in call.operation else _RESERVED
+        _check_python_names("parameter", names, problems, reserved)
     for tag in document.array("tags").objects():
         if not is_snake(api_name(tag.text("name"))):
-            problems.add(tag.at("name"), f"tag '{tag.text('name')}' does not give the name of a module")
+            problems.add(tag.at("name"), f"tag '{tag.text('name')}' does not give a valid module name")
 
 
-def _made(operation: Object, problems: Problems) -> Iterator[tuple[str, Origin]]:
-    """Yield the functions made from an operation, and where their names come from."""
+def _generated_functions(operation: Object, problems: Problems) -> Iterator[tuple[str, Origin]]:
+    """Yield the functions generated from an operation, each with the origin of its name."""
     name, pagination = operation.text("operationId"), operation.object("x-pagination")
     stated = (("operationId", name, operation), ("iterator", pagination.text("iterator"), pagination))
     for key, function, holder in stated:
@@ -83,13 +83,13 @@ def _made(operation: Object, problems: Problems) -> Iterator[tuple[str, Origin]]
         yield f"build_{name}", operation.at("operationId")
 
 
-def _fields(schema_name: str, schema: Object, table: dict[str, str], problems: Problems) -> None:
+def _check_fields(schema_name: str, schema: Object, table: dict[str, str], problems: Problems) -> None:
     properties = schema.object("properties")
-    found = ((name, snake(name, table), properties.at(name)) for name in properties)
-    _collisions(f"field of {schema_name}:", found, problems)
+    names = ((name, snake_name(name, table), properties.at(name)) for name in properties)
+    _check_python_names(f"field of {schema_name}:", names, problems)
 
 
-def _members(schema: Object, table: dict[str, str], problems: Problems) -> None:
+def _check_enum_members(schema: Object, table: dict[str, str], problems: Problems) -> None:
     values = schema.array("enum")
     names = member_names(schema, table)
     if len(schema.texts("enum")) == len(values) != len(names):
@@ -97,43 +97,39 @@ def _members(schema: Object, table: dict[str, str], problems: Problems) -> None:
     first: dict[str, object] = {}
     for value, name, origin in zip(values, names, values.origins, strict=False):
         if name is None or not is_constant(name):
-            problems.add(origin, f"enum value '{value}' needs a name in upper snake case in x-enum-varnames")
+            problems.add(origin, f"enum value '{value}' needs a name in upper snake case; add it to x-enum-varnames")
         elif name in first:
-            problems.add(origin, f"enum values '{first[name]}' and '{value}' are both called {name}")
+            problems.add(origin, f"enum values '{first[name]}' and '{value}' have the same name {name}")
         first.setdefault(name or "", value)
 
 
-def _home(document: Object, name: str, schema: Object, problems: Problems) -> None:
+def _check_module(document: Object, name: str, schema: Object, problems: Problems) -> None:
     origin = schemas(document).at(name)
     apis = {api_name(tag.text("name")) for tag in document.array("tags").objects()}
     known = {COMMON, *apis} | ({WEBHOOKS} & document.keys())
-    if len(origin.file.split("/")) != 5 or home(schema) not in known:
-        folders = ", ".join(sorted(known))
-        problems.add(origin, f"schema '{name}' must stand in a file of components/schemas/, folder {folders}")
-    # Events tell of what the APIs have, and belong to none themselves.
-    allowed = {home(schema), COMMON} | (apis if home(schema) == WEBHOOKS else set[str]())
-    for other in referred(schema):
+    if len(origin.file.split("/")) != 5 or module_of(schema) not in known:
+        folders = " or ".join(sorted(known))
+        problems.add(origin, f"schema '{name}' must be in a folder of components/schemas/ named {folders}")
+    # Events describe resources of all APIs and belong to none of them.
+    allowed = {module_of(schema), COMMON} | (apis if module_of(schema) == WEBHOOKS else set[str]())
+    for other in references(schema):
         target = schemas(document).object(other)
-        if target and home(target) not in allowed:
-            problems.add(origin, f"schema '{name}' refers to '{other}' of another API; move that one to {COMMON}")
+        if target and module_of(target) not in allowed:
+            problems.add(origin, f"schema '{name}' refers to '{other}' of another API; move '{other}' to {COMMON}")
 
 
-def _collisions(
+def _check_python_names(
     what: str,
     names: Iterable[tuple[str, str | None, Origin]],
     problems: Problems,
-    taken: frozenset[str] = frozenset(),
+    reserved: frozenset[str] = frozenset(),
 ) -> None:
     first: dict[str, str] = {}
     for name, python, origin in names:
         if python is None or not is_snake(python):
-            problems.add(origin, f"{what} '{name}' needs a Python name, in x-python-names of openapi.yaml")
-        elif python in taken:
-            problems.add(origin, f"{what} '{name}' is called {python}, which generated functions use already")
+            problems.add(origin, f"{what} '{name}' needs a Python name; add it to x-python-names")
+        elif python in reserved:
+            problems.add(origin, f"{what} '{name}' would be called {python}, which is reserved in generated code")
         elif python in first:
-            problems.add(origin, f"{what} '{name}' and '{first[python]}' are both called {python}")
+            problems.add(origin, f"{what} '{name}' and '{first[python]}' have the same Python name {python}")
         first.setdefault(python or "", name)
-
-
-def _place(origin: Origin) -> str:
-    return f"{origin.file}:{origin.line}"

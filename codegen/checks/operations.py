@@ -1,4 +1,4 @@
-"""Checks of the operations: what each has to state, its parameters, its bodies, its security."""
+"""Checks of the operations: required keywords, parameters, bodies, responses and security."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Final
 from codegen.checks.schemas import check_default, check_inline
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Array, Object
+from codegen.keywords import IDEMPOTENCY, IDEMPOTENCY_KEY
 from codegen.parse import FORM, JSON, PARAMETER_LIMITS, SCALARS
 from codegen.passes.patterns import LIMITS
 from codegen.passes.walk import (
     Call,
     calls,
     idempotency_keys,
+    incoming_operations,
     parameters,
-    referred,
-    resolved,
+    references,
+    resolve,
     schemas,
-    told_by_api,
 )
-from codegen.vocabulary import IDEMPOTENCY, IDEMPOTENCY_KEY
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
-_STATED: Final = ("operationId", "x-idempotency", "summary", "description", "responses")
+_REQUIRED: Final = ("operationId", "x-idempotency", "summary", "description", "responses")
 
 
 def check_operations(document: Object, problems: Problems) -> None:
-    """Report what is wrong with each operation, and tags without one."""
+    """Report the problems of each operation, and tags without an operation."""
     used: set[str] = set()
     if not document.text("openapi").startswith("3.1."):
         problems.add(document.at("openapi"), "openapi must be 3.1.x")
@@ -39,14 +39,14 @@ def check_operations(document: Object, problems: Problems) -> None:
         check.request_body()
         check.responses()
         check.security()
-    for told in told_by_api(document):
-        _Check(document, told, problems).request_body()
+    for call in incoming_operations(document):
+        _Check(document, call, problems).request_body()
     tags = document.array("tags")
     for tag, origin in zip(tags.objects(), tags.origins, strict=True):
         if not tag.text("description"):
             problems.add(origin, f"tag '{tag.text('name')}' has no description")
         if tag.text("name") not in used:
-            problems.add(origin, f"unused tag '{tag.text('name')}': no operation has it")
+            problems.add(origin, f"unused tag '{tag.text('name')}': no operation uses it")
 
 
 class _Check:
@@ -61,7 +61,7 @@ class _Check:
         return self._call.item.at(self._call.method)
 
     def statements(self) -> None:
-        for key in _STATED:
+        for key in _REQUIRED:
             if key not in self._operation:
                 self._problems.add(self._origin, f"operation {self._call.method} {self._call.path} has no {key}")
         idempotency = self._operation.text("x-idempotency")
@@ -74,34 +74,34 @@ class _Check:
         declared = {tag.text("name") for tag in self._document.array("tags").objects()}
         used.update(names)
         if len(names) != 1:
-            self._problems.add(self._operation.at("tags"), "an operation needs exactly one tag, the API it belongs to")
+            self._problems.add(self._operation.at("tags"), "an operation needs exactly one tag: the API it belongs to")
         for name in names:
             if name not in declared:
                 self._problems.add(self._operation.at("tags"), f"tag '{name}' is not declared in openapi.yaml")
 
     def parameters(self) -> None:
-        found = list(parameters(self._document, self._call))
+        declared_parameters = list(parameters(self._document, self._call))
         placeholders = _PLACEHOLDER.findall(self._call.path)
-        declared = {parameter.text("name") for parameter in found if parameter.text("in") == "path"}
+        declared = {parameter.text("name") for parameter in declared_parameters if parameter.text("in") == "path"}
         for name in placeholders:
             if name not in declared:
                 self._problems.add(self._origin, f"path parameter '{name}' of {self._call.path} is not declared")
-        for parameter in found:
+        for parameter in declared_parameters:
             self._parameter(parameter, placeholders)
         self._idempotency_key()
 
     def _idempotency_key(self) -> None:
-        honoured = self._operation.text("x-idempotency") == "key"
+        expected = self._operation.text("x-idempotency") == "key"
         keys = idempotency_keys(self._document, self._call)
-        if honoured and len(keys) != 1:
+        if expected and len(keys) != 1:
             message = f"x-idempotency: key needs one header parameter with `x-role: {IDEMPOTENCY_KEY}`"
             self._problems.add(self._operation.at("x-idempotency"), message)
         for key in keys:
-            if not honoured:
-                message = f"operation {self._call.method} {self._call.path} takes an idempotency key, which belongs"
-                self._problems.add(self._operation.at("x-idempotency"), f"{message} to x-idempotency: key")
+            if not expected:
+                message = f"operation {self._call.method} {self._call.path} has an idempotency key, so it needs"
+                self._problems.add(self._operation.at("x-idempotency"), f"{message} x-idempotency: key")
             if key.text("in") != "header" or key.get("required") or key.object("schema").get("type") != "string":
-                self._problems.add(key.at("x-role"), "an idempotency key is text in a header, and not required")
+                self._problems.add(key.at("x-role"), "an idempotency key must be an optional header of type string")
 
     def _parameter(self, parameter: Object, placeholders: list[str]) -> None:
         name, place, origin = parameter.text("name"), parameter.text("in"), parameter.at("name")
@@ -117,8 +117,8 @@ class _Check:
             self._problems.add(parameter.at("x-role"), f"x-role must be {IDEMPOTENCY_KEY}")
         schema = parameter.object("schema")
         for key in sorted(LIMITS & schema.keys() - PARAMETER_LIMITS.keys()):
-            self._problems.add(schema.at(key), f"'{key}' is not checked on a parameter")
-        target = schemas(self._document).object(next(referred(schema), ""))
+            self._problems.add(schema.at(key), f"'{key}' is not supported on a parameter")
+        target = schemas(self._document).object(next(references(schema), ""))
         scalar = isinstance(schema.get("type"), str) and (schema.text("type"), schema.text("format")) in SCALARS
         if not scalar and "enum" not in target:
             self._problems.add(origin, f"parameter '{name}' must be a scalar or refer to an enum")
@@ -142,16 +142,16 @@ class _Check:
 
     def _form(self, schema: Object, origin: Origin) -> None:
         named = schemas(self._document)
-        for name, member in named.object(next(referred(schema), "")).object("properties").objects():
-            if member.get("type") != "string" and "enum" not in named.object(next(referred(member), "")):
-                self._problems.add(origin, f"a form holds text only, and '{name}' is something else")
+        for name, member in named.object(next(references(schema), "")).object("properties").objects():
+            if member.get("type") != "string" and "enum" not in named.object(next(references(member), "")):
+                self._problems.add(origin, f"a form can contain only strings, but '{name}' is not a string")
 
     def responses(self) -> None:
         responses = self._operation.object("responses")
         for status, value in responses.objects():
             if not re.fullmatch(r"[1-5][0-9]{2}", status):
                 self._problems.add(responses.at(status), f"'{status}' is not a status code")
-            self._response(resolved(self._document, value), responses.at(status))
+            self._response(resolve(self._document, value), responses.at(status))
         if responses and not any(status.startswith("2") for status in responses):
             self._problems.add(self._operation.at("responses"), "an operation needs a success response (2..)")
 
@@ -159,14 +159,14 @@ class _Check:
         if response and not response.text("description"):
             self._problems.add(origin, "the response has no description")
         for name, value in response.object("headers").objects():
-            header = resolved(self._document, value)
+            header = resolve(self._document, value)
             if header and not header.text("description"):
                 self._problems.add(response.object("headers").at(name), f"header '{name}' has no description")
         for media_type, media in response.object("content").objects():
             schema = media.object("schema")
             item = schema.object("items") if schema.get("type") == "array" else schema
             if media_type != JSON:
-                self._problems.add(origin, f"media type {media_type}: a response is {JSON} or has no body")
+                self._problems.add(origin, f"media type {media_type}: a response must be {JSON} or have no body")
             elif not item.text("$ref"):
                 self._problems.add(origin, "the schema of a response must be a $ref, or an array of one")
 
@@ -174,14 +174,17 @@ class _Check:
         holder = self._operation if "security" in self._operation else self._document
         alternatives = holder.array("security")
         if not alternatives:
-            self._problems.add(self._origin, "an operation needs security, its own or that of openapi.yaml")
+            self._problems.add(self._origin, "an operation needs security; add it here or in openapi.yaml")
         for alternative, origin in zip(alternatives.objects(), alternatives.origins, strict=True):
             self._alternative(alternative, origin)
 
     def _alternative(self, alternative: Object, origin: Origin) -> None:
         declared = self._document.object("components").object("securitySchemes")
         if len(alternative) > 1 or any(isinstance(each, Array) and len(each) > 1 for each in alternative.values()):
-            self._problems.add(origin, "one scheme with one scope to an alternative; list each alternative on its own")
+            self._problems.add(
+                origin,
+                "an alternative must have one scheme with at most one scope; split it into several",
+            )
         for name in alternative:
             scopes = declared.object(name).object("flows").object("clientCredentials").object("scopes")
             if name not in declared:

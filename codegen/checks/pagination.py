@@ -1,16 +1,16 @@
-"""Checks of `x-pagination`: each thing it names must be there, and of the type that paging needs."""
+"""Checks of `x-pagination`: everything it names must exist and have the type that paging needs."""
 
 from __future__ import annotations
 
 from codegen.diagnostics import Problems
 from codegen.document import Object
-from codegen.parse import identifiers, paged
-from codegen.passes.walk import Call, calls, parameters, referred_name, schemas
-from codegen.vocabulary import PAGINATION
+from codegen.keywords import PAGINATION
+from codegen.parse import identifiers, paging_schemas
+from codegen.passes.walk import Call, calls, parameters, reference_name, schemas
 
 
 def check_pagination(document: Object, problems: Problems) -> None:
-    """Report what keeps an operation from being iterated over."""
+    """Report the problems of each operation with `x-pagination`."""
     for call in calls(document.object("paths")):
         if "x-pagination" in call.operation:
             _Check(document, call, problems).run()
@@ -21,7 +21,7 @@ class _Check:
         self._document = document
         self._call = call
         self._stated = call.operation.object("x-pagination")
-        self._paged = paged(document, call.operation)
+        self._paged = paging_schemas(document, call.operation)
         self._problems = problems
 
     def run(self) -> None:
@@ -34,15 +34,15 @@ class _Check:
         for key in sorted(self._stated.keys() - PAGINATION[style]):
             self._problem(key, f"'{key}' has no meaning with style {style}")
         if self._call.operation.text("x-idempotency") != "safe":
-            self._problem("iterator", "pages can be had of an operation with x-idempotency: safe only")
+            self._problem("iterator", "only an operation with x-idempotency: safe can be paged")
         if not self._paged.page:
-            self._problem("items", "pages need a single success response, whose body is an object")
+            self._problem("items", "paging needs exactly one success response, whose body is an object")
             return
         self._items()
         if style == "skip":
             self._parameter("limit")
             self._parameter("skip")
-            self._number("total", self._paged.page, "the reply")
+            self._number("total", self._paged.page, "the response")
         else:
             self._number("limit", self._paged.body, "the request body")
             self._next()
@@ -50,14 +50,14 @@ class _Check:
     def _items(self) -> None:
         name = self._stated.text("items")
         if not self._paged.item:
-            self._problem("items", f"the reply has no member '{name}' that is an array of objects")
+            self._problem("items", f"the response has no member '{name}' that is an array of objects")
         elif name not in identifiers(self._paged.page):
-            self._problem("items", f"'{name}' needs `x-identifier: true`: a reply without it is no page")
+            self._problem("items", f"'{name}' needs `x-identifier: true`: a response without it is not a page")
         named = identifiers(self._paged.item)
         members = self._paged.item.object("properties")
         if self._paged.item and (len(named) != 1 or members.object(named[0]).get("type") != "string"):
             self._problem(
-                "items", f"'{self._paged.item_name}' needs one x-identifier that is text, to know repetitions by"
+                "items", f"'{self._paged.item_name}' needs one x-identifier that is a string, to detect repeated items"
             )
 
     def _parameter(self, key: str) -> None:
@@ -80,10 +80,10 @@ class _Check:
         member = schema
         for name in self._stated.texts("next"):
             member = schema.object("properties").object(name)
-            schema = named.object(referred_name(member))
+            schema = named.object(reference_name(member))
         if "next" in self._stated and member.get("type") != "string":
-            way = ".".join(self._stated.texts("next"))
-            self._problem("next", f"the reply has no member '{way}' that is text")
+            path = ".".join(self._stated.texts("next"))
+            self._problem("next", f"the response has no member '{path}' that is a string")
 
     def _problem(self, key: str, message: str) -> None:
         self._problems.add(self._stated.at(key), f"x-pagination: {message}")

@@ -1,16 +1,15 @@
-"""From the bundled document to one that says what to generate. Each pass is a pure function, document to document."""
+"""The passes: pure functions, document to document, that turn the bundled document into one ready for the emitters."""
 
 from __future__ import annotations
 
 from codegen.document import Object
-from codegen.passes.defaults import document_defaults
+from codegen.passes.annotations import document_defaults, name_members
 from codegen.passes.directions import split_directions
-from codegen.passes.enums import name_members
 from codegen.passes.patterns import translate_patterns
 
 
 def run_passes(document: Object) -> Object:
-    """Apply every pass in its order. The document must have passed all checks."""
-    for step in (split_directions, document_defaults, translate_patterns, name_members):
-        document = step(document)
+    """Apply every pass in order. The document must have passed all checks."""
+    for run_pass in (split_directions, document_defaults, translate_patterns, name_members):
+        document = run_pass(document)
     return document

@@ -1,6 +1,6 @@
-"""Patterns as Python reads them: the specification writes them in the dialect of ECMA-262.
+"""The pass that translates patterns from ECMA-262, the dialect of OpenAPI, to Python's `re`.
 
-Only what is sent keeps its patterns and limits; what is received is taken as it comes.
+Only sent schemas keep their patterns and limits. Received values are not validated.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import warnings
 from typing import Final
 
 from codegen.document import Object
-from codegen.passes.walk import schema_rewritten, schemas, with_schemas
+from codegen.passes.walk import rewrite_schema, schemas, with_schemas
 
 LIMITS: Final = frozenset(
     {
@@ -30,27 +30,28 @@ LIMITS: Final = frozenset(
 )
 
 _TOKEN: Final = re.compile(r"\\.|\[\^?|\]|\$|\.|\(\?<(?![=!])|\(|\{,|\{|[^\\\[\]$.({]+", re.DOTALL)
-# The letters that mean the same after a backslash; the others are no escapes in ECMA-262, or other ones in Python.
+# The listed letters mean the same after a backslash in both dialects. The others are not escapes in ECMA-262, or mean
+# something else in Python.
 _OTHER_ESCAPE: Final = re.compile(r"\\(?![BDWbdfnrtuvwx])[A-Za-z]")
 _ASCII: Final = frozenset({r"\d", r"\D", r"\w", r"\W", r"\b", r"\B"})
 _LINE_ENDS: Final = r"[^\n\r\u2028\u2029]"
 
 
 class UnsupportedPattern(ValueError):
-    """A pattern that Python cannot be made to read as ECMA-262 does."""
+    """A pattern that cannot be translated from ECMA-262 to Python."""
 
 
 def python_pattern(pattern: str) -> str:
     r"""Translate a pattern from ECMA-262 to Python's `re`. Raises UnsupportedPattern.
 
-    In Python `$` also matches before a last line feed, `\d` and `\w` match letters and digits of every script, and
-    `.` matches all but a line feed.
+    In Python `$` also matches before a final line feed, `\d` and `\w` match digits and letters of every script, and
+    `.` matches every character except a line feed.
     """
     output: list[str] = []
     in_class = opened = ascii_only = False
     for part in _TOKEN.findall(pattern):
         if _OTHER_ESCAPE.fullmatch(part) or part == "{," or (opened and part == "]"):
-            raise UnsupportedPattern(f"'{part}' does not mean in Python what it means in ECMA-262; write it out")
+            raise UnsupportedPattern(f"'{part}' has a different meaning in Python than in ECMA-262; write it out")
         ascii_only |= part in _ASCII
         output.append(_inside_class(part) if in_class else _outside_class(part))
         opened = not in_class and part.startswith("[")
@@ -63,7 +64,7 @@ def python_pattern(pattern: str) -> str:
 def _require_valid(pattern: str) -> None:
     try:
         with warnings.catch_warnings():
-            # Python warns of what a later version may read as an operation on sets.
+            # Python warns about characters that a later version may read as a set operation.
             warnings.simplefilter("error", FutureWarning)
             re.compile(pattern)
     except (re.error, FutureWarning) as error:
@@ -71,17 +72,17 @@ def _require_valid(pattern: str) -> None:
 
 
 def translate_patterns(document: Object) -> Object:
-    """Return the document with Python patterns in what is sent, and without limits in what is received."""
-    return with_schemas(document, {name: _schema(schema) for name, schema in schemas(document).objects()})
+    """Return the document with Python patterns in sent schemas and without limits in received ones."""
+    return with_schemas(document, {name: _translate_schema(schema) for name, schema in schemas(document).objects()})
 
 
-def _schema(schema: Object) -> Object:
+def _translate_schema(schema: Object) -> Object:
     if schema.get("x-direction") == "received":
-        return schema_rewritten(schema, lambda part: part.without(*LIMITS))
-    return schema_rewritten(schema, _translated)
+        return rewrite_schema(schema, lambda part: part.without(*LIMITS))
+    return rewrite_schema(schema, _translate)
 
 
-def _translated(part: Object) -> Object:
+def _translate(part: Object) -> Object:
     return part.derive({**part, "pattern": python_pattern(part.text("pattern"))}) if "pattern" in part else part
 
 

@@ -1,4 +1,4 @@
-"""Ways through a bundled document that checks and passes share: operations, parameters, bodies, schemas, references."""
+"""Functions to walk a bundled document, shared by checks and passes: operations, bodies, schemas, references."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from codegen.document import Array, Object
-from codegen.vocabulary import IDEMPOTENCY_KEY
+from codegen.keywords import IDEMPOTENCY_KEY
 
 METHODS: Final = ("get", "put", "post", "delete", "patch")
 SCHEMAS: Final = "#/components/schemas/"
@@ -14,7 +14,7 @@ _CHOICES: Final = ("oneOf", "anyOf")
 
 
 class Call(NamedTuple):
-    """An operation with the path item it stands in; `path` is the URL template, or names a callback or webhook."""
+    """An operation with its path item. `path` is the URL template, or the name of a callback or webhook."""
 
     path: str
     method: str
@@ -27,8 +27,8 @@ def schemas(document: Object) -> Object:
     return document.object("components").object("schemas")
 
 
-def home(schema: Object) -> str:
-    """Return the name of the module a schema belongs to: the folder of its fragment under components/schemas/."""
+def module_of(schema: Object) -> str:
+    """Return the name of the module of a schema: the folder of its fragment under components/schemas/."""
     return schema.origin.file.split("/")[-2]
 
 
@@ -50,20 +50,20 @@ def calls(paths: Object) -> Iterator[Call]:
 
 
 def callbacks(operation: Object) -> Iterator[Call]:
-    """Iterate over the operations that the API calls back."""
+    """Iterate over the callbacks of an operation."""
     for _, callback in operation.object("callbacks").objects():
         yield from calls(callback)
 
 
-def told_by_api(document: Object) -> Iterator[Call]:
-    """Iterate over the operations that the API calls at the merchant's: callbacks, then webhooks."""
+def incoming_operations(document: Object) -> Iterator[Call]:
+    """Iterate over the operations that the API calls on the merchant's server: callbacks, then webhooks."""
     for call in calls(document.object("paths")):
         yield from callbacks(call.operation)
     yield from calls(document.object("webhooks"))
 
 
-def resolved(document: Object, value: Object) -> Object:
-    """Return what an object that may be a reference means; an unresolved reference means an empty object."""
+def resolve(document: Object, value: Object) -> Object:
+    """Follow a reference, if the object is one. Return an empty object if the reference is unresolved."""
     reference = value.text("$ref")
     if not reference:
         return value
@@ -74,12 +74,12 @@ def resolved(document: Object, value: Object) -> Object:
 def parameters(document: Object, call: Call) -> Iterator[Object]:
     """Iterate over the parameters of an operation, those of its path item first."""
     for value in (*call.item.array("parameters").objects(), *call.operation.array("parameters").objects()):
-        yield resolved(document, value)
+        yield resolve(document, value)
 
 
 def idempotency_keys(document: Object, call: Call) -> list[Object]:
-    """Return the parameters of an operation that take its idempotency key."""
-    return [found for found in parameters(document, call) if found.text("x-role") == IDEMPOTENCY_KEY]
+    """Return the parameters of an operation that carry its idempotency key."""
+    return [value for value in parameters(document, call) if value.text("x-role") == IDEMPOTENCY_KEY]
 
 
 def bodies(holder: Object) -> Iterator[Object]:
@@ -90,19 +90,19 @@ def bodies(holder: Object) -> Iterator[Object]:
 
 
 def type_names(schema: Object) -> list[str]:
-    """Return the types that a schema names; none where it has no `type`."""
+    """Return the types of a schema; empty if it has no `type`."""
     value = schema.get("type")
     return schema.texts("type") if isinstance(value, Array) else [schema.text("type")] if value else []
 
 
-def referred_name(schema: Object) -> str:
-    """Return the name of the schema that a reference means; empty if this is no reference to a schema."""
+def reference_name(schema: Object) -> str:
+    """Return the name of the schema that this refers to; empty if this is not a reference to a schema."""
     reference = schema.text("$ref")
     return reference.removeprefix(SCHEMAS) if reference.startswith(SCHEMAS) else ""
 
 
 def parts(schema: Object) -> Iterator[Object]:
-    """Iterate over the schemas that stand directly inside a schema."""
+    """Iterate over the schemas directly inside a schema."""
     yield from (value for _, value in schema.object("properties").objects())
     for key in _CHOICES:
         yield from schema.array(key).objects()
@@ -111,34 +111,34 @@ def parts(schema: Object) -> Iterator[Object]:
             yield schema.object(key)
 
 
-def referred(schema: Object) -> Iterator[str]:
-    """Iterate over the names of the schemas that a schema refers to, at any depth of what stands inline."""
-    if name := referred_name(schema):
+def references(schema: Object) -> Iterator[str]:
+    """Iterate over the names of the schemas that a schema refers to, itself or in its inline parts."""
+    if name := reference_name(schema):
         yield name
     for part in parts(schema):
-        yield from referred(part)
+        yield from references(part)
 
 
-def rewritten(value: object, change: Callable[[Object], Object]) -> object:
-    """Return any part of a document with a change applied to every object in it, the innermost first."""
+def rewrite(value: object, change: Callable[[Object], Object]) -> object:
+    """Return a part of a document with a change applied to every object in it, innermost first."""
     if isinstance(value, Array):
-        return value.derive(rewritten(item, change) for item in value)
+        return value.derive(rewrite(item, change) for item in value)
     if isinstance(value, Object):
-        return change(value.derive({key: rewritten(member, change) for key, member in value.items()}))
+        return change(value.derive({key: rewrite(member, change) for key, member in value.items()}))
     return value
 
 
-def schema_rewritten(schema: Object, change: Callable[[Object], Object]) -> Object:
-    """Return a schema with a change applied to it and to every schema inside it, the innermost first."""
+def rewrite_schema(schema: Object, change: Callable[[Object], Object]) -> Object:
+    """Return a schema with a change applied to it and to every schema inside it, innermost first."""
     members = dict(schema)
     for key in ("items", "additionalProperties"):
         if key in schema:
-            members[key] = schema_rewritten(schema.object(key), change)
+            members[key] = rewrite_schema(schema.object(key), change)
     if "properties" in schema:
         properties = schema.object("properties")
-        changed = {name: schema_rewritten(value, change) for name, value in properties.objects()}
+        changed = {name: rewrite_schema(value, change) for name, value in properties.objects()}
         members["properties"] = properties.derive(changed)
     for key in (key for key in _CHOICES if key in schema):
         choices = schema.array(key)
-        members[key] = choices.derive(schema_rewritten(value, change) for value in choices.objects())
+        members[key] = choices.derive(rewrite_schema(value, change) for value in choices.objects())
     return change(schema.derive(members))

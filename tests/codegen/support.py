@@ -1,4 +1,4 @@
-"""Helpers of the compiler's tests: a small specification to vary, generating it, importing what came out."""
+"""Helpers for the compiler's tests: a small specification to vary, and functions to compile it and import the code."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ SHOP: Mapping[str, str] = {
     "components/securitySchemes/all.yaml": SECURITY,
     ORDER: SCHEMAS,
 }
-"""The smallest specification there is: one operation, an object sent, an object received."""
+"""The smallest possible specification: one operation, one request type, one response type."""
 
 
 LIBRARY: Mapping[str, str] = {
@@ -114,7 +114,7 @@ def generate(root: Path, **fragments: str) -> Path:
 
 
 def problems(root: Path, *changes: tuple[str, str, str], of: Mapping[str, str] = SHOP) -> list[str]:
-    """Return what the compiler says after changes, each a file, the text to replace and the text to put there."""
+    """Return the problems the compiler reports after changes: each is a file, the old text and the new text."""
     fragments = dict(of)
     for file, old, new in changes:
         text = fragments.get(file, "")
@@ -129,7 +129,7 @@ def problems(root: Path, *changes: tuple[str, str, str], of: Mapping[str, str] =
 
 
 def import_generated(folder: Path, module: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import a module of a generated package, such as `models.shop`, as if it lay in checkout_async."""
+    """Import a module of a generated package, such as `models.shop`, as if it were in checkout_async."""
     name = f"checkout_async._generated.{module}"
     spec = spec_from_file_location(name, folder.joinpath(*module.split(".")).with_suffix(".py"))
     assert spec is not None
@@ -154,7 +154,7 @@ class GoldenLibrary:
 
 
 def golden_files(case: str) -> dict[str, bytes]:
-    """Return what an input gives, without the manifest, whose hashes change with every source of the compiler."""
+    """Compile an input; leave out the manifest, whose hashes change with every source file of the compiler."""
     files = compile_files(INPUTS / case)
     assert {MANIFEST, DOCS} < files.keys()
     return {path: content for path, content in files.items() if path != MANIFEST}

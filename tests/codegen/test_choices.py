@@ -1,4 +1,4 @@
-"""What generated types do where the specification leaves a choice: several types, alternatives, constants."""
+"""How generated types handle choices in the specification: several types, alternatives, constants."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_member_of_several_types_is_sent_as_any_of_them(library: ModuleType, v
 
 
 @pytest.mark.parametrize("value", ["A1234", 0, 1.5, True])
-def test_a_limit_holds_for_the_type_it_applies_to(library: ModuleType, value: object) -> None:
+def test_a_limit_is_checked_for_the_type_it_applies_to(library: ModuleType, value: object) -> None:
     with pytest.raises(msgspec.ValidationError, match=re.escape("$.shelf`")):
         msgspec.convert({"reader": "Ada", "shelf": value}, library.LoanRequest)
 
@@ -60,7 +60,7 @@ def test_a_map_has_as_many_members_as_the_specification_allows(library: ModuleTy
         msgspec.convert({"reader": "A", "labels": labels}, library.LoanRequest)
 
 
-def test_what_comes_as_number_or_text_is_a_number(library: ModuleType) -> None:
+def test_a_number_or_numeric_string_is_decoded_as_a_number(library: ModuleType) -> None:
     as_text, as_number = (
         msgspec.json.decode(body, type=library.Loan, strict=False)
         for body in (b'{"id": "l", "volume": "7", "weight": "1.5"}', b'{"id": "l", "volume": 7, "weight": 1.5}')
@@ -69,12 +69,12 @@ def test_what_comes_as_number_or_text_is_a_number(library: ModuleType) -> None:
     assert (as_text.volume, as_text.weight) == (7, 1.5)
 
 
-def test_other_pairs_of_types_are_what_they_say(library: ModuleType) -> None:
+def test_other_pairs_of_types_are_decoded_as_they_are(library: ModuleType) -> None:
     for mark in ("x", 7):
         assert msgspec.convert({"id": "l", "mark": mark}, library.Loan).mark == mark
 
 
-# --- variants that disagree
+# --- variants with different types
 
 
 def test_a_member_that_is_an_object_in_one_variant_is_that_object_in_a_reply(library: ModuleType) -> None:
@@ -91,7 +91,7 @@ def test_what_is_sensitive_in_one_variant_is_masked_in_a_reply(library: ModuleTy
 # --- constants
 
 
-def test_a_constant_is_sent_without_being_told(library: ModuleType) -> None:
+def test_a_constant_is_sent_without_being_set(library: ModuleType) -> None:
     donation = library.DonationRequest(donor="Ada")
     assert msgspec.to_builtins(donation) == {"kind": "donation", "donor": "Ada"}
     assert msgspec.convert({"kind": "donation", "donor": "Ada"}, library.DonationRequest) == donation
@@ -130,7 +130,7 @@ def test_an_operation_with_one_type_of_body_has_no_alternatives(operations: Modu
 # --- shared types
 
 
-def test_the_module_of_an_api_offers_the_shared_types_that_it_needs_however_deep(library: ModuleType) -> None:
+def test_the_module_of_an_api_exports_the_shared_types_it_needs_at_any_depth(library: ModuleType) -> None:
     book = library.Book(title="Zuleika", state=library.BookState.WORN)
     assert library.LoanRequest(reader="Ada", book=book).book is book
     assert {"Book", "BookState"} <= set(library.__all__)

@@ -1,4 +1,4 @@
-"""What the compiler says about a broken operation, and about names that collide.
+"""What the compiler reports about a broken operation, and about names that collide.
 
 How the cases work: test_diagnostics.py.
 """
@@ -17,7 +17,7 @@ from tests.codegen.support import ITEM, LIBRARY, ORDER, PATH, ROOT, SCHEMAS, pro
 def test_fields_that_collide_in_python(tmp_path: Path) -> None:
     text = f"{ITEM}    3ds: {{type: string, description: A.}}\n    three_ds: {{type: string, description: B.}}\n"
     assert problems(tmp_path, (ORDER, ITEM, text)) == [
-        f"openapi/{ORDER}:10: field of OrderRequest: 'three_ds' and '3ds' are both called three_ds"
+        f"openapi/{ORDER}:10: field of OrderRequest: 'three_ds' and '3ds' have the same Python name three_ds"
     ]
 
 
@@ -25,11 +25,11 @@ def test_fields_that_collide_in_python(tmp_path: Path) -> None:
 def test_a_field_that_needs_a_python_name(tmp_path: Path, name: str) -> None:
     text = f"{ITEM}    {name}: {{type: string, description: A.}}\n"
     assert problems(tmp_path, (ORDER, ITEM, text)) == [
-        f"openapi/{ORDER}:9: field of OrderRequest: '{name}' needs a Python name, in x-python-names of openapi.yaml"
+        f"openapi/{ORDER}:9: field of OrderRequest: '{name}' needs a Python name; add it to x-python-names"
     ]
 
 
-def test_the_table_of_names_holds_python_names(tmp_path: Path) -> None:
+def test_the_table_of_names_contains_python_names(tmp_path: Path) -> None:
     assert problems(tmp_path, ("openapi.yaml", "3ds: three_ds", "3ds: 3DS")) == [
         "openapi/openapi.yaml:12: '3DS' is not a Python name in lower snake case"
     ]
@@ -42,27 +42,27 @@ def test_classes_that_collide_in_python(tmp_path: Path) -> None:
     path = PATH.replace("#/OrderRequest", "#/Order")
     received = both.replace("    id:\n", "    next: {$ref: '#/OrderResponse', description: N.}\n    id:\n")
     assert problems(tmp_path, (ORDER, SCHEMAS, received), ("paths/orders.yaml", PATH, path)) == [
-        f"openapi/{ORDER}:1: 'OrderResponse' collides with the class for the 'Order' of replies, which is sent as well"
+        f"openapi/{ORDER}:1: 'OrderResponse' collides with the response class of 'Order', which is sent and received"
     ]
 
 
 @pytest.mark.parametrize("name", ["order", "Order_Line", "Mapping", "Exception", "3DS"])
-def test_a_schema_whose_name_is_no_class_name(tmp_path: Path, name: str) -> None:
+def test_a_schema_whose_name_is_not_a_class_name(tmp_path: Path, name: str) -> None:
     found = problems(
         tmp_path,
         (ORDER, "OrderRequest:", f"{name}:"),
         ("paths/orders.yaml", "#/OrderRequest", f"#/{name}"),
     )
-    assert found == [f"openapi/{ORDER}:1: '{name}' cannot be the name of a class in a generated module"]
+    assert found == [f"openapi/{ORDER}:1: '{name}' is not a valid class name in a generated module; rename the schema"]
 
 
 def test_functions_that_collide_in_python(tmp_path: Path) -> None:
     second = "put:" + PATH.removeprefix("post:")
     third = "get:" + PATH.removeprefix("post:").replace("request_order", "build_request_order")
     assert problems(tmp_path, ("paths/orders.yaml", PATH, PATH + second + third)) == [
-        "openapi/paths/orders.yaml:20: function 'build_request_order' is already made from openapi/paths/orders.yaml:2",
-        "openapi/paths/orders.yaml:20: function 'request_order' is already made from openapi/paths/orders.yaml:2",
-        "openapi/paths/orders.yaml:38: function 'build_request_order' is already made from openapi/paths/orders.yaml:2",
+        "openapi/paths/orders.yaml:20: function 'build_request_order' also comes from openapi/paths/orders.yaml:2",
+        "openapi/paths/orders.yaml:20: function 'request_order' also comes from openapi/paths/orders.yaml:2",
+        "openapi/paths/orders.yaml:38: function 'build_request_order' also comes from openapi/paths/orders.yaml:2",
     ]
 
 
@@ -79,21 +79,21 @@ OPERATION = "paths/orders.yaml"
         ("  x-idempotency: none\n", "", "1: operation post /orders has no x-idempotency"),
         ("  summary: Place an order\n", "", "1: operation post /orders has no summary"),
         ("  description: Places an order.\n", "", "1: operation post /orders has no description"),
-        ("[Shop]", "[Shop, More]", "3: an operation needs exactly one tag, the API it belongs to"),
-        ("[Shop]", "[]", "3: an operation needs exactly one tag, the API it belongs to"),
+        ("[Shop]", "[Shop, More]", "3: an operation needs exactly one tag: the API it belongs to"),
+        ("[Shop]", "[]", "3: an operation needs exactly one tag: the API it belongs to"),
         ("[Shop]", "[Store]", "3: tag 'Store' is not declared in openapi.yaml"),
         ("'201'", "'301'", "13: an operation needs a success response (2..)"),
         ("'201'", "default", "14: 'default' is not a status code"),
         ("      description: The order.\n      c", "      c", "14: the response has no description"),
         ("    description: The order.\n    c", "    c", "7: the request body has no description"),
         ("application/json", "text/xml", "7: a request body needs exactly one media type, application/json or "),
-        ("  x-id", "  security: []\n  x-id", "1: an operation needs security, its own or that of openapi.yaml"),
+        ("  x-id", "  security: []\n  x-id", "1: an operation needs security; add it here or in openapi.yaml"),
         ("  x-id", "  security: [{key: []}]\n  x-id", "6: security scheme 'key' is not declared in openapi.yaml"),
         ("  x-id", "  security: [{oauth: [x]}]\n  x-id", "6: scope 'x' is not one of security scheme 'oauth'"),
         (
             "  x-id",
             "  security: [{oauth: ['shop:write', 'shop:write']}]\n  x-id",
-            "6: one scheme with one scope to an alternative; list each alternative on its own",
+            "6: an alternative must have one scheme with at most one scope; split it into several",
         ),
         (
             "  x-id",
@@ -124,7 +124,7 @@ OPERATION = "paths/orders.yaml"
         (
             "  x-id",
             "  parameters:\n    - {name: timeout, in: query, description: D., schema: {type: string}}\n  x-id",
-            "7: parameter 'timeout' is called timeout, which generated functions use already",
+            "7: parameter 'timeout' would be called timeout, which is reserved in generated code",
         ),
         (
             "  x-id",
@@ -132,7 +132,7 @@ OPERATION = "paths/orders.yaml"
                 "  parameters:\n    - {name: X-A, in: query, description: D., schema: {type: string}}\n"
                 "    - {name: x_a, in: query, description: D., schema: {type: string}}\n  x-id"
             ),
-            "8: parameter 'x_a' and 'X-A' are both called x_a",
+            "8: parameter 'x_a' and 'X-A' have the same Python name x_a",
         ),
     ],
 )
@@ -145,7 +145,7 @@ def test_an_operation(tmp_path: Path, old: str, new: str, expected: str) -> None
 def test_a_limit_that_is_not_checked_on_parameters(tmp_path: Path, limit: str) -> None:
     parameter = f"{{name: n, in: query, description: D., schema: {{type: integer, {limit}}}}}"
     assert problems(tmp_path, (OPERATION, "  x-id", f"  parameters:\n    - {parameter}\n  x-id")) == [
-        f"openapi/{OPERATION}:7: '{limit.partition(':')[0]}' is not checked on a parameter"
+        f"openapi/{OPERATION}:7: '{limit.partition(':')[0]}' is not supported on a parameter"
     ]
 
 
@@ -162,11 +162,11 @@ HEADER = "{name: X-Key, in: header, description: D., schema: {type: string}, x-r
         (
             "x-idempotency: none",
             HEADER,
-            "6: operation post /orders takes an idempotency key, which belongs to x-idempotency: key",
+            "6: operation post /orders has an idempotency key, so it needs x-idempotency: key",
         ),
-        (KEY, HEADER.replace("header", "query"), "8: an idempotency key is text in a header, and not required"),
-        (KEY, HEADER.replace("string", "integer"), "8: an idempotency key is text in a header, and not required"),
-        (KEY, HEADER.replace("in:", "required: true, in:"), "8: an idempotency key is text in a header, and not req"),
+        (KEY, HEADER.replace("header", "query"), "8: an idempotency key must be an optional header of type string"),
+        (KEY, HEADER.replace("string", "integer"), "8: an idempotency key must be an optional header of type string"),
+        (KEY, HEADER.replace("in:", "required: true, in:"), "8: an idempotency key must be an optional header of type"),
         (KEY, HEADER.replace("idempotency-key", "key"), "8: x-role must be idempotency-key"),
     ],
 )
@@ -206,35 +206,50 @@ PAGES = "components/schemas/library/pages.yaml"
             LIST,
             "x-idempotency: safe",
             "x-idempotency: natural",
-            "8: x-pagination: pages can be had of an operation with",
+            "8: x-pagination: only an operation with x-idempotency: safe can be",
         ),
-        (LIST, "'200'", "'404'", "12: x-pagination: pages need a single success response, whose body is an object"),
-        (LIST, "items: data", "items: loans", "12: x-pagination: the reply has no member 'loans' that is an array of"),
+        (
+            LIST,
+            "'200'",
+            "'404'",
+            "12: x-pagination: paging needs exactly one success response, whose body is an object",
+        ),
+        (
+            LIST,
+            "items: data",
+            "items: loans",
+            "12: x-pagination: the response has no member 'loans' that is an array of",
+        ),
         (LIST, "limit: page-size", "limit: size", "10: x-pagination: the operation has no parameter 'size'"),
         (LIST, "skip: skip", "skip: since", "11: x-pagination: 'since' must be an optional integer in the query"),
         (
             LIST,
             "total: total_count",
             "total: data",
-            "13: x-pagination: the reply has no member 'data' that is an integer",
+            "13: x-pagination: the response has no member 'data' that is an integer",
         ),
         (SEARCH, "limit: limit", "limit: title", "10: x-pagination: the request body has no member 'title' that is an"),
-        (SEARCH, "next, href]", "next]", "12: x-pagination: the reply has no member '_links.next' that is text"),
-        (SEARCH, "next, href]", "last, href]", "12: x-pagination: the reply has no member '_links.last.href' that is"),
+        (SEARCH, "next, href]", "next]", "12: x-pagination: the response has no member '_links.next' that is a string"),
+        (
+            SEARCH,
+            "next, href]",
+            "last, href]",
+            "12: x-pagination: the response has no member '_links.last.href' that is",
+        ),
         (LIST, "iterate_loans", "iterateLoans", "8: iterator 'iterateLoans' is not a Python name in lower snake case"),
         (
             LIST,
             "iterate_loans",
             "list_loans",
-            "8: function 'list_loans' is already made from openapi/paths/loans.yaml:2",
+            "8: function 'list_loans' also comes from openapi/paths/loans.yaml:2",
         ),
-        (LIST, "iterate_loans", "by_link", "8: 'by_link' is what generated modules call something else"),
-        (SEARCH, "[_links, next, href]", "_links", "12: 'next' must be a list of text"),
+        (LIST, "iterate_loans", "by_link", "8: 'by_link' is reserved in generated modules; choose another name"),
+        (SEARCH, "[_links, next, href]", "_links", "12: 'next' must be a list of strings"),
         (
             PAGES,
             "      x-identifier: true\n",
             "",
-            "12: x-pagination: 'data' needs `x-identifier: true`: a reply without it",
+            "12: x-pagination: 'data' needs `x-identifier: true`: a response without it",
         ),
     ],
 )
@@ -246,7 +261,7 @@ def test_pages(tmp_path: Path, file: str, old: str, new: str, expected: str) -> 
 
 def test_the_items_of_pages_have_an_identifier(tmp_path: Path) -> None:
     loan = "components/schemas/library/loan.yaml"
-    message = "x-pagination: 'Loan' needs one x-identifier that is text, to know repetitions by"
+    message = "x-pagination: 'Loan' needs one x-identifier that is a string, to detect repeated items"
     assert problems(tmp_path, (loan, "      x-identifier: true\n", ""), of=LIBRARY) == [
         f"openapi/{LIST}:12: {message}",
         f"openapi/{SEARCH}:11: {message}",
@@ -257,11 +272,11 @@ def test_the_items_of_pages_have_an_identifier(tmp_path: Path) -> None:
 def test_a_parameter_called_like_a_part_of_an_iterator(tmp_path: Path, name: str) -> None:
     library = "components/parameters/library.yaml"
     assert problems(tmp_path, (library, "name: since", f"name: {name}"), of=LIBRARY) == [
-        f"openapi/{library}:40: parameter '{name}' is called {name}, which generated functions use already"
+        f"openapi/{library}:40: parameter '{name}' would be called {name}, which is reserved in generated code"
     ]
 
 
-# --- what an operation has to say besides
+# --- other requirements of operations
 
 
 def test_a_path_parameter_that_is_not_declared(tmp_path: Path) -> None:
@@ -270,19 +285,19 @@ def test_a_path_parameter_that_is_not_declared(tmp_path: Path) -> None:
     ]
 
 
-def test_a_form_holds_text_only(tmp_path: Path) -> None:
+def test_a_form_contains_strings_only(tmp_path: Path) -> None:
     found = problems(
         tmp_path,
         (OPERATION, "application/json", "application/x-www-form-urlencoded"),
         (ORDER, "      type: string\n", "      type: integer\n"),
     )
-    assert found == ["openapi/paths/orders.yaml:11: a form holds text only, and 'item' is something else"]
+    assert found == ["openapi/paths/orders.yaml:11: a form can contain only strings, but 'item' is not a string"]
 
 
 def test_a_tag_without_an_operation(tmp_path: Path) -> None:
     more = "  - {name: Shop, description: Orders.}\n  - {name: Store, description: S.}\n"
     assert problems(tmp_path, ("openapi.yaml", "  - {name: Shop, description: Orders.}\n", more)) == [
-        "openapi/openapi.yaml:5: unused tag 'Store': no operation has it"
+        "openapi/openapi.yaml:5: unused tag 'Store': no operation uses it"
     ]
 
 

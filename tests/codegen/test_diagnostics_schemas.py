@@ -1,4 +1,4 @@
-"""What the compiler says about a broken schema or enum. How the cases work: test_diagnostics.py."""
+"""What the compiler reports about a broken schema or enum. How the cases work: test_diagnostics.py."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ("      description: D.\n", "6: property 'item' has no type"),
         (
             "      type: text\n      description: D.\n",
-            f"7: type must be one of {TYPES}, or a list of different ones and 'null'",
+            f"7: type must be one of {TYPES}, or a list of different types and 'null'",
         ),
         (
             "      type: [string, string]\n      description: D.\n",
-            f"7: type must be one of {TYPES}, or a list of different ones and 'null'",
+            f"7: type must be one of {TYPES}, or a list of different types and 'null'",
         ),
         (
             "      type: ['null']\n      description: D.\n",
-            f"7: type must be one of {TYPES}, or a list of different ones and 'null'",
+            f"7: type must be one of {TYPES}, or a list of different types and 'null'",
         ),
         (
             "      type: [string, array]\n      items: {type: string}\n      description: D.\n",
-            "7: an array or object can share its place with 'null' only",
+            "7: an array or object can be combined with 'null' only",
         ),
         (
             "      type: [integer, boolean]\n      maxLength: 3\n      description: D.\n",
@@ -47,7 +47,7 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ),
         (
             "      type: [integer, string]\n      minimum: 3\n      maximum: 2\n      description: D.\n",
-            "8: minimum is more than maximum",
+            "8: minimum is greater than maximum",
         ),
         (
             "      type: string\n      maxProperties: 3\n      description: D.\n",
@@ -71,7 +71,7 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ),
         (
             "      type: string\n      pattern: '\\s'\n      description: D.\n",
-            "8: pattern: '\\s' does not mean in Python what it means in ECMA-262; write it out",
+            "8: pattern: '\\s' has a different meaning in Python than in ECMA-262; write it out",
         ),
         (
             "      type: string\n      x-sensitive: card\n      description: D.\n",
@@ -91,7 +91,7 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ),
         (
             "      type: object\n      description: D.\n",
-            "6: property 'item' is an object of no known shape; name its members or give additionalProperties",
+            "6: property 'item' is an object without additionalProperties; add them, or use a named schema",
         ),
         ("      type: array\n      description: D.\n", "6: property 'item' is an array without items"),
         (
@@ -100,11 +100,11 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ),
         (
             f"      type: string\n      const: a\n      description: D.\n{SECOND_CONSTANT}",
-            "1: schema 'OrderRequest' can have one constant, not 'item' and 'more'",
+            "1: schema 'OrderRequest' can have only one constant, but has 'item' and 'more'",
         ),
         (
             f"      type: string\n      description: D.\n{SECOND_CONSTANT}",
-            "9: 'more' is constant and sent always, so it must be required",
+            "9: 'more' is a constant, which is always sent, so it must be required",
         ),
         (
             (
@@ -115,23 +115,23 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ),
         (
             "      type: string\n      minLength: 3\n      maxLength: 2\n      description: D.\n",
-            "8: minLength is more than maxLength",
+            "8: minLength is greater than maxLength",
         ),
         (
             "      type: integer\n      default: true\n      description: D.\n",
-            "8: default is no value of this schema",
+            "8: default is not a valid value of this schema",
         ),
         (
             "      type: [string, 'null']\n      default: 1\n      description: D.\n",
-            "8: default is no value of this schema",
+            "8: default is not a valid value of this schema",
         ),
         (
             "      $ref: '#/OrderRequest'\n      maxLength: 3\n      description: D.\n",
-            "8: 'maxLength' beside $ref has no effect; it belongs into what is referred to",
+            "8: 'maxLength' next to $ref has no effect; move it to the referenced schema",
         ),
         (
             "      $ref: '#/OrderRequest'\n      description: D.\n",
-            "1: schema 'OrderRequest' requires itself, so no value of it can be made",
+            "1: schema 'OrderRequest' requires itself, so it has no valid value",
         ),
     ],
 )
@@ -143,11 +143,11 @@ def test_a_property(tmp_path: Path, text: str, expected: str) -> None:
     ("old", "new", "expected"),
     [
         ("  description: What to order.\n", "", ["1: schema 'OrderRequest' has no description"]),
-        ("[item]", "[item, item]", ["4: required: 'item' stands twice"]),
+        ("[item]", "[item, item]", ["4: required: duplicate 'item'"]),
         (
             "[item]",
             "[item]\n  maxProperties: 3",
-            ["5: 'maxProperties' is for maps; an object with properties has those"],
+            ["5: 'maxProperties' is for maps only, not for an object with properties"],
         ),
         (SCHEMAS[: SCHEMAS.index("Order:\n")], "OrderRequest:\n  type: string\n  description: D.\n", None),
     ],
@@ -158,13 +158,13 @@ def test_a_named_schema(tmp_path: Path, old: str, new: str, expected: list[str] 
     assert found == [f"openapi/{ORDER}:{each}" for each in expected or fallback]
 
 
-def test_schemas_stand_in_the_folder_of_an_api(tmp_path: Path) -> None:
+def test_schemas_are_in_the_folder_of_an_api(tmp_path: Path) -> None:
     elsewhere = "components/schemas/store/order.yaml"
     write_fragments(tmp_path, {elsewhere: "Elsewhere:\n  type: object\n  description: E.\n  properties: {}\n"})
     found = problems(tmp_path, member("      $ref: '../store/order.yaml#/Elsewhere'\n      description: D.\n"))
     assert found == [
-        f"openapi/{ORDER}:1: schema 'OrderRequest' refers to 'Elsewhere' of another API; move that one to common",
-        f"openapi/{elsewhere}:1: schema 'Elsewhere' must stand in a file of components/schemas/, folder common, shop",
+        f"openapi/{ORDER}:1: schema 'OrderRequest' refers to 'Elsewhere' of another API; move 'Elsewhere' to common",
+        f"openapi/{elsewhere}:1: schema 'Elsewhere' must be in a folder of components/schemas/ named common or shop",
     ]
 
 
@@ -193,7 +193,7 @@ def test_events_may_refer_to_any_api_and_no_api_to_events(tmp_path: Path) -> Non
         ("openapi.yaml", "components:\n", HOOK),
         member("      $ref: '../webhooks/event.yaml#/Event'\n      description: D.\n"),
     )
-    message = "schema 'OrderRequest' refers to 'Event' of another API; move that one to common"
+    message = "schema 'OrderRequest' refers to 'Event' of another API; move 'Event' to common"
     assert found == [f"openapi/{ORDER}:1: {message}"]
 
 
@@ -226,11 +226,11 @@ def enum(text: str) -> tuple[str, str, str]:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("[a, b-c]", "[a, a]", ["4: enum value 'a' stands twice", "4: enum values 'a' and 'a' are both called A"]),
-        ("[a, b-c]", "[a, 1]", ["4: enum must be a list of text; quote what YAML reads as something else"]),
-        ("[a, b-c]", "[]", ["4: enum must be a list of text; quote what YAML reads as something else"]),
-        ("[a, b-c]", "[b_c, b-c]", ["4: enum values 'b_c' and 'b-c' are both called B_C"]),
-        ("[a, b-c]", "['01']", ["4: enum value '01' needs a name in upper snake case in x-enum-varnames"]),
+        ("[a, b-c]", "[a, a]", ["4: duplicate enum value 'a'", "4: enum values 'a' and 'a' have the same name A"]),
+        ("[a, b-c]", "[a, 1]", ["4: enum must be a list of strings; quote values that YAML does not read as strings"]),
+        ("[a, b-c]", "[]", ["4: enum must be a list of strings; quote values that YAML does not read as strings"]),
+        ("[a, b-c]", "[b_c, b-c]", ["4: enum values 'b_c' and 'b-c' have the same name B_C"]),
+        ("[a, b-c]", "['01']", ["4: enum value '01' needs a name in upper snake case; add it to x-enum-varnames"]),
         ("[a, b-c]", "[a]\n  x-enum-varnames: [a]", ["4: enum value 'a' needs a name in upper snake case"]),
         ("[a, b-c]", "[a]\n  x-enum-varnames: [A, B]", ["5: x-enum-varnames has 2 names for 1 values"]),
         ("[a, b-c]", "[a]\n  x-enum-descriptions: {b: B.}", ["5: x-enum-descriptions: there is no value 'b'"]),
@@ -247,5 +247,5 @@ def test_a_default_is_one_of_the_values_of_its_enum(tmp_path: Path) -> None:
     file, old, new = enum(ENUM)
     assert problems(tmp_path, (file, old, new.replace("description: D.", "description: D., default: a"))) == []
     assert problems(tmp_path, (file, old, new.replace("description: D.", "description: D., default: c"))) == [
-        f"openapi/{ORDER}:10: default is no value of this schema"
+        f"openapi/{ORDER}:10: default is not a valid value of this schema"
     ]

@@ -1,4 +1,4 @@
-"""What the compiler says about a broken union, or alternatives that nothing tells apart.
+"""What the compiler reports about invalid unions and alternatives.
 
 How the cases work: test_diagnostics.py.
 """
@@ -60,11 +60,11 @@ def union(old: str, new: str) -> tuple[str, str, str]:
             ],
         ),
         ("const: card, ", "", ["16: the discriminator 'type' of variant 'Card' needs `const: card`"]),
-        ("const: card", "const: crad", ["16: const must be 'card', the value the mapping has for 'Card'"]),
+        ("const: card", "const: crad", ["16: const must be 'card', the value of 'Card' in the mapping"]),
         ("  required: [type]\n", "", ["15: the discriminator 'type' of variant 'Card' must be required"]),
         ("    propertyName: type\n", "", None),
         ("  discriminator:", "  discriminaotr:", None),
-        ("      cash: '#/Cash'\n", "", ["5: discriminator: the mapping does not lead to 'Cash'"]),
+        ("      cash: '#/Cash'\n", "", ["5: discriminator: 'Cash' is not in the mapping"]),
         ("    - $ref: '#/Cash'\n", "", ["9: discriminator: 'Cash' is not in oneOf"]),
         ("    - $ref: '#/Card'\n", "    - $ref: '#/Card'\n    - type: string\n", ["5: a variant of union 'Payment'"]),
     ],
@@ -85,7 +85,7 @@ def test_a_union(tmp_path: Path, old: str, new: str, expected: list[str] | None)
         ("$ref: '#/Money', ", "type: object, additionalProperties: {type: string}, "),
     ],
 )
-def test_one_type_must_serve_a_member_of_all_variants_that_are_received(
+def test_the_types_of_a_member_must_be_mergeable_if_the_variants_are_received(
     tmp_path: Path, first: str, second: str
 ) -> None:
     file, old, new = union("amount: {type: integer, ", f"amount: {{{first}")
@@ -95,7 +95,7 @@ def test_one_type_must_serve_a_member_of_all_variants_that_are_received(
     received = new.replace("    id:\n", "    paid: {$ref: '#/Payment', description: P.}\n    id:\n")
     assert problems(tmp_path, (file, old, new)) == []
     assert problems(tmp_path, (file, old, received)) == [
-        f"openapi/{ORDER}:1: variants 'Card', 'Cash' are received, and no one type serves 'amount' of all of them"
+        f"openapi/{ORDER}:1: variants 'Card', 'Cash' are received, but their types of 'amount' cannot be merged"
     ]
 
 
@@ -111,28 +111,28 @@ LOANS = "components/schemas/library/request.yaml"
             LOANS,
             "    DonationRequest: [donor, kind]\n",
             "",
-            ["1: x-recognised-by of 'LoanOrDonationRequest' needs the"],
+            ["1: x-recognised-by of 'LoanOrDonationRequest' must list the"],
         ),
         (
             LOANS,
             "    LoanRequest: []\n",
             "",
-            ["1: x-recognised-by of 'LoanOrDonationRequest' needs the names in anyOf"],
+            ["1: x-recognised-by of 'LoanOrDonationRequest' must list the names in anyOf"],
         ),
         (LOANS, "[donor, kind]", "[giver]", ["7: x-recognised-by: 'DonationRequest' has no property 'giver'"]),
         (
             LOANS,
             "[donor, kind]",
             "[]",
-            ["8: x-recognised-by: nothing is left for 'LoanRequest', since 'DonationRequest' stands before it"],
+            ["8: x-recognised-by: 'LoanRequest' is never chosen, because 'DonationRequest' comes before it"],
         ),
         (
             LOANS,
             "    - $ref: '#/LoanRequest'\n",
             "    - type: object\n",
             [
-                "1: x-recognised-by of 'LoanOrDonationRequest' needs the names in anyOf, in the same order",
-                "5: an alternative of 'LoanOrDonationRequest' stands inline; give it a name",
+                "1: x-recognised-by of 'LoanOrDonationRequest' must list the names in anyOf, in the same order",
+                "5: an alternative of 'LoanOrDonationRequest' is inline; give it a name",
             ],
         ),
         (
@@ -140,7 +140,7 @@ LOANS = "components/schemas/library/request.yaml"
             "$ref: '#/LoanRequest'\n",
             "$ref: '../common/book.yaml#/BookState'\n",
             [
-                "1: x-recognised-by of 'LoanOrDonationRequest' needs the names in anyOf, in the same order",
+                "1: x-recognised-by of 'LoanOrDonationRequest' must list the names in anyOf, in the same order",
                 "5: alternative 'BookState' must be an object with properties",
             ],
         ),
@@ -148,7 +148,7 @@ LOANS = "components/schemas/library/request.yaml"
             LOANS,
             "    days:\n",
             "    days: {$ref: '#/LoanOrDonationRequest', description: D.}\n    nights:\n",
-            ["48: schema 'RenewalRequest' refers to 'LoanOrDonationRequest', but alternatives stand in"],
+            ["48: schema 'RenewalRequest' refers to 'LoanOrDonationRequest', but alternatives are allowed in"],
         ),
     ],
 )
@@ -162,7 +162,7 @@ def test_alternatives_are_not_for_replies(tmp_path: Path) -> None:
     loan = "$ref: '../components/schemas/library/loan.yaml#/Loan'"
     change = ("paths/loans.yaml", loan, "$ref: '../components/schemas/library/request.yaml#/LoanOrDonationRequest'")
     assert problems(tmp_path, change, of=LIBRARY) == [
-        f"openapi/{LOANS}:1: alternatives 'LoanOrDonationRequest' are received, which needs a discriminator"
+        f"openapi/{LOANS}:1: alternatives 'LoanOrDonationRequest' are received; use a union with a discriminator"
     ]
 
 
@@ -170,5 +170,5 @@ def test_alternatives_are_not_for_forms(tmp_path: Path) -> None:
     body = "description: The loan or the donation.\n    content:\n      application/"
     change = ("paths/loans.yaml", f"{body}json", f"{body}x-www-form-urlencoded")
     assert problems(tmp_path, change, of=LIBRARY) == [
-        "openapi/paths/loans.yaml:34: alternatives are for bodies of application/json only"
+        "openapi/paths/loans.yaml:34: alternatives are allowed in bodies of type application/json only"
     ]

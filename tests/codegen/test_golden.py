@@ -1,4 +1,4 @@
-"""Whole inputs and what they compile to, to be read side by side: inputs/<case> and golden/<case>.
+"""Each input, compiled, must equal its golden tree. Read inputs/<case> and golden/<case> side by side.
 
 After a deliberate change of the output run `python -m tests.codegen.regen` and read the diff.
 """

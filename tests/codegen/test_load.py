@@ -1,4 +1,4 @@
-"""Fragments are YAML 1.2: what earlier versions read as something else stays text, and every value knows its line."""
+"""Fragments are YAML 1.2: strings that YAML 1.1 reads as other types stay strings, and every value has its line."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def test_scalars_of_the_core_schema(tmp_path: Path, text: str, value: object) ->
     assert type(loaded) is type(value)
 
 
-def test_keys_are_text_whatever_they_look_like(tmp_path: Path) -> None:
+def test_keys_are_always_strings(tmp_path: Path) -> None:
     assert list(load(tmp_path, "200: a\nno: b\n'1': c\n")) == ["200", "no", "1"]
 
 
-def test_every_key_and_item_knows_where_it_stands(tmp_path: Path) -> None:
+def test_every_key_and_item_has_its_origin(tmp_path: Path) -> None:
     document = load(tmp_path, "# comment\na:\n  b: 1\n  c:\n    - x\n    -\n      y: 2\n")
     assert document.at("a") == Origin("openapi/openapi.yaml", 2)
     assert document.object("a").at("c") == Origin("openapi/openapi.yaml", 4)

@@ -29,13 +29,13 @@ def test_a_request_is_encoded_under_the_names_of_the_api_without_what_was_left_o
     }
 
 
-def test_a_variant_carries_its_discriminator_without_being_told(shop: ModuleType) -> None:
+def test_a_variant_carries_its_discriminator_without_being_set(shop: ModuleType) -> None:
     encoded = msgspec.json.encode(shop.CashPayment())
     assert encoded == b'{"type":"cash"}'
     assert msgspec.json.decode(encoded, type=shop.Payment) == shop.CashPayment()
 
 
-def test_a_request_tells_null_from_absent(shop: ModuleType) -> None:
+def test_a_request_distinguishes_null_from_absent(shop: ModuleType) -> None:
     payment = shop.CashPayment()
     assert b"note" not in msgspec.json.encode(shop.OrderRequest(items=[], payment=payment))
     assert b'"note":null' in msgspec.json.encode(shop.OrderRequest(items=[], payment=payment, note=None))
@@ -57,7 +57,7 @@ def test_a_request_tells_null_from_absent(shop: ModuleType) -> None:
         ({"labels": {"a": 1}}, "labels[...]"),
     ],
 )
-def test_what_breaks_a_limit_of_the_specification_is_refused(
+def test_a_value_outside_a_limit_of_the_specification_is_refused(
     shop: ModuleType, members: dict[str, object], where: str
 ) -> None:
     body: dict[str, object] = {"items": [], "payment": {"type": "cash"}, **members}
@@ -65,7 +65,7 @@ def test_what_breaks_a_limit_of_the_specification_is_refused(
         msgspec.convert(body, shop.OrderRequest)
 
 
-def test_what_keeps_the_limits_passes(shop: ModuleType) -> None:
+def test_a_value_within_the_limits_is_accepted(shop: ModuleType) -> None:
     order = shop.OrderRequest(
         items=["12345"],
         payment=shop.CardPayment(number="4242424242424242"),
@@ -77,7 +77,7 @@ def test_what_keeps_the_limits_passes(shop: ModuleType) -> None:
     assert msgspec.json.decode(msgspec.json.encode(order), type=shop.OrderRequest) == order
 
 
-def test_required_members_have_to_be_given(shop: ModuleType) -> None:
+def test_required_members_must_be_given(shop: ModuleType) -> None:
     with pytest.raises(TypeError, match="payment"):
         shop.OrderRequest(items=[])
 
@@ -95,12 +95,12 @@ def test_a_reply_needs_nothing_but_its_identifier(shop: ModuleType) -> None:
         msgspec.json.decode(b"{}", type=shop.Order)
 
 
-def test_a_reply_may_hold_null_and_members_that_nobody_knows(shop: ModuleType) -> None:
+def test_a_reply_may_contain_null_and_unknown_members(shop: ModuleType) -> None:
     order = msgspec.json.decode(b'{"id": "o", "note": null, "state": null, "new": [1]}', type=shop.Order)
     assert order == shop.Order(id="o")
 
 
-def test_limits_do_not_bind_what_is_received(shop: ModuleType) -> None:
+def test_limits_do_not_apply_to_replies(shop: ModuleType) -> None:
     order = msgspec.json.decode(b'{"id": "not ord_", "total": {"amount": -1}}', type=shop.Order)
     assert order.total.amount == -1
 
@@ -123,7 +123,7 @@ def test_a_union_in_a_reply_is_one_type_with_the_members_of_all_variants(shop: M
     assert (payment.type, payment.change_for.amount, payment.three_ds, payment.number) == ("cash", 5, False, None)
 
 
-def test_a_variant_that_nobody_knows_is_read_in_a_reply(shop: ModuleType) -> None:
+def test_an_unknown_variant_is_decoded_in_a_reply(shop: ModuleType) -> None:
     payment = msgspec.json.decode(b'{"type": "bitcoin", "wallet": "w"}', type=shop.PaymentResponse)
     assert payment.type == "bitcoin"
 
@@ -200,7 +200,7 @@ Order:
     assert msgspec.convert({"_links": "l"}, shop.Order) == shop.Order(links="l")
 
 
-def test_limits_of_items_are_kept_however_deep_and_whatever_other_classes_are_called(
+def test_limits_of_items_are_kept_at_any_depth_and_with_any_class_names(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schemas = """\

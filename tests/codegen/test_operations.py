@@ -1,4 +1,4 @@
-"""What the generated functions do: they build a request, send it by whatever can send, and return the value."""
+"""What the generated functions do: they build a request, send it through a `Sender`, and return the value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class FakeSender:
-    """Remembers requests and answers with a value."""
+    """Records requests and returns a value."""
 
     def __init__(self, value: object) -> None:
         self.requests: list[object] = []
@@ -33,7 +33,7 @@ class FakeSender:
 
     async def send(self, request: ApiRequest[T], /) -> ApiResponse[T]:
         self.requests.append(request)
-        value: T = self._value  # type: ignore[assignment]  # a fake returns whatever it was given
+        value: T = self._value  # type: ignore[assignment]  # a fake returns what it was given
         return ApiResponse(value=value, status=200, headers={}, request_id=None, body=b"")
 
 
@@ -84,7 +84,7 @@ async def test_a_resource_class_has_the_functions_as_methods(generated: Modules)
         assert inspect.getdoc(method) is not None
 
 
-def test_an_operation_says_what_the_specification_says(generated: Modules) -> None:
+def test_the_constant_of_an_operation_matches_the_specification(generated: Modules) -> None:
     operation = generated.shop.REQUEST_ORDER
     assert (operation.name, operation.method, operation.path) == ("request_order", "POST", "/orders")
     assert operation.idempotency is Idempotency.KEY
@@ -95,7 +95,7 @@ def test_an_operation_says_what_the_specification_says(generated: Modules) -> No
     assert generated.returns.REQUEST_RETURN.body_format is BodyFormat.FORM
 
 
-def test_security_of_the_whole_api_holds_where_an_operation_has_none_of_its_own(generated: Modules) -> None:
+def test_the_security_of_the_whole_api_applies_to_an_operation_without_any(generated: Modules) -> None:
     assert generated.shop.LIST_ORDERS.scopes == ("shop:read", "shop:write")
     assert not generated.shop.LIST_ORDERS.session_secret
     assert generated.shop.GET_ORDER.scopes == ("shop:read",)
@@ -135,7 +135,7 @@ def test_a_body_is_a_struct_or_a_mapping_and_may_be_optional(generated: Modules)
     assert generated.returns.build_request_return().body is None
 
 
-def test_every_call_takes_the_options_and_hands_them_on(generated: Modules) -> None:
+def test_every_call_takes_the_options_and_passes_them_on(generated: Modules) -> None:
     retry = RetryPolicy(attempts=1)
     request = generated.shop.build_cancel_order("ord_1234", timeout=2.5, retry=retry, headers={"X-Trace": "1"})
     assert request.options == CallOptions(timeout=2.5, retry=retry, headers={"X-Trace": "1"})
@@ -150,7 +150,7 @@ def test_special_options_exist_only_where_the_specification_allows_them(generate
     assert takes("session_secret") == {"get_order", "build_get_order"}
 
 
-def test_a_docstring_tells_what_a_caller_has_to_know(generated: Modules) -> None:
+def test_a_docstring_documents_the_call(generated: Modules) -> None:
     text = inspect.getdoc(generated.shop.request_order) or ""
     assert text.startswith("Place an order.\n\nThe order is placed at once")
     assert "`POST /orders`" in text

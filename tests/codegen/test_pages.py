@@ -1,4 +1,4 @@
-"""What the generated iterators over pages do, and how parameters, keys and optional bodies reach the core."""
+"""The generated iterators over pages, and how parameters, idempotency keys and optional bodies reach the core."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Shelf:
-    """Answers with the pages it was given, and remembers what it was asked."""
+    """Returns the pages it was given, and records the requests."""
 
     def __init__(self, *pages: object) -> None:
         self._pages = list(pages)
@@ -61,7 +61,7 @@ async def test_the_items_of_all_pages_come_one_by_one(library: Library) -> None:
     ]
 
 
-async def test_nothing_is_fetched_before_an_item_is_asked_for(library: Library) -> None:
+async def test_nothing_is_fetched_before_an_item_is_requested(library: Library) -> None:
     shelf = Shelf(library.listed("a", "b", total=4))
     loans = library.operations.iterate_loans(shelf, "Ada")
     assert shelf.requests == []
@@ -69,7 +69,7 @@ async def test_nothing_is_fetched_before_an_item_is_asked_for(library: Library) 
     assert len(shelf.requests) == 1
 
 
-async def test_an_iterator_starts_where_it_is_told_and_stops_after_as_many_items_as_wanted(library: Library) -> None:
+async def test_an_iterator_starts_at_skip_and_stops_after_max_items(library: Library) -> None:
     shelf = Shelf(library.listed("f", "g", total=9))
     loans = library.operations.iterate_loans(shelf, "Ada", skip=5, max_items=1)
     assert [loan.id async for loan in loans] == ["f"]
@@ -153,6 +153,6 @@ def test_a_body_that_is_not_required_may_be_left_out(library: Library) -> None:
     assert library.operations.REQUEST_LOAN.body_required
 
 
-def test_a_call_may_answer_with_a_body_or_without(library: Library) -> None:
+def test_a_reply_may_have_a_body_or_none(library: Library) -> None:
     assert library.operations.RENEW_LOAN.responses == {202: library.models.Loan, 204: None}
     assert inspect.signature(library.operations.renew_loan).return_annotation == "Loan | None"

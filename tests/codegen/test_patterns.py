@@ -1,4 +1,4 @@
-"""Patterns mean in Python what they mean in ECMA-262, whatever the text; what cannot be made to is refused."""
+"""A translated pattern means in Python what it means in ECMA-262; a pattern that cannot be translated is refused."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_translated_pattern_matches_exactly_what_the_original_matches(pattern:
 
 
 def test_a_dot_matches_all_but_the_line_terminators_of_ecma_262() -> None:
-    """The other engine of the test above takes a dot as Python does, so this is stated by hand."""
+    """The engine used in the test above treats a dot as Python does, so this case is written out."""
     matched = [text for text in "a é\t\n\r\u2028\u2029\x85" if re.search(python_pattern("^.$"), text)]
     assert matched == ["a", " ", "é", "\t", "\x85"]
 

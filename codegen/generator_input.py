@@ -1,4 +1,4 @@
-"""What datamodel-code-generator is fed: JSON Schema of bare types, and for its templates all names and texts."""
+"""Prepares the input of datamodel-code-generator: JSON Schema of types only; its templates get the names and texts."""
 
 from __future__ import annotations
 
@@ -7,43 +7,41 @@ from itertools import count
 from typing import Any, Final
 
 from codegen.document import Array, Object
-from codegen.names import snake
+from codegen.keywords import APPLIES_TO
+from codegen.names import snake_name
 from codegen.parse import identifiers
-from codegen.passes.alternatives import is_alternatives
-from codegen.passes.defaults import told
-from codegen.passes.discriminators import constants
-from codegen.passes.enums import name_table
+from codegen.passes.annotations import describe, name_table
 from codegen.passes.patterns import LIMITS
-from codegen.passes.walk import SCHEMAS, schema_rewritten, schemas, type_names
-from codegen.text import docstring, literal
-from codegen.vocabulary import APPLIES_TO
+from codegen.passes.unions import constants, is_alternatives
+from codegen.passes.walk import SCHEMAS, rewrite_schema, schemas, type_names
+from codegen.render_text import docstring, literal
 
 _BASES: Final = {
     "sent": "checkout_async._core.model.RequestModel",
     "received": "checkout_async._core.model.ResponseModel",
 }
-# What the API writes as a number or as text is read as a number.
+# A value that the API sends either as a number or as a string is decoded as a number.
 _NUMBERS_AS_TEXT: Final = (["integer", "string"], ["number", "string"])
-_NO_TYPE: Final = frozenset({"deprecated", "description", "examples", "x-direction", "x-identifier", "x-sensitive"})
+_ANNOTATIONS: Final = frozenset({"deprecated", "description", "examples", "x-direction", "x-identifier", "x-sensitive"})
 
 
 @dataclass(frozen=True, slots=True)
-class Feed:
-    """The schemas, and what the templates are given for each by name."""
+class GeneratorInput:
+    """The schemas, and the data for the templates by the name of the schema."""
 
     definitions: dict[str, Any]
     template_data: dict[str, dict[str, Any]]
     inline: frozenset[str]
-    """Definitions made up here, of types with limits inside other types: to be written out where they stand."""
+    """Names of extra definitions, for types with limits inside other types. `emit_models` inlines them again."""
 
 
-def feed(document: Object) -> Feed:
-    """Prepare the named schemas of a document that went through all passes; alternatives need no generator."""
+def prepare_input(document: Object) -> GeneratorInput:
+    """Prepare the named schemas of a document after all passes. Alternatives are left out: they need no generator."""
     table = name_table(document)
     named = {name: schema for name, schema in schemas(document).objects() if not is_alternatives(schema)}
     definitions: dict[str, Any] = {}
     template_data: dict[str, dict[str, Any]] = {}
-    inline = _Inline(frozenset(named))
+    inline = _InlineTypes(frozenset(named))
     for name, schema in named.items():
         definitions[name] = _definition(schema, inline)
         if "enum" in schema:
@@ -51,17 +49,17 @@ def feed(document: Object) -> Feed:
         elif "oneOf" not in schema:
             template_data[name] = _struct_data(schema, table)
     all_definitions = {**definitions, **inline.definitions}
-    return Feed({"$defs": all_definitions}, template_data, frozenset(inline.definitions))
+    return GeneratorInput({"$defs": all_definitions}, template_data, frozenset(inline.definitions))
 
 
-class _Inline:
-    """Names for what stands inline with limits; left alone, the generator would invent them."""
+class _InlineTypes:
+    """Gives a name to each inline type with limits, because the generator would otherwise invent one."""
 
     def __init__(self, taken: frozenset[str]) -> None:
         self.definitions: dict[str, Object] = {}
         self._names = (name for number in count() if (name := f"InlineType{number}") not in taken)
 
-    def named(self, part: Object) -> Object:
+    def extract(self, part: Object) -> Object:
         members = dict(part)
         for key in ("items", "additionalProperties"):
             if key in part and part.object(key).keys() & LIMITS:
@@ -79,14 +77,14 @@ class _Inline:
         return part.derive({"$ref": f"#/$defs/{name}"})
 
 
-def _definition(schema: Object, inline: _Inline) -> dict[str, object]:
+def _definition(schema: Object, inline: _InlineTypes) -> dict[str, object]:
     received = schema.get("x-direction") == "received"
-    bare = schema_rewritten(schema, lambda part: inline.named(_bare(part, nullable=not received)))
+    bare = rewrite_schema(schema, lambda part: inline.extract(_without_annotations(part, nullable=not received)))
     if "enum" in schema:
         return {key: bare[key] for key in ("type", "enum", "x-enum-varnames")}
     if "oneOf" in schema:
         discriminator = schema.object("discriminator")
-        mapping = {tag: _local(str(reference)) for tag, reference in discriminator.object("mapping").items()}
+        mapping = {tag: _local_reference(str(reference)) for tag, reference in discriminator.object("mapping").items()}
         return {"oneOf": bare["oneOf"], "discriminator": {**discriminator, "mapping": mapping}}
     return {
         "type": "object",
@@ -96,21 +94,21 @@ def _definition(schema: Object, inline: _Inline) -> dict[str, object]:
     }
 
 
-def _bare(part: Object, *, nullable: bool) -> Object:
-    """Return a schema without what only describes it. Whatever is received may be missing, so null says no more."""
-    kept = part.without(*_NO_TYPE, *(("format",) if part.get("format") == "uri" else ()))
+def _without_annotations(part: Object, *, nullable: bool) -> Object:
+    """Return a schema without annotations, and without null unless `nullable`: what is received is optional anyway."""
+    kept = part.without(*_ANNOTATIONS, *(("format",) if part.get("format") == "uri" else ()))
     if "$ref" in part:
-        return kept.derive({**kept, "$ref": _local(part.text("$ref"))})
+        return kept.derive({**kept, "$ref": _local_reference(part.text("$ref"))})
     if not isinstance(part.get("type"), Array):
         return kept
     kinds = [kind for kind in type_names(part) if nullable or kind != "null"]
     if not nullable and kinds in _NUMBERS_AS_TEXT:
         return kept.derive({**kept, "type": kinds[0]})
-    return kept.derive({**kept, "type": kinds[0]}) if len(kinds) == 1 else _arms(kept, kinds)
+    return kept.derive({**kept, "type": kinds[0]}) if len(kinds) == 1 else _type_union(kept, kinds)
 
 
-def _arms(part: Object, kinds: list[str]) -> Object:
-    """Return a choice of types, each with the limits that apply to it."""
+def _type_union(part: Object, kinds: list[str]) -> Object:
+    """Return a choice of types, each with only the limits that apply to it."""
     arms = [
         part.derive({"type": kind, **{key: part[key] for key in part if kind in APPLIES_TO.get(key, ())}})
         for kind in kinds
@@ -118,7 +116,7 @@ def _arms(part: Object, kinds: list[str]) -> Object:
     return part.derive({"anyOf": Array(arms, part.origin, [part.origin] * len(arms))})
 
 
-def _local(reference: str) -> str:
+def _local_reference(reference: str) -> str:
     return reference.replace(SCHEMAS, "#/$defs/")
 
 
@@ -132,7 +130,7 @@ def _struct_data(schema: Object, table: dict[str, str]) -> dict[str, Any]:
     properties = dict(schema.object("properties").objects())
     received = schema.get("x-direction") == "received"
     required = identifiers(schema) if received else schema.texts("required")
-    names = {name: snake(name, table) or name for name in properties}
+    names = {name: snake_name(name, table) or name for name in properties}
     sensitive = {
         names[name]: member.text("x-sensitive") for name, member in properties.items() if "x-sensitive" in member
     }
@@ -147,7 +145,7 @@ def _struct_data(schema: Object, table: dict[str, str]) -> dict[str, Any]:
                 "name": names[name],
                 "default": _default(name, names[name], required=name in required, received=received),
                 "missing": " | None" if received else " | UnsetType",
-                "docstring": docstring(told(member), 4),
+                "docstring": docstring(describe(member), 4),
             }
             for name, member in properties.items()
             if "const" not in member

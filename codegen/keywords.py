@@ -1,17 +1,18 @@
-"""The keywords the compiler understands, by kind of object, and the shape of the value of each.
+"""The keywords that the compiler supports, by kind of object, with the type of each keyword's value.
 
-Every keyword here is honoured somewhere; one that is not here would be lost silently, so it is a problem.
+Every keyword listed here is used by some part of the compiler. Any other keyword would be ignored silently, so it is
+reported as a problem.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# A shape is a primitive ("text", "bool", "int", "number", "data"), "texts", the name of a kind of object below, or
-# a kind in brackets: "[kind]" an array of it, "{kind}" a mapping of names to it.
-Shape = str
+ValueType = str
+"""A primitive ("text", "bool", "int", "number", "data"), "texts" (a list of strings), "type" (a string or a list of
+strings), or the name of a kind of object below. "[kind]" is an array of a kind, "{kind}" a mapping of names to it."""
 
-VOCABULARY: Final[dict[str, dict[str, Shape]]] = {
+KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
     "root": {
         "openapi": "text",
         "info": "info",
@@ -149,7 +150,7 @@ VOCABULARY: Final[dict[str, dict[str, Shape]]] = {
     "discriminator": {"propertyName": "text", "mapping": "{text}"},
 }
 
-# What a JSON Schema keyword needs beside it to mean anything.
+# The values of `type` that a JSON Schema keyword applies to.
 APPLIES_TO: Final[dict[str, frozenset[str]]] = {
     "properties": frozenset({"object"}),
     "required": frozenset({"object"}),
@@ -177,10 +178,11 @@ FORMATS: Final = frozenset({"date", "date-time", "uri"})
 SENSITIVE: Final = frozenset({"cvv", "pan", "personal", "secret"})
 IDEMPOTENCY: Final = frozenset({"key", "natural", "none", "safe"})
 IDEMPOTENCY_KEY: Final = "idempotency-key"
-"""The only value of `x-role`."""
-# The members of `x-pagination` by its style, every one of which is needed.
+"""The only supported value of `x-role`."""
+# The members of `x-pagination` by style; all of them are required.
 PAGINATION: Final[dict[str, frozenset[str]]] = {
     "skip": frozenset({"iterator", "style", "limit", "items", "skip", "total"}),
     "link": frozenset({"iterator", "style", "limit", "items", "next"}),
 }
-BESIDE_REFERENCE: Final = frozenset({"$ref", "default", "deprecated", "description", "x-identifier", "x-sensitive"})
+# The keywords that may stand next to `$ref`.
+REFERENCE_SIBLINGS: Final = frozenset({"$ref", "default", "deprecated", "description", "x-identifier", "x-sensitive"})

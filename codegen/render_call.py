@@ -1,0 +1,243 @@
+"""Renders the parts of a generated operation function: its signature, arguments and docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from codegen import render_text
+from codegen.ir import Body, Operation, Parameter, TypeRef
+from codegen.render_text import literal
+
+IDEMPOTENCY: Final = {
+    "safe": "Read-only, so it is retried.",
+    "natural": "Repeating it has the same effect as doing it once, so it is retried.",
+    "key": "It is retried with the same idempotency key, by which the API recognises a repeated request.",
+    "none": "Repeating it could take effect twice, so it is retried only when it is certain that nothing was done.",
+}
+ERRORS: Final = {
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    422: "UnprocessableEntity",
+    429: "RateLimited",
+}
+_DATES: Final = ("date", "datetime")
+BODY: Final = "body"
+_SECRET_ARGUMENTS: Final = frozenset({BODY, "session_secret", "idempotency_key", "headers"})
+
+
+class Argument(NamedTuple):
+    """An argument of a generated function. It is keyword-only if it has a default, unless it is the body."""
+
+    name: str
+    annotation: str
+    default: str
+    description: str
+
+
+OPTIONS: Final = (
+    Argument(
+        "session_secret", "str | None", "None", "Secret of the session, used instead of the client's credentials."
+    ),
+    Argument(
+        "idempotency_key",
+        "str | None",
+        "None",
+        "Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All attempts use the "
+        "same key. The client generates one if this is left out.",
+    ),
+    Argument("timeout", "Timeouts | float | None", "None", "Deadline of the whole call in seconds, or a `Timeouts`."),
+    Argument("retry", "RetryPolicy | None", "None", "When to retry and how often, instead of the client's policy."),
+    Argument("headers", "Mapping[str, str] | None", "None", "Additional HTTP headers."),
+)
+
+
+def options(operation: Operation) -> list[Argument]:
+    """Return the options of an operation: those of every operation, and those that the specification allows for it."""
+    refused = set[str]()
+    if not operation.security.session_secret:
+        refused.add("session_secret")
+    if operation.idempotency != "key":
+        refused.add("idempotency_key")
+    return [option for option in OPTIONS if option.name not in refused]
+
+
+def arguments(operation: Operation, *more: Argument) -> list[Argument]:
+    """Return the arguments of an operation in the order of its signature: required ones, then those with a default.
+
+    `more` are further arguments of a function; they come before the options.
+    """
+    own = [_parameter(parameter) for parameter in operation.parameters]
+    if operation.body:
+        annotation = f"{operation.body.type} | Mapping[str, object]"
+        own.append(_argument(BODY, annotation, operation.body.description, required=operation.body.required))
+    return sorted([*own, *more, *options(operation)], key=lambda argument: argument.default != "")
+
+
+def signature(accepted: list[Argument], *before: str) -> str:
+    """Return the parameter list of a function with these arguments. `before` are the parameters that come first."""
+    required = [f"{argument.name}: {argument.annotation}" for argument in accepted if not argument.default]
+    optional = [each for each in accepted if each.default]
+    body = [f"{each.name}: {each.annotation} = {each.default}" for each in optional if each.name == BODY]
+    keywords = [f"{each.name}: {each.annotation} = {each.default}" for each in optional if each.name != BODY]
+    return ", ".join([*before, *required, *body, "*", *keywords]) + ","
+
+
+def call_arguments(accepted: list[Argument], **expressions: str) -> str:
+    """Return the arguments with which one generated function calls another.
+
+    Each argument is passed on under its own name; `expressions` replaces the values of some.
+    """
+    values = {each.name: expressions.get(each.name, each.name) for each in accepted}
+    return ", ".join(f"{each.name}={values[each.name]}" if each.default else values[each.name] for each in accepted)
+
+
+def secret_arguments(accepted: list[Argument]) -> str:
+    """Return the arguments that may contain a secret. A function deletes them before it awaits anything."""
+    return ", ".join(each.name for each in accepted if each.name in _SECRET_ARGUMENTS)
+
+
+def result_type(operation: Operation) -> str:
+    """Return the return type of an operation."""
+    return " | ".join(dict.fromkeys(str(reply.type) for reply in operation.responses))
+
+
+def operation_arguments(operation: Operation) -> str:
+    """Return the arguments of the `Operation` constant."""
+    responses = ", ".join(f"{reply.status}: {reply.type}" for reply in operation.responses)
+    lines = [
+        f"name={literal(operation.name)}",
+        f"method={literal(operation.method)}",
+        f"path={literal(operation.path)}",
+        f"idempotency=Idempotency.{operation.idempotency.upper()}",
+        f"responses={{{responses}}}",
+    ]
+    if operation.body:
+        several = operation.body.alternatives
+        lines.append(f"alternatives={_alternatives(operation.body)}" if several else f"request={operation.body.type}")
+        lines += ["body_format=BodyFormat.FORM"] if operation.body.format == "FORM" else []
+        lines += [] if operation.body.required else ["body_required=False"]
+    if operation.security.scopes:
+        lines.append(f"scopes={_tuple(map(literal, operation.security.scopes))}")
+    if operation.security.session_secret:
+        lines.append("session_secret=True")
+    if operation.idempotency_header:
+        lines.append(f"idempotency_header={literal(operation.idempotency_header)}")
+    return ",\n    ".join(lines) + ","
+
+
+def request_arguments(operation: Operation, constant: str) -> str:
+    """Return the arguments of the `ApiRequest` that a build function returns."""
+    lines = [f"operation={constant}"]
+    for argument, place in (("path", "path"), ("query", "query"), ("headers", "header")):
+        placed = [parameter for parameter in operation.parameters if parameter.place == place]
+        if placed:
+            lines.append(f"{argument}={_parameters(placed)}")
+    if operation.body:
+        lines.append("body=body")
+    passed_on = ", ".join(f"{option.name}={option.name}" for option in options(operation))
+    lines.append(f"options=CallOptions({passed_on})")
+    return ",\n        ".join(lines) + ","
+
+
+def docstring(operation: Operation, accepted: list[Argument], indent: int, *paragraphs: str) -> str:
+    """Return the docstring of an operation: summary, description, HTTP line, credentials, arguments and errors.
+
+    `paragraphs` replaces the summary.
+    """
+    opening = paragraphs or (f"{operation.summary}.",)
+    text = [*opening, operation.description, summary_line(operation)]
+    entries = (f"{argument.name}: {argument.description}" for argument in accepted)
+    return render_text.docstring(
+        "\n\n".join(["Deprecated.", *text] if operation.deprecated else text),
+        indent,
+        ("Args", entries),
+        ("Raises", documented_errors(operation)),
+    )
+
+
+def summary_line(operation: Operation) -> str:
+    """Return the summary of an operation for its docstring: HTTP line, credentials, and when it is retried."""
+    line = f"`{operation.method} {operation.path}`."
+    return " ".join([line, required_credentials(operation), retry_rule(operation)])
+
+
+def retry_rule(operation: Operation) -> str:
+    """Return the sentences that say when an operation is retried, and why that is safe."""
+    header = f" The key is sent in the header `{operation.idempotency_header}`." if operation.idempotency_header else ""
+    return IDEMPOTENCY[operation.idempotency] + header
+
+
+def required_credentials(operation: Operation) -> str:
+    """Return the sentence that says which credentials an operation needs."""
+    scopes = [f"`{scope}`" for scope in operation.security.scopes]
+    accepted = [f"an access token with the scope {' or '.join(scopes)}"] if scopes else []
+    accepted += ["the session secret"] if operation.security.session_secret else []
+    accepted += ["a secret key"] if operation.security.secret_key else []
+    return f"Requires {', or '.join(accepted)}." if accepted else "Requires the client's own credentials."
+
+
+def documented_errors(operation: Operation) -> Iterator[str]:
+    """Yield each documented error: its class, status and description."""
+    for reply in operation.errors:
+        name = "ServerError" if reply.status >= 500 else ERRORS.get(reply.status, "ApiError")
+        yield f"{name}: {reply.status}. {reply.description}"
+
+
+def _argument(name: str, annotation: str, description: str, *, required: bool) -> Argument:
+    if required:
+        return Argument(name, annotation, "", description)
+    return Argument(name, f"{annotation} | None", "None", description)
+
+
+def _parameter(parameter: Parameter) -> Argument:
+    annotation = f"{parameter.type} | str" if isinstance(parameter.type, TypeRef) else parameter.type
+    return _argument(parameter.python_name, annotation, parameter.description, required=parameter.required)
+
+
+def _parameters(placed: list[Parameter]) -> str:
+    if len(placed) == 1 and not placed[0].required:
+        return _optional_expression(placed[0])
+    return _tuple(_required_expression(each) if each.required else f"*{_optional_expression(each)}" for each in placed)
+
+
+def _tuple(items: Iterable[str]) -> str:
+    listed = list(items)
+    return f"({listed[0]},)" if len(listed) == 1 else f"({', '.join(listed)})"
+
+
+def _optional_expression(parameter: Parameter) -> str:
+    name, written = parameter.python_name, _string_expression(parameter)
+    value = f"None if {name} is None else {written}" if parameter.type in _DATES else name
+    return f"given({literal(parameter.name)}, {value}{_limits(parameter)})"
+
+
+def _required_expression(parameter: Parameter) -> str:
+    return f"Parameter(name={literal(parameter.name)}, value={_string_expression(parameter)}{_limits(parameter)})"
+
+
+def _limits(parameter: Parameter) -> str:
+    return "".join(f", {name}={_limit(value)}" for name, value in parameter.limits)
+
+
+def _limit(value: str | float) -> str:
+    if not isinstance(value, str):
+        return repr(value)
+    return f'r"{value}"' if '"' not in value else literal(value)
+
+
+def _alternatives(body: Body) -> str:
+    return _tuple(
+        f"Alternative({type_}, {_tuple(map(literal, members))})" if members else f"Alternative({type_})"
+        for type_, members in body.alternatives
+    )
+
+
+def _string_expression(parameter: Parameter) -> str:
+    """Return the expression that converts a parameter's value to a string."""
+    name = parameter.python_name
+    written = {"int": f"str({name})", "float": f"str({name})", "bool": f"str({name}).lower()"}
+    written |= dict.fromkeys(_DATES, f"{name}.isoformat()")
+    return name if isinstance(parameter.type, TypeRef) else written.get(parameter.type, name)
