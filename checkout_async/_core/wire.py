@@ -32,7 +32,7 @@ __all__ = [
     "Parameter",
     "Sender",
     "Transport",
-    "given",
+    "optional_parameter",
     "quote_part",
     "quote_segment",
 ]
@@ -250,7 +250,7 @@ def quote_part(operation: str, name: str, value: str) -> str:
     raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
 
 
-def given(
+def optional_parameter(
     name: str,
     value: str | float | bool | None,
     *,
@@ -260,7 +260,7 @@ def given(
     minimum: float | None = None,
     maximum: float | None = None,
 ) -> tuple[Parameter, ...]:
-    """Return a parameter with its value as text in a tuple of one, or an empty one where the caller left it out."""
+    """Return a 1-tuple of the parameter with its value as text, or () if the value is None."""
     if value is None:
         return ()
     text = str(value).lower() if isinstance(value, bool) else str(value)
