@@ -19,7 +19,16 @@ COMMON: Final = "common"
 WEBHOOKS: Final = "webhooks"
 # Names that generated functions use in addition to the parameters of the specification.
 _RESERVED: Final = frozenset(
-    {"sender", "self", "body", "optional_parameter", "operations", "request", "response", *(option.name for option in OPTIONS)}
+    {
+        "sender",
+        "self",
+        "body",
+        "optional_parameter",
+        "operations",
+        "request",
+        "response",
+        *(option.name for option in OPTIONS),
+    }
 )
 # Names that generated iterators over pages use in addition.
 _PAGING: Final = frozenset({"by_link", "by_position", "replace"})
