@@ -10,7 +10,7 @@ from codegen.bundle import bundle
 from codegen.checks import check
 from codegen.diagnostics import Problems
 from codegen.document import Object
-from codegen.emit_models import emit_models
+from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
 from codegen.load import load_fragments
 from codegen.parse import parse
@@ -23,6 +23,7 @@ FRAGMENTS: Final = "openapi"
 _PACKAGES: Final = {
     "": "The code generated from openapi/: models, operations, resource classes, and the bundled document itself.",
     "models/": "Structs and enums, one module for each API.",
+    "strict/": "Request types with every documented limit, one module for each API. Loaded for the level `strict` only.",
     "operations/": "Operation functions, one module for each API.",
     "resources/": "The operations of each API as methods of a class.",
 }
@@ -51,6 +52,7 @@ def _render(document: Object) -> dict[str, str]:
     apis = parse(prepared)
     texts = {f"{path}__init__.py": f'# {HEADER}\n"""{text}"""\n' for path, text in _PACKAGES.items()}
     texts |= {f"models/{name}.py": text for name, text in emit_models(prepared).items()}
+    texts |= {f"strict/{name}.py": text for name, text in emit_strict(prepared).items()}
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)

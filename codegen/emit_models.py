@@ -18,16 +18,21 @@ from datamodel_code_generator.format import Formatter
 
 from codegen.document import Object
 from codegen.generator_input import GeneratorInput, prepare_input
+from codegen.passes.levels import keep_documented, keep_enforced, without_texts
 from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
 from codegen.passes.walk import module_of, references, schemas
 from codegen.render_text import HEADER, docstring
 
 MODELS: Final = "checkout_async._generated.models"
+STRICT: Final = "checkout_async._generated.strict"
 _TEMPLATES: Final = Path(__file__).parent / "templates" / "models"
 _DOCSTRING: Final = '"""Models of `{}`: enums, then request types, then response types."""'
+_STRICT_DOCSTRING: Final = '"""Request types of `{}` with every documented limit, for the level `strict`."""'
 _IMPORTS: Final = {
+    "Annotated": "from typing import Annotated",
     "ClassVar": "from typing import ClassVar",
     "Mapping": "from collections.abc import Mapping",
+    "Meta": "from msgspec import Meta",
     "OpenEnum": "from checkout_async._core.model import OpenEnum",
     "TypeAlias": "from typing import TypeAlias",
     "UNSET": "from msgspec import UNSET",
@@ -40,19 +45,46 @@ class GeneratorError(RuntimeError):
 
 
 def emit_models(document: Object) -> dict[str, str]:
-    """Return the model modules by name."""
+    """Return the model modules by name: every enum and Struct, request types with the enforced limits only."""
+    named = dict(schemas(document).objects())
+    statements, imports = _statements(keep_enforced(document))
+    for name, schema in named.items():
+        if is_union(schema) or is_alternatives(schema):
+            statements[name] += f"\n{docstring(schema.text('description'), 0)}"
+    modules = {name: module_of(schema) for name, schema in named.items()}
+    imports |= {name: f"from {MODELS}.{module} import {name}" for name, module in modules.items()}
+    return {
+        module: _render_module(_DOCSTRING.format(module), module, named, statements, imports)
+        for module in sorted({*modules.values()})
+    }
+
+
+def emit_strict(document: Object) -> dict[str, str]:
+    """Return the modules of strict request types by name: the same classes with every documented limit, without texts.
+
+    They use the enums of the model modules. A module without request types is left out.
+    """
+    named = dict(schemas(document).objects())
+    sent = {name: schema for name, schema in named.items() if schema.get("x-direction") == "sent"}
+    statements, imports = _statements(keep_documented(without_texts(document)))
+    modules = {name: module_of(schema) for name, schema in named.items()}
+    for name, module in modules.items():
+        imports[name] = f"from {STRICT if name in sent else MODELS}.{module} import {name}"
+    return {
+        module: _render_module(_STRICT_DOCSTRING.format(module), module, sent, statements, imports)
+        for module in sorted({modules[name] for name in sent})
+    }
+
+
+def _statements(document: Object) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the source of each class and alias, and the import statement of each imported name."""
     named = dict(schemas(document).objects())
     prepared = prepare_input(document)
     aliases = {name: schema for name, schema in named.items() if is_alternatives(schema)}
     statements, imports = _split_module(_run_generator(prepared), named.keys() - aliases.keys(), prepared.inline)
     for name, schema in aliases.items():
         statements[name] = f"{name}: TypeAlias = {' | '.join(alternatives(schema))}"
-    for name, schema in named.items():
-        if is_union(schema) or is_alternatives(schema):
-            statements[name] += f"\n{docstring(schema.text('description'), 0)}"
-    modules = {name: module_of(schema) for name, schema in named.items()}
-    imports |= {name: f"from {MODELS}.{module} import {name}" for name, module in modules.items()}
-    return {module: _render_module(module, named, statements, imports) for module in sorted({*modules.values()})}
+    return statements, imports
 
 
 def _run_generator(prepared: GeneratorInput) -> str:
@@ -120,7 +152,7 @@ def _inline_aliases(source: str, aliases: Mapping[str, str]) -> str:
 
 
 def _render_module(
-    name: str, named: Mapping[str, Object], statements: Mapping[str, str], imports: Mapping[str, str]
+    text: str, name: str, named: Mapping[str, Object], statements: Mapping[str, str], imports: Mapping[str, str]
 ) -> str:
     members = {member: schema for member, schema in named.items() if module_of(schema) == name}
     body = [statements[member] for member in _in_order(members)]
@@ -129,7 +161,7 @@ def _render_module(
     lines = {imports[used_name] for used_name in used | shared if used_name in imports and used_name not in members}
     return "\n\n".join(
         [
-            f"# {HEADER}\n{_DOCSTRING.format(name)}",
+            f"# {HEADER}\n{text}",
             "from __future__ import annotations",
             "\n".join(sorted(lines)),
             f"__all__ = {sorted([*members, *shared])!r}",
@@ -146,7 +178,7 @@ def _reachable(members: Iterable[str], named: Mapping[str, Object]) -> set[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += references(named[name])
+            waiting += [reference for reference in references(named[name]) if reference in named]
     return found
 
 

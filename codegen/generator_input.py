@@ -22,7 +22,9 @@ _BASES: Final = {
 }
 # A value that the API sends either as a number or as a string is decoded as a number.
 _NUMBERS_AS_TEXT: Final = (["integer", "string"], ["number", "string"])
-_ANNOTATIONS: Final = frozenset({"deprecated", "description", "examples", "x-direction", "x-identifier", "x-sensitive"})
+_ANNOTATIONS: Final = frozenset(
+    {"deprecated", "description", "examples", "x-direction", "x-enforced", "x-identifier", "x-sensitive"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def prepare_input(document: Object) -> GeneratorInput:
         if "enum" in schema:
             template_data[name] = _enum_data(schema)
         elif "oneOf" not in schema:
-            template_data[name] = _struct_data(schema, table)
+            template_data[name] = _struct_data(name, schema, table)
     all_definitions = {**definitions, **inline.definitions}
     return GeneratorInput({"$defs": all_definitions}, template_data, frozenset(inline.definitions))
 
@@ -126,7 +128,7 @@ def _enum_data(schema: Object) -> dict[str, Any]:
     return {"docstring": docstring(schema.text("description"), 4), "docstrings": texts}
 
 
-def _struct_data(schema: Object, table: dict[str, str]) -> dict[str, Any]:
+def _struct_data(class_name: str, schema: Object, table: dict[str, str]) -> dict[str, Any]:
     properties = dict(schema.object("properties").objects())
     received = schema.get("x-direction") == "received"
     required = identifiers(schema) if received else schema.texts("required")
@@ -136,16 +138,18 @@ def _struct_data(schema: Object, table: dict[str, str]) -> dict[str, Any]:
     }
     tags = "".join(f", tag_field={literal(name)}, tag={literal(value)}" for name, value in constants(schema).items())
     return {
-        "docstring": docstring(schema.text("description"), 4),
+        "docstring": docstring(schema.text("description") or f"`{class_name}` with every documented limit.", 4),
         "received": received,
         "tag": tags,
         "sensitive": repr(sensitive) if sensitive else "",
         "members": {
             name: {
                 "name": names[name],
-                "default": _default(name, names[name], required=name in required, received=received),
-                "missing": " | None" if received else " | UnsetType",
-                "docstring": docstring(describe(member), 4),
+                "default": _default(
+                    name, names[name], _missing_value(member, required=name in required, received=received)
+                ),
+                "missing": _missing_type(member, received=received),
+                "docstring": docstring(text, 4) if (text := describe(member)) else "",
             }
             for name, member in properties.items()
             if "const" not in member
@@ -153,8 +157,25 @@ def _struct_data(schema: Object, table: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _default(name: str, python_name: str, *, required: bool, received: bool) -> str:
-    missing = "" if required else "None" if received else "UNSET"
+def _is_nullable(member: Object) -> bool:
+    return "null" in type_names(member)
+
+
+def _missing_type(member: Object, *, received: bool) -> str:
+    """Return what the type of an optional member has in addition.
+
+    None leaves a member out, unless the API reads null as a value of it.
+    """
+    return " | None" if received else " | UnsetType" if _is_nullable(member) else " | None | UnsetType"
+
+
+def _missing_value(member: Object, *, required: bool, received: bool) -> str:
+    if required:
+        return ""
+    return "UNSET" if not received and _is_nullable(member) else "None"
+
+
+def _default(name: str, python_name: str, missing: str) -> str:
     if name == python_name:
         return f" = {missing}" if missing else ""
     return f" = msgspec.field(name={literal(name)}{f', default={missing}' if missing else ''})"

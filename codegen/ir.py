@@ -32,7 +32,9 @@ class Parameter:
     required: bool
     description: str
     limits: tuple[tuple[str, str | int | float], ...] = ()
-    """The limits of a value, under the names of `checkout_async._core.wire.Parameter`."""
+    """The documented limits of a value, under the names of `checkout_async._core.wire.Parameter`."""
+    enforced: tuple[str, ...] = ()
+    """The names of those limits that the API enforces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

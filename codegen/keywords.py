@@ -142,6 +142,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "maxItems": "int",
         "minProperties": "int",
         "maxProperties": "int",
+        "x-enforced": "{text}",
         "x-sensitive": "text",
         "x-identifier": "bool",
         "x-enum-varnames": "texts",

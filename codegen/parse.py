@@ -132,6 +132,7 @@ def _parameter(document: Object, value: Object) -> Parameter:
         required=value.get("required") is True,
         description=describe_default(describe(value), schema),
         limits=tuple(_limits(schema)),
+        enforced=tuple(PARAMETER_LIMITS[keyword] for keyword in schema.object("x-enforced")),
     )
 
 

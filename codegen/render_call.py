@@ -25,7 +25,7 @@ ERRORS: Final = {
 }
 _DATES: Final = ("date", "datetime")
 BODY: Final = "body"
-_SECRET_ARGUMENTS: Final = frozenset({BODY, "session_secret", "idempotency_key", "headers"})
+_SECRET_ARGUMENTS: Final = frozenset({BODY, "extra_body", "session_secret", "idempotency_key", "headers"})
 
 
 class Argument(NamedTuple):
@@ -51,6 +51,18 @@ OPTIONS: Final = (
     Argument("timeout", "Timeouts | float | None", "None", "Deadline of the whole call in seconds, or a `Timeouts`."),
     Argument("retry", "RetryPolicy | None", "None", "When to retry and how often, instead of the client's policy."),
     Argument("headers", "Mapping[str, str] | None", "None", "Additional HTTP headers."),
+    Argument(
+        "validate",
+        "Validation | None",
+        "None",
+        "What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.",
+    ),
+    Argument(
+        "extra_body",
+        "Mapping[str, object] | None",
+        "None",
+        "Members to add to the body after it was checked, for what the specification does not know yet.",
+    ),
 )
 
 
@@ -61,6 +73,8 @@ def options(operation: Operation) -> list[Argument]:
         refused.add("session_secret")
     if operation.idempotency != "key":
         refused.add("idempotency_key")
+    if operation.body is None or operation.body.format == "FORM":
+        refused.add("extra_body")
     return [option for option in OPTIONS if option.name not in refused]
 
 
@@ -219,7 +233,8 @@ def _required_expression(parameter: Parameter) -> str:
 
 
 def _limits(parameter: Parameter) -> str:
-    return "".join(f", {name}={_limit(value)}" for name, value in parameter.limits)
+    limits = "".join(f", {name}={_limit(value)}" for name, value in parameter.limits)
+    return f"{limits}, enforced={_tuple(map(literal, parameter.enforced))}" if parameter.enforced else limits
 
 
 def _limit(value: str | float) -> str:

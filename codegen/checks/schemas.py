@@ -8,7 +8,7 @@ from typing import Final
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Object
 from codegen.keywords import APPLIES_TO, COMPOSITE, FORMATS, REFERENCE_SIBLINGS, SENSITIVE, TYPES
-from codegen.passes.patterns import UnsupportedPattern, python_pattern
+from codegen.passes.patterns import LIMITS, UnsupportedPattern, python_pattern
 from codegen.passes.walk import reference_name, schemas, type_names
 
 _TYPE_CHECKS: Final[dict[str, Callable[[object], bool]]] = {
@@ -90,6 +90,7 @@ def _check_keywords(schema: Object, what: str, origin: Origin, problems: Problem
         least, most = schema.get(low), schema.get(high)
         if isinstance(least, int | float) and isinstance(most, int | float) and least > most:
             problems.add(schema.at(low), f"{low} is greater than {high}")
+    _check_enforced(schema, problems)
     _check_members(schema, problems)
     if "items" in schema:
         check_inline(schema.object("items"), f"items of {what}", schema.at("items"), problems)
@@ -97,6 +98,15 @@ def _check_keywords(schema: Object, what: str, origin: Origin, problems: Problem
         problems.add(origin, f"{what} is an array without items")
     if "additionalProperties" in schema:
         check_inline(schema.object("additionalProperties"), f"value of {what}", origin, problems)
+
+
+def _check_enforced(schema: Object, problems: Problems) -> None:
+    grounds = schema.object("x-enforced")
+    for limit in grounds:
+        if limit not in LIMITS or limit not in schema:
+            problems.add(grounds.at(limit), f"x-enforced: this schema has no limit '{limit}'")
+        elif not grounds.text(limit).strip():
+            problems.add(grounds.at(limit), f"x-enforced: say what shows that the API refuses a value beyond '{limit}'")
 
 
 def _check_type(schema: Object, what: str, origin: Origin, problems: Problems) -> None:

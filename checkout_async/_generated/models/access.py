@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
 
@@ -44,15 +44,15 @@ class AccessTokenRequest(RequestModel, kw_only=True):
     grant_type: GrantType
     """The requested grant."""
 
-    client_id: str | UnsetType = UNSET
+    client_id: str | None | UnsetType = None
     """Access key id (`ack_...`). Required unless sent with HTTP Basic."""
 
-    client_secret: str | UnsetType = UNSET
+    client_secret: str | None | UnsetType = None
     """Access key secret. Required unless sent with HTTP Basic. Contains `+`, `/` and `=`, so it must be
     form-encoded.
     """
 
-    scope: str | UnsetType = UNSET
+    scope: str | None | UnsetType = None
     """Requested scopes, separated by spaces, such as `sessions:app sessions:browser`."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta, UnsetType
 
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
 
@@ -176,13 +176,13 @@ class ThreeDsRequestorAuthenticationInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"three_ds_req_auth_data": "secret"}
 
-    three_ds_req_auth_method: ThreeDsReqAuthMethod | UnsetType = UNSET
+    three_ds_req_auth_method: ThreeDsReqAuthMethod | None | UnsetType = None
     """Method of the login."""
 
-    three_ds_req_auth_timestamp: datetime | UnsetType = UNSET
+    three_ds_req_auth_timestamp: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the login took place, UTC."""
 
-    three_ds_req_auth_data: Annotated[str, Meta(max_length=20000)] | UnsetType = UNSET
+    three_ds_req_auth_data: str | None | UnsetType = None
     """Proof of the login, in the form its method defines."""
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, ClassVar, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta, UnsetType
 
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
 from checkout_async._generated.models.common import (
@@ -1051,133 +1051,131 @@ class PaymentRequest(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"payment_ip": "personal"}
 
-    payment_context_id: str | UnsetType = UNSET
+    payment_context_id: str | None | UnsetType = None
     """Payment context to start from. It brings its own source."""
 
-    source: PaymentRequestSource | UnsetType = UNSET
+    source: PaymentRequestSource | None | UnsetType = None
     """What is charged. Required unless `payment_context_id` is given."""
 
-    fallback_source: RequestCardSource | UnsetType = UNSET
+    fallback_source: RequestCardSource | None | UnsetType = None
     """Second card, charged when `source` fails. Replies then have `processing.fallback_source_used` true."""
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType = UNSET
+    amount: int | None | UnsetType = None
     """Amount in the minor unit of the currency. Without it, or with 0, the card is verified."""
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: str
     """Currency of `amount`, ISO 4217 alphabetic code."""
 
-    payment_type: PaymentType | UnsetType = UNSET
+    payment_type: PaymentType | None | UnsetType = None
     """Why the payment is made. Required when the cardholder is absent; not `Regular` when the merchant initiates it.
     Default on the server: `Regular`.
     """
 
-    payment_plan: PaymentPlan | UnsetType = UNSET
+    payment_plan: PaymentPlan | None | UnsetType = None
     """Terms of the subscription or of the instalments."""
 
-    merchant_initiated: bool | UnsetType = UNSET
+    merchant_initiated: bool | None | UnsetType = None
     """Whether the merchant initiates the payment with stored details. Must be true for every such payment."""
 
-    reference: Annotated[str, Meta(max_length=80)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference, such as an order number. American Express takes 30 characters, iDEAL and Blik 35;
     iDEAL requires it, letters and digits only; Benefit wants it unique, letters and digits only.
     """
 
-    description: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    description: str | None | UnsetType = None
     """Description of the payment."""
 
-    authorization_type: PaymentAuthorizationType | UnsetType = UNSET
+    authorization_type: PaymentAuthorizationType | None | UnsetType = None
     """Whether the amount is final. Only an estimated one can be incremented. Default on the server: `Final`."""
 
-    partial_authorization: PartialAuthorization | UnsetType = UNSET
+    partial_authorization: PartialAuthorization | None | UnsetType = None
     """Whether less than the whole amount may be authorized."""
 
-    capture: bool | UnsetType = UNSET
+    capture: bool | None | UnsetType = None
     """Whether to capture the payment. Default on the server: `true`."""
 
-    capture_on: datetime | UnsetType = UNSET
+    capture_on: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When to capture the payment, UTC. Forces `capture` to be true."""
 
-    expire_on: datetime | UnsetType = UNSET
+    expire_on: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the payment expires, UTC. Source `multibanco` only."""
 
-    customer: PaymentCustomer | UnsetType = UNSET
+    customer: PaymentCustomer | None | UnsetType = None
     """Who pays. Required for the source `tamara`."""
 
-    billing_descriptor: PaymentBillingDescriptor | UnsetType = UNSET
+    billing_descriptor: PaymentBillingDescriptor | None | UnsetType = None
     """Name of the merchant on the customer's statement."""
 
-    shipping: PaymentShipping | UnsetType = UNSET
+    shipping: PaymentShipping | None | UnsetType = None
     """Where and how the goods are sent."""
 
-    three_ds: ThreeDsRequest | UnsetType = msgspec.field(name="3ds", default=UNSET)
+    three_ds: ThreeDsRequest | None | UnsetType = msgspec.field(name="3ds", default=None)
     """3D Secure, run by Checkout.com or by others before."""
 
-    authentication: PaymentAuthentication | UnsetType = UNSET
+    authentication: PaymentAuthentication | None | UnsetType = None
     """Requested ways of authentication."""
 
-    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | UnsetType = UNSET
+    processing_channel_id: str | None | UnsetType = None
     """Processing channel. Required unless the credential belongs to a single one."""
 
-    previous_payment_id: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    previous_payment_id: str | None | UnsetType = None
     """Links the payment to a series that the merchant continues. A payment of the series, or the scheme's identifier
     (`scheme_id`) of one.
     """
 
-    risk: RiskRequest | UnsetType = UNSET
+    risk: RiskRequest | None | UnsetType = None
     """Risk assessment of the payment."""
 
-    success_url: Annotated[str, Meta(max_length=1024)] | UnsetType = UNSET
+    success_url: str | None | UnsetType = None
     """Where the customer returns after success, in place of the account's setting. Sources with a redirect."""
 
-    failure_url: Annotated[str, Meta(max_length=1024)] | UnsetType = UNSET
+    failure_url: str | None | UnsetType = None
     """Where the customer returns after failure, in place of the account's setting. Sources with a redirect."""
 
-    payment_ip: Annotated[str, Meta(max_length=45)] | UnsetType = UNSET
+    payment_ip: str | None | UnsetType = None
     """Deprecated. IPv4 or IPv6 address of the customer. Superseded by `risk.device.network`."""
 
-    sender: PaymentSender | UnsetType = UNSET
+    sender: PaymentSender | None | UnsetType = None
     """Who sends the money. For account funding."""
 
-    recipient: PaymentRecipient | UnsetType = UNSET
+    recipient: PaymentRecipient | None | UnsetType = None
     """Who receives the money. For account funding, and for payments inside the UK to financial institutions."""
 
-    amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | UnsetType = UNSET
+    amount_allocations: list[AmountAllocation] | None | UnsetType = None
     """Sub-entities the payment is made for. Their amounts add up to the amount of the payment."""
 
-    processing: PaymentProcessing | UnsetType = UNSET
+    processing: PaymentProcessing | None | UnsetType = None
     """Data for processing by scheme and provider."""
 
-    items: Annotated[list[PaymentItem], Meta(max_length=1000)] | UnsetType = UNSET
+    items: list[PaymentItem] | None | UnsetType = None
     """Lines of the order."""
 
-    retry: RetryRequest | UnsetType = UNSET
+    retry: RetryRequest | None | UnsetType = None
     """Retries that Checkout.com makes itself after a decline."""
 
-    subscription: PaymentSubscription | UnsetType = UNSET
+    subscription: PaymentSubscription | None | UnsetType = None
     """Series of payments that this one belongs to."""
 
-    metadata: (
-        Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)] | UnsetType
-    ) = UNSET
+    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
     """The merchant's own data, one level. `udf1` to `udf5` appear in reports, `udf1` also in risk rules."""
 
-    segment: PaymentSegment | UnsetType = UNSET
+    segment: PaymentSegment | None | UnsetType = None
     """Part of the business the payment belongs to."""
 
-    instruction: PaymentInstruction | UnsetType = UNSET
+    instruction: PaymentInstruction | None | UnsetType = None
     """Instructions for the payment. For account funding."""
 
-    routing: PaymentRouting | UnsetType = UNSET
+    routing: PaymentRouting | None | UnsetType = None
     """Networks to attempt the payment with."""
 
-    marketplace: PaymentMarketplace | UnsetType = UNSET
+    marketplace: PaymentMarketplace | None | UnsetType = None
     """Deprecated. Sub-entity of the payment. Superseded by `amount_allocations`."""
 
 
 class PartialAuthorization(RequestModel, kw_only=True):
     """Consent to less than the whole amount."""
 
-    enabled: bool | UnsetType = UNSET
+    enabled: bool | None | UnsetType = None
     """Whether part of the amount may be authorized. The reply then has `amount_requested`, and response
     code `10010`.
     """
@@ -1186,48 +1184,48 @@ class PartialAuthorization(RequestModel, kw_only=True):
 class PaymentSubscription(RequestModel, kw_only=True):
     """A series of payments."""
 
-    id: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    id: str | None | UnsetType = None
     """Identifier that links the payments of the series."""
 
 
 class PaymentSegment(RequestModel, kw_only=True):
     """Part of a business. At least one member is required."""
 
-    brand: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    brand: str | None | UnsetType = None
     """Brand."""
 
-    business_category: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    business_category: str | None | UnsetType = None
     """Category of the business."""
 
-    market: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    market: str | None | UnsetType = None
     """Market."""
 
 
 class PaymentInstruction(RequestModel, kw_only=True):
     """Instructions for account funding."""
 
-    purpose: InstructionPurpose | UnsetType = UNSET
+    purpose: InstructionPurpose | None | UnsetType = None
     """Purpose of the payment. Some issuer countries require it."""
 
 
 class PaymentRouting(RequestModel, kw_only=True):
     """Networks to attempt a payment with."""
 
-    attempts: list[RoutingAttempt] | UnsetType = UNSET
+    attempts: list[RoutingAttempt] | None | UnsetType = None
     """Attempts in their order, each with a rule of its own."""
 
 
 class RoutingAttempt(RequestModel, kw_only=True):
     """A rule for one attempt."""
 
-    scheme: RoutingScheme | UnsetType = UNSET
+    scheme: RoutingScheme | None | UnsetType = None
     """Scheme the attempt is limited to."""
 
 
 class PaymentMarketplace(RequestModel, kw_only=True):
     """Sub-entity of a payment, in the superseded form."""
 
-    sub_entity_id: str | UnsetType = UNSET
+    sub_entity_id: str | None | UnsetType = None
     """Identifier of the sub-entity (`ent_...`)."""
 
 
@@ -1240,42 +1238,40 @@ class PayoutRequest(RequestModel, kw_only=True):
     destination: PaymentRequestDestination
     """Where the money goes."""
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType = UNSET
+    amount: int | None | UnsetType = None
     """Amount in the minor unit of `currency`. Required unless `source.amount` is given."""
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: str
     """Currency of the destination, ISO 4217 alphabetic code."""
 
-    reference: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference."""
 
-    billing_descriptor: PayoutBillingDescriptor | UnsetType = UNSET
+    billing_descriptor: PayoutBillingDescriptor | None | UnsetType = None
     """Text on the recipient's statement. Bank accounts only, not in the US."""
 
-    sender: PaymentSender | UnsetType = UNSET
+    sender: PaymentSender | None | UnsetType = None
     """Who sends the money, unless it is the holder of the API account."""
 
-    instruction: PayoutInstruction | UnsetType = UNSET
+    instruction: PayoutInstruction | None | UnsetType = None
     """Instructions for the transfer."""
 
-    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")]
+    processing_channel_id: str
     """Processing channel."""
 
-    previous_payment_id: str | UnsetType = UNSET
+    previous_payment_id: str | None | UnsetType = None
     """Payment that the payout belongs to. Cards only."""
 
-    items: list[PayoutItem] | UnsetType = UNSET
+    items: list[PayoutItem] | None | UnsetType = None
     """What the payout is for. Cards only."""
 
-    processing: PayoutProcessing | UnsetType = UNSET
+    processing: PayoutProcessing | None | UnsetType = None
     """Data for processing by the scheme. Cards only."""
 
-    segment: PaymentSegment | UnsetType = UNSET
+    segment: PaymentSegment | None | UnsetType = None
     """Part of the business the payout belongs to."""
 
-    metadata: (
-        Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)] | UnsetType
-    ) = UNSET
+    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
     """The merchant's own data, one level."""
 
 
@@ -1289,66 +1285,66 @@ class PayoutBillingDescriptor(RequestModel, kw_only=True):
 class PayoutInstruction(RequestModel, kw_only=True):
     """Instructions for a payout."""
 
-    purpose: str | UnsetType = UNSET
+    purpose: str | None | UnsetType = None
     """Purpose of the payout. Cards take the values of `InstructionPurpose`, bank accounts any text, such as
     `Remittance`.
     """
 
-    charge_bearer: ChargeBearer | UnsetType = UNSET
+    charge_bearer: ChargeBearer | None | UnsetType = None
     """Who bears the charges of an international bank transfer."""
 
-    repair: bool | UnsetType = UNSET
+    repair: bool | None | UnsetType = None
     """Whether faulty instructions may be repaired."""
 
-    scheme: PayoutScheme | UnsetType = UNSET
+    scheme: PayoutScheme | None | UnsetType = None
     """Bank scheme to use. The payout fails where it is not available."""
 
-    quote_id: Annotated[str, Meta(max_length=30, min_length=30, pattern="^(qte)_[a-z2-7]{26}\\Z")] | UnsetType = UNSET
+    quote_id: str | None | UnsetType = None
     """Quote that fixes the rate of exchange."""
 
-    remittance: PayoutRemittance | UnsetType = UNSET
+    remittance: PayoutRemittance | None | UnsetType = None
     """Remittance information."""
 
-    skip_expiry: bool | UnsetType = UNSET
+    skip_expiry: bool | None | UnsetType = None
     """Whether expiry is skipped. Beta, not documented further."""
 
-    funds_transfer_type: FundsTransferType | UnsetType = UNSET
+    funds_transfer_type: FundsTransferType | None | UnsetType = None
     """The scheme's type of transfer. Optional where only one is assigned."""
 
-    mvv: str | UnsetType = UNSET
+    mvv: str | None | UnsetType = None
     """Vendor value of Mastercard."""
 
 
 class PayoutRemittance(RequestModel, kw_only=True):
     """Remittance information of a payout."""
 
-    reference: str | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """Reference for the recipient."""
 
 
 class PayoutProcessing(RequestModel, kw_only=True):
     """Data for processing a payout to a card."""
 
-    affiliate_id: Annotated[str, Meta(pattern="^[a-zA-Z0-9]{1,15}\\Z")] | UnsetType = UNSET
+    affiliate_id: str | None | UnsetType = None
     """Identifier of the affiliate. Ramp providers registered with Visa."""
 
-    affiliate_url: str | UnsetType = UNSET
+    affiliate_url: str | None | UnsetType = None
     """Site of the affiliate. Ramp providers with affiliates."""
 
-    processing_speed: ProcessingSpeed | UnsetType = UNSET
+    processing_speed: ProcessingSpeed | None | UnsetType = None
     """How fast the money should arrive."""
 
-    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    purchase_country: str | None | UnsetType = None
     """Country of the purchase, ISO 3166-1 alpha-2."""
 
 
 class PayoutItem(RequestModel, kw_only=True):
     """What a payout to a card is for."""
 
-    type: ItemType | UnsetType = UNSET
+    type: ItemType | None | UnsetType = None
     """Kind of goods."""
 
-    sub_type: ItemSubType | UnsetType = UNSET
+    sub_type: ItemSubType | None | UnsetType = None
     """Kind of digital goods."""
 
 
@@ -1361,33 +1357,31 @@ class UnreferencedRefundRequest(RequestModel, kw_only=True, tag_field="payment_t
     destination: UnreferencedRefundDestination
     """The card the money goes to."""
 
-    amount: Annotated[int, Meta(ge=1, le=9999999999)]
+    amount: int
     """Amount in the minor unit of the currency."""
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: str
     """Currency of the destination, ISO 4217 alphabetic code."""
 
-    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")]
+    processing_channel_id: str
     """Processing channel."""
 
-    instruction: UnreferencedRefundInstruction | UnsetType = UNSET
+    instruction: UnreferencedRefundInstruction | None | UnsetType = None
     """Instructions for the transfer."""
 
-    reference: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference."""
 
-    previous_payment_id: str | UnsetType = UNSET
+    previous_payment_id: str | None | UnsetType = None
     """The payment that is refunded."""
 
-    segment: PaymentSegment | UnsetType = UNSET
+    segment: PaymentSegment | None | UnsetType = None
     """Part of the business the refund belongs to."""
 
-    processing: UnreferencedRefundProcessing | UnsetType = UNSET
+    processing: UnreferencedRefundProcessing | None | UnsetType = None
     """Data for processing by the scheme."""
 
-    metadata: (
-        Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)] | UnsetType
-    ) = UNSET
+    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
     """The merchant's own data, one level."""
 
 
@@ -1400,24 +1394,24 @@ payment here.
 class UnreferencedRefundSource(RequestModel, kw_only=True, tag_field="type", tag="currency_account"):
     """The currency account an unreferenced refund is taken from."""
 
-    id: Annotated[str, Meta(pattern="(?a)^(ca)_(\\w{26})\\Z")]
+    id: str
     """Identifier of the currency account."""
 
 
 class UnreferencedRefundInstruction(RequestModel, kw_only=True):
     """Instructions for an unreferenced refund."""
 
-    funds_transfer_type: FundsTransferType | UnsetType = UNSET
+    funds_transfer_type: FundsTransferType | None | UnsetType = None
     """`MI` for Visa, `C60` for Mastercard. Required for fast processing."""
 
-    purpose: InstructionPurpose | UnsetType = UNSET
+    purpose: InstructionPurpose | None | UnsetType = None
     """Purpose of the refund. Required for issuers in AR, BD, CL, CO, EG, IN and MX."""
 
 
 class UnreferencedRefundProcessing(RequestModel, kw_only=True):
     """Data for processing an unreferenced refund."""
 
-    processing_speed: ProcessingSpeed | UnsetType = UNSET
+    processing_speed: ProcessingSpeed | None | UnsetType = None
     """How fast the money should arrive."""
 
 
@@ -1426,34 +1420,34 @@ class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal", "iban": "personal", "bban": "personal"}
 
-    account_type: BankAccountType | UnsetType = UNSET
+    account_type: BankAccountType | None | UnsetType = None
     """Kind of account."""
 
-    account_number: str | UnsetType = UNSET
+    account_number: str | None | UnsetType = None
     """Number of the account."""
 
-    bank_code: str | UnsetType = UNSET
+    bank_code: str | None | UnsetType = None
     """Code of the bank."""
 
-    branch_code: str | UnsetType = UNSET
+    branch_code: str | None | UnsetType = None
     """Code of the branch."""
 
-    iban: str | UnsetType = UNSET
+    iban: str | None | UnsetType = None
     """International bank account number."""
 
-    bban: str | UnsetType = UNSET
+    bban: str | None | UnsetType = None
     """Basic bank account number."""
 
-    swift_bic: str | UnsetType = UNSET
+    swift_bic: str | None | UnsetType = None
     """Code of the bank, ISO 9362."""
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)]
+    country: str
     """Country of the account, ISO 3166-1 alpha-2."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the account."""
 
-    bank: BankDetails | UnsetType = UNSET
+    bank: BankDetails | None | UnsetType = None
     """The bank."""
 
 
@@ -1462,13 +1456,13 @@ class RequestCardDestination(RequestModel, kw_only=True, tag_field="type", tag="
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan"}
 
-    number: Annotated[str, Meta(max_length=19, pattern="^[0-9]+\\Z")]
+    number: str
     """Card number, digits without separators."""
 
-    expiry_month: Annotated[int, Meta(ge=1, le=12)]
+    expiry_month: int
     """Month of expiry, 1 to 12."""
 
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
+    expiry_year: int
     """Year of expiry, four digits."""
 
     account_holder: AccountHolder
@@ -1478,10 +1472,10 @@ class RequestCardDestination(RequestModel, kw_only=True, tag_field="type", tag="
 class RequestIdDestination(RequestModel, kw_only=True, tag_field="type", tag="id"):
     """A card or bank account stored with Checkout.com."""
 
-    id: Annotated[str, Meta(pattern="(?a)^(src)_(\\w{26})\\Z")]
+    id: str
     """Identifier of the instrument."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the card or account."""
 
 
@@ -1490,10 +1484,10 @@ class RequestTokenDestination(RequestModel, kw_only=True, tag_field="type", tag=
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
-    token: Annotated[str, Meta(pattern="(?a)^(tok)_(\\w{26})\\Z")]
+    token: str
     """Card token."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """The cardholder."""
 
 
@@ -1505,19 +1499,19 @@ class RequestNetworkTokenDestination(RequestModel, kw_only=True, tag_field="type
     token: str
     """Number of the network token."""
 
-    expiry_month: Annotated[int, Meta(ge=1, le=12)]
+    expiry_month: int
     """Month of expiry, 1 to 12."""
 
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
+    expiry_year: int
     """Year of expiry, four digits."""
 
     token_type: NetworkTokenType
     """Who issued the token."""
 
-    cryptogram: Annotated[str, Meta(max_length=50)]
+    cryptogram: str
     """Cryptogram of the token, base64."""
 
-    eci: Annotated[str, Meta(max_length=2)]
+    eci: str
     """Electronic Commerce Indicator."""
 
     account_holder: AccountHolder
@@ -1544,47 +1538,47 @@ class RefundDestination(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal", "iban": "personal", "bban": "personal"}
 
-    account_type: BankAccountType | UnsetType = UNSET
+    account_type: BankAccountType | None | UnsetType = None
     """Kind of account."""
 
-    account_number: str | UnsetType = UNSET
+    account_number: str | None | UnsetType = None
     """Number of the account."""
 
-    bank_code: str | UnsetType = UNSET
+    bank_code: str | None | UnsetType = None
     """Code of the bank."""
 
-    branch_code: str | UnsetType = UNSET
+    branch_code: str | None | UnsetType = None
     """Code of the branch."""
 
-    iban: str | UnsetType = UNSET
+    iban: str | None | UnsetType = None
     """International bank account number."""
 
-    bban: str | UnsetType = UNSET
+    bban: str | None | UnsetType = None
     """Basic bank account number."""
 
-    swift_bic: str | UnsetType = UNSET
+    swift_bic: str | None | UnsetType = None
     """Code of the bank, ISO 9362."""
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    country: str | None | UnsetType = None
     """Country of the account, ISO 3166-1 alpha-2."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the account."""
 
-    bank: BankDetails | UnsetType = UNSET
+    bank: BankDetails | None | UnsetType = None
     """The bank."""
 
 
 class BankDetails(RequestModel, kw_only=True):
     """A bank."""
 
-    name: str | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name of the bank."""
 
-    branch: str | UnsetType = UNSET
+    branch: str | None | UnsetType = None
     """Name of the branch."""
 
-    address: PaymentAddress | UnsetType = UNSET
+    address: PaymentAddress | None | UnsetType = None
     """Address of the branch."""
 
 
@@ -1597,36 +1591,36 @@ class IndividualCardAccountHolder(RequestModel, kw_only=True, tag_field="type", 
         "middle_name": "personal",
     }
 
-    first_name: Annotated[str, Meta(max_length=35)] | UnsetType = UNSET
+    first_name: str | None | UnsetType = None
     """First name."""
 
-    last_name: Annotated[str, Meta(max_length=35)] | UnsetType = UNSET
+    last_name: str | None | UnsetType = None
     """Last name."""
 
-    middle_name: Annotated[str, Meta(max_length=35)] | UnsetType = UNSET
+    middle_name: str | None | UnsetType = None
     """Middle name. Required where the issuer is in South Africa."""
 
-    account_name_inquiry: bool | UnsetType = UNSET
+    account_name_inquiry: bool | None | UnsetType = None
     """Whether to ask the issuer if the name is right."""
 
 
 class CorporateCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="corporate"):
     """A company that is a cardholder."""
 
-    company_name: Annotated[str, Meta(max_length=35)] | UnsetType = UNSET
+    company_name: str | None | UnsetType = None
     """Name of the company."""
 
-    account_name_inquiry: bool | UnsetType = UNSET
+    account_name_inquiry: bool | None | UnsetType = None
     """Whether to ask the issuer if the name is right."""
 
 
 class GovernmentCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="government"):
     """A public body that is a cardholder."""
 
-    company_name: Annotated[str, Meta(max_length=35)] | UnsetType = UNSET
+    company_name: str | None | UnsetType = None
     """Name of the body."""
 
-    account_name_inquiry: bool | UnsetType = UNSET
+    account_name_inquiry: bool | None | UnsetType = None
     """Whether to ask the issuer if the name is right."""
 
 
@@ -1651,52 +1645,52 @@ class AccountHolder(RequestModel, kw_only=True):
         "country_of_birth": "personal",
     }
 
-    type: AccountHolderType | UnsetType = UNSET
+    type: AccountHolderType | None | UnsetType = None
     """Kind of holder."""
 
-    full_name: str | UnsetType = UNSET
+    full_name: str | None | UnsetType = None
     """Full name."""
 
-    first_name: str | UnsetType = UNSET
+    first_name: str | None | UnsetType = None
     """First name. With `individual`."""
 
-    middle_name: str | UnsetType = UNSET
+    middle_name: str | None | UnsetType = None
     """Middle name. With `individual`."""
 
-    last_name: str | UnsetType = UNSET
+    last_name: str | None | UnsetType = None
     """Last name. With `individual`."""
 
-    company_name: str | UnsetType = UNSET
+    company_name: str | None | UnsetType = None
     """Name of the company or body. With `corporate` and `government`."""
 
-    email: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
+    email: str | None | UnsetType = None
     """E-mail address."""
 
-    gender: str | UnsetType = UNSET
+    gender: str | None | UnsetType = None
     """Gender."""
 
-    tax_id: str | UnsetType = UNSET
+    tax_id: str | None | UnsetType = None
     """Tax number."""
 
-    date_of_birth: date | UnsetType = UNSET
+    date_of_birth: date | None | UnsetType = None
     """Date of birth."""
 
-    country_of_birth: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    country_of_birth: str | None | UnsetType = None
     """Country of birth, ISO 3166-1 alpha-2."""
 
-    residential_status: ResidentialStatus | UnsetType = UNSET
+    residential_status: ResidentialStatus | None | UnsetType = None
     """Whether the holder resides in the country."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address."""
 
-    phone: PaymentPhone | UnsetType = UNSET
+    phone: PaymentPhone | None | UnsetType = None
     """Phone number."""
 
-    identification: PaymentIdentification | UnsetType = UNSET
+    identification: PaymentIdentification | None | UnsetType = None
     """Proof of identity."""
 
-    account_name_inquiry: bool | UnsetType = UNSET
+    account_name_inquiry: bool | None | UnsetType = None
     """Whether to ask the issuer if the name is right."""
 
 
@@ -1705,16 +1699,16 @@ class PaymentIdentification(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "personal"}
 
-    type: IdentificationType | UnsetType = UNSET
+    type: IdentificationType | None | UnsetType = None
     """Kind of document or number."""
 
-    number: Annotated[str, Meta(max_length=25)] | UnsetType = UNSET
+    number: str | None | UnsetType = None
     """The number."""
 
-    issuing_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    issuing_country: str | None | UnsetType = None
     """Country that issued it, ISO 3166-1 alpha-2."""
 
-    date_of_expiry: date | UnsetType = UNSET
+    date_of_expiry: date | None | UnsetType = None
     """When it expires."""
 
 
@@ -1728,22 +1722,22 @@ class PaymentAddress(RequestModel, kw_only=True):
         "zip": "personal",
     }
 
-    address_line1: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
+    address_line1: str | None | UnsetType = None
     """First line of the address."""
 
-    address_line2: Annotated[str, Meta(max_length=200)] | UnsetType = UNSET
+    address_line2: str | None | UnsetType = None
     """Second line of the address."""
 
-    city: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    city: str | None | UnsetType = None
     """City or town."""
 
-    state: Annotated[str, Meta(max_length=3)] | UnsetType = UNSET
+    state: str | None | UnsetType = None
     """State or region, the part after the hyphen of an ISO 3166-2 code."""
 
-    zip: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    zip: str | None | UnsetType = None
     """Postal code. For unreferenced refunds at most 10 characters, in the US `00000` or `00000-0000`."""
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    country: str | None | UnsetType = None
     """Country, ISO 3166-1 alpha-2."""
 
 
@@ -1752,10 +1746,10 @@ class PaymentPhone(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "personal"}
 
-    country_code: Annotated[str, Meta(max_length=7, min_length=1)] | UnsetType = UNSET
+    country_code: str | None | UnsetType = None
     """Country calling code, with or without `+`."""
 
-    number: Annotated[str, Meta(max_length=25, min_length=6)] | UnsetType = UNSET
+    number: str | None | UnsetType = None
     """The number after the country calling code. Spaces are allowed."""
 
 
@@ -1764,39 +1758,39 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "name": "personal", "cvv": "cvv"}
 
-    number: Annotated[str, Meta(max_length=19, pattern="^[0-9]+\\Z")]
+    number: str
     """Card number, digits without separators."""
 
-    expiry_month: Annotated[int, Meta(ge=1, le=12)]
+    expiry_month: int
     """Month of expiry, 1 to 12."""
 
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
+    expiry_year: int
     """Year of expiry, four digits."""
 
-    name: str | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name of the cardholder."""
 
-    cvv: Annotated[str, Meta(max_length=4, min_length=3, pattern="(?a)^\\d{3,4}\\Z")] | UnsetType = UNSET
+    cvv: str | None | UnsetType = None
     """Card verification value, three digits, for American Express four."""
 
-    stored: bool | UnsetType = UNSET
+    stored: bool | None | UnsetType = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    store_for_future_use: bool | UnsetType = UNSET
+    store_for_future_use: bool | None | UnsetType = None
     """Whether to store the details for later payments. Default on the server: `true`."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address of the card."""
 
-    phone: PaymentPhone | UnsetType = UNSET
+    phone: PaymentPhone | None | UnsetType = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | UnsetType = UNSET
+    account_holder: CardAccountHolder | None | UnsetType = None
     """The cardholder."""
 
-    allow_update: bool | UnsetType = UNSET
+    allow_update: bool | None | UnsetType = None
     """Whether to ask the Real-Time Account Updater for newer details."""
 
 
@@ -1805,24 +1799,24 @@ class RequestTokenSource(RequestModel, kw_only=True, tag_field="type", tag="toke
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
-    token: Annotated[str, Meta(pattern="(?a)^(tok)_(\\w{26})\\Z")]
+    token: str
     """Card token."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address of the card. Replaces the one stored with the token."""
 
-    phone: PaymentPhone | UnsetType = UNSET
+    phone: PaymentPhone | None | UnsetType = None
     """The cardholder's phone number. Replaces the one stored with the token."""
 
-    stored: bool | UnsetType = UNSET
+    stored: bool | None | UnsetType = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    store_for_future_use: bool | UnsetType = UNSET
+    store_for_future_use: bool | None | UnsetType = None
     """Whether to store the details for later payments. Default on the server: `true`."""
 
-    account_holder: CardAccountHolder | UnsetType = UNSET
+    account_holder: CardAccountHolder | None | UnsetType = None
     """The cardholder."""
 
 
@@ -1831,52 +1825,52 @@ class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"cvv": "cvv"}
 
-    id: Annotated[str, Meta(pattern="(?a)^(src)_(\\w{26})\\Z")]
+    id: str
     """Identifier of the instrument."""
 
-    cvv: Annotated[str, Meta(pattern="(?a)^(tok_\\w{26}|\\d{3,4})\\Z")] | UnsetType = UNSET
+    cvv: str | None | UnsetType = None
     """Card verification value of three or four digits, or a token in place of it."""
 
-    payment_method: str | UnsetType = UNSET
+    payment_method: str | None | UnsetType = None
     """Payment method of the instrument. Required for ACH."""
 
-    stored: bool | UnsetType = UNSET
+    stored: bool | None | UnsetType = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    store_for_future_use: bool | UnsetType = UNSET
+    store_for_future_use: bool | None | UnsetType = None
     """Whether to store the details for later payments. Default on the server: `true`."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address of the card."""
 
-    phone: PaymentPhone | UnsetType = UNSET
+    phone: PaymentPhone | None | UnsetType = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | UnsetType = UNSET
+    account_holder: CardAccountHolder | None | UnsetType = None
     """The cardholder."""
 
-    allow_update: bool | UnsetType = UNSET
+    allow_update: bool | None | UnsetType = None
     """Whether to ask the Real-Time Account Updater for newer details."""
 
 
 class RequestCustomerSource(RequestModel, kw_only=True, tag_field="type", tag="customer"):
     """The default instrument of a customer."""
 
-    id: Annotated[str, Meta(pattern="(?a)^(cus)_(\\w{26})\\Z")]
+    id: str
     """Identifier of the customer."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address of the card."""
 
-    phone: PaymentPhone | UnsetType = UNSET
+    phone: PaymentPhone | None | UnsetType = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | UnsetType = UNSET
+    account_holder: CardAccountHolder | None | UnsetType = None
     """The cardholder."""
 
-    allow_update: bool | UnsetType = UNSET
+    allow_update: bool | None | UnsetType = None
     """Whether to ask the Real-Time Account Updater for newer details."""
 
 
@@ -1893,42 +1887,42 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
     token: str
     """Number of the network token."""
 
-    expiry_month: Annotated[int, Meta(ge=1, le=12)]
+    expiry_month: int
     """Month of expiry, 1 to 12."""
 
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
+    expiry_year: int
     """Year of expiry, four digits."""
 
     token_type: NetworkTokenType
     """Who issued the token."""
 
-    cryptogram: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    cryptogram: str | None | UnsetType = None
     """Cryptogram of the token. Required unless `previous_payment_id` is set and `3ds.enabled` is false."""
 
-    eci: Annotated[str, Meta(max_length=2)] | UnsetType = UNSET
+    eci: str | None | UnsetType = None
     """Electronic Commerce Indicator. Required unless `previous_payment_id` is set and `3ds.enabled` is false."""
 
-    stored: bool | UnsetType = UNSET
+    stored: bool | None | UnsetType = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    store_for_future_use: bool | UnsetType = UNSET
+    store_for_future_use: bool | None | UnsetType = None
     """Whether to store the details for later payments. Default on the server: `true`."""
 
-    name: str | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name of the cardholder."""
 
-    cvv: Annotated[str, Meta(max_length=4, min_length=3, pattern="(?a)^\\d{3,4}\\Z")] | UnsetType = UNSET
+    cvv: str | None | UnsetType = None
     """Card verification value, three digits, for American Express four."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address of the card."""
 
-    phone: PaymentPhone | UnsetType = UNSET
+    phone: PaymentPhone | None | UnsetType = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | UnsetType = UNSET
+    account_holder: CardAccountHolder | None | UnsetType = None
     """The cardholder."""
 
 
@@ -1937,23 +1931,23 @@ class RequestProviderTokenSource(RequestModel, kw_only=True, tag_field="type", t
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
-    payment_method: str | UnsetType = UNSET
+    payment_method: str | None | UnsetType = None
     """Payment method that the token represents."""
 
-    token: str | UnsetType = UNSET
+    token: str | None | UnsetType = None
     """The provider's token."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the account."""
 
 
 class RequestCurrencyAccountSource(RequestModel, kw_only=True, tag_field="type", tag="currency_account"):
     """A currency account of the merchant."""
 
-    id: Annotated[str, Meta(pattern="(?a)^(ca)_(\\w{26})\\Z")]
+    id: str
     """Identifier of the currency account."""
 
-    amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    amount: int | None | UnsetType = None
     """Amount in the minor unit of the account's currency. Without it, the amount of the payout applies, in the currency
     of the destination.
     """
@@ -1965,7 +1959,7 @@ class RequestEntitySource(RequestModel, kw_only=True, tag_field="type", tag="ent
     id: str
     """Identifier of the entity (`ent_...`)."""
 
-    amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    amount: int | None | UnsetType = None
     """Amount in the minor unit of the entity's currency. Without it, the amount of the payout applies, in the currency
     of the destination.
     """
@@ -1987,88 +1981,88 @@ class IndividualSender(RequestModel, kw_only=True, tag_field="type", tag="indivi
         "nationality": "personal",
     }
 
-    first_name: str | UnsetType = UNSET
+    first_name: str | None | UnsetType = None
     """First name."""
 
-    last_name: str | UnsetType = UNSET
+    last_name: str | None | UnsetType = None
     """Last name."""
 
-    address: PaymentAddress | UnsetType = UNSET
+    address: PaymentAddress | None | UnsetType = None
     """Address."""
 
-    middle_name: str | UnsetType = UNSET
+    middle_name: str | None | UnsetType = None
     """Middle name."""
 
-    date_of_birth: date | UnsetType = UNSET
+    date_of_birth: date | None | UnsetType = None
     """Date of birth."""
 
-    country_of_birth: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    country_of_birth: str | None | UnsetType = None
     """Country of birth, ISO 3166-1 alpha-2."""
 
-    nationality: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    nationality: str | None | UnsetType = None
     """Nationality, ISO 3166-1 alpha-2."""
 
-    identification: PaymentIdentification | UnsetType = UNSET
+    identification: PaymentIdentification | None | UnsetType = None
     """Proof of identity."""
 
-    reference: str | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's reference of the sender."""
 
-    reference_type: str | UnsetType = UNSET
+    reference_type: str | None | UnsetType = None
     """Kind of reference, such as `other` or `pep`."""
 
-    source_of_funds: SourceOfFunds | UnsetType = UNSET
+    source_of_funds: SourceOfFunds | None | UnsetType = None
     """Where the sender's money comes from."""
 
 
 class CorporateSender(RequestModel, kw_only=True, tag_field="type", tag="corporate"):
     """A company."""
 
-    company_name: str | UnsetType = UNSET
+    company_name: str | None | UnsetType = None
     """Name of the company."""
 
-    address: PaymentAddress | UnsetType = UNSET
+    address: PaymentAddress | None | UnsetType = None
     """Address."""
 
-    identification: PaymentIdentification | UnsetType = UNSET
+    identification: PaymentIdentification | None | UnsetType = None
     """Proof of identity."""
 
-    reference: str | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's reference of the sender."""
 
-    reference_type: str | UnsetType = UNSET
+    reference_type: str | None | UnsetType = None
     """Kind of reference, such as `other` or `pep`."""
 
-    source_of_funds: SourceOfFunds | UnsetType = UNSET
+    source_of_funds: SourceOfFunds | None | UnsetType = None
     """Where the sender's money comes from."""
 
 
 class GovernmentSender(RequestModel, kw_only=True, tag_field="type", tag="government"):
     """A public body."""
 
-    company_name: str | UnsetType = UNSET
+    company_name: str | None | UnsetType = None
     """Name of the body."""
 
-    address: PaymentAddress | UnsetType = UNSET
+    address: PaymentAddress | None | UnsetType = None
     """Address."""
 
-    identification: PaymentIdentification | UnsetType = UNSET
+    identification: PaymentIdentification | None | UnsetType = None
     """Proof of identity."""
 
-    reference: str | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's reference of the sender."""
 
-    reference_type: str | UnsetType = UNSET
+    reference_type: str | None | UnsetType = None
     """Kind of reference, such as `other` or `pep`."""
 
-    source_of_funds: SourceOfFunds | UnsetType = UNSET
+    source_of_funds: SourceOfFunds | None | UnsetType = None
     """Where the sender's money comes from."""
 
 
 class InstrumentSender(RequestModel, kw_only=True, tag_field="type", tag="instrument"):
     """The owner of the instrument."""
 
-    reference: str | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's reference of the sender."""
 
 
@@ -2079,64 +2073,64 @@ PaymentSender: TypeAlias = IndividualSender | CorporateSender | GovernmentSender
 class PaymentItem(RequestModel, kw_only=True):
     """A line of an order. The source `sequra` requires type, name, quantity, price, reference and total."""
 
-    type: ItemType | UnsetType = UNSET
+    type: ItemType | None | UnsetType = None
     """Kind of goods."""
 
-    sub_type: ItemSubType | UnsetType = UNSET
+    sub_type: ItemSubType | None | UnsetType = None
     """Kind of digital goods. Required with the type `digital`."""
 
-    name: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name of the goods."""
 
-    quantity: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    quantity: int | None | UnsetType = None
     """Number of pieces."""
 
-    unit_price: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    unit_price: int | None | UnsetType = None
     """Price of a piece in the minor unit of the currency."""
 
-    reference: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """Article number. Interchange programmes take 12 characters."""
 
-    commodity_code: Annotated[str, Meta(max_length=12)] | UnsetType = UNSET
+    commodity_code: str | None | UnsetType = None
     """Code of the commodity."""
 
-    unit_of_measure: Annotated[str, Meta(max_length=12)] | UnsetType = UNSET
+    unit_of_measure: str | None | UnsetType = None
     """Unit of `quantity`."""
 
-    total_amount: int | UnsetType = UNSET
+    total_amount: int | None | UnsetType = None
     """Price of the line in the minor unit of the currency: `quantity` times `unit_price`, less `discount_amount`."""
 
-    tax_rate: int | UnsetType = UNSET
+    tax_rate: int | None | UnsetType = None
     """Rate of tax in hundredths of a percent, so 2000 is 20 %."""
 
-    tax_amount: int | UnsetType = UNSET
+    tax_amount: int | None | UnsetType = None
     """Tax in the minor unit of the currency."""
 
-    tax_exempt: bool | UnsetType = UNSET
+    tax_exempt: bool | None | UnsetType = None
     """Whether the line is exempt from tax."""
 
-    discount_amount: int | UnsetType = UNSET
+    discount_amount: int | None | UnsetType = None
     """Discount in the minor unit of the currency."""
 
-    wxpay_goods_id: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
+    wxpay_goods_id: str | None | UnsetType = None
     """WeChat Pay's identifier of the goods."""
 
-    url: Annotated[str, Meta(max_length=1024)] | UnsetType = UNSET
+    url: str | None | UnsetType = None
     """Page of the goods."""
 
-    image_url: Annotated[str, Meta(max_length=1024)] | UnsetType = UNSET
+    image_url: str | None | UnsetType = None
     """Picture of the goods."""
 
-    service_ends_on: date | UnsetType = UNSET
+    service_ends_on: date | None | UnsetType = None
     """When a service ends. Required for `sequra` with the type `digital`."""
 
-    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    purchase_country: str | None | UnsetType = None
     """Country of the purchase, ISO 3166-1 alpha-2."""
 
-    foreign_retailer_amount: int | UnsetType = UNSET
+    foreign_retailer_amount: int | None | UnsetType = None
     """Amount due to a retailer abroad, in the minor unit of the currency."""
 
-    sku: str | UnsetType = UNSET
+    sku: str | None | UnsetType = None
     """Stock keeping unit."""
 
 
@@ -2145,22 +2139,22 @@ class RequestBankAccountSource(RequestModel, kw_only=True, tag_field="type", tag
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal"}
 
-    payment_method: str | UnsetType = UNSET
+    payment_method: str | None | UnsetType = None
     """Payment method, such as `ach`."""
 
-    account_type: str | UnsetType = UNSET
+    account_type: str | None | UnsetType = None
     """Kind of account, such as `savings`, `current` or `checking`."""
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    country: str | None | UnsetType = None
     """Country of the account, ISO 3166-1 alpha-2."""
 
-    account_number: str | UnsetType = UNSET
+    account_number: str | None | UnsetType = None
     """Number of the account."""
 
-    bank_code: str | UnsetType = UNSET
+    bank_code: str | None | UnsetType = None
     """Code of the bank."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the account."""
 
 
@@ -2172,13 +2166,13 @@ class RequestAchSource(RequestModel, kw_only=True, tag_field="type", tag="ach"):
     account_type: AchAccountType
     """Kind of account."""
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)]
+    country: str
     """Country of the account, ISO 3166-1 alpha-2."""
 
-    account_number: Annotated[str, Meta(max_length=17, min_length=4)]
+    account_number: str
     """Number of the account."""
 
-    bank_code: Annotated[str, Meta(max_length=9, min_length=8)]
+    bank_code: str
     """Routing number of the bank."""
 
     account_holder: AccountHolder
@@ -2190,28 +2184,28 @@ class RequestSepaSource(RequestModel, kw_only=True, tag_field="type", tag="sepa"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal"}
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)]
+    country: str
     """Country of the account, ISO 3166-1 alpha-2."""
 
     account_number: str
     """IBAN of the account."""
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: str
     """Currency of the account, ISO 4217 alphabetic code."""
 
     account_holder: AccountHolder
     """Holder of the account."""
 
-    bank_code: str | UnsetType = UNSET
+    bank_code: str | None | UnsetType = None
     """Code of the bank."""
 
-    mandate_id: str | UnsetType = UNSET
+    mandate_id: str | None | UnsetType = None
     """Identifier of the mandate."""
 
-    mandate_type: MandateType | UnsetType = UNSET
+    mandate_type: MandateType | None | UnsetType = None
     """Kind of mandate."""
 
-    date_of_signature: date | UnsetType = UNSET
+    date_of_signature: date | None | UnsetType = None
     """When the mandate was signed."""
 
 
@@ -2220,10 +2214,10 @@ class RequestPlaidSource(RequestModel, kw_only=True, tag_field="type", tag="plai
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
-    token: str | UnsetType = UNSET
+    token: str | None | UnsetType = None
     """Token of Plaid."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the account."""
 
 
@@ -2232,36 +2226,36 @@ class RequestBancontactSource(RequestModel, kw_only=True, tag_field="type", tag=
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
-    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    payment_country: str | None | UnsetType = None
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    account_holder_name: Annotated[str, Meta(max_length=100, min_length=3)] | UnsetType = UNSET
+    account_holder_name: str | None | UnsetType = None
     """Name of the account holder."""
 
-    billing_descriptor: str | UnsetType = UNSET
+    billing_descriptor: str | None | UnsetType = None
     """Text on the customer's statement."""
 
-    language: str | UnsetType = UNSET
+    language: str | None | UnsetType = None
     """Language of the payment page."""
 
 
 class RequestEpsSource(RequestModel, kw_only=True, tag_field="type", tag="eps"):
     """EPS, Austria."""
 
-    purpose: str | UnsetType = UNSET
+    purpose: str | None | UnsetType = None
     """Purpose of the payment, shown to the customer."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the account."""
 
 
 class RequestIdealSource(RequestModel, kw_only=True, tag_field="type", tag="ideal"):
     """iDEAL, the Netherlands. Requires a `reference` of at most 35 letters and digits."""
 
-    description: Annotated[str, Meta(max_length=35)] | UnsetType = UNSET
+    description: str | None | UnsetType = None
     """Description of the payment, shown to the customer."""
 
-    language: str | UnsetType = UNSET
+    language: str | None | UnsetType = None
     """Language of the payment page."""
 
 
@@ -2270,7 +2264,7 @@ class RequestBlikSource(RequestModel, kw_only=True, tag_field="type", tag="blik"
     customer's own payment needs `processing.partner_code`.
     """
 
-    partner_agreement_id: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    partner_agreement_id: str | None | UnsetType = None
     """Agreement to charge without the customer."""
 
 
@@ -2279,16 +2273,16 @@ class RequestP24Source(RequestModel, kw_only=True, tag_field="type", tag="p24"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal", "account_holder_email": "personal"}
 
-    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    payment_country: str | None | UnsetType = None
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    account_holder_name: Annotated[str, Meta(max_length=100, min_length=3)] | UnsetType = UNSET
+    account_holder_name: str | None | UnsetType = None
     """Name of the account holder."""
 
-    account_holder_email: str | UnsetType = UNSET
+    account_holder_email: str | None | UnsetType = None
     """E-mail address of the account holder."""
 
-    billing_descriptor: str | UnsetType = UNSET
+    billing_descriptor: str | None | UnsetType = None
     """Text on the customer's statement."""
 
 
@@ -2297,13 +2291,13 @@ class RequestMultibancoSource(RequestModel, kw_only=True, tag_field="type", tag=
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
-    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    payment_country: str | None | UnsetType = None
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    account_holder_name: Annotated[str, Meta(max_length=100, min_length=3)] | UnsetType = UNSET
+    account_holder_name: str | None | UnsetType = None
     """Name of the account holder."""
 
-    billing_descriptor: str | UnsetType = UNSET
+    billing_descriptor: str | None | UnsetType = None
     """Text on the customer's statement."""
 
 
@@ -2312,82 +2306,82 @@ class RequestPostfinanceSource(RequestModel, kw_only=True, tag_field="type", tag
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
-    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    payment_country: str | None | UnsetType = None
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    account_holder_name: str | UnsetType = UNSET
+    account_holder_name: str | None | UnsetType = None
     """Name of the account holder."""
 
-    billing_descriptor: str | UnsetType = UNSET
+    billing_descriptor: str | None | UnsetType = None
     """Text on the customer's statement."""
 
 
 class RequestSwishSource(RequestModel, kw_only=True, tag_field="type", tag="swish"):
     """Swish, Sweden."""
 
-    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    payment_country: str | None | UnsetType = None
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the account."""
 
-    billing_descriptor: SwishBillingDescriptor | UnsetType = UNSET
+    billing_descriptor: SwishBillingDescriptor | None | UnsetType = None
     """Text on the customer's statement."""
 
 
 class SwishBillingDescriptor(RequestModel, kw_only=True):
     """Text on the statement of a Swish customer."""
 
-    name: str | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name of the merchant."""
 
 
 class RequestAfterpaySource(RequestModel, kw_only=True, tag_field="type", tag="afterpay"):
     """Afterpay, also called Clearpay."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the account."""
 
 
 class RequestAlmaSource(RequestModel, kw_only=True, tag_field="type", tag="alma"):
     """Alma, France."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address."""
 
 
 class RequestKlarnaSource(RequestModel, kw_only=True, tag_field="type", tag="klarna"):
     """Klarna."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the account."""
 
 
 class RequestSequraSource(RequestModel, kw_only=True, tag_field="type", tag="sequra"):
     """seQura, Spain. Requires `processing.product_type` and complete `items`."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address."""
 
 
 class RequestTamaraSource(RequestModel, kw_only=True, tag_field="type", tag="tamara"):
     """Tamara, Saudi Arabia and the Emirates. Requires e-mail address, name and phone number of `customer`."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address."""
 
 
 class RequestCvconnectSource(RequestModel, kw_only=True, tag_field="type", tag="cvconnect"):
     """CV Connect, holiday vouchers in France."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address."""
 
 
 class RequestIllicadoSource(RequestModel, kw_only=True, tag_field="type", tag="illicado"):
     """Illicado, gift cards in France."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address."""
 
 
@@ -2400,38 +2394,38 @@ class RequestFawrySource(RequestModel, kw_only=True, tag_field="type", tag="fawr
         "customer_mobile": "personal",
     }
 
-    description: str | UnsetType = UNSET
+    description: str | None | UnsetType = None
     """Description of the payment."""
 
-    customer_profile_id: str | UnsetType = UNSET
+    customer_profile_id: str | None | UnsetType = None
     """The merchant's identifier of the customer."""
 
-    customer_email: str | UnsetType = UNSET
+    customer_email: str | None | UnsetType = None
     """E-mail address of the customer."""
 
-    customer_mobile: str | UnsetType = UNSET
+    customer_mobile: str | None | UnsetType = None
     """Mobile phone number of the customer."""
 
-    expires_on: datetime | UnsetType = UNSET
+    expires_on: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """Until when the customer may pay, UTC."""
 
-    products: list[FawryProduct] | UnsetType = UNSET
+    products: list[FawryProduct] | None | UnsetType = None
     """What is bought."""
 
 
 class FawryProduct(RequestModel, kw_only=True):
     """A product of a Fawry payment."""
 
-    product_id: str | UnsetType = UNSET
+    product_id: str | None | UnsetType = None
     """Identifier of the product."""
 
-    quantity: int | UnsetType = UNSET
+    quantity: int | None | UnsetType = None
     """Number of pieces."""
 
-    price: int | UnsetType = UNSET
+    price: int | None | UnsetType = None
     """Price in the minor unit of the currency."""
 
-    description: str | UnsetType = UNSET
+    description: str | None | UnsetType = None
     """Description of the product."""
 
 
@@ -2470,27 +2464,27 @@ class RequestTruemoneySource(RequestModel, kw_only=True, tag_field="type", tag="
 class RequestWechatpaySource(RequestModel, kw_only=True, tag_field="type", tag="wechatpay"):
     """WeChat Pay. Requires `processing.product_type`."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address."""
 
 
 class RequestPaypalSource(RequestModel, kw_only=True, tag_field="type", tag="paypal"):
     """PayPal."""
 
-    plan: PaypalPlan | UnsetType = UNSET
+    plan: PaypalPlan | None | UnsetType = None
     """Agreement to charge without the customer."""
 
 
 class PaypalPlan(RequestModel, kw_only=True):
     """Agreement with a PayPal customer."""
 
-    type: PaypalPlanType | UnsetType = UNSET
+    type: PaypalPlanType | None | UnsetType = None
     """Kind of agreement."""
 
-    skip_shipping_address: bool | UnsetType = UNSET
+    skip_shipping_address: bool | None | UnsetType = None
     """Whether the customer gives no shipping address."""
 
-    immutable_shipping_address: bool | UnsetType = UNSET
+    immutable_shipping_address: bool | None | UnsetType = None
     """Whether the customer cannot change the shipping address."""
 
 
@@ -2535,16 +2529,16 @@ class RequestQpaySource(RequestModel, kw_only=True, tag_field="type", tag="qpay"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"national_id": "personal"}
 
-    quantity: int | UnsetType = UNSET
+    quantity: int | None | UnsetType = None
     """Number of items bought."""
 
-    description: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
+    description: str | None | UnsetType = None
     """Description of the payment."""
 
-    language: str | UnsetType = UNSET
+    language: str | None | UnsetType = None
     """Language of the payment page."""
 
-    national_id: str | UnsetType = UNSET
+    national_id: str | None | UnsetType = None
     """National identity number of the customer."""
 
 
@@ -2553,76 +2547,74 @@ class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"card_token": "secret", "token_data": "secret"}
 
-    language: KnetLanguage | UnsetType = UNSET
+    language: KnetLanguage | None | UnsetType = None
     """Language of the payment page."""
 
-    user_defined_field1: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType = UNSET
+    user_defined_field1: str | None | UnsetType = None
     """First field of the merchant's own."""
 
-    user_defined_field2: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType = UNSET
+    user_defined_field2: str | None | UnsetType = None
     """Second field of the merchant's own."""
 
-    user_defined_field3: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType = UNSET
+    user_defined_field3: str | None | UnsetType = None
     """Third field of the merchant's own. Not with `card_token`."""
 
-    user_defined_field4: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType = UNSET
+    user_defined_field4: str | None | UnsetType = None
     """Fourth field of the merchant's own."""
 
-    user_defined_field5: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType = UNSET
+    user_defined_field5: str | None | UnsetType = None
     """Fifth field of the merchant's own. Not with `ptlf`."""
 
-    card_token: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType = UNSET
+    card_token: str | None | UnsetType = None
     """Token of a card. Not with `user_defined_field3`."""
 
-    ptlf: Annotated[str, Meta(max_length=45, pattern="^[A-Za-z0-9]*\\Z")] | UnsetType = UNSET
+    ptlf: str | None | UnsetType = None
     """Text in the transaction log. Not with `user_defined_field5`."""
 
-    token_type: str | UnsetType = UNSET
+    token_type: str | None | UnsetType = None
     """Kind of wallet token."""
 
-    token_data: str | UnsetType = UNSET
+    token_data: str | None | UnsetType = None
     """Wallet token."""
 
-    payment_method_details: KnetPaymentMethod | UnsetType = UNSET
+    payment_method_details: KnetPaymentMethod | None | UnsetType = None
     """The card in the wallet."""
 
 
 class KnetPaymentMethod(RequestModel, kw_only=True):
     """A card in a wallet, for KNET."""
 
-    display_name: str | UnsetType = UNSET
+    display_name: str | None | UnsetType = None
     """Name shown to the customer."""
 
-    type: str | UnsetType = UNSET
+    type: str | None | UnsetType = None
     """Kind of card."""
 
-    network: str | UnsetType = UNSET
+    network: str | None | UnsetType = None
     """Network of the card."""
 
 
 class RequestGiropaySource(RequestModel, kw_only=True, tag_field="type", tag="giropay"):
     """giropay, Germany. Withdrawn."""
 
-    account_holder: AccountHolder | UnsetType = UNSET
+    account_holder: AccountHolder | None | UnsetType = None
     """Holder of the account."""
 
 
 class RequestSofortSource(RequestModel, kw_only=True, tag_field="type", tag="sofort"):
     """Sofort. Withdrawn in December 2024."""
 
-    country_code: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = msgspec.field(
-        name="countryCode", default=UNSET
-    )
+    country_code: str | None | UnsetType = msgspec.field(name="countryCode", default=None)
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    language_code: str | UnsetType = msgspec.field(name="languageCode", default=UNSET)
+    language_code: str | None | UnsetType = msgspec.field(name="languageCode", default=None)
     """Language of the payment page."""
 
 
 class RequestTrustlySource(RequestModel, kw_only=True, tag_field="type", tag="trustly"):
     """Trustly. Withdrawn in September 2024."""
 
-    billing_address: PaymentAddress | UnsetType = UNSET
+    billing_address: PaymentAddress | None | UnsetType = None
     """Billing address."""
 
 
@@ -2684,31 +2676,31 @@ PaymentRequestSource: TypeAlias = (
 class PaymentPlan(RequestModel, kw_only=True):
     """Terms of a series. With `amount_variability` it is a subscription, with `financing` a purchase in instalments."""
 
-    amount_variability: AmountVariability | UnsetType = UNSET
+    amount_variability: AmountVariability | None | UnsetType = None
     """Whether all payments have one amount. Subscriptions only."""
 
-    financing: bool | UnsetType = UNSET
+    financing: bool | None | UnsetType = None
     """Whether the instalments are financed. Instalments only. Default on the server: `false`."""
 
-    days_between_payments: int | UnsetType = UNSET
+    days_between_payments: int | None | UnsetType = None
     """Least number of days between two payments."""
 
-    total_number_of_payments: int | UnsetType = UNSET
+    total_number_of_payments: int | None | UnsetType = None
     """Number of payments agreed."""
 
-    current_payment_number: int | UnsetType = UNSET
+    current_payment_number: int | None | UnsetType = None
     """Number of this payment, counted from 1."""
 
-    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType = UNSET
+    expiry: str | None | UnsetType = None
     """Date of the last payment, `yyyyMMdd`."""
 
-    name: Annotated[str, Meta(max_length=35)] | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name of the agreement. Required for `blik`."""
 
-    start_date: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType = UNSET
+    start_date: str | None | UnsetType = None
     """Date of the first payment, `yyyyMMdd`. Required to set up a `blik` agreement without an amount."""
 
-    amount: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    amount: int | None | UnsetType = None
     """Amount of each payment in the minor unit of the currency. Required to set up a `blik` agreement without an amount
     and of variability `Fixed`.
     """
@@ -2719,50 +2711,50 @@ class PaymentCustomer(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "name": "personal", "tax_number": "personal"}
 
-    id: Annotated[str, Meta(pattern="(?a)^(cus)_(\\w{26})\\Z")] | UnsetType = UNSET
+    id: str | None | UnsetType = None
     """Identifier of a stored customer."""
 
-    email: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
+    email: str | None | UnsetType = None
     """E-mail address. Required for the source `tamara`."""
 
-    name: Annotated[str, Meta(max_length=255)] | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name. Required for the source `tamara`."""
 
-    tax_number: Annotated[str, Meta(max_length=13)] | UnsetType = UNSET
+    tax_number: str | None | UnsetType = None
     """Number for value added tax."""
 
-    phone: PaymentPhone | UnsetType = UNSET
+    phone: PaymentPhone | None | UnsetType = None
     """Phone number. Required for the source `tamara`."""
 
-    summary: CustomerSummary | UnsetType = UNSET
+    summary: CustomerSummary | None | UnsetType = None
     """History with the merchant. Used for the risk of `tamara` payments."""
 
 
 class CustomerSummary(RequestModel, kw_only=True):
     """History of a customer with the merchant."""
 
-    registration_date: date | UnsetType = UNSET
+    registration_date: date | None | UnsetType = None
     """When the customer registered."""
 
-    first_transaction_date: date | UnsetType = UNSET
+    first_transaction_date: date | None | UnsetType = None
     """When the customer first paid."""
 
-    last_payment_date: date | UnsetType = UNSET
+    last_payment_date: date | None | UnsetType = None
     """When the customer last paid."""
 
-    total_order_count: int | UnsetType = UNSET
+    total_order_count: int | None | UnsetType = None
     """Number of orders."""
 
-    last_payment_amount: float | UnsetType = UNSET
+    last_payment_amount: float | None | UnsetType = None
     """Amount of the last payment."""
 
-    is_premium_customer: bool | UnsetType = UNSET
+    is_premium_customer: bool | None | UnsetType = None
     """Whether the customer has premium status."""
 
-    is_returning_customer: bool | UnsetType = UNSET
+    is_returning_customer: bool | None | UnsetType = None
     """Whether the customer bought before."""
 
-    lifetime_value: float | UnsetType = UNSET
+    lifetime_value: float | None | UnsetType = None
     """Total of all orders in the customer's currency, without cancelled, rejected and refunded ones and without those
     paid by Tamara.
     """
@@ -2771,26 +2763,26 @@ class CustomerSummary(RequestModel, kw_only=True):
 class PaymentBillingDescriptor(RequestModel, kw_only=True):
     """Name of the merchant on the customer's statement. Cards take name and city together."""
 
-    name: Annotated[str, Meta(max_length=25)] | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name of the merchant."""
 
-    city: Annotated[str, Meta(max_length=13, min_length=1)] | UnsetType = UNSET
+    city: str | None | UnsetType = None
     """City of the merchant."""
 
-    reference: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """Reference on the statement."""
 
-    local_descriptors: list[LocalDescriptor] | UnsetType = UNSET
+    local_descriptors: list[LocalDescriptor] | None | UnsetType = None
     """The name in local characters."""
 
 
 class LocalDescriptor(RequestModel, kw_only=True):
     """Name of the merchant in local characters."""
 
-    name: str | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """The name."""
 
-    character_set: CharacterSet | UnsetType = UNSET
+    character_set: CharacterSet | None | UnsetType = None
     """Kind of characters."""
 
 
@@ -2803,31 +2795,31 @@ class PaymentShipping(RequestModel, kw_only=True):
         "email": "personal",
     }
 
-    first_name: str | UnsetType = UNSET
+    first_name: str | None | UnsetType = None
     """First name of the recipient."""
 
-    last_name: str | UnsetType = UNSET
+    last_name: str | None | UnsetType = None
     """Last name of the recipient."""
 
-    email: str | UnsetType = UNSET
+    email: str | None | UnsetType = None
     """E-mail address of the recipient."""
 
-    address: PaymentAddress | UnsetType = UNSET
+    address: PaymentAddress | None | UnsetType = None
     """Where the goods go."""
 
-    phone: PaymentPhone | UnsetType = UNSET
+    phone: PaymentPhone | None | UnsetType = None
     """Phone number of the recipient."""
 
-    from_address_zip: str | UnsetType = UNSET
+    from_address_zip: str | None | UnsetType = None
     """Postal code of the place the goods are sent from."""
 
-    timeframe: ShippingTimeframe | UnsetType = UNSET
+    timeframe: ShippingTimeframe | None | UnsetType = None
     """How soon the goods arrive."""
 
-    method: ShippingMethod | UnsetType = UNSET
+    method: ShippingMethod | None | UnsetType = None
     """Where the customer gets the goods."""
 
-    delay: int | UnsetType = UNSET
+    delay: int | None | UnsetType = None
     """Delay of shipping, in days."""
 
 
@@ -2838,69 +2830,69 @@ class ThreeDsRequest(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"cryptogram": "secret"}
 
-    enabled: bool | UnsetType = UNSET
+    enabled: bool | None | UnsetType = None
     """Whether to use 3D Secure. Sources disagree on the default, so say it."""
 
-    attempt_n3d: bool | UnsetType = UNSET
+    attempt_n3d: bool | None | UnsetType = None
     """Whether to go on without 3D Secure where the issuer does not take part. Integrated. Default on the server:
     `false`.
     """
 
-    challenge_indicator: PaymentChallengeIndicator | UnsetType = UNSET
+    challenge_indicator: PaymentChallengeIndicator | None | UnsetType = None
     """Preference for or against a challenge. Integrated. Default on the server: `no_preference`."""
 
-    exemption: PaymentExemption | UnsetType = UNSET
+    exemption: PaymentExemption | None | UnsetType = None
     """Exemption from strong customer authentication. Integrated or third party."""
 
-    allow_upgrade: bool | UnsetType = UNSET
+    allow_upgrade: bool | None | UnsetType = None
     """Whether to turn a decline for missing authentication into 3D Secure. Integrated."""
 
-    merchant_authentication_info: ThreeDsRequestorAuthenticationInfo | UnsetType = UNSET
+    merchant_authentication_info: ThreeDsRequestorAuthenticationInfo | None | UnsetType = None
     """How the cardholder logged in with the merchant. Integrated."""
 
-    account_info: PaymentAccountInfo | UnsetType = UNSET
+    account_info: PaymentAccountInfo | None | UnsetType = None
     """The cardholder's account with the merchant. Integrated."""
 
-    authentication_id: Annotated[str, Meta(pattern="(?a)^(sid)_(\\w{26})\\Z")] | UnsetType = UNSET
+    authentication_id: str | None | UnsetType = None
     """The finished session whose result to use. Standalone, and required there."""
 
-    eci: Annotated[str, Meta(max_length=2)] | UnsetType = UNSET
+    eci: str | None | UnsetType = None
     """Electronic Commerce Indicator. Third party, and required there."""
 
-    cryptogram: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    cryptogram: str | None | UnsetType = None
     """Proof of the authentication (CAVV), base64. Third party, and required there."""
 
-    xid: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    xid: str | None | UnsetType = None
     """Transaction identifier of the authentication. Third party; required with Mastercard."""
 
-    version: Annotated[str, Meta(max_length=10)] | UnsetType = UNSET
+    version: str | None | UnsetType = None
     """Version of the 3DS protocol, such as `2.2.0`. Third party."""
 
-    status: str | UnsetType = UNSET
+    status: str | None | UnsetType = None
     """Result of the authentication, a letter. EMV 3DS 2.2 transStatus. Third party."""
 
-    status_reason_code: str | UnsetType = UNSET
+    status_reason_code: str | None | UnsetType = None
     """Reason of the result. EMV 3DS 2.2 transStatusReason. Third party."""
 
-    authentication_date: datetime | UnsetType = UNSET
+    authentication_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the authentication took place. Third party."""
 
-    authentication_amount: int | UnsetType = UNSET
+    authentication_amount: int | None | UnsetType = None
     """Amount authenticated, in the minor unit of the currency. Third party."""
 
-    flow_type: FlowType | UnsetType = UNSET
+    flow_type: FlowType | None | UnsetType = None
     """Whether the cardholder had to do anything. Third party."""
 
-    challenge_cancel_reason: str | UnsetType = UNSET
+    challenge_cancel_reason: str | None | UnsetType = None
     """Why the challenge was cancelled. EMV 3DS 2.2 challengeCancel. Third party."""
 
-    score: str | UnsetType = UNSET
+    score: str | None | UnsetType = None
     """Risk score of the directory server. Third party."""
 
-    cryptogram_algorithm: str | UnsetType = UNSET
+    cryptogram_algorithm: str | None | UnsetType = None
     """Algorithm of the cryptogram. Third party."""
 
-    initial_authentication: InitialAuthentication | UnsetType = UNSET
+    initial_authentication: InitialAuthentication | None | UnsetType = None
     """An earlier authentication of the same cardholder. Third party."""
 
 
@@ -2909,19 +2901,19 @@ class InitialAuthentication(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"authentication_data": "secret"}
 
-    acs_transaction_id: Annotated[str, Meta(max_length=36, min_length=36)] | UnsetType = UNSET
+    acs_transaction_id: str | None | UnsetType = None
     """Identifier that the issuer's access control server gave it."""
 
-    authentication_method: InitialAuthenticationMethod | UnsetType = UNSET
+    authentication_method: InitialAuthenticationMethod | None | UnsetType = None
     """How the cardholder was authenticated then."""
 
-    authentication_timestamp: datetime | UnsetType = UNSET
+    authentication_timestamp: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the cardholder was authenticated then, UTC."""
 
-    authentication_data: Annotated[str, Meta(max_length=2048)] | UnsetType = UNSET
+    authentication_data: str | None | UnsetType = None
     """Proof of that authentication."""
 
-    initial_session_id: Annotated[str, Meta(max_length=30, min_length=30)] | UnsetType = UNSET
+    initial_session_id: str | None | UnsetType = None
     """Identifier of the earlier session (`sid_...`)."""
 
 
@@ -2930,68 +2922,68 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_id": "personal"}
 
-    purchase_count: Annotated[int, Meta(ge=0, le=9999)] | UnsetType = UNSET
+    purchase_count: int | None | UnsetType = None
     """Purchases of the account in the last six months."""
 
-    account_age: AccountAge | UnsetType = UNSET
+    account_age: AccountAge | None | UnsetType = None
     """How long the payment account has been enrolled."""
 
-    add_card_attempts: Annotated[int, Meta(ge=0, le=999)] | UnsetType = UNSET
+    add_card_attempts: int | None | UnsetType = None
     """Attempts to add a card in the last 24 hours."""
 
-    shipping_address_age: ShippingAddressAge | UnsetType = UNSET
+    shipping_address_age: ShippingAddressAge | None | UnsetType = None
     """How long ago the shipping address was first used."""
 
-    account_name_matches_shipping_name: bool | UnsetType = UNSET
+    account_name_matches_shipping_name: bool | None | UnsetType = None
     """Whether the name of the account is the name in the shipping address."""
 
-    suspicious_account_activity: bool | UnsetType = UNSET
+    suspicious_account_activity: bool | None | UnsetType = None
     """Whether the merchant has seen suspicious activity on the account."""
 
-    transactions_today: Annotated[int, Meta(ge=0, le=999)] | UnsetType = UNSET
+    transactions_today: int | None | UnsetType = None
     """Transactions of the account in the last 24 hours, over all its cards."""
 
-    authentication_method: AccountAuthenticationMethod | UnsetType = UNSET
+    authentication_method: AccountAuthenticationMethod | None | UnsetType = None
     """How the cardholder logged in with the merchant."""
 
-    cardholder_account_age_indicator: CardholderAccountAgeIndicator | UnsetType = UNSET
+    cardholder_account_age_indicator: CardholderAccountAgeIndicator | None | UnsetType = None
     """How long the cardholder has had the account."""
 
-    account_change: datetime | UnsetType = UNSET
+    account_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the account was last changed, UTC."""
 
-    account_change_indicator: AccountChangeIndicator | UnsetType = UNSET
+    account_change_indicator: AccountChangeIndicator | None | UnsetType = None
     """How long ago the account was last changed."""
 
-    account_date: datetime | UnsetType = UNSET
+    account_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the account was opened."""
 
-    account_password_change: datetime | UnsetType = UNSET
+    account_password_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the password of the account was last changed or reset."""
 
-    account_password_change_indicator: AccountPasswordChangeIndicator | UnsetType = UNSET
+    account_password_change_indicator: AccountPasswordChangeIndicator | None | UnsetType = None
     """How long ago the password of the account was last changed or reset."""
 
-    transactions_per_year: Annotated[int, Meta(le=999)] | UnsetType = UNSET
+    transactions_per_year: int | None | UnsetType = None
     """Transactions of the account in the last year, over all its cards. 999 stands for 999 and more."""
 
-    payment_account_age: datetime | UnsetType = UNSET
+    payment_account_age: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the payment account was enrolled."""
 
-    shipping_address_usage: datetime | UnsetType = UNSET
+    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the shipping address was first used."""
 
-    account_type: AccountType | UnsetType = UNSET
+    account_type: AccountType | None | UnsetType = None
     """Kind of account behind a card that has several."""
 
-    account_id: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    account_id: str | None | UnsetType = None
     """Identifier of the account with the merchant."""
 
 
 class PaymentAuthentication(RequestModel, kw_only=True):
     """Requested ways of authentication."""
 
-    preferred_experiences: list[Experience] | UnsetType = UNSET
+    preferred_experiences: list[Experience] | None | UnsetType = None
     """Requested ways of authentication, the preferred one first."""
 
 
@@ -3000,71 +2992,71 @@ class RiskRequest(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"device_session_id": "personal"}
 
-    enabled: bool | UnsetType = UNSET
+    enabled: bool | None | UnsetType = None
     """Whether to assess the risk. Default on the server: `true`."""
 
-    device_session_id: Annotated[str, Meta(pattern="(?a)^(dsid)_(\\w{26})\\Z")] | UnsetType = UNSET
+    device_session_id: str | None | UnsetType = None
     """Identifier that Risk.js gave the device. Not needed with Frames."""
 
-    device: RiskDevice | UnsetType = UNSET
+    device: RiskDevice | None | UnsetType = None
     """The customer's device."""
 
 
 class RiskDevice(RequestModel, kw_only=True):
     """The customer's device. The risk engine uses it only with `user_agent`, `timestamp` and `timezone`."""
 
-    user_agent: Annotated[str, Meta(max_length=2048)] | UnsetType = UNSET
+    user_agent: str | None | UnsetType = None
     """The browser's HTTP header `User-Agent`."""
 
-    network: DeviceNetwork | UnsetType = UNSET
+    network: DeviceNetwork | None | UnsetType = None
     """Network of the device."""
 
-    provider: DeviceProvider | UnsetType = UNSET
+    provider: DeviceProvider | None | UnsetType = None
     """Who identified the device."""
 
-    timestamp: datetime | UnsetType = UNSET
+    timestamp: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the data was collected, UTC."""
 
-    timezone: Annotated[str, Meta(max_length=5, min_length=1)] | UnsetType = UNSET
+    timezone: str | None | UnsetType = None
     """Minutes between UTC and local time, as a string."""
 
-    virtual_machine: bool | UnsetType = UNSET
+    virtual_machine: bool | None | UnsetType = None
     """Whether the device is a virtual machine."""
 
-    incognito: bool | UnsetType = UNSET
+    incognito: bool | None | UnsetType = None
     """Whether the browser is in private mode."""
 
-    jailbroken: bool | UnsetType = UNSET
+    jailbroken: bool | None | UnsetType = None
     """Whether the device is jailbroken."""
 
-    rooted: bool | UnsetType = UNSET
+    rooted: bool | None | UnsetType = None
     """Whether the device is rooted."""
 
-    java_enabled: bool | UnsetType = UNSET
+    java_enabled: bool | None | UnsetType = None
     """Whether the browser runs Java."""
 
-    javascript_enabled: bool | UnsetType = UNSET
+    javascript_enabled: bool | None | UnsetType = None
     """Whether the browser runs JavaScript. Matters for 3DS 2.2 only."""
 
-    language: Annotated[str, Meta(max_length=12, min_length=1)] | UnsetType = UNSET
+    language: str | None | UnsetType = None
     """Language of the browser, BCP 47."""
 
-    color_depth: Annotated[str, Meta(max_length=2, min_length=1)] | UnsetType = UNSET
+    color_depth: str | None | UnsetType = None
     """Bits per pixel, as a string."""
 
-    screen_height: Annotated[str, Meta(max_length=6, min_length=1)] | UnsetType = UNSET
+    screen_height: str | None | UnsetType = None
     """Height of the screen in pixels, as a string."""
 
-    screen_width: Annotated[str, Meta(max_length=6, min_length=1)] | UnsetType = UNSET
+    screen_width: str | None | UnsetType = None
     """Width of the screen in pixels, as a string."""
 
-    user_agent_client_hint: str | UnsetType = UNSET
+    user_agent_client_hint: str | None | UnsetType = None
     """The browser's HTTP header `Sec-CH-UA`."""
 
-    iframe_payment_allowed: bool | UnsetType = UNSET
+    iframe_payment_allowed: bool | None | UnsetType = None
     """Whether frames may use the Payment Request API."""
 
-    accept_header: Annotated[str, Meta(max_length=2048)] | UnsetType = UNSET
+    accept_header: str | None | UnsetType = None
     """The browser's HTTP header `Accept`."""
 
 
@@ -3073,19 +3065,19 @@ class DeviceNetwork(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"ipv4": "personal", "ipv6": "personal"}
 
-    ipv4: str | UnsetType = UNSET
+    ipv4: str | None | UnsetType = None
     """IPv4 address."""
 
-    ipv6: str | UnsetType = UNSET
+    ipv6: str | None | UnsetType = None
     """IPv6 address."""
 
-    tor: bool | UnsetType = UNSET
+    tor: bool | None | UnsetType = None
     """Whether Tor is in use."""
 
-    vpn: bool | UnsetType = UNSET
+    vpn: bool | None | UnsetType = None
     """Whether a virtual private network is in use."""
 
-    proxy: bool | UnsetType = UNSET
+    proxy: bool | None | UnsetType = None
     """Whether a proxy is in use."""
 
 
@@ -3094,10 +3086,10 @@ class DeviceProvider(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"id": "personal"}
 
-    id: str | UnsetType = UNSET
+    id: str | None | UnsetType = None
     """Identifier the provider gave the device."""
 
-    name: DeviceProviderName | UnsetType = UNSET
+    name: DeviceProviderName | None | UnsetType = None
     """The provider."""
 
 
@@ -3112,22 +3104,22 @@ class PaymentRecipient(RequestModel, kw_only=True):
         "last_name": "personal",
     }
 
-    dob: date | UnsetType = UNSET
+    dob: date | None | UnsetType = None
     """Date of birth."""
 
-    account_number: Annotated[str, Meta(max_length=34)] | UnsetType = UNSET
+    account_number: str | None | UnsetType = None
     """Account of the recipient: part of a card number, an IBAN, an internal number or a phone number."""
 
-    address: PaymentAddress | UnsetType = UNSET
+    address: PaymentAddress | None | UnsetType = None
     """Address."""
 
-    zip: Annotated[str, Meta(max_length=10)] | UnsetType = UNSET
+    zip: str | None | UnsetType = None
     """Deprecated. First part of a UK postal code. Superseded by `address.zip`."""
 
-    first_name: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    first_name: str | None | UnsetType = None
     """First name."""
 
-    last_name: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    last_name: str | None | UnsetType = None
     """Last name."""
 
 
@@ -3137,23 +3129,23 @@ class AmountAllocation(RequestModel, kw_only=True):
     id: str
     """Identifier of the sub-entity (`ent_...`)."""
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)]
+    amount: int
     """Amount in the minor unit of the currency."""
 
-    reference: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference."""
 
-    commission: AllocationCommission | UnsetType = UNSET
+    commission: AllocationCommission | None | UnsetType = None
     """What the platform keeps of the part. At most all of it."""
 
 
 class AllocationCommission(RequestModel, kw_only=True):
     """What a platform keeps: a share of the part, and a fixed amount."""
 
-    amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    amount: int | None | UnsetType = None
     """Fixed amount in the minor unit of the currency."""
 
-    percentage: Annotated[float, Meta(ge=0.0, le=100.0)] | UnsetType = UNSET
+    percentage: float | None | UnsetType = None
     """Share of the part in percent, at most 8 decimal places."""
 
 
@@ -3162,225 +3154,222 @@ class PaymentProcessing(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"open_id": "personal", "otp_value": "secret"}
 
-    order_id: Annotated[str, Meta(max_length=15)] | UnsetType = UNSET
+    order_id: str | None | UnsetType = None
     """Number of the order."""
 
-    tax_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    tax_amount: int | None | UnsetType = None
     """Tax, in the minor unit of the currency."""
 
-    discount_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    discount_amount: int | None | UnsetType = None
     """Discount, in the minor unit of the currency."""
 
-    duty_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    duty_amount: int | None | UnsetType = None
     """Duty, in the minor unit of the currency."""
 
-    shipping_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    shipping_amount: int | None | UnsetType = None
     """Cost of shipping, in the minor unit of the currency."""
 
-    shipping_tax_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    shipping_tax_amount: int | None | UnsetType = None
     """Tax on shipping, in the minor unit of the currency."""
 
-    surcharge_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    surcharge_amount: int | None | UnsetType = None
     """Surcharge, in the minor unit of the currency."""
 
-    aft: bool | UnsetType = UNSET
+    aft: bool | None | UnsetType = None
     """Whether the payment funds an account."""
 
-    preferred_scheme: PreferredScheme | UnsetType = UNSET
+    preferred_scheme: PreferredScheme | None | UnsetType = None
     """Scheme to use for a card that belongs to two. Not for debit in the US without PIN."""
 
-    merchant_initiated_reason: MerchantInitiatedReason | UnsetType = UNSET
+    merchant_initiated_reason: MerchantInitiatedReason | None | UnsetType = None
     """Why the merchant initiates the payment."""
 
-    campaign_id: int | UnsetType = UNSET
+    campaign_id: int | None | UnsetType = None
     """Identifier of a campaign. Required for Afterpay invoices of a campaign."""
 
-    product_type: ProcessingProductType | UnsetType = UNSET
+    product_type: ProcessingProductType | None | UnsetType = None
     """Product of the provider. Required for `wechatpay` and `sequra`, optional for `tamara`."""
 
-    open_id: str | UnsetType = UNSET
+    open_id: str | None | UnsetType = None
     """Identifier of the customer. WeChat Pay with an official account or a mini program."""
 
-    original_order_amount: int | UnsetType = UNSET
+    original_order_amount: int | None | UnsetType = None
     """Amount of the whole order, in the minor unit of the currency. Split payments."""
 
-    receipt_id: Annotated[str, Meta(max_length=32)] | UnsetType = UNSET
+    receipt_id: str | None | UnsetType = None
     """Number of the receipt."""
 
-    terminal_type: TerminalType | UnsetType = UNSET
+    terminal_type: TerminalType | None | UnsetType = None
     """Where the customer is. Default on the server: `WEB`."""
 
-    os_type: OsType | UnsetType = UNSET
+    os_type: OsType | None | UnsetType = None
     """Operating system of the customer's device. Required unless `terminal_type` is `WEB`."""
 
-    invoice_id: Annotated[str, Meta(max_length=127)] | UnsetType = UNSET
+    invoice_id: str | None | UnsetType = None
     """Number of the invoice."""
 
-    brand_name: Annotated[str, Meta(max_length=127)] | UnsetType = UNSET
+    brand_name: str | None | UnsetType = None
     """Name shown to the customer. PayPal."""
 
-    locale: (
-        Annotated[str, Meta(max_length=10, min_length=2, pattern="^[a-z]{2}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}))?\\Z")]
-        | UnsetType
-    ) = UNSET
+    locale: str | None | UnsetType = None
     """Language and region of the customer."""
 
-    shipping_preference: ShippingPreference | UnsetType = UNSET
+    shipping_preference: ShippingPreference | None | UnsetType = None
     """Where the shipping address comes from. PayPal."""
 
-    user_action: UserAction | UnsetType = UNSET
+    user_action: UserAction | None | UnsetType = None
     """What the button of the payment page says. PayPal."""
 
-    set_transaction_context: list[dict[str, str]] | UnsetType = UNSET
+    set_transaction_context: list[dict[str, str]] | None | UnsetType = None
     """Context of the transaction, objects of one name each. PayPal."""
 
-    partner_customer_risk_data: list[PartnerCustomerRiskData] | UnsetType = UNSET
+    partner_customer_risk_data: list[PartnerCustomerRiskData] | None | UnsetType = None
     """What the merchant knows about the customer. PayPal."""
 
-    airline_data: list[AirlineData] | UnsetType = UNSET
+    airline_data: list[AirlineData] | None | UnsetType = None
     """Tickets sold."""
 
-    accommodation_data: list[AccommodationData] | UnsetType = UNSET
+    accommodation_data: list[AccommodationData] | None | UnsetType = None
     """Stays sold."""
 
-    otp_value: str | UnsetType = UNSET
+    otp_value: str | None | UnsetType = None
     """One-time password of the customer."""
 
-    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    purchase_country: str | None | UnsetType = None
     """Country of the purchase, ISO 3166-1 alpha-2."""
 
-    custom_payment_method_ids: list[str] | UnsetType = UNSET
+    custom_payment_method_ids: list[str] | None | UnsetType = None
     """Payment methods to offer. Klarna."""
 
-    merchant_callback_url: str | UnsetType = UNSET
+    merchant_callback_url: str | None | UnsetType = None
     """Where the provider reports to."""
 
-    line_of_business: str | UnsetType = UNSET
+    line_of_business: str | None | UnsetType = None
     """Line of business, such as `Flights`."""
 
-    shipping_delay: int | UnsetType = UNSET
+    shipping_delay: int | None | UnsetType = None
     """Delay of shipping, in days."""
 
-    shipping_info: list[ShippingInfo] | UnsetType = UNSET
+    shipping_info: list[ShippingInfo] | None | UnsetType = None
     """The parcels. Klarna."""
 
-    pan_preference: PanType | UnsetType = UNSET
+    pan_preference: PanType | None | UnsetType = None
     """Whether to charge the card number or its network token."""
 
-    provision_network_token: bool | UnsetType = UNSET
+    provision_network_token: bool | None | UnsetType = None
     """Whether to make a network token of the card. Default on the server: `true`."""
 
-    service_type: AchServiceType | UnsetType = UNSET
+    service_type: AchServiceType | None | UnsetType = None
     """Speed of the debit. Source `ach`."""
 
-    partner_code: Annotated[str, Meta(max_length=6, min_length=6, pattern="(?a)^\\d{6}\\Z")] | UnsetType = UNSET
+    partner_code: str | None | UnsetType = None
     """Code the customer read in the Blik app. Required for `blik` unless the merchant initiates the payment."""
 
-    card_type: ProcessingCardType | UnsetType = UNSET
+    card_type: ProcessingCardType | None | UnsetType = None
     """Account to use of a card that has two."""
 
-    affiliate_id: Annotated[str, Meta(pattern="^[a-zA-Z0-9]{1,15}\\Z")] | UnsetType = UNSET
+    affiliate_id: str | None | UnsetType = None
     """Identifier of the affiliate. Ramp providers registered with Visa."""
 
-    affiliate_url: str | UnsetType = UNSET
+    affiliate_url: str | None | UnsetType = None
     """Site of the affiliate. Required for ramp providers with affiliates."""
 
-    foreign_retailer_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    foreign_retailer_amount: int | None | UnsetType = None
     """Amount due to a retailer abroad, in the minor unit of the currency."""
 
-    reconciliation_id: str | UnsetType = UNSET
+    reconciliation_id: str | None | UnsetType = None
     """The merchant's identifier for reconciliation."""
 
-    aggregator: PaymentAggregator | UnsetType = UNSET
+    aggregator: PaymentAggregator | None | UnsetType = None
     """Identifiers of a payment facilitator."""
 
-    hub_model_origination_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    hub_model_origination_country: str | None | UnsetType = None
     """Country the payment originates in, ISO 3166-1 alpha-2. Hub model."""
 
-    scheme_transaction_link_id: str | UnsetType = UNSET
+    scheme_transaction_link_id: str | None | UnsetType = None
     """The scheme's identifier that links transactions."""
 
 
 class PartnerCustomerRiskData(RequestModel, kw_only=True):
     """One fact about a customer, for PayPal."""
 
-    key: str | UnsetType = UNSET
+    key: str | None | UnsetType = None
     """Name of the fact."""
 
-    value: str | UnsetType = UNSET
+    value: str | None | UnsetType = None
     """The fact."""
 
 
 class ShippingInfo(RequestModel, kw_only=True):
     """How to follow a parcel of a Klarna order."""
 
-    shipping_company: str | UnsetType = UNSET
+    shipping_company: str | None | UnsetType = None
     """Carrier of the parcel."""
 
-    shipping_method: str | UnsetType = UNSET
+    shipping_method: str | None | UnsetType = None
     """Kind of delivery."""
 
-    tracking_number: str | UnsetType = UNSET
+    tracking_number: str | None | UnsetType = None
     """The carrier's number of the parcel."""
 
-    tracking_uri: str | UnsetType = UNSET
+    tracking_uri: str | None | UnsetType = None
     """Where to follow the parcel."""
 
-    return_shipping_company: str | UnsetType = UNSET
+    return_shipping_company: str | None | UnsetType = None
     """Carrier of a returned parcel."""
 
-    return_tracking_number: str | UnsetType = UNSET
+    return_tracking_number: str | None | UnsetType = None
     """The carrier's number of a returned parcel."""
 
-    return_tracking_uri: str | UnsetType = UNSET
+    return_tracking_uri: str | None | UnsetType = None
     """Where to follow a returned parcel."""
 
 
 class PaymentAggregator(RequestModel, kw_only=True):
     """Identifiers of a payment facilitator."""
 
-    sub_merchant_id: str | UnsetType = UNSET
+    sub_merchant_id: str | None | UnsetType = None
     """Identifier of the sub-merchant."""
 
-    aggregator_id_visa: str | UnsetType = UNSET
+    aggregator_id_visa: str | None | UnsetType = None
     """Visa's identifier of the facilitator."""
 
-    aggregator_id_mc: str | UnsetType = UNSET
+    aggregator_id_mc: str | None | UnsetType = None
     """Mastercard's identifier of the facilitator."""
 
 
 class AirlineData(RequestModel, kw_only=True):
     """A ticket, its passengers and its flights."""
 
-    ticket: AirlineTicket | UnsetType = UNSET
+    ticket: AirlineTicket | None | UnsetType = None
     """The ticket."""
 
-    passenger: list[AirlinePassenger] | UnsetType = UNSET
+    passenger: list[AirlinePassenger] | None | UnsetType = None
     """The passengers."""
 
-    flight_leg_details: list[FlightLeg] | UnsetType = UNSET
+    flight_leg_details: list[FlightLeg] | None | UnsetType = None
     """The flights."""
 
 
 class AirlineTicket(RequestModel, kw_only=True):
     """A ticket of an airline."""
 
-    number: str | UnsetType = UNSET
+    number: str | None | UnsetType = None
     """Number of the ticket."""
 
-    issue_date: date | UnsetType = UNSET
+    issue_date: date | None | UnsetType = None
     """When it was issued."""
 
-    issuing_carrier_code: str | UnsetType = UNSET
+    issuing_carrier_code: str | None | UnsetType = None
     """IATA code of the airline that issued it."""
 
-    travel_package_indicator: str | UnsetType = UNSET
+    travel_package_indicator: str | None | UnsetType = None
     """What the ticket is part of, a letter."""
 
-    travel_agency_name: str | UnsetType = UNSET
+    travel_agency_name: str | None | UnsetType = None
     """Name of the travel agency."""
 
-    travel_agency_code: str | UnsetType = UNSET
+    travel_agency_code: str | None | UnsetType = None
     """Code of the travel agency."""
 
 
@@ -3393,107 +3382,107 @@ class AirlinePassenger(RequestModel, kw_only=True):
         "date_of_birth": "personal",
     }
 
-    first_name: str | UnsetType = UNSET
+    first_name: str | None | UnsetType = None
     """First name."""
 
-    last_name: str | UnsetType = UNSET
+    last_name: str | None | UnsetType = None
     """Last name."""
 
-    date_of_birth: date | UnsetType = UNSET
+    date_of_birth: date | None | UnsetType = None
     """Date of birth."""
 
-    address: AirlinePassengerAddress | UnsetType = UNSET
+    address: AirlinePassengerAddress | None | UnsetType = None
     """Where the passenger lives."""
 
 
 class AirlinePassengerAddress(RequestModel, kw_only=True):
     """Where a passenger lives."""
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    country: str | None | UnsetType = None
     """Country, ISO 3166-1 alpha-2."""
 
 
 class FlightLeg(RequestModel, kw_only=True):
     """A flight."""
 
-    flight_number: str | UnsetType = UNSET
+    flight_number: str | None | UnsetType = None
     """Number of the flight."""
 
-    carrier_code: str | UnsetType = UNSET
+    carrier_code: str | None | UnsetType = None
     """IATA code of the airline."""
 
-    class_of_travelling: str | UnsetType = UNSET
+    class_of_travelling: str | None | UnsetType = None
     """Class, a letter such as `Y`, `C`, `J` or `F`."""
 
-    departure_airport: str | UnsetType = UNSET
+    departure_airport: str | None | UnsetType = None
     """IATA code of the airport of departure."""
 
-    departure_date: date | UnsetType = UNSET
+    departure_date: date | None | UnsetType = None
     """Day of departure."""
 
-    departure_time: str | UnsetType = UNSET
+    departure_time: str | None | UnsetType = None
     """Local time of departure, `HH:MM`."""
 
-    arrival_airport: str | UnsetType = UNSET
+    arrival_airport: str | None | UnsetType = None
     """IATA code of the airport of arrival."""
 
-    stop_over_code: str | UnsetType = UNSET
+    stop_over_code: str | None | UnsetType = None
     """Whether the passenger may stay there, `O`, or not, `X`."""
 
-    fare_basis_code: str | UnsetType = UNSET
+    fare_basis_code: str | None | UnsetType = None
     """Code of the fare."""
 
 
 class AccommodationData(RequestModel, kw_only=True):
     """A stay."""
 
-    name: str | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name of the hotel."""
 
-    booking_reference: str | UnsetType = UNSET
+    booking_reference: str | None | UnsetType = None
     """Number of the booking."""
 
-    check_in_date: date | UnsetType = UNSET
+    check_in_date: date | None | UnsetType = None
     """First day."""
 
-    check_out_date: date | UnsetType = UNSET
+    check_out_date: date | None | UnsetType = None
     """Last day."""
 
-    address: AccommodationAddress | UnsetType = UNSET
+    address: AccommodationAddress | None | UnsetType = None
     """Address of the hotel."""
 
-    state: str | UnsetType = UNSET
+    state: str | None | UnsetType = None
     """State or region of the hotel."""
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    country: str | None | UnsetType = None
     """Country of the hotel, ISO 3166-1 alpha-2."""
 
-    city: str | UnsetType = UNSET
+    city: str | None | UnsetType = None
     """City of the hotel."""
 
-    number_of_rooms: int | UnsetType = UNSET
+    number_of_rooms: int | None | UnsetType = None
     """Number of rooms."""
 
-    guests: list[AccommodationGuest] | UnsetType = UNSET
+    guests: list[AccommodationGuest] | None | UnsetType = None
     """The guests."""
 
-    room: list[AccommodationRoom] | UnsetType = UNSET
+    room: list[AccommodationRoom] | None | UnsetType = None
     """The rooms."""
 
-    property_phone: list[AccommodationPhone] | UnsetType = UNSET
+    property_phone: list[AccommodationPhone] | None | UnsetType = None
     """Phone numbers of the hotel."""
 
-    customer_service_phone: list[AccommodationPhone] | UnsetType = UNSET
+    customer_service_phone: list[AccommodationPhone] | None | UnsetType = None
     """Phone numbers for customers."""
 
 
 class AccommodationAddress(RequestModel, kw_only=True):
     """Address of a hotel."""
 
-    address_line1: str | UnsetType = UNSET
+    address_line1: str | None | UnsetType = None
     """First line of the address."""
 
-    zip: str | UnsetType = UNSET
+    zip: str | None | UnsetType = None
     """Postal code."""
 
 
@@ -3506,43 +3495,43 @@ class AccommodationGuest(RequestModel, kw_only=True):
         "date_of_birth": "personal",
     }
 
-    first_name: str | UnsetType = UNSET
+    first_name: str | None | UnsetType = None
     """First name."""
 
-    last_name: str | UnsetType = UNSET
+    last_name: str | None | UnsetType = None
     """Last name."""
 
-    date_of_birth: date | UnsetType = UNSET
+    date_of_birth: date | None | UnsetType = None
     """Date of birth."""
 
 
 class AccommodationRoom(RequestModel, kw_only=True):
     """A room."""
 
-    rate: str | UnsetType = UNSET
+    rate: str | None | UnsetType = None
     """Price of a night, as a string."""
 
-    number_of_nights_at_room_rate: str | UnsetType = UNSET
+    number_of_nights_at_room_rate: str | None | UnsetType = None
     """Number of nights at that price, as a string."""
 
 
 class AccommodationPhone(RequestModel, kw_only=True):
     """A phone number of a business."""
 
-    country_code: str | UnsetType = UNSET
+    country_code: str | None | UnsetType = None
     """Country calling code."""
 
-    number: str | UnsetType = UNSET
+    number: str | None | UnsetType = None
     """The number after the country calling code."""
 
 
 class RetryRequest(RequestModel, kw_only=True):
     """Retries after a decline."""
 
-    dunning: DunningRetry | UnsetType = UNSET
+    dunning: DunningRetry | None | UnsetType = None
     """Retries of payments the merchant initiates, after soft declines."""
 
-    downtime: DowntimeRetry | UnsetType = UNSET
+    downtime: DowntimeRetry | None | UnsetType = None
     """Retries after time-outs of issuer or acquirer."""
 
 
@@ -3552,10 +3541,10 @@ class DunningRetry(RequestModel, kw_only=True):
     enabled: bool
     """Whether to repeat."""
 
-    max_attempts: Annotated[int, Meta(ge=1, le=15)] | UnsetType = UNSET
+    max_attempts: int | None | UnsetType = None
     """Most attempts, the first not counted. Default on the server: `6`."""
 
-    end_after_days: Annotated[int, Meta(ge=1, le=60)] | UnsetType = UNSET
+    end_after_days: int | None | UnsetType = None
     """Days after which attempts end. Default on the server: `30`."""
 
 
@@ -3569,92 +3558,88 @@ class DowntimeRetry(RequestModel, kw_only=True):
 class AuthorizationRequest(RequestModel, kw_only=True):
     """By how much to raise an authorization. Without an amount, or with 0, its validity is extended."""
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType = UNSET
+    amount: int | None | UnsetType = None
     """Amount to add, in the minor unit of the currency."""
 
-    reference: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference."""
 
-    metadata: (
-        Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)] | UnsetType
-    ) = UNSET
+    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
     """The merchant's own data, one level."""
 
 
 class CaptureRequest(RequestModel, kw_only=True):
     """What to capture of a payment. Without an amount, all of it."""
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType = UNSET
+    amount: int | None | UnsetType = None
     """Amount in the minor unit of the currency."""
 
-    capture_type: CaptureType | UnsetType = UNSET
+    capture_type: CaptureType | None | UnsetType = None
     """Whether more captures will follow. Default on the server: `Final`."""
 
-    reference: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference."""
 
-    customer: PaymentCustomer | UnsetType = UNSET
+    customer: PaymentCustomer | None | UnsetType = None
     """Who pays."""
 
-    description: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    description: str | None | UnsetType = None
     """Description of the capture."""
 
-    billing_descriptor: PaymentBillingDescriptor | UnsetType = UNSET
+    billing_descriptor: PaymentBillingDescriptor | None | UnsetType = None
     """Name of the merchant on the customer's statement."""
 
-    shipping: CaptureShipping | UnsetType = UNSET
+    shipping: CaptureShipping | None | UnsetType = None
     """Where the goods are sent, and by whom."""
 
-    items: list[PaymentItem] | UnsetType = UNSET
+    items: list[PaymentItem] | None | UnsetType = None
     """Lines of the order."""
 
-    amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | UnsetType = UNSET
+    amount_allocations: list[AmountAllocation] | None | UnsetType = None
     """Sub-entities the capture is made for. Their amounts add up to the amount of the capture."""
 
-    processing: CaptureProcessing | UnsetType = UNSET
+    processing: CaptureProcessing | None | UnsetType = None
     """Data for processing by scheme and provider."""
 
-    metadata: (
-        Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)] | UnsetType
-    ) = UNSET
+    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
     """The merchant's own data, one level."""
 
 
 class CaptureShipping(RequestModel, kw_only=True):
     """Where captured goods are sent, and by whom."""
 
-    address: PaymentAddress | UnsetType = UNSET
+    address: PaymentAddress | None | UnsetType = None
     """Where the goods go."""
 
-    phone: PaymentPhone | UnsetType = UNSET
+    phone: PaymentPhone | None | UnsetType = None
     """Phone number of the recipient."""
 
-    from_address_zip: str | UnsetType = UNSET
+    from_address_zip: str | None | UnsetType = None
     """Postal code of the place the goods are sent from."""
 
-    tracking_info: list[TrackingInfo] | UnsetType = UNSET
+    tracking_info: list[TrackingInfo] | None | UnsetType = None
     """The parcels."""
 
 
 class TrackingInfo(RequestModel, kw_only=True):
     """How to follow a parcel."""
 
-    shipping_company: str | UnsetType = UNSET
+    shipping_company: str | None | UnsetType = None
     """Carrier of the parcel."""
 
-    tracking_number: str | UnsetType = UNSET
+    tracking_number: str | None | UnsetType = None
     """The carrier's number of the parcel."""
 
-    tracking_uri: str | UnsetType = UNSET
+    tracking_uri: str | None | UnsetType = None
     """Where to follow the parcel."""
 
-    return_shipping_company: str | UnsetType = UNSET
+    return_shipping_company: str | None | UnsetType = None
     """Carrier of a returned parcel."""
 
-    return_tracking_number: str | UnsetType = UNSET
+    return_tracking_number: str | None | UnsetType = None
     """The carrier's number of a returned parcel."""
 
-    return_tracking_uri: str | UnsetType = UNSET
+    return_tracking_uri: str | None | UnsetType = None
     """Where to follow a returned parcel."""
 
 
@@ -3663,110 +3648,104 @@ class CaptureProcessing(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"otp_value": "secret"}
 
-    order_id: Annotated[str, Meta(max_length=15)] | UnsetType = UNSET
+    order_id: str | None | UnsetType = None
     """Number of the order."""
 
-    otp_value: str | UnsetType = UNSET
+    otp_value: str | None | UnsetType = None
     """One-time password of the customer."""
 
-    tax_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    tax_amount: int | None | UnsetType = None
     """Tax, in the minor unit of the currency."""
 
-    surcharge_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    surcharge_amount: int | None | UnsetType = None
     """Surcharge, in the minor unit of the currency."""
 
-    discount_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    discount_amount: int | None | UnsetType = None
     """Discount, in the minor unit of the currency."""
 
-    duty_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    duty_amount: int | None | UnsetType = None
     """Duty, in the minor unit of the currency."""
 
-    shipping_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    shipping_amount: int | None | UnsetType = None
     """Cost of shipping, in the minor unit of the currency."""
 
-    shipping_tax_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    shipping_tax_amount: int | None | UnsetType = None
     """Tax on shipping, in the minor unit of the currency."""
 
-    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    purchase_country: str | None | UnsetType = None
     """Country of the purchase, ISO 3166-1 alpha-2."""
 
-    foreign_retailer_amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    foreign_retailer_amount: int | None | UnsetType = None
     """Amount due to a retailer abroad, in the minor unit of the currency."""
 
 
 class RefundRequest(RequestModel, kw_only=True):
     """What to refund of a payment. Without an amount, all of it."""
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType = UNSET
+    amount: int | None | UnsetType = None
     """Amount in the minor unit of the currency."""
 
-    reference: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference."""
 
-    amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | UnsetType = UNSET
+    amount_allocations: list[AmountAllocation] | None | UnsetType = None
     """Sub-entities the refund is made for. Their amounts add up to the amount of the refund."""
 
-    capture_action_id: Annotated[str, Meta(pattern="(?a)^(act)_(\\w{26})\\Z")] | UnsetType = UNSET
+    capture_action_id: str | None | UnsetType = None
     """The capture to refund, for a payment with several."""
 
-    items: list[PaymentItem] | UnsetType = UNSET
+    items: list[PaymentItem] | None | UnsetType = None
     """Lines of the order that are refunded."""
 
-    destination: RefundDestination | UnsetType = UNSET
+    destination: RefundDestination | None | UnsetType = None
     """Bank account to refund to, in place of the source of the payment."""
 
-    metadata: (
-        Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)] | UnsetType
-    ) = UNSET
+    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
     """The merchant's own data, one level."""
 
 
 class ReverseRequest(RequestModel, kw_only=True):
     """A reversal, which is always of the whole payment."""
 
-    reference: Annotated[str, Meta(max_length=80)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference. American Express takes 30 characters."""
 
-    metadata: (
-        Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)] | UnsetType
-    ) = UNSET
+    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
     """The merchant's own data, one level."""
 
 
 class VoidRequest(RequestModel, kw_only=True):
     """A void, which is always of everything not captured."""
 
-    reference: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference."""
 
-    metadata: (
-        Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)] | UnsetType
-    ) = UNSET
+    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
     """The merchant's own data, one level."""
 
 
 class CancellationRequest(RequestModel, kw_only=True):
     """Cancellation of a scheduled retry."""
 
-    reference: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference."""
 
 
 class PaymentSearchRequest(RequestModel, kw_only=True):
     """What to search for."""
 
-    query: Annotated[str, Meta(max_length=1024)] | UnsetType = UNSET
+    query: str | None | UnsetType = None
     """Terms such as `id:'pay_...'`. Metadata values may contain up to two wildcards `*`, with at least one plain
     character between them.
     """
 
-    limit: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
+    limit: int | None | UnsetType = None
     """Number of payments on a page. Default on the server: `10`."""
 
-    from_: datetime | UnsetType = msgspec.field(name="from", default=UNSET)
+    from_: Annotated[datetime, Meta(tz=True)] | None | UnsetType = msgspec.field(name="from", default=None)
     """Start of the time searched, UTC. Required if `to` is given."""
 
-    to: datetime | UnsetType = UNSET
+    to: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """End of the time searched, UTC. Required if `from` is given."""
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, ClassVar, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta, UnsetType
 
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
 from checkout_async._generated.models.common import (
@@ -526,100 +526,100 @@ class SessionRequest(RequestModel, kw_only=True):
     source: SessionSource
     """The card to authenticate."""
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: str
     """Currency of `amount`, ISO 4217 alphabetic code."""
 
     completion: CompletionInfo
     """Who runs the flow, Checkout.com or the merchant, and where its end is reported."""
 
-    amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
+    amount: int | None | UnsetType = None
     """Amount in the minor unit of the currency. Required and above 0 for `recurring` and `installment`; when omitted,
     `authentication_category` becomes `non_payment`.
     """
 
-    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | UnsetType = UNSET
+    processing_channel_id: str | None | UnsetType = None
     """Processing channel. Required unless one is bound to the access token."""
 
-    marketplace: SessionMarketplaceData | UnsetType = UNSET
+    marketplace: SessionMarketplaceData | None | UnsetType = None
     """Sub-entity the session belongs to. For payment facilitators."""
 
-    authentication_type: AuthenticationType | UnsetType = UNSET
+    authentication_type: AuthenticationType | None | UnsetType = None
     """Purpose of the authentication. Default on the server: `regular`."""
 
-    authentication_category: AuthenticationCategory | UnsetType = UNSET
+    authentication_category: AuthenticationCategory | None | UnsetType = None
     """Whether a payment is authenticated or only the cardholder. Default on the server: `payment`."""
 
-    account_info: CardholderAccountInfo | UnsetType = UNSET
+    account_info: CardholderAccountInfo | None | UnsetType = None
     """The cardholder's account with the merchant."""
 
-    challenge_indicator: ChallengeIndicator | UnsetType = UNSET
+    challenge_indicator: ChallengeIndicator | None | UnsetType = None
     """Preference for or against a challenge, or the requested exemption. An exemption that cannot be applied is
     replaced by `no_challenge_requested`. Default on the server: `no_preference`.
     """
 
-    billing_descriptor: SessionsBillingDescriptor | UnsetType = UNSET
+    billing_descriptor: SessionsBillingDescriptor | None | UnsetType = None
     """Name of the merchant as the cardholder sees it in the challenge."""
 
-    reference: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    reference: str | None | UnsetType = None
     """The merchant's own reference, such as an order number. Must not contain sensitive data."""
 
-    merchant_risk_info: MerchantRiskInfo | UnsetType = UNSET
+    merchant_risk_info: MerchantRiskInfo | None | UnsetType = None
     """What the merchant knows about the purchase that matters for risk."""
 
-    transaction_type: TransactionType | UnsetType = UNSET
+    transaction_type: TransactionType | None | UnsetType = None
     """Kind of transaction that is authenticated. Default on the server: `goods_service`."""
 
-    shipping_address: SessionAddress | UnsetType = UNSET
+    shipping_address: SessionAddress | None | UnsetType = None
     """Where the goods go. The API replaces special characters."""
 
-    shipping_address_matches_billing: bool | UnsetType = UNSET
+    shipping_address_matches_billing: bool | None | UnsetType = None
     """Whether shipping and billing address are the same."""
 
-    channel_data: ChannelData | UnsetType = UNSET
+    channel_data: ChannelData | None | UnsetType = None
     """The cardholder's browser or app. When given, no `update_session` call is needed and the authentication may start
     at once.
     """
 
-    recurring: Recurring | UnsetType = UNSET
+    recurring: Recurring | None | UnsetType = None
     """Terms of the series. For `authentication_type` `recurring`; ignored otherwise."""
 
-    installment: Installment | UnsetType = UNSET
+    installment: Installment | None | UnsetType = None
     """Terms of the instalments. For `authentication_type` `installment`; ignored otherwise."""
 
-    optimization: OptimizationRequest | UnsetType = UNSET
+    optimization: OptimizationRequest | None | UnsetType = None
     """Lets Checkout.com adjust the request for a better result. Opt-in."""
 
-    initial_transaction: InitialTransaction | UnsetType = UNSET
+    initial_transaction: InitialTransaction | None | UnsetType = None
     """An earlier authenticated transaction of the same cardholder."""
 
-    google_spa: GoogleSpaRequest | UnsetType = UNSET
+    google_spa: GoogleSpaRequest | None | UnsetType = None
     """Settings for Google Secure Payment Authentication. For `non_hosted` sessions only."""
 
-    preferred_experiences: list[Experience] | UnsetType = UNSET
+    preferred_experiences: list[Experience] | None | UnsetType = None
     """Requested ways of authentication, the preferred one first."""
 
-    device_information: DeviceInformation | UnsetType = UNSET
+    device_information: DeviceInformation | None | UnsetType = None
     """The cardholder's device, as the merchant or Risk.js identified it."""
 
 
 class SessionMarketplaceData(RequestModel, kw_only=True):
     """Sub-entity of a payment facilitator."""
 
-    sub_entity_id: str | UnsetType = UNSET
+    sub_entity_id: str | None | UnsetType = None
     """Identifier of the sub-entity (`ent_...`)."""
 
 
 class SessionsBillingDescriptor(RequestModel, kw_only=True):
     """Dynamic descriptor of the merchant."""
 
-    name: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Shown in the challenge window instead of the merchant's name. Letters, digits and `. ! * - = _ @` only."""
 
 
 class OptimizationRequest(RequestModel, kw_only=True):
     """Consent to optimisation of the request."""
 
-    framework: str | UnsetType = UNSET
+    framework: str | None | UnsetType = None
     """What to optimise for. Known value `acceptance_rates`."""
 
 
@@ -628,10 +628,10 @@ class DeviceInformation(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"device_id": "personal", "device_session_id": "personal"}
 
-    device_id: str | UnsetType = UNSET
+    device_id: str | None | UnsetType = None
     """Identifier of the device."""
 
-    device_session_id: Annotated[str, Meta(pattern="(?a)^(dsid)_(\\w{26})\\Z")] | UnsetType = UNSET
+    device_session_id: str | None | UnsetType = None
     """Device session identifier, from Risk.js."""
 
 
@@ -640,42 +640,42 @@ class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "number": "pan", "name": "personal"}
 
-    scheme: Scheme | UnsetType = UNSET
+    scheme: Scheme | None | UnsetType = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
-    billing_address: SessionAddress | UnsetType = UNSET
+    billing_address: SessionAddress | None | UnsetType = None
     """Billing address of the card. The API replaces special characters."""
 
-    home_phone: SessionPhone | UnsetType = UNSET
+    home_phone: SessionPhone | None | UnsetType = None
     """The cardholder's phone number at home."""
 
-    mobile_phone: SessionPhone | UnsetType = UNSET
+    mobile_phone: SessionPhone | None | UnsetType = None
     """The cardholder's mobile phone number."""
 
-    work_phone: SessionPhone | UnsetType = UNSET
+    work_phone: SessionPhone | None | UnsetType = None
     """The cardholder's phone number at work."""
 
-    email: Annotated[str, Meta(max_length=254)] | UnsetType = UNSET
+    email: str | None | UnsetType = None
     """The cardholder's e-mail address."""
 
-    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")]
+    number: str
     """Card number, digits without separators."""
 
-    expiry_month: Annotated[int, Meta(ge=1, le=12)]
+    expiry_month: int
     """Month of expiry, 1 to 12."""
 
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
+    expiry_year: int
     """Year of expiry, four digits."""
 
-    name: Annotated[str, Meta(max_length=45, min_length=2)] | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name of the cardholder. The API replaces special characters."""
 
-    stored: bool | UnsetType = UNSET
+    stored: bool | None | UnsetType = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    store_for_future_use: bool | UnsetType = UNSET
+    store_for_future_use: bool | None | UnsetType = None
     """Whether to store the details for later payments."""
 
 
@@ -684,34 +684,34 @@ class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "number": "pan"}
 
-    scheme: Scheme | UnsetType = UNSET
+    scheme: Scheme | None | UnsetType = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
-    billing_address: SessionAddress | UnsetType = UNSET
+    billing_address: SessionAddress | None | UnsetType = None
     """Billing address of the card. The API replaces special characters."""
 
-    home_phone: SessionPhone | UnsetType = UNSET
+    home_phone: SessionPhone | None | UnsetType = None
     """The cardholder's phone number at home."""
 
-    mobile_phone: SessionPhone | UnsetType = UNSET
+    mobile_phone: SessionPhone | None | UnsetType = None
     """The cardholder's mobile phone number."""
 
-    work_phone: SessionPhone | UnsetType = UNSET
+    work_phone: SessionPhone | None | UnsetType = None
     """The cardholder's phone number at work."""
 
-    email: Annotated[str, Meta(max_length=254)] | UnsetType = UNSET
+    email: str | None | UnsetType = None
     """The cardholder's e-mail address."""
 
-    id: Annotated[str, Meta(max_length=100)]
+    id: str
     """Identifier of the instrument (`src_...`), which must be a card."""
 
-    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")] | UnsetType = UNSET
+    number: str | None | UnsetType = None
     """Card number behind the source, digits without separators."""
 
-    expiry_month: Annotated[int, Meta(ge=1, le=12)] | UnsetType = UNSET
+    expiry_month: int | None | UnsetType = None
     """Month of expiry, 1 to 12. Not needed for a stored card."""
 
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)] | UnsetType = UNSET
+    expiry_year: int | None | UnsetType = None
     """Year of expiry, four digits. Not needed for a stored card."""
 
 
@@ -720,37 +720,37 @@ class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "token": "secret", "number": "pan"}
 
-    scheme: Scheme | UnsetType = UNSET
+    scheme: Scheme | None | UnsetType = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
-    billing_address: SessionAddress | UnsetType = UNSET
+    billing_address: SessionAddress | None | UnsetType = None
     """Billing address of the card. The API replaces special characters."""
 
-    home_phone: SessionPhone | UnsetType = UNSET
+    home_phone: SessionPhone | None | UnsetType = None
     """The cardholder's phone number at home."""
 
-    mobile_phone: SessionPhone | UnsetType = UNSET
+    mobile_phone: SessionPhone | None | UnsetType = None
     """The cardholder's mobile phone number."""
 
-    work_phone: SessionPhone | UnsetType = UNSET
+    work_phone: SessionPhone | None | UnsetType = None
     """The cardholder's phone number at work."""
 
-    email: Annotated[str, Meta(max_length=254)] | UnsetType = UNSET
+    email: str | None | UnsetType = None
     """The cardholder's e-mail address."""
 
-    token: Annotated[str, Meta(max_length=100)]
+    token: str
     """Card token (`tok_...`)."""
 
-    store_for_future_use: bool | UnsetType = UNSET
+    store_for_future_use: bool | None | UnsetType = None
     """Whether to store the details for later payments."""
 
-    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")] | UnsetType = UNSET
+    number: str | None | UnsetType = None
     """Card number behind the source, digits without separators."""
 
-    expiry_month: Annotated[int, Meta(ge=1, le=12)] | UnsetType = UNSET
+    expiry_month: int | None | UnsetType = None
     """Month of expiry, 1 to 12. Not needed with a card token."""
 
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)] | UnsetType = UNSET
+    expiry_year: int | None | UnsetType = None
     """Year of expiry, four digits. Not needed with a card token."""
 
 
@@ -764,42 +764,42 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
         "number": "pan",
     }
 
-    scheme: Scheme | UnsetType = UNSET
+    scheme: Scheme | None | UnsetType = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
-    billing_address: SessionAddress | UnsetType = UNSET
+    billing_address: SessionAddress | None | UnsetType = None
     """Billing address of the card. The API replaces special characters."""
 
-    home_phone: SessionPhone | UnsetType = UNSET
+    home_phone: SessionPhone | None | UnsetType = None
     """The cardholder's phone number at home."""
 
-    mobile_phone: SessionPhone | UnsetType = UNSET
+    mobile_phone: SessionPhone | None | UnsetType = None
     """The cardholder's mobile phone number."""
 
-    work_phone: SessionPhone | UnsetType = UNSET
+    work_phone: SessionPhone | None | UnsetType = None
     """The cardholder's phone number at work."""
 
-    email: Annotated[str, Meta(max_length=254)] | UnsetType = UNSET
+    email: str | None | UnsetType = None
     """The cardholder's e-mail address."""
 
-    token: Annotated[str, Meta(max_length=19, min_length=9)]
+    token: str
     """Number of the network token."""
 
-    expiry_month: Annotated[int, Meta(ge=1, le=12)]
+    expiry_month: int
     """Month of expiry, 1 to 12."""
 
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
+    expiry_year: int
     """Year of expiry, four digits."""
 
-    name: Annotated[str, Meta(max_length=45, min_length=2)] | UnsetType = UNSET
+    name: str | None | UnsetType = None
     """Name of the cardholder. The API replaces special characters."""
 
-    stored: bool | UnsetType = UNSET
+    stored: bool | None | UnsetType = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    number: str | UnsetType = UNSET
+    number: str | None | UnsetType = None
     """Card number behind the token."""
 
 
@@ -818,25 +818,25 @@ class SessionAddress(RequestModel, kw_only=True):
         "zip": "personal",
     }
 
-    address_line1: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    address_line1: str | None | UnsetType = None
     """First line of the address."""
 
-    address_line2: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    address_line2: str | None | UnsetType = None
     """Second line of the address."""
 
-    address_line3: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    address_line3: str | None | UnsetType = None
     """Third line of the address."""
 
-    city: Annotated[str, Meta(max_length=50)] | UnsetType = UNSET
+    city: str | None | UnsetType = None
     """City or town."""
 
-    state: Annotated[str, Meta(max_length=3, min_length=1)] | UnsetType = UNSET
+    state: str | None | UnsetType = None
     """State or region, the part after the hyphen of an ISO 3166-2 code."""
 
-    zip: Annotated[str, Meta(max_length=16)] | UnsetType = UNSET
+    zip: str | None | UnsetType = None
     """Postal code."""
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    country: str | None | UnsetType = None
     """Country, ISO 3166-1 alpha-2."""
 
 
@@ -845,10 +845,10 @@ class SessionPhone(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "personal"}
 
-    country_code: Annotated[str, Meta(max_length=3, min_length=1, pattern="(?a)^\\d{1,3}\\Z")]
+    country_code: str
     """Country calling code, digits only. A country such as `GB` is refused."""
 
-    number: Annotated[str, Meta(max_length=15, pattern="(?a)^\\d{1,15}\\Z")]
+    number: str
     """The number after the country calling code, digits only."""
 
 
@@ -857,23 +857,23 @@ class HostedCompletionInfo(RequestModel, kw_only=True, tag_field="type", tag="ho
     to the link `redirect_url` of the reply. Browser channel only.
     """
 
-    success_url: Annotated[str, Meta(max_length=256)]
+    success_url: str
     """Where the cardholder returns after `approved` or `attempted`. Overrides the setting of the account."""
 
-    failure_url: Annotated[str, Meta(max_length=256)]
+    failure_url: str
     """Where the cardholder returns otherwise. Overrides the setting of the account."""
 
-    callback_url: str | UnsetType = UNSET
+    callback_url: str | None | UnsetType = None
     """Endpoint of the merchant. Accepted, but no callback is documented for hosted sessions."""
 
 
 class NonHostedCompletionInfo(RequestModel, kw_only=True, tag_field="type", tag="non_hosted"):
     """The merchant runs every step and may close the session with `complete_session`."""
 
-    callback_url: Annotated[str, Meta(max_length=256)] | UnsetType = UNSET
+    callback_url: str | None | UnsetType = None
     """Endpoint of the merchant that `complete_session` makes Checkout.com POST the result to."""
 
-    challenge_notification_url: Annotated[str, Meta(max_length=256)] | UnsetType = UNSET
+    challenge_notification_url: str | None | UnsetType = None
     """Endpoint of the merchant that receives the result of the challenge from the cardholder's browser (EMV 3DS 2.2
     notificationURL). By default an endpoint of Checkout.com, which posts a message event to the page.
     """
@@ -890,66 +890,66 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_id": "personal"}
 
-    purchase_count: Annotated[int, Meta(ge=0, le=9999)] | UnsetType = UNSET
+    purchase_count: int | None | UnsetType = None
     """Purchases of the account in the last six months."""
 
-    account_age: AccountAge | UnsetType = UNSET
+    account_age: AccountAge | None | UnsetType = None
     """How long the payment account has been enrolled."""
 
-    add_card_attempts: Annotated[int, Meta(ge=0, le=999)] | UnsetType = UNSET
+    add_card_attempts: int | None | UnsetType = None
     """Attempts to add a card in the last 24 hours."""
 
-    shipping_address_age: ShippingAddressAge | UnsetType = UNSET
+    shipping_address_age: ShippingAddressAge | None | UnsetType = None
     """How long ago the shipping address was first used."""
 
-    account_name_matches_shipping_name: bool | UnsetType = UNSET
+    account_name_matches_shipping_name: bool | None | UnsetType = None
     """Whether the name of the account is the name in the shipping address."""
 
-    suspicious_account_activity: bool | UnsetType = UNSET
+    suspicious_account_activity: bool | None | UnsetType = None
     """Whether the merchant has seen suspicious activity on the account."""
 
-    transactions_today: Annotated[int, Meta(ge=0, le=999)] | UnsetType = UNSET
+    transactions_today: int | None | UnsetType = None
     """Transactions of the account in the last 24 hours, over all its cards."""
 
-    authentication_method: AccountAuthenticationMethod | UnsetType = UNSET
+    authentication_method: AccountAuthenticationMethod | None | UnsetType = None
     """Deprecated. How the cardholder logged in with the merchant. Superseded by
     `three_ds_requestor_authentication_info`.
     """
 
-    cardholder_account_age_indicator: CardholderAccountAgeIndicator | UnsetType = UNSET
+    cardholder_account_age_indicator: CardholderAccountAgeIndicator | None | UnsetType = None
     """How long the cardholder has had the account."""
 
-    account_change: datetime | UnsetType = UNSET
+    account_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the account was last changed, UTC."""
 
-    account_change_indicator: AccountChangeIndicator | UnsetType = UNSET
+    account_change_indicator: AccountChangeIndicator | None | UnsetType = None
     """How long ago the account was last changed."""
 
-    account_date: datetime | UnsetType = UNSET
+    account_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the account was opened."""
 
-    account_password_change: datetime | UnsetType = UNSET
+    account_password_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the password of the account was last changed or reset."""
 
-    account_password_change_indicator: AccountPasswordChangeIndicator | UnsetType = UNSET
+    account_password_change_indicator: AccountPasswordChangeIndicator | None | UnsetType = None
     """How long ago the password of the account was last changed or reset."""
 
-    transactions_per_year: Annotated[int, Meta(le=999)] | UnsetType = UNSET
+    transactions_per_year: int | None | UnsetType = None
     """Transactions of the account in the last year, over all its cards. 999 stands for 999 and more."""
 
-    payment_account_age: datetime | UnsetType = UNSET
+    payment_account_age: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the payment account was enrolled."""
 
-    shipping_address_usage: datetime | UnsetType = UNSET
+    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When the shipping address was first used."""
 
-    account_type: AccountType | UnsetType = UNSET
+    account_type: AccountType | None | UnsetType = None
     """Kind of account behind a card that has several."""
 
-    account_id: Annotated[str, Meta(max_length=64)] | UnsetType = UNSET
+    account_id: str | None | UnsetType = None
     """Identifier of the account with the merchant."""
 
-    three_ds_requestor_authentication_info: ThreeDsRequestorAuthenticationInfo | UnsetType = UNSET
+    three_ds_requestor_authentication_info: ThreeDsRequestorAuthenticationInfo | None | UnsetType = None
     """How the cardholder logged in with the merchant."""
 
 
@@ -960,39 +960,39 @@ class MerchantRiskInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"delivery_email": "personal"}
 
-    delivery_email: Annotated[str, Meta(max_length=254)] | UnsetType = UNSET
+    delivery_email: str | None | UnsetType = None
     """E-mail address of an electronic delivery."""
 
-    delivery_timeframe: DeliveryTimeframe | UnsetType = UNSET
+    delivery_timeframe: DeliveryTimeframe | None | UnsetType = None
     """How soon the goods arrive."""
 
-    is_preorder: bool | UnsetType = UNSET
+    is_preorder: bool | None | UnsetType = None
     """Whether the goods are ordered before they are available."""
 
-    is_reorder: bool | UnsetType = UNSET
+    is_reorder: bool | None | UnsetType = None
     """Whether the cardholder orders goods bought before."""
 
-    shipping_indicator: ShippingIndicator | UnsetType = UNSET
+    shipping_indicator: ShippingIndicator | None | UnsetType = None
     """Where the goods go."""
 
-    reorder_items_indicator: ReorderItemsIndicator | UnsetType = UNSET
+    reorder_items_indicator: ReorderItemsIndicator | None | UnsetType = None
     """Whether the cardholder orders goods bought before."""
 
-    pre_order_purchase_indicator: PreOrderPurchaseIndicator | UnsetType = UNSET
+    pre_order_purchase_indicator: PreOrderPurchaseIndicator | None | UnsetType = None
     """Whether the goods are available already."""
 
-    pre_order_date: datetime | UnsetType = UNSET
+    pre_order_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
     """When goods ordered in advance are expected to be available."""
 
-    gift_card_amount: Annotated[str, Meta(max_length=15)] | UnsetType = UNSET
+    gift_card_amount: str | None | UnsetType = None
     """Total of gift cards in the purchase, in whole units of the currency, not the minor unit, as a string. 135.20 USD
     is `135`.
     """
 
-    gift_card_currency: Annotated[str, Meta(max_length=3, min_length=3)] | UnsetType = UNSET
+    gift_card_currency: str | None | UnsetType = None
     """Currency of the gift cards, ISO 4217 alphabetic code."""
 
-    gift_card_count: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType = UNSET
+    gift_card_count: str | None | UnsetType = None
     """Number of gift cards in the purchase, two digits as a string."""
 
 
@@ -1001,47 +1001,47 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"ip_address": "personal"}
 
-    accept_header: Annotated[str, Meta(max_length=2048)]
+    accept_header: str
     """Value of the browser's HTTP header `Accept`, unchanged."""
 
     java_enabled: bool
     """Result of `navigator.javaEnabled()`."""
 
-    javascript_enabled: bool | UnsetType = UNSET
+    javascript_enabled: bool | None | UnsetType = None
     """Whether the browser runs JavaScript. Used from 3DS 2.2.0 on. Default on the server: `true`."""
 
-    language: Annotated[str, Meta(max_length=12, min_length=1)]
+    language: str
     """Language of the browser, BCP 47, from `navigator.language`."""
 
-    color_depth: Annotated[str, Meta(max_length=2, min_length=1)]
+    color_depth: str
     """Bits per pixel from `screen.colorDepth`, as a string. EMV 3DS 2.2 knows 1, 4, 8, 15, 16, 24, 32 and 48."""
 
-    screen_height: Annotated[str, Meta(max_length=6, min_length=1)]
+    screen_height: str
     """Height of the screen in pixels from `screen.height`, as a string."""
 
-    screen_width: Annotated[str, Meta(max_length=6, min_length=1)]
+    screen_width: str
     """Width of the screen in pixels from `screen.width`, as a string."""
 
-    timezone: Annotated[str, Meta(max_length=5, min_length=1)]
+    timezone: str
     """Minutes between UTC and the browser's local time, as a string; positive where local time is behind UTC, as
     `Date.getTimezoneOffset()` gives it.
     """
 
-    user_agent: Annotated[str, Meta(max_length=2048)]
+    user_agent: str
     """Value of the browser's HTTP header `User-Agent`."""
 
-    ip_address: Annotated[str, Meta(max_length=45)]
+    ip_address: str
     """IP address of the browser, version 4 or 6, as the merchant's server sees it."""
 
-    three_ds_method_completion: ThreeDsMethodCompletion | UnsetType = UNSET
+    three_ds_method_completion: ThreeDsMethodCompletion | None | UnsetType = None
     """Result of the 3DS Method. If given here, the separate call is not needed. Default on the server: `U`."""
 
-    iframe_payment_allowed: bool | UnsetType = UNSET
+    iframe_payment_allowed: bool | None | UnsetType = None
     """Whether all parent frames allow the Payment API. Needed for Google Secure Payment Authentication in hosted
     sessions.
     """
 
-    user_agent_client_hint: str | UnsetType = UNSET
+    user_agent_client_hint: str | None | UnsetType = None
     """Value of the browser's HTTP header `Sec-CH-UA`. Helps Google Secure Payment Authentication."""
 
 
@@ -1057,22 +1057,22 @@ class AppChannelData(RequestModel, kw_only=True, tag_field="channel", tag="app")
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"sdk_app_id": "personal"}
 
-    sdk_app_id: Annotated[str, Meta(max_length=36, min_length=36)]
+    sdk_app_id: str
     """UUID of this installation of the app."""
 
-    sdk_max_timeout: Annotated[int, Meta(ge=5)]
+    sdk_max_timeout: int
     """Longest time for all exchanges, in minutes."""
 
     sdk_ephem_pub_key: SdkEphemeralPublicKey
     """The SDK's public key of this transaction."""
 
-    sdk_reference_number: Annotated[str, Meta(max_length=32)]
+    sdk_reference_number: str
     """Reference that EMVCo assigned to the SDK."""
 
-    sdk_encrypted_data: Annotated[str, Meta(max_length=64000)]
+    sdk_encrypted_data: str
     """Device data, encrypted by the SDK for the directory server, as a compact JWE."""
 
-    sdk_transaction_id: Annotated[str, Meta(max_length=36, min_length=36)]
+    sdk_transaction_id: str
     """UUID that the SDK gave this transaction."""
 
     sdk_interface_type: SdkInterfaceType
@@ -1085,16 +1085,16 @@ class AppChannelData(RequestModel, kw_only=True, tag_field="channel", tag="app")
 class SdkEphemeralPublicKey(RequestModel, kw_only=True):
     """Public part of the SDK's ephemeral key pair, a JSON Web Key of RFC 7517."""
 
-    kty: str | UnsetType = UNSET
+    kty: str | None | UnsetType = None
     """Key type, `EC`."""
 
-    crv: Annotated[str, Meta(max_length=40)] | UnsetType = UNSET
+    crv: str | None | UnsetType = None
     """Curve, such as `P-256`."""
 
-    x: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    x: str | None | UnsetType = None
     """First coordinate, base64url."""
 
-    y: Annotated[str, Meta(max_length=100)] | UnsetType = UNSET
+    y: str | None | UnsetType = None
     """Second coordinate, base64url."""
 
 
@@ -1112,23 +1112,23 @@ ChannelData: TypeAlias = BrowserChannelData | AppChannelData | MerchantInitiated
 class Recurring(RequestModel, kw_only=True):
     """Terms of a series of payments."""
 
-    days_between_payments: int | UnsetType = UNSET
+    days_between_payments: int | None | UnsetType = None
     """Least number of days between two authorizations. Default on the server: `1`."""
 
-    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType = UNSET
+    expiry: str | None | UnsetType = None
     """Date of the last authorization, `yyyyMMdd`. Default on the server: `99991231`."""
 
 
 class Installment(RequestModel, kw_only=True):
     """Terms of a purchase paid in instalments."""
 
-    number_of_payments: Annotated[int, Meta(ge=2, le=999)]
+    number_of_payments: int
     """Total number of payments agreed."""
 
-    days_between_payments: int | UnsetType = UNSET
+    days_between_payments: int | None | UnsetType = None
     """Least number of days between two authorizations. Default on the server: `1`."""
 
-    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType = UNSET
+    expiry: str | None | UnsetType = None
     """Date of the last authorization, `yyyyMMdd`. Default on the server: `99991231`."""
 
 
@@ -1137,26 +1137,26 @@ class InitialTransaction(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"authentication_data": "secret"}
 
-    acs_transaction_id: Annotated[str, Meta(max_length=36, min_length=36)] | UnsetType = UNSET
+    acs_transaction_id: str | None | UnsetType = None
     """Identifier that the issuer's access control server gave it."""
 
-    authentication_method: InitialAuthenticationMethod | UnsetType = UNSET
+    authentication_method: InitialAuthenticationMethod | None | UnsetType = None
     """How the cardholder was authenticated then."""
 
-    authentication_timestamp: str | UnsetType = UNSET
+    authentication_timestamp: str | None | UnsetType = None
     """When the cardholder was authenticated then, ISO 8601, UTC."""
 
-    authentication_data: Annotated[str, Meta(max_length=2048)] | UnsetType = UNSET
+    authentication_data: str | None | UnsetType = None
     """Proof of that authentication."""
 
-    initial_session_id: Annotated[str, Meta(max_length=30, min_length=30)] | UnsetType = UNSET
+    initial_session_id: str | None | UnsetType = None
     """Identifier of the earlier session (`sid_...`). The API then looks up the other values itself."""
 
 
 class GoogleSpaRequest(RequestModel, kw_only=True):
     """Settings for Google Secure Payment Authentication."""
 
-    continue_url: str | UnsetType = UNSET
+    continue_url: str | None | UnsetType = None
     """Where the cardholder returns. Required when the challenge takes the full page, not an iframe."""
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from checkout_async._core.wire import ApiRequest, BodyFormat, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.access import AccessToken, AccessTokenRequest
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = ["REQUEST_ACCESS_TOKEN", "build_request_access_token", "request_access_token"]
 
@@ -30,10 +30,13 @@ def build_request_access_token(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[AccessToken]:
     """Build the request of `request_access_token` without sending it."""
     return ApiRequest(
-        operation=REQUEST_ACCESS_TOKEN, body=body, options=CallOptions(timeout=timeout, retry=retry, headers=headers)
+        operation=REQUEST_ACCESS_TOKEN,
+        body=body,
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 
 
@@ -44,6 +47,7 @@ async def request_access_token(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> AccessToken:
     """Obtain an access token.
 
@@ -58,12 +62,13 @@ async def request_access_token(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
     Raises:
         ApiError: 400. No token is granted.
         ApiError: 406. The account's host does not know the credentials. The body, if any, is not JSON.
     """
-    request = build_request_access_token(body, timeout=timeout, retry=retry, headers=headers)
+    request = build_request_access_token(body, timeout=timeout, retry=retry, headers=headers, validate=validate)
     del body, headers  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value

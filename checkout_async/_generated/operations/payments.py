@@ -37,7 +37,7 @@ from checkout_async._generated.models.payments import (
     UnreferencedRefundRequest,
     VoidRequest,
 )
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = [
     "CANCEL_SCHEDULED_RETRY",
@@ -101,12 +101,21 @@ def build_request_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[Payment]:
     """Build the request of `request_payment` without sending it."""
     return ApiRequest(
         operation=REQUEST_PAYMENT,
         body=body,
-        options=CallOptions(idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -118,6 +127,8 @@ async def request_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> Payment:
     """Request a payment, a payout or an unreferenced refund.
 
@@ -136,6 +147,8 @@ async def request_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -149,9 +162,15 @@ async def request_payment(
             same idempotency key. The body, if any, may not be JSON.
     """
     request = build_request_payment(
-        body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        body,
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
     )
-    del body, idempotency_key, headers  # keep secrets out of tracebacks
+    del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -174,6 +193,7 @@ def build_list_payments(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[PaymentList]:
     """Build the request of `list_payments` without sending it."""
     return ApiRequest(
@@ -183,7 +203,7 @@ def build_list_payments(
             *optional_parameter("limit", limit, minimum=1, maximum=100),
             *optional_parameter("skip", skip, minimum=0),
         ),
-        options=CallOptions(timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 
 
@@ -196,6 +216,7 @@ async def list_payments(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> PaymentList:
     """List the payments with one reference.
 
@@ -213,13 +234,16 @@ async def list_payments(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
         NotFound: 404. No payment has that reference, or it is from before June 2022. Often without a body.
         UnprocessableEntity: 422. `limit` or `skip` is out of range.
     """
-    request = build_list_payments(reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers)
+    request = build_list_payments(
+        reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
+    )
     del headers  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
@@ -239,6 +263,7 @@ def iterate_payments(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> AsyncIterator[Payment]:
     """Iterate over the items of all pages of `list_payments`.
 
@@ -260,13 +285,16 @@ def iterate_payments(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
         NotFound: 404. No payment has that reference, or it is from before June 2022. Often without a body.
         UnprocessableEntity: 422. `limit` or `skip` is out of range.
     """
-    request = build_list_payments(reference, limit=limit, skip=skip or 0, timeout=timeout, retry=retry, headers=headers)
+    request = build_list_payments(
+        reference, limit=limit, skip=skip or 0, timeout=timeout, retry=retry, headers=headers, validate=validate
+    )
 
     async def fetch(position: int) -> Page[Payment]:
         response = await sender.send(request.at("skip", position))
@@ -291,6 +319,7 @@ def build_get_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[Payment]:
     """Build the request of `get_payment` without sending it."""
     return ApiRequest(
@@ -298,7 +327,7 @@ def build_get_payment(
         path=(
             Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay|sid)_(\w{26})\Z", min_length=30, max_length=30),
         ),
-        options=CallOptions(timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 
 
@@ -309,6 +338,7 @@ async def get_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> Payment:
     """Read a payment.
 
@@ -324,6 +354,7 @@ async def get_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -331,7 +362,7 @@ async def get_payment(
         NotFound: 404. No payment of this account has that identifier. Often without a body.
         RateLimited: 429. Too many requests. Repeat later. No body is documented.
     """
-    request = build_get_payment(payment_id, timeout=timeout, retry=retry, headers=headers)
+    request = build_get_payment(payment_id, timeout=timeout, retry=retry, headers=headers, validate=validate)
     del headers  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
@@ -353,12 +384,13 @@ def build_get_payment_actions(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[list[PaymentAction]]:
     """Build the request of `get_payment_actions` without sending it."""
     return ApiRequest(
         operation=GET_PAYMENT_ACTIONS,
         path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
-        options=CallOptions(timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 
 
@@ -369,6 +401,7 @@ async def get_payment_actions(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> list[PaymentAction]:
     """Read the actions of a payment.
 
@@ -382,6 +415,7 @@ async def get_payment_actions(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -389,7 +423,7 @@ async def get_payment_actions(
         NotFound: 404. No payment of this account has that identifier. Often without a body.
         RateLimited: 429. Too many requests. Repeat later. No body is documented.
     """
-    request = build_get_payment_actions(payment_id, timeout=timeout, retry=retry, headers=headers)
+    request = build_get_payment_actions(payment_id, timeout=timeout, retry=retry, headers=headers, validate=validate)
     del headers  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
@@ -415,13 +449,22 @@ def build_increment_authorization(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[AuthorizationResult]:
     """Build the request of `increment_authorization` without sending it."""
     return ApiRequest(
         operation=INCREMENT_AUTHORIZATION,
         path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
         body=body,
-        options=CallOptions(idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -434,6 +477,8 @@ async def increment_authorization(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> AuthorizationResult:
     """Increment an authorization.
 
@@ -453,6 +498,8 @@ async def increment_authorization(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -467,9 +514,16 @@ async def increment_authorization(
             same idempotency key. The body, if any, may not be JSON.
     """
     request = build_increment_authorization(
-        payment_id, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        payment_id,
+        body,
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
     )
-    del body, idempotency_key, headers  # keep secrets out of tracebacks
+    del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -494,13 +548,22 @@ def build_cancel_scheduled_retry(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[AcceptedAction]:
     """Build the request of `cancel_scheduled_retry` without sending it."""
     return ApiRequest(
         operation=CANCEL_SCHEDULED_RETRY,
         path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
         body=body,
-        options=CallOptions(idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -513,6 +576,8 @@ async def cancel_scheduled_retry(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> AcceptedAction:
     """Cancel a scheduled retry.
 
@@ -530,6 +595,8 @@ async def cancel_scheduled_retry(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -544,9 +611,16 @@ async def cancel_scheduled_retry(
             same idempotency key. The body, if any, may not be JSON.
     """
     request = build_cancel_scheduled_retry(
-        payment_id, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        payment_id,
+        body,
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
     )
-    del body, idempotency_key, headers  # keep secrets out of tracebacks
+    del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -572,13 +646,22 @@ def build_capture_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[AcceptedAction]:
     """Build the request of `capture_payment` without sending it."""
     return ApiRequest(
         operation=CAPTURE_PAYMENT,
         path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
         body=body,
-        options=CallOptions(idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -591,6 +674,8 @@ async def capture_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> AcceptedAction:
     """Capture a payment.
 
@@ -609,6 +694,8 @@ async def capture_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -623,9 +710,16 @@ async def capture_payment(
             same idempotency key. The body, if any, may not be JSON.
     """
     request = build_capture_payment(
-        payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        payment_id,
+        body=body,
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
     )
-    del body, idempotency_key, headers  # keep secrets out of tracebacks
+    del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -651,13 +745,22 @@ def build_refund_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[AcceptedAction]:
     """Build the request of `refund_payment` without sending it."""
     return ApiRequest(
         operation=REFUND_PAYMENT,
         path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
         body=body,
-        options=CallOptions(idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -670,6 +773,8 @@ async def refund_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> AcceptedAction:
     """Refund a payment.
 
@@ -688,6 +793,8 @@ async def refund_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -703,9 +810,16 @@ async def refund_payment(
             same idempotency key. The body, if any, may not be JSON.
     """
     request = build_refund_payment(
-        payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        payment_id,
+        body=body,
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
     )
-    del body, idempotency_key, headers  # keep secrets out of tracebacks
+    del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -731,13 +845,22 @@ def build_reverse_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[AcceptedAction]:
     """Build the request of `reverse_payment` without sending it."""
     return ApiRequest(
         operation=REVERSE_PAYMENT,
         path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
         body=body,
-        options=CallOptions(idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -750,6 +873,8 @@ async def reverse_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> AcceptedAction:
     """Reverse a payment.
 
@@ -769,6 +894,8 @@ async def reverse_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -782,9 +909,16 @@ async def reverse_payment(
             same idempotency key. The body, if any, may not be JSON.
     """
     request = build_reverse_payment(
-        payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        payment_id,
+        body=body,
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
     )
-    del body, idempotency_key, headers  # keep secrets out of tracebacks
+    del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -810,13 +944,22 @@ def build_void_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[AcceptedAction]:
     """Build the request of `void_payment` without sending it."""
     return ApiRequest(
         operation=VOID_PAYMENT,
         path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
         body=body,
-        options=CallOptions(idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -829,6 +972,8 @@ async def void_payment(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> AcceptedAction:
     """Void a payment.
 
@@ -847,6 +992,8 @@ async def void_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -861,9 +1008,16 @@ async def void_payment(
             same idempotency key. The body, if any, may not be JSON.
     """
     request = build_void_payment(
-        payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        payment_id,
+        body=body,
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
     )
-    del body, idempotency_key, headers  # keep secrets out of tracebacks
+    del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -885,10 +1039,14 @@ def build_search_payments(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[PaymentSearchResult]:
     """Build the request of `search_payments` without sending it."""
     return ApiRequest(
-        operation=SEARCH_PAYMENTS, body=body, options=CallOptions(timeout=timeout, retry=retry, headers=headers)
+        operation=SEARCH_PAYMENTS,
+        body=body,
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body),
     )
 
 
@@ -899,6 +1057,8 @@ async def search_payments(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> PaymentSearchResult:
     """Search payments.
 
@@ -913,6 +1073,8 @@ async def search_payments(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         ApiError: 400. The search is not understood.
@@ -920,8 +1082,10 @@ async def search_payments(
         Forbidden: 403. The credential may not do this: a scope is missing. Often without a body.
         UnprocessableEntity: 422. The query does not follow its syntax.
     """
-    request = build_search_payments(body, timeout=timeout, retry=retry, headers=headers)
-    del body, headers  # keep secrets out of tracebacks
+    request = build_search_payments(
+        body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+    )
+    del body, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -942,6 +1106,8 @@ def iterate_search_payments(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Payment]:
     """Iterate over the items of all pages of `search_payments`.
 
@@ -960,6 +1126,8 @@ def iterate_search_payments(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         ApiError: 400. The search is not understood.
@@ -967,7 +1135,9 @@ def iterate_search_payments(
         Forbidden: 403. The credential may not do this: a scope is missing. Often without a body.
         UnprocessableEntity: 422. The query does not follow its syntax.
     """
-    request = build_search_payments(body, timeout=timeout, retry=retry, headers=headers)
+    request = build_search_payments(
+        body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+    )
 
     async def first() -> Page[Payment]:
         response = await sender.send(request)

@@ -22,7 +22,7 @@ from checkout_async._generated.models.sessions import (
     SessionRequest,
     ThreeDsMethodCompletionRequest,
 )
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = [
     "COMPLETE_SESSION",
@@ -60,10 +60,14 @@ def build_request_session(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[Session]:
     """Build the request of `request_session` without sending it."""
     return ApiRequest(
-        operation=REQUEST_SESSION, body=body, options=CallOptions(timeout=timeout, retry=retry, headers=headers)
+        operation=REQUEST_SESSION,
+        body=body,
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body),
     )
 
 
@@ -74,6 +78,8 @@ async def request_session(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> Session:
     """Create a session.
 
@@ -90,6 +96,8 @@ async def request_session(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -102,8 +110,10 @@ async def request_session(
         ServerError: 500. The API failed. Whether the request took effect is unknown.
         ServerError: 503. The API, or a system it depends on, is temporarily out of service.
     """
-    request = build_request_session(body, timeout=timeout, retry=retry, headers=headers)
-    del body, headers  # keep secrets out of tracebacks
+    request = build_request_session(
+        body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+    )
+    del body, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -127,13 +137,16 @@ def build_get_session(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[Session]:
     """Build the request of `get_session` without sending it."""
     return ApiRequest(
         operation=GET_SESSION,
         path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
         headers=optional_parameter("channel", channel),
-        options=CallOptions(session_secret=session_secret, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
+        ),
     )
 
 
@@ -146,6 +159,7 @@ async def get_session(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> Session:
     """Read a session.
 
@@ -163,6 +177,7 @@ async def get_session(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -173,7 +188,13 @@ async def get_session(
         ServerError: 502. A system behind the API did not answer properly. No body; the read may be repeated.
     """
     request = build_get_session(
-        session_id, channel=channel, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+        session_id,
+        channel=channel,
+        session_secret=session_secret,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
     )
     del session_secret, headers  # keep secrets out of tracebacks
     response = await sender.send(request)
@@ -200,13 +221,22 @@ def build_update_session(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[Session]:
     """Build the request of `update_session` without sending it."""
     return ApiRequest(
         operation=UPDATE_SESSION,
         path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
         body=body,
-        options=CallOptions(session_secret=session_secret, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            session_secret=session_secret,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -219,6 +249,8 @@ async def update_session(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> Session:
     """Supply the channel data of a session.
 
@@ -236,6 +268,8 @@ async def update_session(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -249,9 +283,16 @@ async def update_session(
         ServerError: 500. The API failed. Whether the request took effect is unknown.
     """
     request = build_update_session(
-        session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+        session_id,
+        body,
+        session_secret=session_secret,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
     )
-    del body, session_secret, headers  # keep secrets out of tracebacks
+    del body, session_secret, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -274,12 +315,15 @@ def build_complete_session(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[None]:
     """Build the request of `complete_session` without sending it."""
     return ApiRequest(
         operation=COMPLETE_SESSION,
         path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
-        options=CallOptions(session_secret=session_secret, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
+        ),
     )
 
 
@@ -291,6 +335,7 @@ async def complete_session(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> None:
     """Complete a session.
 
@@ -307,6 +352,7 @@ async def complete_session(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -319,7 +365,7 @@ async def complete_session(
             session is not completed; or the API itself failed.
     """
     request = build_complete_session(
-        session_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+        session_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
     )
     del session_secret, headers  # keep secrets out of tracebacks
     await sender.send(request)
@@ -345,13 +391,22 @@ def build_update_three_ds_method_completion(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[Session]:
     """Build the request of `update_three_ds_method_completion` without sending it."""
     return ApiRequest(
         operation=UPDATE_THREE_DS_METHOD_COMPLETION,
         path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
         body=body,
-        options=CallOptions(session_secret=session_secret, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            session_secret=session_secret,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -364,6 +419,8 @@ async def update_three_ds_method_completion(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> Session:
     """Report the result of the 3DS Method.
 
@@ -380,6 +437,8 @@ async def update_three_ds_method_completion(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -393,8 +452,15 @@ async def update_three_ds_method_completion(
         ServerError: 500. The API failed. Whether the request took effect is unknown.
     """
     request = build_update_three_ds_method_completion(
-        session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+        session_id,
+        body,
+        session_secret=session_secret,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
     )
-    del body, session_secret, headers  # keep secrets out of tracebacks
+    del body, session_secret, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value

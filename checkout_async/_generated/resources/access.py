@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.access import AccessToken, AccessTokenRequest
 from checkout_async._generated.operations import access as operations
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = ["AccessResource"]
 
@@ -28,6 +28,7 @@ class AccessResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> AccessToken:
         """Obtain an access token.
 
@@ -42,12 +43,16 @@ class AccessResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
 
         Raises:
             ApiError: 400. No token is granted.
             ApiError: 406. The account's host does not know the credentials. The body, if any, is not JSON.
         """
-        request = operations.build_request_access_token(body, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_request_access_token(
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
         del body, headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value

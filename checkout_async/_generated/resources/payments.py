@@ -23,7 +23,7 @@ from checkout_async._generated.models.payments import (
     VoidRequest,
 )
 from checkout_async._generated.operations import payments as operations
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = ["PaymentsResource"]
 
@@ -47,6 +47,8 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> Payment:
         """Request a payment, a payout or an unreferenced refund.
 
@@ -65,6 +67,9 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -78,9 +83,15 @@ class PaymentsResource:
                 the same idempotency key. The body, if any, may not be JSON.
         """
         request = operations.build_request_payment(
-            body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, idempotency_key, headers  # keep secrets out of tracebacks
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -93,6 +104,7 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> PaymentList:
         """List the payments with one reference.
 
@@ -110,6 +122,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -117,7 +131,7 @@ class PaymentsResource:
             UnprocessableEntity: 422. `limit` or `skip` is out of range.
         """
         request = operations.build_list_payments(
-            reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers
+            reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
         )
         del headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
@@ -133,6 +147,7 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> AsyncIterator[Payment]:
         """Iterate over the items of all pages of `list_payments`.
 
@@ -154,6 +169,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -169,6 +186,7 @@ class PaymentsResource:
             timeout=timeout,
             retry=retry,
             headers=headers,
+            validate=validate,
         )
 
     async def get_payment(
@@ -178,6 +196,7 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> Payment:
         """Read a payment.
 
@@ -193,6 +212,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -200,7 +221,9 @@ class PaymentsResource:
             NotFound: 404. No payment of this account has that identifier. Often without a body.
             RateLimited: 429. Too many requests. Repeat later. No body is documented.
         """
-        request = operations.build_get_payment(payment_id, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_get_payment(
+            payment_id, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
         del headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
@@ -212,6 +235,7 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> list[PaymentAction]:
         """Read the actions of a payment.
 
@@ -225,6 +249,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -232,7 +258,9 @@ class PaymentsResource:
             NotFound: 404. No payment of this account has that identifier. Often without a body.
             RateLimited: 429. Too many requests. Repeat later. No body is documented.
         """
-        request = operations.build_get_payment_actions(payment_id, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_get_payment_actions(
+            payment_id, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
         del headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
@@ -246,6 +274,8 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> AuthorizationResult:
         """Increment an authorization.
 
@@ -265,6 +295,9 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -279,9 +312,16 @@ class PaymentsResource:
                 the same idempotency key. The body, if any, may not be JSON.
         """
         request = operations.build_increment_authorization(
-            payment_id, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, idempotency_key, headers  # keep secrets out of tracebacks
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -294,6 +334,8 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> AcceptedAction:
         """Cancel a scheduled retry.
 
@@ -311,6 +353,9 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -325,9 +370,16 @@ class PaymentsResource:
                 the same idempotency key. The body, if any, may not be JSON.
         """
         request = operations.build_cancel_scheduled_retry(
-            payment_id, body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, idempotency_key, headers  # keep secrets out of tracebacks
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -340,6 +392,8 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> AcceptedAction:
         """Capture a payment.
 
@@ -358,6 +412,9 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -372,9 +429,16 @@ class PaymentsResource:
                 the same idempotency key. The body, if any, may not be JSON.
         """
         request = operations.build_capture_payment(
-            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+            payment_id,
+            body=body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, idempotency_key, headers  # keep secrets out of tracebacks
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -387,6 +451,8 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> AcceptedAction:
         """Refund a payment.
 
@@ -405,6 +471,9 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -420,9 +489,16 @@ class PaymentsResource:
                 the same idempotency key. The body, if any, may not be JSON.
         """
         request = operations.build_refund_payment(
-            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+            payment_id,
+            body=body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, idempotency_key, headers  # keep secrets out of tracebacks
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -435,6 +511,8 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> AcceptedAction:
         """Reverse a payment.
 
@@ -454,6 +532,9 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -467,9 +548,16 @@ class PaymentsResource:
                 the same idempotency key. The body, if any, may not be JSON.
         """
         request = operations.build_reverse_payment(
-            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+            payment_id,
+            body=body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, idempotency_key, headers  # keep secrets out of tracebacks
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -482,6 +570,8 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> AcceptedAction:
         """Void a payment.
 
@@ -500,6 +590,9 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -514,9 +607,16 @@ class PaymentsResource:
                 the same idempotency key. The body, if any, may not be JSON.
         """
         request = operations.build_void_payment(
-            payment_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+            payment_id,
+            body=body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, idempotency_key, headers  # keep secrets out of tracebacks
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -527,6 +627,8 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> PaymentSearchResult:
         """Search payments.
 
@@ -541,6 +643,9 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             ApiError: 400. The search is not understood.
@@ -548,8 +653,10 @@ class PaymentsResource:
             Forbidden: 403. The credential may not do this: a scope is missing. Often without a body.
             UnprocessableEntity: 422. The query does not follow its syntax.
         """
-        request = operations.build_search_payments(body, timeout=timeout, retry=retry, headers=headers)
-        del body, headers  # keep secrets out of tracebacks
+        request = operations.build_search_payments(
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+        )
+        del body, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -561,6 +668,8 @@ class PaymentsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> AsyncIterator[Payment]:
         """Iterate over the items of all pages of `search_payments`.
 
@@ -579,6 +688,9 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             ApiError: 400. The search is not understood.
@@ -587,5 +699,12 @@ class PaymentsResource:
             UnprocessableEntity: 422. The query does not follow its syntax.
         """
         return operations.iterate_search_payments(
-            self._sender, body, max_items=max_items, timeout=timeout, retry=retry, headers=headers
+            self._sender,
+            body,
+            max_items=max_items,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )

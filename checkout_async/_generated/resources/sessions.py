@@ -14,7 +14,7 @@ from checkout_async._generated.models.sessions import (
     ThreeDsMethodCompletionRequest,
 )
 from checkout_async._generated.operations import sessions as operations
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = ["SessionsResource"]
 
@@ -36,6 +36,8 @@ class SessionsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> Session:
         """Create a session.
 
@@ -52,6 +54,9 @@ class SessionsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -64,8 +69,10 @@ class SessionsResource:
             ServerError: 500. The API failed. Whether the request took effect is unknown.
             ServerError: 503. The API, or a system it depends on, is temporarily out of service.
         """
-        request = operations.build_request_session(body, timeout=timeout, retry=retry, headers=headers)
-        del body, headers  # keep secrets out of tracebacks
+        request = operations.build_request_session(
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+        )
+        del body, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -78,6 +85,7 @@ class SessionsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> Session:
         """Read a session.
 
@@ -95,6 +103,8 @@ class SessionsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -105,7 +115,13 @@ class SessionsResource:
             ServerError: 502. A system behind the API did not answer properly. No body; the read may be repeated.
         """
         request = operations.build_get_session(
-            session_id, channel=channel, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+            session_id,
+            channel=channel,
+            session_secret=session_secret,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
         )
         del session_secret, headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
@@ -120,6 +136,8 @@ class SessionsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> Session:
         """Supply the channel data of a session.
 
@@ -137,6 +155,9 @@ class SessionsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -150,9 +171,16 @@ class SessionsResource:
             ServerError: 500. The API failed. Whether the request took effect is unknown.
         """
         request = operations.build_update_session(
-            session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+            session_id,
+            body,
+            session_secret=session_secret,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, session_secret, headers  # keep secrets out of tracebacks
+        del body, session_secret, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -164,6 +192,7 @@ class SessionsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> None:
         """Complete a session.
 
@@ -180,6 +209,8 @@ class SessionsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -192,7 +223,7 @@ class SessionsResource:
                 the session is not completed; or the API itself failed.
         """
         request = operations.build_complete_session(
-            session_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+            session_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
         )
         del session_secret, headers  # keep secrets out of tracebacks
         await self._sender.send(request)
@@ -206,6 +237,8 @@ class SessionsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> Session:
         """Report the result of the 3DS Method.
 
@@ -222,6 +255,9 @@ class SessionsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             Unauthorized: 401. The credential is missing, malformed, expired or revoked. No body is documented.
@@ -235,8 +271,15 @@ class SessionsResource:
             ServerError: 500. The API failed. Whether the request took effect is unknown.
         """
         request = operations.build_update_three_ds_method_completion(
-            session_id, body, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+            session_id,
+            body,
+            session_secret=session_secret,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, session_secret, headers  # keep secrets out of tracebacks
+        del body, session_secret, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
