@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from checkout_async.errors import ConfigurationError
@@ -23,12 +23,20 @@ __all__ = [
     "NoSubdomain",
     "RetryPolicy",
     "Timeouts",
+    "Validation",
     "checked_proxy",
     "endpoints",
     "matches",
     "require_bool",
     "require_type",
 ]
+
+Validation: TypeAlias = Literal["shape", "strict", "off"]
+"""How a request is checked before it is sent.
+
+`shape`, the default: JSON types, required members, discriminators, misspelt members, enum values, times with a zone,
+and the limits that the API is known to enforce. `strict`: every documented limit too. `off`: nothing.
+"""
 
 
 class Environment(StrEnum):

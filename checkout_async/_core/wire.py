@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 from urllib.parse import quote
 
 from checkout_async._core.model import RequestModel
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 from checkout_async.errors import InvalidRequest
 from checkout_async.redaction import Headers, SecretBytes, as_secret
 
@@ -107,6 +107,8 @@ class Parameter:
     max_length: int | None = None
     minimum: float | None = None
     maximum: float | None = None
+    enforced: tuple[str, ...] = ()
+    """The limits, by the names above, that the API enforces; the others are checked at the level `strict` only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,8 @@ class CallOptions:
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     session_secret: str | None = field(default=None, repr=False)
     idempotency_key: str | None = field(default=None, repr=False)
+    validate: Validation | None = None
+    extra_body: Mapping[str, object] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "session_secret", as_secret(self.session_secret))
@@ -259,6 +263,7 @@ def optional_parameter(
     max_length: int | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
+    enforced: tuple[str, ...] = (),
 ) -> tuple[Parameter, ...]:
     """Return a 1-tuple of the parameter with its value as text, or () if the value is None."""
     if value is None:
@@ -273,5 +278,6 @@ def optional_parameter(
             max_length=max_length,
             minimum=minimum,
             maximum=maximum,
+            enforced=enforced,
         ),
     )
