@@ -27,9 +27,9 @@ from checkout_async.config import (
     NoSubdomain,
     RetryPolicy,
     Timeouts,
-    endpoints,
     require_bool,
     require_type,
+    resolve_endpoints,
 )
 from checkout_async.errors import ConfigurationError
 from checkout_async.limits.limiter import Limiter
@@ -109,12 +109,12 @@ class CheckoutClient:
         require_type("credentials", credentials, Credentials)
         retry = RetryPolicy() if retry is None else retry
         limits = Limits() if limits is None else limits
-        _check_kinds(retry, limits, rate_limiter, transport)
+        _check_types(retry, limits, rate_limiter, transport)
         for name, flag in (("validate_requests", validate_requests), ("proxies_from_env", proxies_from_env)):
             require_bool(name, flag)
         if transport is not None and (ssl_context is not None or proxy is not None or proxies_from_env):
             raise ConfigurationError("ssl_context and proxies are aiohttp's; a transport of your own has to bring them")
-        where = endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
+        where = resolve_endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
         credentials.check(where.environment)
         clock = Clock()
         self._limiter = Limiter(limits, clock, rate_limiter)
@@ -127,7 +127,7 @@ class CheckoutClient:
             retry=retry,
             validate_requests=validate_requests,
             clock=clock,
-            hooks=_checked_hooks(hooks),
+            hooks=_check_hooks(hooks),
         )
         self._token_url = where.token_url
         self._authenticator = credentials.authenticator(self._token_sender, where.token_url)
@@ -170,9 +170,9 @@ class CheckoutClient:
         `CHECKOUT_SECRET_KEY`; `CHECKOUT_ENVIRONMENT` and `CHECKOUT_SUBDOMAIN`, or `CHECKOUT_BASE_URL` and
         `CHECKOUT_TOKEN_URL`. An access token is shared through `token_store`. `options` are the client's others.
         """
-        environ = _own_variables(os.environ if environ is None else environ)
+        environ = _checkout_variables(os.environ if environ is None else environ)
         return cls(
-            _credentials_from(environ, token_store),
+            _credentials_from_env(environ, token_store),
             environment=environ.get("CHECKOUT_ENVIRONMENT") or None,
             subdomain=environ.get("CHECKOUT_SUBDOMAIN") or None,
             base_url=environ.get("CHECKOUT_BASE_URL") or None,
@@ -236,7 +236,7 @@ class CheckoutClient:
         return Pipeline(self._transport, authenticator, None, lambda _target: token_url, self._settings)
 
 
-def _check_kinds(retry: object, limits: object, rate_limiter: object, transport: object) -> None:
+def _check_types(retry: object, limits: object, rate_limiter: object, transport: object) -> None:
     require_type("retry", retry, RetryPolicy)
     require_type("limits", limits, Limits)
     if rate_limiter is not None:
@@ -245,7 +245,7 @@ def _check_kinds(retry: object, limits: object, rate_limiter: object, transport:
         require_type("transport", transport, Transport)
 
 
-def _checked_hooks(hooks: object) -> tuple[Hook, ...]:
+def _check_hooks(hooks: object) -> tuple[Hook, ...]:
     if isinstance(hooks, list | tuple) and all(map(_is_hook, cast("Sequence[object]", hooks))):
         return tuple(cast("Sequence[Hook]", hooks))
     raise ConfigurationError("hooks is a list of callables (no async ones) that take an event, as [LoggingHook()]")
@@ -256,13 +256,13 @@ def _is_hook(hook: object) -> bool:
     return callable(hook) and not is_async
 
 
-def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
+def _checkout_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return our variables alone, so that a traceback that shows the locals shows no secret."""
     own = {name: value for name, value in environ.items() if name.startswith("CHECKOUT_")}
     return {name: Secret(value) if name in _SECRET_VARIABLES else value for name, value in own.items()}
 
 
-def _credentials_from(env: Mapping[str, str], store: TokenStore | None) -> Credentials:
+def _credentials_from_env(env: Mapping[str, str], store: TokenStore | None) -> Credentials:
     client_id, client_secret = env.get("CHECKOUT_CLIENT_ID"), env.get("CHECKOUT_CLIENT_SECRET")
     key = env.get("CHECKOUT_SECRET_KEY")
     if key and (client_id or client_secret):

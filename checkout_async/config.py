@@ -23,11 +23,11 @@ __all__ = [
     "NoSubdomain",
     "RetryPolicy",
     "Timeouts",
-    "checked_proxy",
-    "endpoints",
+    "check_proxy",
     "matches",
     "require_bool",
     "require_type",
+    "resolve_endpoints",
 ]
 
 
@@ -95,12 +95,12 @@ class Timeouts:
     def __post_init__(self) -> None:
         _require_positive(self)
 
-    def merged(self, given: Timeouts | float | None) -> Timeouts:
+    def merged(self, override: Timeouts | float | None) -> Timeouts:
         """Return what a caller gave in place of this: all of it, only the deadline (a number), or nothing (None)."""
-        if given is None:
+        if override is None:
             return self
-        require_type("timeout", given, Timeouts, int, float)
-        return given if isinstance(given, Timeouts) else replace(self, total=given)
+        require_type("timeout", override, Timeouts, int, float)
+        return override if isinstance(override, Timeouts) else replace(self, total=override)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +180,7 @@ class Endpoints:
     environment: Environment | None = None
 
 
-def endpoints(
+def resolve_endpoints(
     environment: Environment | str | None,
     subdomain: str | NoSubdomain | None,
     *,
@@ -194,18 +194,18 @@ def endpoints(
     if base_url is not None:
         if environment is not None or subdomain is not None:
             raise ConfigurationError("give either base_url or environment and subdomain, not both")
-        token = None if token_url is None else _checked_url("token_url", token_url)
-        return Endpoints(_checked_url("base_url", base_url), token)
+        token = None if token_url is None else _check_url("token_url", token_url)
+        return Endpoints(_check_url("base_url", base_url), token)
     if token_url is not None:
         raise ConfigurationError("token_url goes with base_url; without it the environment decides")
     if environment is None:
         raise ConfigurationError("environment is missing: Environment.SANDBOX or Environment.PRODUCTION")
     if not matches(environment, re.compile("|".join(Environment))):
         raise ConfigurationError(f"environment must be one of {', '.join(Environment)}")
-    return _official(Environment(environment), subdomain)
+    return _official_endpoints(Environment(environment), subdomain)
 
 
-def _official(environment: Environment, subdomain: str | NoSubdomain | None) -> Endpoints:
+def _official_endpoints(environment: Environment, subdomain: str | NoSubdomain | None) -> Endpoints:
     if subdomain is None:
         raise ConfigurationError(
             "subdomain is missing: the first 8 characters of the client id without 'cli_', shown in the dashboard "
@@ -218,8 +218,8 @@ def _official(environment: Environment, subdomain: str | NoSubdomain | None) -> 
     return Endpoints(f"https://{prefix}api.{host}", f"https://{prefix}access.{host}/connect/token", environment)
 
 
-def _checked_url(name: str, url: str) -> str:
-    parts = _split(url) if matches(url, _URL) else None
+def _check_url(name: str, url: str) -> str:
+    parts = _split_url(url) if matches(url, _URL) else None
     if parts is None or not parts.hostname:
         raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
@@ -227,7 +227,7 @@ def _checked_url(name: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def checked_proxy(url: str, name: str = "proxy") -> str:
+def check_proxy(url: str, name: str = "proxy") -> str:
     """Return the URL of an HTTP proxy as it is if it can be used; `name` says where it was set.
 
     It may hold a user and a password, for HTTP Basic (RFC 7617). Raises ConfigurationError, which never shows them.
@@ -240,7 +240,7 @@ def checked_proxy(url: str, name: str = "proxy") -> str:
 
 def _proxy_defect(url: str) -> str | None:
     """Say what the URL of a proxy must be instead; whoever raises that has no part of the URL among the locals."""
-    parts = _split(url)
+    parts = _split_url(url)
     if parts is None or parts.scheme != "http" or not parts.hostname or _has_more_than_an_origin(url, parts):
         return (
             "be a URL such as 'http://proxy.example:3128', with 'user:password@' before the host if the "
@@ -260,7 +260,7 @@ def _is_latin1(text: str) -> bool:
     return all(ord(character) < 256 for character in text)
 
 
-def _split(url: str) -> SplitResult | None:
+def _split_url(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         is_usable = parts.port != 0

@@ -260,9 +260,3 @@ class RateLimited(ApiError):
 
 class ServerError(ApiError):
     """500 and above: the API or something before it failed; the operation may have been carried out."""
-
-
-def set_idempotency_key(error: CheckoutError, key: str | None) -> None:
-    """Attach the key that the call was sent with; `error.idempotency_key` returns it."""
-    # `Secret`, so that a traceback that shows slots shows no key.
-    error._idempotency_key = None if key is None else Secret(key)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - same module

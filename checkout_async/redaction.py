@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping
 from typing import SupportsIndex, TypeVar, cast, overload
 
-__all__ = ["MASK", "Headers", "Secret", "SecretBytes", "as_secret", "mask", "sanitize", "scrub", "visible_headers"]
+__all__ = ["MASK", "Headers", "Secret", "SecretBytes", "as_secret", "mask", "mask_headers", "sanitize", "scrub"]
 
 T = TypeVar("T")
 
 MASK = "***"
 
-_LONGEST = 200
+_MAX_LENGTH = 200
 
 _VISIBLE_HEADERS = frozenset(
     {
@@ -32,7 +32,7 @@ _VISIBLE_HEADERS = frozenset(
 
 # Thirteen digits make the shortest card number (ISO/IEC 7812); people write them in groups.
 _CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[\s.\-\u00ad\u200b\u2010-\u2015]{0,2}\d){12,}")
-_CUT_NUMBER = re.compile(r"\d[\d\s.\-\u00ad\u200b\u2010-\u2015]*\Z")
+_NUMBER_AT_END = re.compile(r"\d[\d\s.\-\u00ad\u200b\u2010-\u2015]*\Z")
 _SECRET = re.compile(r"\b(?:sek|sk|pk|tok|ack)_[\w+/=*#$-]+|\bey[\w-]{8,}(?:\.[\w-]*)*|(?i:\b(?:bearer|basic)\s+\S+)")
 
 
@@ -53,11 +53,11 @@ def sanitize(text: str) -> str:
 
     What else it holds could forge lines of a log, or command a terminal.
     """
-    shown = scrub(text) if len(text) <= _LONGEST else f"{scrub(_CUT_NUMBER.sub(MASK, text[:_LONGEST]))}..."
+    shown = scrub(text) if len(text) <= _MAX_LENGTH else f"{scrub(_NUMBER_AT_END.sub(MASK, text[:_MAX_LENGTH]))}..."
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in shown)
 
 
-def visible_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers with every value masked whose name is not on the allow-list."""
     return {name: value if name.lower() in _VISIBLE_HEADERS else MASK for name, value in headers.items()}
 
@@ -107,4 +107,4 @@ class Headers(dict[str, str]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return repr(visible_headers(self))
+        return repr(mask_headers(self))

@@ -23,20 +23,20 @@ __all__ = ["DecodeError", "decode", "encode_body", "encode_form"]
 
 T = TypeVar("T")
 
-_WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
-_STEP = re.compile(r"\.[^.\[]+|\[[^\]]*\]")
+_VALIDATION_MESSAGE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
+_PATH_STEP = re.compile(r"\.[^.\[]+|\[[^\]]*\]")
 # What fits into 64 bits; longer ones are no amounts.
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-def _plain(value: object) -> object:
+def _mapping_to_dict(value: object) -> object:
     """Turn any mapping into a dict for the encoder."""
     if isinstance(value, Mapping):
         return dict(cast("Mapping[object, object]", value))
     raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_encoder = msgspec.json.Encoder(enc_hook=_mapping_to_dict)
 
 
 class DecodeError(ValueError):
@@ -60,7 +60,7 @@ def encode_body(operation: str, body: object, type_: Any, *, validate: bool = Tr
     The encoded bytes are decoded against the type of the specification: limits, required and misspelt members, enum
     values. A mapping is then encoded from the decoded value, so that both ways of writing give the same bytes.
     """
-    raw, defect = _written(body)
+    raw, defect = _encode(body)
     is_mapping = isinstance(body, Mapping)
     del body  # a traceback may show the locals
     if defect:
@@ -68,11 +68,11 @@ def encode_body(operation: str, body: object, type_: Any, *, validate: bool = Tr
         raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason)
     if not validate:
         return raw
-    checked = _checked(operation, raw, type_)
+    checked = _validate(operation, raw, type_)
     return SecretBytes(_encoder.encode(checked)) if is_mapping else raw
 
 
-def _written(body: object) -> tuple[SecretBytes, str]:
+def _encode(body: object) -> tuple[SecretBytes, str]:
     """Return a body as JSON, or why it cannot be written."""
     try:
         return SecretBytes(_encoder.encode(body)), ""
@@ -90,7 +90,7 @@ def encode_form(operation: str, body: bytes) -> SecretBytes:
     raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
 
 
-def _checked(operation: str, raw: SecretBytes, type_: Any) -> object:
+def _validate(operation: str, raw: SecretBytes, type_: Any) -> object:
     with known_values_only() as refused:
         try:
             return _decoder(type_, strict=True).decode(raw)
@@ -102,7 +102,7 @@ def _checked(operation: str, raw: SecretBytes, type_: Any) -> object:
 
 def _explain(message: str, refused: list[type[OpenEnum]], type_: Any) -> tuple[str, str]:
     """Split a validation message into JSON path and reason, leaving out the value that msgspec puts into some."""
-    match = _WHERE.match(message)
+    match = _VALIDATION_MESSAGE.match(message)
     assert match is not None
     what, path = match["what"], match["path"] or "$"
     if what.startswith("Invalid enum value") and refused:
@@ -117,15 +117,15 @@ def _explain(message: str, refused: list[type[OpenEnum]], type_: Any) -> tuple[s
 
 def _tags(type_: Any, path: str) -> list[str]:
     """Return the tags that may stand at the JSON path of a tag."""
-    options = _alternatives(type_)
-    for step in _STEP.findall(path)[:-1]:
-        inner = (_inside(option, step) for option in options)
-        options = tuple(alternative for member in inner for alternative in _alternatives(member))
+    options = _options(type_)
+    for step in _PATH_STEP.findall(path)[:-1]:
+        inner = (_step_into(option, step) for option in options)
+        options = tuple(alternative for member in inner for alternative in _options(member))
     structs = (each for each in options if isinstance(each, type) and issubclass(each, msgspec.Struct))
     return [str(each.__struct_config__.tag) for each in structs if each.__struct_config__.tag is not None]
 
 
-def _inside(type_: Any, step: str) -> Any:
+def _step_into(type_: Any, step: str) -> Any:
     """Return the type one step down: of a Struct's member, or of the items of a list or map."""
     if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
         return next((each.type for each in msgspec.structs.fields(type_) if f".{each.encode_name}" == step), NoneType)
@@ -138,19 +138,19 @@ def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
     Raises DecodeError where nothing useful can be made of it.
     """
     ignored: list[str] = []
-    value = _decode_whole(type_, body, ignored)
+    value = _decode_or_salvage(type_, body, ignored)
     if isinstance(value, ResponseModel):
         vars(value)["raw"] = body
     return value, tuple(ignored)
 
 
-def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
+def _decode_or_salvage(type_: type[T], body: bytes, ignored: list[str]) -> T:
     try:
         return cast("T", _decoder(type_, strict=False).decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return msgspec.convert(_mended(_parsed(body), type_, "$", ignored), type_, strict=False)
+        return msgspec.convert(_salvage(_parse_leniently(body), type_, "$", ignored), type_, strict=False)
     except msgspec.ValidationError as error:
         path, reason = _explain(str(error), [], type_)
         defect = f"{path}: {reason}"
@@ -160,55 +160,55 @@ def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
     raise DecodeError(defect)
 
 
-def _parsed(body: bytes) -> Any:
+def _parse_leniently(body: bytes) -> Any:
     """Parse JSON that msgspec refuses though RFC 8259 allows it: lone surrogates, numbers beyond all bounds."""
-    return _encodable(json.loads(body.decode("utf-8"), parse_int=_bounded, parse_constant=_refused))
+    return _replace_surrogates(json.loads(body.decode("utf-8"), parse_int=_parse_int, parse_constant=_reject_constant))
 
 
-def _bounded(digits: str) -> int | float:
+def _parse_int(digits: str) -> int | float:
     return int(digits) if len(digits) <= 20 else float(digits)
 
 
-def _refused(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _encodable(value: Any) -> Any:
+def _replace_surrogates(value: Any) -> Any:
     """Replace the halves of surrogate pairs, which no text can be encoded with."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     kind: type[object] = value.__class__
     if kind is dict:
-        return {_encodable(name): _encodable(member) for name, member in value.items()}
-    return [_encodable(item) for item in value] if kind is list else value
+        return {_replace_surrogates(name): _replace_surrogates(member) for name, member in value.items()}
+    return [_replace_surrogates(item) for item in value] if kind is list else value
 
 
-def _mended(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
+def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
     """Return the value without the members, at any depth, that do not fit; raise if it does not fit even so."""
     try:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and str in _alternatives(type_):
+        if is_number and str in _options(type_):
             return str(value)  # the API writes some texts as numbers,
-        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in _alternatives(type_):
+        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in _options(type_):
             return int(value)  # and some numbers with leading zeros, as a month
         kind: type[object] = value.__class__
-        mend = _MENDERS.get(kind)
-        if mend is None:
+        salvage = _SALVAGERS.get(kind)
+        if salvage is None:
             raise
-        return mend(value, type_, path, ignored)
+        return salvage(value, type_, path, ignored)
     return value
 
 
-def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> Any:
-    if any(get_origin(option) is list for option in _alternatives(type_)):
-        return _mended_array([value], type_, path, ignored)  # the API writes some lists of one as their item
+def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> Any:
+    if any(get_origin(option) is list for option in _options(type_)):
+        return _salvage_array([value], type_, path, ignored)  # the API writes some lists of one as their item
     kept = dict(value)
-    for name, member_type, step in _members(type_, kept):
+    for name, member_type, step in _known_members(type_, kept):
         here = f"{path}{step}"
         try:
-            kept[name] = _mended(kept[name], member_type, here, ignored)
+            kept[name] = _salvage(kept[name], member_type, here, ignored)
         except msgspec.ValidationError:
             del kept[name]
             ignored.append(scrub(here))
@@ -216,15 +216,15 @@ def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[s
     return kept
 
 
-def _mended_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -> list[Any]:
+def _salvage_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -> list[Any]:
     kept: list[Any] = []
-    for option in _alternatives(type_):
+    for option in _options(type_):
         if get_origin(option) is not list:
             continue
         for index, item in enumerate(value):
             here = f"{path}[{index}]"
             try:
-                kept.append(_mended(item, get_args(option)[0], here, ignored))
+                kept.append(_salvage(item, get_args(option)[0], here, ignored))
             except msgspec.ValidationError:
                 ignored.append(scrub(here))
         return kept
@@ -232,16 +232,16 @@ def _mended_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -
     return value
 
 
-_MENDERS: dict[type, Callable[[Any, Any, str, list[str]], Any]] = {dict: _mended_object, list: _mended_array}
+_SALVAGERS: dict[type, Callable[[Any, Any, str, list[str]], Any]] = {dict: _salvage_object, list: _salvage_array}
 
 
-def _members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, str]]:
+def _known_members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, str]]:
     """Return API name, type and step of the path of each member that the type knows: a Struct's, or a map's.
 
     The names in a map are the merchant's own, and are quoted: they go into logs.
     """
     found: list[tuple[str, Any, str]] = []
-    for option in _alternatives(type_):
+    for option in _options(type_):
         if isinstance(option, type) and issubclass(option, msgspec.Struct):
             fields = msgspec.structs.fields(option)
             found += [(field.encode_name, field.type, f".{field.encode_name}") for field in fields]
@@ -250,10 +250,10 @@ def _members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, str]]:
     return [each for each in found if each[0] in value]
 
 
-def _alternatives(type_: Any) -> tuple[Any, ...]:
+def _options(type_: Any) -> tuple[Any, ...]:
     """Return the members of a union but None, or the type itself; limits are left out."""
     if get_origin(type_) is Annotated:
-        return _alternatives(get_args(type_)[0])
+        return _options(get_args(type_)[0])
     if get_origin(type_) in {Union, UnionType}:
         return tuple(option for option in get_args(type_) if option is not NoneType)
     return (type_,)

@@ -14,7 +14,7 @@ _ZLIB = zlib.MAX_WBITS
 _RAW_DEFLATE = -zlib.MAX_WBITS
 
 # Each further gzip member copies what is left of the body.
-_MOST_MEMBERS = 64
+_MAX_MEMBERS = 64
 
 
 class CorruptEncoding(Exception):
@@ -27,18 +27,18 @@ def decompress(body: bytes, coding: str, limit: int) -> tuple[bytes, bool]:
     if name in {"", "identity"} or not body:
         return body[:limit], len(body) > limit
     if name in {"gzip", "x-gzip"}:
-        return _inflated(body, _GZIP, limit)
+        return _inflate(body, _GZIP, limit)
     if name == "deflate":
         # Some servers leave out the zlib frame that RFC 9110 section 8.4.1.2 asks for; its first byte ends in 8.
-        return _inflated(body, _ZLIB if body[:1] and body[0] & 0xF == 8 else _RAW_DEFLATE, limit)
+        return _inflate(body, _ZLIB if body[:1] and body[0] & 0xF == 8 else _RAW_DEFLATE, limit)
     raise CorruptEncoding
 
 
-def _inflated(body: bytes, format_: int, limit: int) -> tuple[bytes, bool]:
+def _inflate(body: bytes, format_: int, limit: int) -> tuple[bytes, bool]:
     whole = bytearray()
     try:
         # A gzip body may be several in a row (RFC 1952 section 2.2).
-        for _ in range(_MOST_MEMBERS):
+        for _ in range(_MAX_MEMBERS):
             inflate = zlib.decompressobj(format_)
             whole += inflate.decompress(body, limit + 1 - len(whole))
             if len(whole) > limit:

@@ -29,25 +29,25 @@ from checkout_async.errors import (
 )
 from checkout_async.redaction import Secret
 
-__all__ = ["checked_key", "final_error", "is_ambiguous", "new_key", "retry_wait", "wait_for_key"]
+__all__ = ["attach_key", "check_key", "final_error", "is_ambiguous", "key_conflict_wait", "new_key", "retry_wait"]
 
 # RFC 9110 section 15. Of all server errors only "not implemented" and "version not supported" say that nothing was
 # done: gateways have codes of their own for replies that they did not get in time.
 _REQUEST_TIMEOUT = 408
-_NOT_UNDERSTOOD = frozenset({501, 505})
+_UNSUPPORTED = frozenset({501, 505})
 # RFC 8470: "too early" promises that the request was not processed.
-_NOT_DONE = frozenset({425, 429})
+_NOT_PROCESSED = frozenset({425, 429})
 
 
 def is_ambiguous(failure: CheckoutError) -> bool:
     """Whether the operation may have been carried out in spite of the failure."""
     if isinstance(failure, ApiError):
-        return failure.status == _REQUEST_TIMEOUT or (failure.status >= 500 and failure.status not in _NOT_UNDERSTOOD)
+        return failure.status == _REQUEST_TIMEOUT or (failure.status >= 500 and failure.status not in _UNSUPPORTED)
     return isinstance(failure, OutcomeUnknown)
 
 
-def wait_for_key(
-    idempotency: Idempotency, policy: RetryPolicy, failure: CheckoutError, *, known_key: bool
+def key_conflict_wait(
+    idempotency: Idempotency, policy: RetryPolicy, failure: CheckoutError, *, key_may_be_known: bool
 ) -> float | None:
     """Return how many seconds to wait while the call's idempotency key is in use, or None if that is not the failure.
 
@@ -57,7 +57,7 @@ def wait_for_key(
     """
     if policy.attempts == 1 or idempotency is not Idempotency.KEY or not isinstance(failure, Conflict | RateLimited):
         return None
-    if isinstance(failure, RateLimited) and not (known_key and failure.retry_after is None):
+    if isinstance(failure, RateLimited) and not (key_may_be_known and failure.retry_after is None):
         return None
     return max(policy.conflict_wait, failure.retry_after or 0.0)
 
@@ -69,7 +69,7 @@ def retry_wait(
 
     `attempt` is the number of the attempt that failed, from 1; `draw` a random number from 0 to 1.
     """
-    if attempt >= policy.attempts or not _may_repeat(idempotency, failure):
+    if attempt >= policy.attempts or not _may_retry(idempotency, failure):
         return None
     wait = draw * min(policy.max_backoff, policy.backoff * 2.0 ** min(attempt - 1, 60))
     asked = failure.retry_after if isinstance(failure, ApiError) else None
@@ -78,10 +78,10 @@ def retry_wait(
     return None if asked > policy.max_retry_after else max(asked, wait)
 
 
-def _may_repeat(idempotency: Idempotency, failure: CheckoutError) -> bool:
+def _may_retry(idempotency: Idempotency, failure: CheckoutError) -> bool:
     if isinstance(failure, ConnectFailed | RateLimited):
         return True
-    if isinstance(failure, ApiError) and failure.status in _NOT_DONE:
+    if isinstance(failure, ApiError) and failure.status in _NOT_PROCESSED:
         return True
     return is_ambiguous(failure) and idempotency is not Idempotency.NONE
 
@@ -130,7 +130,7 @@ def new_key() -> str:
     return Secret(uuid4())
 
 
-def checked_key(operation: str, key: str) -> str:
+def check_key(operation: str, key: str) -> str:
     """Return a caller's own key, or raise InvalidRequest without showing it."""
     if not _KEY.fullmatch(key):
         reason = "must be 1 to 255 printable ASCII characters without outer spaces"
@@ -138,3 +138,9 @@ def checked_key(operation: str, key: str) -> str:
             f"{operation}: idempotency_key {reason}", operation=operation, path="idempotency_key", reason=reason
         )
     return key
+
+
+def attach_key(error: CheckoutError, key: str | None) -> None:
+    """Attach the idempotency key that the call was sent with; `error.idempotency_key` returns it."""
+    # `Secret`, so that a traceback that shows slots shows no key.
+    error._idempotency_key = None if key is None else Secret(key)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - only this module sets it

@@ -20,7 +20,7 @@ from checkout_async.redaction import MASK, mask
 
 __all__ = ["UNSET", "Model", "OpenEnum", "RequestModel", "ResponseModel", "UnsetType", "known_values_only"]
 
-_refused: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", default=None)
+_refusals: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", default=None)
 
 
 @contextmanager
@@ -30,20 +30,20 @@ def known_values_only() -> Generator[list[type[OpenEnum]]]:
     Yields a list to which each enum that refused a value adds itself.
     """
     refused: list[type[OpenEnum]] = []
-    token = _refused.set(refused)
+    token = _refusals.set(refused)
     try:
         yield refused
     finally:
-        _refused.reset(token)
+        _refusals.reset(token)
 
 
 @cache
-def _folded(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
+def _members_by_folded_value(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
     """Return the members of an enum by their plain values."""
-    return {_plain(member.value): member for member in enum}
+    return {_fold(member.value): member for member in enum}
 
 
-def _plain(value: str) -> str:
+def _fold(value: str) -> str:
     """Return a value without what the API is not consistent in: letter case, and blanks for underscores."""
     return value.casefold().replace(" ", "_")
 
@@ -59,10 +59,10 @@ class OpenEnum(StrEnum):
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        if (refused := _refused.get()) is not None:
+        if (refused := _refusals.get()) is not None:
             refused.append(cls)
             return None
-        member = _folded(cls).get(_plain(value))
+        member = _members_by_folded_value(cls).get(_fold(value))
         if member is not None:
             return cast("Self", member)
         unknown = str.__new__(cls, value)
@@ -75,14 +75,14 @@ class OpenEnum(StrEnum):
         return self._value_ in type(self)._value2member_map_
 
 
-def _shown(value: object) -> object:
+def _displayable(value: object) -> object:
     """Return a value as it may be shown: what is no model does not say which of its members are sensitive."""
     if isinstance(value, list | tuple):
-        return [_shown(item) for item in cast("list[object]", value)]
-    return value if isinstance(value, _SHOWABLE) else MASK
+        return [_displayable(item) for item in cast("list[object]", value)]
+    return value if isinstance(value, _DISPLAYABLE) else MASK
 
 
-class _Masked:
+class _MaskedRepr:
     """What both kinds of Struct have: `repr` shows the members that are set, sensitive ones masked.
 
     `__sensitive__` maps the Python name of a field to its kind in the specification (`x-sensitive`).
@@ -100,7 +100,7 @@ class _Masked:
             if value is None or value is UNSET:
                 continue
             kind = self.__sensitive__.get(name)
-            shown.append((name, _shown(value) if kind is None else mask(value, kind)))
+            shown.append((name, _displayable(value) if kind is None else mask(value, kind)))
         return shown
 
     def __repr__(self) -> str:
@@ -108,14 +108,14 @@ class _Masked:
         return f"{type(self).__name__}({members})"
 
 
-_SHOWABLE = (str, int, float, date, _Masked)
+_DISPLAYABLE = (str, int, float, date, _MaskedRepr)
 
 
-class RequestModel(_Masked, msgspec.Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
+class RequestModel(_MaskedRepr, msgspec.Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """Something we send: limits are checked before sending, and a misspelt member is refused."""
 
 
-class ResponseModel(_Masked, msgspec.Struct, omit_defaults=True, kw_only=True, frozen=True, dict=True):
+class ResponseModel(_MaskedRepr, msgspec.Struct, omit_defaults=True, kw_only=True, frozen=True, dict=True):
     """Something we receive: every member may be missing, unknown ones are tolerated, and it cannot be changed.
 
     The whole value decoded from a reply remembers the bytes it came as; `checkout_async.models.to_json` gives them.

@@ -18,7 +18,7 @@ __all__ = ["Page", "by_link", "by_position"]
 T = TypeVar("T")
 
 # Items that arrive during a walk push known ones onto the next page; a server that repeats itself does so for ever.
-_STALE_PAGES = 10
+_MAX_STALE_PAGES = 10
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,20 @@ async def by_position(
     fetch: Callable[[int], Awaitable[Page[T]]], *, start: int, max_items: int | None
 ) -> AsyncIterator[T]:
     """Yield the items of page after page; `fetch` gets the number of items to skip."""
-    budget = _budget(max_items)
+    budget = _item_budget(max_items)
     seen: set[str] = set()
     position = start
     stale = 0
     while budget > 0:
         page = await fetch(position)
-        fresh = _fresh(page, seen)
+        fresh = _new_items(page, seen)
         for item in fresh[: int(min(budget, len(fresh)))]:
             yield item
         budget -= len(fresh)
         position += len(page.items)
         stale = 0 if fresh else stale + 1
         at_end = not page.items or (page.total is not None and position >= page.total)
-        if at_end or stale >= _STALE_PAGES or (stale and page.total is None):
+        if at_end or stale >= _MAX_STALE_PAGES or (stale and page.total is None):
             return
 
 
@@ -59,12 +59,12 @@ async def by_link(
     max_items: int | None,
 ) -> AsyncIterator[T]:
     """Yield the items of page after page; `follow` gets the link that a page names as the next."""
-    budget = _budget(max_items)
+    budget = _item_budget(max_items)
     seen: set[str] = set()
     followed: set[str] = set()
     page = await first() if budget > 0 else Page[T]((), ())
     while budget > 0:
-        fresh = _fresh(page, seen)
+        fresh = _new_items(page, seen)
         for item in fresh[: int(min(budget, len(fresh)))]:
             yield item
         budget -= len(fresh)
@@ -75,14 +75,14 @@ async def by_link(
         page = await follow(link)
 
 
-def _budget(max_items: int | None) -> float:
+def _item_budget(max_items: int | None) -> float:
     if max_items is not None and max_items < 0:
         reason = "must not be negative"
         raise InvalidRequest(f"max_items {reason}", path="max_items", reason=reason)
     return float("inf") if max_items is None else max_items
 
 
-def _fresh(page: Page[T], seen: set[str]) -> list[T]:
+def _new_items(page: Page[T], seen: set[str]) -> list[T]:
     fresh: list[T] = []
     for item, key in zip(page.items, page.keys, strict=True):
         if key not in seen:

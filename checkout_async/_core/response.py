@@ -23,7 +23,7 @@ from checkout_async.errors import (
 )
 from checkout_async.redaction import sanitize, scrub
 
-__all__ = ["error_class", "outcome", "retry_after"]
+__all__ = ["error_class", "parse_response", "retry_after"]
 
 T = TypeVar("T")
 
@@ -45,14 +45,14 @@ class _ErrorBody(ResponseModel, frozen=True, kw_only=True):
     error_codes: list[str] | None = None
 
 
-def outcome(operation: Operation[T], response: HttpResponse, now: datetime) -> ApiResponse[T]:
+def parse_response(operation: Operation[T], response: HttpResponse, now: datetime) -> ApiResponse[T]:
     """Return the decoded reply, or raise the ApiError it stands for, or UnexpectedResponse. `now` dates Retry-After."""
     if response.status >= 400:
         raise _api_error(operation.name, response, now)
-    understood = _understood(operation, response)
-    if isinstance(understood, str):
-        raise _unexpected(operation.name, response, understood)
-    value, ignored = understood
+    decoded = _decode_response(operation, response)
+    if isinstance(decoded, str):
+        raise _unexpected_response(operation.name, response, decoded)
+    value, ignored = decoded
     return ApiResponse(
         value=value,
         status=response.status,
@@ -63,22 +63,22 @@ def outcome(operation: Operation[T], response: HttpResponse, now: datetime) -> A
     )
 
 
-def _understood(operation: Operation[T], response: HttpResponse) -> tuple[T, tuple[str, ...]] | str:
+def _decode_response(operation: Operation[T], response: HttpResponse) -> tuple[T, tuple[str, ...]] | str:
     """Return the value of a reply and what had to be ignored, or why it has none."""
     try:
-        type_ = _body_type(operation, response.status)
-        return decode(type_, _whole_body(response)) if type_ is not None else (cast("T", None), ())
+        type_ = _response_type(operation, response.status)
+        return decode(type_, _complete_body(response)) if type_ is not None else (cast("T", None), ())
     except DecodeError as error:
         return str(error)
 
 
-def _whole_body(response: HttpResponse) -> bytes:
+def _complete_body(response: HttpResponse) -> bytes:
     if response.truncated:
         raise DecodeError(f"it is larger than Limits.response_size; its first {len(response.body)} bytes are kept")
     return response.body
 
 
-def _body_type(operation: Operation[Any], status: int) -> Any:
+def _response_type(operation: Operation[Any], status: int) -> Any:
     if status in operation.responses:
         return operation.responses[status]
     types = set(operation.responses.values())
@@ -87,7 +87,7 @@ def _body_type(operation: Operation[Any], status: int) -> Any:
     raise DecodeError("the specification does not list this status")
 
 
-def _unexpected(operation: str, response: HttpResponse, reason: str) -> UnexpectedResponse:
+def _unexpected_response(operation: str, response: HttpResponse, reason: str) -> UnexpectedResponse:
     request_id = response.request_id
     suffix = f" (request id {sanitize(request_id)})" if request_id else ""
     return UnexpectedResponse(

@@ -158,7 +158,7 @@ class HttpRequest:
     body: bytes | None = None
 
     def __post_init__(self) -> None:
-        _hide(self)
+        _wrap_secrets(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +174,7 @@ class HttpResponse:
     truncated: bool = False
 
     def __post_init__(self) -> None:
-        _hide(self)
+        _wrap_secrets(self)
 
     @property
     def request_id(self) -> str | None:
@@ -182,7 +182,7 @@ class HttpResponse:
         return self.headers.get("cko-request-id")
 
 
-def _hide(message: HttpRequest | HttpResponse) -> None:
+def _wrap_secrets(message: HttpRequest | HttpResponse) -> None:
     """Make headers and body print as what may be seen, wherever they go from here."""
     if not isinstance(message.headers, Headers):
         object.__setattr__(message, "headers", Headers(message.headers))
