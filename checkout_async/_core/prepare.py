@@ -1,6 +1,6 @@
-"""From a call to an HTTP request: path and query quoted, headers checked, body validated and encoded.
+"""Turn a call into an HTTP request: quote path and query, check headers, validate and encode the body.
 
-Everything that is wrong with a call is found here, before a connection exists: InvalidRequest means nothing was sent.
+Every mistake in a call is found here, before a connection is made. InvalidRequest means that nothing was sent.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from checkout_async.redaction import Headers
 
 __all__ = ["check_header_value", "prepare", "user_agent"]
 
-# RFC 9110 section 5.5: visible characters and inner spaces; anything else could start another header.
+# RFC 9110 section 5.5: visible characters and inner spaces. Anything else could start another header.
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-# RFC 3986: a space would end the request's target, and a fragment is never sent.
+# RFC 3986. A space would end the request target, and a fragment is never sent.
 _LINK = re.compile(r"[!$-;=?-\[\]_a-z~]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-# RFC 9110 section 10.1.5: products, each with a version or none.
+# RFC 9110 section 10.1.5: products, each with an optional version.
 _PRODUCT = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?"
 _PRODUCTS = re.compile(rf"{_PRODUCT}(?: {_PRODUCT})*")
 
-# Set by this package for every request; a caller who could change them could send a card to the wrong place.
+# This package sets these for every request. A caller who could change them could send a card to the wrong place.
 _RESERVED = frozenset(
     {
         "accept",
@@ -56,10 +56,10 @@ _RESERVED = frozenset(
 def prepare(
     request: ApiRequest[Any], locate: Callable[[str], str], user_agent: str, *, validate: bool = True
 ) -> HttpRequest:
-    """Build the HTTP request of a call, all but its credential. `locate` turns path and query into a URL.
+    """Build the HTTP request of a call, without its credential. `locate` turns path and query into a URL.
 
-    With `validate` off, neither the body nor parameters are compared with the specification; what could change the
-    meaning of the request (path segments, header values) is still refused. Raises InvalidRequest.
+    With `validate` off, neither the body nor the parameters are checked against the specification. A path segment or
+    header value that could change the meaning of the request is still refused. Raises InvalidRequest.
     """
     operation = request.operation
     name = operation.name
@@ -81,7 +81,7 @@ def prepare(
 
 
 def _request_type(request: ApiRequest[Any]) -> Any:
-    """Return the type to check a body against: the operation's, or the alternative that the body is."""
+    """Return the type to check a body against: the operation's type, or the alternative that matches the body."""
     operation, body = request.operation, request.body
     for alternative in operation.alternatives:
         if isinstance(body, alternative.type):
@@ -92,7 +92,7 @@ def _request_type(request: ApiRequest[Any]) -> Any:
 
 
 def _check_link(operation: str, link: str, locate: Callable[[str], str]) -> str:
-    """Return a link that stays at the API; anything else would carry the credential to another host."""
+    """Return the URL of a link to the API. Raises InvalidRequest for another host: the credential would go there."""
     base = locate("/")
     link = locate(link) if _require_text(operation, "link", link).startswith("/") else link
     if not link.startswith(base) or ".." in link or not _LINK.fullmatch(link):
@@ -118,7 +118,7 @@ def _require_texts(operation: str, parameters: tuple[Parameter, ...]) -> None:
 
 
 def _require_text(operation: str, name: str, value: object) -> str:
-    """Return a value that is text; callers without a type checker pass other things."""
+    """Return a value if it is text, else raise InvalidRequest. Callers without a type checker pass other types."""
     if isinstance(value, str):
         return value
     reason = f"must be text, not {type(value).__name__}"
@@ -148,12 +148,12 @@ def _limit_violations(parameter: Parameter) -> Iterator[str]:
 
 
 def _specified_pattern(pattern: str) -> str:
-    """Return a pattern as the specification writes it, without what makes Python read it so."""
+    """Return a pattern as the specification writes it, without the changes for Python's `re`."""
     return pattern.removeprefix("(?a)").replace(r"\Z", "$")
 
 
 def _parse_number(text: str) -> float:
-    """Return the number that a text is, or one that is within no limits."""
+    """Return the text as a number, or NaN, which is within no limits."""
     try:
         return float(text)
     except ValueError:
@@ -173,7 +173,7 @@ def _build_headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[
     taken = _RESERVED | {(key_header or "host").lower(), *(each.name.lower() for each in request.headers)}
     for name, value in _caller_headers(request):
         if not _HEADER_NAME.fullmatch(_require_text(operation, "a header name", name)) or name.lower() in taken:
-            reason = "is not a header name, is there already, or is one that the client sets itself"
+            reason = "is not a valid header name, is already set, or is one that the client sets itself"
             raise InvalidRequest(
                 f"{operation}: header {name!r} {reason}", operation=operation, path=name, reason=reason
             )
@@ -191,7 +191,10 @@ def _caller_headers(request: ApiRequest[Any]) -> Iterable[tuple[str, str]]:
 
 
 def check_header_value(operation: str, name: str, value: str) -> str:
-    """Return a header value that is printable ASCII without line breaks, or raise InvalidRequest without showing it."""
+    """Return a header value if it is printable ASCII without line breaks.
+
+    Raises InvalidRequest otherwise, without showing the value.
+    """
     if not _HEADER_VALUE.fullmatch(_require_text(operation, name, value)):
         reason = "must be printable ASCII without line breaks or outer spaces"
         raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
@@ -199,9 +202,9 @@ def check_header_value(operation: str, name: str, value: str) -> str:
 
 
 def user_agent(application: str | None) -> str:
-    """Return the `User-Agent` of this package, after the application's own product name, such as `my-shop/1.2`.
+    """Return the `User-Agent`: the application's product name, such as `my-shop/1.2`, then the name of this package.
 
-    Raises ConfigurationError for what is no product name (RFC 9110 section 10.1.5).
+    Raises ConfigurationError if `application` is not a product name (RFC 9110 section 10.1.5).
     """
     own = f"checkout-async/{__version__} Python/{platform.python_version()}"
     if application is None:
@@ -209,6 +212,6 @@ def user_agent(application: str | None) -> str:
     require_type("application", application, str)
     if not _PRODUCTS.fullmatch(application):
         raise ConfigurationError(
-            "application must be a product name such as 'my-shop/1.2', or several with a space between"
+            "application must be a product name such as 'my-shop/1.2', or several separated by spaces"
         )
     return f"{application} {own}"
