@@ -24,7 +24,7 @@ from checkout_async._core.wire import ApiRequest, ApiResponse, HttpRequest, Http
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
-from checkout_async.config import RetryPolicy, Timeouts, require_type
+from checkout_async.config import RetryPolicy, Timeouts, Validation, require_type
 from checkout_async.errors import CheckoutError, ConnectFailed, RateLimited
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
@@ -44,7 +44,7 @@ class Settings:
     user_agent: str
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    validate_requests: bool = True
+    validate: Validation = "shape"
     clock: Clock = field(default_factory=Clock)
     hooks: tuple[Hook, ...] = ()
 
@@ -97,7 +97,7 @@ class Pipeline:
         settings, options = self._settings, request.options
         retry = settings.retry if options.retry is None else options.retry
         require_type("retry", retry, RetryPolicy)
-        http = prepare(request, self._locate, settings.user_agent, validate=settings.validate_requests)
+        http = prepare(request, self._locate, settings.user_agent, validate=settings.validate)
         call = _Call(
             operation=request.operation,
             http=http,
