@@ -118,10 +118,10 @@ def _explain(message: str, refused: list[type[OpenEnum]], type_: Any) -> tuple[s
 
 def _tags(type_: Any, path: str) -> list[str]:
     """Return the tags that are allowed at the JSON path of a tag."""
-    options = _options(type_)
+    options = _union_types(type_)
     for step in _PATH_STEP.findall(path)[:-1]:
         inner = (_step_into(option, step) for option in options)
-        options = tuple(alternative for member in inner for alternative in _options(member))
+        options = tuple(alternative for member in inner for alternative in _union_types(member))
     structs = (each for each in options if isinstance(each, type) and issubclass(each, msgspec.Struct))
     return [str(each.__struct_config__.tag) for each in structs if each.__struct_config__.tag is not None]
 
@@ -193,9 +193,9 @@ def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and str in _options(type_):
+        if is_number and str in _union_types(type_):
             return str(value)  # the API writes some texts as numbers
-        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in _options(type_):
+        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in _union_types(type_):
             return int(value)  # the API writes some numbers with leading zeros, such as a month
         kind: type[object] = value.__class__
         salvage = _SALVAGERS.get(kind)
@@ -206,7 +206,7 @@ def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
 
 
 def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> Any:
-    if any(get_origin(option) is list for option in _options(type_)):
+    if any(get_origin(option) is list for option in _union_types(type_)):
         return _salvage_array([value], type_, path, ignored)  # the API writes some one-item lists as the bare item
     kept = dict(value)
     for name, member_type, step in _known_members(type_, kept):
@@ -222,7 +222,7 @@ def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[
 
 def _salvage_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -> list[Any]:
     kept: list[Any] = []
-    for option in _options(type_):
+    for option in _union_types(type_):
         if get_origin(option) is not list:
             continue
         for index, item in enumerate(value):
@@ -245,7 +245,7 @@ def _known_members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, st
     The names in a map are chosen by the merchant. They go into logs, so they are scrubbed and quoted.
     """
     found: list[tuple[str, Any, str]] = []
-    for option in _options(type_):
+    for option in _union_types(type_):
         if isinstance(option, type) and issubclass(option, msgspec.Struct):
             fields = msgspec.structs.fields(option)
             found += [(field.encode_name, field.type, f".{field.encode_name}") for field in fields]
@@ -254,10 +254,10 @@ def _known_members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, st
     return [each for each in found if each[0] in value]
 
 
-def _options(type_: Any) -> tuple[Any, ...]:
+def _union_types(type_: Any) -> tuple[Any, ...]:
     """Return the types of a union except None, or a tuple of the type itself. Limits are removed."""
     if get_origin(type_) is Annotated:
-        return _options(get_args(type_)[0])
+        return _union_types(get_args(type_)[0])
     if get_origin(type_) in {Union, UnionType}:
         return tuple(option for option in get_args(type_) if option is not NoneType)
     return (type_,)
