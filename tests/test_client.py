@@ -118,13 +118,8 @@ class TestCalls:
             await checkout.sessions.get_session("../payments")
         assert len(sandbox.requests) == 0
 
-<<<<<<< HEAD
-    async def test_whoever_is_ahead_of_the_specification_can_send_anyway(self, sandbox: Sandbox) -> None:
-        async with sandbox.client(validate="off") as checkout:
-=======
     async def test_validation_can_be_turned_off_for_members_the_specification_lacks(self, sandbox: Sandbox) -> None:
-        async with sandbox.client(validate_requests=False) as checkout:
->>>>>>> main
+        async with sandbox.client(validate="off") as checkout:
             with pytest.raises(errors.UnprocessableEntity) as caught:
                 await checkout.sessions.request_session({"brand_new": 1})
         assert "brand_new_invalid" in caught.value.error_codes

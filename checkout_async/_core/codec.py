@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 import msgspec
 
 from checkout_async._core.model import ResponseModel
-from checkout_async._core.validation import explain, options
+from checkout_async._core.validation import explain, union_types
 from checkout_async.redaction import scrub
 
 __all__ = ["DecodeError", "decode"]
@@ -36,88 +36,6 @@ def _decoder(type_: Any, *, strict: bool) -> msgspec.json.Decoder[Any]:
     return decoder
 
 
-<<<<<<< HEAD
-=======
-def encode_body(operation: str, body: object, type_: Any, *, validate: bool = True) -> SecretBytes:
-    """Encode a request body, which is a Struct or a mapping of the same shape.
-
-    The encoded bytes are checked against the type in the specification: limits, required and misspelt members, enum
-    values. A mapping is then encoded from the decoded value, so that a Struct and a mapping give the same bytes.
-    With `validate` off, the body is only encoded. Raises InvalidRequest, without a value of the body.
-    """
-    raw, defect = _encode(body)
-    is_mapping = isinstance(body, Mapping)
-    del body  # a traceback may show the locals
-    if defect:
-        reason = f"the body cannot be written as JSON: {defect}"
-        raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason)
-    if not validate:
-        return raw
-    checked = _validate(operation, raw, type_)
-    return SecretBytes(_encoder.encode(checked)) if is_mapping else raw
-
-
-def _encode(body: object) -> tuple[SecretBytes, str]:
-    """Return a body as JSON and an empty text, or nothing and the reason why it cannot be encoded."""
-    try:
-        return SecretBytes(_encoder.encode(body)), ""
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        return SecretBytes(), sanitize(str(error))
-
-
-def encode_form(operation: str, body: bytes) -> SecretBytes:
-    """Convert an encoded JSON object of text members to `application/x-www-form-urlencoded`."""
-    try:
-        members = msgspec.json.decode(body, type=dict[str, str])
-        return SecretBytes(urlencode(members).encode("ascii"))
-    except msgspec.ValidationError as error:
-        path, reason = _explain(str(error), [], dict[str, str])
-    raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
-
-
-def _validate(operation: str, raw: SecretBytes, type_: Any) -> object:
-    with known_values_only() as refused:
-        try:
-            return _decoder(type_, strict=True).decode(raw)
-        except msgspec.ValidationError as error:
-            path, reason = _explain(str(error), refused, type_)
-    # Raised outside the handler: the cause would carry the offending value into tracebacks.
-    raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
-
-
-def _explain(message: str, refused: list[type[OpenEnum]], type_: Any) -> tuple[str, str]:
-    """Split a validation message of msgspec into JSON path and reason, without the value that some of them quote."""
-    match = _VALIDATION_MESSAGE.match(message)
-    assert match is not None
-    what, path = match["what"], match["path"] or "$"
-    if what.startswith("Invalid enum value") and refused:
-        what = f"must be one of {', '.join(refused[-1])}"
-    elif what.startswith("Invalid value"):
-        tags = _tags(type_, path)
-        what = f"must be one of {', '.join(tags)}" if tags else "is not a known variant"
-    else:
-        what = sanitize(what)  # it may quote the name of an unknown member, which can be any text
-    return scrub(path), what
-
-
-def _tags(type_: Any, path: str) -> list[str]:
-    """Return the tags that are allowed at the JSON path of a tag."""
-    options = _union_types(type_)
-    for step in _PATH_STEP.findall(path)[:-1]:
-        inner = (_step_into(option, step) for option in options)
-        options = tuple(alternative for member in inner for alternative in _union_types(member))
-    structs = (each for each in options if isinstance(each, type) and issubclass(each, msgspec.Struct))
-    return [str(each.__struct_config__.tag) for each in structs if each.__struct_config__.tag is not None]
-
-
-def _step_into(type_: Any, step: str) -> Any:
-    """Return the type one path step down: that of a Struct's member, or of the items of a list or map."""
-    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
-        return next((each.type for each in msgspec.structs.fields(type_) if f".{each.encode_name}" == step), NoneType)
-    return get_args(type_)[-1] if get_origin(type_) in {list, dict} else NoneType
-
-
->>>>>>> main
 def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
     """Decode a reply. Return its value and the JSON paths of the members that were ignored.
 
@@ -178,15 +96,9 @@ def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-<<<<<<< HEAD
-        if is_number and str in options(type_):
+        if is_number and str in union_types(type_):
             return str(value)  # the API writes some texts as numbers
-        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in options(type_):
-=======
-        if is_number and str in _union_types(type_):
-            return str(value)  # the API writes some texts as numbers
-        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in _union_types(type_):
->>>>>>> main
+        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in union_types(type_):
             return int(value)  # the API writes some numbers with leading zeros, such as a month
         kind: type[object] = value.__class__
         salvage = _SALVAGERS.get(kind)
@@ -197,11 +109,7 @@ def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
 
 
 def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> Any:
-<<<<<<< HEAD
-    if any(get_origin(option) is list for option in options(type_)):
-=======
-    if any(get_origin(option) is list for option in _union_types(type_)):
->>>>>>> main
+    if any(get_origin(option) is list for option in union_types(type_)):
         return _salvage_array([value], type_, path, ignored)  # the API writes some one-item lists as the bare item
     kept = dict(value)
     for name, member_type, step in _known_members(type_, kept):
@@ -217,11 +125,7 @@ def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[
 
 def _salvage_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -> list[Any]:
     kept: list[Any] = []
-<<<<<<< HEAD
-    for option in options(type_):
-=======
-    for option in _union_types(type_):
->>>>>>> main
+    for option in union_types(type_):
         if get_origin(option) is not list:
             continue
         for index, item in enumerate(value):
@@ -244,26 +148,10 @@ def _known_members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, st
     The names in a map are chosen by the merchant. They go into logs, so they are scrubbed and quoted.
     """
     found: list[tuple[str, Any, str]] = []
-<<<<<<< HEAD
-    for option in options(type_):
-=======
-    for option in _union_types(type_):
->>>>>>> main
+    for option in union_types(type_):
         if isinstance(option, type) and issubclass(option, msgspec.Struct):
             fields = msgspec.structs.fields(option)
             found += [(field.encode_name, field.type, f".{field.encode_name}") for field in fields]
         elif get_origin(option) is dict:
             found += [(name, get_args(option)[1], f"[{scrub(json.dumps(name))}]") for name in value]
     return [each for each in found if each[0] in value]
-<<<<<<< HEAD
-=======
-
-
-def _union_types(type_: Any) -> tuple[Any, ...]:
-    """Return the types of a union except None, or a tuple of the type itself. Limits are removed."""
-    if get_origin(type_) is Annotated:
-        return _union_types(get_args(type_)[0])
-    if get_origin(type_) in {Union, UnionType}:
-        return tuple(option for option in get_args(type_) if option is not NoneType)
-    return (type_,)
->>>>>>> main

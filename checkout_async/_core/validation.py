@@ -16,7 +16,7 @@ import msgspec
 from checkout_async._core.model import OpenEnum
 from checkout_async.redaction import sanitize, scrub
 
-__all__ = ["explain", "options", "specified_pattern"]
+__all__ = ["explain", "specified_pattern", "union_types"]
 
 _MESSAGE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
 _PATH_STEP = re.compile(r"\.[^.\[]+|\[[^\]]*\]")
@@ -54,12 +54,12 @@ def specified_pattern(pattern: str) -> str:
     return pattern.removeprefix("(?a)").replace(r"\Z", "$")
 
 
-def options(type_: Any) -> tuple[Any, ...]:
+def union_types(type_: Any) -> tuple[Any, ...]:
     """Return the types of a union except None, or a tuple of the type itself. Limits are removed."""
     if get_origin(type_) is Annotated:
-        return options(get_args(type_)[0])
+        return union_types(get_args(type_)[0])
     if get_origin(type_) in {Union, UnionType}:
-        return tuple(each for option in get_args(type_) if option is not NoneType for each in options(option))
+        return tuple(each for option in get_args(type_) if option is not NoneType for each in union_types(option))
     return (type_,)
 
 
@@ -80,9 +80,9 @@ def _tags(type_: Any, path: str) -> list[str]:
 
 def _structs_at(type_: Any, steps: list[str]) -> list[type[msgspec.Struct]]:
     """Return the Structs that may stand at a JSON path."""
-    found = options(type_)
+    found = union_types(type_)
     for step in steps:
-        found = tuple(each for option in found for each in options(_step_into(option, step)))
+        found = tuple(each for option in found for each in union_types(_step_into(option, step)))
     return [each for each in found if isinstance(each, type) and issubclass(each, msgspec.Struct)]
 
 
