@@ -43,7 +43,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the app does next: have the SDK run a challenge, or show how it ended; `undecided`: say again it is back."""
 
-    challenge: threeds.AppChallenge | None = None
+    challenge: threeds.emv.AppChallenge | None = None
     verdict: threeds.Verdict | None = None
 
 
@@ -156,12 +156,12 @@ class Phone:
 
     def _parameters(self, transaction: Transaction) -> bytes:
         """Do as the SDK's getAuthenticationRequestParameters."""
-        key = threeds.decode_json(transaction.certificates.ds_public or "", "ds_public")
-        header = threeds.encode_json({"alg": "ECDH-ES", "enc": "A128CBC-HS256", "kid": str(key.get("kid", ""))})
-        vector, data, tag = (threeds.encode_base64url(secrets.token_bytes(length)) for length in (16, 256, 16))
-        x, y = (threeds.encode_base64url(secrets.token_bytes(32)) for _ in "xy")
+        key = threeds.emv.decode_json(transaction.certificates.ds_public or "", "ds_public")
+        header = threeds.emv.encode_json({"alg": "ECDH-ES", "enc": "A128CBC-HS256", "kid": str(key.get("kid", ""))})
+        vector, data, tag = (threeds.emv.encode_base64url(secrets.token_bytes(length)) for length in (16, 256, 16))
+        x, y = (threeds.emv.encode_base64url(secrets.token_bytes(32)) for _ in "xy")
         return msgspec.json.encode(
-            threeds.SdkParameters(
+            threeds.emv.SdkParameters(
                 device_data=f"{header}..{vector}.{data}.{tag}",
                 sdk_transaction_id=str(uuid.uuid4()),
                 sdk_app_id=str(uuid.uuid4()),
@@ -170,9 +170,9 @@ class Phone:
             )
         )
 
-    async def _do_challenge(self, challenge: threeds.AppChallenge) -> None:
+    async def _do_challenge(self, challenge: threeds.emv.AppChallenge) -> None:
         """Do as the SDK's doChallenge: the signed content says where the issuer is, and for which transaction."""
-        content = threeds.decode_json(challenge.acs_signed_content.split(".")[1], "signed content")
+        content = threeds.emv.decode_json(challenge.acs_signed_content.split(".")[1], "signed content")
         if content["acsTransID"] != challenge.acs_transaction_id:
             raise ValueError("the signed content is about another transaction")
         await self._answers()

@@ -11,7 +11,7 @@ from checkout_async import threeds, webhooks
 from checkout_async.sandbox import WEBHOOK_SECRET, card_number
 from examples.shop.demo import Running, running
 from examples.shop.flow import BODY_LIMIT
-from tests.threeds.support import impatient
+from tests.threeds.support import skip_waits
 
 CARD = {"number": card_number("challenge_no_method"), "month": "1", "year": "2030", "completion": "non_hosted"}
 BROWSER = {"User-Agent": "Mozilla/5.0"}
@@ -76,7 +76,7 @@ async def test_a_forged_message_is_refused_and_the_challenge_stays(http: aiohttp
 async def test_a_forged_return_is_not_believed_and_holds_nobody_up(
     http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slept = impatient(monkeypatch)
+    slept = skip_waits(monkeypatch)
     path = await ordered(http, "hosted")
     async with http.get(f"{path}/success") as reply:
         assert "Taking you to the bank" in await reply.text()
@@ -86,11 +86,13 @@ async def test_a_forged_return_is_not_believed_and_holds_nobody_up(
 async def test_a_challenge_that_the_bank_cannot_go_on_with_is_undecided_until_the_session_says_more(
     http: aiohttp.ClientSession, shop: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient(monkeypatch)
+    skip_waits(monkeypatch)
     path = await ordered(http)
     async with http.get(path) as reply:
         assert "Your bank wants to know that it is you" in await reply.text()
-    await post(http, f"{path}/challenge", {"cres": threeds.encode_json({"messageType": "Erro", "errorCode": "403"})})
+    await post(
+        http, f"{path}/challenge", {"cres": threeds.emv.encode_json({"messageType": "Erro", "errorCode": "403"})}
+    )
     async with http.get(path) as reply:
         assert "Your bank has not decided yet" in await reply.text()
         assert reply.headers["Refresh"]

@@ -97,9 +97,9 @@ class Shop:
         )
 
 
-def notification_of(driver: Driver) -> threeds.MethodNotification:
+def notification_of(driver: Driver) -> threeds.emv.MethodNotification:
     """What the issuer makes the browser bring to the notification URL."""
-    data = threeds.encode_json({"threeDSServerTransID": driver.session.transaction_id})
+    data = threeds.emv.encode_json({"threeDSServerTransID": driver.session.transaction_id})
     return threeds.read_method_notification({"threeDSMethodData": data})
 
 

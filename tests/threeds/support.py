@@ -40,7 +40,7 @@ def session(status: str = "pending", *actions: str, **members: object) -> sessio
     return _session.decode(msgspec.json.encode(body | members))
 
 
-def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def skip_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Have drivers that are made from now on wait no time; the list fills with what they would have waited."""
     slept: list[float] = []
 

@@ -10,7 +10,13 @@ import pytest
 from checkout_async import errors
 from checkout_async._core.codec import encode_body
 from checkout_async.models import sessions
-from checkout_async.threeds import app_challenge, app_channel_data, read_sdk_parameters
+from checkout_async.threeds import (
+    app_channel_data,
+    read_sdk_parameters,
+)
+from checkout_async.threeds.emv import (
+    app_challenge,
+)
 from tests.threeds.support import ACS_TRANSACTION, TRANSACTION, session
 
 KEY = {"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8T", "y": "x_FEzRu9m36H"}

@@ -12,7 +12,7 @@ from checkout_async import errors, threeds
 from checkout_async.sandbox import Sandbox
 from examples import app_backend
 from examples.app_backend import Backend, Phone, served
-from tests.threeds.support import impatient
+from tests.threeds.support import skip_waits
 
 TOKEN = "tok_" + "a" * 26
 
@@ -78,7 +78,7 @@ async def test_a_cardholder_who_fails_cannot_be_paid_with(
 async def test_an_app_that_only_says_that_it_is_back_is_not_believed(
     backend: Backend, http: aiohttp.ClientSession, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient(monkeypatch)
+    skip_waits(monkeypatch)
     number, verdict = await Watched(http, sandbox, None).pay(TOKEN)
     assert verdict is None
     assert await backend.result(number) is None

@@ -171,9 +171,9 @@ class TestScript:
     @pytest.mark.parametrize(
         ("changes", "reason"),
         [
-            ({"screenHeight": -1}, "screen_height is no size in pixels"),
-            ({"screenWidth": 1_000_000}, "screen_width is no size in pixels"),
-            ({"timezoneOffset": 1441}, "timezone_offset is no offset in minutes"),
+            ({"screenHeight": -1}, "screen_height is not a size in pixels"),
+            ({"screenWidth": 1_000_000}, "screen_width is not a size in pixels"),
+            ({"timezoneOffset": 1441}, "timezone_offset is not an offset in minutes"),
             ({"timezoneOffset": None}, "got `null`"),
             ({"javaEnabled": "yes"}, "Expected `bool`"),
             ({"language": "x" * 2048}, "is longer than 2048"),

@@ -23,7 +23,7 @@ class TestThreeDsMethod:
 
         result = result_of(await driver.advance(notification_of(driver)))
         assert result.verdict is Verdict.AUTHENTICATED
-        assert driver.progress.method is sessions.ThreeDsMethodCompletion.Y
+        assert driver.progress.method_completion is sessions.ThreeDsMethodCompletion.Y
         assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.Y)]
         assert shop.sandbox.count("update_session") == 1
         assert shop.sandbox.count("update_three_ds_method_completion") == 0
@@ -35,7 +35,7 @@ class TestThreeDsMethod:
         assert isinstance(await driver.advance(), threeds.RunMethod)
         await shop.sandbox.advance(1)
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
-        assert driver.progress.method is sessions.ThreeDsMethodCompletion.N
+        assert driver.progress.method_completion is sessions.ThreeDsMethodCompletion.N
         assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.N)]
 
     async def test_an_issuer_without_one_is_not_waited_for(self, shop: Shop) -> None:
@@ -191,7 +191,7 @@ class TestPolling:
     async def test_an_issuer_that_cannot_go_on_is_asked_no_more_and_the_session_decides(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")
         await driver.advance()
-        failed = threeds.encode_json({"messageType": "Erro", "errorCode": "403", "errorComponent": "A"})
+        failed = threeds.emv.encode_json({"messageType": "Erro", "errorCode": "403", "errorComponent": "A"})
         undecided = result_of(await driver.advance(threeds.read_challenge_response({"cres": failed})))
         assert (undecided.verdict, undecided.session.status) == (Verdict.UNDECIDED, "challenged")
         await shop.sandbox.cardholder.complete_challenge(driver.session.id, "U")
@@ -200,7 +200,7 @@ class TestPolling:
     async def test_a_forged_failure_cannot_lose_a_success(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")
         await driver.advance()
-        await driver.advance(threeds.ErrorMessage())
+        await driver.advance(threeds.emv.ErrorMessage())
         await shop.sandbox.cardholder.complete_challenge(driver.session.id, "Y")
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
 

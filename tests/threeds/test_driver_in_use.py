@@ -59,14 +59,14 @@ class TestCompletion:
         options = threeds.Options(complete=True)
         driver = await shop.driver("frictionless", options=options)
         result = result_of(await driver.advance())
-        assert (result.completion_failure, shop.sandbox.sessions[driver.session.id].completed) == (None, True)
+        assert (result.completion_error, shop.sandbox.sessions[driver.session.id].completed) == (None, True)
 
     async def test_a_callback_that_fails_does_not_lose_the_result(self, shop: Shop) -> None:
         nobody = sessions.NonHostedCompletionInfo(callback_url="http://127.0.0.1:9/callback")
         driver = await shop.driver("frictionless", completion=nobody, options=threeds.Options(complete=True))
         result = result_of(await driver.advance())
         assert result.verdict is Verdict.AUTHENTICATED
-        assert isinstance(result.completion_failure, errors.CheckoutError)
+        assert isinstance(result.completion_error, errors.CheckoutError)
 
     async def test_it_is_not_completed_unasked(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless", options=threeds.Options())
@@ -133,7 +133,7 @@ class TestOneCall:
         async def ask(step: threeds.CardholderStep) -> threeds.Event:
             asked.append(type(step))
             if isinstance(step, threeds.RunMethod):
-                return threeds.MethodNotification(server_transaction_id=session.transaction_id or "")
+                return threeds.emv.MethodNotification(server_transaction_id=session.transaction_id or "")
             if isinstance(step, threeds.SendChannelData):
                 return BROWSER
             back = await shop.sandbox.cardholder.complete_challenge(session.id)

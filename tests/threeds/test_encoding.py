@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async import errors
-from checkout_async.threeds import decode_base64url, decode_json, encode_base64url, encode_json
+from checkout_async.threeds.emv import decode_base64url, decode_json, encode_base64url, encode_json
 from checkout_async.threeds.emv.encoding import MESSAGE_LIMIT
 
 # Where the alphabets differ: worked out by hand from RFC 4648, tables 1 and 2.

@@ -15,14 +15,10 @@ from checkout_async import errors
 from checkout_async.models import sessions
 from checkout_async.threeds import (
     CardholderReturned,
-    ChallengeNotification,
-    ChallengeResponse,
     Complete,
     Done,
-    ErrorMessage,
     Event,
     Flow,
-    MethodNotification,
     Options,
     Progress,
     ReadSession,
@@ -36,6 +32,12 @@ from checkout_async.threeds import (
     TimedOut,
     Verdict,
     WindowSize,
+)
+from checkout_async.threeds.emv import (
+    ChallengeNotification,
+    ChallengeResponse,
+    ErrorMessage,
+    MethodNotification,
 )
 from tests.threeds.support import ACS_TRANSACTION, ACS_URL, METHOD_URL, NOTIFY, TRANSACTION, session
 
@@ -62,7 +64,7 @@ def flow(status: str = "pending", *actions: str, options: Options = WITH_METHOD,
 
 
 def challenged() -> Flow:
-    return flow("challenged", "challenge_cardholder").begun(START)
+    return flow("challenged", "challenge_cardholder").mark_shown(START)
 
 
 class TestReplies:
@@ -101,7 +103,7 @@ class TestReplies:
     def test_completing_is_done_where_it_is_wanted_and_once(self) -> None:
         wanted = flow("approved", "complete", options=Options(complete=True))
         assert wanted.step() == Complete()
-        assert isinstance(wanted.replied(Complete()).step(), Done)
+        assert isinstance(wanted.apply_reply(Complete()).step(), Done)
 
     def test_an_abandoned_challenge_is_not_completed(self) -> None:
         assert isinstance(flow("challenge_abandoned", options=Options(complete=True)).step(), Done)
@@ -126,32 +128,32 @@ class TestReplies:
 
     def test_what_was_sent_is_not_asked_for_again(self) -> None:
         stuck = flow("pending", COLLECT)
-        assert stuck.replied(SendChannelData(Completion.U), stuck.session).step() == ReadSession()
+        assert stuck.apply_reply(SendChannelData(Completion.U), stuck.session).step() == ReadSession()
         stuck = flow("pending", METHOD, options=Options())
-        assert stuck.replied(ReportMethod(Completion.N), stuck.session).step() == ReadSession()
+        assert stuck.apply_reply(ReportMethod(Completion.N), stuck.session).step() == ReadSession()
 
 
 class TestMethod:
     def test_a_notification_in_time_is_y(self) -> None:
-        after = flow("pending", COLLECT, METHOD).begun(START).after(NOTIFIED, START + 10)
+        after = flow("pending", COLLECT, METHOD).mark_shown(START).handle_event(NOTIFIED, START + 10)
         assert after.step() == SendChannelData(Completion.Y)
 
     def test_no_notification_within_ten_seconds_is_n(self) -> None:
-        begun = flow("pending", COLLECT, METHOD).begun(START)
-        assert isinstance(begun.at(START + 9.9).step(), RunMethod)
-        assert begun.at(START + 10).step() == SendChannelData(Completion.N)
+        begun = flow("pending", COLLECT, METHOD).mark_shown(START)
+        assert isinstance(begun.tick(START + 9.9).step(), RunMethod)
+        assert begun.tick(START + 10).step() == SendChannelData(Completion.N)
 
     def test_a_notification_that_comes_too_late_changes_nothing(self) -> None:
-        begun = flow("pending", COLLECT, METHOD).begun(START)
-        assert begun.after(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
-        assert begun.at(START + 10).after(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
+        begun = flow("pending", COLLECT, METHOD).mark_shown(START)
+        assert begun.handle_event(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
+        assert begun.tick(START + 10).handle_event(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
 
     def test_the_page_may_say_that_time_is_over(self) -> None:
-        begun = flow("pending", COLLECT, METHOD).begun(START)
-        assert begun.after(TimedOut(), START + 1).step() == SendChannelData(Completion.N)
+        begun = flow("pending", COLLECT, METHOD).mark_shown(START)
+        assert begun.handle_event(TimedOut(), START + 1).step() == SendChannelData(Completion.N)
 
     def test_showing_it_again_does_not_begin_anew(self) -> None:
-        begun = flow("pending", METHOD).begun(START).begun(START + 5)
+        begun = flow("pending", METHOD).mark_shown(START).mark_shown(START + 5)
         assert begun.time_left(START + 6) == 4
 
     def test_without_a_3ds_method_url_it_is_u(self) -> None:
@@ -165,13 +167,13 @@ class TestMethod:
         assert flow("pending", METHOD, options=Options()).step() == ReportMethod(Completion.N)
 
     def test_where_channel_data_are_there_it_is_reported_alone(self) -> None:
-        after = flow("pending", METHOD).begun(START).after(NOTIFIED, START + 1)
+        after = flow("pending", METHOD).mark_shown(START).handle_event(NOTIFIED, START + 1)
         assert after.step() == ReportMethod(Completion.Y)
 
     def test_another_sessions_notification_is_refused(self) -> None:
         other = MethodNotification(server_transaction_id="352455b7-b3b1-4696-a916-69e2e4274e6c")
         with pytest.raises(errors.MalformedMessage, match="about another session"):
-            flow("pending", METHOD).after(other, START)
+            flow("pending", METHOD).handle_event(other, START)
 
     @pytest.mark.parametrize("url", ["http://shop.example/", "https://shop.example/" + "a" * 250])
     def test_a_notification_url_that_cannot_work_is_refused_at_once(self, url: str) -> None:
@@ -182,22 +184,22 @@ class TestMethod:
 class TestChallenge:
     @pytest.mark.parametrize("event", CHALLENGE_OVER)
     def test_whatever_the_browser_says_the_session_is_read(self, event: ChallengeNotification) -> None:
-        looking = challenged().after(event, START + 60)
+        looking = challenged().handle_event(event, START + 60)
         assert looking.step() == ReadSession()
-        done = looking.replied(ReadSession(), session("declined", "complete")).step()
+        done = looking.apply_reply(ReadSession(), session("declined", "complete")).step()
         assert isinstance(done, Done)
         assert done.result.verdict is Verdict.NOT_AUTHENTICATED
 
     def test_a_session_that_has_not_moved_yet_is_read_until_it_has_or_patience_ends(self) -> None:
-        looking = challenged().after(CHALLENGE_OVER[0], START + 60)
-        still = looking.replied(ReadSession(), looking.session)
+        looking = challenged().handle_event(CHALLENGE_OVER[0], START + 60)
+        still = looking.apply_reply(ReadSession(), looking.session)
         assert still.step() == ReadSession()
-        assert isinstance(still.disregard().step(), ShowChallenge)
+        assert isinstance(still.stop_refreshing().step(), ShowChallenge)
 
     def test_one_that_the_issuer_cannot_go_on_with_is_not_shown_again_and_still_not_decided(self) -> None:
-        looking = challenged().after(FAILED, START + 60)
-        assert looking.replied(ReadSession(), looking.session).step() == ReadSession()
-        for late in (looking.disregard(), looking.disregard().at(START + 900)):
+        looking = challenged().handle_event(FAILED, START + 60)
+        assert looking.apply_reply(ReadSession(), looking.session).step() == ReadSession()
+        for late in (looking.stop_refreshing(), looking.stop_refreshing().tick(START + 900)):
             done = late.step()
             assert isinstance(done, Done)
             assert done.result.verdict is Verdict.UNDECIDED
@@ -216,37 +218,37 @@ class TestChallenge:
     ) -> None:
         about = ErrorMessage(**named)
         with pytest.raises(errors.MalformedMessage, match="about another session") if refused else nullcontext():
-            assert challenged().after(about, START).progress.broken
+            assert challenged().handle_event(about, START).progress.challenge_failed
 
     @pytest.mark.parametrize("seconds", [0, 1, 890])
     def test_nobody_ends_its_time_ahead_of_the_clock(self, seconds: float) -> None:
-        assert challenged().after(TimedOut(), START + seconds) == challenged()
-        assert flow("challenged").after(TimedOut(), START + seconds) == flow("challenged")
+        assert challenged().handle_event(TimedOut(), START + seconds) == challenged()
+        assert flow("challenged").handle_event(TimedOut(), START + seconds) == flow("challenged")
 
     def test_a_timer_may_run_a_little_ahead_of_the_clock(self) -> None:
-        assert challenged().after(TimedOut(), START + 899.5).progress.overdue
+        assert challenged().handle_event(TimedOut(), START + 899.5).progress.timed_out
 
     def test_after_fifteen_minutes_it_is_read_once_more_and_abandoned(self) -> None:
-        assert isinstance(challenged().at(START + 899).step(), ShowChallenge)
-        overdue = challenged().at(START + 900)
+        assert isinstance(challenged().tick(START + 899).step(), ShowChallenge)
+        overdue = challenged().tick(START + 900)
         assert overdue.step() == ReadSession()
-        done = overdue.replied(ReadSession(), overdue.session).step()
+        done = overdue.apply_reply(ReadSession(), overdue.session).step()
         assert isinstance(done, Done)
         assert done.result.verdict is Verdict.ABANDONED
 
     def test_one_that_was_finished_in_the_last_moment_counts(self) -> None:
-        done = challenged().at(START + 900).replied(ReadSession(), session("approved", "complete")).step()
+        done = challenged().tick(START + 900).apply_reply(ReadSession(), session("approved", "complete")).step()
         assert isinstance(done, Done)
         assert done.result.verdict is Verdict.AUTHENTICATED
 
 
 class TestHosted:
     def test_the_cardholders_return_is_no_proof(self) -> None:
-        sent = flow("pending", "redirect_cardholder").begun(START)
+        sent = flow("pending", "redirect_cardholder").mark_shown(START)
         assert sent.time_left(START) is None
-        back = sent.after(CardholderReturned(), START + 60)
+        back = sent.handle_event(CardholderReturned(), START + 60)
         assert back.step() == ReadSession()
-        assert isinstance(back.replied(ReadSession(), session("approved")).step(), Done)
+        assert isinstance(back.apply_reply(ReadSession(), session("approved")).step(), Done)
 
 
 class TestApp:
@@ -256,11 +258,15 @@ class TestApp:
         assert flow("pending", COLLECT, METHOD, options=self.OPTIONS).step() == SendChannelData(None)
 
     def test_the_sdk_runs_the_challenge(self) -> None:
-        begun = flow("challenged", "challenge_cardholder", options=self.OPTIONS, **APP_ACS).begun(START)
+        begun = flow("challenged", "challenge_cardholder", options=self.OPTIONS, **APP_ACS).mark_shown(START)
         step = begun.step()
         assert isinstance(step, ShowAppChallenge)
         assert step.challenge.acs_signed_content == "a.b.c"
-        assert begun.after(CardholderReturned(), START + 1).step() == begun.at(START + 900).step() == ReadSession()
+        assert (
+            begun.handle_event(CardholderReturned(), START + 1).step()
+            == begun.tick(START + 900).step()
+            == ReadSession()
+        )
 
 
 class TestLaws:
@@ -279,15 +285,15 @@ class TestLaws:
             (RedirectCardholder, CardholderReturned),
         }
         for action, event in product(sessions.NextAction, self.EVENTS):
-            before = flow(status, action).begun(START)
-            changed = before.after(event, START + 900) != before
+            before = flow(status, action).mark_shown(START)
+            changed = before.handle_event(event, START + 900) != before
             assert changed == ((type(before.step()), type(event)) in fitting)
 
     @pytest.mark.parametrize("status", STATUSES)
     def test_events_are_answered_once_so_that_every_flow_ends(self, status: str) -> None:
         for action, event in product(sessions.NextAction, self.EVENTS):
-            once = flow(status, action).after(event, START)
-            assert once.after(event, START) == once
+            once = flow(status, action).handle_event(event, START)
+            assert once.handle_event(event, START) == once
 
     @given(st.data())
     def test_whatever_comes_in_whatever_order_nothing_settled_is_unsettled(self, data: st.DataObject) -> None:
@@ -296,22 +302,28 @@ class TestLaws:
             now += data.draw(st.sampled_from([0, 1, 11, 901]))
             before = current.progress
             if data.draw(st.booleans()):
-                current = current.at(now).begun(now).after(data.draw(st.sampled_from(self.EVENTS)), now)
+                current = current.tick(now).mark_shown(now).handle_event(data.draw(st.sampled_from(self.EVENTS)), now)
             else:
                 status, action = (
                     data.draw(st.sampled_from(self.STATUSES)),
                     data.draw(st.sampled_from(sessions.NextAction)),
                 )
-                current = current.replied(current.step(), session(status, action))
-            for name in ("method", "method_started_at", "challenge_started_at"):
+                current = current.apply_reply(current.step(), session(status, action))
+            for name in ("method_completion", "method_started_at", "challenge_started_at"):
                 assert getattr(before, name) in (None, getattr(current.progress, name))
-            for name in ("data_sent", "method_reported", "broken", "overdue", "completion_tried"):
+            for name in (
+                "channel_data_sent",
+                "method_reported",
+                "challenge_failed",
+                "timed_out",
+                "completion_attempted",
+            ):
                 assert getattr(current.progress, name) >= getattr(before, name)
             assert isinstance(current.step(), Step)
 
     def test_progress_is_kept_as_json_and_taken_up_again(self) -> None:
-        before = flow("pending", COLLECT, METHOD).begun(START)
+        before = flow("pending", COLLECT, METHOD).mark_shown(START)
         kept = msgspec.json.encode(before.progress)
         again = Flow(session=before.session, options=WITH_METHOD, progress=msgspec.json.decode(kept, type=Progress))
         assert again == before
-        assert again.at(START + 10).step() == SendChannelData(Completion.N)
+        assert again.tick(START + 10).step() == SendChannelData(Completion.N)

@@ -13,20 +13,22 @@ from hypothesis import strategies as st
 
 from checkout_async import errors
 from checkout_async.threeds import (
-    AUTO_SUBMIT_HASH,
     FormPost,
     WindowSize,
+    autosubmit_page,
     challenge_iframe,
     content_security_policy,
     method_iframe,
     new_nonce,
-    page,
+)
+from checkout_async.threeds.emv import (
+    AUTO_SUBMIT_HASH,
 )
 from tests.threeds.support import ACS_URL, Html
 
 FORM = FormPost(ACS_URL, {"creq": "eyJ9"})
 Maker = Callable[..., str]
-every_maker = pytest.mark.parametrize("make", [method_iframe, challenge_iframe, page])
+every_maker = pytest.mark.parametrize("make", [method_iframe, challenge_iframe, autosubmit_page])
 # What no server decodes into a form's field or an HTML parser normalises away is left out.
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 
@@ -54,12 +56,12 @@ class TestForm:
             "width": "390",
             "height": "400",
         }
-        whole = Html(page(FORM, title=text, button=text, language=text))
+        whole = Html(autosubmit_page(FORM, title=text, button=text, language=text))
         assert whole.only("html") == {"lang": text}
         assert {"form", "script", "input", "button"} < {tag for tag, _ in whole.elements}
 
     def test_a_title_cannot_end_the_title(self) -> None:
-        whole = page(FORM, title="</title><script>alert(1)</script>")
+        whole = autosubmit_page(FORM, title="</title><script>alert(1)</script>")
         assert whole.count("</title>") == whole.count("<script>") == 1
 
     def test_it_goes_into_the_iframe_before_it(self) -> None:
@@ -73,7 +75,7 @@ class TestForm:
         assert "width" not in Html(challenge_iframe(FORM, size=WindowSize.FULL_SCREEN)).only("iframe")
 
     def test_without_a_script_the_page_has_a_button(self) -> None:
-        html = Html(page(FORM, button="Weiter"))
+        html = Html(autosubmit_page(FORM, button="Weiter"))
         assert [tag for tag, _ in html.elements if tag in {"noscript", "button"}] == ["noscript", "button"]
         assert "Weiter" in html.texts
 
@@ -98,7 +100,7 @@ class TestTarget:
             ("", "is empty"),
             ("https://issuer.example/a b", "blanks"),
             ("https://issuer.example/\n", "blanks"),
-            ("https://issuer.exämple/", "beyond ASCII"),
+            ("https://issuer.exämple/", "non-ASCII"),
             ("https://user@issuer.example/", "names a user"),
             ("https://issuer.example\\@evil.example/", "names a user"),
             ("https://[::1/", "is not a URL"),
@@ -157,7 +159,7 @@ class TestContentSecurityPolicy:
         with pytest.raises(errors.ConfigurationError, match="new_nonce"):
             content_security_policy(FORM, nonce=nonce)
         with pytest.raises(errors.ConfigurationError, match="new_nonce"):
-            page(FORM, nonce=nonce)
+            autosubmit_page(FORM, nonce=nonce)
 
     def test_each_nonce_is_new(self) -> None:
         assert len({new_nonce() for _ in range(100)}) == 100
