@@ -9,7 +9,7 @@ import pytest
 
 from checkout_async import threeds, webhooks
 from checkout_async.sandbox import WEBHOOK_SECRET, card_number
-from examples.shop.demo import Running, running
+from examples.shop.demo import RunningShop, run_shop
 from examples.shop.flow import BODY_LIMIT
 from tests.threeds.support import skip_waits
 
@@ -18,13 +18,13 @@ BROWSER = {"User-Agent": "Mozilla/5.0"}
 
 
 @pytest.fixture
-async def shop() -> AsyncIterator[Running]:
-    async with running() as started:
+async def shop() -> AsyncIterator[RunningShop]:
+    async with run_shop() as started:
         yield started
 
 
 @pytest.fixture
-async def http(shop: Running) -> AsyncIterator[aiohttp.ClientSession]:
+async def http(shop: RunningShop) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(shop.address, headers=BROWSER) as session:
         yield session
 
@@ -63,7 +63,9 @@ async def test_nobody_gets_anything_for_a_number_that_is_guessed(http: aiohttp.C
         assert "That did not work" in await reply.text()
 
 
-async def test_a_forged_message_is_refused_and_the_challenge_stays(http: aiohttp.ClientSession, shop: Running) -> None:
+async def test_a_forged_message_is_refused_and_the_challenge_stays(
+    http: aiohttp.ClientSession, shop: RunningShop
+) -> None:
     path = await ordered(http)
     for name, forged in (("challenge", {"cres": "nonsense"}), ("callback", {"status": "approved"})):
         status, page = await post(http, f"{path}/{name}", forged)
@@ -84,7 +86,7 @@ async def test_a_forged_return_is_not_believed_and_holds_nobody_up(
 
 
 async def test_a_challenge_that_the_bank_cannot_go_on_with_is_undecided_until_the_session_says_more(
-    http: aiohttp.ClientSession, shop: Running, monkeypatch: pytest.MonkeyPatch
+    http: aiohttp.ClientSession, shop: RunningShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skip_waits(monkeypatch)
     path = await ordered(http)
