@@ -48,7 +48,7 @@ class RecordingPhone(Phone):
         return reply
 
 
-async def test_the_phone_gets_keys_and_signed_content_and_the_backend_the_proof(
+async def test_the_phone_receives_keys_and_signed_content_and_the_backend_the_proof(
     backend: Backend, http: aiohttp.ClientSession, sandbox: Sandbox
 ) -> None:
     phone = RecordingPhone(http, sandbox, "Y")

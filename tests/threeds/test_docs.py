@@ -1,4 +1,4 @@
-"""docs/threeds.md: its diagram is drawn from the tables, and its code runs."""
+"""docs/threeds.md: its diagram matches the tables, and its code runs."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def drawing() -> ModuleType:
     return module
 
 
-def test_the_diagram_is_the_one_of_the_tables() -> None:
+def test_the_diagram_matches_the_tables() -> None:
     script = drawing()
     assert script.BLOCK.search(TEXT)[0] == script.diagram(), "run python scripts/draw_threeds_flow.py"
 
 
-def test_every_step_and_every_verdict_is_in_the_page() -> None:
+def test_every_verdict_is_in_the_page() -> None:
     for row in threeds.Verdict:
         assert f"`{row.name}`" in TEXT
 
@@ -54,7 +54,7 @@ def test_every_step_and_every_verdict_is_in_the_page() -> None:
 class TestShop:
     @pytest.fixture
     async def code(self) -> dict[str, Any]:
-        """The names of all blocks; the amount is one that the sandbox challenges."""
+        """Run all blocks and return their names. The sandbox challenges the amount that they use."""
         names: dict[str, Any] = dict(NAMES)
         for block in BLOCKS:
             exec(compile(block.replace("6540", str(amount("challenge"))), "docs/threeds.md", "exec"), names)
@@ -66,7 +66,7 @@ class TestShop:
             yield browser
 
     async def checked_out(self, browser: TestClient[Any, Any]) -> tuple[str, Html]:
-        """Send the checkout form; return the path of the order and the page that is shown."""
+        """Send the checkout form; return the path of the order and its page."""
         values = {"language": "en-GB", "screenHeight": 1080, "screenWidth": 1920, "timezoneOffset": 0}
         form = {"instrument": INSTRUMENT, "threeds_browser": msgspec.json.encode(values).decode()}
         reply = await browser.post("/pay", data=form)
@@ -106,7 +106,7 @@ class TestShop:
             assert reply.status == 400
         assert "threeDSMethodData" in Html(await (await browser.get(path)).text()).fields
 
-    async def test_nobody_gets_anything_for_a_number_that_is_guessed(self, browser: TestClient[Any, Any]) -> None:
+    async def test_a_guessed_order_number_is_not_found(self, browser: TestClient[Any, Any]) -> None:
         identifier = threeds.emv.encode_json({"threeDSServerTransID": "352455b7-b3b1-4696-a916-69e2e4274e6c"})
         assert (await browser.get("/3ds/guessed")).status == 404
         assert (await browser.post("/3ds/guessed/method", data={"threeDSMethodData": identifier})).status == 404
@@ -171,9 +171,9 @@ class TestOtherBlocks:
                 }
             )
 
-            async def ask(_step: threeds.CardholderStep) -> threeds.Event:
+            async def on_step(_step: threeds.CardholderStep) -> threeds.Event:
                 await sandbox.cardholder.finish_hosted(session.id)
                 return threeds.CardholderReturned()
 
-            result = await names["authenticated"](checkout, session, ask)
+            result = await names["authenticated"](checkout, session, on_step)
             assert result.verdict is threeds.Verdict.AUTHENTICATED

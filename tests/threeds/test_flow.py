@@ -1,4 +1,4 @@
-"""The flow: what each reply asks for, what each event leads to, and the rules of 10 seconds and 15 minutes."""
+"""The flow: the step after each reply, the effect of each event, and the limits of 10 seconds and 15 minutes."""
 
 from __future__ import annotations
 
@@ -93,14 +93,14 @@ class TestReplies:
         assert isinstance(step, RunMethod)
         assert step.form.action == METHOD_URL
 
-    def test_the_challenge_has_the_size_asked_for(self) -> None:
+    def test_the_challenge_has_the_requested_size(self) -> None:
         options = Options(size=WindowSize.FULL_SCREEN, session_data=b"order 1")
         step = flow("challenged", options=options).step()
         assert isinstance(step, ShowChallenge)
         assert (step.size, step.form.action) == (WindowSize.FULL_SCREEN, ACS_URL)
         assert "threeDSSessionData" in step.form.fields
 
-    def test_completing_is_done_where_it_is_wanted_and_once(self) -> None:
+    def test_the_session_is_completed_once_if_requested(self) -> None:
         wanted = flow("approved", "complete", options=Options(complete=True))
         assert wanted.step() == Complete()
         assert isinstance(wanted.apply_reply(Complete()).step(), Done)
@@ -108,7 +108,7 @@ class TestReplies:
     def test_an_abandoned_challenge_is_not_completed(self) -> None:
         assert isinstance(flow("challenge_abandoned", options=Options(complete=True)).step(), Done)
 
-    def test_a_hosted_session_is_challenged_by_somebody_else(self) -> None:
+    def test_a_hosted_session_is_challenged_by_checkout_com(self) -> None:
         assert flow("challenged", "challenge_cardholder", **HOSTED).step() == ReadSession()
 
     def test_a_redirect_to_an_unsafe_address_is_refused(self) -> None:
@@ -120,13 +120,13 @@ class TestReplies:
         with pytest.raises(errors.MalformedMessage, match="redirect_url is missing"):
             flow("pending", "redirect_cardholder", _links={}).step()
 
-    def test_google_spa_is_left_to_others_and_decided_by_nobody_here(self) -> None:
+    def test_google_spa_has_no_step_and_is_undecided(self) -> None:
         step = flow("challenged", "challenge_cardholder", experience="google_spa", acs=None).step()
         assert isinstance(step, Done)
         assert step.result.verdict is Verdict.UNDECIDED
         assert flow("challenged", experience="google_spa", **HOSTED).step() == ReadSession()
 
-    def test_what_was_sent_is_not_asked_for_again(self) -> None:
+    def test_data_that_were_sent_are_not_requested_again(self) -> None:
         stuck = flow("pending", COLLECT)
         assert stuck.apply_reply(SendChannelData(Completion.U), stuck.session).step() == ReadSession()
         stuck = flow("pending", METHOD, options=Options())
@@ -139,34 +139,34 @@ class TestMethod:
         assert after.step() == SendChannelData(Completion.Y)
 
     def test_no_notification_within_ten_seconds_is_n(self) -> None:
-        begun = flow("pending", COLLECT, METHOD).mark_shown(START)
-        assert isinstance(begun.tick(START + 9.9).step(), RunMethod)
-        assert begun.tick(START + 10).step() == SendChannelData(Completion.N)
+        shown = flow("pending", COLLECT, METHOD).mark_shown(START)
+        assert isinstance(shown.tick(START + 9.9).step(), RunMethod)
+        assert shown.tick(START + 10).step() == SendChannelData(Completion.N)
 
     def test_a_notification_that_comes_too_late_changes_nothing(self) -> None:
-        begun = flow("pending", COLLECT, METHOD).mark_shown(START)
-        assert begun.handle_event(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
-        assert begun.tick(START + 10).handle_event(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
+        shown = flow("pending", COLLECT, METHOD).mark_shown(START)
+        assert shown.handle_event(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
+        assert shown.tick(START + 10).handle_event(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
 
-    def test_the_page_may_say_that_time_is_over(self) -> None:
-        begun = flow("pending", COLLECT, METHOD).mark_shown(START)
-        assert begun.handle_event(TimedOut(), START + 1).step() == SendChannelData(Completion.N)
+    def test_the_page_may_report_the_timeout(self) -> None:
+        shown = flow("pending", COLLECT, METHOD).mark_shown(START)
+        assert shown.handle_event(TimedOut(), START + 1).step() == SendChannelData(Completion.N)
 
-    def test_showing_it_again_does_not_begin_anew(self) -> None:
-        begun = flow("pending", METHOD).mark_shown(START).mark_shown(START + 5)
-        assert begun.time_left(START + 6) == 4
+    def test_showing_it_again_does_not_restart_the_time(self) -> None:
+        shown = flow("pending", METHOD).mark_shown(START).mark_shown(START + 5)
+        assert shown.time_left(START + 6) == 4
 
     def test_without_a_3ds_method_url_it_is_u(self) -> None:
         assert flow("pending", COLLECT).step() == SendChannelData(Completion.U)
 
-    def test_nothing_is_reported_of_a_3ds_method_that_has_no_url(self) -> None:
+    def test_nothing_is_reported_without_a_3ds_method_url(self) -> None:
         assert flow("pending", METHOD, _links={}).step() == ReadSession()
 
     def test_without_a_notification_url_it_is_not_run_and_n(self) -> None:
         assert flow("pending", COLLECT, METHOD, options=Options()).step() == SendChannelData(Completion.N)
         assert flow("pending", METHOD, options=Options()).step() == ReportMethod(Completion.N)
 
-    def test_where_channel_data_are_there_it_is_reported_alone(self) -> None:
+    def test_if_the_session_has_channel_data_only_the_method_is_reported(self) -> None:
         after = flow("pending", METHOD).mark_shown(START).handle_event(NOTIFIED, START + 1)
         assert after.step() == ReportMethod(Completion.Y)
 
@@ -176,30 +176,30 @@ class TestMethod:
             flow("pending", METHOD).handle_event(other, START)
 
     @pytest.mark.parametrize("url", ["http://shop.example/", "https://shop.example/" + "a" * 250])
-    def test_a_notification_url_that_cannot_work_is_refused_at_once(self, url: str) -> None:
+    def test_an_unusable_notification_url_is_refused_at_once(self, url: str) -> None:
         with pytest.raises(errors.ConfigurationError, match="notification URL"):
             Options(method_notification_url=url)
 
 
 class TestChallenge:
     @pytest.mark.parametrize("event", CHALLENGE_OVER)
-    def test_whatever_the_browser_says_the_session_is_read(self, event: ChallengeNotification) -> None:
-        looking = challenged().handle_event(event, START + 60)
-        assert looking.step() == ReadSession()
-        done = looking.apply_reply(ReadSession(), session("declined", "complete")).step()
+    def test_after_any_message_of_the_browser_the_session_is_read(self, event: ChallengeNotification) -> None:
+        refreshing = challenged().handle_event(event, START + 60)
+        assert refreshing.step() == ReadSession()
+        done = refreshing.apply_reply(ReadSession(), session("declined", "complete")).step()
         assert isinstance(done, Done)
         assert done.result.verdict is Verdict.NOT_AUTHENTICATED
 
-    def test_a_session_that_has_not_moved_yet_is_read_until_it_has_or_patience_ends(self) -> None:
-        looking = challenged().handle_event(CHALLENGE_OVER[0], START + 60)
-        still = looking.apply_reply(ReadSession(), looking.session)
+    def test_an_unchanged_session_is_read_until_it_changes_or_polling_ends(self) -> None:
+        refreshing = challenged().handle_event(CHALLENGE_OVER[0], START + 60)
+        still = refreshing.apply_reply(ReadSession(), refreshing.session)
         assert still.step() == ReadSession()
         assert isinstance(still.stop_refreshing().step(), ShowChallenge)
 
-    def test_one_that_the_issuer_cannot_go_on_with_is_not_shown_again_and_still_not_decided(self) -> None:
-        looking = challenged().handle_event(FAILED, START + 60)
-        assert looking.apply_reply(ReadSession(), looking.session).step() == ReadSession()
-        for late in (looking.stop_refreshing(), looking.stop_refreshing().tick(START + 900)):
+    def test_a_failed_challenge_is_not_shown_again_and_stays_undecided(self) -> None:
+        refreshing = challenged().handle_event(FAILED, START + 60)
+        assert refreshing.apply_reply(ReadSession(), refreshing.session).step() == ReadSession()
+        for late in (refreshing.stop_refreshing(), refreshing.stop_refreshing().tick(START + 900)):
             done = late.step()
             assert isinstance(done, Done)
             assert done.result.verdict is Verdict.UNDECIDED
@@ -213,7 +213,7 @@ class TestChallenge:
             ({"server_transaction_id": TRANSACTION, "acs_transaction_id": TRANSACTION}, True),
         ],
     )
-    def test_an_error_message_may_name_no_transaction_but_none_of_another_session(
+    def test_an_error_message_may_name_no_transaction_but_not_another_sessions(
         self, named: dict[str, str], refused: bool
     ) -> None:
         about = ErrorMessage(**named)
@@ -221,29 +221,29 @@ class TestChallenge:
             assert challenged().handle_event(about, START).progress.challenge_failed
 
     @pytest.mark.parametrize("seconds", [0, 1, 890])
-    def test_nobody_ends_its_time_ahead_of_the_clock(self, seconds: float) -> None:
+    def test_an_early_timeout_event_is_ignored(self, seconds: float) -> None:
         assert challenged().handle_event(TimedOut(), START + seconds) == challenged()
         assert flow("challenged").handle_event(TimedOut(), START + seconds) == flow("challenged")
 
-    def test_a_timer_may_run_a_little_ahead_of_the_clock(self) -> None:
+    def test_a_timer_may_be_slightly_ahead_of_the_clock(self) -> None:
         assert challenged().handle_event(TimedOut(), START + 899.5).progress.timed_out
 
     def test_after_fifteen_minutes_it_is_read_once_more_and_abandoned(self) -> None:
         assert isinstance(challenged().tick(START + 899).step(), ShowChallenge)
-        overdue = challenged().tick(START + 900)
-        assert overdue.step() == ReadSession()
-        done = overdue.apply_reply(ReadSession(), overdue.session).step()
+        timed_out = challenged().tick(START + 900)
+        assert timed_out.step() == ReadSession()
+        done = timed_out.apply_reply(ReadSession(), timed_out.session).step()
         assert isinstance(done, Done)
         assert done.result.verdict is Verdict.ABANDONED
 
-    def test_one_that_was_finished_in_the_last_moment_counts(self) -> None:
+    def test_a_challenge_that_ends_at_the_last_moment_counts(self) -> None:
         done = challenged().tick(START + 900).apply_reply(ReadSession(), session("approved", "complete")).step()
         assert isinstance(done, Done)
         assert done.result.verdict is Verdict.AUTHENTICATED
 
 
 class TestHosted:
-    def test_the_cardholders_return_is_no_proof(self) -> None:
+    def test_the_cardholders_return_is_not_a_proof(self) -> None:
         sent = flow("pending", "redirect_cardholder").mark_shown(START)
         assert sent.time_left(START) is None
         back = sent.handle_event(CardholderReturned(), START + 60)
@@ -258,13 +258,13 @@ class TestApp:
         assert flow("pending", COLLECT, METHOD, options=self.OPTIONS).step() == SendChannelData(None)
 
     def test_the_sdk_runs_the_challenge(self) -> None:
-        begun = flow("challenged", "challenge_cardholder", options=self.OPTIONS, **APP_ACS).mark_shown(START)
-        step = begun.step()
+        shown = flow("challenged", "challenge_cardholder", options=self.OPTIONS, **APP_ACS).mark_shown(START)
+        step = shown.step()
         assert isinstance(step, ShowAppChallenge)
         assert step.challenge.acs_signed_content == "a.b.c"
         assert (
-            begun.handle_event(CardholderReturned(), START + 1).step()
-            == begun.tick(START + 900).step()
+            shown.handle_event(CardholderReturned(), START + 1).step()
+            == shown.tick(START + 900).step()
             == ReadSession()
         )
 
@@ -290,13 +290,13 @@ class TestLaws:
             assert changed == ((type(before.step()), type(event)) in fitting)
 
     @pytest.mark.parametrize("status", STATUSES)
-    def test_events_are_answered_once_so_that_every_flow_ends(self, status: str) -> None:
+    def test_a_repeated_event_changes_nothing_so_every_flow_ends(self, status: str) -> None:
         for action, event in product(sessions.NextAction, self.EVENTS):
             once = flow(status, action).handle_event(event, START)
             assert once.handle_event(event, START) == once
 
     @given(st.data())
-    def test_whatever_comes_in_whatever_order_nothing_settled_is_unsettled(self, data: st.DataObject) -> None:
+    def test_no_sequence_of_events_and_replies_resets_progress(self, data: st.DataObject) -> None:
         now, current = START, flow("pending", COLLECT, METHOD)
         for _ in range(data.draw(st.integers(1, 12))):
             now += data.draw(st.sampled_from([0, 1, 11, 901]))
@@ -321,7 +321,7 @@ class TestLaws:
                 assert getattr(current.progress, name) >= getattr(before, name)
             assert isinstance(current.step(), Step)
 
-    def test_progress_is_kept_as_json_and_taken_up_again(self) -> None:
+    def test_progress_survives_a_round_trip_through_json(self) -> None:
         before = flow("pending", COLLECT, METHOD).mark_shown(START)
         kept = msgspec.json.encode(before.progress)
         again = Flow(session=before.session, options=WITH_METHOD, progress=msgspec.json.decode(kept, type=Progress))

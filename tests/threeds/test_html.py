@@ -29,7 +29,7 @@ from tests.threeds.support import ACS_URL, Html
 FORM = FormPost(ACS_URL, {"creq": "eyJ9"})
 Maker = Callable[..., str]
 every_maker = pytest.mark.parametrize("make", [method_iframe, challenge_iframe, autosubmit_page])
-# What no server decodes into a form's field or an HTML parser normalises away is left out.
+# Without characters that a server cannot decode in a form field, or that an HTML parser normalises.
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 
 
@@ -43,7 +43,7 @@ class TestForm:
 
     @every_maker
     @given(name=texts, value=texts)
-    def test_whatever_the_fields_hold_stays_in_the_fields(self, make: Maker, name: str, value: str) -> None:
+    def test_field_names_and_values_cannot_break_out(self, make: Maker, name: str, value: str) -> None:
         html = Html(make(FormPost(ACS_URL, {name: value})))
         assert html.fields == {name: value}
         assert [tag for tag, _ in html.elements if tag == "script"] == ["script"]
@@ -119,7 +119,7 @@ class TestTarget:
         fields["creq"] = "other"
         assert form.fields == {"creq": "eyJ9"}
 
-    def test_as_json_it_serves_pages_that_build_their_forms_themselves(self) -> None:
+    def test_it_encodes_as_json_for_pages_that_build_their_own_forms(self) -> None:
         assert msgspec.json.decode(msgspec.json.encode(FORM)) == {"action": ACS_URL, "fields": {"creq": "eyJ9"}}
 
 
@@ -131,7 +131,7 @@ class TestContentSecurityPolicy:
         assert f"script-src 'nonce-{nonce}';" in content_security_policy(FORM, nonce=nonce)
 
     @every_maker
-    def test_without_a_nonce_the_policy_allows_exactly_the_script_there_is(self, make: Maker) -> None:
+    def test_without_a_nonce_the_policy_allows_exactly_this_script(self, make: Maker) -> None:
         script = make(FORM).rpartition("<script>")[2].partition("</script>")[0]
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" == AUTO_SUBMIT_HASH
@@ -144,7 +144,7 @@ class TestContentSecurityPolicy:
         assert not {name for name in attributes if name.startswith("on") or name == "style"}
         assert "style" not in {tag for tag, _ in html.elements}
 
-    def test_everything_is_forbidden_but_the_script_the_frame_and_the_form(self) -> None:
+    def test_everything_except_the_script_the_frame_and_the_form_is_forbidden(self) -> None:
         rules = dict(rule.split(" ", 1) for rule in content_security_policy(FORM).split("; "))
         assert rules["default-src"] == rules["base-uri"] == "'none'"
         assert rules["form-action"] == rules["frame-src"] == "'self' https: https://issuer.example"

@@ -1,4 +1,4 @@
-"""Browser events and callbacks: read, matched to their session, and no more than hints."""
+"""Browser events and callbacks are read and matched to their session."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TestBrowserEvents:
             ("x" * 20_000, "is longer than"),
         ],
     )
-    def test_what_other_scripts_post_is_malformed(self, data: str | dict[str, object], reason: str) -> None:
+    def test_messages_of_other_scripts_are_malformed(self, data: str | dict[str, object], reason: str) -> None:
         with pytest.raises(errors.MalformedMessage, match=reason):
             read_browser_event(data)
 
@@ -63,7 +63,7 @@ class TestBrowserEvents:
 
 
 class TestCallback:
-    def test_it_is_typed_and_keeps_what_this_version_does_not_know(self) -> None:
+    def test_it_is_typed_and_keeps_unknown_values(self) -> None:
         callback = read_callback(json.dumps(CALLBACK | {"status": "postponed", "new": 1}).encode())
         assert (callback.session_id, callback.amount, callback.status) == (SID, 6540, "postponed")
 
