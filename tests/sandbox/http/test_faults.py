@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checkout_async import CheckoutClient, RetryPolicy, errors
-from checkout_async.sandbox import Answer, Fault, Sandbox
+from checkout_async.sandbox import CannedResponse, Fault, Sandbox
 from tests.faults import certificates
 
 DOCS = Path(__file__).parents[3] / "docs" / "sandbox.md"
@@ -51,7 +51,7 @@ async def test_the_fault_added_first_goes_before(sandbox: Sandbox, checkout: Che
 
 
 async def test_a_fault_without_end_lasts_until_it_is_cleared(sandbox: Sandbox, checkout: CheckoutClient) -> None:
-    sandbox.faults.add("get_payment", Answer(503), times=None)
+    sandbox.faults.add("get_payment", CannedResponse(503), times=None)
     assert await statuses(sandbox, checkout, 3) == [503, 503, 503]
     sandbox.faults.clear()
     assert await statuses(sandbox, checkout, 1) == [503, 503, 503, NOT_FOUND]
@@ -82,7 +82,7 @@ async def test_a_kept_connection_is_closed_as_it_is_used_again(sandbox: Sandbox,
 
 async def test_a_redirect_is_not_followed(checkout: CheckoutClient, sandbox: Sandbox) -> None:
     async with Sandbox() as elsewhere:
-        sandbox.faults.add("get_payment", Answer(307, location=f"{elsewhere.base_url}/payments/{UNKNOWN}"))
+        sandbox.faults.add("get_payment", CannedResponse(307, location=f"{elsewhere.base_url}/payments/{UNKNOWN}"))
         with pytest.raises(errors.UnexpectedResponse):
             await checkout.payments.get_payment(UNKNOWN)
         assert elsewhere.requests == ()
@@ -116,7 +116,7 @@ def test_the_documentation_lists_every_fault() -> None:
 
 
 async def test_a_certificate_is_shown_only_by_a_sandbox_that_has_one(sandbox: Sandbox) -> None:
-    with pytest.raises(RuntimeError, match="make it with an ssl_context"):
+    with pytest.raises(RuntimeError, match="create it with an ssl_context"):
         await sandbox.presenting(certificates.untrusted()).__aenter__()
 
 

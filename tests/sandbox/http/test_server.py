@@ -40,7 +40,7 @@ async def test_a_sandbox_is_used_inside_async_with_and_once() -> None:
     with pytest.raises(RuntimeError, match="async with Sandbox"):
         _ = idle.base_url
     async with idle:
-        with pytest.raises(RuntimeError, match="running already"):
+        with pytest.raises(RuntimeError, match="already running"):
             await idle.__aenter__()
 
 
