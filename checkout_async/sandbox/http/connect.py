@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from checkout_async.client import CheckoutClient, ClientOptions
 
 
-def connect(
+def create_client(
     base_url: str,
     token_url: str,
     *,

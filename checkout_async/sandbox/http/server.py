@@ -24,7 +24,7 @@ from checkout_async.sandbox.core.spec import load_spec
 from checkout_async.sandbox.core.tokens import DEFAULT_CLIENTS, SandboxClient, TokenEndpoint
 from checkout_async.sandbox.core.webhooks import WEBHOOK_SECRET, WebhookRecord, Webhooks
 from checkout_async.sandbox.http.app import RequestLog, RequestRecord, SandboxApp
-from checkout_async.sandbox.http.connect import connect
+from checkout_async.sandbox.http.connect import create_client
 from checkout_async.sandbox.http.faults import Faults
 from checkout_async.sandbox.payments.idempotency import HeldOperation
 from checkout_async.sandbox.payments.simulator import PaymentsSimulator
@@ -164,7 +164,7 @@ class Sandbox:
         It has no rate limit, since the sandbox has none, unless `limits` is given. `store` is the token store of the
         credentials.
         """
-        return connect(
+        return create_client(
             self.base_url,
             self.token_url,
             client_id=client_id,

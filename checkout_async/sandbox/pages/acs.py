@@ -31,7 +31,7 @@ from checkout_async.sandbox.sessions.blocks import cres
 from checkout_async.sandbox.sessions.cardholder import Cardholder
 from checkout_async.sandbox.sessions.replies import CHALLENGE_PATH, METHOD_PATH
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import Status
+from checkout_async.sandbox.sessions.status import SessionStatus
 from checkout_async.sandbox.sessions.store import SessionStore
 
 METHOD_NOTIFICATION_PATH = "/sessions-interceptor/3ds-method-notification"
@@ -60,8 +60,8 @@ class MethodPages:
         app.router.add_post(METHOD_PATH, with_form(self._run))
         app.router.add_post(METHOD_NOTIFICATION_PATH, with_form(self._notify_page))
 
-    async def _run(self, _request: web.Request, posted: FormFields) -> web.StreamResponse:
-        data = read_message(_METHOD_DATA, posted.get(_METHOD_DATA))
+    async def _run(self, _request: web.Request, fields: FormFields) -> web.StreamResponse:
+        data = read_message(_METHOD_DATA, fields.get(_METHOD_DATA))
         transaction_id = text(data, "threeDSServerTransID") or ""
         session = self._store.find_by_transaction_id(transaction_id)
         if session is None or not session.has_method_url:
@@ -73,8 +73,8 @@ class MethodPages:
             return html_page("3DS Method", "<p>This issuer never answers.</p>")
         return autosubmit_page(url, {_METHOD_DATA: base64url_json({"threeDSServerTransID": transaction_id})})
 
-    async def _notify_page(self, _request: web.Request, posted: FormFields) -> web.StreamResponse:
-        data = read_message(_METHOD_DATA, posted.get(_METHOD_DATA))
+    async def _notify_page(self, _request: web.Request, fields: FormFields) -> web.StreamResponse:
+        data = read_message(_METHOD_DATA, fields.get(_METHOD_DATA))
         return post_message_page({"threeDSServerTransID": text(data, "threeDSServerTransID") or ""})
 
 
@@ -96,28 +96,28 @@ class ChallengePages:
         app.router.add_post(ANSWER_PATH, with_form(self._answer))
         app.router.add_post(CHALLENGE_NOTIFICATION_PATH, with_form(self._notify_page))
 
-    async def _start(self, _request: web.Request, posted: FormFields) -> web.StreamResponse:
-        message = read_message("creq", posted.get("creq"))
+    async def _start(self, _request: web.Request, fields: FormFields) -> web.StreamResponse:
+        message = read_message("creq", fields.get("creq"))
         session = self._store.find_by_transaction_id(text(message, "threeDSServerTransID") or "")
         if session is None or text(message, "messageType") != "CReq":
             return error_page("This is not a challenge request (CReq) of a session here.", 404)
-        data = posted.get(_SESSION_DATA, "")
-        if session.status is not Status.CHALLENGED:
+        data = fields.get(_SESSION_DATA, "")
+        if session.status is not SessionStatus.CHALLENGED:
             return self._send_back(session, data)
         return self._password_page(session, data)
 
-    async def _answer(self, _request: web.Request, posted: FormFields) -> web.StreamResponse:
-        session = self._store.find_by_transaction_id(posted.get("transaction", ""))
+    async def _answer(self, _request: web.Request, fields: FormFields) -> web.StreamResponse:
+        session = self._store.find_by_transaction_id(fields.get("transaction", ""))
         if session is None:
             return error_page("There is no such challenge.", 404)
-        data, how = posted.get(_SESSION_DATA, ""), posted.get("how")
-        if session.status is not Status.CHALLENGED:
+        data, how = fields.get(_SESSION_DATA, ""), fields.get("how")
+        if session.status is not SessionStatus.CHALLENGED:
             return self._send_back(session, data)
         if how == "app":
             return self._app_page(session, data)
         if how == "cancel":
             await self._cardholder.abandon_challenge(session.id)
-        elif how == "approved" or posted.get("password") == ONE_TIME_PASSWORD:
+        elif how == "approved" or fields.get("password") == ONE_TIME_PASSWORD:
             await self._cardholder.complete_challenge(session.id)
         else:
             self._wrong_passwords[session.id] += 1
@@ -144,8 +144,8 @@ class ChallengePages:
             return notice_page("The time is up", "You did not confirm the payment in time.", url, fields)
         return autosubmit_page(url, fields)
 
-    async def _notify_page(self, _request: web.Request, posted: FormFields) -> web.StreamResponse:
-        message = read_message("cres", posted.get("cres"))
+    async def _notify_page(self, _request: web.Request, fields: FormFields) -> web.StreamResponse:
+        message = read_message("cres", fields.get("cres"))
         names = ("transStatus", "threeDSServerTransID")
         return post_message_page({name: text(message, name) or "" for name in names})
 

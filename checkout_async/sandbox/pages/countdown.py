@@ -18,7 +18,7 @@ from checkout_async.sandbox.pages.html import error_page
 from checkout_async.sandbox.sessions import flow
 from checkout_async.sandbox.sessions.replies import CHALLENGE_PATH
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import Status
+from checkout_async.sandbox.sessions.status import SessionStatus
 from checkout_async.sandbox.sessions.store import SessionStore
 
 LEFT_PATH = f"{CHALLENGE_PATH}/{{transaction}}/left"
@@ -65,14 +65,14 @@ class Countdown:
         session = self._store.find_by_transaction_id(request.match_info["transaction"])
         if session is None:
             return error_page("There is no such challenge.", 404)
-        if session.status is Status.CHALLENGED:
+        if session.status is SessionStatus.CHALLENGED:
             await self._wait(flow.due(session))
             self._store.find(session.id)
         return web.json_response({"seconds": self._seconds(session)}, headers={"Cache-Control": "no-store"})
 
     def _seconds(self, session: Session) -> int:
         """Return the remaining seconds, 0 once the challenge is over."""
-        is_over = session.status is not Status.CHALLENGED
+        is_over = session.status is not SessionStatus.CHALLENGED
         return 0 if is_over else math.ceil(flow.due(session) - self._clock.now())
 
     async def _wait(self, due: float) -> None:

@@ -22,7 +22,7 @@ from checkout_async.sandbox.sessions.authentication import Device, read_device
 from checkout_async.sandbox.sessions.blocks import creq
 from checkout_async.sandbox.sessions.replies import CHALLENGE_PATH, METHOD_PATH, REDIRECT_PATH
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import SUCCESSFUL, SessionEvent, Status, is_allowed
+from checkout_async.sandbox.sessions.status import SUCCESSFUL, SessionEvent, SessionStatus, is_allowed
 from checkout_async.sandbox.sessions.store import SessionStore
 
 _TEXTS = ("language", "color_depth", "screen_height", "screen_width", "timezone")
@@ -81,16 +81,16 @@ class HostedPages:
         session = self._find(request)
         if session is None:
             return _not_found_page()
-        return self._collect_page(session) if session.status is Status.PENDING else self._continue(session)
+        return self._collect_page(session) if session.status is SessionStatus.PENDING else self._continue(session)
 
-    async def _collect(self, request: web.Request, posted: FormFields) -> web.StreamResponse:
+    async def _collect(self, request: web.Request, fields: FormFields) -> web.StreamResponse:
         session = self._find(request)
         if session is None:
             return _not_found_page()
-        if session.status is Status.PENDING:
-            completion = posted.get("completion", "")
+        if session.status is SessionStatus.PENDING:
+            completion = fields.get("completion", "")
             try:
-                device = self._device(_channel_data(request, posted, completion))
+                device = self._device(_channel_data(request, fields, completion))
             except ApiRefusal as refusal:
                 return error_page(f"The page's data are not what a browser posts: {', '.join(refusal.error_codes)}.")
             flow.supply_channel_data(session, session.device or device, completion, self._clock.now())
@@ -125,7 +125,7 @@ class HostedPages:
         """Send the browser to the challenge, or back to the shop."""
         if is_allowed(SessionEvent.VISIT_HOSTED_PAGE, session.status):
             flow.finish_processing(session, self._clock.now())
-        if session.status is Status.CHALLENGED:
+        if session.status is SessionStatus.CHALLENGED:
             return autosubmit_page(CHALLENGE_PATH, {"creq": creq(session)})
         name = "success_url" if session.status in SUCCESSFUL else "failure_url"
         url = text(session.request.urls, name) or ""
@@ -138,7 +138,7 @@ def _not_found_page() -> web.Response:
     return error_page("There is no hosted session at this address.", 404)
 
 
-def _channel_data(request: web.Request, posted: FormFields, completion: str) -> JsonObject:
+def _channel_data(request: web.Request, fields: FormFields, completion: str) -> JsonObject:
     """Write channel data, not yet validated, from the posted fields and the request's headers and address."""
     data: dict[str, object | None] = {
         "channel": "browser",
@@ -149,8 +149,8 @@ def _channel_data(request: web.Request, posted: FormFields, completion: str) -> 
         "ip_address": request.remote,
         "three_ds_method_completion": completion,
     }
-    data |= {name: posted.get(name) for name in _TEXTS}
-    data |= {name: _BOOLEANS.get(posted.get(name, ""), posted.get(name)) for name in _FLAGS}
+    data |= {name: fields.get(name) for name in _TEXTS}
+    data |= {name: _BOOLEANS.get(fields.get(name, ""), fields.get(name)) for name in _FLAGS}
     return drop_none(data)
 
 

@@ -30,7 +30,7 @@ class Proof:
     """The result of an authentication as the payment uses it."""
 
     authenticated: bool
-    shown: JsonObject
+    block: JsonObject
     """The complete `3ds` block of replies."""
     refusal: str | None = None
     """Response code with which the payment is declined because of it."""
@@ -42,21 +42,21 @@ def prior_proof(request: PaymentRequest, instrument: Instrument, sessions: Sessi
 
     Raises 422 for a session that does not exist or is not finished, and for an ECI or cryptogram alone.
     """
-    given = request.three_ds
-    session_id = text(given, "authentication_id")
+    three_ds = request.three_ds
+    session_id = text(three_ds, "authentication_id")
     if session_id is not None:
         session = sessions.find(session_id)
         if session is None or session.status not in FINAL:
             raise payment_invalid("authentication_id_invalid")
         return _from_session(session, request, instrument, now)
-    if "eci" in given or "cryptogram" in given:
+    if "eci" in three_ds or "cryptogram" in three_ds:
         return _from_third_party(request, instrument, sessions, now)
     return None
 
 
 def integrated_proof(cryptogram: str, xid: str, scheme: str) -> Proof:
     """Return the result of 3D Secure that succeeded on the redirect page."""
-    shown: JsonObject = {
+    block: JsonObject = {
         "downgraded": False,
         "enrolled": "Y",
         "signature_valid": "Y",
@@ -67,13 +67,13 @@ def integrated_proof(cryptogram: str, xid: str, scheme: str) -> Proof:
         "version": blocks.PROTOCOL_VERSION,
         "challenged": True,
     }
-    return Proof(authenticated=True, shown=shown)
+    return Proof(authenticated=True, block=block)
 
 
 def _from_session(session: Session, request: PaymentRequest, instrument: Instrument, now: float) -> Proof:
     proof = blocks.proof(session, now)
     result = session.result
-    shown = drop_none(
+    block = drop_none(
         {
             "downgraded": False,
             "enrolled": "Y",
@@ -85,32 +85,32 @@ def _from_session(session: Session, request: PaymentRequest, instrument: Instrum
         }
     )
     if session.status not in SUCCESSFUL:
-        return Proof(False, shown, AUTHENTICATION_FAILED, session.id)
+        return Proof(False, block, AUTHENTICATION_FAILED, session.id)
     is_valid = proof.get("cryptogram") is not None and _is_for_payment(session, request, instrument)
-    return Proof(is_valid, shown, None if is_valid else AUTHENTICATION_INVALID, session.id)
+    return Proof(is_valid, block, None if is_valid else AUTHENTICATION_INVALID, session.id)
 
 
 def _from_third_party(request: PaymentRequest, instrument: Instrument, sessions: SessionStore, now: float) -> Proof:
-    given = request.three_ds
-    eci, cryptogram = (text(given, "eci") or "").zfill(2), text(given, "cryptogram")
-    shown: JsonObject = {"downgraded": False, "enrolled": "Y"}
-    shown |= {name: given[name] for name in ("cryptogram", "xid", "eci", "version") if name in given}
-    if "eci" not in given:
+    three_ds = request.three_ds
+    eci, cryptogram = (text(three_ds, "eci") or "").zfill(2), text(three_ds, "cryptogram")
+    block: JsonObject = {"downgraded": False, "enrolled": "Y"}
+    block |= {name: three_ds[name] for name in ("cryptogram", "xid", "eci", "version") if name in three_ds}
+    if "eci" not in three_ds:
         raise payment_invalid("eci_required")
     if eci == session_authentication.eci(instrument.scheme, "N"):
-        return Proof(False, shown)
+        return Proof(False, block)
     if eci not in {session_authentication.eci(instrument.scheme, letter) for letter in "YA"}:
-        return Proof(False, shown, AUTHENTICATION_INVALID)
+        return Proof(False, block, AUTHENTICATION_INVALID)
     if cryptogram is None:
         raise payment_invalid("cryptogram_required")
     session = sessions.find_by_cryptogram(cryptogram)
     if session is None:
         is_valid = _is_cryptogram(cryptogram)
-        return Proof(is_valid, shown, None if is_valid else AUTHENTICATION_INVALID)
+        return Proof(is_valid, block, None if is_valid else AUTHENTICATION_INVALID)
     proof = blocks.proof(session, now)
-    is_consistent = eci == proof.get("eci") and text(given, "xid") in {None, proof.get("xid")}
+    is_consistent = eci == proof.get("eci") and text(three_ds, "xid") in {None, proof.get("xid")}
     is_valid = is_consistent and proof.get("cryptogram") is not None and _is_for_payment(session, request, instrument)
-    return Proof(is_valid, shown, None if is_valid else AUTHENTICATION_INVALID, session.id)
+    return Proof(is_valid, block, None if is_valid else AUTHENTICATION_INVALID, session.id)
 
 
 def _is_for_payment(session: Session, request: PaymentRequest, instrument: Instrument) -> bool:

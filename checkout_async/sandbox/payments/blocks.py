@@ -66,7 +66,7 @@ def _links(urls: Mapping[str, str]) -> JsonObject:
 def source(payment: Payment, *, stored: bool) -> JsonObject | None:
     """Write what was charged: a card with the issuer's checks, another method with its type and identifier."""
     request = payment.request
-    if request.pays_out:
+    if request.is_payout:
         return {name: request.source[name] for name in ("type", "id", "amount") if name in request.source}
     if request.instrument is None:
         return {name: value for name, value in request.source.items() if name in _SHOWN_SOURCE}
@@ -78,18 +78,18 @@ def source(payment: Payment, *, stored: bool) -> JsonObject | None:
 def destination(payment: Payment) -> JsonObject | None:
     """Write the instrument that receives a payout, and its holder by reference."""
     request = payment.request
-    if not request.pays_out:
+    if not request.is_payout:
         return None
     if request.instrument is None:
         return {"type": "bank_account", "id": payment.ids.identifier("src", "destination")}
-    shown = card_block(request.instrument, {}, stored=True, cvv_given=False)
+    block = card_block(request.instrument, {}, stored=True, cvv_given=False)
     names = ("id", "expiry_month", "expiry_year", "last4", "fingerprint", "bin", "card_type", "card_category")
-    return {"type": "card"} | {name: shown[name] for name in names if name in shown}
+    return {"type": "card"} | {name: block[name] for name in names if name in block}
 
 
 def balances(payment: Payment, now: float) -> JsonObject | None:
     """Write the totals; payouts have none."""
-    if payment.request.pays_out:
+    if payment.request.is_payout:
         return None
     totals = payment.ledger.balances(now)
     return search_totals(totals) | {
@@ -126,8 +126,8 @@ def processing(payment: Payment) -> JsonObject:
     request, decision = payment.request, payment.decision
     by_card = request.instrument is not None
     members = {
-        "partner_order_id": None if by_card or request.pays_out else payment.ids.token("order").upper()[:17],
-        "pan_type_processed": "fpan" if by_card and not request.pays_out else None,
+        "partner_order_id": None if by_card or request.is_payout else payment.ids.token("order").upper()[:17],
+        "pan_type_processed": "fpan" if by_card and not request.is_payout else None,
         "fallback_source_used": payment.fallback_used if request.fallback is not None else None,
     }
     acquired = None if decision is None else action_processing(payment, decision)
@@ -136,21 +136,21 @@ def processing(payment: Payment) -> JsonObject:
 
 def three_ds(payment: Payment, *, early: bool) -> JsonObject | None:
     """Write the state of 3D Secure; the `early` reply to the request has only some of its members."""
-    shown = payment.three_ds
-    return ({name: shown[name] for name in _EARLY_THREE_DS if name in shown} if early else shown) or None
+    block = payment.three_ds
+    return ({name: block[name] for name in _EARLY_THREE_DS if name in block} if early else block) or None
 
 
 def eci(payment: Payment) -> str | None:
     """Return the electronic commerce indicator of the authorization; only payments by card have one."""
     request = payment.request
-    if request.instrument is None or request.pays_out:
+    if request.instrument is None or request.is_payout:
         return None
     return text(payment.three_ds, "eci") or session_authentication.eci(request.instrument.scheme, "N")
 
 
 def scheme_id(payment: Payment) -> str | None:
     """Return the scheme's identifier of the transaction; only payments by card have one."""
-    by_card = payment.request.instrument is not None and not payment.request.pays_out
+    by_card = payment.request.instrument is not None and not payment.request.is_payout
     return payment.ids.digits(15, "scheme") if by_card else None
 
 
@@ -206,9 +206,9 @@ def action_summary(action: Action) -> JsonObject:
 
 def search_action(payment: Payment, action: Action) -> JsonObject:
     """Write an action as search results show it: with `status` instead of `approved`."""
-    shown = action_details(payment, action)
-    del shown["approved"]
-    return shown | {"status": "Approved" if is_approval(action.response_code) else "Declined"}
+    block = action_details(payment, action)
+    del block["approved"]
+    return block | {"status": "Approved" if is_approval(action.response_code) else "Declined"}
 
 
 def action_processing(payment: Payment, action: Action) -> JsonObject | None:

@@ -83,7 +83,7 @@ class PaymentEventSource:
             "reference": action.note.reference,
             "metadata": action.note.metadata,
             "processed_on": timestamp(action.processed_on),
-            "processing": None if self.payment.request.pays_out else blocks.action_processing(self.payment, action),
+            "processing": None if self.payment.request.is_payout else blocks.action_processing(self.payment, action),
         }
         if action.type in _CHARGES and not is_increment:
             data |= self._charge_members(action) | {"risk": decision_members["risk"]}

@@ -36,9 +36,9 @@ def begin(payment: Payment, proof: Proof | None, now: float, delay: float) -> No
     """Decide a new payment; what follows by itself takes effect `delay` seconds later."""
     request = payment.request
     if proof is not None:
-        payment.three_ds = proof.shown
+        payment.three_ds = proof.block
         payment.authentication_id = proof.session_id
-    if request.pays_out:
+    if request.is_payout:
         _begin_payout(payment, now, delay)
     elif request.kind == "apm":
         _redirect(payment, now + REDIRECT_LIFETIME)
@@ -72,7 +72,7 @@ def customer_succeeds(payment: Payment, now: float, delay: float) -> None:
         _authorize_apm(payment, now)
         return
     cryptogram, xid = payment.ids.base64(20, "cryptogram"), payment.ids.base64(20, "xid").rstrip("=")
-    payment.three_ds = integrated_proof(cryptogram, xid, instrument.scheme).shown | payment.three_ds
+    payment.three_ds = integrated_proof(cryptogram, xid, instrument.scheme).block | payment.three_ds
     _charge(payment, now, delay, authenticated=True)
 
 

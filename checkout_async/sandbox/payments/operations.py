@@ -68,13 +68,13 @@ class PaymentOperations:
             "list_payments": queries.list_payments,
             "search_payments": queries.search_payments,
         }
-        return {operation_id: self._guarded(handler) for operation_id, handler in handlers.items()}
+        return {operation_id: self._guard(handler) for operation_id, handler in handlers.items()}
 
     def next_page(self) -> OperationHandler:
         """Return the handler of the further pages of a search."""
-        return self._guarded(self._queries.next_page)
+        return self._guard(self._queries.next_page)
 
-    def _guarded(self, handler: OperationHandler) -> OperationHandler:
+    def _guard(self, handler: OperationHandler) -> OperationHandler:
         async def handle(call: ApiCall) -> ApiReply:
             self._access.authorize(call)
             check_headers(self._spec, call.operation, call.headers)
@@ -93,13 +93,13 @@ class PaymentOperations:
         body, now = self._body(call), self._clock.now()
         request = parse_request(body, self._vault, now)
         self._fail_once(request, call)
-        card = None if request.pays_out else request.instrument
+        card = None if request.is_payout else request.instrument
         proof = None if card is None else prior_proof(request, card, self._sessions, now)
         payment = Payment(self._ids.fork("payment", call.body), request, now)
         flow.begin(payment, proof, now, self._delay)
         self._store.add(payment)
         decision = payment.decision
-        if decision is None or request.pays_out:
+        if decision is None or request.is_payout:
             return ApiReply(202, self._replies.pending(payment, now))
         lost = request.scenario.reply_lost and self._is_first(call)
         return ApiReply(201, self._replies.processed(payment, decision, now), lost=lost)

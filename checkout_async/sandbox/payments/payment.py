@@ -92,10 +92,10 @@ class Payment:
         self.id = self.ids.identifier("pay", "id")
         self.session_id = self.ids.identifier("sid", "visit")
         self.ledger = PaymentLedger(
-            scheme=self.request.instrument.scheme if self.request.instrument and not self.request.pays_out else None,
+            scheme=self.request.instrument.scheme if self.request.instrument and not self.request.is_payout else None,
             new_id=lambda name: self.ids.identifier("act", name),
             estimated=self.request.estimated,
-            follow_up_codes=ALWAYS_APPROVE if self.request.pays_out else self.request.scenario.follow_up_codes,
+            follow_up_codes=ALWAYS_APPROVE if self.request.is_payout else self.request.scenario.follow_up_codes,
         )
 
     @property

@@ -63,7 +63,7 @@ class PaymentReplies:
             "reference": request.reference,
             "customer": request.customer,
             "3ds": blocks.three_ds(payment, early=True),
-            "destination": {"type": str(self._destination_type(payment))} | holder if request.pays_out else None,
+            "destination": {"type": str(self._destination_type(payment))} | holder if request.is_payout else None,
             "instruction": {"value_date": timestamp(payment.settle_at)} if request.kind == "payout" else None,
             "processing": blocks.processing(payment) or None if request.kind == "apm" else None,
             "_links": self._links.of(payment),
@@ -137,7 +137,7 @@ class PaymentReplies:
             "amount": decision.amount if decision and decision.approved else request.amount,
             "amount_requested": request.amount if request.partial_allowed else None,
             "currency": request.currency,
-            "payment_type": request.payment_type or (None if request.pays_out else "Regular"),
+            "payment_type": request.payment_type or (None if request.is_payout else "Regular"),
             "reference": request.reference,
             "approved": None if status in _UNDECIDED or decision is None else decision.approved,
             "status": status,
@@ -158,10 +158,10 @@ class PaymentReplies:
         """Write the members that exist once the payment is approved or declined."""
         decision_members = blocks.decision_members(payment, decision)
         return {
-            "risk": None if payment.request.pays_out else decision_members["risk"],
+            "risk": None if payment.request.is_payout else decision_members["risk"],
             "response_code": decision.response_code,
             "response_summary": decision_members["response_summary"],
-            "auth_code": None if payment.request.pays_out else decision_members["auth_code"],
+            "auth_code": None if payment.request.is_payout else decision_members["auth_code"],
             "eci": blocks.eci(payment),
             "scheme_id": blocks.scheme_id(payment),
             "processed_on": timestamp(decision.processed_on),
@@ -180,10 +180,10 @@ class PaymentReplies:
 
 def _card_as_indexed(source: JsonObject) -> JsonObject:
     """Write a card as the search index does."""
-    shown = dict(source)
+    block = dict(source)
     for name in ("expiry_month", "expiry_year"):
-        if name in shown:
-            shown[name] = f"{shown[name]:02d}"
-    if "card_type" in shown:
-        shown["card_type"] = str(shown["card_type"]).lower()
-    return shown
+        if name in block:
+            block[name] = f"{block[name]:02d}"
+    if "card_type" in block:
+        block["card_type"] = str(block["card_type"]).lower()
+    return block

@@ -78,7 +78,7 @@ class PaymentRequest:
     echoed: JsonObject = field(repr=False)
 
     @property
-    def pays_out(self) -> bool:
+    def is_payout(self) -> bool:
         """Whether the money goes from the merchant to the customer."""
         return self.kind in {"payout", "unreferenced_refund"}
 

@@ -74,8 +74,8 @@ PAYMENT_SCENARIOS = (
     PaymentScenario(
         52, "refund_declined", "approved, refunds fail with `50003`", follow_up_codes=FollowUpCodes(refund="50003")
     ),
-    PaymentScenario(53, "payout_declined", "payouts and unreferenced refunds are refused", "50003"),
-    PaymentScenario(54, "payout_returned", "a payout is paid, and comes back a day later", payout_returned=True),
+    PaymentScenario(53, "payout_declined", "payouts and unreferenced refunds are declined", "50003"),
+    PaymentScenario(54, "payout_returned", "a payout is paid, and returned a day later", payout_returned=True),
     PaymentScenario(55, "bad_gateway", "the first request fails with 502 and does nothing", failing=502),
     PaymentScenario(56, "too_many", "the first request fails with 429 and does nothing", failing=429),
     PaymentScenario(57, "reply_lost", "approved, but the connection breaks before the first reply", reply_lost=True),

@@ -61,11 +61,11 @@ class PaymentStore:
 
     def find(self, payment_id: str) -> Payment | None:
         """Return the payment as it is now, or None."""
-        return self._refreshed(self._payments.get(payment_id))
+        return self._refresh(self._payments.get(payment_id))
 
     def find_by_session_id(self, session_id: str) -> Payment | None:
         """Return the payment by the `sid_` identifier of its redirect, or None."""
-        return self._refreshed(self._by_session.get(session_id))
+        return self._refresh(self._by_session.get(session_id))
 
     def find_by_reference(self, reference: str) -> list[Payment]:
         """Return the payments with a reference as they are now, newest first."""
@@ -84,7 +84,7 @@ class PaymentStore:
         """Return the identifiers in order of creation."""
         return list(self._payments)
 
-    def _refreshed(self, payment: Payment | None) -> Payment | None:
+    def _refresh(self, payment: Payment | None) -> Payment | None:
         if payment is not None:
             self._update(payment)
         return payment

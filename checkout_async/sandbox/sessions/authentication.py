@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from checkout_async.sandbox.core.payload import JsonObject, text, texts
 from checkout_async.sandbox.core.spec import check_enum
 from checkout_async.sandbox.sessions.request import SessionRequest
-from checkout_async.sandbox.sessions.status import Status
+from checkout_async.sandbox.sessions.status import SessionStatus
 
 STATUS_OF = {
-    "Y": Status.APPROVED,
-    "A": Status.ATTEMPTED,
-    "N": Status.DECLINED,
-    "R": Status.REJECTED,
-    "U": Status.UNAVAILABLE,
-    "C": Status.CHALLENGED,
+    "Y": SessionStatus.APPROVED,
+    "A": SessionStatus.ATTEMPTED,
+    "N": SessionStatus.DECLINED,
+    "R": SessionStatus.REJECTED,
+    "U": SessionStatus.UNAVAILABLE,
+    "C": SessionStatus.CHALLENGED,
 }
 """Session status by transStatus."""
 check_enum("ResponseCode", STATUS_OF)
@@ -51,7 +51,7 @@ class Device:
 class AuthenticationResult:
     """The latest answer of the scheme."""
 
-    status: Status
+    status: SessionStatus
     response_code: str | None
     """transStatus; None if no message reached the scheme."""
     reason: str | None = None
@@ -100,18 +100,18 @@ def authentication_response(request: SessionRequest, device: Device, now: float)
     """Return the scheme's answer to an authentication request (ARes) at `now` on the sandbox's clock."""
     scenario = request.card.scenario
     if scenario.status_reason == "risk_declined":
-        return AuthenticationResult(Status.DECLINED, None, status_reason="risk_declined")
+        return AuthenticationResult(SessionStatus.DECLINED, None, status_reason="risk_declined")
     if not device.usable:
-        return AuthenticationResult(Status.UNAVAILABLE, "U", "22")
+        return AuthenticationResult(SessionStatus.UNAVAILABLE, "U", "22")
     if _is_expired(request, now):
-        return AuthenticationResult(Status.DECLINED, "N", "05")
+        return AuthenticationResult(SessionStatus.DECLINED, "N", "05")
     if _needs_challenge(request):
         # A merchant-initiated authentication has no cardholder to challenge (transStatusReason 23).
         no_cardholder = device.channel == "merchant_initiated"
         return (
-            AuthenticationResult(Status.DECLINED, "N", "23")
+            AuthenticationResult(SessionStatus.DECLINED, "N", "23")
             if no_cardholder
-            else AuthenticationResult(Status.CHALLENGED, "C", challenged=True)
+            else AuthenticationResult(SessionStatus.CHALLENGED, "C", challenged=True)
         )
     return AuthenticationResult(
         STATUS_OF[scenario.response_code],
@@ -126,7 +126,7 @@ def challenge_result(request: SessionRequest, trans_status: str) -> Authenticati
     """Return the result of a challenge that the cardholder completed with this transStatus."""
     scenario = request.card.scenario
     if scenario.status_reason == "rreq_error":
-        return AuthenticationResult(Status.UNAVAILABLE, "U", "22", status_reason="rreq_error", challenged=True)
+        return AuthenticationResult(SessionStatus.UNAVAILABLE, "U", "22", status_reason="rreq_error", challenged=True)
     reason = _REASON_OF.get(trans_status)
     return AuthenticationResult(
         STATUS_OF[trans_status], trans_status, reason, status_reason="rreq_status", challenged=True
@@ -137,7 +137,7 @@ def abandoned_challenge(challenge: AuthenticationResult, *, timed_out: bool) -> 
     """Return the result of a challenge that was not completed: the cardholder cancelled, or it timed out."""
     return replace(
         challenge,
-        status=Status.CHALLENGE_ABANDONED,
+        status=SessionStatus.CHALLENGE_ABANDONED,
         response_code="U" if timed_out else "N",
         reason="14" if timed_out else "26",
         status_reason="rreq_status",

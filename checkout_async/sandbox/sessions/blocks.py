@@ -10,7 +10,7 @@ from checkout_async.sandbox.core.payload import JsonObject, base64url, base64url
 from checkout_async.sandbox.sessions.authentication import eci
 from checkout_async.sandbox.sessions.request import SessionRequest
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import ENDED, FINAL, SUCCESSFUL, Status
+from checkout_async.sandbox.sessions.status import ENDED, FINAL, SUCCESSFUL, SessionStatus
 
 PROTOCOL_VERSION = "2.2.0"
 CRYPTOGRAM_LIFETIME = 24 * 60 * 60
@@ -70,7 +70,7 @@ def three_ds(session: Session) -> JsonObject | None:
             "error_description": "Format of one or more data elements is invalid according to the specification.",
         }
         return {"error_details": details}
-    if session.status is Status.CHALLENGED:
+    if session.status is SessionStatus.CHALLENGED:
         return {"challenge_request": creq(session)} if session.channel == "browser" else None
     return {"interaction_counter": "01"} if result.challenged else None
 
@@ -132,7 +132,7 @@ def customer_ip(session: Session) -> str | None:
 
 def cardholder_info(session: Session) -> str | None:
     """Return the text for a cardholder who was declined or rejected."""
-    is_refused = session.status in {Status.DECLINED, Status.REJECTED}
+    is_refused = session.status in {SessionStatus.DECLINED, SessionStatus.REJECTED}
     return "The card was declined. Please contact your bank." if is_refused else None
 
 

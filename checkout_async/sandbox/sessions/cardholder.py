@@ -10,7 +10,7 @@ from checkout_async.sandbox.sessions import flow
 from checkout_async.sandbox.sessions.authentication import STATUS_OF, Device
 from checkout_async.sandbox.sessions.blocks import cres
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import SUCCESSFUL, SessionEvent, Status, is_allowed
+from checkout_async.sandbox.sessions.status import SUCCESSFUL, SessionEvent, SessionStatus, is_allowed
 from checkout_async.sandbox.sessions.store import SessionStore
 
 _TRANS_STATUSES = frozenset(STATUS_OF) - {"C"}
@@ -47,7 +47,7 @@ class Cardholder:
         session = self._find(session_id)
         if not session.has_method_url:
             return "U"
-        if not session.awaits_method or session.status is not Status.PENDING:
+        if not session.awaits_method or session.status is not SessionStatus.PENDING:
             raise CardholderError(f"session {session_id} does not wait for the 3DS Method")
         return "Y" if session.request.card.scenario.method_answers else "N"
 
@@ -75,11 +75,11 @@ class Cardholder:
             raise CardholderError(f"session {session_id} is not hosted")
         chosen = _choose_trans_status(session, trans_status)
         now = self._clock.now()
-        if session.status is Status.PENDING:
+        if session.status is SessionStatus.PENDING:
             completion = await self.run_three_ds_method(session_id) if session.awaits_method else None
             flow.supply_channel_data(session, session.device or Device("browser"), completion, now)
         flow.finish_processing(session, now)
-        if session.status is Status.CHALLENGED:
+        if session.status is SessionStatus.CHALLENGED:
             flow.finish_challenge(session, chosen, now)
         page = "success_url" if session.status in SUCCESSFUL else "failure_url"
         return text(session.request.urls, page) or ""

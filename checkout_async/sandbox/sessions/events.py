@@ -9,17 +9,17 @@ from checkout_async.sandbox.core.payload import JsonObject, drop_none
 from checkout_async.sandbox.sessions import flow
 from checkout_async.sandbox.sessions.blocks import PROTOCOL_VERSION, proof
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import Status
+from checkout_async.sandbox.sessions.status import SessionStatus
 
 _STARTED = "authentication_started"
 _EVENT_OF = {
-    Status.APPROVED: "authentication_approved",
-    Status.ATTEMPTED: "authentication_attempted",
-    Status.EXPIRED: "authentication_expired",
-    Status.DECLINED: "authentication_failed",
-    Status.REJECTED: "authentication_failed",
-    Status.UNAVAILABLE: "authentication_failed",
-    Status.CHALLENGE_ABANDONED: "authentication_failed",
+    SessionStatus.APPROVED: "authentication_approved",
+    SessionStatus.ATTEMPTED: "authentication_attempted",
+    SessionStatus.EXPIRED: "authentication_expired",
+    SessionStatus.DECLINED: "authentication_failed",
+    SessionStatus.REJECTED: "authentication_failed",
+    SessionStatus.UNAVAILABLE: "authentication_failed",
+    SessionStatus.CHALLENGE_ABANDONED: "authentication_failed",
 }
 """Final status -> its event."""
 
@@ -35,7 +35,7 @@ class SessionEventSource:
         """Return the events since the last call, oldest first."""
         flow.tick(self.session, now)
         status = self.session.status
-        started = [_STARTED] if status not in {Status.PENDING, Status.EXPIRED} else []
+        started = [_STARTED] if status not in {SessionStatus.PENDING, SessionStatus.EXPIRED} else []
         ended = [_EVENT_OF[status]] if status in _EVENT_OF else []
         new = [type_ for type_ in (*started, *ended) if type_ not in self.returned]
         self.returned.update(new)

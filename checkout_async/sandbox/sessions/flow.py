@@ -15,7 +15,7 @@ from checkout_async.sandbox.sessions.authentication import (
     challenge_result,
 )
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import Status
+from checkout_async.sandbox.sessions.status import SessionStatus
 
 PENDING_LIFETIME = 30 * 60
 """Seconds until a session without channel data is `expired`."""
@@ -25,9 +25,9 @@ PROCESSING_LIFETIME = 10
 """Seconds after which a slow scheme answers, whether the session is polled or not."""
 
 _LIFETIMES = {
-    Status.PENDING: PENDING_LIFETIME,
-    Status.PROCESSING: PROCESSING_LIFETIME,
-    Status.CHALLENGED: CHALLENGE_LIFETIME,
+    SessionStatus.PENDING: PENDING_LIFETIME,
+    SessionStatus.PROCESSING: PROCESSING_LIFETIME,
+    SessionStatus.CHALLENGED: CHALLENGE_LIFETIME,
 }
 
 
@@ -39,9 +39,9 @@ def due(session: Session) -> float:
 def tick(session: Session, now: float) -> None:
     """Apply all changes that are due by `now`."""
     while (instant := due(session)) <= now:
-        if session.status is Status.PENDING:
-            _set_status(session, Status.EXPIRED, instant)
-        elif session.status is Status.PROCESSING:
+        if session.status is SessionStatus.PENDING:
+            _set_status(session, SessionStatus.EXPIRED, instant)
+        elif session.status is SessionStatus.PROCESSING:
             _apply_scheme_answer(session, instant)
         else:
             abandon_challenge(session, instant, timed_out=True)
@@ -72,14 +72,14 @@ def report_method(session: Session, completion: str, now: float) -> None:
 def authenticate(session: Session, now: float) -> None:
     """Send the authentication request; a slow scheme leaves the session `processing`."""
     if session.polls_left:
-        _set_status(session, Status.PROCESSING, now)
+        _set_status(session, SessionStatus.PROCESSING, now)
     else:
         _apply_scheme_answer(session, now)
 
 
 def poll(session: Session, now: float) -> None:
     """Count a `get_session` call; a slow scheme answers after a number of them."""
-    if session.status is not Status.PROCESSING:
+    if session.status is not SessionStatus.PROCESSING:
         return
     if session.polls_left:
         session.polls_left -= 1
@@ -89,7 +89,7 @@ def poll(session: Session, now: float) -> None:
 
 def finish_processing(session: Session, now: float) -> None:
     """Make a slow scheme answer at once."""
-    if session.status is Status.PROCESSING:
+    if session.status is SessionStatus.PROCESSING:
         _apply_scheme_answer(session, now)
 
 
@@ -114,6 +114,6 @@ def _apply(session: Session, result: AuthenticationResult, now: float) -> None:
     _set_status(session, result.status, now)
 
 
-def _set_status(session: Session, status: Status, now: float) -> None:
+def _set_status(session: Session, status: SessionStatus, now: float) -> None:
     session.status = status
     session.changed_at = now

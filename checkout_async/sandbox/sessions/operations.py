@@ -25,7 +25,7 @@ from checkout_async.sandbox.sessions.authentication import read_device
 from checkout_async.sandbox.sessions.replies import SessionReplies, Viewer
 from checkout_async.sandbox.sessions.request import parse_request
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import SessionEvent, Status, require_allowed
+from checkout_async.sandbox.sessions.status import SessionEvent, SessionStatus, require_allowed
 from checkout_async.sandbox.sessions.store import SessionStore
 
 _SCOPE_OF = {"app": "sessions:app", "browser": "sessions:browser"}
@@ -67,7 +67,7 @@ class SessionOperations:
             completion = text(channel_data, "three_ds_method_completion")
             flow.supply_channel_data_early(session, read_device(channel_data), completion, now)
         self._store.add(session)
-        if session.status is Status.PENDING:
+        if session.status is SessionStatus.PENDING:
             return ApiReply(202, self._replies.accepted(session, Viewer(now)))
         return ApiReply(201, self._replies.full(session, Viewer(now)))
 
@@ -103,7 +103,7 @@ class SessionOperations:
             raise not_allowed("three_ds_method_not_supported_without_url")
         if self._is_new(session, call, SessionEvent.REPORT_METHOD):
             flow.report_method(session, text(body, "three_ds_method_completion") or "U", viewer.now)
-        return ApiReply(200, self._replies.fingerprinted(session, viewer))
+        return ApiReply(200, self._replies.method_reported(session, viewer))
 
     async def complete_session(self, call: ApiCall) -> ApiReply:
         """Complete a finished non-hosted session once, if its callback is answered with 2XX."""

@@ -15,7 +15,7 @@ from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.sessions import blocks
 from checkout_async.sandbox.sessions.authentication import device_members
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import ENDED, SUCCESSFUL, Status
+from checkout_async.sandbox.sessions.status import ENDED, SUCCESSFUL, SessionStatus
 
 REDIRECT_PATH = "/_sandbox/interceptor/{id}"
 METHOD_PATH = "/_sandbox/acs/3ds-method"
@@ -102,7 +102,7 @@ class SessionReplies:
         """Write the body of a 202."""
         return _without(self.full(session, viewer), _NOT_IN_ACCEPTED)
 
-    def fingerprinted(self, session: Session, viewer: Viewer) -> JsonObject:
+    def method_reported(self, session: Session, viewer: Viewer) -> JsonObject:
         """Write the body of the reply to a reported 3DS Method."""
         body = _without(self.full(session, viewer), _NOT_IN_FINGERPRINT)
         return body | {"_links": _without(self._links(session, viewer), _LINKS_NOT_IN_FINGERPRINT)}
@@ -171,7 +171,7 @@ class SessionReplies:
         result, device = session.result, session.device
         if result is None or device is None or (result.has_error and not result.challenged):
             return None
-        ids, challenge = session.ids, session.status is Status.CHALLENGED
+        ids, challenge = session.ids, session.status is SessionStatus.CHALLENGED
         app = device.channel == "app"
         return drop_none(
             {

@@ -8,7 +8,7 @@ from checkout_async.sandbox.core.ids import DeterministicIds
 from checkout_async.sandbox.core.spec import check_enum
 from checkout_async.sandbox.sessions.authentication import AuthenticationResult, Device
 from checkout_async.sandbox.sessions.request import SessionRequest
-from checkout_async.sandbox.sessions.status import FINAL, Status
+from checkout_async.sandbox.sessions.status import FINAL, SessionStatus
 
 _CHANNELS_OF = {
     "redirect_cardholder": frozenset({"browser"}),
@@ -34,7 +34,7 @@ class Session:
     transaction_id: str = field(init=False)
     cryptogram: str = field(init=False, repr=False)
     """Proof of the authentication; replies show it once the authentication succeeded."""
-    status: Status = Status.PENDING
+    status: SessionStatus = SessionStatus.PENDING
     changed_at: float = field(init=False)
     """When it got its status."""
     device: Device | None = None
@@ -78,11 +78,11 @@ class Session:
         return [action for action in self._actions() if channel is None or channel in _CHANNELS_OF[action]]
 
     def _actions(self) -> list[str]:
-        if self.status is Status.CHALLENGED:
+        if self.status is SessionStatus.CHALLENGED:
             return ["challenge_cardholder"]
         if self.status in FINAL:
             return [] if self.completed or self.request.hosted else ["complete"]
-        if self.status is not Status.PENDING:
+        if self.status is not SessionStatus.PENDING:
             return []
         if self.request.hosted:
             return ["redirect_cardholder"]

@@ -8,7 +8,7 @@ from checkout_async.sandbox.core.errors import not_allowed
 from checkout_async.sandbox.core.spec import check_enum
 
 
-class Status(StrEnum):
+class SessionStatus(StrEnum):
     """Status of a session, as the API names it (`SessionStatus`)."""
 
     PENDING = "pending"
@@ -23,7 +23,7 @@ class Status(StrEnum):
     REJECTED = "rejected"
 
 
-check_enum("SessionStatus", Status)
+check_enum("SessionStatus", SessionStatus)
 
 
 class SessionEvent(StrEnum):
@@ -36,27 +36,29 @@ class SessionEvent(StrEnum):
     COMPLETE = "complete"
 
 
-SUCCESSFUL = frozenset({Status.APPROVED, Status.ATTEMPTED})
-FINAL = SUCCESSFUL | {Status.UNAVAILABLE, Status.DECLINED, Status.REJECTED}
+SUCCESSFUL = frozenset({SessionStatus.APPROVED, SessionStatus.ATTEMPTED})
+FINAL = SUCCESSFUL | {SessionStatus.UNAVAILABLE, SessionStatus.DECLINED, SessionStatus.REJECTED}
 """Statuses with an answer of the issuer or the scheme; the session can be completed."""
-ENDED = FINAL | {Status.CHALLENGE_ABANDONED, Status.EXPIRED}
+ENDED = FINAL | {SessionStatus.CHALLENGE_ABANDONED, SessionStatus.EXPIRED}
 """Statuses that never change."""
 
 _ALLOWED = {
-    SessionEvent.SUPPLY_CHANNEL_DATA: frozenset({Status.PENDING}),
-    SessionEvent.REPORT_METHOD: frozenset({Status.PENDING}),
-    SessionEvent.FINISH_CHALLENGE: frozenset({Status.CHALLENGED}),
-    SessionEvent.VISIT_HOSTED_PAGE: frozenset({Status.PENDING, Status.PROCESSING, Status.CHALLENGED}),
+    SessionEvent.SUPPLY_CHANNEL_DATA: frozenset({SessionStatus.PENDING}),
+    SessionEvent.REPORT_METHOD: frozenset({SessionStatus.PENDING}),
+    SessionEvent.FINISH_CHALLENGE: frozenset({SessionStatus.CHALLENGED}),
+    SessionEvent.VISIT_HOSTED_PAGE: frozenset(
+        {SessionStatus.PENDING, SessionStatus.PROCESSING, SessionStatus.CHALLENGED}
+    ),
     SessionEvent.COMPLETE: FINAL,
 }
 
 
-def is_allowed(event: SessionEvent, status: Status) -> bool:
+def is_allowed(event: SessionEvent, status: SessionStatus) -> bool:
     """Return whether an event is allowed in a status."""
     return status in _ALLOWED[event]
 
 
-def require_allowed(event: SessionEvent, status: Status) -> None:
+def require_allowed(event: SessionEvent, status: SessionStatus) -> None:
     """Raise 403 `update_not_allowed_due_to_state` if an event is not allowed in a status."""
     if not is_allowed(event, status):
         raise not_allowed()
