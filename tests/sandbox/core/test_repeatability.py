@@ -52,7 +52,7 @@ def test_a_minted_value_depends_on_seed_and_name_only(seed: bytes, name: str, si
     assert value == DeterministicIds(seed).derive_bytes(size, name)
 
 
-async def test_a_running_clock_starts_where_told_and_never_goes_back() -> None:
+async def test_a_running_clock_begins_at_its_start_and_never_goes_back() -> None:
     clock = SandboxClock(START)
     first = clock.now()
     clock.advance(60)
@@ -61,7 +61,7 @@ async def test_a_running_clock_starts_where_told_and_never_goes_back() -> None:
     assert clock.now() >= first + 60
 
 
-def test_a_frozen_clock_moves_only_when_told() -> None:
+def test_a_frozen_clock_moves_only_when_it_is_advanced() -> None:
     clock = SandboxClock(START, frozen=True)
     clock.advance(1.5)
 

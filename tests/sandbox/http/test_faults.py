@@ -31,12 +31,12 @@ async def statuses(sandbox: Sandbox, checkout: CheckoutClient, requests: int) ->
     return [record.status for record in sandbox.requests if record.operation_id == "get_payment"]
 
 
-async def test_a_fault_befalls_the_next_request_and_no_other(sandbox: Sandbox, checkout: CheckoutClient) -> None:
+async def test_a_fault_applies_to_the_next_request_only(sandbox: Sandbox, checkout: CheckoutClient) -> None:
     sandbox.faults.add("get_payment", Fault.UNAVAILABLE)
     assert await statuses(sandbox, checkout, 2) == [503, NOT_FOUND]
 
 
-async def test_a_fault_befalls_as_many_requests_as_wanted_from_the_one_named(
+async def test_a_fault_applies_to_a_number_of_requests_from_the_given_one(
     sandbox: Sandbox, checkout: CheckoutClient
 ) -> None:
     await statuses(sandbox, checkout, 1)
@@ -44,7 +44,7 @@ async def test_a_fault_befalls_as_many_requests_as_wanted_from_the_one_named(
     assert await statuses(sandbox, checkout, 4) == [NOT_FOUND, NOT_FOUND, 503, 503, NOT_FOUND]
 
 
-async def test_the_fault_added_first_goes_before(sandbox: Sandbox, checkout: CheckoutClient) -> None:
+async def test_the_fault_added_first_applies(sandbox: Sandbox, checkout: CheckoutClient) -> None:
     sandbox.faults.add("get_payment", Fault.BAD_GATEWAY, at=2)
     sandbox.faults.add("get_payment", Fault.UNAVAILABLE, times=3)
     assert await statuses(sandbox, checkout, 4) == [503, 502, 503, NOT_FOUND]
