@@ -261,7 +261,7 @@ class TestEveryPage:
         assert "</script><script>alert" not in returned.html
         assert returned.announced == {"threeDSServerTransID": "</script><script>alert(1)"}
 
-    async def test_no_record_contains_a_secret(self, api: Api, browser: Browser) -> None:
+    async def test_no_page_contains_a_secret(self, api: Api, browser: Browser) -> None:
         session = await challenged(api)
         page = await begun(browser, session)
         secrets = [session["session_secret"], await api.bearer()]
