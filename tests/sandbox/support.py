@@ -1,4 +1,4 @@
-"""Helpers of the sandbox tests: a caller that checks replies against the API document, bodies, a merchant's endpoint."""
+"""Helpers of the sandbox tests: a caller that checks replies against the document, bodies, a merchant's endpoint."""
 
 from __future__ import annotations
 
