@@ -41,12 +41,12 @@ class Stage:
     def secrets(self) -> dict[str, str]:
         """Return what must stay on the server, by name: credentials, and the secret and proof of each session."""
         client: SandboxClient = DEFAULT_CLIENTS[0]
-        tokens = list(self.shop.sandbox._tokens._grants)
+        tokens = list(self.shop.sandbox._simulation.tokens._grants)
         assert tokens, "the shop got no access token, so there is nothing to look for"
         found = {"client secret": client.client_secret}
         found |= {f"access token {number}": token for number, token in enumerate(tokens)}
-        for id_ in self.shop.sandbox._store.identifiers():
-            session = self.shop.sandbox._store.find(id_)
+        for id_ in self.shop.sandbox._sessions.store.identifiers():
+            session = self.shop.sandbox._sessions.store.find(id_)
             assert session is not None
             found |= {f"session secret of {id_}": session.secret, f"cryptogram of {id_}": session.cryptogram}
         return found
@@ -57,6 +57,6 @@ class Stage:
 
     def reported(self, shown: dict[str, str]) -> str | None:
         """Return the 3DS Method completion that the shop sent with the channel data."""
-        session = self.shop.sandbox._store.find(shown["Session"])
+        session = self.shop.sandbox._sessions.store.find(shown["Session"])
         assert session is not None
         return session.method_completion

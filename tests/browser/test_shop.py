@@ -138,6 +138,8 @@ async def test_the_search_for_secrets_finds_one_that_is_shown(stage: Stage) -> N
     async with visiting(stage.browser, stage.shop.address, stage.log) as (visitor, evidence):
         await visitor.pay("frictionless")
         await visitor.result()
-        await visitor.page.goto(f"{stage.shop.address}/static/{next(iter(stage.shop.sandbox._tokens._grants))}")
+        await visitor.page.goto(
+            f"{stage.shop.address}/static/{next(iter(stage.shop.sandbox._simulation.tokens._grants))}"
+        )
     with pytest.raises(AssertionError, match="access token"):
         stage.require_no_secrets(evidence)

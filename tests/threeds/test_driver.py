@@ -8,7 +8,7 @@ from msgspec.structs import replace as changed
 
 from checkout_async import threeds
 from checkout_async.models import sessions
-from checkout_async.sandbox import Answer
+from checkout_async.sandbox import CannedResponse
 from checkout_async.threeds import Verdict
 from tests.threeds.shop import APP, BROWSER, HOSTED, Shop, notification_of, result_of
 
@@ -232,5 +232,5 @@ async def processing(shop: Shop) -> bytes:
     )
 
 
-def frozen_reply(body: bytes) -> Answer:
-    return Answer(200, body=body, content_type="application/json")
+def frozen_reply(body: bytes) -> CannedResponse:
+    return CannedResponse(200, body=body, content_type="application/json")

@@ -9,7 +9,7 @@ import pytest
 
 from checkout_async import errors, threeds
 from checkout_async.models import payments, sessions
-from checkout_async.sandbox import Answer, Fault, card_number
+from checkout_async.sandbox import CannedResponse, Fault, card_number
 from checkout_async.threeds import Verdict, authenticate
 from tests.threeds.shop import BROWSER, OPTIONS, Shop, notification_of, result_of
 
@@ -113,7 +113,7 @@ class TestWebApplications:
 
     async def test_a_refusal_without_a_change_of_the_session_is_raised(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless", options=threeds.Options())
-        shop.sandbox.faults.add("update_session", Answer(403), times=None)
+        shop.sandbox.faults.add("update_session", CannedResponse(403), times=None)
         with pytest.raises(errors.Forbidden):
             await driver.advance()
 
