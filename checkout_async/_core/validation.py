@@ -46,7 +46,7 @@ def _reason(what: str, path: str, refused: list[type[OpenEnum]], type_: Any) -> 
         return f"must match {specified_pattern(wrong['pattern'].replace(_BACKSLASH * 2, _BACKSLASH))}"
     if what == _NO_ZONE:
         return "needs a time zone: write an offset such as +00:00 or Z, or use datetime.now(timezone.utc)"
-    return sanitize(what)
+    return sanitize(what.replace(" | null`", "`").replace("got `None`", "got `null`"))
 
 
 def specified_pattern(pattern: str) -> str:
