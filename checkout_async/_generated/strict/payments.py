@@ -31,14 +31,9 @@ from checkout_async._generated.models.payments import (
     BankAccountType,
     CaptureType,
     CharacterSet,
-    ChargeBearer,
-    DeviceProviderName,
-    FundsTransferType,
     IdentificationType,
-    InstructionPurpose,
     ItemSubType,
     ItemType,
-    KnetLanguage,
     MandateType,
     MerchantInitiatedReason,
     NetworkTokenType,
@@ -53,8 +48,6 @@ from checkout_async._generated.models.payments import (
     PreferredScheme,
     ProcessingCardType,
     ProcessingProductType,
-    ProcessingSpeed,
-    ResidentialStatus,
     RoutingScheme,
     ShippingMethod,
     ShippingPreference,
@@ -84,8 +77,6 @@ __all__ = [
     "CaptureProcessing",
     "CaptureRequest",
     "CaptureShipping",
-    "CardAccountHolder",
-    "CorporateCardAccountHolder",
     "CorporateSender",
     "CustomerSummary",
     "DeviceNetwork",
@@ -94,13 +85,13 @@ __all__ = [
     "DunningRetry",
     "FawryProduct",
     "FlightLeg",
-    "GovernmentCardAccountHolder",
     "GovernmentSender",
-    "IndividualCardAccountHolder",
     "IndividualSender",
     "InitialAuthentication",
     "InstrumentSender",
     "KnetPaymentMethod",
+    "KnetTokenData",
+    "KnetTokenHeader",
     "LocalDescriptor",
     "PartialAuthorization",
     "PartnerCustomerRiskData",
@@ -227,7 +218,7 @@ class PaymentRequest(RequestModel, kw_only=True):
 
     amount: Annotated[int, Meta(ge=0, le=9999999999)] | None | UnsetType = None
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
 
     payment_type: PaymentType | None | UnsetType = None
 
@@ -325,7 +316,7 @@ class PaymentSegment(RequestModel, kw_only=True):
 class PaymentInstruction(RequestModel, kw_only=True):
     """`PaymentInstruction` with every documented limit."""
 
-    purpose: InstructionPurpose | None | UnsetType = None
+    purpose: str | None | UnsetType = None
 
 
 class PaymentRouting(RequestModel, kw_only=True):
@@ -355,7 +346,7 @@ class PayoutRequest(RequestModel, kw_only=True):
 
     amount: Annotated[int, Meta(ge=0, le=9999999999)] | None | UnsetType = None
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
 
     reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
 
@@ -393,7 +384,7 @@ class PayoutInstruction(RequestModel, kw_only=True):
 
     purpose: str | None | UnsetType = None
 
-    charge_bearer: ChargeBearer | None | UnsetType = None
+    charge_bearer: str | None | UnsetType = None
 
     repair: bool | None | UnsetType = None
 
@@ -407,7 +398,7 @@ class PayoutInstruction(RequestModel, kw_only=True):
 
     skip_expiry: bool | None | UnsetType = None
 
-    funds_transfer_type: FundsTransferType | None | UnsetType = None
+    funds_transfer_type: str | None | UnsetType = None
 
     mvv: str | None | UnsetType = None
 
@@ -425,9 +416,11 @@ class PayoutProcessing(RequestModel, kw_only=True):
 
     affiliate_url: str | None | UnsetType = None
 
-    processing_speed: ProcessingSpeed | None | UnsetType = None
+    processing_speed: str | None | UnsetType = None
 
     purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+
+    hub_model_origination_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
 
 
 class PayoutItem(RequestModel, kw_only=True):
@@ -447,7 +440,7 @@ class UnreferencedRefundRequest(RequestModel, kw_only=True, tag_field="payment_t
 
     amount: Annotated[int, Meta(ge=1, le=9999999999)]
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
 
     processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")]
 
@@ -480,15 +473,15 @@ class UnreferencedRefundSource(RequestModel, kw_only=True, tag_field="type", tag
 class UnreferencedRefundInstruction(RequestModel, kw_only=True):
     """`UnreferencedRefundInstruction` with every documented limit."""
 
-    funds_transfer_type: FundsTransferType | None | UnsetType = None
+    funds_transfer_type: str | None | UnsetType = None
 
-    purpose: InstructionPurpose | None | UnsetType = None
+    purpose: str | None | UnsetType = None
 
 
 class UnreferencedRefundProcessing(RequestModel, kw_only=True):
     """`UnreferencedRefundProcessing` with every documented limit."""
 
-    processing_speed: ProcessingSpeed | None | UnsetType = None
+    processing_speed: str | None | UnsetType = None
 
 
 class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type", tag="bank_account"):
@@ -520,13 +513,15 @@ class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type"
 class RequestCardDestination(RequestModel, kw_only=True, tag_field="type", tag="card"):
     """`RequestCardDestination` with every documented limit."""
 
-    __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan"}
+    __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "name": "personal"}
 
     number: Annotated[str, Meta(max_length=19, pattern="^[0-9]+\\Z")]
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)]
 
     expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
+
+    name: str | None | UnsetType = None
 
     account_holder: AccountHolder
 
@@ -618,43 +613,6 @@ class BankDetails(RequestModel, kw_only=True):
     address: PaymentAddress | None | UnsetType = None
 
 
-class IndividualCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="individual"):
-    """`IndividualCardAccountHolder` with every documented limit."""
-
-    __sensitive__: ClassVar[Mapping[str, str]] = {
-        "first_name": "personal",
-        "last_name": "personal",
-        "middle_name": "personal",
-    }
-
-    first_name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
-
-    last_name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
-
-    middle_name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
-
-    account_name_inquiry: bool | None | UnsetType = None
-
-
-class CorporateCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="corporate"):
-    """`CorporateCardAccountHolder` with every documented limit."""
-
-    company_name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
-
-    account_name_inquiry: bool | None | UnsetType = None
-
-
-class GovernmentCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="government"):
-    """`GovernmentCardAccountHolder` with every documented limit."""
-
-    company_name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
-
-    account_name_inquiry: bool | None | UnsetType = None
-
-
-CardAccountHolder: TypeAlias = IndividualCardAccountHolder | CorporateCardAccountHolder | GovernmentCardAccountHolder
-
-
 class AccountHolder(RequestModel, kw_only=True):
     """`AccountHolder` with every documented limit."""
 
@@ -692,7 +650,7 @@ class AccountHolder(RequestModel, kw_only=True):
 
     country_of_birth: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
 
-    residential_status: ResidentialStatus | None | UnsetType = None
+    residential_status: str | None | UnsetType = None
 
     billing_address: PaymentAddress | None | UnsetType = None
 
@@ -763,7 +721,7 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
 
     name: str | None | UnsetType = None
 
-    cvv: Annotated[str, Meta(max_length=4, min_length=3, pattern="(?a)^\\d{3,4}\\Z")] | None | UnsetType = None
+    cvv: Annotated[str, Meta(pattern="(?a)^\\d{3,4}\\Z")] | None | UnsetType = None
 
     stored: bool | None | UnsetType = None
 
@@ -773,7 +731,7 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
 
     phone: PaymentPhone | None | UnsetType = None
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | None | UnsetType = None
 
     allow_update: bool | None | UnsetType = None
 
@@ -793,7 +751,7 @@ class RequestTokenSource(RequestModel, kw_only=True, tag_field="type", tag="toke
 
     store_for_future_use: bool | None | UnsetType = None
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | None | UnsetType = None
 
 
 class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
@@ -815,7 +773,7 @@ class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 
     phone: PaymentPhone | None | UnsetType = None
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | None | UnsetType = None
 
     allow_update: bool | None | UnsetType = None
 
@@ -829,7 +787,7 @@ class RequestCustomerSource(RequestModel, kw_only=True, tag_field="type", tag="c
 
     phone: PaymentPhone | None | UnsetType = None
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | None | UnsetType = None
 
     allow_update: bool | None | UnsetType = None
 
@@ -862,13 +820,13 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
 
     name: str | None | UnsetType = None
 
-    cvv: Annotated[str, Meta(max_length=4, min_length=3, pattern="(?a)^\\d{3,4}\\Z")] | None | UnsetType = None
+    cvv: Annotated[str, Meta(pattern="(?a)^\\d{3,4}\\Z")] | None | UnsetType = None
 
     billing_address: PaymentAddress | None | UnsetType = None
 
     phone: PaymentPhone | None | UnsetType = None
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | None | UnsetType = None
 
 
 class RequestProviderTokenSource(RequestModel, kw_only=True, tag_field="type", tag="provider_token"):
@@ -1065,7 +1023,7 @@ class RequestSepaSource(RequestModel, kw_only=True, tag_field="type", tag="sepa"
 
     account_number: str
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
 
     account_holder: AccountHolder
 
@@ -1363,7 +1321,7 @@ class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"card_token": "secret", "token_data": "secret"}
 
-    language: KnetLanguage | None | UnsetType = None
+    language: str | None | UnsetType = None
 
     user_defined_field1: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | None | UnsetType = None
 
@@ -1381,9 +1339,39 @@ class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"
 
     token_type: str | None | UnsetType = None
 
-    token_data: str | None | UnsetType = None
+    token_data: KnetTokenData | None | UnsetType = None
 
     payment_method_details: KnetPaymentMethod | None | UnsetType = None
+
+
+class KnetTokenData(RequestModel, kw_only=True):
+    """`KnetTokenData` with every documented limit."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {"data": "secret", "signature": "secret"}
+
+    version: str | None | UnsetType = None
+
+    data: str | None | UnsetType = None
+
+    signature: str | None | UnsetType = None
+
+    header: KnetTokenHeader | None | UnsetType = None
+
+
+class KnetTokenHeader(RequestModel, kw_only=True):
+    """`KnetTokenHeader` with every documented limit."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {
+        "ephemeral_public_key": "secret",
+        "public_key_hash": "secret",
+        "transaction_id": "secret",
+    }
+
+    ephemeral_public_key: str | None | UnsetType = msgspec.field(name="ephemeralPublicKey", default=None)
+
+    public_key_hash: str | None | UnsetType = msgspec.field(name="publicKeyHash", default=None)
+
+    transaction_id: str | None | UnsetType = msgspec.field(name="transactionId", default=None)
 
 
 class KnetPaymentMethod(RequestModel, kw_only=True):
@@ -1485,11 +1473,11 @@ class PaymentPlan(RequestModel, kw_only=True):
 
     current_payment_number: int | None | UnsetType = None
 
-    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | None | UnsetType = None
+    expiry: str | None | UnsetType = None
 
     name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
 
-    start_date: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | None | UnsetType = None
+    start_date: str | None | UnsetType = None
 
     amount: Annotated[int, Meta(ge=1)] | None | UnsetType = None
 
@@ -1588,6 +1576,8 @@ class ThreeDsRequest(RequestModel, kw_only=True):
     enabled: bool | None | UnsetType = None
 
     attempt_n3d: bool | None | UnsetType = None
+
+    force_3ds: bool | None | UnsetType = None
 
     challenge_indicator: PaymentChallengeIndicator | None | UnsetType = None
 
@@ -1769,7 +1759,7 @@ class DeviceProvider(RequestModel, kw_only=True):
 
     id: str | None | UnsetType = None
 
-    name: DeviceProviderName | None | UnsetType = None
+    name: str | None | UnsetType = None
 
 
 class PaymentRecipient(RequestModel, kw_only=True):
@@ -1819,7 +1809,11 @@ class AllocationCommission(RequestModel, kw_only=True):
 class PaymentProcessing(RequestModel, kw_only=True):
     """`PaymentProcessing` with every documented limit."""
 
-    __sensitive__: ClassVar[Mapping[str, str]] = {"open_id": "personal", "otp_value": "secret"}
+    __sensitive__: ClassVar[Mapping[str, str]] = {
+        "open_id": "personal",
+        "otp_value": "secret",
+        "partner_customer_id": "personal",
+    }
 
     order_id: Annotated[str, Meta(max_length=15)] | None | UnsetType = None
 
@@ -1914,6 +1908,30 @@ class PaymentProcessing(RequestModel, kw_only=True):
     hub_model_origination_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
 
     scheme_transaction_link_id: str | None | UnsetType = None
+
+    app_id: str | None | UnsetType = None
+
+    fraud_status: str | None | UnsetType = None
+
+    retrieval_reference_number: str | None | UnsetType = None
+
+    partner_customer_id: str | None | UnsetType = None
+
+    partner_payment_id: str | None | UnsetType = None
+
+    partner_order_id: str | None | UnsetType = None
+
+    partner_transaction_id: str | None | UnsetType = None
+
+    partner_status: str | None | UnsetType = None
+
+    partner_error_codes: list[str] | None | UnsetType = None
+
+    partner_error_message: str | None | UnsetType = None
+
+    partner_authorization_code: str | None | UnsetType = None
+
+    partner_authorization_response_code: str | None | UnsetType = None
 
 
 class PartnerCustomerRiskData(RequestModel, kw_only=True):
@@ -2039,7 +2057,7 @@ class AccommodationData(RequestModel, kw_only=True):
 
     state: str | None | UnsetType = None
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    country: Annotated[str, Meta(max_length=3, min_length=2)] | None | UnsetType = None
 
     city: str | None | UnsetType = None
 
@@ -2137,6 +2155,8 @@ class CaptureRequest(RequestModel, kw_only=True):
 
     amount: Annotated[int, Meta(ge=0, le=9999999999)] | None | UnsetType = None
 
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")] | None | UnsetType = None
+
     capture_type: CaptureType | None | UnsetType = None
 
     reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
@@ -2154,6 +2174,8 @@ class CaptureRequest(RequestModel, kw_only=True):
     amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | None | UnsetType = None
 
     processing: CaptureProcessing | None | UnsetType = None
+
+    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | None | UnsetType = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
@@ -2221,6 +2243,8 @@ class RefundRequest(RequestModel, kw_only=True):
 
     amount: Annotated[int, Meta(ge=0, le=9999999999)] | None | UnsetType = None
 
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")] | None | UnsetType = None
+
     reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
 
     amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | None | UnsetType = None
@@ -2230,6 +2254,10 @@ class RefundRequest(RequestModel, kw_only=True):
     items: list[PaymentItem] | None | UnsetType = None
 
     destination: RefundDestination | None | UnsetType = None
+
+    customer: PaymentCustomer | None | UnsetType = None
+
+    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | None | UnsetType = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
