@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checkout_async._core.codec import encode_body
+from checkout_async._core.body import encode_body
 from checkout_async._core.model import RequestModel
 from checkout_async._generated import models
 from tests.generated.strategies import values
