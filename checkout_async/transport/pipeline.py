@@ -115,7 +115,7 @@ class Pipeline:
 
     async def _carried_out(self, call: _Call[T]) -> ApiResponse[T]:
         if self._limiter is not None:
-            self._limiter.budget.note_call()
+            self._limiter.budget.deposit()
         try:
             return await self._repeated(call)
         except CheckoutError as error:
@@ -158,7 +158,7 @@ class Pipeline:
             await clock.sleep(wait)
 
     def _may_retry(self) -> bool:
-        return self._limiter is None or self._limiter.budget.take()
+        return self._limiter is None or self._limiter.budget.try_withdraw()
 
     def _slow_down(self, call: _Call[Any], failure: RateLimited) -> None:
         """Let all calls wait as long as the reply asks for, but no longer than a call would wait for its own retry."""

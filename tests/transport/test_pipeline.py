@@ -489,7 +489,7 @@ class TestRates:
             async def aclose(self) -> None:
                 """Nothing to close."""
 
-        monkeypatch.setattr(limits_module, "_SHARED_WITHIN", 0.01)
+        monkeypatch.setattr(limits_module, "_SHARED_TIMEOUT", 0.01)
         wired = Wired(OK)
         wired.pipeline._limiter = Limiter(Limits(), wired.time.clock(), Hanging())
         await wired.call()
