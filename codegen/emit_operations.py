@@ -29,7 +29,7 @@ _STANDARD: Final = (
     "from typing import Final",
     "from checkout_async._core.paging import Page, by_link, by_position",
     "from checkout_async._core.wire import Alternative, ApiRequest, BodyFormat, CallOptions, Idempotency",
-    "from checkout_async._core.wire import Operation, Parameter, Sender, given",
+    "from checkout_async._core.wire import Operation, Parameter, Sender, optional_parameter",
     "from checkout_async.config import RetryPolicy, Timeouts",
 )
 

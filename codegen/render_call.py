@@ -211,7 +211,7 @@ def _tuple(items: Iterable[str]) -> str:
 def _optional_expression(parameter: Parameter) -> str:
     name, written = parameter.python_name, _string_expression(parameter)
     value = f"None if {name} is None else {written}" if parameter.type in _DATES else name
-    return f"given({literal(parameter.name)}, {value}{_limits(parameter)})"
+    return f"optional_parameter({literal(parameter.name)}, {value}{_limits(parameter)})"
 
 
 def _required_expression(parameter: Parameter) -> str:

@@ -1,4 +1,4 @@
-"""The client over real sockets, against the simulator: calls, tokens, session secrets, settings, life and death."""
+"""The client over real sockets, against the simulator: calls, tokens, session secrets, settings, opening, closing."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class TestCalls:
             await checkout.sessions.get_session("../payments")
         assert len(sandbox.requests) == 0
 
-    async def test_whoever_is_ahead_of_the_specification_can_send_anyway(self, sandbox: Sandbox) -> None:
+    async def test_validation_can_be_turned_off_for_members_the_specification_lacks(self, sandbox: Sandbox) -> None:
         async with sandbox.client(validate_requests=False) as checkout:
             with pytest.raises(errors.UnprocessableEntity) as caught:
                 await checkout.sessions.request_session({"brand_new": 1})
@@ -149,7 +149,7 @@ class TestCredentials:
         assert sandbox.count("request_access_token") == 1
         assert sandbox.count("get_session") == 1000
 
-    async def test_a_revoked_token_is_replaced_once_and_nobody_notices(self, sandbox: Sandbox) -> None:
+    async def test_a_revoked_token_is_replaced_once_without_a_failed_call(self, sandbox: Sandbox) -> None:
         async with sandbox.client() as checkout:
             session = await checkout.sessions.request_session(order())
             sandbox.revoke_tokens()
@@ -264,7 +264,7 @@ class TestSettings:
         with pytest.raises(errors.ConfigurationError, match=f"^{next(iter(options))} must be"):
             CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9", **options)
 
-    def test_network_settings_beside_a_transport_are_refused(self) -> None:
+    def test_network_settings_together_with_a_transport_are_refused(self) -> None:
         class Mute:
             async def send(self, request: HttpRequest, timeouts: Timeouts, /) -> HttpResponse:
                 raise errors.ConnectFailed("mute")
@@ -273,7 +273,7 @@ class TestSettings:
                 """Nothing to close."""
 
         key = SecretKey("sk_sbox_" + "a" * 27)
-        with pytest.raises(errors.ConfigurationError, match="a transport of your own has to bring them"):
+        with pytest.raises(errors.ConfigurationError, match="set them on your own transport"):
             CheckoutClient(key, base_url="http://127.0.0.1:9", transport=Mute(), proxy="http://127.0.0.1:8")
 
     def test_a_client_is_for_one_event_loop(self) -> None:
@@ -303,11 +303,11 @@ class TestSettings:
             assert sandbox.count("get_payment") == 1
 
     async def _async_hook(self, event: object) -> None:
-        """One that would never run."""
+        """A hook that would never be awaited."""
 
     @pytest.mark.parametrize("hooks", [print, [print, 3], "text", None, [_async_hook]])
     def test_hooks_of_another_shape_are_refused(self, hooks: Any) -> None:
-        with pytest.raises(errors.ConfigurationError, match="hooks is a list of callables"):
+        with pytest.raises(errors.ConfigurationError, match="hooks must be a list of synchronous callables"):
             CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9", hooks=hooks)
 
     async def test_timeout_and_retry_can_be_set_for_a_client_and_for_a_call(self) -> None:

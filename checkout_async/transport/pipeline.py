@@ -22,16 +22,16 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
-from checkout_async._core.decision import final_error, is_ambiguous, retry_wait, wait_for_key
+from checkout_async._core.decision import attach_key, final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.events import Hook, WaitReason
-from checkout_async._core.prepare import checked_header_value, prepare
-from checkout_async._core.response import outcome
+from checkout_async._core.prepare import check_header_value, prepare
+from checkout_async._core.response import parse_response
 from checkout_async._core.wire import ApiRequest, ApiResponse, HttpRequest, HttpResponse, Operation, Transport
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
 from checkout_async.config import RetryPolicy, Timeouts, require_type
-from checkout_async.errors import CheckoutError, ConnectFailed, RateLimited, set_idempotency_key
+from checkout_async.errors import CheckoutError, ConnectFailed, RateLimited
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
 from checkout_async.transport.observer import CallObserver, ObserverFactory
@@ -126,14 +126,14 @@ class Pipeline:
         try:
             return await self._retry_loop(call)
         except CheckoutError as error:
-            set_idempotency_key(error, call.idempotency_key)
+            attach_key(error, call.idempotency_key)
             raise
 
     def _authenticator_for(self, request: ApiRequest[Any]) -> Authenticator:
         secret = request.options.session_secret
         if secret is None:
             return self._authenticator
-        return FixedAuthenticator(checked_header_value(request.operation.name, "session_secret", secret))
+        return FixedAuthenticator(check_header_value(request.operation.name, "session_secret", secret))
 
     async def _retry_loop(self, call: _CallState[T]) -> ApiResponse[T]:
         """Attempt the call until it succeeds, the failure is final, or the deadline leaves no time for the wait.
@@ -154,7 +154,7 @@ class Pipeline:
             kind, note = call.operation.idempotency, ""
             # The API may know the key if an earlier attempt may have arrived, or if the caller may have used it before.
             key_may_be_known = may_have_been_done or call.caller_supplied_key
-            wait = wait_for_key(kind, call.retry, failure, known_key=key_may_be_known)
+            wait = key_conflict_wait(kind, call.retry, failure, key_may_be_known=key_may_be_known)
             # A 429 for a key in use is not a rate limit: it slows down no other call.
             if wait is None and isinstance(failure, RateLimited):
                 self._slow_down(call, failure)
@@ -199,7 +199,7 @@ class Pipeline:
         finally:
             if slots is not None:
                 slots.release_on_behalf_of(call)
-        return outcome(call.operation, response, self._settings.clock.now())
+        return parse_response(call.operation, response, self._settings.clock.now())
 
     async def _acquire_slot(self, slots: anyio.CapacityLimiter, call: _CallState[Any]) -> None:
         try:

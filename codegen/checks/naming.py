@@ -19,7 +19,16 @@ COMMON: Final = "common"
 WEBHOOKS: Final = "webhooks"
 # Names that generated functions use in addition to the parameters of the specification.
 _RESERVED: Final = frozenset(
-    {"sender", "self", "body", "given", "operations", "request", "response", *(option.name for option in OPTIONS)}
+    {
+        "sender",
+        "self",
+        "body",
+        "optional_parameter",
+        "operations",
+        "request",
+        "response",
+        *(option.name for option in OPTIONS),
+    }
 )
 # Names that generated iterators over pages use in addition.
 _PAGING: Final = frozenset({"by_link", "by_position", "replace"})
@@ -57,7 +66,7 @@ def _check_functions(document: Object, problems: Problems) -> None:
         for function, origin in _generated_functions(call.operation, problems):
             if function in first:
                 problems.add(origin, f"function '{function}' also comes from {first[function]}")
-            elif function in _PAGING | {"given"}:
+            elif function in _PAGING | {"optional_parameter"}:
                 problems.add(origin, f"'{function}' is reserved in generated modules; choose another name")
             first.setdefault(function, origin)
         keys = idempotency_keys(document, call)

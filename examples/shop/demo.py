@@ -61,8 +61,8 @@ def _serving(
 ) -> AbstractAsyncContextManager[None]:
     keys = [WEBHOOK_SECRET]
     if framework is Framework.AIOHTTP:
-        return shop.serve(shop.create_app(checkout, address, webhook_keys=keys, test_cards=TEST_CARDS), listener)
+        return shop.serve(shop.create_app(checkout, address, signing_keys=keys, test_cards=TEST_CARDS), listener)
     from examples.shop import starlette_shop  # noqa: PLC0415 - Starlette need not be installed for the other one
 
-    app = starlette_shop.create_app(checkout, address, webhook_keys=keys, test_cards=TEST_CARDS)
+    app = starlette_shop.create_app(checkout, address, signing_keys=keys, test_cards=TEST_CARDS)
     return starlette_shop.serve(app, listener)

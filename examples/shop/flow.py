@@ -75,19 +75,19 @@ class UnknownOrder(Exception):
 
 
 class Shop:
-    """Sells one teapot. `address` is the shop's own as browsers see it, `webhook_keys` the keys of its webhook."""
+    """Sells one teapot. `address` is the shop's own as browsers see it, `signing_keys` those of its webhook."""
 
     def __init__(
         self,
         checkout: CheckoutClient,
         address: str,
         *,
-        webhook_keys: Sequence[str],
+        signing_keys: Sequence[str],
         test_cards: Mapping[str, str] | None = None,
     ) -> None:
         self._checkout = checkout
         self._address = address
-        self._webhook_keys = webhook_keys
+        self._signing_keys = signing_keys
         self._test_cards = test_cards or {}
         self._orders: dict[str, Order] = {}  # by a number that nobody can guess
         self._by_session: dict[str, Order] = {}
@@ -181,7 +181,7 @@ class Shop:
 
     async def _webhook(self, visit: Visit) -> Reply:
         try:
-            event = webhooks.receive(visit.body, visit.headers, self._webhook_keys)
+            event = webhooks.receive(visit.body, visit.headers, self._signing_keys)
         except errors.InvalidSignature as forged:
             return Reply(str(forged), 401, "text/plain")
         except errors.MalformedMessage as unreadable:

@@ -18,11 +18,11 @@ def create_app(
     checkout: CheckoutClient,
     address: str,
     *,
-    webhook_keys: Sequence[str],
+    signing_keys: Sequence[str],
     test_cards: Mapping[str, str] | None = None,
 ) -> web.Application:
     """Return the shop as an application; the arguments are those of `Shop`."""
-    shop = Shop(checkout, address, webhook_keys=webhook_keys, test_cards=test_cards)
+    shop = Shop(checkout, address, signing_keys=signing_keys, test_cards=test_cards)
     app = web.Application(client_max_size=BODY_LIMIT)
     for route in shop.routes():
         app.router.add_route(route.method, route.path, _handler(route))

@@ -1,4 +1,4 @@
-"""No marked secret gets out of any operation in any way, whether it succeeds or fails."""
+"""No operation leaks a marked secret, whether it succeeds or fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STALLS = {fault for fault in Fault if isinstance(fault.value, Cut) and fault.val
 
 
 async def outcome(call: Call, checkout: CheckoutClient, **changes: Any) -> tuple[Any, BaseException | None]:
-    """Make the call; return its result, or what it raised."""
+    """Make the call. Return its result or the exception that it raised."""
     try:
         return await call.by_client(checkout, **changes), None
     except (errors.CheckoutError, TypeError, asyncio.CancelledError) as error:
@@ -48,7 +48,7 @@ def check(
     received: Canaries,
     clean: set[str] | None = None,
 ) -> None:
-    """A pickle keeps the reply as it came, and nothing else of what is secret."""
+    """Check that a pickle keeps the reply as received and no other secret."""
     assert leaks(found, sent | received, clean) == []
     if isinstance(error, errors.CheckoutError):
         assert leaks(list(pickled(error)), sent) == []
@@ -56,7 +56,7 @@ def check(
 
 
 async def attempt(call: Call, server: Server, recorder: Recorder, **changes: Any) -> BaseException | None:
-    """Make a call with a client of its own and search everything that comes out of it."""
+    """Make a call with a new client and search all its outputs."""
     server.reply = (call.status, call.reply)
     sent = Canaries() | call.sent
     async with client(server, recorder.hooks, sent) as checkout:

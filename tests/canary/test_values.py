@@ -1,4 +1,4 @@
-"""Every model and every error, one by one: printed without secrets, pickled and copied whole."""
+"""Every model and every error prints no secret, and is pickled and copied whole."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from checkout_async import errors
+from checkout_async._core.decision import attach_key
 from checkout_async._core.model import RequestModel, ResponseModel
 from tests.canary.channels import leaks, rendered, shown
 from tests.canary.marks import Canaries
@@ -58,7 +59,7 @@ def test_a_member_that_does_not_exist_is_refused_without_its_value() -> None:
 
 
 class Card:
-    """Something of the caller's own in place of a model, which prints everything."""
+    """An object of the caller that prints everything, in place of a model."""
 
     def __repr__(self) -> str:
         return "Card('canary-of-a-card')"
@@ -67,7 +68,7 @@ class Card:
 @pytest.mark.parametrize(
     "strange", [Card(), {"number": "canary-of-a-card"}, [Card()], {"canary-of-a-card"}, b"canary-of-a-card"]
 )
-def test_what_is_no_model_is_not_shown_inside_one(strange: object) -> None:
+def test_an_object_that_is_not_a_model_is_masked_inside_one(strange: object) -> None:
     for model in models():
         value = filled(model, Canaries())
         for name in model.__struct_fields__[:1]:
@@ -80,7 +81,7 @@ def test_an_error_pickles_and_copies_with_all_it_carries_but_its_key(kind: type[
     error = kind("the text")
     for name in vars(error):
         setattr(error, name, type(vars(error)[name])())
-    errors.set_idempotency_key(error, "canary-of-a-key")
+    attach_key(error, "canary-of-a-key")
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert (type(twin), str(twin), vars(twin)) == (kind, "the text", vars(error))
         assert repr(vars(twin)) == repr(vars(error))

@@ -1,4 +1,4 @@
-"""Whatever a caller hands in: refused before anything is sent, or sent exactly as meant; never a header more."""
+"""Any input of a caller is refused before anything is sent, or is sent exactly, without an extra header."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from checkout_async import OAuthCredentials, SecretKey, SessionSecret, errors
 from checkout_async._core.codec import encode_body
 from checkout_async._core.paging import Page, by_link
 from checkout_async._core.wire import HttpRequest, HttpResponse
-from checkout_async.config import endpoints
+from checkout_async.config import resolve_endpoints
 from tests.fuzz.mutation import json_values, plain, spoilt
 from tests.fuzz.support import CALLS, URL, Call, Scripted, client, effort
 from tests.transport.servers import ok, raw_server
@@ -53,7 +53,7 @@ BY_NAME = {call.operation.name: call for call in CALLS}
 
 
 async def sent(call: Call, *, validate: bool = True, **arguments: Any) -> HttpRequest | None:
-    """Return the one request that a call sends, or None where it is refused with a message and nothing is sent."""
+    """Return the one request that a call sends, or None if it is refused with a message and nothing is sent."""
     transport = Scripted()
     async with client(transport, validate_requests=validate) as checkout:
         try:
@@ -196,7 +196,7 @@ def test_any_python_object_as_a_body_is_json_or_refused(body: Any, validate: boo
 @given(subdomain=st.one_of(texts, st.from_regex(r"[a-z0-9.@/:-]{1,12}"), objects))
 def test_a_subdomain_is_one_label_before_the_official_host(subdomain: Any) -> None:
     try:
-        where = endpoints("sandbox", subdomain)
+        where = resolve_endpoints("sandbox", subdomain)
     except errors.ConfigurationError as error:
         assert str(error)
         return
@@ -242,7 +242,7 @@ urls = st.one_of(
 @given(base_url=urls, token_url=urls)
 def test_two_parsers_agree_on_the_host_of_every_url_that_is_taken(base_url: Any, token_url: Any) -> None:
     try:
-        where = endpoints(None, None, base_url=base_url, token_url=token_url)
+        where = resolve_endpoints(None, None, base_url=base_url, token_url=token_url)
     except errors.ConfigurationError as error:
         assert str(error)
         return
@@ -314,7 +314,7 @@ async def test_a_link_to_the_next_page_stays_at_the_api_as_it_was_given(link: st
 
 
 def head(request: bytes) -> tuple[str, list[tuple[str, str]]]:
-    """Take the head of a request apart by hand: its target, and its headers in order."""
+    """Parse the head of a request: its target, and its headers in order."""
     first, *lines = request.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
     _method, target, version = first.split(" ")
     assert version == "HTTP/1.1"

@@ -40,7 +40,7 @@ def test_a_flipped_bit_of_the_body_is_refused(body: bytes, key: str, data: st.Da
     place = data.draw(st.integers(0, 8 * len(body) - 1))
     changed = bytearray(body)
     changed[place // 8] ^= 1 << place % 8
-    with pytest.raises(errors.InvalidSignature, match="does not fit the body"):
+    with pytest.raises(errors.InvalidSignature, match="does not match the body"):
         webhooks.verify(bytes(changed), webhooks.sign(body, key), key)
 
 
@@ -48,7 +48,7 @@ def test_a_flipped_bit_of_the_body_is_refused(body: bytes, key: str, data: st.Da
 def test_a_flipped_bit_of_the_signature_is_refused(body: bytes, key: str, place: int) -> None:
     digest = bytearray.fromhex(webhooks.sign(body, key))
     digest[place // 8] ^= 1 << place % 8
-    with pytest.raises(errors.InvalidSignature, match="does not fit the body"):
+    with pytest.raises(errors.InvalidSignature, match="does not match the body"):
         webhooks.verify(body, digest.hex(), key)
 
 
@@ -78,14 +78,14 @@ def test_while_a_key_is_changed_either_is_accepted(signer: str) -> None:
         webhooks.verify(BODY, webhooks.sign(BODY, signer), ["newer", "newest"])
 
 
-def test_written_anew_the_same_event_is_another_body() -> None:
+def test_the_same_event_encoded_again_is_another_body() -> None:
     again = json.dumps(json.loads(BODY)).encode()
     with pytest.raises(errors.InvalidSignature, match="raw bytes received"):
         webhooks.verify(again, webhooks.sign(BODY, KEY), KEY)
 
 
 @pytest.mark.parametrize("call", ["verify", "sign", "parse", "receive"])
-def test_text_is_no_raw_body(call: str) -> None:
+def test_text_is_not_a_raw_body(call: str) -> None:
     text = BODY.decode()
     arguments: dict[str, tuple[object, ...]] = {
         "verify": (text, webhooks.sign(BODY, KEY), KEY),
@@ -97,10 +97,10 @@ def test_text_is_no_raw_body(call: str) -> None:
         getattr(webhooks, call)(*arguments[call])
 
 
-@pytest.mark.parametrize("secrets", [[], "", ["good-key", "  "], None, [None], b"key", ["bad \ud800 key"]])
-def test_a_missing_or_unusable_key_is_never_passed_over(secrets: object) -> None:
+@pytest.mark.parametrize("signing_keys", [[], "", ["good-key", "  "], None, [None], b"key", ["bad \ud800 key"]])
+def test_a_missing_or_unusable_key_is_never_passed_over(signing_keys: object) -> None:
     with pytest.raises(errors.ConfigurationError, match="signing key") as caught:
-        getattr(webhooks, "verify")(BODY, webhooks.sign(BODY, "good-key"), secrets)  # noqa: B009 - the type is wrong
+        getattr(webhooks, "verify")(BODY, webhooks.sign(BODY, "good-key"), signing_keys)  # noqa: B009 - the type is wrong
     assert "good-key" not in str(caught.value)
     assert "bad" not in repr(caught.value)
     assert caught.value.__cause__ is caught.value.__context__ is None
@@ -112,13 +112,13 @@ def test_the_header_is_found_in_any_letter_case(name: str) -> None:
     assert webhooks.receive(BODY, headers, KEY).id == "evt_1"
 
 
-def test_two_signatures_are_none() -> None:
+def test_two_signature_headers_are_refused() -> None:
     headers = {"Cko-Signature": webhooks.sign(BODY, KEY), "cko-signature": webhooks.sign(b"", KEY)}
     with pytest.raises(errors.InvalidSignature, match="2 headers"):
         webhooks.receive(BODY, headers, KEY)
 
 
-def test_the_signature_is_judged_before_the_event_is_read() -> None:
+def test_the_signature_is_checked_before_the_event_is_read() -> None:
     broken = b'{"id": '
     with pytest.raises(errors.InvalidSignature):
         webhooks.receive(broken, {}, KEY)
@@ -127,12 +127,12 @@ def test_the_signature_is_judged_before_the_event_is_read() -> None:
 
 
 def test_no_error_shows_the_key_the_right_signature_or_the_body() -> None:
-    right, told = webhooks.sign(BODY, KEY), ""
+    right, shown = webhooks.sign(BODY, KEY), ""
     for signature in (None, "z", webhooks.sign(BODY, "another")):
         with pytest.raises(errors.InvalidSignature) as caught:
             webhooks.verify(BODY, signature, KEY)
-        told += f"{caught.value!r} {caught.value.__dict__}"
-    assert not any(secret in told for secret in (KEY, right, "Café", "evt_1"))
+        shown += f"{caught.value!r} {caught.value.__dict__}"
+    assert not any(secret in shown for secret in (KEY, right, "Café", "evt_1"))
 
 
 def test_the_module_is_loaded_when_it_is_first_asked_for() -> None:

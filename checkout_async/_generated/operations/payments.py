@@ -16,7 +16,7 @@ from checkout_async._core.wire import (
     Operation,
     Parameter,
     Sender,
-    given,
+    optional_parameter,
 )
 from checkout_async._generated.models.payments import (
     AcceptedAction,
@@ -180,8 +180,8 @@ def build_list_payments(
         operation=LIST_PAYMENTS,
         query=(
             Parameter(name="reference", value=reference, max_length=80),
-            *given("limit", limit, minimum=1, maximum=100),
-            *given("skip", skip, minimum=0),
+            *optional_parameter("limit", limit, minimum=1, maximum=100),
+            *optional_parameter("skip", skip, minimum=0),
         ),
         options=CallOptions(timeout=timeout, retry=retry, headers=headers),
     )

@@ -6,7 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from checkout_async._core.wire import ApiRequest, CallOptions, Idempotency, Operation, Parameter, Sender, given
+from checkout_async._core.wire import (
+    ApiRequest,
+    CallOptions,
+    Idempotency,
+    Operation,
+    Parameter,
+    Sender,
+    optional_parameter,
+)
 from checkout_async._generated.models.sessions import (
     ChannelData,
     ChannelType,
@@ -124,7 +132,7 @@ def build_get_session(
     return ApiRequest(
         operation=GET_SESSION,
         path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
-        headers=given("channel", channel),
+        headers=optional_parameter("channel", channel),
         options=CallOptions(session_secret=session_secret, timeout=timeout, retry=retry, headers=headers),
     )
 

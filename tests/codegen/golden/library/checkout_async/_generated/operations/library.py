@@ -17,7 +17,7 @@ from checkout_async._core.wire import (
     Operation,
     Parameter,
     Sender,
-    given,
+    optional_parameter,
 )
 from checkout_async._generated.models.library import (
     DonationRequest,
@@ -69,9 +69,9 @@ def build_list_loans(
         operation=LIST_LOANS,
         query=(
             Parameter(name="reader", value=reader, max_length=20),
-            *given("page-size", page_size, minimum=1, maximum=100),
-            *given("skip", skip, minimum=0),
-            *given("since", None if since is None else since.isoformat()),
+            *optional_parameter("page-size", page_size, minimum=1, maximum=100),
+            *optional_parameter("skip", skip, minimum=0),
+            *optional_parameter("since", None if since is None else since.isoformat()),
         ),
         options=CallOptions(timeout=timeout, retry=retry, headers=headers),
     )

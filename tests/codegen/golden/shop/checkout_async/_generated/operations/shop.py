@@ -6,7 +6,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from checkout_async._core.wire import ApiRequest, CallOptions, Idempotency, Operation, Parameter, Sender, given
+from checkout_async._core.wire import (
+    ApiRequest,
+    CallOptions,
+    Idempotency,
+    Operation,
+    Parameter,
+    Sender,
+    optional_parameter,
+)
 from checkout_async._generated.models.shop import Channel, Order, OrderRequest, WaitingOrder
 from checkout_async.config import RetryPolicy, Timeouts
 
@@ -48,8 +56,8 @@ def build_list_orders(
     """Build the request of `list_orders` without sending it."""
     return ApiRequest(
         operation=LIST_ORDERS,
-        query=(*given("limit", limit), Parameter(name="open", value=str(open).lower())),
-        headers=given("Shop-Channel", shop_channel),
+        query=(*optional_parameter("limit", limit), Parameter(name="open", value=str(open).lower())),
+        headers=optional_parameter("Shop-Channel", shop_channel),
         options=CallOptions(timeout=timeout, retry=retry, headers=headers),
     )
 
