@@ -28,7 +28,7 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.auth import MemoryTokenStore
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
-from checkout_async.sandbox import Answer, Sandbox, payment_card
+from checkout_async.sandbox import CannedResponse, Sandbox, payment_card
 from tests.commands import environment
 
 CARD = "4242424242424242"
@@ -293,7 +293,7 @@ class TestSettings:
             checkout = sandbox.client(retry=RetryPolicy(backoff=0, max_backoff=0))
             card = {"type": "card", "number": payment_card("approved"), "expiry_month": 1, "expiry_year": 2030}
             payment = await checkout.payments.request_payment({"source": card, "amount": 1, "currency": "GBP"})
-            sandbox.faults.add("get_payment", Answer(503, retry_after=1), times=None)
+            sandbox.faults.add("get_payment", CannedResponse(503, retry_after=1), times=None)
             call = asyncio.create_task(checkout.payments.get_payment(payment.id))
             while sandbox.count("get_payment") == 0:
                 await asyncio.sleep(0.01)

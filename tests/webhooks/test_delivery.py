@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from checkout_async import CheckoutClient, RetryPolicy, errors, webhooks
-from checkout_async.sandbox import REPETITIONS, WEBHOOK_SECRET, Sandbox, SandboxClock, payment_card
+from checkout_async.sandbox import WEBHOOK_RETRY_DELAYS, WEBHOOK_SECRET, Sandbox, SandboxClock, payment_card
 from tests.sandbox.payments.support import order as payment_order
 from tests.sandbox.payments.support import payout
 from tests.sandbox.support import BROWSER, BROWSER_WITH_METHOD, HOSTED, Json, order
@@ -237,7 +237,7 @@ class TestDelivery:
         receiver.status = 500
         await checkout.payments.request_payment(payment_order())
         await sandbox.webhooks_settled()
-        for attempts, wait in enumerate(REPETITIONS, start=1):
+        for attempts, wait in enumerate(WEBHOOK_RETRY_DELAYS, start=1):
             await sandbox.advance(wait - 1)
             await sandbox.webhooks_settled()
             assert sandbox.webhooks[0].attempts == attempts
@@ -246,7 +246,7 @@ class TestDelivery:
             assert sandbox.webhooks[0].attempts == attempts + 1
         await sandbox.advance(3 * DAY)
         await sandbox.webhooks_settled()
-        assert (sandbox.webhooks[0].attempts, sandbox.webhooks[0].delivered) == (1 + len(REPETITIONS), False)
+        assert (sandbox.webhooks[0].attempts, sandbox.webhooks[0].delivered) == (1 + len(WEBHOOK_RETRY_DELAYS), False)
         assert len({event.id for event in receiver.events}) == 1
 
     async def test_a_repeated_delivery_delays_no_other(
@@ -258,7 +258,7 @@ class TestDelivery:
         receiver.status = 204
         await checkout.payments.void_payment(payment.id)
         await sandbox.webhooks_settled()
-        await sandbox.advance(REPETITIONS[0])
+        await sandbox.advance(WEBHOOK_RETRY_DELAYS[0])
         await sandbox.webhooks_settled()
         assert receiver.types == ["payment_approved", "payment_voided", "payment_approved"]
         assert [record.delivered for record in sandbox.webhooks] == [True, True]
