@@ -24,7 +24,7 @@ from checkout_async.config import Validation
 from checkout_async.errors import InvalidRequest
 from checkout_async.redaction import SecretBytes, sanitize
 
-__all__ = ["SEND_ANYWAY", "encode_body", "encode_form"]
+__all__ = ["SEND_ANYWAY", "documented_lengths", "encode_body", "encode_form", "strict_type"]
 
 SEND_ANYWAY: Final = 'pass validate="off" to send it all the same'
 _ADD_MEMBER: Final = 'pass a member that the specification does not know yet as extra_body, or validate="off"'
@@ -96,6 +96,18 @@ def strict_type(type_: Any) -> Any:
     if get_origin(type_) in {Union, UnionType}:
         return reduce(or_, map(strict_type, get_args(type_)))
     return type_
+
+
+@cache
+def documented_lengths(type_: type[RequestModel]) -> dict[str, int]:
+    """Return the documented maximum lengths of the text members of a generated request type, by Python name."""
+    lengths: dict[str, int] = {}
+    for member in msgspec.structs.fields(strict_type(type_)):
+        kind = msgspec.inspect.type_info(member.type)
+        for each in kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,):
+            if isinstance(each, msgspec.inspect.StrType) and each.max_length is not None:
+                lengths[member.name] = each.max_length
+    return lengths
 
 
 def _encode(encoder: Any, body: object) -> tuple[SecretBytes, str]:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
+from checkout_async._core.body import documented_lengths
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
 from checkout_async.threeds.address import Network, client_address
@@ -145,23 +146,8 @@ def _merge_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return merged
 
 
-def _read_max_lengths() -> dict[str, int]:
-    """Return the maximum lengths that the specification allows, by field."""
-    info = msgspec.inspect.type_info(sessions.BrowserChannelData)
-    assert isinstance(info, msgspec.inspect.StructType)
-    types = {field.name: field.type for field in info.fields}
-    return {
-        name: kind.max_length
-        for name, kind in types.items()
-        if isinstance(kind, msgspec.inspect.StrType) and kind.max_length is not None
-    }
-
-
-_MAX_LENGTHS: Final = _read_max_lengths()
-
-
 def _truncate(name: str, text: str) -> str:
-    return _replace_surrogates(text)[: _MAX_LENGTHS[name]]
+    return _replace_surrogates(text)[: documented_lengths(sessions.BrowserChannelData)[name]]
 
 
 def _replace_surrogates(text: str) -> str:
