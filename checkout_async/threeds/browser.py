@@ -146,8 +146,13 @@ def _merge_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return merged
 
 
+def _longest(name: str) -> int:
+    """Return the maximum length that the specification allows for a member."""
+    return documented_lengths(sessions.BrowserChannelData)[name]
+
+
 def _truncate(name: str, text: str) -> str:
-    return _replace_surrogates(text)[: documented_lengths(sessions.BrowserChannelData)[name]]
+    return _replace_surrogates(text)[: _longest(name)]
 
 
 def _replace_surrogates(text: str) -> str:
@@ -165,7 +170,7 @@ def _choose_language(reported: str | None, accepted: str) -> str:
 
 def _shorten_tag(tag: str) -> str:
     """Remove trailing subtags until the tag fits; the rest is a more general language (RFC 4647)."""
-    while len(tag) > _MAX_LENGTHS["language"]:
+    while len(tag) > _longest("language"):
         tag = tag.rpartition("-")[0]
     return tag
 
