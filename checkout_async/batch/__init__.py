@@ -13,27 +13,27 @@ from __future__ import annotations
 
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.outcome import MALFORMED_LINE, BatchResult, Failure, Outcome
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.outcome import INVALID_RECORD, BatchResult, ErrorInfo, Outcome
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.report import Report, Summary, read_report, write_report
 from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF, run
-from checkout_async.batch.waits import Waits
+from checkout_async.batch.waits import PendingCalls
 
 __all__ = [
     "DEFAULT_CHANNEL_DATA",
     "DEFAULT_OUTAGE_BACKOFF",
-    "MALFORMED_LINE",
+    "INVALID_RECORD",
     "Backoff",
-    "BadLine",
     "BatchResult",
-    "Failure",
+    "ErrorInfo",
+    "InvalidRecord",
     "Journal",
     "Outcome",
+    "PendingCalls",
     "Record",
     "Report",
     "SharedChannelData",
     "Summary",
-    "Waits",
     "read_report",
     "run",
     "write_report",

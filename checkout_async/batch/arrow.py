@@ -122,7 +122,7 @@ class ParquetReader(Protocol):
         ...
 
 
-class _Writer(Protocol):
+class _ArrowWriter(Protocol):
     def write_batch(self, batch: object) -> None: ...
 
     def close(self) -> None: ...
@@ -136,7 +136,7 @@ class ParquetWriter:
         types = {int: self._arrow.int64(), float: self._arrow.float64(), bool: self._arrow.bool_()}
         text = self._arrow.string()
         self._schema = self._arrow.schema([(name, types.get(type_, text)) for name, type_ in columns.items()])
-        self._writer = cast("_Writer", _module("pyarrow.parquet").ParquetWriter(file, self._schema))
+        self._writer = cast("_ArrowWriter", _module("pyarrow.parquet").ParquetWriter(file, self._schema))
 
     def write(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Write a row group. Names that a row lacks are null."""

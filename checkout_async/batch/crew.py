@@ -17,8 +17,8 @@ from anyio.abc import TaskGroup
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.delivery import Delivery
-from checkout_async.batch.flow import Backoff, Flow, SharedChannelData
-from checkout_async.batch.gate import Gate, TurnedAway
+from checkout_async.batch.flow import Backoff, RecordFlow, SharedChannelData
+from checkout_async.batch.gate import CircuitBreaker, RunStopped
 from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.outcome import (
     Outcome,
@@ -27,8 +27,8 @@ from checkout_async.batch.outcome import (
     is_unsent,
     may_be_refused_access,
 )
-from checkout_async.batch.reader import Reader
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.reader import RecordFeed
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
@@ -64,7 +64,7 @@ Delivered = tuple[Outcome, Claim | None]
 class Crew:
     """All workers of a run. `failure` is what ended it before its time."""
 
-    def __init__(self, terms: Terms, reader: Reader, gate: Gate, delivery: Delivery[Delivered]) -> None:
+    def __init__(self, terms: Terms, reader: RecordFeed, gate: CircuitBreaker, delivery: Delivery[Delivered]) -> None:
         self._terms = terms
         self._reader = reader
         self._gate = gate
@@ -100,7 +100,7 @@ class Crew:
     def stop(self) -> None:
         """Take up no further record; those that wait for an outage to end have not been sent, and are not."""
         self._reader.stop()
-        self._gate.turn_away()
+        self._gate.cancel_waiters()
 
     async def _leave_off(self, stop: anyio.Event) -> None:
         await stop.wait()
@@ -113,10 +113,10 @@ class Crew:
                 return
             await self._carry_out(*taken)
 
-    async def _carry_out(self, number: int, item: Record | BadLine) -> None:
+    async def _carry_out(self, number: int, item: Record | InvalidRecord) -> None:
         journal = self._terms.journal
-        if isinstance(item, BadLine):
-            self._delivery.put(number, (Outcome.malformed(item), None))
+        if isinstance(item, InvalidRecord):
+            self._delivery.put(number, (Outcome.invalid_record(item), None))
         elif journal is None:
             self._delivery.put(number, (await self._authenticated(item, None), None))
         else:
@@ -147,12 +147,12 @@ class Crew:
         """Return the outcome where nothing is to be asked or sent."""
         if claim.step is Step.REFUSE:
             return Outcome.refused(record, claim.reason)
-        return claim.outcome if claim.step in {Step.TELL, Step.REPLAY} else None
+        return claim.outcome if claim.step in {Step.REPORT, Step.REPLAY} else None
 
     def _settle(self, number: int, journal: Journal, claim: Claim, outcome: Outcome) -> None:
         """Deliver the outcome when the journal holds it; the worker goes on meanwhile."""
         try:
-            settling = journal.settling(claim, outcome)
+            settling = journal.settle_nowait(claim, outcome)
         except Exception as error:  # noqa: BLE001  # as below
             self._end_with(error)
             self._delivery.put(number, (outcome, None))
@@ -174,7 +174,7 @@ class Crew:
         terms, journal = self._terms, self._terms.journal
         session_id = None if claim is None else claim.session_id
         note = None if journal is None or claim is None else partial(journal.note_session, claim)
-        flow = Flow(terms.sender, terms.channel_data, terms.poll, session_id, note)
+        flow = RecordFlow(terms.sender, terms.channel_data, terms.poll, session_id, note)
         started = time.monotonic()
         error = await self._run(flow, record)
         if error is not None and claim is not None and claim.outcome is not None:
@@ -182,13 +182,13 @@ class Crew:
         seconds = round(time.monotonic() - started, 4)
         return Outcome.of(record, flow.session, error, session_id=flow.session_id, seconds=seconds)
 
-    async def _run(self, flow: Flow, record: Record) -> Exception | None:
+    async def _run(self, flow: RecordFlow, record: Record) -> Exception | None:
         """Run a flow as often as an outage makes it necessary and a second session cannot come of it."""
         tries, failure = 0, None
         while True:
             try:
                 failure = await self._attempt(flow, record)
-            except TurnedAway:
+            except RunStopped:
                 return failure or ConnectFailed("the run ended before this record was sent; nothing was sent")
             if failure is None:
                 return None
@@ -197,13 +197,13 @@ class Crew:
             if not may_repeat or tries >= _TRIES:
                 return failure
 
-    async def _attempt(self, flow: Flow, record: Record) -> Exception | None:
-        if self._gate.is_open:
+    async def _attempt(self, flow: RecordFlow, record: Record) -> Exception | None:
+        if self._gate.is_closed:
             return await self._judged(flow, record, None)
-        async with self._gate.passage() as epoch:
+        async with self._gate.permit() as epoch:
             return await self._judged(flow, record, epoch)
 
-    async def _judged(self, flow: Flow, record: Record, epoch: int | None) -> Exception | None:
+    async def _judged(self, flow: RecordFlow, record: Record, epoch: int | None) -> Exception | None:
         flow.begun = partial(self._begun, epoch)
         try:
             await flow.run(record)

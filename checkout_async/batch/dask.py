@@ -23,11 +23,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from checkout_async.batch.cluster.gather import gather_partitions, gathered
+from checkout_async.batch.cluster.gather import finished_report, gather_partitions
 from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, stop_sign
-from checkout_async.batch.cluster.plan import Places, plan_partitions
-from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
+from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
+from checkout_async.batch.cluster.worker import PartitionResult, PartitionSettings, run_partition
 from checkout_async.batch.formats import Format
 from checkout_async.batch.report import Report, Summary
 from checkout_async.errors import ConfigurationError, JournalInUse, RunIncomplete
@@ -57,13 +57,13 @@ class ClusterProgress:
 
 def run_file(
     cluster: Client | str,
-    source: Path | str,
-    target: Path | str,
+    input: Path | str,  # noqa: A002  # the command's own word
+    output: Path | str,
     *,
     journal: Path | str | None = None,
     folder: Path | str | None = None,
-    source_format: Format | None = None,
-    target_format: Format | None = None,
+    input_format: Format | None = None,
+    output_format: Format | None = None,
     partitions: int | None = None,
     settings: PartitionSettings | None = None,
     force: bool = False,
@@ -71,28 +71,28 @@ def run_file(
     stop: threading.Event | None = None,
     on_progress: Callable[[ClusterProgress], None] | None = None,
 ) -> Report:
-    """Authenticate the records of a file on a cluster; return the report once `target` has a row for each of them.
+    """Authenticate the records of a file on a cluster; return the report once `output` has a row for each of them.
 
-    `cluster` is a Client (not an asynchronous one) or a scheduler's address. All machines see `source` and `folder`
-    (by default `target` with `.parts`) under the same path; `folder` is kept until the run is complete. `target` and
-    `journal` (by default `target` with `.journal`) are written here at the end, in the order of the input's partitions,
-    four for each thread of the cluster if their number is not given. `force` replaces a `target` and a `journal`.
+    `cluster` is a Client (not an asynchronous one) or a scheduler's address. All machines see `input` and `folder`
+    (by default `output` with `.parts`) under the same path; `folder` is kept until the run is complete. `output` and
+    `journal` (by default `output` with `.journal`) are written here at the end, in the order of the input's partitions,
+    four for each thread of the cluster if their number is not given. `force` replaces a `output` and a `journal`.
 
     A run that ended early goes on where it was when it is called again with `resume`. Once `stop` is set, or after
     Ctrl-C, sessions in flight are finished first. Of a run that is complete, `resume` returns the report of what is in
-    `target`, its rows as replayed, without the cluster. Raises ConfigurationError before anything is sent, and
+    `output`, its rows as replayed, without the cluster. Raises ConfigurationError before anything is sent, and
     RunIncomplete or KeyboardInterrupt when there is something left to do.
     """
     summary = Summary()
-    places = Places.of(
-        source, target, journal=journal, folder=folder, source_format=source_format, target_format=target_format
+    places = RunPaths.of(
+        input, output, journal=journal, folder=folder, input_format=input_format, output_format=output_format
     )
-    if resume and (report := gathered(places, summary)) is not None:
+    if resume and (report := finished_report(places, summary)) is not None:
         return report
     with _connected(cluster) as client:
         threads = max(1, sum(cast("Mapping[str, int]", client.nthreads()).values()))
         parts = plan_partitions(places, partitions or _PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
-        settings = replace(settings or PartitionSettings(), at_once=max(1, min(threads, len(parts))))
+        settings = replace(settings or PartitionSettings(), parallelism=max(1, min(threads, len(parts))))
         _Run(client, places, parts, settings, on_progress).carry_out(stop or threading.Event())
     return gather_partitions(places, parts, summary)
 
@@ -145,7 +145,7 @@ def _why_not_reached(error: Exception) -> str:
     return f"{type(error).__name__}: {sanitize(str(error))}" if str(error) else type(error).__name__
 
 
-def _task(partition: Partition, settings: PartitionSettings, topic: str) -> PartitionEnd:
+def _task(partition: Partition, settings: PartitionSettings, topic: str) -> PartitionResult:
     """Run a partition on a worker and tell now and then how far it is."""
     worker: Any = import_module("distributed").get_worker()
     return run_partition(partition, settings, lambda done: worker.log_event(topic, [partition.number, done]))
@@ -157,7 +157,7 @@ class _Run:
     def __init__(
         self,
         client: Any,
-        places: Places,
+        places: RunPaths,
         parts: Sequence[Partition],
         settings: PartitionSettings,
         on_progress: Callable[[ClusterProgress], None] | None,
@@ -175,7 +175,7 @@ class _Run:
         self._failures: list[str] = []
 
     def carry_out(self, stop: threading.Event) -> None:
-        """Run all partitions to their end. Raises RunIncomplete where that is not the end of their records."""
+        """Run all partitions to their result. Raises RunIncomplete where that is not the end of their records."""
         self._client.subscribe_topic(self._topic, self._hear)
         futures = self._submitted()
         try:
@@ -223,18 +223,18 @@ class _Run:
 
     def _end(self, part: Partition, future: Any) -> None:
         try:
-            end: PartitionEnd = future.result()
+            result: PartitionResult = future.result()
         # Whatever a task may raise, a worker's death among it: the other partitions go on.
         except Exception as error:  # noqa: BLE001
             self._failures.append(f"partition {part.number}: {type(error).__name__}: {sanitize(str(error))}")
             return
-        self._finished += end.finished
-        if end.failure is not None:
-            self._failures.append(f"partition {part.number}: {end.failure.kind}: {end.failure.message}")
+        self._finished += result.finished
+        if result.error is not None:
+            self._failures.append(f"partition {part.number}: {result.error.kind}: {result.error.message}")
             # Any other speaks of the credentials, the API or the set-up: the other partitions would meet the same.
-            if end.failure.kind != JournalInUse.__name__:
+            if result.error.kind != JournalInUse.__name__:
                 self._ask_to_stop()
-        self._show(part.number, end.done)
+        self._show(part.number, result.done)
 
     def _show(self, number: int, done: int) -> None:
         self._done[number] = max(done, self._done[number])

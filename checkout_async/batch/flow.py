@@ -19,7 +19,7 @@ from checkout_async.batch.records import Record
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 
-__all__ = ["DEFAULT_CHANNEL_DATA", "Backoff", "Flow", "SharedChannelData"]
+__all__ = ["DEFAULT_CHANNEL_DATA", "Backoff", "RecordFlow", "SharedChannelData"]
 
 SharedChannelData = sessions.BrowserChannelData | sessions.MerchantInitiatedChannelData
 """Channel data that more than one session may have; those of an app belong to a single transaction."""
@@ -43,7 +43,7 @@ _AUTHENTICATED = frozenset({sessions.SessionStatus.APPROVED, sessions.SessionSta
 _Step = Callable[[sessions.Session], Awaitable[sessions.Session]]
 
 
-class Flow:
+class RecordFlow:
     """The steps of one session. Each is taken at most once in a run, but for polling, so that a run always ends.
 
     `session` is what was last seen. With a `session_id` the session exists already: a run asks for it and goes on from

@@ -17,24 +17,24 @@ import anyio
 from checkout_async._core.backoff import Backoff
 from checkout_async.operations import sessions as operations
 
-__all__ = ["Gate", "OnPause", "TurnedAway"]
+__all__ = ["CircuitBreaker", "OnPause", "RunStopped"]
 
 OnPause = Callable[[str, float | None], None]
 """Told why a run pauses and in how many seconds it tries again; None: it goes on. What it raises changes nothing."""
 
-_MOST_FAILURES: Final = 5.0
-_WORTH_OF_A_SUCCESS: Final = 0.1
+_FAILURE_THRESHOLD: Final = 5.0
+_SUCCESS_CREDIT: Final = 0.1
 """Five failures in a row narrow the gate, and so does one in ten in the long run."""
 
-_WIDE: Final = 32
+_FULLY_CLOSED_AT: Final = 32
 """A gate that lets so many through at a time is open."""
 
 
-class TurnedAway(Exception):
+class RunStopped(Exception):
     """The run is over before this record could be sent."""
 
 
-class Gate:
+class CircuitBreaker:
     """`failure` is the last of an outage that outlasted the backoff."""
 
     def __init__(
@@ -56,19 +56,19 @@ class Gate:
         self.failure: Exception | None = None
 
     @property
-    def is_open(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether everybody goes through without being counted."""
         return self._width == 0
 
     @asynccontextmanager
-    async def passage(self) -> AsyncGenerator[int]:
+    async def permit(self) -> AsyncGenerator[int]:
         """Wait for one's turn to go through a narrow gate; what becomes of it is to be noted with the number given.
 
-        Raises TurnedAway when the run is over.
+        Raises RunStopped when the run is over.
         """
-        while not self.is_open:
+        while not self.is_closed:
             if self._over:
-                raise TurnedAway
+                raise RunStopped
             wait = self._wait()
             if wait is None:
                 break
@@ -89,51 +89,51 @@ class Gate:
         return left if left > 0 else None
 
     def succeeded(self, operation: str, epoch: int | None = None) -> None:
-        """Note that the API answered a call as it should; `epoch` is the number from the passage, None without one.
+        """Note that the API answered a call as it should; `epoch` is the number from the permit, None without one.
 
         What went in before the gate was shut last does not widen it, nor does an operation other than the failing one
         where that is the one that makes sessions: reading may well work while writing does not.
         """
         if self._failing == operations.REQUEST_SESSION.name != operation:
             return
-        if self.is_open:
-            self._failures = max(0.0, self._failures - _WORTH_OF_A_SUCCESS)
+        if self.is_closed:
+            self._failures = max(0.0, self._failures - _SUCCESS_CREDIT)
         elif epoch == self._epoch:
-            self._widen()
+            self._ramp_up()
 
     def failed(self, error: Exception, epoch: int | None = None) -> None:
         """Note a failure that speaks of the API."""
         self._failing = getattr(error, "operation", "")
-        if self.is_open:
+        if self.is_closed:
             self._failures += 1
-            if self._failures >= _MOST_FAILURES:
-                self._shut(error)
+            if self._failures >= _FAILURE_THRESHOLD:
+                self._trip(error)
         elif epoch == self._epoch:
-            self._shut(error)
+            self._trip(error)
 
-    def turn_away(self) -> None:
+    def cancel_waiters(self) -> None:
         """Turn away all who wait, and all who will have to."""
         self._over = True
         self._note_change()
 
-    def _widen(self) -> None:
+    def _ramp_up(self) -> None:
         self._width += 1
         if self._is_pausing:
             self._is_pausing = False
             self._tell("", None)
-        if self._width >= _WIDE:
+        if self._width >= _FULLY_CLOSED_AT:
             self._width = 0
             self._failures = 0.0
             self._waits = self._backoff.waits()
         self._note_change()
 
-    def _shut(self, error: Exception) -> None:
+    def _trip(self, error: Exception) -> None:
         self._width = 1
         self._epoch += 1
         wait = next(self._waits, None)
         if wait is None:
             self.failure = error
-            self.turn_away()
+            self.cancel_waiters()
             return
         self._not_before = self._clock() + wait
         self._is_pausing = True

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from checkout_async._core.decision import is_ambiguous
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
@@ -32,9 +32,9 @@ from checkout_async.operations import sessions as operations
 from checkout_async.redaction import MASK
 
 __all__ = [
-    "MALFORMED_LINE",
+    "INVALID_RECORD",
     "BatchResult",
-    "Failure",
+    "ErrorInfo",
     "Outcome",
     "is_outage",
     "is_refused_access",
@@ -42,8 +42,8 @@ __all__ = [
     "may_be_refused_access",
 ]
 
-MALFORMED_LINE: Final = "MalformedLine"
-"""`Failure.kind` of a line that holds no request."""
+INVALID_RECORD: Final = "InvalidRecord"
+"""`ErrorInfo.kind` of a line that holds no request."""
 
 _SPEAK_OF_THE_REQUEST: Final = frozenset({400, 422})
 """Statuses that say that this request will never do. Others come from a wrong address, a gateway, a busy API."""
@@ -94,8 +94,8 @@ _BY_STATUS: Final = {
 }
 
 
-class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a record has no session's result. `kind` is the name of a class of `errors`, or MALFORMED_LINE.
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a record has no session's result. `kind` is the name of a class of `errors`, or INVALID_RECORD.
 
     `path` is the JSON path of what is wrong in the request, as far as it was found here: of what the API refuses, the
     message has the API's error codes. `status` is the HTTP status, `request_id` what Checkout.com's support asks for.
@@ -108,7 +108,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str | None = None
 
     @classmethod
-    def of(cls, error: Exception) -> Failure:
+    def of(cls, error: Exception) -> ErrorInfo:
         """Return what is worth telling about an error; of one that this package should never raise, only its place."""
         if not isinstance(error, CheckoutError):
             return cls._defect(error)
@@ -121,7 +121,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
     @classmethod
-    def _defect(cls, error: Exception) -> Failure:
+    def _defect(cls, error: Exception) -> ErrorInfo:
         places = [f"{place.name}, line {place.lineno}" for place in traceback.extract_tb(error.__traceback__)]
         where = places[-1] if places else "raised nowhere"
         return cls(kind=type(error).__name__, message=f"a defect of this package, please report it ({where})")
@@ -154,30 +154,30 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     xid: str | None = None
     response_code: sessions.ResponseCode | None = None
     seconds: float | None = None
-    error: Failure | None = None
+    error: ErrorInfo | None = None
     replayed: bool = False
 
     @classmethod
-    def malformed(cls, bad: BadLine) -> Outcome:
+    def invalid_record(cls, bad: InvalidRecord) -> Outcome:
         """Return the outcome of a line that holds no request."""
-        failure = Failure(kind=MALFORMED_LINE, message=bad.reason, path=bad.path or "$")
+        failure = ErrorInfo(kind=INVALID_RECORD, message=bad.reason, path=bad.path or "$")
         return cls(line=bad.line, reference=bad.reference, result=BatchResult.INVALID, error=failure)
 
     @classmethod
     def not_sent(cls, record: Record, error: Exception) -> Outcome:
         """Return the outcome of a record that could not be sent for a reason that lies on this machine."""
-        return cls(line=record.line, reference=record.reference, result=BatchResult.FAILED, error=Failure.of(error))
+        return cls(line=record.line, reference=record.reference, result=BatchResult.FAILED, error=ErrorInfo.of(error))
 
     @classmethod
     def unread(cls, known: Outcome, error: Exception) -> Outcome:
         """Return the outcome of a record whose session is known to have ended, and could not be read for its proof."""
-        return msgspec.structs.replace(known, result=BatchResult.UNKNOWN, error=Failure.of(error))
+        return msgspec.structs.replace(known, result=BatchResult.UNKNOWN, error=ErrorInfo.of(error))
 
     @classmethod
     def refused(cls, record: Record, reason: str) -> Outcome:
         """Return the outcome of a record that must not be sent for a reason outside the specification."""
         path = "$.reference" if record.reference else "$"
-        failure = Failure(kind=InvalidRequest.__name__, message=reason, path=path)
+        failure = ErrorInfo(kind=InvalidRequest.__name__, message=reason, path=path)
         return cls(line=record.line, reference=record.reference, result=BatchResult.INVALID, error=failure)
 
     @classmethod
@@ -191,7 +191,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         seconds: float | None = None,
     ) -> Outcome:
         """Return the outcome of a record whose session was last seen like this; None if it was not seen."""
-        failure = None if error is None else Failure.of(error)
+        failure = None if error is None else ErrorInfo.of(error)
         if session is None:
             return cls(
                 line=record.line,

@@ -7,19 +7,19 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from typing import cast
 
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.errors import CheckoutError
 from checkout_async.models import sessions
 
-__all__ = ["Item", "Reader", "Records"]
+__all__ = ["Item", "RecordFeed", "Records"]
 
-Item = Record | BadLine | sessions.SessionRequest | Mapping[str, object]
+Item = Record | InvalidRecord | sessions.SessionRequest | Mapping[str, object]
 """What may be authenticated; a bare request counts as a record whose line is its position, from 1."""
 
 Records = Iterable[Item] | AsyncIterable[Item]
 
 
-class Reader:
+class RecordFeed:
     """Reads for any number of workers. `position` counts the records read; `failure` is what the iterable raised.
 
     An asynchronous iterable is read in a task of its own: it may have time limits and tasks of its own, which are not
@@ -47,7 +47,7 @@ class Reader:
             self._reading.cancel()
         self._dismiss()
 
-    async def take(self) -> tuple[int, Record | BadLine] | None:
+    async def take(self) -> tuple[int, Record | InvalidRecord] | None:
         """Return the next record and its number, from 0; None at the end."""
         item = await self._asked() if self._iterator is None else self._next(self._iterator)
         if item is None:
@@ -108,9 +108,11 @@ class Reader:
                 wanted.set_result(None)
 
 
-def _as_record(item: object, number: int) -> Record | BadLine:
-    if isinstance(item, Record | BadLine):
+def _as_record(item: object, number: int) -> Record | InvalidRecord:
+    if isinstance(item, Record | InvalidRecord):
         return item
     if isinstance(item, sessions.SessionRequest | Mapping):
         return Record.of(number, cast("sessions.SessionRequest | Mapping[str, object]", item))
-    return BadLine(line=number, reason=f"a record must be a SessionRequest or a mapping, not {type(item).__name__}")
+    return InvalidRecord(
+        line=number, reason=f"a record must be a SessionRequest or a mapping, not {type(item).__name__}"
+    )

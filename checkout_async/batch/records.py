@@ -1,4 +1,4 @@
-"""What a batch is made of: a `Record` for each session to authenticate, a `BadLine` where there is no request."""
+"""What a batch is made of: a `Record` for each session to authenticate, a `InvalidRecord` where there is no request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import inspect
 
 from checkout_async.models import sessions
 
-__all__ = ["BadLine", "Record"]
+__all__ = ["InvalidRecord", "Record"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def _longest_reference() -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BadLine:
+class InvalidRecord:
     """A line that holds no request. `reason` never shows its content; `path` is the JSON path of what is wrong."""
 
     line: int

@@ -16,10 +16,10 @@ from checkout_async._core.wire import Sender
 from checkout_async.batch.crew import Crew, Delivered, Terms
 from checkout_async.batch.delivery import Delivery
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
-from checkout_async.batch.gate import Gate, OnPause
+from checkout_async.batch.gate import CircuitBreaker, OnPause
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.reader import Reader, Records
+from checkout_async.batch.reader import RecordFeed, Records
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["DEFAULT_OUTAGE_BACKOFF", "run"]
@@ -74,16 +74,16 @@ async def run(
         retry_unknown=retry_unknown,
     )
     delivery: Delivery[Delivered] = Delivery(concurrency, in_order=in_order)
-    crew = Crew(terms, Reader(records), Gate(outage_backoff, on_pause), delivery)
+    crew = Crew(terms, RecordFeed(records), CircuitBreaker(outage_backoff, on_pause), delivery)
     at_work = asyncio.create_task(crew.work(concurrency, stop), name="checkout_async batch")
     leave = partial(_leave, crew, delivery, at_work, drain)
-    with nullcontext() if journal is None else journal.in_use(leave):
+    with nullcontext() if journal is None else journal.attach_run(leave):
         try:
             while (delivered := await delivery.take()) is not None:
                 outcome, claim = delivered
                 yield outcome
                 if journal is not None and claim is not None:
-                    journal.told(claim)
+                    journal.mark_reported(claim)
             await at_work
         finally:
             await leave()

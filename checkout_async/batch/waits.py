@@ -24,7 +24,7 @@ from checkout_async._core.events import (
 )
 from checkout_async.batch.wording import number
 
-__all__ = ["Waits"]
+__all__ = ["PendingCalls"]
 
 _WINDOW: Final = 10.0
 _FOR: Final = {
@@ -34,26 +34,26 @@ _FOR: Final = {
 }
 
 
-class Waits:
+class PendingCalls:
     """A Hook that counts: `CheckoutClient(..., hooks=[waits])`. It may be asked from another thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._to_send: set[CallInfo] = set()
-        self._to_retry: set[CallInfo] = set()
+        self._queued: set[CallInfo] = set()
+        self._retrying: set[CallInfo] = set()
         # Times waited, fading: after each _WINDOW they count half.
         self._spent = dict.fromkeys(WaitReason, 0.0)
         self._faded = clock()
 
     @property
-    def to_send(self) -> int:
+    def queued(self) -> int:
         """Calls that wait for a slot, a permit or a token before their first attempt."""
-        return len(self._to_send)
+        return len(self._queued)
 
     @property
-    def to_retry(self) -> int:
+    def retrying(self) -> int:
         """Calls that failed and wait before they are tried again."""
-        return len(self._to_retry)
+        return len(self._retrying)
 
     def __call__(self, event: Event) -> None:
         """Take note of an event."""
@@ -61,12 +61,12 @@ class Waits:
             case TokenFetchStarted():
                 pass
             case CallStarted():
-                self._to_send.add(event.call)
+                self._queued.add(event.call)
             case RetryScheduled():
-                self._to_retry.add(event.call)
+                self._retrying.add(event.call)
             case AttemptStarted() | CallEnded():
-                self._to_send.discard(event.call)
-                self._to_retry.discard(event.call)
+                self._queued.discard(event.call)
+                self._retrying.discard(event.call)
             case Waited():
                 self._fade()
                 self._spent[event.reason] += event.seconds
@@ -75,9 +75,9 @@ class Waits:
 
     def __str__(self) -> str:
         """Return `61 wait for the rate limit, 2 wait to be tried again`; nothing where nobody waits."""
-        parts = [f"{_waiting(self.to_send)} {self._reason()}"] if self.to_send else []
-        if self.to_retry:
-            parts.append(f"{_waiting(self.to_retry)} to be tried again")
+        parts = [f"{_waiting(self.queued)} {self._reason()}"] if self.queued else []
+        if self.retrying:
+            parts.append(f"{_waiting(self.retrying)} to be tried again")
         return ", ".join(parts)
 
     def _reason(self) -> str:

@@ -11,48 +11,50 @@ from typing import Final
 
 from checkout_async.batch.outcome import BatchResult
 
-__all__ = ["MEANINGS", "Meaning", "duration", "label", "latency", "number", "rate", "share", "time_left"]
+__all__ = ["RESULT_HELP", "ResultHelp", "duration", "label", "latency", "number", "rate", "share", "time_left"]
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ResultHelp:
     """What a result says, and what is to be done about it."""
 
-    says: str
-    to_do: str
+    meaning: str
+    action: str
 
 
-MEANINGS: Final = {
-    BatchResult.AUTHENTICATED: Meaning(
+RESULT_HELP: Final = {
+    BatchResult.AUTHENTICATED: ResultHelp(
         "The issuer authenticated the cardholder.",
         "Authorise the payment with ECI and cryptogram, or with the session's id.",
     ),
-    BatchResult.ATTEMPTED: Meaning(
+    BatchResult.ATTEMPTED: ResultHelp(
         "A stand-in answered for the issuer; it counts as authenticated.",
         "Authorise the payment with ECI and cryptogram, or with the session's id.",
     ),
-    BatchResult.CHALLENGE_REQUIRED: Meaning(
+    BatchResult.CHALLENGE_REQUIRED: ResultHelp(
         "Only the cardholder can go on: by a challenge, or on a hosted page.",
         "Bring the cardholder back to the shop, or do without authentication at your own risk.",
     ),
-    BatchResult.DECLINED: Meaning("The issuer did not authenticate the cardholder.", "Do not authorise the payment."),
-    BatchResult.REJECTED: Meaning(
+    BatchResult.DECLINED: ResultHelp(
+        "The issuer did not authenticate the cardholder.", "Do not authorise the payment."
+    ),
+    BatchResult.REJECTED: ResultHelp(
         "The issuer rejects the transaction.", "Do not authorise the payment: the issuer asks not to."
     ),
-    BatchResult.UNAVAILABLE: Meaning(
+    BatchResult.UNAVAILABLE: ResultHelp(
         "Authentication could not be done.",
         "Ask again later, or authorise without it at your own risk.",
     ),
-    BatchResult.EXPIRED: Meaning("The session ended before anything was decided.", "Ask for a new session."),
-    BatchResult.INVALID: Meaning(
+    BatchResult.EXPIRED: ResultHelp("The session ended before anything was decided.", "Ask for a new session."),
+    BatchResult.INVALID: ResultHelp(
         "The request breaks the specification, or the API refuses it; no session was made.",
         "Mend what the results file names, by path or error code, and resume.",
     ),
-    BatchResult.FAILED: Meaning(
+    BatchResult.FAILED: ResultHelp(
         "Nothing was sent, or it was refused without being looked at; no session was made.",
         "Resume the run: it sends the record again.",
     ),
-    BatchResult.UNKNOWN: Meaning(
+    BatchResult.UNKNOWN: ResultHelp(
         "The request may have arrived; a session may exist.",
         "Resume the run: it asks about sessions that have an id. Look up the others by their reference, and decide.",
     ),

@@ -28,8 +28,8 @@ _DASH = Path("-")
 
 
 @click.command()
-@click.argument("source", metavar="INPUT", type=_FILE)
-@click.option("-o", "--output", "target", metavar="OUTPUT", type=_FILE, help="Results; - is standard output.")
+@click.argument("input_file", metavar="INPUT", type=_FILE)
+@click.option("-o", "--output", "output", metavar="OUTPUT", type=_FILE, help="Results; - is standard output.")
 @click.option("--input-format", type=_FORMAT, help="Where the name does not say it.")
 @click.option("--output-format", type=_FORMAT, help="Where the name does not say it.")
 @click.option("--journal", type=_FILE, help="What was sent, and what came of it.  [default: OUTPUT.journal]")
@@ -63,8 +63,8 @@ _DASH = Path("-")
 @click.pass_context
 def authenticate(
     ctx: click.Context,
-    source: Path,
-    target: Path | None,
+    input_file: Path,
+    output: Path | None,
     input_format: str | None,
     output_format: str | None,
     journal: Path | None,
@@ -101,17 +101,17 @@ def authenticate(
     Exit code 0: every record has a session's result, even a declined one. 1: some are invalid, failed or unknown. 2:
     usage or configuration, nothing was sent. 3: the run ended before its input did. 130, 143: Ctrl-C, SIGTERM.
     """
-    if target is None and not dry_run:
+    if output is None and not dry_run:
         raise click.UsageError("Missing option '-o' / '--output'.")
     if scheduler is None and (partitions is not None or folder is not None):
         raise click.UsageError("--partitions and --folder go with --scheduler.")
     job = Job(
-        source=_path(source),
-        target=_path(target),
+        input=_path(input_file),
+        output=_path(output),
         messages=sys.stderr,
-        tables=sys.stderr if target == _DASH else sys.stdout,
-        source_format=_format(input_format),
-        target_format=_format(output_format),
+        tables=sys.stderr if output == _DASH else sys.stdout,
+        input_format=_format(input_format),
+        output_format=_format(output_format),
         journal=journal,
         resume=resume,
         retry_unknown=retry_unknown,
@@ -148,7 +148,7 @@ def _settings(job: Job, rate: float) -> PartitionSettings:
 
 
 async def _run(job: Job, limits: Limits) -> int:
-    async with CheckoutClient.from_env(limits=limits, hooks=[job.waits]) as checkout:
+    async with CheckoutClient.from_env(limits=limits, hooks=[job.pending_calls]) as checkout:
         return await job.run(checkout)
 
 

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Final, TextIO
 
 from checkout_async.batch.apart import check_apart
-from checkout_async.batch.cluster import PartitionSettings, Places
+from checkout_async.batch.cluster import PartitionSettings, RunPaths
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.dask import ClusterProgress, run_file
@@ -62,7 +62,7 @@ class ClusterJob:
         if job.report is not None:
             check_report_path(job.report)
         places = self._places
-        check_apart({"input": places.source, "output": places.target, "journal": places.journal, "report": job.report})
+        check_apart({"input": places.input, "output": places.output, "journal": places.journal, "report": job.report})
 
     def _write(self, report: Report) -> bool:
         """Write the report, if one is wanted; whether that worked out. The run is over, so it only is a pity if not."""
@@ -76,22 +76,22 @@ class ClusterJob:
         return True
 
     @property
-    def _places(self) -> Places:
+    def _places(self) -> RunPaths:
         job = self.job
-        if job.source is None or job.target is None:
+        if job.input is None or job.output is None:
             raise ConfigurationError("a cluster reads and writes files, no standard input and output")
-        return Places.of(job.source, job.target, journal=job.journal, folder=self.folder)
+        return RunPaths.of(job.input, job.output, journal=job.journal, folder=self.folder)
 
     def _run(self, stop: threading.Event) -> Report:
         job, places = self.job, self._places
         return run_file(
             self.scheduler,
-            places.source,
-            places.target,
+            places.input,
+            places.output,
             journal=places.journal,
             folder=places.folder,
-            source_format=job.source_format,
-            target_format=job.target_format,
+            input_format=job.input_format,
+            output_format=job.output_format,
             partitions=self.partitions,
             settings=self.settings,
             force=job.force,

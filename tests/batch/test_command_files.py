@@ -161,7 +161,7 @@ class TestParquet:
             return session()
 
         write_lines(source, [request(reference="a")])
-        job = Job(source=source, target=target, messages=messages, tables=messages)
+        job = Job(input=source, output=target, messages=messages, tables=messages)
         assert await job.run(ScriptedSender(answer)) == 3
         assert f"stopped: cannot write results: {rows}, line 2: this is no result of a run" in messages.getvalue()
         assert (is_there(rows), is_there(target)) == (True, False)

@@ -12,8 +12,8 @@ import pytest
 from checkout_async import batch
 from checkout_async.batch import Backoff, BatchResult, Outcome, Record
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.journal.claim import Claiming, Operation, Settling
-from checkout_async.batch.journal.ledger import Ledger
+from checkout_async.batch.journal.claim import Claiming, JournalOperation, Settling
+from checkout_async.batch.journal.ledger import JournalStore
 from checkout_async.errors import (
     Conflict,
     ConnectFailed,
@@ -101,16 +101,16 @@ def fail_after(monkeypatch: pytest.MonkeyPatch) -> FailAfter:
     """Let the disk be full after so many claims, or outcomes, have been written: the whole batch of the next fails."""
 
     def prepare(kind: type[Claiming | Settling], left: int) -> None:
-        apply, seen = Ledger.apply, 0
+        apply, seen = JournalStore.apply, 0
 
-        def limited(ledger: Ledger, operations: Sequence[Operation]) -> None:
+        def limited(ledger: JournalStore, operations: Sequence[JournalOperation]) -> None:
             nonlocal seen
             seen += sum(isinstance(operation, kind) for operation in operations)
             if seen > left:
                 raise JournalError("the journal failed: disk full")
             apply(ledger, operations)
 
-        monkeypatch.setattr(Ledger, "apply", limited)
+        monkeypatch.setattr(JournalStore, "apply", limited)
 
     return prepare
 

@@ -20,7 +20,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from checkout_async.batch.cluster import PartitionSettings, Places, plan_partitions
+from checkout_async.batch.cluster import PartitionSettings, RunPaths, plan_partitions
 from checkout_async.batch.cluster.partition import keyed
 from checkout_async.batch.dask import ClusterProgress, run_file
 from checkout_async.batch.journal import Journal
@@ -143,9 +143,9 @@ async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
 async def test_a_partition_that_somebody_else_runs_is_left_to_them_and_the_others_are_finished(
     cluster: Client, sandbox: Sandbox, source: Path, target: Path
 ) -> None:
-    places = Places.of(source, target)
+    places = RunPaths.of(source, target)
     first, *_ = await asyncio.to_thread(plan_partitions, places, 6)
-    impatient = replace(SETTINGS, takeover=0)
+    impatient = replace(SETTINGS, lock_timeout=0)
     async with Journal(first.journal, key=load_key(keyed(places.folder))):
         with pytest.raises(RunIncomplete, match="1 of 6 partitions are not finished; partition 0: JournalInUse: "):
             await run(cluster, source, target, resume=True, settings=impatient)

@@ -19,7 +19,7 @@ import pytest
 
 from checkout_async.batch import BatchResult, Outcome, Summary, write_report
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
-from checkout_async.batch.wording import MEANINGS
+from checkout_async.batch.wording import RESULT_HELP
 from checkout_async.cli import cli
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, card_number
@@ -62,7 +62,7 @@ class TestWhatItSays:
 
     def test_every_result_is_explained_as_in_the_reports(self) -> None:
         told = {cells[0]: (cells[1], cells[2]) for cells in rows("What each result means")}
-        assert told == {f"`{result}`": (meaning.says, meaning.to_do) for result, meaning in MEANINGS.items()}
+        assert told == {f"`{result}`": (help_.meaning, help_.action) for result, help_ in RESULT_HELP.items()}
 
     def test_resuming_does_something_for_what_is_not_final(self) -> None:
         idle = {cells[0].strip("`") for cells in rows("What each result means") if cells[3] == "nothing"}

@@ -70,7 +70,7 @@ async def test_problems_are_told_by_line_and_counted_by_json_path(bare: dict[str
         ("valid", "1"),
         ("invalid", "4"),
         ("$.amount", "2"),
-        ("MalformedLine", "1"),
+        ("InvalidRecord", "1"),
         ("$.currency", "1"),
     ]
     assert [line.partition(":")[0] for line in done.err.splitlines()] == ["line 2", "line 3", "line 4", "line 5"]

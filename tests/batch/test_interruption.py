@@ -112,7 +112,7 @@ async def test_a_defect_in_writing_a_result_finishes_what_is_in_flight_and_leave
 
     monkeypatch.setattr(ResultFile, "write", write_but_the_first)
     messages = io.StringIO()
-    job = Job(source=source, target=target, messages=messages, tables=io.StringIO())
+    job = Job(input=source, output=target, messages=messages, tables=io.StringIO())
     async with client_of(sandbox) as checkout:
         assert await job.run(checkout) == 3
         assert "stopped: cannot write results: a defect of this package" in messages.getvalue()

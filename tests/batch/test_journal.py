@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from checkout_async.batch.journal import Claim, Journal, Step
-from checkout_async.batch.outcome import BatchResult, Failure, Outcome
+from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest, JournalError
 from tests.batch.support import CARD, SID, record, request
@@ -48,7 +48,7 @@ async def earlier_run(
         if result is not None:
             await journal.settle(claim, outcome(result, session_id))
         if told:
-            journal.told(claim)
+            journal.mark_reported(claim)
 
 
 async def next_run(path: Path, again: Record | None = None, *, retry_unknown: bool = False) -> Claim:
@@ -125,7 +125,7 @@ async def test_what_is_said_of_a_refused_record_changes_nothing(path: Path) -> N
         await journal.settle(first, outcome(BatchResult.DECLINED))
         journal.note_session(second, "sid_" + "b" * 26)
         await journal.settle(second, outcome(BatchResult.INVALID, None))
-        journal.told(second)
+        journal.mark_reported(second)
     claim = await next_run(path)
     assert (claim.step, claim.session_id) == (Step.ASK, SID)
 
@@ -138,7 +138,7 @@ async def test_what_is_said_of_a_refused_record_changes_nothing(path: Path) -> N
 async def test_what_did_not_arrive_is_sent_again(path: Path, result: BatchResult, told: bool) -> None:
     await earlier_run(path, result, told=told)
     assert (await next_run(path)).step is Step.SEND
-    assert (await next_run(path)).step is Step.TELL, "the second claim may have been sent"
+    assert (await next_run(path)).step is Step.REPORT, "the second claim may have been sent"
 
 
 @pytest.mark.parametrize("result", UNSENT)
@@ -146,7 +146,7 @@ async def test_what_did_not_arrive_may_be_mended_before_it_is_sent_again(path: P
     await earlier_run(path, result)
     mended = record(1, amount=7)
     assert (await next_run(path, mended)).step is Step.SEND
-    assert (await next_run(path, mended)).step is Step.TELL, "the journal knows it by its new content"
+    assert (await next_run(path, mended)).step is Step.REPORT, "the journal knows it by its new content"
     assert (await next_run(path)).step is Step.REFUSE
 
 
@@ -174,12 +174,12 @@ async def test_an_outcome_that_nobody_was_told_is_asked_for_again_for_its_crypto
 async def test_an_outcome_without_session_that_nobody_was_told_is_told_as_it_is(path: Path) -> None:
     await earlier_run(path, BatchResult.EXPIRED)
     claim = await next_run(path)
-    assert (claim.step, claim.session_id) == (Step.TELL, None)
+    assert (claim.step, claim.session_id) == (Step.REPORT, None)
     assert claim.outcome == Outcome(line=1, reference="ref-1", result=BatchResult.EXPIRED)
 
 
 async def test_an_outcome_keeps_all_but_the_cryptogram(path: Path) -> None:
-    failure = Failure(kind="NotFound", message="get_session: 404", path="$.a", status=404, request_id="r-1")
+    failure = ErrorInfo(kind="NotFound", message="get_session: 404", path="$.a", status=404, request_id="r-1")
     known = msgspec.structs.replace(outcome(BatchResult.AUTHENTICATED), eci="05", xid="x", seconds=0.25, error=failure)
     async with Journal(path) as journal:
         await journal.settle(await journal.claim(record()), known)
@@ -202,7 +202,7 @@ async def test_an_outcome_that_was_replayed_or_asked_for_is_no_doubt(path: Path)
 async def test_an_outcome_that_is_told_by_the_run_that_found_it_untold_is_replayed_from_then_on(path: Path) -> None:
     await earlier_run(path, BatchResult.DECLINED, session_id=SID)
     async with Journal(path) as journal:
-        journal.told(await journal.claim(record()))
+        journal.mark_reported(await journal.claim(record()))
     assert (await next_run(path)).step is Step.REPLAY
 
 
@@ -229,7 +229,7 @@ async def test_a_doubt_without_session_is_for_a_person_to_decide(path: Path, res
     await earlier_run(path, result)
     for _ in range(2):
         claim = await next_run(path)
-        assert (claim.step, claim.session_id) == (Step.TELL, None)
+        assert (claim.step, claim.session_id) == (Step.REPORT, None)
         assert claim.outcome is not None
         assert (claim.outcome.result, claim.outcome.replayed) == (BatchResult.UNKNOWN, False)
         assert claim.outcome.error is not None
@@ -238,7 +238,7 @@ async def test_a_doubt_without_session_is_for_a_person_to_decide(path: Path, res
 
 
 async def test_a_doubt_keeps_what_support_asks_for(path: Path) -> None:
-    failure = Failure(kind="ServerError", message="request_session: 502", status=502, request_id="r-1")
+    failure = ErrorInfo(kind="ServerError", message="request_session: 502", status=502, request_id="r-1")
     async with Journal(path) as journal:
         doubt = Outcome(line=1, result=BatchResult.UNKNOWN, error=failure)
         await journal.settle(await journal.claim(record()), doubt)
@@ -252,7 +252,7 @@ async def test_a_doubt_keeps_what_support_asks_for(path: Path) -> None:
 async def test_a_doubt_without_session_is_sent_again_by_whoever_says_so(path: Path, result: BatchResult | None) -> None:
     await earlier_run(path, result)
     assert (await next_run(path, retry_unknown=True)).step is Step.SEND
-    assert (await next_run(path)).step is Step.TELL, "it is in doubt again"
+    assert (await next_run(path)).step is Step.REPORT, "it is in doubt again"
 
 
 @pytest.mark.parametrize("result", FINAL)
@@ -309,7 +309,7 @@ async def test_reconciling_takes_as_told_what_is_in_the_results_file_and_nothing
             claim = await journal.claim(record(line))
             await journal.settle(claim, row(line))
             if line in {1, 2}:
-                journal.told(claim)
+                journal.mark_reported(claim)
     async with Journal(path) as journal:
         await journal.reconcile(rows(2, 3))
         steps = [(await journal.claim(record(line))).step for line in (1, 2, 3, 4)]
@@ -320,7 +320,7 @@ async def test_what_was_told_stays_told_wherever_the_record_stands_by_now(path: 
     async with Journal(path) as journal:
         claim = await journal.claim(record(1))
         await journal.settle(claim, row(1))
-        journal.told(claim)
+        journal.mark_reported(claim)
     async with Journal(path) as journal:
         await journal.reconcile(rows(1))
         assert (await journal.claim(replace(record(1), line=7))).step is Step.REPLAY
@@ -340,7 +340,7 @@ async def test_reconciling_knows_what_was_said_just_before(path: Path) -> None:
     async with Journal(path) as journal:
         claim = await journal.claim(record())
         await journal.settle(claim, outcome(BatchResult.DECLINED))
-        journal.told(claim)
+        journal.mark_reported(claim)
         await journal.reconcile(list)
     assert (await next_run(path)).step is Step.ASK
 
@@ -366,7 +366,7 @@ async def test_without_a_reference_the_line_tells_which_record_it_is(path: Path)
     async with Journal(path) as journal:
         await journal.reconcile(lambda: [msgspec.structs.replace(row(line), reference=None) for line in (1, 2)])
         assert (await journal.claim(bare)).step is Step.REPLAY
-        assert (await journal.claim(record(2))).step is Step.TELL
+        assert (await journal.claim(record(2))).step is Step.REPORT
 
 
 async def test_reconciling_goes_through_any_number_of_records(path: Path) -> None:
@@ -409,7 +409,7 @@ async def test_a_journal_has_to_be_open(path: Path) -> None:
     async with journal:
         claim = await journal.claim(record())
     with pytest.raises(ConfigurationError, match="is not open"):
-        journal.told(claim)
+        journal.mark_reported(claim)
 
 
 async def test_a_journal_is_opened_once_at_a_time_and_each_time_is_a_run(path: Path) -> None:
@@ -420,7 +420,7 @@ async def test_a_journal_is_opened_once_at_a_time_and_each_time_is_a_run(path: P
             await journal.__aenter__()
         assert (await journal.claim(record(2))).step is Step.SEND, "the first use goes on"
     async with journal:
-        assert (await journal.claim(record())).step is Step.TELL
+        assert (await journal.claim(record())).step is Step.REPORT
 
 
 async def test_an_outcome_of_a_record_that_was_never_claimed_is_no_silent_loss(path: Path, tmp_path: Path) -> None:

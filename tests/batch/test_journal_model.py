@@ -45,10 +45,10 @@ class Known:
         if self.amount != amount:
             return Step.REFUSE
         if self.result is not None and self.result is not BatchResult.UNKNOWN:
-            return Step.REPLAY if self.told else Step.ASK if self.session_id else Step.TELL
+            return Step.REPLAY if self.told else Step.ASK if self.session_id else Step.REPORT
         if self.session_id:
             return Step.ASK
-        return Step.SEND if retry_unknown else Step.TELL
+        return Step.SEND if retry_unknown else Step.REPORT
 
 
 class AgainstTheModel(RuleBasedStateMachine):
@@ -129,7 +129,7 @@ class AgainstTheModel(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     def tell(self, name: st.DataObject) -> None:
         chosen = name.draw(st.sampled_from(list(self.claims)))
-        self.journal.told(self.claims[chosen])
+        self.journal.mark_reported(self.claims[chosen])
         self.known[chosen] = replace(self.known[chosen], told=True)
 
     @rule()

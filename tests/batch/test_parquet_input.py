@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch import BadLine, Record
+from checkout_async.batch import InvalidRecord, Record
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError
 from tests.batch.files import example_requests, flat, read, requests_in, until_it_fails
@@ -110,7 +110,7 @@ async def test_a_value_that_cannot_be_read_spoils_its_row_only(
     [good, bad] = await read(path)
     assert isinstance(good, Record)
     assert good.line == 1
-    assert isinstance(bad, BadLine)
+    assert isinstance(bad, InvalidRecord)
     assert (bad.line, name in bad.reason, said in bad.reason) == (2, True, True)
 
 

@@ -24,8 +24,8 @@ def report() -> Report:
     for seconds in (0.1, 0.2, 4.0):
         times.add(seconds)
     return Report(
-        source="cards.jsonl",
-        target="results.jsonl",
+        input="cards.jsonl",
+        output="results.jsonl",
         started=START,
         ended=START + timedelta(seconds=2),
         results={BatchResult.AUTHENTICATED: 2, BatchResult.INVALID: 1},
@@ -58,12 +58,12 @@ def test_an_html_report_is_a_page(name: str, report: Report, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["report.json", "report.html"])
-def test_file_names_that_are_not_utf8_can_be_told(name: str, report: Report, tmp_path: Path) -> None:
+def test_file_names_that_are_not_utf8_can_be_reported(name: str, report: Report, tmp_path: Path) -> None:
     odd = os.fsdecode(b"\xff.csv")
-    names = {"source": f"in-{odd}", "target": f"out-{odd}", "stopped": f"cannot write {odd}"}
+    names = {"input": f"in-{odd}", "output": f"out-{odd}", "stopped": f"cannot write {odd}"}
     write_report(msgspec.structs.replace(report, **names), tmp_path / name)
-    told = (tmp_path / name).read_text(encoding="utf-8")
-    assert all(text.replace(odd, "\ufffd.csv") in told for text in names.values())
+    written = (tmp_path / name).read_text(encoding="utf-8")
+    assert all(text.replace(odd, "\ufffd.csv") in written for text in names.values())
 
 
 def test_an_earlier_report_is_replaced(report: Report, tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_a_full_disk_is_told_as_such(report: Report, tmp_path: Path) -> None:
         (b"", "is no report of a batch"),
         (b"[]", "is no report of a batch"),
         (b'{"format": 1}', "is no report of a batch"),
-        (b'{"format": 1, "source": "\xff"}', "is no report of a batch"),
-        (b'{"format": 1, "source": "", "target": "", "started": "2026-11-21T00:00:00"}', r"no report.*started"),
+        (b'{"format": 1, "input": "\xff"}', "is no report of a batch"),
+        (b'{"format": 1, "input": "", "output": "", "started": "2026-11-21T00:00:00"}', r"no report.*started"),
         (b'{"format": 2}', "written by a later version"),
     ],
 )

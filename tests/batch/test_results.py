@@ -79,7 +79,7 @@ def test_a_table_has_a_column_for_each_member_and_the_errors_under_its_name(tmp_
     columns += " error.kind error.message error.path error.status error.request_id replayed"
     for name in FILES[1:]:
         with ResultFile.create(tmp_path / name) as results:
-            results.write(Outcome.malformed(bad_line(9)))
+            results.write(Outcome.invalid_record(bad_line(9)))
             results.finish()
         (row,) = rows_in(tmp_path / name)
         assert " ".join(row) == columns
@@ -88,7 +88,7 @@ def test_a_table_has_a_column_for_each_member_and_the_errors_under_its_name(tmp_
         assert given == {
             "line": "9",
             "result": "invalid",
-            "error.kind": "malformedline",
+            "error.kind": "invalidrecord",
             "error.message": message,
             "error.path": "$",
             "replayed": "false",

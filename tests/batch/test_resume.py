@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.batch import Failure, Outcome
+from checkout_async.batch import ErrorInfo, Outcome
 from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import BatchResult
-from checkout_async.batch.results import ResultFile, Told
+from checkout_async.batch.results import LineSet, ResultFile
 from checkout_async.errors import ConfigurationError
 from tests.batch.support import CARD
 from tests.batch.test_results import FILES, mode_of, outcome, rows_in
 
-FAILURE = Failure(kind="ConnectFailed", message="nothing\nwas sent")
+FAILURE = ErrorInfo(kind="ConnectFailed", message="nothing\nwas sent")
 OPEN = [BatchResult.INVALID, BatchResult.FAILED, BatchResult.UNKNOWN]
 
 
@@ -204,7 +204,7 @@ def test_a_device_cannot_be_resumed() -> None:
 
 @given(st.lists(st.integers(0, 2**60)), st.lists(st.integers(0, 300)))
 def test_lines_that_are_told_of_are_a_set(many: list[int], few: list[int]) -> None:
-    told = Told()
+    told = LineSet()
     for line in [*many, *few]:
         told.add(line)
     expected = {*many, *few}
@@ -218,7 +218,7 @@ def test_lines_up_to_a_million_take_less_than_a_megabyte() -> None:
     random.Random(6).shuffle(lines)
     gc.collect()
     tracemalloc.start()
-    told = Told()
+    told = LineSet()
     for line in lines:
         told.add(line)
     size, _ = tracemalloc.get_traced_memory()

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from checkout_async.batch import DEFAULT_CHANNEL_DATA, Backoff, BadLine, BatchResult, Outcome, Record, run
+from checkout_async.batch import DEFAULT_CHANNEL_DATA, Backoff, BatchResult, InvalidRecord, Outcome, Record, run
 from checkout_async.batch.reader import Item
 from checkout_async.errors import (
     AuthenticationFailed,
@@ -74,7 +74,7 @@ async def gather_into(outcomes: list[Outcome], coming: AsyncIterator[Outcome]) -
 
 
 async def test_every_line_has_exactly_one_outcome_whatever_becomes_of_it() -> None:
-    items: list[Record | BadLine] = [bad_line(1)]
+    items: list[Record | InvalidRecord] = [bad_line(1)]
     items += [record(line, card_number(row.name)) for line, row in enumerate(SCENARIOS * 4, start=2)]
     async with Sandbox() as sandbox, client_of(sandbox) as checkout:
         outcomes = await collect(run(checkout, items, concurrency=16))
@@ -155,7 +155,7 @@ async def test_no_more_than_a_window_is_read_while_the_next_in_order_is_awaited(
 
 
 async def test_records_may_come_from_an_async_iterable() -> None:
-    async def records() -> AsyncIterator[Record | BadLine]:
+    async def records() -> AsyncIterator[Record | InvalidRecord]:
         yield record(1)
         await anyio.lowlevel.checkpoint()
         yield bad_line(2)

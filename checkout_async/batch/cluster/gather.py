@@ -14,7 +14,7 @@ import msgspec
 
 from checkout_async.batch.cluster.input import Input, note_finished, records_if_finished
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
-from checkout_async.batch.cluster.plan import Places, planned_input
+from checkout_async.batch.cluster.plan import RunPaths, planned_input
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal.database import reason_of
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
@@ -27,10 +27,10 @@ from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources.lines import chunks_now
 from checkout_async.errors import ConfigurationError, RunIncomplete
 
-__all__ = ["gather_partitions", "gathered"]
+__all__ = ["finished_report", "gather_partitions"]
 
 
-def gather_partitions(places: Places, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
+def gather_partitions(places: RunPaths, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
     """Write the target and the journal of a run whose partitions are finished, remove its folder, return the report.
 
     Rows stand in the order of the partitions. `summary` counts them; it began when the run did, by default now.
@@ -45,28 +45,28 @@ def gather_partitions(places: Places, parts: Sequence[Partition], summary: Summa
         _gather_results(places, parts, summary)
         _gather_journals(places, parts)
         _remove(places, parts)
-    return summary.report(str(places.source), str(places.target))
+    return summary.report(str(places.input), str(places.output))
 
 
-def gathered(places: Places, summary: Summary | None = None) -> Report | None:
+def finished_report(places: RunPaths, summary: Summary | None = None) -> Report | None:
     """Return the report of a run that is complete: target and journal are there and the input still is the same.
 
     Its rows are counted as replayed. None where there is something left to do, or to decide. Raises ConfigurationError.
     """
-    there = places.target.is_file() and places.journal.is_file()
+    there = places.output.is_file() and places.journal.is_file()
     if places.plan.exists() or not there:
         return None
-    records = records_if_finished(places.journal, Input.of(places.source))
+    records = records_if_finished(places.journal, Input.of(places.input))
     if records is None:
         return None
     summary = summary or Summary()
     try:
-        for outcome in ResultFile.read(places.target, places.target_format):
+        for outcome in ResultFile.read(places.output, places.output_format):
             summary.add(msgspec.structs.replace(outcome, replayed=True))
     except OSError as error:
-        raise ConfigurationError(f"cannot read the output file {places.target}: {error.strerror}") from None
+        raise ConfigurationError(f"cannot read the output file {places.output}: {error.strerror}") from None
     # A run on one machine that was broken off has taken the rows away that it was to make anew.
-    return summary.report(str(places.source), str(places.target)) if summary.done >= records else None
+    return summary.report(str(places.input), str(places.output)) if summary.done >= records else None
 
 
 @contextmanager
@@ -85,11 +85,11 @@ def _errors_after_sending() -> Generator[None]:
     raise RunIncomplete(f"every record was carried out, but the results cannot be gathered: {reason}; then resume")
 
 
-def _gather_results(places: Places, parts: Sequence[Partition], summary: Summary) -> None:
+def _gather_results(places: RunPaths, parts: Sequence[Partition], summary: Summary) -> None:
     """Write all rows beside the target, and put the file in its place when it is whole."""
-    whole = places.target.with_name(f".gathering.{places.target.name}")
+    whole = places.output.with_name(f".gathering.{places.output.name}")
     try:
-        with ResultFile.create(whole, places.target_format, force=True) as results:
+        with ResultFile.create(whole, places.output_format, force=True) as results:
             for part in parts:
                 for outcome in _rows_of(part):
                     summary.add(outcome)
@@ -97,7 +97,7 @@ def _gather_results(places: Places, parts: Sequence[Partition], summary: Summary
             results.finish()
         if spool := places.spool:
             spool.unlink(missing_ok=True)
-        whole.replace(places.target)
+        whole.replace(places.output)
     finally:
         for path in (whole, spool_of(whole)):
             path.unlink(missing_ok=True)
@@ -116,7 +116,7 @@ def _rows_of(part: Partition) -> Iterator[Outcome]:
         )
 
 
-def _gather_journals(places: Places, parts: Sequence[Partition]) -> None:
+def _gather_journals(places: RunPaths, parts: Sequence[Partition]) -> None:
     key = load_key(keyed(places.folder))
     if load_key(places.journal) is None:
         make_key(places.journal, key)
@@ -125,7 +125,7 @@ def _gather_journals(places: Places, parts: Sequence[Partition]) -> None:
         note_finished(places.journal, key, planned_input(places), sum(part.records for part in parts))
 
 
-def _remove(places: Places, parts: Sequence[Partition]) -> None:
+def _remove(places: RunPaths, parts: Sequence[Partition]) -> None:
     """Remove what the run kept, and the folder unless something else is in it."""
     # The plan goes first: with it a later call would take the partitions for unbegun ones and send them again.
     places.plan.unlink()

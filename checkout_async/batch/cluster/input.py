@@ -18,27 +18,27 @@ from checkout_async.errors import ConfigurationError
 
 __all__ = ["Input", "note_finished", "records_if_finished"]
 
-_CREATE: Final = "CREATE TABLE IF NOT EXISTS finished (source TEXT, size INTEGER, modified INTEGER, records INTEGER)"
+_CREATE: Final = "CREATE TABLE IF NOT EXISTS finished (path TEXT, size INTEGER, modified INTEGER, records INTEGER)"
 _NOTE: Final = "INSERT INTO finished VALUES (?, ?, ?, ?)"
 _IS_NOTED: Final = "SELECT true FROM sqlite_schema WHERE name = 'finished'"
-_RECORDS: Final = "SELECT records FROM finished WHERE (source, size, modified) = (?, ?, ?)"
+_RECORDS: Final = "SELECT records FROM finished WHERE (path, size, modified) = (?, ?, ?)"
 
 
 class Input(msgspec.Struct, frozen=True):
     """A file as it was at one time; `modified` is in nanoseconds."""
 
-    source: str
+    path: str
     size: int
     modified: int
 
     @classmethod
-    def of(cls, source: Path) -> Self:
+    def of(cls, path: Path) -> Self:
         """Return the file as it is now. Raises ConfigurationError."""
         try:
-            status = source.stat()
+            status = path.stat()
         except OSError as error:
-            raise ConfigurationError(f"cannot read the input file {source}: {error.strerror}") from None
-        return cls(str(source), status.st_size, status.st_mtime_ns)
+            raise ConfigurationError(f"cannot read the input file {path}: {error.strerror}") from None
+        return cls(str(path), status.st_size, status.st_mtime_ns)
 
 
 def note_finished(journal: Path, key: bytes, given: Input, records: int) -> None:

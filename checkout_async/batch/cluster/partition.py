@@ -19,10 +19,10 @@ import msgspec
 
 from checkout_async.batch.formats import Format
 
-__all__ = ["Partition", "Repeat", "keyed", "stop_sign"]
+__all__ = ["Duplicate", "Partition", "keyed", "stop_sign"]
 
 
-class Repeat(msgspec.Struct, frozen=True, array_like=True):
+class Duplicate(msgspec.Struct, frozen=True, array_like=True):
     """A line that must not be sent, because an earlier line of the input is the same record; `reason` names it."""
 
     line: int
@@ -35,12 +35,12 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     A JSON Lines or CSV file: those in the bytes from `begin` up to `end`, whose line numbers are `shift` higher than
     they appear there; the first `head` bytes of a CSV file are its header. A Parquet file: rows from `begin` up to
     `end`, counted from 0. `size` is that of the whole file, by which a worker notices that it sees another one.
-    `repeats` are those of its lines that an earlier line rules out.
+    `duplicates` are those of its lines that an earlier line rules out.
     """
 
     number: int
     folder: str
-    source: str
+    input: str
     format: Format
     size: int
     begin: int
@@ -48,7 +48,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     head: int = 0
     shift: int = 0
     records: int
-    repeats: tuple[Repeat, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
 
     @property
     def journal(self) -> Path:

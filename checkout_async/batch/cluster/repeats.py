@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
-from checkout_async.batch.cluster.partition import Repeat
+from checkout_async.batch.cluster.partition import Duplicate
 from checkout_async.batch.journal.claim import repeated
 from checkout_async.batch.journal.database import reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest
 
-__all__ = ["Repeats"]
+__all__ = ["DuplicateFinder"]
 
 _MOST: Final = 10_000
 _CREATE: Final = "CREATE TABLE seen (fingerprint BLOB PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID"
@@ -26,7 +26,7 @@ _SEE: Final = "INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING"
 _FIRST: Final = "SELECT line FROM seen WHERE fingerprint = ?"
 
 
-class Repeats:
+class DuplicateFinder:
     """Takes the records of an input in their order; `found` has those that repeat an earlier one."""
 
     def __init__(self, fingerprints: Fingerprints) -> None:
@@ -35,7 +35,7 @@ class Repeats:
             self._database = sqlite3.connect("", isolation_level=None)
             for statement in ("PRAGMA cache_size = -65536", _CREATE, "BEGIN"):
                 self._database.execute(statement)
-        self.found: list[Repeat] = []
+        self.found: list[Duplicate] = []
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +55,7 @@ class Repeats:
             if self._database.execute(_SEE, (key, record.line)).rowcount:
                 return
             (line,) = self._database.execute(_FIRST, (key,)).fetchone()
-        self.found.append(Repeat(record.line, repeated(record, line)))
+        self.found.append(Duplicate(record.line, repeated(record, line)))
         if len(self.found) > _MOST:
             first = self.found[0]
             raise ConfigurationError(

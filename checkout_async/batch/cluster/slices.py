@@ -13,7 +13,7 @@ from pathlib import Path
 
 from checkout_async.batch.cluster.partition import Partition
 from checkout_async.batch.formats import Format
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.columns import ParquetTable
 from checkout_async.batch.sources.inflate import GZIP_MAGIC
 from checkout_async.batch.sources.jsonl import read_records
@@ -23,7 +23,7 @@ from checkout_async.errors import ConfigurationError
 __all__ = ["check_cuttable", "records_of"]
 
 
-class _Spans:
+class _FileRanges:
     """A Readable of parts of a file, one after the other."""
 
     def __init__(self, file: io.FileIO, spans: Sequence[tuple[int, int]]) -> None:
@@ -59,7 +59,7 @@ def check_cuttable(path: Path) -> None:
         raise ConfigurationError(f"{path} is gzip, which can only be read from its beginning; decompress it first")
 
 
-def records_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
+def records_of(partition: Partition) -> AsyncGenerator[Record | InvalidRecord]:
     """Read the records of a partition.
 
     Raises OSError, and ConfigurationError where this machine does not see the file that was planned for.
@@ -67,18 +67,18 @@ def records_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
     return _rows_of(partition) if partition.format is Format.PARQUET else _lines_of(partition)
 
 
-async def _rows_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
-    with ParquetTable(Path(partition.source), range(partition.begin, partition.end)) as table:
+async def _rows_of(partition: Partition) -> AsyncGenerator[Record | InvalidRecord]:
+    with ParquetTable(Path(partition.input), range(partition.begin, partition.end)) as table:
         _check_same(partition, table.fileno())
         async with aclosing(table.records()) as records:
             async for item in records:
                 yield item
 
 
-async def _lines_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
-    with io.FileIO(partition.source) as file:
+async def _lines_of(partition: Partition) -> AsyncGenerator[Record | InvalidRecord]:
+    with io.FileIO(partition.input) as file:
         _check_same(partition, file.fileno())
-        spans = _Spans(file, [(0, partition.head), (partition.begin, partition.end)])
+        spans = _FileRanges(file, [(0, partition.head), (partition.begin, partition.end)])
         read = read_table if partition.format is Format.CSV else read_records
         async with aclosing(read(spans)) as records:
             async for item in records:
@@ -88,5 +88,5 @@ async def _lines_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
 def _check_same(partition: Partition, descriptor: int) -> None:
     if os.fstat(descriptor).st_size != partition.size:
         raise ConfigurationError(
-            f"{partition.source} on this machine is not the file that the run was planned for, or has changed since"
+            f"{partition.input} on this machine is not the file that the run was planned for, or has changed since"
         )

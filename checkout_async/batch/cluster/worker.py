@@ -26,9 +26,9 @@ from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChann
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import load_key
-from checkout_async.batch.outcome import Failure, Outcome
-from checkout_async.batch.records import BadLine, Record
-from checkout_async.batch.results import ResultFile, Told
+from checkout_async.batch.outcome import ErrorInfo, Outcome
+from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.results import LineSet, ResultFile
 from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF, run
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits
@@ -37,7 +37,7 @@ from checkout_async.files import OWNER_ONLY
 from checkout_async.limits import RedisRateLimiter
 from checkout_async.redaction import as_secret
 
-__all__ = ["PartitionEnd", "PartitionSettings", "run_partition"]
+__all__ = ["PartitionResult", "PartitionSettings", "run_partition"]
 
 _LOOK_EVERY: Final = 1.0
 """Seconds between looks at the stop sign, between words of progress, and between tries to open a journal."""
@@ -45,55 +45,56 @@ _LOOK_EVERY: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionSettings:
-    """What holds for all partitions of a run; `batch.run` describes what is not described here.
+    """The settings of all partitions of a run; `batch.run` describes those that are not described here.
 
-    `concurrency` is that of one partition. `rate` is the account's, per second of reads and of writes, None for no
-    limit: shared through Redis, or without it divided by `at_once`, the number of partitions that run at a time. For
-    `takeover` seconds a partition waits for another worker to let go of its journal. Raises ConfigurationError.
+    `concurrency` is that of one partition. `rate` is the account's, in reads a second and as many writes; None is no
+    limit. Workers share the rate through Redis. Without Redis it is divided by `parallelism`, the number of partitions
+    that run at the same time. A partition waits up to `lock_timeout` seconds for another worker to release its
+    journal. Raises ConfigurationError.
     """
 
     concurrency: int = 64
     rate: float | None = 100.0
-    at_once: int = 1
+    parallelism: int = 1
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
     poll: Backoff | None = None
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
     retry_unknown: bool = False
-    takeover: float = 300.0
+    lock_timeout: float = 300.0
 
     def __post_init__(self) -> None:
-        if self.at_once < 1:
-            raise ConfigurationError("PartitionSettings.at_once must be a whole number above 0")
+        if self.parallelism < 1:
+            raise ConfigurationError("PartitionSettings.parallelism must be a whole number above 0")
         self.limits(shared=True)
 
     def limits(self, *, shared: bool) -> Limits:
         """Return the limits of one partition's client."""
-        rate = self.rate if shared or self.rate is None else self.rate / self.at_once
+        rate = self.rate if shared or self.rate is None else self.rate / self.parallelism
         return Limits(concurrency=self.concurrency, read_rate=rate, write_rate=rate)
 
 
-class PartitionEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How a partition ended: `done` records have an outcome, and if not all have, `failure` may say why."""
+class PartitionResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How a partition ended: `done` records have an outcome, and if not all have, `error` may say why."""
 
     number: int
     done: int
     finished: bool
-    failure: Failure | None = None
+    error: ErrorInfo | None = None
 
 
 def run_partition(
     partition: Partition, settings: PartitionSettings | None = None, on_progress: Callable[[int], None] | None = None
-) -> PartitionEnd:
+) -> PartitionResult:
     """Authenticate the records of a partition, or go on with it where another worker left it.
 
-    What a person has to see to is the `failure` of the end. Raises OSError for what another machine may do better: an
+    What a person has to see to is the `error` of the result. Raises OSError for what another machine may do better: an
     input or a folder that this one cannot read or write. `on_progress` is told about once a second how many are done.
     """
     work = _Work(partition, settings or PartitionSettings(), on_progress)
     try:
         return in_a_loop(work.run)
     except CheckoutError as error:
-        return work.end(Failure.of(error))
+        return work.end(ErrorInfo.of(error))
 
 
 class _Work:
@@ -110,7 +111,7 @@ class _Work:
         self._all_read = False
         self._shown = time.monotonic()
 
-    async def run(self) -> PartitionEnd:
+    async def run(self) -> PartitionResult:
         """Do what is left to do, while nobody else does."""
         partition = self._partition
         if self._is_to_stop():
@@ -130,10 +131,10 @@ class _Work:
                 partition.done.touch(OWNER_ONLY)
         return self.end()
 
-    def end(self, failure: Failure | None = None) -> PartitionEnd:
+    def end(self, error: ErrorInfo | None = None) -> PartitionResult:
         """Return how far it came."""
-        finished = self._all_read and failure is None
-        return PartitionEnd(number=self._partition.number, done=self._done, finished=finished, failure=failure)
+        finished = self._all_read and error is None
+        return PartitionResult(number=self._partition.number, done=self._done, finished=finished, error=error)
 
     @asynccontextmanager
     async def _journal(self) -> AsyncGenerator[Journal]:
@@ -144,7 +145,7 @@ class _Work:
             raise ConfigurationError(
                 f"{partition.folder} on this machine is not the folder in which the run was planned"
             )
-        until = time.monotonic() + self._settings.takeover
+        until = time.monotonic() + self._settings.lock_timeout
         async with AsyncExitStack() as stack:
             while True:
                 try:
@@ -156,7 +157,7 @@ class _Work:
                 await anyio.sleep(_LOOK_EVERY)
             yield journal
 
-    async def _carry_out(self, checkout: CheckoutClient, journal: Journal, results: ResultFile, told: Told) -> None:
+    async def _carry_out(self, checkout: CheckoutClient, journal: Journal, results: ResultFile, told: LineSet) -> None:
         settings = self._settings
         outcomes = run(
             checkout,
@@ -177,9 +178,9 @@ class _Work:
         finally:
             watch.cancel()
 
-    async def _left(self, results: ResultFile, told: Told) -> AsyncGenerator[Record | BadLine]:
+    async def _left(self, results: ResultFile, told: LineSet) -> AsyncGenerator[Record | InvalidRecord]:
         """Yield the records that are to be looked at; those that repeat another part's are answered here."""
-        reasons = {repeat.line: repeat.reason for repeat in self._partition.repeats}
+        reasons = {duplicate.line: duplicate.reason for duplicate in self._partition.duplicates}
         async with aclosing(records_of(self._partition)) as records:
             async for item in records:
                 if item.line in told:

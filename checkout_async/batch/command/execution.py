@@ -16,12 +16,12 @@ from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.batch.command.progress import progress_on
 from checkout_async.batch.flow import Backoff, SharedChannelData
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.outcome import Failure, Outcome
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.outcome import ErrorInfo, Outcome
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.runner import run
-from checkout_async.batch.waits import Waits
+from checkout_async.batch.waits import PendingCalls
 from checkout_async.batch.wording import number
 from checkout_async.errors import CheckoutError, JournalError
 
@@ -50,7 +50,7 @@ class Execution:
         channel_data: SharedChannelData,
         outage_backoff: Backoff,
         messages: TextIO,
-        waits: Waits,
+        pending_calls: PendingCalls,
     ) -> None:
         self._sender = sender
         self._results = results
@@ -61,7 +61,7 @@ class Execution:
         self._in_order = in_order
         self._channel_data = channel_data
         self._outage_backoff = outage_backoff
-        self._progress = progress_on(messages, total, waits)
+        self._progress = progress_on(messages, total, pending_calls)
         self.interrupt = Interrupt(self._announce_stop)
         self._open: set[int] = set()
         self._last_line = 0
@@ -70,7 +70,7 @@ class Execution:
         self._stopped = ""
         self.summary = Summary()
 
-    async def go(self, records: AsyncIterable[Record | BadLine]) -> None:
+    async def go(self, records: AsyncIterable[Record | InvalidRecord]) -> None:
         """Authenticate every record, and whatever happens say how far it came."""
         with self._progress:
             try:
@@ -104,13 +104,13 @@ class Execution:
         unfinished = any(count for result, count in self.summary.by_result.items() if not result.is_final)
         return SOME_UNFINISHED if unfinished else 0
 
-    def report(self, source: str, target: str) -> Report:
+    def report(self, input_name: str, output_name: str) -> Report:
         """Return what the run came to, for people and machines."""
         received = self.interrupt.received
         stopped = self._stopped or ("" if received is None else f"ended by {received.name}")
-        return self.summary.report(source, target, stopped=stopped)
+        return self.summary.report(input_name, output_name, stopped=stopped)
 
-    async def _authenticate(self, records: AsyncIterable[Record | BadLine]) -> None:
+    async def _authenticate(self, records: AsyncIterable[Record | InvalidRecord]) -> None:
         outcomes = run(
             self._sender,
             self._noted(records),
@@ -130,7 +130,7 @@ class Execution:
             async for outcome in outcomes:
                 self._take(outcome)
 
-    async def _noted(self, records: AsyncIterable[Record | BadLine]) -> AsyncGenerator[Record | BadLine]:
+    async def _noted(self, records: AsyncIterable[Record | InvalidRecord]) -> AsyncGenerator[Record | InvalidRecord]:
         async for item in records:
             self._open.add(item.line)
             self._last_line = item.line
@@ -168,7 +168,7 @@ class Execution:
         if self._journal is None or not self._unwritten:
             return
         try:
-            await self._journal.untell(self._unwritten)
+            await self._journal.mark_unreported(self._unwritten)
         except JournalError as error:
             self.end_with(error)
 
@@ -194,4 +194,4 @@ class Execution:
 
 
 def _reason(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else Failure.of(error).message
+    return error.strerror or str(error) if isinstance(error, OSError) else ErrorInfo.of(error).message

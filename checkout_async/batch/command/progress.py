@@ -39,13 +39,13 @@ class RunProgress(AbstractContextManager["RunProgress"], Protocol):
         ...
 
 
-def progress_on(stream: TextIO, total: int | None, waits: object | None = None) -> RunProgress:
+def progress_on(stream: TextIO, total: int | None, pending_calls: object | None = None) -> RunProgress:
     """Return the progress display for a stream; `total` is the number of records to come, None if nobody knows.
 
-    What `waits`, such as `Waits`, says as a string is shown as it is at the moment.
+    What `pending_calls`, such as `PendingCalls`, says as a string is shown as it is at the moment.
     """
     console = Console(file=cast("TextIO", Tolerant(stream)))
-    tally = Tally(total, waits)
+    tally = Tally(total, pending_calls)
     if console.is_terminal and not console.is_dumb_terminal:
         return BarProgress(console, tally)
     return LineProgress(stream, tally)
@@ -58,12 +58,12 @@ class Tally:
     """
 
     def __init__(
-        self, total: int | None, waits: object | None = None, *, clock: Callable[[], float] = time.monotonic
+        self, total: int | None, pending_calls: object | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.total = total
         self.done = self.replayed = 0
         self.clock = clock
-        self._waits = waits
+        self._pending_calls = pending_calls
         self._began = clock()
         self._by_result = dict.fromkeys(BatchResult, 0)
         self._recent = [(0, 0)] * _WINDOW
@@ -116,16 +116,16 @@ class Tally:
         if self._pause is not None:
             reason, until = self._pause
             return f"paused: {reason}, next try in {time_left(until - self.clock())}"
-        return "" if self._waits is None else str(self._waits)
+        return "" if self._pending_calls is None else str(self._pending_calls)
 
 
 class BarProgress:
-    """A progress bar with count, rate and time left; below it the results, and what the run waits for."""
+    """A progress bar with count, rate and time left; below it the results, and what the run pending_calls for."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
         self._console = console
         self._tally = tally
-        self._bar = _Bar(tally, console)
+        self._bar = _RichProgress(tally, console)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -149,7 +149,7 @@ class BarProgress:
         self._tally.pause(reason, seconds)
 
 
-class _Bar(Progress):
+class _RichProgress(Progress):
     """Draws a tally, ten times a second."""
 
     def __init__(self, tally: Tally, console: Console) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from checkout_async.batch.outcome import BatchResult, Failure, Outcome
+from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import OutcomeUnknown
 
@@ -22,20 +22,20 @@ __all__ = [
     "UNSENT",
     "Claim",
     "Claiming",
-    "Operation",
+    "JournalOperation",
+    "JournalRow",
     "Releasing",
-    "Row",
+    "Reported",
     "SessionNoted",
     "Settling",
     "Step",
-    "Told",
     "repeated",
 ]
 
 UNSENT: Final = frozenset({BatchResult.INVALID, BatchResult.FAILED})
 """Results that say that nothing arrived: the record may be sent again."""
 
-_IN_DOUBT: Final = Failure(
+_IN_DOUBT: Final = ErrorInfo(
     kind=OutcomeUnknown.__name__,
     message="it was sent, or about to be sent, when an earlier run ended; look it up by its reference; "
     "--retry-unknown sends it again",
@@ -49,7 +49,7 @@ class Step(Enum):
     """Send it: the journal now says that it may have been sent."""
     ASK = auto()
     """Ask get_session about the session it has, and go on from there."""
-    TELL = auto()
+    REPORT = auto()
     """Report the outcome that is known, as nobody was told of it."""
     REPLAY = auto()
     """Report, if at all, the outcome that an earlier run told of."""
@@ -62,7 +62,7 @@ class Claim:
     """The journal's answer to a record that is about to be sent.
 
     `session_id` is the session to ask about. `outcome` is what is known, under the line and reference of this run's
-    record: of TELL and REPLAY always, of ASK where the session had come to its end and only its cryptogram is
+    record: of REPORT and REPLAY always, of ASK where the session had come to its end and only its cryptogram is
     missing. `reason` says why a record is refused.
     """
 
@@ -73,7 +73,7 @@ class Claim:
     reason: str = ""
 
 
-class Row(msgspec.Struct, array_like=True, frozen=True):
+class JournalRow(msgspec.Struct, array_like=True, frozen=True):
     """The columns of table `record`, in their order; journal.py tells what each means."""
 
     fingerprint: str
@@ -84,7 +84,7 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
     session_id: str | None = None
     result: BatchResult | None = None
     outcome: str | None = None
-    told: int = 0
+    reported: int = 0
     settled_at: int | None = None
 
 
@@ -100,7 +100,7 @@ class Claiming:
         self._record = record
         self._retry_unknown = retry_unknown
         self._serial = 0
-        self._before: Row | None = None
+        self._before: JournalRow | None = None
 
     @property
     def key(self) -> str:
@@ -112,11 +112,11 @@ class Claiming:
         self._serial = _serial()
         return (self._key, self._content, run, self._record.line, self._serial)
 
-    def made(self, row: Row, run: int) -> bool:
+    def made(self, row: JournalRow, run: int) -> bool:
         """Whether a row is the one that `values` was written as."""
         return row.run == run and row.claimed_at == self._serial
 
-    def decide(self, row: Row, run: int) -> Row | None:
+    def decide(self, row: JournalRow, run: int) -> JournalRow | None:
         """Decide by what was known, and return the row as it is to be from now on; None if it stays."""
         self._before = row
         self.claim = claim = self._decide(row, run)
@@ -124,19 +124,19 @@ class Claiming:
             return None
         line = self._record.line
         if claim.step is Step.SEND:
-            return Row(self._key, self._content, run, line, _serial())
+            return JournalRow(self._key, self._content, run, line, _serial())
         return msgspec.structs.replace(row, run=run, line=line)
 
-    def undo(self) -> Row | None:
+    def undo(self) -> JournalRow | None:
         """Return the row as it was before, if the record was to be sent and was not."""
         if self.claim.step is not Step.SEND:
             return None
-        unsent = Row(
+        unsent = JournalRow(
             self._key, self._content, 0, self._record.line, _serial(), None, BatchResult.FAILED, None, 0, _now()
         )
         return self._before or unsent
 
-    def _decide(self, row: Row, run: int) -> Claim:
+    def _decide(self, row: JournalRow, run: int) -> Claim:
         if row.run == run:
             return self._answer(Step.REFUSE, reason=repeated(self._record, row.line))
         if row.result in UNSENT:
@@ -147,24 +147,24 @@ class Claiming:
             return self._finished(row)
         return self._in_doubt(row)
 
-    def _would_be_refused_again(self, row: Row) -> bool:
+    def _would_be_refused_again(self, row: JournalRow) -> bool:
         """Whether the API has seen this very request, and found it invalid."""
         if row.result is not BatchResult.INVALID or row.content != self._content:
             return False
         error = self._known(row).error
         return error is not None and error.status is not None
 
-    def _refused(self, row: Row) -> Claim:
-        step = Step.REPLAY if row.told else Step.TELL
-        return self._answer(step, outcome=self._known(row, replayed=bool(row.told)))
+    def _refused(self, row: JournalRow) -> Claim:
+        step = Step.REPLAY if row.reported else Step.REPORT
+        return self._answer(step, outcome=self._known(row, replayed=bool(row.reported)))
 
-    def _finished(self, row: Row) -> Claim:
-        if row.told:
+    def _finished(self, row: JournalRow) -> Claim:
+        if row.reported:
             return self._answer(Step.REPLAY, outcome=self._known(row, replayed=True))
-        step = Step.TELL if row.session_id is None else Step.ASK
+        step = Step.REPORT if row.session_id is None else Step.ASK
         return self._answer(step, session_id=row.session_id, outcome=self._known(row))
 
-    def _in_doubt(self, row: Row) -> Claim:
+    def _in_doubt(self, row: JournalRow) -> Claim:
         if row.session_id is not None and not (self._retry_unknown and self._is_gone(row)):
             return self._answer(Step.ASK, session_id=row.session_id)
         if self._retry_unknown:
@@ -172,21 +172,21 @@ class Claiming:
         # Status and request id of what an earlier run met stay: support asks for them.
         met = self._known(row).error or _IN_DOUBT
         failure = msgspec.structs.replace(_IN_DOUBT, status=met.status, request_id=met.request_id)
-        return self._answer(Step.TELL, outcome=self._outcome(BatchResult.UNKNOWN, failure))
+        return self._answer(Step.REPORT, outcome=self._outcome(BatchResult.UNKNOWN, failure))
 
-    def _is_gone(self, row: Row) -> bool:
+    def _is_gone(self, row: JournalRow) -> bool:
         """Whether the API did not know the session when it was asked last."""
         error = self._known(row).error
         return error is not None and error.status == HTTPStatus.NOT_FOUND
 
-    def _known(self, row: Row, *, replayed: bool = False) -> Outcome:
+    def _known(self, row: JournalRow, *, replayed: bool = False) -> Outcome:
         if row.outcome is None:
             return self._outcome(row.result or BatchResult.UNKNOWN)
         stored = _outcomes.decode(row.outcome)
         record = self._record
         return msgspec.structs.replace(stored, line=record.line, reference=record.reference, replayed=replayed)
 
-    def _outcome(self, result: BatchResult, error: Failure | None = None) -> Outcome:
+    def _outcome(self, result: BatchResult, error: ErrorInfo | None = None) -> Outcome:
         return Outcome(line=self._record.line, reference=self._record.reference, result=result, error=error)
 
     def _answer(
@@ -221,7 +221,7 @@ class Settling:
         self.values = (claim.key.hex(), outcome.session_id, *settled(outcome))
 
 
-class Told:
+class Reported:
     """The consumer has taken the outcome of a record."""
 
     __slots__ = ("values",)
@@ -238,12 +238,12 @@ class Releasing:
     def __init__(self, claiming: Claiming) -> None:
         self._claiming = claiming
 
-    def undo(self) -> Row | None:
+    def undo(self) -> JournalRow | None:
         """Return the row as it was before the claim; None if it was not changed."""
         return self._claiming.undo()
 
 
-Operation = Claiming | SessionNoted | Settling | Told | Releasing
+JournalOperation = Claiming | SessionNoted | Settling | Reported | Releasing
 """What can happen to a record."""
 
 _outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)

@@ -31,7 +31,7 @@ _SCHEMA: Final = (
         session_id TEXT,
         result TEXT,
         outcome TEXT,
-        told INTEGER NOT NULL,
+        reported INTEGER NOT NULL,
         settled_at INTEGER
     )""",
     f"PRAGMA application_id = {_APPLICATION_ID}",

@@ -11,7 +11,7 @@ journal   one row: `key_check`, the fingerprint of nothing, tells the key it was
 record    one row a record. `fingerprint`: of its reference, or of its content if it has none; `content`: of its
           content (hexadecimal; fingerprint.py). `run`, `line`, `claimed_at`: where and when it last appeared (times in
           microseconds since 1970). `session_id`. `result`: null from its claim until it is settled. `outcome`: the
-          outcome as JSON, without reference and cryptogram. `told`: 1 once the outcome was taken. `settled_at`.
+          outcome as JSON, without reference and cryptogram. `reported`: 1 once the outcome was taken. `settled_at`.
 
 Neither card numbers nor references nor requests nor cryptograms are in it. The key of the fingerprints is in a file of
 its own beside it, `<journal>.key`: who has both can find out whether a given request is in the journal.
@@ -27,10 +27,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from checkout_async.batch.journal.claim import Claim, Claiming, Releasing, SessionNoted, Settling, Step, Told
+from checkout_async.batch.journal.claim import Claim, Claiming, Releasing, Reported, SessionNoted, Settling, Step
 from checkout_async.batch.journal.fingerprint import Fingerprints
-from checkout_async.batch.journal.ledger import Ledger
-from checkout_async.batch.journal.writer import Writer
+from checkout_async.batch.journal.ledger import JournalStore
+from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, JournalError
@@ -49,8 +49,10 @@ class Journal:
 
     def __init__(self, path: Path | str, *, key: bytes | None = None, durable: bool = True) -> None:
         self._path = Path(path)
-        self._opening = partial(Ledger, self._path, key=None if key is None else SecretBytes(key), durable=durable)
-        self._writer: Writer | None = None
+        self._opening = partial(
+            JournalStore, self._path, key=None if key is None else SecretBytes(key), durable=durable
+        )
+        self._writer: JournalWriter | None = None
         self._fingerprints: Fingerprints | None = None
         self._runs: list[Callable[[], Awaitable[None]]] = []
 
@@ -60,7 +62,7 @@ class Journal:
     async def __aenter__(self) -> Self:
         if self._writer is not None:
             raise ConfigurationError(f"the journal {self._path} is open already")
-        self._writer = Writer(self._opening)
+        self._writer = JournalWriter(self._opening)
         try:
             self._fingerprints = await self._writer.open()
         except BaseException:
@@ -72,13 +74,13 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            for leave in (*self._runs,):
-                await leave()
+            for end_run in (*self._runs,):
+                await end_run()
         finally:
             writer, self._writer = self._opened, None
             await self._close(writer, kind)
 
-    async def _close(self, writer: Writer, kind: type[BaseException] | None) -> None:
+    async def _close(self, writer: JournalWriter, kind: type[BaseException] | None) -> None:
         try:
             await writer.close()
         except JournalError:
@@ -87,13 +89,13 @@ class Journal:
                 raise
 
     @contextmanager
-    def in_use(self, leave: Callable[[], Awaitable[None]]) -> Generator[None]:
-        """Say that a run uses the journal: if it goes on by then, `leave` ends it before the file is closed."""
-        self._runs.append(leave)
+    def attach_run(self, on_close: Callable[[], Awaitable[None]]) -> Generator[None]:
+        """Register a run that uses the journal. `on_close` ends a run that still goes on when the journal is closed."""
+        self._runs.append(on_close)
         try:
             yield
         finally:
-            self._runs.remove(leave)
+            self._runs.remove(on_close)
 
     async def claim(self, record: Record, *, retry_unknown: bool = False) -> Claim:
         """Say what to do about a record; where it is to be sent, the journal holds on return that it may have been.
@@ -128,20 +130,20 @@ class Journal:
         As with the other methods, what is said of a refused claim is not noted.
         """
         if claim.step is not Step.REFUSE:
-            await self.settling(claim, outcome)
+            await self.settle_nowait(claim, outcome)
 
-    def settling(self, claim: Claim, outcome: Outcome) -> asyncio.Future[None]:
+    def settle_nowait(self, claim: Claim, outcome: Outcome) -> asyncio.Future[None]:
         """Note the outcome of a record that was not refused; what is returned is done when the journal holds it."""
         return self._opened.write(Settling(claim, outcome))
 
-    def told(self, claim: Claim) -> None:
+    def mark_reported(self, claim: Claim) -> None:
         """Note that the consumer has taken the outcome of a record; it is written with the next commit."""
         if claim.step is not Step.REFUSE:
-            self._opened.add_to_next(Told(claim))
+            self._opened.add_to_next(Reported(claim))
 
-    async def untell(self, lines: Iterable[int]) -> None:
+    async def mark_unreported(self, lines: Iterable[int]) -> None:
         """Note that the outcomes of these lines of this run were lost after they were taken: a later run tells them."""
-        await self._opened.run(lambda ledger: ledger.untell(lines))
+        await self._opened.run(lambda ledger: ledger.mark_unreported(lines))
 
     async def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
         """Take an outcome as told if, and only if, its session is among those of the results file, read in a thread.
@@ -153,10 +155,10 @@ class Journal:
 
     async def counts(self) -> Mapping[BatchResult | None, int]:
         """Return the number of records by result; None stands for those that were claimed and not settled."""
-        return await self._opened.run(Ledger.counts)
+        return await self._opened.run(JournalStore.counts)
 
     @property
-    def _opened(self) -> Writer:
+    def _opened(self) -> JournalWriter:
         if self._writer is None:
             raise ConfigurationError(f"the journal {self._path} is not open: use `async with`")
         return self._writer

@@ -17,12 +17,12 @@ import msgspec
 
 from checkout_async.batch.journal.claim import (
     Claiming,
-    Operation,
+    JournalOperation,
+    JournalRow,
     Releasing,
-    Row,
+    Reported,
     SessionNoted,
     Settling,
-    Told,
     settled,
 )
 from checkout_async.batch.journal.database import create_tables, is_new, not_opened, open_database, reason_of
@@ -30,9 +30,9 @@ from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, 
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import ConfigurationError, JournalError
 
-__all__ = ["COLUMNS", "Ledger"]
+__all__ = ["COLUMNS", "JournalStore"]
 
-COLUMNS: Final = Row.__struct_fields__
+COLUMNS: Final = JournalRow.__struct_fields__
 _NAMES: Final = ", ".join(COLUMNS)
 _ITEMS: Final = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(COLUMNS)))
 _REPLACED: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
@@ -47,7 +47,7 @@ _REPLACE: Final = (
     f"ON CONFLICT (fingerprint) DO UPDATE SET {_REPLACED}"
 )
 _CLAIM: Final = (
-    "INSERT INTO record (fingerprint, content, run, line, claimed_at, told) "
+    "INSERT INTO record (fingerprint, content, run, line, claimed_at, reported) "
     "SELECT *, 0 FROM (VALUES {rows}) WHERE true ON CONFLICT DO NOTHING"
 )
 """Makes rows of records of which nothing is known; that others are known, the count of rows shows."""
@@ -56,31 +56,31 @@ _NOTE: Final = (
 )
 _SETTLE: Final = (
     "UPDATE record SET session_id = coalesce(changed.column2, session_id), result = changed.column3, "
-    "outcome = changed.column4, settled_at = changed.column5, told = 0 "
+    "outcome = changed.column4, settled_at = changed.column5, reported = 0 "
     "FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
 )
-_TELL: Final = "UPDATE record SET told = 1 WHERE fingerprint IN ({rows})"
-_TURN: Final = (
-    "UPDATE record SET told = 1 - told "
-    "WHERE result IS NOT NULL AND told != (coalesce(session_id, '') IN (SELECT session_id FROM written))"
+_MARK_REPORTED: Final = "UPDATE record SET reported = 1 WHERE fingerprint IN ({rows})"
+_SYNC_REPORTED: Final = (
+    "UPDATE record SET reported = 1 - reported "
+    "WHERE result IS NOT NULL AND reported != (coalesce(session_id, '') IN (SELECT session_id FROM written))"
 )
-_UNTELL: Final = "UPDATE record SET told = 0 WHERE run = ? AND line IN (SELECT value FROM json_each(?))"
+_MARK_UNREPORTED: Final = "UPDATE record SET reported = 0 WHERE run = ? AND line IN (SELECT value FROM json_each(?))"
 _FORGET: Final = (
     "DELETE FROM written WHERE session_id IN "  # noqa: S608
     f"(SELECT session_id FROM record WHERE result IS NOT NULL AND result != '{BatchResult.UNKNOWN}')"
 )
 _ADOPT: Final = (
-    "UPDATE record SET session_id = ?, result = ?, outcome = ?, settled_at = ?, told = 1 "
+    "UPDATE record SET session_id = ?, result = ?, outcome = ?, settled_at = ?, reported = 1 "
     "WHERE {where} AND coalesce(session_id, ?) = ?"
 )
 _CHUNK: Final = 10_000
 """Results looked at together."""
 
-_rows: msgspec.json.Decoder[list[Row]] = msgspec.json.Decoder(list[Row])
+_rows: msgspec.json.Decoder[list[JournalRow]] = msgspec.json.Decoder(list[JournalRow])
 _encoder = msgspec.json.Encoder()
 
 
-class Ledger:
+class JournalStore:
     """An open journal file, to be used and closed by the thread that made it. Each one is a run of its own.
 
     A missing file is made, and so is the file of its key unless a `key` is given. Raises ConfigurationError. After an
@@ -100,7 +100,7 @@ class Ledger:
             self._database.close()
             raise
 
-    def apply(self, operations: Sequence[Operation]) -> None:
+    def apply(self, operations: Sequence[JournalOperation]) -> None:
         """Carry out operations, those on one record in their order. Raises JournalError."""
         with self._transaction():
             for released, each in groupby(operations, lambda operation: isinstance(operation, Releasing)):
@@ -127,7 +127,7 @@ class Ledger:
                 with self._transaction():
                     self._database.executemany("INSERT OR IGNORE INTO written VALUES (?)", chunk)
             with self._transaction():
-                self._database.execute(_TURN)
+                self._database.execute(_SYNC_REPORTED)
                 self._database.execute(_FORGET)
                 found = self._database.execute("SELECT session_id FROM written").fetchall()
             yield frozenset(row[0] for row in found)
@@ -146,10 +146,10 @@ class Ledger:
             values = (session_id, *settled(outcome), value, session_id, session_id)
             self._database.execute(_ADOPT.format(where=where), values)
 
-    def untell(self, lines: Iterable[int]) -> None:
+    def mark_unreported(self, lines: Iterable[int]) -> None:
         """Take the outcomes of these lines of this run as not told of."""
         with self._transaction():
-            self._database.execute(_UNTELL, (self._run, _json(list(lines))))
+            self._database.execute(_MARK_UNREPORTED, (self._run, _json(list(lines))))
 
     def counts(self) -> Mapping[BatchResult | None, int]:
         """Return the number of records by result; None stands for those without one."""
@@ -163,14 +163,14 @@ class Ledger:
         if self._failure:
             raise JournalError(self._failure)
 
-    def _change(self, operations: Sequence[Operation]) -> None:
+    def _change(self, operations: Sequence[JournalOperation]) -> None:
         """Carry out operations of all kinds but one; of a record, what is listed earlier here always comes first."""
         self._claim([each for each in operations if isinstance(each, Claiming)])
         self._execute(_NOTE, [each.values for each in operations if isinstance(each, SessionNoted)])
         outcomes = [each.values for each in operations if isinstance(each, Settling)]
         if self._execute(_SETTLE, outcomes) != len(outcomes):
             raise ConfigurationError("an outcome is settled of a record that was never claimed in this journal")
-        self._execute(_TELL, [each.values for each in operations if isinstance(each, Told)])
+        self._execute(_MARK_REPORTED, [each.values for each in operations if isinstance(each, Reported)])
 
     def _execute(self, statement: str, rows: Sequence[tuple[str | int | None, ...]]) -> int:
         """Execute a statement for all rows at once; return how many rows of the table it changed."""
@@ -184,7 +184,7 @@ class Ledger:
         if self._execute(_CLAIM, [claim.values(self._run) for claim in claims]) == len(claims):
             return
         rows = self._read({claim.key for claim in claims})
-        changed: dict[str, Row] = {}
+        changed: dict[str, JournalRow] = {}
         for claim in claims:
             if claim.made(rows[claim.key], self._run):
                 continue
@@ -194,7 +194,7 @@ class Ledger:
         if changed:
             self._database.execute(_REPLACE, (_json(list(changed.values())),))
 
-    def _undo(self, operations: Iterable[Operation]) -> None:
+    def _undo(self, operations: Iterable[JournalOperation]) -> None:
         undone = (operation.undo() for operation in operations if isinstance(operation, Releasing))
         rows = [row for row in undone if row is not None]
         if rows:
@@ -239,7 +239,7 @@ class Ledger:
             raise ConfigurationError(f"{where} is not the one that the journal {self._path} was made with")
         return fingerprints
 
-    def _read(self, keys: Iterable[str]) -> dict[str, Row]:
+    def _read(self, keys: Iterable[str]) -> dict[str, JournalRow]:
         found = self._database.execute(_READ, (_json(list(keys)),)).fetchall()
         return {row.fingerprint: row for row in _rows.decode(found[0][0])}
 

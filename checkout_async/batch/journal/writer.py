@@ -12,30 +12,30 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from checkout_async.batch.journal.claim import Operation
+from checkout_async.batch.journal.claim import JournalOperation
 from checkout_async.batch.journal.fingerprint import Fingerprints
-from checkout_async.batch.journal.ledger import Ledger
+from checkout_async.batch.journal.ledger import JournalStore
 from checkout_async.errors import JournalError
 
-__all__ = ["Writer"]
+__all__ = ["JournalWriter"]
 
 T = TypeVar("T")
 
-_Batch = list[tuple[Operation, asyncio.Future[None] | None]]
+_Batch = list[tuple[JournalOperation, asyncio.Future[None] | None]]
 """Operations, each with what its caller waits for, if it does."""
 
 
-class Writer:
+class JournalWriter:
     """The event loop's side of a ledger. Its methods are to be called from the loop that made it."""
 
-    def __init__(self, opening: Callable[[], Ledger]) -> None:
+    def __init__(self, opening: Callable[[], JournalStore]) -> None:
         self._opening = opening
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "checkout_async journal")
         self._gathered: _Batch = []
         self._is_due = False
         self._being_written = 0
-        self._ledger: Ledger | None = None
+        self._ledger: JournalStore | None = None
 
     async def open(self) -> Fingerprints:
         """Open the file; whoever is cancelled meanwhile leaves it closed. Raises ConfigurationError."""
@@ -46,7 +46,7 @@ class Writer:
             self._thread.shutdown(wait=False)
             raise
 
-    def write(self, operation: Operation) -> asyncio.Future[None]:
+    def write(self, operation: JournalOperation) -> asyncio.Future[None]:
         """Return what is done when an operation is in the file; it gets there also if that is cancelled.
 
         Its error is a JournalError.
@@ -56,22 +56,22 @@ class Writer:
         self._make_due()
         return future
 
-    def add(self, operation: Operation) -> None:
+    def add(self, operation: JournalOperation) -> None:
         """Write an operation as soon as what is being written is."""
         self.add_to_next(operation)
         self._make_due()
 
-    def add_to_next(self, operation: Operation) -> None:
+    def add_to_next(self, operation: JournalOperation) -> None:
         """Write an operation together with the next one that is waited for."""
         self._gathered.append((operation, None))
 
-    async def run(self, call: Callable[[Ledger], T]) -> T:
-        """Let the thread do something else with the file, after all that was gathered. Raises JournalError."""
+    async def run(self, call: Callable[[JournalStore], T]) -> T:
+        """Let the thread do something else with the file, after all that is pending. Raises JournalError."""
         self._hand_over()
         return await self._in_thread(lambda: call(self._held))
 
     async def close(self) -> None:
-        """Write what has gathered and close the file, even if the caller is cancelled. Raises JournalError."""
+        """Write what is pending and close the file, even if the caller is cancelled. Raises JournalError."""
         self._hand_over()
         closing = self._in_thread(self._close)
         self._thread.shutdown(wait=False)
@@ -121,6 +121,6 @@ class Writer:
             self._ledger.close()
 
     @property
-    def _held(self) -> Ledger:
+    def _held(self) -> JournalStore:
         assert self._ledger is not None
         return self._ledger

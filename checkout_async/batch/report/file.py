@@ -22,7 +22,7 @@ _FORMAT: Final = 1
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-class _Format(msgspec.Struct):
+class _ReportFormat(msgspec.Struct):
     format: int
 
 
@@ -54,7 +54,7 @@ def read_report(path: Path) -> Report:
     """Read a report that was written as JSON. Raises ConfigurationError for a file that is none."""
     try:
         content = path.read_bytes()
-        if msgspec.json.decode(content, type=_Format).format > _FORMAT:
+        if msgspec.json.decode(content, type=_ReportFormat).format > _FORMAT:
             raise ConfigurationError(f"the report {path} was written by a later version of this package")
         return msgspec.json.decode(content, type=Report)
     except OSError as error:
@@ -65,7 +65,7 @@ def read_report(path: Path) -> Report:
 
 def _printable(report: Report) -> Report:
     """Return the report without the surrogates that stand for bytes of names that are not UTF-8 (PEP 383)."""
-    texts = {name: getattr(report, name) for name in ("source", "target", "stopped")}
+    texts = {name: getattr(report, name) for name in ("input", "output", "stopped")}
     return msgspec.structs.replace(
         report, **{name: _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) for name, text in texts.items()}
     )

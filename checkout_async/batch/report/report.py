@@ -27,14 +27,14 @@ PERCENTILES: Final = (50, 90, 99)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as it ended. `source` and `target` are names; `started` and `ended` are in UTC.
+    """A run as it ended. `input` and `output` are names; `started` and `ended` are in UTC.
 
     `results` has every record, `errors` those with an error by its kind, `replayed` those of which an earlier run had
     told already. `latencies` are the times of the others. `stopped` says why the run ended before its source did.
     """
 
-    source: str
-    target: str
+    input: str
+    output: str
     started: Annotated[datetime, msgspec.Meta(tz=True)]
     ended: Annotated[datetime, msgspec.Meta(tz=True)]
     results: dict[BatchResult, int]
@@ -120,13 +120,13 @@ class Summary:
         elif outcome.seconds is not None:
             self.latencies.add(outcome.seconds)
 
-    def report(self, source: str, target: str, *, stopped: str = "") -> Report:
+    def report(self, input: str, output: str, *, stopped: str = "") -> Report:  # noqa: A002  # the command's own word
         """Return what was counted so far, as of now."""
         latencies = Latencies()
         latencies.merge(self.latencies)
         return Report(
-            source=source,
-            target=target,
+            input=input,
+            output=output,
             started=self._started,
             # By the monotonic clock: the other may be set back during a night.
             ended=self._started + timedelta(seconds=self._clock() - self._began),

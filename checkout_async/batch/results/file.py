@@ -18,9 +18,9 @@ from typing import Self
 from checkout_async.batch.arrow import require_parquet
 from checkout_async.batch.formats import GZIP_SUFFIX, Format, format_of
 from checkout_async.batch.outcome import Outcome
+from checkout_async.batch.results.line_set import LineSet
 from checkout_async.batch.results.rows import encode, header, outcomes_in
 from checkout_async.batch.results.spool import in_parquet, spool_of, to_parquet
-from checkout_async.batch.results.told import Told
 from checkout_async.batch.sources.lines import chunks_now
 from checkout_async.errors import ConfigurationError
 from checkout_async.files import OWNER_ONLY, atomic_write
@@ -31,7 +31,7 @@ __all__ = ["ResultFile"]
 class ResultFile:
     """An open results file. Call `finish` at the end of a run; without that, Parquet stays a spool to resume from."""
 
-    def __init__(self, file: io.FileIO, format_: Format, place: _Place | None = None) -> None:
+    def __init__(self, file: io.FileIO, format_: Format, place: _OutputPaths | None = None) -> None:
         self._file = file
         self._format = format_
         self._place = place
@@ -40,7 +40,7 @@ class ResultFile:
     @staticmethod
     def check(path: Path, format_: Format | None = None) -> None:
         """Raise ConfigurationError if there can be no results file of this name and format."""
-        _Place.of(path, format_)
+        _OutputPaths.of(path, format_)
 
     @classmethod
     def create(cls, path: Path, format_: Format | None = None, *, force: bool = False) -> Self:
@@ -48,7 +48,7 @@ class ResultFile:
 
         Without a `format_` it is told by the name. Raises ConfigurationError.
         """
-        place = _Place.of(path, format_)
+        place = _OutputPaths.of(path, format_)
         try:
             results = cls(_created(place, force=force), place.format, place)
             results._begin()
@@ -68,16 +68,16 @@ class ResultFile:
         return results
 
     @classmethod
-    def resume(cls, path: Path, format_: Format | None = None) -> tuple[Self, Told]:
+    def resume(cls, path: Path, format_: Format | None = None) -> tuple[Self, LineSet]:
         """Go on with the results file of an earlier run, or create it; return it, and the lines whose rows stay in it.
 
         A torn last row goes, and so do the rows of records that the new run has to do with, since their result is
         not final. The file is replaced at once, or not at all. Raises ConfigurationError; the file is then untouched.
         """
         path = path.resolve()
-        place = _Place.of(path, format_)
+        place = _OutputPaths.of(path, format_)
         if not path.exists() and not place.written.exists():
-            return cls.create(path, place.format), Told()
+            return cls.create(path, place.format), LineSet()
         try:
             told = _rewrite(place, path)
             file = io.FileIO(os.open(place.written, os.O_WRONLY), "w")
@@ -89,7 +89,7 @@ class ResultFile:
     @staticmethod
     def read(path: Path, format_: Format | None = None) -> Iterator[Outcome]:
         """Yield the results of an earlier run. Blocks; raises OSError and ConfigurationError."""
-        return _existing(_Place.of(path, format_), path)
+        return _existing(_OutputPaths.of(path, format_), path)
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +137,7 @@ class ResultFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _OutputPaths:
     """Where results go: `written` while the run lasts, then as well to `parquet`, if that is wanted."""
 
     format: Format
@@ -157,7 +157,7 @@ class _Place:
         return cls(found, spool_of(path), path)
 
 
-def _created(place: _Place, *, force: bool) -> io.FileIO:
+def _created(place: _OutputPaths, *, force: bool) -> io.FileIO:
     """Create the file to write to. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
     in_the_way = next((each for each in (place.parquet, place.written) if each and each.exists()), None)
@@ -171,9 +171,9 @@ def _created(place: _Place, *, force: bool) -> io.FileIO:
     return file
 
 
-def _rewrite(place: _Place, path: Path) -> Told:
+def _rewrite(place: _OutputPaths, path: Path) -> LineSet:
     """Write the file anew with the rows that stay, and return their lines."""
-    told = Told()
+    told = LineSet()
     with atomic_write(place.written) as file:
         file.write(header(place.format))
         for outcome in _existing(place, path):
@@ -183,7 +183,7 @@ def _rewrite(place: _Place, path: Path) -> Told:
     return told
 
 
-def _existing(place: _Place, path: Path) -> Iterator[Outcome]:
+def _existing(place: _OutputPaths, path: Path) -> Iterator[Outcome]:
     """Yield the results that there are; a spool is newer than the Parquet file beside it."""
     if place.parquet and not place.written.exists():
         yield from in_parquet(path)

@@ -15,9 +15,9 @@ import msgspec
 from msgspec import inspect
 
 from checkout_async.batch.formats import Format
-from checkout_async.batch.outcome import Failure, Outcome
+from checkout_async.batch.outcome import ErrorInfo, Outcome
 from checkout_async.batch.sources.lines import LineSplitter
-from checkout_async.batch.sources.rows import Row, RowSplitter
+from checkout_async.batch.sources.rows import CsvRow, RowSplitter
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["COLUMNS", "as_row", "encode", "header", "outcomes_in", "read_row", "refuse"]
@@ -33,7 +33,7 @@ def _columns(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[s
         options = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
         kinds = {type(each) for each in options}
         if inspect.StructType in kinds:
-            yield from _columns(Failure, f"{field.name}.")
+            yield from _columns(ErrorInfo, f"{field.name}.")
         else:
             yield prefix + field.name, next((kind for each, kind in _KINDS.items() if each in kinds), str)
 
@@ -119,7 +119,7 @@ def _in_csv(path: Path, chunks: Iterable[bytes]) -> Iterator[Outcome]:
         yield (is_row and read_row(dict(zip(COLUMNS, cells, strict=True)))) or refuse(path, line)
 
 
-def _cells(splitter: RowSplitter, row: Row) -> list[str]:
+def _cells(splitter: RowSplitter, row: CsvRow) -> list[str]:
     """Return the cells of a row, none if it cannot be understood."""
     try:
         return splitter.cells(row)

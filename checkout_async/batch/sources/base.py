@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 
 __all__ = ["Readable", "Source", "in_thread"]
 
@@ -29,7 +29,7 @@ class Source(ABC):
     """An open input. Close it, or enter it as a context manager, when it is read."""
 
     @abstractmethod
-    def records(self) -> AsyncGenerator[Record | BadLine]:
+    def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end, once and in bounded memory.
 
         Raises OSError, with a `strerror`, where it cannot be read on, and ConfigurationError where the names of the

@@ -1,7 +1,7 @@
 """Parquet: one session request a row, in nested columns (structs), or in columns named by field paths, or in both.
 
 A null is no member, and a date the beginning of its day in UTC. The schema is checked when the file is opened; rows are
-read a few hundred at a time, and one with a value that cannot be read becomes a `BadLine`.
+read a few hundred at a time, and one with a value that cannot be read becomes a `InvalidRecord`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final, cast
 
 from checkout_async.batch.arrow import Batch, Column, DataType, arrow_errors, open_parquet
 from checkout_async.batch.fields import Field, Node, Place, find_field, nest, refuse_twice, typed_request
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import Source, in_thread
 from checkout_async.errors import ConfigurationError
 
@@ -55,14 +55,14 @@ class ParquetTable(Source):
             self._file.close()
             raise
 
-    async def records(self) -> AsyncGenerator[Record | BadLine]:
+    async def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of its row, from 1."""
         batches = self._batches()
         line = self._rows.start
         while (rows := await in_thread(lambda: self._next_of(batches))) is not None:
             for row in rows:
                 line += 1
-                yield BadLine(line=line, reason=row) if isinstance(row, str) else self._record(line, row)
+                yield InvalidRecord(line=line, reason=row) if isinstance(row, str) else self._record(line, row)
 
     def total(self) -> int | None:
         """Return the number of rows."""

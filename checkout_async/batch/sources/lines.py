@@ -10,7 +10,7 @@ from os import fstat
 from pathlib import Path
 from typing import Final
 
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import Readable, Source, in_thread
 from checkout_async.batch.sources.inflate import GZIP_MAGIC, Inflated
 
@@ -73,7 +73,7 @@ class TextSource(Source):
         self._path = path
         self._file = io.FileIO(0, closefd=False) if path is None else io.FileIO(path)
 
-    def records(self) -> AsyncGenerator[Record | BadLine]:
+    def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of the line it begins in, from 1."""
         return self._read(Inflated(self._file))
 
@@ -96,7 +96,7 @@ class TextSource(Source):
         self._file.close()
 
     @abstractmethod
-    def _read(self, content: Readable) -> AsyncGenerator[Record | BadLine]:
+    def _read(self, content: Readable) -> AsyncGenerator[Record | InvalidRecord]:
         """Read text."""
 
     @abstractmethod

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["Told"]
+__all__ = ["LineSet"]
 
 _PAGE: Final = 1 << 16
 """Lines of one page, which is made when the first of them is added."""
 
 
-class Told:
+class LineSet:
     """A set of line numbers; a million of them, in whatever order, take some 130 KB."""
 
     def __init__(self) -> None:
