@@ -1,12 +1,12 @@
-"""Authenticating many cards: records in, one outcome each out, at bounded concurrency.
+"""Authenticate many cards: takes records, yields one outcome for each, at bounded concurrency.
 
     async with CheckoutClient.from_env() as checkout, Journal("nightly.journal") as journal:
         async with aclosing(batch.run(checkout, requests, journal=journal)) as outcomes:
             async for outcome in outcomes:
                 ...
 
-docs/batch.md is the guide; docs/architecture.md lists the modules. What shows progress needs the `cli` extra and is
-imported by the command alone.
+docs/batch.md is the guide; docs/architecture.md lists the modules. Only the command shows progress, which needs the
+`cli` extra.
 """
 
 from __future__ import annotations

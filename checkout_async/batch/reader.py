@@ -1,4 +1,4 @@
-"""The records of a run, one at a time: from any iterable, numbered, until it ends, fails or nobody wants more."""
+"""The records of a run, one at a time: from any iterable, numbered, until it ends, fails or the run stops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from checkout_async.models import sessions
 __all__ = ["Item", "RecordFeed", "Records"]
 
 Item = Record | InvalidRecord | sessions.SessionRequest | Mapping[str, object]
-"""What may be authenticated; a bare request counts as a record whose line is its position, from 1."""
+"""What a batch accepts; a bare request counts as a record whose line is its position, from 1."""
 
 Records = Iterable[Item] | AsyncIterable[Item]
 
@@ -22,8 +22,8 @@ Records = Iterable[Item] | AsyncIterable[Item]
 class RecordFeed:
     """Reads for any number of workers. `position` counts the records read; `failure` is what the iterable raised.
 
-    An asynchronous iterable is read in a task of its own: it may have time limits and tasks of its own, which are not
-    to be entered in one task and left in another. It is left behind where it does not end.
+    An asynchronous iterable is read in a separate task: its cancel scopes and task groups must be entered and left in
+    the same task. If it does not end when it is cancelled, it is abandoned.
     """
 
     def __init__(self, records: Records) -> None:
@@ -41,7 +41,7 @@ class RecordFeed:
             self._iterator = iter(records)
 
     def stop(self) -> None:
-        """Read no more, also where a silent iterable is being waited for."""
+        """Read no more, and stop waiting for an iterable that yields nothing."""
         self._ended = True
         if self._reading is not None:
             self._reading.cancel()
@@ -62,7 +62,7 @@ class RecordFeed:
             return next(iterator)
         except StopIteration:
             self._ended = True
-        except Exception as error:  # noqa: BLE001  # anybody's iterable; raised when what was read is done
+        except Exception as error:  # noqa: BLE001  # the caller's iterable; raised when the records read are done
             self._ended = True
             self.failure = error
         return None
@@ -76,7 +76,7 @@ class RecordFeed:
         return await wanted
 
     async def _read(self, iterator: AsyncIterator[Item]) -> None:
-        """Read as long as somebody wants more."""
+        """Read one item for each waiter."""
         while True:
             while not self._wanted:
                 self._is_wanted.clear()
@@ -92,10 +92,10 @@ class RecordFeed:
                     break
 
     def _finished(self, reading: asyncio.Task[None]) -> None:
-        """Note why the reading ended: its end, an error, or a cancellation that nobody here asked for."""
+        """Note why the reading ended: its end, an error, or a cancellation that this run did not request."""
         if reading.cancelled():
             if not self._ended:
-                self.failure = CheckoutError("the records ended with a cancellation of their own")
+                self.failure = CheckoutError("the iterable of records was cancelled from outside this run")
         elif isinstance(error := reading.exception(), Exception):
             self.failure = error
         self._ended = True

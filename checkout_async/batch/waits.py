@@ -1,8 +1,8 @@
-"""How many calls of a client wait now instead of being sent, and what for: a hook of the client.
+"""Count the calls of a client that wait to be sent, and say what they wait for: a hook of the client.
 
-Between a call's start and its first attempt nothing happens but waiting, and the same between a scheduled retry and
-the attempt after it: so the calls that wait are known exactly. What the former wait for is told when the waiting is
-over; the reason shown is the one that calls of the last seconds spent most time on.
+A call only waits between its start and its first attempt, and between a scheduled retry and the next attempt, so the
+count is exact. What a call waits for is reported when its wait is over: the reason shown is the one on which the calls
+of the last seconds spent most time.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ _FOR: Final = {
 
 
 class PendingCalls:
-    """A Hook that counts: `CheckoutClient(..., hooks=[waits])`. It may be asked from another thread."""
+    """A Hook that counts waiting calls: `CheckoutClient(..., hooks=[PendingCalls()])`. Any thread may read it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._queued: set[CallInfo] = set()
         self._retrying: set[CallInfo] = set()
-        # Times waited, fading: after each _WINDOW they count half.
+        # Seconds waited, decaying: after each _WINDOW they count half.
         self._spent = dict.fromkeys(WaitReason, 0.0)
         self._faded = clock()
 
     @property
     def queued(self) -> int:
-        """Calls that wait for a slot, a permit or a token before their first attempt."""
+        """The number of calls that wait for a slot, the rate limit or a token before their first attempt."""
         return len(self._queued)
 
     @property
     def retrying(self) -> int:
-        """Calls that failed and wait before they are tried again."""
+        """The number of calls that failed and wait for their next attempt."""
         return len(self._retrying)
 
     def __call__(self, event: Event) -> None:
-        """Take note of an event."""
+        """Count an event."""
         match event:
             case TokenFetchStarted():
                 pass
@@ -74,10 +74,10 @@ class PendingCalls:
                 pass
 
     def __str__(self) -> str:
-        """Return `61 wait for the rate limit, 2 wait to be tried again`; nothing where nobody waits."""
+        """Return a text such as `61 wait for the rate limit, 2 wait to be retried`; empty if no call waits."""
         parts = [f"{_waiting(self.queued)} {self._reason()}"] if self.queued else []
         if self.retrying:
-            parts.append(f"{_waiting(self.retrying)} to be tried again")
+            parts.append(f"{_waiting(self.retrying)} to be retried")
         return ", ".join(parts)
 
     def _reason(self) -> str:

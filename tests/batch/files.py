@@ -1,4 +1,4 @@
-"""What the tests of input and results files share: reading a source to its end, requests as columns, made outcomes."""
+"""What the tests of input and output files share: reading a source to its end, requests as columns, made outcomes."""
 
 from __future__ import annotations
 

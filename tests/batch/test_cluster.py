@@ -234,12 +234,12 @@ async def test_a_machine_that_sees_another_folder_sends_nothing(sandbox: Sandbox
     assert sum(created(sandbox).values()) == 0
 
 
-async def test_progress_is_told_while_it_runs(places: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_progress_is_reported_while_it_runs(places: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("checkout_async.batch.cluster.worker._LOOK_EVERY", 0)
     (part,) = await planned(places, 1)
-    told: list[int] = []
-    await asyncio.to_thread(run_partition, part, SETTINGS, told.append)
-    assert told == list(range(1, LINES + 1))
+    counts: list[int] = []
+    await asyncio.to_thread(run_partition, part, SETTINGS, counts.append)
+    assert counts == list(range(1, LINES + 1))
 
 
 def test_without_redis_the_rate_is_divided() -> None:
@@ -279,7 +279,7 @@ class TestGathering:
         self, places: RunPaths, parts: tuple[Partition, ...]
     ) -> None:
         parts[1].done.unlink()
-        with pytest.raises(RunIncomplete, match="1 of 3 partitions are not finished: 1; resume to go on"):
+        with pytest.raises(RunIncomplete, match="1 of 3 partitions are not finished: 1; resume to continue"):
             await asyncio.to_thread(gather_partitions, places, parts)
         assert not places.output.exists()
         assert parts[0].results.exists()
@@ -370,14 +370,14 @@ class TestGathering:
         with ResultFile.create(parquet.output) as killed:
             killed.write(Outcome(line=1, result=BatchResult.AUTHENTICATED, session_id="sid_of_an_earlier_run"))
         await asyncio.to_thread(gather_partitions, parquet, parts)
-        results, told = ResultFile.resume(parquet.output)
+        results, kept = ResultFile.resume(parquet.output)
         with results:
             assert "sid_of_an_earlier_run" not in {row.session_id for row in results.rows()}
-        assert len(told) == LINES
+        assert len(kept) == LINES
 
 
 class TestARunThatIsComplete:
-    """Nothing listens at the address: whoever asks the scheduler would fail."""
+    """Nothing listens at the address: a call to the scheduler would fail."""
 
     @pytest.fixture(autouse=True)
     async def complete(self, places: RunPaths) -> None:
@@ -432,7 +432,7 @@ async def test_an_input_without_records_is_complete_at_once(places: RunPaths) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--resume", "--force"), "--resume goes on with what is there, --force replaces it: choose one"),
+        (("--resume", "--force"), "--resume continues an earlier run, --force replaces it: choose one"),
         (("--force", "--journal", "in.json"), "the journal is the input file; name another one"),
         (("--force", "--report", "in.json"), "the report is the input file; name another one"),
     ],

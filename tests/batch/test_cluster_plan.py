@@ -179,7 +179,7 @@ def test_what_repeats_an_earlier_record_of_another_part_is_known_to_its_own(tmp_
         [],
         [],
         [(4, "the same reference as line 1; give each record its own")],
-        [(5, "the same request as line 2 and no reference; give each record a reference of its own")],
+        [(5, "the same request as line 2, without a reference; give each record its own reference")],
     ]
 
 
@@ -199,7 +199,7 @@ def test_gzip_is_to_be_decompressed_first(tmp_path: Path) -> None:
 
 
 def test_a_stream_cannot_be_cut(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no regular file"):
+    with pytest.raises(ConfigurationError, match="not a regular file"):
         plan_partitions(RunPaths.of("/dev/null", tmp_path / "out.jsonl"), 2)
 
 
@@ -227,8 +227,8 @@ def test_what_is_written_never_takes_the_place_of_the_input(tmp_path: Path) -> N
         ("out.jsonl", "out.jsonl", "the journal is the output file"),
         ("missing/out.jsonl", None, r"cannot write the output file .*: there is no folder .*missing"),
         ("out.jsonl", "missing/journal", r"cannot write the journal .*: there is no folder .*missing"),
-        (".", None, r"cannot write the output file .*: it is no regular file"),
-        ("out.docx", None, "format of .* is not known"),
+        (".", None, r"cannot write the output file .*: it is not a regular file"),
+        ("out.docx", None, "format of .* is unknown"),
     ],
 )
 @pytest.mark.parametrize("begun", [False, True])
@@ -266,11 +266,11 @@ def test_a_damaged_input_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
 
 
-def test_a_full_temporary_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_temporary_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # SQLite answers that the disk is full also where a database must not grow.
     monkeypatch.setattr("checkout_async.batch.cluster.repeats.sqlite3.connect", small_database)
     source = write_lines(tmp_path / "in.jsonl", [request(reference=str(number)) for number in range(1000)])
-    with pytest.raises(ConfigurationError, match=r"temporary file \(TMPDIR says where\): the disk is full"):
+    with pytest.raises(ConfigurationError, match=r"temporary file \(its folder is set by TMPDIR\): the disk is full"):
         plan_partitions(places_in(tmp_path, source), 2)
 
 
@@ -284,13 +284,13 @@ class TestGoingOn:
 
     def test_it_does_not_go_on_by_mistake(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
-        with pytest.raises(ConfigurationError, match=r"a run has begun in .*\.parts; --resume goes on with it"):
+        with pytest.raises(ConfigurationError, match=r"a run has begun in .*\.parts; continue it with --resume"):
             plan_partitions(places, 2)
 
     def test_it_does_not_go_on_with_another_input(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
         write_lines(places.input, [request(reference="c")])
-        with pytest.raises(ConfigurationError, match="the input is another one now"):
+        with pytest.raises(ConfigurationError, match="the input is another file now, or has changed since"):
             plan_partitions(places, 2, resume=True)
 
     def test_it_does_not_replace_what_it_was_not_planned_for(self, places: RunPaths) -> None:
@@ -303,7 +303,7 @@ class TestGoingOn:
     def test_a_damaged_plan_is_named(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
         places.plan.write_text("{}")
-        with pytest.raises(ConfigurationError, match=r"plan\.json is no plan of a run"):
+        with pytest.raises(ConfigurationError, match=r"plan\.json is not a plan file"):
             plan_partitions(places, 2, resume=True)
 
     def test_what_an_earlier_run_left_is_not_replaced_unasked(self, places: RunPaths) -> None:
@@ -321,7 +321,7 @@ class TestGoingOn:
 
     def test_an_earlier_journal_is_not_replaced_unasked_either(self, places: RunPaths) -> None:
         places.journal.touch()
-        with pytest.raises(ConfigurationError, match=r"out\.jsonl\.journal is there from an earlier run; go on with"):
+        with pytest.raises(ConfigurationError, match=r"out\.jsonl\.journal of an earlier run exists; resume that run"):
             plan_partitions(places, 2)
         assert plan_partitions(places, 2, force=True)
         assert not places.journal.exists()
@@ -334,7 +334,7 @@ class TestGoingOn:
     def test_a_folder_of_something_else_is_left_alone(self, places: RunPaths) -> None:
         places.folder.mkdir()
         (places.folder / "thesis.tex").touch()
-        with pytest.raises(ConfigurationError, match="is not empty and holds no plan"):
+        with pytest.raises(ConfigurationError, match="is not empty and has no plan"):
             plan_partitions(places, 2)
 
     def test_planning_that_was_broken_off_can_be_done_again(self, places: RunPaths) -> None:

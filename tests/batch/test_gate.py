@@ -1,4 +1,4 @@
-"""An outage pauses a run: what was not sent is sent when the API is there again, and no file is burnt through."""
+"""An outage pauses a run: unsent records are sent when the API is back, and the rest of the file does not fail."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def test_a_stop_is_heard_during_a_pause() -> None:
     assert results == [BatchResult.FAILED] * 8
 
 
-async def test_a_single_record_the_api_stumbles_over_stops_nobody() -> None:
+async def test_a_single_record_that_fails_stops_no_other() -> None:
     def answer(request: ApiRequest[object]) -> sessions.Session | CheckoutError:
         return BUSY if next(numbers) % 15 == 0 else session()
 

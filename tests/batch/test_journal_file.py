@@ -104,10 +104,10 @@ async def test_what_was_confirmed_is_there_after_a_kill(path: Path, lines: int) 
     assert len(heard) >= lines
     async with Journal(path, durable=False) as journal:
         steps = {line: (await journal.claim(record(line))).step for line in range(1, len(heard) + 20)}
-    for told in heard:
-        what, line = told.split()
+    for line_heard in heard:
+        what, line = line_heard.split()
         allowed = {Step.ASK, Step.REPLAY} if what == "settled" else {Step.ASK, Step.REPLAY, Step.REPORT}
-        assert steps[int(line)] in allowed, told
+        assert steps[int(line)] in allowed, line_heard
 
 
 async def notes_a_session(path: Path) -> None:
@@ -136,7 +136,7 @@ async def test_a_second_process_is_refused_until_the_first_is_gone_even_if_it_is
     process = child("stays_open", path)
     assert process.stdout is not None
     assert process.stdout.readline() == "open\n"
-    with pytest.raises(ConfigurationError, match=r"run\.journal: another process has it open; wait for its end"):
+    with pytest.raises(ConfigurationError, match=r"run\.journal: another process has it open; wait until it ends"):
         await Journal(path).__aenter__()
     said(process, 0)
     assert await next_step(path) is Step.SEND
@@ -285,15 +285,15 @@ async def refused(path: Path) -> str:
     return str(caught.value)
 
 
-async def test_a_text_is_no_journal(path: Path) -> None:
+async def test_a_text_is_not_a_journal(path: Path) -> None:
     path.write_text("What was sent: nothing.\n" * 100)
-    assert "it is no journal" in await refused(path)
+    assert "not a journal file" in await refused(path)
 
 
-async def test_another_database_is_no_journal(path: Path) -> None:
+async def test_another_database_is_not_a_journal(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE record (id INTEGER PRIMARY KEY)")
-    assert "is a database, but no journal" in await refused(path)
+    assert "is a database, but not a journal" in await refused(path)
 
 
 async def test_a_directory_is_no_journal(path: Path) -> None:
@@ -309,7 +309,7 @@ async def test_a_journal_of_a_later_format_is_refused(path: Path) -> None:
     assert await next_step(path) is Step.SEND
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 2")
-    assert "has format 2, this version of the package reads 1" in await refused(path)
+    assert "has format 2, but this version of the package reads 1" in await refused(path)
 
 
 async def test_a_journal_that_lost_its_end_is_refused(path: Path) -> None:
@@ -427,7 +427,7 @@ async def _cancelled(work: Coroutine[object, object, object]) -> None:
         await task
 
 
-async def test_a_claim_that_nobody_waited_for_is_taken_back(path: Path) -> None:
+async def test_the_claim_of_a_cancelled_caller_is_withdrawn(path: Path) -> None:
     async with Journal(path) as journal:
         await authenticated(journal, 9)
         hold = Hold()
@@ -464,7 +464,7 @@ async def test_a_refused_claim_takes_nothing_back(path: Path) -> None:
     assert await next_step(path) is Step.REPORT
 
 
-async def test_an_outcome_is_written_though_nobody_waits_any_more(path: Path) -> None:
+async def test_an_outcome_is_written_even_if_the_caller_was_cancelled(path: Path) -> None:
     async with Journal(path) as journal:
         await authenticated(journal, 9)
         claim = await journal.claim(record())

@@ -1,4 +1,4 @@
-"""The shape of a result, and what an error tells about itself."""
+"""The shape of a result, and what it contains of an error."""
 
 from __future__ import annotations
 

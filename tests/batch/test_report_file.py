@@ -76,8 +76,8 @@ def test_an_earlier_report_is_replaced(report: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("report.pdf", "a report is a .json or a .html file"),
-        ("report", "a report is a .json or a .html file"),
+        ("report.pdf", "a report must be a .json or .html file"),
+        ("report", "a report must be a .json or .html file"),
         ("missing/report.json", "there is no folder"),
         ("folder.html", "it is a folder"),
     ],
@@ -88,7 +88,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_run(name: str, fa
         check_report_path(tmp_path / name)
 
 
-def test_a_full_disk_is_told_as_such(report: Report, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_such(report: Report, tmp_path: Path) -> None:
     (tmp_path / "report.json").symlink_to("/dev/full")
     with pytest.raises(ConfigurationError, match=r"cannot write the report .*: No space left on device"):
         write_report(report, tmp_path / "report.json")
@@ -97,15 +97,15 @@ def test_a_full_disk_is_told_as_such(report: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b"", "is no report of a batch"),
-        (b"[]", "is no report of a batch"),
-        (b'{"format": 1}', "is no report of a batch"),
-        (b'{"format": 1, "input": "\xff"}', "is no report of a batch"),
-        (b'{"format": 1, "input": "", "output": "", "started": "2026-11-21T00:00:00"}', r"no report.*started"),
+        (b"", "is not a report of a batch"),
+        (b"[]", "is not a report of a batch"),
+        (b'{"format": 1}', "is not a report of a batch"),
+        (b'{"format": 1, "input": "\xff"}', "is not a report of a batch"),
+        (b'{"format": 1, "input": "", "output": "", "started": "2026-11-21T00:00:00"}', r"not a report.*started"),
         (b'{"format": 2}', "written by a later version"),
     ],
 )
-def test_what_is_no_report_is_not_read(content: bytes, fault: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_report_is_refused(content: bytes, fault: str, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=fault):

@@ -58,7 +58,7 @@ async def test_calls_behind_the_one_in_flight_wait() -> None:
         assert (waits.queued, waits.retrying) == (3, 0)
 
 
-async def test_nobody_waits_when_the_calls_are_done_and_nothing_is_said() -> None:
+async def test_the_text_is_empty_when_the_calls_are_done() -> None:
     waits, gate = PendingCalls(), Gate()
     async with calling(waits, gate, 4) as tasks:
         gate.opened.set()
@@ -79,7 +79,7 @@ async def test_a_failed_call_waits_to_be_tried_again() -> None:
     waits = PendingCalls()
     async with calling(waits, Gate(overloaded=True), 1):
         assert (waits.queued, waits.retrying) == (0, 1)
-        assert str(waits) == "1 waits to be tried again"
+        assert str(waits) == "1 waits to be retried"
     assert waits.retrying == 0
 
 

@@ -27,7 +27,7 @@ def test_a_duration_has_its_two_largest_units(seconds: float, words: str) -> Non
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(-1.0, "0 s"), (7.2, "8 s"), (60.0, "1 min"), (4329, "1 h 12 min")])
-def test_time_to_come_is_told_in_whole_seconds_and_never_negative(seconds: float, words: str) -> None:
+def test_time_to_come_is_shown_in_whole_seconds_and_never_negative(seconds: float, words: str) -> None:
     assert time_left(seconds) == words
 
 

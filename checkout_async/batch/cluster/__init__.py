@@ -1,11 +1,11 @@
-"""A batch on many machines, in three steps that any engine can take: plan, run each partition anywhere, gather.
+"""A batch on many machines, in three steps that any engine can run: plan, run each partition anywhere, gather.
 
     places = RunPaths.of("/shared/cards.jsonl", "/shared/results.jsonl")
     partitions = plan_partitions(places, 64)
-    ends = engine.map(run_partition, partitions)
+    results = engine.map(run_partition, partitions)
     report = gather_partitions(places, partitions)
 
-`checkout_async.batch.dask` does all of it on a Dask cluster; docs/cluster.md has Spark and Ray.
+`checkout_async.batch.dask` does all three on a Dask cluster; docs/cluster.md shows Spark and Ray.
 Modules, low to high: loops, cuts, partition, repeats, slices, input, plan, worker, gather.
 """
 

@@ -1,6 +1,6 @@
-"""The input of a run as it was then, by which it is known again, and the note of it in the journal that the run left.
+"""The identity of a run's input, and the note of a finished input in the journal.
 
-Once the results are gathered, the note tells a call that is made again that nothing is left to do.
+Once the results are gathered, the note shows to a repeated call that nothing is left to do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RECORDS: Final = "SELECT records FROM finished WHERE (path, size, modified) = (
 
 
 class Input(msgspec.Struct, frozen=True):
-    """A file as it was at one time; `modified` is in nanoseconds."""
+    """The path, size and modification time of a file at one moment; `modified` is in nanoseconds."""
 
     path: str
     size: int
@@ -33,7 +33,7 @@ class Input(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Return the file as it is now. Raises ConfigurationError."""
+        """Return these of a file now. Raises ConfigurationError."""
         try:
             status = path.stat()
         except OSError as error:
@@ -42,7 +42,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 def note_finished(journal: Path, key: bytes, given: Input, records: int) -> None:
-    """Note in a journal that every record of an input has a row. Raises ConfigurationError and sqlite3.Error."""
+    """Note in a journal that every record of an input has a row. Raises ConfigurationError or sqlite3.Error."""
     with closing(open_database(journal)) as database:
         database.execute("BEGIN")
         if is_new(database):  # the input has no records
@@ -54,7 +54,7 @@ def note_finished(journal: Path, key: bytes, given: Input, records: int) -> None
 
 
 def records_if_finished(journal: Path, given: Input) -> int | None:
-    """Return how many records a finished input has, None if a journal does not say that it is.
+    """Return the number of records of a finished input; None if the journal has no note of it.
 
     Raises ConfigurationError for a journal that cannot be read.
     """

@@ -1,6 +1,6 @@
-"""Which records of an input repeat an earlier one, however far apart they stand: workers see only their own part.
+"""Find the records of an input that repeat an earlier one, however far apart: a worker sees only its own partition.
 
-Fingerprints are kept in a private database of SQLite's, which it spills to a temporary file: memory stays bounded.
+Fingerprints are kept in a private SQLite database, which spills to a temporary file: memory stays bounded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FIRST: Final = "SELECT line FROM seen WHERE fingerprint = ?"
 
 
 class DuplicateFinder:
-    """Takes the records of an input in their order; `found` has those that repeat an earlier one."""
+    """Takes the records of an input in their order; `found` are those that repeat an earlier one."""
 
     def __init__(self, fingerprints: Fingerprints) -> None:
         self._fingerprints = fingerprints
@@ -46,7 +46,7 @@ class DuplicateFinder:
         self._database.close()
 
     def add(self, record: Record) -> None:
-        """Look at one record. Raises ConfigurationError when far too many repeat others to be meant."""
+        """Check one record. Raises ConfigurationError if so many are duplicates that it cannot be intended."""
         try:
             key = self._fingerprint(record)
         except InvalidRequest:
@@ -63,8 +63,8 @@ class DuplicateFinder:
             )
 
     def _fingerprint(self, record: Record) -> bytes:
-        made = self._fingerprints
-        return made.of_reference(record.reference) if record.reference else made.of_content(record)
+        fingerprints = self._fingerprints
+        return fingerprints.of_reference(record.reference) if record.reference else fingerprints.of_content(record)
 
 
 @contextmanager
@@ -75,4 +75,4 @@ def _clear_errors() -> Generator[None]:
         reason = reason_of(error)
     else:
         return
-    raise ConfigurationError(f"cannot keep what was read in a temporary file (TMPDIR says where): {reason}")
+    raise ConfigurationError(f"cannot keep fingerprints in a temporary file (its folder is set by TMPDIR): {reason}")

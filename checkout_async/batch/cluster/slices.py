@@ -1,4 +1,4 @@
-"""Reading one partition's records out of the input, with the line numbers they have in the whole of it."""
+"""Read the records of one partition from the input, with their line numbers in the whole file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["check_cuttable", "records_of"]
 
 
 class _FileRanges:
-    """A Readable of parts of a file, one after the other."""
+    """A Readable over ranges of a file, one after the other."""
 
     def __init__(self, file: io.FileIO, spans: Sequence[tuple[int, int]]) -> None:
         self._descriptor = file.fileno()
@@ -46,7 +46,7 @@ class _FileRanges:
 
 
 def check_cuttable(path: Path) -> None:
-    """Raise ConfigurationError for what can only be read from its beginning: a stream, a gzip file."""
+    """Raise ConfigurationError for an input that can only be read from its beginning: a stream, a gzip file."""
     try:
         with path.open("rb") as file:
             is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
@@ -54,7 +54,7 @@ def check_cuttable(path: Path) -> None:
     except OSError as error:
         raise ConfigurationError(f"cannot read the input file {path}: {error.strerror}") from None
     if not is_regular:
-        raise ConfigurationError(f"{path} is no regular file; one that all machines can read has to hold the input")
+        raise ConfigurationError(f"{path} is not a regular file; put the input into a file that all machines can read")
     if is_gzip:
         raise ConfigurationError(f"{path} is gzip, which can only be read from its beginning; decompress it first")
 
@@ -62,7 +62,7 @@ def check_cuttable(path: Path) -> None:
 def records_of(partition: Partition) -> AsyncGenerator[Record | InvalidRecord]:
     """Read the records of a partition.
 
-    Raises OSError, and ConfigurationError where this machine does not see the file that was planned for.
+    Raises OSError, and ConfigurationError if this machine does not see the file that the run was planned for.
     """
     return _rows_of(partition) if partition.format is Format.PARQUET else _lines_of(partition)
 

@@ -1,4 +1,4 @@
-"""A dry run: every record is checked as it would be before sending, and nothing is sent or written."""
+"""The dry run: check every record as before sending, and send and write nothing."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from checkout_async.operations import sessions as operations
 __all__ = ["Checked", "check"]
 
 _SHOWN: Final = 20
-"""Problems that are told one by one; the others are counted."""
+"""Problems that are printed one by one; the others are counted."""
 
 
 class Checked:
-    """What a dry run found: how many records could be sent, and the others by their JSON path and reason.
+    """The result of a dry run: the number of valid records, and the problems by JSON path or reason.
 
-    `stopped` says why it ended before its input did, if it did.
+    `stopped` says why it ended before the input did; it is empty if it did not.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Checked:
         self.stopped = ""
 
     def add(self, item: Record | InvalidRecord, failure: ErrorInfo | None, messages: TextIO) -> None:
-        """Count a record, and tell of its problem if it is one of the first."""
+        """Count a record, and print its problem if it is one of the first."""
         if failure is None:
             self.valid += 1
             return
@@ -51,9 +51,9 @@ class Checked:
 
 
 async def check(records: AsyncIterable[Record | InvalidRecord], messages: TextIO) -> Checked:
-    """Check records against the specification and each other; the first problems are told in `messages`.
+    """Check records against the specification and each other; the first problems are printed to `messages`.
 
-    Input that cannot be read on ends it. Raises ConfigurationError.
+    An error of reading the input ends it. Raises ConfigurationError.
     """
     found = Checked()
     with tempfile.TemporaryDirectory(prefix="checkout-async-") as folder:
@@ -78,5 +78,5 @@ async def _problem(item: Record | InvalidRecord, journal: Journal) -> ErrorInfo 
 
 
 def _kind_of(failure: ErrorInfo) -> str:
-    """Return what problems of one kind have in common."""
+    """Return the name under which a problem is counted."""
     return failure.kind if failure.path in {None, "$"} else str(failure.path)

@@ -1,6 +1,6 @@
-"""A run while it goes on: results written, progress shown, signals heard, and what is said when it ends.
+"""One run of the command: it writes results, shows progress, handles signals, and prints how far it came.
 
-Exit codes: 0 every record has a session's result, even a declined one; 1 some are invalid, failed or unknown; 3 the run
+Exit codes: 0 every record has a final result, even a declined one; 1 some are invalid, failed or unknown; 3 the run
 ended before its input did; 130 after Ctrl-C and 143 after SIGTERM.
 """
 
@@ -32,9 +32,9 @@ STOPPED_EARLY: Final = 3
 
 
 class Execution:
-    """A run: which records were read and have no outcome yet, and why it is to end early.
+    """A run: the records that were read and have no outcome yet, and the reason if it ends early.
 
-    Its `interrupt` is to be entered as long as signals are to be heard.
+    Enter its `interrupt` for as long as it is to handle signals.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Execution:
         self.summary = Summary()
 
     async def go(self, records: AsyncIterable[Record | InvalidRecord]) -> None:
-        """Authenticate every record, and whatever happens say how far it came."""
+        """Authenticate every record, and print how far it came if it ends early."""
         with self._progress:
             try:
                 with self.interrupt.cancelling():
@@ -79,24 +79,24 @@ class Execution:
             except asyncio.CancelledError:
                 if self.interrupt.received is None:
                     raise
-                self._say_what_is_open()
+                self._print_in_flight()
             except CheckoutError as error:
                 self._stop(str(error))
             except OSError as error:
                 self._stop(f"cannot read the input: {error.strerror}")
             self._finish()
-            await self._untell()
+            await self._mark_unreported()
             if self._stopped or self.interrupt.received:
-                self._say_how_far()
+                self._print_summary()
 
     def end_with(self, error: CheckoutError) -> None:
-        """Note an error of what comes after the last record; it often is the one that ended the run already."""
+        """Note an error after the last record; often it is the one that has ended the run already."""
         if not self._stopped:
             self._stop(str(error))
 
     @property
     def exit_code(self) -> int:
-        """What the process ends with."""
+        """The exit code of the process."""
         if (ended_by_signal := self.interrupt.exit_code) is not None:
             return ended_by_signal
         if self._stopped:
@@ -105,7 +105,7 @@ class Execution:
         return SOME_UNFINISHED if unfinished else 0
 
     def report(self, input_name: str, output_name: str) -> Report:
-        """Return what the run came to, for people and machines."""
+        """Return the report of the run."""
         received = self.interrupt.received
         stopped = self._stopped or ("" if received is None else f"ended by {received.name}")
         return self.summary.report(input_name, output_name, stopped=stopped)
@@ -121,8 +121,8 @@ class Execution:
             retry_unknown=self._retry_unknown,
             in_order=self._in_order,
             stop=self.interrupt.stop,
-            # The first signal, and whatever else ends the run, lets everything in flight come to its end; a second
-            # signal nothing.
+            # The first signal, and any other end of the run, lets calls in flight finish before the generator is
+            # closed. A second signal cancels, and then nothing is waited for.
             drain=0,
             on_pause=self._progress.pause,
         )
@@ -144,7 +144,7 @@ class Execution:
             return
         try:
             self._results.write(outcome)
-        except Exception as error:  # noqa: BLE001  # what is in flight is to come to its end all the same
+        except Exception as error:  # noqa: BLE001  # calls in flight must finish all the same
             self._stop_unwritten(outcome, error)
         else:
             self._written += 1
@@ -163,8 +163,8 @@ class Execution:
         except (OSError, CheckoutError) as error:
             self._stop(f"cannot write results: {_reason(error)}")
 
-    async def _untell(self) -> None:
-        """Leave to the next run what was taken from this one and could not be written."""
+    async def _mark_unreported(self) -> None:
+        """Mark the outcomes that could not be written as not reported, so that the next run reports them."""
         if self._journal is None or not self._unwritten:
             return
         try:
@@ -177,20 +177,20 @@ class Execution:
         self._progress.note(f"stopped: {reason}")
 
     def _announce_stop(self) -> None:
-        self._progress.note(f"stopping: {len(self._open)} in flight will be finished; once more stops at once")
+        self._progress.note(f"stopping: {len(self._open)} in flight will be finished; a second signal stops at once")
 
-    def _say_how_far(self) -> None:
+    def _print_summary(self) -> None:
         of = "" if self._total is None else f" of {number(self._total)}"
         known = f", {number(self.summary.replayed)} were known" if self.summary.replayed else ""
         self._progress.note(
             f"{number(self._written)}{of} records have a new result{known}; the last line read was {self._last_line}"
         )
         if self._journal is not None:
-            self._progress.note("go on with the same command and --resume")
+            self._progress.note("to continue, run the same command with --resume")
 
-    def _say_what_is_open(self) -> None:
+    def _print_in_flight(self) -> None:
         lines = ", ".join(str(line) for line in sorted(self._open))
-        self._progress.note(f"stopped at once: read but without a result, a session may exist: lines {lines}")
+        self._progress.note(f"stopped at once: these lines have no result, but a session may exist: {lines}")
 
 
 def _reason(error: Exception) -> str:

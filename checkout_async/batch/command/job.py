@@ -1,7 +1,7 @@
-"""One run from a file of requests to a file of results: what to run, what is opened for it, in which order.
+"""One run from an input file to an output file: its options, the files it opens, and in which order.
 
-The journal stands beside the results file and outlives the run. A resumed run looks first at the results that are
-there, then goes on where the journal says.
+The journal is next to the output and stays after the run. A resumed run first reconciles the journal with the rows of
+the output, then continues where the journal says.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _JOURNAL_SUFFIX: Final = ".journal"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to run. A `input` or `output` of None is standard input or output; messages go to `messages`.
+    """The options of a run. An `input` or `output` of None is standard input or output; messages go to `messages`.
 
-    The `journal` is `output` with `.journal` behind its name unless it is said; a run to standard output has one only
-    if it is said. The `channel_data_file` is not to be written over. `limit` is how many records of the input are read.
-    `pending_calls` is the hook that the client has.
+    The `journal` is by default `output` with `.journal` appended; a run to standard output has none by default. The
+    `channel_data_file` must not be overwritten. `limit` is the number of records of the input to read. `pending_calls`
+    is the hook that the client has.
     """
 
     input: Path | None
@@ -70,7 +70,7 @@ class Job:
     pending_calls: PendingCalls = field(default_factory=PendingCalls)
 
     async def check(self) -> int:
-        """Check every record, send nothing; return the exit code: 1 if one cannot be sent, 3 if some were not read."""
+        """Check every record and send nothing. Returns the exit code: 1 if one is invalid, 3 if some were not read."""
         task = asyncio.current_task()
         assert task is not None
         with open_source(self.input, self.input_format) as source, Interrupt(task.cancel) as interrupt:
@@ -99,7 +99,7 @@ class Job:
 
     @property
     def journal_path(self) -> Path | None:
-        """Where the journal is, if there is one: a device or a pipe has none beside it."""
+        """The path of the journal, if there is one: a device or a pipe has none by default."""
         if self.journal is not None or self.output is None or (self.output.exists() and not self.output.is_file()):
             return self.journal
         return self.output.with_name(self.output.name + _JOURNAL_SUFFIX)
@@ -116,16 +116,16 @@ class Job:
                     await opened.aclose()
                 except JournalError as error:
                     execution.end_with(error)
-                return self._tell(execution)
+                return self._print_result(execution)
 
-    def _tell(self, execution: Execution) -> int:
-        """Say what the run came to, and return its exit code."""
+    def _print_result(self, execution: Execution) -> int:
+        """Write the report, print the table of the run, and return its exit code."""
         reported = self._report(execution)
         say(execution.summary.table(), self.tables)
         return execution.exit_code if reported else execution.exit_code or SOME_UNFINISHED
 
     def _report(self, execution: Execution) -> bool:
-        """Write the report, if one is wanted; whether that worked out. The run is over, so it only is a pity if not."""
+        """Write the report, if one is requested; return whether that succeeded. A failure does not fail the run."""
         if self.report is None:
             return True
         names = str(self.input or "standard input"), str(self.output or "standard output")
@@ -159,35 +159,37 @@ class Job:
         if self.report is not None:
             check_report_path(self.report)
         if self.resume and self.force:
-            raise ConfigurationError("--resume goes on with what is there, --force replaces it: choose one")
+            raise ConfigurationError("--resume continues an earlier run, --force replaces it: choose one")
         if self.retry_unknown and not self.resume:
-            raise ConfigurationError("--retry-unknown goes with --resume: only a resumed run has something in doubt")
+            raise ConfigurationError("--retry-unknown needs --resume: only a resumed run has records in doubt")
         if self.resume and self.journal_path is None:
-            raise ConfigurationError("--resume needs a journal; with results on standard output, name one (--journal)")
+            raise ConfigurationError(
+                "--resume needs a journal; with results on standard output, name one with --journal"
+            )
         named = {"input": self.input, "channel data": self.channel_data_file, "output": self.output}
         check_apart({**named, "journal": self.journal_path, "report": self.report})
         self._check_leftovers()
 
     def _check_leftovers(self) -> None:
-        """Refuse what an earlier run left, before this one makes a journal that would pass for that run's."""
+        """Refuse files of an earlier run, before this run creates a journal that would pass for that run's journal."""
         journal, there = self.journal_path, self._results_there()
         if self.resume and there and journal is not None and not journal.exists():
             raise ConfigurationError(
-                f"{there} is there but its journal {journal} is not, so nothing says what was sent; "
-                "put the journal back, or begin anew with other results (--force replaces these)"
+                f"{there} exists but its journal {journal} does not, so nothing says what was sent; "
+                "restore the journal, name another output file, or start over with --force, which replaces it"
             )
         if self.resume or self.force:
             return
         if journal is not None and journal.exists():
             raise ConfigurationError(
-                f"the journal {journal} is there from an earlier run; go on with it (--resume), or replace it and what "
-                "it knows (--force)"
+                f"the journal {journal} of an earlier run exists; continue that run with --resume, or replace the "
+                "journal and what it knows with --force"
             )
         if there:
             raise ConfigurationError(f"{there} exists; name another output file, or replace it with --force")
 
     def _results_there(self) -> Path | None:
-        """Return the results of an earlier run; those that were to become Parquet may be there as a spool only."""
+        """Return the output of an earlier run; for Parquet it may be the spool only."""
         output = self.output
         if output is None or (output.exists() and not output.is_file()):
             return None
@@ -211,7 +213,7 @@ class Job:
         if path is None:
             return None
         if path.exists() and self.force:
-            # Opening tells whether it is a journal, and no other process uses it.
+            # Opening fails if it is not a journal, or if another process uses it.
             async with Journal(path):
                 pass
             _remove(path)

@@ -1,7 +1,7 @@
-"""The journal's rows, seen from the one thread that owns the file: batches of operations become transactions.
+"""The journal's rows, used by the one thread that owns the file: each group of operations becomes a transaction.
 
-All rows of a kind go into one statement: after every call into SQLite a thread has to win the interpreter lock back
-from a busy event loop. For the same reason rows are read as one JSON text.
+All rows of a kind go into one statement, because after every call into SQLite the thread must win the interpreter lock
+back from a busy event loop. For the same reason rows are read as one JSON text.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NAMES: Final = ", ".join(COLUMNS)
 _ITEMS: Final = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(COLUMNS)))
 _REPLACED: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 
-# Nothing but our own names and question marks is put into these.
+# Only constants of this package and question marks are formatted into these statements.
 _READ: Final = (
     f"SELECT json_group_array(json_array({_NAMES})) FROM record "  # noqa: S608
     "WHERE fingerprint IN (SELECT value FROM json_each(?))"
@@ -50,7 +50,7 @@ _CLAIM: Final = (
     "INSERT INTO record (fingerprint, content, run, line, claimed_at, reported) "
     "SELECT *, 0 FROM (VALUES {rows}) WHERE true ON CONFLICT DO NOTHING"
 )
-"""Makes rows of records of which nothing is known; that others are known, the count of rows shows."""
+"""Inserts rows of new records; if the count of inserted rows is lower, some records are known."""
 _NOTE: Final = (
     "UPDATE record SET session_id = changed.column2 FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
 )
@@ -74,17 +74,17 @@ _ADOPT: Final = (
     "WHERE {where} AND coalesce(session_id, ?) = ?"
 )
 _CHUNK: Final = 10_000
-"""Results looked at together."""
+"""Results processed together."""
 
 _rows: msgspec.json.Decoder[list[JournalRow]] = msgspec.json.Decoder(list[JournalRow])
 _encoder = msgspec.json.Encoder()
 
 
 class JournalStore:
-    """An open journal file, to be used and closed by the thread that made it. Each one is a run of its own.
+    """An open journal file, used and closed by the thread that made it. Each instance is a run.
 
-    A missing file is made, and so is the file of its key unless a `key` is given. Raises ConfigurationError. After an
-    error it takes nothing more in: every method raises JournalError.
+    A missing file is created, and so is its key file unless a `key` is given. Raises ConfigurationError. After an error
+    no further writes are accepted: every method raises JournalError.
     """
 
     def __init__(self, path: Path, *, key: bytes | None = None, durable: bool = True) -> None:
@@ -101,7 +101,7 @@ class JournalStore:
             raise
 
     def apply(self, operations: Sequence[JournalOperation]) -> None:
-        """Carry out operations, those on one record in their order. Raises JournalError."""
+        """Apply operations in one transaction, those on one record in their order. Raises JournalError."""
         with self._transaction():
             for released, each in groupby(operations, lambda operation: isinstance(operation, Releasing)):
                 if released:
@@ -110,7 +110,7 @@ class JournalStore:
                     self._change([*each])
 
     def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
-        """Take as told what stands in a results file, and nothing else; take up what only the file knows."""
+        """Mark what is in the output as reported, and nothing else; adopt results that only the output has."""
         with self._table_of(results()) as orphans:
             if orphans:
                 for outcome in results():
@@ -119,7 +119,7 @@ class JournalStore:
 
     @contextmanager
     def _table_of(self, results: Iterable[Outcome]) -> Generator[frozenset[str]]:
-        """Mark what was told by the sessions that are written; give those of which the journal does not know."""
+        """Mark reported outcomes by the sessions in the output; yield the sessions that the journal does not know."""
         self._database.execute("CREATE TEMP TABLE written (session_id TEXT PRIMARY KEY) WITHOUT ROWID")
         try:
             sessions = ((outcome.session_id,) for outcome in results if outcome.session_id is not None)
@@ -135,7 +135,7 @@ class JournalStore:
             self._database.execute("DROP TABLE written")
 
     def _adopt(self, outcome: Outcome) -> None:
-        """Settle a claim whose outcome came into the results file and not into the journal, as on a full disk."""
+        """Settle a claim whose outcome is in the output and not in the journal, as after a full disk."""
         value: str | int
         if outcome.reference:
             where, value = "fingerprint = ?", self.fingerprints.of_reference(outcome.reference).hex()
@@ -147,40 +147,40 @@ class JournalStore:
             self._database.execute(_ADOPT.format(where=where), values)
 
     def mark_unreported(self, lines: Iterable[int]) -> None:
-        """Take the outcomes of these lines of this run as not told of."""
+        """Mark the outcomes of these lines of this run as not reported."""
         with self._transaction():
             self._database.execute(_MARK_UNREPORTED, (self._run, _json(list(lines))))
 
     def counts(self) -> Mapping[BatchResult | None, int]:
-        """Return the number of records by result; None stands for those without one."""
+        """Return the number of records by result; None counts those without one."""
         with self._transaction():
             found = self._database.execute("SELECT result, count(*) FROM record GROUP BY result").fetchall()
         return {None if result is None else BatchResult(result): number for result, number in found}
 
     def close(self) -> None:
-        """Close the file, the write-ahead log then being part of it. Raises JournalError if it failed ever before."""
+        """Close the file, with the write-ahead log copied into it. Raises JournalError if anything failed before."""
         self._database.close()
         if self._failure:
             raise JournalError(self._failure)
 
     def _change(self, operations: Sequence[JournalOperation]) -> None:
-        """Carry out operations of all kinds but one; of a record, what is listed earlier here always comes first."""
+        """Apply operations of all kinds except Releasing; for one record they always come in the order used here."""
         self._claim([each for each in operations if isinstance(each, Claiming)])
         self._execute(_NOTE, [each.values for each in operations if isinstance(each, SessionNoted)])
         outcomes = [each.values for each in operations if isinstance(each, Settling)]
         if self._execute(_SETTLE, outcomes) != len(outcomes):
-            raise ConfigurationError("an outcome is settled of a record that was never claimed in this journal")
+            raise ConfigurationError("an outcome belongs to a record that was never claimed in this journal")
         self._execute(_MARK_REPORTED, [each.values for each in operations if isinstance(each, Reported)])
 
     def _execute(self, statement: str, rows: Sequence[tuple[str | int | None, ...]]) -> int:
-        """Execute a statement for all rows at once; return how many rows of the table it changed."""
+        """Execute a statement for all rows at once; return the number of rows changed."""
         if not rows:
             return 0
         marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
         return self._database.execute(statement.format(rows=marks), [*chain.from_iterable(rows)]).rowcount
 
     def _claim(self, claims: Sequence[Claiming]) -> None:
-        """Write down the claims of new records, and decide those of records of which something is known."""
+        """Insert the rows of new records, and decide the claims of known ones."""
         if self._execute(_CLAIM, [claim.values(self._run) for claim in claims]) == len(claims):
             return
         rows = self._read({claim.key for claim in claims})
@@ -202,7 +202,7 @@ class JournalStore:
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        """Do all or nothing. What fails becomes a JournalError, now and from now on."""
+        """Run the block in a transaction. An error becomes a JournalError, which every later call raises too."""
         if self._failure:
             raise JournalError(self._failure)
         try:

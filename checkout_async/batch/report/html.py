@@ -1,6 +1,6 @@
-"""A report as a page to show to others: one file, without scripts and without anything from elsewhere.
+"""A report as an HTML page: one file, without scripts and without external references.
 
-Light or dark as its reader's device, readable on a phone and in print. Everything from outside is escaped.
+It is light or dark like the reader's device, and readable on a phone and in print. All text from outside is escaped.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _errors(report: Report) -> str:
     )
     return f"""<section>
 <h2>Errors</h2>
-<p>The results file says for each record what was wrong, where in the request, and the request id to give to
+<p>The output says for each record what was wrong, where in the request, and the request id to give to
 Checkout.com's support.</p>
 <table>
 <thead><tr><th scope="col">Kind</th>{_numeric("Records", "Share of all")}</tr></thead>
@@ -143,7 +143,7 @@ def _meanings() -> str:
     return f"""<section>
 <h2>What the results mean</h2>
 <table class="meanings">
-<thead><tr><th scope="col">Result</th><th scope="col">It says</th><th scope="col">To do</th></tr></thead>
+<thead><tr><th scope="col">Result</th><th scope="col">Meaning</th><th scope="col">What to do</th></tr></thead>
 <tbody>
 {rows}</tbody>
 </table>

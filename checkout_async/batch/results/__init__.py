@@ -1,4 +1,4 @@
-"""Where outcomes go: files of JSON Lines, CSV or Parquet, that a later run can go on with.
+"""The output of a run: files of JSON Lines, CSV or Parquet, which a later run can resume.
 
 Modules, low to high: line_set, rows, spool, file.
 """

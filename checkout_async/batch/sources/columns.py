@@ -1,7 +1,7 @@
 """Parquet: one session request a row, in nested columns (structs), or in columns named by field paths, or in both.
 
-A null is no member, and a date the beginning of its day in UTC. The schema is checked when the file is opened; rows are
-read a few hundred at a time, and one with a value that cannot be read becomes a `InvalidRecord`.
+A null leaves the member out. A date is the beginning of its day in UTC. The schema is checked when the file is opened.
+Rows are read a few hundred at a time; a row with a value that cannot be read becomes an `InvalidRecord`.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _BY_KIND: Final = {
 _LIST: Final = re.compile(r"(large_|fixed_size_)?list(_view)?<.*")
 
 _Rows = Sequence[Mapping[str, object] | str]
-"""Rows, and of each that cannot be read the reason."""
+"""Rows; a row that cannot be read is the text of the reason."""
 
 
 class ParquetTable(Source):
-    """A source of Parquet, of all its rows or of those with these numbers, from 0.
+    """A source of Parquet: all rows, or those with these numbers, counted from 0.
 
-    Raises OSError, and ConfigurationError for columns that are no fields.
+    Raises OSError, and ConfigurationError for columns that are not fields of a session request.
     """
 
     def __init__(self, path: Path, rows: range | None = None) -> None:
@@ -109,7 +109,7 @@ class ParquetTable(Source):
         return values
 
     def _groups(self) -> tuple[Sequence[int], int]:
-        """Return the row groups that hold the rows, and the number of the first row in them."""
+        """Return the row groups that contain the rows, and the number of the first row in them."""
         metadata = self._table.metadata
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         begins = [*accumulate(sizes, initial=0)]
@@ -126,13 +126,13 @@ def _fields_of(path: Path, columns: Sequence[Column]) -> Mapping[str, Field]:
     """Return the fields that the columns of a file name. Raises ConfigurationError."""
     fields = {column.name: find_field(column.name) for column in columns}
     if not fields:
-        raise ConfigurationError(f'{path} has no columns; they are named as the fields, such as "source.number"')
+        raise ConfigurationError(f'{path} has no columns; name them as the fields, such as "source.number"')
     refuse_twice([each for column in columns for each in _values_in(column)])
     return fields
 
 
 def _cells(place: Place, value: object) -> Iterator[tuple[Place, object]]:
-    """Yield the values in a column's value that are not null, as JSON would have them, each with its place."""
+    """Yield the values in a column's value that are not null, as in JSON, each with its place."""
     path, step = place
     if isinstance(value, dict):
         for name, each in cast("dict[str, object]", value).items():
@@ -149,7 +149,7 @@ def _cells(place: Place, value: object) -> Iterator[tuple[Place, object]]:
 
 
 def _values_in(column: Column) -> Iterator[Field]:
-    """Yield the fields of the values that a column holds. Raises ConfigurationError where they are of another shape."""
+    """Yield the fields of the values in a column. Raises ConfigurationError if they have another shape."""
     yield from _values_at(column.name, column.type)
 
 
@@ -169,7 +169,7 @@ def _values_at(path: str, type_: DataType) -> Iterator[Field]:
         yield field
     else:
         raise ConfigurationError(
-            f'column "{path}" is of type {kind.partition("<")[0]}; {_wanted(field.node)} belongs there'
+            f'column "{path}" is of type {kind.partition("<")[0]}; it must be {_wanted(field.node)}'
         )
 
 

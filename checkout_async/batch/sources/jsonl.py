@@ -1,6 +1,6 @@
 """JSON Lines: one session request a line.
 
-A line that is no JSON object becomes a `InvalidRecord` with its number and the reason; it never stops the reading.
+A line that is not a JSON object becomes an `InvalidRecord` with its number and the reason; the reading continues.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["JsonLines", "parse_line", "read_records"]
 
 
 def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None:
-    """Return the record of a line, or what is wrong with it; None for a blank line. A line of None was too long."""
+    """Return the record of a line, or what is wrong with it; None for a blank line. A `line` of None was too long."""
     if line is None:
         return InvalidRecord(line=number, reason=f"the line is longer than {LONGEST_LINE} bytes")
     if not line.strip():
@@ -37,9 +37,9 @@ def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None
 
 
 async def read_records(source: Readable) -> AsyncGenerator[Record | InvalidRecord]:
-    """Read JSON Lines (UTF-8, with or without a byte order mark) to the end. Blank lines are passed over.
+    """Read JSON Lines (UTF-8, with or without a byte order mark) to the end. Blank lines are skipped.
 
-    Raises OSError where the file cannot be read.
+    Raises OSError if the file cannot be read.
     """
     number = 0
     async for line in _lines(source):

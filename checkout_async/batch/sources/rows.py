@@ -1,7 +1,7 @@
-"""CSV (RFC 4180) as it comes: chunks of bytes to rows, and a row to its cells.
+"""Split CSV (RFC 4180) as it is read: chunks of bytes into rows, and a row into its cells.
 
-A quoted cell may hold line feeds. Cells are separated by a comma, a semicolon or a tab, whichever the first row, the
-header, has most of. A row of nothing but separators is passed over, as a blank line is.
+A quoted cell may contain line feeds. Cells are separated by commas, semicolons or tabs, whichever the header has most
+of. A row of separators alone is skipped like a blank line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _DELIMITERS = ",;\t"
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """A row and the number of the line it begins in; with a `defect` nothing can be made of it."""
+    """A row and the number of the line it begins in; a row with a `defect` has no cells."""
 
     line: int
     content: bytes = field(default=b"", repr=False)
@@ -30,7 +30,7 @@ class CsvRow:
 
 
 class RowSplitter:
-    """Cuts chunks of bytes into rows, wherever the chunks begin and end."""
+    """Splits chunks of bytes into rows that may span chunks."""
 
     def __init__(self) -> None:
         self.delimiter: str | None = None

@@ -1,7 +1,7 @@
 """CSV: a header of field paths such as `source.number`, then one session request a row.
 
-A cell's text is read as what the specification has there, an empty one as no member. A row that holds no request
-becomes a `InvalidRecord`; a header that cannot be understood ends the reading with ConfigurationError.
+A cell's text is read as the type that the specification has at that path; an empty cell leaves the member out. A row
+that is not a request becomes an `InvalidRecord`. A header that cannot be read raises ConfigurationError.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NO_HEADER: Final = 'the first row of a CSV file names the fields, such as "sour
 async def read_table(source: Readable) -> AsyncGenerator[Record | InvalidRecord]:
     """Read CSV (UTF-8, with or without a byte order mark) to its end.
 
-    Raises OSError where the file cannot be read, and ConfigurationError for its header.
+    Raises OSError if the file cannot be read, and ConfigurationError for its header.
     """
     reader = _CsvReader()
     async for chunk in chunks_of(source):
@@ -40,7 +40,7 @@ async def read_table(source: Readable) -> AsyncGenerator[Record | InvalidRecord]
 
 
 class _CsvReader:
-    """Makes records of the rows that follow the header."""
+    """Turns the rows after the header into records."""
 
     def __init__(self) -> None:
         self._rows = RowSplitter()
@@ -69,7 +69,7 @@ class _CsvReader:
         except ValueError as error:
             raise ConfigurationError(f"{error}; {_NO_HEADER}") from None
         if not set(names) & set(field_paths()):
-            raise ConfigurationError(f"{_NO_HEADER}; this one names none")
+            raise ConfigurationError(f"{_NO_HEADER}; this one names no known field")
         return _fields_of(names)
 
     def _record(self, row: CsvRow, fields: Sequence[Field]) -> Record | InvalidRecord:
@@ -92,13 +92,15 @@ def _fields_of(names: Sequence[str]) -> Sequence[Field]:
     for each in fields:
         if not each.node.is_value:
             inner = next(each.node.paths(each.path))
-            raise ConfigurationError(f'column "{each.path}" is no single value; name what is in it, such as "{inner}"')
+            raise ConfigurationError(
+                f'column "{each.path}" is not a single value; name a member of it, such as "{inner}"'
+            )
     refuse_twice(fields)
     return fields
 
 
 class CsvTable(TextSource):
-    """A source of CSV. The header of a file is checked when it is opened: ConfigurationError."""
+    """A source of CSV. Opening a file checks its header and raises ConfigurationError if it is wrong."""
 
     def __init__(self, path: Path | None) -> None:
         super().__init__(path)
