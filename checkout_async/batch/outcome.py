@@ -176,7 +176,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @classmethod
     def refused(cls, record: Record, reason: str) -> Outcome:
-        """Return the outcome of a record that must not be sent, though its request is valid: a duplicate."""
+        """Return the outcome of a record that must not be sent though its request is valid, such as a duplicate."""
         path = "$.reference" if record.reference else "$"
         failure = ErrorInfo(kind=InvalidRequest.__name__, message=reason, path=path)
         return cls(line=record.line, reference=record.reference, result=BatchResult.INVALID, error=failure)

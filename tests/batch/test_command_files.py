@@ -49,7 +49,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def written(target: Path) -> Sequence[Mapping[str, object]]:
-    """The rows of a results file of any format."""
+    """The rows of an output of any format."""
     if target.suffix == ".parquet":
         return read_parquet(target)
     text = text_of(target)

@@ -128,9 +128,7 @@ class TestOrderOfThings:
                 held.append(await journal.counts())  # noqa: PERF401  # at the moment of its delivery
         assert held == [{None: 1}, {BatchResult.AUTHENTICATED: 1}]
 
-    async def test_an_outcome_that_the_consumer_did_not_come_to_take_is_reported_by_the_next_run(
-        self, path: Path
-    ) -> None:
+    async def test_an_outcome_that_the_consumer_did_not_take_is_reported_by_the_next_run(self, path: Path) -> None:
         async with Journal(path) as journal:
             sender = ScriptedSender(lambda _: Conflict("409", status=409))
             async with aclosing(batch.run(sender, numbered(1, 2), concurrency=1, journal=journal)) as outcomes:

@@ -199,7 +199,7 @@ async def test_an_outcome_that_was_replayed_or_asked_for_is_no_doubt(path: Path)
     assert [(await next_run(path)).step for _ in range(3)] == [Step.ASK] * 3
 
 
-async def test_an_outcome_that_is_reported_by_the_run_that_found_it_unreported_is_replayed_from_then_on(
+async def test_an_unreported_outcome_is_replayed_once_a_later_run_has_reported_it(
     path: Path,
 ) -> None:
     await earlier_run(path, BatchResult.DECLINED, session_id=SID)

@@ -120,7 +120,7 @@ class Tally:
 
 
 class BarProgress:
-    """A progress bar with count, rate and time left; below it the results, and what the run pending_calls for."""
+    """A progress bar with count, rate and time left; below it the results, and what the run waits for."""
 
     def __init__(self, console: Console, tally: Tally) -> None:
         self._console = console
