@@ -107,13 +107,16 @@ class TestCalls:
         self, sandbox: Sandbox, checkout: CheckoutClient
     ) -> None:
         for wrong, path in (
-            (order(number="4242"), "$.source.number"),
-            (order(reference="x" * 101), "$.reference"),
+            (order(number="4242-4242"), "$.source.number"),
+            (order(amount=-1), "$.amount"),
             ({"source": {"type": "card"}}, "$.source"),
         ):
             with pytest.raises(errors.InvalidRequest) as caught:
                 await checkout.sessions.request_session(wrong)
             assert caught.value.path == path
+        with pytest.raises(errors.InvalidRequest) as caught:
+            await checkout.sessions.request_session(order(reference="x" * 101), validate="strict")
+        assert caught.value.path == "$.reference"
         with pytest.raises(errors.InvalidRequest, match="id must match"):
             await checkout.sessions.get_session("../payments")
         assert len(sandbox.requests) == 0

@@ -174,11 +174,11 @@ class TestPages:
         assert set(found) == made
         assert sandbox.count("search_payments") == 3
 
-    async def test_a_limit_out_of_range_is_refused_before_anything_is_sent(
+    async def test_a_page_size_beyond_the_documented_one_is_refused_at_the_level_strict(
         self, sandbox: Sandbox, checkout: CheckoutClient
     ) -> None:
         with pytest.raises(errors.InvalidRequest, match="limit must be 100 or less"):
-            await checkout.payments.list_payments("R", limit=101)
+            await checkout.payments.list_payments("R", limit=101, validate="strict")
         assert len(sandbox.requests) == 0
 
 

@@ -1,39 +1,39 @@
-"""Authenticating many cards: records in, one outcome each out, at bounded concurrency.
+"""Authenticate many cards: takes records, yields one outcome for each, at bounded concurrency.
 
     async with CheckoutClient.from_env() as checkout, Journal("nightly.journal") as journal:
         async with aclosing(batch.run(checkout, requests, journal=journal)) as outcomes:
             async for outcome in outcomes:
                 ...
 
-docs/batch.md is the guide; docs/architecture.md lists the modules. What shows progress needs the `cli` extra and is
-imported by the command alone.
+docs/batch.md is the guide; docs/architecture.md lists the modules. Only the command shows progress, which needs the
+`cli` extra.
 """
 
 from __future__ import annotations
 
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.outcome import MALFORMED_LINE, BatchResult, Failure, Outcome
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.outcome import INVALID_RECORD, BatchResult, ErrorInfo, Outcome
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.report import Report, Summary, read_report, write_report
 from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF, run
-from checkout_async.batch.waits import Waits
+from checkout_async.batch.waits import PendingCalls
 
 __all__ = [
     "DEFAULT_CHANNEL_DATA",
     "DEFAULT_OUTAGE_BACKOFF",
-    "MALFORMED_LINE",
+    "INVALID_RECORD",
     "Backoff",
-    "BadLine",
     "BatchResult",
-    "Failure",
+    "ErrorInfo",
+    "InvalidRecord",
     "Journal",
     "Outcome",
+    "PendingCalls",
     "Record",
     "Report",
     "SharedChannelData",
     "Summary",
-    "Waits",
     "read_report",
     "run",
     "write_report",

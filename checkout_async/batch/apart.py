@@ -1,4 +1,4 @@
-"""Whether the files of a run are different ones: what is written must not take the place of what is read."""
+"""Check that the files of a run are different files: no output may overwrite an input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["check_apart"]
 
 
 def check_apart(named: Mapping[str, Path | None]) -> None:
-    """Raise ConfigurationError if two of these are one file, also by way of links; the keys are what messages say."""
+    """Raise ConfigurationError if two of these are the same file, links included; the keys name them in the message."""
     places: dict[object, str] = {}
     for name, path in named.items():
         if path is not None and (other := places.setdefault(_identity(path), name)) != name:

@@ -1,4 +1,4 @@
-"""The little of pyarrow that reading and writing Parquet takes, typed, and imported only when it is used."""
+"""The part of pyarrow that reading and writing Parquet needs: typed, and imported only when it is used."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class DataType(Protocol):
 
     @property
     def num_fields(self) -> int:
-        """How many fields there are."""
+        """The number of fields."""
         ...
 
     @property
     def value_type(self) -> DataType:
-        """What the items are."""
+        """The type of the items."""
         ...
 
     def field(self, index: int, /) -> Column:
@@ -63,7 +63,7 @@ class Cells(Protocol):
     """The values of a column, in some rows."""
 
     def to_pylist(self) -> list[object]:
-        """Return them as values of Python. Raises ValueError and OverflowError where one cannot be."""
+        """Return them as Python values. Raises ValueError or OverflowError for a value that Python cannot represent."""
         ...
 
 
@@ -72,11 +72,11 @@ class Batch(Protocol):
 
     @property
     def num_rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         ...
 
     def slice(self, offset: int, length: int, /) -> Batch:
-        """Return some of the rows."""
+        """Return a range of the rows."""
         ...
 
     def column(self, index: int, /) -> Cells:
@@ -84,7 +84,7 @@ class Batch(Protocol):
         ...
 
     def to_pylist(self) -> list[dict[str, object]]:
-        """Return the rows as values of Python by column. Raises ValueError and OverflowError where one cannot be."""
+        """Return the rows as Python values by column. Raises ValueError or OverflowError as `Cells.to_pylist` does."""
         ...
 
 
@@ -110,11 +110,11 @@ class ParquetReader(Protocol):
 
     @property
     def metadata(self) -> _Metadata:
-        """What the file says of itself."""
+        """The metadata of the file."""
         ...
 
     def iter_batches(self, batch_size: int, *, row_groups: Sequence[int] | None = None) -> Iterator[Batch]:
-        """Read the rows, so many at a time, of all row groups or of these."""
+        """Read the rows in batches, of all row groups or of these."""
         ...
 
     def close(self) -> None:
@@ -122,28 +122,28 @@ class ParquetReader(Protocol):
         ...
 
 
-class _Writer(Protocol):
+class _ArrowWriter(Protocol):
     def write_batch(self, batch: object) -> None: ...
 
     def close(self) -> None: ...
 
 
 class ParquetWriter:
-    """Writes rows into a Parquet file, each call a row group. Close it, or the file cannot be read."""
+    """Writes rows into a Parquet file, a row group for each call. Without `close` the file is unreadable."""
 
     def __init__(self, file: BinaryIO, columns: Mapping[str, type]) -> None:
         self._arrow = _module("pyarrow")
         types = {int: self._arrow.int64(), float: self._arrow.float64(), bool: self._arrow.bool_()}
         text = self._arrow.string()
         self._schema = self._arrow.schema([(name, types.get(type_, text)) for name, type_ in columns.items()])
-        self._writer = cast("_Writer", _module("pyarrow.parquet").ParquetWriter(file, self._schema))
+        self._writer = cast("_ArrowWriter", _module("pyarrow.parquet").ParquetWriter(file, self._schema))
 
     def write(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Write a row group. Names that a row lacks are null."""
+        """Write a row group. Columns that a row lacks are null."""
         self._writer.write_batch(self._arrow.RecordBatch.from_pylist(rows, schema=self._schema))
 
     def close(self) -> None:
-        """Write the end of the file."""
+        """Write the footer of the file."""
         self._writer.close()
 
 
@@ -155,13 +155,13 @@ def _module(name: str) -> ModuleType:
 
 
 def require_parquet() -> None:
-    """Raise ConfigurationError, naming the extra, where pyarrow is missing."""
+    """Raise ConfigurationError that names the extra if pyarrow is missing."""
     _module("pyarrow.parquet")
 
 
 @contextmanager
 def arrow_errors() -> Generator[None]:
-    """Raise what pyarrow raises inside the block as OSError with a `strerror`."""
+    """Turn the errors of pyarrow inside the block into OSError with a `strerror`."""
     try:
         yield
     except (OSError, ValueError, OverflowError, NotImplementedError) as error:  # ArrowInvalid is a ValueError
@@ -174,7 +174,7 @@ def arrow_errors() -> Generator[None]:
 
 
 def open_parquet(path: Path) -> ParquetReader:
-    """Open a Parquet file to read it in bounded memory. Raises OSError, and ConfigurationError without pyarrow."""
+    """Open a Parquet file for reading in bounded memory. Raises OSError; ConfigurationError without pyarrow."""
     parquet = _module("pyarrow.parquet")
     with arrow_errors():
         return cast("ParquetReader", parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False))

@@ -1,7 +1,11 @@
 """The workers of a run: each takes a record, looks it up in the journal, authenticates it, and delivers the outcome.
 
-Order of things for a record: the claim is on disk before anything is sent, the outcome is on disk before it is
-delivered. What fails because of the API, and was not sent, is tried again when the API is there.
+The order for each record: the claim is on disk before anything is sent, and the outcome is on disk before it is
+delivered. A request that was not sent because the API failed is tried again when the API is back.
+
+A failure between two of these steps is safe. After the claim and before the reply, the journal says that the request
+may have been sent, so a later run does not send it by itself. After the reply and before the outcome is on disk, the
+journal still says so, and a later run reads the session if its id was noted.
 """
 
 from __future__ import annotations
@@ -17,8 +21,8 @@ from anyio.abc import TaskGroup
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.delivery import Delivery
-from checkout_async.batch.flow import Backoff, Flow, SharedChannelData
-from checkout_async.batch.gate import Gate, TurnedAway
+from checkout_async.batch.flow import Backoff, RecordFlow, SharedChannelData
+from checkout_async.batch.gate import CircuitBreaker, RunStopped
 from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.outcome import (
     Outcome,
@@ -27,8 +31,8 @@ from checkout_async.batch.outcome import (
     is_unsent,
     may_be_refused_access,
 )
-from checkout_async.batch.reader import Reader
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.reader import RecordFeed
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
@@ -41,15 +45,15 @@ from checkout_async.errors import (
 __all__ = ["Crew", "Delivered", "Terms"]
 
 _REFUSALS: Final = 3
-"""So many refusals in a row concern every record, and not only these."""
+"""After this many refusals in a row the cause is taken to concern every record."""
 
 _TRIES: Final = 3
-"""How often a step is tried that the API received and failed at; what never reached it is tried as long as it takes."""
+"""How often a step is tried that reached the API and failed there. A step that never reached it is not counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What holds for every record of a run."""
+    """The settings for every record of a run."""
 
     sender: Sender
     channel_data: SharedChannelData
@@ -62,9 +66,9 @@ Delivered = tuple[Outcome, Claim | None]
 
 
 class Crew:
-    """All workers of a run. `failure` is what ended it before its time."""
+    """All workers of a run. `failure` is the error that ended it early."""
 
-    def __init__(self, terms: Terms, reader: Reader, gate: Gate, delivery: Delivery[Delivered]) -> None:
+    def __init__(self, terms: Terms, reader: RecordFeed, gate: CircuitBreaker, delivery: Delivery[Delivered]) -> None:
         self._terms = terms
         self._reader = reader
         self._gate = gate
@@ -77,11 +81,11 @@ class Crew:
 
     @property
     def failure(self) -> Exception | None:
-        """What ended the run before its time."""
+        """The error that ended the run early."""
         return self._failure or self._reader.failure
 
     async def work(self, size: int, stop: anyio.Event | None) -> None:
-        """Carry out all records, at most `size` at once, then end the delivery."""
+        """Process all records, at most `size` at once, then end the delivery."""
         try:
             async with anyio.create_task_group() as watch:
                 if stop is not None:
@@ -98,9 +102,9 @@ class Crew:
             self._delivery.end()
 
     def stop(self) -> None:
-        """Take up no further record; those that wait for an outage to end have not been sent, and are not."""
+        """Read no further record. Records that wait for the end of an outage have not been sent and will not be."""
         self._reader.stop()
-        self._gate.turn_away()
+        self._gate.cancel_waiters()
 
     async def _leave_off(self, stop: anyio.Event) -> None:
         await stop.wait()
@@ -113,10 +117,10 @@ class Crew:
                 return
             await self._carry_out(*taken)
 
-    async def _carry_out(self, number: int, item: Record | BadLine) -> None:
+    async def _carry_out(self, number: int, item: Record | InvalidRecord) -> None:
         journal = self._terms.journal
-        if isinstance(item, BadLine):
-            self._delivery.put(number, (Outcome.malformed(item), None))
+        if isinstance(item, InvalidRecord):
+            self._delivery.put(number, (Outcome.invalid_record(item), None))
         elif journal is None:
             self._delivery.put(number, (await self._authenticated(item, None), None))
         else:
@@ -128,7 +132,7 @@ class Crew:
         except InvalidRequest as error:
             self._delivery.put(number, (Outcome.of(record, None, error), None))
             return
-        except Exception as error:  # noqa: BLE001  # nothing may be sent that is not written down
+        except Exception as error:  # noqa: BLE001  # nothing may be sent before its claim is on disk
             self._end_with(error)
             self._delivery.put(number, (Outcome.not_sent(record, error), None))
             return
@@ -138,21 +142,22 @@ class Crew:
             return
         outcome = await self._authenticated(record, claim)
         if outcome.error is not None and claim.outcome is not None:
-            # The journal holds the session's end, and still nobody was told of it: the next run asks again.
+            # The journal has the outcome of the session already, and it stays unreported: the next run reads the
+            # session again for its cryptogram.
             self._delivery.put(number, (outcome, None))
         else:
             self._settle(number, journal, claim, outcome)
 
     def _known(self, record: Record, claim: Claim) -> Outcome | None:
-        """Return the outcome where nothing is to be asked or sent."""
+        """Return the outcome if the journal has the answer, so that nothing is sent."""
         if claim.step is Step.REFUSE:
             return Outcome.refused(record, claim.reason)
-        return claim.outcome if claim.step in {Step.TELL, Step.REPLAY} else None
+        return claim.outcome if claim.step in {Step.REPORT, Step.REPLAY} else None
 
     def _settle(self, number: int, journal: Journal, claim: Claim, outcome: Outcome) -> None:
-        """Deliver the outcome when the journal holds it; the worker goes on meanwhile."""
+        """Deliver the outcome once it is on disk. The worker takes the next record meanwhile."""
         try:
-            settling = journal.settling(claim, outcome)
+            settling = journal.settle_nowait(claim, outcome)
         except Exception as error:  # noqa: BLE001  # as below
             self._end_with(error)
             self._delivery.put(number, (outcome, None))
@@ -164,7 +169,8 @@ class Crew:
         self._unsettled -= 1
         error = settling.exception()
         if isinstance(error, Exception):
-            # The outcome is there and must be told all the same.
+            # The outcome is known and must be delivered all the same. The journal does not have it, so the next run
+            # treats the record as one that may have been sent.
             self._end_with(error)
         self._delivery.put(number, delivered)
         if not self._unsettled:
@@ -174,7 +180,7 @@ class Crew:
         terms, journal = self._terms, self._terms.journal
         session_id = None if claim is None else claim.session_id
         note = None if journal is None or claim is None else partial(journal.note_session, claim)
-        flow = Flow(terms.sender, terms.channel_data, terms.poll, session_id, note)
+        flow = RecordFlow(terms.sender, terms.channel_data, terms.poll, session_id, note)
         started = time.monotonic()
         error = await self._run(flow, record)
         if error is not None and claim is not None and claim.outcome is not None:
@@ -182,47 +188,49 @@ class Crew:
         seconds = round(time.monotonic() - started, 4)
         return Outcome.of(record, flow.session, error, session_id=flow.session_id, seconds=seconds)
 
-    async def _run(self, flow: Flow, record: Record) -> Exception | None:
-        """Run a flow as often as an outage makes it necessary and a second session cannot come of it."""
+    async def _run(self, flow: RecordFlow, record: Record) -> Exception | None:
+        """Run a flow, and run it again after an outage if that cannot create a second session."""
         tries, failure = 0, None
         while True:
             try:
                 failure = await self._attempt(flow, record)
-            except TurnedAway:
+            except RunStopped:
                 return failure or ConnectFailed("the run ended before this record was sent; nothing was sent")
             if failure is None:
                 return None
             tries += not isinstance(failure, AuthenticationFailed | ConnectFailed)
+            # Repeated only if the request was not sent, or if the flow continues with a session that exists: a request
+            # that may have arrived could create a second session.
             may_repeat = is_outage(failure) and (is_unsent(failure) or flow.session_id is not None)
             if not may_repeat or tries >= _TRIES:
                 return failure
 
-    async def _attempt(self, flow: Flow, record: Record) -> Exception | None:
-        if self._gate.is_open:
+    async def _attempt(self, flow: RecordFlow, record: Record) -> Exception | None:
+        if self._gate.is_closed:
             return await self._judged(flow, record, None)
-        async with self._gate.passage() as epoch:
+        async with self._gate.permit() as epoch:
             return await self._judged(flow, record, epoch)
 
-    async def _judged(self, flow: Flow, record: Record, epoch: int | None) -> Exception | None:
+    async def _judged(self, flow: RecordFlow, record: Record, epoch: int | None) -> Exception | None:
         flow.begun = partial(self._begun, epoch)
         try:
             await flow.run(record)
-        except Exception as error:  # noqa: BLE001  # the other records' results must not be lost by a defect in this one
+        except Exception as error:  # noqa: BLE001  # a defect here must not lose the results of other records
             self._judge(error, epoch)
             return error
         except asyncio.CancelledError:
             if self._group is None or self._group.cancel_scope.cancel_called:
                 raise
-            return CheckoutError("the call was cancelled, and not by this run; it may have arrived")
+            return CheckoutError("the call was cancelled from outside this run; the request may have arrived")
         return None
 
     def _begun(self, epoch: int | None, operation: str) -> None:
-        """Note the first reply of a flow: the API is there, and lets this run in."""
+        """Note the first reply of a flow: the API answers, and it accepts the credentials."""
         self._refusals = 0
         self._gate.succeeded(operation, epoch)
 
     def _judge(self, failure: Exception, epoch: int | None) -> None:
-        """Draw the conclusions for the other records."""
+        """Decide from a failure whether the whole run pauses or ends."""
         if is_refused_access(failure):
             self._end_with(failure)
         elif is_outage(failure):

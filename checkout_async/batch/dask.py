@@ -1,4 +1,4 @@
-"""The same run over a Dask cluster (extra `dask`): partitions as tasks, begun again elsewhere when a worker dies.
+"""A batch on a Dask cluster (extra `dask`): partitions are tasks, which start again elsewhere when a worker dies.
 
     from distributed import Client
     from checkout_async.batch.dask import run_file
@@ -6,8 +6,8 @@
     with Client("tls://scheduler:8786") as cluster:
         report = run_file(cluster, "/shared/cards.jsonl", "/shared/results.jsonl")
 
-The workers need this package, the environment that leads to the API, and the same view of the input and of the folder.
-Through the scheduler go places in files, settings and counts: no record, no result, no secret.
+The workers need this package, the environment variables for the API, and the same view of the input and of the folder.
+File positions, settings and counts travel through the scheduler: no record, no result, no secret.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from checkout_async.batch.cluster.gather import gather_partitions, gathered
+from checkout_async.batch.cluster.gather import finished_report, gather_partitions
 from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, stop_sign
-from checkout_async.batch.cluster.plan import Places, plan_partitions
-from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
+from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
+from checkout_async.batch.cluster.worker import PartitionResult, PartitionSettings, run_partition
 from checkout_async.batch.formats import Format
 from checkout_async.batch.report import Report, Summary
 from checkout_async.errors import ConfigurationError, JournalInUse, RunIncomplete
@@ -42,12 +42,12 @@ _PARTITIONS_PER_THREAD: Final = 4
 _LOOK_EVERY: Final = 0.5
 _MOST_REASONS: Final = 3
 _RETRIES: Final = 2
-"""How often a task that raised is tried again; one whose worker died, the scheduler moves (`allowed-failures`)."""
+"""How often a task that raised is retried. The scheduler moves a task whose worker died (`allowed-failures`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterProgress:
-    """How far a run is: records with an outcome, and partitions that are finished."""
+    """The progress of a run: records in all and with an outcome (`done`), partitions in all and finished."""
 
     records: int
     done: int
@@ -57,13 +57,13 @@ class ClusterProgress:
 
 def run_file(
     cluster: Client | str,
-    source: Path | str,
-    target: Path | str,
+    input: Path | str,  # noqa: A002  # the command's own word
+    output: Path | str,
     *,
     journal: Path | str | None = None,
     folder: Path | str | None = None,
-    source_format: Format | None = None,
-    target_format: Format | None = None,
+    input_format: Format | None = None,
+    output_format: Format | None = None,
     partitions: int | None = None,
     settings: PartitionSettings | None = None,
     force: bool = False,
@@ -71,39 +71,39 @@ def run_file(
     stop: threading.Event | None = None,
     on_progress: Callable[[ClusterProgress], None] | None = None,
 ) -> Report:
-    """Authenticate the records of a file on a cluster; return the report once `target` has a row for each of them.
+    """Authenticate the records of a file on a cluster; return the report once `output` has a row for each of them.
 
-    `cluster` is a Client (not an asynchronous one) or a scheduler's address. All machines see `source` and `folder`
-    (by default `target` with `.parts`) under the same path; `folder` is kept until the run is complete. `target` and
-    `journal` (by default `target` with `.journal`) are written here at the end, in the order of the input's partitions,
-    four for each thread of the cluster if their number is not given. `force` replaces a `target` and a `journal`.
+    `cluster` is a synchronous Client or a scheduler's address. All machines must see `input` and `folder` (by default
+    `output` with `.parts`) under the same path; `folder` is kept until the run is complete. `output` and `journal` (by
+    default `output` with `.journal`) are written on this machine at the end, in the order of the partitions.
+    `partitions` is by default four for each thread of the cluster. `force` replaces an existing `output` and `journal`.
 
-    A run that ended early goes on where it was when it is called again with `resume`. Once `stop` is set, or after
-    Ctrl-C, sessions in flight are finished first. Of a run that is complete, `resume` returns the report of what is in
-    `target`, its rows as replayed, without the cluster. Raises ConfigurationError before anything is sent, and
-    RunIncomplete or KeyboardInterrupt when there is something left to do.
+    Call it again with `resume` to continue a run that ended early. Once `stop` is set, or after Ctrl-C, the sessions in
+    flight are finished first. If the run is complete already, `resume` returns the report of the rows in `output`,
+    counted as replayed, without the cluster. Raises ConfigurationError before anything is sent, and RunIncomplete or
+    KeyboardInterrupt if something is left to do.
     """
     summary = Summary()
-    places = Places.of(
-        source, target, journal=journal, folder=folder, source_format=source_format, target_format=target_format
+    places = RunPaths.of(
+        input, output, journal=journal, folder=folder, input_format=input_format, output_format=output_format
     )
-    if resume and (report := gathered(places, summary)) is not None:
+    if resume and (report := finished_report(places, summary)) is not None:
         return report
     with _connected(cluster) as client:
         threads = max(1, sum(cast("Mapping[str, int]", client.nthreads()).values()))
         parts = plan_partitions(places, partitions or _PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
-        settings = replace(settings or PartitionSettings(), at_once=max(1, min(threads, len(parts))))
+        settings = replace(settings or PartitionSettings(), parallelism=max(1, min(threads, len(parts))))
         _Run(client, places, parts, settings, on_progress).carry_out(stop or threading.Event())
     return gather_partitions(places, parts, summary)
 
 
 @contextmanager
 def _connected(cluster: Client | str) -> Generator[Any]:
-    """Give the client of a cluster; the library leaves most of it untyped."""
+    """Yield the client of a cluster; the library leaves most of it untyped."""
     if not isinstance(cluster, str):
         if cluster.asynchronous:
             raise ConfigurationError(
-                "the Dask client is asynchronous; give one that is not, or the scheduler's address"
+                "the Dask client is asynchronous; pass a synchronous one, or the scheduler's address"
             )
         yield cluster
         return
@@ -118,7 +118,7 @@ def _connected(cluster: Client | str) -> Generator[Any]:
 
 def _client_of(distributed: Any, address: str) -> Any:
     try:
-        # A Client that cannot be made stays half made, and waits a minute when it goes.
+        # A Client that fails to connect is left half initialised, and its clean-up waits a minute.
         in_a_loop(lambda: _reach(distributed, address))
         return distributed.Client(address, set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
@@ -129,35 +129,35 @@ def _client_of(distributed: Any, address: str) -> Any:
 async def _reach(distributed: Any, address: str) -> None:
     config: Any = import_module("dask.config")
     utils: Any = import_module("dask.utils")
-    # A peer that takes the connection and says nothing would be waited for.
-    patience = utils.parse_timedelta(config.get("distributed.comm.timeouts.connect"), "seconds")
-    async with asyncio.timeout(2 * patience):
+    # Without the timeout, a peer that accepts the connection and sends nothing would block for ever.
+    timeout = utils.parse_timedelta(config.get("distributed.comm.timeouts.connect"), "seconds")
+    async with asyncio.timeout(2 * timeout):
         own_side = distributed.Security().get_connection_args("client")
-        comm = await distributed.core.connect(address, timeout=patience, **own_side)
+        comm = await distributed.core.connect(address, timeout=timeout, **own_side)
         await comm.close()
 
 
 def _why_not_reached(error: Exception) -> str:
     if isinstance(error, TypeError):
-        return "TLS is not set up here; name the certificates in Dask's configuration (distributed.comm.tls)"
+        return "TLS is not configured; name the certificates in Dask's configuration (distributed.comm.tls)"
     if isinstance(error, ValueError):
-        return "an address reads tcp://host:8786 or tls://host:8786"
+        return "an address has the form tcp://host:8786 or tls://host:8786"
     return f"{type(error).__name__}: {sanitize(str(error))}" if str(error) else type(error).__name__
 
 
-def _task(partition: Partition, settings: PartitionSettings, topic: str) -> PartitionEnd:
-    """Run a partition on a worker and tell now and then how far it is."""
+def _task(partition: Partition, settings: PartitionSettings, topic: str) -> PartitionResult:
+    """Run a partition on a worker, and report its progress about once a second."""
     worker: Any = import_module("distributed").get_worker()
     return run_partition(partition, settings, lambda done: worker.log_event(topic, [partition.number, done]))
 
 
 class _Run:
-    """The tasks of one run. What they say on the way, and that they have ended, comes through one queue."""
+    """The tasks of one run. Their progress and their ends arrive through one queue."""
 
     def __init__(
         self,
         client: Any,
-        places: Places,
+        places: RunPaths,
         parts: Sequence[Partition],
         settings: PartitionSettings,
         on_progress: Callable[[ClusterProgress], None] | None,
@@ -175,7 +175,7 @@ class _Run:
         self._failures: list[str] = []
 
     def carry_out(self, stop: threading.Event) -> None:
-        """Run all partitions to their end. Raises RunIncomplete where that is not the end of their records."""
+        """Run all partitions. Raises RunIncomplete if some of their records have no outcome at the end."""
         self._client.subscribe_topic(self._topic, self._hear)
         futures = self._submitted()
         try:
@@ -187,7 +187,7 @@ class _Run:
         finally:
             if self._open:
                 self._ask_to_stop()
-            # A cluster that is gone has forgotten the run by itself.
+            # A cluster that is gone needs no clean-up.
             with suppress(Exception):
                 self._client.unsubscribe_topic(self._topic)
                 self._client.cancel(futures)
@@ -223,18 +223,18 @@ class _Run:
 
     def _end(self, part: Partition, future: Any) -> None:
         try:
-            end: PartitionEnd = future.result()
-        # Whatever a task may raise, a worker's death among it: the other partitions go on.
+            result: PartitionResult = future.result()
+        # A task may raise anything, such as the error for a dead worker. The other partitions go on.
         except Exception as error:  # noqa: BLE001
             self._failures.append(f"partition {part.number}: {type(error).__name__}: {sanitize(str(error))}")
             return
-        self._finished += end.finished
-        if end.failure is not None:
-            self._failures.append(f"partition {part.number}: {end.failure.kind}: {end.failure.message}")
-            # Any other speaks of the credentials, the API or the set-up: the other partitions would meet the same.
-            if end.failure.kind != JournalInUse.__name__:
+        self._finished += result.finished
+        if result.error is not None:
+            self._failures.append(f"partition {part.number}: {result.error.kind}: {result.error.message}")
+            # Any other failure is one of the credentials, the API or the set-up: all partitions would fail so.
+            if result.error.kind != JournalInUse.__name__:
                 self._ask_to_stop()
-        self._show(part.number, end.done)
+        self._show(part.number, result.done)
 
     def _show(self, number: int, done: int) -> None:
         self._done[number] = max(done, self._done[number])
@@ -246,10 +246,10 @@ class _Run:
             )
 
     def _ask_to_stop(self) -> None:
-        # A folder that cannot be written to stops the partitions by itself.
+        # If the folder cannot be written, the partitions stop anyway: their journals are in it.
         with suppress(OSError):
             stop_sign(self._folder).touch()
 
     def _what_is_left(self) -> str:
         left = f"{len(self._parts) - self._finished} of {len(self._parts)} partitions are not finished"
-        return "; ".join([left, *self._failures[:_MOST_REASONS], "resume to go on"])
+        return "; ".join([left, *self._failures[:_MOST_REASONS], "resume to continue"])

@@ -1,7 +1,7 @@
-"""What is ready, on its way to whoever asked for it: as it comes or in the order it was read, and never too much of it.
+"""The queue of results between the workers and the consumer: in the order of completion or of the input, bounded.
 
-Workers put results in without waiting; before they take up something new they wait until there is room. So a slow
-consumer stops the reading, and a fast one costs nothing.
+Workers put results in without waiting, and wait for room before they take new work. So a slow consumer stops the
+reading of the input, and a fast one costs nothing.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _WINDOW = 4
 
 
 class Delivery(Generic[T]):
-    """Results of work that is numbered from 0.
+    """The results of work that is numbered from 0.
 
-    As they come, at most `size` wait here for the consumer. `in_order`, what is worked on and what waits lie within a
-    window of four times `size` from the next one due.
+    In the order of completion, at most `size` results wait here for the consumer. With `in_order`, work in progress
+    and waiting results lie within a window of four times `size` from the next result due.
     """
 
     def __init__(self, size: int, *, in_order: bool) -> None:
@@ -43,7 +43,7 @@ class Delivery(Generic[T]):
             await self._room.wait()
 
     def put(self, number: int, result: T) -> None:
-        """Give the result of a number, each exactly once."""
+        """Add the result of a number, exactly once for each."""
         if self._in_order:
             self._early[number] = result
             while self._due in self._early:
@@ -54,7 +54,7 @@ class Delivery(Generic[T]):
         self._something.set()
 
     def end(self) -> None:
-        """Say that nothing more comes, or that nobody takes it."""
+        """End the queue: no more results come, or no one takes them."""
         self._ended = True
         self._something.set()
         self._room.set()

@@ -1,7 +1,7 @@
 """The members of a session request by their paths, as columns of a table name them: `source.number`.
 
-A path is made of the API's names; a number is a place in a list, counted from 0 (`preferred_experiences.0`). Which
-paths there are, and what kind of value stands there, is read from `SessionRequest`.
+A path consists of the API's names; a number is a position in a list, counted from 0 (`preferred_experiences.0`). The
+paths and the types of their values are read from `SessionRequest`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Step = str | int
 """One step of a path: a member's name, or a number in a list."""
 
 Place = tuple[tuple[Step, ...], Step]
-"""The steps to an object or list, and the last one, inside it."""
+"""The steps to an object or list, and the last step inside it."""
 
 
 @dataclass(slots=True)
 class Node:
-    """What may stand at a path: an object with members, a list of items, or a value.
+    """What a path leads to: an object with members, a list of items, or a value.
 
-    `kinds` says what a value may be beside text.
+    `kinds` are the types that a value may have in addition to text.
     """
 
     members: dict[str, Node] = field(default_factory=dict["str", "Node"])
@@ -47,17 +47,17 @@ class Node:
 
     @property
     def is_value(self) -> bool:
-        """Whether a single value stands here."""
+        """Whether this is a single value."""
         return not self.members and self.item is None
 
     def inside(self, step: str) -> Node | None:
-        """Return what a step leads to, or None."""
+        """Return the node that a step leads to, or None."""
         if self.item is not None:
             return self.item if _NUMBER.fullmatch(step) else None
         return self.members.get(step)
 
     def paths(self, path: str = "") -> Iterator[str]:
-        """Yield the paths of all values, the first place for each list."""
+        """Yield the paths of all values, with the first position of each list."""
         if self.item is not None:
             yield from self.item.paths(f"{path}.0")
         for name, member in self.members.items():
@@ -66,10 +66,10 @@ class Node:
             yield path
 
     def typed(self, value: object) -> object:
-        """Return a value as JSON would have it: where no text belongs, whole numbers and booleans for their texts.
+        """Return a value as in JSON: the text of a whole number or a boolean becomes one where no text is allowed.
 
-        What cannot be read as such stays as it is; the check before sending refuses it. So it is with `65.00`: who
-        writes an amount like that does not mean the minor unit.
+        A text that is neither stays as it is, and the check before sending refuses it. That includes `65.00`: an
+        amount written like that is probably not in the minor unit.
         """
         if _is_object(value):
             return {name: self.members[name].typed(member) for name, member in value.items()}
@@ -82,7 +82,7 @@ class Node:
         return value
 
     def merge(self, type_: inspect.Type) -> Self:
-        """Add what a type of the specification lets stand here."""
+        """Add what a type of the specification allows here."""
         match type_:
             case inspect.UnionType():
                 for each in type_.types:
@@ -101,7 +101,7 @@ class Node:
             case inspect.DateTimeType():
                 self.kinds.add(datetime)
             case _:
-                pass  # a text, also where the specification makes more of it
+                pass  # a text, including texts that the specification restricts
         return self
 
 
@@ -124,27 +124,27 @@ def field_paths() -> Sequence[str]:
 
 
 def typed_request(request: Mapping[str, object]) -> Mapping[str, object]:
-    """Return a request of known fields as JSON would have it; see `Node.typed`."""
+    """Return a request of known fields as in JSON; see `Node.typed`."""
     return cast("Mapping[str, object]", _request().typed(request))
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column: the path that names it, its place, and what stands there."""
+    """A column: the path that names it, its place in the request, and the node there."""
 
     path: str
     place: Place
     node: Node = field(repr=False)
 
     def read(self, text: str) -> object:
-        """Return the value that a text means here; see `Node.typed`."""
+        """Return the value of a cell's text; see `Node.typed`."""
         return self.node.typed(text) if self.node.kinds else text
 
 
 def find_field(path: str) -> Field:
     """Return the field at a path, a value or an object.
 
-    Raises ConfigurationError that names the path, and the nearest one there is.
+    Raises ConfigurationError that names the path and the nearest known one.
     """
     node = _request()
     steps: list[Step] = []
@@ -167,11 +167,11 @@ def refuse_twice(fields: Sequence[Field]) -> None:
     names = {each.place: each.path for each in fields}
     for place, count in Counter(each.place for each in fields).most_common(1):
         if count > 1:
-            raise ConfigurationError(f'{count} columns are "{names[place]}"; leave one of them')
+            raise ConfigurationError(f'{count} columns are named "{names[place]}"; keep one of them')
 
 
 def nest(cells: Iterable[tuple[Place, object]]) -> dict[str, object]:
-    """Return the request whose members stand at these places. A list has its items in order, without gaps."""
+    """Return the request with these values at these places. A list has its items in order, without gaps."""
     root: dict[Step, object] = {}
     objects: dict[tuple[Step, ...], dict[Step, object]] = {(): root}
     has_lists = False

@@ -1,8 +1,8 @@
 """One record from request to result: create the session and follow its next actions as far as a machine can.
 
-Nobody runs the 3DS Method here and nobody answers a challenge: the first is reported as not completed (integration
-guide, "issuer fingerprint"), a challenge or a hosted page ends the flow with the session as it is. Completing a
-session is optional and left to the caller.
+There is no browser to run the 3DS Method and no cardholder to answer a challenge. The 3DS Method is reported as not
+completed (integration guide, "issuer fingerprint"). A challenge or a hosted page ends the flow with the session as it
+is. Completing a session is optional and left to the caller.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from checkout_async.batch.records import Record
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 
-__all__ = ["DEFAULT_CHANNEL_DATA", "Backoff", "Flow", "SharedChannelData"]
+__all__ = ["DEFAULT_CHANNEL_DATA", "Backoff", "RecordFlow", "SharedChannelData"]
 
 SharedChannelData = sessions.BrowserChannelData | sessions.MerchantInitiatedChannelData
-"""Channel data that more than one session may have; those of an app belong to a single transaction."""
+"""Channel data that several sessions may share; app channel data belong to a single transaction."""
 
 DEFAULT_CHANNEL_DATA: Final = sessions.BrowserChannelData(
     accept_header="text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
@@ -43,13 +43,13 @@ _AUTHENTICATED = frozenset({sessions.SessionStatus.APPROVED, sessions.SessionSta
 _Step = Callable[[sessions.Session], Awaitable[sessions.Session]]
 
 
-class Flow:
-    """The steps of one session. Each is taken at most once in a run, but for polling, so that a run always ends.
+class RecordFlow:
+    """The steps of one session. Each step except polling is taken at most once in a run, so that a run always ends.
 
-    `session` is what was last seen. With a `session_id` the session exists already: a run asks for it and goes on from
-    there, so a run that failed half-way may be repeated without a second session. `note` is told the id of a new one
-    with which something is to be done yet, `begun` the operation
-    that brought the first reply.
+    `session` is the session as last seen. With a `session_id` the session exists already: the run reads it and
+    continues from there, so a run that failed half-way can be repeated without creating a second session. `note` is
+    called with the id of a new session before its first further step, `begun` with the name of the operation that
+    brought the first reply.
     """
 
     def __init__(
@@ -69,11 +69,12 @@ class Flow:
         self.session: sessions.Session | None = None
 
     async def run(self, record: Record) -> None:
-        """Go on until nothing is left that a machine could do. Raises the errors of the operations."""
+        """Take steps until only the cardholder can continue. Raises the errors of the operations."""
         waits, taken = self._poll.waits(), set[_Step]()
         is_new = self.session_id is None
         self.session = session = await self._begin(record)
         while (step := self._next_step(session, waits, taken)) is not None:
+            # Before the first step that can fail: if one does, a later run finds the session by its id.
             if is_new and not taken and self._note is not None:
                 self._note(session.id)
             taken.add(step)

@@ -1,4 +1,4 @@
-"""The formats of input and results files, and which one a file's name speaks of."""
+"""The formats of input and output files, and how a file's name selects one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GZIP_SUFFIX: Final = ".gz"
 
 
 class Format(StrEnum):
-    """How a file holds one record, or one result, after the other."""
+    """The format of a file of records or results."""
 
     JSONL = "jsonl"
     """One JSON object a line."""
@@ -33,9 +33,9 @@ _BY_SUFFIX: Final = {
 
 
 def format_of(path: Path | None, given: Format | None = None) -> Format:
-    """Return the format of a file: the one given, else by its name, and JSON Lines for a standard stream (None).
+    """Return the format of a file: `given`, else by the suffix of its name. A standard stream (None) is JSON Lines.
 
-    Raises ConfigurationError where the name says nothing, or the format cannot be had there.
+    Raises ConfigurationError for an unknown suffix, and for Parquet in a standard stream or within gzip.
     """
     name = Path("-.jsonl" if path is None else path.name.lower())
     is_gzip = name.suffix == GZIP_SUFFIX
@@ -43,9 +43,9 @@ def format_of(path: Path | None, given: Format | None = None) -> Format:
     if found is None:
         formats = ", ".join(Format)
         raise ConfigurationError(
-            f"the format of {path} is not known; give it (--input-format, --output-format): {formats}"
+            f"the format of {path} is unknown; set it with --input-format or --output-format: {formats}"
         )
     if found is Format.PARQUET and (path is None or is_gzip):
         where = "a standard stream" if path is None else f"a file within gzip ({path})"
-        raise ConfigurationError(f"Parquet cannot be {where}: it needs a file of its own")
+        raise ConfigurationError(f"Parquet cannot be {where}; name a plain file")
     return found

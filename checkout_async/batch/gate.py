@@ -1,8 +1,9 @@
-"""The gate of a run: while the API fails, few records go through, so that an outage does not burn through the file.
+"""The circuit breaker of a run: while the API fails, few records are tried, so that an outage does not fail the file.
 
-It is open at first. Failures that speak of the API narrow it, unless ten times as many successes come between them: one
-record at a time then goes through, after waits that double. Each success lets one more through at a time, until the
-gate is open again; each failure shuts it anew for longer. When the backoff gives up, all waiters are turned away.
+It is closed while the API is healthy, and all records pass. A success cancels a tenth of a failure; five net failures
+trip the breaker. Then one record at a time is tried, after waits that double. Each success raises the number tried at a
+time by one, until the breaker is closed again; each failure trips it again for longer. When the backoff gives up, all
+waiters are cancelled.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ import anyio
 from checkout_async._core.backoff import Backoff
 from checkout_async.operations import sessions as operations
 
-__all__ = ["Gate", "OnPause", "TurnedAway"]
+__all__ = ["CircuitBreaker", "OnPause", "RunStopped"]
 
 OnPause = Callable[[str, float | None], None]
-"""Told why a run pauses and in how many seconds it tries again; None: it goes on. What it raises changes nothing."""
+"""Called with the reason of a pause and the seconds until the next try; None: it is over. Its errors are ignored."""
 
-_MOST_FAILURES: Final = 5.0
-_WORTH_OF_A_SUCCESS: Final = 0.1
-"""Five failures in a row narrow the gate, and so does one in ten in the long run."""
+_FAILURE_THRESHOLD: Final = 5.0
+_SUCCESS_CREDIT: Final = 0.1
+"""Five failures in a row trip the breaker, and so does more than one in ten in the long run."""
 
-_WIDE: Final = 32
-"""A gate that lets so many through at a time is open."""
-
-
-class TurnedAway(Exception):
-    """The run is over before this record could be sent."""
+_FULLY_CLOSED_AT: Final = 32
+"""A breaker that permits this many records at a time is closed again."""
 
 
-class Gate:
-    """`failure` is the last of an outage that outlasted the backoff."""
+class RunStopped(Exception):
+    """The run ended before this record could be sent."""
+
+
+class CircuitBreaker:
+    """Pauses a run while the API fails. `failure` is the last failure of an outage that outlasted the backoff."""
 
     def __init__(
         self, backoff: Backoff, on_pause: OnPause | None = None, clock: Callable[[], float] = time.monotonic
@@ -56,19 +57,19 @@ class Gate:
         self.failure: Exception | None = None
 
     @property
-    def is_open(self) -> bool:
-        """Whether everybody goes through without being counted."""
+    def is_closed(self) -> bool:
+        """Whether the API is healthy, so that every record passes without a permit."""
         return self._width == 0
 
     @asynccontextmanager
-    async def passage(self) -> AsyncGenerator[int]:
-        """Wait for one's turn to go through a narrow gate; what becomes of it is to be noted with the number given.
+    async def permit(self) -> AsyncGenerator[int]:
+        """Wait for a permit while the breaker is not closed. Report the result with the epoch that is yielded.
 
-        Raises TurnedAway when the run is over.
+        Raises RunStopped when the run has ended.
         """
-        while not self.is_open:
+        while not self.is_closed:
             if self._over:
-                raise TurnedAway
+                raise RunStopped
             wait = self._wait()
             if wait is None:
                 break
@@ -82,69 +83,69 @@ class Gate:
             self._note_change()
 
     def _wait(self) -> float | None:
-        """Return how long to wait before looking again; None if one may go through now."""
+        """Return the seconds to wait before the next look; None if a permit is free now."""
         if self._inside >= self._width:
             return float("inf")
         left = self._not_before - self._clock()
         return left if left > 0 else None
 
     def succeeded(self, operation: str, epoch: int | None = None) -> None:
-        """Note that the API answered a call as it should; `epoch` is the number from the passage, None without one.
+        """Note that the API answered a call as it should; `epoch` is the number from the permit, None without one.
 
-        What went in before the gate was shut last does not widen it, nor does an operation other than the failing one
-        where that is the one that makes sessions: reading may well work while writing does not.
+        A success counts only if its call began after the breaker last tripped. While creating sessions fails, the
+        success of another operation does not count either: reading may well work while writing does not.
         """
         if self._failing == operations.REQUEST_SESSION.name != operation:
             return
-        if self.is_open:
-            self._failures = max(0.0, self._failures - _WORTH_OF_A_SUCCESS)
+        if self.is_closed:
+            self._failures = max(0.0, self._failures - _SUCCESS_CREDIT)
         elif epoch == self._epoch:
-            self._widen()
+            self._ramp_up()
 
     def failed(self, error: Exception, epoch: int | None = None) -> None:
-        """Note a failure that speaks of the API."""
+        """Note a failure of the API or the network."""
         self._failing = getattr(error, "operation", "")
-        if self.is_open:
+        if self.is_closed:
             self._failures += 1
-            if self._failures >= _MOST_FAILURES:
-                self._shut(error)
+            if self._failures >= _FAILURE_THRESHOLD:
+                self._trip(error)
         elif epoch == self._epoch:
-            self._shut(error)
+            self._trip(error)
 
-    def turn_away(self) -> None:
-        """Turn away all who wait, and all who will have to."""
+    def cancel_waiters(self) -> None:
+        """Raise RunStopped in all that wait for a permit, now and later."""
         self._over = True
         self._note_change()
 
-    def _widen(self) -> None:
+    def _ramp_up(self) -> None:
         self._width += 1
         if self._is_pausing:
             self._is_pausing = False
-            self._tell("", None)
-        if self._width >= _WIDE:
+            self._report_pause("", None)
+        if self._width >= _FULLY_CLOSED_AT:
             self._width = 0
             self._failures = 0.0
             self._waits = self._backoff.waits()
         self._note_change()
 
-    def _shut(self, error: Exception) -> None:
+    def _trip(self, error: Exception) -> None:
         self._width = 1
         self._epoch += 1
         wait = next(self._waits, None)
         if wait is None:
             self.failure = error
-            self.turn_away()
+            self.cancel_waiters()
             return
         self._not_before = self._clock() + wait
         self._is_pausing = True
-        self._tell(f"{type(error).__name__}: {error}", wait)
+        self._report_pause(f"{type(error).__name__}: {error}", wait)
         self._note_change()
 
     def _note_change(self) -> None:
         self._changed.set()
         self._changed = anyio.Event()
 
-    def _tell(self, reason: str, seconds: float | None) -> None:
+    def _report_pause(self, reason: str, seconds: float | None) -> None:
         if self._on_pause is not None:
             with suppress(Exception):
                 self._on_pause(reason, seconds)

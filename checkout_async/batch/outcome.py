@@ -1,7 +1,7 @@
-"""What became of one record: a `Result`, the session as it was last seen, and the error if there was one.
+"""The outcome of one record: a `BatchResult`, the session as it was last seen, and the error if there was one.
 
-`Outcome` is the shape of the results file. Members without a value are left out. The cryptogram is payment data: `repr`
-masks it, the results file holds it, the journal does not.
+`Outcome` is the shape of a row of the output. Members without a value are left out. The cryptogram is payment data:
+`repr` masks it, the output contains it, the journal does not.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from checkout_async._core.decision import is_ambiguous
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
@@ -32,9 +32,9 @@ from checkout_async.operations import sessions as operations
 from checkout_async.redaction import MASK
 
 __all__ = [
-    "MALFORMED_LINE",
+    "INVALID_RECORD",
     "BatchResult",
-    "Failure",
+    "ErrorInfo",
     "Outcome",
     "is_outage",
     "is_refused_access",
@@ -42,25 +42,25 @@ __all__ = [
     "may_be_refused_access",
 ]
 
-MALFORMED_LINE: Final = "MalformedLine"
-"""`Failure.kind` of a line that holds no request."""
+INVALID_RECORD: Final = "InvalidRecord"
+"""`ErrorInfo.kind` of a record that is not a request."""
 
 _SPEAK_OF_THE_REQUEST: Final = frozenset({400, 422})
-"""Statuses that say that this request will never do. Others come from a wrong address, a gateway, a busy API."""
+"""Statuses that mean that the request itself is invalid. Others come from a wrong address, a gateway, a busy API."""
 
 _REFUSALS: Final = frozenset({400, 401, 403})
 """Statuses by which a token endpoint refuses credentials (RFC 6749 section 5.2)."""
 
 
 class BatchResult(StrEnum):
-    """What a record came to, and what there is to do about it."""
+    """The result of a record, and what to do about it."""
 
     AUTHENTICATED = "authenticated"
     """The cardholder is authenticated: authorise with eci and cryptogram, or with the session's id."""
     ATTEMPTED = "attempted"
     """A stand-in answered for the issuer; counts as authenticated."""
     CHALLENGE_REQUIRED = "challenge_required"
-    """Only the cardholder can go on: by a challenge, or on a hosted page."""
+    """Only the cardholder can continue: with a challenge, or on a hosted page."""
     DECLINED = "declined"
     """The issuer did not authenticate: do not authorise."""
     REJECTED = "rejected"
@@ -68,17 +68,17 @@ class BatchResult(StrEnum):
     UNAVAILABLE = "unavailable"
     """Authentication could not be done; authorising without it is the merchant's own risk."""
     EXPIRED = "expired"
-    """The session ended before anything was decided; a new one may be asked for."""
+    """The session ended before anything was decided; a new one may be requested."""
     INVALID = "invalid"
-    """The request breaks the specification, or the API refuses it: no session was made. Mend it and resume."""
+    """The request breaks the specification, or the API refused it: no session was created. Fix it and resume."""
     FAILED = "failed"
-    """Nothing was sent, or it was refused without being looked at: resume to send it."""
+    """The request was not sent, or it was refused unexamined: resume to send it."""
     UNKNOWN = "unknown"
-    """It may have arrived. With a session id, resuming asks for it; without, a person has to decide."""
+    """The request may have arrived. Resuming reads the session if its id is known; otherwise a person has to decide."""
 
     @property
     def is_final(self) -> bool:
-        """Whether a later run has nothing to do for the record."""
+        """Whether the record is finished: a later run does nothing for it."""
         return self not in {BatchResult.INVALID, BatchResult.FAILED, BatchResult.UNKNOWN}
 
 
@@ -94,11 +94,12 @@ _BY_STATUS: Final = {
 }
 
 
-class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a record has no session's result. `kind` is the name of a class of `errors`, or MALFORMED_LINE.
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a record has no result from a session. `kind` is the name of a class of `errors`, or INVALID_RECORD.
 
-    `path` is the JSON path of what is wrong in the request, as far as it was found here: of what the API refuses, the
-    message has the API's error codes. `status` is the HTTP status, `request_id` what Checkout.com's support asks for.
+    `path` is the JSON path of what is wrong in the request, if this package found it. If the API refused the request,
+    `message` has the API's error codes. `status` is the HTTP status; `request_id` is what Checkout.com's support asks
+    for.
     """
 
     kind: str
@@ -108,8 +109,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str | None = None
 
     @classmethod
-    def of(cls, error: Exception) -> Failure:
-        """Return what is worth telling about an error; of one that this package should never raise, only its place."""
+    def of(cls, error: Exception) -> ErrorInfo:
+        """Describe an error. One that this package should never raise is described by its place in the code alone."""
         if not isinstance(error, CheckoutError):
             return cls._defect(error)
         return cls(
@@ -121,7 +122,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         )
 
     @classmethod
-    def _defect(cls, error: Exception) -> Failure:
+    def _defect(cls, error: Exception) -> ErrorInfo:
         places = [f"{place.name}, line {place.lineno}" for place in traceback.extract_tb(error.__traceback__)]
         where = places[-1] if places else "raised nowhere"
         return cls(kind=type(error).__name__, message=f"a defect of this package, please report it ({where})")
@@ -133,15 +134,15 @@ def _request_id(error: CheckoutError) -> str | None:
 
 
 def _writable(text: str) -> str:
-    """Return a text that can be written as UTF-8: a header may have brought bytes that are none."""
+    """Return a text that can be written as UTF-8: a header may contain bytes that are not UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one record. With an `error`, the other members tell how far the session had come.
+    """The outcome of one record. If there is an `error`, the other members show how far the session had come.
 
-    `seconds` is how long it took, from the first request to the last reply. `replayed` says that an earlier run of the
-    same journal told of it already; its cryptogram is then left out.
+    `seconds` is the time from the first request to the last reply. `replayed` means that an earlier run with the same
+    journal has reported the outcome already; its cryptogram is then left out.
     """
 
     line: int
@@ -154,30 +155,30 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     xid: str | None = None
     response_code: sessions.ResponseCode | None = None
     seconds: float | None = None
-    error: Failure | None = None
+    error: ErrorInfo | None = None
     replayed: bool = False
 
     @classmethod
-    def malformed(cls, bad: BadLine) -> Outcome:
-        """Return the outcome of a line that holds no request."""
-        failure = Failure(kind=MALFORMED_LINE, message=bad.reason, path=bad.path or "$")
-        return cls(line=bad.line, reference=bad.reference, result=BatchResult.INVALID, error=failure)
+    def invalid_record(cls, invalid: InvalidRecord) -> Outcome:
+        """Return the outcome of a record that is not a request."""
+        failure = ErrorInfo(kind=INVALID_RECORD, message=invalid.reason, path=invalid.path or "$")
+        return cls(line=invalid.line, reference=invalid.reference, result=BatchResult.INVALID, error=failure)
 
     @classmethod
     def not_sent(cls, record: Record, error: Exception) -> Outcome:
-        """Return the outcome of a record that could not be sent for a reason that lies on this machine."""
-        return cls(line=record.line, reference=record.reference, result=BatchResult.FAILED, error=Failure.of(error))
+        """Return the outcome of a record that was not sent because of a failure on this machine."""
+        return cls(line=record.line, reference=record.reference, result=BatchResult.FAILED, error=ErrorInfo.of(error))
 
     @classmethod
     def unread(cls, known: Outcome, error: Exception) -> Outcome:
-        """Return the outcome of a record whose session is known to have ended, and could not be read for its proof."""
-        return msgspec.structs.replace(known, result=BatchResult.UNKNOWN, error=Failure.of(error))
+        """Return the outcome of a record whose session has ended but could not be read for its cryptogram."""
+        return msgspec.structs.replace(known, result=BatchResult.UNKNOWN, error=ErrorInfo.of(error))
 
     @classmethod
     def refused(cls, record: Record, reason: str) -> Outcome:
-        """Return the outcome of a record that must not be sent for a reason outside the specification."""
+        """Return the outcome of a record that must not be sent though its request is valid, such as a duplicate."""
         path = "$.reference" if record.reference else "$"
-        failure = Failure(kind=InvalidRequest.__name__, message=reason, path=path)
+        failure = ErrorInfo(kind=InvalidRequest.__name__, message=reason, path=path)
         return cls(line=record.line, reference=record.reference, result=BatchResult.INVALID, error=failure)
 
     @classmethod
@@ -190,8 +191,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         session_id: str | None = None,
         seconds: float | None = None,
     ) -> Outcome:
-        """Return the outcome of a record whose session was last seen like this; None if it was not seen."""
-        failure = None if error is None else Failure.of(error)
+        """Return the outcome of a record from its session as last seen. `session` is None if no session was seen."""
+        failure = None if error is None else ErrorInfo.of(error)
         if session is None:
             return cls(
                 line=record.line,
@@ -204,7 +205,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return cls(
             line=record.line,
             reference=record.reference,
-            # Whatever failed later, the session is there: resuming can ask what became of it.
+            # Whatever failed later, the session exists: a resumed run reads it.
             result=_result_of_session(session) if error is None else BatchResult.UNKNOWN,
             session_id=session.id,
             status=session.status,
@@ -242,17 +243,17 @@ def _result_without_session(error: Exception | None) -> BatchResult:
 
 
 def is_unsent(error: Exception) -> bool:
-    """Whether the call never reached the API, or was turned away without being looked at."""
+    """Whether the request never reached the API, or the API refused it unexamined."""
     return isinstance(error, AuthenticationFailed | ConnectFailed | RateLimited)
 
 
 def is_refused_access(error: Exception) -> bool:
-    """Whether every other record would meet the same refusal: credentials that are not accepted."""
+    """Whether the credentials were refused, so that every other record would fail in the same way."""
     return isinstance(error, Unauthorized) or (isinstance(error, AuthenticationFailed) and not is_outage(error))
 
 
 def may_be_refused_access(error: Exception) -> bool:
-    """Whether others may meet the same refusal: a scope that is missing, a wrong address, or a rule for this one."""
+    """Whether other records may fail in the same way: a missing scope, a wrong address, or a rule for this record."""
     if not isinstance(error, ApiError) or isinstance(error, Conflict) or error.status >= 500:
         return False
     if error.operation == operations.GET_SESSION.name:
@@ -261,7 +262,7 @@ def may_be_refused_access(error: Exception) -> bool:
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether the failure speaks of the API or of the way to it, and not of the record."""
+    """Whether the failure is one of the API or the network, and not of the record."""
     if isinstance(error, AuthenticationFailed):
         return error.error is None and error.status not in _REFUSALS
     if isinstance(error, ApiError):

@@ -1,4 +1,4 @@
-"""The records of a run, one at a time: from any iterable, numbered, until it ends, fails or nobody wants more."""
+"""The records of a run, one at a time: from any iterable, numbered, until it ends, fails or the run stops."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from typing import cast
 
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.errors import CheckoutError
 from checkout_async.models import sessions
 
-__all__ = ["Item", "Reader", "Records"]
+__all__ = ["Item", "RecordFeed", "Records"]
 
-Item = Record | BadLine | sessions.SessionRequest | Mapping[str, object]
-"""What may be authenticated; a bare request counts as a record whose line is its position, from 1."""
+Item = Record | InvalidRecord | sessions.SessionRequest | Mapping[str, object]
+"""What a batch accepts; a bare request counts as a record whose line is its position, from 1."""
 
 Records = Iterable[Item] | AsyncIterable[Item]
 
 
-class Reader:
+class RecordFeed:
     """Reads for any number of workers. `position` counts the records read; `failure` is what the iterable raised.
 
-    An asynchronous iterable is read in a task of its own: it may have time limits and tasks of its own, which are not
-    to be entered in one task and left in another. It is left behind where it does not end.
+    An asynchronous iterable is read in a separate task: its cancel scopes and task groups must be entered and left in
+    the same task. If it does not end when it is cancelled, it is abandoned.
     """
 
     def __init__(self, records: Records) -> None:
@@ -41,13 +41,13 @@ class Reader:
             self._iterator = iter(records)
 
     def stop(self) -> None:
-        """Read no more, also where a silent iterable is being waited for."""
+        """Read no more, and stop waiting for an iterable that yields nothing."""
         self._ended = True
         if self._reading is not None:
             self._reading.cancel()
         self._dismiss()
 
-    async def take(self) -> tuple[int, Record | BadLine] | None:
+    async def take(self) -> tuple[int, Record | InvalidRecord] | None:
         """Return the next record and its number, from 0; None at the end."""
         item = await self._asked() if self._iterator is None else self._next(self._iterator)
         if item is None:
@@ -62,7 +62,7 @@ class Reader:
             return next(iterator)
         except StopIteration:
             self._ended = True
-        except Exception as error:  # noqa: BLE001  # anybody's iterable; raised when what was read is done
+        except Exception as error:  # noqa: BLE001  # the caller's iterable; raised when the records read are done
             self._ended = True
             self.failure = error
         return None
@@ -76,7 +76,7 @@ class Reader:
         return await wanted
 
     async def _read(self, iterator: AsyncIterator[Item]) -> None:
-        """Read as long as somebody wants more."""
+        """Read one item for each waiter."""
         while True:
             while not self._wanted:
                 self._is_wanted.clear()
@@ -92,10 +92,10 @@ class Reader:
                     break
 
     def _finished(self, reading: asyncio.Task[None]) -> None:
-        """Note why the reading ended: its end, an error, or a cancellation that nobody here asked for."""
+        """Note why the reading ended: its end, an error, or a cancellation that this run did not request."""
         if reading.cancelled():
             if not self._ended:
-                self.failure = CheckoutError("the records ended with a cancellation of their own")
+                self.failure = CheckoutError("the iterable of records was cancelled from outside this run")
         elif isinstance(error := reading.exception(), Exception):
             self.failure = error
         self._ended = True
@@ -108,9 +108,11 @@ class Reader:
                 wanted.set_result(None)
 
 
-def _as_record(item: object, number: int) -> Record | BadLine:
-    if isinstance(item, Record | BadLine):
+def _as_record(item: object, number: int) -> Record | InvalidRecord:
+    if isinstance(item, Record | InvalidRecord):
         return item
     if isinstance(item, sessions.SessionRequest | Mapping):
         return Record.of(number, cast("sessions.SessionRequest | Mapping[str, object]", item))
-    return BadLine(line=number, reason=f"a record must be a SessionRequest or a mapping, not {type(item).__name__}")
+    return InvalidRecord(
+        line=number, reason=f"a record must be a SessionRequest or a mapping, not {type(item).__name__}"
+    )

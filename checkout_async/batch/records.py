@@ -1,4 +1,4 @@
-"""What a batch is made of: a `Record` for each session to authenticate, a `BadLine` where there is no request."""
+"""The records of a batch: a `Record` is a session to authenticate, an `InvalidRecord` is not a valid request."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Self, cast
 from checkout_async._core.body import documented_lengths
 from checkout_async.models import sessions
 
-__all__ = ["BadLine", "Record"]
+__all__ = ["InvalidRecord", "Record"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A session to authenticate: the request, a Struct or a mapping of the same shape, and where it comes from.
+    """A session to authenticate: the request, a Struct or a mapping of the same shape, and its line in the input.
 
-    A `reference` that is longer than the specification allows is left out: journal and results do without it.
+    A `reference` that is longer than the specification allows is dropped: it is not stored in the journal or the
+    results.
     """
 
     line: int
@@ -24,11 +25,9 @@ class Record:
     reference: str | None = None
 
     def __post_init__(self) -> None:
-        # The request is refused before it is sent; its row in the results must stay one that can be read again.
-        if (
-            self.reference is not None
-            and len(self.reference) > documented_lengths(sessions.SessionRequest)["reference"]
-        ):
+        # A row of the output must stay readable, whatever a record says.
+        longest = documented_lengths(sessions.SessionRequest)["reference"]
+        if self.reference is not None and len(self.reference) > longest:
             object.__setattr__(self, "reference", None)
 
     @classmethod
@@ -39,8 +38,8 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BadLine:
-    """A line that holds no request. `reason` never shows its content; `path` is the JSON path of what is wrong."""
+class InvalidRecord:
+    """A record that is not a request. `reason` never shows its content; `path` is the JSON path of what is wrong."""
 
     line: int
     reason: str

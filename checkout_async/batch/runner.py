@@ -1,6 +1,7 @@
-"""Many records at once: bounded concurrency, back-pressure, an outcome each, in the order they come or were read.
+"""Run a batch: `run` authenticates records at bounded concurrency and yields an outcome for each.
 
-The crew runs in a task of its own, so that the generator may be left at any time; what is in flight is then finished.
+The crew runs in a separate task, so that the caller may leave the generator at any time. Calls in flight are then
+finished.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from checkout_async._core.wire import Sender
 from checkout_async.batch.crew import Crew, Delivered, Terms
 from checkout_async.batch.delivery import Delivery
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
-from checkout_async.batch.gate import Gate, OnPause
+from checkout_async.batch.gate import CircuitBreaker, OnPause
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.reader import Reader, Records
+from checkout_async.batch.reader import RecordFeed, Records
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["DEFAULT_OUTAGE_BACKOFF", "run"]
 
 DEFAULT_OUTAGE_BACKOFF = Backoff(initial=1.0, maximum=60.0, give_up_after=1800.0)
-"""An API that cannot be reached is tried again after 1, 2, 4, ... 60 seconds, for half an hour."""
+"""An unreachable API is tried again after 1, 2, 4, ... 60 seconds, for half an hour in all."""
 
 
 async def run(
@@ -45,13 +46,13 @@ async def run(
 ) -> AsyncGenerator[Outcome]:
     """Authenticate records and yield exactly one outcome for each that was read.
 
-    `sender` is a CheckoutClient with an access key, whose limits hold. At most `concurrency` sessions are in flight.
-    Outcomes come as soon as they are known or, `in_order`, as the records were read. `channel_data` go to sessions
-    whose request has none; `poll` says how long a session that is `processing` is waited for.
+    `sender` is a CheckoutClient with an access key; its limits apply. At most `concurrency` sessions are in flight.
+    Outcomes come as soon as they are known or, with `in_order`, in the order of the records. `channel_data` are used
+    for sessions whose request has none. `poll` is the backoff for sessions that are `processing`.
 
-    With an entered `journal` nothing is sent twice, whatever happens. Run the same records again with the journal
-    entered anew: records that an earlier run reported come back as `replayed`; for records in doubt the run asks the
-    API, or reports them as `unknown`. `retry_unknown` sends those again of which no session is known.
+    With an entered `journal`, no record is sent twice. To resume, enter the journal again and run the same records:
+    records that an earlier run reported come back as `replayed`; for records in doubt the run reads the session, or
+    reports them as `unknown` if none is known. `retry_unknown` sends the latter again.
 
     While the API fails, the run pauses. It tries one record after each of the waits of `outage_backoff`, and calls
     `on_pause` at each pause. Once `stop` is set, the run reads no further record and still yields the outcomes of those
@@ -61,8 +62,7 @@ async def run(
 
     An error in a record is part of its outcome. Refused credentials, a missing scope, an outage that outlasts
     `outage_backoff`, a journal that cannot be written and an error of `records` end the run. They are raised when the
-    calls in flight have ended.
-    Raises ConfigurationError for a `concurrency` below 1.
+    calls in flight have ended. Raises ConfigurationError for a `concurrency` below 1.
     """
     if concurrency < 1:
         raise ConfigurationError("concurrency must be a whole number above 0")
@@ -74,16 +74,18 @@ async def run(
         retry_unknown=retry_unknown,
     )
     delivery: Delivery[Delivered] = Delivery(concurrency, in_order=in_order)
-    crew = Crew(terms, Reader(records), Gate(outage_backoff, on_pause), delivery)
+    crew = Crew(terms, RecordFeed(records), CircuitBreaker(outage_backoff, on_pause), delivery)
     at_work = asyncio.create_task(crew.work(concurrency, stop), name="checkout_async batch")
     leave = partial(_leave, crew, delivery, at_work, drain)
-    with nullcontext() if journal is None else journal.in_use(leave):
+    with nullcontext() if journal is None else journal.attach_run(leave):
         try:
             while (delivered := await delivery.take()) is not None:
                 outcome, claim = delivered
                 yield outcome
+                # The caller asks for the next outcome only after it has handled this one. If it stops before, the
+                # outcome stays unreported and the next run reports it again.
                 if journal is not None and claim is not None:
-                    journal.told(claim)
+                    journal.mark_reported(claim)
             await at_work
         finally:
             await leave()
@@ -92,7 +94,7 @@ async def run(
 
 
 async def _leave(crew: Crew, delivery: Delivery[Delivered], at_work: asyncio.Task[None], drain: float) -> None:
-    """Let what is in flight come to its end, but not for ever."""
+    """End the run: wait up to `drain` seconds for calls in flight, then cancel them."""
     crew.stop()
     delivery.end()
     try:

@@ -1,8 +1,8 @@
-"""How many calls of a client wait now instead of being sent, and what for: a hook of the client.
+"""Count the calls of a client that wait to be sent, and say what they wait for: a hook of the client.
 
-Between a call's start and its first attempt nothing happens but waiting, and the same between a scheduled retry and
-the attempt after it: so the calls that wait are known exactly. What the former wait for is told when the waiting is
-over; the reason shown is the one that calls of the last seconds spent most time on.
+A call only waits between its start and its first attempt, and between a scheduled retry and the next attempt, so the
+count is exact. What a call waits for is reported when its wait is over: the reason shown is the one on which the calls
+of the last seconds spent most time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from checkout_async._core.events import (
 )
 from checkout_async.batch.wording import number
 
-__all__ = ["Waits"]
+__all__ = ["PendingCalls"]
 
 _WINDOW: Final = 10.0
 _FOR: Final = {
@@ -34,39 +34,39 @@ _FOR: Final = {
 }
 
 
-class Waits:
-    """A Hook that counts: `CheckoutClient(..., hooks=[waits])`. It may be asked from another thread."""
+class PendingCalls:
+    """A Hook that counts waiting calls: `CheckoutClient(..., hooks=[PendingCalls()])`. Any thread may read it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._to_send: set[CallInfo] = set()
-        self._to_retry: set[CallInfo] = set()
-        # Times waited, fading: after each _WINDOW they count half.
+        self._queued: set[CallInfo] = set()
+        self._retrying: set[CallInfo] = set()
+        # Seconds waited, decaying: after each _WINDOW they count half.
         self._spent = dict.fromkeys(WaitReason, 0.0)
         self._faded = clock()
 
     @property
-    def to_send(self) -> int:
-        """Calls that wait for a slot, a permit or a token before their first attempt."""
-        return len(self._to_send)
+    def queued(self) -> int:
+        """The number of calls that wait for a slot, the rate limit or a token before their first attempt."""
+        return len(self._queued)
 
     @property
-    def to_retry(self) -> int:
-        """Calls that failed and wait before they are tried again."""
-        return len(self._to_retry)
+    def retrying(self) -> int:
+        """The number of calls that failed and wait for their next attempt."""
+        return len(self._retrying)
 
     def __call__(self, event: Event) -> None:
-        """Take note of an event."""
+        """Count an event."""
         match event:
             case TokenFetchStarted():
                 pass
             case CallStarted():
-                self._to_send.add(event.call)
+                self._queued.add(event.call)
             case RetryScheduled():
-                self._to_retry.add(event.call)
+                self._retrying.add(event.call)
             case AttemptStarted() | CallEnded():
-                self._to_send.discard(event.call)
-                self._to_retry.discard(event.call)
+                self._queued.discard(event.call)
+                self._retrying.discard(event.call)
             case Waited():
                 self._fade()
                 self._spent[event.reason] += event.seconds
@@ -74,10 +74,10 @@ class Waits:
                 pass
 
     def __str__(self) -> str:
-        """Return `61 wait for the rate limit, 2 wait to be tried again`; nothing where nobody waits."""
-        parts = [f"{_waiting(self.to_send)} {self._reason()}"] if self.to_send else []
-        if self.to_retry:
-            parts.append(f"{_waiting(self.to_retry)} to be tried again")
+        """Return a text such as `61 wait for the rate limit, 2 wait to be retried`; empty if no call waits."""
+        parts = [f"{_waiting(self.queued)} {self._reason()}"] if self.queued else []
+        if self.retrying:
+            parts.append(f"{_waiting(self.retrying)} to be retried")
         return ", ".join(parts)
 
     def _reason(self) -> str:

@@ -1,6 +1,6 @@
-"""What people read about a run: numbers with their units, and what each result means and asks for.
+"""Texts about a run for people: numbers with their units, and the meaning of each result.
 
-Used by the table, the HTML page and the progress display alike.
+The table, the HTML report and the progress display use them.
 """
 
 from __future__ import annotations
@@ -11,66 +11,68 @@ from typing import Final
 
 from checkout_async.batch.outcome import BatchResult
 
-__all__ = ["MEANINGS", "Meaning", "duration", "label", "latency", "number", "rate", "share", "time_left"]
+__all__ = ["RESULT_HELP", "ResultHelp", "duration", "label", "latency", "number", "rate", "share", "time_left"]
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a result says, and what is to be done about it."""
+class ResultHelp:
+    """What a result means, and what to do about it."""
 
-    says: str
-    to_do: str
+    meaning: str
+    action: str
 
 
-MEANINGS: Final = {
-    BatchResult.AUTHENTICATED: Meaning(
+RESULT_HELP: Final = {
+    BatchResult.AUTHENTICATED: ResultHelp(
         "The issuer authenticated the cardholder.",
         "Authorise the payment with ECI and cryptogram, or with the session's id.",
     ),
-    BatchResult.ATTEMPTED: Meaning(
+    BatchResult.ATTEMPTED: ResultHelp(
         "A stand-in answered for the issuer; it counts as authenticated.",
         "Authorise the payment with ECI and cryptogram, or with the session's id.",
     ),
-    BatchResult.CHALLENGE_REQUIRED: Meaning(
-        "Only the cardholder can go on: by a challenge, or on a hosted page.",
-        "Bring the cardholder back to the shop, or do without authentication at your own risk.",
+    BatchResult.CHALLENGE_REQUIRED: ResultHelp(
+        "Only the cardholder can continue: with a challenge, or on a hosted page.",
+        "Bring the cardholder back to the shop, or authorise without authentication at your own risk.",
     ),
-    BatchResult.DECLINED: Meaning("The issuer did not authenticate the cardholder.", "Do not authorise the payment."),
-    BatchResult.REJECTED: Meaning(
-        "The issuer rejects the transaction.", "Do not authorise the payment: the issuer asks not to."
+    BatchResult.DECLINED: ResultHelp(
+        "The issuer did not authenticate the cardholder.", "Do not authorise the payment."
     ),
-    BatchResult.UNAVAILABLE: Meaning(
+    BatchResult.REJECTED: ResultHelp(
+        "The issuer rejects the transaction.", "Do not authorise the payment; the issuer asks you not to."
+    ),
+    BatchResult.UNAVAILABLE: ResultHelp(
         "Authentication could not be done.",
-        "Ask again later, or authorise without it at your own risk.",
+        "Try again later, or authorise without authentication at your own risk.",
     ),
-    BatchResult.EXPIRED: Meaning("The session ended before anything was decided.", "Ask for a new session."),
-    BatchResult.INVALID: Meaning(
-        "The request breaks the specification, or the API refuses it; no session was made.",
-        "Mend what the results file names, by path or error code, and resume.",
+    BatchResult.EXPIRED: ResultHelp("The session ended before anything was decided.", "Request a new session."),
+    BatchResult.INVALID: ResultHelp(
+        "The request breaks the specification, or the API refused it; no session was created.",
+        "Fix what the output names, by path or error code, and resume.",
     ),
-    BatchResult.FAILED: Meaning(
-        "Nothing was sent, or it was refused without being looked at; no session was made.",
-        "Resume the run: it sends the record again.",
+    BatchResult.FAILED: ResultHelp(
+        "The request was not sent, or it was refused unexamined; no session was created.",
+        "Resume the run; it sends the record again.",
     ),
-    BatchResult.UNKNOWN: Meaning(
+    BatchResult.UNKNOWN: ResultHelp(
         "The request may have arrived; a session may exist.",
-        "Resume the run: it asks about sessions that have an id. Look up the others by their reference, and decide.",
+        "Resume the run; it reads the sessions whose id is known. Look up the others by their reference, and decide.",
     ),
 }
 
 
 def label(result: BatchResult) -> str:
-    """Return the result in words: `challenge required`."""
+    """Return the result in words, as in `challenge required`."""
     return result.value.replace("_", " ")
 
 
 def number(count: int) -> str:
-    """Return a count with separators: `12,345`."""
+    """Return a count with separators, as in `12,345`."""
     return f"{count:,}"
 
 
 def share(part: int, whole: int) -> str:
-    """Return a percentage that shows neither 0 nor 100 % where it is not: `90.4 %`, `< 0.1 %`; nothing of nothing."""
+    """Return a percentage as in `90.4 %`. It shows 0 or 100 % only if that is exact; it is empty if `whole` is 0."""
     if whole == 0:
         return ""
     percent = 100 * part / whole
@@ -80,22 +82,22 @@ def share(part: int, whole: int) -> str:
 
 
 def rate(per_second: float) -> str:
-    """Return a rate with as many digits as are worth reading: `1,240`, `3.4`."""
+    """Return a rate, as in `1,240` or `3.4`: below ten with one decimal."""
     return f"{per_second:,.1f}" if 0 < per_second < 9.95 else f"{per_second:,.0f}"
 
 
 def duration(seconds: float) -> str:
-    """Return a time in its two largest units: `4.2 s`, `5 min 12 s`, `1 h 12 min`, `2 d 3 h`."""
+    """Return a time in its two largest units, as in `4.2 s`, `5 min 12 s`, `1 h 12 min`, `2 d 3 h`."""
     return f"{seconds:.1f} s" if seconds < 9.95 else _in_two_units(round(seconds))
 
 
 def time_left(seconds: float) -> str:
-    """Return a time that is still to come, in whole seconds: `8 s`, `1 h 12 min`."""
+    """Return the time left in whole seconds, as in `8 s` or `1 h 12 min`."""
     return _in_two_units(math.ceil(max(seconds, 0.0)))
 
 
 def latency(seconds: float) -> str:
-    """Return a short time to three digits: `0.42 ms`, `340 ms`, `1.24 s`; from ten seconds on, as a duration."""
+    """Return a short time to three digits, as in `0.42 ms`, `340 ms`, `1.24 s`; from ten seconds on, as a duration."""
     if seconds >= 9.995:
         return duration(seconds)
     if seconds >= 0.9995:

@@ -1,6 +1,6 @@
 """The commands: authenticate a file, run the sandbox, try the credentials. Errors are one line, never a traceback.
 
-Exit codes: 0 done; 1 it did not work out, or not for every record; 2 wrong usage or configuration, nothing was sent;
+Exit codes: 0 done; 1 failed, or failed for some records; 2 wrong usage or configuration, nothing was sent;
 3 a batch ended before its input did; 130 and 143 after Ctrl-C and SIGTERM.
 """
 
@@ -29,7 +29,7 @@ __all__ = ["cli"]
 
 
 class _Commands(click.Group):
-    """A group whose commands may raise the errors of this package."""
+    """A group that prints the errors of this package on one line and turns them into exit codes."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -55,10 +55,16 @@ cli.add_command(authenticate)
 
 
 @cli.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8642, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8642,
+    show_default=True,
+    help="The port to listen on; 0 takes a free one.",
+)
 @click.option("--seed", default="0", show_default=True, help="The same seed gives the same identifiers.")
-@click.option("--webhook-url", metavar="URL", help="Where events are sent; without it there are none.")
-@click.option("--webhook-secret", metavar="KEY", help="Signs them, in place of sandbox_webhook_secret.")
+@click.option("--webhook-url", metavar="URL", help="The URL to send events to; by default none are sent.")
+@click.option("--webhook-secret", metavar="KEY", help="Signs the events.  [default: sandbox_webhook_secret]")
 def sandbox(port: int, seed: str, webhook_url: str | None, webhook_secret: str | None) -> None:
     """Run a simulator of the API on this machine until Ctrl-C, and print how to use it."""
     try:
@@ -69,7 +75,7 @@ def sandbox(port: int, seed: str, webhook_url: str | None, webhook_secret: str |
 
 async def _simulate(port: int, seed: str, webhook_url: str | None, webhook_secret: str | None) -> None:
     try:
-        from checkout_async.sandbox import WEBHOOK_SECRET, Sandbox  # noqa: PLC0415  # needs an extra that others do not
+        from checkout_async.sandbox import WEBHOOK_SECRET, Sandbox  # noqa: PLC0415  # the sandbox needs an extra that the other commands do not
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"the sandbox needs {error.name}: pip install 'checkout-async[sandbox]'") from None
     key = WEBHOOK_SECRET if webhook_secret is None else webhook_secret
@@ -100,12 +106,12 @@ def _say_how_to_use(simulator: Sandbox) -> None:
 
 
 @cli.command()
-@click.option("--show", is_flag=True, help="Print the token itself to standard output, and nothing else there.")
+@click.option("--show", is_flag=True, help="Print only the token itself to standard output.")
 def token(*, show: bool) -> None:
     """Fetch an access token with the credentials of the environment; print its lifetime and scopes."""
     granted = asyncio.run(_fetch_token())
     lifetime = "unknown" if granted.expires_in is None else f"{granted.expires_in:g} s"
-    click.echo(f"lifetime  {lifetime}\nscopes    {granted.scope or 'not told'}", err=show)
+    click.echo(f"lifetime  {lifetime}\nscopes    {granted.scope or 'not stated'}", err=show)
     if show:
         click.echo(granted.access_token)
 

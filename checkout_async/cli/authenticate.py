@@ -1,4 +1,4 @@
-"""`checkout-async authenticate`: a file of session requests in, a file of results out."""
+"""`checkout-async authenticate`: reads a file of session requests and writes a file of results."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ _DASH = Path("-")
 
 
 @click.command()
-@click.argument("source", metavar="INPUT", type=_FILE)
-@click.option("-o", "--output", "target", metavar="OUTPUT", type=_FILE, help="Results; - is standard output.")
-@click.option("--input-format", type=_FORMAT, help="Where the name does not say it.")
-@click.option("--output-format", type=_FORMAT, help="Where the name does not say it.")
-@click.option("--journal", type=_FILE, help="What was sent, and what came of it.  [default: OUTPUT.journal]")
-@click.option("--resume", is_flag=True, help="Go on where an earlier run ended, or begin if there was none.")
-@click.option("--retry-unknown", is_flag=True, help="With --resume: send again what may have arrived, unseen.")
-@click.option("--force", is_flag=True, help="Replace the output file and the journal if they exist.")
+@click.argument("input_file", metavar="INPUT", type=_FILE)
+@click.option("-o", "--output", "output", metavar="OUTPUT", type=_FILE, help="File of results; - is standard output.")
+@click.option("--input-format", type=_FORMAT, help="Format of INPUT, if its name does not say it.")
+@click.option("--output-format", type=_FORMAT, help="Format of OUTPUT, if its name does not say it.")
+@click.option("--journal", type=_FILE, help="Records what was sent, and the outcomes.  [default: OUTPUT.journal]")
+@click.option("--resume", is_flag=True, help="Continue an earlier run, or begin if there was none.")
+@click.option("--retry-unknown", is_flag=True, help="With --resume: send records again that may have arrived.")
+@click.option("--force", is_flag=True, help="Replace the output and the journal if they exist.")
 @click.option("--dry-run", is_flag=True, help="Check every record; send and write nothing.")
-@click.option("--limit", type=click.IntRange(min=1), help="Read no more than the first so many records.")
+@click.option("--limit", type=click.IntRange(min=1), help="Read at most this many records.")
 @click.option("--concurrency", type=click.IntRange(min=1), default=64, show_default=True, help="Sessions in flight.")
 @click.option(
     "--rate",
     type=click.FloatRange(min=0),
     default=100,
     show_default=True,
-    help="Reads a second, and as many writes; 0: no limit.",
+    help="Reads a second, and as many writes; 0 is no limit.",
 )
 @click.option(
     "--outage-timeout",
@@ -52,19 +52,21 @@ _DASH = Path("-")
     default=DEFAULT_OUTAGE_BACKOFF.give_up_after,
     show_default=True,
     metavar="SECONDS",
-    help="How long an API that cannot be reached is tried before the run ends.",
+    help="How long an unreachable API is tried before the run ends.",
 )
-@click.option("--channel-data", type=_FILE, help="JSON file: channel data for requests that have none.")
+@click.option("--channel-data", type=_FILE, help="JSON file with channel data for requests that have none.")
 @click.option("--in-order", is_flag=True, help="Write results in the order of the input.")
 @click.option("--scheduler", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler (docs/cluster.md).")
-@click.option("--partitions", type=click.IntRange(min=1), help="With --scheduler: pieces of the input.")
-@click.option("--folder", type=_FOLDER, help="With --scheduler: shared by all machines.  [default: OUTPUT.parts]")
-@click.option("--report", type=_FILE, help="Write what the run came to: report.json or report.html.")
+@click.option("--partitions", type=click.IntRange(min=1), help="With --scheduler: number of partitions of the input.")
+@click.option(
+    "--folder", type=_FOLDER, help="With --scheduler: folder shared by all machines.  [default: OUTPUT.parts]"
+)
+@click.option("--report", type=_FILE, help="Write a report of the run, as .json or .html.")
 @click.pass_context
 def authenticate(
     ctx: click.Context,
-    source: Path,
-    target: Path | None,
+    input_file: Path,
+    output: Path | None,
     input_format: str | None,
     output_format: str | None,
     journal: Path | None,
@@ -89,29 +91,29 @@ def authenticate(
     INPUT is JSON Lines (.jsonl), CSV with field paths as header (.csv), each also with .gz, or Parquet (.parquet).
     OUTPUT is JSON Lines, CSV or Parquet.
 
-    Each request is created and followed as far as a machine can: channel data are supplied where they are missing, the
-    3DS Method is reported as not completed, a session that is processing is polled. A challenge or a hosted page is
-    reported, not solved. Without --channel-data the supplied browser is made up, which suits tests only.
+    Each session is created and followed as far as a machine can: missing channel data are supplied, the 3DS Method is
+    reported as not completed, and a session that is processing is polled. A challenge or a hosted page is reported, not
+    solved. Without --channel-data the supplied browser is made up, which suits tests only.
 
-    The journal is written before anything is sent. After a stop of any kind, the same command with --resume goes on and
-    sends nothing twice. The output holds cryptograms: only its owner may read it (mode 0600).
+    The journal is written before anything is sent. After a stop of any kind, the same command with --resume continues
+    the run and sends nothing twice. The output contains cryptograms: only its owner may read it (mode 0600).
 
-    Ctrl-C finishes what is in flight and says how far it came; a second one stops at once.
+    Ctrl-C finishes the sessions in flight and prints how far the run came; a second Ctrl-C stops at once.
 
-    Exit code 0: every record has a session's result, even a declined one. 1: some are invalid, failed or unknown. 2:
-    usage or configuration, nothing was sent. 3: the run ended before its input did. 130, 143: Ctrl-C, SIGTERM.
+    Exit code 0: every record has a final result, even a declined one. 1: some are invalid, failed or unknown. 2: usage
+    or configuration, nothing was sent. 3: the run ended before its input did. 130, 143: Ctrl-C, SIGTERM.
     """
-    if target is None and not dry_run:
+    if output is None and not dry_run:
         raise click.UsageError("Missing option '-o' / '--output'.")
     if scheduler is None and (partitions is not None or folder is not None):
-        raise click.UsageError("--partitions and --folder go with --scheduler.")
+        raise click.UsageError("--partitions and --folder need --scheduler.")
     job = Job(
-        source=_path(source),
-        target=_path(target),
+        input=_path(input_file),
+        output=_path(output),
         messages=sys.stderr,
-        tables=sys.stderr if target == _DASH else sys.stdout,
-        source_format=_format(input_format),
-        target_format=_format(output_format),
+        tables=sys.stderr if output == _DASH else sys.stdout,
+        input_format=_format(input_format),
+        output_format=_format(output_format),
         journal=journal,
         resume=resume,
         retry_unknown=retry_unknown,
@@ -126,7 +128,7 @@ def authenticate(
     )
     if scheduler is not None:
         if dry_run or in_order or limit is not None:
-            raise click.UsageError("--scheduler takes files, and no --dry-run, --limit or --in-order.")
+            raise click.UsageError("--scheduler does not support --dry-run, --limit or --in-order.")
         settings = _settings(job, rate)
         ctx.exit(
             ClusterJob(scheduler=scheduler, job=job, settings=settings, folder=folder, partitions=partitions).run()
@@ -148,7 +150,7 @@ def _settings(job: Job, rate: float) -> PartitionSettings:
 
 
 async def _run(job: Job, limits: Limits) -> int:
-    async with CheckoutClient.from_env(limits=limits, hooks=[job.waits]) as checkout:
+    async with CheckoutClient.from_env(limits=limits, hooks=[job.pending_calls]) as checkout:
         return await job.run(checkout)
 
 

@@ -1,4 +1,4 @@
-"""`checkout-async authenticate --scheduler`: the run on a Dask cluster, with progress on lines and signals heard."""
+"""`checkout-async authenticate --scheduler`: runs on a Dask cluster, prints progress lines and handles signals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Final, TextIO
 
 from checkout_async.batch.apart import check_apart
-from checkout_async.batch.cluster import PartitionSettings, Places
+from checkout_async.batch.cluster import PartitionSettings, RunPaths
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.dask import ClusterProgress, run_file
@@ -28,9 +28,9 @@ _EVERY: Final = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterJob:
-    """A job for the cluster whose scheduler has this address; `batch.dask.authenticate` describes the rest.
+    """A job for the cluster whose scheduler has this address; `batch.dask.run_file` describes the rest.
 
-    Of the `job` count its files, formats, streams and how it treats what is there.
+    Of the `job` it uses files, formats, streams, `resume` and `force`.
     """
 
     scheduler: str
@@ -50,7 +50,7 @@ class ClusterJob:
                 print(f"stopped: {incomplete}", file=job.messages, flush=True)
                 return 128 + signal.SIGTERM if stop.is_set() else STOPPED_EARLY
             except KeyboardInterrupt:
-                print("stopped; go on with the same command and --resume", file=job.messages, flush=True)
+                print("stopped; to continue, run the same command with --resume", file=job.messages, flush=True)
                 return 128 + signal.SIGINT
         print(table(report), file=job.tables, flush=True)
         return SOME_UNFINISHED if report.unfinished or not self._write(report) else 0
@@ -58,14 +58,14 @@ class ClusterJob:
     def _check(self) -> None:
         job = self.job
         if job.resume and job.force:
-            raise ConfigurationError("--resume goes on with what is there, --force replaces it: choose one")
+            raise ConfigurationError("--resume continues an earlier run, --force replaces it: choose one")
         if job.report is not None:
             check_report_path(job.report)
         places = self._places
-        check_apart({"input": places.source, "output": places.target, "journal": places.journal, "report": job.report})
+        check_apart({"input": places.input, "output": places.output, "journal": places.journal, "report": job.report})
 
     def _write(self, report: Report) -> bool:
-        """Write the report, if one is wanted; whether that worked out. The run is over, so it only is a pity if not."""
+        """Write the report, if one is requested; return whether that succeeded. A failure does not fail the run."""
         if self.job.report is None:
             return True
         try:
@@ -76,22 +76,22 @@ class ClusterJob:
         return True
 
     @property
-    def _places(self) -> Places:
+    def _places(self) -> RunPaths:
         job = self.job
-        if job.source is None or job.target is None:
-            raise ConfigurationError("a cluster reads and writes files, no standard input and output")
-        return Places.of(job.source, job.target, journal=job.journal, folder=self.folder)
+        if job.input is None or job.output is None:
+            raise ConfigurationError("a run on a cluster needs files, not standard input or output")
+        return RunPaths.of(job.input, job.output, journal=job.journal, folder=self.folder)
 
     def _run(self, stop: threading.Event) -> Report:
         job, places = self.job, self._places
         return run_file(
             self.scheduler,
-            places.source,
-            places.target,
+            places.input,
+            places.output,
             journal=places.journal,
             folder=places.folder,
-            source_format=job.source_format,
-            target_format=job.target_format,
+            input_format=job.input_format,
+            output_format=job.output_format,
             partitions=self.partitions,
             settings=self.settings,
             force=job.force,
@@ -102,7 +102,7 @@ class ClusterJob:
 
 
 class _Lines:
-    """A line every few seconds, and one at the end."""
+    """Prints a line every few seconds, and one at the end."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

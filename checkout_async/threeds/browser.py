@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
-from msgspec import UNSET
 
 from checkout_async._core.body import documented_lengths
 from checkout_async.errors import MalformedMessage
@@ -132,8 +131,8 @@ def browser_channel_data(
         timezone=str(round(reported.timezone_offset)),
         user_agent=_truncate("user_agent", user_agent),
         ip_address=client_address(peer, sent.get("x-forwarded-for", ""), trusted_proxies),
-        three_ds_method_completion=UNSET if method_completion is None else method_completion,
-        user_agent_client_hint=_replace_surrogates(hints) if hints else UNSET,
+        three_ds_method_completion=method_completion,
+        user_agent_client_hint=_replace_surrogates(hints) if hints else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""What the tests of input and results files share: reading a source to its end, requests as columns, made outcomes."""
+"""What the tests of input and output files share: reading a source to its end, requests as columns, made outcomes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import cast
 import msgspec
 from hypothesis import strategies as st
 
-from checkout_async.batch import BadLine, Failure, Outcome, Record
+from checkout_async.batch import ErrorInfo, InvalidRecord, Outcome, Record
 from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.sources import open_source
@@ -20,12 +20,12 @@ from checkout_async.models import sessions
 EXAMPLES = Path(__file__).parents[2] / "openapi" / "examples" / "sessions"
 
 
-async def read(path: Path, format_: Format | None = None) -> list[Record | BadLine]:
+async def read(path: Path, format_: Format | None = None) -> list[Record | InvalidRecord]:
     with open_source(path, format_) as source:
         return [item async for item in source.records()]
 
 
-async def until_it_fails(records: AsyncIterable[Record | BadLine]) -> tuple[list[int], str]:
+async def until_it_fails(records: AsyncIterable[Record | InvalidRecord]) -> tuple[list[int], str]:
     """The lines that were read, and why no more could be."""
     lines: list[int] = []
     try:
@@ -39,7 +39,7 @@ async def until_it_fails(records: AsyncIterable[Record | BadLine]) -> tuple[list
 async def requests_in(path: Path, format_: Format | None = None) -> list[object]:
     """The requests of a file that has nothing else."""
     items = await read(path, format_)
-    assert not [item for item in items if isinstance(item, BadLine)]
+    assert not [item for item in items if isinstance(item, InvalidRecord)]
     return [item.request for item in items if isinstance(item, Record)]
 
 
@@ -77,7 +77,7 @@ _texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=
 _optional_texts = st.none() | _texts
 
 failures = st.builds(
-    Failure,
+    ErrorInfo,
     kind=_texts,
     message=_texts,
     path=_optional_texts,

@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 import msgspec
 
 from checkout_async import CheckoutClient, OAuthCredentials
-from checkout_async.batch import BadLine, Outcome, Record
+from checkout_async.batch import InvalidRecord, Outcome, Record
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest, ApiResponse
 from checkout_async.sandbox import Sandbox
@@ -93,8 +93,8 @@ def reference_of(request: ApiRequest[object]) -> str:
     return str(cast("Mapping[str, object]", request.body)["reference"])
 
 
-def bad_line(line: int) -> BadLine:
-    return BadLine(line=line, reason="the line is not a JSON object")
+def bad_line(line: int) -> InvalidRecord:
+    return InvalidRecord(line=line, reason="the line is not a JSON object")
 
 
 def client_of(

@@ -69,7 +69,7 @@ class TestAuthenticate:
         results = results_in(text_of(target))
         assert done.code == 1
         assert results.keys() == {1, 2, 4, 5}
-        assert results[1]["error"]["kind"] == "MalformedLine"
+        assert results[1]["error"]["kind"] == "InvalidRecord"
         assert results[2]["status"] == "approved"
         assert (results[4]["error"]["kind"], results[4]["error"]["path"]) == ("InvalidRequest", "$.amount")
         assert results[5]["error"]["kind"] == "UnprocessableEntity"

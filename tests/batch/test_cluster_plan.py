@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from checkout_async.batch.arrow import ParquetWriter
 from checkout_async.batch.cluster.cuts import Marks, starts_of_lines
 from checkout_async.batch.cluster.partition import Partition
-from checkout_async.batch.cluster.plan import Places, plan_partitions
+from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
 from checkout_async.batch.cluster.slices import records_of
 from checkout_async.batch.cluster.worker import PartitionSettings
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal.database import open_database
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError, JournalInUse
@@ -36,21 +36,21 @@ from tests.commands import mode_of, write_lines
 pytestmark = pytest.mark.slow
 
 
-def places_in(folder: Path, source: Path) -> Places:
-    return Places.of(source, folder / "out.jsonl")
+def places_in(folder: Path, source: Path) -> RunPaths:
+    return RunPaths.of(source, folder / "out.jsonl")
 
 
-def read_whole(path: Path) -> list[Record | BadLine]:
+def read_whole(path: Path) -> list[Record | InvalidRecord]:
     with open_source(path) as source:
         return collect(source.records())
 
 
-def read_in_parts(partitions: tuple[Partition, ...]) -> list[Record | BadLine]:
+def read_in_parts(partitions: tuple[Partition, ...]) -> list[Record | InvalidRecord]:
     return [item for partition in partitions for item in collect(records_of(partition))]
 
 
-def collect(records: AsyncIterable[Record | BadLine]) -> list[Record | BadLine]:
-    async def collected() -> list[Record | BadLine]:
+def collect(records: AsyncIterable[Record | InvalidRecord]) -> list[Record | InvalidRecord]:
+    async def collected() -> list[Record | InvalidRecord]:
         return [item async for item in records]
 
     return asyncio.run(collected())
@@ -174,12 +174,12 @@ def test_a_partition_and_its_settings_can_be_pickled(tmp_path: Path) -> None:
 def test_what_repeats_an_earlier_record_of_another_part_is_known_to_its_own(tmp_path: Path) -> None:
     lines = [request(reference="a"), request(), request(reference="b"), request(reference="a"), request()]
     parts = plan_partitions(places_in(tmp_path, write_lines(tmp_path / "in.jsonl", lines)), 5)
-    assert [[(repeat.line, repeat.reason) for repeat in part.repeats] for part in parts] == [
+    assert [[(duplicate.line, duplicate.reason) for duplicate in part.duplicates] for part in parts] == [
         [],
         [],
         [],
         [(4, "the same reference as line 1; give each record its own")],
-        [(5, "the same request as line 2 and no reference; give each record a reference of its own")],
+        [(5, "the same request as line 2, without a reference; give each record its own reference")],
     ]
 
 
@@ -199,8 +199,8 @@ def test_gzip_is_to_be_decompressed_first(tmp_path: Path) -> None:
 
 
 def test_a_stream_cannot_be_cut(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no regular file"):
-        plan_partitions(Places.of("/dev/null", tmp_path / "out.jsonl"), 2)
+    with pytest.raises(ConfigurationError, match="not a regular file"):
+        plan_partitions(RunPaths.of("/dev/null", tmp_path / "out.jsonl"), 2)
 
 
 def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -214,9 +214,9 @@ def test_what_is_written_never_takes_the_place_of_the_input(tmp_path: Path) -> N
     linked.hardlink_to(source)
     for target in (source, linked):
         with pytest.raises(ConfigurationError, match="the output is the input file; name another one"):
-            plan_partitions(Places.of(source, target), 2, force=True)
+            plan_partitions(RunPaths.of(source, target), 2, force=True)
         with pytest.raises(ConfigurationError, match="the journal is the input file; name another one"):
-            plan_partitions(Places.of(source, tmp_path / "out.jsonl", journal=target), 2, force=True)
+            plan_partitions(RunPaths.of(source, tmp_path / "out.jsonl", journal=target), 2, force=True)
     assert read_whole(source)
 
 
@@ -227,8 +227,8 @@ def test_what_is_written_never_takes_the_place_of_the_input(tmp_path: Path) -> N
         ("out.jsonl", "out.jsonl", "the journal is the output file"),
         ("missing/out.jsonl", None, r"cannot write the output file .*: there is no folder .*missing"),
         ("out.jsonl", "missing/journal", r"cannot write the journal .*: there is no folder .*missing"),
-        (".", None, r"cannot write the output file .*: it is no regular file"),
-        ("out.docx", None, "format of .* is not known"),
+        (".", None, r"cannot write the output file .*: it is not a regular file"),
+        ("out.docx", None, "format of .* is unknown"),
     ],
 )
 @pytest.mark.parametrize("begun", [False, True])
@@ -238,10 +238,10 @@ def test_what_could_not_be_written_at_the_end_is_refused_before_anything_is_sent
     folder = tmp_path / "parts"
     source = write_lines(tmp_path / "in.jsonl", [request()])
     if begun:
-        plan_partitions(Places.of(source, tmp_path / "out.jsonl", folder=folder), 2)
+        plan_partitions(RunPaths.of(source, tmp_path / "out.jsonl", folder=folder), 2)
     format_ = Format.JSONL if target == "." else None
     own = None if journal is None else tmp_path / journal
-    places = Places.of(source, tmp_path / target, journal=own, folder=folder, target_format=format_)
+    places = RunPaths.of(source, tmp_path / target, journal=own, folder=folder, output_format=format_)
     with pytest.raises(ConfigurationError, match=message):
         plan_partitions(places, 2, force=True, resume=begun)
     assert folder.exists() == begun
@@ -251,7 +251,7 @@ def test_parquet_results_need_pyarrow_where_they_are_gathered(tmp_path: Path, mo
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     source = write_lines(tmp_path / "in.jsonl", [request()])
     with pytest.raises(ConfigurationError, match=r"pip install 'checkout-async\[parquet\]'"):
-        plan_partitions(Places.of(source, tmp_path / "out.parquet"), 2)
+        plan_partitions(RunPaths.of(source, tmp_path / "out.parquet"), 2)
 
 
 def test_a_damaged_input_is_named_and_nothing_is_left(tmp_path: Path) -> None:
@@ -266,78 +266,78 @@ def test_a_damaged_input_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
 
 
-def test_a_full_temporary_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_temporary_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # SQLite answers that the disk is full also where a database must not grow.
     monkeypatch.setattr("checkout_async.batch.cluster.repeats.sqlite3.connect", small_database)
     source = write_lines(tmp_path / "in.jsonl", [request(reference=str(number)) for number in range(1000)])
-    with pytest.raises(ConfigurationError, match=r"temporary file \(TMPDIR says where\): the disk is full"):
+    with pytest.raises(ConfigurationError, match=r"temporary file \(its folder is set by TMPDIR\): the disk is full"):
         plan_partitions(places_in(tmp_path, source), 2)
 
 
 class TestGoingOn:
     @pytest.fixture
-    def places(self, tmp_path: Path) -> Places:
+    def places(self, tmp_path: Path) -> RunPaths:
         return places_in(tmp_path, write_lines(tmp_path / "in.jsonl", [request(reference="a"), request(reference="b")]))
 
-    def test_a_run_that_has_begun_goes_on_with_the_same_parts(self, places: Places) -> None:
+    def test_a_run_that_has_begun_goes_on_with_the_same_parts(self, places: RunPaths) -> None:
         assert plan_partitions(places, 5, resume=True) == plan_partitions(places, 1, resume=True)
 
-    def test_it_does_not_go_on_by_mistake(self, places: Places) -> None:
+    def test_it_does_not_go_on_by_mistake(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
-        with pytest.raises(ConfigurationError, match=r"a run has begun in .*\.parts; --resume goes on with it"):
+        with pytest.raises(ConfigurationError, match=r"a run has begun in .*\.parts; continue it with --resume"):
             plan_partitions(places, 2)
 
-    def test_it_does_not_go_on_with_another_input(self, places: Places) -> None:
+    def test_it_does_not_go_on_with_another_input(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
-        write_lines(places.source, [request(reference="c")])
-        with pytest.raises(ConfigurationError, match="the input is another one now"):
+        write_lines(places.input, [request(reference="c")])
+        with pytest.raises(ConfigurationError, match="the input is another file now, or has changed since"):
             plan_partitions(places, 2, resume=True)
 
-    def test_it_does_not_replace_what_it_was_not_planned_for(self, places: Places) -> None:
+    def test_it_does_not_replace_what_it_was_not_planned_for(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
-        other = write_lines(places.target.with_name("other.jsonl"), ["precious"])
-        elsewhere = Places.of(places.source, other, folder=places.folder)
+        other = write_lines(places.output.with_name("other.jsonl"), ["precious"])
+        elsewhere = RunPaths.of(places.input, other, folder=places.folder)
         with pytest.raises(ConfigurationError, match=r"other\.jsonl exists; name another output file"):
             plan_partitions(elsewhere, 2, resume=True)
 
-    def test_a_damaged_plan_is_named(self, places: Places) -> None:
+    def test_a_damaged_plan_is_named(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
         places.plan.write_text("{}")
-        with pytest.raises(ConfigurationError, match=r"plan\.json is no plan of a run"):
+        with pytest.raises(ConfigurationError, match=r"plan\.json is not a plan file"):
             plan_partitions(places, 2, resume=True)
 
-    def test_what_an_earlier_run_left_is_not_replaced_unasked(self, places: Places) -> None:
-        places.target.touch()
+    def test_what_an_earlier_run_left_is_not_replaced_unasked(self, places: RunPaths) -> None:
+        places.output.touch()
         with pytest.raises(ConfigurationError, match="exists; name another output file, or replace it with --force"):
             plan_partitions(places, 2)
         assert plan_partitions(places, 2, force=True)
 
-    def test_rows_that_were_to_become_parquet_are_not_replaced_unasked_either(self, places: Places) -> None:
-        parquet = Places.of(places.source, places.target.with_suffix(".parquet"))
-        spool_of(parquet.target).touch()
+    def test_rows_that_were_to_become_parquet_are_not_replaced_unasked_either(self, places: RunPaths) -> None:
+        parquet = RunPaths.of(places.input, places.output.with_suffix(".parquet"))
+        spool_of(parquet.output).touch()
         with pytest.raises(ConfigurationError, match=r"out\.parquet\.rows\.jsonl exists; name another output file"):
             plan_partitions(parquet, 2)
         assert plan_partitions(parquet, 2, force=True)
 
-    def test_an_earlier_journal_is_not_replaced_unasked_either(self, places: Places) -> None:
+    def test_an_earlier_journal_is_not_replaced_unasked_either(self, places: RunPaths) -> None:
         places.journal.touch()
-        with pytest.raises(ConfigurationError, match=r"out\.jsonl\.journal is there from an earlier run; go on with"):
+        with pytest.raises(ConfigurationError, match=r"out\.jsonl\.journal of an earlier run exists; resume that run"):
             plan_partitions(places, 2)
         assert plan_partitions(places, 2, force=True)
         assert not places.journal.exists()
 
-    def test_a_journal_that_is_in_use_is_not_replaced_at_all(self, places: Places) -> None:
+    def test_a_journal_that_is_in_use_is_not_replaced_at_all(self, places: RunPaths) -> None:
         with closing(open_database(places.journal)), pytest.raises(JournalInUse):
             plan_partitions(places, 2, force=True)
         assert places.journal.exists()
 
-    def test_a_folder_of_something_else_is_left_alone(self, places: Places) -> None:
+    def test_a_folder_of_something_else_is_left_alone(self, places: RunPaths) -> None:
         places.folder.mkdir()
         (places.folder / "thesis.tex").touch()
-        with pytest.raises(ConfigurationError, match="is not empty and holds no plan"):
+        with pytest.raises(ConfigurationError, match="is not empty and has no plan"):
             plan_partitions(places, 2)
 
-    def test_planning_that_was_broken_off_can_be_done_again(self, places: Places) -> None:
+    def test_planning_that_was_broken_off_can_be_done_again(self, places: RunPaths) -> None:
         before = plan_partitions(places, 2)
         places.plan.unlink()
         assert plan_partitions(places, 2) == before
@@ -349,5 +349,5 @@ def test_names_that_are_not_utf8_are_refused_before_anything_is_made(
 ) -> None:
     lines = write_lines(tmp_path / os.fsdecode(source), [request()])
     with pytest.raises(ConfigurationError, match=r"udcff.* is not UTF-8"):
-        plan_partitions(Places.of(lines, tmp_path / os.fsdecode(target)), 2)
+        plan_partitions(RunPaths.of(lines, tmp_path / os.fsdecode(target)), 2)
     assert [*tmp_path.iterdir()] == [lines]

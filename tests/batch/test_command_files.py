@@ -49,7 +49,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def written(target: Path) -> Sequence[Mapping[str, object]]:
-    """The rows of a results file of any format."""
+    """The rows of an output of any format."""
     if target.suffix == ".parquet":
         return read_parquet(target)
     text = text_of(target)
@@ -161,9 +161,9 @@ class TestParquet:
             return session()
 
         write_lines(source, [request(reference="a")])
-        job = Job(source=source, target=target, messages=messages, tables=messages)
+        job = Job(input=source, output=target, messages=messages, tables=messages)
         assert await job.run(ScriptedSender(answer)) == 3
-        assert f"stopped: cannot write results: {rows}, line 2: this is no result of a run" in messages.getvalue()
+        assert f"stopped: cannot write results: {rows}, line 2: not a result of a run" in messages.getvalue()
         assert (is_there(rows), is_there(target)) == (True, False)
 
 
@@ -213,8 +213,8 @@ class TestReport:
         write_lines(source, [request(reference="a"), request(DECLINED, reference="b"), request(amount=-1)])
         report = tmp_path / "report.json"
         first = await run("authenticate", source, "--output", target, "--report", report, env=env)
-        told = json.loads(text_of(report))
-        assert (first.code, told["records"], told["results"]) == (
+        written = json.loads(text_of(report))
+        assert (first.code, written["records"], written["results"]) == (
             1,
             3,
             {"authenticated": 1, "declined": 1, "invalid": 1},
@@ -247,8 +247,8 @@ async def test_results_stand_in_the_order_of_the_input_where_that_is_asked_for(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["in.dat", "--output", "out.jsonl"], "the format of in.dat is not known; give it (--input-format"),
-        (["in.jsonl", "--output", "out.xlsx"], "the format of out.xlsx is not known; give it (--input-format"),
+        (["in.dat", "--output", "out.jsonl"], "the format of in.dat is unknown; set it with --input-format"),
+        (["in.jsonl", "--output", "out.xlsx"], "the format of out.xlsx is unknown; set it with --input-format"),
         (["in.jsonl", "--output", "out.jsonl.gz"], "results are not compressed"),
         (["in.parquet", "--output", "out.jsonl"], "cannot read the input file in.parquet"),
         (["in.jsonl", "--output", "-", "--output-format", "parquet"], "Parquet cannot be a standard stream"),
@@ -283,11 +283,11 @@ def read_parquet(path: Path) -> list[dict[str, object]]:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--partitions", "3"), "--partitions and --folder go with --scheduler"),
-        (("--folder", "."), "--partitions and --folder go with --scheduler"),
-        (("--scheduler", "tcp://127.0.0.1:9", "--limit", "3"), "--scheduler takes files, and no --dry-run, --limit"),
-        (("--scheduler", "tcp://127.0.0.1:9", "--dry-run"), "--scheduler takes files"),
-        (("--scheduler", "tcp://127.0.0.1:9", "--in-order"), "--scheduler takes files"),
+        (("--partitions", "3"), "--partitions and --folder need --scheduler"),
+        (("--folder", "."), "--partitions and --folder need --scheduler"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--limit", "3"), "--scheduler does not support --dry-run, --limit"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--dry-run"), "--scheduler does not support"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--in-order"), "--scheduler does not support"),
     ],
 )
 async def test_options_that_do_not_go_together_are_refused(

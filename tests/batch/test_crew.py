@@ -1,4 +1,4 @@
-"""A run with a journal: what is on disk when something is sent or told, and what a second run makes of the first."""
+"""A run with a journal: what is on disk when something is sent or reported, and what a second run makes of it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from checkout_async import batch
 from checkout_async.batch import Backoff, BatchResult, Outcome, Record
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.journal.claim import Claiming, Operation, Settling
-from checkout_async.batch.journal.ledger import Ledger
+from checkout_async.batch.journal.claim import Claiming, JournalOperation, Settling
+from checkout_async.batch.journal.ledger import JournalStore
 from checkout_async.errors import (
     Conflict,
     ConnectFailed,
@@ -101,22 +101,22 @@ def fail_after(monkeypatch: pytest.MonkeyPatch) -> FailAfter:
     """Let the disk be full after so many claims, or outcomes, have been written: the whole batch of the next fails."""
 
     def prepare(kind: type[Claiming | Settling], left: int) -> None:
-        apply, seen = Ledger.apply, 0
+        apply, seen = JournalStore.apply, 0
 
-        def limited(ledger: Ledger, operations: Sequence[Operation]) -> None:
+        def limited(ledger: JournalStore, operations: Sequence[JournalOperation]) -> None:
             nonlocal seen
             seen += sum(isinstance(operation, kind) for operation in operations)
             if seen > left:
                 raise JournalError("the journal failed: disk full")
             apply(ledger, operations)
 
-        monkeypatch.setattr(Ledger, "apply", limited)
+        monkeypatch.setattr(JournalStore, "apply", limited)
 
     return prepare
 
 
 class TestOrderOfThings:
-    async def test_claimed_before_sent_and_settled_before_told(self, path: Path) -> None:
+    async def test_claimed_before_sent_and_settled_before_reported(self, path: Path) -> None:
         async with Journal(path) as journal:
             held: list[object] = []
 
@@ -128,7 +128,7 @@ class TestOrderOfThings:
                 held.append(await journal.counts())  # noqa: PERF401  # at the moment of its delivery
         assert held == [{None: 1}, {BatchResult.AUTHENTICATED: 1}]
 
-    async def test_an_outcome_that_the_consumer_did_not_come_to_take_is_told_by_the_next_run(self, path: Path) -> None:
+    async def test_an_outcome_that_the_consumer_did_not_take_is_reported_by_the_next_run(self, path: Path) -> None:
         async with Journal(path) as journal:
             sender = ScriptedSender(lambda _: Conflict("409", status=409))
             async with aclosing(batch.run(sender, numbered(1, 2), concurrency=1, journal=journal)) as outcomes:
@@ -139,16 +139,20 @@ class TestOrderOfThings:
 
 
 class TestASecondRun:
-    async def test_what_was_told_is_replayed_without_its_cryptogram_and_nothing_is_sent(self, path: Path) -> None:
-        [told] = await run_once(approved(), numbered(1), path)
+    async def test_what_was_reported_is_replayed_without_its_cryptogram_and_nothing_is_sent(self, path: Path) -> None:
+        [reported] = await run_once(approved(), numbered(1), path)
         sender = approved()
         again = only(await run_once(sender, numbered(1), path))
         assert sender.calls == []
-        assert (again.replayed, again.result, again.session_id) == (True, BatchResult.AUTHENTICATED, told.session_id)
-        assert (told.cryptogram, again.cryptogram) == (CRYPTOGRAM, None)
+        assert (again.replayed, again.result, again.session_id) == (
+            True,
+            BatchResult.AUTHENTICATED,
+            reported.session_id,
+        )
+        assert (reported.cryptogram, again.cryptogram) == (CRYPTOGRAM, None)
 
-    async def test_what_was_settled_and_not_told_is_read_again_with_its_cryptogram(self, path: Path) -> None:
-        await self.settled_but_not_told(path)
+    async def test_what_was_settled_and_not_reported_is_read_again_with_its_cryptogram(self, path: Path) -> None:
+        await self.settled_but_not_reported(path)
         sender = ScriptedSender(lambda _: session())
         again = only(await run_once(sender, numbered(1), path))
         assert sender.operations == ["get_session"]
@@ -160,7 +164,7 @@ class TestASecondRun:
     async def test_if_it_cannot_be_read_again_it_is_unknown_and_the_next_run_asks_once_more(
         self, path: Path, error: Exception
     ) -> None:
-        await self.settled_but_not_told(path)
+        await self.settled_but_not_reported(path)
         async with Journal(path) as journal:
             outcomes = outcomes_of(ScriptedSender(lambda _: error), numbered(1), journal)
             again = await anext(outcomes)
@@ -204,7 +208,7 @@ class TestASecondRun:
         await run_once(refusing, numbered(1), path)
         assert only(await run_once(approved(), numbered(1), path)).result is BatchResult.AUTHENTICATED
 
-    async def settled_but_not_told(self, path: Path) -> None:
+    async def settled_but_not_reported(self, path: Path) -> None:
         async with Journal(path) as journal:
             [item] = numbered(1)
             await journal.settle(await journal.claim(item), Outcome.of(item, session()))
@@ -260,7 +264,7 @@ class TestRecordsThatAreNotSent:
 
 
 class TestAJournalThatFails:
-    """A full disk: what is not written down is not sent, and what was sent is told."""
+    """A full disk: what is not written down is not sent, and what was sent is reported."""
 
     async def test_when_a_claim_cannot_be_written_nothing_more_is_sent(self, path: Path, fail_after: FailAfter) -> None:
         fail_after(Claiming, 2)
@@ -277,15 +281,15 @@ class TestAJournalThatFails:
         assert "disk full" in outcomes[-1].error.message
 
     @pytest.mark.parametrize("concurrency", [1, 8])
-    async def test_when_an_outcome_cannot_be_written_it_is_told_all_the_same(
+    async def test_when_an_outcome_cannot_be_written_it_is_reported_all_the_same(
         self, path: Path, fail_after: FailAfter, concurrency: int
     ) -> None:
         fail_after(Settling, 10)
         sender = approved()
         outcomes = await self.run_into(sender, path, concurrency)
-        told = [str(outcome.line) for outcome in outcomes if outcome.result is BatchResult.AUTHENTICATED]
-        assert sorted(told) == sorted(sent_by(sender))
-        assert 11 <= len(told) < 100
+        reported = [str(outcome.line) for outcome in outcomes if outcome.result is BatchResult.AUTHENTICATED]
+        assert sorted(reported) == sorted(sent_by(sender))
+        assert 11 <= len(reported) < 100
 
     @pytest.mark.parametrize("kind", [Claiming, Settling])
     async def test_every_record_that_was_read_has_one_outcome(
@@ -308,12 +312,14 @@ class TestAJournalThatFails:
         assert sorted([*sent_by(first), *sent_by(second)]) == ["1", "2", "3", "4", "5"]
 
     async def run_into(self, sender: ScriptedSender, path: Path, concurrency: int = 1) -> list[Outcome]:
-        """Run a hundred records into the failure; return what was told."""
-        told: list[Outcome] = []
+        """Run a hundred records into the failure; return what was reported."""
+        reported: list[Outcome] = []
         async with Journal(path) as journal:
             with pytest.raises(JournalError, match="disk full"):
-                await gather_into(told, outcomes_of(sender, numbered(*range(1, 101)), journal, concurrency=concurrency))
-        return told
+                await gather_into(
+                    reported, outcomes_of(sender, numbered(*range(1, 101)), journal, concurrency=concurrency)
+                )
+        return reported
 
 
 def sent_by(sender: ScriptedSender) -> list[str]:
@@ -321,9 +327,9 @@ def sent_by(sender: ScriptedSender) -> list[str]:
     return [body["reference"] for name, body in sender.calls if name == "request_session" and isinstance(body, dict)]
 
 
-async def gather_into(told: list[Outcome], coming: AsyncIterator[Outcome]) -> None:
+async def gather_into(reported: list[Outcome], coming: AsyncIterator[Outcome]) -> None:
     async for outcome in coming:
-        told.append(outcome)  # noqa: PERF401  # what came before an error counts
+        reported.append(outcome)  # noqa: PERF401  # what came before an error counts
 
 
 async def test_a_journal_waits_for_a_run_that_was_left_without_being_closed(path: Path) -> None:
@@ -342,7 +348,7 @@ async def test_a_journal_waits_for_a_run_that_was_left_without_being_closed(path
     assert {outcome.result for outcome in again} == {BatchResult.AUTHENTICATED}
 
 
-async def test_a_reply_with_bytes_that_are_no_text_hurts_nobody(path: Path) -> None:
+async def test_a_reply_with_bytes_that_are_not_text_fails_no_other_record(path: Path) -> None:
     odd = UnprocessableEntity("422", operation="request_session", status=422, request_id="\udcff")
     sender = ScriptedSender(lambda request: odd if reference_of(request) == "2" else session())
     outcomes = await run_once(sender, numbered(1, 2, 3, 4), path)

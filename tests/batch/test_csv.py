@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async._core.body import encode_body
-from checkout_async.batch import BadLine, Record
+from checkout_async.batch import InvalidRecord, Record
 from checkout_async.batch.sources import open_source, read_table
 from checkout_async.batch.sources.lines import LONGEST_LINE
 from checkout_async.batch.sources.rows import RowSplitter
@@ -21,7 +21,7 @@ from tests.batch.files import EXAMPLES, as_csv, example_requests, flat, read, re
 from tests.batch.support import CARD
 
 
-async def table(content: bytes) -> list[Record | BadLine]:
+async def table(content: bytes) -> list[Record | InvalidRecord]:
     return [item async for item in read_table(io.BytesIO(content))]
 
 
@@ -29,10 +29,10 @@ async def requests(content: bytes) -> list[object]:
     return [item.request for item in await table(content) if isinstance(item, Record)]
 
 
-async def bad(content: bytes) -> BadLine:
+async def bad(content: bytes) -> InvalidRecord:
     """What is wrong with the first row of a table with two columns."""
     item, *_ = await table(b"reference,source.number\n" + content)
-    assert isinstance(item, BadLine)
+    assert isinstance(item, InvalidRecord)
     return item
 
 
@@ -112,7 +112,7 @@ async def test_a_row_in_another_encoding_is_reported() -> None:
 async def test_a_row_too_long_is_reported_and_the_next_one_read() -> None:
     content = b"amount\n" + b"1" * (LONGEST_LINE + 1) + b"\n2\n"
     first, second = await table(content)
-    assert isinstance(first, BadLine)
+    assert isinstance(first, InvalidRecord)
     assert "longer than" in first.reason
     assert second == Record(line=3, request={"amount": 2})
 
@@ -121,7 +121,7 @@ async def test_a_quote_left_open_is_given_up_after_a_while_and_says_where() -> N
     line = b"x" * 1000 + b"\n"
     content = b'source.name\n"' + line * (LONGEST_LINE // 1000 + 2) + b"y\n"
     first, *_, last = await table(content)
-    assert isinstance(first, BadLine)
+    assert isinstance(first, InvalidRecord)
     assert "not closed before line" in first.reason
     assert isinstance(last, Record)
     assert last.request == {"source": {"name": "y"}}
@@ -132,14 +132,14 @@ async def test_a_quote_left_open_is_given_up_after_a_while_and_says_where() -> N
     [
         (b"", "the input is empty"),
         (b"\n\n", "the input is empty"),
-        (b"Card Number,Amount\n", "names none"),
-        (f"{CARD},2035,100\n".encode(), "names none"),
+        (b"Card Number,Amount\n", "names no known field"),
+        (f"{CARD},2035,100\n".encode(), "names no known field"),
         (b"amount,source.nmber\n", 'unknown column "source.nmber" (did you mean "source.number"?)'),
         (f"amount,{CARD}\n".encode(), 'unknown column "***"'),
-        (b"amount,currency,amount\n", '2 columns are "amount"'),
-        (b"preferred_experiences.0,preferred_experiences.00,amount\n", '2 columns are "preferred_experiences.0'),
+        (b"amount,currency,amount\n", '2 columns are named "amount"; keep one of them'),
+        (b"preferred_experiences.0,preferred_experiences.00,amount\n", '2 columns are named "preferred_experiences.0'),
         (b"amount,,currency\n", "column 2 has no name"),
-        (b"amount,source\n", 'column "source" is no single value; name what is in it, such as "source.type"'),
+        (b"amount,source\n", 'column "source" is not a single value; name a member of it, such as "source.type"'),
         (b'amount,"currency\n1,2\n', "a quote that is not closed"),
         (b"amount,\xff\n", "not valid UTF-8"),
     ],

@@ -20,7 +20,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from checkout_async.batch.cluster import PartitionSettings, Places, plan_partitions
+from checkout_async.batch.cluster import PartitionSettings, RunPaths, plan_partitions
 from checkout_async.batch.cluster.partition import keyed
 from checkout_async.batch.dask import ClusterProgress, run_file
 from checkout_async.batch.journal import Journal
@@ -143,9 +143,9 @@ async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
 async def test_a_partition_that_somebody_else_runs_is_left_to_them_and_the_others_are_finished(
     cluster: Client, sandbox: Sandbox, source: Path, target: Path
 ) -> None:
-    places = Places.of(source, target)
+    places = RunPaths.of(source, target)
     first, *_ = await asyncio.to_thread(plan_partitions, places, 6)
-    impatient = replace(SETTINGS, takeover=0)
+    impatient = replace(SETTINGS, lock_timeout=0)
     async with Journal(first.journal, key=load_key(keyed(places.folder))):
         with pytest.raises(RunIncomplete, match="1 of 6 partitions are not finished; partition 0: JournalInUse: "):
             await run(cluster, source, target, resume=True, settings=impatient)
@@ -164,7 +164,7 @@ async def test_a_run_that_was_stopped_goes_on_where_it_was(
     stop.set()
     await until(target.with_name(f"{target.name}.parts").joinpath("stop").exists)
     replies.released.set()
-    with pytest.raises(RunIncomplete, match=r"\d+ of 20 partitions are not finished; resume to go on"):
+    with pytest.raises(RunIncomplete, match=r"\d+ of 20 partitions are not finished; resume to continue"):
         await running
     sent = sum(created(sandbox).values())
     assert 0 < sent < LINES
@@ -213,7 +213,7 @@ async def test_refused_credentials_end_the_run_with_the_reason(
 
 
 @pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_ID": ""}], indirect=True)
-async def test_workers_without_credentials_are_told_what_is_missing(
+async def test_workers_without_credentials_get_an_error_that_names_what_is_missing(
     cluster: Client, source: Path, target: Path
 ) -> None:
     with pytest.raises(RunIncomplete, match="ConfigurationError: CHECKOUT_CLIENT_ID is not set"):
@@ -230,18 +230,20 @@ def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> N
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", "foo://x:1", "tcp://127.0.0.1:port", "tcp://[::1"])
-def test_what_is_no_address_is_told_at_once(source: Path, target: Path, address: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"cannot reach the scheduler '.*': an address reads tcp://host:8786"):
+def test_an_invalid_address_is_reported_at_once(source: Path, target: Path, address: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"cannot reach the scheduler '.*': an address has the form tcp://host:8786"
+    ):
         run_file(address, source, target)
 
 
-async def test_tls_that_is_not_set_up_is_told_and_the_command_ends_with_it(
+async def test_missing_tls_configuration_is_reported_and_ends_the_command(
     env: dict[str, str], source: Path, target: Path
 ) -> None:
     done = await command("authenticate", source, "-o", target, "--scheduler", "tls://127.0.0.1:9", env=env)
     assert done.code == 2
     assert done.err == (
-        "checkout-async: cannot reach the scheduler 'tls://127.0.0.1:9': TLS is not set up here; name the certificates "
+        "checkout-async: cannot reach the scheduler 'tls://127.0.0.1:9': TLS is not configured; name the certificates "
         "in Dask's configuration (distributed.comm.tls)\n"
     )
 

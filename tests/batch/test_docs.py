@@ -19,7 +19,7 @@ import pytest
 
 from checkout_async.batch import BatchResult, Outcome, Summary, write_report
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
-from checkout_async.batch.wording import MEANINGS
+from checkout_async.batch.wording import RESULT_HELP
 from checkout_async.cli import cli
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, card_number
@@ -61,8 +61,8 @@ class TestWhatItSays:
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) <= options
 
     def test_every_result_is_explained_as_in_the_reports(self) -> None:
-        told = {cells[0]: (cells[1], cells[2]) for cells in rows("What each result means")}
-        assert told == {f"`{result}`": (meaning.says, meaning.to_do) for result, meaning in MEANINGS.items()}
+        documented = {cells[0]: (cells[1], cells[2]) for cells in rows("What each result means")}
+        assert documented == {f"`{result}`": (help_.meaning, help_.action) for result, help_ in RESULT_HELP.items()}
 
     def test_resuming_does_something_for_what_is_not_final(self) -> None:
         idle = {cells[0].strip("`") for cells in rows("What each result means") if cells[3] == "nothing"}
@@ -70,8 +70,8 @@ class TestWhatItSays:
 
     def test_exit_codes_are_those_of_the_command(self) -> None:
         by_signal = {128 + signal.SIGINT, 128 + signal.SIGTERM}
-        told = {int(code) for cells in rows("Exit codes") for code in cells[0].split(", ")}
-        assert told == {0, SOME_UNFINISHED, 2, STOPPED_EARLY} | by_signal
+        documented = {int(code) for cells in rows("Exit codes") for code in cells[0].split(", ")}
+        assert documented == {0, SOME_UNFINISHED, 2, STOPPED_EARLY} | by_signal
 
     def test_every_member_of_a_report_is_explained(self, tmp_path: Path) -> None:
         write_report(Summary().report("requests.jsonl", "results.jsonl"), tmp_path / "report.json")
@@ -105,15 +105,17 @@ class TestItsCommands:
         )
         return await finish(process)
 
-    async def test_the_first_run_goes_as_told(self, env: dict[str, str], tmp_path: Path, sandbox: Sandbox) -> None:
-        before, mend, resume = re.split(r"(^sed .*\n)", blocks("sh")[0], maxsplit=1, flags=re.MULTILINE)
+    async def test_the_first_run_goes_as_documented(
+        self, env: dict[str, str], tmp_path: Path, sandbox: Sandbox
+    ) -> None:
+        before, correct, resume = re.split(r"(^sed .*\n)", blocks("sh")[0], maxsplit=1, flags=re.MULTILINE)
         prepare, dry, first = re.split(r"^(?=checkout-async)", before, flags=re.MULTILINE)
         checked = await self.run(prepare + dry, tmp_path, env)
         assert (checked.code, sandbox.count("request_session")) == (1, 0)
         assert "line 4: request_session: $.source.expiry_month" in checked.err
         assert (await self.run(first, tmp_path, env)).code == 1
         assert sandbox.count("request_session") == 2
-        resumed = await self.run(mend + resume, tmp_path, env)
+        resumed = await self.run(correct + resume, tmp_path, env)
         assert (resumed.code, sandbox.count("request_session")) == (0, 3)
         shown = blocks("text")[0]
         assert resumed.out.split("time per record")[0] == shown.split("time per record")[0]

@@ -56,7 +56,7 @@ async def test_nothing_is_sent_and_the_output_that_is_named_stays_as_it_is(
     assert not is_there(target.with_name("out.jsonl.journal"))
 
 
-async def test_problems_are_told_by_line_and_counted_by_json_path(bare: dict[str, str], source: Path) -> None:
+async def test_problems_are_reported_by_line_and_counted_by_json_path(bare: dict[str, str], source: Path) -> None:
     lines: list[Mapping[str, object] | str] = [
         request(reference="a"),
         request(reference="b", amount=-1),
@@ -70,7 +70,7 @@ async def test_problems_are_told_by_line_and_counted_by_json_path(bare: dict[str
         ("valid", "1"),
         ("invalid", "4"),
         ("$.amount", "2"),
-        ("MalformedLine", "1"),
+        ("InvalidRecord", "1"),
         ("$.currency", "1"),
     ]
     assert [line.partition(":")[0] for line in done.err.splitlines()] == ["line 2", "line 3", "line 4", "line 5"]
@@ -83,10 +83,10 @@ async def test_records_that_a_run_would_take_for_one_are_problems(bare: dict[str
     assert done.code == 1
     assert counts(done)[:2] == [("valid", "2"), ("invalid", "2")]
     assert "line 3: the same reference as line 1; give each record its own" in done.err
-    assert "line 4: the same request as line 2 and no reference" in done.err
+    assert "line 4: the same request as line 2, without a reference" in done.err
 
 
-async def test_of_many_problems_the_first_are_told_and_all_counted(bare: dict[str, str], source: Path) -> None:
+async def test_of_many_problems_the_first_are_reported_and_all_counted(bare: dict[str, str], source: Path) -> None:
     write_lines(source, [request(reference=f"r{each}", amount=-each) for each in range(1, 1201)])
     done = await run("authenticate", source, "--dry-run", env=bare)
     assert counts(done) == [("valid", "0"), ("invalid", "1,200"), ("$.amount", "1,200")]
@@ -141,14 +141,14 @@ async def test_input_that_cannot_be_read_to_its_end_is_no_success(bare: dict[str
     path.write_bytes(gzip.compress(lines.read_bytes())[:-9])
     done = await run("authenticate", path, "--dry-run", env=bare)
     assert (done.code, counts(done)[1]) == (3, ("invalid", "0"))
-    assert done.err == "stopped: cannot read the input: the gzip data end too early, the file is not complete\n"
+    assert done.err == "stopped: cannot read the input: the gzip data end too early; the file is not complete\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["missing.jsonl"], "cannot read the input file missing.jsonl: No such file or directory"),
-        (["records.txt"], "the format of records.txt is not known; give it (--input-format, --output-format)"),
+        (["records.txt"], "the format of records.txt is unknown; set it with --input-format or --output-format"),
         (["-", "--input-format", "parquet"], "Parquet cannot be a standard stream"),
         (["-", "--limit", "0"], "--limit"),
     ],

@@ -1,4 +1,4 @@
-"""What the journal remembers a record by: equal for equal records, telling nothing to whoever has no key."""
+"""What the journal remembers a record by: equal for equal records, revealing nothing without the key."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_line_is_no_part_of_a_record() -> None:
     assert content(request(), line=1) == content(request(), line=2)
 
 
-def test_a_reference_is_told_from_a_content_of_the_same_text() -> None:
+def test_a_reference_differs_from_a_content_of_the_same_text() -> None:
     assert FINGERPRINTS.of_reference("{}") != content({})
 
 
@@ -120,7 +120,7 @@ def test_a_key_file_of_the_wrong_length_is_refused_by_name(tmp_path: Path) -> No
     path = key_file_of(tmp_path / "run.journal")
     path.touch(mode=0o600)
     path.write_bytes(b"secret-but-short")
-    with pytest.raises(ConfigurationError, match=r"run\.journal\.key is no key of a journal") as caught:
+    with pytest.raises(ConfigurationError, match=r"run\.journal\.key is not a key of a journal") as caught:
         load_key(tmp_path / "run.journal")
     assert "secret" not in str(caught.value)
 

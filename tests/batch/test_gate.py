@@ -1,4 +1,4 @@
-"""An outage pauses a run: what was not sent is sent when the API is there again, and no file is burnt through."""
+"""An outage pauses a run: unsent records are sent when the API is back, and the rest of the file does not fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from anyio import Event, wait_all_tasks_blocked
 
 from checkout_async.batch import Backoff, BatchResult, Outcome, run
-from checkout_async.batch.gate import Gate, TurnedAway
+from checkout_async.batch.gate import CircuitBreaker, RunStopped
 from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, ServerError
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
@@ -77,18 +77,21 @@ async def test_while_it_lasts_one_record_at_a_time_tries() -> None:
 
 
 async def test_the_run_says_why_it_pauses_and_when_it_goes_on() -> None:
-    told: list[tuple[str, float | None]] = []
+    pauses: list[tuple[str, float | None]] = []
     outage = Outage(REFUSED, times=20)
     records = [record(line) for line in range(1, 31)]
-    pauses = run(
-        outage.sender, records, outage_backoff=AT_ONCE, on_pause=lambda reason, seconds: told.append((reason, seconds))
+    outcomes = run(
+        outage.sender,
+        records,
+        outage_backoff=AT_ONCE,
+        on_pause=lambda reason, seconds: pauses.append((reason, seconds)),
     )
-    assert len([outcome async for outcome in pauses]) == 30
-    assert told[0] == ("ConnectFailed: request_session: connection refused; nothing was sent", 0.001)
-    assert told[-1][1] is None
+    assert len([outcome async for outcome in outcomes]) == 30
+    assert pauses[0] == ("ConnectFailed: request_session: connection refused; nothing was sent", 0.001)
+    assert pauses[-1][1] is None
 
 
-async def test_an_outage_that_outlasts_the_patience_ends_the_run_with_its_reason() -> None:
+async def test_an_outage_that_outlasts_the_backoff_ends_the_run_with_its_reason() -> None:
     short = Backoff(initial=0.001, maximum=0.001, give_up_after=0.003)
     outcomes: list[Outcome] = []
     records = [record(line) for line in range(1, 1001)]
@@ -112,7 +115,7 @@ async def test_a_stop_is_heard_during_a_pause() -> None:
     assert results == [BatchResult.FAILED] * 8
 
 
-async def test_a_single_record_the_api_stumbles_over_stops_nobody() -> None:
+async def test_a_single_record_that_fails_stops_no_other() -> None:
     def answer(request: ApiRequest[object]) -> sessions.Session | CheckoutError:
         return BUSY if next(numbers) % 15 == 0 else session()
 
@@ -137,8 +140,8 @@ async def test_an_api_that_fails_half_the_time_burns_no_file() -> None:
 
 
 async def test_while_sessions_cannot_be_made_reading_them_does_not_count() -> None:
-    gate = shut(Gate(AT_ONCE))
-    async with gate.passage() as epoch:
+    gate = shut(CircuitBreaker(AT_ONCE))
+    async with gate.permit() as epoch:
         gate.succeeded("get_session", epoch)
         assert entered(gate) is False
         gate.succeeded("request_session", epoch)
@@ -156,92 +159,96 @@ async def test_a_listener_that_fails_changes_nothing() -> None:
 
 class TestGate:
     async def test_it_narrows_after_five_failures_in_a_row(self) -> None:
-        gate = Gate(AT_ONCE)
+        gate = CircuitBreaker(AT_ONCE)
         for _ in range(4):
             gate.failed(REFUSED)
-        assert gate.is_open
+        assert gate.is_closed
         gate.failed(REFUSED)
-        assert not gate.is_open
+        assert not gate.is_closed
 
     async def test_ten_successes_make_up_for_a_failure(self) -> None:
-        gate = Gate(AT_ONCE)
+        gate = CircuitBreaker(AT_ONCE)
         for _ in range(100):
             gate.failed(REFUSED)
             for _ in range(10):
                 gate.succeeded("request_session")
-        assert gate.is_open
+        assert gate.is_closed
 
     async def test_what_was_under_way_changes_nothing_once_it_is_shut(self) -> None:
-        told: list[float | None] = []
+        pauses: list[float | None] = []
         gate = shut(
-            Gate(Backoff(initial=3600, maximum=3600, give_up_after=1e9), lambda _reason, seconds: told.append(seconds))
+            CircuitBreaker(
+                Backoff(initial=3600, maximum=3600, give_up_after=1e9), lambda _, seconds: pauses.append(seconds)
+            )
         )
         for _ in range(50):
             gate.failed(REFUSED)
             gate.succeeded("request_session")
         assert not entered(gate)
-        assert told == [3600]
+        assert pauses == [3600]
 
     async def test_the_waits_grow_until_it_is_open_again(self) -> None:
-        told: list[float | None] = []
+        pauses: list[float | None] = []
         gate = shut(
-            Gate(Backoff(initial=0.001, maximum=1, give_up_after=60), lambda _reason, seconds: told.append(seconds))
+            CircuitBreaker(
+                Backoff(initial=0.001, maximum=1, give_up_after=60), lambda _, seconds: pauses.append(seconds)
+            )
         )
-        async with gate.passage() as epoch:
+        async with gate.permit() as epoch:
             gate.failed(REFUSED, epoch)
-        async with gate.passage() as epoch:
+        async with gate.permit() as epoch:
             gate.succeeded("request_session", epoch)
-        async with gate.passage() as epoch:
+        async with gate.permit() as epoch:
             gate.failed(REFUSED, epoch)
-        assert told == [0.001, 0.002, None, 0.004]
+        assert pauses == [0.001, 0.002, None, 0.004]
 
     async def test_the_next_probe_waits_for_the_end_of_this_one(self) -> None:
-        gate = shut(Gate(AT_ONCE))
-        async with gate.passage():
+        gate = shut(CircuitBreaker(AT_ONCE))
+        async with gate.permit():
             second = asyncio.ensure_future(passed(gate))
             await wait_all_tasks_blocked()
             assert not second.done()
         await second
 
     async def test_each_success_lets_one_more_through_at_a_time_until_it_is_open(self) -> None:
-        gate = shut(Gate(AT_ONCE))
+        gate = shut(CircuitBreaker(AT_ONCE))
         for _ in range(30):
-            async with gate.passage() as epoch:
+            async with gate.permit() as epoch:
                 gate.succeeded("request_session", epoch)
         async with AsyncExitStack() as inside:
-            epochs = [await inside.enter_async_context(gate.passage()) for _ in range(31)]
+            epochs = [await inside.enter_async_context(gate.permit()) for _ in range(31)]
             assert not entered(gate)
             gate.succeeded("request_session", epochs[0])
-        assert gate.is_open
+        assert gate.is_closed
 
     async def test_who_waits_when_the_run_ends_is_turned_away(self) -> None:
-        gate = shut(Gate(Backoff(initial=3600, maximum=3600, give_up_after=1e9)))
+        gate = shut(CircuitBreaker(Backoff(initial=3600, maximum=3600, give_up_after=1e9)))
         waiting = asyncio.ensure_future(passed(gate))
         await wait_all_tasks_blocked()
-        gate.turn_away()
-        with pytest.raises(TurnedAway):
+        gate.cancel_waiters()
+        with pytest.raises(RunStopped):
             await waiting
-        with pytest.raises(TurnedAway):
+        with pytest.raises(RunStopped):
             await passed(gate)
 
 
-def shut(gate: Gate) -> Gate:
+def shut(gate: CircuitBreaker) -> CircuitBreaker:
     for _ in range(5):
         gate.failed(REFUSED)
     return gate
 
 
-async def passed(gate: Gate) -> None:
-    async with gate.passage():
+async def passed(gate: CircuitBreaker) -> None:
+    async with gate.permit():
         pass
 
 
-def entered(gate: Gate) -> bool:
+def entered(gate: CircuitBreaker) -> bool:
     """Whether somebody may go through at once."""
-    passage = gate.passage().__aenter__()
+    permit = gate.permit().__aenter__()
     try:
-        passage.send(None)
+        permit.send(None)
     except StopIteration:
         return True
-    passage.close()
+    permit.close()
     return False

@@ -66,8 +66,8 @@ def report(
     hours: float = 1.0,
 ) -> Report:
     return Report(
-        source=source,
-        target="results.jsonl",
+        input=source,
+        output="results.jsonl",
         started=START,
         ended=START + timedelta(hours=hours),
         results={BatchResult.AUTHENTICATED: 1200, BatchResult.FAILED: 34} if results is None else results,

@@ -1,4 +1,4 @@
-"""The format of an input is told by its name; gzip is found by its first bytes, and read as far as it is sound."""
+"""The format of an input follows from its name; gzip is found by its first bytes, and read as far as it is sound."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def test_a_format_that_is_given_counts_more_than_the_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["requests.txt", "requests", "requests.gz", ".csv"])
-def test_a_name_that_tells_nothing_is_refused_with_what_there_is(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{name}.*--input-format, --output-format\): jsonl, csv, parquet"):
+def test_an_unknown_suffix_is_refused_with_the_known_formats(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name}.*--input-format or --output-format: jsonl, csv, parquet"):
         format_of(Path(name))
 
 
 @pytest.mark.parametrize("path", [None, Path("a.parquet.gz")])
-def test_parquet_is_read_from_files_of_its_own_only(path: Path | None) -> None:
-    with pytest.raises(ConfigurationError, match="needs a file of its own"):
+def test_parquet_is_read_from_plain_files_only(path: Path | None) -> None:
+    with pytest.raises(ConfigurationError, match="; name a plain file"):
         format_of(path, Format.PARQUET)
 
 
@@ -154,7 +154,7 @@ def test_what_would_have_to_be_read_twice_is_not_counted(tmp_path: Path) -> None
     os.close(writing)
 
 
-def test_a_source_can_be_told_from_another_file(tmp_path: Path) -> None:
+def test_a_source_can_be_reported_from_another_file(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_bytes(LINES)
     with open_source(path) as source:

@@ -59,12 +59,12 @@ class TestInterruption:
             await until(lambda: len(arrived) == 3)
             process.send_signal(signal.SIGINT)
             assert process.stderr is not None
-            assert b"once more stops at once" in await process.stderr.readline()
+            assert b"a second signal stops at once" in await process.stderr.readline()
             process.send_signal(signal.SIGINT)
             done = await finish(process)
         assert len(arrived) == 3
         assert done.code == 130
-        assert "without a result, a session may exist: lines 1, 2, 3" in done.err
+        assert "these lines have no result, but a session may exist: 1, 2, 3" in done.err
         assert "0 of 100 records have a new result" in done.err
         assert "Traceback" not in done.err
 
@@ -79,12 +79,12 @@ class TestInterruption:
         process = await start(*command, env=env)
         await until(lambda: len(sandbox.sessions) >= 5)
         process.send_signal(signal.SIGTERM)
-        await said(process, "go on with the same command and --resume")
+        await said(process, "to continue, run the same command with --resume")
         process.send_signal(signal.SIGINT)
-        told = json.loads(await asyncio.to_thread(text_of, report))
+        written = json.loads(await asyncio.to_thread(text_of, report))
         done = await finish(process)
         assert done.code == 143
-        assert (told["stopped"], told["records"]) == ("ended by SIGTERM", len(sandbox.sessions))
+        assert (written["stopped"], written["records"]) == ("ended by SIGTERM", len(sandbox.sessions))
         assert "authenticated" in done.out
 
     async def test_a_signal_is_heard_while_standard_input_is_silent(self, env: dict[str, str]) -> None:
@@ -112,7 +112,7 @@ async def test_a_defect_in_writing_a_result_finishes_what_is_in_flight_and_leave
 
     monkeypatch.setattr(ResultFile, "write", write_but_the_first)
     messages = io.StringIO()
-    job = Job(source=source, target=target, messages=messages, tables=io.StringIO())
+    job = Job(input=source, output=target, messages=messages, tables=io.StringIO())
     async with client_of(sandbox) as checkout:
         assert await job.run(checkout) == 3
         assert "stopped: cannot write results: a defect of this package" in messages.getvalue()

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from checkout_async.batch.journal import Claim, Journal, Step
-from checkout_async.batch.outcome import BatchResult, Failure, Outcome
+from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest, JournalError
 from tests.batch.support import CARD, SID, record, request
@@ -36,10 +36,10 @@ async def earlier_run(
     result: BatchResult | None,
     *,
     session_id: str | None = None,
-    told: bool = False,
+    reported: bool = False,
     of: Record | None = None,
 ) -> None:
-    """Claim a record and send it; note its session, settle it and tell of it as far as given."""
+    """Claim a record and send it; note its session, settle it and mark it reported as far as given."""
     async with Journal(path) as journal:
         claim = await journal.claim(of or record())
         assert claim.step is Step.SEND
@@ -47,8 +47,8 @@ async def earlier_run(
             journal.note_session(claim, session_id)
         if result is not None:
             await journal.settle(claim, outcome(result, session_id))
-        if told:
-            journal.told(claim)
+        if reported:
+            journal.mark_reported(claim)
 
 
 async def next_run(path: Path, again: Record | None = None, *, retry_unknown: bool = False) -> Claim:
@@ -94,7 +94,7 @@ async def test_a_request_without_reference_is_sent_once_in_a_run(path: Path) -> 
         same = await journal.claim(Record(line=18, request=request()))
         other = await journal.claim(Record(line=19, request=request(amount=7)))
     assert same.step is Step.REFUSE
-    assert same.reason == "the same request as line 17 and no reference; give each record a reference of its own"
+    assert same.reason == "the same request as line 17, without a reference; give each record its own reference"
     assert other.step is Step.SEND
 
 
@@ -112,8 +112,8 @@ async def test_of_the_same_record_claimed_twice_at_once_one_is_sent(path: Path) 
 
 
 @pytest.mark.parametrize("result", FINAL)
-async def test_what_an_earlier_run_did_is_told_once_in_a_run_too(path: Path, result: BatchResult) -> None:
-    await earlier_run(path, result, session_id=SID, told=True)
+async def test_what_an_earlier_run_did_is_reported_once_in_a_run_too(path: Path, result: BatchResult) -> None:
+    await earlier_run(path, result, session_id=SID, reported=True)
     async with Journal(path) as journal:
         steps = [(await journal.claim(record())).step for _ in range(2)]
     assert steps == [Step.REPLAY, Step.REFUSE]
@@ -125,7 +125,7 @@ async def test_what_is_said_of_a_refused_record_changes_nothing(path: Path) -> N
         await journal.settle(first, outcome(BatchResult.DECLINED))
         journal.note_session(second, "sid_" + "b" * 26)
         await journal.settle(second, outcome(BatchResult.INVALID, None))
-        journal.told(second)
+        journal.mark_reported(second)
     claim = await next_run(path)
     assert (claim.step, claim.session_id) == (Step.ASK, SID)
 
@@ -133,20 +133,20 @@ async def test_what_is_said_of_a_refused_record_changes_nothing(path: Path) -> N
 # A later run: nothing had arrived
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("reported", [True, False])
 @pytest.mark.parametrize("result", UNSENT)
-async def test_what_did_not_arrive_is_sent_again(path: Path, result: BatchResult, told: bool) -> None:
-    await earlier_run(path, result, told=told)
+async def test_what_did_not_arrive_is_sent_again(path: Path, result: BatchResult, reported: bool) -> None:
+    await earlier_run(path, result, reported=reported)
     assert (await next_run(path)).step is Step.SEND
-    assert (await next_run(path)).step is Step.TELL, "the second claim may have been sent"
+    assert (await next_run(path)).step is Step.REPORT, "the second claim may have been sent"
 
 
 @pytest.mark.parametrize("result", UNSENT)
-async def test_what_did_not_arrive_may_be_mended_before_it_is_sent_again(path: Path, result: BatchResult) -> None:
+async def test_what_did_not_arrive_may_be_corrected_before_it_is_sent_again(path: Path, result: BatchResult) -> None:
     await earlier_run(path, result)
-    mended = record(1, amount=7)
-    assert (await next_run(path, mended)).step is Step.SEND
-    assert (await next_run(path, mended)).step is Step.TELL, "the journal knows it by its new content"
+    corrected = record(1, amount=7)
+    assert (await next_run(path, corrected)).step is Step.SEND
+    assert (await next_run(path, corrected)).step is Step.REPORT, "the journal knows it by its new content"
     assert (await next_run(path)).step is Step.REFUSE
 
 
@@ -154,15 +154,15 @@ async def test_what_did_not_arrive_may_be_mended_before_it_is_sent_again(path: P
 
 
 @pytest.mark.parametrize("result", FINAL)
-async def test_an_outcome_that_was_told_is_replayed_as_such(path: Path, result: BatchResult) -> None:
-    await earlier_run(path, result, session_id=SID, told=True)
+async def test_an_outcome_that_was_reported_is_replayed_as_such(path: Path, result: BatchResult) -> None:
+    await earlier_run(path, result, session_id=SID, reported=True)
     claim = await next_run(path)
     assert (claim.step, claim.reason) == (Step.REPLAY, "")
     assert claim.outcome == Outcome(line=1, reference="ref-1", result=result, session_id=SID, replayed=True)
 
 
 @pytest.mark.parametrize("result", FINAL)
-async def test_an_outcome_that_nobody_was_told_is_asked_for_again_for_its_cryptogram(
+async def test_an_unreported_outcome_reads_the_session_again_for_its_cryptogram(
     path: Path, result: BatchResult
 ) -> None:
     await earlier_run(path, result, session_id=SID)
@@ -171,23 +171,23 @@ async def test_an_outcome_that_nobody_was_told_is_asked_for_again_for_its_crypto
     assert claim.outcome == Outcome(line=1, reference="ref-1", result=result, session_id=SID)
 
 
-async def test_an_outcome_without_session_that_nobody_was_told_is_told_as_it_is(path: Path) -> None:
+async def test_an_unreported_outcome_without_session_is_reported_as_it_is(path: Path) -> None:
     await earlier_run(path, BatchResult.EXPIRED)
     claim = await next_run(path)
-    assert (claim.step, claim.session_id) == (Step.TELL, None)
+    assert (claim.step, claim.session_id) == (Step.REPORT, None)
     assert claim.outcome == Outcome(line=1, reference="ref-1", result=BatchResult.EXPIRED)
 
 
 async def test_an_outcome_keeps_all_but_the_cryptogram(path: Path) -> None:
-    failure = Failure(kind="NotFound", message="get_session: 404", path="$.a", status=404, request_id="r-1")
+    failure = ErrorInfo(kind="NotFound", message="get_session: 404", path="$.a", status=404, request_id="r-1")
     known = msgspec.structs.replace(outcome(BatchResult.AUTHENTICATED), eci="05", xid="x", seconds=0.25, error=failure)
     async with Journal(path) as journal:
         await journal.settle(await journal.claim(record()), known)
     assert (await next_run(path)).outcome == msgspec.structs.replace(known, cryptogram=None)
 
 
-async def test_an_outcome_is_told_under_the_line_of_the_record_that_asks(path: Path) -> None:
-    await earlier_run(path, BatchResult.DECLINED, session_id=SID, told=True)
+async def test_an_outcome_is_reported_under_the_line_of_the_record_that_asks(path: Path) -> None:
+    await earlier_run(path, BatchResult.DECLINED, session_id=SID, reported=True)
     moved = Record(line=40, request=request(), reference="ref-1")
     claim = await next_run(path, moved)
     assert claim.outcome is not None
@@ -199,10 +199,12 @@ async def test_an_outcome_that_was_replayed_or_asked_for_is_no_doubt(path: Path)
     assert [(await next_run(path)).step for _ in range(3)] == [Step.ASK] * 3
 
 
-async def test_an_outcome_that_is_told_by_the_run_that_found_it_untold_is_replayed_from_then_on(path: Path) -> None:
+async def test_an_unreported_outcome_is_replayed_once_a_later_run_has_reported_it(
+    path: Path,
+) -> None:
     await earlier_run(path, BatchResult.DECLINED, session_id=SID)
     async with Journal(path) as journal:
-        journal.told(await journal.claim(record()))
+        journal.mark_reported(await journal.claim(record()))
     assert (await next_run(path)).step is Step.REPLAY
 
 
@@ -229,7 +231,7 @@ async def test_a_doubt_without_session_is_for_a_person_to_decide(path: Path, res
     await earlier_run(path, result)
     for _ in range(2):
         claim = await next_run(path)
-        assert (claim.step, claim.session_id) == (Step.TELL, None)
+        assert (claim.step, claim.session_id) == (Step.REPORT, None)
         assert claim.outcome is not None
         assert (claim.outcome.result, claim.outcome.replayed) == (BatchResult.UNKNOWN, False)
         assert claim.outcome.error is not None
@@ -238,7 +240,7 @@ async def test_a_doubt_without_session_is_for_a_person_to_decide(path: Path, res
 
 
 async def test_a_doubt_keeps_what_support_asks_for(path: Path) -> None:
-    failure = Failure(kind="ServerError", message="request_session: 502", status=502, request_id="r-1")
+    failure = ErrorInfo(kind="ServerError", message="request_session: 502", status=502, request_id="r-1")
     async with Journal(path) as journal:
         doubt = Outcome(line=1, result=BatchResult.UNKNOWN, error=failure)
         await journal.settle(await journal.claim(record()), doubt)
@@ -249,10 +251,10 @@ async def test_a_doubt_keeps_what_support_asks_for(path: Path) -> None:
 
 
 @pytest.mark.parametrize("result", IN_DOUBT)
-async def test_a_doubt_without_session_is_sent_again_by_whoever_says_so(path: Path, result: BatchResult | None) -> None:
+async def test_a_doubt_without_session_is_sent_again_on_request(path: Path, result: BatchResult | None) -> None:
     await earlier_run(path, result)
     assert (await next_run(path, retry_unknown=True)).step is Step.SEND
-    assert (await next_run(path)).step is Step.TELL, "it is in doubt again"
+    assert (await next_run(path)).step is Step.REPORT, "it is in doubt again"
 
 
 @pytest.mark.parametrize("result", FINAL)
@@ -262,10 +264,10 @@ async def test_a_final_result_is_never_sent_again(path: Path, result: BatchResul
 
 
 async def test_a_doubt_that_is_resolved_is_final(path: Path) -> None:
-    await earlier_run(path, BatchResult.UNKNOWN, session_id=SID, told=True)
+    await earlier_run(path, BatchResult.UNKNOWN, session_id=SID, reported=True)
     async with Journal(path) as journal:
         await journal.settle(await journal.claim(record()), outcome(BatchResult.AUTHENTICATED))
-    assert (await next_run(path)).step is Step.ASK, "nobody was told of the new outcome"
+    assert (await next_run(path)).step is Step.ASK, "the new outcome was not reported"
 
 
 # A later run: the reference stands for something else
@@ -280,7 +282,7 @@ async def test_a_reference_that_was_used_for_another_request_is_refused(path: Pa
 
 
 async def test_a_refused_record_does_not_stand_for_the_one_it_is_mistaken_for(path: Path) -> None:
-    await earlier_run(path, BatchResult.DECLINED, session_id=SID, told=True)
+    await earlier_run(path, BatchResult.DECLINED, session_id=SID, reported=True)
     async with Journal(path) as journal:
         assert (await journal.claim(record(1, amount=7))).step is Step.REFUSE
         assert (await journal.claim(record(1))).step is Step.REPLAY
@@ -291,11 +293,11 @@ async def test_a_changed_request_without_reference_is_another_record(path: Path)
     assert (await next_run(path, Record(line=1, request=request(amount=7)))).step is Step.SEND
 
 
-# The results file has the last word on what was told
+# The output decides what was reported
 
 
 def row(line: int, result: BatchResult = BatchResult.DECLINED) -> Outcome:
-    """A row of a results file, of a session of its own."""
+    """A row of the output, with its own session."""
     return outcome(result, f"sid_{line}", line)
 
 
@@ -303,24 +305,24 @@ def rows(*lines: int) -> Callable[[], Iterable[Outcome]]:
     return lambda: map(row, lines)
 
 
-async def test_reconciling_takes_as_told_what_is_in_the_results_file_and_nothing_else(path: Path) -> None:
+async def test_reconciling_takes_as_reported_what_is_in_the_output_and_nothing_else(path: Path) -> None:
     async with Journal(path) as journal:
         for line in (1, 2, 3, 4):
             claim = await journal.claim(record(line))
             await journal.settle(claim, row(line))
             if line in {1, 2}:
-                journal.told(claim)
+                journal.mark_reported(claim)
     async with Journal(path) as journal:
         await journal.reconcile(rows(2, 3))
         steps = [(await journal.claim(record(line))).step for line in (1, 2, 3, 4)]
     assert steps == [Step.ASK, Step.REPLAY, Step.REPLAY, Step.ASK]
 
 
-async def test_what_was_told_stays_told_wherever_the_record_stands_by_now(path: Path) -> None:
+async def test_what_was_reported_stays_reported_wherever_the_record_stands_by_now(path: Path) -> None:
     async with Journal(path) as journal:
         claim = await journal.claim(record(1))
         await journal.settle(claim, row(1))
-        journal.told(claim)
+        journal.mark_reported(claim)
     async with Journal(path) as journal:
         await journal.reconcile(rows(1))
         assert (await journal.claim(replace(record(1), line=7))).step is Step.REPLAY
@@ -340,7 +342,7 @@ async def test_reconciling_knows_what_was_said_just_before(path: Path) -> None:
     async with Journal(path) as journal:
         claim = await journal.claim(record())
         await journal.settle(claim, outcome(BatchResult.DECLINED))
-        journal.told(claim)
+        journal.mark_reported(claim)
         await journal.reconcile(list)
     assert (await next_run(path)).step is Step.ASK
 
@@ -366,7 +368,7 @@ async def test_without_a_reference_the_line_tells_which_record_it_is(path: Path)
     async with Journal(path) as journal:
         await journal.reconcile(lambda: [msgspec.structs.replace(row(line), reference=None) for line in (1, 2)])
         assert (await journal.claim(bare)).step is Step.REPLAY
-        assert (await journal.claim(record(2))).step is Step.TELL
+        assert (await journal.claim(record(2))).step is Step.REPORT
 
 
 async def test_reconciling_goes_through_any_number_of_records(path: Path) -> None:
@@ -409,7 +411,7 @@ async def test_a_journal_has_to_be_open(path: Path) -> None:
     async with journal:
         claim = await journal.claim(record())
     with pytest.raises(ConfigurationError, match="is not open"):
-        journal.told(claim)
+        journal.mark_reported(claim)
 
 
 async def test_a_journal_is_opened_once_at_a_time_and_each_time_is_a_run(path: Path) -> None:
@@ -420,7 +422,7 @@ async def test_a_journal_is_opened_once_at_a_time_and_each_time_is_a_run(path: P
             await journal.__aenter__()
         assert (await journal.claim(record(2))).step is Step.SEND, "the first use goes on"
     async with journal:
-        assert (await journal.claim(record())).step is Step.TELL
+        assert (await journal.claim(record())).step is Step.REPORT
 
 
 async def test_an_outcome_of_a_record_that_was_never_claimed_is_no_silent_loss(path: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ async def goes_on_and_on(path: Path) -> None:
                 journal.note_session(claim, f"sid_{line:026d}")
                 await journal.settle(claim, outcome(line, BatchResult.DECLINED))
                 say(f"settled {line}")
-                journal.told(claim)
+                journal.mark_reported(claim)
 
         await asyncio.gather(*(each(range(first, 1_000_000, 8)) for first in range(1, 9)))
 
@@ -104,10 +104,10 @@ async def test_what_was_confirmed_is_there_after_a_kill(path: Path, lines: int) 
     assert len(heard) >= lines
     async with Journal(path, durable=False) as journal:
         steps = {line: (await journal.claim(record(line))).step for line in range(1, len(heard) + 20)}
-    for told in heard:
-        what, line = told.split()
-        allowed = {Step.ASK, Step.REPLAY} if what == "settled" else {Step.ASK, Step.REPLAY, Step.TELL}
-        assert steps[int(line)] in allowed, told
+    for line_heard in heard:
+        what, line = line_heard.split()
+        allowed = {Step.ASK, Step.REPLAY} if what == "settled" else {Step.ASK, Step.REPLAY, Step.REPORT}
+        assert steps[int(line)] in allowed, line_heard
 
 
 async def notes_a_session(path: Path) -> None:
@@ -136,7 +136,7 @@ async def test_a_second_process_is_refused_until_the_first_is_gone_even_if_it_is
     process = child("stays_open", path)
     assert process.stdout is not None
     assert process.stdout.readline() == "open\n"
-    with pytest.raises(ConfigurationError, match=r"run\.journal: another process has it open; wait for its end"):
+    with pytest.raises(ConfigurationError, match=r"run\.journal: another process has it open; wait until it ends"):
         await Journal(path).__aenter__()
     said(process, 0)
     assert await next_step(path) is Step.SEND
@@ -169,7 +169,7 @@ async def test_a_journal_outlives_its_process_however_little_it_syncs(
 
 async def test_what_was_not_waited_for_is_written_on_closing(path: Path) -> None:
     async with Journal(path) as journal:
-        journal.told(await authenticated(journal))
+        journal.mark_reported(await authenticated(journal))
     assert await next_step(path) is Step.REPLAY
 
 
@@ -198,7 +198,7 @@ async def test_no_payment_data_and_no_reference_gets_into_any_file(path: Path) -
         for line in range(1, 30):
             claim = await authenticated(journal, line)
             journal.note_session(claim, SID)
-            journal.told(claim)
+            journal.mark_reported(claim)
         await journal.claim(Record(line=30, request=request(CARD)))
         await journal.counts()
         content = b"".join(contents(path).values())
@@ -264,7 +264,7 @@ async def test_a_key_made_before_the_journal_is_used(path: Path) -> None:
     assert await next_step(path) is Step.SEND
     assert load_key(path) == key
     async with Journal(path, key=key) as journal:
-        assert (await journal.claim(record())).step is Step.TELL
+        assert (await journal.claim(record())).step is Step.REPORT
 
 
 async def test_a_key_of_another_length_is_refused(path: Path) -> None:
@@ -285,15 +285,15 @@ async def refused(path: Path) -> str:
     return str(caught.value)
 
 
-async def test_a_text_is_no_journal(path: Path) -> None:
+async def test_a_text_is_not_a_journal(path: Path) -> None:
     path.write_text("What was sent: nothing.\n" * 100)
-    assert "it is no journal" in await refused(path)
+    assert "not a journal file" in await refused(path)
 
 
-async def test_another_database_is_no_journal(path: Path) -> None:
+async def test_another_database_is_not_a_journal(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE record (id INTEGER PRIMARY KEY)")
-    assert "is a database, but no journal" in await refused(path)
+    assert "is a database, but not a journal" in await refused(path)
 
 
 async def test_a_directory_is_no_journal(path: Path) -> None:
@@ -309,7 +309,7 @@ async def test_a_journal_of_a_later_format_is_refused(path: Path) -> None:
     assert await next_step(path) is Step.SEND
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA user_version = 2")
-    assert "has format 2, this version of the package reads 1" in await refused(path)
+    assert "has format 2, but this version of the package reads 1" in await refused(path)
 
 
 async def test_a_journal_that_lost_its_end_is_refused(path: Path) -> None:
@@ -427,7 +427,7 @@ async def _cancelled(work: Coroutine[object, object, object]) -> None:
         await task
 
 
-async def test_a_claim_that_nobody_waited_for_is_taken_back(path: Path) -> None:
+async def test_the_claim_of_a_cancelled_caller_is_withdrawn(path: Path) -> None:
     async with Journal(path) as journal:
         await authenticated(journal, 9)
         hold = Hold()
@@ -449,7 +449,7 @@ async def test_a_claim_that_is_taken_back_leaves_an_earlier_doubt(path: Path) ->
         await _cancelled(journal.claim(record(), retry_unknown=True))
         hold.let_go()
         await holding
-    assert await next_step(path) is Step.TELL
+    assert await next_step(path) is Step.REPORT
 
 
 async def test_a_refused_claim_takes_nothing_back(path: Path) -> None:
@@ -461,10 +461,10 @@ async def test_a_refused_claim_takes_nothing_back(path: Path) -> None:
         await _cancelled(journal.claim(record()))
         hold.let_go()
         await holding
-    assert await next_step(path) is Step.TELL
+    assert await next_step(path) is Step.REPORT
 
 
-async def test_an_outcome_is_written_though_nobody_waits_any_more(path: Path) -> None:
+async def test_an_outcome_is_written_even_if_the_caller_was_cancelled(path: Path) -> None:
     async with Journal(path) as journal:
         await authenticated(journal, 9)
         claim = await journal.claim(record())
@@ -498,7 +498,7 @@ async def test_closing_that_is_cancelled_writes_and_closes_all_the_same(path: Pa
     claim = await authenticated(journal)
     hold = Hold()
     holding = await hold.on(journal)
-    journal.told(claim)
+    journal.mark_reported(claim)
     await _cancelled(journal.__aexit__(None, None, None))
     hold.let_go()
     await holding
@@ -522,14 +522,14 @@ async def test_a_claim_that_is_cancelled_while_the_journal_closes_stays_in_doubt
     with pytest.raises(asyncio.CancelledError):
         await claiming
     assert complaints == []
-    assert await next_step(path) is Step.TELL
+    assert await next_step(path) is Step.REPORT
 
 
 async def test_opening_that_is_cancelled_leaves_the_journal_to_others(path: Path) -> None:
     async with Journal(path) as journal:
         await _cancelled(Journal(path).__aenter__())
         assert (await journal.claim(record())).step is Step.SEND
-    assert await next_step(path) is Step.TELL
+    assert await next_step(path) is Step.REPORT
 
 
 # Read by people
@@ -541,7 +541,7 @@ async def test_the_closed_file_can_be_looked_at_with_sqlite(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
         rows = database.execute(
-            "SELECT line, session_id, result, told, json_extract(outcome, '$.result') FROM record"
+            "SELECT line, session_id, result, reported, json_extract(outcome, '$.result') FROM record"
         ).fetchall()
     assert rows == [(1, SID, "authenticated", 0, "authenticated")]
 
@@ -552,4 +552,4 @@ async def test_a_journal_can_be_copied_with_its_key(path: Path, tmp_path: Path) 
     copy.parent.mkdir()
     shutil.copy(path, copy)
     shutil.copy(key_file_of(path), key_file_of(copy))
-    assert await next_step(copy) is Step.TELL
+    assert await next_step(copy) is Step.REPORT

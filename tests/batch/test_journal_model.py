@@ -35,7 +35,7 @@ class Known:
     run: int
     result: BatchResult | None = None
     session_id: str | None = None
-    told: bool = False
+    reported: bool = False
 
     def step(self, amount: int, run: int, *, retry_unknown: bool) -> Step:
         if self.run == run:
@@ -45,10 +45,10 @@ class Known:
         if self.amount != amount:
             return Step.REFUSE
         if self.result is not None and self.result is not BatchResult.UNKNOWN:
-            return Step.REPLAY if self.told else Step.ASK if self.session_id else Step.TELL
+            return Step.REPLAY if self.reported else Step.ASK if self.session_id else Step.REPORT
         if self.session_id:
             return Step.ASK
-        return Step.SEND if retry_unknown else Step.TELL
+        return Step.SEND if retry_unknown else Step.REPORT
 
 
 class AgainstTheModel(RuleBasedStateMachine):
@@ -123,14 +123,14 @@ class AgainstTheModel(RuleBasedStateMachine):
         self.loop.run(self.journal.settle(self.claims[chosen], outcome))
         before = self.known[chosen]
         session = session_id or before.session_id
-        self.known[chosen] = replace(before, result=result, session_id=session, told=False)
+        self.known[chosen] = replace(before, result=result, session_id=session, reported=False)
 
     @rule(name=st.data())
     @precondition(lambda self: self.claims)
-    def tell(self, name: st.DataObject) -> None:
+    def report(self, name: st.DataObject) -> None:
         chosen = name.draw(st.sampled_from(list(self.claims)))
-        self.journal.told(self.claims[chosen])
-        self.known[chosen] = replace(self.known[chosen], told=True)
+        self.journal.mark_reported(self.claims[chosen])
+        self.known[chosen] = replace(self.known[chosen], reported=True)
 
     @rule()
     def end_and_start_again(self) -> None:

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.batch import BadLine, Record
+from checkout_async.batch import InvalidRecord, Record
 from checkout_async.batch.sources import parse_line, read_records
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter
 from tests.batch.support import CARD
 
 
-async def read(content: bytes) -> list[Record | BadLine]:
+async def read(content: bytes) -> list[Record | InvalidRecord]:
     return [item async for item in read_records(io.BytesIO(content))]
 
 
@@ -49,7 +49,7 @@ async def test_line_ends_of_windows_and_a_byte_order_mark_do_no_harm() -> None:
 )
 def test_a_malformed_line_says_what_is_wrong_and_shows_nothing_of_itself(line: bytes, reason: str) -> None:
     bad = parse_line(7, line)
-    assert isinstance(bad, BadLine)
+    assert isinstance(bad, InvalidRecord)
     assert bad.line == 7
     assert reason in bad.reason
     assert CARD not in bad.reason
@@ -57,7 +57,7 @@ def test_a_malformed_line_says_what_is_wrong_and_shows_nothing_of_itself(line: b
 
 async def test_a_line_too_long_is_reported_and_the_next_one_read() -> None:
     first, second = await read(b'{"a": "' + b"x" * LONGEST_LINE + b'"}\n{"amount": 2}\n')
-    assert isinstance(first, BadLine)
+    assert isinstance(first, InvalidRecord)
     assert "longer than" in first.reason
     assert second == Record(line=2, request={"amount": 2})
 

@@ -91,7 +91,7 @@ def check(requests: list[Mapping[str, object]], results: dict[int, dict[str, Any
     assert results.keys() == set(range(1, RECORDS + 1))
     made = Counter(session.reference for session in sandbox.sessions.values())
     assert set(made.values()) == {1}, "a session was made twice"
-    told = {result["session_id"] for result in results.values() if "session_id" in result}
+    reported = {result["session_id"] for result in results.values() if "session_id" in result}
     for line, result in results.items():
         reference = requests[line - 1]["reference"]
         assert result["reference"] == reference
@@ -103,7 +103,7 @@ def check(requests: list[Mapping[str, object]], results: dict[int, dict[str, Any
         assert ("cryptogram" in result) == (session.status in {"approved", "attempted"})
     unknown = {result["reference"] for result in results.values() if result["result"] == "unknown"}
     for session_id, session in sandbox.sessions.items():
-        assert session_id in told or session.reference in unknown, "a session that nobody was told of"
+        assert session_id in reported or session.reference in unknown, "a session that was not reported"
 
 
 def report(when: str, kills: int, results: dict[int, dict[str, Any]], sandbox: Sandbox) -> None:
@@ -113,6 +113,6 @@ def report(when: str, kills: int, results: dict[int, dict[str, Any]], sandbox: S
     counts = Counter(result["result"] for result in results.values())
     sys.stdout.write(
         f"\n{when} {kills} kills: {len(results)} records, {len(sandbox.sessions)} sessions in the sandbox, "
-        f"{sandbox.count('request_session')} requests for one, {sandbox.count('get_session')} for what became of one; "
+        f"{sandbox.count('request_session')} requests for one, {sandbox.count('get_session')} to read one; "
         f"unknown: {len(unknown)}, of which {len(made.intersection(unknown))} had arrived; {dict(counts)}\n"
     )

@@ -22,7 +22,7 @@ KEY = bytes(range(32))
 
 LESS_TO_MORE: list[tuple[BatchResult | None, str | None, Step]] = [
     (BatchResult.FAILED, None, Step.SEND),
-    (None, None, Step.TELL),
+    (None, None, Step.REPORT),
     (BatchResult.UNKNOWN, SID, Step.ASK),
     (BatchResult.DECLINED, "sid_" + "d" * 26, Step.ASK),
 ]
@@ -39,7 +39,9 @@ def parts(tmp_path: Path) -> list[Path]:
     return [tmp_path / f"{name}.journal" for name in "ab"]
 
 
-async def ran(path: Path, lines: range, result: BatchResult | None, session_id: str | None = SID, **told: bool) -> Path:
+async def ran(
+    path: Path, lines: range, result: BatchResult | None, session_id: str | None = SID, **reported: bool
+) -> Path:
     """A journal in which these lines came to this."""
     async with Journal(path, key=KEY, durable=False) as journal:
         for line in lines:
@@ -48,8 +50,8 @@ async def ran(path: Path, lines: range, result: BatchResult | None, session_id: 
                 journal.note_session(claim, session_id)
             if result is not None:
                 await journal.settle(claim, Outcome(line=line, result=result, session_id=session_id))
-            if told:
-                journal.told(claim)
+            if reported:
+                journal.mark_reported(claim)
     return path
 
 
@@ -59,10 +61,10 @@ async def steps(path: Path, lines: range) -> list[Step]:
 
 
 async def test_the_records_of_all_parts_are_in_the_target(target: Path, parts: list[Path]) -> None:
-    await ran(parts[0], range(1, 4), BatchResult.DECLINED, told=True)
+    await ran(parts[0], range(1, 4), BatchResult.DECLINED, reported=True)
     await ran(parts[1], range(4, 6), None, None)
     merge_journals(target, parts)
-    assert await steps(target, range(1, 7)) == [Step.REPLAY] * 3 + [Step.TELL] * 2 + [Step.SEND]
+    assert await steps(target, range(1, 7)) == [Step.REPLAY] * 3 + [Step.REPORT] * 2 + [Step.SEND]
 
 
 async def test_the_parts_stay_as_they_are(target: Path, parts: list[Path]) -> None:
@@ -125,7 +127,7 @@ asyncio.run(work())
 """
     assert _run(code, parts[0]) == -9
     merge_journals(target, parts[:1])
-    assert await steps(target, range(1, 3)) == [Step.TELL, Step.SEND]
+    assert await steps(target, range(1, 3)) == [Step.REPORT, Step.SEND]
 
 
 async def test_a_part_that_was_stopped_at_its_birth_is_empty(target: Path, parts: list[Path]) -> None:
@@ -150,7 +152,7 @@ async def test_a_key_beside_a_part_goes_with_its_records(target: Path, parts: li
     assert load_key(target) == load_key(parts[0])
     assert key_file_of(target).stat().st_mode & 0o777 == 0o600
     async with Journal(target) as journal:
-        assert (await journal.claim(record(1))).step is Step.TELL
+        assert (await journal.claim(record(1))).step is Step.REPORT
 
 
 async def test_journals_of_different_keys_are_refused(target: Path, parts: list[Path]) -> None:
@@ -175,9 +177,9 @@ async def test_a_part_that_is_missing_is_an_error_and_is_not_made(target: Path, 
     assert not parts[0].exists()
 
 
-async def test_a_part_that_is_no_journal_is_refused(target: Path, parts: list[Path]) -> None:
+async def test_a_part_that_is_not_a_journal_is_refused(target: Path, parts: list[Path]) -> None:
     parts[0].write_text("no journal\n" * 100)
-    with pytest.raises(ConfigurationError, match=r"a\.journal: it is no journal"):
+    with pytest.raises(ConfigurationError, match=r"a\.journal: not a journal file"):
         merge_journals(target, parts[:1])
 
 

@@ -1,4 +1,4 @@
-"""The shape of a result, and what an error tells about itself."""
+"""The shape of a result, and what it contains of an error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from checkout_async import errors
-from checkout_async.batch import MALFORMED_LINE, BatchResult, Failure, Outcome
+from checkout_async.batch import INVALID_RECORD, BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.outcome import is_outage, is_refused_access, may_be_refused_access
 from tests.batch.support import SID, bad_line, record, session
 
@@ -39,10 +39,10 @@ def test_an_error_keeps_what_was_known_of_the_session() -> None:
 
 
 def test_a_malformed_line_has_an_outcome_too() -> None:
-    assert members(Outcome.malformed(bad_line(9))) == {
+    assert members(Outcome.invalid_record(bad_line(9))) == {
         "line": 9,
         "result": "invalid",
-        "error": {"kind": MALFORMED_LINE, "message": "the line is not a JSON object", "path": "$"},
+        "error": {"kind": INVALID_RECORD, "message": "the line is not a JSON object", "path": "$"},
     }
 
 
@@ -54,7 +54,7 @@ def test_repr_masks_the_cryptogram() -> None:
 
 def test_an_invalid_request_names_its_path() -> None:
     error = errors.InvalidRequest("request_session: $.amount: Expected `int`", path="$.amount")
-    assert Failure.of(error) == Failure(kind="InvalidRequest", message=str(error), path="$.amount")
+    assert ErrorInfo.of(error) == ErrorInfo(kind="InvalidRequest", message=str(error), path="$.amount")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_token_endpoint_that_cannot_be_reached_is_an_outage() -> None:
 
 def test_what_a_header_brought_can_be_written() -> None:
     error = errors.UnprocessableEntity("422 \udcff", operation="request_session", status=422, request_id="\udcff")
-    failure = Failure.of(error)
+    failure = ErrorInfo.of(error)
     assert (failure.message, failure.request_id) == ("422 \\udcff", "\\udcff")
     assert msgspec.json.encode(failure)
 
@@ -161,7 +161,7 @@ def test_what_a_header_brought_can_be_written() -> None:
 def test_a_defect_of_the_package_tells_its_place_and_not_its_text() -> None:
     with pytest.raises(KeyError) as caught:
         _ = dict[str, str]()["4485040371536584"]
-    failure = Failure.of(caught.value)
+    failure = ErrorInfo.of(caught.value)
     assert failure.kind == "KeyError"
     assert "test_a_defect" in failure.message
     assert "4485" not in failure.message

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch import BadLine, Record
+from checkout_async.batch import InvalidRecord, Record
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError
 from tests.batch.files import example_requests, flat, read, requests_in, until_it_fails
@@ -110,7 +110,7 @@ async def test_a_value_that_cannot_be_read_spoils_its_row_only(
     [good, bad] = await read(path)
     assert isinstance(good, Record)
     assert good.line == 1
-    assert isinstance(bad, BadLine)
+    assert isinstance(bad, InvalidRecord)
     assert (bad.line, name in bad.reason, said in bad.reason) == (2, True, True)
 
 
@@ -132,16 +132,16 @@ async def test_an_empty_file_has_no_records(path: Path) -> None:
     [
         ({"source.nmber": ["1"]}, '"source.nmber" (did you mean "source.number"?)'),
         ({"source": [{"nmber": "1"}]}, '"source.nmber" (did you mean'),
-        ({"source": ["x"]}, 'column "source" is of type string; a struct belongs there'),
-        ({"preferred_experiences": ["3ds"]}, "a list belongs there"),
-        ({"source.number": [4242]}, 'column "source.number" is of type int64; string belongs there'),
+        ({"source": ["x"]}, 'column "source" is of type string; it must be a struct'),
+        ({"preferred_experiences": ["3ds"]}, "it must be a list"),
+        ({"source.number": [4242]}, 'column "source.number" is of type int64; it must be string'),
         ({"source.number": [b"4242"]}, "is of type binary"),
-        ({"amount": [1.5]}, 'column "amount" is of type double; string or int belongs there'),
-        ({"amount": [date(2026, 1, 2)]}, 'column "amount" is of type date32[day]; string or int belongs there'),
-        ({"reference": [date(2026, 1, 2)]}, "is of type date32[day]; string belongs there"),
-        ({"account_info.account_date": [1]}, "is of type int64; string or datetime belongs there"),
-        ({"source": [{"name": "a"}], "source.name": ["b"]}, '2 columns are "source.name"'),
-        ({}, 'in.parquet has no columns; they are named as the fields, such as "source.number"'),
+        ({"amount": [1.5]}, 'column "amount" is of type double; it must be string or int'),
+        ({"amount": [date(2026, 1, 2)]}, 'column "amount" is of type date32[day]; it must be string or int'),
+        ({"reference": [date(2026, 1, 2)]}, "is of type date32[day]; it must be string"),
+        ({"account_info.account_date": [1]}, "is of type int64; it must be string or datetime"),
+        ({"source": [{"name": "a"}], "source.name": ["b"]}, '2 columns are named "source.name"; keep one of them'),
+        ({}, 'in.parquet has no columns; name them as the fields, such as "source.number"'),
     ],
 )
 def test_columns_that_do_not_fit_are_refused_at_once(

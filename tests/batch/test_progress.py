@@ -109,7 +109,7 @@ class TestLines:
             progress.pause("the API cannot be reached", None)
         assert stream.getvalue().splitlines() == [
             "paused: the API cannot be reached, next try in 8 s",
-            "going on after: the API cannot be reached",
+            "continuing after: the API cannot be reached",
             "0 of 5: 0/s",
         ]
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.batch import BatchResult, Failure, Outcome, Report, Summary
+from checkout_async.batch import BatchResult, ErrorInfo, Outcome, Report, Summary
 from tests.batch.support import Clock
 
 NIGHT = datetime(2026, 11, 21, 1, 30, tzinfo=UTC)
 
 
 def outcome(result: BatchResult, *, seconds: float | None = 0.1, kind: str = "", replayed: bool = False) -> Outcome:
-    error = Failure(kind=kind, message="no matter") if kind else None
+    error = ErrorInfo(kind=kind, message="no matter") if kind else None
     return Outcome(line=1, result=result, seconds=seconds, error=error, replayed=replayed)
 
 
@@ -108,12 +108,12 @@ def test_the_reports_of_two_parts_add_up_to_that_of_the_whole(one: list[Outcome]
 def test_parts_in_parallel_last_from_the_first_start_to_the_last_end() -> None:
     early, late = reports(outcome(BatchResult.DECLINED)), reports(outcome(BatchResult.DECLINED))
     late = Report(
-        source="in-2",
-        target="out-2",
+        input="in-2",
+        output="out-2",
         started=NIGHT + timedelta(seconds=1),
         ended=NIGHT + timedelta(seconds=5),
         results=late.results,
         stopped="no access",
     )
     merged = late.merge(early).merge(late)
-    assert (merged.started, merged.seconds, merged.source, merged.stopped) == (NIGHT, 5.0, "in-2", "no access")
+    assert (merged.started, merged.seconds, merged.input, merged.stopped) == (NIGHT, 5.0, "in-2", "no access")

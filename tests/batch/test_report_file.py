@@ -24,8 +24,8 @@ def report() -> Report:
     for seconds in (0.1, 0.2, 4.0):
         times.add(seconds)
     return Report(
-        source="cards.jsonl",
-        target="results.jsonl",
+        input="cards.jsonl",
+        output="results.jsonl",
         started=START,
         ended=START + timedelta(seconds=2),
         results={BatchResult.AUTHENTICATED: 2, BatchResult.INVALID: 1},
@@ -58,12 +58,12 @@ def test_an_html_report_is_a_page(name: str, report: Report, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["report.json", "report.html"])
-def test_file_names_that_are_not_utf8_can_be_told(name: str, report: Report, tmp_path: Path) -> None:
+def test_file_names_that_are_not_utf8_can_be_reported(name: str, report: Report, tmp_path: Path) -> None:
     odd = os.fsdecode(b"\xff.csv")
-    names = {"source": f"in-{odd}", "target": f"out-{odd}", "stopped": f"cannot write {odd}"}
+    names = {"input": f"in-{odd}", "output": f"out-{odd}", "stopped": f"cannot write {odd}"}
     write_report(msgspec.structs.replace(report, **names), tmp_path / name)
-    told = (tmp_path / name).read_text(encoding="utf-8")
-    assert all(text.replace(odd, "\ufffd.csv") in told for text in names.values())
+    written = (tmp_path / name).read_text(encoding="utf-8")
+    assert all(text.replace(odd, "\ufffd.csv") in written for text in names.values())
 
 
 def test_an_earlier_report_is_replaced(report: Report, tmp_path: Path) -> None:
@@ -76,8 +76,8 @@ def test_an_earlier_report_is_replaced(report: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("report.pdf", "a report is a .json or a .html file"),
-        ("report", "a report is a .json or a .html file"),
+        ("report.pdf", "a report must be a .json or .html file"),
+        ("report", "a report must be a .json or .html file"),
         ("missing/report.json", "there is no folder"),
         ("folder.html", "it is a folder"),
     ],
@@ -88,7 +88,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_run(name: str, fa
         check_report_path(tmp_path / name)
 
 
-def test_a_full_disk_is_told_as_such(report: Report, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_such(report: Report, tmp_path: Path) -> None:
     (tmp_path / "report.json").symlink_to("/dev/full")
     with pytest.raises(ConfigurationError, match=r"cannot write the report .*: No space left on device"):
         write_report(report, tmp_path / "report.json")
@@ -97,15 +97,15 @@ def test_a_full_disk_is_told_as_such(report: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b"", "is no report of a batch"),
-        (b"[]", "is no report of a batch"),
-        (b'{"format": 1}', "is no report of a batch"),
-        (b'{"format": 1, "source": "\xff"}', "is no report of a batch"),
-        (b'{"format": 1, "source": "", "target": "", "started": "2026-11-21T00:00:00"}', r"no report.*started"),
+        (b"", "is not a report of a batch"),
+        (b"[]", "is not a report of a batch"),
+        (b'{"format": 1}', "is not a report of a batch"),
+        (b'{"format": 1, "input": "\xff"}', "is not a report of a batch"),
+        (b'{"format": 1, "input": "", "output": "", "started": "2026-11-21T00:00:00"}', r"not a report.*started"),
         (b'{"format": 2}', "written by a later version"),
     ],
 )
-def test_what_is_no_report_is_not_read(content: bytes, fault: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_report_is_refused(content: bytes, fault: str, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=fault):

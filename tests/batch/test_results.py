@@ -42,7 +42,7 @@ def mode_of(path: Path) -> int:
 
 
 def rows_in(path: Path) -> list[dict[str, object]]:
-    """The rows of a results file, read with what anybody would read it with."""
+    """The rows of an output, read with the usual libraries."""
     if path.suffix == ".parquet":
         rows: list[dict[str, object]] = parquet.read_table(path).to_pylist()
         return rows
@@ -79,7 +79,7 @@ def test_a_table_has_a_column_for_each_member_and_the_errors_under_its_name(tmp_
     columns += " error.kind error.message error.path error.status error.request_id replayed"
     for name in FILES[1:]:
         with ResultFile.create(tmp_path / name) as results:
-            results.write(Outcome.malformed(bad_line(9)))
+            results.write(Outcome.invalid_record(bad_line(9)))
             results.finish()
         (row,) = rows_in(tmp_path / name)
         assert " ".join(row) == columns
@@ -88,7 +88,7 @@ def test_a_table_has_a_column_for_each_member_and_the_errors_under_its_name(tmp_
         assert given == {
             "line": "9",
             "result": "invalid",
-            "error.kind": "malformedline",
+            "error.kind": "invalidrecord",
             "error.message": message,
             "error.path": "$",
             "replayed": "false",
@@ -122,10 +122,10 @@ def test_what_is_written_is_read_again(name: str, written: Sequence[Outcome]) ->
             for each in written:
                 results.write(each)
             results.finish()
-        results, told = ResultFile.resume(path)
+        results, kept = ResultFile.resume(path)
         with results:
             results.finish()
-        assert sorted(each.line for each in written if each.line in told) == sorted(each.line for each in final)
+        assert sorted(each.line for each in written if each.line in kept) == sorted(each.line for each in final)
         with ResultFile.create(copy) as expected:
             for each in final:
                 expected.write(each)
@@ -202,7 +202,7 @@ def test_a_folder_that_does_not_exist_is_named(name: str, tmp_path: Path) -> Non
         ("out.jsonl.gz", None, "not compressed"),
         ("out.gz", Format.CSV, "not compressed"),
         ("out.txt", None, "jsonl, csv, parquet"),
-        (os.devnull, Format.PARQUET, "Parquet needs a file"),
+        (os.devnull, Format.PARQUET, "Parquet needs a regular file"),
     ],
 )
 def test_what_cannot_be_written_is_refused(name: str, format_: Format | None, said: str, tmp_path: Path) -> None:
@@ -237,10 +237,10 @@ def test_a_parquet_file_that_cannot_be_written_leaves_the_results_to_resume_from
         with pytest.raises(OSError, match=r"out\.parquet\.new"):
             results.finish()
     path_of_new.rmdir()
-    results, told = ResultFile.resume(path)
+    results, kept = ResultFile.resume(path)
     with results:
         results.finish()
-    assert 1 in told
+    assert 1 in kept
     assert [row["line"] for row in rows_in(path)] == [1]
 
 

@@ -1,4 +1,4 @@
-"""A run goes on with the results file of an earlier one: final rows stay, all else is to be done, nothing gets lost."""
+"""A run goes on with the output of an earlier one: final rows stay, all else is to be done, nothing gets lost."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.batch import Failure, Outcome
+from checkout_async.batch import ErrorInfo, Outcome
 from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import BatchResult
-from checkout_async.batch.results import ResultFile, Told
+from checkout_async.batch.results import LineSet, ResultFile
 from checkout_async.errors import ConfigurationError
 from tests.batch.support import CARD
 from tests.batch.test_results import FILES, mode_of, outcome, rows_in
 
-FAILURE = Failure(kind="ConnectFailed", message="nothing\nwas sent")
+FAILURE = ErrorInfo(kind="ConnectFailed", message="nothing\nwas sent")
 OPEN = [BatchResult.INVALID, BatchResult.FAILED, BatchResult.UNKNOWN]
 
 
@@ -44,12 +44,12 @@ def first_run(path: Path, *outcomes: Outcome, finished: bool = True) -> None:
 
 def second_run(path: Path, *outcomes: Outcome) -> list[int]:
     """Go on to the end, and return the lines that need not be done again."""
-    results, told = ResultFile.resume(path)
+    results, kept = ResultFile.resume(path)
     with results:
         for each in outcomes:
             results.write(each)
         results.finish()
-    return [line for line in range(100) if line in told]
+    return [line for line in range(100) if line in kept]
 
 
 def lines_in(path: Path) -> list[int]:
@@ -198,19 +198,19 @@ def test_another_parquet_file_is_refused_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_device_cannot_be_resumed() -> None:
-    with pytest.raises(ConfigurationError, match="/dev/null is no file"):
+    with pytest.raises(ConfigurationError, match="/dev/null is not a file"):
         ResultFile.resume(Path("/dev/null"), Format.JSONL)
 
 
 @given(st.lists(st.integers(0, 2**60)), st.lists(st.integers(0, 300)))
-def test_lines_that_are_told_of_are_a_set(many: list[int], few: list[int]) -> None:
-    told = Told()
+def test_lines_that_are_reported_of_are_a_set(many: list[int], few: list[int]) -> None:
+    kept = LineSet()
     for line in [*many, *few]:
-        told.add(line)
+        kept.add(line)
     expected = {*many, *few}
-    assert len(told) == len(expected)
-    assert [line in told for line in (*many, *range(300))] == [line in expected for line in (*many, *range(300))]
-    assert "1" not in told
+    assert len(kept) == len(expected)
+    assert [line in kept for line in (*many, *range(300))] == [line in expected for line in (*many, *range(300))]
+    assert "1" not in kept
 
 
 def test_lines_up_to_a_million_take_less_than_a_megabyte() -> None:
@@ -218,10 +218,10 @@ def test_lines_up_to_a_million_take_less_than_a_megabyte() -> None:
     random.Random(6).shuffle(lines)
     gc.collect()
     tracemalloc.start()
-    told = Told()
+    kept = LineSet()
     for line in lines:
-        told.add(line)
+        kept.add(line)
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(told) == len(lines)
+    assert len(kept) == len(lines)
     assert size < 1 << 20

@@ -151,7 +151,7 @@ class TestAFinishedRun:
         assert batch.results().keys() == {1, 2, 3, 4, 5}
         assert batch.asked["request_session"] == 5
 
-    async def test_sends_what_was_invalid_and_was_mended(self, batch: Batch) -> None:
+    async def test_sends_what_was_invalid_and_was_corrected(self, batch: Batch) -> None:
         good, bad, last = referenced(3)
         batch.requests(good, {**bad, "amount": -1}, "{", last)
         assert (await batch.run()).code == 1
@@ -192,12 +192,12 @@ class TestAnInterruptedRun:
         await until(lambda: batch.asked["request_session"] >= 6)
         process.send_signal(signal.SIGINT)
         stopped = await finish(process)
-        told = batch.results()
-        assert (stopped.code, len(told) < 40) == (130, True)
-        assert "go on with the same command and --resume" in stopped.err
+        reported = batch.results()
+        assert (stopped.code, len(reported) < 40) == (130, True)
+        assert "to continue, run the same command with --resume" in stopped.err
         assert (await batch.run("--resume")).code == 0
         assert batch.results().keys() == set(range(1, 41))
-        assert {line: batch.results()[line] for line in told} == told
+        assert {line: batch.results()[line] for line in reported} == reported
         assert set(batch.made.values()) == {1}
 
     async def test_goes_on_after_a_second_ctrl_c_and_tells_what_may_have_arrived(
@@ -208,7 +208,7 @@ class TestAnInterruptedRun:
         process = await batch.start("--concurrency", "1")
         await until(lambda: len(sandbox.sessions) == 2)
         process.send_signal(signal.SIGINT)
-        await said(process, "once more stops at once")
+        await said(process, "a second signal stops at once")
         process.send_signal(signal.SIGINT)
         assert (await finish(process)).code == 130
         assert (await batch.run("--resume")).code == 1
@@ -253,8 +253,8 @@ class TestAnInterruptedRun:
         assert f"stopped: the journal {journal_of(batch.target)} failed" in stopped.err
         assert stopped.err.count("failed: the disk") == 1
         assert "records" in stopped.out
-        told = {result["reference"] for result in batch.results().values() if "session_id" in result}
-        assert told == batch.made.keys()
+        reported = {result["reference"] for result in batch.results().values() if "session_id" in result}
+        assert reported == batch.made.keys()
         assert (await batch.run("--resume", "--retry-unknown")).code == 0
         assert batch.outcomes() == ["authenticated"] * 1000
         assert batch.made == dict.fromkeys((f"ref-{each}" for each in range(1, 1001)), 1)
@@ -272,7 +272,7 @@ class TestAnInterruptedRun:
 
 
 class TestLostReplies:
-    """The API made the session, and nobody heard of it."""
+    """The API made the session, and the reply was lost."""
 
     async def test_are_unknown_until_a_person_decides_to_send_again(self, batch: Batch, sandbox: Sandbox) -> None:
         batch.requests(*referenced(4))
@@ -299,7 +299,7 @@ class TestLostReplies:
 
 
 class TestTheResultsOfAnEarlierRun:
-    async def test_a_torn_row_is_told_again_with_its_cryptogram(self, batch: Batch) -> None:
+    async def test_a_torn_row_is_reported_again_with_its_cryptogram(self, batch: Batch) -> None:
         batch.requests(*referenced(3))
         await batch.run("--in-order")
         before = tear(batch.target, 20)
@@ -307,7 +307,7 @@ class TestTheResultsOfAnEarlierRun:
         assert without_times(batch.results()) == without_times(results_in(before))
         assert batch.asked["request_session"] == 3
 
-    async def test_if_they_are_gone_all_are_told_again_from_the_journal(self, batch: Batch) -> None:
+    async def test_if_they_are_gone_all_are_reported_again_from_the_journal(self, batch: Batch) -> None:
         batch.requests(*referenced(2), request(amount=-1), request(card_number("declined"), reference="ref-4"))
         await batch.run()
         before = batch.results()
@@ -323,9 +323,9 @@ class TestTheResultsOfAnEarlierRun:
         before, asked = text_of(batch.target), batch.asked
         remove(journal_of(batch.target))
         for options, advice in (
-            (["--resume"], "put the journal back"),
+            (["--resume"], "restore the journal"),
             ([], "name another output file"),
-            (["--resume"], "put the journal back"),
+            (["--resume"], "restore the journal"),
         ):
             refused = await batch.run(*options)
             assert (refused.code, refused.out) == (2, "")
@@ -339,7 +339,7 @@ class TestTheResultsOfAnEarlierRun:
         write_lines(spool, text_of(batch.target).splitlines())
         refused = await batch.run("--output", parquet, "--resume")
         assert (refused.code, batch.asked["request_session"]) == (2, 2)
-        assert f"{spool} is there but its journal" in refused.err
+        assert f"{spool} exists but its journal" in refused.err
 
     async def test_what_is_not_results_is_left_alone(self, batch: Batch) -> None:
         batch.requests(*referenced(1))
@@ -347,7 +347,7 @@ class TestTheResultsOfAnEarlierRun:
         write_lines(batch.target, ["precious"])
         refused = await batch.run("--resume")
         assert (refused.code, text_of(batch.target)) == (2, "precious\n")
-        assert f"{batch.target}, line 1: this is no result of a run" in refused.err
+        assert f"{batch.target}, line 1: not a result of a run" in refused.err
 
     async def test_force_begins_anew(self, batch: Batch) -> None:
         batch.requests(*referenced(2))
@@ -384,7 +384,7 @@ class TestOptions:
         ("options", "message"),
         [
             (["--resume", "--force"], "choose one"),
-            (["--retry-unknown"], "--retry-unknown goes with --resume"),
+            (["--retry-unknown"], "--retry-unknown needs --resume"),
             (["--output", "-", "--resume"], "needs a journal"),
             (["--outage-timeout", "-1"], "--outage-timeout"),
             (["--journal", "{target}", "--force"], "the journal is the output file"),
@@ -414,7 +414,7 @@ class TestOptions:
         again = await batch.run(*own, "--resume")
         assert (again.code, again.out, batch.asked["request_session"]) == (0, "", 2)
 
-    async def test_what_standard_output_did_not_take_is_told_by_the_next_run(
+    async def test_what_standard_output_did_not_take_is_reported_by_the_next_run(
         self, batch: Batch, tmp_path: Path
     ) -> None:
         # The API refuses the last one: it has no session.
@@ -460,7 +460,7 @@ class TestNobodyReads:
         assert "Traceback" not in done.err
 
     @pytest.mark.parametrize("options", [(), ("--dry-run",)])
-    async def test_an_error_is_told_by_the_exit_code_alone(self, batch: Batch, options: Sequence[str]) -> None:
+    async def test_an_error_is_reported_by_the_exit_code_alone(self, batch: Batch, options: Sequence[str]) -> None:
         done = await batch.run_in('exec "$@" 2>/dev/full', *options)
         assert (done.code, done.out) == (2, "")
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from checkout_async.batch import DEFAULT_CHANNEL_DATA, Backoff, BadLine, BatchResult, Outcome, Record, run
+from checkout_async.batch import DEFAULT_CHANNEL_DATA, Backoff, BatchResult, InvalidRecord, Outcome, Record, run
 from checkout_async.batch.reader import Item
 from checkout_async.errors import (
     AuthenticationFailed,
@@ -74,7 +74,7 @@ async def gather_into(outcomes: list[Outcome], coming: AsyncIterator[Outcome]) -
 
 
 async def test_every_line_has_exactly_one_outcome_whatever_becomes_of_it() -> None:
-    items: list[Record | BadLine] = [bad_line(1)]
+    items: list[Record | InvalidRecord] = [bad_line(1)]
     items += [record(line, card_number(row.name)) for line, row in enumerate(SCENARIOS * 4, start=2)]
     async with Sandbox() as sandbox, client_of(sandbox) as checkout:
         outcomes = await collect(run(checkout, items, concurrency=16))
@@ -111,7 +111,7 @@ async def test_no_more_sessions_are_in_flight_than_allowed() -> None:
 
 
 @pytest.mark.parametrize(("in_order", "most"), [(False, 1 + 4 + 4), (True, 1 + 4 * 4 + 4)])
-async def test_nobody_reads_ahead_of_a_slow_consumer(in_order: bool, most: int) -> None:
+async def test_a_run_does_not_read_ahead_of_a_slow_consumer(in_order: bool, most: int) -> None:
     read = 0
 
     def records() -> Iterator[Record]:
@@ -155,7 +155,7 @@ async def test_no_more_than_a_window_is_read_while_the_next_in_order_is_awaited(
 
 
 async def test_records_may_come_from_an_async_iterable() -> None:
-    async def records() -> AsyncIterator[Record | BadLine]:
+    async def records() -> AsyncIterator[Record | InvalidRecord]:
         yield record(1)
         await anyio.lowlevel.checkpoint()
         yield bad_line(2)
@@ -184,8 +184,8 @@ async def test_a_reference_longer_than_there_can_be_is_not_repeated_in_the_outco
     items += [Record(line=4, request=body, reference="x" * 101)]
     async with Sandbox() as sandbox, client_of(sandbox) as checkout:
         outcomes = await collect(run(checkout, items, in_order=True))
-    told = [(outcome.result.is_final, outcome.reference) for outcome in outcomes]
-    assert told == [(False, None), (True, "x"), (False, None), (False, None)]
+    yielded = [(outcome.result.is_final, outcome.reference) for outcome in outcomes]
+    assert yielded == [(False, None), (True, "x"), (False, None), (False, None)]
 
 
 async def test_one_bad_record_does_not_hurt_another() -> None:
@@ -231,7 +231,7 @@ async def test_a_stop_is_heard_while_the_source_is_silent() -> None:
     assert await collect(outcomes) == []
 
 
-async def test_wrong_credentials_end_the_run_at_once_and_are_raised_when_all_is_told() -> None:
+async def test_wrong_credentials_end_the_run_at_once_and_are_raised_when_all_is_reported() -> None:
     outcomes: list[Outcome] = []
     async with Sandbox() as sandbox, client_of(sandbox, secret="wrong") as checkout:
         with pytest.raises(AuthenticationFailed, match="check client id, secret"):
@@ -252,7 +252,7 @@ async def test_a_missing_scope_ends_the_run_at_once() -> None:
     assert {outcome.result for outcome in outcomes} == {BatchResult.FAILED}
 
 
-async def test_an_error_of_the_source_is_raised_when_all_that_was_read_is_told() -> None:
+async def test_an_error_of_the_source_is_raised_when_all_that_was_read_is_reported() -> None:
     def records() -> Iterator[Record]:
         yield from numbered(2)
         raise OSError(5, "Input/output error")
@@ -342,13 +342,13 @@ async def test_time_limits_of_the_records_own_touch_nothing_but_the_reading() ->
     assert turnstile.cancelled == 0
 
 
-async def test_records_that_end_with_a_cancellation_of_their_own_are_no_complete_run() -> None:
+async def test_records_that_are_cancelled_from_outside_are_not_a_complete_run() -> None:
     async def records() -> AsyncIterator[Record]:
         yield record(1)
         raise asyncio.CancelledError
 
     outcomes: list[Outcome] = []
-    with pytest.raises(CheckoutError, match="cancellation of their own"):
+    with pytest.raises(CheckoutError, match="records was cancelled from outside this run"):
         await gather_into(outcomes, run(ScriptedSender(lambda _: session()), records()))
     assert lines_of(outcomes) == [1]
 
@@ -364,7 +364,7 @@ async def test_a_call_that_somebody_else_cancelled_is_unknown_and_the_others_go_
     assert results == [BatchResult.UNKNOWN if line == 2 else BatchResult.AUTHENTICATED for line in range(1, 6)]
 
 
-async def test_a_read_that_never_returns_keeps_nobody_from_leaving() -> None:
+async def test_a_read_that_never_returns_does_not_block_the_end() -> None:
     read = threading.Event()
 
     async def records() -> AsyncIterator[Record]:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from checkout_async import CheckoutClient, Limits, SecretKey
 from checkout_async._core.events import CallInfo, CallStarted, Waited, WaitReason
 from checkout_async._core.wire import HttpRequest, HttpResponse, Idempotency
-from checkout_async.batch import Waits
+from checkout_async.batch import PendingCalls
 from checkout_async.config import Timeouts
 from tests.batch.support import SID, Clock
 from tests.transport.virtual_time import settle
@@ -33,7 +33,7 @@ class Gate:
 
 
 @asynccontextmanager
-async def calling(waits: Waits, gate: Gate, calls: int) -> AsyncGenerator[list[asyncio.Task[object]]]:
+async def calling(waits: PendingCalls, gate: Gate, calls: int) -> AsyncGenerator[list[asyncio.Task[object]]]:
     """Let so many calls begin, of which one at a time may be in flight."""
     key = SecretKey("sk_sbox_" + "a" * 27)
     limits = Limits(concurrency=1, read_rate=None, write_rate=None)
@@ -53,38 +53,38 @@ async def calling(waits: Waits, gate: Gate, calls: int) -> AsyncGenerator[list[a
 
 
 async def test_calls_behind_the_one_in_flight_wait() -> None:
-    waits = Waits()
+    waits = PendingCalls()
     async with calling(waits, Gate(), 4):
-        assert (waits.to_send, waits.to_retry) == (3, 0)
+        assert (waits.queued, waits.retrying) == (3, 0)
 
 
-async def test_nobody_waits_when_the_calls_are_done_and_nothing_is_said() -> None:
-    waits, gate = Waits(), Gate()
+async def test_the_text_is_empty_when_the_calls_are_done() -> None:
+    waits, gate = PendingCalls(), Gate()
     async with calling(waits, gate, 4) as tasks:
         gate.opened.set()
         await asyncio.gather(*tasks)
-        assert (waits.to_send, str(waits)) == (0, "")
+        assert (waits.queued, str(waits)) == (0, "")
 
 
 async def test_a_call_that_is_given_up_waits_no_longer() -> None:
-    waits = Waits()
+    waits = PendingCalls()
     async with calling(waits, Gate(), 4) as tasks:
         for task in tasks:
             task.cancel()
         await settle()
-        assert waits.to_send == 0
+        assert waits.queued == 0
 
 
 async def test_a_failed_call_waits_to_be_tried_again() -> None:
-    waits = Waits()
+    waits = PendingCalls()
     async with calling(waits, Gate(overloaded=True), 1):
-        assert (waits.to_send, waits.to_retry) == (0, 1)
-        assert str(waits) == "1 waits to be tried again"
-    assert waits.to_retry == 0
+        assert (waits.queued, waits.retrying) == (0, 1)
+        assert str(waits) == "1 waits to be retried"
+    assert waits.retrying == 0
 
 
 def test_what_calls_wait_for_is_said_as_soon_as_one_of_them_knows() -> None:
-    waits = Waits(Clock())
+    waits = PendingCalls(Clock())
     waits(CallStarted(call=call()))
     waits(CallStarted(call=call()))
     assert str(waits) == "2 wait to be sent"
@@ -95,7 +95,7 @@ def test_what_calls_wait_for_is_said_as_soon_as_one_of_them_knows() -> None:
 
 def test_the_reason_is_that_of_the_last_seconds() -> None:
     clock = Clock()
-    waits = Waits(clock)
+    waits = PendingCalls(clock)
     waits(CallStarted(call=call()))
     waits(Waited(call=call(), attempt=1, reason=WaitReason.TOKEN, seconds=20.0))
     clock.now += 60.0

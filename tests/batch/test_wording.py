@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checkout_async.batch import BatchResult
-from checkout_async.batch.wording import MEANINGS, duration, label, latency, number, rate, share, time_left
+from checkout_async.batch.wording import RESULT_HELP, duration, label, latency, number, rate, share, time_left
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_a_duration_has_its_two_largest_units(seconds: float, words: str) -> Non
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(-1.0, "0 s"), (7.2, "8 s"), (60.0, "1 min"), (4329, "1 h 12 min")])
-def test_time_to_come_is_told_in_whole_seconds_and_never_negative(seconds: float, words: str) -> None:
+def test_time_to_come_is_shown_in_whole_seconds_and_never_negative(seconds: float, words: str) -> None:
     assert time_left(seconds) == words
 
 
@@ -67,11 +67,11 @@ def test_large_numbers_have_separators_and_small_rates_a_decimal() -> None:
 @pytest.mark.parametrize("result", BatchResult)
 def test_every_result_has_a_meaning_and_an_advice(result: BatchResult) -> None:
     assert label(result).replace(" ", "_") == result.value
-    assert MEANINGS[result].says.endswith(".")
-    assert MEANINGS[result].to_do.endswith(".")
+    assert RESULT_HELP[result].meaning.endswith(".")
+    assert RESULT_HELP[result].action.endswith(".")
 
 
 def test_what_a_later_run_can_do_is_advised_for_those_results_alone() -> None:
-    assert {result for result in BatchResult if "esume" in MEANINGS[result].to_do} == {
+    assert {result for result in BatchResult if "esume" in RESULT_HELP[result].action} == {
         result for result in BatchResult if not result.is_final
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser
 
-from checkout_async.batch import BadLine, Record, Summary, run, write_report
+from checkout_async.batch import InvalidRecord, Record, Summary, run, write_report
 from checkout_async.sandbox import SCENARIOS, Fault, Sandbox
 from examples.demo import card, merchant_initiated
 
@@ -43,11 +43,11 @@ async def _run() -> Summary:
     return summary
 
 
-def _records() -> Iterator[Record | BadLine]:
+def _records() -> Iterator[Record | InvalidRecord]:
     rng = random.Random(_RECORDS)
     for line in range(1, _RECORDS + 1):
         if line % 500 == 0:
-            yield BadLine(line=line, reason="the line is not a JSON object")
+            yield InvalidRecord(line=line, reason="the line is not a JSON object")
         else:
             yield Record(line=line, request=_request(rng))
 

@@ -1,29 +1,29 @@
-"""A batch on many machines, in three steps that any engine can take: plan, run each partition anywhere, gather.
+"""A batch on many machines, in three steps that any engine can run: plan, run each partition anywhere, gather.
 
-    places = Places.of("/shared/cards.jsonl", "/shared/results.jsonl")
+    places = RunPaths.of("/shared/cards.jsonl", "/shared/results.jsonl")
     partitions = plan_partitions(places, 64)
-    ends = engine.map(run_partition, partitions)
+    results = engine.map(run_partition, partitions)
     report = gather_partitions(places, partitions)
 
-`checkout_async.batch.dask` does all of it on a Dask cluster; docs/cluster.md has Spark and Ray.
+`checkout_async.batch.dask` does all three on a Dask cluster; docs/cluster.md shows Spark and Ray.
 Modules, low to high: loops, cuts, partition, repeats, slices, input, plan, worker, gather.
 """
 
 from __future__ import annotations
 
-from checkout_async.batch.cluster.gather import gather_partitions, gathered
-from checkout_async.batch.cluster.partition import Partition, Repeat
-from checkout_async.batch.cluster.plan import Places, plan_partitions
-from checkout_async.batch.cluster.worker import PartitionEnd, PartitionSettings, run_partition
+from checkout_async.batch.cluster.gather import finished_report, gather_partitions
+from checkout_async.batch.cluster.partition import Duplicate, Partition
+from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
+from checkout_async.batch.cluster.worker import PartitionResult, PartitionSettings, run_partition
 
 __all__ = [
+    "Duplicate",
     "Partition",
-    "PartitionEnd",
+    "PartitionResult",
     "PartitionSettings",
-    "Places",
-    "Repeat",
+    "RunPaths",
+    "finished_report",
     "gather_partitions",
-    "gathered",
     "plan_partitions",
     "run_partition",
 ]

@@ -1,4 +1,4 @@
-"""Where an input can be cut: lines at which records begin, evenly spread, and the bytes at which those lines begin."""
+"""Where an input can be split: lines at which records begin, evenly spread, and the byte offsets of those lines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Marks:
         self._last = line
 
     def cut(self, parts: int) -> list[tuple[int, int, int]]:
-        """Return at most `parts` parts of about as many records each: first line, the line it ends before, records."""
+        """Return at most `parts` parts of about equal size: first line, line after the last, records."""
         chosen = sorted({part * len(self._lines) // parts for part in range(parts)}) if self._lines else []
         begins = [(self._lines[index], index * self._every) for index in chosen]
         begins.append((self._last + 1, self._records))
@@ -59,7 +59,7 @@ def starts_of_lines(path: Path, lines: Sequence[int]) -> list[int]:
 
 
 def _after(chunk: bytes, at: int, line_feeds: int) -> int:
-    """Return the position behind so many line feeds."""
+    """Return the position after this many line feeds."""
     for _ in range(line_feeds):
         at = chunk.index(b"\n", at) + 1
     return at

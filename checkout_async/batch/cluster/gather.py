@@ -1,6 +1,6 @@
-"""The end of a run on many machines: partitions' results into one file, their journals into one, and the folder away.
+"""The end of a run on many machines: merges results and journals, then deletes the working folder.
 
-It may be broken off at any point and done again: what it reads is removed last.
+It may be interrupted at any point and repeated: the files that it reads are removed last.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from checkout_async.batch.cluster.input import Input, note_finished, records_if_finished
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
-from checkout_async.batch.cluster.plan import Places, planned_input
+from checkout_async.batch.cluster.plan import RunPaths, planned_input
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal.database import reason_of
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
@@ -27,51 +27,51 @@ from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources.lines import chunks_now
 from checkout_async.errors import ConfigurationError, RunIncomplete
 
-__all__ = ["gather_partitions", "gathered"]
+__all__ = ["finished_report", "gather_partitions"]
 
 
-def gather_partitions(places: Places, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
-    """Write the target and the journal of a run whose partitions are finished, remove its folder, return the report.
+def gather_partitions(places: RunPaths, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
+    """Write the output and the journal of a run whose partitions are finished, remove its folder, return the report.
 
-    Rows stand in the order of the partitions. `summary` counts them; it began when the run did, by default now.
-    Raises RunIncomplete where a partition is not finished or lacks rows, and where something cannot be read or
-    written; the folder then is as it was.
+    Rows are in the order of the partitions. `summary` counts them; pass one that was made when the run began, or the
+    report begins now. Raises RunIncomplete if a partition is not finished or lacks rows, or if something cannot be read
+    or written. The folder is then left as it was.
     """
     summary = summary or Summary()
     if left := [part.number for part in parts if not part.done.exists()]:
         numbers = ", ".join(map(str, left[:10]))
-        raise RunIncomplete(f"{len(left)} of {len(parts)} partitions are not finished: {numbers}; resume to go on")
+        raise RunIncomplete(f"{len(left)} of {len(parts)} partitions are not finished: {numbers}; resume to continue")
     with _errors_after_sending():
         _gather_results(places, parts, summary)
         _gather_journals(places, parts)
         _remove(places, parts)
-    return summary.report(str(places.source), str(places.target))
+    return summary.report(str(places.input), str(places.output))
 
 
-def gathered(places: Places, summary: Summary | None = None) -> Report | None:
-    """Return the report of a run that is complete: target and journal are there and the input still is the same.
+def finished_report(places: RunPaths, summary: Summary | None = None) -> Report | None:
+    """Return the report of a complete run: output and journal exist, and the input has not changed since.
 
-    Its rows are counted as replayed. None where there is something left to do, or to decide. Raises ConfigurationError.
+    Its rows are counted as replayed. Returns None if something is left to do or to decide. Raises ConfigurationError.
     """
-    there = places.target.is_file() and places.journal.is_file()
+    there = places.output.is_file() and places.journal.is_file()
     if places.plan.exists() or not there:
         return None
-    records = records_if_finished(places.journal, Input.of(places.source))
+    records = records_if_finished(places.journal, Input.of(places.input))
     if records is None:
         return None
     summary = summary or Summary()
     try:
-        for outcome in ResultFile.read(places.target, places.target_format):
+        for outcome in ResultFile.read(places.output, places.output_format):
             summary.add(msgspec.structs.replace(outcome, replayed=True))
     except OSError as error:
-        raise ConfigurationError(f"cannot read the output file {places.target}: {error.strerror}") from None
-    # A run on one machine that was broken off has taken the rows away that it was to make anew.
-    return summary.report(str(places.source), str(places.target)) if summary.done >= records else None
+        raise ConfigurationError(f"cannot read the output file {places.output}: {error.strerror}") from None
+    # A run on one machine that was interrupted has removed the rows that it was to write again.
+    return summary.report(str(places.input), str(places.output)) if summary.done >= records else None
 
 
 @contextmanager
 def _errors_after_sending() -> Generator[None]:
-    """Raise as RunIncomplete what would otherwise pass for a run of which nothing was sent."""
+    """Raise errors as RunIncomplete: a ConfigurationError would mean that nothing was sent."""
     try:
         yield
     except ConfigurationError as error:
@@ -82,14 +82,14 @@ def _errors_after_sending() -> Generator[None]:
         reason = f"the journals: {reason_of(error)}"
     else:
         return
-    raise RunIncomplete(f"every record was carried out, but the results cannot be gathered: {reason}; then resume")
+    raise RunIncomplete(f"every record was processed, but the results cannot be gathered: {reason}; then resume")
 
 
-def _gather_results(places: Places, parts: Sequence[Partition], summary: Summary) -> None:
-    """Write all rows beside the target, and put the file in its place when it is whole."""
-    whole = places.target.with_name(f".gathering.{places.target.name}")
+def _gather_results(places: RunPaths, parts: Sequence[Partition], summary: Summary) -> None:
+    """Write all rows to a file next to the output, and move it to its place when it is complete."""
+    whole = places.output.with_name(f".gathering.{places.output.name}")
     try:
-        with ResultFile.create(whole, places.target_format, force=True) as results:
+        with ResultFile.create(whole, places.output_format, force=True) as results:
             for part in parts:
                 for outcome in _rows_of(part):
                     summary.add(outcome)
@@ -97,7 +97,7 @@ def _gather_results(places: Places, parts: Sequence[Partition], summary: Summary
             results.finish()
         if spool := places.spool:
             spool.unlink(missing_ok=True)
-        whole.replace(places.target)
+        whole.replace(places.output)
     finally:
         for path in (whole, spool_of(whole)):
             path.unlink(missing_ok=True)
@@ -112,11 +112,11 @@ def _rows_of(part: Partition) -> Iterator[Outcome]:
     if rows != part.records:
         part.done.unlink()
         raise RunIncomplete(
-            f"{part.results} has {rows} rows for {part.records} records; resume to have the partition looked at again"
+            f"{part.results} has {rows} rows for {part.records} records; resume to check the partition again"
         )
 
 
-def _gather_journals(places: Places, parts: Sequence[Partition]) -> None:
+def _gather_journals(places: RunPaths, parts: Sequence[Partition]) -> None:
     key = load_key(keyed(places.folder))
     if load_key(places.journal) is None:
         make_key(places.journal, key)
@@ -125,9 +125,10 @@ def _gather_journals(places: Places, parts: Sequence[Partition]) -> None:
         note_finished(places.journal, key, planned_input(places), sum(part.records for part in parts))
 
 
-def _remove(places: Places, parts: Sequence[Partition]) -> None:
-    """Remove what the run kept, and the folder unless something else is in it."""
-    # The plan goes first: with it a later call would take the partitions for unbegun ones and send them again.
+def _remove(places: RunPaths, parts: Sequence[Partition]) -> None:
+    """Remove the files of the run, and the folder unless it contains something else."""
+    # The plan goes first. With a plan and without journals, a later call would take the partitions for new ones and
+    # send all their records again.
     places.plan.unlink()
     for part in parts:
         for path in (part.done, part.results, part.journal):

@@ -1,6 +1,6 @@
-"""The input of a run as it was then, by which it is known again, and the note of it in the journal that the run left.
+"""The identity of a run's input, and the note of a finished input in the journal.
 
-Once the results are gathered, the note tells a call that is made again that nothing is left to do.
+Once the results are gathered, the note shows to a repeated call that nothing is left to do.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from checkout_async.errors import ConfigurationError
 
 __all__ = ["Input", "note_finished", "records_if_finished"]
 
-_CREATE: Final = "CREATE TABLE IF NOT EXISTS finished (source TEXT, size INTEGER, modified INTEGER, records INTEGER)"
+_CREATE: Final = "CREATE TABLE IF NOT EXISTS finished (path TEXT, size INTEGER, modified INTEGER, records INTEGER)"
 _NOTE: Final = "INSERT INTO finished VALUES (?, ?, ?, ?)"
 _IS_NOTED: Final = "SELECT true FROM sqlite_schema WHERE name = 'finished'"
-_RECORDS: Final = "SELECT records FROM finished WHERE (source, size, modified) = (?, ?, ?)"
+_RECORDS: Final = "SELECT records FROM finished WHERE (path, size, modified) = (?, ?, ?)"
 
 
 class Input(msgspec.Struct, frozen=True):
-    """A file as it was at one time; `modified` is in nanoseconds."""
+    """The path, size and modification time of a file at one moment; `modified` is in nanoseconds."""
 
-    source: str
+    path: str
     size: int
     modified: int
 
     @classmethod
-    def of(cls, source: Path) -> Self:
-        """Return the file as it is now. Raises ConfigurationError."""
+    def of(cls, path: Path) -> Self:
+        """Return these of a file now. Raises ConfigurationError."""
         try:
-            status = source.stat()
+            status = path.stat()
         except OSError as error:
-            raise ConfigurationError(f"cannot read the input file {source}: {error.strerror}") from None
-        return cls(str(source), status.st_size, status.st_mtime_ns)
+            raise ConfigurationError(f"cannot read the input file {path}: {error.strerror}") from None
+        return cls(str(path), status.st_size, status.st_mtime_ns)
 
 
 def note_finished(journal: Path, key: bytes, given: Input, records: int) -> None:
-    """Note in a journal that every record of an input has a row. Raises ConfigurationError and sqlite3.Error."""
+    """Note in a journal that every record of an input has a row. Raises ConfigurationError or sqlite3.Error."""
     with closing(open_database(journal)) as database:
         database.execute("BEGIN")
         if is_new(database):  # the input has no records
@@ -54,7 +54,7 @@ def note_finished(journal: Path, key: bytes, given: Input, records: int) -> None
 
 
 def records_if_finished(journal: Path, given: Input) -> int | None:
-    """Return how many records a finished input has, None if a journal does not say that it is.
+    """Return the number of records of a finished input; None if the journal has no note of it.
 
     Raises ConfigurationError for a journal that cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Running a coroutine from plain code, also where an event loop runs already, as in a notebook or an async actor."""
+"""Run a coroutine from synchronous code, even inside a running event loop, as in a notebook or an async actor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def in_a_loop(start: Callable[[], Coroutine[object, object, T]]) -> T:
-    """Run a coroutine to its end in an event loop of its own and return its result."""
+    """Run a coroutine in a new event loop and return its result."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

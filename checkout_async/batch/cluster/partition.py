@@ -1,14 +1,14 @@
-"""A part of an input file, as a value that goes to another machine, and the files that a run on many machines keeps.
+"""A part of an input file as a value to send to another machine, and the files that a run on many machines writes.
 
-A `Partition` says where its records lie and holds none of them: no card number travels or is written a second time. All
-that is written stands in one folder that every machine sees:
+A `Partition` says where its records are and contains none of them: no card number travels or is written a second time.
+All files are in one folder that every machine sees:
 
-    plan.json               the partitions, so that a run that is started again goes on with the same ones
+    plan.json               the partitions, so that a resumed run uses the same ones
     fingerprints.key        the key of all the run's journals
-    part-00007.journal      what partition 7 sent and what came of it
+    part-00007.journal      the journal of partition 7
     part-00007.jsonl        its results
-    part-00007.done         it is finished
-    stop                    no partition is to take up another record
+    part-00007.done         exists if partition 7 is finished
+    stop                    asks all partitions to read no further record
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ import msgspec
 
 from checkout_async.batch.formats import Format
 
-__all__ = ["Partition", "Repeat", "keyed", "stop_sign"]
+__all__ = ["Duplicate", "Partition", "keyed", "stop_sign"]
 
 
-class Repeat(msgspec.Struct, frozen=True, array_like=True):
-    """A line that must not be sent, because an earlier line of the input is the same record; `reason` names it."""
+class Duplicate(msgspec.Struct, frozen=True, array_like=True):
+    """A line that must not be sent because an earlier line is the same record; `reason` names that line."""
 
     line: int
     reason: str
 
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
-    """Some records of an input, in a row; `number` counts from 0.
+    """Consecutive records of an input; `number` counts from 0.
 
-    A JSON Lines or CSV file: those in the bytes from `begin` up to `end`, whose line numbers are `shift` higher than
-    they appear there; the first `head` bytes of a CSV file are its header. A Parquet file: rows from `begin` up to
-    `end`, counted from 0. `size` is that of the whole file, by which a worker notices that it sees another one.
-    `repeats` are those of its lines that an earlier line rules out.
+    In a JSON Lines or CSV file they are in the bytes from `begin` up to `end`; add `shift` to a line number counted
+    there to get the line in the file. The first `head` bytes of a CSV file are its header. In a Parquet file they are
+    the rows from `begin` up to `end`, counted from 0. `size` is the size of the whole file, by which a worker notices
+    that it sees another file. `duplicates` are the lines of the partition that repeat an earlier record.
     """
 
     number: int
     folder: str
-    source: str
+    input: str
     format: Format
     size: int
     begin: int
@@ -48,7 +48,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     head: int = 0
     shift: int = 0
     records: int
-    repeats: tuple[Repeat, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
 
     @property
     def journal(self) -> Path:
@@ -62,7 +62,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def done(self) -> Path:
-        """The file that says that the partition is finished."""
+        """The file that marks the partition as finished."""
         return self._file("done")
 
     def _file(self, suffix: str) -> Path:
@@ -70,10 +70,10 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def keyed(folder: Path) -> Path:
-    """Return the path beside which the key of the run's fingerprints lies."""
+    """Return the base path of the file with the key of the run's fingerprints."""
     return folder / "fingerprints"
 
 
 def stop_sign(folder: Path) -> Path:
-    """Return the file that asks all partitions to come to an end."""
+    """Return the path of the file that asks all partitions to stop."""
     return folder / "stop"

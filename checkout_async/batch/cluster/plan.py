@@ -1,7 +1,7 @@
-"""Cutting an input file into partitions: read once, in bounded memory, before anything is sent.
+"""Split an input file into partitions: it is read once, in bounded memory, before anything is sent.
 
-It is read as the workers will read it, so that every cut lies where a record begins, whatever the format, and records
-that repeat an earlier one anywhere in the file are found. What was planned is kept in the run's folder.
+It is read as the workers will read it, so that every partition begins with a record in every format, and duplicates
+anywhere in the file are found. The plan is stored in the folder of the run.
 """
 
 from __future__ import annotations
@@ -19,91 +19,93 @@ from checkout_async.batch.apart import check_apart
 from checkout_async.batch.cluster.cuts import Marks, starts_of_lines
 from checkout_async.batch.cluster.input import Input
 from checkout_async.batch.cluster.loops import in_a_loop
-from checkout_async.batch.cluster.partition import Partition, Repeat, keyed, stop_sign
-from checkout_async.batch.cluster.repeats import Repeats
+from checkout_async.batch.cluster.partition import Duplicate, Partition, keyed, stop_sign
+from checkout_async.batch.cluster.repeats import DuplicateFinder
 from checkout_async.batch.cluster.slices import check_cuttable
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError
 from checkout_async.files import atomic_write
 
-__all__ = ["Places", "plan_partitions", "planned_input"]
+__all__ = ["RunPaths", "plan_partitions", "planned_input"]
 
 _PLAN: Final = "plan.json"
 _FORMAT: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class RunPaths:
     """The files of a run on many machines, as absolute paths.
 
-    All machines see `source` and `folder`; `target` and `journal` are written at the end, where the run was planned.
+    All machines must see `input` and `folder`. `output` and `journal` are written last, on the machine that plans.
     """
 
-    source: Path
-    target: Path
+    input: Path
+    output: Path
     journal: Path
     folder: Path
-    source_format: Format | None = None
-    target_format: Format | None = None
+    input_format: Format | None = None
+    output_format: Format | None = None
 
     @classmethod
     def of(
         cls,
-        source: Path | str,
-        target: Path | str,
+        input: Path | str,  # noqa: A002  # the command's own word
+        output: Path | str,
         *,
         journal: Path | str | None = None,
         folder: Path | str | None = None,
-        source_format: Format | None = None,
-        target_format: Format | None = None,
+        input_format: Format | None = None,
+        output_format: Format | None = None,
     ) -> Self:
-        """Return the places of a run; the journal is by default the target with `.journal`, the folder with `.parts`.
+        """Return the paths of a run. By default the journal is `output` with `.journal`, the folder with `.parts`.
 
-        Formats that are not given are told by the names.
+        A format that is not given follows from the suffix of the name.
         """
-        target = Path(target).absolute()
+        output = Path(output).absolute()
         return cls(
-            source=Path(source).absolute(),
-            target=target,
-            journal=Path(journal or f"{target}.journal").absolute(),
-            folder=Path(folder or f"{target}.parts").absolute(),
-            source_format=source_format,
-            target_format=target_format,
+            input=Path(input).absolute(),
+            output=output,
+            journal=Path(journal or f"{output}.journal").absolute(),
+            folder=Path(folder or f"{output}.parts").absolute(),
+            input_format=input_format,
+            output_format=output_format,
         )
 
     @property
     def spool(self) -> Path | None:
-        """Where a killed run on one machine left rows for a Parquet target; resuming takes them for the newer ones."""
-        return spool_of(self.target) if format_of(self.target, self.target_format) is Format.PARQUET else None
+        """Where a killed run on one machine left rows for a Parquet output; a resumed run prefers these rows."""
+        return spool_of(self.output) if format_of(self.output, self.output_format) is Format.PARQUET else None
 
     @property
     def plan(self) -> Path:
-        """The file that holds the partitions."""
+        """The file with the partitions."""
         return self.folder / _PLAN
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan as it is kept."""
+    """A plan as stored in the folder."""
 
     version: int
     input: Input
-    target: str
+    output: str
     journal: str
     partitions: tuple[Partition, ...]
 
 
-def plan_partitions(places: Places, count: int, *, force: bool = False, resume: bool = False) -> tuple[Partition, ...]:
-    """Cut the input into at most `count` partitions of about as many records each.
+def plan_partitions(
+    places: RunPaths, count: int, *, force: bool = False, resume: bool = False
+) -> tuple[Partition, ...]:
+    """Split the input into at most `count` partitions of about as many records each.
 
-    With `resume`, a plan that is in the folder already is taken as it is. Otherwise the folder must be new or empty,
-    and target and journal must not exist, unless `force` says that they may be replaced. Raises ConfigurationError,
-    also for an input that cannot be cut, standard input and gzip, and for names that are not UTF-8.
+    With `resume`, a plan in the folder is used as it is. Otherwise the folder must be new or empty, and output and
+    journal must not exist unless `force` replaces them. Raises ConfigurationError, also for standard input and gzip,
+    which cannot be split, and for names that are not UTF-8.
     """
     if count < 1:
         raise ConfigurationError("the number of partitions must be a whole number above 0")
@@ -119,44 +121,44 @@ def plan_partitions(places: Places, count: int, *, force: bool = False, resume: 
         raise
 
 
-def planned_input(places: Places) -> Input:
+def planned_input(places: RunPaths) -> Input:
     """Return the input that the plan was made for. Raises ConfigurationError."""
     return _read(places.plan).input
 
 
-def _check_names(places: Places) -> None:
-    """Refuse, before anything is sent, what could not be written at the end."""
+def _check_names(places: RunPaths) -> None:
+    """Refuse, before anything is sent, files that could not be written at the end."""
     _check_text(places)
-    named = {"input": places.source, "output": places.target, "journal": places.journal, "folder": places.folder}
+    named = {"input": places.input, "output": places.output, "journal": places.journal, "folder": places.folder}
     check_apart(named)
-    ResultFile.check(places.target, places.target_format)
-    for what, path in (("output file", places.target), ("journal", places.journal)):
+    ResultFile.check(places.output, places.output_format)
+    for what, path in (("output file", places.output), ("journal", places.journal)):
         if path.exists() and not path.is_file():
-            raise ConfigurationError(f"cannot write the {what} {path}: it is no regular file")
+            raise ConfigurationError(f"cannot write the {what} {path}: it is not a regular file")
         if not path.parent.is_dir():
             raise ConfigurationError(f"cannot write the {what} {path}: there is no folder {path.parent}")
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise ConfigurationError(f"cannot write the {what} {path}: the folder {path.parent} cannot be written to")
 
 
-def _check_text(places: Places) -> None:
-    """Refuse what neither the plan, which is JSON, nor another machine could be told."""
-    for path in (places.source, places.folder):
+def _check_text(places: RunPaths) -> None:
+    """Refuse names that are not UTF-8: neither the plan, which is JSON, nor another machine could read them."""
+    for path in (places.input, places.folder):
         try:
             str(path).encode()
         except UnicodeEncodeError:
             raise ConfigurationError(
-                f"the name {str(path)!r} is not UTF-8; name it otherwise for many machines"
+                f"the name {str(path)!r} is not UTF-8; rename it for a run on many machines"
             ) from None
 
 
-def _check_unused(places: Places, *, force: bool) -> None:
+def _check_unused(places: RunPaths, *, force: bool) -> None:
     if places.journal.exists() and not force:
         raise ConfigurationError(
-            f"the journal {places.journal} is there from an earlier run; go on with it on one machine, or replace "
-            "it and what it knows (--force)"
+            f"the journal {places.journal} of an earlier run exists; resume that run on one machine, or replace "
+            "the journal and what it knows with --force"
         )
-    there = next((path for path in (places.target, places.spool) if path and path.exists()), None)
+    there = next((path for path in (places.output, places.spool) if path and path.exists()), None)
     if there and not force:
         raise ConfigurationError(f"{there} exists; name another output file, or replace it with --force")
 
@@ -168,21 +170,21 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         raise ConfigurationError(f"cannot use the folder {folder}: {error.strerror}") from None
     if there - {f"{_PLAN}.new"}:
-        raise ConfigurationError(f"the folder {folder} is not empty and holds no plan; name another one")
+        raise ConfigurationError(f"the folder {folder} is not empty and has no plan; name another one")
 
 
-def _remove_folder(places: Places) -> None:
-    """Remove what planning that failed has left; without a plan no journal is of this key."""
+def _remove_folder(places: RunPaths) -> None:
+    """Remove what a failed planning left. Without a plan, no journal uses this key yet."""
     with suppress(OSError):
         key_file_of(keyed(places.folder)).unlink(missing_ok=True)
         places.folder.rmdir()
 
 
-def _made(places: Places, count: int) -> tuple[Partition, ...]:
+def _made(places: RunPaths, count: int) -> tuple[Partition, ...]:
     try:
         found = in_a_loop(lambda: _surveyed(places, count))
     except OSError as error:
-        raise ConfigurationError(f"cannot read the input file {places.source}: {error.strerror}") from None
+        raise ConfigurationError(f"cannot read the input file {places.input}: {error.strerror}") from None
     try:
         _remove_journal(places.journal)
         with atomic_write(places.plan) as file:
@@ -193,22 +195,22 @@ def _made(places: Places, count: int) -> tuple[Partition, ...]:
 
 
 def _remove_journal(path: Path) -> None:
-    """Remove the journal of an earlier run, unless a process uses it; its key serves the new one as well."""
+    """Remove the journal of an earlier run, unless a process uses it. Its key is used for the new journal."""
     if path.exists():
         open_database(path).close()
         path.unlink()
 
 
-def _taken_up(places: Places, *, force: bool, resume: bool) -> tuple[Partition, ...]:
+def _taken_up(places: RunPaths, *, force: bool, resume: bool) -> tuple[Partition, ...]:
     if not resume:
-        raise ConfigurationError(f"a run has begun in {places.folder}; --resume goes on with it")
+        raise ConfigurationError(f"a run has begun in {places.folder}; continue it with --resume")
     found = _read(places.plan)
-    if found.input != Input.of(places.source):
+    if found.input != Input.of(places.input):
         raise ConfigurationError(
-            f"the run in {places.folder} was planned for {found.input.source} as it was then; the input is another "
-            "one now"
+            f"the run in {places.folder} was planned for {found.input.path}; the input is another file now, or has "
+            "changed since"
         )
-    if (found.target, found.journal) != (str(places.target), str(places.journal)):
+    if (found.output, found.journal) != (str(places.output), str(places.journal)):
         _check_unused(places, force=force)
     stop_sign(places.folder).unlink(missing_ok=True)
     return found.partitions
@@ -220,53 +222,55 @@ def _read(plan: Path) -> _Plan:
     except OSError as error:
         raise ConfigurationError(f"cannot read the plan {plan}: {error.strerror}") from None
     except ValueError:
-        raise ConfigurationError(f"{plan} is no plan of a run; name another folder") from None
+        raise ConfigurationError(f"{plan} is not a plan file; choose another --folder") from None
     if found.version != _FORMAT:
-        raise ConfigurationError(f"{plan} was made by another version of this package; go on with that one")
+        raise ConfigurationError(f"{plan} was made by another version of this package; continue with that version")
     return found
 
 
-async def _surveyed(places: Places, count: int) -> _Plan:
-    before = Input.of(places.source)
-    check_cuttable(places.source)
-    format_ = format_of(places.source, places.source_format)
-    # All journals become one, under the key that is beside it; one in a folder without a plan was never used.
+async def _surveyed(places: RunPaths, count: int) -> _Plan:
+    before = Input.of(places.input)
+    check_cuttable(places.input)
+    format_ = format_of(places.input, places.input_format)
+    # All journals are merged into one under the key next to it. A key in a folder without a plan was never used.
     key = make_key(keyed(places.folder), load_key(places.journal))
     marks = Marks()
-    with open_source(places.source, format_) as source, Repeats(Fingerprints(key)) as repeats:
+    with open_source(places.input, format_) as source, DuplicateFinder(Fingerprints(key)) as duplicates:
         async with aclosing(source.records()) as records:
-            await _look_through(records, marks, repeats)
-        found = repeats.found
+            await _look_through(records, marks, duplicates)
+        found = duplicates.found
     partitions = _partitions(places, format_, before.size, marks.cut(count), found)
-    if Input.of(places.source) != before:
-        raise ConfigurationError(f"{places.source} was changed while it was read; run again when it is complete")
+    if Input.of(places.input) != before:
+        raise ConfigurationError(f"{places.input} changed while it was read; run again when it is complete")
     return _Plan(
         version=_FORMAT,
         input=before,
-        target=str(places.target),
+        output=str(places.output),
         journal=str(places.journal),
         partitions=partitions,
     )
 
 
-async def _look_through(records: AsyncGenerator[Record | BadLine], marks: Marks, repeats: Repeats) -> None:
+async def _look_through(
+    records: AsyncGenerator[Record | InvalidRecord], marks: Marks, duplicates: DuplicateFinder
+) -> None:
     async for item in records:
         marks.add(item.line)
         if isinstance(item, Record):
-            repeats.add(item)
+            duplicates.add(item)
 
 
 def _partitions(
-    places: Places, format_: Format, size: int, cuts: Sequence[tuple[int, int, int]], repeats: Sequence[Repeat]
+    places: RunPaths, format_: Format, size: int, cuts: Sequence[tuple[int, int, int]], duplicates: Sequence[Duplicate]
 ) -> tuple[Partition, ...]:
     lines = [first for first, _, _ in cuts]
-    begins, head, appears = _positions(places.source, format_, lines)
+    begins, head, appears = _positions(places.input, format_, lines)
     ends = [*begins[1:], cuts[-1][1] - 1 if format_ is Format.PARQUET else size] if cuts else []
     return tuple(
         Partition(
             number=number,
             folder=str(places.folder),
-            source=str(places.source),
+            input=str(places.input),
             format=format_,
             size=size,
             begin=begins[number],
@@ -274,16 +278,16 @@ def _partitions(
             head=head,
             shift=first - appears,
             records=records,
-            repeats=tuple(repeat for repeat in repeats if first <= repeat.line < end),
+            duplicates=tuple(duplicate for duplicate in duplicates if first <= duplicate.line < end),
         )
         for number, (first, end, records) in enumerate(cuts)
     )
 
 
 def _positions(source: Path, format_: Format, lines: Sequence[int]) -> tuple[Sequence[int], int, int]:
-    """Return where lines begin, the length of the header, and the line that the first one read of a part appears as."""
+    """Return where lines begin, the length of the header, and the line at which a worker sees its first record."""
     if format_ is Format.PARQUET:
         return [line - 1 for line in lines], 0, 1
     begins = starts_of_lines(source, lines)
-    # What stands before the first row is read again with each part.
+    # The bytes before the first row are read again with each partition.
     return (begins, begins[0], lines[0]) if format_ is Format.CSV and lines else (begins, 0, 1)

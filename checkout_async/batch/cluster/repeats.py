@@ -1,6 +1,6 @@
-"""Which records of an input repeat an earlier one, however far apart they stand: workers see only their own part.
+"""Find the records of an input that repeat an earlier one, however far apart: a worker sees only its own partition.
 
-Fingerprints are kept in a private database of SQLite's, which it spills to a temporary file: memory stays bounded.
+Fingerprints are kept in a private SQLite database, which spills to a temporary file: memory stays bounded.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
-from checkout_async.batch.cluster.partition import Repeat
+from checkout_async.batch.cluster.partition import Duplicate
 from checkout_async.batch.journal.claim import repeated
 from checkout_async.batch.journal.database import reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, InvalidRequest
 
-__all__ = ["Repeats"]
+__all__ = ["DuplicateFinder"]
 
 _MOST: Final = 10_000
 _CREATE: Final = "CREATE TABLE seen (fingerprint BLOB PRIMARY KEY, line INTEGER NOT NULL) WITHOUT ROWID"
@@ -26,8 +26,8 @@ _SEE: Final = "INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING"
 _FIRST: Final = "SELECT line FROM seen WHERE fingerprint = ?"
 
 
-class Repeats:
-    """Takes the records of an input in their order; `found` has those that repeat an earlier one."""
+class DuplicateFinder:
+    """Takes the records of an input in their order; `found` are those that repeat an earlier one."""
 
     def __init__(self, fingerprints: Fingerprints) -> None:
         self._fingerprints = fingerprints
@@ -35,7 +35,7 @@ class Repeats:
             self._database = sqlite3.connect("", isolation_level=None)
             for statement in ("PRAGMA cache_size = -65536", _CREATE, "BEGIN"):
                 self._database.execute(statement)
-        self.found: list[Repeat] = []
+        self.found: list[Duplicate] = []
 
     def __enter__(self) -> Self:
         return self
@@ -46,7 +46,7 @@ class Repeats:
         self._database.close()
 
     def add(self, record: Record) -> None:
-        """Look at one record. Raises ConfigurationError when far too many repeat others to be meant."""
+        """Check one record. Raises ConfigurationError if so many are duplicates that it cannot be intended."""
         try:
             key = self._fingerprint(record)
         except InvalidRequest:
@@ -55,7 +55,7 @@ class Repeats:
             if self._database.execute(_SEE, (key, record.line)).rowcount:
                 return
             (line,) = self._database.execute(_FIRST, (key,)).fetchone()
-        self.found.append(Repeat(record.line, repeated(record, line)))
+        self.found.append(Duplicate(record.line, repeated(record, line)))
         if len(self.found) > _MOST:
             first = self.found[0]
             raise ConfigurationError(
@@ -63,8 +63,8 @@ class Repeats:
             )
 
     def _fingerprint(self, record: Record) -> bytes:
-        made = self._fingerprints
-        return made.of_reference(record.reference) if record.reference else made.of_content(record)
+        fingerprints = self._fingerprints
+        return fingerprints.of_reference(record.reference) if record.reference else fingerprints.of_content(record)
 
 
 @contextmanager
@@ -75,4 +75,4 @@ def _clear_errors() -> Generator[None]:
         reason = reason_of(error)
     else:
         return
-    raise ConfigurationError(f"cannot keep what was read in a temporary file (TMPDIR says where): {reason}")
+    raise ConfigurationError(f"cannot keep fingerprints in a temporary file (its folder is set by TMPDIR): {reason}")

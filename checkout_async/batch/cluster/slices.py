@@ -1,4 +1,4 @@
-"""Reading one partition's records out of the input, with the line numbers they have in the whole of it."""
+"""Read the records of one partition from the input, with their line numbers in the whole file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from checkout_async.batch.cluster.partition import Partition
 from checkout_async.batch.formats import Format
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.columns import ParquetTable
 from checkout_async.batch.sources.inflate import GZIP_MAGIC
 from checkout_async.batch.sources.jsonl import read_records
@@ -23,8 +23,8 @@ from checkout_async.errors import ConfigurationError
 __all__ = ["check_cuttable", "records_of"]
 
 
-class _Spans:
-    """A Readable of parts of a file, one after the other."""
+class _FileRanges:
+    """A Readable over ranges of a file, one after the other."""
 
     def __init__(self, file: io.FileIO, spans: Sequence[tuple[int, int]]) -> None:
         self._descriptor = file.fileno()
@@ -46,7 +46,7 @@ class _Spans:
 
 
 def check_cuttable(path: Path) -> None:
-    """Raise ConfigurationError for what can only be read from its beginning: a stream, a gzip file."""
+    """Raise ConfigurationError for an input that can only be read from its beginning: a stream, a gzip file."""
     try:
         with path.open("rb") as file:
             is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
@@ -54,31 +54,31 @@ def check_cuttable(path: Path) -> None:
     except OSError as error:
         raise ConfigurationError(f"cannot read the input file {path}: {error.strerror}") from None
     if not is_regular:
-        raise ConfigurationError(f"{path} is no regular file; one that all machines can read has to hold the input")
+        raise ConfigurationError(f"{path} is not a regular file; put the input into a file that all machines can read")
     if is_gzip:
         raise ConfigurationError(f"{path} is gzip, which can only be read from its beginning; decompress it first")
 
 
-def records_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
+def records_of(partition: Partition) -> AsyncGenerator[Record | InvalidRecord]:
     """Read the records of a partition.
 
-    Raises OSError, and ConfigurationError where this machine does not see the file that was planned for.
+    Raises OSError, and ConfigurationError if this machine does not see the file that the run was planned for.
     """
     return _rows_of(partition) if partition.format is Format.PARQUET else _lines_of(partition)
 
 
-async def _rows_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
-    with ParquetTable(Path(partition.source), range(partition.begin, partition.end)) as table:
+async def _rows_of(partition: Partition) -> AsyncGenerator[Record | InvalidRecord]:
+    with ParquetTable(Path(partition.input), range(partition.begin, partition.end)) as table:
         _check_same(partition, table.fileno())
         async with aclosing(table.records()) as records:
             async for item in records:
                 yield item
 
 
-async def _lines_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
-    with io.FileIO(partition.source) as file:
+async def _lines_of(partition: Partition) -> AsyncGenerator[Record | InvalidRecord]:
+    with io.FileIO(partition.input) as file:
         _check_same(partition, file.fileno())
-        spans = _Spans(file, [(0, partition.head), (partition.begin, partition.end)])
+        spans = _FileRanges(file, [(0, partition.head), (partition.begin, partition.end)])
         read = read_table if partition.format is Format.CSV else read_records
         async with aclosing(read(spans)) as records:
             async for item in records:
@@ -88,5 +88,5 @@ async def _lines_of(partition: Partition) -> AsyncGenerator[Record | BadLine]:
 def _check_same(partition: Partition, descriptor: int) -> None:
     if os.fstat(descriptor).st_size != partition.size:
         raise ConfigurationError(
-            f"{partition.source} on this machine is not the file that the run was planned for, or has changed since"
+            f"{partition.input} on this machine is not the file that the run was planned for, or has changed since"
         )

@@ -1,7 +1,7 @@
-"""One partition of a run on many machines, as a plain function: for Dask, Spark, Ray, or a loop of one's own.
+"""Run one partition of a run on many machines, as a plain function: for Dask, Spark, Ray, or a loop.
 
-Credentials come from the environment of the machine it runs on (`CheckoutClient.from_env`), and so does the Redis
-through which workers share the access token and the account's rate (`CHECKOUT_REDIS_URL`). Neither travels.
+Credentials come from the environment of the machine it runs on (`CheckoutClient.from_env`), and so does the URL of the
+Redis through which workers share the access token and the account's rate (`CHECKOUT_REDIS_URL`). Neither travels.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChann
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import load_key
-from checkout_async.batch.outcome import Failure, Outcome
-from checkout_async.batch.records import BadLine, Record
-from checkout_async.batch.results import ResultFile, Told
+from checkout_async.batch.outcome import ErrorInfo, Outcome
+from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.results import LineSet, ResultFile
 from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF, run
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits
@@ -37,63 +37,65 @@ from checkout_async.files import OWNER_ONLY
 from checkout_async.limits import RedisRateLimiter
 from checkout_async.redaction import as_secret
 
-__all__ = ["PartitionEnd", "PartitionSettings", "run_partition"]
+__all__ = ["PartitionResult", "PartitionSettings", "run_partition"]
 
 _LOOK_EVERY: Final = 1.0
-"""Seconds between looks at the stop sign, between words of progress, and between tries to open a journal."""
+"""Seconds between checks for the stop file, between reports of progress, and between tries to open a journal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionSettings:
-    """What holds for all partitions of a run; `batch.run` describes what is not described here.
+    """The settings of all partitions of a run; `batch.run` describes those that are not described here.
 
-    `concurrency` is that of one partition. `rate` is the account's, per second of reads and of writes, None for no
-    limit: shared through Redis, or without it divided by `at_once`, the number of partitions that run at a time. For
-    `takeover` seconds a partition waits for another worker to let go of its journal. Raises ConfigurationError.
+    `concurrency` is that of one partition. `rate` is the account's, in reads a second and as many writes; None is no
+    limit. Workers share the rate through Redis. Without Redis it is divided by `parallelism`, the number of partitions
+    that run at the same time. A partition waits up to `lock_timeout` seconds for another worker to release its
+    journal. Raises ConfigurationError.
     """
 
     concurrency: int = 64
     rate: float | None = 100.0
-    at_once: int = 1
+    parallelism: int = 1
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
     poll: Backoff | None = None
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
     retry_unknown: bool = False
-    takeover: float = 300.0
+    lock_timeout: float = 300.0
 
     def __post_init__(self) -> None:
-        if self.at_once < 1:
-            raise ConfigurationError("PartitionSettings.at_once must be a whole number above 0")
+        if self.parallelism < 1:
+            raise ConfigurationError("PartitionSettings.parallelism must be a whole number above 0")
         self.limits(shared=True)
 
     def limits(self, *, shared: bool) -> Limits:
         """Return the limits of one partition's client."""
-        rate = self.rate if shared or self.rate is None else self.rate / self.at_once
+        rate = self.rate if shared or self.rate is None else self.rate / self.parallelism
         return Limits(concurrency=self.concurrency, read_rate=rate, write_rate=rate)
 
 
-class PartitionEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How a partition ended: `done` records have an outcome, and if not all have, `failure` may say why."""
+class PartitionResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How a partition ended: `done` records have an outcome. If some have none, `error` may say why."""
 
     number: int
     done: int
     finished: bool
-    failure: Failure | None = None
+    error: ErrorInfo | None = None
 
 
 def run_partition(
     partition: Partition, settings: PartitionSettings | None = None, on_progress: Callable[[int], None] | None = None
-) -> PartitionEnd:
-    """Authenticate the records of a partition, or go on with it where another worker left it.
+) -> PartitionResult:
+    """Authenticate the records of a partition, or continue where another worker left it.
 
-    What a person has to see to is the `failure` of the end. Raises OSError for what another machine may do better: an
-    input or a folder that this one cannot read or write. `on_progress` is told about once a second how many are done.
+    A problem that needs a person is the `error` of the result. Raises OSError if another machine may succeed: an input
+    or a folder that this one cannot read or write. `on_progress` is called about once a second with the number of
+    records that are done.
     """
     work = _Work(partition, settings or PartitionSettings(), on_progress)
     try:
         return in_a_loop(work.run)
     except CheckoutError as error:
-        return work.end(Failure.of(error))
+        return work.end(ErrorInfo.of(error))
 
 
 class _Work:
@@ -110,8 +112,8 @@ class _Work:
         self._all_read = False
         self._shown = time.monotonic()
 
-    async def run(self) -> PartitionEnd:
-        """Do what is left to do, while nobody else does."""
+    async def run(self) -> PartitionResult:
+        """Process the records that are left, under the lock of the partition's journal."""
         partition = self._partition
         if self._is_to_stop():
             return self.end()
@@ -121,30 +123,30 @@ class _Work:
                 self._done, self._all_read = partition.records, True
                 return self.end()
             checkout = await stack.enter_async_context(_client(self._settings))
-            results, told = await anyio.to_thread.run_sync(ResultFile.resume, partition.results, Format.JSONL)
+            results, kept = await anyio.to_thread.run_sync(ResultFile.resume, partition.results, Format.JSONL)
             with results:
                 await journal.reconcile(results.rows)
-                await self._carry_out(checkout, journal, results, told)
+                await self._carry_out(checkout, journal, results, kept)
                 await anyio.to_thread.run_sync(results.finish)
             if self._all_read:
                 partition.done.touch(OWNER_ONLY)
         return self.end()
 
-    def end(self, failure: Failure | None = None) -> PartitionEnd:
-        """Return how far it came."""
-        finished = self._all_read and failure is None
-        return PartitionEnd(number=self._partition.number, done=self._done, finished=finished, failure=failure)
+    def end(self, error: ErrorInfo | None = None) -> PartitionResult:
+        """Return the result of the partition so far."""
+        finished = self._all_read and error is None
+        return PartitionResult(number=self._partition.number, done=self._done, finished=finished, error=error)
 
     @asynccontextmanager
     async def _journal(self) -> AsyncGenerator[Journal]:
-        """Open the journal, which no two processes can have; wait for one that is about to lose it."""
+        """Open the journal, which only one process can have open; wait for another worker to release it."""
         partition = self._partition
         key = load_key(keyed(Path(partition.folder)))
         if key is None:
             raise ConfigurationError(
                 f"{partition.folder} on this machine is not the folder in which the run was planned"
             )
-        until = time.monotonic() + self._settings.takeover
+        until = time.monotonic() + self._settings.lock_timeout
         async with AsyncExitStack() as stack:
             while True:
                 try:
@@ -156,11 +158,11 @@ class _Work:
                 await anyio.sleep(_LOOK_EVERY)
             yield journal
 
-    async def _carry_out(self, checkout: CheckoutClient, journal: Journal, results: ResultFile, told: Told) -> None:
+    async def _carry_out(self, checkout: CheckoutClient, journal: Journal, results: ResultFile, kept: LineSet) -> None:
         settings = self._settings
         outcomes = run(
             checkout,
-            self._left(results, told),
+            self._left(results, kept),
             concurrency=settings.concurrency,
             channel_data=settings.channel_data,
             poll=settings.poll,
@@ -169,7 +171,7 @@ class _Work:
             retry_unknown=settings.retry_unknown,
             stop=self._stop,
         )
-        watch = asyncio.create_task(self._heed_stop_sign(), name="checkout_async stop sign")
+        watch = asyncio.create_task(self._watch_stop_file(), name="checkout_async stop file")
         try:
             async with aclosing(outcomes):
                 async for outcome in outcomes:
@@ -177,12 +179,12 @@ class _Work:
         finally:
             watch.cancel()
 
-    async def _left(self, results: ResultFile, told: Told) -> AsyncGenerator[Record | BadLine]:
-        """Yield the records that are to be looked at; those that repeat another part's are answered here."""
-        reasons = {repeat.line: repeat.reason for repeat in self._partition.repeats}
+    async def _left(self, results: ResultFile, kept: LineSet) -> AsyncGenerator[Record | InvalidRecord]:
+        """Yield the records that have no final result. Duplicates of other partitions' records are refused here."""
+        reasons = {duplicate.line: duplicate.reason for duplicate in self._partition.duplicates}
         async with aclosing(records_of(self._partition)) as records:
             async for item in records:
-                if item.line in told:
+                if item.line in kept:
                     self._count()
                 elif isinstance(item, Record) and item.line in reasons:
                     self._take(Outcome.refused(item, reasons[item.line]), results)
@@ -200,8 +202,8 @@ class _Work:
             self._shown = time.monotonic()
             self._on_progress(self._done)
 
-    async def _heed_stop_sign(self) -> None:
-        while not self._is_to_stop():  # noqa: ASYNC110 - nothing tells of a file that another machine makes
+    async def _watch_stop_file(self) -> None:
+        while not self._is_to_stop():  # noqa: ASYNC110 - no event announces a file that another machine creates
             await anyio.sleep(_LOOK_EVERY)
         self._stop.set()
 
@@ -211,13 +213,13 @@ class _Work:
 
 @asynccontextmanager
 async def _client(settings: PartitionSettings) -> AsyncGenerator[CheckoutClient]:
-    """Make a client from this machine's environment, which shares token and rates where it says by what Redis."""
+    """Make a client from this machine's environment. With a Redis URL it shares the token and the rates."""
     url = as_secret(os.environ.get("CHECKOUT_REDIS_URL"))
     if not url:
         async with CheckoutClient.from_env(limits=settings.limits(shared=False)) as checkout:
             yield checkout
         return
-    # Without either, from_env says what is missing.
+    # If both are missing, from_env raises and names them.
     account = os.environ.get("CHECKOUT_SUBDOMAIN") or os.environ.get("CHECKOUT_BASE_URL") or "-"
     limits = settings.limits(shared=True)
     async with (
@@ -225,6 +227,6 @@ async def _client(settings: PartitionSettings) -> AsyncGenerator[CheckoutClient]
         RedisRateLimiter(url, account=account) as rates,
         CheckoutClient.from_env(token_store=tokens, rate_limiter=rates, limits=limits) as checkout,
     ):
-        # With a URL that never works, every worker would take the whole rate for itself.
+        # Fail now: with a URL that never works, each worker would use the whole rate.
         await rates.check()
         yield checkout

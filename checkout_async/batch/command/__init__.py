@@ -1,4 +1,4 @@
-"""What `checkout-async authenticate` needs beyond the library: a job from file to file, progress, signals, dry run.
+"""The parts of `checkout-async authenticate`: a job from file to file, progress, signals, dry run.
 
 It needs the `cli` extra. Modules, low to high: saying, progress, interrupt, check, channel_data, execution, job.
 """

@@ -1,4 +1,4 @@
-"""Channel data from a file, for the sessions whose request has none."""
+"""Read channel data from a file, for the sessions whose request has none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _decoder: msgspec.json.Decoder[SharedChannelData] = msgspec.json.Decoder(SharedC
 def read_channel_data(path: Path) -> SharedChannelData:
     """Read channel data of a browser, or for merchant-initiated sessions, from a JSON file.
 
-    Raises ConfigurationError that names the JSON path of what does not fit.
+    Raises ConfigurationError that names the JSON path of what is invalid.
     """
     try:
         content = msgspec.json.decode(path.read_bytes(), type=dict[str, object])

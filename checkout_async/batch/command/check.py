@@ -1,4 +1,4 @@
-"""A dry run: every record is checked as it would be before sending, and nothing is sent or written."""
+"""The dry run: check every record as before sending, and send and write nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final, TextIO
 from checkout_async._core.body import encode_body
 from checkout_async.batch.command.saying import say
 from checkout_async.batch.journal import Journal, Step
-from checkout_async.batch.outcome import Failure, Outcome
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.outcome import ErrorInfo, Outcome
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.wording import number
 from checkout_async.errors import InvalidRequest
 from checkout_async.operations import sessions as operations
@@ -20,13 +20,13 @@ from checkout_async.operations import sessions as operations
 __all__ = ["Checked", "check"]
 
 _SHOWN: Final = 20
-"""Problems that are told one by one; the others are counted."""
+"""Problems that are printed one by one; the others are counted."""
 
 
 class Checked:
-    """What a dry run found: how many records could be sent, and the others by their JSON path and reason.
+    """The result of a dry run: the number of valid records, and the problems by JSON path or reason.
 
-    `stopped` says why it ended before its input did, if it did.
+    `stopped` says why it ended before the input did; it is empty if it did not.
     """
 
     def __init__(self) -> None:
@@ -34,8 +34,8 @@ class Checked:
         self.problems: Counter[str] = Counter()
         self.stopped = ""
 
-    def add(self, item: Record | BadLine, failure: Failure | None, messages: TextIO) -> None:
-        """Count a record, and tell of its problem if it is one of the first."""
+    def add(self, item: Record | InvalidRecord, failure: ErrorInfo | None, messages: TextIO) -> None:
+        """Count a record, and print its problem if it is one of the first."""
         if failure is None:
             self.valid += 1
             return
@@ -50,10 +50,10 @@ class Checked:
         return "\n".join([*lines, *(f"{number(count):>11}    {what}" for what, count in self.problems.most_common())])
 
 
-async def check(records: AsyncIterable[Record | BadLine], messages: TextIO) -> Checked:
-    """Check records against the specification and each other; the first problems are told in `messages`.
+async def check(records: AsyncIterable[Record | InvalidRecord], messages: TextIO) -> Checked:
+    """Check records against the specification and each other; the first problems are printed to `messages`.
 
-    Input that cannot be read on ends it. Raises ConfigurationError.
+    An error of reading the input ends it. Raises ConfigurationError.
     """
     found = Checked()
     with tempfile.TemporaryDirectory(prefix="checkout-async-") as folder:
@@ -66,17 +66,17 @@ async def check(records: AsyncIterable[Record | BadLine], messages: TextIO) -> C
     return found
 
 
-async def _problem(item: Record | BadLine, journal: Journal) -> Failure | None:
-    if isinstance(item, BadLine):
-        return Outcome.malformed(item).error
+async def _problem(item: Record | InvalidRecord, journal: Journal) -> ErrorInfo | None:
+    if isinstance(item, InvalidRecord):
+        return Outcome.invalid_record(item).error
     try:
         encode_body(operations.REQUEST_SESSION.name, item.request, operations.REQUEST_SESSION.request)
         claim = await journal.claim(item)
     except InvalidRequest as error:
-        return Failure.of(error)
+        return ErrorInfo.of(error)
     return Outcome.refused(item, claim.reason).error if claim.step is Step.REFUSE else None
 
 
-def _kind_of(failure: Failure) -> str:
-    """Return what problems of one kind have in common."""
+def _kind_of(failure: ErrorInfo) -> str:
+    """Return the name under which a problem is counted."""
     return failure.kind if failure.path in {None, "$"} else str(failure.path)

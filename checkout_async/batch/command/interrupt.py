@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks the work to come to an end, a second one cancels it while it may be cancelled."""
+"""Ctrl-C and SIGTERM: the first signal asks the work to stop, a second one cancels it while that is allowed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Interrupt:
 
     @contextmanager
     def cancelling(self) -> Generator[None]:
-        """While entered, a second signal cancels the current task, once: it then has its end to come to."""
+        """While entered, a second signal cancels the current task, once: its clean-up must not be cancelled again."""
         self._cancelled = asyncio.current_task()
         try:
             yield
@@ -55,7 +55,7 @@ class Interrupt:
 
     @property
     def exit_code(self) -> int | None:
-        """The shell's convention for a process that a signal ended; None without one."""
+        """The exit code of a process that a signal ended, as shells have it; None without a signal."""
         return None if self.received is None else 128 + self.received
 
     def _take(self, number: signal.Signals) -> None:

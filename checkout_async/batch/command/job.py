@@ -1,7 +1,7 @@
-"""One run from a file of requests to a file of results: what to run, what is opened for it, in which order.
+"""One run from an input file to an output file: its options, the files it opens, and in which order.
 
-The journal stands beside the results file and outlives the run. A resumed run looks first at the results that are
-there, then goes on where the journal says.
+The journal is next to the output and stays after the run. A resumed run first reconciles the journal with the rows of
+the output, then continues where the journal says.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from checkout_async.batch.command.saying import say
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.report.file import check_report_path, write_report
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF
 from checkout_async.batch.sources import Source, open_source
-from checkout_async.batch.waits import Waits
+from checkout_async.batch.waits import PendingCalls
 from checkout_async.errors import ConfigurationError, JournalError
 
 __all__ = ["Job"]
@@ -43,19 +43,19 @@ _JOURNAL_SUFFIX: Final = ".journal"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to run. A `source` or `target` of None is standard input or output; messages go to `messages`.
+    """The options of a run. An `input` or `output` of None is standard input or output; messages go to `messages`.
 
-    The `journal` is `target` with `.journal` behind its name unless it is said; a run to standard output has one only
-    if it is said. The `channel_data_file` is not to be written over. `limit` is how many records of the input are read.
-    `waits` is the hook that the client has.
+    The `journal` is by default `output` with `.journal` appended; a run to standard output has none by default. The
+    `channel_data_file` must not be overwritten. `limit` is the number of records of the input to read. `pending_calls`
+    is the hook that the client has.
     """
 
-    source: Path | None
-    target: Path | None
+    input: Path | None
+    output: Path | None
     messages: TextIO
     tables: TextIO
-    source_format: Format | None = None
-    target_format: Format | None = None
+    input_format: Format | None = None
+    output_format: Format | None = None
     journal: Path | None = None
     resume: bool = False
     retry_unknown: bool = False
@@ -67,13 +67,13 @@ class Job:
     channel_data_file: Path | None = None
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
     report: Path | None = None
-    waits: Waits = field(default_factory=Waits)
+    pending_calls: PendingCalls = field(default_factory=PendingCalls)
 
     async def check(self) -> int:
-        """Check every record, send nothing; return the exit code: 1 if one cannot be sent, 3 if some were not read."""
+        """Check every record and send nothing. Returns the exit code: 1 if one is invalid, 3 if some were not read."""
         task = asyncio.current_task()
         assert task is not None
-        with open_source(self.source, self.source_format) as source, Interrupt(task.cancel) as interrupt:
+        with open_source(self.input, self.input_format) as source, Interrupt(task.cancel) as interrupt:
             try:
                 found = await check(self._records(source), self.messages)
             except asyncio.CancelledError:
@@ -89,7 +89,7 @@ class Job:
     async def run(self, sender: Sender) -> int:
         """Run to the end and return the exit code. Raises ConfigurationError before anything is sent."""
         self._check_options()
-        with open_source(self.source, self.source_format) as source:
+        with open_source(self.input, self.input_format) as source:
             self._keep_apart(source)
             try:
                 return await self._execute(sender, source)
@@ -99,10 +99,10 @@ class Job:
 
     @property
     def journal_path(self) -> Path | None:
-        """Where the journal is, if there is one: a device or a pipe has none beside it."""
-        if self.journal is not None or self.target is None or (self.target.exists() and not self.target.is_file()):
+        """The path of the journal, if there is one: a device or a pipe has none by default."""
+        if self.journal is not None or self.output is None or (self.output.exists() and not self.output.is_file()):
             return self.journal
-        return self.target.with_name(self.target.name + _JOURNAL_SUFFIX)
+        return self.output.with_name(self.output.name + _JOURNAL_SUFFIX)
 
     async def _execute(self, sender: Sender, source: Source) -> int:
         total = await self._total(source)
@@ -116,19 +116,19 @@ class Job:
                     await opened.aclose()
                 except JournalError as error:
                     execution.end_with(error)
-                return self._tell(execution)
+                return self._print_result(execution)
 
-    def _tell(self, execution: Execution) -> int:
-        """Say what the run came to, and return its exit code."""
+    def _print_result(self, execution: Execution) -> int:
+        """Write the report, print the table of the run, and return its exit code."""
         reported = self._report(execution)
         say(execution.summary.table(), self.tables)
         return execution.exit_code if reported else execution.exit_code or SOME_UNFINISHED
 
     def _report(self, execution: Execution) -> bool:
-        """Write the report, if one is wanted; whether that worked out. The run is over, so it only is a pity if not."""
+        """Write the report, if one is requested; return whether that succeeded. A failure does not fail the run."""
         if self.report is None:
             return True
-        names = str(self.source or "standard input"), str(self.target or "standard output")
+        names = str(self.input or "standard input"), str(self.output or "standard output")
         try:
             write_report(execution.report(*names), self.report)
         except ConfigurationError as error:
@@ -148,54 +148,56 @@ class Job:
             channel_data=self.channel_data,
             outage_backoff=self.outage_backoff,
             messages=self.messages,
-            waits=self.waits,
+            pending_calls=self.pending_calls,
         )
 
     def _check_options(self) -> None:
-        if self.target is None:
-            format_of(None, self.target_format)
+        if self.output is None:
+            format_of(None, self.output_format)
         else:
-            ResultFile.check(self.target, self.target_format)
+            ResultFile.check(self.output, self.output_format)
         if self.report is not None:
             check_report_path(self.report)
         if self.resume and self.force:
-            raise ConfigurationError("--resume goes on with what is there, --force replaces it: choose one")
+            raise ConfigurationError("--resume continues an earlier run, --force replaces it: choose one")
         if self.retry_unknown and not self.resume:
-            raise ConfigurationError("--retry-unknown goes with --resume: only a resumed run has something in doubt")
+            raise ConfigurationError("--retry-unknown needs --resume: only a resumed run has records in doubt")
         if self.resume and self.journal_path is None:
-            raise ConfigurationError("--resume needs a journal; with results on standard output, name one (--journal)")
-        named = {"input": self.source, "channel data": self.channel_data_file, "output": self.target}
+            raise ConfigurationError(
+                "--resume needs a journal; with results on standard output, name one with --journal"
+            )
+        named = {"input": self.input, "channel data": self.channel_data_file, "output": self.output}
         check_apart({**named, "journal": self.journal_path, "report": self.report})
         self._check_leftovers()
 
     def _check_leftovers(self) -> None:
-        """Refuse what an earlier run left, before this one makes a journal that would pass for that run's."""
+        """Refuse files of an earlier run, before this run creates a journal that would pass for that run's journal."""
         journal, there = self.journal_path, self._results_there()
         if self.resume and there and journal is not None and not journal.exists():
             raise ConfigurationError(
-                f"{there} is there but its journal {journal} is not, so nothing says what was sent; "
-                "put the journal back, or begin anew with other results (--force replaces these)"
+                f"{there} exists but its journal {journal} does not, so nothing says what was sent; "
+                "restore the journal, name another output file, or start over with --force, which replaces it"
             )
         if self.resume or self.force:
             return
         if journal is not None and journal.exists():
             raise ConfigurationError(
-                f"the journal {journal} is there from an earlier run; go on with it (--resume), or replace it and what "
-                "it knows (--force)"
+                f"the journal {journal} of an earlier run exists; continue that run with --resume, or replace the "
+                "journal and what it knows with --force"
             )
         if there:
             raise ConfigurationError(f"{there} exists; name another output file, or replace it with --force")
 
     def _results_there(self) -> Path | None:
-        """Return the results of an earlier run; those that were to become Parquet may be there as a spool only."""
-        target = self.target
-        if target is None or (target.exists() and not target.is_file()):
+        """Return the output of an earlier run; for Parquet it may be the spool only."""
+        output = self.output
+        if output is None or (output.exists() and not output.is_file()):
             return None
-        return next((each for each in (target, spool_of(target)) if each.exists()), None)
+        return next((each for each in (output, spool_of(output)) if each.exists()), None)
 
     def _keep_apart(self, source: Source) -> None:
         read = os.fstat(source.fileno())
-        written = _status_of(1 if self.target is None else self.target)
+        written = _status_of(1 if self.output is None else self.output)
         if written is not None and stat.S_ISREG(read.st_mode) and os.path.samestat(read, written):
             raise ConfigurationError("the output is the input file; name another one")
 
@@ -203,7 +205,7 @@ class Job:
         try:
             total = await anyio.to_thread.run_sync(source.total)
         except OSError as error:
-            raise ConfigurationError(f"cannot read the input file {self.source}: {error.strerror}") from None
+            raise ConfigurationError(f"cannot read the input file {self.input}: {error.strerror}") from None
         return total if total is None or self.limit is None else min(total, self.limit)
 
     async def _open_journal(self, opened: AsyncExitStack) -> Journal | None:
@@ -211,22 +213,22 @@ class Job:
         if path is None:
             return None
         if path.exists() and self.force:
-            # Opening tells whether it is a journal, and no other process uses it.
+            # Opening fails if it is not a journal, or if another process uses it.
             async with Journal(path):
                 pass
             _remove(path)
         return await opened.enter_async_context(Journal(path))
 
     async def _open_results(self, journal: Journal | None) -> ResultFile:
-        if self.target is None:
-            return ResultFile.standard_output(self.target_format or Format.JSONL)
+        if self.output is None:
+            return ResultFile.standard_output(self.output_format or Format.JSONL)
         if not self.resume or journal is None:
-            return ResultFile.create(self.target, self.target_format, force=self.force)
-        results, _ = await anyio.to_thread.run_sync(ResultFile.resume, self.target, self.target_format)
+            return ResultFile.create(self.output, self.output_format, force=self.force)
+        results, _ = await anyio.to_thread.run_sync(ResultFile.resume, self.output, self.output_format)
         await journal.reconcile(results.rows)
         return results
 
-    async def _records(self, source: Source) -> AsyncGenerator[Record | BadLine]:
+    async def _records(self, source: Source) -> AsyncGenerator[Record | InvalidRecord]:
         left = count() if self.limit is None else range(self.limit)
         records = source.records()
         for _ in left:

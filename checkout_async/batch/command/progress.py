@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal (rich, from the `cli` extra), a plain line now and then elsewhere."""
+"""The progress of a run: a bar on a terminal (rich, from the `cli` extra), a plain line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from checkout_async.batch.wording import label, number, rate, time_left
 __all__ = ["BarProgress", "LineProgress", "RunProgress", "Tally", "progress_on"]
 
 _WINDOW: Final = 30
-"""The rate is that of so many seconds."""
+"""The rate shown is that of the last seconds, this many."""
 
 
 class RunProgress(AbstractContextManager["RunProgress"], Protocol):
@@ -31,47 +31,47 @@ class RunProgress(AbstractContextManager["RunProgress"], Protocol):
         ...
 
     def note(self, text: str) -> None:
-        """Say something beside the count."""
+        """Print a message next to the count."""
         ...
 
     def pause(self, reason: str, seconds: float | None) -> None:
-        """Say that nothing is sent, why, and in how many seconds it is tried again; None: the pause is over."""
+        """Show that nothing is sent, why, and the seconds until the next try; None: the pause is over."""
         ...
 
 
-def progress_on(stream: TextIO, total: int | None, waits: object | None = None) -> RunProgress:
-    """Return the progress display for a stream; `total` is the number of records to come, None if nobody knows.
+def progress_on(stream: TextIO, total: int | None, pending_calls: object | None = None) -> RunProgress:
+    """Return the progress display for a stream; `total` is the number of records, None if unknown.
 
-    What `waits`, such as `Waits`, says as a string is shown as it is at the moment.
+    The current text of `pending_calls`, such as a `PendingCalls`, is part of the display.
     """
     console = Console(file=cast("TextIO", Tolerant(stream)))
-    tally = Tally(total, waits)
+    tally = Tally(total, pending_calls)
     if console.is_terminal and not console.is_dumb_terminal:
         return BarProgress(console, tally)
     return LineProgress(stream, tally)
 
 
 class Tally:
-    """What is shown: counts, the rate of the last half minute, the time left, why it is slow or stands still.
+    """The figures to show: counts, the rate of the last half minute, the time left, why the run is slow or paused.
 
-    A display may ask from a thread of its own, so nothing in here changes its size while it is being counted.
+    A display may read them from another thread, so no container in here changes its size while it is being read.
     """
 
     def __init__(
-        self, total: int | None, waits: object | None = None, *, clock: Callable[[], float] = time.monotonic
+        self, total: int | None, pending_calls: object | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.total = total
         self.done = self.replayed = 0
         self.clock = clock
-        self._waits = waits
+        self._pending_calls = pending_calls
         self._began = clock()
         self._by_result = dict.fromkeys(BatchResult, 0)
         self._recent = [(0, 0)] * _WINDOW
-        """By second modulo the window: the second, from the start, and what was done in it."""
+        """By second modulo the window: the second, from the start, and the records done in it."""
         self._pause: tuple[str, float] | None = None
 
     def add(self, outcome: Outcome) -> None:
-        """Count one outcome. A replayed one is done, but says nothing about the pace."""
+        """Count one outcome. A replayed one is done, but does not count for the rate."""
         self.done += 1
         self._by_result[outcome.result] += 1
         if outcome.replayed:
@@ -82,12 +82,12 @@ class Tally:
         self._recent[second % _WINDOW] = (second, count + 1 if last == second else 1)
 
     def pause(self, reason: str, seconds: float | None) -> None:
-        """Begin, prolong or end a pause."""
+        """Begin, extend or end a pause."""
         self._pause = None if seconds is None else (reason, self.clock() + seconds)
 
     @property
     def rate(self) -> float:
-        """Records a second."""
+        """Records a second in the window."""
         elapsed = self.clock() - self._began
         second = int(elapsed)
         span = min(elapsed, elapsed - second + _WINDOW - 1)
@@ -95,28 +95,28 @@ class Tally:
         return done / span if span > 0 else 0.0
 
     def count(self) -> str:
-        """Return `12,000 of 30,000`."""
+        """Return the count, as in `12,000 of 30,000`."""
         return number(self.done) if self.total is None else f"{number(self.done)} of {number(self.total)}"
 
     def pace(self) -> str:
-        """Return `240/s, 1 min 15 s left`; without the time left where nobody can know it."""
+        """Return the rate, as in `240/s, 1 min 15 s left`; without the time left if it is unknown."""
         now, parts = self.rate, [f"{rate(self.rate)}/s"]
         if self.total is not None and self.total > self.done and now > 0 and self._pause is None:
             parts.append(f"{time_left((self.total - self.done) / now)} left")
         return ", ".join(parts)
 
     def results(self) -> str:
-        """Return `11,800 authenticated, 200 declined`, and how many of them an earlier run had told of."""
+        """Return the counts by result, as in `11,800 authenticated, 200 declined`, and how many are replayed."""
         parts = [f"{number(count)} {label(result)}" for result, count in self._by_result.items() if count]
         known = f" ({number(self.replayed)} known from an earlier run)" if self.replayed else ""
         return ", ".join(parts) + known
 
     def hold(self) -> str:
-        """Return what keeps the run from going on, or from going faster; nothing if nothing does."""
+        """Return what pauses or slows the run; empty if nothing does."""
         if self._pause is not None:
             reason, until = self._pause
             return f"paused: {reason}, next try in {time_left(until - self.clock())}"
-        return "" if self._waits is None else str(self._waits)
+        return "" if self._pending_calls is None else str(self._pending_calls)
 
 
 class BarProgress:
@@ -125,7 +125,7 @@ class BarProgress:
     def __init__(self, console: Console, tally: Tally) -> None:
         self._console = console
         self._tally = tally
-        self._bar = _Bar(tally, console)
+        self._bar = _RichProgress(tally, console)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -137,11 +137,11 @@ class BarProgress:
         self._bar.stop()
 
     def advance(self, outcome: Outcome) -> None:
-        """Count one outcome; the bar looks at the count when it is drawn next."""
+        """Count one outcome; the bar reads the count when it is drawn next."""
         self._tally.add(outcome)
 
     def note(self, text: str) -> None:
-        """Say something above the bar."""
+        """Print a message above the bar."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def pause(self, reason: str, seconds: float | None) -> None:
@@ -149,13 +149,13 @@ class BarProgress:
         self._tally.pause(reason, seconds)
 
 
-class _Bar(Progress):
+class _RichProgress(Progress):
     """Draws a tally, ten times a second."""
 
     def __init__(self, tally: Tally, console: Console) -> None:
         self._tally = tally
         columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.fields[count]}  {task.fields[pace]}"))
-        # Before the constructor draws for the first time there is no task.
+        # The constructor draws once before there is a task.
         self._task: TaskID | None = None
         super().__init__(*columns, console=console)
         self._task = self.add_task("authenticating", total=tally.total, count="", pace="")
@@ -171,7 +171,7 @@ class _Bar(Progress):
 
 
 class LineProgress:
-    """A line whenever `every` seconds have passed, and one at the end.
+    """A line every `every` seconds, and one at the end.
 
     It reads `1,200 of 3,000: 240/s, 8 s left; 1,100 authenticated, 100 declined; 61 wait for the rate limit`.
     """
@@ -198,13 +198,13 @@ class LineProgress:
             self._show()
 
     def note(self, text: str) -> None:
-        """Say something on a line of its own."""
+        """Print a message on its own line."""
         say(text, self._stream)
 
     def pause(self, reason: str, seconds: float | None) -> None:
-        """Say on a line of its own that a pause begins, goes on, or is over."""
+        """Print on its own line that a pause begins, goes on, or is over."""
         self._tally.pause(reason, seconds)
-        self.note(f"going on after: {reason}" if seconds is None else self._tally.hold())
+        self.note(f"continuing after: {reason}" if seconds is None else self._tally.hold())
 
     def _show(self) -> None:
         self._shown = self._tally.clock()

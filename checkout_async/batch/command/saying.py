@@ -1,4 +1,4 @@
-"""What a run says to people. That nobody can read it, on a full disk or a closed pipe, is no reason to end the run."""
+"""Print messages best-effort: a full disk or a closed pipe behind the stream does not end the run."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ __all__ = ["Tolerant", "say"]
 
 
 def say(text: str, stream: TextIO) -> None:
-    """Print a text, or let it be where the stream takes none; what would be said later is then let be as well."""
+    """Print best-effort: on a write error, redirect the stream to /dev/null so that later writes succeed silently."""
     with _tolerating(stream):
         print(text, file=stream, flush=True)
 
 
 class Tolerant:
-    """As much of a stream as rich writes to; that it takes no more, as a terminal that is gone, is not heard of."""
+    """The part of a stream that rich uses, written best-effort: write errors, as of a closed terminal, are ignored."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     @property
     def encoding(self) -> str:
-        """That of the stream, by which its characters are chosen."""
+        """The encoding of the stream, by which rich chooses its characters."""
         return self._stream.encoding
 
     def write(self, text: str, /) -> int:
-        """Write a text, or let it be."""
+        """Write a text; ignore write errors."""
         with _tolerating(self._stream):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Hand over what was written, or let it be."""
+        """Flush the stream; ignore write errors."""
         with _tolerating(self._stream):
             self._stream.flush()
 
@@ -52,7 +52,7 @@ def _tolerating(stream: TextIO) -> Generator[None]:
     try:
         yield
     except OSError:
-        # What is left in the buffer would fail again at the end of the process.
+        # Without this, the text left in the buffer would fail again when the process ends.
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, stream.fileno())
         os.close(silence)

@@ -1,4 +1,4 @@
-"""What a batch may have sent, and what became of it: written before it is sent, and before it is told.
+"""The journal of a batch: records are written to it before they are sent, outcomes before they are reported.
 
 Modules, low to high: fingerprint, claim, database, ledger, writer, journal, merge.
 """

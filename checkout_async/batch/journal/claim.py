@@ -1,7 +1,7 @@
-"""What a journal knows of one record, and what follows from it for the record's next appearance: the rules, no I/O.
+"""The rules of the journal, without I/O: what it knows of a record, and what a run must therefore do with it.
 
-Each operation has the `values` that it writes. `Claiming` holds the rules that keep a run from sending anything twice;
-they are looked at only where something is known of the record, since of most nothing is.
+Each operation has the `values` that it writes. `Claiming` contains the rules that keep a run from sending a record
+twice. They are evaluated only if the journal has a row of the record already, which is rare.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from checkout_async.batch.outcome import BatchResult, Failure, Outcome
+from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import OutcomeUnknown
 
@@ -22,48 +22,48 @@ __all__ = [
     "UNSENT",
     "Claim",
     "Claiming",
-    "Operation",
+    "JournalOperation",
+    "JournalRow",
     "Releasing",
-    "Row",
+    "Reported",
     "SessionNoted",
     "Settling",
     "Step",
-    "Told",
     "repeated",
 ]
 
 UNSENT: Final = frozenset({BatchResult.INVALID, BatchResult.FAILED})
-"""Results that say that nothing arrived: the record may be sent again."""
+"""Results that mean that no session was created: the record may be sent again."""
 
-_IN_DOUBT: Final = Failure(
+_IN_DOUBT: Final = ErrorInfo(
     kind=OutcomeUnknown.__name__,
-    message="it was sent, or about to be sent, when an earlier run ended; look it up by its reference; "
+    message="an earlier run ended while this record was being sent; look it up by its reference; "
     "--retry-unknown sends it again",
 )
 
 
 class Step(Enum):
-    """What to do about a record."""
+    """What a run must do with a record."""
 
     SEND = auto()
     """Send it: the journal now says that it may have been sent."""
     ASK = auto()
-    """Ask get_session about the session it has, and go on from there."""
-    TELL = auto()
-    """Report the outcome that is known, as nobody was told of it."""
+    """Read its session with get_session, and continue from there."""
+    REPORT = auto()
+    """Report the outcome in the journal, which was never reported."""
     REPLAY = auto()
-    """Report, if at all, the outcome that an earlier run told of."""
+    """Report the outcome as replayed: an earlier run has reported it already."""
     REFUSE = auto()
-    """Do not send it; nothing about it is noted."""
+    """Refuse it: it is not sent, and the journal does not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """The journal's answer to a record that is about to be sent.
 
-    `session_id` is the session to ask about. `outcome` is what is known, under the line and reference of this run's
-    record: of TELL and REPLAY always, of ASK where the session had come to its end and only its cryptogram is
-    missing. `reason` says why a record is refused.
+    `session_id` is the session to read. `outcome` is the known outcome, with the line and reference of this run's
+    record: always with REPORT and REPLAY; with ASK if the session has ended and only its cryptogram is missing.
+    `reason` says why a record is refused.
     """
 
     key: bytes
@@ -73,8 +73,8 @@ class Claim:
     reason: str = ""
 
 
-class Row(msgspec.Struct, array_like=True, frozen=True):
-    """The columns of table `record`, in their order; journal.py tells what each means."""
+class JournalRow(msgspec.Struct, array_like=True, frozen=True):
+    """The columns of table `record`, in their order; journal.py describes them."""
 
     fingerprint: str
     content: str
@@ -84,12 +84,12 @@ class Row(msgspec.Struct, array_like=True, frozen=True):
     session_id: str | None = None
     result: BatchResult | None = None
     outcome: str | None = None
-    told: int = 0
+    reported: int = 0
     settled_at: int | None = None
 
 
 class Claiming:
-    """A record is about to be sent. `claim` is the answer; as long as nothing is known of the record it may be sent."""
+    """A record is about to be sent. `claim` is the answer: SEND, unless `decide` finds another by the known row."""
 
     __slots__ = ("_before", "_content", "_key", "_record", "_retry_unknown", "_serial", "claim")
 
@@ -100,7 +100,7 @@ class Claiming:
         self._record = record
         self._retry_unknown = retry_unknown
         self._serial = 0
-        self._before: Row | None = None
+        self._before: JournalRow | None = None
 
     @property
     def key(self) -> str:
@@ -108,35 +108,37 @@ class Claiming:
         return self._key
 
     def values(self, run: int) -> tuple[str, str, int, int, int]:
-        """Return the first columns of the row of a record of which nothing is known."""
+        """Return the first columns of a new row, for a record that the journal does not know."""
         self._serial = _serial()
         return (self._key, self._content, run, self._record.line, self._serial)
 
-    def made(self, row: Row, run: int) -> bool:
-        """Whether a row is the one that `values` was written as."""
+    def made(self, row: JournalRow, run: int) -> bool:
+        """Whether a row is the one that this claim wrote."""
         return row.run == run and row.claimed_at == self._serial
 
-    def decide(self, row: Row, run: int) -> Row | None:
-        """Decide by what was known, and return the row as it is to be from now on; None if it stays."""
+    def decide(self, row: JournalRow, run: int) -> JournalRow | None:
+        """Decide by the known row, and return the row to write in its place; None if it stays."""
         self._before = row
         self.claim = claim = self._decide(row, run)
         if claim.step is Step.REFUSE:
             return None
         line = self._record.line
         if claim.step is Step.SEND:
-            return Row(self._key, self._content, run, line, _serial())
+            return JournalRow(self._key, self._content, run, line, _serial())
         return msgspec.structs.replace(row, run=run, line=line)
 
-    def undo(self) -> Row | None:
-        """Return the row as it was before, if the record was to be sent and was not."""
+    def undo(self) -> JournalRow | None:
+        """Return the row to restore if the record was to be sent and was not; None if there is nothing to restore."""
         if self.claim.step is not Step.SEND:
             return None
-        unsent = Row(
+        unsent = JournalRow(
             self._key, self._content, 0, self._record.line, _serial(), None, BatchResult.FAILED, None, 0, _now()
         )
         return self._before or unsent
 
-    def _decide(self, row: Row, run: int) -> Claim:
+    def _decide(self, row: JournalRow, run: int) -> Claim:
+        # The order matters: a duplicate within the run first, then what is safe to send again, then foreign references.
+        # Only after that may the outcome in the row count as that of this record.
         if row.run == run:
             return self._answer(Step.REFUSE, reason=repeated(self._record, row.line))
         if row.result in UNSENT:
@@ -147,46 +149,47 @@ class Claiming:
             return self._finished(row)
         return self._in_doubt(row)
 
-    def _would_be_refused_again(self, row: Row) -> bool:
-        """Whether the API has seen this very request, and found it invalid."""
+    def _would_be_refused_again(self, row: JournalRow) -> bool:
+        """Whether the API itself has refused this very request as invalid."""
         if row.result is not BatchResult.INVALID or row.content != self._content:
             return False
         error = self._known(row).error
         return error is not None and error.status is not None
 
-    def _refused(self, row: Row) -> Claim:
-        step = Step.REPLAY if row.told else Step.TELL
-        return self._answer(step, outcome=self._known(row, replayed=bool(row.told)))
+    def _refused(self, row: JournalRow) -> Claim:
+        step = Step.REPLAY if row.reported else Step.REPORT
+        return self._answer(step, outcome=self._known(row, replayed=bool(row.reported)))
 
-    def _finished(self, row: Row) -> Claim:
-        if row.told:
+    def _finished(self, row: JournalRow) -> Claim:
+        if row.reported:
             return self._answer(Step.REPLAY, outcome=self._known(row, replayed=True))
-        step = Step.TELL if row.session_id is None else Step.ASK
+        # The journal has no cryptogram, and the earlier run did not report it: read the session again.
+        step = Step.REPORT if row.session_id is None else Step.ASK
         return self._answer(step, session_id=row.session_id, outcome=self._known(row))
 
-    def _in_doubt(self, row: Row) -> Claim:
+    def _in_doubt(self, row: JournalRow) -> Claim:
         if row.session_id is not None and not (self._retry_unknown and self._is_gone(row)):
             return self._answer(Step.ASK, session_id=row.session_id)
         if self._retry_unknown:
             return self._answer(Step.SEND)
-        # Status and request id of what an earlier run met stay: support asks for them.
+        # Status and request id of the earlier failure are kept: support asks for them.
         met = self._known(row).error or _IN_DOUBT
         failure = msgspec.structs.replace(_IN_DOUBT, status=met.status, request_id=met.request_id)
-        return self._answer(Step.TELL, outcome=self._outcome(BatchResult.UNKNOWN, failure))
+        return self._answer(Step.REPORT, outcome=self._outcome(BatchResult.UNKNOWN, failure))
 
-    def _is_gone(self, row: Row) -> bool:
-        """Whether the API did not know the session when it was asked last."""
+    def _is_gone(self, row: JournalRow) -> bool:
+        """Whether the API answered 404 for the session when it was last read."""
         error = self._known(row).error
         return error is not None and error.status == HTTPStatus.NOT_FOUND
 
-    def _known(self, row: Row, *, replayed: bool = False) -> Outcome:
+    def _known(self, row: JournalRow, *, replayed: bool = False) -> Outcome:
         if row.outcome is None:
             return self._outcome(row.result or BatchResult.UNKNOWN)
         stored = _outcomes.decode(row.outcome)
         record = self._record
         return msgspec.structs.replace(stored, line=record.line, reference=record.reference, replayed=replayed)
 
-    def _outcome(self, result: BatchResult, error: Failure | None = None) -> Outcome:
+    def _outcome(self, result: BatchResult, error: ErrorInfo | None = None) -> Outcome:
         return Outcome(line=self._record.line, reference=self._record.reference, result=result, error=error)
 
     def _answer(
@@ -196,14 +199,14 @@ class Claiming:
 
 
 def repeated(record: Record, line: int) -> str:
-    """Return why a record must not be sent that appeared on another line before."""
+    """Return why a record must not be sent if it appeared on another line before."""
     if record.reference:
         return f"the same reference as line {line}; give each record its own"
-    return f"the same request as line {line} and no reference; give each record a reference of its own"
+    return f"the same request as line {line}, without a reference; give each record its own reference"
 
 
 class SessionNoted:
-    """The session of a record has become known."""
+    """The session of a record is known."""
 
     __slots__ = ("values",)
 
@@ -212,16 +215,16 @@ class SessionNoted:
 
 
 class Settling:
-    """The outcome of a record has become known, without its payment data, and nobody was told of it yet."""
+    """The outcome of a record is known and not reported yet; it is written without its payment data."""
 
     __slots__ = ("values",)
 
     def __init__(self, claim: Claim, outcome: Outcome) -> None:
-        # What cannot be encoded fails here, and not the batch that it would be in.
+        # An outcome that cannot be encoded fails here, and not the group of operations that it would be in.
         self.values = (claim.key.hex(), outcome.session_id, *settled(outcome))
 
 
-class Told:
+class Reported:
     """The consumer has taken the outcome of a record."""
 
     __slots__ = ("values",)
@@ -231,29 +234,29 @@ class Told:
 
 
 class Releasing:
-    """Whoever claimed a record was cancelled before hearing the answer: it was not sent."""
+    """The caller that claimed a record was cancelled before it had the answer: the record was not sent."""
 
     __slots__ = ("_claiming",)
 
     def __init__(self, claiming: Claiming) -> None:
         self._claiming = claiming
 
-    def undo(self) -> Row | None:
-        """Return the row as it was before the claim; None if it was not changed."""
+    def undo(self) -> JournalRow | None:
+        """Return the row as it was before the claim; None if the claim did not change it."""
         return self._claiming.undo()
 
 
-Operation = Claiming | SessionNoted | Settling | Told | Releasing
-"""What can happen to a record."""
+JournalOperation = Claiming | SessionNoted | Settling | Reported | Releasing
+"""What can happen to a record in the journal."""
 
 _outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
 _encoder = msgspec.json.Encoder()
 
 
 def settled(outcome: Outcome) -> tuple[str, str, int]:
-    """Return the columns result, outcome and settled_at of an outcome that is known now.
+    """Return the columns result, outcome and settled_at for an outcome that is known now.
 
-    It is kept without payment data, and without what the next run's record says.
+    The outcome is stored without payment data, and without the reference, which the next run's record has itself.
     """
     kept = msgspec.structs.replace(outcome, reference=None, cryptogram=None, replayed=False)
     return str(outcome.result), _encoder.encode(kept).decode(), _now()
@@ -268,7 +271,7 @@ _last = 0
 
 
 def _serial() -> int:
-    """Return the time, a little later than ever before in this process: no two claims have the same."""
+    """Return the time, but at least a microsecond later than the last result: no two claims have the same."""
     global _last  # noqa: PLW0603
     _last = max(_now(), _last + 1)
     return _last

@@ -1,6 +1,6 @@
-"""The journal's file as an SQLite database: its schema, how it is opened, and what SQLite's errors mean in words.
+"""The journal's file as an SQLite database: its schema, how it is opened, and texts for SQLite's errors.
 
-An open database is locked: no other process can use it until its process closes it or ends, however it ends.
+An open database is locked: no other process can use it until its process closes it or ends, even by a crash.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ _SCHEMA: Final = (
         session_id TEXT,
         result TEXT,
         outcome TEXT,
-        told INTEGER NOT NULL,
+        reported INTEGER NOT NULL,
         settled_at INTEGER
     )""",
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {_FORMAT}",
 )
 _BUSY_TIMEOUT: Final = 1.0
-"""Seconds to wait for a process that is just ending to let go of the file."""
+"""Seconds to wait for a process that is just ending to release the file."""
 
 _CACHE: Final = 16 * 1024
-"""Kibibytes of pages kept in memory, whatever the size of the file."""
+"""Kibibytes of pages kept in memory, independent of the size of the file."""
 
 _STATEMENTS: Final = 512
-"""Prepared statements kept: there is one for each kind and number of rows."""
+"""Prepared statements kept: there is one for each kind of operation and number of rows."""
 
 _PAGE: Final = 1024
-"""Bytes of a page of a new file. Fingerprints are scattered, so that most claims write a page of their own."""
+"""Bytes of a page of a new file. Fingerprints are random, so that most claims write a separate page."""
 
 _LOG: Final = 32 * 1024 * 1024
-"""Bytes that the write-ahead log may have before it is taken into the file."""
+"""Bytes that the write-ahead log may have before it is copied into the file."""
 
 
 def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
-    """Open a journal's file, or make an empty one with mode 0600, and lock it. It has to be closed.
+    """Open a journal's file, or create an empty one with mode 0600, and lock it. The caller must close it.
 
-    A foreign file stays as it is. Raises ConfigurationError.
+    A file that is not a journal is not changed. Raises ConfigurationError.
     """
     _make_private(path)
     database: sqlite3.Connection | None = None
@@ -75,13 +75,13 @@ def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
 
 
 def not_opened(path: Path, error: sqlite3.Error) -> ConfigurationError:
-    """Return what says that a journal cannot be opened: JournalInUse if another process has it."""
+    """Return the error for a journal that cannot be opened: JournalInUse if another process has it open."""
     kind = JournalInUse if _code(error) == sqlite3.SQLITE_BUSY else ConfigurationError
     return kind(f"cannot open the journal {path}: {reason_of(error)}")
 
 
 def create_tables(database: sqlite3.Connection, key_check: bytes) -> None:
-    """Turn an empty database into a journal, inside a transaction of the caller's. Raises sqlite3.Error."""
+    """Turn an empty database into a journal, inside the caller's transaction. Raises sqlite3.Error."""
     for statement in _SCHEMA:
         database.execute(statement)
     database.execute("INSERT INTO journal VALUES (?, 0)", (key_check.hex(),))
@@ -93,7 +93,7 @@ def is_new(database: sqlite3.Connection) -> bool:
 
 
 def reason_of(error: Exception) -> str:
-    """Return in words why a journal cannot be used, and what to do about it."""
+    """Return the text of why a journal cannot be used, and what to do about it."""
     if isinstance(error, CheckoutError):
         return str(error)
     if isinstance(error, msgspec.MsgspecError):
@@ -109,22 +109,23 @@ def _code(error: sqlite3.Error) -> int:
 
 
 _REASONS: Final = {
-    sqlite3.SQLITE_BUSY: "another process has it open; wait for its end, or name another file",
-    sqlite3.SQLITE_NOTADB: "it is no journal; name another file",
+    sqlite3.SQLITE_BUSY: "another process has it open; wait until it ends, or name another file",
+    sqlite3.SQLITE_NOTADB: "not a journal file; name another one",
     sqlite3.SQLITE_CORRUPT: "it is damaged; restore it from a copy",
     sqlite3.SQLITE_FULL: "the disk is full; make room and run again",
-    sqlite3.SQLITE_IOERR: "the disk cannot be read or written; mend it or make room, and run again",
+    sqlite3.SQLITE_IOERR: "the disk cannot be read or written; repair it or make room, and run again",
     sqlite3.SQLITE_READONLY: "it cannot be written; change its permissions, or name another file",
-    sqlite3.SQLITE_CANTOPEN: "it is no file that can be opened; name another one",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened as a file; name another one",
 }
 
 
 def _make_private(path: Path) -> None:
-    """Create the file with mode 0600, or take other people's rights to it away."""
+    """Create the file with mode 0600, or set that mode on an existing file."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
     except FileExistsError:
-        # Not opened: closing it again would end SQLite's locks on it (POSIX fcntl) if this process has it open.
+        # The file is not opened here: if this process has it open already, closing it again would drop SQLite's locks
+        # on it (POSIX fcntl).
         _take_rights_away(path)
     except OSError as error:
         raise ConfigurationError(f"cannot create the journal {path}: {error.strerror}") from None
@@ -143,10 +144,10 @@ def _check_kind(path: Path, database: sqlite3.Connection) -> None:
     if (application, _pragma(database, "schema_version")) == (0, 0):
         return
     if application != _APPLICATION_ID:
-        raise ConfigurationError(f"{path} is a database, but no journal; name another file")
+        raise ConfigurationError(f"{path} is a database, but not a journal; name another file")
     if (version := _pragma(database, "user_version")) != _FORMAT:
         raise ConfigurationError(
-            f"the journal {path} has format {version}, this version of the package reads {_FORMAT}: use a newer one"
+            f"the journal {path} has format {version}, but this version of the package reads {_FORMAT}: use a newer one"
         )
 
 

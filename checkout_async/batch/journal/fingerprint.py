@@ -1,7 +1,7 @@
-"""Keyed fingerprints of records, and the file that holds their key.
+"""Keyed fingerprints of records, and the file with their key.
 
-Card numbers are few enough to try them all, so that a plain hash of one hides nothing (PCI DSS 4.0, 3.5.1.1): these
-are HMAC-SHA256 under a random key of the journal's own, cut to 128 bits, which RFC 2104 section 5 allows.
+There are so few card numbers that all can be tried, so a plain hash of one hides nothing (PCI DSS 4.0, 3.5.1.1).
+Fingerprints are HMAC-SHA256 under a random key for each journal, cut to 128 bits, which RFC 2104 section 5 allows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from checkout_async.redaction import SecretBytes, sanitize
 __all__ = ["KEY_BYTES", "Fingerprints", "key_file_of", "load_key", "make_key"]
 
 KEY_BYTES: Final = 32
-"""Length of a key: that of the hash's output, as RFC 2104 section 3 advises."""
+"""Length of a key: that of the hash's output, as RFC 2104 section 3 recommends."""
 
 _DIGEST_BYTES: Final = 16
 
@@ -39,7 +39,7 @@ class Fingerprints:
         self._keyed = hmac.new(key, digestmod="sha256")
 
     def of_content(self, record: Record) -> bytes:
-        """Return the fingerprint of a request, whatever the order of its members, as a Struct or as a mapping.
+        """Return the fingerprint of a request: the same for any order of its members, and for a Struct and a mapping.
 
         Raises InvalidRequest for a mapping that cannot be written as JSON.
         """
@@ -51,11 +51,11 @@ class Fingerprints:
 
     @property
     def check(self) -> bytes:
-        """The fingerprint of nothing: equal for equal keys, and tells no more of them."""
+        """The fingerprint of the empty string, to detect a wrong key; it reveals nothing else about the key."""
         return self._digest(b"key", b"")
 
     def _digest(self, domain: bytes, content: bytes) -> bytes:
-        # A copy costs less than a new one, and never gives the interpreter lock away.
+        # A copy costs less than a new one, and never releases the interpreter lock.
         digest = self._keyed.copy()
         digest.update(domain + b"\0" + content)
         return digest.digest()[:_DIGEST_BYTES]
@@ -80,14 +80,14 @@ def _canonical(record: Record) -> bytes:
 
 
 def key_file_of(journal: Path) -> Path:
-    """Return the path of the file that holds the key of a journal."""
+    """Return the path of the file with the key of a journal."""
     return journal.with_name(f"{journal.name}.key")
 
 
 def load_key(journal: Path) -> bytes | None:
-    """Return the key of a journal from the file beside it, None where there is no such file.
+    """Return the key of a journal from the file next to it; None if there is no such file.
 
-    Raises ConfigurationError for a file that cannot be read, holds no key, or is open to others than its owner.
+    Raises ConfigurationError for a file that cannot be read, is not a key, or can be used by others than its owner.
     """
     path = key_file_of(journal)
     try:
@@ -99,19 +99,21 @@ def load_key(journal: Path) -> bytes | None:
     except OSError as error:
         raise ConfigurationError(f"cannot read the journal's key {path}: {error.strerror}") from None
     if len(key) != KEY_BYTES:
-        raise ConfigurationError(f"{path} is no key of a journal, which has {KEY_BYTES} bytes; restore the right one")
+        raise ConfigurationError(
+            f"{path} is not a key of a journal, which has {KEY_BYTES} bytes; restore the right one"
+        )
     return SecretBytes(key)
 
 
 def make_key(journal: Path, key: bytes | None = None) -> bytes:
-    """Write a key, by default a new random one, to the file beside a journal, with mode 0600, and return it.
+    """Write a key, by default a new random one, to the file next to a journal, with mode 0600, and return it.
 
     Raises ConfigurationError if it cannot be written.
     """
     path = key_file_of(journal)
     key = SecretBytes(key or secrets.token_bytes(KEY_BYTES))
     try:
-        # A process that dies in here leaves a whole key or none.
+        # A process that dies here leaves a whole key or none.
         with atomic_write(path, concurrent=True) as file:
             file.write(key)
     except OSError as error:
@@ -120,6 +122,6 @@ def make_key(journal: Path, key: bytes | None = None) -> bytes:
 
 
 def _check_mode(path: Path, mode: int) -> None:
-    # On Windows the access list of the user's profile takes the place of mode bits.
+    # On Windows the access list of the user's profile replaces mode bits.
     if sys.platform != "win32" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigurationError(f"{path} can be used by others than its owner: chmod 600 it")

@@ -1,20 +1,27 @@
-"""The journal of a batch: what was sent is written before it is sent, and what became of it before it is told.
+"""The journal of a batch: a record is written before it is sent, and its outcome before it is reported.
 
     async with Journal("run.journal") as journal:
         claim = await journal.claim(record)
 
-The file is an SQLite 3 database in WAL mode, for one process at a time, which has it locked. `application_id` is
-0x434B4F4A, `user_version` the format, 1. Closed, it can be looked at with the `sqlite3` command. Tables:
+What is on disk at each moment, so that a run can stop between any two of these steps:
 
-journal   one row: `key_check`, the fingerprint of nothing, tells the key it was made with; `run`, how often it was
-          opened.
+1. `claim`: the row of the record, without a result. Then the request is sent. If the run stops here, the record may
+   have been sent, and a later run does not send it by itself.
+2. `note_session`: the id of the new session. If the run stops here, a later run reads that session and continues.
+3. `settle`: the outcome. Then it is delivered. If the run stops here, a later run reports it.
+4. `mark_reported`: the consumer has taken the outcome. A later run only replays it.
+
+The file is an SQLite 3 database in WAL mode, locked by the one process that has it open. `application_id` is
+0x434B4F4A; `user_version` is the format, 1. When it is closed, the `sqlite3` command can read it. Tables:
+
+journal   one row. `key_check`: HMAC of the empty string, to detect a wrong key; `run`: how often the file was opened.
 record    one row a record. `fingerprint`: of its reference, or of its content if it has none; `content`: of its
           content (hexadecimal; fingerprint.py). `run`, `line`, `claimed_at`: where and when it last appeared (times in
           microseconds since 1970). `session_id`. `result`: null from its claim until it is settled. `outcome`: the
-          outcome as JSON, without reference and cryptogram. `told`: 1 once the outcome was taken. `settled_at`.
+          outcome as JSON, without reference and cryptogram. `reported`: 1 once the outcome was taken. `settled_at`.
 
-Neither card numbers nor references nor requests nor cryptograms are in it. The key of the fingerprints is in a file of
-its own beside it, `<journal>.key`: who has both can find out whether a given request is in the journal.
+The file contains no card numbers, references, requests or cryptograms. The key of the fingerprints is in a separate
+file next to it, `<journal>.key`. With both files one can find out whether a given request is in the journal.
 """
 
 from __future__ import annotations
@@ -27,10 +34,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from checkout_async.batch.journal.claim import Claim, Claiming, Releasing, SessionNoted, Settling, Step, Told
+from checkout_async.batch.journal.claim import Claim, Claiming, Releasing, Reported, SessionNoted, Settling, Step
 from checkout_async.batch.journal.fingerprint import Fingerprints
-from checkout_async.batch.journal.ledger import Ledger
-from checkout_async.batch.journal.writer import Writer
+from checkout_async.batch.journal.ledger import JournalStore
+from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import ConfigurationError, JournalError
@@ -40,17 +47,19 @@ __all__ = ["Claim", "Journal", "Step"]
 
 
 class Journal:
-    """A journal, used with `async with`; each such use is a run.
+    """The journal of a batch, used with `async with`; each such use is a run.
 
-    A missing file is made, with a random key of its own unless `key` (32 bytes) is given. With `durable`, what is
-    confirmed has survived the loss of power, without it only the end of the process. Opening raises
-    ConfigurationError. Once writing fails, that and every later call raises JournalError.
+    A missing file is created, with a random key unless `key` (32 bytes) is given. With `durable`, what a call has
+    confirmed survives a power failure; without it, only the end of the process. Opening raises ConfigurationError. Once
+    a write fails, that call and every later one raise JournalError.
     """
 
     def __init__(self, path: Path | str, *, key: bytes | None = None, durable: bool = True) -> None:
         self._path = Path(path)
-        self._opening = partial(Ledger, self._path, key=None if key is None else SecretBytes(key), durable=durable)
-        self._writer: Writer | None = None
+        self._opening = partial(
+            JournalStore, self._path, key=None if key is None else SecretBytes(key), durable=durable
+        )
+        self._writer: JournalWriter | None = None
         self._fingerprints: Fingerprints | None = None
         self._runs: list[Callable[[], Awaitable[None]]] = []
 
@@ -60,7 +69,7 @@ class Journal:
     async def __aenter__(self) -> Self:
         if self._writer is not None:
             raise ConfigurationError(f"the journal {self._path} is open already")
-        self._writer = Writer(self._opening)
+        self._writer = JournalWriter(self._opening)
         try:
             self._fingerprints = await self._writer.open()
         except BaseException:
@@ -72,37 +81,37 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            for leave in (*self._runs,):
-                await leave()
+            for end_run in (*self._runs,):
+                await end_run()
         finally:
             writer, self._writer = self._opened, None
             await self._close(writer, kind)
 
-    async def _close(self, writer: Writer, kind: type[BaseException] | None) -> None:
+    async def _close(self, writer: JournalWriter, kind: type[BaseException] | None) -> None:
         try:
             await writer.close()
         except JournalError:
-            # What ended the run comes first: a cancellation must not be lost.
+            # The exception that ended the run comes first: a cancellation must not be lost.
             if kind is None:
                 raise
 
     @contextmanager
-    def in_use(self, leave: Callable[[], Awaitable[None]]) -> Generator[None]:
-        """Say that a run uses the journal: if it goes on by then, `leave` ends it before the file is closed."""
-        self._runs.append(leave)
+    def attach_run(self, on_close: Callable[[], Awaitable[None]]) -> Generator[None]:
+        """Register a run that uses the journal. `on_close` ends a run that still goes on when the journal is closed."""
+        self._runs.append(on_close)
         try:
             yield
         finally:
-            self._runs.remove(leave)
+            self._runs.remove(on_close)
 
     async def claim(self, record: Record, *, retry_unknown: bool = False) -> Claim:
-        """Say what to do about a record; where it is to be sent, the journal holds on return that it may have been.
+        """Return what to do with a record. If it is to be sent, the journal says on return that it may have been.
 
-        `retry_unknown` sends what an earlier run may have sent and has no session for. A record whose reference or,
-        if it has none, whose request appeared before in this run is refused, and so is one whose reference belongs to
-        another request that may have been sent. Raises InvalidRequest for a request that is no JSON.
+        `retry_unknown` sends a record again that an earlier run may have sent and that has no session. A record is
+        refused if its reference (or, without one, its request) appeared before in this run, or if its reference belongs
+        to another request that may have been sent. Raises InvalidRequest for a request that cannot be written as JSON.
 
-        Who is cancelled meanwhile has not sent: the claim is taken back.
+        A caller that is cancelled meanwhile has not sent the record: the claim is withdrawn.
         """
         writer, fingerprints = self._opened, self._fingerprints
         assert fingerprints is not None
@@ -112,51 +121,51 @@ class Journal:
         try:
             await writer.write(claiming)
         except asyncio.CancelledError:
-            if self._writer is writer:  # one that is being closed takes nothing more in
+            if self._writer is writer:  # a writer that is being closed accepts nothing more
                 writer.add(Releasing(claiming))
             raise
         return claiming.claim
 
     def note_session(self, claim: Claim, session_id: str) -> None:
-        """Note the session of a record; it is written with the next commit, before anything that follows."""
+        """Note the session id of a record; it is written with the next commit, before any later operation."""
         if claim.step is not Step.REFUSE:
             self._opened.add(SessionNoted(claim, session_id))
 
     async def settle(self, claim: Claim, outcome: Outcome) -> None:
-        """Note the outcome of a record: on return the journal holds it. It is written even if the caller is cancelled.
+        """Write the outcome of a record: on return it is in the journal. It is written even if the caller is cancelled.
 
-        As with the other methods, what is said of a refused claim is not noted.
+        This and the other methods ignore a claim that was refused.
         """
         if claim.step is not Step.REFUSE:
-            await self.settling(claim, outcome)
+            await self.settle_nowait(claim, outcome)
 
-    def settling(self, claim: Claim, outcome: Outcome) -> asyncio.Future[None]:
-        """Note the outcome of a record that was not refused; what is returned is done when the journal holds it."""
+    def settle_nowait(self, claim: Claim, outcome: Outcome) -> asyncio.Future[None]:
+        """Write the outcome of a record that was not refused; the future is done when the outcome is in the journal."""
         return self._opened.write(Settling(claim, outcome))
 
-    def told(self, claim: Claim) -> None:
-        """Note that the consumer has taken the outcome of a record; it is written with the next commit."""
+    def mark_reported(self, claim: Claim) -> None:
+        """Note that the consumer has taken the outcome of a record; this is written with the next commit."""
         if claim.step is not Step.REFUSE:
-            self._opened.add_to_next(Told(claim))
+            self._opened.add_to_next(Reported(claim))
 
-    async def untell(self, lines: Iterable[int]) -> None:
-        """Note that the outcomes of these lines of this run were lost after they were taken: a later run tells them."""
-        await self._opened.run(lambda ledger: ledger.untell(lines))
+    async def mark_unreported(self, lines: Iterable[int]) -> None:
+        """Note that outcomes of this run, by their lines, were lost after they were taken: a later run reports them."""
+        await self._opened.run(lambda store: store.mark_unreported(lines))
 
     async def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
-        """Take an outcome as told if, and only if, its session is among those of the results file, read in a thread.
+        """Mark outcomes as reported if their session is in the output, and all others as not reported.
 
-        A result of which the journal knows nothing, as after a full disk, settles the claim it belongs to: that of its
-        reference, or without one of its line.
+        `results` is called in a thread. A result that the journal lacks, as after a full disk, settles its claim, which
+        is found by the reference or, without one, by the line.
         """
-        await self._opened.run(lambda ledger: ledger.reconcile(results))
+        await self._opened.run(lambda store: store.reconcile(results))
 
     async def counts(self) -> Mapping[BatchResult | None, int]:
-        """Return the number of records by result; None stands for those that were claimed and not settled."""
-        return await self._opened.run(Ledger.counts)
+        """Return the number of records by result; None counts those that were claimed and not settled."""
+        return await self._opened.run(JournalStore.counts)
 
     @property
-    def _opened(self) -> Writer:
+    def _opened(self) -> JournalWriter:
         if self._writer is None:
             raise ConfigurationError(f"the journal {self._path} is not open: use `async with`")
         return self._writer

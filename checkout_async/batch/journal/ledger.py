@@ -1,7 +1,7 @@
-"""The journal's rows, seen from the one thread that owns the file: batches of operations become transactions.
+"""The journal's rows, used by the one thread that owns the file: each group of operations becomes a transaction.
 
-All rows of a kind go into one statement: after every call into SQLite a thread has to win the interpreter lock back
-from a busy event loop. For the same reason rows are read as one JSON text.
+All rows of a kind go into one statement, because after every call into SQLite the thread must win the interpreter lock
+back from a busy event loop. For the same reason rows are read as one JSON text.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import msgspec
 
 from checkout_async.batch.journal.claim import (
     Claiming,
-    Operation,
+    JournalOperation,
+    JournalRow,
     Releasing,
-    Row,
+    Reported,
     SessionNoted,
     Settling,
-    Told,
     settled,
 )
 from checkout_async.batch.journal.database import create_tables, is_new, not_opened, open_database, reason_of
@@ -30,14 +30,14 @@ from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, 
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import ConfigurationError, JournalError
 
-__all__ = ["COLUMNS", "Ledger"]
+__all__ = ["COLUMNS", "JournalStore"]
 
-COLUMNS: Final = Row.__struct_fields__
+COLUMNS: Final = JournalRow.__struct_fields__
 _NAMES: Final = ", ".join(COLUMNS)
 _ITEMS: Final = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(COLUMNS)))
 _REPLACED: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 
-# Nothing but our own names and question marks is put into these.
+# Only constants of this package and question marks are formatted into these statements.
 _READ: Final = (
     f"SELECT json_group_array(json_array({_NAMES})) FROM record "  # noqa: S608
     "WHERE fingerprint IN (SELECT value FROM json_each(?))"
@@ -47,44 +47,44 @@ _REPLACE: Final = (
     f"ON CONFLICT (fingerprint) DO UPDATE SET {_REPLACED}"
 )
 _CLAIM: Final = (
-    "INSERT INTO record (fingerprint, content, run, line, claimed_at, told) "
+    "INSERT INTO record (fingerprint, content, run, line, claimed_at, reported) "
     "SELECT *, 0 FROM (VALUES {rows}) WHERE true ON CONFLICT DO NOTHING"
 )
-"""Makes rows of records of which nothing is known; that others are known, the count of rows shows."""
+"""Inserts rows of new records; if the count of inserted rows is lower, some records are known."""
 _NOTE: Final = (
     "UPDATE record SET session_id = changed.column2 FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
 )
 _SETTLE: Final = (
     "UPDATE record SET session_id = coalesce(changed.column2, session_id), result = changed.column3, "
-    "outcome = changed.column4, settled_at = changed.column5, told = 0 "
+    "outcome = changed.column4, settled_at = changed.column5, reported = 0 "
     "FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
 )
-_TELL: Final = "UPDATE record SET told = 1 WHERE fingerprint IN ({rows})"
-_TURN: Final = (
-    "UPDATE record SET told = 1 - told "
-    "WHERE result IS NOT NULL AND told != (coalesce(session_id, '') IN (SELECT session_id FROM written))"
+_MARK_REPORTED: Final = "UPDATE record SET reported = 1 WHERE fingerprint IN ({rows})"
+_SYNC_REPORTED: Final = (
+    "UPDATE record SET reported = 1 - reported "
+    "WHERE result IS NOT NULL AND reported != (coalesce(session_id, '') IN (SELECT session_id FROM written))"
 )
-_UNTELL: Final = "UPDATE record SET told = 0 WHERE run = ? AND line IN (SELECT value FROM json_each(?))"
+_MARK_UNREPORTED: Final = "UPDATE record SET reported = 0 WHERE run = ? AND line IN (SELECT value FROM json_each(?))"
 _FORGET: Final = (
     "DELETE FROM written WHERE session_id IN "  # noqa: S608
     f"(SELECT session_id FROM record WHERE result IS NOT NULL AND result != '{BatchResult.UNKNOWN}')"
 )
 _ADOPT: Final = (
-    "UPDATE record SET session_id = ?, result = ?, outcome = ?, settled_at = ?, told = 1 "
+    "UPDATE record SET session_id = ?, result = ?, outcome = ?, settled_at = ?, reported = 1 "
     "WHERE {where} AND coalesce(session_id, ?) = ?"
 )
 _CHUNK: Final = 10_000
-"""Results looked at together."""
+"""Results processed together."""
 
-_rows: msgspec.json.Decoder[list[Row]] = msgspec.json.Decoder(list[Row])
+_rows: msgspec.json.Decoder[list[JournalRow]] = msgspec.json.Decoder(list[JournalRow])
 _encoder = msgspec.json.Encoder()
 
 
-class Ledger:
-    """An open journal file, to be used and closed by the thread that made it. Each one is a run of its own.
+class JournalStore:
+    """An open journal file, used and closed by the thread that made it. Each instance is a run.
 
-    A missing file is made, and so is the file of its key unless a `key` is given. Raises ConfigurationError. After an
-    error it takes nothing more in: every method raises JournalError.
+    A missing file is created, and so is its key file unless a `key` is given. Raises ConfigurationError. After an error
+    no further writes are accepted: every method raises JournalError.
     """
 
     def __init__(self, path: Path, *, key: bytes | None = None, durable: bool = True) -> None:
@@ -100,8 +100,8 @@ class Ledger:
             self._database.close()
             raise
 
-    def apply(self, operations: Sequence[Operation]) -> None:
-        """Carry out operations, those on one record in their order. Raises JournalError."""
+    def apply(self, operations: Sequence[JournalOperation]) -> None:
+        """Apply operations in one transaction, those on one record in their order. Raises JournalError."""
         with self._transaction():
             for released, each in groupby(operations, lambda operation: isinstance(operation, Releasing)):
                 if released:
@@ -110,7 +110,7 @@ class Ledger:
                     self._change([*each])
 
     def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
-        """Take as told what stands in a results file, and nothing else; take up what only the file knows."""
+        """Mark what is in the output as reported, and nothing else; adopt results that only the output has."""
         with self._table_of(results()) as orphans:
             if orphans:
                 for outcome in results():
@@ -119,7 +119,7 @@ class Ledger:
 
     @contextmanager
     def _table_of(self, results: Iterable[Outcome]) -> Generator[frozenset[str]]:
-        """Mark what was told by the sessions that are written; give those of which the journal does not know."""
+        """Mark reported outcomes by the sessions in the output; yield the sessions that the journal does not know."""
         self._database.execute("CREATE TEMP TABLE written (session_id TEXT PRIMARY KEY) WITHOUT ROWID")
         try:
             sessions = ((outcome.session_id,) for outcome in results if outcome.session_id is not None)
@@ -127,7 +127,7 @@ class Ledger:
                 with self._transaction():
                     self._database.executemany("INSERT OR IGNORE INTO written VALUES (?)", chunk)
             with self._transaction():
-                self._database.execute(_TURN)
+                self._database.execute(_SYNC_REPORTED)
                 self._database.execute(_FORGET)
                 found = self._database.execute("SELECT session_id FROM written").fetchall()
             yield frozenset(row[0] for row in found)
@@ -135,7 +135,7 @@ class Ledger:
             self._database.execute("DROP TABLE written")
 
     def _adopt(self, outcome: Outcome) -> None:
-        """Settle a claim whose outcome came into the results file and not into the journal, as on a full disk."""
+        """Settle a claim whose outcome is in the output and not in the journal, as after a full disk."""
         value: str | int
         if outcome.reference:
             where, value = "fingerprint = ?", self.fingerprints.of_reference(outcome.reference).hex()
@@ -146,45 +146,45 @@ class Ledger:
             values = (session_id, *settled(outcome), value, session_id, session_id)
             self._database.execute(_ADOPT.format(where=where), values)
 
-    def untell(self, lines: Iterable[int]) -> None:
-        """Take the outcomes of these lines of this run as not told of."""
+    def mark_unreported(self, lines: Iterable[int]) -> None:
+        """Mark the outcomes of these lines of this run as not reported."""
         with self._transaction():
-            self._database.execute(_UNTELL, (self._run, _json(list(lines))))
+            self._database.execute(_MARK_UNREPORTED, (self._run, _json(list(lines))))
 
     def counts(self) -> Mapping[BatchResult | None, int]:
-        """Return the number of records by result; None stands for those without one."""
+        """Return the number of records by result; None counts those without one."""
         with self._transaction():
             found = self._database.execute("SELECT result, count(*) FROM record GROUP BY result").fetchall()
         return {None if result is None else BatchResult(result): number for result, number in found}
 
     def close(self) -> None:
-        """Close the file, the write-ahead log then being part of it. Raises JournalError if it failed ever before."""
+        """Close the file, with the write-ahead log copied into it. Raises JournalError if anything failed before."""
         self._database.close()
         if self._failure:
             raise JournalError(self._failure)
 
-    def _change(self, operations: Sequence[Operation]) -> None:
-        """Carry out operations of all kinds but one; of a record, what is listed earlier here always comes first."""
+    def _change(self, operations: Sequence[JournalOperation]) -> None:
+        """Apply operations of all kinds except Releasing; for one record they always come in the order used here."""
         self._claim([each for each in operations if isinstance(each, Claiming)])
         self._execute(_NOTE, [each.values for each in operations if isinstance(each, SessionNoted)])
         outcomes = [each.values for each in operations if isinstance(each, Settling)]
         if self._execute(_SETTLE, outcomes) != len(outcomes):
-            raise ConfigurationError("an outcome is settled of a record that was never claimed in this journal")
-        self._execute(_TELL, [each.values for each in operations if isinstance(each, Told)])
+            raise ConfigurationError("an outcome belongs to a record that was never claimed in this journal")
+        self._execute(_MARK_REPORTED, [each.values for each in operations if isinstance(each, Reported)])
 
     def _execute(self, statement: str, rows: Sequence[tuple[str | int | None, ...]]) -> int:
-        """Execute a statement for all rows at once; return how many rows of the table it changed."""
+        """Execute a statement for all rows at once; return the number of rows changed."""
         if not rows:
             return 0
         marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
         return self._database.execute(statement.format(rows=marks), [*chain.from_iterable(rows)]).rowcount
 
     def _claim(self, claims: Sequence[Claiming]) -> None:
-        """Write down the claims of new records, and decide those of records of which something is known."""
+        """Insert the rows of new records, and decide the claims of known ones."""
         if self._execute(_CLAIM, [claim.values(self._run) for claim in claims]) == len(claims):
             return
         rows = self._read({claim.key for claim in claims})
-        changed: dict[str, Row] = {}
+        changed: dict[str, JournalRow] = {}
         for claim in claims:
             if claim.made(rows[claim.key], self._run):
                 continue
@@ -194,7 +194,7 @@ class Ledger:
         if changed:
             self._database.execute(_REPLACE, (_json(list(changed.values())),))
 
-    def _undo(self, operations: Iterable[Operation]) -> None:
+    def _undo(self, operations: Iterable[JournalOperation]) -> None:
         undone = (operation.undo() for operation in operations if isinstance(operation, Releasing))
         rows = [row for row in undone if row is not None]
         if rows:
@@ -202,7 +202,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        """Do all or nothing. What fails becomes a JournalError, now and from now on."""
+        """Run the block in a transaction. An error becomes a JournalError, which every later call raises too."""
         if self._failure:
             raise JournalError(self._failure)
         try:
@@ -239,7 +239,7 @@ class Ledger:
             raise ConfigurationError(f"{where} is not the one that the journal {self._path} was made with")
         return fingerprints
 
-    def _read(self, keys: Iterable[str]) -> dict[str, Row]:
+    def _read(self, keys: Iterable[str]) -> dict[str, JournalRow]:
         found = self._database.execute(_READ, (_json(list(keys)),)).fetchall()
         return {row.fingerprint: row for row in _rows.decode(found[0][0])}
 

@@ -1,4 +1,4 @@
-"""Journals of partitions into one: what a run on many machines leaves is a journal like that of a run on one."""
+"""Merge the journals of partitions into one, as a run on one machine would have written it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from checkout_async.errors import ConfigurationError
 __all__ = ["merge_journals"]
 
 _NAMES: Final = ", ".join(COLUMNS)
-# Runs of a part are none of the target's, whose first is 1.
+# The runs of a part are not runs of the target, whose first is 1.
 _VALUES: Final = ", ".join("0" if name == "run" else name for name in COLUMNS)
 _CHANGES: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 
 
 def _knowledge(row: str) -> str:
-    """Return SQL for how much a row knows: nothing sent, in doubt, in doubt with a session to ask about, final."""
+    """Return SQL that ranks a row by certainty: not sent, in doubt, in doubt with a session to read, final."""
     unsent = ", ".join(f"'{result}'" for result in sorted(UNSENT))
     return (
         f"CASE WHEN {row}.result IN ({unsent}) THEN 0 "
@@ -33,7 +33,7 @@ def _knowledge(row: str) -> str:
     )
 
 
-# Nothing but our own names is put into this.
+# Only constants of this package are formatted into this statement.
 _TAKE: Final = (
     f"INSERT INTO main.record ({_NAMES}) SELECT {_VALUES} FROM part.record WHERE true "  # noqa: S608
     f"ON CONFLICT (fingerprint) DO UPDATE SET {_CHANGES} "
@@ -42,14 +42,14 @@ _TAKE: Final = (
 
 
 def merge_journals(target: Path, parts: Sequence[Path]) -> None:
-    """Take the records of `parts`, which stay as they are, into the journal `target`, which is made if it is missing.
+    """Copy the records of the journals `parts` into the journal `target`, which is created if it is missing. Blocks.
 
-    Of two rows about one record that stays which knows more: final results before doubts, a doubt with a session
-    before one without, any doubt before the certainty that nothing was sent, and of equals the later. So it does no
-    harm to merge a part twice. Blocks while it works.
+    If two rows are about one record, the more certain one stays: a final result before a doubt, a doubt with a session
+    before one without, any doubt before the certainty that nothing was sent, and of equals the later. A doubt wins over
+    "not sent" because sending again could create a second session. Merging a part twice is harmless.
 
-    Raises ConfigurationError for a part that is missing or no journal, journals of different keys, and a journal that
-    is in use.
+    Raises ConfigurationError for a part that is missing or not a journal, for journals with different keys, and for a
+    journal that is in use.
     """
     with closing(open_database(target)) as database:
         for part in parts:
@@ -62,7 +62,7 @@ def merge_journals(target: Path, parts: Sequence[Path]) -> None:
 
 
 def _key_check_of(part: Path) -> bytes | None:
-    """Return what tells the key of a journal; None of an empty file, whose maker was stopped at once."""
+    """Return the key check of a journal; None for an empty file, whose writer was stopped at once."""
     if not part.is_file():
         raise ConfigurationError(f"there is no journal {part}")
     with closing(open_database(part)) as database:
@@ -77,7 +77,7 @@ def _take_in(database: sqlite3.Connection, target: Path, part: Path, check: byte
     if is_new(database):
         _found(database, target, part, check)
     if _stored_check(database) != check:
-        raise ConfigurationError(f"the journals {target} and {part} were made with different keys: use one for all")
+        raise ConfigurationError(f"the journals {target} and {part} were made with different keys: use one key for all")
     database.execute("ATTACH DATABASE ? AS part", (str(part),))
     try:
         database.execute(_TAKE)
@@ -86,10 +86,10 @@ def _take_in(database: sqlite3.Connection, target: Path, part: Path, check: byte
 
 
 def _found(database: sqlite3.Connection, target: Path, part: Path, check: bytes) -> None:
-    """Make the target a journal with the key of the part, and bring its file along where there is one."""
+    """Turn the target into a journal with the key of the part, and copy the key file if there is one."""
     key = load_key(target) or load_key(part)
     if key is not None and Fingerprints(key).check != check:
-        raise ConfigurationError(f"the key of the journal {target} is not that of {part}: use one for all")
+        raise ConfigurationError(f"the key of the journal {target} is not that of {part}: use one key for all")
     database.execute("BEGIN IMMEDIATE")
     if key is not None and load_key(target) is None:
         make_key(target, key)

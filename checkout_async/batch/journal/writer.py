@@ -1,7 +1,7 @@
-"""Group commit: operations on the journal gather while a thread of its own writes those that came before.
+"""Group commit: operations on the journal collect while a dedicated thread writes those that came before.
 
-Everyone whose operation is in a batch waits for the same commit, so that its cost is shared. The thread does its jobs
-in the order in which they were given.
+The callers whose operations are in one group wait for the same commit, so that its cost is shared. The thread runs its
+jobs in the order in which they were submitted, so operations reach the disk in the order of the calls.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from checkout_async.batch.journal.claim import Operation
+from checkout_async.batch.journal.claim import JournalOperation
 from checkout_async.batch.journal.fingerprint import Fingerprints
-from checkout_async.batch.journal.ledger import Ledger
+from checkout_async.batch.journal.ledger import JournalStore
 from checkout_async.errors import JournalError
 
-__all__ = ["Writer"]
+__all__ = ["JournalWriter"]
 
 T = TypeVar("T")
 
-_Batch = list[tuple[Operation, asyncio.Future[None] | None]]
-"""Operations, each with what its caller waits for, if it does."""
+_Batch = list[tuple[JournalOperation, asyncio.Future[None] | None]]
+"""Operations, each with the future its caller waits for, if it does."""
 
 
-class Writer:
-    """The event loop's side of a ledger. Its methods are to be called from the loop that made it."""
+class JournalWriter:
+    """The event loop's side of a JournalStore. Call its methods only from the loop that made it."""
 
-    def __init__(self, opening: Callable[[], Ledger]) -> None:
+    def __init__(self, opening: Callable[[], JournalStore]) -> None:
         self._opening = opening
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "checkout_async journal")
         self._gathered: _Batch = []
         self._is_due = False
         self._being_written = 0
-        self._ledger: Ledger | None = None
+        self._ledger: JournalStore | None = None
 
     async def open(self) -> Fingerprints:
-        """Open the file; whoever is cancelled meanwhile leaves it closed. Raises ConfigurationError."""
+        """Open the file; if the caller is cancelled meanwhile, the file is closed again. Raises ConfigurationError."""
         try:
             return await self._in_thread(self._open)
         except BaseException:
@@ -46,8 +46,8 @@ class Writer:
             self._thread.shutdown(wait=False)
             raise
 
-    def write(self, operation: Operation) -> asyncio.Future[None]:
-        """Return what is done when an operation is in the file; it gets there also if that is cancelled.
+    def write(self, operation: JournalOperation) -> asyncio.Future[None]:
+        """Write an operation. The future is done when it is in the file; cancelling the future does not stop the write.
 
         Its error is a JournalError.
         """
@@ -56,22 +56,22 @@ class Writer:
         self._make_due()
         return future
 
-    def add(self, operation: Operation) -> None:
-        """Write an operation as soon as what is being written is."""
+    def add(self, operation: JournalOperation) -> None:
+        """Write an operation as soon as the writes before it are done; return at once."""
         self.add_to_next(operation)
         self._make_due()
 
-    def add_to_next(self, operation: Operation) -> None:
-        """Write an operation together with the next one that is waited for."""
+    def add_to_next(self, operation: JournalOperation) -> None:
+        """Write an operation together with the next one that has a waiting caller."""
         self._gathered.append((operation, None))
 
-    async def run(self, call: Callable[[Ledger], T]) -> T:
-        """Let the thread do something else with the file, after all that was gathered. Raises JournalError."""
+    async def run(self, call: Callable[[JournalStore], T]) -> T:
+        """Run a call on the store in the thread, after all pending operations. Raises JournalError."""
         self._hand_over()
         return await self._in_thread(lambda: call(self._held))
 
     async def close(self) -> None:
-        """Write what has gathered and close the file, even if the caller is cancelled. Raises JournalError."""
+        """Write the pending operations and close the file, even if the caller is cancelled. Raises JournalError."""
         self._hand_over()
         closing = self._in_thread(self._close)
         self._thread.shutdown(wait=False)
@@ -79,7 +79,7 @@ class Writer:
 
     def _make_due(self) -> None:
         if not self._is_due and not self._being_written:
-            # Whatever else happens in this turn of the event loop goes along.
+            # All operations of this turn of the event loop go into the same group.
             self._loop.call_soon(self._hand_over)
         self._is_due = True
 
@@ -103,7 +103,7 @@ class Writer:
             if error is None:
                 future.set_result(None)
             else:
-                # One each: every raise would add to the traceback of a common one.
+                # One error for each caller: every raise would add to the traceback of a shared one.
                 future.set_exception(JournalError(str(error)))
 
     def _in_thread(self, call: Callable[[], T]) -> asyncio.Future[T]:
@@ -121,6 +121,6 @@ class Writer:
             self._ledger.close()
 
     @property
-    def _held(self) -> Ledger:
+    def _held(self) -> JournalStore:
         assert self._ledger is not None
         return self._ledger

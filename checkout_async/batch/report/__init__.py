@@ -1,4 +1,4 @@
-"""What a run came to, for people and machines: counts and percentiles, as text, JSON and HTML.
+"""The report of a run: counts and percentiles, as text, JSON and HTML.
 
 Modules, low to high: latency, report, charts, html, file.
 """

@@ -1,7 +1,7 @@
 """The drawings of a report as inline SVG: one bar, a bar of shares, the distribution of times.
 
-A drawing stretches to whatever room it has, so the words beside it are HTML and keep their size on a phone. Colours
-are CSS classes of the page.
+A drawing stretches to the space it has, so the text next to it is HTML and keeps its size on a phone. Colours are CSS
+classes of the page.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _GAP = 0.12
 """Between two bars, as a part of a bar's width."""
 
 _ROOM = 28.0
-"""What the words of a percentile take on a phone, in percent of the width."""
+"""The width of the text of a percentile on a phone, in percent of the drawing."""
 
 _APART = 15.0
 """The same between two times of the axis."""
 
 _FLIP = 80.0
-"""From here on words stand to the left of their place."""
+"""From here on, a text is to the left of its place."""
 
 
 def share_bar(result: BatchResult, part: int, whole: int) -> str:
@@ -54,7 +54,7 @@ def shares_bar(report: Report) -> str:
 
 
 def distribution(latencies: Latencies) -> str:
-    """Draw how many records took how long, on a logarithmic axis, with percentiles marked; needs at least one time."""
+    """Draw the distribution of times on a logarithmic axis, with percentiles marked; needs at least one time."""
     bars = latencies.bars(_BARS)
     tallest = max(bar.count for bar in bars)
     wide = 100 / len(bars)
@@ -71,7 +71,7 @@ def distribution(latencies: Latencies) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Label:
-    """Words above or below a drawing, at so many percent of its width, in a row from the bottom."""
+    """A text above or below a drawing, at a percentage of its width, in a row counted from the bottom."""
 
     at: float
     words: str
@@ -91,7 +91,7 @@ def _marks(latencies: Latencies, bars: Sequence[Bar]) -> Iterator[_Label]:
 
 
 def _ticks(bars: Sequence[Bar]) -> list[_Label]:
-    """Return round times, as many as have room; where there are none, the ends of the axis."""
+    """Return round times for the axis, as many as fit; if none do, the ends of the axis."""
     for digits in ((1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
         values = [digit * 10.0**power for power in range(-6, 7) for digit in digits]
         places = [(_place(value, bars), value) for value in values if bars[0].low <= value <= bars[-1].high]
@@ -135,6 +135,6 @@ def _rect(name: str, x: float, y: float, width: float, height: float, words: str
 
 
 def _svg(name: str, words: str, *pieces: str) -> str:
-    """Return a drawing of 100 by 100 that fills its room; without words it is left out of what is read aloud."""
+    """Return a drawing of 100 by 100 that fills its space; without words, screen readers skip it."""
     role = f'role="img" aria-label="{escape(words)}"' if words else 'aria-hidden="true"'
     return f'<svg class="{name}" viewBox="0 0 100 100" preserveAspectRatio="none" {role}>{"".join(pieces)}</svg>'

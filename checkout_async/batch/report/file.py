@@ -1,7 +1,7 @@
-"""Reports as files: report.json for machines, which can be read again, report.html for people.
+"""Write reports to files: report.json for programs, which `read_report` reads again, report.html for people.
 
-They hold counts, times and the names of the input and the results file: no payment data, nothing of a request. So
-they have the usual permissions, and an earlier report of the same name is replaced.
+They contain counts, times and the names of input and output: no payment data, nothing of a request. So they have the
+usual permissions, and an earlier report of the same name is replaced.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _FORMAT: Final = 1
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-class _Format(msgspec.Struct):
+class _ReportFormat(msgspec.Struct):
     format: int
 
 
 def check_report_path(path: Path) -> None:
     """Raise ConfigurationError if no report can be written there: not .json or .html, or the folder is missing."""
     if path.suffix.lower() not in {".json", ".html"}:
-        raise ConfigurationError(f"a report is a .json or a .html file, which {path} is not")
+        raise ConfigurationError(f"a report must be a .json or .html file, and {path} is not one")
     if not path.parent.is_dir():
         raise ConfigurationError(f"cannot write the report {path}: there is no folder {path.parent}")
     if path.is_dir():
@@ -39,7 +39,7 @@ def check_report_path(path: Path) -> None:
 def write_report(report: Report, path: Path) -> None:
     """Write a report as JSON or HTML, by the suffix of the file. Raises ConfigurationError if that cannot be done.
 
-    What is not UTF-8 in the names of files is replaced by U+FFFD.
+    Bytes of file names that are not UTF-8 are replaced by U+FFFD.
     """
     check_report_path(path)
     report = _printable(report)
@@ -51,28 +51,28 @@ def write_report(report: Report, path: Path) -> None:
 
 
 def read_report(path: Path) -> Report:
-    """Read a report that was written as JSON. Raises ConfigurationError for a file that is none."""
+    """Read a report that was written as JSON. Raises ConfigurationError for any other file."""
     try:
         content = path.read_bytes()
-        if msgspec.json.decode(content, type=_Format).format > _FORMAT:
+        if msgspec.json.decode(content, type=_ReportFormat).format > _FORMAT:
             raise ConfigurationError(f"the report {path} was written by a later version of this package")
         return msgspec.json.decode(content, type=Report)
     except OSError as error:
         raise ConfigurationError(f"cannot read the report {path}: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is no report of a batch: {error}") from None
+        raise ConfigurationError(f"{path} is not a report of a batch: {error}") from None
 
 
 def _printable(report: Report) -> Report:
     """Return the report without the surrogates that stand for bytes of names that are not UTF-8 (PEP 383)."""
-    texts = {name: getattr(report, name) for name in ("source", "target", "stopped")}
+    texts = {name: getattr(report, name) for name in ("input", "output", "stopped")}
     return msgspec.structs.replace(
         report, **{name: _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text) for name, text in texts.items()}
     )
 
 
 def _json(report: Report) -> bytes:
-    """Return the report with what other programs would have to work out; reading passes over that."""
+    """Return the report as JSON, with derived figures for other programs; `read_report` ignores those."""
     percentiles = {f"p{percent}": report.latencies.percentile(percent) for percent in PERCENTILES}
     derived = {
         "format": _FORMAT,

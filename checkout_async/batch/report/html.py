@@ -1,6 +1,6 @@
-"""A report as a page to show to others: one file, without scripts and without anything from elsewhere.
+"""A report as an HTML page: one file, without scripts and without external references.
 
-Light or dark as its reader's device, readable on a phone and in print. Everything from outside is escaped.
+It is light or dark like the reader's device, and readable on a phone and in print. All text from outside is escaped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report.charts import distribution, share_bar, shares_bar
 from checkout_async.batch.report.report import PERCENTILES, Report
-from checkout_async.batch.wording import MEANINGS, duration, label, latency, number, rate, share
+from checkout_async.batch.wording import RESULT_HELP, duration, label, latency, number, rate, share
 
 __all__ = ["page"]
 
@@ -33,7 +33,7 @@ def page(report: Report) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>Batch authentication: {escape(report.source)}</title>
+<title>Batch authentication: {escape(report.input)}</title>
 <style>{style}</style>
 </head>
 <body>
@@ -48,7 +48,7 @@ def _head(report: Report) -> str:
     stopped = f'<p class="stopped">Stopped before the end: {escape(report.stopped)}</p>\n' if report.stopped else ""
     return f"""<header>
 <h1>Batch authentication</h1>
-<p>{escape(report.source)} <span class="to">→ {escape(report.target)}</span></p>
+<p>{escape(report.input)} <span class="to">→ {escape(report.output)}</span></p>
 <p class="when">{_when(report)}</p>
 {stopped}</header>
 """
@@ -127,7 +127,7 @@ def _errors(report: Report) -> str:
     )
     return f"""<section>
 <h2>Errors</h2>
-<p>The results file says for each record what was wrong, where in the request, and the request id to give to
+<p>The output says for each record what was wrong, where in the request, and the request id to give to
 Checkout.com's support.</p>
 <table>
 <thead><tr><th scope="col">Kind</th>{_numeric("Records", "Share of all")}</tr></thead>
@@ -143,7 +143,7 @@ def _meanings() -> str:
     return f"""<section>
 <h2>What the results mean</h2>
 <table class="meanings">
-<thead><tr><th scope="col">Result</th><th scope="col">It says</th><th scope="col">To do</th></tr></thead>
+<thead><tr><th scope="col">Result</th><th scope="col">Meaning</th><th scope="col">What to do</th></tr></thead>
 <tbody>
 {rows}</tbody>
 </table>
@@ -153,10 +153,10 @@ def _meanings() -> str:
 
 def _meaning_rows() -> Iterator[str]:
     for result in BatchResult:
-        meaning = MEANINGS[result]
+        help_ = RESULT_HELP[result]
         yield (
             f'<tr><th scope="row"><i class="{result.value}"></i>{label(result)}</th>'
-            f"<td>{escape(meaning.says)}</td><td>{escape(meaning.to_do)}</td></tr>\n"
+            f"<td>{escape(help_.meaning)}</td><td>{escape(help_.action)}</td></tr>\n"
         )
 
 

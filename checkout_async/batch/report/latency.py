@@ -1,4 +1,4 @@
-"""How long records took, in bounded memory: a histogram with logarithmic buckets, accurate to 1 % of each value.
+"""The times of records in bounded memory: a histogram with logarithmic buckets, accurate to 1 % of each value.
 
 Each doubling of the time has 64 buckets of equal ratio, so a bucket's middle is off by at most 0.55 %. A million
 records take a few hundred numbers, and histograms of several machines add up. Times are in seconds.
@@ -22,7 +22,7 @@ _SHORTEST: Final = 2.0**-20
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """How many times lay from `low` up to, but not including, `high`."""
+    """The number of times from `low` up to, but not including, `high`."""
 
     low: float
     high: float
@@ -30,7 +30,7 @@ class Bar:
 
 
 class Latencies(msgspec.Struct, kw_only=True):
-    """Times by bucket; `shortest` and `longest` are exact, None as long as there are none."""
+    """Times by bucket; `shortest` and `longest` are exact, and None while there are no times."""
 
     buckets: dict[int, int] = {}
     shortest: float | None = None
@@ -38,7 +38,7 @@ class Latencies(msgspec.Struct, kw_only=True):
 
     @property
     def count(self) -> int:
-        """How many times there are."""
+        """The number of times."""
         return sum(self.buckets.values())
 
     def add(self, seconds: float) -> None:
@@ -48,14 +48,14 @@ class Latencies(msgspec.Struct, kw_only=True):
         self._extend(seconds, seconds)
 
     def merge(self, other: Latencies) -> None:
-        """Count all times of another histogram, too."""
+        """Add all times of another histogram."""
         for bucket, count in other.buckets.items():
             self.buckets[bucket] = self.buckets.get(bucket, 0) + count
         if other.shortest is not None and other.longest is not None:
             self._extend(other.shortest, other.longest)
 
     def percentile(self, percent: float) -> float | None:
-        """Return the time that so many percent did not exceed (nearest rank), to 1 %; None if there are no times."""
+        """Return the time that `percent` of the records did not exceed (nearest rank), to 1 %; None without times."""
         if self.shortest is None or self.longest is None:
             return None
         rank = math.ceil(self.count * percent / 100)
@@ -66,7 +66,7 @@ class Latencies(msgspec.Struct, kw_only=True):
         return self.longest
 
     def bars(self, most: int) -> list[Bar]:
-        """Return the distribution as at most so many bars on a logarithmic axis, without a gap between them."""
+        """Return the distribution as at most `most` bars on a logarithmic axis, without gaps."""
         if not self.buckets:
             return []
         first, last = min(self.buckets), max(self.buckets)
@@ -87,5 +87,5 @@ def _bucket(seconds: float) -> int:
 
 
 def _value_at(position: float) -> float:
-    """Return the time at a place on the axis of buckets: at a whole number, where that bucket begins."""
+    """Return the time at a position on the axis of buckets; a whole number is where that bucket begins."""
     return float(2 ** (position / _PER_DOUBLING))

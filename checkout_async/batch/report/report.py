@@ -1,7 +1,6 @@
-"""What a run came to, as a value and as text: a `Summary` counts while it goes on, a `Report` is what stays.
+"""The report of a run as a value and as text: a `Summary` counts during the run, a `Report` is its result.
 
-Neither holds anything of a request or a session but counts and times. Reports of parts of a run, such as the
-partitions of a cluster, add up.
+Both contain only counts and times, and nothing of a request or a session. Reports of parts of a run can be added up.
 """
 
 from __future__ import annotations
@@ -23,18 +22,19 @@ __all__ = ["PERCENTILES", "Report", "Summary"]
 Key = TypeVar("Key", bound=str)
 
 PERCENTILES: Final = (50, 90, 99)
-"""The shares of records, in percent, whose longest time is shown."""
+"""The percentiles of the time of a record that are shown."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as it ended. `source` and `target` are names; `started` and `ended` are in UTC.
+    """The report of a run that has ended. `input` and `output` are names; `started` and `ended` are in UTC.
 
-    `results` has every record, `errors` those with an error by its kind, `replayed` those of which an earlier run had
-    told already. `latencies` are the times of the others. `stopped` says why the run ended before its source did.
+    `results` counts all records by result, `errors` those with an error by its kind, `replayed` those that an earlier
+    run had reported already. `latencies` are the times of the others. `stopped` says why the run ended before its
+    input did; it is empty if it did not.
     """
 
-    source: str
-    target: str
+    input: str
+    output: str
     started: Annotated[datetime, msgspec.Meta(tz=True)]
     ended: Annotated[datetime, msgspec.Meta(tz=True)]
     results: dict[BatchResult, int]
@@ -45,33 +45,33 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def records(self) -> int:
-        """How many records have an outcome."""
+        """The number of records with an outcome."""
         return sum(self.results.values())
 
     @property
     def authenticated(self) -> int:
-        """How many may be authorised as authenticated: authenticated and attempted ones."""
+        """The number of records that may be authorised as authenticated: authenticated or attempted."""
         return self.results.get(BatchResult.AUTHENTICATED, 0) + self.results.get(BatchResult.ATTEMPTED, 0)
 
     @property
     def unfinished(self) -> int:
-        """How many a later run has something to do for: invalid, failed and unknown ones."""
+        """The number of records without a final result: invalid, failed or unknown."""
         return sum(count for result, count in self.results.items() if not result.is_final)
 
     @property
     def seconds(self) -> float:
-        """How long the run took."""
+        """The duration of the run in seconds."""
         return (self.ended - self.started).total_seconds()
 
     @property
     def per_second(self) -> float:
-        """Records of this run, without replayed ones, for each second of it; 0 for a run of no time."""
+        """Records of this run a second, without replayed ones; 0 if the run took no time."""
         return (self.records - self.replayed) / self.seconds if self.seconds > 0 else 0.0
 
     def merge(self, other: Report) -> Report:
         """Return the report of both as one run, from the earlier start to the later end.
 
-        It has this one's names, and both reasons for stopping.
+        It has this report's names, and the reasons of both for stopping.
         """
         latencies = Latencies()
         for part in (self.latencies, other.latencies):
@@ -90,7 +90,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary:
-    """Counts outcomes by result, and those with an error by its kind. `clock` and `now` tell the time."""
+    """Counts outcomes by result, and those with an error by its kind. `clock` is monotonic, `now` the date and time."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ class Summary:
 
     @property
     def done(self) -> int:
-        """Outcomes counted so far."""
+        """The number of outcomes counted so far."""
         return self.by_result.total()
 
     def add(self, outcome: Outcome) -> None:
@@ -120,15 +120,15 @@ class Summary:
         elif outcome.seconds is not None:
             self.latencies.add(outcome.seconds)
 
-    def report(self, source: str, target: str, *, stopped: str = "") -> Report:
-        """Return what was counted so far, as of now."""
+    def report(self, input: str, output: str, *, stopped: str = "") -> Report:  # noqa: A002  # the command's own word
+        """Return the report of the outcomes counted so far, with the current time as the end."""
         latencies = Latencies()
         latencies.merge(self.latencies)
         return Report(
-            source=source,
-            target=target,
+            input=input,
+            output=output,
             started=self._started,
-            # By the monotonic clock: the other may be set back during a night.
+            # By the monotonic clock: the wall clock may be set back during the run.
             ended=self._started + timedelta(seconds=self._clock() - self._began),
             results={result: self.by_result[result] for result in BatchResult if result in self.by_result},
             errors=dict(sorted(self.by_error.items())),

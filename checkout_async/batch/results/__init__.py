@@ -1,11 +1,11 @@
-"""Where outcomes go: files of JSON Lines, CSV or Parquet, that a later run can go on with.
+"""The output of a run: files of JSON Lines, CSV or Parquet, which a later run can resume.
 
-Modules, low to high: told, rows, spool, file.
+Modules, low to high: line_set, rows, spool, file.
 """
 
 from __future__ import annotations
 
 from checkout_async.batch.results.file import ResultFile
-from checkout_async.batch.results.told import Told
+from checkout_async.batch.results.line_set import LineSet
 
-__all__ = ["ResultFile", "Told"]
+__all__ = ["LineSet", "ResultFile"]

@@ -1,7 +1,7 @@
-"""A results file: only its owner may read it, and it always consists of whole rows.
+"""The output file of a run: only its owner may read it, and it always consists of whole rows.
 
-Each result is on disk, or in the pipe, before the next one; one that could not be written completely is taken back.
-The file holds cryptograms, which are payment data.
+Each result is on disk, or in the pipe, before the next one. A row that could not be written completely is removed
+again. The file contains cryptograms, which are payment data.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Self
 from checkout_async.batch.arrow import require_parquet
 from checkout_async.batch.formats import GZIP_SUFFIX, Format, format_of
 from checkout_async.batch.outcome import Outcome
+from checkout_async.batch.results.line_set import LineSet
 from checkout_async.batch.results.rows import encode, header, outcomes_in
 from checkout_async.batch.results.spool import in_parquet, spool_of, to_parquet
-from checkout_async.batch.results.told import Told
 from checkout_async.batch.sources.lines import chunks_now
 from checkout_async.errors import ConfigurationError
 from checkout_async.files import OWNER_ONLY, atomic_write
@@ -29,9 +29,9 @@ __all__ = ["ResultFile"]
 
 
 class ResultFile:
-    """An open results file. Call `finish` at the end of a run; without that, Parquet stays a spool to resume from."""
+    """An open output file. Call `finish` at the end of a run; without it, Parquet stays a spool to resume from."""
 
-    def __init__(self, file: io.FileIO, format_: Format, place: _Place | None = None) -> None:
+    def __init__(self, file: io.FileIO, format_: Format, place: _OutputPaths | None = None) -> None:
         self._file = file
         self._format = format_
         self._place = place
@@ -39,16 +39,16 @@ class ResultFile:
 
     @staticmethod
     def check(path: Path, format_: Format | None = None) -> None:
-        """Raise ConfigurationError if there can be no results file of this name and format."""
-        _Place.of(path, format_)
+        """Raise ConfigurationError if an output cannot have this name and format."""
+        _OutputPaths.of(path, format_)
 
     @classmethod
     def create(cls, path: Path, format_: Format | None = None, *, force: bool = False) -> Self:
         """Create the file with mode 0600. An existing one is refused, or with `force` emptied and made private.
 
-        Without a `format_` it is told by the name. Raises ConfigurationError.
+        Without a `format_`, the suffix of the name selects it. Raises ConfigurationError.
         """
-        place = _Place.of(path, format_)
+        place = _OutputPaths.of(path, format_)
         try:
             results = cls(_created(place, force=force), place.format, place)
             results._begin()
@@ -68,28 +68,28 @@ class ResultFile:
         return results
 
     @classmethod
-    def resume(cls, path: Path, format_: Format | None = None) -> tuple[Self, Told]:
-        """Go on with the results file of an earlier run, or create it; return it, and the lines whose rows stay in it.
+    def resume(cls, path: Path, format_: Format | None = None) -> tuple[Self, LineSet]:
+        """Open the output of an earlier run, or create it; return it and the lines whose rows stay in it.
 
-        A torn last row goes, and so do the rows of records that the new run has to do with, since their result is
-        not final. The file is replaced at once, or not at all. Raises ConfigurationError; the file is then untouched.
+        An incomplete last row is removed, and so are rows whose result is not final, since the new run writes them
+        again. The file is replaced atomically. Raises ConfigurationError; the file is then unchanged.
         """
         path = path.resolve()
-        place = _Place.of(path, format_)
+        place = _OutputPaths.of(path, format_)
         if not path.exists() and not place.written.exists():
-            return cls.create(path, place.format), Told()
+            return cls.create(path, place.format), LineSet()
         try:
-            told = _rewrite(place, path)
+            kept = _rewrite(place, path)
             file = io.FileIO(os.open(place.written, os.O_WRONLY), "w")
             file.seek(0, os.SEEK_END)
         except OSError as error:
             raise ConfigurationError(f"cannot resume with the output file {path}: {error.strerror}") from None
-        return cls(file, place.format, place), told
+        return cls(file, place.format, place), kept
 
     @staticmethod
     def read(path: Path, format_: Format | None = None) -> Iterator[Outcome]:
         """Yield the results of an earlier run. Blocks; raises OSError and ConfigurationError."""
-        return _existing(_Place.of(path, format_), path)
+        return _existing(_OutputPaths.of(path, format_), path)
 
     def __enter__(self) -> Self:
         return self
@@ -100,17 +100,17 @@ class ResultFile:
         self._file.close()
 
     def rows(self) -> Iterator[Outcome]:
-        """Yield the results that are in the file by now, of standard output none. Blocks; raises OSError."""
+        """Yield the results in the file so far; none for standard output. Blocks; raises OSError."""
         if self._place is not None:
             with io.FileIO(self._place.written) as file:
                 yield from outcomes_in(self._place.written, chunks_now(file), self._format)
 
     def write(self, outcome: Outcome) -> None:
-        """Write one row. Raises OSError, the file then being as before."""
+        """Write one row. Raises OSError; the file is then as before."""
         self._write(encode(outcome, self._format))
 
     def finish(self) -> None:
-        """Make the results last, on the disk and in the format that was asked for. Blocks; raises OSError."""
+        """Sync the results to the disk and convert them to Parquet if requested. Blocks; raises OSError."""
         if self._is_regular:
             os.fsync(self._file.fileno())
         if self._place is not None and self._place.parquet is not None:
@@ -137,8 +137,8 @@ class ResultFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where results go: `written` while the run lasts, then as well to `parquet`, if that is wanted."""
+class _OutputPaths:
+    """The files of an output: the run writes to `written`, and at the end to `parquet` if that is requested."""
 
     format: Format
     written: Path
@@ -153,11 +153,11 @@ class _Place:
             return cls(found, path)
         require_parquet()
         if path.exists() and not path.is_file():
-            raise ConfigurationError(f"Parquet needs a file, and {path} is none")
+            raise ConfigurationError(f"Parquet needs a regular file, and {path} is not one")
         return cls(found, spool_of(path), path)
 
 
-def _created(place: _Place, *, force: bool) -> io.FileIO:
+def _created(place: _OutputPaths, *, force: bool) -> io.FileIO:
     """Create the file to write to. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
     in_the_way = next((each for each in (place.parquet, place.written) if each and each.exists()), None)
@@ -171,24 +171,24 @@ def _created(place: _Place, *, force: bool) -> io.FileIO:
     return file
 
 
-def _rewrite(place: _Place, path: Path) -> Told:
-    """Write the file anew with the rows that stay, and return their lines."""
-    told = Told()
+def _rewrite(place: _OutputPaths, path: Path) -> LineSet:
+    """Rewrite the file with the rows that stay, and return their lines."""
+    kept = LineSet()
     with atomic_write(place.written) as file:
         file.write(header(place.format))
         for outcome in _existing(place, path):
             if outcome.result.is_final:
-                told.add(outcome.line)
+                kept.add(outcome.line)
                 file.write(encode(outcome, place.format))
-    return told
+    return kept
 
 
-def _existing(place: _Place, path: Path) -> Iterator[Outcome]:
-    """Yield the results that there are; a spool is newer than the Parquet file beside it."""
+def _existing(place: _OutputPaths, path: Path) -> Iterator[Outcome]:
+    """Yield the existing results; a spool is newer than the Parquet file next to it."""
     if place.parquet and not place.written.exists():
         yield from in_parquet(path)
         return
     if not place.written.is_file():
-        raise ConfigurationError(f"{place.written} is no file to resume from")
+        raise ConfigurationError(f"{place.written} is not a file to resume from")
     with io.FileIO(place.written) as file:
         yield from outcomes_in(place.written, chunks_now(file), place.format)

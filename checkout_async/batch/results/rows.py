@@ -1,4 +1,4 @@
-"""Outcomes as rows of a results file: one JSON object a line, or the columns of CSV and Parquet, and back again.
+"""Outcomes as rows of the output: encode and decode JSON Lines, and the columns of CSV and Parquet.
 
 The columns are the members of `Outcome`, those of its `error` with `error.` before their names.
 """
@@ -15,9 +15,9 @@ import msgspec
 from msgspec import inspect
 
 from checkout_async.batch.formats import Format
-from checkout_async.batch.outcome import Failure, Outcome
+from checkout_async.batch.outcome import ErrorInfo, Outcome
 from checkout_async.batch.sources.lines import LineSplitter
-from checkout_async.batch.sources.rows import Row, RowSplitter
+from checkout_async.batch.sources.rows import CsvRow, RowSplitter
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["COLUMNS", "as_row", "encode", "header", "outcomes_in", "read_row", "refuse"]
@@ -33,20 +33,20 @@ def _columns(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[s
         options = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
         kinds = {type(each) for each in options}
         if inspect.StructType in kinds:
-            yield from _columns(Failure, f"{field.name}.")
+            yield from _columns(ErrorInfo, f"{field.name}.")
         else:
             yield prefix + field.name, next((kind for each, kind in _KINDS.items() if each in kinds), str)
 
 
 COLUMNS: Final[Mapping[str, type]] = dict(_columns(Outcome))
-"""The columns of a results file in CSV or Parquet, and what is in them: int, float, bool or str."""
+"""The columns of an output in CSV or Parquet, and their types: int, float, bool or str."""
 
 _OF_FAILURE: Final = {name: name.partition(".")[2] for name in COLUMNS if "." in name}
 _OF_OUTCOME: Final = tuple(name for name in COLUMNS if "." not in name)
 
 
 def as_row(outcome: Outcome) -> dict[str, object]:
-    """Return an outcome as its columns; those of the error only if there is one."""
+    """Return an outcome by columns; those of the error only if there is one."""
     row = {name: getattr(outcome, name) for name in _OF_OUTCOME}
     if outcome.error is not None:
         row |= {name: getattr(outcome.error, member) for name, member in _OF_FAILURE.items()}
@@ -54,7 +54,7 @@ def as_row(outcome: Outcome) -> dict[str, object]:
 
 
 def read_row(row: Mapping[str, object]) -> Outcome | None:
-    """Return the outcome whose columns these are, as values or as texts; None if they are not those of an outcome."""
+    """Return the outcome with these columns, given as values or texts; None if they are not those of an outcome."""
     given = {name: value for name, value in row.items() if value is not None and value != ""}
     failure = {_OF_FAILURE[name]: given.pop(name) for name in _OF_FAILURE.keys() & given.keys()}
     try:
@@ -64,7 +64,7 @@ def read_row(row: Mapping[str, object]) -> Outcome | None:
 
 
 def header(format_: Format) -> bytes:
-    """Return what stands before the first result."""
+    """Return the bytes before the first result."""
     return _csv_line(COLUMNS) if format_ is Format.CSV else b""
 
 
@@ -87,9 +87,9 @@ def _csv_line(cells: Iterable[object]) -> bytes:
 
 
 def outcomes_in(path: Path, chunks: Iterable[bytes], format_: Format) -> Iterator[Outcome]:
-    """Yield the outcomes that a results file holds; a torn last line, without its line feed, is left out.
+    """Yield the outcomes in an output; an incomplete last line, without its line feed, is left out.
 
-    Raises ConfigurationError that names the file and the line that is no result.
+    Raises ConfigurationError that names the file and the line that is not a result.
     """
     return _in_csv(path, chunks) if format_ is Format.CSV else _in_json(path, chunks)
 
@@ -119,8 +119,8 @@ def _in_csv(path: Path, chunks: Iterable[bytes]) -> Iterator[Outcome]:
         yield (is_row and read_row(dict(zip(COLUMNS, cells, strict=True)))) or refuse(path, line)
 
 
-def _cells(splitter: RowSplitter, row: Row) -> list[str]:
-    """Return the cells of a row, none if it cannot be understood."""
+def _cells(splitter: RowSplitter, row: CsvRow) -> list[str]:
+    """Return the cells of a row; none if it cannot be parsed."""
     try:
         return splitter.cells(row)
     except ValueError:
@@ -128,6 +128,6 @@ def _cells(splitter: RowSplitter, row: Row) -> list[str]:
 
 
 def refuse(path: Path, line: int) -> NoReturn:
-    """Raise the ConfigurationError of a file that is no results file."""
-    what = "this is no result of a run; name the results file of the run to resume"
+    """Raise the ConfigurationError for a file that is not the output of a run."""
+    what = "not a result of a run; name the output file of the run to resume"
     raise ConfigurationError(f"{path}, line {line}: {what}")

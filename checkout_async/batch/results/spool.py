@@ -1,6 +1,6 @@
-"""Results as Parquet: written in one go, from a spool of JSON Lines that a run fills beside the file.
+"""Results as Parquet: written at once at the end, from a spool of JSON Lines that the run fills next to the file.
 
-The spool is `<file>.rows.jsonl`. While it exists it has all results, and the Parquet file is older or not there.
+The spool is `<file>.rows.jsonl`. While it exists it has all results, and the Parquet file is older or missing.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ _ROWS_AT_ONCE: Final = 8192
 
 
 def spool_of(path: Path) -> Path:
-    """Return where the results of a run are kept until they become this Parquet file."""
+    """Return the path of the spool of a Parquet file."""
     return path.with_name(f"{path.name}.rows.jsonl")
 
 
 def to_parquet(spool: Path, path: Path) -> None:
     """Write the Parquet file of a spool, replace what is there, and remove the spool. Raises OSError."""
-    with io.FileIO(spool) as file, atomic_write(path) as target, arrow_errors():
+    with io.FileIO(spool) as file, atomic_write(path) as output, arrow_errors():
         outcomes = outcomes_in(spool, chunks_now(file), Format.JSONL)
-        with closing(ParquetWriter(target, COLUMNS)) as writer:
+        with closing(ParquetWriter(output, COLUMNS)) as writer:
             while rows := [as_row(each) for each in islice(outcomes, _ROWS_AT_ONCE)]:
                 writer.write(rows)
     spool.unlink()
 
 
 def in_parquet(path: Path) -> Iterator[Outcome]:
-    """Yield the outcomes that a Parquet file of results holds. Raises OSError, and ConfigurationError for another."""
+    """Yield the outcomes in a Parquet output. Raises OSError; ConfigurationError for any other Parquet file."""
     line = 0
     with closing(open_parquet(path)) as table:
         if [column.name for column in table.schema_arrow] != [*COLUMNS]:

@@ -1,4 +1,4 @@
-"""Where records come from: files or standard input, as JSON Lines, CSV or Parquet, the first two also within gzip.
+"""The input of a batch: files or standard input, as JSON Lines, CSV or Parquet, the first two also within gzip.
 
 Modules, low to high: base, inflate, lines, jsonl, rows, table, columns.
 """
@@ -18,9 +18,9 @@ __all__ = ["Readable", "Source", "open_source", "parse_line", "read_records", "r
 
 
 def open_source(path: Path | None, format: Format | None = None) -> Source:  # noqa: A002  # the field's own word
-    """Open a file, or standard input (None). Without a `format` it is told by the name.
+    """Open a file, or standard input (None). Without a `format`, the suffix of the name selects it.
 
-    Raises ConfigurationError where it cannot be read, and for the columns of a file that are no fields.
+    Raises ConfigurationError if it cannot be read, and for columns that are not fields of a session request.
     """
     found = format_of(path, format)
     try:

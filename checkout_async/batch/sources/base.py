@@ -1,4 +1,4 @@
-"""What a batch is read from: a `Source` of records, and reading that never blocks the event loop."""
+"""The interface of an input: a `Source` of records, read without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 
 __all__ = ["Readable", "Source", "in_thread"]
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Readable(Protocol):
-    """An unbuffered binary file: `read` returns what is there, and nothing only at the end."""
+    """An unbuffered binary file: `read` returns the bytes available, and none only at the end."""
 
     def read(self, size: int, /) -> bytes | None:
         """Return at most `size` bytes."""
@@ -26,23 +26,23 @@ class Readable(Protocol):
 
 
 class Source(ABC):
-    """An open input. Close it, or enter it as a context manager, when it is read."""
+    """An open input. Close it after reading, or use it as a context manager."""
 
     @abstractmethod
-    def records(self) -> AsyncGenerator[Record | BadLine]:
+    def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end, once and in bounded memory.
 
-        Raises OSError, with a `strerror`, where it cannot be read on, and ConfigurationError where the names of the
-        columns are no fields of a session request.
+        Raises OSError with a `strerror` if reading fails, and ConfigurationError if a column is not a field of a
+        session request.
         """
 
     @abstractmethod
     def total(self) -> int | None:
-        """Return how many records there are, None where that takes reading all of it twice. Blocks; raises OSError."""
+        """Return the number of records; None if counting is not possible before reading. Blocks; raises OSError."""
 
     @abstractmethod
     def fileno(self) -> int:
-        """Return the file descriptor, to tell whether another file is the same."""
+        """Return the file descriptor, to compare the file with another."""
 
     @abstractmethod
     def close(self) -> None:
@@ -58,12 +58,12 @@ class Source(ABC):
 
 
 async def in_thread(call: Callable[[], T]) -> T:
-    """Run a blocking call in a daemon thread: a pooled one would keep the process alive while a pipe is silent."""
+    """Run a blocking call in a daemon thread: a pool's thread would keep the process alive while a pipe is silent."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
     def deliver(settle: Callable[[], None]) -> None:
-        # The loop is gone when the run was ended while the call was waiting.
+        # The loop is closed if the run ended while the call was waiting.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(lambda: None if future.done() else settle())
 

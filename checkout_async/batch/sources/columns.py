@@ -1,7 +1,7 @@
 """Parquet: one session request a row, in nested columns (structs), or in columns named by field paths, or in both.
 
-A null is no member, and a date the beginning of its day in UTC. The schema is checked when the file is opened; rows are
-read a few hundred at a time, and one with a value that cannot be read becomes a `BadLine`.
+A null leaves the member out. A date is the beginning of its day in UTC. The schema is checked when the file is opened.
+Rows are read a few hundred at a time; a row with a value that cannot be read becomes an `InvalidRecord`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final, cast
 
 from checkout_async.batch.arrow import Batch, Column, DataType, arrow_errors, open_parquet
 from checkout_async.batch.fields import Field, Node, Place, find_field, nest, refuse_twice, typed_request
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import Source, in_thread
 from checkout_async.errors import ConfigurationError
 
@@ -35,13 +35,13 @@ _BY_KIND: Final = {
 _LIST: Final = re.compile(r"(large_|fixed_size_)?list(_view)?<.*")
 
 _Rows = Sequence[Mapping[str, object] | str]
-"""Rows, and of each that cannot be read the reason."""
+"""Rows; a row that cannot be read is the text of the reason."""
 
 
 class ParquetTable(Source):
-    """A source of Parquet, of all its rows or of those with these numbers, from 0.
+    """A source of Parquet: all rows, or those with these numbers, counted from 0.
 
-    Raises OSError, and ConfigurationError for columns that are no fields.
+    Raises OSError, and ConfigurationError for columns that are not fields of a session request.
     """
 
     def __init__(self, path: Path, rows: range | None = None) -> None:
@@ -55,14 +55,14 @@ class ParquetTable(Source):
             self._file.close()
             raise
 
-    async def records(self) -> AsyncGenerator[Record | BadLine]:
+    async def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of its row, from 1."""
         batches = self._batches()
         line = self._rows.start
         while (rows := await in_thread(lambda: self._next_of(batches))) is not None:
             for row in rows:
                 line += 1
-                yield BadLine(line=line, reason=row) if isinstance(row, str) else self._record(line, row)
+                yield InvalidRecord(line=line, reason=row) if isinstance(row, str) else self._record(line, row)
 
     def total(self) -> int | None:
         """Return the number of rows."""
@@ -109,7 +109,7 @@ class ParquetTable(Source):
         return values
 
     def _groups(self) -> tuple[Sequence[int], int]:
-        """Return the row groups that hold the rows, and the number of the first row in them."""
+        """Return the row groups that contain the rows, and the number of the first row in them."""
         metadata = self._table.metadata
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         begins = [*accumulate(sizes, initial=0)]
@@ -126,13 +126,13 @@ def _fields_of(path: Path, columns: Sequence[Column]) -> Mapping[str, Field]:
     """Return the fields that the columns of a file name. Raises ConfigurationError."""
     fields = {column.name: find_field(column.name) for column in columns}
     if not fields:
-        raise ConfigurationError(f'{path} has no columns; they are named as the fields, such as "source.number"')
+        raise ConfigurationError(f'{path} has no columns; name them as the fields, such as "source.number"')
     refuse_twice([each for column in columns for each in _values_in(column)])
     return fields
 
 
 def _cells(place: Place, value: object) -> Iterator[tuple[Place, object]]:
-    """Yield the values in a column's value that are not null, as JSON would have them, each with its place."""
+    """Yield the values in a column's value that are not null, as in JSON, each with its place."""
     path, step = place
     if isinstance(value, dict):
         for name, each in cast("dict[str, object]", value).items():
@@ -149,7 +149,7 @@ def _cells(place: Place, value: object) -> Iterator[tuple[Place, object]]:
 
 
 def _values_in(column: Column) -> Iterator[Field]:
-    """Yield the fields of the values that a column holds. Raises ConfigurationError where they are of another shape."""
+    """Yield the fields of the values in a column. Raises ConfigurationError if they have another shape."""
     yield from _values_at(column.name, column.type)
 
 
@@ -169,7 +169,7 @@ def _values_at(path: str, type_: DataType) -> Iterator[Field]:
         yield field
     else:
         raise ConfigurationError(
-            f'column "{path}" is of type {kind.partition("<")[0]}; {_wanted(field.node)} belongs there'
+            f'column "{path}" is of type {kind.partition("<")[0]}; it must be {_wanted(field.node)}'
         )
 
 

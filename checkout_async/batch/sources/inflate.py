@@ -1,4 +1,4 @@
-"""Reading a file that may be gzip (RFC 1952), of one member or several, found by its first bytes."""
+"""Read a file that may be gzip (RFC 1952), with one member or several, detected by its first bytes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["GZIP_MAGIC", "Inflated"]
 GZIP_MAGIC: Final = b"\x1f\x8b"
 
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
-"""zlib's word for: with the header and the check sums of gzip."""
+"""zlib's code for data with the header and the checksums of gzip."""
 
 
 class Inflated:
-    """A Readable that gives the content of another one, decompressed if that is gzip.
+    """A Readable with the content of another one, decompressed if it is gzip.
 
-    `read` raises OSError where the compressed data are damaged or end too early.
+    `read` raises OSError if the compressed data are damaged or end too early.
     """
 
     def __init__(self, file: Readable) -> None:
@@ -72,5 +72,5 @@ class Inflated:
         """Read on, and return whether there was anything; an end inside a member is an error."""
         self._input = self._file.read(size) or b""
         if not self._input and self._in_member:
-            raise OSError(errno.EBADMSG, "the gzip data end too early, the file is not complete")
+            raise OSError(errno.EBADMSG, "the gzip data end too early; the file is not complete")
         return bool(self._input)

@@ -1,6 +1,6 @@
 """JSON Lines: one session request a line.
 
-A line that is no JSON object becomes a `BadLine` with its number and the reason; it never stops the reading.
+A line that is not a JSON object becomes an `InvalidRecord` with its number and the reason; the reading continues.
 """
 
 from __future__ import annotations
@@ -10,36 +10,36 @@ from collections.abc import AsyncGenerator, Iterable
 
 import msgspec
 
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import Readable
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextSource, chunks_of
 
 __all__ = ["JsonLines", "parse_line", "read_records"]
 
 
-def parse_line(number: int, line: bytes | None) -> Record | BadLine | None:
-    """Return the record of a line, or what is wrong with it; None for a blank line. A line of None was too long."""
+def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None:
+    """Return the record of a line, or what is wrong with it; None for a blank line. A `line` of None was too long."""
     if line is None:
-        return BadLine(line=number, reason=f"the line is longer than {LONGEST_LINE} bytes")
+        return InvalidRecord(line=number, reason=f"the line is longer than {LONGEST_LINE} bytes")
     if not line.strip():
         return None
     try:
         request = msgspec.json.decode(line, type=dict[str, object])
     except UnicodeDecodeError:
-        return BadLine(line=number, reason="the line is not valid UTF-8")
+        return InvalidRecord(line=number, reason="the line is not valid UTF-8")
     except RecursionError:
-        return BadLine(line=number, reason="the line is nested too deeply")
+        return InvalidRecord(line=number, reason="the line is nested too deeply")
     except msgspec.ValidationError:
-        return BadLine(line=number, reason="the line is not a JSON object")
+        return InvalidRecord(line=number, reason="the line is not a JSON object")
     except msgspec.DecodeError as error:
-        return BadLine(line=number, reason=f"the line is not valid JSON: {error}")
+        return InvalidRecord(line=number, reason=f"the line is not valid JSON: {error}")
     return Record.of(number, request)
 
 
-async def read_records(source: Readable) -> AsyncGenerator[Record | BadLine]:
-    """Read JSON Lines (UTF-8, with or without a byte order mark) to the end. Blank lines are passed over.
+async def read_records(source: Readable) -> AsyncGenerator[Record | InvalidRecord]:
+    """Read JSON Lines (UTF-8, with or without a byte order mark) to the end. Blank lines are skipped.
 
-    Raises OSError where the file cannot be read.
+    Raises OSError if the file cannot be read.
     """
     number = 0
     async for line in _lines(source):
@@ -61,7 +61,7 @@ async def _lines(source: Readable) -> AsyncGenerator[bytes | None]:
 class JsonLines(TextSource):
     """A source of JSON Lines."""
 
-    def _read(self, content: Readable) -> AsyncGenerator[Record | BadLine]:
+    def _read(self, content: Readable) -> AsyncGenerator[Record | InvalidRecord]:
         return read_records(content)
 
     def _count(self, chunks: Iterable[bytes]) -> int:

@@ -1,4 +1,4 @@
-"""Bytes to lines, and the sources whose records stand in lines of text: JSON Lines and CSV, each also within gzip."""
+"""Split bytes into lines; the base class of text inputs: JSON Lines and CSV, each also within gzip."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from os import fstat
 from pathlib import Path
 from typing import Final
 
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import Readable, Source, in_thread
 from checkout_async.batch.sources.inflate import GZIP_MAGIC, Inflated
 
 __all__ = ["LONGEST_LINE", "LineSplitter", "TextSource", "chunks_now", "chunks_of"]
 
 LONGEST_LINE: Final = 1 << 20
-"""Bytes a line may have; many times the largest request that the API's limits allow."""
+"""The most bytes of a line; many times the largest request that the API's limits allow."""
 
 _CHUNK: Final = 1 << 16
 
 
 class LineSplitter:
-    """Cuts chunks of bytes into lines, wherever the chunks begin and end. A line that is too long comes out as None."""
+    """Splits chunks of bytes into lines that may span chunks. A line that is too long comes out as None."""
 
     def __init__(self) -> None:
         self._part = bytearray()
@@ -37,7 +37,7 @@ class LineSplitter:
         return lines
 
     def finish(self) -> bytes | None:
-        """Return the last line: what follows the last line feed, often nothing."""
+        """Return the last line: the bytes after the last line feed, often none."""
         return self._completed(b"")
 
     def _completed(self, end: bytes) -> bytes | None:
@@ -73,7 +73,7 @@ class TextSource(Source):
         self._path = path
         self._file = io.FileIO(0, closefd=False) if path is None else io.FileIO(path)
 
-    def records(self) -> AsyncGenerator[Record | BadLine]:
+    def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of the line it begins in, from 1."""
         return self._read(Inflated(self._file))
 
@@ -96,7 +96,7 @@ class TextSource(Source):
         self._file.close()
 
     @abstractmethod
-    def _read(self, content: Readable) -> AsyncGenerator[Record | BadLine]:
+    def _read(self, content: Readable) -> AsyncGenerator[Record | InvalidRecord]:
         """Read text."""
 
     @abstractmethod

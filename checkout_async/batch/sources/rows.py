@@ -1,7 +1,7 @@
-"""CSV (RFC 4180) as it comes: chunks of bytes to rows, and a row to its cells.
+"""Split CSV (RFC 4180) as it is read: chunks of bytes into rows, and a row into its cells.
 
-A quoted cell may hold line feeds. Cells are separated by a comma, a semicolon or a tab, whichever the first row, the
-header, has most of. A row of nothing but separators is passed over, as a blank line is.
+A quoted cell may contain line feeds. Cells are separated by commas, semicolons or tabs, whichever the header has most
+of. A row of separators alone is skipped like a blank line.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from functools import cache
 
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter
 
-__all__ = ["Row", "RowSplitter"]
+__all__ = ["CsvRow", "RowSplitter"]
 
 _DELIMITERS = ",;\t"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A row and the number of the line it begins in; with a `defect` nothing can be made of it."""
+class CsvRow:
+    """A row and the number of the line it begins in; a row with a `defect` has no cells."""
 
     line: int
     content: bytes = field(default=b"", repr=False)
@@ -30,7 +30,7 @@ class Row:
 
 
 class RowSplitter:
-    """Cuts chunks of bytes into rows, wherever the chunks begin and end."""
+    """Splits chunks of bytes into rows that may span chunks."""
 
     def __init__(self) -> None:
         self.delimiter: str | None = None
@@ -40,18 +40,18 @@ class RowSplitter:
         self._part = bytearray()
         self._in_quotes = False
 
-    def feed(self, chunk: bytes) -> Iterator[Row]:
+    def feed(self, chunk: bytes) -> Iterator[CsvRow]:
         """Yield the rows that this chunk completes; take all of them before the next chunk."""
         for line in self._lines.feed(chunk):
             yield from self._take(line)
 
-    def finish(self) -> Iterator[Row]:
+    def finish(self) -> Iterator[CsvRow]:
         """Yield the last row, if the file does not end with a line feed."""
         yield from self._take(self._lines.finish())
         if self._in_quotes:
             yield self._failed("the row has a quote that is not closed before the end of the file")
 
-    def cells(self, row: Row) -> list[str]:
+    def cells(self, row: CsvRow) -> list[str]:
         """Return the cells of a row. Raises ValueError that says what is wrong with it."""
         if row.defect:
             raise ValueError(row.defect)
@@ -64,7 +64,7 @@ class RowSplitter:
         except csv.Error as error:
             raise ValueError(f"the row is not valid CSV: {error}") from None
 
-    def _take(self, line: bytes | None) -> Iterator[Row]:
+    def _take(self, line: bytes | None) -> Iterator[CsvRow]:
         self._number += 1
         if not self._in_quotes:
             self._start = self._number
@@ -89,18 +89,18 @@ class RowSplitter:
         begun = b'"' + line if self._in_quotes else line
         return _closed(self.delimiter or _DELIMITERS).match(begun) is None
 
-    def _completed(self, content: bytes) -> Iterator[Row]:
+    def _completed(self, content: bytes) -> Iterator[CsvRow]:
         content = content.removesuffix(b"\r")
         if content.strip(b' ",;\t'):
             if self.delimiter is None:
                 header = content.decode("utf-8", "replace")
                 self.delimiter = max(_DELIMITERS, key=header.count)
-            yield Row(self._start, content)
+            yield CsvRow(self._start, content)
 
-    def _failed(self, defect: str) -> Row:
+    def _failed(self, defect: str) -> CsvRow:
         self._part.clear()
         self._in_quotes = False
-        return Row(self._start, defect=defect)
+        return CsvRow(self._start, defect=defect)
 
 
 @cache

@@ -1,7 +1,7 @@
 """CSV: a header of field paths such as `source.number`, then one session request a row.
 
-A cell's text is read as what the specification has there, an empty one as no member. A row that holds no request
-becomes a `BadLine`; a header that cannot be understood ends the reading with ConfigurationError.
+A cell's text is read as the type that the specification has at that path; an empty cell leaves the member out. A row
+that is not a request becomes an `InvalidRecord`. A header that cannot be read raises ConfigurationError.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from checkout_async.batch.fields import Field, field_paths, find_field, nest, refuse_twice
-from checkout_async.batch.records import BadLine, Record
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import Readable
 from checkout_async.batch.sources.inflate import Inflated
 from checkout_async.batch.sources.lines import TextSource, chunks_now, chunks_of
-from checkout_async.batch.sources.rows import Row, RowSplitter
+from checkout_async.batch.sources.rows import CsvRow, RowSplitter
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["CsvTable", "read_table"]
@@ -26,12 +26,12 @@ __all__ = ["CsvTable", "read_table"]
 _NO_HEADER: Final = 'the first row of a CSV file names the fields, such as "source.number"'
 
 
-async def read_table(source: Readable) -> AsyncGenerator[Record | BadLine]:
+async def read_table(source: Readable) -> AsyncGenerator[Record | InvalidRecord]:
     """Read CSV (UTF-8, with or without a byte order mark) to its end.
 
-    Raises OSError where the file cannot be read, and ConfigurationError for its header.
+    Raises OSError if the file cannot be read, and ConfigurationError for its header.
     """
-    reader = _Reader()
+    reader = _CsvReader()
     async for chunk in chunks_of(source):
         for item in reader.feed(chunk):
             yield item
@@ -39,46 +39,46 @@ async def read_table(source: Readable) -> AsyncGenerator[Record | BadLine]:
         yield item
 
 
-class _Reader:
-    """Makes records of the rows that follow the header."""
+class _CsvReader:
+    """Turns the rows after the header into records."""
 
     def __init__(self) -> None:
         self._rows = RowSplitter()
         self.fields: Sequence[Field] | None = None
 
-    def feed(self, chunk: bytes) -> Iterator[Record | BadLine]:
+    def feed(self, chunk: bytes) -> Iterator[Record | InvalidRecord]:
         """Yield the records that this chunk completes."""
         yield from self._records(self._rows.feed(chunk))
 
-    def finish(self) -> Iterator[Record | BadLine]:
+    def finish(self) -> Iterator[Record | InvalidRecord]:
         """Yield the last record, if the file does not end with a line feed."""
         yield from self._records(self._rows.finish())
         if self.fields is None:
             raise ConfigurationError(f"the input is empty; {_NO_HEADER}")
 
-    def _records(self, rows: Iterable[Row]) -> Iterator[Record | BadLine]:
+    def _records(self, rows: Iterable[CsvRow]) -> Iterator[Record | InvalidRecord]:
         for row in rows:
             if self.fields is None:
                 self.fields = self._header(row)
             else:
                 yield self._record(row, self.fields)
 
-    def _header(self, row: Row) -> Sequence[Field]:
+    def _header(self, row: CsvRow) -> Sequence[Field]:
         try:
             names = [name.strip() for name in self._rows.cells(row)]
         except ValueError as error:
             raise ConfigurationError(f"{error}; {_NO_HEADER}") from None
         if not set(names) & set(field_paths()):
-            raise ConfigurationError(f"{_NO_HEADER}; this one names none")
+            raise ConfigurationError(f"{_NO_HEADER}; this one names no known field")
         return _fields_of(names)
 
-    def _record(self, row: Row, fields: Sequence[Field]) -> Record | BadLine:
+    def _record(self, row: CsvRow, fields: Sequence[Field]) -> Record | InvalidRecord:
         try:
             cells = self._rows.cells(row)
         except ValueError as error:
-            return BadLine(line=row.line, reason=str(error))
+            return InvalidRecord(line=row.line, reason=str(error))
         if len(cells) != len(fields):
-            return BadLine(line=row.line, reason=f"the row has {len(cells)} cells and the header {len(fields)}")
+            return InvalidRecord(line=row.line, reason=f"the row has {len(cells)} cells and the header {len(fields)}")
         given = ((each.place, each.read(cell)) for each, cell in zip(fields, cells, strict=True) if cell)
         return Record.of(row.line, nest(given))
 
@@ -92,13 +92,15 @@ def _fields_of(names: Sequence[str]) -> Sequence[Field]:
     for each in fields:
         if not each.node.is_value:
             inner = next(each.node.paths(each.path))
-            raise ConfigurationError(f'column "{each.path}" is no single value; name what is in it, such as "{inner}"')
+            raise ConfigurationError(
+                f'column "{each.path}" is not a single value; name a member of it, such as "{inner}"'
+            )
     refuse_twice(fields)
     return fields
 
 
 class CsvTable(TextSource):
-    """A source of CSV. The header of a file is checked when it is opened: ConfigurationError."""
+    """A source of CSV. Opening a file checks its header and raises ConfigurationError if it is wrong."""
 
     def __init__(self, path: Path | None) -> None:
         super().__init__(path)
@@ -110,7 +112,7 @@ class CsvTable(TextSource):
                 self.close()
                 raise
 
-    def _read(self, content: Readable) -> AsyncGenerator[Record | BadLine]:
+    def _read(self, content: Readable) -> AsyncGenerator[Record | InvalidRecord]:
         return read_table(content)
 
     def _count(self, chunks: Iterable[bytes]) -> int:
@@ -120,7 +122,7 @@ class CsvTable(TextSource):
 
 
 def _check_header(content: Readable) -> None:
-    reader = _Reader()
+    reader = _CsvReader()
     for chunk in chunks_now(content):
         for _ in reader.feed(chunk):
             return

@@ -1,17 +1,17 @@
-"""Which lines of the input have their result already: a set of line numbers that takes a bit for each."""
+"""A set of line numbers that takes a bit for each: the lines of the input that have a result already."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["Told"]
+__all__ = ["LineSet"]
 
 _PAGE: Final = 1 << 16
-"""Lines of one page, which is made when the first of them is added."""
+"""Lines of one page, which is allocated when the first of them is added."""
 
 
-class Told:
-    """A set of line numbers; a million of them, in whatever order, take some 130 KB."""
+class LineSet:
+    """A set of line numbers; a million of them, in any order, take some 130 KB."""
 
     def __init__(self) -> None:
         self._pages: dict[int, bytearray] = {}
