@@ -8,7 +8,6 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import UNSET
 from multidict import CIMultiDict
 
 from checkout_async import errors
@@ -70,7 +69,7 @@ class TestChannelData:
         assert (data.user_agent, data.ip_address) == ("Mozilla", "2.2.2.2")
 
     def test_the_client_hint_is_included_if_there_is_one(self) -> None:
-        assert channel_data().user_agent_client_hint is UNSET
+        assert channel_data().user_agent_client_hint is None
         assert (
             channel_data(HEADERS | {"Sec-CH-UA": '"Chromium";v="140"'}).user_agent_client_hint == '"Chromium";v="140"'
         )
