@@ -1,5 +1,5 @@
 # checkout-async: the contributor's menu. `make` alone prints it.
-# Every target sets up what it needs in .venv; a second run does not repeat that.
+# Every target first sets up .venv if it is missing or out of date.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -13,10 +13,10 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.cli ## Authenticate a batch of 3000 made-up cards through the SDK against the embedded simulator.
+demo: $(VENV)/.cli ## Authenticate a batch of 3000 test cards through the SDK against the simulator.
 	@$(BIN)/python examples/demo.py
 
-shop: $(VENV)/.cli ## Run a small web shop with 3-D Secure and the simulator behind it, and print its address.
+shop: $(VENV)/.cli ## Run a small web shop with 3D Secure against the simulator, and print its address.
 	@$(BIN)/python -m examples.shop
 
 test: $(VENV)/.dev ## Run the tests.
@@ -29,22 +29,22 @@ check: $(VENV)/.dev ## Check in a minute: style, generated code, and the tests t
 	@$(BIN)/python -m codegen --check
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile=quick
 
-test-services: $(VENV)/.dev ## Install redis-server (Debian, Ubuntu) where it is missing, and run the tests that need it.
+test-services: $(VENV)/.dev ## Install redis-server (Debian, Ubuntu) if it is missing, and run the tests that need it.
 	@scripts/install_redis
 	@$(BIN)/python -m pytest -m services
 
-test-browser: $(VENV)/.browser ## Install Chromium (Debian) where it is missing, and walk through the shop with it.
+test-browser: $(VENV)/.browser ## Install Chromium (Debian) if it is missing, and test the shop in it.
 	@scripts/install_chromium
 	@$(BIN)/python -m pytest -m browser
 
-screenshots: $(VENV)/.browser ## Take the pictures of docs/images anew with Chromium.
+screenshots: $(VENV)/.browser ## Take the screenshots in docs/images again, with Chromium.
 	@scripts/install_chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
 matrix: $(VENV)/.dev ## Run every class of operations against every fault and print how each call ended.
 	@$(BIN)/python -m tests.faults
 
-fuzz: $(VENV)/.dev ## Run the tests that make up replies and inputs, with many more examples.
+fuzz: $(VENV)/.dev ## Run the property tests of replies and inputs with many more examples.
 	@$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=thorough
 
 generate: $(VENV)/.dev ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
@@ -58,7 +58,7 @@ lint: $(VENV)/.dev ## Check style and formatting with ruff, and the layers with 
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 
-format: $(VENV)/.dev ## Mend style and formatting with ruff.
+format: $(VENV)/.dev ## Fix lint and formatting with ruff.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -73,15 +73,15 @@ bench: $(VENV)/.dev ## Measure the SDK against hand-written aiohttp code, and a 
 	@$(BIN)/python benchmarks/overhead.py
 	@$(BIN)/python benchmarks/batch.py
 
-build: $(VENV)/.dev ## Build the wheel and try it in an empty environment.
+build: $(VENV)/.dev ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py
 
-clean: ## Remove everything that the other targets made.
+clean: ## Remove everything that the other targets create.
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ...")'
 	@echo "Setting up $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@

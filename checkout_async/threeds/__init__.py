@@ -14,36 +14,28 @@ from checkout_async.threeds.address import client_address
 from checkout_async.threeds.browser import BROWSER_SCRIPT, BrowserValues, browser_channel_data, read_browser_values
 from checkout_async.threeds.driver import CardholderHandler, Driver, authenticate
 from checkout_async.threeds.emv.app import app_channel_data, read_sdk_parameters
-from checkout_async.threeds.emv.challenge import read_challenge_response
 from checkout_async.threeds.emv.html import (
     FormPost,
     autosubmit_page,
     challenge_iframe,
-    content_security_policy,
     method_iframe,
-    new_nonce,
 )
 from checkout_async.threeds.emv.messages import WindowSize
-from checkout_async.threeds.emv.method import read_method_notification
 from checkout_async.threeds.flow import Flow
 from checkout_async.threeds.incoming import read_browser_event, read_callback
 from checkout_async.threeds.result import ThreeDSResult, Verdict
 from checkout_async.threeds.steps import (
     CardholderReturned,
     CardholderStep,
-    Complete,
     Done,
     Event,
     Options,
     Progress,
-    ReadSession,
     RedirectCardholder,
-    ReportMethod,
     RunMethod,
     SendChannelData,
     ShowAppChallenge,
     ShowChallenge,
-    Step,
     TimedOut,
 )
 
@@ -54,7 +46,6 @@ __all__ = [
     "CardholderHandler",
     "CardholderReturned",
     "CardholderStep",
-    "Complete",
     "Done",
     "Driver",
     "Event",
@@ -62,14 +53,11 @@ __all__ = [
     "FormPost",
     "Options",
     "Progress",
-    "ReadSession",
     "RedirectCardholder",
-    "ReportMethod",
     "RunMethod",
     "SendChannelData",
     "ShowAppChallenge",
     "ShowChallenge",
-    "Step",
     "ThreeDSResult",
     "TimedOut",
     "Verdict",
@@ -80,14 +68,10 @@ __all__ = [
     "browser_channel_data",
     "challenge_iframe",
     "client_address",
-    "content_security_policy",
     "emv",
     "method_iframe",
-    "new_nonce",
     "read_browser_event",
     "read_browser_values",
     "read_callback",
-    "read_challenge_response",
-    "read_method_notification",
     "read_sdk_parameters",
 ]

@@ -159,11 +159,11 @@ class Shop:
 
     async def _method(self, request: ShopRequest) -> ShopResponse:
         """Handle the POST of the issuer's script, inside the hidden iframe."""
-        return await self._handle_event(request, threeds.read_method_notification(request.form))
+        return await self._handle_event(request, threeds.emv.read_method_notification(request.form))
 
     async def _challenge(self, request: ShopRequest) -> ShopResponse:
         """Handle the POST of the issuer's page at the end of the challenge, inside its iframe."""
-        return await self._handle_event(request, threeds.read_challenge_response(request.form))
+        return await self._handle_event(request, threeds.emv.read_challenge_response(request.form))
 
     async def _handle_event(self, request: ShopRequest, event: threeds.Event) -> ShopResponse:
         order = self._order(request)

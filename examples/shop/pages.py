@@ -71,14 +71,14 @@ def checkout(test_cards: Mapping[str, str]) -> ShopResponse:
 
 def method(form: threeds.FormPost, path: str, seconds: float) -> ShopResponse:
     """Return the page with the 3DS Method in a hidden iframe. It loads `path` when the time limit has passed."""
-    nonce = threeds.new_nonce()
+    nonce = threeds.emv.new_nonce()
     content = f"<p>Asking your bank. This takes up to ten seconds.</p>{threeds.method_iframe(form, nonce=nonce)}"
     return _iframe_page("One moment", content, form, nonce, f"{math.ceil(seconds)}; url={path}")
 
 
 def challenge(form: threeds.FormPost, size: threeds.WindowSize, path: str, seconds: float) -> ShopResponse:
     """Return the page with the issuer's challenge in an iframe. It loads `path` when the time limit has passed."""
-    nonce = threeds.new_nonce()
+    nonce = threeds.emv.new_nonce()
     content = f"<p>Your bank wants to know that it is you.</p>{threeds.challenge_iframe(form, size=size, nonce=nonce)}"
     return _iframe_page("Confirm your payment", content, form, nonce, f"{math.ceil(seconds)}; url={path}")
 
@@ -128,7 +128,7 @@ def error(text: str, status: int, retry_path: str = "/") -> ShopResponse:
 
 
 def _iframe_page(title: str, content: str, form: threeds.FormPost, nonce: str, refresh: str) -> ShopResponse:
-    policy = f"{threeds.content_security_policy(form, nonce=nonce)}; style-src 'self'"
+    policy = f"{threeds.emv.content_security_policy(form, nonce=nonce)}; style-src 'self'"
     return _page(title, content, policy, headers={"Refresh": refresh})
 
 

@@ -100,7 +100,7 @@ class Shop:
 def notification_of(driver: Driver) -> threeds.emv.MethodNotification:
     """Return the message that the issuer makes the browser send to the notification URL."""
     data = threeds.emv.encode_json({"threeDSServerTransID": driver.session.transaction_id})
-    return threeds.read_method_notification({"threeDSMethodData": data})
+    return threeds.emv.read_method_notification({"threeDSMethodData": data})
 
 
 def result_of(step: threeds.CardholderStep | threeds.Done) -> threeds.ThreeDSResult:

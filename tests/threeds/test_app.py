@@ -10,10 +10,7 @@ import pytest
 from checkout_async import errors
 from checkout_async._core.body import encode_body
 from checkout_async.models import sessions
-from checkout_async.threeds import (
-    app_channel_data,
-    read_sdk_parameters,
-)
+from checkout_async.threeds import app_channel_data, read_sdk_parameters
 from checkout_async.threeds.emv import (
     app_challenge,
 )

@@ -13,12 +13,7 @@ from multidict import CIMultiDict
 from checkout_async import errors
 from checkout_async._core.body import encode_body
 from checkout_async.models import sessions
-from checkout_async.threeds import (
-    BROWSER_SCRIPT,
-    BrowserValues,
-    browser_channel_data,
-    read_browser_values,
-)
+from checkout_async.threeds import BROWSER_SCRIPT, BrowserValues, browser_channel_data, read_browser_values
 
 HEADERS = {"User-Agent": "Mozilla/5.0", "Accept": "text/html", "Accept-Language": "de-CH,de;q=0.9"}
 REPORTED = {

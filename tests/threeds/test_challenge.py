@@ -9,10 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async import errors
-from checkout_async.threeds import (
-    WindowSize,
-    read_challenge_response,
-)
+from checkout_async.threeds import WindowSize
 from checkout_async.threeds.emv import (
     ChallengeResponse,
     ErrorMessage,
@@ -21,6 +18,7 @@ from checkout_async.threeds.emv import (
     decode_json,
     encode_base64url,
     encode_json,
+    read_challenge_response,
     read_session_data,
 )
 from tests.threeds.support import ACS_TRANSACTION, ACS_URL, TRANSACTION, session

@@ -92,7 +92,7 @@ class TestOutcomes:
         assert isinstance(step, threeds.ShowChallenge)
         assert step.form.action.startswith(shop.sandbox.base_url)
         back = await shop.sandbox.cardholder.complete_challenge(driver.session.id, answer)
-        hint = threeds.read_challenge_response({"cres": back.cres})
+        hint = threeds.emv.read_challenge_response({"cres": back.cres})
         assert result_of(await driver.advance(hint)).verdict is verdict
 
     async def test_the_browser_cannot_make_a_failed_challenge_succeed(self, shop: Shop) -> None:
@@ -192,7 +192,7 @@ class TestPolling:
         driver = await shop.driver("challenge_no_method")
         await driver.advance()
         failed = threeds.emv.encode_json({"messageType": "Erro", "errorCode": "403", "errorComponent": "A"})
-        undecided = result_of(await driver.advance(threeds.read_challenge_response({"cres": failed})))
+        undecided = result_of(await driver.advance(threeds.emv.read_challenge_response({"cres": failed})))
         assert (undecided.verdict, undecided.session.status) == (Verdict.UNDECIDED, "challenged")
         await shop.sandbox.cardholder.complete_challenge(driver.session.id, "U")
         assert result_of(await driver.advance()).verdict is Verdict.UNAVAILABLE

@@ -15,20 +15,16 @@ from checkout_async import errors
 from checkout_async.models import sessions
 from checkout_async.threeds import (
     CardholderReturned,
-    Complete,
     Done,
     Event,
     Flow,
     Options,
     Progress,
-    ReadSession,
     RedirectCardholder,
-    ReportMethod,
     RunMethod,
     SendChannelData,
     ShowAppChallenge,
     ShowChallenge,
-    Step,
     TimedOut,
     Verdict,
     WindowSize,
@@ -39,6 +35,7 @@ from checkout_async.threeds.emv import (
     ErrorMessage,
     MethodNotification,
 )
+from checkout_async.threeds.steps import Complete, ReadSession, ReportMethod, Step
 from tests.threeds.support import ACS_TRANSACTION, ACS_URL, METHOD_URL, NOTIFY, TRANSACTION, session
 
 COLLECT, METHOD = "collect_channel_data", "issuer_fingerprint"

@@ -12,17 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async import errors
-from checkout_async.threeds import (
-    FormPost,
-    WindowSize,
-    autosubmit_page,
-    challenge_iframe,
-    content_security_policy,
-    method_iframe,
-    new_nonce,
-)
+from checkout_async.threeds import FormPost, WindowSize, autosubmit_page, challenge_iframe, method_iframe
 from checkout_async.threeds.emv import (
     AUTO_SUBMIT_HASH,
+    content_security_policy,
+    new_nonce,
 )
 from tests.threeds.support import ACS_URL, Html
 

@@ -9,17 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async import errors
-from checkout_async.threeds import (
-    read_browser_event,
-    read_callback,
-    read_challenge_response,
-    read_method_notification,
-)
+from checkout_async.threeds import read_browser_event, read_callback
 from checkout_async.threeds.emv import (
     ChallengeNotification,
     MethodNotification,
     belongs_to,
     encode_json,
+    read_challenge_response,
+    read_method_notification,
 )
 from tests.threeds.support import SID, TRANSACTION, session
 

@@ -8,9 +8,6 @@ from hypothesis import strategies as st
 
 from checkout_async import errors
 from checkout_async.models import sessions
-from checkout_async.threeds import (
-    read_method_notification,
-)
 from checkout_async.threeds.emv import (
     CHECKOUT_METHOD_NOTIFICATION_URL,
     decode_json,
@@ -18,6 +15,7 @@ from checkout_async.threeds.emv import (
     method_completion,
     method_data,
     method_form,
+    read_method_notification,
 )
 from tests.threeds.support import METHOD_URL, NOTIFY, TRANSACTION, session
 
