@@ -127,6 +127,8 @@ __all__ = [
 class Scheme(OpenEnum):
     """Card scheme."""
 
+    __aliases__: ClassVar[Mapping[str, str]] = {"American Express": "amex"}
+
     VISA = "visa"
     MASTERCARD = "mastercard"
     AMEX = "amex"
