@@ -17,7 +17,7 @@ from checkout_async.errors import CheckoutError
 if TYPE_CHECKING:
     from checkout_async import threeds, webhooks
 
-# A library leaves it to the application where its warnings go.
+# The application decides where the warnings of a library go.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
@@ -43,7 +43,7 @@ _ON_DEMAND = frozenset({"threeds", "webhooks"})
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Load a module of the package that not everybody needs when it is first asked for."""
+    """Load an optional module of the package on first use."""
     if name not in _ON_DEMAND:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module(f"{__name__}.{name}")

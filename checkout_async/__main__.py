@@ -1,4 +1,4 @@
-"""`checkout-async` and `python -m checkout_async`. The commands need the `cli` extra; without it one line says so."""
+"""The entry point of `checkout-async` and `python -m checkout_async`. The commands need the extra `cli`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EXTRA = frozenset({"click", "rich"})
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code. Without the extra `cli`, print how to install it and exit with 2."""
     try:
         from checkout_async.cli import cli  # noqa: PLC0415  # needs an extra
     except ModuleNotFoundError as error:

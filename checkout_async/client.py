@@ -1,4 +1,4 @@
-"""CheckoutClient: builds the pipeline from settings and credentials, and owns its life."""
+"""CheckoutClient: builds the pipeline from settings and credentials, and opens and closes it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from checkout_async.config import (
     NoSubdomain,
     RetryPolicy,
     Timeouts,
-    endpoints,
     require_bool,
     require_type,
+    resolve_endpoints,
 )
 from checkout_async.errors import ConfigurationError
 from checkout_async.limits.limiter import Limiter
@@ -41,7 +41,7 @@ from checkout_async.transport.pipeline import Pipeline, Settings
 __all__ = ["CheckoutClient", "ClientOptions"]
 
 if TYPE_CHECKING:
-    # Loaded when they are first used: an API's classes take longer to import than the whole rest.
+    # Loaded on first use: the classes of an API take longer to import than the rest of the package.
     from checkout_async._generated.resources.payments import PaymentsResource
     from checkout_async._generated.resources.sessions import SessionsResource
 
@@ -51,7 +51,7 @@ _SECRET_VARIABLES = frozenset({"CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY"})
 
 
 class ClientOptions(TypedDict, total=False):
-    """The settings of a client that say nothing of where the API is or who calls it; CheckoutClient describes them."""
+    """The settings of a client except credentials and the address of the API. CheckoutClient describes them."""
 
     timeout: Timeouts | float | None
     retry: RetryPolicy | None
@@ -69,8 +69,8 @@ class ClientOptions(TypedDict, total=False):
 class CheckoutClient:
     """A client of Checkout.com's APIs for one account and environment.
 
-    Make one and share it: it holds the connections, the access token and the limits. Nothing is opened before the
-    first call, so it can be made where no event loop runs; close it with `async with` or `aclose()`.
+    Make one and share it: it owns the connections, the access token and the limits. It opens nothing before the first
+    call, so it can be made before an event loop runs. Close it with `async with` or `aclose()`.
     """
 
     def __init__(
@@ -95,26 +95,28 @@ class CheckoutClient:
     ) -> None:
         """Raise ConfigurationError if the settings cannot work together.
 
-        Say where the API is either by `environment` and the account's `subdomain`, or by `base_url` and `token_url`
-        (a simulator). `timeout`, in seconds, is the deadline of a call; `Timeouts` sets more. `limits` are this
-        client's own; `rate_limiter` makes several processes keep the rates together. `validate_requests` off sends what
-        the specification does not know yet.
+        Pass either `environment` and the account's `subdomain`, or `base_url` and `token_url` (for a simulator).
+        `timeout`, in seconds, is the deadline of a call; `Timeouts` sets more. `limits` apply to this client;
+        `rate_limiter` makes several processes share the rates. With `validate_requests` off, bodies and parameters that
+        the specification does not know yet are sent.
 
-        `ssl_context` brings private CAs or a client certificate; verification cannot be turned off. `proxy` is the URL
-        of an HTTP proxy; `HTTPS_PROXY` and the like count only with `proxies_from_env`. `application`, such as
-        `my-shop/1.2`, goes before the package's name into `User-Agent`. `hooks` are told what happens during calls (see
-        `checkout_async.observability`). `transport` replaces aiohttp altogether, and with it these network settings.
+        `ssl_context` adds private CAs or a client certificate; verification cannot be turned off. `proxy` is the URL
+        of an HTTP proxy. `HTTPS_PROXY` and other such variables are used only with `proxies_from_env`. `application`,
+        such as `my-shop/1.2`, goes into `User-Agent` before the name of this package. `hooks` receive the events of
+        all calls (see `checkout_async.observability`). `transport` replaces aiohttp, including these network settings.
         """
         proxy = as_secret(proxy)  # its password; a traceback may show the locals
         require_type("credentials", credentials, Credentials)
         retry = RetryPolicy() if retry is None else retry
         limits = Limits() if limits is None else limits
-        _check_kinds(retry, limits, rate_limiter, transport)
+        _check_types(retry, limits, rate_limiter, transport)
         for name, flag in (("validate_requests", validate_requests), ("proxies_from_env", proxies_from_env)):
             require_bool(name, flag)
         if transport is not None and (ssl_context is not None or proxy is not None or proxies_from_env):
-            raise ConfigurationError("ssl_context and proxies are aiohttp's; a transport of your own has to bring them")
-        where = endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
+            raise ConfigurationError(
+                "ssl_context and proxies are settings of the aiohttp transport; set them on your own transport"
+            )
+        where = resolve_endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
         credentials.check(where.environment)
         clock = Clock()
         self._limiter = Limiter(limits, clock, rate_limiter)
@@ -127,7 +129,7 @@ class CheckoutClient:
             retry=retry,
             validate_requests=validate_requests,
             clock=clock,
-            hooks=_checked_hooks(hooks),
+            hooks=_check_hooks(hooks),
         )
         self._token_url = where.token_url
         self._authenticator = credentials.authenticator(self._token_sender, where.token_url)
@@ -164,15 +166,16 @@ class CheckoutClient:
         token_store: TokenStore | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
-        """Make a client from `CHECKOUT_…` environment variables. Raises ConfigurationError naming what is missing.
+        """Make a client from `CHECKOUT_…` environment variables. Raises ConfigurationError that names what is missing.
 
-        `CHECKOUT_CLIENT_ID`, `CHECKOUT_CLIENT_SECRET` and `CHECKOUT_SCOPES` (separated by spaces or commas), or
-        `CHECKOUT_SECRET_KEY`; `CHECKOUT_ENVIRONMENT` and `CHECKOUT_SUBDOMAIN`, or `CHECKOUT_BASE_URL` and
-        `CHECKOUT_TOKEN_URL`. An access token is shared through `token_store`. `options` are the client's others.
+        The credentials are `CHECKOUT_CLIENT_ID`, `CHECKOUT_CLIENT_SECRET` and `CHECKOUT_SCOPES` (separated by spaces or
+        commas), or `CHECKOUT_SECRET_KEY`. The address is `CHECKOUT_ENVIRONMENT` and `CHECKOUT_SUBDOMAIN`, or
+        `CHECKOUT_BASE_URL` and `CHECKOUT_TOKEN_URL`. `environ` replaces `os.environ`. Processes share an access token
+        through `token_store`. `options` are the other settings of the client.
         """
-        environ = _own_variables(os.environ if environ is None else environ)
+        environ = _checkout_variables(os.environ if environ is None else environ)
         return cls(
-            _credentials_from(environ, token_store),
+            _credentials_from_env(environ, token_store),
             environment=environ.get("CHECKOUT_ENVIRONMENT") or None,
             subdomain=environ.get("CHECKOUT_SUBDOMAIN") or None,
             base_url=environ.get("CHECKOUT_BASE_URL") or None,
@@ -181,7 +184,7 @@ class CheckoutClient:
         )
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
-        """Send a request made by a `build_…` function; return its value with status, headers, request id and bytes.
+        """Send a request from a `build_…` function. Return its value with status, headers, request id and bytes.
 
         Raises the errors of `checkout_async.errors`.
         """
@@ -189,19 +192,19 @@ class CheckoutClient:
         return await self._pipeline.send(request)
 
     async def request_access_token(self) -> access.AccessToken:
-        """Fetch a new access token with the client's credentials, for use elsewhere; its own calls need none of it.
+        """Fetch a new access token with the client's credentials, for use elsewhere. The client's calls do not need it.
 
-        Raises AuthenticationFailed, or ConfigurationError where the credentials are not OAuth.
+        Raises AuthenticationFailed, or ConfigurationError if the credentials are not OAuth.
         """
         self._check_open()
         if not isinstance(self._authenticator, OAuthAuthenticator):
-            raise ConfigurationError("this client needs no access token: only OAuth credentials fetch one")
+            raise ConfigurationError("this client needs no access token: only OAuth credentials can fetch one")
         return await self._authenticator.request_token()
 
     async def aclose(self) -> None:
-        """Stop background work and close the connections. Calls in flight fail, waiting ones after their wait."""
+        """Stop background work and close the connections. Calls in flight fail; waiting calls fail after their wait."""
         self._closed = True
-        # Also where the surrounding scope was cancelled: an open connection would outlive its client.
+        # Shielded: if the surrounding scope is cancelled, an open connection would outlive its client.
         with anyio.CancelScope(shield=True):
             try:
                 await self._authenticator.aclose()
@@ -209,7 +212,7 @@ class CheckoutClient:
                 await self._transport.aclose()
 
     def _check_open(self) -> None:
-        """Refuse what cannot go well before anything is waited for."""
+        """Raise ConfigurationError if the client is closed or belongs to another event loop."""
         if self._closed:
             raise ConfigurationError("this client is closed; make a new one")
         loop = asyncio.get_running_loop()
@@ -226,17 +229,17 @@ class CheckoutClient:
         await self.aclose()
 
     def __reduce__(self) -> str:
-        message = "a CheckoutClient holds connections and secrets and cannot be pickled; make one in each process"
+        message = "a CheckoutClient contains connections and secrets and cannot be pickled; make one in each process"
         raise TypeError(message)
 
     def _token_sender(self, authenticator: Authenticator) -> Sender:
         token_url = self._token_url
         if token_url is None:
-            raise ConfigurationError("token_url is missing: OAuth credentials need it beside base_url")
+            raise ConfigurationError("token_url is missing: OAuth credentials need it in addition to base_url")
         return Pipeline(self._transport, authenticator, None, lambda _target: token_url, self._settings)
 
 
-def _check_kinds(retry: object, limits: object, rate_limiter: object, transport: object) -> None:
+def _check_types(retry: object, limits: object, rate_limiter: object, transport: object) -> None:
     require_type("retry", retry, RetryPolicy)
     require_type("limits", limits, Limits)
     if rate_limiter is not None:
@@ -245,10 +248,10 @@ def _check_kinds(retry: object, limits: object, rate_limiter: object, transport:
         require_type("transport", transport, Transport)
 
 
-def _checked_hooks(hooks: object) -> tuple[Hook, ...]:
+def _check_hooks(hooks: object) -> tuple[Hook, ...]:
     if isinstance(hooks, list | tuple) and all(map(_is_hook, cast("Sequence[object]", hooks))):
         return tuple(cast("Sequence[Hook]", hooks))
-    raise ConfigurationError("hooks is a list of callables (no async ones) that take an event, as [LoggingHook()]")
+    raise ConfigurationError("hooks must be a list of synchronous callables taking one event, e.g. [LoggingHook()]")
 
 
 def _is_hook(hook: object) -> bool:
@@ -256,21 +259,23 @@ def _is_hook(hook: object) -> bool:
     return callable(hook) and not is_async
 
 
-def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return our variables alone, so that a traceback that shows the locals shows no secret."""
+def _checkout_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the `CHECKOUT_…` variables only, so that a traceback that shows the locals shows no other secret."""
     own = {name: value for name, value in environ.items() if name.startswith("CHECKOUT_")}
     return {name: Secret(value) if name in _SECRET_VARIABLES else value for name, value in own.items()}
 
 
-def _credentials_from(env: Mapping[str, str], store: TokenStore | None) -> Credentials:
+def _credentials_from_env(env: Mapping[str, str], store: TokenStore | None) -> Credentials:
     client_id, client_secret = env.get("CHECKOUT_CLIENT_ID"), env.get("CHECKOUT_CLIENT_SECRET")
     key = env.get("CHECKOUT_SECRET_KEY")
     if key and (client_id or client_secret):
-        raise ConfigurationError("set either CHECKOUT_SECRET_KEY or CHECKOUT_CLIENT_ID and CHECKOUT_CLIENT_SECRET")
+        raise ConfigurationError(
+            "set either CHECKOUT_SECRET_KEY or CHECKOUT_CLIENT_ID and CHECKOUT_CLIENT_SECRET, not both"
+        )
     if key:
         return SecretKey(key)
     if not client_id or not client_secret:
         missing = "CHECKOUT_CLIENT_SECRET" if client_id else "CHECKOUT_CLIENT_ID"
-        raise ConfigurationError(f"{missing} is not set; without it there are no credentials")
+        raise ConfigurationError(f"{missing} is not set; set it, or CHECKOUT_SECRET_KEY")
     scopes = env.get("CHECKOUT_SCOPES", "").replace(",", " ").split()
     return OAuthCredentials(client_id, client_secret, scopes=scopes, store=store)

@@ -1,4 +1,4 @@
-"""Time and chance as one value, so that tests can bring their own."""
+"""Time and randomness as one value, so that tests can replace them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ __all__ = ["Clock"]
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Everything of time and chance that carrying out a call uses; seconds throughout."""
+    """The clock, the sleep and the random numbers that a call uses. All times are in seconds.
+
+    `draw` returns a random number from 0 to 1.
+    """
 
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -1,4 +1,7 @@
-"""Settings of a client as frozen values: Environment, Timeouts, RetryPolicy, Limits, and where the API lives."""
+"""The settings of a client as frozen values: Environment, Timeouts, RetryPolicy, Limits and Endpoints.
+
+Each value raises ConfigurationError if it is made with a wrong setting. The `require_...` functions check others.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from checkout_async.errors import ConfigurationError
@@ -23,35 +26,43 @@ __all__ = [
     "NoSubdomain",
     "RetryPolicy",
     "Timeouts",
-    "checked_proxy",
-    "endpoints",
+    "Validation",
+    "check_proxy",
     "matches",
     "require_bool",
     "require_type",
+    "resolve_endpoints",
 ]
+
+Validation: TypeAlias = Literal["shape", "strict", "off"]
+"""How a request is checked before it is sent.
+
+`shape`, the default: JSON types, required members, discriminators, misspelt members, enum values, times with a zone,
+and the limits that the API is known to enforce. `strict`: every documented limit too. `off`: nothing.
+"""
 
 
 class Environment(StrEnum):
-    """Which of Checkout.com's two environments a client talks to."""
+    """Checkout.com's two environments."""
 
     SANDBOX = "sandbox"
     PRODUCTION = "production"
 
 
 def require_type(name: str, value: object, *kinds: type) -> None:
-    """Refuse a setting of another type: what a type checker would say, for those who use none."""
+    """Raise ConfigurationError if a setting has another type. Not every caller uses a type checker."""
     if not isinstance(value, kinds) or isinstance(value, bool):
         allowed = " or ".join(kind.__name__ for kind in kinds)
         raise ConfigurationError(f"{name} must be {allowed}, not {type(value).__name__}")
 
 
 def matches(value: object, pattern: re.Pattern[str]) -> bool:
-    """Say whether a setting is a text of a pattern; callers without a type checker pass other things."""
+    """Return whether a setting is text that matches a pattern. Callers without a type checker pass other types."""
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def require_bool(name: str, value: object) -> None:
-    """Refuse a switch that is neither True nor False: any text would count as True."""
+    """Raise ConfigurationError if a switch is neither True nor False: any non-empty text would count as True."""
     if not isinstance(value, bool):
         raise ConfigurationError(f"{name} must be True or False, not {type(value).__name__}")
 
@@ -82,10 +93,10 @@ def _is_number(value: object, *, whole: bool) -> TypeGuard[float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long things may take, in seconds.
+    """Time limits, in seconds.
 
     `total` is the deadline of one call and covers everything: waiting for a free slot, fetching a token, all attempts
-    and the waits between them. `attempt` limits one HTTP exchange, `connect` the making of a connection inside it.
+    and the waits between them. `attempt` limits one HTTP exchange. `connect` limits opening a connection within it.
     """
 
     total: float = 60.0
@@ -95,23 +106,24 @@ class Timeouts:
     def __post_init__(self) -> None:
         _require_positive(self)
 
-    def merged(self, given: Timeouts | float | None) -> Timeouts:
-        """Return what a caller gave in place of this: all of it, only the deadline (a number), or nothing (None)."""
-        if given is None:
+    def merged(self, override: Timeouts | float | None) -> Timeouts:
+        """Return these timeouts with `override` applied: other Timeouts, only the deadline (a number), or None."""
+        if override is None:
             return self
-        require_type("timeout", given, Timeouts, int, float)
-        return given if isinstance(given, Timeouts) else replace(self, total=given)
+        require_type("timeout", override, Timeouts, int, float)
+        return override if isinstance(override, Timeouts) else replace(self, total=override)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often and how soon a call is repeated. Whether it may be repeated at all, the operation decides.
+    """How often and how soon a call is retried. The operation decides whether it may be retried at all.
 
-    `attempts` counts the first one; 1 means no retries. Before attempt n + 1 the wait is drawn evenly between zero
-    and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full jitter). A `Retry-After`
-    of the server replaces the drawn wait if it is longer; one above `max_retry_after` seconds ends the call instead.
-    While the API reports that the idempotency key is in use, the call waits `conflict_wait` seconds and asks again, as
-    often as its deadline allows, unless `attempts` is 1 (Checkout.com advises 30 seconds or more).
+    `attempts` includes the first attempt; 1 means no retries. The wait before attempt n + 1 is drawn evenly between 0
+    and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full jitter). A longer
+    `Retry-After` of the server replaces that wait. If it is above `max_retry_after` seconds, the call ends instead.
+
+    While the API reports that the idempotency key is in use, the call waits `conflict_wait` seconds and tries again
+    (Checkout.com advises 30 seconds or more). It does so until its deadline, or not at all if `attempts` is 1.
     """
 
     attempts: int = 3
@@ -129,13 +141,12 @@ class RetryPolicy:
 class Limits:
     """How much a client does at once, and how fast.
 
-    `concurrency` is the number of attempts under way, those included that wait for a rate or a token; further calls
-    wait in order of arrival. `read_rate` (GET) and `write_rate` (all else) are requests per second, None for no limit;
-    100 each is what Checkout.com documents for an account (its sandbox allows less). `retry_budget` is how many retries
-    there may be for each call in the long run, so that an outage is not made worse by repeating everything; None for no
-    limit.
+    `concurrency` is the number of attempts in flight, including those that wait for a rate or a token. Further calls
+    wait in order of arrival. `read_rate` (GET) and `write_rate` (all else) are requests per second, or None for no
+    limit; Checkout.com documents 100 each for an account (its sandbox allows less). `retry_budget` is the number of
+    retries per call in the long run, or None for no limit; it keeps retries from making an outage worse.
 
-    An idle connection is closed after `keepalive` seconds. Of a reply no more than `response_size` bytes are read.
+    An idle connection is closed after `keepalive` seconds. At most `response_size` bytes of a reply are read.
     """
 
     concurrency: int = 64
@@ -159,13 +170,13 @@ class NoSubdomain:
 
 
 NO_SUBDOMAIN: Final = NoSubdomain()
-"""Waives the subdomain by name: the hosts shared by all accounts, which Checkout.com is phasing out."""
+"""Use the legacy shared hosts instead of an account subdomain (being phased out by Checkout.com)."""
 
 # Checkout.com API reference, "base URL"; `pl-` marks a PrivateLink host.
 _SUBDOMAIN = re.compile(r"(?:pl-)?[a-z0-9]+")
 
 
-# RFC 3986 without user, query and fragment. One parser may drop what another takes for part of the host.
+# RFC 3986 without user, query and fragment. URL parsers disagree on which characters belong to the host.
 _URL = re.compile(
     r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})+)*/?",
 )
@@ -173,42 +184,44 @@ _URL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where a client's calls go: the API's base, and the token endpoint (None: no OAuth)."""
+    """Where a client's calls go: the base URL of the API, and the token endpoint (None: no OAuth)."""
 
     base_url: str
     token_url: str | None
     environment: Environment | None = None
 
 
-def endpoints(
+def resolve_endpoints(
     environment: Environment | str | None,
     subdomain: str | NoSubdomain | None,
     *,
     base_url: str | None = None,
     token_url: str | None = None,
 ) -> Endpoints:
-    """Work out where the API lives. Raises ConfigurationError rather than guess.
+    """Return the URLs of the API. Raises ConfigurationError rather than guess.
 
-    Either an environment with the account's subdomain, or `base_url` (and `token_url`) for a simulator or a proxy.
+    Pass either an environment with the account's subdomain, or `base_url` (and `token_url`) for a simulator or a proxy.
     """
     if base_url is not None:
         if environment is not None or subdomain is not None:
-            raise ConfigurationError("give either base_url or environment and subdomain, not both")
-        token = None if token_url is None else _checked_url("token_url", token_url)
-        return Endpoints(_checked_url("base_url", base_url), token)
+            raise ConfigurationError("pass either base_url or environment and subdomain, not both")
+        token = None if token_url is None else _check_url("token_url", token_url)
+        return Endpoints(_check_url("base_url", base_url), token)
     if token_url is not None:
-        raise ConfigurationError("token_url goes with base_url; without it the environment decides")
+        raise ConfigurationError(
+            "token_url needs base_url; without base_url, the environment determines the token endpoint"
+        )
     if environment is None:
-        raise ConfigurationError("environment is missing: Environment.SANDBOX or Environment.PRODUCTION")
+        raise ConfigurationError("environment is missing: pass Environment.SANDBOX or Environment.PRODUCTION")
     if not matches(environment, re.compile("|".join(Environment))):
         raise ConfigurationError(f"environment must be one of {', '.join(Environment)}")
-    return _official(Environment(environment), subdomain)
+    return _official_endpoints(Environment(environment), subdomain)
 
 
-def _official(environment: Environment, subdomain: str | NoSubdomain | None) -> Endpoints:
+def _official_endpoints(environment: Environment, subdomain: str | NoSubdomain | None) -> Endpoints:
     if subdomain is None:
         raise ConfigurationError(
-            "subdomain is missing: the first 8 characters of the client id without 'cli_', shown in the dashboard "
+            "subdomain is missing: pass the first 8 characters of the client id without 'cli_', shown in the dashboard "
             "under Developers > Overview"
         )
     if not isinstance(subdomain, NoSubdomain) and not matches(subdomain, _SUBDOMAIN):
@@ -218,8 +231,8 @@ def _official(environment: Environment, subdomain: str | NoSubdomain | None) -> 
     return Endpoints(f"https://{prefix}api.{host}", f"https://{prefix}access.{host}/connect/token", environment)
 
 
-def _checked_url(name: str, url: str) -> str:
-    parts = _split(url) if matches(url, _URL) else None
+def _check_url(name: str, url: str) -> str:
+    parts = _split_url(url) if matches(url, _URL) else None
     if parts is None or not parts.hostname:
         raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
@@ -227,10 +240,11 @@ def _checked_url(name: str, url: str) -> str:
     return url.rstrip("/")
 
 
-def checked_proxy(url: str, name: str = "proxy") -> str:
-    """Return the URL of an HTTP proxy as it is if it can be used; `name` says where it was set.
+def check_proxy(url: str, name: str = "proxy") -> str:
+    """Return the URL of an HTTP proxy if it can be used. `name` is the setting that it comes from.
 
-    It may hold a user and a password, for HTTP Basic (RFC 7617). Raises ConfigurationError, which never shows them.
+    The URL may contain a user and a password for HTTP Basic (RFC 7617). Raises ConfigurationError, which never shows
+    them.
     """
     require_type(name, url, str)
     if defect := _proxy_defect(url):
@@ -239,16 +253,16 @@ def checked_proxy(url: str, name: str = "proxy") -> str:
 
 
 def _proxy_defect(url: str) -> str | None:
-    """Say what the URL of a proxy must be instead; whoever raises that has no part of the URL among the locals."""
-    parts = _split(url)
+    """Return what the URL of a proxy must be instead, or None. The caller that raises has no part of it in a local."""
+    parts = _split_url(url)
     if parts is None or parts.scheme != "http" or not parts.hostname or _has_more_than_an_origin(url, parts):
         return (
-            "be a URL such as 'http://proxy.example:3128', with 'user:password@' before the host if the "
-            "proxy asks for them; requests to the API are encrypted through it, https and SOCKS proxies cannot be used"
+            "be a URL such as 'http://proxy.example:3128', with 'user:password@' before the host if the proxy needs "
+            "them; https and SOCKS proxies are not supported (requests to the API are encrypted through the proxy)"
         )
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     if ":" in user or not (user + password).isprintable() or not _is_latin1(user + password):
-        return "hold a user without a colon and a password, both in plain characters"
+        return "contain a user without a colon and a password, both of printable Latin-1 characters"
     return None
 
 
@@ -260,7 +274,7 @@ def _is_latin1(text: str) -> bool:
     return all(ord(character) < 256 for character in text)
 
 
-def _split(url: str) -> SplitResult | None:
+def _split_url(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         is_usable = parts.port != 0

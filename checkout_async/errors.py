@@ -1,20 +1,20 @@
 """Every error the package raises.
 
 CheckoutError
-├── ConfigurationError        the client was set up wrongly; nothing was sent
-│   └── JournalInUse          another process has a batch's journal open
-├── InvalidRequest            the request breaks the specification; nothing was sent
-├── AuthenticationFailed      the token endpoint refused the credentials, or could not be used
-├── TokenStoreError           a store of access tokens failed; a client logs it and goes on without
-├── JournalError              a batch's journal cannot be written any more: the run has to stop
-├── RunIncomplete             a batch on many machines ended early; resuming goes on with it
-├── TransportError            no reply was received
-│   ├── ConnectFailed         no connection was made: nothing was sent
-│   └── OutcomeUnknown        the request may have arrived and may have been carried out
-├── InvalidSignature          a webhook that Checkout.com did not sign, or not with this key
-├── MalformedMessage          a message of the cardholder's browser, or a webhook, that cannot be understood
-├── UnexpectedResponse        a reply that cannot be understood; status and raw body are kept
-└── ApiError                  the API answered with an error status (408: it may have been carried out)
+├── ConfigurationError        The client was set up wrongly. Nothing was sent.
+│   └── JournalInUse          Another process has the journal of the batch open.
+├── InvalidRequest            The request breaks the specification. Nothing was sent.
+├── AuthenticationFailed      The token endpoint refused the credentials or could not be used.
+├── TokenStoreError           A token store failed. A client logs this error and continues without the store.
+├── JournalError              The journal of a batch can no longer be written. The run must stop.
+├── RunIncomplete             A batch on several machines ended early. Resume it to continue.
+├── TransportError            No reply was received.
+│   ├── ConnectFailed         No connection was made. Nothing was sent.
+│   └── OutcomeUnknown        The request may have arrived and may have been carried out.
+├── InvalidSignature          Checkout.com did not sign this webhook, or not with this key.
+├── MalformedMessage          A message from the cardholder's browser, or a webhook, cannot be understood.
+├── UnexpectedResponse        The reply cannot be understood. Its status and raw body are kept.
+└── ApiError                  The API answered with an error status. (408: the operation may have been carried out.)
     ├── Unauthorized          401
     ├── Forbidden             403
     ├── NotFound              404
@@ -23,9 +23,9 @@ CheckoutError
     ├── RateLimited           429
     └── ServerError           500 and above
 
-The text of an error never holds a value from the request, and free text of the server is scrubbed of what looks like
-a card number, a key or a token. Every attribute always exists. Errors can be pickled and copied: the reply goes with
-them as it came, body and headers, whatever it holds, since nothing of it may be lost; nothing of the request does.
+The text of an error never contains a value from the request. Text from the server is scrubbed of anything that looks
+like a card number, a key or a token. Every attribute always exists. Errors can be pickled and copied: they take the
+reply's headers and body with them exactly as received, so that nothing of it is lost, and nothing of the request.
 """
 
 from __future__ import annotations
@@ -61,35 +61,35 @@ __all__ = [
 
 
 class CheckoutError(Exception):
-    """Root of the tree: catch it to catch whatever this package raises."""
+    """Root of the tree: catch it to catch every error that this package raises."""
 
-    # Beside __dict__, so that the key is in no pickle, and a traceback that shows attributes does not show it.
+    # A slot, not an entry of __dict__: the key is not pickled, and a traceback that shows attributes does not show it.
     __slots__ = ("_idempotency_key",)
     _idempotency_key: Secret | None
 
     @property
     def idempotency_key(self) -> str | None:
-        """The idempotency key the call was sent with, to repeat it safely; None where it had none.
+        """The idempotency key the call was sent with, or None. With it the call can be repeated safely.
 
-        It is neither pickled nor copied.
+        The key is neither pickled nor copied.
         """
         key: Secret | None = getattr(self, "_idempotency_key", None)
         return None if key is None else str(key)
 
 
 class ConfigurationError(CheckoutError):
-    """The client, its credentials or its settings cannot work as given; the text says what to change."""
+    """The client, its credentials or its settings cannot work as given. The text says what to change."""
 
 
 class JournalInUse(ConfigurationError):
-    """Another process has the journal of a batch open, and only one at a time may."""
+    """Another process has the journal of the batch open. Only one process at a time may open it."""
 
 
 class InvalidRequest(CheckoutError):
-    """The request does not fit the specification. Nothing was sent.
+    """The request does not match the specification. Nothing was sent.
 
-    `path` is the JSON path of the offending member (`$.source.number`) and `reason` what is wrong with it; neither
-    holds the value. `operation` is the operation's name.
+    `path` is the JSON path of the offending member (`$.source.number`) and `reason` says what is wrong with it; neither
+    contains the value. `operation` is the operation's name.
     """
 
     def __init__(self, message: str, /, *, operation: str = "", path: str = "$", reason: str = "") -> None:
@@ -102,8 +102,8 @@ class InvalidRequest(CheckoutError):
 class MalformedMessage(CheckoutError):
     """A message of the 3DS flow or a webhook cannot be understood, does not belong here, or cannot be built.
 
-    What passes through a browser may be forged: answer it with 400 and go on. `message` is its name (`cres`) and
-    `reason` what is wrong with it; neither holds a value of it.
+    A message that passes through a browser may be forged: answer it with 400 and continue. `message` is its name
+    (`cres`) and `reason` says what is wrong with it; neither contains a value from it.
     """
 
     def __init__(self, message: str, reason: str = "", /) -> None:
@@ -113,11 +113,11 @@ class MalformedMessage(CheckoutError):
 
 
 class AuthenticationFailed(CheckoutError):
-    """No access token could be had: the token endpoint refused the credentials, or gave no usable answer.
+    """The client could not get an access token: the token endpoint refused the credentials or gave no usable answer.
 
-    `error` is the OAuth error code and `description` the text beside it (RFC 6749 section 5.2), `status` the HTTP
-    status, each None where there was none. `body` is the reply's, with the client secret masked where the server
-    echoed it. Where no reply came at all, `__cause__` is the TransportError.
+    `error` is the OAuth error code, `description` the text that came with it (RFC 6749 section 5.2) and `status` the
+    HTTP status; each is None if the reply had none. `body` is the body of the reply, with the client secret masked if
+    the server echoed it. If no reply came at all, `__cause__` is the TransportError.
     """
 
     def __init__(
@@ -138,22 +138,25 @@ class AuthenticationFailed(CheckoutError):
 
 
 class TokenStoreError(CheckoutError):
-    """A store of access tokens cannot be used; the text says why. Calls of a client never raise it."""
+    """A token store cannot be used. The text says why. The calls of a client never raise this error."""
 
 
 class JournalError(CheckoutError):
-    """A batch's journal failed after it was opened; the text says why. It takes nothing more in: stop sending.
+    """The journal of a batch failed after it was opened. The text says why.
 
-    What it confirmed before is in the file.
+    No further writes are accepted: stop sending. Everything the journal confirmed before is in the file.
     """
 
 
 class RunIncomplete(CheckoutError):
-    """A batch on many machines ended before its partitions were finished and gathered; the text says why. Resume it."""
+    """A batch on several machines ended before all its partitions were finished and gathered.
+
+    The text says why. Resume the run to continue.
+    """
 
 
 class TransportError(CheckoutError):
-    """No reply was received. `operation` is the operation's name, `attempts` how often it was tried."""
+    """No reply was received. `operation` is the operation's name and `attempts` the number of attempts made."""
 
     def __init__(self, message: str, /, *, operation: str = "", attempts: int = 1) -> None:
         super().__init__(message)
@@ -162,21 +165,21 @@ class TransportError(CheckoutError):
 
 
 class ConnectFailed(TransportError):
-    """No connection was made, so nothing was sent: repeating the call is safe."""
+    """No connection was made, so nothing was sent. Repeating the call is safe."""
 
 
 class OutcomeUnknown(TransportError):
-    """The request may have arrived and may have been carried out; the text says how to find out."""
+    """The request may have arrived and may have been carried out. The text says what to do about it."""
 
 
 class InvalidSignature(CheckoutError):
-    """A webhook that Checkout.com did not sign, or not with this key, or whose body was changed on the way."""
+    """Checkout.com did not sign this webhook, or not with this key, or the body was changed on the way."""
 
 
 class UnexpectedResponse(CheckoutError):
-    """A reply came that is not what the specification promises; nothing of it is lost.
+    """The reply is not what the specification promises. Nothing of it is lost.
 
-    `status`, `headers`, `request_id` and the raw `body` are as received; `reason` says what could not be understood.
+    `status`, `headers`, `request_id` and the raw `body` are as received. `reason` says what could not be understood.
     A success status means that the API carried the operation out.
     """
 
@@ -204,9 +207,9 @@ class UnexpectedResponse(CheckoutError):
 class ApiError(CheckoutError):
     """The API answered with an error status.
 
-    `error_type` and `error_codes` come from the error body (None and empty where it has none), scrubbed; `request_id`
-    is what Checkout.com's support asks for, `body` the raw bytes. `retry_after` is the wait in seconds that the reply
-    asked for, or None.
+    `error_type` and `error_codes` come from the error body, scrubbed; they are None and empty if it has none.
+    `request_id` is what Checkout.com's support asks for. `body` is the raw bytes. `retry_after` is the wait in seconds
+    that the reply asked for, or None.
     """
 
     def __init__(
@@ -243,7 +246,7 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """404: there is no such resource for this credential."""
+    """404: this credential gives access to no such resource."""
 
 
 class Conflict(ApiError):
@@ -255,14 +258,8 @@ class UnprocessableEntity(ApiError):
 
 
 class RateLimited(ApiError):
-    """429: too many requests. Nothing was done; `retry_after` is the wait in seconds the API asks for, or None."""
+    """429: too many requests. Nothing was done. `retry_after` is the wait in seconds the API asks for, or None."""
 
 
 class ServerError(ApiError):
-    """500 and above: the API or something before it failed; the operation may have been carried out."""
-
-
-def set_idempotency_key(error: CheckoutError, key: str | None) -> None:
-    """Attach the key that the call was sent with; `error.idempotency_key` returns it."""
-    # `Secret`, so that a traceback that shows slots shows no key.
-    error._idempotency_key = None if key is None else Secret(key)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - same module
+    """500 and above: the API or a gateway in front of it failed. The operation may have been carried out."""

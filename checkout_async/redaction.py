@@ -1,6 +1,6 @@
-"""Masks for everything that must not be printed: card numbers, CVVs, tokens, keys, personal data, headers.
+"""Mask everything that must not be printed: card numbers, CVVs, tokens, keys, personal data, headers.
 
-Allow-list first: a header is shown only if it is named here, a value of a sensitive kind is never shown.
+Headers follow an allow-list: the value of any other header is masked. A value of a sensitive kind is never shown.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping
 from typing import SupportsIndex, TypeVar, cast, overload
 
-__all__ = ["MASK", "Headers", "Secret", "SecretBytes", "as_secret", "mask", "sanitize", "scrub", "visible_headers"]
+__all__ = ["MASK", "Headers", "Secret", "SecretBytes", "as_secret", "mask", "mask_headers", "sanitize", "scrub"]
 
 T = TypeVar("T")
 
 MASK = "***"
 
-_LONGEST = 200
+_MAX_LENGTH = 200
 
 _VISIBLE_HEADERS = frozenset(
     {
@@ -30,40 +30,40 @@ _VISIBLE_HEADERS = frozenset(
     }
 )
 
-# Thirteen digits make the shortest card number (ISO/IEC 7812); people write them in groups.
+# The shortest card number has thirteen digits (ISO/IEC 7812). People write the digits in groups.
 _CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[\s.\-\u00ad\u200b\u2010-\u2015]{0,2}\d){12,}")
-_CUT_NUMBER = re.compile(r"\d[\d\s.\-\u00ad\u200b\u2010-\u2015]*\Z")
+_NUMBER_AT_END = re.compile(r"\d[\d\s.\-\u00ad\u200b\u2010-\u2015]*\Z")
 _SECRET = re.compile(r"\b(?:sek|sk|pk|tok|ack)_[\w+/=*#$-]+|\bey[\w-]{8,}(?:\.[\w-]*)*|(?i:\b(?:bearer|basic)\s+\S+)")
 
 
 def mask(value: object, kind: str) -> str:
-    """Return what may be shown of a sensitive value: the last four digits of a card number, otherwise nothing."""
+    """Return a mask for a sensitive value. Only the last four digits of a card number (`pan`) are shown."""
     if kind == "pan" and isinstance(value, str) and len(value) >= 13:
         return f"{MASK}{value[-4:]}"
     return MASK
 
 
 def scrub(text: str) -> str:
-    """Mask what looks like a card number, a key or a token inside free text, such as a server's error message."""
+    """Mask in free text, such as a server's error message, what looks like a card number, a key or a token."""
     return _CARD_NUMBER.sub(MASK, _SECRET.sub(MASK, text))
 
 
 def sanitize(text: str) -> str:
-    """Return free text of a server as it may stand in a message: scrubbed, in one line of printable text, not too long.
+    """Return free text of a server so that it can be put into a message: scrubbed, printable, on one line, and short.
 
-    What else it holds could forge lines of a log, or command a terminal.
+    Other characters could forge lines of a log or send commands to a terminal.
     """
-    shown = scrub(text) if len(text) <= _LONGEST else f"{scrub(_CUT_NUMBER.sub(MASK, text[:_LONGEST]))}..."
+    shown = scrub(text) if len(text) <= _MAX_LENGTH else f"{scrub(_NUMBER_AT_END.sub(MASK, text[:_MAX_LENGTH]))}..."
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in shown)
 
 
-def visible_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers with every value masked whose name is not on the allow-list."""
+def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers. Values of headers that are not on the allow-list are masked."""
     return {name: value if name.lower() in _VISIBLE_HEADERS else MASK for name, value in headers.items()}
 
 
 class SecretBytes(bytes):
-    """The bytes of a message, whose `repr` tells only how many they are; `decode()` or `bytes()` gives them."""
+    """The bytes of a message. Its `repr` shows only their number; `decode()` or `bytes()` gives the content."""
 
     __slots__ = ()
 
@@ -77,12 +77,12 @@ class SecretBytes(bytes):
     @overload
     def __getitem__(self, key: slice, /) -> SecretBytes: ...
     def __getitem__(self, key: SupportsIndex | slice, /) -> int | SecretBytes:
-        """Return a byte, or a part that is as opaque: who shortens before printing prints no more."""
+        """Return a byte, or a slice as SecretBytes, so that shortened bytes do not print either."""
         return SecretBytes(super().__getitem__(key)) if isinstance(key, slice) else super().__getitem__(key)
 
 
 class Secret(str):
-    """A credential, a key or another text whose `repr` shows nothing; `str()` and formatting give it."""
+    """A credential, a key or other secret text. Its `repr` shows nothing; `str()` and formatting give the text."""
 
     __slots__ = ()
 
@@ -90,21 +90,21 @@ class Secret(str):
         return repr(MASK)
 
     def __getitem__(self, key: SupportsIndex | slice, /) -> Secret:
-        """Return a part that is as secret: who shortens before printing prints no more."""
+        """Return a slice as Secret, so that shortened text does not print either."""
         return Secret(super().__getitem__(key))
 
 
 def as_secret(value: T) -> T:
-    """Return a text or bytes so that its `repr` shows nothing, and anything else as it is: who checks it refuses it."""
+    """Return text as Secret and bytes as SecretBytes. Any other value is returned as it is, for a later type check."""
     if isinstance(value, str):
         return cast("T", Secret(value))
     return cast("T", SecretBytes(value)) if isinstance(value, bytes) else value
 
 
 class Headers(dict[str, str]):
-    """HTTP headers whose `repr` shows only what may be seen."""
+    """HTTP headers. Their `repr` masks every value that is not on the allow-list."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return repr(visible_headers(self))
+        return repr(mask_headers(self))

@@ -1,4 +1,4 @@
-"""Clients of redis-py (extra `redis`), made from a URL without showing it: a Redis URL may contain a password."""
+"""Create a client of redis-py (extra `redis`) from a URL. No error shows the URL: it may contain a password."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ __all__ = ["connect"]
 
 
 def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
-    """Return a client that gives up an exchange after `timeout` seconds and one retry; nothing is opened yet.
+    """Return a client that gives up an exchange after `timeout` seconds and one retry. It opens no connection yet.
 
-    Raises ConfigurationError if the extra `redis` is not installed, naming `needed_by`, and if the URL is not one.
+    Raises ConfigurationError if the URL is not a Redis URL, or if the extra `redis` is not installed; the text then
+    names `needed_by`.
     """
     url = as_secret(url)
     try:
@@ -34,4 +35,4 @@ def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
             retry=Retry(NoBackoff(), 1),
         )
     # Outside the handler: the library's own error may quote the URL, and a URL may contain a password.
-    raise ConfigurationError("not a Redis URL; one reads rediss://user:password@host:6379/0")
+    raise ConfigurationError("not a Redis URL; use the form rediss://user:password@host:6379/0")

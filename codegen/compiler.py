@@ -23,7 +23,7 @@ FRAGMENTS: Final = "openapi"
 _PACKAGES: Final = {
     "": "The code generated from openapi/: models, operations, resource classes, and the bundled document itself.",
     "models/": "Structs and enums, one module for each API.",
-    "strict/": "Request types with every documented limit, one module for each API. Loaded for the level `strict` only.",
+    "strict/": "Request types with every documented limit, one module for each API. Loaded for `strict` only.",
     "operations/": "Operation functions, one module for each API.",
     "resources/": "The operations of each API as methods of a class.",
 }

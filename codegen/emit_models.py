@@ -84,6 +84,10 @@ def _statements(document: Object) -> tuple[dict[str, str], dict[str, str]]:
     statements, imports = _split_module(_run_generator(prepared), named.keys() - aliases.keys(), prepared.inline)
     for name, schema in aliases.items():
         statements[name] = f"{name}: TypeAlias = {' | '.join(alternatives(schema))}"
+    times = {name for name, statement in imports.items() if statement.startswith("from datetime import datetime")}
+    for name, schema in named.items():
+        if schema.get("x-direction") == "sent":
+            statements[name] = _require_zones(statements[name], times)
     return statements, imports
 
 
@@ -141,13 +145,29 @@ def _defined_name(node: ast.stmt) -> str:
 
 def _inline_aliases(source: str, aliases: Mapping[str, str]) -> str:
     """Replace each use of an alias with its definition; a definition may use other aliases."""
-    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name) and node.id in aliases]
+    inlined = _replace_names(source, aliases)
+    return source if inlined == source else _inline_aliases(inlined, aliases)
+
+
+def _require_zones(source: str, times: Set[str]) -> str:
+    """Make the annotations of a class refuse times without a zone, which would differ from one machine to the next."""
+    return _replace_names(source, {name: f"Annotated[{name}, Meta(tz=True)]" for name in times})
+
+
+def _replace_names(source: str, replacements: Mapping[str, str]) -> str:
+    """Replace names in the annotations of a class or in the value of an alias."""
+    annotations = [node.annotation for node in ast.walk(ast.parse(source)) if isinstance(node, ast.AnnAssign)]
+    nodes = [
+        node
+        for annotation in annotations
+        for node in ast.walk(annotation)
+        if isinstance(node, ast.Name) and node.id in replacements
+    ]
     lines = source.split("\n")
     for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         # ast counts columns in UTF-8 bytes.
-        line, written = lines[node.lineno - 1].encode(), _inline_aliases(aliases[node.id], aliases)
-        end = node.col_offset + len(node.id.encode())
-        lines[node.lineno - 1] = (line[: node.col_offset] + written.encode() + line[end:]).decode()
+        line, end = lines[node.lineno - 1].encode(), node.col_offset + len(node.id.encode())
+        lines[node.lineno - 1] = (line[: node.col_offset] + replacements[node.id].encode() + line[end:]).decode()
     return "\n".join(lines)
 
 

@@ -171,7 +171,7 @@ def _missing_type(member: Object, *, received: bool) -> str:
 
     None leaves a member out, unless the API reads null as a value of it.
     """
-    return " | None" if received else " | UnsetType" if _is_nullable(member) else " | None | UnsetType"
+    return " | None" if received else " | UnsetType" if _is_nullable(member) else " | UnsetType | None"
 
 
 def _missing_value(member: Object, *, required: bool, received: bool) -> str:

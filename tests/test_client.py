@@ -273,7 +273,7 @@ class TestSettings:
                 """Nothing to close."""
 
         key = SecretKey("sk_sbox_" + "a" * 27)
-        with pytest.raises(errors.ConfigurationError, match="a transport of your own has to bring them"):
+        with pytest.raises(errors.ConfigurationError, match="set them on your own transport"):
             CheckoutClient(key, base_url="http://127.0.0.1:9", transport=Mute(), proxy="http://127.0.0.1:8")
 
     def test_a_client_is_for_one_event_loop(self) -> None:
@@ -307,7 +307,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("hooks", [print, [print, 3], "text", None, [_async_hook]])
     def test_hooks_of_another_shape_are_refused(self, hooks: Any) -> None:
-        with pytest.raises(errors.ConfigurationError, match="hooks is a list of callables"):
+        with pytest.raises(errors.ConfigurationError, match="hooks must be a list of synchronous callables"):
             CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9", hooks=hooks)
 
     async def test_timeout_and_retry_can_be_set_for_a_client_and_for_a_call(self) -> None:

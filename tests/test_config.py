@@ -6,29 +6,29 @@ from typing import Any
 
 import pytest
 
-from checkout_async.config import NO_SUBDOMAIN, Environment, Limits, RetryPolicy, Timeouts, endpoints
+from checkout_async.config import NO_SUBDOMAIN, Environment, Limits, RetryPolicy, Timeouts, resolve_endpoints
 from checkout_async.errors import ConfigurationError
 
 
 class TestEndpoints:
     def test_the_sandbox_of_an_account(self) -> None:
-        where = endpoints(Environment.SANDBOX, "vkuhvk4v")
+        where = resolve_endpoints(Environment.SANDBOX, "vkuhvk4v")
         assert where.base_url == "https://vkuhvk4v.api.sandbox.checkout.com"
         assert where.token_url == "https://vkuhvk4v.access.sandbox.checkout.com/connect/token"
 
     def test_production_of_an_account(self) -> None:
-        where = endpoints("production", "pl-vkuhvk4v")
+        where = resolve_endpoints("production", "pl-vkuhvk4v")
         assert where.base_url == "https://pl-vkuhvk4v.api.checkout.com"
         assert where.token_url == "https://pl-vkuhvk4v.access.checkout.com/connect/token"
 
     def test_the_shared_host_has_to_be_asked_for_by_name(self) -> None:
-        assert endpoints(Environment.SANDBOX, NO_SUBDOMAIN).base_url == "https://api.sandbox.checkout.com"
+        assert resolve_endpoints(Environment.SANDBOX, NO_SUBDOMAIN).base_url == "https://api.sandbox.checkout.com"
         with pytest.raises(ConfigurationError, match="subdomain is missing"):
-            endpoints(Environment.SANDBOX, None)
+            resolve_endpoints(Environment.SANDBOX, None)
 
     @pytest.mark.parametrize("subdomain", ["a", "ab", "abc1", "12345domain", "12345678", "1234doma", "pl-abc123"])
     def test_well_formed_subdomains(self, subdomain: str) -> None:
-        assert endpoints("sandbox", subdomain).base_url == f"https://{subdomain}.api.sandbox.checkout.com"
+        assert resolve_endpoints("sandbox", subdomain).base_url == f"https://{subdomain}.api.sandbox.checkout.com"
 
     @pytest.mark.parametrize(
         "subdomain",
@@ -36,14 +36,14 @@ class TestEndpoints:
     )
     def test_a_malformed_subdomain_is_refused_instead_of_ignored(self, subdomain: str) -> None:
         with pytest.raises(ConfigurationError, match="subdomain must be"):
-            endpoints("sandbox", subdomain)
+            resolve_endpoints("sandbox", subdomain)
 
     def test_an_unknown_environment_is_refused(self) -> None:
         with pytest.raises(ConfigurationError, match="sandbox, production"):
-            endpoints("test", "vkuhvk4v")
+            resolve_endpoints("test", "vkuhvk4v")
 
     def test_a_simulator_by_its_urls(self) -> None:
-        where = endpoints(
+        where = resolve_endpoints(
             None, None, base_url="http://127.0.0.1:8080/", token_url="http://localhost:8080/connect/token"
         )
         assert (where.base_url, where.token_url) == ("http://127.0.0.1:8080", "http://localhost:8080/connect/token")
@@ -59,7 +59,7 @@ class TestEndpoints:
     )
     def test_settings_that_contradict_or_say_nothing_are_refused(self, options: dict[str, Any]) -> None:
         with pytest.raises(ConfigurationError):
-            endpoints(options.pop("environment", None), options.pop("subdomain", None), **options)
+            resolve_endpoints(options.pop("environment", None), options.pop("subdomain", None), **options)
 
     @pytest.mark.parametrize(
         "url",
@@ -79,13 +79,13 @@ class TestEndpoints:
     )
     def test_what_is_no_plain_url_is_refused(self, url: str) -> None:
         with pytest.raises(ConfigurationError, match="base_url must be a plain"):
-            endpoints(None, None, base_url=url)
+            resolve_endpoints(None, None, base_url=url)
 
     def test_secrets_are_not_sent_unencrypted_to_another_machine(self) -> None:
         with pytest.raises(ConfigurationError, match="https"):
-            endpoints(None, None, base_url="http://api.example")
+            resolve_endpoints(None, None, base_url="http://api.example")
         with pytest.raises(ConfigurationError, match="https"):
-            endpoints(None, None, base_url="http://127.0.0.1.evil.example")
+            resolve_endpoints(None, None, base_url="http://127.0.0.1.evil.example")
 
 
 class TestValues:

@@ -1,1 +1,1 @@
-"""The core without I/O: no socket, no clock, no event loop. Every part can be tested by calling a function."""
+"""The core of the client, without I/O: no socket, no clock, no event loop. Tests call its functions directly."""

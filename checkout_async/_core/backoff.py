@@ -1,4 +1,4 @@
-"""Backoff: the waits between polls of a session that is not settled yet, and between tries during an outage."""
+"""Backoff: the waits between polls of an unsettled session, and between attempts during an outage."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Backoff"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """Waits that grow, in seconds.
+    """Exponential waits, in seconds.
 
-    The first wait is `initial`; each next one is twice as long, up to `maximum`. The waits end when they add up to
-    `give_up_after`. Raises ConfigurationError unless `initial` and `maximum` are above 0.
+    The first wait is `initial`. Each following wait is twice as long, up to `maximum`. There are no more waits once
+    they add up to `give_up_after`. Raises ConfigurationError unless `initial` and `maximum` are above 0.
     """
 
     initial: float = 0.2
@@ -27,7 +27,7 @@ class Backoff:
             raise ConfigurationError("initial and maximum of a Backoff must be above 0 seconds, or it never ends")
 
     def waits(self) -> Iterator[float]:
-        """Yield the waits, the first one first."""
+        """Yield the waits in order."""
         wait, waited = self.initial, 0.0
         while waited < self.give_up_after:
             yield wait

@@ -1,7 +1,7 @@
-"""Bytes to values and back: strict in what is sent, liberal in what is received.
+"""Encode requests strictly and decode replies leniently.
 
-`encode_body` checks a request body against its type and raises InvalidRequest; `decode` reads a reply and lets a
-member of an unexpected type read as None instead of failing; `encode_form` writes a checked body as a form.
+`encode_body` checks a request body against its type and raises InvalidRequest. `encode_form` writes an encoded body as
+a form. `decode` reads a reply: a member of an unexpected type reads as None, and does not make the reply fail.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ __all__ = ["DecodeError", "decode", "encode_body", "encode_form"]
 
 T = TypeVar("T")
 
-_WHERE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
-_STEP = re.compile(r"\.[^.\[]+|\[[^\]]*\]")
-# What fits into 64 bits; longer ones are no amounts.
+_VALIDATION_MESSAGE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
+_PATH_STEP = re.compile(r"\.[^.\[]+|\[[^\]]*\]")
+# At most what fits into 64 bits; a longer number is not an amount.
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-def _plain(value: object) -> object:
-    """Turn any mapping into a dict for the encoder."""
+def _mapping_to_dict(value: object) -> object:
+    """Convert any mapping to a dict for the encoder."""
     if isinstance(value, Mapping):
         return dict(cast("Mapping[object, object]", value))
     raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_encoder = msgspec.json.Encoder(enc_hook=_mapping_to_dict)
 
 
 class DecodeError(ValueError):
-    """A reply is no JSON, no object, or lacks its identifier. The text holds no value of it."""
+    """A reply is not JSON, is not an object, or lacks its identifier. The text contains no value from the reply."""
 
 
 _decoders: dict[tuple[Any, bool], msgspec.json.Decoder[Any]] = {}
 
 
 def _decoder(type_: Any, *, strict: bool) -> msgspec.json.Decoder[Any]:
-    """Return the decoder of a type, made once. One that is not strict reads numbers written as text."""
+    """Return the cached decoder of a type. With `strict` off, it accepts numbers written as text."""
     decoder = _decoders.get((type_, strict))
     if decoder is None:
         decoder = _decoders[type_, strict] = msgspec.json.Decoder(type_, strict=strict)
@@ -55,12 +55,13 @@ def _decoder(type_: Any, *, strict: bool) -> msgspec.json.Decoder[Any]:
 
 
 def encode_body(operation: str, body: object, type_: Any, *, validate: bool = True) -> SecretBytes:
-    """Encode a request body, given as a Struct or as a mapping of the same shape.
+    """Encode a request body, which is a Struct or a mapping of the same shape.
 
-    The encoded bytes are decoded against the type of the specification: limits, required and misspelt members, enum
-    values. A mapping is then encoded from the decoded value, so that both ways of writing give the same bytes.
+    The encoded bytes are checked against the type in the specification: limits, required and misspelt members, enum
+    values. A mapping is then encoded from the decoded value, so that a Struct and a mapping give the same bytes.
+    With `validate` off, the body is only encoded. Raises InvalidRequest, without a value of the body.
     """
-    raw, defect = _written(body)
+    raw, defect = _encode(body)
     is_mapping = isinstance(body, Mapping)
     del body  # a traceback may show the locals
     if defect:
@@ -68,12 +69,12 @@ def encode_body(operation: str, body: object, type_: Any, *, validate: bool = Tr
         raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason)
     if not validate:
         return raw
-    checked = _checked(operation, raw, type_)
+    checked = _validate(operation, raw, type_)
     return SecretBytes(_encoder.encode(checked)) if is_mapping else raw
 
 
-def _written(body: object) -> tuple[SecretBytes, str]:
-    """Return a body as JSON, or why it cannot be written."""
+def _encode(body: object) -> tuple[SecretBytes, str]:
+    """Return a body as JSON and an empty text, or nothing and the reason why it cannot be encoded."""
     try:
         return SecretBytes(_encoder.encode(body)), ""
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -81,7 +82,7 @@ def _written(body: object) -> tuple[SecretBytes, str]:
 
 
 def encode_form(operation: str, body: bytes) -> SecretBytes:
-    """Turn an encoded JSON object of text members into `application/x-www-form-urlencoded`."""
+    """Convert an encoded JSON object of text members to `application/x-www-form-urlencoded`."""
     try:
         members = msgspec.json.decode(body, type=dict[str, str])
         return SecretBytes(urlencode(members).encode("ascii"))
@@ -90,7 +91,7 @@ def encode_form(operation: str, body: bytes) -> SecretBytes:
     raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
 
 
-def _checked(operation: str, raw: SecretBytes, type_: Any) -> object:
+def _validate(operation: str, raw: SecretBytes, type_: Any) -> object:
     with known_values_only() as refused:
         try:
             return _decoder(type_, strict=True).decode(raw)
@@ -101,56 +102,56 @@ def _checked(operation: str, raw: SecretBytes, type_: Any) -> object:
 
 
 def _explain(message: str, refused: list[type[OpenEnum]], type_: Any) -> tuple[str, str]:
-    """Split a validation message into JSON path and reason, leaving out the value that msgspec puts into some."""
-    match = _WHERE.match(message)
+    """Split a validation message of msgspec into JSON path and reason, without the value that some of them quote."""
+    match = _VALIDATION_MESSAGE.match(message)
     assert match is not None
     what, path = match["what"], match["path"] or "$"
     if what.startswith("Invalid enum value") and refused:
         what = f"must be one of {', '.join(refused[-1])}"
     elif what.startswith("Invalid value"):
         tags = _tags(type_, path)
-        what = f"must be one of {', '.join(tags)}" if tags else "names no variant that the specification lists"
+        what = f"must be one of {', '.join(tags)}" if tags else "is not a known variant"
     else:
-        what = sanitize(what)  # it may name an unknown member, by a text of any kind
+        what = sanitize(what)  # it may quote the name of an unknown member, which can be any text
     return scrub(path), what
 
 
 def _tags(type_: Any, path: str) -> list[str]:
-    """Return the tags that may stand at the JSON path of a tag."""
-    options = _alternatives(type_)
-    for step in _STEP.findall(path)[:-1]:
-        inner = (_inside(option, step) for option in options)
-        options = tuple(alternative for member in inner for alternative in _alternatives(member))
+    """Return the tags that are allowed at the JSON path of a tag."""
+    options = _options(type_)
+    for step in _PATH_STEP.findall(path)[:-1]:
+        inner = (_step_into(option, step) for option in options)
+        options = tuple(alternative for member in inner for alternative in _options(member))
     structs = (each for each in options if isinstance(each, type) and issubclass(each, msgspec.Struct))
     return [str(each.__struct_config__.tag) for each in structs if each.__struct_config__.tag is not None]
 
 
-def _inside(type_: Any, step: str) -> Any:
-    """Return the type one step down: of a Struct's member, or of the items of a list or map."""
+def _step_into(type_: Any, step: str) -> Any:
+    """Return the type one path step down: that of a Struct's member, or of the items of a list or map."""
     if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
         return next((each.type for each in msgspec.structs.fields(type_) if f".{each.encode_name}" == step), NoneType)
     return get_args(type_)[-1] if get_origin(type_) in {list, dict} else NoneType
 
 
 def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
-    """Decode a reply. Returns the value and the JSON paths of the members that had to be ignored.
+    """Decode a reply. Return its value and the JSON paths of the members that were ignored.
 
-    Raises DecodeError where nothing useful can be made of it.
+    Raises DecodeError if the reply is not JSON, is not of the expected kind, or lacks a required member.
     """
     ignored: list[str] = []
-    value = _decode_whole(type_, body, ignored)
+    value = _decode_or_salvage(type_, body, ignored)
     if isinstance(value, ResponseModel):
         vars(value)["raw"] = body
     return value, tuple(ignored)
 
 
-def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
+def _decode_or_salvage(type_: type[T], body: bytes, ignored: list[str]) -> T:
     try:
         return cast("T", _decoder(type_, strict=False).decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return msgspec.convert(_mended(_parsed(body), type_, "$", ignored), type_, strict=False)
+        return msgspec.convert(_salvage(_parse_leniently(body), type_, "$", ignored), type_, strict=False)
     except msgspec.ValidationError as error:
         path, reason = _explain(str(error), [], type_)
         defect = f"{path}: {reason}"
@@ -160,55 +161,58 @@ def _decode_whole(type_: type[T], body: bytes, ignored: list[str]) -> T:
     raise DecodeError(defect)
 
 
-def _parsed(body: bytes) -> Any:
-    """Parse JSON that msgspec refuses though RFC 8259 allows it: lone surrogates, numbers beyond all bounds."""
-    return _encodable(json.loads(body.decode("utf-8"), parse_int=_bounded, parse_constant=_refused))
+def _parse_leniently(body: bytes) -> Any:
+    """Parse JSON that RFC 8259 allows but msgspec refuses: lone surrogates, numbers of any size."""
+    return _replace_surrogates(json.loads(body.decode("utf-8"), parse_int=_parse_int, parse_constant=_reject_constant))
 
 
-def _bounded(digits: str) -> int | float:
+def _parse_int(digits: str) -> int | float:
     return int(digits) if len(digits) <= 20 else float(digits)
 
 
-def _refused(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _encodable(value: Any) -> Any:
-    """Replace the halves of surrogate pairs, which no text can be encoded with."""
+def _replace_surrogates(value: Any) -> Any:
+    """Replace lone surrogates, which cannot be encoded as UTF-8."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     kind: type[object] = value.__class__
     if kind is dict:
-        return {_encodable(name): _encodable(member) for name, member in value.items()}
-    return [_encodable(item) for item in value] if kind is list else value
+        return {_replace_surrogates(name): _replace_surrogates(member) for name, member in value.items()}
+    return [_replace_surrogates(item) for item in value] if kind is list else value
 
 
-def _mended(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
-    """Return the value without the members, at any depth, that do not fit; raise if it does not fit even so."""
+def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
+    """Return the value without the members, at any depth, that do not match `type_`.
+
+    Raises msgspec.ValidationError if the rest does not match either. The paths of removed members go to `ignored`.
+    """
     try:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and str in _alternatives(type_):
-            return str(value)  # the API writes some texts as numbers,
-        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in _alternatives(type_):
-            return int(value)  # and some numbers with leading zeros, as a month
+        if is_number and str in _options(type_):
+            return str(value)  # the API writes some texts as numbers
+        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in _options(type_):
+            return int(value)  # the API writes some numbers with leading zeros, such as a month
         kind: type[object] = value.__class__
-        mend = _MENDERS.get(kind)
-        if mend is None:
+        salvage = _SALVAGERS.get(kind)
+        if salvage is None:
             raise
-        return mend(value, type_, path, ignored)
+        return salvage(value, type_, path, ignored)
     return value
 
 
-def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> Any:
-    if any(get_origin(option) is list for option in _alternatives(type_)):
-        return _mended_array([value], type_, path, ignored)  # the API writes some lists of one as their item
+def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> Any:
+    if any(get_origin(option) is list for option in _options(type_)):
+        return _salvage_array([value], type_, path, ignored)  # the API writes some one-item lists as the bare item
     kept = dict(value)
-    for name, member_type, step in _members(type_, kept):
+    for name, member_type, step in _known_members(type_, kept):
         here = f"{path}{step}"
         try:
-            kept[name] = _mended(kept[name], member_type, here, ignored)
+            kept[name] = _salvage(kept[name], member_type, here, ignored)
         except msgspec.ValidationError:
             del kept[name]
             ignored.append(scrub(here))
@@ -216,15 +220,15 @@ def _mended_object(value: dict[str, Any], type_: Any, path: str, ignored: list[s
     return kept
 
 
-def _mended_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -> list[Any]:
+def _salvage_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -> list[Any]:
     kept: list[Any] = []
-    for option in _alternatives(type_):
+    for option in _options(type_):
         if get_origin(option) is not list:
             continue
         for index, item in enumerate(value):
             here = f"{path}[{index}]"
             try:
-                kept.append(_mended(item, get_args(option)[0], here, ignored))
+                kept.append(_salvage(item, get_args(option)[0], here, ignored))
             except msgspec.ValidationError:
                 ignored.append(scrub(here))
         return kept
@@ -232,16 +236,16 @@ def _mended_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -
     return value
 
 
-_MENDERS: dict[type, Callable[[Any, Any, str, list[str]], Any]] = {dict: _mended_object, list: _mended_array}
+_SALVAGERS: dict[type, Callable[[Any, Any, str, list[str]], Any]] = {dict: _salvage_object, list: _salvage_array}
 
 
-def _members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, str]]:
-    """Return API name, type and step of the path of each member that the type knows: a Struct's, or a map's.
+def _known_members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return API name, type and path step of each member that the type knows, be it a Struct or a map.
 
-    The names in a map are the merchant's own, and are quoted: they go into logs.
+    The names in a map are chosen by the merchant. They go into logs, so they are scrubbed and quoted.
     """
     found: list[tuple[str, Any, str]] = []
-    for option in _alternatives(type_):
+    for option in _options(type_):
         if isinstance(option, type) and issubclass(option, msgspec.Struct):
             fields = msgspec.structs.fields(option)
             found += [(field.encode_name, field.type, f".{field.encode_name}") for field in fields]
@@ -250,10 +254,10 @@ def _members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, str]]:
     return [each for each in found if each[0] in value]
 
 
-def _alternatives(type_: Any) -> tuple[Any, ...]:
-    """Return the members of a union but None, or the type itself; limits are left out."""
+def _options(type_: Any) -> tuple[Any, ...]:
+    """Return the types of a union except None, or a tuple of the type itself. Limits are removed."""
     if get_origin(type_) is Annotated:
-        return _alternatives(get_args(type_)[0])
+        return _options(get_args(type_)[0])
     if get_origin(type_) in {Union, UnionType}:
         return tuple(option for option in get_args(type_) if option is not NoneType)
     return (type_,)

@@ -1,11 +1,32 @@
-"""The decisions of a call: whether and when an attempt is repeated, which error ends the call, which key it carries.
+"""The decisions of a call: whether and when to retry, which error to raise, which idempotency key to send.
 
-Pure functions: a failure and a random number come in, a wait or an error goes out. Retry follows the operation, not the
-HTTP verb. A failure that proves that nothing was done may always be repeated; an ambiguous one only where a repetition
-has no second effect.
+All functions are pure: they take a failure and a random number, and return a wait or an error. Retry follows the
+operation (`Idempotency`), not the HTTP verb. The first row that matches decides:
 
-A key is made once for a call, before its first attempt, and is the same on every attempt. Only operations that honour a
-key carry one; to the others a key would promise what the API does not keep.
+    Failure                                    | Was it carried out?   | SAFE, NATURAL | KEY               | NONE
+    -------------------------------------------|-----------------------|---------------|-------------------|------
+    409, or 429 that means a conflict (1)      | this attempt: no      | (2)           | wait, same key    | (2)
+    ConnectFailed, 425, 429                    | no                    | retry         | retry, same key   | retry
+    OutcomeUnknown, 408, 5xx but not 501, 505  | maybe                 | retry         | retry, same key   | raise
+    any other failure                          | no, or the reply says | raise         | raise             | raise
+
+    (1) Another request with the same key is still in progress; see `key_conflict_wait`.
+    (2) Does not apply: for these operations a 409 is an answer (last row) and a 429 a rate limit (second row).
+
+`RetryPolicy.attempts` limits the retries; 1 turns off the first row too.
+
+Nothing is charged twice, whichever step fails:
+
+- `prepare` sets the key before the first attempt, and all attempts of the call send the same one. If the connection
+  breaks after the API carried the request out, the next attempt sends the same key, and the API returns the first
+  result instead of acting again (it remembers a key for 24 hours).
+- `attach_key` puts the key on every error that ends a call, so the caller can repeat the call with it. If the call is
+  cancelled or the process dies, only a key that the caller chose is still known.
+- An operation with a second effect and no key (NONE) is sent again only if the failure proves that the attempt was not
+  carried out.
+- A later failure never hides an earlier ambiguous one: `final_error` then raises OutcomeUnknown.
+
+Only operations that honour a key send one. On the others, a key would promise what the API does not keep.
 """
 
 from __future__ import annotations
@@ -29,35 +50,36 @@ from checkout_async.errors import (
 )
 from checkout_async.redaction import Secret
 
-__all__ = ["checked_key", "final_error", "is_ambiguous", "new_key", "retry_wait", "wait_for_key"]
+__all__ = ["attach_key", "check_key", "final_error", "is_ambiguous", "key_conflict_wait", "new_key", "retry_wait"]
 
-# RFC 9110 section 15. Of all server errors only "not implemented" and "version not supported" say that nothing was
-# done: gateways have codes of their own for replies that they did not get in time.
+# RFC 9110 section 15. Of all server errors, only "not implemented" and "version not supported" say that nothing was
+# done. Gateways use codes of their own (such as 520 and 524) when the reply did not reach them in time.
 _REQUEST_TIMEOUT = 408
-_NOT_UNDERSTOOD = frozenset({501, 505})
+_UNSUPPORTED = frozenset({501, 505})
 # RFC 8470: "too early" promises that the request was not processed.
-_NOT_DONE = frozenset({425, 429})
+_NOT_PROCESSED = frozenset({425, 429})
 
 
 def is_ambiguous(failure: CheckoutError) -> bool:
-    """Whether the operation may have been carried out in spite of the failure."""
+    """Return whether the operation may have been carried out in spite of the failure."""
     if isinstance(failure, ApiError):
-        return failure.status == _REQUEST_TIMEOUT or (failure.status >= 500 and failure.status not in _NOT_UNDERSTOOD)
+        return failure.status == _REQUEST_TIMEOUT or (failure.status >= 500 and failure.status not in _UNSUPPORTED)
     return isinstance(failure, OutcomeUnknown)
 
 
-def wait_for_key(
-    idempotency: Idempotency, policy: RetryPolicy, failure: CheckoutError, *, known_key: bool
+def key_conflict_wait(
+    idempotency: Idempotency, policy: RetryPolicy, failure: CheckoutError, *, key_may_be_known: bool
 ) -> float | None:
-    """Return how many seconds to wait while the call's idempotency key is in use, or None if that is not the failure.
+    """Return how many seconds to wait because the API is still processing a request with the call's idempotency key.
 
-    The API says so by 409, or, as older documents have it, by 429; the latter is taken so where the API may know the
-    key (an earlier attempt may have arrived, or the caller chose the key) and no `Retry-After` speaks of a rate limit.
-    Such waits are not counted as attempts.
+    Return None if the failure means something else. The API reports such a conflict with 409, or, according to older
+    documents, with 429. A 429 means a conflict only if the API may know the key (an earlier attempt may have arrived,
+    or the caller chose the key) and the reply has no `Retry-After`, which would mean a rate limit. The wait is
+    `policy.conflict_wait`, or the reply's `Retry-After` if that is longer. Such waits do not count as attempts.
     """
     if policy.attempts == 1 or idempotency is not Idempotency.KEY or not isinstance(failure, Conflict | RateLimited):
         return None
-    if isinstance(failure, RateLimited) and not (known_key and failure.retry_after is None):
+    if isinstance(failure, RateLimited) and not (key_may_be_known and failure.retry_after is None):
         return None
     return max(policy.conflict_wait, failure.retry_after or 0.0)
 
@@ -65,11 +87,11 @@ def wait_for_key(
 def retry_wait(
     idempotency: Idempotency, policy: RetryPolicy, attempt: int, failure: CheckoutError, draw: float
 ) -> float | None:
-    """Return how many seconds to wait before repeating, or None if the failure is final.
+    """Return how many seconds to wait before the next attempt, or None if the failure is final.
 
-    `attempt` is the number of the attempt that failed, from 1; `draw` a random number from 0 to 1.
+    `attempt` is the number of the attempt that failed, starting at 1. `draw` is a random number from 0 to 1.
     """
-    if attempt >= policy.attempts or not _may_repeat(idempotency, failure):
+    if attempt >= policy.attempts or not _may_retry(idempotency, failure):
         return None
     wait = draw * min(policy.max_backoff, policy.backoff * 2.0 ** min(attempt - 1, 60))
     asked = failure.retry_after if isinstance(failure, ApiError) else None
@@ -78,29 +100,31 @@ def retry_wait(
     return None if asked > policy.max_retry_after else max(asked, wait)
 
 
-def _may_repeat(idempotency: Idempotency, failure: CheckoutError) -> bool:
+def _may_retry(idempotency: Idempotency, failure: CheckoutError) -> bool:
     if isinstance(failure, ConnectFailed | RateLimited):
         return True
-    if isinstance(failure, ApiError) and failure.status in _NOT_DONE:
+    if isinstance(failure, ApiError) and failure.status in _NOT_PROCESSED:
         return True
     return is_ambiguous(failure) and idempotency is not Idempotency.NONE
 
 
-# What to do where the operation may have been carried out.
+# What the caller should do if the operation may have been carried out.
 _ADVICE = {
     Idempotency.SAFE: "; calling again is safe",
     Idempotency.NATURAL: "; calling again does no harm",
     Idempotency.KEY: "; call again with the same idempotency key (it is on this error)",
-    Idempotency.NONE: "; look up what became of it before calling again",
+    Idempotency.NONE: "; look up whether it was carried out before calling again",
 }
 
 
 def final_error(
     operation: Operation[Any], failure: CheckoutError, attempts: int, *, may_have_been_done: bool, note: str = ""
 ) -> CheckoutError:
-    """Return the error to raise. Where an earlier attempt may have been carried out, the last failure hides that.
+    """Return the error to raise when a call ends with `failure`.
 
-    `note` says why the call was not repeated, where that is not plain from the failure.
+    `may_have_been_done` says that an earlier attempt may have been carried out. Unless the operation only reads, the
+    result is then OutcomeUnknown, with the last failure as its cause: the last failure alone would look as if nothing
+    had been done. `note` says why the call was not retried, if the failure does not make that plain.
     """
     if note:
         failure.args = (f"{failure}; {note}",)
@@ -121,20 +145,26 @@ def final_error(
     return described
 
 
-# The API reference names no limit; longer ones are a mistake, and what is not printable cannot be a header value.
+# The API reference names no limit, but a longer key is a mistake. A header value must be printable.
 _KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
 def new_key() -> str:
-    """Return a new key: a version 4 UUID, as the API reference advises."""
+    """Return a new idempotency key: a version 4 UUID, as the API reference advises."""
     return Secret(uuid4())
 
 
-def checked_key(operation: str, key: str) -> str:
-    """Return a caller's own key, or raise InvalidRequest without showing it."""
+def check_key(operation: str, key: str) -> str:
+    """Return the caller's own key if it can be sent. Raises InvalidRequest, which does not show the key."""
     if not _KEY.fullmatch(key):
         reason = "must be 1 to 255 printable ASCII characters without outer spaces"
         raise InvalidRequest(
             f"{operation}: idempotency_key {reason}", operation=operation, path="idempotency_key", reason=reason
         )
     return key
+
+
+def attach_key(error: CheckoutError, key: str | None) -> None:
+    """Attach to an error the idempotency key that its call sent; `error.idempotency_key` returns it."""
+    # `Secret`, so that a traceback that shows slots does not show the key.
+    error._idempotency_key = None if key is None else Secret(key)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - only this module sets it

@@ -1,9 +1,9 @@
-"""What happens during a call, as frozen values, and the Hook protocol that is told of it.
+"""The events of a call, as frozen values, and the Hook protocol that receives them.
 
-The order of one call: CallStarted, then for each HTTP exchange Waited (only if it had to wait), AttemptStarted and
-AttemptEnded, between exchanges RetryScheduled, at last CallEnded. Fetching an access token is a call of its own, told
-by TokenFetchStarted and TokenFetchEnded. No event shows a card number, a credential or a body: neither as a field nor
-in its `repr`. Durations are in seconds.
+A call emits CallStarted first and CallEnded last. In between, each HTTP exchange emits Waited (only if it had to wait),
+AttemptStarted and AttemptEnded, and RetryScheduled comes between two exchanges. Fetching an access token is a separate
+call with TokenFetchStarted and TokenFetchEnded. No event contains a card number, a credential or a body, neither as a
+field nor in its `repr`. Durations are in seconds.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CallInfo:
-    """The call that an event belongs to: one object for all events of a call, compared by identity.
+    """The call that an event belongs to. All events of a call share one object; it is compared by identity.
 
-    `operation` is the operation's name; `path` its template, without the identifiers of this call; `server` and `port`
-    say where it goes.
+    `operation` is the operation's name. `path` is its template, without the identifiers of this call. `server` and
+    `port` are the address that the call goes to.
     """
 
     operation: str
@@ -51,9 +51,9 @@ class WaitReason(Enum):
     """What an attempt waited for before it was sent."""
 
     SLOT = "slot"
-    """Another call's end: `Limits.concurrency` were in flight."""
+    """A free slot: `Limits.concurrency` attempts were in flight."""
     RATE = "rate"
-    """`Limits.read_rate` or `write_rate`, or a slow-down after a 429."""
+    """The rate limit: `Limits.read_rate` or `write_rate`, or a slow-down after a 429."""
     TOKEN = "token"  # noqa: S105 - no secret
     """An access token."""
 
@@ -67,15 +67,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallStarted(Event):
-    """A call begins: its request was found to be valid."""
+    """A call starts. Its request is valid."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallEnded(Event):
-    """A call ended: by a success `status`, by the `failure` it raised, or by the caller's cancellation.
+    """A call ended with a success `status`, with the `failure` that it raised, or because the caller cancelled it.
 
-    `attempts` counts the HTTP exchanges. `status` and `request_id` are those of the last exchange, None where it had no
-    reply. `ignored` lists the JSON paths of members whose type was not what the specification says.
+    `attempts` counts the HTTP exchanges. `status` and `request_id` are those of the last exchange, or None if it had no
+    reply. `ignored` lists the JSON paths of the members whose type does not match the specification.
     """
 
     seconds: float
@@ -89,24 +89,24 @@ class CallEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFetchStarted(CallStarted):
-    """The token endpoint is about to be asked for an access token."""
+    """The client is about to request an access token from the token endpoint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFetchEnded(CallEnded):
-    """The token endpoint gave a token, or `failure` says why not."""
+    """The token endpoint returned a token, or `failure` says why it did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
-    """An HTTP request is about to be sent: the `attempt`-th of the call, from 1; the one after a 401 counts too."""
+    """An HTTP request is about to be sent. `attempt` counts from 1 and includes the repetition after a 401."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded(Event):
-    """A reply was read to its end (`status`), or there was none (`failure`, or the caller's cancellation)."""
+    """A reply was read to its end (`status`), or none came (`failure`), or the caller cancelled the call."""
 
     attempt: int
     seconds: float
@@ -118,7 +118,7 @@ class AttemptEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waited(Event):
-    """The next attempt (`attempt`, from 1) had to wait before it could be sent."""
+    """The next attempt had to wait before it could be sent. `attempt` is its number, starting at 1."""
 
     attempt: int
     reason: WaitReason
@@ -127,7 +127,7 @@ class Waited(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryScheduled(Event):
-    """The `attempt`-th exchange ended with `failure`; the next one begins in `seconds`."""
+    """Exchange number `attempt` ended with `failure`. The next one starts in `seconds`."""
 
     attempt: int
     seconds: float
@@ -135,12 +135,12 @@ class RetryScheduled(Event):
 
 
 class Hook(Protocol):
-    """Whoever wants to know what a client does: give it as `CheckoutClient(hooks=[...])`.
+    """A callable that receives every event of a client. Pass it as `CheckoutClient(hooks=[...])`.
 
     It is called in the task of the call, so it must be quick and must not block. An exception that it raises is logged
-    and changes nothing about the call.
+    and does not affect the call.
     """
 
     def __call__(self, event: Event, /) -> None:
-        """Take note of an event."""
+        """Handle an event."""
         ...

@@ -1,6 +1,6 @@
-"""Bases of every generated class: request and response Structs, and enums that accept values we do not know.
+"""The bases of all generated classes: request and response Structs, and enums that accept unknown values.
 
-The generated modules subclass these; nothing here knows a field of the API.
+The generated modules subclass these. No field of the API is named here.
 """
 
 from __future__ import annotations
@@ -20,49 +20,49 @@ from checkout_async.redaction import MASK, mask
 
 __all__ = ["UNSET", "Model", "OpenEnum", "RequestModel", "ResponseModel", "UnsetType", "known_values_only"]
 
-_refused: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", default=None)
+_refusals: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", default=None)
 
 
 @contextmanager
 def known_values_only() -> Generator[list[type[OpenEnum]]]:
-    """Make enums refuse, inside the block, every text the specification does not list letter by letter.
+    """Inside the block, make enums refuse every text that the specification does not list in exactly this spelling.
 
-    Yields a list to which each enum that refused a value adds itself.
+    Yields a list; each enum that refuses a value appends itself.
     """
     refused: list[type[OpenEnum]] = []
-    token = _refused.set(refused)
+    token = _refusals.set(refused)
     try:
         yield refused
     finally:
-        _refused.reset(token)
+        _refusals.reset(token)
 
 
 @cache
-def _folded(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
-    """Return the members of an enum by their plain values."""
-    return {_plain(member.value): member for member in enum}
+def _members_by_folded_value(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
+    """Return the members of an enum by their folded values."""
+    return {_fold(member.value): member for member in enum}
 
 
-def _plain(value: str) -> str:
-    """Return a value without what the API is not consistent in: letter case, and blanks for underscores."""
+def _fold(value: str) -> str:
+    """Return a value in lower case and with underscores for blanks: the API is consistent in neither."""
     return value.casefold().replace(" ", "_")
 
 
 class OpenEnum(StrEnum):
-    """An enum of the API. A value added after this version was made is kept as it came, and equals its text.
+    """An enum of the API that keeps a value it does not know. Such a value equals its text.
 
-    Reading minds neither letter case nor blanks for underscores: `Status("APPROVED") is Status.APPROVED`. An unknown
-    value gives a member of its own that is not listed by iteration; compare it with `==`.
+    Reading ignores letter case and accepts blanks for underscores: `Status("APPROVED") is Status.APPROVED`. An unknown
+    value becomes a new member that iteration does not list. Compare it with `==`.
     """
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        if (refused := _refused.get()) is not None:
+        if (refused := _refusals.get()) is not None:
             refused.append(cls)
             return None
-        member = _folded(cls).get(_plain(value))
+        member = _members_by_folded_value(cls).get(_fold(value))
         if member is not None:
             return cast("Self", member)
         unknown = str.__new__(cls, value)
@@ -71,19 +71,19 @@ class OpenEnum(StrEnum):
 
     @property
     def is_known(self) -> bool:
-        """Whether this version's specification lists the value."""
+        """Whether the specification of this version lists the value."""
         return self._value_ in type(self)._value2member_map_
 
 
-def _shown(value: object) -> object:
-    """Return a value as it may be shown: what is no model does not say which of its members are sensitive."""
+def _displayable(value: object) -> object:
+    """Return a value as `repr` may show it. An object that is not a model is masked, as its secrets are not known."""
     if isinstance(value, list | tuple):
-        return [_shown(item) for item in cast("list[object]", value)]
-    return value if isinstance(value, _SHOWABLE) else MASK
+        return [_displayable(item) for item in cast("list[object]", value)]
+    return value if isinstance(value, _DISPLAYABLE) else MASK
 
 
-class _Masked:
-    """What both kinds of Struct have: `repr` shows the members that are set, sensitive ones masked.
+class _MaskedRepr:
+    """The `repr` of both kinds of Struct. It shows the members that are set and masks the sensitive ones.
 
     `__sensitive__` maps the Python name of a field to its kind in the specification (`x-sensitive`).
     """
@@ -93,14 +93,14 @@ class _Masked:
     __struct_fields__: ClassVar[tuple[str, ...]]
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """Return the members that are set, sensitive ones masked (the protocol of the rich library)."""
+        """Return the members that are set, with sensitive ones masked (the protocol of the rich library)."""
         shown: list[tuple[str, Any]] = []
         for name in self.__struct_fields__:
             value = getattr(self, name)
             if value is None or value is UNSET:
                 continue
             kind = self.__sensitive__.get(name)
-            shown.append((name, _shown(value) if kind is None else mask(value, kind)))
+            shown.append((name, _displayable(value) if kind is None else mask(value, kind)))
         return shown
 
     def __repr__(self) -> str:
@@ -108,17 +108,17 @@ class _Masked:
         return f"{type(self).__name__}({members})"
 
 
-_SHOWABLE = (str, int, float, date, _Masked)
+_DISPLAYABLE = (str, int, float, date, _MaskedRepr)
 
 
-class RequestModel(_Masked, msgspec.Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
-    """Something we send: limits are checked before sending, and a misspelt member is refused."""
+class RequestModel(_MaskedRepr, msgspec.Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
+    """A value that is sent. Limits are checked before sending, and a misspelt member is refused."""
 
 
-class ResponseModel(_Masked, msgspec.Struct, omit_defaults=True, kw_only=True, frozen=True, dict=True):
-    """Something we receive: every member may be missing, unknown ones are tolerated, and it cannot be changed.
+class ResponseModel(_MaskedRepr, msgspec.Struct, omit_defaults=True, kw_only=True, frozen=True, dict=True):
+    """A value that is received. Any member may be missing, unknown ones are ignored, and it cannot be changed.
 
-    The whole value decoded from a reply remembers the bytes it came as; `checkout_async.models.to_json` gives them.
+    The whole value of a reply keeps the bytes it was decoded from; `checkout_async.models.to_json` returns them.
     """
 
 

@@ -1,8 +1,8 @@
-"""Walking through pages: async iterators over a function that fetches one page, lazily, and never for ever.
+"""Pagination: async iterators that fetch one page at a time, and only when its items are needed.
 
-Two ways of paging occur in the API: by position (`by_position`) and by a link to the next page (`by_link`). Both stop
-at `max_items` and at the end, and neither goes on for ever with a server that repeats a page. Since new items push
-older ones on, a page may repeat items of the one before; each is yielded once.
+The API pages in two ways: by position (`by_position`) and by a link to the next page (`by_link`). Both iterators stop
+at `max_items` or at the last page, and also if a server keeps repeating a page. New items push older ones onto the next
+page, so a page may repeat items of the one before. Each item is yielded once.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ __all__ = ["Page", "by_link", "by_position"]
 
 T = TypeVar("T")
 
-# Items that arrive during a walk push known ones onto the next page; a server that repeats itself does so for ever.
-_STALE_PAGES = 10
+# New items push known ones onto the next page, so a page without a new item is not always the end. A server that keeps
+# repeating a page must not keep the iterator going, though.
+_MAX_STALE_PAGES = 10
 
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page: its items, the identifier of each, and what is known of the rest."""
+    """One page: its items, the identifier of each item, and the total or the link to the next page if it gives one."""
 
     items: Sequence[T]
     keys: Sequence[str]
@@ -34,21 +35,21 @@ class Page(Generic[T]):
 async def by_position(
     fetch: Callable[[int], Awaitable[Page[T]]], *, start: int, max_items: int | None
 ) -> AsyncIterator[T]:
-    """Yield the items of page after page; `fetch` gets the number of items to skip."""
-    budget = _budget(max_items)
+    """Yield the items of all pages. `fetch` is called with the number of items to skip."""
+    budget = _item_budget(max_items)
     seen: set[str] = set()
     position = start
     stale = 0
     while budget > 0:
         page = await fetch(position)
-        fresh = _fresh(page, seen)
+        fresh = _new_items(page, seen)
         for item in fresh[: int(min(budget, len(fresh)))]:
             yield item
         budget -= len(fresh)
         position += len(page.items)
         stale = 0 if fresh else stale + 1
         at_end = not page.items or (page.total is not None and position >= page.total)
-        if at_end or stale >= _STALE_PAGES or (stale and page.total is None):
+        if at_end or stale >= _MAX_STALE_PAGES or (stale and page.total is None):
             return
 
 
@@ -58,13 +59,13 @@ async def by_link(
     *,
     max_items: int | None,
 ) -> AsyncIterator[T]:
-    """Yield the items of page after page; `follow` gets the link that a page names as the next."""
-    budget = _budget(max_items)
+    """Yield the items of all pages. `follow` is called with the link to the next page."""
+    budget = _item_budget(max_items)
     seen: set[str] = set()
     followed: set[str] = set()
     page = await first() if budget > 0 else Page[T]((), ())
     while budget > 0:
-        fresh = _fresh(page, seen)
+        fresh = _new_items(page, seen)
         for item in fresh[: int(min(budget, len(fresh)))]:
             yield item
         budget -= len(fresh)
@@ -75,14 +76,14 @@ async def by_link(
         page = await follow(link)
 
 
-def _budget(max_items: int | None) -> float:
+def _item_budget(max_items: int | None) -> float:
     if max_items is not None and max_items < 0:
         reason = "must not be negative"
         raise InvalidRequest(f"max_items {reason}", path="max_items", reason=reason)
     return float("inf") if max_items is None else max_items
 
 
-def _fresh(page: Page[T], seen: set[str]) -> list[T]:
+def _new_items(page: Page[T], seen: set[str]) -> list[T]:
     fresh: list[T] = []
     for item, key in zip(page.items, page.keys, strict=True):
         if key not in seen:

@@ -1,6 +1,6 @@
-"""From a call to an HTTP request: path and query quoted, headers checked, body validated and encoded.
+"""Turn a call into an HTTP request: quote path and query, check headers, validate and encode the body.
 
-Everything that is wrong with a call is found here, before a connection exists: InvalidRequest means nothing was sent.
+Every mistake in a call is found here, before a connection is made. InvalidRequest means that nothing was sent.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from checkout_async._core.codec import encode_body, encode_form
-from checkout_async._core.decision import checked_key, new_key
+from checkout_async._core.decision import check_key, new_key
 from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Parameter, quote_part, quote_segment
 from checkout_async._version import __version__
 from checkout_async.config import require_type
 from checkout_async.errors import ConfigurationError, InvalidRequest
 from checkout_async.redaction import Headers
 
-__all__ = ["checked_header_value", "prepare", "user_agent"]
+__all__ = ["check_header_value", "prepare", "user_agent"]
 
-# RFC 9110 section 5.5: visible characters and inner spaces; anything else could start another header.
+# RFC 9110 section 5.5: visible characters and inner spaces. Anything else could start another header.
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-# RFC 3986: a space would end the request's target, and a fragment is never sent.
+# RFC 3986. A space would end the request target, and a fragment is never sent.
 _LINK = re.compile(r"[!$-;=?-\[\]_a-z~]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
-# RFC 9110 section 10.1.5: products, each with a version or none.
+# RFC 9110 section 10.1.5: products, each with an optional version.
 _PRODUCT = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:/[!#$%&'*+.^_`|~0-9A-Za-z-]+)?"
 _PRODUCTS = re.compile(rf"{_PRODUCT}(?: {_PRODUCT})*")
 
-# Set by this package for every request; a caller who could change them could send a card to the wrong place.
+# This package sets these for every request. A caller who could change them could send a card to the wrong place.
 _RESERVED = frozenset(
     {
         "accept",
@@ -56,32 +56,32 @@ _RESERVED = frozenset(
 def prepare(
     request: ApiRequest[Any], locate: Callable[[str], str], user_agent: str, *, validate: bool = True
 ) -> HttpRequest:
-    """Build the HTTP request of a call, all but its credential. `locate` turns path and query into a URL.
+    """Build the HTTP request of a call, without its credential. `locate` turns path and query into a URL.
 
-    With `validate` off, neither the body nor parameters are compared with the specification; what could change the
-    meaning of the request (path segments, header values) is still refused. Raises InvalidRequest.
+    With `validate` off, neither the body nor the parameters are checked against the specification. A path segment or
+    header value that could change the meaning of the request is still refused. Raises InvalidRequest.
     """
     operation = request.operation
     name = operation.name
     parameters = (*request.path, *request.query, *request.headers)
-    _check_texts(name, parameters)
+    _require_texts(name, parameters)
     if validate:
         _check_limits(name, parameters)
-    headers = Headers(_headers(request, user_agent))
+    headers = Headers(_build_headers(request, user_agent))
     if request.link is not None:
-        return HttpRequest(method="GET", url=_checked_link(name, request.link, locate), headers=headers)
+        return HttpRequest(method="GET", url=_check_link(name, request.link, locate), headers=headers)
     body = None
     has_body = operation.request is not None or operation.alternatives
     if has_body and (request.body is not None or operation.body_required):
-        body = encode_body(name, request.body, _body_type(request), validate=validate)
+        body = encode_body(name, request.body, _request_type(request), validate=validate)
         headers["Content-Type"] = operation.body_format.value
         if operation.body_format is BodyFormat.FORM:
             body = encode_form(name, body)
-    return HttpRequest(method=operation.method, url=locate(_target(request)), headers=headers, body=body)
+    return HttpRequest(method=operation.method, url=locate(_request_target(request)), headers=headers, body=body)
 
 
-def _body_type(request: ApiRequest[Any]) -> Any:
-    """Return the type to check a body against: the operation's, or the alternative that the body is."""
+def _request_type(request: ApiRequest[Any]) -> Any:
+    """Return the type to check a body against: the operation's type, or the alternative that matches the body."""
     operation, body = request.operation, request.body
     for alternative in operation.alternatives:
         if isinstance(body, alternative.type):
@@ -91,17 +91,17 @@ def _body_type(request: ApiRequest[Any]) -> Any:
     return operation.alternatives[-1].type if operation.alternatives else operation.request
 
 
-def _checked_link(operation: str, link: str, locate: Callable[[str], str]) -> str:
-    """Return a link that stays at the API; anything else would carry the credential to another host."""
+def _check_link(operation: str, link: str, locate: Callable[[str], str]) -> str:
+    """Return the URL of a link to the API. Raises InvalidRequest for another host: the credential would go there."""
     base = locate("/")
-    link = locate(link) if _text(operation, "link", link).startswith("/") else link
+    link = locate(link) if _require_text(operation, "link", link).startswith("/") else link
     if not link.startswith(base) or ".." in link or not _LINK.fullmatch(link):
         reason = "leads away from the API"
         raise InvalidRequest(f"{operation}: the link to the next page {reason}", operation=operation, reason=reason)
     return link
 
 
-def _target(request: ApiRequest[Any]) -> str:
+def _request_target(request: ApiRequest[Any]) -> str:
     path = request.operation.path
     for parameter in request.path:
         segment = quote_segment(request.operation.name, parameter.name, parameter.value)
@@ -112,13 +112,13 @@ def _target(request: ApiRequest[Any]) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _check_texts(operation: str, parameters: tuple[Parameter, ...]) -> None:
+def _require_texts(operation: str, parameters: tuple[Parameter, ...]) -> None:
     for parameter in parameters:
-        _text(operation, parameter.name, parameter.value)
+        _require_text(operation, parameter.name, parameter.value)
 
 
-def _text(operation: str, name: str, value: object) -> str:
-    """Return a value that is text; callers without a type checker pass other things."""
+def _require_text(operation: str, name: str, value: object) -> str:
+    """Return a value if it is text, else raise InvalidRequest. Callers without a type checker pass other types."""
     if isinstance(value, str):
         return value
     reason = f"must be text, not {type(value).__name__}"
@@ -127,60 +127,61 @@ def _text(operation: str, name: str, value: object) -> str:
 
 def _check_limits(operation: str, parameters: tuple[Parameter, ...]) -> None:
     for parameter in parameters:
-        for reason in _broken_limits(parameter):
+        for reason in _limit_violations(parameter):
             raise InvalidRequest(
                 f"{operation}: {parameter.name} {reason}", operation=operation, path=parameter.name, reason=reason
             )
 
 
-def _broken_limits(parameter: Parameter) -> Iterator[str]:
+def _limit_violations(parameter: Parameter) -> Iterator[str]:
     value = parameter.value
     if parameter.pattern is not None and not re.search(parameter.pattern, value):
-        yield f"must match {_as_specified(parameter.pattern)}"
+        yield f"must match {_specified_pattern(parameter.pattern)}"
     if parameter.min_length is not None and len(value) < parameter.min_length:
         yield f"must have {parameter.min_length} characters or more"
     if parameter.max_length is not None and len(value) > parameter.max_length:
         yield f"must have {parameter.max_length} characters or fewer"
-    if parameter.minimum is not None and not _number(value) >= parameter.minimum:
+    if parameter.minimum is not None and not _parse_number(value) >= parameter.minimum:
         yield f"must be {parameter.minimum:g} or more"
-    if parameter.maximum is not None and not _number(value) <= parameter.maximum:
+    if parameter.maximum is not None and not _parse_number(value) <= parameter.maximum:
         yield f"must be {parameter.maximum:g} or less"
 
 
-def _as_specified(pattern: str) -> str:
-    """Return a pattern as the specification writes it, without what makes Python read it so."""
+def _specified_pattern(pattern: str) -> str:
+    """Return a pattern as the specification writes it, without the changes for Python's `re`."""
     return pattern.removeprefix("(?a)").replace(r"\Z", "$")
 
 
-def _number(text: str) -> float:
-    """Return the number that a text is, or one that is within no limits."""
+def _parse_number(text: str) -> float:
+    """Return the text as a number, or NaN, which is within no limits."""
     try:
         return float(text)
     except ValueError:
         return math.nan
 
 
-def _headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[str, str]]:
+def _build_headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[str, str]]:
     operation, key_header = request.operation.name, request.operation.idempotency_header
     yield "Accept", "application/json"
     yield "User-Agent", user_agent
     if key_header is not None:
-        key = request.options.idempotency_key
-        yield key_header, new_key() if key is None else checked_key(operation, _text(operation, "idempotency_key", key))
+        own = request.options.idempotency_key
+        key = new_key() if own is None else check_key(operation, _require_text(operation, "idempotency_key", own))
+        yield key_header, key
     for parameter in request.headers:
-        yield parameter.name, checked_header_value(operation, parameter.name, parameter.value)
+        yield parameter.name, check_header_value(operation, parameter.name, parameter.value)
     taken = _RESERVED | {(key_header or "host").lower(), *(each.name.lower() for each in request.headers)}
-    for name, value in _own_headers(request):
-        if not _HEADER_NAME.fullmatch(_text(operation, "a header name", name)) or name.lower() in taken:
-            reason = "is not a header name, is there already, or is one that the client sets itself"
+    for name, value in _caller_headers(request):
+        if not _HEADER_NAME.fullmatch(_require_text(operation, "a header name", name)) or name.lower() in taken:
+            reason = "is not a valid header name, is already set, or is one that the client sets itself"
             raise InvalidRequest(
                 f"{operation}: header {name!r} {reason}", operation=operation, path=name, reason=reason
             )
         taken |= {name.lower()}
-        yield name, checked_header_value(operation, name, value)
+        yield name, check_header_value(operation, name, value)
 
 
-def _own_headers(request: ApiRequest[Any]) -> Iterable[tuple[str, str]]:
+def _caller_headers(request: ApiRequest[Any]) -> Iterable[tuple[str, str]]:
     given = cast("object", request.options.headers)
     if given is not None and not isinstance(given, Mapping):
         reason = f"must be a mapping of names to values, not {type(given).__name__}"
@@ -189,18 +190,21 @@ def _own_headers(request: ApiRequest[Any]) -> Iterable[tuple[str, str]]:
     return (request.options.headers or {}).items()
 
 
-def checked_header_value(operation: str, name: str, value: str) -> str:
-    """Return a header value that is printable ASCII without line breaks, or raise InvalidRequest without showing it."""
-    if not _HEADER_VALUE.fullmatch(_text(operation, name, value)):
+def check_header_value(operation: str, name: str, value: str) -> str:
+    """Return a header value if it is printable ASCII without line breaks.
+
+    Raises InvalidRequest otherwise, without showing the value.
+    """
+    if not _HEADER_VALUE.fullmatch(_require_text(operation, name, value)):
         reason = "must be printable ASCII without line breaks or outer spaces"
         raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
     return value
 
 
 def user_agent(application: str | None) -> str:
-    """Return the `User-Agent` of this package, after the application's own product name, such as `my-shop/1.2`.
+    """Return the `User-Agent`: the application's product name, such as `my-shop/1.2`, then the name of this package.
 
-    Raises ConfigurationError for what is no product name (RFC 9110 section 10.1.5).
+    Raises ConfigurationError if `application` is not a product name (RFC 9110 section 10.1.5).
     """
     own = f"checkout-async/{__version__} Python/{platform.python_version()}"
     if application is None:
@@ -208,6 +212,6 @@ def user_agent(application: str | None) -> str:
     require_type("application", application, str)
     if not _PRODUCTS.fullmatch(application):
         raise ConfigurationError(
-            "application must be a product name such as 'my-shop/1.2', or several with a space between"
+            "application must be a product name such as 'my-shop/1.2', or several separated by spaces"
         )
     return f"{application} {own}"

@@ -1,4 +1,8 @@
-"""From an HTTP response to a result or an error. No status, body or header combination raises anything else."""
+"""Turn an HTTP response into a result or an error.
+
+`parse_response` returns an ApiResponse or raises ApiError or UnexpectedResponse. No combination of status, headers and
+body raises anything else.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ from checkout_async.errors import (
 )
 from checkout_async.redaction import sanitize, scrub
 
-__all__ = ["error_class", "outcome", "retry_after"]
+__all__ = ["error_class", "parse_response", "retry_after"]
 
 T = TypeVar("T")
 
@@ -38,21 +42,24 @@ _ERROR_CLASSES = {
 
 
 class _ErrorBody(ResponseModel, frozen=True, kw_only=True):
-    """The members of an error body that ApiError carries, for any operation and any status."""
+    """The members of an error body that ApiError carries. They are the same for every operation and status."""
 
     request_id: str | None = None
     error_type: str | None = None
     error_codes: list[str] | None = None
 
 
-def outcome(operation: Operation[T], response: HttpResponse, now: datetime) -> ApiResponse[T]:
-    """Return the decoded reply, or raise the ApiError it stands for, or UnexpectedResponse. `now` dates Retry-After."""
+def parse_response(operation: Operation[T], response: HttpResponse, now: datetime) -> ApiResponse[T]:
+    """Return the decoded reply. Raises ApiError for an error status, UnexpectedResponse if the reply is not understood.
+
+    `now` is the time that a `Retry-After` date is compared with.
+    """
     if response.status >= 400:
         raise _api_error(operation.name, response, now)
-    understood = _understood(operation, response)
-    if isinstance(understood, str):
-        raise _unexpected(operation.name, response, understood)
-    value, ignored = understood
+    decoded = _decode_response(operation, response)
+    if isinstance(decoded, str):
+        raise _unexpected_response(operation.name, response, decoded)
+    value, ignored = decoded
     return ApiResponse(
         value=value,
         status=response.status,
@@ -63,22 +70,22 @@ def outcome(operation: Operation[T], response: HttpResponse, now: datetime) -> A
     )
 
 
-def _understood(operation: Operation[T], response: HttpResponse) -> tuple[T, tuple[str, ...]] | str:
-    """Return the value of a reply and what had to be ignored, or why it has none."""
+def _decode_response(operation: Operation[T], response: HttpResponse) -> tuple[T, tuple[str, ...]] | str:
+    """Return the value of a reply and the paths of its ignored members, or the reason why it cannot be decoded."""
     try:
-        type_ = _body_type(operation, response.status)
-        return decode(type_, _whole_body(response)) if type_ is not None else (cast("T", None), ())
+        type_ = _response_type(operation, response.status)
+        return decode(type_, _complete_body(response)) if type_ is not None else (cast("T", None), ())
     except DecodeError as error:
         return str(error)
 
 
-def _whole_body(response: HttpResponse) -> bytes:
+def _complete_body(response: HttpResponse) -> bytes:
     if response.truncated:
         raise DecodeError(f"it is larger than Limits.response_size; its first {len(response.body)} bytes are kept")
     return response.body
 
 
-def _body_type(operation: Operation[Any], status: int) -> Any:
+def _response_type(operation: Operation[Any], status: int) -> Any:
     if status in operation.responses:
         return operation.responses[status]
     types = set(operation.responses.values())
@@ -87,7 +94,7 @@ def _body_type(operation: Operation[Any], status: int) -> Any:
     raise DecodeError("the specification does not list this status")
 
 
-def _unexpected(operation: str, response: HttpResponse, reason: str) -> UnexpectedResponse:
+def _unexpected_response(operation: str, response: HttpResponse, reason: str) -> UnexpectedResponse:
     request_id = response.request_id
     suffix = f" (request id {sanitize(request_id)})" if request_id else ""
     return UnexpectedResponse(
@@ -123,14 +130,14 @@ def _api_error(operation: str, response: HttpResponse, now: datetime) -> ApiErro
 
 
 def error_class(status: int) -> type[ApiError]:
-    """Return the class for an HTTP error status: the most exact one there is."""
+    """Return the most specific error class for an HTTP error status."""
     return ServerError if 500 <= status < 600 else _ERROR_CLASSES.get(status, ApiError)
 
 
 def _error_text(
     operation: str, status: int, error_type: str | None, error_codes: Sequence[str], request_id: str | None
 ) -> str:
-    """Return the text of an error: operation, status, type, codes and request id."""
+    """Return the text of an error: operation, status, error type, error codes and request id."""
     codes = ", ".join(code for code in error_codes if code)
     what = codes or error_type or "no error body"
     kind = f" {sanitize(error_type)}:" if error_type and codes else ":"
@@ -139,7 +146,10 @@ def _error_text(
 
 
 def retry_after(value: str | None, now: datetime) -> float | None:
-    """Read a `Retry-After` header, seconds or HTTP date (RFC 9110 section 10.2.3), as seconds from now."""
+    """Return the wait in seconds that a `Retry-After` header asks for, or None if it cannot be read.
+
+    The header is a number of seconds or an HTTP date (RFC 9110 section 10.2.3).
+    """
     if value is None:
         return None
     text = value.strip()

@@ -1,8 +1,7 @@
-"""What travels: the static description of an operation, one call of it, and the HTTP messages both ways.
+"""The values that travel through a call: an operation's description, one call of it, and the HTTP messages.
 
-The generated modules build `Operation` constants and `ApiRequest` values from these; the pipeline sends them. The two
-seams of the package are here as protocols: `Sender` (what an operation function needs) and `Transport` (what touches
-the network).
+The generated modules build `Operation` constants and `ApiRequest` values; the pipeline sends them. The two seams of the
+package are protocols here: an operation function needs a `Sender`, and a `Transport` touches the network.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 from urllib.parse import quote
 
 from checkout_async._core.model import RequestModel
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 from checkout_async.errors import InvalidRequest
 from checkout_async.redaction import Headers, SecretBytes, as_secret
 
@@ -44,20 +43,20 @@ _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 class Idempotency(Enum):
-    """What repeating a request would do; `x-idempotency` in the specification. The retry rules hang on it."""
+    """What repeating a request would do (`x-idempotency` in the specification). The retry rules depend on it."""
 
     SAFE = "safe"
-    """It only reads."""
+    """The request only reads."""
     NATURAL = "natural"
-    """Doing it twice leaves what doing it once leaves."""
+    """Sending the request twice has the same effect as sending it once."""
     KEY = "key"
-    """The API recognises a repetition by an idempotency key."""
+    """The API recognises a repetition by its idempotency key."""
     NONE = "none"
-    """A repetition would be a second effect."""
+    """A repetition would have a second effect."""
 
 
 class BodyFormat(Enum):
-    """How a request body is written."""
+    """The media type of a request body."""
 
     JSON = "application/json"
     FORM = "application/x-www-form-urlencoded"
@@ -65,7 +64,7 @@ class BodyFormat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One of several types that a request body may have: an object is of the first that has all these `members`."""
+    """One of several types that a request body may have. A mapping is of the first type whose `members` it contains."""
 
     type: type[RequestModel]
     members: tuple[str, ...] = ()
@@ -75,11 +74,11 @@ class Alternative:
 class Operation(Generic[T]):
     """The static description of an operation, generated from the specification.
 
-    `path` is a template whose `{names}` are API names; `request` the type a body is checked against (None: no body),
-    in place of which `alternatives` lists several (API names of the members that tell them apart);
-    `responses` maps each documented success status to the type of its body (None: empty). `scopes` lists the OAuth
-    scopes any one of which is enough; `session_secret` says whether a session's own secret is accepted instead.
-    `idempotency_header` names the header of the key where the operation honours one.
+    `path` is a template with API names in `{braces}`. `request` is the type that a body is checked against (None: no
+    body). If a body may have several types, `alternatives` lists them instead, with the API names of the members that
+    distinguish them. `responses` maps each documented success status to the type of its body (None: empty). Any one of
+    the OAuth `scopes` is enough; `session_secret` says whether a session's own secret is accepted instead.
+    `idempotency_header` is the name of the header for the idempotency key, or None if the operation honours no key.
     """
 
     name: str
@@ -98,7 +97,7 @@ class Operation(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A path, query or header parameter of one call: its API name, its value and the limits it must keep."""
+    """A path, query or header parameter of one call: its API name, its value, and the limits of the value."""
 
     name: str
     value: str
@@ -107,17 +106,21 @@ class Parameter:
     max_length: int | None = None
     minimum: float | None = None
     maximum: float | None = None
+    enforced: tuple[str, ...] = ()
+    """The limits, by the names above, that the API enforces; the others are checked at the level `strict` only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallOptions:
-    """What a caller may set for a single call; None leaves the client's setting. What may be secret is made Secret."""
+    """The options of a single call. None keeps the client's setting. Values that may be secret become Secret."""
 
     timeout: Timeouts | float | None = None
     retry: RetryPolicy | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     session_secret: str | None = field(default=None, repr=False)
     idempotency_key: str | None = field(default=None, repr=False)
+    validate: Validation | None = None
+    extra_body: Mapping[str, object] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "session_secret", as_secret(self.session_secret))
@@ -129,9 +132,9 @@ class CallOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiRequest(Generic[T]):
-    """One call of an operation, not yet sent: what the generated `build_…` functions return.
+    """One call of an operation before it is sent. The generated `build_…` functions return it.
 
-    `link` is the URL of a further page as a reply named it; it is read (GET) in place of the operation's own target.
+    `link` is the URL of a further page, as a reply gave it. It replaces the operation's target and is read with GET.
     """
 
     operation: Operation[T]
@@ -143,14 +146,14 @@ class ApiRequest(Generic[T]):
     options: CallOptions = CallOptions()
 
     def at(self, name: str, position: int) -> Self:
-        """Return the same call with the query parameter `name` set to another position."""
+        """Return the same call with the query parameter `name` set to `position`."""
         query = (replace(each, value=str(position)) if each.name == name else each for each in self.query)
         return replace(self, query=tuple(query))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """An HTTP request as it goes to a transport. Neither `repr` nor that of headers or body shows what is secret."""
+    """An HTTP request as a transport gets it. Its `repr` shows no secret, nor do those of its headers and body."""
 
     method: str
     url: str
@@ -158,14 +161,14 @@ class HttpRequest:
     body: bytes | None = None
 
     def __post_init__(self) -> None:
-        _hide(self)
+        _wrap_secrets(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
-    """An HTTP response, read to its end; `cut` if that was further than `Limits.response_size`.
+    """An HTTP response, read to its end, or `truncated` at `Limits.response_size` bytes.
 
-    Header names are lower case. `repr` is as careful as that of a request.
+    Header names are in lower case. Like that of a request, its `repr` shows no secret.
     """
 
     status: int
@@ -174,16 +177,16 @@ class HttpResponse:
     truncated: bool = False
 
     def __post_init__(self) -> None:
-        _hide(self)
+        _wrap_secrets(self)
 
     @property
     def request_id(self) -> str | None:
-        """What Checkout.com's support asks for, if the reply has it."""
+        """The `Cko-Request-Id` of the reply, which Checkout.com's support asks for; None if there is none."""
         return self.headers.get("cko-request-id")
 
 
-def _hide(message: HttpRequest | HttpResponse) -> None:
-    """Make headers and body print as what may be seen, wherever they go from here."""
+def _wrap_secrets(message: HttpRequest | HttpResponse) -> None:
+    """Wrap headers and body so that they never print a secret, wherever they go from here."""
     if not isinstance(message.headers, Headers):
         object.__setattr__(message, "headers", Headers(message.headers))
     if message.body is not None and not isinstance(message.body, SecretBytes):
@@ -192,9 +195,9 @@ def _hide(message: HttpRequest | HttpResponse) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class ApiResponse(Generic[T]):
-    """The decoded value of a reply together with everything the reply came with. `bytes(body)` is what was received.
+    """The decoded value of a reply, with its status, headers and body. `bytes(body)` gives the bytes received.
 
-    `ignored` lists the JSON paths of members whose type was not what the specification says; they read as None in
+    `ignored` lists the JSON paths of the members whose type does not match the specification. They read as None in
     `value` and are still in `body`.
     """
 
@@ -208,7 +211,7 @@ class ApiResponse(Generic[T]):
 
 
 class Sender(Protocol):
-    """Whatever can carry out a call: a client, or a four-line fake in a test."""
+    """Anything that can carry out a call: a client, or a four-line fake in a test."""
 
     async def send(self, request: ApiRequest[T], /) -> ApiResponse[T]:
         """Send the request and return the decoded reply."""
@@ -217,9 +220,9 @@ class Sender(Protocol):
 
 @runtime_checkable
 class Transport(Protocol):
-    """Whatever can exchange one HTTP message. It knows no policy: no retry, no credentials, no limits.
+    """Anything that can exchange one HTTP request for one response. It knows no retries, credentials or limits.
 
-    `send` raises ConnectFailed when nothing was sent and OutcomeUnknown when the request may have arrived.
+    `send` raises ConnectFailed if nothing was sent and OutcomeUnknown if the request may have arrived.
     """
 
     async def send(self, request: HttpRequest, timeouts: Timeouts, /) -> HttpResponse:
@@ -227,12 +230,15 @@ class Transport(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Release connections."""
+        """Close all connections."""
         ...
 
 
 def quote_segment(operation: str, name: str, value: str) -> str:
-    """Quote a value as exactly one path segment (RFC 3986 section 3.3); an empty or dot segment is refused."""
+    """Quote a value as exactly one path segment (RFC 3986 section 3.3).
+
+    Raises InvalidRequest for an empty or dot segment.
+    """
     if value in {"", ".", ".."}:
         reason = "is empty or a dot segment, not an identifier"
         raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
@@ -240,13 +246,13 @@ def quote_segment(operation: str, name: str, value: str) -> str:
 
 
 def quote_part(operation: str, name: str, value: str) -> str:
-    """Quote a value for a path or query; a text that cannot be encoded is refused without being shown."""
+    """Quote a value for a path or query. Raises InvalidRequest, without the value, if it cannot be encoded."""
     if _UNRESERVED.fullmatch(value):
         return value
     try:
         return quote(value, safe="")
     except UnicodeEncodeError:
-        reason = "holds half a character (a lone surrogate)"
+        reason = "contains a lone surrogate and cannot be encoded as UTF-8"
     raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
 
 
@@ -259,6 +265,7 @@ def optional_parameter(
     max_length: int | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
+    enforced: tuple[str, ...] = (),
 ) -> tuple[Parameter, ...]:
     """Return a 1-tuple of the parameter with its value as text, or () if the value is None."""
     if value is None:
@@ -273,5 +280,6 @@ def optional_parameter(
             max_length=max_length,
             minimum=minimum,
             maximum=maximum,
+            enforced=enforced,
         ),
     )

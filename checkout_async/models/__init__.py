@@ -1,6 +1,6 @@
-"""Structs and enums by API, and `to_json`: a received value as the bytes it came as.
+"""The Structs and enums of each API, and `to_json`, which returns the bytes of a received value.
 
-An API's module is loaded when it is first asked for: some have hundreds of classes.
+The module of an API is loaded on first use: some have hundreds of classes.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ def __getattr__(name: str) -> ModuleType:
 def to_json(model: Model) -> bytes:
     """Return a model as JSON.
 
-    A whole value received from the API gives the bytes it came as: members and values that this version does not know
-    are in them, and so are secrets. A model made by hand, a part or a copy of a received one gives what it holds.
+    For the whole value of a reply, these are the bytes received: they include members and values that this version does
+    not know, and secrets. A model that you made yourself, and a part or a copy of a received one, is encoded from its
+    members.
     """
     if isinstance(model, ResponseModel) and isinstance(raw := vars(model).get("raw"), bytes):
         return raw

@@ -1,6 +1,6 @@
-"""Operations by API, as functions that take a Sender first: for each, `name` sends and `build_name` only builds.
+"""The operations of each API, as functions that take a Sender first. `name` sends a call; `build_name` only builds it.
 
-An API's module is loaded when it is first asked for.
+The module of an API is loaded on first use.
 """
 
 from __future__ import annotations

@@ -16,16 +16,16 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
-from checkout_async._core.decision import final_error, is_ambiguous, retry_wait, wait_for_key
+from checkout_async._core.decision import attach_key, final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.events import Hook, WaitReason
-from checkout_async._core.prepare import checked_header_value, prepare
-from checkout_async._core.response import outcome
+from checkout_async._core.prepare import check_header_value, prepare
+from checkout_async._core.response import parse_response
 from checkout_async._core.wire import ApiRequest, ApiResponse, HttpRequest, HttpResponse, Operation, Transport
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
 from checkout_async.config import RetryPolicy, Timeouts, require_type
-from checkout_async.errors import CheckoutError, ConnectFailed, RateLimited, set_idempotency_key
+from checkout_async.errors import CheckoutError, ConnectFailed, RateLimited
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
 from checkout_async.transport.observer import Observer, Watch
@@ -119,14 +119,14 @@ class Pipeline:
         try:
             return await self._repeated(call)
         except CheckoutError as error:
-            set_idempotency_key(error, call.idempotency_key)
+            attach_key(error, call.idempotency_key)
             raise
 
     def _authenticator_for(self, request: ApiRequest[Any]) -> Authenticator:
         secret = request.options.session_secret
         if secret is None:
             return self._authenticator
-        return FixedAuthenticator(checked_header_value(request.operation.name, "session_secret", secret))
+        return FixedAuthenticator(check_header_value(request.operation.name, "session_secret", secret))
 
     async def _repeated(self, call: _Call[T]) -> ApiResponse[T]:
         """Attempt the call until it succeeds, the failure is final, or the deadline leaves no room for a wait."""
@@ -141,7 +141,7 @@ class Pipeline:
             except CheckoutError as error:
                 failure = error
             kind, note = call.operation.idempotency, ""
-            wait = wait_for_key(kind, call.retry, failure, known_key=may_have_been_done or call.own_key)
+            wait = key_conflict_wait(kind, call.retry, failure, key_may_be_known=may_have_been_done or call.own_key)
             if wait is None and isinstance(failure, RateLimited):
                 self._slow_down(call, failure)
             if wait is None:
@@ -179,7 +179,7 @@ class Pipeline:
         finally:
             if slots is not None:
                 slots.release_on_behalf_of(call)
-        return outcome(call.operation, response, self._settings.clock.now())
+        return parse_response(call.operation, response, self._settings.clock.now())
 
     async def _acquire(self, slots: anyio.CapacityLimiter, call: _Call[Any]) -> None:
         try:

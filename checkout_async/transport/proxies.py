@@ -11,7 +11,7 @@ from urllib.request import getproxies_environment
 from yarl import URL
 
 from checkout_async.auth.base import SecretHolder
-from checkout_async.config import checked_proxy
+from checkout_async.config import check_proxy
 from checkout_async.errors import ConfigurationError
 from checkout_async.redaction import Secret
 
@@ -34,7 +34,7 @@ class Proxies(SecretHolder):
         self._by_scheme: dict[str, URL] = {}
         self._exempt: tuple[str, ...] = ()
         if proxy is not None:
-            self._by_scheme[_ALL] = URL(checked_proxy(proxy))
+            self._by_scheme[_ALL] = URL(check_proxy(proxy))
         elif from_env:
             self._read_environment()
 
@@ -49,7 +49,7 @@ class Proxies(SecretHolder):
         self._exempt = tuple(entry.strip().lower() for entry in found.get(_NONE, "").split(",") if entry.strip())
         for scheme in ("https", "http", _ALL):
             if scheme in found:
-                self._by_scheme[scheme] = URL(checked_proxy(found[scheme], f"{scheme.upper()}_PROXY"))
+                self._by_scheme[scheme] = URL(check_proxy(found[scheme], f"{scheme.upper()}_PROXY"))
 
 
 def _covers(entry: str, url: URL) -> bool:

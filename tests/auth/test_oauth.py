@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from checkout_async._core.response import outcome
+from checkout_async._core.response import parse_response
 from checkout_async._core.wire import ApiRequest, ApiResponse, HttpResponse
 from checkout_async.auth import Authenticator, OAuthCredentials
 from checkout_async.auth.oauth import OAuthAuthenticator
@@ -38,7 +38,7 @@ class TokenEndpoint:
         self.bodies.append(request.body)
         if self.failure is not None:
             raise self.failure
-        return outcome(request.operation, self.reply, NOW)
+        return parse_response(request.operation, self.reply, NOW)
 
 
 def authenticator(endpoint: TokenEndpoint, *scopes: str) -> OAuthAuthenticator:

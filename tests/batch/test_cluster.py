@@ -187,7 +187,7 @@ async def test_an_environment_without_credentials_is_named(places: Places, monke
     monkeypatch.delenv("CHECKOUT_CLIENT_ID")
     part, *_ = await planned(places)
     assert (await run(part)).failure == Failure(
-        kind="ConfigurationError", message="CHECKOUT_CLIENT_ID is not set; without it there are no credentials"
+        kind="ConfigurationError", message="CHECKOUT_CLIENT_ID is not set; set it, or CHECKOUT_SECRET_KEY"
     )
 
 

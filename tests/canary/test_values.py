@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from checkout_async import errors
+from checkout_async._core.decision import attach_key
 from checkout_async._core.model import RequestModel, ResponseModel
 from tests.canary.channels import leaks, rendered, shown
 from tests.canary.marks import Canaries
@@ -80,7 +81,7 @@ def test_an_error_pickles_and_copies_with_all_it_carries_but_its_key(kind: type[
     error = kind("the text")
     for name in vars(error):
         setattr(error, name, type(vars(error)[name])())
-    errors.set_idempotency_key(error, "canary-of-a-key")
+    attach_key(error, "canary-of-a-key")
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert (type(twin), str(twin), vars(twin)) == (kind, "the text", vars(error))
         assert repr(vars(twin)) == repr(vars(error))

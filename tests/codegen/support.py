@@ -149,6 +149,8 @@ class GoldenLibrary:
 
         module("models.common")
         self.models = module("models.library")
+        module("strict.common")
+        self.strict = module("strict.library")
         self.operations = module("operations.library")
         self.resources = module("resources.library")
 

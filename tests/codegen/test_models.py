@@ -21,6 +21,14 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return import_generated(folder, "models.shop", monkeypatch)
 
 
+@pytest.fixture
+def strict(shop: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the strict request types of the golden shop."""
+    folder = GOLDEN / "shop" / GENERATED
+    import_generated(folder, "strict.common", monkeypatch)
+    return import_generated(folder, "strict.shop", monkeypatch)
+
+
 def test_a_request_is_encoded_under_the_names_of_the_api_without_what_was_left_out(shop: ModuleType) -> None:
     order = shop.OrderRequest(items=["1"], payment=shop.CardPayment(number="4242424242424242", three_ds=True))
     assert msgspec.json.decode(msgspec.json.encode(order)) == {
@@ -57,12 +65,18 @@ def test_a_request_distinguishes_null_from_absent(shop: ModuleType) -> None:
         ({"labels": {"a": 1}}, "labels[...]"),
     ],
 )
-def test_a_value_outside_a_limit_of_the_specification_is_refused(
-    shop: ModuleType, members: dict[str, object], where: str
+def test_a_value_outside_a_documented_limit_is_refused_by_the_strict_types(
+    strict: ModuleType, members: dict[str, object], where: str
 ) -> None:
     body: dict[str, object] = {"items": [], "payment": {"type": "cash"}, **members}
     with pytest.raises(msgspec.ValidationError, match=re.escape(f"$.{where}`")):
-        msgspec.convert(body, shop.OrderRequest)
+        msgspec.convert(body, strict.OrderRequest)
+
+
+def test_strict_types_have_the_members_of_the_others(shop: ModuleType, strict: ModuleType) -> None:
+    assert {"OrderRequest", "CardPayment"} <= set(strict.__all__)
+    for name in set(strict.__all__) - {"Payment"}:
+        assert getattr(strict, name).__struct_encode_fields__ == getattr(shop, name).__struct_encode_fields__
 
 
 def test_a_value_within_the_limits_is_accepted(shop: ModuleType) -> None:
@@ -84,7 +98,7 @@ def test_required_members_must_be_given(shop: ModuleType) -> None:
 
 def test_defaults_of_the_server_are_not_sent(shop: ModuleType) -> None:
     order = shop.OrderRequest(items=[], payment=shop.CashPayment())
-    assert order.speed is msgspec.UNSET
+    assert order.speed is None
     assert msgspec.json.decode(msgspec.json.encode(order)).keys() == {"items", "payment"}
 
 
@@ -157,7 +171,9 @@ def test_sensitive_members_are_masked_in_both_directions(shop: ModuleType) -> No
 def test_classes_fields_and_values_are_documented_from_the_specification(shop: ModuleType) -> None:
     assert shop.OrderRequest.__doc__ == "What to order, and how it is paid."
     source = (GOLDEN / "shop" / GENERATED / "models" / "shop.py").read_text()
-    assert '    speed: Speed | UnsetType = UNSET\n    """How soon. Default on the server: `normal`."""\n' in source
+    assert (
+        '    speed: Speed | UnsetType | None = None\n    """How soon. Default on the server: `normal`."""\n' in source
+    )
     assert '    DAY = "24h"\n    """Within a day."""\n' in source
 
 
@@ -225,10 +241,12 @@ Order:
 """
     folder = generate(tmp_path_factory.mktemp("items"), schemas=schemas)
     shop = import_generated(folder, "models.shop", monkeypatch)
-    assert shop.__all__ == ["Item", "Order", "OrderRequest"]
+    strict = import_generated(folder, "strict.shop", monkeypatch)
+    assert strict.__all__ == ["Item", "OrderRequest"]
     body = {"items": ["ab"], "item": {"items": ["abc"]}, "rows": [[0], []], "labels": {"a": "b"}}
-    assert msgspec.to_builtins(msgspec.convert(body, shop.OrderRequest)) == body
+    assert msgspec.to_builtins(msgspec.convert(body, strict.OrderRequest)) == body
     for wrong in ({"items": ["abc"]}, {"rows": [[-1]]}, {"rows": [[1, 1]]}, {"labels": {"a": ""}}):
         with pytest.raises(msgspec.ValidationError):
-            msgspec.convert(wrong, shop.OrderRequest)
+            msgspec.convert(wrong, strict.OrderRequest)
+        assert msgspec.convert(wrong, shop.OrderRequest)
     assert msgspec.convert({"rows": [[-1, -1]]}, shop.Order).rows == [[-1, -1]]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from checkout_async._core.decision import checked_key, new_key
+from checkout_async._core.decision import check_key, new_key
 from checkout_async.errors import InvalidRequest
 
 
@@ -18,12 +18,12 @@ def test_new_keys_are_version_4_uuids_and_differ() -> None:
 
 @pytest.mark.parametrize("key", ["1", "order 5023", "x" * 255, "a:b/c=?&"])
 def test_a_callers_own_key_is_taken_as_it_is(key: str) -> None:
-    assert checked_key("pay", key) == key
+    assert check_key("pay", key) == key
 
 
 @pytest.mark.parametrize("key", ["", " ", "a ", " a", "x" * 256, "a\r\nHost: evil", "a\n", "é", "a\x00b"])
 def test_a_key_that_is_no_header_value_is_refused_without_being_shown(key: str) -> None:
     with pytest.raises(InvalidRequest, match="idempotency_key must be") as caught:
-        checked_key("pay", key)
+        check_key("pay", key)
     assert caught.value.path == "idempotency_key"
     assert "evil" not in str(caught.value)

@@ -215,7 +215,7 @@ class TestWrongTypes:
         with pytest.raises(InvalidRequest, match="lone surrogate"):
             prepared(place_order("\ud800"))
         query = (Parameter(name="reference", value="\ud800"),)
-        with pytest.raises(InvalidRequest, match="reference holds half a character"):
+        with pytest.raises(InvalidRequest, match="reference contains a lone surrogate and cannot be encoded"):
             prepared(ApiRequest(operation=CLOSE_SHOP, path=(Parameter(name="shop", value="s1"),), query=query))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async import errors
-from checkout_async._core.response import outcome, retry_after
+from checkout_async._core.response import parse_response, retry_after
 from checkout_async._core.wire import HttpResponse
 from tests.core.models import CLOSE_SHOP, PLACE_ORDER, Receipt
 
@@ -28,35 +28,36 @@ def reply(status: int, body: bytes = b"", **headers: str) -> HttpResponse:
 
 def failure(status: int, body: bytes = b"", **headers: str) -> errors.ApiError:
     with pytest.raises(errors.ApiError) as caught:
-        outcome(PLACE_ORDER, reply(status, body, **headers), NOW)
+        parse_response(PLACE_ORDER, reply(status, body, **headers), NOW)
     return caught.value
 
 
 class TestSuccess:
     def test_a_documented_status_gives_its_value_with_all_it_came_with(self) -> None:
         body = b'{"id":"r1","amount":"x"}'
-        response = outcome(PLACE_ORDER, reply(201, body, cko_request_id="q1"), NOW)
+        response = parse_response(PLACE_ORDER, reply(201, body, cko_request_id="q1"), NOW)
         assert response.value == Receipt(id="r1")
         assert (response.status, response.request_id, response.body) == (201, "q1", body)
         assert response.ignored == ("$.amount",)
 
     def test_a_success_without_a_body_gives_none(self) -> None:
-        response = outcome(CLOSE_SHOP, reply(204), NOW)
+        response = parse_response(CLOSE_SHOP, reply(204), NOW)
         assert response.value is None
 
     def test_another_success_status_is_read_like_the_documented_one(self) -> None:
-        assert outcome(PLACE_ORDER, reply(200, b'{"id":"r1"}'), NOW).value == Receipt(id="r1")
+        assert parse_response(PLACE_ORDER, reply(200, b'{"id":"r1"}'), NOW).value == Receipt(id="r1")
 
     @pytest.mark.parametrize("status", [100, 301, 302, 304, 307])
     def test_a_redirect_or_other_status_is_unexpected_and_keeps_the_reply(self, status: int) -> None:
+        moved = reply(status, b"moved", location="https://evil.example", cko_request_id="q1")
         with pytest.raises(errors.UnexpectedResponse) as caught:
-            outcome(PLACE_ORDER, reply(status, b"moved", location="https://evil.example", cko_request_id="q1"), NOW)
+            parse_response(PLACE_ORDER, moved, NOW)
         assert (caught.value.status, caught.value.body, caught.value.request_id) == (status, b"moved", "q1")
         assert "evil" not in str(caught.value)
 
     def test_a_success_that_cannot_be_read_keeps_status_request_id_and_raw_body(self) -> None:
         with pytest.raises(errors.UnexpectedResponse) as caught:
-            outcome(PLACE_ORDER, reply(201, b'{"amount":5}', cko_request_id="q1"), NOW)
+            parse_response(PLACE_ORDER, reply(201, b'{"amount":5}', cko_request_id="q1"), NOW)
         error = caught.value
         assert (error.operation, error.status, error.request_id, error.body) == (
             "place_order",
@@ -70,7 +71,7 @@ class TestSuccess:
     def test_a_success_larger_than_is_read_says_so_and_keeps_its_beginning(self) -> None:
         cut = replace(reply(201, b'{"id":"r1"', cko_request_id="q1"), truncated=True)
         with pytest.raises(errors.UnexpectedResponse, match=r"larger than Limits\.response_size") as caught:
-            outcome(PLACE_ORDER, cut, NOW)
+            parse_response(PLACE_ORDER, cut, NOW)
         error = caught.value
         assert (error.status, error.request_id, error.body) == (201, "q1", b'{"id":"r1"')
         assert error.headers == {"cko-request-id": "q1"}
@@ -79,7 +80,7 @@ class TestSuccess:
 class TestFailure:
     def test_an_error_larger_than_is_read_is_still_what_its_status_says(self) -> None:
         with pytest.raises(errors.UnprocessableEntity) as caught:
-            outcome(PLACE_ORDER, replace(reply(422, ERROR_BODY[:20], cko_request_id="q1"), truncated=True), NOW)
+            parse_response(PLACE_ORDER, replace(reply(422, ERROR_BODY[:20], cko_request_id="q1"), truncated=True), NOW)
         assert (caught.value.request_id, caught.value.body) == ("q1", ERROR_BODY[:20])
 
     @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ class TestFailure:
     def test_nothing_but_our_errors_comes_out(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         response = HttpResponse(status=status, headers=headers, body=body)
         try:
-            outcome(PLACE_ORDER, response, NOW)
+            parse_response(PLACE_ORDER, response, NOW)
         except (errors.ApiError, errors.UnexpectedResponse) as error:
             assert error.body == body
             assert error.status == status

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async._core.decision import is_ambiguous, retry_wait, wait_for_key
+from checkout_async._core.decision import is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.response import error_class
 from checkout_async._core.wire import Idempotency
 from checkout_async.config import RetryPolicy
@@ -87,9 +87,9 @@ def test_every_429_is_a_rate_limited_error() -> None:
     assert isinstance(status(429), RateLimited)
 
 
-def key_wait(failure: CheckoutError, idempotency: Idempotency = KEY, *, known_key: bool = False) -> float | None:
+def key_wait(failure: CheckoutError, idempotency: Idempotency = KEY, *, key_may_be_known: bool = False) -> float | None:
     policy = RetryPolicy(conflict_wait=30.0)
-    return wait_for_key(idempotency, policy, failure, known_key=known_key)
+    return key_conflict_wait(idempotency, policy, failure, key_may_be_known=key_may_be_known)
 
 
 def test_a_conflict_of_an_operation_with_a_key_is_waited_out() -> None:
@@ -104,17 +104,17 @@ def test_a_conflict_of_any_other_operation_is_an_answer(idempotency: Idempotency
 
 def test_a_429_means_the_key_only_where_the_api_may_know_it() -> None:
     assert key_wait(status(429)) is None
-    assert key_wait(status(429), known_key=True) == 30.0
-    assert key_wait(status(429, 2.0), known_key=True) is None
+    assert key_wait(status(429), key_may_be_known=True) == 30.0
+    assert key_wait(status(429, 2.0), key_may_be_known=True) is None
 
 
 @pytest.mark.parametrize("failure", [OutcomeUnknown("x"), ConnectFailed("x"), status(500), status(422)])
 def test_nothing_else_means_the_key(failure: CheckoutError) -> None:
-    assert key_wait(failure, known_key=True) is None
+    assert key_wait(failure, key_may_be_known=True) is None
 
 
 def test_whoever_wants_one_attempt_gets_one_even_while_the_key_is_in_use() -> None:
-    assert wait_for_key(KEY, RetryPolicy(attempts=1), status(409), known_key=True) is None
+    assert key_conflict_wait(KEY, RetryPolicy(attempts=1), status(409), key_may_be_known=True) is None
 
 
 def test_waits_stay_finite_after_thousands_of_attempts() -> None:

@@ -16,7 +16,7 @@ from checkout_async import OAuthCredentials, SecretKey, SessionSecret, errors
 from checkout_async._core.codec import encode_body
 from checkout_async._core.paging import Page, by_link
 from checkout_async._core.wire import HttpRequest, HttpResponse
-from checkout_async.config import endpoints
+from checkout_async.config import resolve_endpoints
 from tests.fuzz.mutation import json_values, plain, spoilt
 from tests.fuzz.support import CALLS, URL, Call, Scripted, client, effort
 from tests.transport.servers import ok, raw_server
@@ -196,7 +196,7 @@ def test_any_python_object_as_a_body_is_json_or_refused(body: Any, validate: boo
 @given(subdomain=st.one_of(texts, st.from_regex(r"[a-z0-9.@/:-]{1,12}"), objects))
 def test_a_subdomain_is_one_label_before_the_official_host(subdomain: Any) -> None:
     try:
-        where = endpoints("sandbox", subdomain)
+        where = resolve_endpoints("sandbox", subdomain)
     except errors.ConfigurationError as error:
         assert str(error)
         return
@@ -242,7 +242,7 @@ urls = st.one_of(
 @given(base_url=urls, token_url=urls)
 def test_two_parsers_agree_on_the_host_of_every_url_that_is_taken(base_url: Any, token_url: Any) -> None:
     try:
-        where = endpoints(None, None, base_url=base_url, token_url=token_url)
+        where = resolve_endpoints(None, None, base_url=base_url, token_url=token_url)
     except errors.ConfigurationError as error:
         assert str(error)
         return

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async import OAuthCredentials, RetryPolicy, errors
-from checkout_async._core.response import outcome
+from checkout_async._core.response import parse_response
 from checkout_async._core.wire import ApiResponse, HttpResponse
 from checkout_async.models import ResponseModel, to_json
 from tests.fuzz.mutation import Token, is_a, junk, spoilt, written
@@ -91,7 +91,7 @@ def check_text(error: errors.CheckoutError) -> None:
 def test_any_reply_is_a_result_or_one_of_our_errors_with_all_it_came_with(call: Call, data: st.DataObject) -> None:
     reply = data.draw(replies(call))
     try:
-        found = outcome(call.operation, reply, NOW)
+        found = parse_response(call.operation, reply, NOW)
     except errors.CheckoutError as error:
         check_error(error, reply)
     else:
@@ -124,13 +124,13 @@ def test_what_is_named_as_ignored_is_what_makes_the_difference(call: Call, data:
     status = next(iter(call.operation.responses))
     body = data.draw(bodies(call, failed=False))
     try:
-        found = outcome(call.operation, HttpResponse(status=status, headers={}, body=body), NOW)
+        found = parse_response(call.operation, HttpResponse(status=status, headers={}, body=body), NOW)
     except errors.UnexpectedResponse:
         return
     if found.ignored:
         whole = json.loads(body, parse_float=Token, parse_int=Token)  # as written, or 1e999 would be lost
         rest = written(without(whole, found.ignored)).encode()
-        again = outcome(call.operation, HttpResponse(status=status, headers={}, body=rest), NOW)
+        again = parse_response(call.operation, HttpResponse(status=status, headers={}, body=rest), NOW)
         assert (again.value, again.ignored) == (found.value, ())
 
 
@@ -176,5 +176,5 @@ async def test_a_token_is_had_or_authentication_fails_with_the_raw_reply(reply: 
         except errors.CheckoutError:
             pass
     if len(transport.requests) > 1:
-        token = outcome(TOKEN.operation, reply, NOW).value.access_token
+        token = parse_response(TOKEN.operation, reply, NOW).value.access_token
         assert transport.requests[-1].headers["Authorization"] == f"Bearer {token}"

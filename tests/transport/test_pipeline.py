@@ -197,7 +197,7 @@ class TestRetries:
         error = await wired.failure(Idempotency.NONE)
         assert isinstance(error, errors.OutcomeUnknown)
         assert wired.sent == 1
-        assert "look up what became of it before calling again" in str(error)
+        assert "look up whether it was carried out before calling again" in str(error)
 
     async def test_it_is_repeated_where_nothing_was_sent_or_the_api_says_nothing_was_done(self) -> None:
         wired = Wired(UNSENT, status(429, retry_after="3"), OK)

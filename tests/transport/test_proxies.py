@@ -11,7 +11,7 @@ import pytest
 from yarl import URL
 
 from checkout_async._core.wire import HttpRequest
-from checkout_async.config import Limits, Timeouts, checked_proxy
+from checkout_async.config import Limits, Timeouts, check_proxy
 from checkout_async.errors import ConfigurationError, ConnectFailed, TransportError
 from checkout_async.sandbox import Answer, Sandbox
 from checkout_async.transport.aiohttp import AiohttpTransport
@@ -157,7 +157,7 @@ class TestTheEnvironment:
 class TestTheUrl:
     @pytest.mark.parametrize("url", ["http://p", "http://p:3128/", "http://u@p:1", "http://u:p%40ss@[::1]:3128"])
     def test_host_port_user_and_password(self, url: str) -> None:
-        assert checked_proxy(url) == url
+        assert check_proxy(url) == url
 
     @pytest.mark.parametrize(
         "url",
@@ -180,7 +180,7 @@ class TestTheUrl:
     )
     def test_what_cannot_be_used_is_refused_without_showing_it(self, url: str) -> None:
         with pytest.raises(ConfigurationError, match="proxy must") as caught:
-            checked_proxy(url)
+            check_proxy(url)
         assert "sesame" not in str(caught.value)
 
     def test_no_repr_shows_a_password(self) -> None:

@@ -23,8 +23,8 @@ DAY = 24 * 60 * 60
 class Receiver:
     """A merchant's endpoint: checks and reads what comes, and answers as told."""
 
-    def __init__(self, secrets: str | list[str] = WEBHOOK_SECRET) -> None:
-        self.secrets = secrets
+    def __init__(self, signing_keys: str | list[str] = WEBHOOK_SECRET) -> None:
+        self.signing_keys = signing_keys
         self.status = 200
         self.events: list[webhooks.WebhookEvent] = []
         self.refused = 0
@@ -39,7 +39,7 @@ class Receiver:
 
     async def take(self, request: web.Request) -> web.Response:
         try:
-            event = webhooks.receive(await request.read(), request.headers, self.secrets)
+            event = webhooks.receive(await request.read(), request.headers, self.signing_keys)
         except errors.InvalidSignature:
             self.refused += 1
             return web.Response(status=401)

@@ -44,15 +44,15 @@ class AccessTokenRequest(RequestModel, kw_only=True):
     grant_type: GrantType
     """The requested grant."""
 
-    client_id: str | None | UnsetType = None
+    client_id: str | UnsetType | None = None
     """Access key id (`ack_...`). Required unless sent with HTTP Basic."""
 
-    client_secret: str | None | UnsetType = None
+    client_secret: str | UnsetType | None = None
     """Access key secret. Required unless sent with HTTP Basic. Contains `+`, `/` and `=`, so it must be
     form-encoded.
     """
 
-    scope: str | None | UnsetType = None
+    scope: str | UnsetType | None = None
     """Requested scopes, separated by spaces, such as `sessions:app sessions:browser`."""
 
 

@@ -176,13 +176,13 @@ class ThreeDsRequestorAuthenticationInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"three_ds_req_auth_data": "secret"}
 
-    three_ds_req_auth_method: ThreeDsReqAuthMethod | None | UnsetType = None
+    three_ds_req_auth_method: ThreeDsReqAuthMethod | UnsetType | None = None
     """Method of the login."""
 
-    three_ds_req_auth_timestamp: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    three_ds_req_auth_timestamp: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the login took place, UTC."""
 
-    three_ds_req_auth_data: str | None | UnsetType = None
+    three_ds_req_auth_data: str | UnsetType | None = None
     """Proof of the login, in the form its method defines."""
 
 

@@ -1054,131 +1054,131 @@ class PaymentRequest(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"payment_ip": "personal"}
 
-    payment_context_id: str | None | UnsetType = None
+    payment_context_id: str | UnsetType | None = None
     """Payment context to start from. It brings its own source."""
 
-    source: PaymentRequestSource | None | UnsetType = None
+    source: PaymentRequestSource | UnsetType | None = None
     """What is charged. Required unless `payment_context_id` is given."""
 
-    fallback_source: RequestCardSource | None | UnsetType = None
+    fallback_source: RequestCardSource | UnsetType | None = None
     """Second card, charged when `source` fails. Replies then have `processing.fallback_source_used` true."""
 
-    amount: int | None | UnsetType = None
+    amount: int | UnsetType | None = None
     """Amount in the minor unit of the currency. Without it, or with 0, the card is verified."""
 
     currency: str
     """Currency of `amount`, ISO 4217 alphabetic code."""
 
-    payment_type: PaymentType | None | UnsetType = None
+    payment_type: PaymentType | UnsetType | None = None
     """Why the payment is made. Required when the cardholder is absent; not `Regular` when the merchant initiates it.
     Default on the server: `Regular`.
     """
 
-    payment_plan: PaymentPlan | None | UnsetType = None
+    payment_plan: PaymentPlan | UnsetType | None = None
     """Terms of the subscription or of the instalments."""
 
-    merchant_initiated: bool | None | UnsetType = None
+    merchant_initiated: bool | UnsetType | None = None
     """Whether the merchant initiates the payment with stored details. Must be true for every such payment."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference, such as an order number. American Express takes 30 characters, iDEAL and Blik 35;
     iDEAL requires it, letters and digits only; Benefit wants it unique, letters and digits only.
     """
 
-    description: str | None | UnsetType = None
+    description: str | UnsetType | None = None
     """Description of the payment."""
 
-    authorization_type: PaymentAuthorizationType | None | UnsetType = None
+    authorization_type: PaymentAuthorizationType | UnsetType | None = None
     """Whether the amount is final. Only an estimated one can be incremented. Default on the server: `Final`."""
 
-    partial_authorization: PartialAuthorization | None | UnsetType = None
+    partial_authorization: PartialAuthorization | UnsetType | None = None
     """Whether less than the whole amount may be authorized."""
 
-    capture: bool | None | UnsetType = None
+    capture: bool | UnsetType | None = None
     """Whether to capture the payment. Default on the server: `true`."""
 
-    capture_on: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    capture_on: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When to capture the payment, UTC. Forces `capture` to be true."""
 
-    expire_on: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    expire_on: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the payment expires, UTC. Source `multibanco` only."""
 
-    customer: PaymentCustomer | None | UnsetType = None
+    customer: PaymentCustomer | UnsetType | None = None
     """Who pays. Required for the source `tamara`."""
 
-    billing_descriptor: PaymentBillingDescriptor | None | UnsetType = None
+    billing_descriptor: PaymentBillingDescriptor | UnsetType | None = None
     """Name of the merchant on the customer's statement."""
 
-    shipping: PaymentShipping | None | UnsetType = None
+    shipping: PaymentShipping | UnsetType | None = None
     """Where and how the goods are sent."""
 
-    three_ds: ThreeDsRequest | None | UnsetType = msgspec.field(name="3ds", default=None)
+    three_ds: ThreeDsRequest | UnsetType | None = msgspec.field(name="3ds", default=None)
     """3D Secure, run by Checkout.com or by others before."""
 
-    authentication: PaymentAuthentication | None | UnsetType = None
+    authentication: PaymentAuthentication | UnsetType | None = None
     """Requested ways of authentication."""
 
-    processing_channel_id: str | None | UnsetType = None
+    processing_channel_id: str | UnsetType | None = None
     """Processing channel. Required unless the credential belongs to a single one."""
 
-    previous_payment_id: str | None | UnsetType = None
+    previous_payment_id: str | UnsetType | None = None
     """Links the payment to a series that the merchant continues. A payment of the series, or the scheme's identifier
     (`scheme_id`) of one.
     """
 
-    risk: RiskRequest | None | UnsetType = None
+    risk: RiskRequest | UnsetType | None = None
     """Risk assessment of the payment."""
 
-    success_url: str | None | UnsetType = None
+    success_url: str | UnsetType | None = None
     """Where the customer returns after success, in place of the account's setting. Sources with a redirect."""
 
-    failure_url: str | None | UnsetType = None
+    failure_url: str | UnsetType | None = None
     """Where the customer returns after failure, in place of the account's setting. Sources with a redirect."""
 
-    payment_ip: str | None | UnsetType = None
+    payment_ip: str | UnsetType | None = None
     """Deprecated. IPv4 or IPv6 address of the customer. Superseded by `risk.device.network`."""
 
-    sender: PaymentSender | None | UnsetType = None
+    sender: PaymentSender | UnsetType | None = None
     """Who sends the money. For account funding."""
 
-    recipient: PaymentRecipient | None | UnsetType = None
+    recipient: PaymentRecipient | UnsetType | None = None
     """Who receives the money. For account funding, and for payments inside the UK to financial institutions."""
 
-    amount_allocations: list[AmountAllocation] | None | UnsetType = None
+    amount_allocations: list[AmountAllocation] | UnsetType | None = None
     """Sub-entities the payment is made for. Their amounts add up to the amount of the payment."""
 
-    processing: PaymentProcessing | None | UnsetType = None
+    processing: PaymentProcessing | UnsetType | None = None
     """Data for processing by scheme and provider."""
 
-    items: list[PaymentItem] | None | UnsetType = None
+    items: list[PaymentItem] | UnsetType | None = None
     """Lines of the order."""
 
-    retry: RetryRequest | None | UnsetType = None
+    retry: RetryRequest | UnsetType | None = None
     """Retries that Checkout.com makes itself after a decline."""
 
-    subscription: PaymentSubscription | None | UnsetType = None
+    subscription: PaymentSubscription | UnsetType | None = None
     """Series of payments that this one belongs to."""
 
-    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
+    metadata: dict[str, str | int | float | bool] | UnsetType | None = None
     """The merchant's own data, one level. `udf1` to `udf5` appear in reports, `udf1` also in risk rules."""
 
-    segment: PaymentSegment | None | UnsetType = None
+    segment: PaymentSegment | UnsetType | None = None
     """Part of the business the payment belongs to."""
 
-    instruction: PaymentInstruction | None | UnsetType = None
+    instruction: PaymentInstruction | UnsetType | None = None
     """Instructions for the payment. For account funding."""
 
-    routing: PaymentRouting | None | UnsetType = None
+    routing: PaymentRouting | UnsetType | None = None
     """Networks to attempt the payment with."""
 
-    marketplace: PaymentMarketplace | None | UnsetType = None
+    marketplace: PaymentMarketplace | UnsetType | None = None
     """Deprecated. Sub-entity of the payment. Superseded by `amount_allocations`."""
 
 
 class PartialAuthorization(RequestModel, kw_only=True):
     """Consent to less than the whole amount."""
 
-    enabled: bool | None | UnsetType = None
+    enabled: bool | UnsetType | None = None
     """Whether part of the amount may be authorized. The reply then has `amount_requested`, and response
     code `10010`.
     """
@@ -1187,48 +1187,48 @@ class PartialAuthorization(RequestModel, kw_only=True):
 class PaymentSubscription(RequestModel, kw_only=True):
     """A series of payments."""
 
-    id: str | None | UnsetType = None
+    id: str | UnsetType | None = None
     """Identifier that links the payments of the series."""
 
 
 class PaymentSegment(RequestModel, kw_only=True):
     """Part of a business. At least one member is required."""
 
-    brand: str | None | UnsetType = None
+    brand: str | UnsetType | None = None
     """Brand."""
 
-    business_category: str | None | UnsetType = None
+    business_category: str | UnsetType | None = None
     """Category of the business."""
 
-    market: str | None | UnsetType = None
+    market: str | UnsetType | None = None
     """Market."""
 
 
 class PaymentInstruction(RequestModel, kw_only=True):
     """Instructions for account funding."""
 
-    purpose: InstructionPurpose | None | UnsetType = None
+    purpose: InstructionPurpose | UnsetType | None = None
     """Purpose of the payment. Some issuer countries require it."""
 
 
 class PaymentRouting(RequestModel, kw_only=True):
     """Networks to attempt a payment with."""
 
-    attempts: list[RoutingAttempt] | None | UnsetType = None
+    attempts: list[RoutingAttempt] | UnsetType | None = None
     """Attempts in their order, each with a rule of its own."""
 
 
 class RoutingAttempt(RequestModel, kw_only=True):
     """A rule for one attempt."""
 
-    scheme: RoutingScheme | None | UnsetType = None
+    scheme: RoutingScheme | UnsetType | None = None
     """Scheme the attempt is limited to."""
 
 
 class PaymentMarketplace(RequestModel, kw_only=True):
     """Sub-entity of a payment, in the superseded form."""
 
-    sub_entity_id: str | None | UnsetType = None
+    sub_entity_id: str | UnsetType | None = None
     """Identifier of the sub-entity (`ent_...`)."""
 
 
@@ -1241,40 +1241,40 @@ class PayoutRequest(RequestModel, kw_only=True):
     destination: PaymentRequestDestination
     """Where the money goes."""
 
-    amount: int | None | UnsetType = None
+    amount: int | UnsetType | None = None
     """Amount in the minor unit of `currency`. Required unless `source.amount` is given."""
 
     currency: str
     """Currency of the destination, ISO 4217 alphabetic code."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference."""
 
-    billing_descriptor: PayoutBillingDescriptor | None | UnsetType = None
+    billing_descriptor: PayoutBillingDescriptor | UnsetType | None = None
     """Text on the recipient's statement. Bank accounts only, not in the US."""
 
-    sender: PaymentSender | None | UnsetType = None
+    sender: PaymentSender | UnsetType | None = None
     """Who sends the money, unless it is the holder of the API account."""
 
-    instruction: PayoutInstruction | None | UnsetType = None
+    instruction: PayoutInstruction | UnsetType | None = None
     """Instructions for the transfer."""
 
     processing_channel_id: str
     """Processing channel."""
 
-    previous_payment_id: str | None | UnsetType = None
+    previous_payment_id: str | UnsetType | None = None
     """Payment that the payout belongs to. Cards only."""
 
-    items: list[PayoutItem] | None | UnsetType = None
+    items: list[PayoutItem] | UnsetType | None = None
     """What the payout is for. Cards only."""
 
-    processing: PayoutProcessing | None | UnsetType = None
+    processing: PayoutProcessing | UnsetType | None = None
     """Data for processing by the scheme. Cards only."""
 
-    segment: PaymentSegment | None | UnsetType = None
+    segment: PaymentSegment | UnsetType | None = None
     """Part of the business the payout belongs to."""
 
-    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
+    metadata: dict[str, str | int | float | bool] | UnsetType | None = None
     """The merchant's own data, one level."""
 
 
@@ -1288,66 +1288,66 @@ class PayoutBillingDescriptor(RequestModel, kw_only=True):
 class PayoutInstruction(RequestModel, kw_only=True):
     """Instructions for a payout."""
 
-    purpose: str | None | UnsetType = None
+    purpose: str | UnsetType | None = None
     """Purpose of the payout. Cards take the values of `InstructionPurpose`, bank accounts any text, such as
     `Remittance`.
     """
 
-    charge_bearer: ChargeBearer | None | UnsetType = None
+    charge_bearer: ChargeBearer | UnsetType | None = None
     """Who bears the charges of an international bank transfer."""
 
-    repair: bool | None | UnsetType = None
+    repair: bool | UnsetType | None = None
     """Whether faulty instructions may be repaired."""
 
-    scheme: PayoutScheme | None | UnsetType = None
+    scheme: PayoutScheme | UnsetType | None = None
     """Bank scheme to use. The payout fails where it is not available."""
 
-    quote_id: str | None | UnsetType = None
+    quote_id: str | UnsetType | None = None
     """Quote that fixes the rate of exchange."""
 
-    remittance: PayoutRemittance | None | UnsetType = None
+    remittance: PayoutRemittance | UnsetType | None = None
     """Remittance information."""
 
-    skip_expiry: bool | None | UnsetType = None
+    skip_expiry: bool | UnsetType | None = None
     """Whether expiry is skipped. Beta, not documented further."""
 
-    funds_transfer_type: FundsTransferType | None | UnsetType = None
+    funds_transfer_type: FundsTransferType | UnsetType | None = None
     """The scheme's type of transfer. Optional where only one is assigned."""
 
-    mvv: str | None | UnsetType = None
+    mvv: str | UnsetType | None = None
     """Vendor value of Mastercard."""
 
 
 class PayoutRemittance(RequestModel, kw_only=True):
     """Remittance information of a payout."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """Reference for the recipient."""
 
 
 class PayoutProcessing(RequestModel, kw_only=True):
     """Data for processing a payout to a card."""
 
-    affiliate_id: str | None | UnsetType = None
+    affiliate_id: str | UnsetType | None = None
     """Identifier of the affiliate. Ramp providers registered with Visa."""
 
-    affiliate_url: str | None | UnsetType = None
+    affiliate_url: str | UnsetType | None = None
     """Site of the affiliate. Ramp providers with affiliates."""
 
-    processing_speed: ProcessingSpeed | None | UnsetType = None
+    processing_speed: ProcessingSpeed | UnsetType | None = None
     """How fast the money should arrive."""
 
-    purchase_country: str | None | UnsetType = None
+    purchase_country: str | UnsetType | None = None
     """Country of the purchase, ISO 3166-1 alpha-2."""
 
 
 class PayoutItem(RequestModel, kw_only=True):
     """What a payout to a card is for."""
 
-    type: ItemType | None | UnsetType = None
+    type: ItemType | UnsetType | None = None
     """Kind of goods."""
 
-    sub_type: ItemSubType | None | UnsetType = None
+    sub_type: ItemSubType | UnsetType | None = None
     """Kind of digital goods."""
 
 
@@ -1369,22 +1369,22 @@ class UnreferencedRefundRequest(RequestModel, kw_only=True, tag_field="payment_t
     processing_channel_id: str
     """Processing channel."""
 
-    instruction: UnreferencedRefundInstruction | None | UnsetType = None
+    instruction: UnreferencedRefundInstruction | UnsetType | None = None
     """Instructions for the transfer."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference."""
 
-    previous_payment_id: str | None | UnsetType = None
+    previous_payment_id: str | UnsetType | None = None
     """The payment that is refunded."""
 
-    segment: PaymentSegment | None | UnsetType = None
+    segment: PaymentSegment | UnsetType | None = None
     """Part of the business the refund belongs to."""
 
-    processing: UnreferencedRefundProcessing | None | UnsetType = None
+    processing: UnreferencedRefundProcessing | UnsetType | None = None
     """Data for processing by the scheme."""
 
-    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
+    metadata: dict[str, str | int | float | bool] | UnsetType | None = None
     """The merchant's own data, one level."""
 
 
@@ -1404,17 +1404,17 @@ class UnreferencedRefundSource(RequestModel, kw_only=True, tag_field="type", tag
 class UnreferencedRefundInstruction(RequestModel, kw_only=True):
     """Instructions for an unreferenced refund."""
 
-    funds_transfer_type: FundsTransferType | None | UnsetType = None
+    funds_transfer_type: FundsTransferType | UnsetType | None = None
     """`MI` for Visa, `C60` for Mastercard. Required for fast processing."""
 
-    purpose: InstructionPurpose | None | UnsetType = None
+    purpose: InstructionPurpose | UnsetType | None = None
     """Purpose of the refund. Required for issuers in AR, BD, CL, CO, EG, IN and MX."""
 
 
 class UnreferencedRefundProcessing(RequestModel, kw_only=True):
     """Data for processing an unreferenced refund."""
 
-    processing_speed: ProcessingSpeed | None | UnsetType = None
+    processing_speed: ProcessingSpeed | UnsetType | None = None
     """How fast the money should arrive."""
 
 
@@ -1423,34 +1423,34 @@ class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal", "iban": "personal", "bban": "personal"}
 
-    account_type: BankAccountType | None | UnsetType = None
+    account_type: BankAccountType | UnsetType | None = None
     """Kind of account."""
 
-    account_number: str | None | UnsetType = None
+    account_number: str | UnsetType | None = None
     """Number of the account."""
 
-    bank_code: str | None | UnsetType = None
+    bank_code: str | UnsetType | None = None
     """Code of the bank."""
 
-    branch_code: str | None | UnsetType = None
+    branch_code: str | UnsetType | None = None
     """Code of the branch."""
 
-    iban: str | None | UnsetType = None
+    iban: str | UnsetType | None = None
     """International bank account number."""
 
-    bban: str | None | UnsetType = None
+    bban: str | UnsetType | None = None
     """Basic bank account number."""
 
-    swift_bic: str | None | UnsetType = None
+    swift_bic: str | UnsetType | None = None
     """Code of the bank, ISO 9362."""
 
     country: str
     """Country of the account, ISO 3166-1 alpha-2."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
 
-    bank: BankDetails | None | UnsetType = None
+    bank: BankDetails | UnsetType | None = None
     """The bank."""
 
 
@@ -1478,7 +1478,7 @@ class RequestIdDestination(RequestModel, kw_only=True, tag_field="type", tag="id
     id: str
     """Identifier of the instrument."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the card or account."""
 
 
@@ -1490,7 +1490,7 @@ class RequestTokenDestination(RequestModel, kw_only=True, tag_field="type", tag=
     token: str
     """Card token."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """The cardholder."""
 
 
@@ -1541,47 +1541,47 @@ class RefundDestination(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal", "iban": "personal", "bban": "personal"}
 
-    account_type: BankAccountType | None | UnsetType = None
+    account_type: BankAccountType | UnsetType | None = None
     """Kind of account."""
 
-    account_number: str | None | UnsetType = None
+    account_number: str | UnsetType | None = None
     """Number of the account."""
 
-    bank_code: str | None | UnsetType = None
+    bank_code: str | UnsetType | None = None
     """Code of the bank."""
 
-    branch_code: str | None | UnsetType = None
+    branch_code: str | UnsetType | None = None
     """Code of the branch."""
 
-    iban: str | None | UnsetType = None
+    iban: str | UnsetType | None = None
     """International bank account number."""
 
-    bban: str | None | UnsetType = None
+    bban: str | UnsetType | None = None
     """Basic bank account number."""
 
-    swift_bic: str | None | UnsetType = None
+    swift_bic: str | UnsetType | None = None
     """Code of the bank, ISO 9362."""
 
-    country: str | None | UnsetType = None
+    country: str | UnsetType | None = None
     """Country of the account, ISO 3166-1 alpha-2."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
 
-    bank: BankDetails | None | UnsetType = None
+    bank: BankDetails | UnsetType | None = None
     """The bank."""
 
 
 class BankDetails(RequestModel, kw_only=True):
     """A bank."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name of the bank."""
 
-    branch: str | None | UnsetType = None
+    branch: str | UnsetType | None = None
     """Name of the branch."""
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
     """Address of the branch."""
 
 
@@ -1594,36 +1594,36 @@ class IndividualCardAccountHolder(RequestModel, kw_only=True, tag_field="type", 
         "middle_name": "personal",
     }
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
     """First name."""
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
     """Last name."""
 
-    middle_name: str | None | UnsetType = None
+    middle_name: str | UnsetType | None = None
     """Middle name. Required where the issuer is in South Africa."""
 
-    account_name_inquiry: bool | None | UnsetType = None
+    account_name_inquiry: bool | UnsetType | None = None
     """Whether to ask the issuer if the name is right."""
 
 
 class CorporateCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="corporate"):
     """A company that is a cardholder."""
 
-    company_name: str | None | UnsetType = None
+    company_name: str | UnsetType | None = None
     """Name of the company."""
 
-    account_name_inquiry: bool | None | UnsetType = None
+    account_name_inquiry: bool | UnsetType | None = None
     """Whether to ask the issuer if the name is right."""
 
 
 class GovernmentCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="government"):
     """A public body that is a cardholder."""
 
-    company_name: str | None | UnsetType = None
+    company_name: str | UnsetType | None = None
     """Name of the body."""
 
-    account_name_inquiry: bool | None | UnsetType = None
+    account_name_inquiry: bool | UnsetType | None = None
     """Whether to ask the issuer if the name is right."""
 
 
@@ -1648,52 +1648,52 @@ class AccountHolder(RequestModel, kw_only=True):
         "country_of_birth": "personal",
     }
 
-    type: AccountHolderType | None | UnsetType = None
+    type: AccountHolderType | UnsetType | None = None
     """Kind of holder."""
 
-    full_name: str | None | UnsetType = None
+    full_name: str | UnsetType | None = None
     """Full name."""
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
     """First name. With `individual`."""
 
-    middle_name: str | None | UnsetType = None
+    middle_name: str | UnsetType | None = None
     """Middle name. With `individual`."""
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
     """Last name. With `individual`."""
 
-    company_name: str | None | UnsetType = None
+    company_name: str | UnsetType | None = None
     """Name of the company or body. With `corporate` and `government`."""
 
-    email: str | None | UnsetType = None
+    email: str | UnsetType | None = None
     """E-mail address."""
 
-    gender: str | None | UnsetType = None
+    gender: str | UnsetType | None = None
     """Gender."""
 
-    tax_id: str | None | UnsetType = None
+    tax_id: str | UnsetType | None = None
     """Tax number."""
 
-    date_of_birth: date | None | UnsetType = None
+    date_of_birth: date | UnsetType | None = None
     """Date of birth."""
 
-    country_of_birth: str | None | UnsetType = None
+    country_of_birth: str | UnsetType | None = None
     """Country of birth, ISO 3166-1 alpha-2."""
 
-    residential_status: ResidentialStatus | None | UnsetType = None
+    residential_status: ResidentialStatus | UnsetType | None = None
     """Whether the holder resides in the country."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address."""
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
     """Phone number."""
 
-    identification: PaymentIdentification | None | UnsetType = None
+    identification: PaymentIdentification | UnsetType | None = None
     """Proof of identity."""
 
-    account_name_inquiry: bool | None | UnsetType = None
+    account_name_inquiry: bool | UnsetType | None = None
     """Whether to ask the issuer if the name is right."""
 
 
@@ -1702,16 +1702,16 @@ class PaymentIdentification(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "personal"}
 
-    type: IdentificationType | None | UnsetType = None
+    type: IdentificationType | UnsetType | None = None
     """Kind of document or number."""
 
-    number: str | None | UnsetType = None
+    number: str | UnsetType | None = None
     """The number."""
 
-    issuing_country: str | None | UnsetType = None
+    issuing_country: str | UnsetType | None = None
     """Country that issued it, ISO 3166-1 alpha-2."""
 
-    date_of_expiry: date | None | UnsetType = None
+    date_of_expiry: date | UnsetType | None = None
     """When it expires."""
 
 
@@ -1725,22 +1725,22 @@ class PaymentAddress(RequestModel, kw_only=True):
         "zip": "personal",
     }
 
-    address_line1: str | None | UnsetType = None
+    address_line1: str | UnsetType | None = None
     """First line of the address."""
 
-    address_line2: str | None | UnsetType = None
+    address_line2: str | UnsetType | None = None
     """Second line of the address."""
 
-    city: str | None | UnsetType = None
+    city: str | UnsetType | None = None
     """City or town."""
 
-    state: str | None | UnsetType = None
+    state: str | UnsetType | None = None
     """State or region, the part after the hyphen of an ISO 3166-2 code."""
 
-    zip: str | None | UnsetType = None
+    zip: str | UnsetType | None = None
     """Postal code. For unreferenced refunds at most 10 characters, in the US `00000` or `00000-0000`."""
 
-    country: str | None | UnsetType = None
+    country: str | UnsetType | None = None
     """Country, ISO 3166-1 alpha-2."""
 
 
@@ -1749,10 +1749,10 @@ class PaymentPhone(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "personal"}
 
-    country_code: str | None | UnsetType = None
+    country_code: str | UnsetType | None = None
     """Country calling code, with or without `+`."""
 
-    number: str | None | UnsetType = None
+    number: str | UnsetType | None = None
     """The number after the country calling code. Spaces are allowed."""
 
 
@@ -1770,30 +1770,30 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
     expiry_year: int
     """Year of expiry, four digits."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name of the cardholder."""
 
-    cvv: str | None | UnsetType = None
+    cvv: str | UnsetType | None = None
     """Card verification value, three digits, for American Express four."""
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
     """Whether to store the details for later payments. Default on the server: `true`."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address of the card."""
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: CardAccountHolder | UnsetType | None = None
     """The cardholder."""
 
-    allow_update: bool | None | UnsetType = None
+    allow_update: bool | UnsetType | None = None
     """Whether to ask the Real-Time Account Updater for newer details."""
 
 
@@ -1805,21 +1805,21 @@ class RequestTokenSource(RequestModel, kw_only=True, tag_field="type", tag="toke
     token: str
     """Card token."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address of the card. Replaces the one stored with the token."""
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
     """The cardholder's phone number. Replaces the one stored with the token."""
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
     """Whether to store the details for later payments. Default on the server: `true`."""
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: CardAccountHolder | UnsetType | None = None
     """The cardholder."""
 
 
@@ -1831,30 +1831,30 @@ class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
     id: str
     """Identifier of the instrument."""
 
-    cvv: str | None | UnsetType = None
+    cvv: str | UnsetType | None = None
     """Card verification value of three or four digits, or a token in place of it."""
 
-    payment_method: str | None | UnsetType = None
+    payment_method: str | UnsetType | None = None
     """Payment method of the instrument. Required for ACH."""
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
     """Whether to store the details for later payments. Default on the server: `true`."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address of the card."""
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: CardAccountHolder | UnsetType | None = None
     """The cardholder."""
 
-    allow_update: bool | None | UnsetType = None
+    allow_update: bool | UnsetType | None = None
     """Whether to ask the Real-Time Account Updater for newer details."""
 
 
@@ -1864,16 +1864,16 @@ class RequestCustomerSource(RequestModel, kw_only=True, tag_field="type", tag="c
     id: str
     """Identifier of the customer."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address of the card."""
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: CardAccountHolder | UnsetType | None = None
     """The cardholder."""
 
-    allow_update: bool | None | UnsetType = None
+    allow_update: bool | UnsetType | None = None
     """Whether to ask the Real-Time Account Updater for newer details."""
 
 
@@ -1899,33 +1899,33 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
     token_type: NetworkTokenType
     """Who issued the token."""
 
-    cryptogram: str | None | UnsetType = None
+    cryptogram: str | UnsetType | None = None
     """Cryptogram of the token. Required unless `previous_payment_id` is set and `3ds.enabled` is false."""
 
-    eci: str | None | UnsetType = None
+    eci: str | UnsetType | None = None
     """Electronic Commerce Indicator. Required unless `previous_payment_id` is set and `3ds.enabled` is false."""
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
     """Whether to store the details for later payments. Default on the server: `true`."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name of the cardholder."""
 
-    cvv: str | None | UnsetType = None
+    cvv: str | UnsetType | None = None
     """Card verification value, three digits, for American Express four."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address of the card."""
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: CardAccountHolder | UnsetType | None = None
     """The cardholder."""
 
 
@@ -1934,13 +1934,13 @@ class RequestProviderTokenSource(RequestModel, kw_only=True, tag_field="type", t
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
-    payment_method: str | None | UnsetType = None
+    payment_method: str | UnsetType | None = None
     """Payment method that the token represents."""
 
-    token: str | None | UnsetType = None
+    token: str | UnsetType | None = None
     """The provider's token."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
 
 
@@ -1950,7 +1950,7 @@ class RequestCurrencyAccountSource(RequestModel, kw_only=True, tag_field="type",
     id: str
     """Identifier of the currency account."""
 
-    amount: int | None | UnsetType = None
+    amount: int | UnsetType | None = None
     """Amount in the minor unit of the account's currency. Without it, the amount of the payout applies, in the currency
     of the destination.
     """
@@ -1962,7 +1962,7 @@ class RequestEntitySource(RequestModel, kw_only=True, tag_field="type", tag="ent
     id: str
     """Identifier of the entity (`ent_...`)."""
 
-    amount: int | None | UnsetType = None
+    amount: int | UnsetType | None = None
     """Amount in the minor unit of the entity's currency. Without it, the amount of the payout applies, in the currency
     of the destination.
     """
@@ -1984,88 +1984,88 @@ class IndividualSender(RequestModel, kw_only=True, tag_field="type", tag="indivi
         "nationality": "personal",
     }
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
     """First name."""
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
     """Last name."""
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
     """Address."""
 
-    middle_name: str | None | UnsetType = None
+    middle_name: str | UnsetType | None = None
     """Middle name."""
 
-    date_of_birth: date | None | UnsetType = None
+    date_of_birth: date | UnsetType | None = None
     """Date of birth."""
 
-    country_of_birth: str | None | UnsetType = None
+    country_of_birth: str | UnsetType | None = None
     """Country of birth, ISO 3166-1 alpha-2."""
 
-    nationality: str | None | UnsetType = None
+    nationality: str | UnsetType | None = None
     """Nationality, ISO 3166-1 alpha-2."""
 
-    identification: PaymentIdentification | None | UnsetType = None
+    identification: PaymentIdentification | UnsetType | None = None
     """Proof of identity."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's reference of the sender."""
 
-    reference_type: str | None | UnsetType = None
+    reference_type: str | UnsetType | None = None
     """Kind of reference, such as `other` or `pep`."""
 
-    source_of_funds: SourceOfFunds | None | UnsetType = None
+    source_of_funds: SourceOfFunds | UnsetType | None = None
     """Where the sender's money comes from."""
 
 
 class CorporateSender(RequestModel, kw_only=True, tag_field="type", tag="corporate"):
     """A company."""
 
-    company_name: str | None | UnsetType = None
+    company_name: str | UnsetType | None = None
     """Name of the company."""
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
     """Address."""
 
-    identification: PaymentIdentification | None | UnsetType = None
+    identification: PaymentIdentification | UnsetType | None = None
     """Proof of identity."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's reference of the sender."""
 
-    reference_type: str | None | UnsetType = None
+    reference_type: str | UnsetType | None = None
     """Kind of reference, such as `other` or `pep`."""
 
-    source_of_funds: SourceOfFunds | None | UnsetType = None
+    source_of_funds: SourceOfFunds | UnsetType | None = None
     """Where the sender's money comes from."""
 
 
 class GovernmentSender(RequestModel, kw_only=True, tag_field="type", tag="government"):
     """A public body."""
 
-    company_name: str | None | UnsetType = None
+    company_name: str | UnsetType | None = None
     """Name of the body."""
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
     """Address."""
 
-    identification: PaymentIdentification | None | UnsetType = None
+    identification: PaymentIdentification | UnsetType | None = None
     """Proof of identity."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's reference of the sender."""
 
-    reference_type: str | None | UnsetType = None
+    reference_type: str | UnsetType | None = None
     """Kind of reference, such as `other` or `pep`."""
 
-    source_of_funds: SourceOfFunds | None | UnsetType = None
+    source_of_funds: SourceOfFunds | UnsetType | None = None
     """Where the sender's money comes from."""
 
 
 class InstrumentSender(RequestModel, kw_only=True, tag_field="type", tag="instrument"):
     """The owner of the instrument."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's reference of the sender."""
 
 
@@ -2076,64 +2076,64 @@ PaymentSender: TypeAlias = IndividualSender | CorporateSender | GovernmentSender
 class PaymentItem(RequestModel, kw_only=True):
     """A line of an order. The source `sequra` requires type, name, quantity, price, reference and total."""
 
-    type: ItemType | None | UnsetType = None
+    type: ItemType | UnsetType | None = None
     """Kind of goods."""
 
-    sub_type: ItemSubType | None | UnsetType = None
+    sub_type: ItemSubType | UnsetType | None = None
     """Kind of digital goods. Required with the type `digital`."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name of the goods."""
 
-    quantity: int | None | UnsetType = None
+    quantity: int | UnsetType | None = None
     """Number of pieces."""
 
-    unit_price: int | None | UnsetType = None
+    unit_price: int | UnsetType | None = None
     """Price of a piece in the minor unit of the currency."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """Article number. Interchange programmes take 12 characters."""
 
-    commodity_code: str | None | UnsetType = None
+    commodity_code: str | UnsetType | None = None
     """Code of the commodity."""
 
-    unit_of_measure: str | None | UnsetType = None
+    unit_of_measure: str | UnsetType | None = None
     """Unit of `quantity`."""
 
-    total_amount: int | None | UnsetType = None
+    total_amount: int | UnsetType | None = None
     """Price of the line in the minor unit of the currency: `quantity` times `unit_price`, less `discount_amount`."""
 
-    tax_rate: int | None | UnsetType = None
+    tax_rate: int | UnsetType | None = None
     """Rate of tax in hundredths of a percent, so 2000 is 20 %."""
 
-    tax_amount: int | None | UnsetType = None
+    tax_amount: int | UnsetType | None = None
     """Tax in the minor unit of the currency."""
 
-    tax_exempt: bool | None | UnsetType = None
+    tax_exempt: bool | UnsetType | None = None
     """Whether the line is exempt from tax."""
 
-    discount_amount: int | None | UnsetType = None
+    discount_amount: int | UnsetType | None = None
     """Discount in the minor unit of the currency."""
 
-    wxpay_goods_id: str | None | UnsetType = None
+    wxpay_goods_id: str | UnsetType | None = None
     """WeChat Pay's identifier of the goods."""
 
-    url: str | None | UnsetType = None
+    url: str | UnsetType | None = None
     """Page of the goods."""
 
-    image_url: str | None | UnsetType = None
+    image_url: str | UnsetType | None = None
     """Picture of the goods."""
 
-    service_ends_on: date | None | UnsetType = None
+    service_ends_on: date | UnsetType | None = None
     """When a service ends. Required for `sequra` with the type `digital`."""
 
-    purchase_country: str | None | UnsetType = None
+    purchase_country: str | UnsetType | None = None
     """Country of the purchase, ISO 3166-1 alpha-2."""
 
-    foreign_retailer_amount: int | None | UnsetType = None
+    foreign_retailer_amount: int | UnsetType | None = None
     """Amount due to a retailer abroad, in the minor unit of the currency."""
 
-    sku: str | None | UnsetType = None
+    sku: str | UnsetType | None = None
     """Stock keeping unit."""
 
 
@@ -2142,22 +2142,22 @@ class RequestBankAccountSource(RequestModel, kw_only=True, tag_field="type", tag
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal"}
 
-    payment_method: str | None | UnsetType = None
+    payment_method: str | UnsetType | None = None
     """Payment method, such as `ach`."""
 
-    account_type: str | None | UnsetType = None
+    account_type: str | UnsetType | None = None
     """Kind of account, such as `savings`, `current` or `checking`."""
 
-    country: str | None | UnsetType = None
+    country: str | UnsetType | None = None
     """Country of the account, ISO 3166-1 alpha-2."""
 
-    account_number: str | None | UnsetType = None
+    account_number: str | UnsetType | None = None
     """Number of the account."""
 
-    bank_code: str | None | UnsetType = None
+    bank_code: str | UnsetType | None = None
     """Code of the bank."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
 
 
@@ -2199,16 +2199,16 @@ class RequestSepaSource(RequestModel, kw_only=True, tag_field="type", tag="sepa"
     account_holder: AccountHolder
     """Holder of the account."""
 
-    bank_code: str | None | UnsetType = None
+    bank_code: str | UnsetType | None = None
     """Code of the bank."""
 
-    mandate_id: str | None | UnsetType = None
+    mandate_id: str | UnsetType | None = None
     """Identifier of the mandate."""
 
-    mandate_type: MandateType | None | UnsetType = None
+    mandate_type: MandateType | UnsetType | None = None
     """Kind of mandate."""
 
-    date_of_signature: date | None | UnsetType = None
+    date_of_signature: date | UnsetType | None = None
     """When the mandate was signed."""
 
 
@@ -2217,10 +2217,10 @@ class RequestPlaidSource(RequestModel, kw_only=True, tag_field="type", tag="plai
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
-    token: str | None | UnsetType = None
+    token: str | UnsetType | None = None
     """Token of Plaid."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
 
 
@@ -2229,36 +2229,36 @@ class RequestBancontactSource(RequestModel, kw_only=True, tag_field="type", tag=
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
-    payment_country: str | None | UnsetType = None
+    payment_country: str | UnsetType | None = None
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    account_holder_name: str | None | UnsetType = None
+    account_holder_name: str | UnsetType | None = None
     """Name of the account holder."""
 
-    billing_descriptor: str | None | UnsetType = None
+    billing_descriptor: str | UnsetType | None = None
     """Text on the customer's statement."""
 
-    language: str | None | UnsetType = None
+    language: str | UnsetType | None = None
     """Language of the payment page."""
 
 
 class RequestEpsSource(RequestModel, kw_only=True, tag_field="type", tag="eps"):
     """EPS, Austria."""
 
-    purpose: str | None | UnsetType = None
+    purpose: str | UnsetType | None = None
     """Purpose of the payment, shown to the customer."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
 
 
 class RequestIdealSource(RequestModel, kw_only=True, tag_field="type", tag="ideal"):
     """iDEAL, the Netherlands. Requires a `reference` of at most 35 letters and digits."""
 
-    description: str | None | UnsetType = None
+    description: str | UnsetType | None = None
     """Description of the payment, shown to the customer."""
 
-    language: str | None | UnsetType = None
+    language: str | UnsetType | None = None
     """Language of the payment page."""
 
 
@@ -2267,7 +2267,7 @@ class RequestBlikSource(RequestModel, kw_only=True, tag_field="type", tag="blik"
     customer's own payment needs `processing.partner_code`.
     """
 
-    partner_agreement_id: str | None | UnsetType = None
+    partner_agreement_id: str | UnsetType | None = None
     """Agreement to charge without the customer."""
 
 
@@ -2276,16 +2276,16 @@ class RequestP24Source(RequestModel, kw_only=True, tag_field="type", tag="p24"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal", "account_holder_email": "personal"}
 
-    payment_country: str | None | UnsetType = None
+    payment_country: str | UnsetType | None = None
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    account_holder_name: str | None | UnsetType = None
+    account_holder_name: str | UnsetType | None = None
     """Name of the account holder."""
 
-    account_holder_email: str | None | UnsetType = None
+    account_holder_email: str | UnsetType | None = None
     """E-mail address of the account holder."""
 
-    billing_descriptor: str | None | UnsetType = None
+    billing_descriptor: str | UnsetType | None = None
     """Text on the customer's statement."""
 
 
@@ -2294,13 +2294,13 @@ class RequestMultibancoSource(RequestModel, kw_only=True, tag_field="type", tag=
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
-    payment_country: str | None | UnsetType = None
+    payment_country: str | UnsetType | None = None
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    account_holder_name: str | None | UnsetType = None
+    account_holder_name: str | UnsetType | None = None
     """Name of the account holder."""
 
-    billing_descriptor: str | None | UnsetType = None
+    billing_descriptor: str | UnsetType | None = None
     """Text on the customer's statement."""
 
 
@@ -2309,82 +2309,82 @@ class RequestPostfinanceSource(RequestModel, kw_only=True, tag_field="type", tag
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
-    payment_country: str | None | UnsetType = None
+    payment_country: str | UnsetType | None = None
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    account_holder_name: str | None | UnsetType = None
+    account_holder_name: str | UnsetType | None = None
     """Name of the account holder."""
 
-    billing_descriptor: str | None | UnsetType = None
+    billing_descriptor: str | UnsetType | None = None
     """Text on the customer's statement."""
 
 
 class RequestSwishSource(RequestModel, kw_only=True, tag_field="type", tag="swish"):
     """Swish, Sweden."""
 
-    payment_country: str | None | UnsetType = None
+    payment_country: str | UnsetType | None = None
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
 
-    billing_descriptor: SwishBillingDescriptor | None | UnsetType = None
+    billing_descriptor: SwishBillingDescriptor | UnsetType | None = None
     """Text on the customer's statement."""
 
 
 class SwishBillingDescriptor(RequestModel, kw_only=True):
     """Text on the statement of a Swish customer."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name of the merchant."""
 
 
 class RequestAfterpaySource(RequestModel, kw_only=True, tag_field="type", tag="afterpay"):
     """Afterpay, also called Clearpay."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
 
 
 class RequestAlmaSource(RequestModel, kw_only=True, tag_field="type", tag="alma"):
     """Alma, France."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address."""
 
 
 class RequestKlarnaSource(RequestModel, kw_only=True, tag_field="type", tag="klarna"):
     """Klarna."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
 
 
 class RequestSequraSource(RequestModel, kw_only=True, tag_field="type", tag="sequra"):
     """seQura, Spain. Requires `processing.product_type` and complete `items`."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address."""
 
 
 class RequestTamaraSource(RequestModel, kw_only=True, tag_field="type", tag="tamara"):
     """Tamara, Saudi Arabia and the Emirates. Requires e-mail address, name and phone number of `customer`."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address."""
 
 
 class RequestCvconnectSource(RequestModel, kw_only=True, tag_field="type", tag="cvconnect"):
     """CV Connect, holiday vouchers in France."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address."""
 
 
 class RequestIllicadoSource(RequestModel, kw_only=True, tag_field="type", tag="illicado"):
     """Illicado, gift cards in France."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address."""
 
 
@@ -2397,38 +2397,38 @@ class RequestFawrySource(RequestModel, kw_only=True, tag_field="type", tag="fawr
         "customer_mobile": "personal",
     }
 
-    description: str | None | UnsetType = None
+    description: str | UnsetType | None = None
     """Description of the payment."""
 
-    customer_profile_id: str | None | UnsetType = None
+    customer_profile_id: str | UnsetType | None = None
     """The merchant's identifier of the customer."""
 
-    customer_email: str | None | UnsetType = None
+    customer_email: str | UnsetType | None = None
     """E-mail address of the customer."""
 
-    customer_mobile: str | None | UnsetType = None
+    customer_mobile: str | UnsetType | None = None
     """Mobile phone number of the customer."""
 
-    expires_on: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    expires_on: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """Until when the customer may pay, UTC."""
 
-    products: list[FawryProduct] | None | UnsetType = None
+    products: list[FawryProduct] | UnsetType | None = None
     """What is bought."""
 
 
 class FawryProduct(RequestModel, kw_only=True):
     """A product of a Fawry payment."""
 
-    product_id: str | None | UnsetType = None
+    product_id: str | UnsetType | None = None
     """Identifier of the product."""
 
-    quantity: int | None | UnsetType = None
+    quantity: int | UnsetType | None = None
     """Number of pieces."""
 
-    price: int | None | UnsetType = None
+    price: int | UnsetType | None = None
     """Price in the minor unit of the currency."""
 
-    description: str | None | UnsetType = None
+    description: str | UnsetType | None = None
     """Description of the product."""
 
 
@@ -2467,27 +2467,27 @@ class RequestTruemoneySource(RequestModel, kw_only=True, tag_field="type", tag="
 class RequestWechatpaySource(RequestModel, kw_only=True, tag_field="type", tag="wechatpay"):
     """WeChat Pay. Requires `processing.product_type`."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address."""
 
 
 class RequestPaypalSource(RequestModel, kw_only=True, tag_field="type", tag="paypal"):
     """PayPal."""
 
-    plan: PaypalPlan | None | UnsetType = None
+    plan: PaypalPlan | UnsetType | None = None
     """Agreement to charge without the customer."""
 
 
 class PaypalPlan(RequestModel, kw_only=True):
     """Agreement with a PayPal customer."""
 
-    type: PaypalPlanType | None | UnsetType = None
+    type: PaypalPlanType | UnsetType | None = None
     """Kind of agreement."""
 
-    skip_shipping_address: bool | None | UnsetType = None
+    skip_shipping_address: bool | UnsetType | None = None
     """Whether the customer gives no shipping address."""
 
-    immutable_shipping_address: bool | None | UnsetType = None
+    immutable_shipping_address: bool | UnsetType | None = None
     """Whether the customer cannot change the shipping address."""
 
 
@@ -2532,16 +2532,16 @@ class RequestQpaySource(RequestModel, kw_only=True, tag_field="type", tag="qpay"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"national_id": "personal"}
 
-    quantity: int | None | UnsetType = None
+    quantity: int | UnsetType | None = None
     """Number of items bought."""
 
-    description: str | None | UnsetType = None
+    description: str | UnsetType | None = None
     """Description of the payment."""
 
-    language: str | None | UnsetType = None
+    language: str | UnsetType | None = None
     """Language of the payment page."""
 
-    national_id: str | None | UnsetType = None
+    national_id: str | UnsetType | None = None
     """National identity number of the customer."""
 
 
@@ -2550,74 +2550,74 @@ class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"card_token": "secret", "token_data": "secret"}
 
-    language: KnetLanguage | None | UnsetType = None
+    language: KnetLanguage | UnsetType | None = None
     """Language of the payment page."""
 
-    user_defined_field1: str | None | UnsetType = None
+    user_defined_field1: str | UnsetType | None = None
     """First field of the merchant's own."""
 
-    user_defined_field2: str | None | UnsetType = None
+    user_defined_field2: str | UnsetType | None = None
     """Second field of the merchant's own."""
 
-    user_defined_field3: str | None | UnsetType = None
+    user_defined_field3: str | UnsetType | None = None
     """Third field of the merchant's own. Not with `card_token`."""
 
-    user_defined_field4: str | None | UnsetType = None
+    user_defined_field4: str | UnsetType | None = None
     """Fourth field of the merchant's own."""
 
-    user_defined_field5: str | None | UnsetType = None
+    user_defined_field5: str | UnsetType | None = None
     """Fifth field of the merchant's own. Not with `ptlf`."""
 
-    card_token: str | None | UnsetType = None
+    card_token: str | UnsetType | None = None
     """Token of a card. Not with `user_defined_field3`."""
 
-    ptlf: str | None | UnsetType = None
+    ptlf: str | UnsetType | None = None
     """Text in the transaction log. Not with `user_defined_field5`."""
 
-    token_type: str | None | UnsetType = None
+    token_type: str | UnsetType | None = None
     """Kind of wallet token."""
 
-    token_data: str | None | UnsetType = None
+    token_data: str | UnsetType | None = None
     """Wallet token."""
 
-    payment_method_details: KnetPaymentMethod | None | UnsetType = None
+    payment_method_details: KnetPaymentMethod | UnsetType | None = None
     """The card in the wallet."""
 
 
 class KnetPaymentMethod(RequestModel, kw_only=True):
     """A card in a wallet, for KNET."""
 
-    display_name: str | None | UnsetType = None
+    display_name: str | UnsetType | None = None
     """Name shown to the customer."""
 
-    type: str | None | UnsetType = None
+    type: str | UnsetType | None = None
     """Kind of card."""
 
-    network: str | None | UnsetType = None
+    network: str | UnsetType | None = None
     """Network of the card."""
 
 
 class RequestGiropaySource(RequestModel, kw_only=True, tag_field="type", tag="giropay"):
     """giropay, Germany. Withdrawn."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
 
 
 class RequestSofortSource(RequestModel, kw_only=True, tag_field="type", tag="sofort"):
     """Sofort. Withdrawn in December 2024."""
 
-    country_code: str | None | UnsetType = msgspec.field(name="countryCode", default=None)
+    country_code: str | UnsetType | None = msgspec.field(name="countryCode", default=None)
     """Country of the payment, ISO 3166-1 alpha-2."""
 
-    language_code: str | None | UnsetType = msgspec.field(name="languageCode", default=None)
+    language_code: str | UnsetType | None = msgspec.field(name="languageCode", default=None)
     """Language of the payment page."""
 
 
 class RequestTrustlySource(RequestModel, kw_only=True, tag_field="type", tag="trustly"):
     """Trustly. Withdrawn in September 2024."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
     """Billing address."""
 
 
@@ -2679,31 +2679,31 @@ PaymentRequestSource: TypeAlias = (
 class PaymentPlan(RequestModel, kw_only=True):
     """Terms of a series. With `amount_variability` it is a subscription, with `financing` a purchase in instalments."""
 
-    amount_variability: AmountVariability | None | UnsetType = None
+    amount_variability: AmountVariability | UnsetType | None = None
     """Whether all payments have one amount. Subscriptions only."""
 
-    financing: bool | None | UnsetType = None
+    financing: bool | UnsetType | None = None
     """Whether the instalments are financed. Instalments only. Default on the server: `false`."""
 
-    days_between_payments: int | None | UnsetType = None
+    days_between_payments: int | UnsetType | None = None
     """Least number of days between two payments."""
 
-    total_number_of_payments: int | None | UnsetType = None
+    total_number_of_payments: int | UnsetType | None = None
     """Number of payments agreed."""
 
-    current_payment_number: int | None | UnsetType = None
+    current_payment_number: int | UnsetType | None = None
     """Number of this payment, counted from 1."""
 
-    expiry: str | None | UnsetType = None
+    expiry: str | UnsetType | None = None
     """Date of the last payment, `yyyyMMdd`."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name of the agreement. Required for `blik`."""
 
-    start_date: str | None | UnsetType = None
+    start_date: str | UnsetType | None = None
     """Date of the first payment, `yyyyMMdd`. Required to set up a `blik` agreement without an amount."""
 
-    amount: int | None | UnsetType = None
+    amount: int | UnsetType | None = None
     """Amount of each payment in the minor unit of the currency. Required to set up a `blik` agreement without an amount
     and of variability `Fixed`.
     """
@@ -2714,50 +2714,50 @@ class PaymentCustomer(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "name": "personal", "tax_number": "personal"}
 
-    id: str | None | UnsetType = None
+    id: str | UnsetType | None = None
     """Identifier of a stored customer."""
 
-    email: str | None | UnsetType = None
+    email: str | UnsetType | None = None
     """E-mail address. Required for the source `tamara`."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name. Required for the source `tamara`."""
 
-    tax_number: str | None | UnsetType = None
+    tax_number: str | UnsetType | None = None
     """Number for value added tax."""
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
     """Phone number. Required for the source `tamara`."""
 
-    summary: CustomerSummary | None | UnsetType = None
+    summary: CustomerSummary | UnsetType | None = None
     """History with the merchant. Used for the risk of `tamara` payments."""
 
 
 class CustomerSummary(RequestModel, kw_only=True):
     """History of a customer with the merchant."""
 
-    registration_date: date | None | UnsetType = None
+    registration_date: date | UnsetType | None = None
     """When the customer registered."""
 
-    first_transaction_date: date | None | UnsetType = None
+    first_transaction_date: date | UnsetType | None = None
     """When the customer first paid."""
 
-    last_payment_date: date | None | UnsetType = None
+    last_payment_date: date | UnsetType | None = None
     """When the customer last paid."""
 
-    total_order_count: int | None | UnsetType = None
+    total_order_count: int | UnsetType | None = None
     """Number of orders."""
 
-    last_payment_amount: float | None | UnsetType = None
+    last_payment_amount: float | UnsetType | None = None
     """Amount of the last payment."""
 
-    is_premium_customer: bool | None | UnsetType = None
+    is_premium_customer: bool | UnsetType | None = None
     """Whether the customer has premium status."""
 
-    is_returning_customer: bool | None | UnsetType = None
+    is_returning_customer: bool | UnsetType | None = None
     """Whether the customer bought before."""
 
-    lifetime_value: float | None | UnsetType = None
+    lifetime_value: float | UnsetType | None = None
     """Total of all orders in the customer's currency, without cancelled, rejected and refunded ones and without those
     paid by Tamara.
     """
@@ -2766,26 +2766,26 @@ class CustomerSummary(RequestModel, kw_only=True):
 class PaymentBillingDescriptor(RequestModel, kw_only=True):
     """Name of the merchant on the customer's statement. Cards take name and city together."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name of the merchant."""
 
-    city: str | None | UnsetType = None
+    city: str | UnsetType | None = None
     """City of the merchant."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """Reference on the statement."""
 
-    local_descriptors: list[LocalDescriptor] | None | UnsetType = None
+    local_descriptors: list[LocalDescriptor] | UnsetType | None = None
     """The name in local characters."""
 
 
 class LocalDescriptor(RequestModel, kw_only=True):
     """Name of the merchant in local characters."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """The name."""
 
-    character_set: CharacterSet | None | UnsetType = None
+    character_set: CharacterSet | UnsetType | None = None
     """Kind of characters."""
 
 
@@ -2798,31 +2798,31 @@ class PaymentShipping(RequestModel, kw_only=True):
         "email": "personal",
     }
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
     """First name of the recipient."""
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
     """Last name of the recipient."""
 
-    email: str | None | UnsetType = None
+    email: str | UnsetType | None = None
     """E-mail address of the recipient."""
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
     """Where the goods go."""
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
     """Phone number of the recipient."""
 
-    from_address_zip: str | None | UnsetType = None
+    from_address_zip: str | UnsetType | None = None
     """Postal code of the place the goods are sent from."""
 
-    timeframe: ShippingTimeframe | None | UnsetType = None
+    timeframe: ShippingTimeframe | UnsetType | None = None
     """How soon the goods arrive."""
 
-    method: ShippingMethod | None | UnsetType = None
+    method: ShippingMethod | UnsetType | None = None
     """Where the customer gets the goods."""
 
-    delay: int | None | UnsetType = None
+    delay: int | UnsetType | None = None
     """Delay of shipping, in days."""
 
 
@@ -2833,69 +2833,69 @@ class ThreeDsRequest(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"cryptogram": "secret"}
 
-    enabled: bool | None | UnsetType = None
+    enabled: bool | UnsetType | None = None
     """Whether to use 3D Secure. Sources disagree on the default, so say it."""
 
-    attempt_n3d: bool | None | UnsetType = None
+    attempt_n3d: bool | UnsetType | None = None
     """Whether to go on without 3D Secure where the issuer does not take part. Integrated. Default on the server:
     `false`.
     """
 
-    challenge_indicator: PaymentChallengeIndicator | None | UnsetType = None
+    challenge_indicator: PaymentChallengeIndicator | UnsetType | None = None
     """Preference for or against a challenge. Integrated. Default on the server: `no_preference`."""
 
-    exemption: PaymentExemption | None | UnsetType = None
+    exemption: PaymentExemption | UnsetType | None = None
     """Exemption from strong customer authentication. Integrated or third party."""
 
-    allow_upgrade: bool | None | UnsetType = None
+    allow_upgrade: bool | UnsetType | None = None
     """Whether to turn a decline for missing authentication into 3D Secure. Integrated."""
 
-    merchant_authentication_info: ThreeDsRequestorAuthenticationInfo | None | UnsetType = None
+    merchant_authentication_info: ThreeDsRequestorAuthenticationInfo | UnsetType | None = None
     """How the cardholder logged in with the merchant. Integrated."""
 
-    account_info: PaymentAccountInfo | None | UnsetType = None
+    account_info: PaymentAccountInfo | UnsetType | None = None
     """The cardholder's account with the merchant. Integrated."""
 
-    authentication_id: str | None | UnsetType = None
+    authentication_id: str | UnsetType | None = None
     """The finished session whose result to use. Standalone, and required there."""
 
-    eci: str | None | UnsetType = None
+    eci: str | UnsetType | None = None
     """Electronic Commerce Indicator. Third party, and required there."""
 
-    cryptogram: str | None | UnsetType = None
+    cryptogram: str | UnsetType | None = None
     """Proof of the authentication (CAVV), base64. Third party, and required there."""
 
-    xid: str | None | UnsetType = None
+    xid: str | UnsetType | None = None
     """Transaction identifier of the authentication. Third party; required with Mastercard."""
 
-    version: str | None | UnsetType = None
+    version: str | UnsetType | None = None
     """Version of the 3DS protocol, such as `2.2.0`. Third party."""
 
-    status: str | None | UnsetType = None
+    status: str | UnsetType | None = None
     """Result of the authentication, a letter. EMV 3DS 2.2 transStatus. Third party."""
 
-    status_reason_code: str | None | UnsetType = None
+    status_reason_code: str | UnsetType | None = None
     """Reason of the result. EMV 3DS 2.2 transStatusReason. Third party."""
 
-    authentication_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    authentication_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the authentication took place. Third party."""
 
-    authentication_amount: int | None | UnsetType = None
+    authentication_amount: int | UnsetType | None = None
     """Amount authenticated, in the minor unit of the currency. Third party."""
 
-    flow_type: FlowType | None | UnsetType = None
+    flow_type: FlowType | UnsetType | None = None
     """Whether the cardholder had to do anything. Third party."""
 
-    challenge_cancel_reason: str | None | UnsetType = None
+    challenge_cancel_reason: str | UnsetType | None = None
     """Why the challenge was cancelled. EMV 3DS 2.2 challengeCancel. Third party."""
 
-    score: str | None | UnsetType = None
+    score: str | UnsetType | None = None
     """Risk score of the directory server. Third party."""
 
-    cryptogram_algorithm: str | None | UnsetType = None
+    cryptogram_algorithm: str | UnsetType | None = None
     """Algorithm of the cryptogram. Third party."""
 
-    initial_authentication: InitialAuthentication | None | UnsetType = None
+    initial_authentication: InitialAuthentication | UnsetType | None = None
     """An earlier authentication of the same cardholder. Third party."""
 
 
@@ -2904,19 +2904,19 @@ class InitialAuthentication(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"authentication_data": "secret"}
 
-    acs_transaction_id: str | None | UnsetType = None
+    acs_transaction_id: str | UnsetType | None = None
     """Identifier that the issuer's access control server gave it."""
 
-    authentication_method: InitialAuthenticationMethod | None | UnsetType = None
+    authentication_method: InitialAuthenticationMethod | UnsetType | None = None
     """How the cardholder was authenticated then."""
 
-    authentication_timestamp: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    authentication_timestamp: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the cardholder was authenticated then, UTC."""
 
-    authentication_data: str | None | UnsetType = None
+    authentication_data: str | UnsetType | None = None
     """Proof of that authentication."""
 
-    initial_session_id: str | None | UnsetType = None
+    initial_session_id: str | UnsetType | None = None
     """Identifier of the earlier session (`sid_...`)."""
 
 
@@ -2925,68 +2925,68 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_id": "personal"}
 
-    purchase_count: int | None | UnsetType = None
+    purchase_count: int | UnsetType | None = None
     """Purchases of the account in the last six months."""
 
-    account_age: AccountAge | None | UnsetType = None
+    account_age: AccountAge | UnsetType | None = None
     """How long the payment account has been enrolled."""
 
-    add_card_attempts: int | None | UnsetType = None
+    add_card_attempts: int | UnsetType | None = None
     """Attempts to add a card in the last 24 hours."""
 
-    shipping_address_age: ShippingAddressAge | None | UnsetType = None
+    shipping_address_age: ShippingAddressAge | UnsetType | None = None
     """How long ago the shipping address was first used."""
 
-    account_name_matches_shipping_name: bool | None | UnsetType = None
+    account_name_matches_shipping_name: bool | UnsetType | None = None
     """Whether the name of the account is the name in the shipping address."""
 
-    suspicious_account_activity: bool | None | UnsetType = None
+    suspicious_account_activity: bool | UnsetType | None = None
     """Whether the merchant has seen suspicious activity on the account."""
 
-    transactions_today: int | None | UnsetType = None
+    transactions_today: int | UnsetType | None = None
     """Transactions of the account in the last 24 hours, over all its cards."""
 
-    authentication_method: AccountAuthenticationMethod | None | UnsetType = None
+    authentication_method: AccountAuthenticationMethod | UnsetType | None = None
     """How the cardholder logged in with the merchant."""
 
-    cardholder_account_age_indicator: CardholderAccountAgeIndicator | None | UnsetType = None
+    cardholder_account_age_indicator: CardholderAccountAgeIndicator | UnsetType | None = None
     """How long the cardholder has had the account."""
 
-    account_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the account was last changed, UTC."""
 
-    account_change_indicator: AccountChangeIndicator | None | UnsetType = None
+    account_change_indicator: AccountChangeIndicator | UnsetType | None = None
     """How long ago the account was last changed."""
 
-    account_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the account was opened."""
 
-    account_password_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_password_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the password of the account was last changed or reset."""
 
-    account_password_change_indicator: AccountPasswordChangeIndicator | None | UnsetType = None
+    account_password_change_indicator: AccountPasswordChangeIndicator | UnsetType | None = None
     """How long ago the password of the account was last changed or reset."""
 
-    transactions_per_year: int | None | UnsetType = None
+    transactions_per_year: int | UnsetType | None = None
     """Transactions of the account in the last year, over all its cards. 999 stands for 999 and more."""
 
-    payment_account_age: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    payment_account_age: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the payment account was enrolled."""
 
-    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the shipping address was first used."""
 
-    account_type: AccountType | None | UnsetType = None
+    account_type: AccountType | UnsetType | None = None
     """Kind of account behind a card that has several."""
 
-    account_id: str | None | UnsetType = None
+    account_id: str | UnsetType | None = None
     """Identifier of the account with the merchant."""
 
 
 class PaymentAuthentication(RequestModel, kw_only=True):
     """Requested ways of authentication."""
 
-    preferred_experiences: list[Experience] | None | UnsetType = None
+    preferred_experiences: list[Experience] | UnsetType | None = None
     """Requested ways of authentication, the preferred one first."""
 
 
@@ -2995,71 +2995,71 @@ class RiskRequest(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"device_session_id": "personal"}
 
-    enabled: bool | None | UnsetType = None
+    enabled: bool | UnsetType | None = None
     """Whether to assess the risk. Default on the server: `true`."""
 
-    device_session_id: str | None | UnsetType = None
+    device_session_id: str | UnsetType | None = None
     """Identifier that Risk.js gave the device. Not needed with Frames."""
 
-    device: RiskDevice | None | UnsetType = None
+    device: RiskDevice | UnsetType | None = None
     """The customer's device."""
 
 
 class RiskDevice(RequestModel, kw_only=True):
     """The customer's device. The risk engine uses it only with `user_agent`, `timestamp` and `timezone`."""
 
-    user_agent: str | None | UnsetType = None
+    user_agent: str | UnsetType | None = None
     """The browser's HTTP header `User-Agent`."""
 
-    network: DeviceNetwork | None | UnsetType = None
+    network: DeviceNetwork | UnsetType | None = None
     """Network of the device."""
 
-    provider: DeviceProvider | None | UnsetType = None
+    provider: DeviceProvider | UnsetType | None = None
     """Who identified the device."""
 
-    timestamp: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    timestamp: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the data was collected, UTC."""
 
-    timezone: str | None | UnsetType = None
+    timezone: str | UnsetType | None = None
     """Minutes between UTC and local time, as a string."""
 
-    virtual_machine: bool | None | UnsetType = None
+    virtual_machine: bool | UnsetType | None = None
     """Whether the device is a virtual machine."""
 
-    incognito: bool | None | UnsetType = None
+    incognito: bool | UnsetType | None = None
     """Whether the browser is in private mode."""
 
-    jailbroken: bool | None | UnsetType = None
+    jailbroken: bool | UnsetType | None = None
     """Whether the device is jailbroken."""
 
-    rooted: bool | None | UnsetType = None
+    rooted: bool | UnsetType | None = None
     """Whether the device is rooted."""
 
-    java_enabled: bool | None | UnsetType = None
+    java_enabled: bool | UnsetType | None = None
     """Whether the browser runs Java."""
 
-    javascript_enabled: bool | None | UnsetType = None
+    javascript_enabled: bool | UnsetType | None = None
     """Whether the browser runs JavaScript. Matters for 3DS 2.2 only."""
 
-    language: str | None | UnsetType = None
+    language: str | UnsetType | None = None
     """Language of the browser, BCP 47."""
 
-    color_depth: str | None | UnsetType = None
+    color_depth: str | UnsetType | None = None
     """Bits per pixel, as a string."""
 
-    screen_height: str | None | UnsetType = None
+    screen_height: str | UnsetType | None = None
     """Height of the screen in pixels, as a string."""
 
-    screen_width: str | None | UnsetType = None
+    screen_width: str | UnsetType | None = None
     """Width of the screen in pixels, as a string."""
 
-    user_agent_client_hint: str | None | UnsetType = None
+    user_agent_client_hint: str | UnsetType | None = None
     """The browser's HTTP header `Sec-CH-UA`."""
 
-    iframe_payment_allowed: bool | None | UnsetType = None
+    iframe_payment_allowed: bool | UnsetType | None = None
     """Whether frames may use the Payment Request API."""
 
-    accept_header: str | None | UnsetType = None
+    accept_header: str | UnsetType | None = None
     """The browser's HTTP header `Accept`."""
 
 
@@ -3068,19 +3068,19 @@ class DeviceNetwork(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"ipv4": "personal", "ipv6": "personal"}
 
-    ipv4: str | None | UnsetType = None
+    ipv4: str | UnsetType | None = None
     """IPv4 address."""
 
-    ipv6: str | None | UnsetType = None
+    ipv6: str | UnsetType | None = None
     """IPv6 address."""
 
-    tor: bool | None | UnsetType = None
+    tor: bool | UnsetType | None = None
     """Whether Tor is in use."""
 
-    vpn: bool | None | UnsetType = None
+    vpn: bool | UnsetType | None = None
     """Whether a virtual private network is in use."""
 
-    proxy: bool | None | UnsetType = None
+    proxy: bool | UnsetType | None = None
     """Whether a proxy is in use."""
 
 
@@ -3089,10 +3089,10 @@ class DeviceProvider(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"id": "personal"}
 
-    id: str | None | UnsetType = None
+    id: str | UnsetType | None = None
     """Identifier the provider gave the device."""
 
-    name: DeviceProviderName | None | UnsetType = None
+    name: DeviceProviderName | UnsetType | None = None
     """The provider."""
 
 
@@ -3107,22 +3107,22 @@ class PaymentRecipient(RequestModel, kw_only=True):
         "last_name": "personal",
     }
 
-    dob: date | None | UnsetType = None
+    dob: date | UnsetType | None = None
     """Date of birth."""
 
-    account_number: str | None | UnsetType = None
+    account_number: str | UnsetType | None = None
     """Account of the recipient: part of a card number, an IBAN, an internal number or a phone number."""
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
     """Address."""
 
-    zip: str | None | UnsetType = None
+    zip: str | UnsetType | None = None
     """Deprecated. First part of a UK postal code. Superseded by `address.zip`."""
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
     """First name."""
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
     """Last name."""
 
 
@@ -3135,20 +3135,20 @@ class AmountAllocation(RequestModel, kw_only=True):
     amount: int
     """Amount in the minor unit of the currency."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference."""
 
-    commission: AllocationCommission | None | UnsetType = None
+    commission: AllocationCommission | UnsetType | None = None
     """What the platform keeps of the part. At most all of it."""
 
 
 class AllocationCommission(RequestModel, kw_only=True):
     """What a platform keeps: a share of the part, and a fixed amount."""
 
-    amount: int | None | UnsetType = None
+    amount: int | UnsetType | None = None
     """Fixed amount in the minor unit of the currency."""
 
-    percentage: float | None | UnsetType = None
+    percentage: float | UnsetType | None = None
     """Share of the part in percent, at most 8 decimal places."""
 
 
@@ -3157,222 +3157,222 @@ class PaymentProcessing(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"open_id": "personal", "otp_value": "secret"}
 
-    order_id: str | None | UnsetType = None
+    order_id: str | UnsetType | None = None
     """Number of the order."""
 
-    tax_amount: int | None | UnsetType = None
+    tax_amount: int | UnsetType | None = None
     """Tax, in the minor unit of the currency."""
 
-    discount_amount: int | None | UnsetType = None
+    discount_amount: int | UnsetType | None = None
     """Discount, in the minor unit of the currency."""
 
-    duty_amount: int | None | UnsetType = None
+    duty_amount: int | UnsetType | None = None
     """Duty, in the minor unit of the currency."""
 
-    shipping_amount: int | None | UnsetType = None
+    shipping_amount: int | UnsetType | None = None
     """Cost of shipping, in the minor unit of the currency."""
 
-    shipping_tax_amount: int | None | UnsetType = None
+    shipping_tax_amount: int | UnsetType | None = None
     """Tax on shipping, in the minor unit of the currency."""
 
-    surcharge_amount: int | None | UnsetType = None
+    surcharge_amount: int | UnsetType | None = None
     """Surcharge, in the minor unit of the currency."""
 
-    aft: bool | None | UnsetType = None
+    aft: bool | UnsetType | None = None
     """Whether the payment funds an account."""
 
-    preferred_scheme: PreferredScheme | None | UnsetType = None
+    preferred_scheme: PreferredScheme | UnsetType | None = None
     """Scheme to use for a card that belongs to two. Not for debit in the US without PIN."""
 
-    merchant_initiated_reason: MerchantInitiatedReason | None | UnsetType = None
+    merchant_initiated_reason: MerchantInitiatedReason | UnsetType | None = None
     """Why the merchant initiates the payment."""
 
-    campaign_id: int | None | UnsetType = None
+    campaign_id: int | UnsetType | None = None
     """Identifier of a campaign. Required for Afterpay invoices of a campaign."""
 
-    product_type: ProcessingProductType | None | UnsetType = None
+    product_type: ProcessingProductType | UnsetType | None = None
     """Product of the provider. Required for `wechatpay` and `sequra`, optional for `tamara`."""
 
-    open_id: str | None | UnsetType = None
+    open_id: str | UnsetType | None = None
     """Identifier of the customer. WeChat Pay with an official account or a mini program."""
 
-    original_order_amount: int | None | UnsetType = None
+    original_order_amount: int | UnsetType | None = None
     """Amount of the whole order, in the minor unit of the currency. Split payments."""
 
-    receipt_id: str | None | UnsetType = None
+    receipt_id: str | UnsetType | None = None
     """Number of the receipt."""
 
-    terminal_type: TerminalType | None | UnsetType = None
+    terminal_type: TerminalType | UnsetType | None = None
     """Where the customer is. Default on the server: `WEB`."""
 
-    os_type: OsType | None | UnsetType = None
+    os_type: OsType | UnsetType | None = None
     """Operating system of the customer's device. Required unless `terminal_type` is `WEB`."""
 
-    invoice_id: str | None | UnsetType = None
+    invoice_id: str | UnsetType | None = None
     """Number of the invoice."""
 
-    brand_name: str | None | UnsetType = None
+    brand_name: str | UnsetType | None = None
     """Name shown to the customer. PayPal."""
 
-    locale: str | None | UnsetType = None
+    locale: str | UnsetType | None = None
     """Language and region of the customer."""
 
-    shipping_preference: ShippingPreference | None | UnsetType = None
+    shipping_preference: ShippingPreference | UnsetType | None = None
     """Where the shipping address comes from. PayPal."""
 
-    user_action: UserAction | None | UnsetType = None
+    user_action: UserAction | UnsetType | None = None
     """What the button of the payment page says. PayPal."""
 
-    set_transaction_context: list[dict[str, str]] | None | UnsetType = None
+    set_transaction_context: list[dict[str, str]] | UnsetType | None = None
     """Context of the transaction, objects of one name each. PayPal."""
 
-    partner_customer_risk_data: list[PartnerCustomerRiskData] | None | UnsetType = None
+    partner_customer_risk_data: list[PartnerCustomerRiskData] | UnsetType | None = None
     """What the merchant knows about the customer. PayPal."""
 
-    airline_data: list[AirlineData] | None | UnsetType = None
+    airline_data: list[AirlineData] | UnsetType | None = None
     """Tickets sold."""
 
-    accommodation_data: list[AccommodationData] | None | UnsetType = None
+    accommodation_data: list[AccommodationData] | UnsetType | None = None
     """Stays sold."""
 
-    otp_value: str | None | UnsetType = None
+    otp_value: str | UnsetType | None = None
     """One-time password of the customer."""
 
-    purchase_country: str | None | UnsetType = None
+    purchase_country: str | UnsetType | None = None
     """Country of the purchase, ISO 3166-1 alpha-2."""
 
-    custom_payment_method_ids: list[str] | None | UnsetType = None
+    custom_payment_method_ids: list[str] | UnsetType | None = None
     """Payment methods to offer. Klarna."""
 
-    merchant_callback_url: str | None | UnsetType = None
+    merchant_callback_url: str | UnsetType | None = None
     """Where the provider reports to."""
 
-    line_of_business: str | None | UnsetType = None
+    line_of_business: str | UnsetType | None = None
     """Line of business, such as `Flights`."""
 
-    shipping_delay: int | None | UnsetType = None
+    shipping_delay: int | UnsetType | None = None
     """Delay of shipping, in days."""
 
-    shipping_info: list[ShippingInfo] | None | UnsetType = None
+    shipping_info: list[ShippingInfo] | UnsetType | None = None
     """The parcels. Klarna."""
 
-    pan_preference: PanType | None | UnsetType = None
+    pan_preference: PanType | UnsetType | None = None
     """Whether to charge the card number or its network token."""
 
-    provision_network_token: bool | None | UnsetType = None
+    provision_network_token: bool | UnsetType | None = None
     """Whether to make a network token of the card. Default on the server: `true`."""
 
-    service_type: AchServiceType | None | UnsetType = None
+    service_type: AchServiceType | UnsetType | None = None
     """Speed of the debit. Source `ach`."""
 
-    partner_code: str | None | UnsetType = None
+    partner_code: str | UnsetType | None = None
     """Code the customer read in the Blik app. Required for `blik` unless the merchant initiates the payment."""
 
-    card_type: ProcessingCardType | None | UnsetType = None
+    card_type: ProcessingCardType | UnsetType | None = None
     """Account to use of a card that has two."""
 
-    affiliate_id: str | None | UnsetType = None
+    affiliate_id: str | UnsetType | None = None
     """Identifier of the affiliate. Ramp providers registered with Visa."""
 
-    affiliate_url: str | None | UnsetType = None
+    affiliate_url: str | UnsetType | None = None
     """Site of the affiliate. Required for ramp providers with affiliates."""
 
-    foreign_retailer_amount: int | None | UnsetType = None
+    foreign_retailer_amount: int | UnsetType | None = None
     """Amount due to a retailer abroad, in the minor unit of the currency."""
 
-    reconciliation_id: str | None | UnsetType = None
+    reconciliation_id: str | UnsetType | None = None
     """The merchant's identifier for reconciliation."""
 
-    aggregator: PaymentAggregator | None | UnsetType = None
+    aggregator: PaymentAggregator | UnsetType | None = None
     """Identifiers of a payment facilitator."""
 
-    hub_model_origination_country: str | None | UnsetType = None
+    hub_model_origination_country: str | UnsetType | None = None
     """Country the payment originates in, ISO 3166-1 alpha-2. Hub model."""
 
-    scheme_transaction_link_id: str | None | UnsetType = None
+    scheme_transaction_link_id: str | UnsetType | None = None
     """The scheme's identifier that links transactions."""
 
 
 class PartnerCustomerRiskData(RequestModel, kw_only=True):
     """One fact about a customer, for PayPal."""
 
-    key: str | None | UnsetType = None
+    key: str | UnsetType | None = None
     """Name of the fact."""
 
-    value: str | None | UnsetType = None
+    value: str | UnsetType | None = None
     """The fact."""
 
 
 class ShippingInfo(RequestModel, kw_only=True):
     """How to follow a parcel of a Klarna order."""
 
-    shipping_company: str | None | UnsetType = None
+    shipping_company: str | UnsetType | None = None
     """Carrier of the parcel."""
 
-    shipping_method: str | None | UnsetType = None
+    shipping_method: str | UnsetType | None = None
     """Kind of delivery."""
 
-    tracking_number: str | None | UnsetType = None
+    tracking_number: str | UnsetType | None = None
     """The carrier's number of the parcel."""
 
-    tracking_uri: str | None | UnsetType = None
+    tracking_uri: str | UnsetType | None = None
     """Where to follow the parcel."""
 
-    return_shipping_company: str | None | UnsetType = None
+    return_shipping_company: str | UnsetType | None = None
     """Carrier of a returned parcel."""
 
-    return_tracking_number: str | None | UnsetType = None
+    return_tracking_number: str | UnsetType | None = None
     """The carrier's number of a returned parcel."""
 
-    return_tracking_uri: str | None | UnsetType = None
+    return_tracking_uri: str | UnsetType | None = None
     """Where to follow a returned parcel."""
 
 
 class PaymentAggregator(RequestModel, kw_only=True):
     """Identifiers of a payment facilitator."""
 
-    sub_merchant_id: str | None | UnsetType = None
+    sub_merchant_id: str | UnsetType | None = None
     """Identifier of the sub-merchant."""
 
-    aggregator_id_visa: str | None | UnsetType = None
+    aggregator_id_visa: str | UnsetType | None = None
     """Visa's identifier of the facilitator."""
 
-    aggregator_id_mc: str | None | UnsetType = None
+    aggregator_id_mc: str | UnsetType | None = None
     """Mastercard's identifier of the facilitator."""
 
 
 class AirlineData(RequestModel, kw_only=True):
     """A ticket, its passengers and its flights."""
 
-    ticket: AirlineTicket | None | UnsetType = None
+    ticket: AirlineTicket | UnsetType | None = None
     """The ticket."""
 
-    passenger: list[AirlinePassenger] | None | UnsetType = None
+    passenger: list[AirlinePassenger] | UnsetType | None = None
     """The passengers."""
 
-    flight_leg_details: list[FlightLeg] | None | UnsetType = None
+    flight_leg_details: list[FlightLeg] | UnsetType | None = None
     """The flights."""
 
 
 class AirlineTicket(RequestModel, kw_only=True):
     """A ticket of an airline."""
 
-    number: str | None | UnsetType = None
+    number: str | UnsetType | None = None
     """Number of the ticket."""
 
-    issue_date: date | None | UnsetType = None
+    issue_date: date | UnsetType | None = None
     """When it was issued."""
 
-    issuing_carrier_code: str | None | UnsetType = None
+    issuing_carrier_code: str | UnsetType | None = None
     """IATA code of the airline that issued it."""
 
-    travel_package_indicator: str | None | UnsetType = None
+    travel_package_indicator: str | UnsetType | None = None
     """What the ticket is part of, a letter."""
 
-    travel_agency_name: str | None | UnsetType = None
+    travel_agency_name: str | UnsetType | None = None
     """Name of the travel agency."""
 
-    travel_agency_code: str | None | UnsetType = None
+    travel_agency_code: str | UnsetType | None = None
     """Code of the travel agency."""
 
 
@@ -3385,107 +3385,107 @@ class AirlinePassenger(RequestModel, kw_only=True):
         "date_of_birth": "personal",
     }
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
     """First name."""
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
     """Last name."""
 
-    date_of_birth: date | None | UnsetType = None
+    date_of_birth: date | UnsetType | None = None
     """Date of birth."""
 
-    address: AirlinePassengerAddress | None | UnsetType = None
+    address: AirlinePassengerAddress | UnsetType | None = None
     """Where the passenger lives."""
 
 
 class AirlinePassengerAddress(RequestModel, kw_only=True):
     """Where a passenger lives."""
 
-    country: str | None | UnsetType = None
+    country: str | UnsetType | None = None
     """Country, ISO 3166-1 alpha-2."""
 
 
 class FlightLeg(RequestModel, kw_only=True):
     """A flight."""
 
-    flight_number: str | None | UnsetType = None
+    flight_number: str | UnsetType | None = None
     """Number of the flight."""
 
-    carrier_code: str | None | UnsetType = None
+    carrier_code: str | UnsetType | None = None
     """IATA code of the airline."""
 
-    class_of_travelling: str | None | UnsetType = None
+    class_of_travelling: str | UnsetType | None = None
     """Class, a letter such as `Y`, `C`, `J` or `F`."""
 
-    departure_airport: str | None | UnsetType = None
+    departure_airport: str | UnsetType | None = None
     """IATA code of the airport of departure."""
 
-    departure_date: date | None | UnsetType = None
+    departure_date: date | UnsetType | None = None
     """Day of departure."""
 
-    departure_time: str | None | UnsetType = None
+    departure_time: str | UnsetType | None = None
     """Local time of departure, `HH:MM`."""
 
-    arrival_airport: str | None | UnsetType = None
+    arrival_airport: str | UnsetType | None = None
     """IATA code of the airport of arrival."""
 
-    stop_over_code: str | None | UnsetType = None
+    stop_over_code: str | UnsetType | None = None
     """Whether the passenger may stay there, `O`, or not, `X`."""
 
-    fare_basis_code: str | None | UnsetType = None
+    fare_basis_code: str | UnsetType | None = None
     """Code of the fare."""
 
 
 class AccommodationData(RequestModel, kw_only=True):
     """A stay."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name of the hotel."""
 
-    booking_reference: str | None | UnsetType = None
+    booking_reference: str | UnsetType | None = None
     """Number of the booking."""
 
-    check_in_date: date | None | UnsetType = None
+    check_in_date: date | UnsetType | None = None
     """First day."""
 
-    check_out_date: date | None | UnsetType = None
+    check_out_date: date | UnsetType | None = None
     """Last day."""
 
-    address: AccommodationAddress | None | UnsetType = None
+    address: AccommodationAddress | UnsetType | None = None
     """Address of the hotel."""
 
-    state: str | None | UnsetType = None
+    state: str | UnsetType | None = None
     """State or region of the hotel."""
 
-    country: str | None | UnsetType = None
+    country: str | UnsetType | None = None
     """Country of the hotel, ISO 3166-1 alpha-2."""
 
-    city: str | None | UnsetType = None
+    city: str | UnsetType | None = None
     """City of the hotel."""
 
-    number_of_rooms: int | None | UnsetType = None
+    number_of_rooms: int | UnsetType | None = None
     """Number of rooms."""
 
-    guests: list[AccommodationGuest] | None | UnsetType = None
+    guests: list[AccommodationGuest] | UnsetType | None = None
     """The guests."""
 
-    room: list[AccommodationRoom] | None | UnsetType = None
+    room: list[AccommodationRoom] | UnsetType | None = None
     """The rooms."""
 
-    property_phone: list[AccommodationPhone] | None | UnsetType = None
+    property_phone: list[AccommodationPhone] | UnsetType | None = None
     """Phone numbers of the hotel."""
 
-    customer_service_phone: list[AccommodationPhone] | None | UnsetType = None
+    customer_service_phone: list[AccommodationPhone] | UnsetType | None = None
     """Phone numbers for customers."""
 
 
 class AccommodationAddress(RequestModel, kw_only=True):
     """Address of a hotel."""
 
-    address_line1: str | None | UnsetType = None
+    address_line1: str | UnsetType | None = None
     """First line of the address."""
 
-    zip: str | None | UnsetType = None
+    zip: str | UnsetType | None = None
     """Postal code."""
 
 
@@ -3498,43 +3498,43 @@ class AccommodationGuest(RequestModel, kw_only=True):
         "date_of_birth": "personal",
     }
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
     """First name."""
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
     """Last name."""
 
-    date_of_birth: date | None | UnsetType = None
+    date_of_birth: date | UnsetType | None = None
     """Date of birth."""
 
 
 class AccommodationRoom(RequestModel, kw_only=True):
     """A room."""
 
-    rate: str | None | UnsetType = None
+    rate: str | UnsetType | None = None
     """Price of a night, as a string."""
 
-    number_of_nights_at_room_rate: str | None | UnsetType = None
+    number_of_nights_at_room_rate: str | UnsetType | None = None
     """Number of nights at that price, as a string."""
 
 
 class AccommodationPhone(RequestModel, kw_only=True):
     """A phone number of a business."""
 
-    country_code: str | None | UnsetType = None
+    country_code: str | UnsetType | None = None
     """Country calling code."""
 
-    number: str | None | UnsetType = None
+    number: str | UnsetType | None = None
     """The number after the country calling code."""
 
 
 class RetryRequest(RequestModel, kw_only=True):
     """Retries after a decline."""
 
-    dunning: DunningRetry | None | UnsetType = None
+    dunning: DunningRetry | UnsetType | None = None
     """Retries of payments the merchant initiates, after soft declines."""
 
-    downtime: DowntimeRetry | None | UnsetType = None
+    downtime: DowntimeRetry | UnsetType | None = None
     """Retries after time-outs of issuer or acquirer."""
 
 
@@ -3544,10 +3544,10 @@ class DunningRetry(RequestModel, kw_only=True):
     enabled: bool
     """Whether to repeat."""
 
-    max_attempts: int | None | UnsetType = None
+    max_attempts: int | UnsetType | None = None
     """Most attempts, the first not counted. Default on the server: `6`."""
 
-    end_after_days: int | None | UnsetType = None
+    end_after_days: int | UnsetType | None = None
     """Days after which attempts end. Default on the server: `30`."""
 
 
@@ -3561,88 +3561,88 @@ class DowntimeRetry(RequestModel, kw_only=True):
 class AuthorizationRequest(RequestModel, kw_only=True):
     """By how much to raise an authorization. Without an amount, or with 0, its validity is extended."""
 
-    amount: int | None | UnsetType = None
+    amount: int | UnsetType | None = None
     """Amount to add, in the minor unit of the currency."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference."""
 
-    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
+    metadata: dict[str, str | int | float | bool] | UnsetType | None = None
     """The merchant's own data, one level."""
 
 
 class CaptureRequest(RequestModel, kw_only=True):
     """What to capture of a payment. Without an amount, all of it."""
 
-    amount: int | None | UnsetType = None
+    amount: int | UnsetType | None = None
     """Amount in the minor unit of the currency."""
 
-    capture_type: CaptureType | None | UnsetType = None
+    capture_type: CaptureType | UnsetType | None = None
     """Whether more captures will follow. Default on the server: `Final`."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference."""
 
-    customer: PaymentCustomer | None | UnsetType = None
+    customer: PaymentCustomer | UnsetType | None = None
     """Who pays."""
 
-    description: str | None | UnsetType = None
+    description: str | UnsetType | None = None
     """Description of the capture."""
 
-    billing_descriptor: PaymentBillingDescriptor | None | UnsetType = None
+    billing_descriptor: PaymentBillingDescriptor | UnsetType | None = None
     """Name of the merchant on the customer's statement."""
 
-    shipping: CaptureShipping | None | UnsetType = None
+    shipping: CaptureShipping | UnsetType | None = None
     """Where the goods are sent, and by whom."""
 
-    items: list[PaymentItem] | None | UnsetType = None
+    items: list[PaymentItem] | UnsetType | None = None
     """Lines of the order."""
 
-    amount_allocations: list[AmountAllocation] | None | UnsetType = None
+    amount_allocations: list[AmountAllocation] | UnsetType | None = None
     """Sub-entities the capture is made for. Their amounts add up to the amount of the capture."""
 
-    processing: CaptureProcessing | None | UnsetType = None
+    processing: CaptureProcessing | UnsetType | None = None
     """Data for processing by scheme and provider."""
 
-    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
+    metadata: dict[str, str | int | float | bool] | UnsetType | None = None
     """The merchant's own data, one level."""
 
 
 class CaptureShipping(RequestModel, kw_only=True):
     """Where captured goods are sent, and by whom."""
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
     """Where the goods go."""
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
     """Phone number of the recipient."""
 
-    from_address_zip: str | None | UnsetType = None
+    from_address_zip: str | UnsetType | None = None
     """Postal code of the place the goods are sent from."""
 
-    tracking_info: list[TrackingInfo] | None | UnsetType = None
+    tracking_info: list[TrackingInfo] | UnsetType | None = None
     """The parcels."""
 
 
 class TrackingInfo(RequestModel, kw_only=True):
     """How to follow a parcel."""
 
-    shipping_company: str | None | UnsetType = None
+    shipping_company: str | UnsetType | None = None
     """Carrier of the parcel."""
 
-    tracking_number: str | None | UnsetType = None
+    tracking_number: str | UnsetType | None = None
     """The carrier's number of the parcel."""
 
-    tracking_uri: str | None | UnsetType = None
+    tracking_uri: str | UnsetType | None = None
     """Where to follow the parcel."""
 
-    return_shipping_company: str | None | UnsetType = None
+    return_shipping_company: str | UnsetType | None = None
     """Carrier of a returned parcel."""
 
-    return_tracking_number: str | None | UnsetType = None
+    return_tracking_number: str | UnsetType | None = None
     """The carrier's number of a returned parcel."""
 
-    return_tracking_uri: str | None | UnsetType = None
+    return_tracking_uri: str | UnsetType | None = None
     """Where to follow a returned parcel."""
 
 
@@ -3651,104 +3651,104 @@ class CaptureProcessing(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"otp_value": "secret"}
 
-    order_id: str | None | UnsetType = None
+    order_id: str | UnsetType | None = None
     """Number of the order."""
 
-    otp_value: str | None | UnsetType = None
+    otp_value: str | UnsetType | None = None
     """One-time password of the customer."""
 
-    tax_amount: int | None | UnsetType = None
+    tax_amount: int | UnsetType | None = None
     """Tax, in the minor unit of the currency."""
 
-    surcharge_amount: int | None | UnsetType = None
+    surcharge_amount: int | UnsetType | None = None
     """Surcharge, in the minor unit of the currency."""
 
-    discount_amount: int | None | UnsetType = None
+    discount_amount: int | UnsetType | None = None
     """Discount, in the minor unit of the currency."""
 
-    duty_amount: int | None | UnsetType = None
+    duty_amount: int | UnsetType | None = None
     """Duty, in the minor unit of the currency."""
 
-    shipping_amount: int | None | UnsetType = None
+    shipping_amount: int | UnsetType | None = None
     """Cost of shipping, in the minor unit of the currency."""
 
-    shipping_tax_amount: int | None | UnsetType = None
+    shipping_tax_amount: int | UnsetType | None = None
     """Tax on shipping, in the minor unit of the currency."""
 
-    purchase_country: str | None | UnsetType = None
+    purchase_country: str | UnsetType | None = None
     """Country of the purchase, ISO 3166-1 alpha-2."""
 
-    foreign_retailer_amount: int | None | UnsetType = None
+    foreign_retailer_amount: int | UnsetType | None = None
     """Amount due to a retailer abroad, in the minor unit of the currency."""
 
 
 class RefundRequest(RequestModel, kw_only=True):
     """What to refund of a payment. Without an amount, all of it."""
 
-    amount: int | None | UnsetType = None
+    amount: int | UnsetType | None = None
     """Amount in the minor unit of the currency."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference."""
 
-    amount_allocations: list[AmountAllocation] | None | UnsetType = None
+    amount_allocations: list[AmountAllocation] | UnsetType | None = None
     """Sub-entities the refund is made for. Their amounts add up to the amount of the refund."""
 
-    capture_action_id: str | None | UnsetType = None
+    capture_action_id: str | UnsetType | None = None
     """The capture to refund, for a payment with several."""
 
-    items: list[PaymentItem] | None | UnsetType = None
+    items: list[PaymentItem] | UnsetType | None = None
     """Lines of the order that are refunded."""
 
-    destination: RefundDestination | None | UnsetType = None
+    destination: RefundDestination | UnsetType | None = None
     """Bank account to refund to, in place of the source of the payment."""
 
-    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
+    metadata: dict[str, str | int | float | bool] | UnsetType | None = None
     """The merchant's own data, one level."""
 
 
 class ReverseRequest(RequestModel, kw_only=True):
     """A reversal, which is always of the whole payment."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference. American Express takes 30 characters."""
 
-    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
+    metadata: dict[str, str | int | float | bool] | UnsetType | None = None
     """The merchant's own data, one level."""
 
 
 class VoidRequest(RequestModel, kw_only=True):
     """A void, which is always of everything not captured."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference."""
 
-    metadata: dict[str, str | int | float | bool] | None | UnsetType = None
+    metadata: dict[str, str | int | float | bool] | UnsetType | None = None
     """The merchant's own data, one level."""
 
 
 class CancellationRequest(RequestModel, kw_only=True):
     """Cancellation of a scheduled retry."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference."""
 
 
 class PaymentSearchRequest(RequestModel, kw_only=True):
     """What to search for."""
 
-    query: str | None | UnsetType = None
+    query: str | UnsetType | None = None
     """Terms such as `id:'pay_...'`. Metadata values may contain up to two wildcards `*`, with at least one plain
     character between them.
     """
 
-    limit: int | None | UnsetType = None
+    limit: int | UnsetType | None = None
     """Number of payments on a page. Default on the server: `10`."""
 
-    from_: Annotated[datetime, Meta(tz=True)] | None | UnsetType = msgspec.field(name="from", default=None)
+    from_: Annotated[datetime, Meta(tz=True)] | UnsetType | None = msgspec.field(name="from", default=None)
     """Start of the time searched, UTC. Required if `to` is given."""
 
-    to: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    to: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """End of the time searched, UTC. Required if `from` is given."""
 
 

@@ -534,94 +534,94 @@ class SessionRequest(RequestModel, kw_only=True):
     completion: CompletionInfo
     """Who runs the flow, Checkout.com or the merchant, and where its end is reported."""
 
-    amount: int | None | UnsetType = None
+    amount: int | UnsetType | None = None
     """Amount in the minor unit of the currency. Required and above 0 for `recurring` and `installment`; when omitted,
     `authentication_category` becomes `non_payment`.
     """
 
-    processing_channel_id: str | None | UnsetType = None
+    processing_channel_id: str | UnsetType | None = None
     """Processing channel. Required unless one is bound to the access token."""
 
-    marketplace: SessionMarketplaceData | None | UnsetType = None
+    marketplace: SessionMarketplaceData | UnsetType | None = None
     """Sub-entity the session belongs to. For payment facilitators."""
 
-    authentication_type: AuthenticationType | None | UnsetType = None
+    authentication_type: AuthenticationType | UnsetType | None = None
     """Purpose of the authentication. Default on the server: `regular`."""
 
-    authentication_category: AuthenticationCategory | None | UnsetType = None
+    authentication_category: AuthenticationCategory | UnsetType | None = None
     """Whether a payment is authenticated or only the cardholder. Default on the server: `payment`."""
 
-    account_info: CardholderAccountInfo | None | UnsetType = None
+    account_info: CardholderAccountInfo | UnsetType | None = None
     """The cardholder's account with the merchant."""
 
-    challenge_indicator: ChallengeIndicator | None | UnsetType = None
+    challenge_indicator: ChallengeIndicator | UnsetType | None = None
     """Preference for or against a challenge, or the requested exemption. An exemption that cannot be applied is
     replaced by `no_challenge_requested`. Default on the server: `no_preference`.
     """
 
-    billing_descriptor: SessionsBillingDescriptor | None | UnsetType = None
+    billing_descriptor: SessionsBillingDescriptor | UnsetType | None = None
     """Name of the merchant as the cardholder sees it in the challenge."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
     """The merchant's own reference, such as an order number. Must not contain sensitive data."""
 
-    merchant_risk_info: MerchantRiskInfo | None | UnsetType = None
+    merchant_risk_info: MerchantRiskInfo | UnsetType | None = None
     """What the merchant knows about the purchase that matters for risk."""
 
-    transaction_type: TransactionType | None | UnsetType = None
+    transaction_type: TransactionType | UnsetType | None = None
     """Kind of transaction that is authenticated. Default on the server: `goods_service`."""
 
-    shipping_address: SessionAddress | None | UnsetType = None
+    shipping_address: SessionAddress | UnsetType | None = None
     """Where the goods go. The API replaces special characters."""
 
-    shipping_address_matches_billing: bool | None | UnsetType = None
+    shipping_address_matches_billing: bool | UnsetType | None = None
     """Whether shipping and billing address are the same."""
 
-    channel_data: ChannelData | None | UnsetType = None
+    channel_data: ChannelData | UnsetType | None = None
     """The cardholder's browser or app. When given, no `update_session` call is needed and the authentication may start
     at once.
     """
 
-    recurring: Recurring | None | UnsetType = None
+    recurring: Recurring | UnsetType | None = None
     """Terms of the series. For `authentication_type` `recurring`; ignored otherwise."""
 
-    installment: Installment | None | UnsetType = None
+    installment: Installment | UnsetType | None = None
     """Terms of the instalments. For `authentication_type` `installment`; ignored otherwise."""
 
-    optimization: OptimizationRequest | None | UnsetType = None
+    optimization: OptimizationRequest | UnsetType | None = None
     """Lets Checkout.com adjust the request for a better result. Opt-in."""
 
-    initial_transaction: InitialTransaction | None | UnsetType = None
+    initial_transaction: InitialTransaction | UnsetType | None = None
     """An earlier authenticated transaction of the same cardholder."""
 
-    google_spa: GoogleSpaRequest | None | UnsetType = None
+    google_spa: GoogleSpaRequest | UnsetType | None = None
     """Settings for Google Secure Payment Authentication. For `non_hosted` sessions only."""
 
-    preferred_experiences: list[Experience] | None | UnsetType = None
+    preferred_experiences: list[Experience] | UnsetType | None = None
     """Requested ways of authentication, the preferred one first."""
 
-    device_information: DeviceInformation | None | UnsetType = None
+    device_information: DeviceInformation | UnsetType | None = None
     """The cardholder's device, as the merchant or Risk.js identified it."""
 
 
 class SessionMarketplaceData(RequestModel, kw_only=True):
     """Sub-entity of a payment facilitator."""
 
-    sub_entity_id: str | None | UnsetType = None
+    sub_entity_id: str | UnsetType | None = None
     """Identifier of the sub-entity (`ent_...`)."""
 
 
 class SessionsBillingDescriptor(RequestModel, kw_only=True):
     """Dynamic descriptor of the merchant."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Shown in the challenge window instead of the merchant's name. Letters, digits and `. ! * - = _ @` only."""
 
 
 class OptimizationRequest(RequestModel, kw_only=True):
     """Consent to optimisation of the request."""
 
-    framework: str | None | UnsetType = None
+    framework: str | UnsetType | None = None
     """What to optimise for. Known value `acceptance_rates`."""
 
 
@@ -630,10 +630,10 @@ class DeviceInformation(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"device_id": "personal", "device_session_id": "personal"}
 
-    device_id: str | None | UnsetType = None
+    device_id: str | UnsetType | None = None
     """Identifier of the device."""
 
-    device_session_id: str | None | UnsetType = None
+    device_session_id: str | UnsetType | None = None
     """Device session identifier, from Risk.js."""
 
 
@@ -642,22 +642,22 @@ class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "number": "pan", "name": "personal"}
 
-    scheme: Scheme | None | UnsetType = None
+    scheme: Scheme | UnsetType | None = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
-    billing_address: SessionAddress | None | UnsetType = None
+    billing_address: SessionAddress | UnsetType | None = None
     """Billing address of the card. The API replaces special characters."""
 
-    home_phone: SessionPhone | None | UnsetType = None
+    home_phone: SessionPhone | UnsetType | None = None
     """The cardholder's phone number at home."""
 
-    mobile_phone: SessionPhone | None | UnsetType = None
+    mobile_phone: SessionPhone | UnsetType | None = None
     """The cardholder's mobile phone number."""
 
-    work_phone: SessionPhone | None | UnsetType = None
+    work_phone: SessionPhone | UnsetType | None = None
     """The cardholder's phone number at work."""
 
-    email: str | None | UnsetType = None
+    email: str | UnsetType | None = None
     """The cardholder's e-mail address."""
 
     number: str
@@ -669,15 +669,15 @@ class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
     expiry_year: int
     """Year of expiry, four digits."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name of the cardholder. The API replaces special characters."""
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
     """Whether to store the details for later payments."""
 
 
@@ -686,34 +686,34 @@ class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "number": "pan"}
 
-    scheme: Scheme | None | UnsetType = None
+    scheme: Scheme | UnsetType | None = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
-    billing_address: SessionAddress | None | UnsetType = None
+    billing_address: SessionAddress | UnsetType | None = None
     """Billing address of the card. The API replaces special characters."""
 
-    home_phone: SessionPhone | None | UnsetType = None
+    home_phone: SessionPhone | UnsetType | None = None
     """The cardholder's phone number at home."""
 
-    mobile_phone: SessionPhone | None | UnsetType = None
+    mobile_phone: SessionPhone | UnsetType | None = None
     """The cardholder's mobile phone number."""
 
-    work_phone: SessionPhone | None | UnsetType = None
+    work_phone: SessionPhone | UnsetType | None = None
     """The cardholder's phone number at work."""
 
-    email: str | None | UnsetType = None
+    email: str | UnsetType | None = None
     """The cardholder's e-mail address."""
 
     id: str
     """Identifier of the instrument (`src_...`), which must be a card."""
 
-    number: str | None | UnsetType = None
+    number: str | UnsetType | None = None
     """Card number behind the source, digits without separators."""
 
-    expiry_month: int | None | UnsetType = None
+    expiry_month: int | UnsetType | None = None
     """Month of expiry, 1 to 12. Not needed for a stored card."""
 
-    expiry_year: int | None | UnsetType = None
+    expiry_year: int | UnsetType | None = None
     """Year of expiry, four digits. Not needed for a stored card."""
 
 
@@ -722,37 +722,37 @@ class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "token": "secret", "number": "pan"}
 
-    scheme: Scheme | None | UnsetType = None
+    scheme: Scheme | UnsetType | None = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
-    billing_address: SessionAddress | None | UnsetType = None
+    billing_address: SessionAddress | UnsetType | None = None
     """Billing address of the card. The API replaces special characters."""
 
-    home_phone: SessionPhone | None | UnsetType = None
+    home_phone: SessionPhone | UnsetType | None = None
     """The cardholder's phone number at home."""
 
-    mobile_phone: SessionPhone | None | UnsetType = None
+    mobile_phone: SessionPhone | UnsetType | None = None
     """The cardholder's mobile phone number."""
 
-    work_phone: SessionPhone | None | UnsetType = None
+    work_phone: SessionPhone | UnsetType | None = None
     """The cardholder's phone number at work."""
 
-    email: str | None | UnsetType = None
+    email: str | UnsetType | None = None
     """The cardholder's e-mail address."""
 
     token: str
     """Card token (`tok_...`)."""
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
     """Whether to store the details for later payments."""
 
-    number: str | None | UnsetType = None
+    number: str | UnsetType | None = None
     """Card number behind the source, digits without separators."""
 
-    expiry_month: int | None | UnsetType = None
+    expiry_month: int | UnsetType | None = None
     """Month of expiry, 1 to 12. Not needed with a card token."""
 
-    expiry_year: int | None | UnsetType = None
+    expiry_year: int | UnsetType | None = None
     """Year of expiry, four digits. Not needed with a card token."""
 
 
@@ -766,22 +766,22 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
         "number": "pan",
     }
 
-    scheme: Scheme | None | UnsetType = None
+    scheme: Scheme | UnsetType | None = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
-    billing_address: SessionAddress | None | UnsetType = None
+    billing_address: SessionAddress | UnsetType | None = None
     """Billing address of the card. The API replaces special characters."""
 
-    home_phone: SessionPhone | None | UnsetType = None
+    home_phone: SessionPhone | UnsetType | None = None
     """The cardholder's phone number at home."""
 
-    mobile_phone: SessionPhone | None | UnsetType = None
+    mobile_phone: SessionPhone | UnsetType | None = None
     """The cardholder's mobile phone number."""
 
-    work_phone: SessionPhone | None | UnsetType = None
+    work_phone: SessionPhone | UnsetType | None = None
     """The cardholder's phone number at work."""
 
-    email: str | None | UnsetType = None
+    email: str | UnsetType | None = None
     """The cardholder's e-mail address."""
 
     token: str
@@ -793,15 +793,15 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
     expiry_year: int
     """Year of expiry, four digits."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
     """Name of the cardholder. The API replaces special characters."""
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
     `false`.
     """
 
-    number: str | None | UnsetType = None
+    number: str | UnsetType | None = None
     """Card number behind the token."""
 
 
@@ -820,25 +820,25 @@ class SessionAddress(RequestModel, kw_only=True):
         "zip": "personal",
     }
 
-    address_line1: str | None | UnsetType = None
+    address_line1: str | UnsetType | None = None
     """First line of the address."""
 
-    address_line2: str | None | UnsetType = None
+    address_line2: str | UnsetType | None = None
     """Second line of the address."""
 
-    address_line3: str | None | UnsetType = None
+    address_line3: str | UnsetType | None = None
     """Third line of the address."""
 
-    city: str | None | UnsetType = None
+    city: str | UnsetType | None = None
     """City or town."""
 
-    state: str | None | UnsetType = None
+    state: str | UnsetType | None = None
     """State or region, the part after the hyphen of an ISO 3166-2 code."""
 
-    zip: str | None | UnsetType = None
+    zip: str | UnsetType | None = None
     """Postal code."""
 
-    country: str | None | UnsetType = None
+    country: str | UnsetType | None = None
     """Country, ISO 3166-1 alpha-2."""
 
 
@@ -865,17 +865,17 @@ class HostedCompletionInfo(RequestModel, kw_only=True, tag_field="type", tag="ho
     failure_url: str
     """Where the cardholder returns otherwise. Overrides the setting of the account."""
 
-    callback_url: str | None | UnsetType = None
+    callback_url: str | UnsetType | None = None
     """Endpoint of the merchant. Accepted, but no callback is documented for hosted sessions."""
 
 
 class NonHostedCompletionInfo(RequestModel, kw_only=True, tag_field="type", tag="non_hosted"):
     """The merchant runs every step and may close the session with `complete_session`."""
 
-    callback_url: str | None | UnsetType = None
+    callback_url: str | UnsetType | None = None
     """Endpoint of the merchant that `complete_session` makes Checkout.com POST the result to."""
 
-    challenge_notification_url: str | None | UnsetType = None
+    challenge_notification_url: str | UnsetType | None = None
     """Endpoint of the merchant that receives the result of the challenge from the cardholder's browser (EMV 3DS 2.2
     notificationURL). By default an endpoint of Checkout.com, which posts a message event to the page.
     """
@@ -892,66 +892,66 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_id": "personal"}
 
-    purchase_count: int | None | UnsetType = None
+    purchase_count: int | UnsetType | None = None
     """Purchases of the account in the last six months."""
 
-    account_age: AccountAge | None | UnsetType = None
+    account_age: AccountAge | UnsetType | None = None
     """How long the payment account has been enrolled."""
 
-    add_card_attempts: int | None | UnsetType = None
+    add_card_attempts: int | UnsetType | None = None
     """Attempts to add a card in the last 24 hours."""
 
-    shipping_address_age: ShippingAddressAge | None | UnsetType = None
+    shipping_address_age: ShippingAddressAge | UnsetType | None = None
     """How long ago the shipping address was first used."""
 
-    account_name_matches_shipping_name: bool | None | UnsetType = None
+    account_name_matches_shipping_name: bool | UnsetType | None = None
     """Whether the name of the account is the name in the shipping address."""
 
-    suspicious_account_activity: bool | None | UnsetType = None
+    suspicious_account_activity: bool | UnsetType | None = None
     """Whether the merchant has seen suspicious activity on the account."""
 
-    transactions_today: int | None | UnsetType = None
+    transactions_today: int | UnsetType | None = None
     """Transactions of the account in the last 24 hours, over all its cards."""
 
-    authentication_method: AccountAuthenticationMethod | None | UnsetType = None
+    authentication_method: AccountAuthenticationMethod | UnsetType | None = None
     """Deprecated. How the cardholder logged in with the merchant. Superseded by
     `three_ds_requestor_authentication_info`.
     """
 
-    cardholder_account_age_indicator: CardholderAccountAgeIndicator | None | UnsetType = None
+    cardholder_account_age_indicator: CardholderAccountAgeIndicator | UnsetType | None = None
     """How long the cardholder has had the account."""
 
-    account_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the account was last changed, UTC."""
 
-    account_change_indicator: AccountChangeIndicator | None | UnsetType = None
+    account_change_indicator: AccountChangeIndicator | UnsetType | None = None
     """How long ago the account was last changed."""
 
-    account_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the account was opened."""
 
-    account_password_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_password_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the password of the account was last changed or reset."""
 
-    account_password_change_indicator: AccountPasswordChangeIndicator | None | UnsetType = None
+    account_password_change_indicator: AccountPasswordChangeIndicator | UnsetType | None = None
     """How long ago the password of the account was last changed or reset."""
 
-    transactions_per_year: int | None | UnsetType = None
+    transactions_per_year: int | UnsetType | None = None
     """Transactions of the account in the last year, over all its cards. 999 stands for 999 and more."""
 
-    payment_account_age: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    payment_account_age: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the payment account was enrolled."""
 
-    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the shipping address was first used."""
 
-    account_type: AccountType | None | UnsetType = None
+    account_type: AccountType | UnsetType | None = None
     """Kind of account behind a card that has several."""
 
-    account_id: str | None | UnsetType = None
+    account_id: str | UnsetType | None = None
     """Identifier of the account with the merchant."""
 
-    three_ds_requestor_authentication_info: ThreeDsRequestorAuthenticationInfo | None | UnsetType = None
+    three_ds_requestor_authentication_info: ThreeDsRequestorAuthenticationInfo | UnsetType | None = None
     """How the cardholder logged in with the merchant."""
 
 
@@ -962,39 +962,39 @@ class MerchantRiskInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"delivery_email": "personal"}
 
-    delivery_email: str | None | UnsetType = None
+    delivery_email: str | UnsetType | None = None
     """E-mail address of an electronic delivery."""
 
-    delivery_timeframe: DeliveryTimeframe | None | UnsetType = None
+    delivery_timeframe: DeliveryTimeframe | UnsetType | None = None
     """How soon the goods arrive."""
 
-    is_preorder: bool | None | UnsetType = None
+    is_preorder: bool | UnsetType | None = None
     """Whether the goods are ordered before they are available."""
 
-    is_reorder: bool | None | UnsetType = None
+    is_reorder: bool | UnsetType | None = None
     """Whether the cardholder orders goods bought before."""
 
-    shipping_indicator: ShippingIndicator | None | UnsetType = None
+    shipping_indicator: ShippingIndicator | UnsetType | None = None
     """Where the goods go."""
 
-    reorder_items_indicator: ReorderItemsIndicator | None | UnsetType = None
+    reorder_items_indicator: ReorderItemsIndicator | UnsetType | None = None
     """Whether the cardholder orders goods bought before."""
 
-    pre_order_purchase_indicator: PreOrderPurchaseIndicator | None | UnsetType = None
+    pre_order_purchase_indicator: PreOrderPurchaseIndicator | UnsetType | None = None
     """Whether the goods are available already."""
 
-    pre_order_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    pre_order_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When goods ordered in advance are expected to be available."""
 
-    gift_card_amount: str | None | UnsetType = None
+    gift_card_amount: str | UnsetType | None = None
     """Total of gift cards in the purchase, in whole units of the currency, not the minor unit, as a string. 135.20 USD
     is `135`.
     """
 
-    gift_card_currency: str | None | UnsetType = None
+    gift_card_currency: str | UnsetType | None = None
     """Currency of the gift cards, ISO 4217 alphabetic code."""
 
-    gift_card_count: str | None | UnsetType = None
+    gift_card_count: str | UnsetType | None = None
     """Number of gift cards in the purchase, two digits as a string."""
 
 
@@ -1009,7 +1009,7 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
     java_enabled: bool
     """Result of `navigator.javaEnabled()`."""
 
-    javascript_enabled: bool | None | UnsetType = None
+    javascript_enabled: bool | UnsetType | None = None
     """Whether the browser runs JavaScript. Used from 3DS 2.2.0 on. Default on the server: `true`."""
 
     language: str
@@ -1035,15 +1035,15 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
     ip_address: str
     """IP address of the browser, version 4 or 6, as the merchant's server sees it."""
 
-    three_ds_method_completion: ThreeDsMethodCompletion | None | UnsetType = None
+    three_ds_method_completion: ThreeDsMethodCompletion | UnsetType | None = None
     """Result of the 3DS Method. If given here, the separate call is not needed. Default on the server: `U`."""
 
-    iframe_payment_allowed: bool | None | UnsetType = None
+    iframe_payment_allowed: bool | UnsetType | None = None
     """Whether all parent frames allow the Payment API. Needed for Google Secure Payment Authentication in hosted
     sessions.
     """
 
-    user_agent_client_hint: str | None | UnsetType = None
+    user_agent_client_hint: str | UnsetType | None = None
     """Value of the browser's HTTP header `Sec-CH-UA`. Helps Google Secure Payment Authentication."""
 
 
@@ -1087,16 +1087,16 @@ class AppChannelData(RequestModel, kw_only=True, tag_field="channel", tag="app")
 class SdkEphemeralPublicKey(RequestModel, kw_only=True):
     """Public part of the SDK's ephemeral key pair, a JSON Web Key of RFC 7517."""
 
-    kty: str | None | UnsetType = None
+    kty: str | UnsetType | None = None
     """Key type, `EC`."""
 
-    crv: str | None | UnsetType = None
+    crv: str | UnsetType | None = None
     """Curve, such as `P-256`."""
 
-    x: str | None | UnsetType = None
+    x: str | UnsetType | None = None
     """First coordinate, base64url."""
 
-    y: str | None | UnsetType = None
+    y: str | UnsetType | None = None
     """Second coordinate, base64url."""
 
 
@@ -1114,10 +1114,10 @@ ChannelData: TypeAlias = BrowserChannelData | AppChannelData | MerchantInitiated
 class Recurring(RequestModel, kw_only=True):
     """Terms of a series of payments."""
 
-    days_between_payments: int | None | UnsetType = None
+    days_between_payments: int | UnsetType | None = None
     """Least number of days between two authorizations. Default on the server: `1`."""
 
-    expiry: str | None | UnsetType = None
+    expiry: str | UnsetType | None = None
     """Date of the last authorization, `yyyyMMdd`. Default on the server: `99991231`."""
 
 
@@ -1127,10 +1127,10 @@ class Installment(RequestModel, kw_only=True):
     number_of_payments: int
     """Total number of payments agreed."""
 
-    days_between_payments: int | None | UnsetType = None
+    days_between_payments: int | UnsetType | None = None
     """Least number of days between two authorizations. Default on the server: `1`."""
 
-    expiry: str | None | UnsetType = None
+    expiry: str | UnsetType | None = None
     """Date of the last authorization, `yyyyMMdd`. Default on the server: `99991231`."""
 
 
@@ -1139,26 +1139,26 @@ class InitialTransaction(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"authentication_data": "secret"}
 
-    acs_transaction_id: str | None | UnsetType = None
+    acs_transaction_id: str | UnsetType | None = None
     """Identifier that the issuer's access control server gave it."""
 
-    authentication_method: InitialAuthenticationMethod | None | UnsetType = None
+    authentication_method: InitialAuthenticationMethod | UnsetType | None = None
     """How the cardholder was authenticated then."""
 
-    authentication_timestamp: str | None | UnsetType = None
+    authentication_timestamp: str | UnsetType | None = None
     """When the cardholder was authenticated then, ISO 8601, UTC."""
 
-    authentication_data: str | None | UnsetType = None
+    authentication_data: str | UnsetType | None = None
     """Proof of that authentication."""
 
-    initial_session_id: str | None | UnsetType = None
+    initial_session_id: str | UnsetType | None = None
     """Identifier of the earlier session (`sid_...`). The API then looks up the other values itself."""
 
 
 class GoogleSpaRequest(RequestModel, kw_only=True):
     """Settings for Google Secure Payment Authentication."""
 
-    continue_url: str | None | UnsetType = None
+    continue_url: str | UnsetType | None = None
     """Where the cardholder returns. Required when the challenge takes the full page, not an iframe."""
 
 

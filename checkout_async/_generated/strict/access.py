@@ -21,8 +21,8 @@ class AccessTokenRequest(RequestModel, kw_only=True):
 
     grant_type: GrantType
 
-    client_id: str | None | UnsetType = None
+    client_id: str | UnsetType | None = None
 
-    client_secret: str | None | UnsetType = None
+    client_secret: str | UnsetType | None = None
 
-    scope: str | None | UnsetType = None
+    scope: str | UnsetType | None = None

@@ -20,8 +20,8 @@ class ThreeDsRequestorAuthenticationInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"three_ds_req_auth_data": "secret"}
 
-    three_ds_req_auth_method: ThreeDsReqAuthMethod | None | UnsetType = None
+    three_ds_req_auth_method: ThreeDsReqAuthMethod | UnsetType | None = None
 
-    three_ds_req_auth_timestamp: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    three_ds_req_auth_timestamp: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    three_ds_req_auth_data: Annotated[str, Meta(max_length=20000)] | None | UnsetType = None
+    three_ds_req_auth_data: Annotated[str, Meta(max_length=20000)] | UnsetType | None = None

@@ -219,131 +219,131 @@ class PaymentRequest(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"payment_ip": "personal"}
 
-    payment_context_id: str | None | UnsetType = None
+    payment_context_id: str | UnsetType | None = None
 
-    source: PaymentRequestSource | None | UnsetType = None
+    source: PaymentRequestSource | UnsetType | None = None
 
-    fallback_source: RequestCardSource | None | UnsetType = None
+    fallback_source: RequestCardSource | UnsetType | None = None
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)] | None | UnsetType = None
+    amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType | None = None
 
     currency: Annotated[str, Meta(max_length=3, min_length=3)]
 
-    payment_type: PaymentType | None | UnsetType = None
+    payment_type: PaymentType | UnsetType | None = None
 
-    payment_plan: PaymentPlan | None | UnsetType = None
+    payment_plan: PaymentPlan | UnsetType | None = None
 
-    merchant_initiated: bool | None | UnsetType = None
+    merchant_initiated: bool | UnsetType | None = None
 
-    reference: Annotated[str, Meta(max_length=80)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=80)] | UnsetType | None = None
 
-    description: Annotated[str, Meta(max_length=100)] | None | UnsetType = None
+    description: Annotated[str, Meta(max_length=100)] | UnsetType | None = None
 
-    authorization_type: PaymentAuthorizationType | None | UnsetType = None
+    authorization_type: PaymentAuthorizationType | UnsetType | None = None
 
-    partial_authorization: PartialAuthorization | None | UnsetType = None
+    partial_authorization: PartialAuthorization | UnsetType | None = None
 
-    capture: bool | None | UnsetType = None
+    capture: bool | UnsetType | None = None
 
-    capture_on: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    capture_on: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    expire_on: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    expire_on: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    customer: PaymentCustomer | None | UnsetType = None
+    customer: PaymentCustomer | UnsetType | None = None
 
-    billing_descriptor: PaymentBillingDescriptor | None | UnsetType = None
+    billing_descriptor: PaymentBillingDescriptor | UnsetType | None = None
 
-    shipping: PaymentShipping | None | UnsetType = None
+    shipping: PaymentShipping | UnsetType | None = None
 
-    three_ds: ThreeDsRequest | None | UnsetType = msgspec.field(name="3ds", default=None)
+    three_ds: ThreeDsRequest | UnsetType | None = msgspec.field(name="3ds", default=None)
 
-    authentication: PaymentAuthentication | None | UnsetType = None
+    authentication: PaymentAuthentication | UnsetType | None = None
 
-    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | None | UnsetType = None
+    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | UnsetType | None = None
 
-    previous_payment_id: Annotated[str, Meta(max_length=100)] | None | UnsetType = None
+    previous_payment_id: Annotated[str, Meta(max_length=100)] | UnsetType | None = None
 
-    risk: RiskRequest | None | UnsetType = None
+    risk: RiskRequest | UnsetType | None = None
 
-    success_url: Annotated[str, Meta(max_length=1024, pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | None | UnsetType = None
+    success_url: Annotated[str, Meta(max_length=1024, pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | UnsetType | None = None
 
-    failure_url: Annotated[str, Meta(max_length=1024, pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | None | UnsetType = None
+    failure_url: Annotated[str, Meta(max_length=1024, pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | UnsetType | None = None
 
-    payment_ip: Annotated[str, Meta(max_length=45)] | None | UnsetType = None
+    payment_ip: Annotated[str, Meta(max_length=45)] | UnsetType | None = None
 
-    sender: PaymentSender | None | UnsetType = None
+    sender: PaymentSender | UnsetType | None = None
 
-    recipient: PaymentRecipient | None | UnsetType = None
+    recipient: PaymentRecipient | UnsetType | None = None
 
-    amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | None | UnsetType = None
+    amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | UnsetType | None = None
 
-    processing: PaymentProcessing | None | UnsetType = None
+    processing: PaymentProcessing | UnsetType | None = None
 
-    items: Annotated[list[PaymentItem], Meta(max_length=1000)] | None | UnsetType = None
+    items: Annotated[list[PaymentItem], Meta(max_length=1000)] | UnsetType | None = None
 
-    retry: RetryRequest | None | UnsetType = None
+    retry: RetryRequest | UnsetType | None = None
 
-    subscription: PaymentSubscription | None | UnsetType = None
+    subscription: PaymentSubscription | UnsetType | None = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
-        | None
         | UnsetType
+        | None
     ) = None
 
-    segment: PaymentSegment | None | UnsetType = None
+    segment: PaymentSegment | UnsetType | None = None
 
-    instruction: PaymentInstruction | None | UnsetType = None
+    instruction: PaymentInstruction | UnsetType | None = None
 
-    routing: PaymentRouting | None | UnsetType = None
+    routing: PaymentRouting | UnsetType | None = None
 
-    marketplace: PaymentMarketplace | None | UnsetType = None
+    marketplace: PaymentMarketplace | UnsetType | None = None
 
 
 class PartialAuthorization(RequestModel, kw_only=True):
     """`PartialAuthorization` with every documented limit."""
 
-    enabled: bool | None | UnsetType = None
+    enabled: bool | UnsetType | None = None
 
 
 class PaymentSubscription(RequestModel, kw_only=True):
     """`PaymentSubscription` with every documented limit."""
 
-    id: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    id: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
 
 class PaymentSegment(RequestModel, kw_only=True):
     """`PaymentSegment` with every documented limit."""
 
-    brand: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    brand: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    business_category: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    business_category: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    market: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    market: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
 
 class PaymentInstruction(RequestModel, kw_only=True):
     """`PaymentInstruction` with every documented limit."""
 
-    purpose: InstructionPurpose | None | UnsetType = None
+    purpose: InstructionPurpose | UnsetType | None = None
 
 
 class PaymentRouting(RequestModel, kw_only=True):
     """`PaymentRouting` with every documented limit."""
 
-    attempts: list[RoutingAttempt] | None | UnsetType = None
+    attempts: list[RoutingAttempt] | UnsetType | None = None
 
 
 class RoutingAttempt(RequestModel, kw_only=True):
     """`RoutingAttempt` with every documented limit."""
 
-    scheme: RoutingScheme | None | UnsetType = None
+    scheme: RoutingScheme | UnsetType | None = None
 
 
 class PaymentMarketplace(RequestModel, kw_only=True):
     """`PaymentMarketplace` with every documented limit."""
 
-    sub_entity_id: str | None | UnsetType = None
+    sub_entity_id: str | UnsetType | None = None
 
 
 class PayoutRequest(RequestModel, kw_only=True):
@@ -353,32 +353,32 @@ class PayoutRequest(RequestModel, kw_only=True):
 
     destination: PaymentRequestDestination
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)] | None | UnsetType = None
+    amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType | None = None
 
     currency: Annotated[str, Meta(max_length=3, min_length=3)]
 
-    reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    billing_descriptor: PayoutBillingDescriptor | None | UnsetType = None
+    billing_descriptor: PayoutBillingDescriptor | UnsetType | None = None
 
-    sender: PaymentSender | None | UnsetType = None
+    sender: PaymentSender | UnsetType | None = None
 
-    instruction: PayoutInstruction | None | UnsetType = None
+    instruction: PayoutInstruction | UnsetType | None = None
 
     processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")]
 
-    previous_payment_id: str | None | UnsetType = None
+    previous_payment_id: str | UnsetType | None = None
 
-    items: list[PayoutItem] | None | UnsetType = None
+    items: list[PayoutItem] | UnsetType | None = None
 
-    processing: PayoutProcessing | None | UnsetType = None
+    processing: PayoutProcessing | UnsetType | None = None
 
-    segment: PaymentSegment | None | UnsetType = None
+    segment: PaymentSegment | UnsetType | None = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
-        | None
         | UnsetType
+        | None
     ) = None
 
 
@@ -391,51 +391,51 @@ class PayoutBillingDescriptor(RequestModel, kw_only=True):
 class PayoutInstruction(RequestModel, kw_only=True):
     """`PayoutInstruction` with every documented limit."""
 
-    purpose: str | None | UnsetType = None
+    purpose: str | UnsetType | None = None
 
-    charge_bearer: ChargeBearer | None | UnsetType = None
+    charge_bearer: ChargeBearer | UnsetType | None = None
 
-    repair: bool | None | UnsetType = None
+    repair: bool | UnsetType | None = None
 
-    scheme: PayoutScheme | None | UnsetType = None
+    scheme: PayoutScheme | UnsetType | None = None
 
     quote_id: (
-        Annotated[str, Meta(max_length=30, min_length=30, pattern="^(qte)_[a-z2-7]{26}\\Z")] | None | UnsetType
+        Annotated[str, Meta(max_length=30, min_length=30, pattern="^(qte)_[a-z2-7]{26}\\Z")] | UnsetType | None
     ) = None
 
-    remittance: PayoutRemittance | None | UnsetType = None
+    remittance: PayoutRemittance | UnsetType | None = None
 
-    skip_expiry: bool | None | UnsetType = None
+    skip_expiry: bool | UnsetType | None = None
 
-    funds_transfer_type: FundsTransferType | None | UnsetType = None
+    funds_transfer_type: FundsTransferType | UnsetType | None = None
 
-    mvv: str | None | UnsetType = None
+    mvv: str | UnsetType | None = None
 
 
 class PayoutRemittance(RequestModel, kw_only=True):
     """`PayoutRemittance` with every documented limit."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
 
 
 class PayoutProcessing(RequestModel, kw_only=True):
     """`PayoutProcessing` with every documented limit."""
 
-    affiliate_id: Annotated[str, Meta(pattern="^[a-zA-Z0-9]{1,15}\\Z")] | None | UnsetType = None
+    affiliate_id: Annotated[str, Meta(pattern="^[a-zA-Z0-9]{1,15}\\Z")] | UnsetType | None = None
 
-    affiliate_url: str | None | UnsetType = None
+    affiliate_url: str | UnsetType | None = None
 
-    processing_speed: ProcessingSpeed | None | UnsetType = None
+    processing_speed: ProcessingSpeed | UnsetType | None = None
 
-    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
 
 class PayoutItem(RequestModel, kw_only=True):
     """`PayoutItem` with every documented limit."""
 
-    type: ItemType | None | UnsetType = None
+    type: ItemType | UnsetType | None = None
 
-    sub_type: ItemSubType | None | UnsetType = None
+    sub_type: ItemSubType | UnsetType | None = None
 
 
 class UnreferencedRefundRequest(RequestModel, kw_only=True, tag_field="payment_type", tag="UnreferencedRefund"):
@@ -451,20 +451,20 @@ class UnreferencedRefundRequest(RequestModel, kw_only=True, tag_field="payment_t
 
     processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")]
 
-    instruction: UnreferencedRefundInstruction | None | UnsetType = None
+    instruction: UnreferencedRefundInstruction | UnsetType | None = None
 
-    reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    previous_payment_id: str | None | UnsetType = None
+    previous_payment_id: str | UnsetType | None = None
 
-    segment: PaymentSegment | None | UnsetType = None
+    segment: PaymentSegment | UnsetType | None = None
 
-    processing: UnreferencedRefundProcessing | None | UnsetType = None
+    processing: UnreferencedRefundProcessing | UnsetType | None = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
-        | None
         | UnsetType
+        | None
     ) = None
 
 
@@ -480,15 +480,15 @@ class UnreferencedRefundSource(RequestModel, kw_only=True, tag_field="type", tag
 class UnreferencedRefundInstruction(RequestModel, kw_only=True):
     """`UnreferencedRefundInstruction` with every documented limit."""
 
-    funds_transfer_type: FundsTransferType | None | UnsetType = None
+    funds_transfer_type: FundsTransferType | UnsetType | None = None
 
-    purpose: InstructionPurpose | None | UnsetType = None
+    purpose: InstructionPurpose | UnsetType | None = None
 
 
 class UnreferencedRefundProcessing(RequestModel, kw_only=True):
     """`UnreferencedRefundProcessing` with every documented limit."""
 
-    processing_speed: ProcessingSpeed | None | UnsetType = None
+    processing_speed: ProcessingSpeed | UnsetType | None = None
 
 
 class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type", tag="bank_account"):
@@ -496,25 +496,25 @@ class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal", "iban": "personal", "bban": "personal"}
 
-    account_type: BankAccountType | None | UnsetType = None
+    account_type: BankAccountType | UnsetType | None = None
 
-    account_number: str | None | UnsetType = None
+    account_number: str | UnsetType | None = None
 
-    bank_code: str | None | UnsetType = None
+    bank_code: str | UnsetType | None = None
 
-    branch_code: str | None | UnsetType = None
+    branch_code: str | UnsetType | None = None
 
-    iban: str | None | UnsetType = None
+    iban: str | UnsetType | None = None
 
-    bban: str | None | UnsetType = None
+    bban: str | UnsetType | None = None
 
-    swift_bic: str | None | UnsetType = None
+    swift_bic: str | UnsetType | None = None
 
     country: Annotated[str, Meta(max_length=2, min_length=2)]
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
-    bank: BankDetails | None | UnsetType = None
+    bank: BankDetails | UnsetType | None = None
 
 
 class RequestCardDestination(RequestModel, kw_only=True, tag_field="type", tag="card"):
@@ -536,7 +536,7 @@ class RequestIdDestination(RequestModel, kw_only=True, tag_field="type", tag="id
 
     id: Annotated[str, Meta(pattern="(?a)^(src)_(\\w{26})\\Z")]
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestTokenDestination(RequestModel, kw_only=True, tag_field="type", tag="token"):
@@ -546,7 +546,7 @@ class RequestTokenDestination(RequestModel, kw_only=True, tag_field="type", tag=
 
     token: Annotated[str, Meta(pattern="(?a)^(tok)_(\\w{26})\\Z")]
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestNetworkTokenDestination(RequestModel, kw_only=True, tag_field="type", tag="network_token"):
@@ -587,35 +587,35 @@ class RefundDestination(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal", "iban": "personal", "bban": "personal"}
 
-    account_type: BankAccountType | None | UnsetType = None
+    account_type: BankAccountType | UnsetType | None = None
 
-    account_number: str | None | UnsetType = None
+    account_number: str | UnsetType | None = None
 
-    bank_code: str | None | UnsetType = None
+    bank_code: str | UnsetType | None = None
 
-    branch_code: str | None | UnsetType = None
+    branch_code: str | UnsetType | None = None
 
-    iban: str | None | UnsetType = None
+    iban: str | UnsetType | None = None
 
-    bban: str | None | UnsetType = None
+    bban: str | UnsetType | None = None
 
-    swift_bic: str | None | UnsetType = None
+    swift_bic: str | UnsetType | None = None
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
-    bank: BankDetails | None | UnsetType = None
+    bank: BankDetails | UnsetType | None = None
 
 
 class BankDetails(RequestModel, kw_only=True):
     """`BankDetails` with every documented limit."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
 
-    branch: str | None | UnsetType = None
+    branch: str | UnsetType | None = None
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
 
 
 class IndividualCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="individual"):
@@ -627,29 +627,29 @@ class IndividualCardAccountHolder(RequestModel, kw_only=True, tag_field="type", 
         "middle_name": "personal",
     }
 
-    first_name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
+    first_name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
 
-    last_name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
+    last_name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
 
-    middle_name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
+    middle_name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
 
-    account_name_inquiry: bool | None | UnsetType = None
+    account_name_inquiry: bool | UnsetType | None = None
 
 
 class CorporateCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="corporate"):
     """`CorporateCardAccountHolder` with every documented limit."""
 
-    company_name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
+    company_name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
 
-    account_name_inquiry: bool | None | UnsetType = None
+    account_name_inquiry: bool | UnsetType | None = None
 
 
 class GovernmentCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="government"):
     """`GovernmentCardAccountHolder` with every documented limit."""
 
-    company_name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
+    company_name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
 
-    account_name_inquiry: bool | None | UnsetType = None
+    account_name_inquiry: bool | UnsetType | None = None
 
 
 CardAccountHolder: TypeAlias = IndividualCardAccountHolder | CorporateCardAccountHolder | GovernmentCardAccountHolder
@@ -670,37 +670,37 @@ class AccountHolder(RequestModel, kw_only=True):
         "country_of_birth": "personal",
     }
 
-    type: AccountHolderType | None | UnsetType = None
+    type: AccountHolderType | UnsetType | None = None
 
-    full_name: str | None | UnsetType = None
+    full_name: str | UnsetType | None = None
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
 
-    middle_name: str | None | UnsetType = None
+    middle_name: str | UnsetType | None = None
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
 
-    company_name: str | None | UnsetType = None
+    company_name: str | UnsetType | None = None
 
-    email: Annotated[str, Meta(max_length=255)] | None | UnsetType = None
+    email: Annotated[str, Meta(max_length=255)] | UnsetType | None = None
 
-    gender: str | None | UnsetType = None
+    gender: str | UnsetType | None = None
 
-    tax_id: str | None | UnsetType = None
+    tax_id: str | UnsetType | None = None
 
-    date_of_birth: date | None | UnsetType = None
+    date_of_birth: date | UnsetType | None = None
 
-    country_of_birth: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    country_of_birth: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    residential_status: ResidentialStatus | None | UnsetType = None
+    residential_status: ResidentialStatus | UnsetType | None = None
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
 
-    identification: PaymentIdentification | None | UnsetType = None
+    identification: PaymentIdentification | UnsetType | None = None
 
-    account_name_inquiry: bool | None | UnsetType = None
+    account_name_inquiry: bool | UnsetType | None = None
 
 
 class PaymentIdentification(RequestModel, kw_only=True):
@@ -708,13 +708,13 @@ class PaymentIdentification(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "personal"}
 
-    type: IdentificationType | None | UnsetType = None
+    type: IdentificationType | UnsetType | None = None
 
-    number: Annotated[str, Meta(max_length=25)] | None | UnsetType = None
+    number: Annotated[str, Meta(max_length=25)] | UnsetType | None = None
 
-    issuing_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    issuing_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    date_of_expiry: date | None | UnsetType = None
+    date_of_expiry: date | UnsetType | None = None
 
 
 class PaymentAddress(RequestModel, kw_only=True):
@@ -727,17 +727,17 @@ class PaymentAddress(RequestModel, kw_only=True):
         "zip": "personal",
     }
 
-    address_line1: Annotated[str, Meta(max_length=200)] | None | UnsetType = None
+    address_line1: Annotated[str, Meta(max_length=200)] | UnsetType | None = None
 
-    address_line2: Annotated[str, Meta(max_length=200)] | None | UnsetType = None
+    address_line2: Annotated[str, Meta(max_length=200)] | UnsetType | None = None
 
-    city: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    city: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    state: Annotated[str, Meta(max_length=3)] | None | UnsetType = None
+    state: Annotated[str, Meta(max_length=3)] | UnsetType | None = None
 
-    zip: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    zip: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
 
 class PaymentPhone(RequestModel, kw_only=True):
@@ -745,9 +745,9 @@ class PaymentPhone(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "personal"}
 
-    country_code: Annotated[str, Meta(max_length=7, min_length=1)] | None | UnsetType = None
+    country_code: Annotated[str, Meta(max_length=7, min_length=1)] | UnsetType | None = None
 
-    number: Annotated[str, Meta(max_length=25, min_length=6)] | None | UnsetType = None
+    number: Annotated[str, Meta(max_length=25, min_length=6)] | UnsetType | None = None
 
 
 class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
@@ -761,21 +761,21 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
 
     expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
 
-    cvv: Annotated[str, Meta(max_length=4, min_length=3, pattern="(?a)^\\d{3,4}\\Z")] | None | UnsetType = None
+    cvv: Annotated[str, Meta(max_length=4, min_length=3, pattern="(?a)^\\d{3,4}\\Z")] | UnsetType | None = None
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: CardAccountHolder | UnsetType | None = None
 
-    allow_update: bool | None | UnsetType = None
+    allow_update: bool | UnsetType | None = None
 
 
 class RequestTokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
@@ -785,15 +785,15 @@ class RequestTokenSource(RequestModel, kw_only=True, tag_field="type", tag="toke
 
     token: Annotated[str, Meta(pattern="(?a)^(tok)_(\\w{26})\\Z")]
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: CardAccountHolder | UnsetType | None = None
 
 
 class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
@@ -803,21 +803,21 @@ class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 
     id: Annotated[str, Meta(pattern="(?a)^(src)_(\\w{26})\\Z")]
 
-    cvv: Annotated[str, Meta(pattern="(?a)^(tok_\\w{26}|\\d{3,4})\\Z")] | None | UnsetType = None
+    cvv: Annotated[str, Meta(pattern="(?a)^(tok_\\w{26}|\\d{3,4})\\Z")] | UnsetType | None = None
 
-    payment_method: str | None | UnsetType = None
+    payment_method: str | UnsetType | None = None
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: CardAccountHolder | UnsetType | None = None
 
-    allow_update: bool | None | UnsetType = None
+    allow_update: bool | UnsetType | None = None
 
 
 class RequestCustomerSource(RequestModel, kw_only=True, tag_field="type", tag="customer"):
@@ -825,13 +825,13 @@ class RequestCustomerSource(RequestModel, kw_only=True, tag_field="type", tag="c
 
     id: Annotated[str, Meta(pattern="(?a)^(cus)_(\\w{26})\\Z")]
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: CardAccountHolder | UnsetType | None = None
 
-    allow_update: bool | None | UnsetType = None
+    allow_update: bool | UnsetType | None = None
 
 
 class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="network_token"):
@@ -852,23 +852,23 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
 
     token_type: NetworkTokenType
 
-    cryptogram: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    cryptogram: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    eci: Annotated[str, Meta(max_length=2)] | None | UnsetType = None
+    eci: Annotated[str, Meta(max_length=2)] | UnsetType | None = None
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
 
-    cvv: Annotated[str, Meta(max_length=4, min_length=3, pattern="(?a)^\\d{3,4}\\Z")] | None | UnsetType = None
+    cvv: Annotated[str, Meta(max_length=4, min_length=3, pattern="(?a)^\\d{3,4}\\Z")] | UnsetType | None = None
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
 
-    account_holder: CardAccountHolder | None | UnsetType = None
+    account_holder: CardAccountHolder | UnsetType | None = None
 
 
 class RequestProviderTokenSource(RequestModel, kw_only=True, tag_field="type", tag="provider_token"):
@@ -876,11 +876,11 @@ class RequestProviderTokenSource(RequestModel, kw_only=True, tag_field="type", t
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
-    payment_method: str | None | UnsetType = None
+    payment_method: str | UnsetType | None = None
 
-    token: str | None | UnsetType = None
+    token: str | UnsetType | None = None
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestCurrencyAccountSource(RequestModel, kw_only=True, tag_field="type", tag="currency_account"):
@@ -888,7 +888,7 @@ class RequestCurrencyAccountSource(RequestModel, kw_only=True, tag_field="type",
 
     id: Annotated[str, Meta(pattern="(?a)^(ca)_(\\w{26})\\Z")]
 
-    amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
 
 class RequestEntitySource(RequestModel, kw_only=True, tag_field="type", tag="entity"):
@@ -896,7 +896,7 @@ class RequestEntitySource(RequestModel, kw_only=True, tag_field="type", tag="ent
 
     id: str
 
-    amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
 
 PayoutRequestSource: TypeAlias = RequestCurrencyAccountSource | RequestEntitySource
@@ -914,65 +914,65 @@ class IndividualSender(RequestModel, kw_only=True, tag_field="type", tag="indivi
         "nationality": "personal",
     }
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
 
-    middle_name: str | None | UnsetType = None
+    middle_name: str | UnsetType | None = None
 
-    date_of_birth: date | None | UnsetType = None
+    date_of_birth: date | UnsetType | None = None
 
-    country_of_birth: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    country_of_birth: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    nationality: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    nationality: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    identification: PaymentIdentification | None | UnsetType = None
+    identification: PaymentIdentification | UnsetType | None = None
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
 
-    reference_type: str | None | UnsetType = None
+    reference_type: str | UnsetType | None = None
 
-    source_of_funds: SourceOfFunds | None | UnsetType = None
+    source_of_funds: SourceOfFunds | UnsetType | None = None
 
 
 class CorporateSender(RequestModel, kw_only=True, tag_field="type", tag="corporate"):
     """`CorporateSender` with every documented limit."""
 
-    company_name: str | None | UnsetType = None
+    company_name: str | UnsetType | None = None
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
 
-    identification: PaymentIdentification | None | UnsetType = None
+    identification: PaymentIdentification | UnsetType | None = None
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
 
-    reference_type: str | None | UnsetType = None
+    reference_type: str | UnsetType | None = None
 
-    source_of_funds: SourceOfFunds | None | UnsetType = None
+    source_of_funds: SourceOfFunds | UnsetType | None = None
 
 
 class GovernmentSender(RequestModel, kw_only=True, tag_field="type", tag="government"):
     """`GovernmentSender` with every documented limit."""
 
-    company_name: str | None | UnsetType = None
+    company_name: str | UnsetType | None = None
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
 
-    identification: PaymentIdentification | None | UnsetType = None
+    identification: PaymentIdentification | UnsetType | None = None
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
 
-    reference_type: str | None | UnsetType = None
+    reference_type: str | UnsetType | None = None
 
-    source_of_funds: SourceOfFunds | None | UnsetType = None
+    source_of_funds: SourceOfFunds | UnsetType | None = None
 
 
 class InstrumentSender(RequestModel, kw_only=True, tag_field="type", tag="instrument"):
     """`InstrumentSender` with every documented limit."""
 
-    reference: str | None | UnsetType = None
+    reference: str | UnsetType | None = None
 
 
 PaymentSender: TypeAlias = IndividualSender | CorporateSender | GovernmentSender | InstrumentSender
@@ -981,45 +981,45 @@ PaymentSender: TypeAlias = IndividualSender | CorporateSender | GovernmentSender
 class PaymentItem(RequestModel, kw_only=True):
     """`PaymentItem` with every documented limit."""
 
-    type: ItemType | None | UnsetType = None
+    type: ItemType | UnsetType | None = None
 
-    sub_type: ItemSubType | None | UnsetType = None
+    sub_type: ItemSubType | UnsetType | None = None
 
-    name: Annotated[str, Meta(max_length=255)] | None | UnsetType = None
+    name: Annotated[str, Meta(max_length=255)] | UnsetType | None = None
 
-    quantity: Annotated[int, Meta(ge=1)] | None | UnsetType = None
+    quantity: Annotated[int, Meta(ge=1)] | UnsetType | None = None
 
-    unit_price: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    unit_price: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    reference: Annotated[str, Meta(max_length=255)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=255)] | UnsetType | None = None
 
-    commodity_code: Annotated[str, Meta(max_length=12)] | None | UnsetType = None
+    commodity_code: Annotated[str, Meta(max_length=12)] | UnsetType | None = None
 
-    unit_of_measure: Annotated[str, Meta(max_length=12)] | None | UnsetType = None
+    unit_of_measure: Annotated[str, Meta(max_length=12)] | UnsetType | None = None
 
-    total_amount: int | None | UnsetType = None
+    total_amount: int | UnsetType | None = None
 
-    tax_rate: int | None | UnsetType = None
+    tax_rate: int | UnsetType | None = None
 
-    tax_amount: int | None | UnsetType = None
+    tax_amount: int | UnsetType | None = None
 
-    tax_exempt: bool | None | UnsetType = None
+    tax_exempt: bool | UnsetType | None = None
 
-    discount_amount: int | None | UnsetType = None
+    discount_amount: int | UnsetType | None = None
 
-    wxpay_goods_id: Annotated[str, Meta(max_length=32)] | None | UnsetType = None
+    wxpay_goods_id: Annotated[str, Meta(max_length=32)] | UnsetType | None = None
 
-    url: Annotated[str, Meta(max_length=1024)] | None | UnsetType = None
+    url: Annotated[str, Meta(max_length=1024)] | UnsetType | None = None
 
-    image_url: Annotated[str, Meta(max_length=1024)] | None | UnsetType = None
+    image_url: Annotated[str, Meta(max_length=1024)] | UnsetType | None = None
 
-    service_ends_on: date | None | UnsetType = None
+    service_ends_on: date | UnsetType | None = None
 
-    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    foreign_retailer_amount: int | None | UnsetType = None
+    foreign_retailer_amount: int | UnsetType | None = None
 
-    sku: str | None | UnsetType = None
+    sku: str | UnsetType | None = None
 
 
 class RequestBankAccountSource(RequestModel, kw_only=True, tag_field="type", tag="bank_account"):
@@ -1027,17 +1027,17 @@ class RequestBankAccountSource(RequestModel, kw_only=True, tag_field="type", tag
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal"}
 
-    payment_method: str | None | UnsetType = None
+    payment_method: str | UnsetType | None = None
 
-    account_type: str | None | UnsetType = None
+    account_type: str | UnsetType | None = None
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    account_number: str | None | UnsetType = None
+    account_number: str | UnsetType | None = None
 
-    bank_code: str | None | UnsetType = None
+    bank_code: str | UnsetType | None = None
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestAchSource(RequestModel, kw_only=True, tag_field="type", tag="ach"):
@@ -1069,13 +1069,13 @@ class RequestSepaSource(RequestModel, kw_only=True, tag_field="type", tag="sepa"
 
     account_holder: AccountHolder
 
-    bank_code: str | None | UnsetType = None
+    bank_code: str | UnsetType | None = None
 
-    mandate_id: str | None | UnsetType = None
+    mandate_id: str | UnsetType | None = None
 
-    mandate_type: MandateType | None | UnsetType = None
+    mandate_type: MandateType | UnsetType | None = None
 
-    date_of_signature: date | None | UnsetType = None
+    date_of_signature: date | UnsetType | None = None
 
 
 class RequestPlaidSource(RequestModel, kw_only=True, tag_field="type", tag="plaid"):
@@ -1083,9 +1083,9 @@ class RequestPlaidSource(RequestModel, kw_only=True, tag_field="type", tag="plai
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
-    token: str | None | UnsetType = None
+    token: str | UnsetType | None = None
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestBancontactSource(RequestModel, kw_only=True, tag_field="type", tag="bancontact"):
@@ -1093,35 +1093,35 @@ class RequestBancontactSource(RequestModel, kw_only=True, tag_field="type", tag=
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
-    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    account_holder_name: Annotated[str, Meta(max_length=100, min_length=3)] | None | UnsetType = None
+    account_holder_name: Annotated[str, Meta(max_length=100, min_length=3)] | UnsetType | None = None
 
-    billing_descriptor: str | None | UnsetType = None
+    billing_descriptor: str | UnsetType | None = None
 
-    language: str | None | UnsetType = None
+    language: str | UnsetType | None = None
 
 
 class RequestEpsSource(RequestModel, kw_only=True, tag_field="type", tag="eps"):
     """`RequestEpsSource` with every documented limit."""
 
-    purpose: str | None | UnsetType = None
+    purpose: str | UnsetType | None = None
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestIdealSource(RequestModel, kw_only=True, tag_field="type", tag="ideal"):
     """`RequestIdealSource` with every documented limit."""
 
-    description: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
+    description: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
 
-    language: str | None | UnsetType = None
+    language: str | UnsetType | None = None
 
 
 class RequestBlikSource(RequestModel, kw_only=True, tag_field="type", tag="blik"):
     """`RequestBlikSource` with every documented limit."""
 
-    partner_agreement_id: Annotated[str, Meta(max_length=64)] | None | UnsetType = None
+    partner_agreement_id: Annotated[str, Meta(max_length=64)] | UnsetType | None = None
 
 
 class RequestP24Source(RequestModel, kw_only=True, tag_field="type", tag="p24"):
@@ -1129,13 +1129,13 @@ class RequestP24Source(RequestModel, kw_only=True, tag_field="type", tag="p24"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal", "account_holder_email": "personal"}
 
-    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    account_holder_name: Annotated[str, Meta(max_length=100, min_length=3)] | None | UnsetType = None
+    account_holder_name: Annotated[str, Meta(max_length=100, min_length=3)] | UnsetType | None = None
 
-    account_holder_email: str | None | UnsetType = None
+    account_holder_email: str | UnsetType | None = None
 
-    billing_descriptor: str | None | UnsetType = None
+    billing_descriptor: str | UnsetType | None = None
 
 
 class RequestMultibancoSource(RequestModel, kw_only=True, tag_field="type", tag="multibanco"):
@@ -1143,11 +1143,11 @@ class RequestMultibancoSource(RequestModel, kw_only=True, tag_field="type", tag=
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
-    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    account_holder_name: Annotated[str, Meta(max_length=100, min_length=3)] | None | UnsetType = None
+    account_holder_name: Annotated[str, Meta(max_length=100, min_length=3)] | UnsetType | None = None
 
-    billing_descriptor: str | None | UnsetType = None
+    billing_descriptor: str | UnsetType | None = None
 
 
 class RequestPostfinanceSource(RequestModel, kw_only=True, tag_field="type", tag="postfinance"):
@@ -1155,69 +1155,69 @@ class RequestPostfinanceSource(RequestModel, kw_only=True, tag_field="type", tag
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
-    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    account_holder_name: str | None | UnsetType = None
+    account_holder_name: str | UnsetType | None = None
 
-    billing_descriptor: str | None | UnsetType = None
+    billing_descriptor: str | UnsetType | None = None
 
 
 class RequestSwishSource(RequestModel, kw_only=True, tag_field="type", tag="swish"):
     """`RequestSwishSource` with every documented limit."""
 
-    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    payment_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
-    billing_descriptor: SwishBillingDescriptor | None | UnsetType = None
+    billing_descriptor: SwishBillingDescriptor | UnsetType | None = None
 
 
 class SwishBillingDescriptor(RequestModel, kw_only=True):
     """`SwishBillingDescriptor` with every documented limit."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
 
 
 class RequestAfterpaySource(RequestModel, kw_only=True, tag_field="type", tag="afterpay"):
     """`RequestAfterpaySource` with every documented limit."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestAlmaSource(RequestModel, kw_only=True, tag_field="type", tag="alma"):
     """`RequestAlmaSource` with every documented limit."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
 
 class RequestKlarnaSource(RequestModel, kw_only=True, tag_field="type", tag="klarna"):
     """`RequestKlarnaSource` with every documented limit."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestSequraSource(RequestModel, kw_only=True, tag_field="type", tag="sequra"):
     """`RequestSequraSource` with every documented limit."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
 
 class RequestTamaraSource(RequestModel, kw_only=True, tag_field="type", tag="tamara"):
     """`RequestTamaraSource` with every documented limit."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
 
 class RequestCvconnectSource(RequestModel, kw_only=True, tag_field="type", tag="cvconnect"):
     """`RequestCvconnectSource` with every documented limit."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
 
 class RequestIllicadoSource(RequestModel, kw_only=True, tag_field="type", tag="illicado"):
     """`RequestIllicadoSource` with every documented limit."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
 
 class RequestFawrySource(RequestModel, kw_only=True, tag_field="type", tag="fawry"):
@@ -1229,29 +1229,29 @@ class RequestFawrySource(RequestModel, kw_only=True, tag_field="type", tag="fawr
         "customer_mobile": "personal",
     }
 
-    description: str | None | UnsetType = None
+    description: str | UnsetType | None = None
 
-    customer_profile_id: str | None | UnsetType = None
+    customer_profile_id: str | UnsetType | None = None
 
-    customer_email: str | None | UnsetType = None
+    customer_email: str | UnsetType | None = None
 
-    customer_mobile: str | None | UnsetType = None
+    customer_mobile: str | UnsetType | None = None
 
-    expires_on: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    expires_on: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    products: list[FawryProduct] | None | UnsetType = None
+    products: list[FawryProduct] | UnsetType | None = None
 
 
 class FawryProduct(RequestModel, kw_only=True):
     """`FawryProduct` with every documented limit."""
 
-    product_id: str | None | UnsetType = None
+    product_id: str | UnsetType | None = None
 
-    quantity: int | None | UnsetType = None
+    quantity: int | UnsetType | None = None
 
-    price: int | None | UnsetType = None
+    price: int | UnsetType | None = None
 
-    description: str | None | UnsetType = None
+    description: str | UnsetType | None = None
 
 
 class RequestAlipayCnSource(RequestModel, kw_only=True, tag_field="type", tag="alipay_cn"):
@@ -1289,23 +1289,23 @@ class RequestTruemoneySource(RequestModel, kw_only=True, tag_field="type", tag="
 class RequestWechatpaySource(RequestModel, kw_only=True, tag_field="type", tag="wechatpay"):
     """`RequestWechatpaySource` with every documented limit."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
 
 class RequestPaypalSource(RequestModel, kw_only=True, tag_field="type", tag="paypal"):
     """`RequestPaypalSource` with every documented limit."""
 
-    plan: PaypalPlan | None | UnsetType = None
+    plan: PaypalPlan | UnsetType | None = None
 
 
 class PaypalPlan(RequestModel, kw_only=True):
     """`PaypalPlan` with every documented limit."""
 
-    type: PaypalPlanType | None | UnsetType = None
+    type: PaypalPlanType | UnsetType | None = None
 
-    skip_shipping_address: bool | None | UnsetType = None
+    skip_shipping_address: bool | UnsetType | None = None
 
-    immutable_shipping_address: bool | None | UnsetType = None
+    immutable_shipping_address: bool | UnsetType | None = None
 
 
 class RequestBenefitSource(RequestModel, kw_only=True, tag_field="type", tag="benefit"):
@@ -1349,13 +1349,13 @@ class RequestQpaySource(RequestModel, kw_only=True, tag_field="type", tag="qpay"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"national_id": "personal"}
 
-    quantity: int | None | UnsetType = None
+    quantity: int | UnsetType | None = None
 
-    description: Annotated[str, Meta(max_length=255)] | None | UnsetType = None
+    description: Annotated[str, Meta(max_length=255)] | UnsetType | None = None
 
-    language: str | None | UnsetType = None
+    language: str | UnsetType | None = None
 
-    national_id: str | None | UnsetType = None
+    national_id: str | UnsetType | None = None
 
 
 class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"):
@@ -1363,59 +1363,59 @@ class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"card_token": "secret", "token_data": "secret"}
 
-    language: KnetLanguage | None | UnsetType = None
+    language: KnetLanguage | UnsetType | None = None
 
-    user_defined_field1: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | None | UnsetType = None
+    user_defined_field1: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType | None = None
 
-    user_defined_field2: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | None | UnsetType = None
+    user_defined_field2: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType | None = None
 
-    user_defined_field3: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | None | UnsetType = None
+    user_defined_field3: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType | None = None
 
-    user_defined_field4: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | None | UnsetType = None
+    user_defined_field4: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType | None = None
 
-    user_defined_field5: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | None | UnsetType = None
+    user_defined_field5: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType | None = None
 
-    card_token: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | None | UnsetType = None
+    card_token: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType | None = None
 
-    ptlf: Annotated[str, Meta(max_length=45, pattern="^[A-Za-z0-9]*\\Z")] | None | UnsetType = None
+    ptlf: Annotated[str, Meta(max_length=45, pattern="^[A-Za-z0-9]*\\Z")] | UnsetType | None = None
 
-    token_type: str | None | UnsetType = None
+    token_type: str | UnsetType | None = None
 
-    token_data: str | None | UnsetType = None
+    token_data: str | UnsetType | None = None
 
-    payment_method_details: KnetPaymentMethod | None | UnsetType = None
+    payment_method_details: KnetPaymentMethod | UnsetType | None = None
 
 
 class KnetPaymentMethod(RequestModel, kw_only=True):
     """`KnetPaymentMethod` with every documented limit."""
 
-    display_name: str | None | UnsetType = None
+    display_name: str | UnsetType | None = None
 
-    type: str | None | UnsetType = None
+    type: str | UnsetType | None = None
 
-    network: str | None | UnsetType = None
+    network: str | UnsetType | None = None
 
 
 class RequestGiropaySource(RequestModel, kw_only=True, tag_field="type", tag="giropay"):
     """`RequestGiropaySource` with every documented limit."""
 
-    account_holder: AccountHolder | None | UnsetType = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestSofortSource(RequestModel, kw_only=True, tag_field="type", tag="sofort"):
     """`RequestSofortSource` with every documented limit."""
 
-    country_code: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = msgspec.field(
+    country_code: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = msgspec.field(
         name="countryCode", default=None
     )
 
-    language_code: str | None | UnsetType = msgspec.field(name="languageCode", default=None)
+    language_code: str | UnsetType | None = msgspec.field(name="languageCode", default=None)
 
 
 class RequestTrustlySource(RequestModel, kw_only=True, tag_field="type", tag="trustly"):
     """`RequestTrustlySource` with every documented limit."""
 
-    billing_address: PaymentAddress | None | UnsetType = None
+    billing_address: PaymentAddress | UnsetType | None = None
 
 
 PaymentRequestSource: TypeAlias = (
@@ -1475,23 +1475,23 @@ PaymentRequestSource: TypeAlias = (
 class PaymentPlan(RequestModel, kw_only=True):
     """`PaymentPlan` with every documented limit."""
 
-    amount_variability: AmountVariability | None | UnsetType = None
+    amount_variability: AmountVariability | UnsetType | None = None
 
-    financing: bool | None | UnsetType = None
+    financing: bool | UnsetType | None = None
 
-    days_between_payments: int | None | UnsetType = None
+    days_between_payments: int | UnsetType | None = None
 
-    total_number_of_payments: int | None | UnsetType = None
+    total_number_of_payments: int | UnsetType | None = None
 
-    current_payment_number: int | None | UnsetType = None
+    current_payment_number: int | UnsetType | None = None
 
-    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | None | UnsetType = None
+    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType | None = None
 
-    name: Annotated[str, Meta(max_length=35)] | None | UnsetType = None
+    name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
 
-    start_date: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | None | UnsetType = None
+    start_date: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType | None = None
 
-    amount: Annotated[int, Meta(ge=1)] | None | UnsetType = None
+    amount: Annotated[int, Meta(ge=1)] | UnsetType | None = None
 
 
 class PaymentCustomer(RequestModel, kw_only=True):
@@ -1499,57 +1499,57 @@ class PaymentCustomer(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "name": "personal", "tax_number": "personal"}
 
-    id: Annotated[str, Meta(pattern="(?a)^(cus)_(\\w{26})\\Z")] | None | UnsetType = None
+    id: Annotated[str, Meta(pattern="(?a)^(cus)_(\\w{26})\\Z")] | UnsetType | None = None
 
-    email: Annotated[str, Meta(max_length=255)] | None | UnsetType = None
+    email: Annotated[str, Meta(max_length=255)] | UnsetType | None = None
 
-    name: Annotated[str, Meta(max_length=255)] | None | UnsetType = None
+    name: Annotated[str, Meta(max_length=255)] | UnsetType | None = None
 
-    tax_number: Annotated[str, Meta(max_length=13)] | None | UnsetType = None
+    tax_number: Annotated[str, Meta(max_length=13)] | UnsetType | None = None
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
 
-    summary: CustomerSummary | None | UnsetType = None
+    summary: CustomerSummary | UnsetType | None = None
 
 
 class CustomerSummary(RequestModel, kw_only=True):
     """`CustomerSummary` with every documented limit."""
 
-    registration_date: date | None | UnsetType = None
+    registration_date: date | UnsetType | None = None
 
-    first_transaction_date: date | None | UnsetType = None
+    first_transaction_date: date | UnsetType | None = None
 
-    last_payment_date: date | None | UnsetType = None
+    last_payment_date: date | UnsetType | None = None
 
-    total_order_count: int | None | UnsetType = None
+    total_order_count: int | UnsetType | None = None
 
-    last_payment_amount: float | None | UnsetType = None
+    last_payment_amount: float | UnsetType | None = None
 
-    is_premium_customer: bool | None | UnsetType = None
+    is_premium_customer: bool | UnsetType | None = None
 
-    is_returning_customer: bool | None | UnsetType = None
+    is_returning_customer: bool | UnsetType | None = None
 
-    lifetime_value: float | None | UnsetType = None
+    lifetime_value: float | UnsetType | None = None
 
 
 class PaymentBillingDescriptor(RequestModel, kw_only=True):
     """`PaymentBillingDescriptor` with every documented limit."""
 
-    name: Annotated[str, Meta(max_length=25)] | None | UnsetType = None
+    name: Annotated[str, Meta(max_length=25)] | UnsetType | None = None
 
-    city: Annotated[str, Meta(max_length=13, min_length=1)] | None | UnsetType = None
+    city: Annotated[str, Meta(max_length=13, min_length=1)] | UnsetType | None = None
 
-    reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    local_descriptors: list[LocalDescriptor] | None | UnsetType = None
+    local_descriptors: list[LocalDescriptor] | UnsetType | None = None
 
 
 class LocalDescriptor(RequestModel, kw_only=True):
     """`LocalDescriptor` with every documented limit."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
 
-    character_set: CharacterSet | None | UnsetType = None
+    character_set: CharacterSet | UnsetType | None = None
 
 
 class PaymentShipping(RequestModel, kw_only=True):
@@ -1561,23 +1561,23 @@ class PaymentShipping(RequestModel, kw_only=True):
         "email": "personal",
     }
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
 
-    email: str | None | UnsetType = None
+    email: str | UnsetType | None = None
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
 
-    from_address_zip: str | None | UnsetType = None
+    from_address_zip: str | UnsetType | None = None
 
-    timeframe: ShippingTimeframe | None | UnsetType = None
+    timeframe: ShippingTimeframe | UnsetType | None = None
 
-    method: ShippingMethod | None | UnsetType = None
+    method: ShippingMethod | UnsetType | None = None
 
-    delay: int | None | UnsetType = None
+    delay: int | UnsetType | None = None
 
 
 class ThreeDsRequest(RequestModel, kw_only=True):
@@ -1585,47 +1585,47 @@ class ThreeDsRequest(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"cryptogram": "secret"}
 
-    enabled: bool | None | UnsetType = None
+    enabled: bool | UnsetType | None = None
 
-    attempt_n3d: bool | None | UnsetType = None
+    attempt_n3d: bool | UnsetType | None = None
 
-    challenge_indicator: PaymentChallengeIndicator | None | UnsetType = None
+    challenge_indicator: PaymentChallengeIndicator | UnsetType | None = None
 
-    exemption: PaymentExemption | None | UnsetType = None
+    exemption: PaymentExemption | UnsetType | None = None
 
-    allow_upgrade: bool | None | UnsetType = None
+    allow_upgrade: bool | UnsetType | None = None
 
-    merchant_authentication_info: ThreeDsRequestorAuthenticationInfo | None | UnsetType = None
+    merchant_authentication_info: ThreeDsRequestorAuthenticationInfo | UnsetType | None = None
 
-    account_info: PaymentAccountInfo | None | UnsetType = None
+    account_info: PaymentAccountInfo | UnsetType | None = None
 
-    authentication_id: Annotated[str, Meta(pattern="(?a)^(sid)_(\\w{26})\\Z")] | None | UnsetType = None
+    authentication_id: Annotated[str, Meta(pattern="(?a)^(sid)_(\\w{26})\\Z")] | UnsetType | None = None
 
-    eci: Annotated[str, Meta(max_length=2)] | None | UnsetType = None
+    eci: Annotated[str, Meta(max_length=2)] | UnsetType | None = None
 
-    cryptogram: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    cryptogram: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    xid: Annotated[str, Meta(max_length=100)] | None | UnsetType = None
+    xid: Annotated[str, Meta(max_length=100)] | UnsetType | None = None
 
-    version: Annotated[str, Meta(max_length=10)] | None | UnsetType = None
+    version: Annotated[str, Meta(max_length=10)] | UnsetType | None = None
 
-    status: str | None | UnsetType = None
+    status: str | UnsetType | None = None
 
-    status_reason_code: str | None | UnsetType = None
+    status_reason_code: str | UnsetType | None = None
 
-    authentication_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    authentication_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    authentication_amount: int | None | UnsetType = None
+    authentication_amount: int | UnsetType | None = None
 
-    flow_type: FlowType | None | UnsetType = None
+    flow_type: FlowType | UnsetType | None = None
 
-    challenge_cancel_reason: str | None | UnsetType = None
+    challenge_cancel_reason: str | UnsetType | None = None
 
-    score: str | None | UnsetType = None
+    score: str | UnsetType | None = None
 
-    cryptogram_algorithm: str | None | UnsetType = None
+    cryptogram_algorithm: str | UnsetType | None = None
 
-    initial_authentication: InitialAuthentication | None | UnsetType = None
+    initial_authentication: InitialAuthentication | UnsetType | None = None
 
 
 class InitialAuthentication(RequestModel, kw_only=True):
@@ -1633,15 +1633,15 @@ class InitialAuthentication(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"authentication_data": "secret"}
 
-    acs_transaction_id: Annotated[str, Meta(max_length=36, min_length=36)] | None | UnsetType = None
+    acs_transaction_id: Annotated[str, Meta(max_length=36, min_length=36)] | UnsetType | None = None
 
-    authentication_method: InitialAuthenticationMethod | None | UnsetType = None
+    authentication_method: InitialAuthenticationMethod | UnsetType | None = None
 
-    authentication_timestamp: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    authentication_timestamp: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    authentication_data: Annotated[str, Meta(max_length=2048)] | None | UnsetType = None
+    authentication_data: Annotated[str, Meta(max_length=2048)] | UnsetType | None = None
 
-    initial_session_id: Annotated[str, Meta(max_length=30, min_length=30)] | None | UnsetType = None
+    initial_session_id: Annotated[str, Meta(max_length=30, min_length=30)] | UnsetType | None = None
 
 
 class PaymentAccountInfo(RequestModel, kw_only=True):
@@ -1649,49 +1649,49 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_id": "personal"}
 
-    purchase_count: Annotated[int, Meta(ge=0, le=9999)] | None | UnsetType = None
+    purchase_count: Annotated[int, Meta(ge=0, le=9999)] | UnsetType | None = None
 
-    account_age: AccountAge | None | UnsetType = None
+    account_age: AccountAge | UnsetType | None = None
 
-    add_card_attempts: Annotated[int, Meta(ge=0, le=999)] | None | UnsetType = None
+    add_card_attempts: Annotated[int, Meta(ge=0, le=999)] | UnsetType | None = None
 
-    shipping_address_age: ShippingAddressAge | None | UnsetType = None
+    shipping_address_age: ShippingAddressAge | UnsetType | None = None
 
-    account_name_matches_shipping_name: bool | None | UnsetType = None
+    account_name_matches_shipping_name: bool | UnsetType | None = None
 
-    suspicious_account_activity: bool | None | UnsetType = None
+    suspicious_account_activity: bool | UnsetType | None = None
 
-    transactions_today: Annotated[int, Meta(ge=0, le=999)] | None | UnsetType = None
+    transactions_today: Annotated[int, Meta(ge=0, le=999)] | UnsetType | None = None
 
-    authentication_method: AccountAuthenticationMethod | None | UnsetType = None
+    authentication_method: AccountAuthenticationMethod | UnsetType | None = None
 
-    cardholder_account_age_indicator: CardholderAccountAgeIndicator | None | UnsetType = None
+    cardholder_account_age_indicator: CardholderAccountAgeIndicator | UnsetType | None = None
 
-    account_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    account_change_indicator: AccountChangeIndicator | None | UnsetType = None
+    account_change_indicator: AccountChangeIndicator | UnsetType | None = None
 
-    account_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    account_password_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_password_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    account_password_change_indicator: AccountPasswordChangeIndicator | None | UnsetType = None
+    account_password_change_indicator: AccountPasswordChangeIndicator | UnsetType | None = None
 
-    transactions_per_year: Annotated[int, Meta(le=999)] | None | UnsetType = None
+    transactions_per_year: Annotated[int, Meta(le=999)] | UnsetType | None = None
 
-    payment_account_age: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    payment_account_age: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    account_type: AccountType | None | UnsetType = None
+    account_type: AccountType | UnsetType | None = None
 
-    account_id: Annotated[str, Meta(max_length=64)] | None | UnsetType = None
+    account_id: Annotated[str, Meta(max_length=64)] | UnsetType | None = None
 
 
 class PaymentAuthentication(RequestModel, kw_only=True):
     """`PaymentAuthentication` with every documented limit."""
 
-    preferred_experiences: list[Experience] | None | UnsetType = None
+    preferred_experiences: list[Experience] | UnsetType | None = None
 
 
 class RiskRequest(RequestModel, kw_only=True):
@@ -1699,51 +1699,51 @@ class RiskRequest(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"device_session_id": "personal"}
 
-    enabled: bool | None | UnsetType = None
+    enabled: bool | UnsetType | None = None
 
-    device_session_id: Annotated[str, Meta(pattern="(?a)^(dsid)_(\\w{26})\\Z")] | None | UnsetType = None
+    device_session_id: Annotated[str, Meta(pattern="(?a)^(dsid)_(\\w{26})\\Z")] | UnsetType | None = None
 
-    device: RiskDevice | None | UnsetType = None
+    device: RiskDevice | UnsetType | None = None
 
 
 class RiskDevice(RequestModel, kw_only=True):
     """`RiskDevice` with every documented limit."""
 
-    user_agent: Annotated[str, Meta(max_length=2048)] | None | UnsetType = None
+    user_agent: Annotated[str, Meta(max_length=2048)] | UnsetType | None = None
 
-    network: DeviceNetwork | None | UnsetType = None
+    network: DeviceNetwork | UnsetType | None = None
 
-    provider: DeviceProvider | None | UnsetType = None
+    provider: DeviceProvider | UnsetType | None = None
 
-    timestamp: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    timestamp: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    timezone: Annotated[str, Meta(max_length=5, min_length=1)] | None | UnsetType = None
+    timezone: Annotated[str, Meta(max_length=5, min_length=1)] | UnsetType | None = None
 
-    virtual_machine: bool | None | UnsetType = None
+    virtual_machine: bool | UnsetType | None = None
 
-    incognito: bool | None | UnsetType = None
+    incognito: bool | UnsetType | None = None
 
-    jailbroken: bool | None | UnsetType = None
+    jailbroken: bool | UnsetType | None = None
 
-    rooted: bool | None | UnsetType = None
+    rooted: bool | UnsetType | None = None
 
-    java_enabled: bool | None | UnsetType = None
+    java_enabled: bool | UnsetType | None = None
 
-    javascript_enabled: bool | None | UnsetType = None
+    javascript_enabled: bool | UnsetType | None = None
 
-    language: Annotated[str, Meta(max_length=12, min_length=1)] | None | UnsetType = None
+    language: Annotated[str, Meta(max_length=12, min_length=1)] | UnsetType | None = None
 
-    color_depth: Annotated[str, Meta(max_length=2, min_length=1)] | None | UnsetType = None
+    color_depth: Annotated[str, Meta(max_length=2, min_length=1)] | UnsetType | None = None
 
-    screen_height: Annotated[str, Meta(max_length=6, min_length=1)] | None | UnsetType = None
+    screen_height: Annotated[str, Meta(max_length=6, min_length=1)] | UnsetType | None = None
 
-    screen_width: Annotated[str, Meta(max_length=6, min_length=1)] | None | UnsetType = None
+    screen_width: Annotated[str, Meta(max_length=6, min_length=1)] | UnsetType | None = None
 
-    user_agent_client_hint: str | None | UnsetType = None
+    user_agent_client_hint: str | UnsetType | None = None
 
-    iframe_payment_allowed: bool | None | UnsetType = None
+    iframe_payment_allowed: bool | UnsetType | None = None
 
-    accept_header: Annotated[str, Meta(max_length=2048)] | None | UnsetType = None
+    accept_header: Annotated[str, Meta(max_length=2048)] | UnsetType | None = None
 
 
 class DeviceNetwork(RequestModel, kw_only=True):
@@ -1751,15 +1751,15 @@ class DeviceNetwork(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"ipv4": "personal", "ipv6": "personal"}
 
-    ipv4: str | None | UnsetType = None
+    ipv4: str | UnsetType | None = None
 
-    ipv6: str | None | UnsetType = None
+    ipv6: str | UnsetType | None = None
 
-    tor: bool | None | UnsetType = None
+    tor: bool | UnsetType | None = None
 
-    vpn: bool | None | UnsetType = None
+    vpn: bool | UnsetType | None = None
 
-    proxy: bool | None | UnsetType = None
+    proxy: bool | UnsetType | None = None
 
 
 class DeviceProvider(RequestModel, kw_only=True):
@@ -1767,9 +1767,9 @@ class DeviceProvider(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"id": "personal"}
 
-    id: str | None | UnsetType = None
+    id: str | UnsetType | None = None
 
-    name: DeviceProviderName | None | UnsetType = None
+    name: DeviceProviderName | UnsetType | None = None
 
 
 class PaymentRecipient(RequestModel, kw_only=True):
@@ -1783,17 +1783,17 @@ class PaymentRecipient(RequestModel, kw_only=True):
         "last_name": "personal",
     }
 
-    dob: date | None | UnsetType = None
+    dob: date | UnsetType | None = None
 
-    account_number: Annotated[str, Meta(max_length=34)] | None | UnsetType = None
+    account_number: Annotated[str, Meta(max_length=34)] | UnsetType | None = None
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
 
-    zip: Annotated[str, Meta(max_length=10)] | None | UnsetType = None
+    zip: Annotated[str, Meta(max_length=10)] | UnsetType | None = None
 
-    first_name: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    first_name: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    last_name: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    last_name: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
 
 class AmountAllocation(RequestModel, kw_only=True):
@@ -1803,17 +1803,17 @@ class AmountAllocation(RequestModel, kw_only=True):
 
     amount: Annotated[int, Meta(ge=0, le=9999999999)]
 
-    reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    commission: AllocationCommission | None | UnsetType = None
+    commission: AllocationCommission | UnsetType | None = None
 
 
 class AllocationCommission(RequestModel, kw_only=True):
     """`AllocationCommission` with every documented limit."""
 
-    amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    percentage: Annotated[float, Meta(ge=0.0, le=100.0)] | None | UnsetType = None
+    percentage: Annotated[float, Meta(ge=0.0, le=100.0)] | UnsetType | None = None
 
 
 class PaymentProcessing(RequestModel, kw_only=True):
@@ -1821,161 +1821,161 @@ class PaymentProcessing(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"open_id": "personal", "otp_value": "secret"}
 
-    order_id: Annotated[str, Meta(max_length=15)] | None | UnsetType = None
+    order_id: Annotated[str, Meta(max_length=15)] | UnsetType | None = None
 
-    tax_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    tax_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    discount_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    discount_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    duty_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    duty_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    shipping_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    shipping_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    shipping_tax_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    shipping_tax_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    surcharge_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    surcharge_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    aft: bool | None | UnsetType = None
+    aft: bool | UnsetType | None = None
 
-    preferred_scheme: PreferredScheme | None | UnsetType = None
+    preferred_scheme: PreferredScheme | UnsetType | None = None
 
-    merchant_initiated_reason: MerchantInitiatedReason | None | UnsetType = None
+    merchant_initiated_reason: MerchantInitiatedReason | UnsetType | None = None
 
-    campaign_id: int | None | UnsetType = None
+    campaign_id: int | UnsetType | None = None
 
-    product_type: ProcessingProductType | None | UnsetType = None
+    product_type: ProcessingProductType | UnsetType | None = None
 
-    open_id: str | None | UnsetType = None
+    open_id: str | UnsetType | None = None
 
-    original_order_amount: int | None | UnsetType = None
+    original_order_amount: int | UnsetType | None = None
 
-    receipt_id: Annotated[str, Meta(max_length=32)] | None | UnsetType = None
+    receipt_id: Annotated[str, Meta(max_length=32)] | UnsetType | None = None
 
-    terminal_type: TerminalType | None | UnsetType = None
+    terminal_type: TerminalType | UnsetType | None = None
 
-    os_type: OsType | None | UnsetType = None
+    os_type: OsType | UnsetType | None = None
 
-    invoice_id: Annotated[str, Meta(max_length=127)] | None | UnsetType = None
+    invoice_id: Annotated[str, Meta(max_length=127)] | UnsetType | None = None
 
-    brand_name: Annotated[str, Meta(max_length=127)] | None | UnsetType = None
+    brand_name: Annotated[str, Meta(max_length=127)] | UnsetType | None = None
 
     locale: (
         Annotated[str, Meta(max_length=10, min_length=2, pattern="^[a-z]{2}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}))?\\Z")]
-        | None
         | UnsetType
+        | None
     ) = None
 
-    shipping_preference: ShippingPreference | None | UnsetType = None
+    shipping_preference: ShippingPreference | UnsetType | None = None
 
-    user_action: UserAction | None | UnsetType = None
+    user_action: UserAction | UnsetType | None = None
 
-    set_transaction_context: list[dict[str, str]] | None | UnsetType = None
+    set_transaction_context: list[dict[str, str]] | UnsetType | None = None
 
-    partner_customer_risk_data: list[PartnerCustomerRiskData] | None | UnsetType = None
+    partner_customer_risk_data: list[PartnerCustomerRiskData] | UnsetType | None = None
 
-    airline_data: list[AirlineData] | None | UnsetType = None
+    airline_data: list[AirlineData] | UnsetType | None = None
 
-    accommodation_data: list[AccommodationData] | None | UnsetType = None
+    accommodation_data: list[AccommodationData] | UnsetType | None = None
 
-    otp_value: str | None | UnsetType = None
+    otp_value: str | UnsetType | None = None
 
-    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    custom_payment_method_ids: list[str] | None | UnsetType = None
+    custom_payment_method_ids: list[str] | UnsetType | None = None
 
-    merchant_callback_url: Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | None | UnsetType = None
+    merchant_callback_url: Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | UnsetType | None = None
 
-    line_of_business: str | None | UnsetType = None
+    line_of_business: str | UnsetType | None = None
 
-    shipping_delay: int | None | UnsetType = None
+    shipping_delay: int | UnsetType | None = None
 
-    shipping_info: list[ShippingInfo] | None | UnsetType = None
+    shipping_info: list[ShippingInfo] | UnsetType | None = None
 
-    pan_preference: PanType | None | UnsetType = None
+    pan_preference: PanType | UnsetType | None = None
 
-    provision_network_token: bool | None | UnsetType = None
+    provision_network_token: bool | UnsetType | None = None
 
-    service_type: AchServiceType | None | UnsetType = None
+    service_type: AchServiceType | UnsetType | None = None
 
-    partner_code: Annotated[str, Meta(max_length=6, min_length=6, pattern="(?a)^\\d{6}\\Z")] | None | UnsetType = None
+    partner_code: Annotated[str, Meta(max_length=6, min_length=6, pattern="(?a)^\\d{6}\\Z")] | UnsetType | None = None
 
-    card_type: ProcessingCardType | None | UnsetType = None
+    card_type: ProcessingCardType | UnsetType | None = None
 
-    affiliate_id: Annotated[str, Meta(pattern="^[a-zA-Z0-9]{1,15}\\Z")] | None | UnsetType = None
+    affiliate_id: Annotated[str, Meta(pattern="^[a-zA-Z0-9]{1,15}\\Z")] | UnsetType | None = None
 
-    affiliate_url: str | None | UnsetType = None
+    affiliate_url: str | UnsetType | None = None
 
-    foreign_retailer_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    foreign_retailer_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    reconciliation_id: str | None | UnsetType = None
+    reconciliation_id: str | UnsetType | None = None
 
-    aggregator: PaymentAggregator | None | UnsetType = None
+    aggregator: PaymentAggregator | UnsetType | None = None
 
-    hub_model_origination_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    hub_model_origination_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    scheme_transaction_link_id: str | None | UnsetType = None
+    scheme_transaction_link_id: str | UnsetType | None = None
 
 
 class PartnerCustomerRiskData(RequestModel, kw_only=True):
     """`PartnerCustomerRiskData` with every documented limit."""
 
-    key: str | None | UnsetType = None
+    key: str | UnsetType | None = None
 
-    value: str | None | UnsetType = None
+    value: str | UnsetType | None = None
 
 
 class ShippingInfo(RequestModel, kw_only=True):
     """`ShippingInfo` with every documented limit."""
 
-    shipping_company: str | None | UnsetType = None
+    shipping_company: str | UnsetType | None = None
 
-    shipping_method: str | None | UnsetType = None
+    shipping_method: str | UnsetType | None = None
 
-    tracking_number: str | None | UnsetType = None
+    tracking_number: str | UnsetType | None = None
 
-    tracking_uri: str | None | UnsetType = None
+    tracking_uri: str | UnsetType | None = None
 
-    return_shipping_company: str | None | UnsetType = None
+    return_shipping_company: str | UnsetType | None = None
 
-    return_tracking_number: str | None | UnsetType = None
+    return_tracking_number: str | UnsetType | None = None
 
-    return_tracking_uri: str | None | UnsetType = None
+    return_tracking_uri: str | UnsetType | None = None
 
 
 class PaymentAggregator(RequestModel, kw_only=True):
     """`PaymentAggregator` with every documented limit."""
 
-    sub_merchant_id: str | None | UnsetType = None
+    sub_merchant_id: str | UnsetType | None = None
 
-    aggregator_id_visa: str | None | UnsetType = None
+    aggregator_id_visa: str | UnsetType | None = None
 
-    aggregator_id_mc: str | None | UnsetType = None
+    aggregator_id_mc: str | UnsetType | None = None
 
 
 class AirlineData(RequestModel, kw_only=True):
     """`AirlineData` with every documented limit."""
 
-    ticket: AirlineTicket | None | UnsetType = None
+    ticket: AirlineTicket | UnsetType | None = None
 
-    passenger: list[AirlinePassenger] | None | UnsetType = None
+    passenger: list[AirlinePassenger] | UnsetType | None = None
 
-    flight_leg_details: list[FlightLeg] | None | UnsetType = None
+    flight_leg_details: list[FlightLeg] | UnsetType | None = None
 
 
 class AirlineTicket(RequestModel, kw_only=True):
     """`AirlineTicket` with every documented limit."""
 
-    number: str | None | UnsetType = None
+    number: str | UnsetType | None = None
 
-    issue_date: date | None | UnsetType = None
+    issue_date: date | UnsetType | None = None
 
-    issuing_carrier_code: str | None | UnsetType = None
+    issuing_carrier_code: str | UnsetType | None = None
 
-    travel_package_indicator: str | None | UnsetType = None
+    travel_package_indicator: str | UnsetType | None = None
 
-    travel_agency_name: str | None | UnsetType = None
+    travel_agency_name: str | UnsetType | None = None
 
-    travel_agency_code: str | None | UnsetType = None
+    travel_agency_code: str | UnsetType | None = None
 
 
 class AirlinePassenger(RequestModel, kw_only=True):
@@ -1987,79 +1987,79 @@ class AirlinePassenger(RequestModel, kw_only=True):
         "date_of_birth": "personal",
     }
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
 
-    date_of_birth: date | None | UnsetType = None
+    date_of_birth: date | UnsetType | None = None
 
-    address: AirlinePassengerAddress | None | UnsetType = None
+    address: AirlinePassengerAddress | UnsetType | None = None
 
 
 class AirlinePassengerAddress(RequestModel, kw_only=True):
     """`AirlinePassengerAddress` with every documented limit."""
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
 
 class FlightLeg(RequestModel, kw_only=True):
     """`FlightLeg` with every documented limit."""
 
-    flight_number: str | None | UnsetType = None
+    flight_number: str | UnsetType | None = None
 
-    carrier_code: str | None | UnsetType = None
+    carrier_code: str | UnsetType | None = None
 
-    class_of_travelling: str | None | UnsetType = None
+    class_of_travelling: str | UnsetType | None = None
 
-    departure_airport: str | None | UnsetType = None
+    departure_airport: str | UnsetType | None = None
 
-    departure_date: date | None | UnsetType = None
+    departure_date: date | UnsetType | None = None
 
-    departure_time: str | None | UnsetType = None
+    departure_time: str | UnsetType | None = None
 
-    arrival_airport: str | None | UnsetType = None
+    arrival_airport: str | UnsetType | None = None
 
-    stop_over_code: str | None | UnsetType = None
+    stop_over_code: str | UnsetType | None = None
 
-    fare_basis_code: str | None | UnsetType = None
+    fare_basis_code: str | UnsetType | None = None
 
 
 class AccommodationData(RequestModel, kw_only=True):
     """`AccommodationData` with every documented limit."""
 
-    name: str | None | UnsetType = None
+    name: str | UnsetType | None = None
 
-    booking_reference: str | None | UnsetType = None
+    booking_reference: str | UnsetType | None = None
 
-    check_in_date: date | None | UnsetType = None
+    check_in_date: date | UnsetType | None = None
 
-    check_out_date: date | None | UnsetType = None
+    check_out_date: date | UnsetType | None = None
 
-    address: AccommodationAddress | None | UnsetType = None
+    address: AccommodationAddress | UnsetType | None = None
 
-    state: str | None | UnsetType = None
+    state: str | UnsetType | None = None
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    city: str | None | UnsetType = None
+    city: str | UnsetType | None = None
 
-    number_of_rooms: int | None | UnsetType = None
+    number_of_rooms: int | UnsetType | None = None
 
-    guests: list[AccommodationGuest] | None | UnsetType = None
+    guests: list[AccommodationGuest] | UnsetType | None = None
 
-    room: list[AccommodationRoom] | None | UnsetType = None
+    room: list[AccommodationRoom] | UnsetType | None = None
 
-    property_phone: list[AccommodationPhone] | None | UnsetType = None
+    property_phone: list[AccommodationPhone] | UnsetType | None = None
 
-    customer_service_phone: list[AccommodationPhone] | None | UnsetType = None
+    customer_service_phone: list[AccommodationPhone] | UnsetType | None = None
 
 
 class AccommodationAddress(RequestModel, kw_only=True):
     """`AccommodationAddress` with every documented limit."""
 
-    address_line1: str | None | UnsetType = None
+    address_line1: str | UnsetType | None = None
 
-    zip: str | None | UnsetType = None
+    zip: str | UnsetType | None = None
 
 
 class AccommodationGuest(RequestModel, kw_only=True):
@@ -2071,35 +2071,35 @@ class AccommodationGuest(RequestModel, kw_only=True):
         "date_of_birth": "personal",
     }
 
-    first_name: str | None | UnsetType = None
+    first_name: str | UnsetType | None = None
 
-    last_name: str | None | UnsetType = None
+    last_name: str | UnsetType | None = None
 
-    date_of_birth: date | None | UnsetType = None
+    date_of_birth: date | UnsetType | None = None
 
 
 class AccommodationRoom(RequestModel, kw_only=True):
     """`AccommodationRoom` with every documented limit."""
 
-    rate: str | None | UnsetType = None
+    rate: str | UnsetType | None = None
 
-    number_of_nights_at_room_rate: str | None | UnsetType = None
+    number_of_nights_at_room_rate: str | UnsetType | None = None
 
 
 class AccommodationPhone(RequestModel, kw_only=True):
     """`AccommodationPhone` with every documented limit."""
 
-    country_code: str | None | UnsetType = None
+    country_code: str | UnsetType | None = None
 
-    number: str | None | UnsetType = None
+    number: str | UnsetType | None = None
 
 
 class RetryRequest(RequestModel, kw_only=True):
     """`RetryRequest` with every documented limit."""
 
-    dunning: DunningRetry | None | UnsetType = None
+    dunning: DunningRetry | UnsetType | None = None
 
-    downtime: DowntimeRetry | None | UnsetType = None
+    downtime: DowntimeRetry | UnsetType | None = None
 
 
 class DunningRetry(RequestModel, kw_only=True):
@@ -2107,9 +2107,9 @@ class DunningRetry(RequestModel, kw_only=True):
 
     enabled: bool
 
-    max_attempts: Annotated[int, Meta(ge=1, le=15)] | None | UnsetType = None
+    max_attempts: Annotated[int, Meta(ge=1, le=15)] | UnsetType | None = None
 
-    end_after_days: Annotated[int, Meta(ge=1, le=60)] | None | UnsetType = None
+    end_after_days: Annotated[int, Meta(ge=1, le=60)] | UnsetType | None = None
 
 
 class DowntimeRetry(RequestModel, kw_only=True):
@@ -2121,73 +2121,73 @@ class DowntimeRetry(RequestModel, kw_only=True):
 class AuthorizationRequest(RequestModel, kw_only=True):
     """`AuthorizationRequest` with every documented limit."""
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)] | None | UnsetType = None
+    amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType | None = None
 
-    reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
-        | None
         | UnsetType
+        | None
     ) = None
 
 
 class CaptureRequest(RequestModel, kw_only=True):
     """`CaptureRequest` with every documented limit."""
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)] | None | UnsetType = None
+    amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType | None = None
 
-    capture_type: CaptureType | None | UnsetType = None
+    capture_type: CaptureType | UnsetType | None = None
 
-    reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    customer: PaymentCustomer | None | UnsetType = None
+    customer: PaymentCustomer | UnsetType | None = None
 
-    description: Annotated[str, Meta(max_length=100)] | None | UnsetType = None
+    description: Annotated[str, Meta(max_length=100)] | UnsetType | None = None
 
-    billing_descriptor: PaymentBillingDescriptor | None | UnsetType = None
+    billing_descriptor: PaymentBillingDescriptor | UnsetType | None = None
 
-    shipping: CaptureShipping | None | UnsetType = None
+    shipping: CaptureShipping | UnsetType | None = None
 
-    items: list[PaymentItem] | None | UnsetType = None
+    items: list[PaymentItem] | UnsetType | None = None
 
-    amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | None | UnsetType = None
+    amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | UnsetType | None = None
 
-    processing: CaptureProcessing | None | UnsetType = None
+    processing: CaptureProcessing | UnsetType | None = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
-        | None
         | UnsetType
+        | None
     ) = None
 
 
 class CaptureShipping(RequestModel, kw_only=True):
     """`CaptureShipping` with every documented limit."""
 
-    address: PaymentAddress | None | UnsetType = None
+    address: PaymentAddress | UnsetType | None = None
 
-    phone: PaymentPhone | None | UnsetType = None
+    phone: PaymentPhone | UnsetType | None = None
 
-    from_address_zip: str | None | UnsetType = None
+    from_address_zip: str | UnsetType | None = None
 
-    tracking_info: list[TrackingInfo] | None | UnsetType = None
+    tracking_info: list[TrackingInfo] | UnsetType | None = None
 
 
 class TrackingInfo(RequestModel, kw_only=True):
     """`TrackingInfo` with every documented limit."""
 
-    shipping_company: str | None | UnsetType = None
+    shipping_company: str | UnsetType | None = None
 
-    tracking_number: str | None | UnsetType = None
+    tracking_number: str | UnsetType | None = None
 
-    tracking_uri: str | None | UnsetType = None
+    tracking_uri: str | UnsetType | None = None
 
-    return_shipping_company: str | None | UnsetType = None
+    return_shipping_company: str | UnsetType | None = None
 
-    return_tracking_number: str | None | UnsetType = None
+    return_tracking_number: str | UnsetType | None = None
 
-    return_tracking_uri: str | None | UnsetType = None
+    return_tracking_uri: str | UnsetType | None = None
 
 
 class CaptureProcessing(RequestModel, kw_only=True):
@@ -2195,86 +2195,86 @@ class CaptureProcessing(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"otp_value": "secret"}
 
-    order_id: Annotated[str, Meta(max_length=15)] | None | UnsetType = None
+    order_id: Annotated[str, Meta(max_length=15)] | UnsetType | None = None
 
-    otp_value: str | None | UnsetType = None
+    otp_value: str | UnsetType | None = None
 
-    tax_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    tax_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    surcharge_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    surcharge_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    discount_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    discount_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    duty_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    duty_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    shipping_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    shipping_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    shipping_tax_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    shipping_tax_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    foreign_retailer_amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    foreign_retailer_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
 
 class RefundRequest(RequestModel, kw_only=True):
     """`RefundRequest` with every documented limit."""
 
-    amount: Annotated[int, Meta(ge=0, le=9999999999)] | None | UnsetType = None
+    amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType | None = None
 
-    reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | None | UnsetType = None
+    amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | UnsetType | None = None
 
-    capture_action_id: Annotated[str, Meta(pattern="(?a)^(act)_(\\w{26})\\Z")] | None | UnsetType = None
+    capture_action_id: Annotated[str, Meta(pattern="(?a)^(act)_(\\w{26})\\Z")] | UnsetType | None = None
 
-    items: list[PaymentItem] | None | UnsetType = None
+    items: list[PaymentItem] | UnsetType | None = None
 
-    destination: RefundDestination | None | UnsetType = None
+    destination: RefundDestination | UnsetType | None = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
-        | None
         | UnsetType
+        | None
     ) = None
 
 
 class ReverseRequest(RequestModel, kw_only=True):
     """`ReverseRequest` with every documented limit."""
 
-    reference: Annotated[str, Meta(max_length=80)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=80)] | UnsetType | None = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
-        | None
         | UnsetType
+        | None
     ) = None
 
 
 class VoidRequest(RequestModel, kw_only=True):
     """`VoidRequest` with every documented limit."""
 
-    reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
-        | None
         | UnsetType
+        | None
     ) = None
 
 
 class CancellationRequest(RequestModel, kw_only=True):
     """`CancellationRequest` with every documented limit."""
 
-    reference: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
 
 class PaymentSearchRequest(RequestModel, kw_only=True):
     """`PaymentSearchRequest` with every documented limit."""
 
-    query: Annotated[str, Meta(max_length=1024)] | None | UnsetType = None
+    query: Annotated[str, Meta(max_length=1024)] | UnsetType | None = None
 
-    limit: Annotated[int, Meta(ge=1, le=1000)] | None | UnsetType = None
+    limit: Annotated[int, Meta(ge=1, le=1000)] | UnsetType | None = None
 
-    from_: Annotated[datetime, Meta(tz=True)] | None | UnsetType = msgspec.field(name="from", default=None)
+    from_: Annotated[datetime, Meta(tz=True)] | UnsetType | None = msgspec.field(name="from", default=None)
 
-    to: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    to: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None

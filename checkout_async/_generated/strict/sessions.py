@@ -79,65 +79,65 @@ class SessionRequest(RequestModel, kw_only=True):
 
     completion: CompletionInfo
 
-    amount: Annotated[int, Meta(ge=0)] | None | UnsetType = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
-    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | None | UnsetType = None
+    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | UnsetType | None = None
 
-    marketplace: SessionMarketplaceData | None | UnsetType = None
+    marketplace: SessionMarketplaceData | UnsetType | None = None
 
-    authentication_type: AuthenticationType | None | UnsetType = None
+    authentication_type: AuthenticationType | UnsetType | None = None
 
-    authentication_category: AuthenticationCategory | None | UnsetType = None
+    authentication_category: AuthenticationCategory | UnsetType | None = None
 
-    account_info: CardholderAccountInfo | None | UnsetType = None
+    account_info: CardholderAccountInfo | UnsetType | None = None
 
-    challenge_indicator: ChallengeIndicator | None | UnsetType = None
+    challenge_indicator: ChallengeIndicator | UnsetType | None = None
 
-    billing_descriptor: SessionsBillingDescriptor | None | UnsetType = None
+    billing_descriptor: SessionsBillingDescriptor | UnsetType | None = None
 
-    reference: Annotated[str, Meta(max_length=100)] | None | UnsetType = None
+    reference: Annotated[str, Meta(max_length=100)] | UnsetType | None = None
 
-    merchant_risk_info: MerchantRiskInfo | None | UnsetType = None
+    merchant_risk_info: MerchantRiskInfo | UnsetType | None = None
 
-    transaction_type: TransactionType | None | UnsetType = None
+    transaction_type: TransactionType | UnsetType | None = None
 
-    shipping_address: SessionAddress | None | UnsetType = None
+    shipping_address: SessionAddress | UnsetType | None = None
 
-    shipping_address_matches_billing: bool | None | UnsetType = None
+    shipping_address_matches_billing: bool | UnsetType | None = None
 
-    channel_data: ChannelData | None | UnsetType = None
+    channel_data: ChannelData | UnsetType | None = None
 
-    recurring: Recurring | None | UnsetType = None
+    recurring: Recurring | UnsetType | None = None
 
-    installment: Installment | None | UnsetType = None
+    installment: Installment | UnsetType | None = None
 
-    optimization: OptimizationRequest | None | UnsetType = None
+    optimization: OptimizationRequest | UnsetType | None = None
 
-    initial_transaction: InitialTransaction | None | UnsetType = None
+    initial_transaction: InitialTransaction | UnsetType | None = None
 
-    google_spa: GoogleSpaRequest | None | UnsetType = None
+    google_spa: GoogleSpaRequest | UnsetType | None = None
 
-    preferred_experiences: list[Experience] | None | UnsetType = None
+    preferred_experiences: list[Experience] | UnsetType | None = None
 
-    device_information: DeviceInformation | None | UnsetType = None
+    device_information: DeviceInformation | UnsetType | None = None
 
 
 class SessionMarketplaceData(RequestModel, kw_only=True):
     """`SessionMarketplaceData` with every documented limit."""
 
-    sub_entity_id: str | None | UnsetType = None
+    sub_entity_id: str | UnsetType | None = None
 
 
 class SessionsBillingDescriptor(RequestModel, kw_only=True):
     """`SessionsBillingDescriptor` with every documented limit."""
 
-    name: Annotated[str, Meta(max_length=40)] | None | UnsetType = None
+    name: Annotated[str, Meta(max_length=40)] | UnsetType | None = None
 
 
 class OptimizationRequest(RequestModel, kw_only=True):
     """`OptimizationRequest` with every documented limit."""
 
-    framework: str | None | UnsetType = None
+    framework: str | UnsetType | None = None
 
 
 class DeviceInformation(RequestModel, kw_only=True):
@@ -145,9 +145,9 @@ class DeviceInformation(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"device_id": "personal", "device_session_id": "personal"}
 
-    device_id: str | None | UnsetType = None
+    device_id: str | UnsetType | None = None
 
-    device_session_id: Annotated[str, Meta(pattern="(?a)^(dsid)_(\\w{26})\\Z")] | None | UnsetType = None
+    device_session_id: Annotated[str, Meta(pattern="(?a)^(dsid)_(\\w{26})\\Z")] | UnsetType | None = None
 
 
 class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
@@ -155,17 +155,17 @@ class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "number": "pan", "name": "personal"}
 
-    scheme: Scheme | None | UnsetType = None
+    scheme: Scheme | UnsetType | None = None
 
-    billing_address: SessionAddress | None | UnsetType = None
+    billing_address: SessionAddress | UnsetType | None = None
 
-    home_phone: SessionPhone | None | UnsetType = None
+    home_phone: SessionPhone | UnsetType | None = None
 
-    mobile_phone: SessionPhone | None | UnsetType = None
+    mobile_phone: SessionPhone | UnsetType | None = None
 
-    work_phone: SessionPhone | None | UnsetType = None
+    work_phone: SessionPhone | UnsetType | None = None
 
-    email: Annotated[str, Meta(max_length=254)] | None | UnsetType = None
+    email: Annotated[str, Meta(max_length=254)] | UnsetType | None = None
 
     number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")]
 
@@ -173,11 +173,11 @@ class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
 
     expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
 
-    name: Annotated[str, Meta(max_length=45, min_length=2)] | None | UnsetType = None
+    name: Annotated[str, Meta(max_length=45, min_length=2)] | UnsetType | None = None
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
 
 
 class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
@@ -185,25 +185,25 @@ class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "number": "pan"}
 
-    scheme: Scheme | None | UnsetType = None
+    scheme: Scheme | UnsetType | None = None
 
-    billing_address: SessionAddress | None | UnsetType = None
+    billing_address: SessionAddress | UnsetType | None = None
 
-    home_phone: SessionPhone | None | UnsetType = None
+    home_phone: SessionPhone | UnsetType | None = None
 
-    mobile_phone: SessionPhone | None | UnsetType = None
+    mobile_phone: SessionPhone | UnsetType | None = None
 
-    work_phone: SessionPhone | None | UnsetType = None
+    work_phone: SessionPhone | UnsetType | None = None
 
-    email: Annotated[str, Meta(max_length=254)] | None | UnsetType = None
+    email: Annotated[str, Meta(max_length=254)] | UnsetType | None = None
 
     id: Annotated[str, Meta(max_length=100)]
 
-    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")] | None | UnsetType = None
+    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")] | UnsetType | None = None
 
-    expiry_month: Annotated[int, Meta(ge=1, le=12)] | None | UnsetType = None
+    expiry_month: Annotated[int, Meta(ge=1, le=12)] | UnsetType | None = None
 
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)] | None | UnsetType = None
+    expiry_year: Annotated[int, Meta(ge=1000, le=9999)] | UnsetType | None = None
 
 
 class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
@@ -211,27 +211,27 @@ class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "token": "secret", "number": "pan"}
 
-    scheme: Scheme | None | UnsetType = None
+    scheme: Scheme | UnsetType | None = None
 
-    billing_address: SessionAddress | None | UnsetType = None
+    billing_address: SessionAddress | UnsetType | None = None
 
-    home_phone: SessionPhone | None | UnsetType = None
+    home_phone: SessionPhone | UnsetType | None = None
 
-    mobile_phone: SessionPhone | None | UnsetType = None
+    mobile_phone: SessionPhone | UnsetType | None = None
 
-    work_phone: SessionPhone | None | UnsetType = None
+    work_phone: SessionPhone | UnsetType | None = None
 
-    email: Annotated[str, Meta(max_length=254)] | None | UnsetType = None
+    email: Annotated[str, Meta(max_length=254)] | UnsetType | None = None
 
     token: Annotated[str, Meta(max_length=100)]
 
-    store_for_future_use: bool | None | UnsetType = None
+    store_for_future_use: bool | UnsetType | None = None
 
-    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")] | None | UnsetType = None
+    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")] | UnsetType | None = None
 
-    expiry_month: Annotated[int, Meta(ge=1, le=12)] | None | UnsetType = None
+    expiry_month: Annotated[int, Meta(ge=1, le=12)] | UnsetType | None = None
 
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)] | None | UnsetType = None
+    expiry_year: Annotated[int, Meta(ge=1000, le=9999)] | UnsetType | None = None
 
 
 class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="network_token"):
@@ -244,17 +244,17 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
         "number": "pan",
     }
 
-    scheme: Scheme | None | UnsetType = None
+    scheme: Scheme | UnsetType | None = None
 
-    billing_address: SessionAddress | None | UnsetType = None
+    billing_address: SessionAddress | UnsetType | None = None
 
-    home_phone: SessionPhone | None | UnsetType = None
+    home_phone: SessionPhone | UnsetType | None = None
 
-    mobile_phone: SessionPhone | None | UnsetType = None
+    mobile_phone: SessionPhone | UnsetType | None = None
 
-    work_phone: SessionPhone | None | UnsetType = None
+    work_phone: SessionPhone | UnsetType | None = None
 
-    email: Annotated[str, Meta(max_length=254)] | None | UnsetType = None
+    email: Annotated[str, Meta(max_length=254)] | UnsetType | None = None
 
     token: Annotated[str, Meta(max_length=19, min_length=9)]
 
@@ -262,11 +262,11 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
 
     expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
 
-    name: Annotated[str, Meta(max_length=45, min_length=2)] | None | UnsetType = None
+    name: Annotated[str, Meta(max_length=45, min_length=2)] | UnsetType | None = None
 
-    stored: bool | None | UnsetType = None
+    stored: bool | UnsetType | None = None
 
-    number: str | None | UnsetType = None
+    number: str | UnsetType | None = None
 
 
 SessionSource: TypeAlias = CardSource | IdSource | TokenSource | NetworkTokenSource
@@ -283,19 +283,19 @@ class SessionAddress(RequestModel, kw_only=True):
         "zip": "personal",
     }
 
-    address_line1: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    address_line1: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    address_line2: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    address_line2: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    address_line3: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    address_line3: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    city: Annotated[str, Meta(max_length=50)] | None | UnsetType = None
+    city: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
-    state: Annotated[str, Meta(max_length=3, min_length=1)] | None | UnsetType = None
+    state: Annotated[str, Meta(max_length=3, min_length=1)] | UnsetType | None = None
 
-    zip: Annotated[str, Meta(max_length=16)] | None | UnsetType = None
+    zip: Annotated[str, Meta(max_length=16)] | UnsetType | None = None
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
 
 class SessionPhone(RequestModel, kw_only=True):
@@ -315,16 +315,16 @@ class HostedCompletionInfo(RequestModel, kw_only=True, tag_field="type", tag="ho
 
     failure_url: Annotated[str, Meta(max_length=256, pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")]
 
-    callback_url: Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | None | UnsetType = None
+    callback_url: Annotated[str, Meta(pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | UnsetType | None = None
 
 
 class NonHostedCompletionInfo(RequestModel, kw_only=True, tag_field="type", tag="non_hosted"):
     """`NonHostedCompletionInfo` with every documented limit."""
 
-    callback_url: Annotated[str, Meta(max_length=256, pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | None | UnsetType = None
+    callback_url: Annotated[str, Meta(max_length=256, pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | UnsetType | None = None
 
     challenge_notification_url: (
-        Annotated[str, Meta(max_length=256, pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | None | UnsetType
+        Annotated[str, Meta(max_length=256, pattern="^[A-Za-z][A-Za-z0-9+.\\-]*:")] | UnsetType | None
     ) = None
 
 
@@ -336,45 +336,45 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_id": "personal"}
 
-    purchase_count: Annotated[int, Meta(ge=0, le=9999)] | None | UnsetType = None
+    purchase_count: Annotated[int, Meta(ge=0, le=9999)] | UnsetType | None = None
 
-    account_age: AccountAge | None | UnsetType = None
+    account_age: AccountAge | UnsetType | None = None
 
-    add_card_attempts: Annotated[int, Meta(ge=0, le=999)] | None | UnsetType = None
+    add_card_attempts: Annotated[int, Meta(ge=0, le=999)] | UnsetType | None = None
 
-    shipping_address_age: ShippingAddressAge | None | UnsetType = None
+    shipping_address_age: ShippingAddressAge | UnsetType | None = None
 
-    account_name_matches_shipping_name: bool | None | UnsetType = None
+    account_name_matches_shipping_name: bool | UnsetType | None = None
 
-    suspicious_account_activity: bool | None | UnsetType = None
+    suspicious_account_activity: bool | UnsetType | None = None
 
-    transactions_today: Annotated[int, Meta(ge=0, le=999)] | None | UnsetType = None
+    transactions_today: Annotated[int, Meta(ge=0, le=999)] | UnsetType | None = None
 
-    authentication_method: AccountAuthenticationMethod | None | UnsetType = None
+    authentication_method: AccountAuthenticationMethod | UnsetType | None = None
 
-    cardholder_account_age_indicator: CardholderAccountAgeIndicator | None | UnsetType = None
+    cardholder_account_age_indicator: CardholderAccountAgeIndicator | UnsetType | None = None
 
-    account_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    account_change_indicator: AccountChangeIndicator | None | UnsetType = None
+    account_change_indicator: AccountChangeIndicator | UnsetType | None = None
 
-    account_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    account_password_change: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    account_password_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    account_password_change_indicator: AccountPasswordChangeIndicator | None | UnsetType = None
+    account_password_change_indicator: AccountPasswordChangeIndicator | UnsetType | None = None
 
-    transactions_per_year: Annotated[int, Meta(le=999)] | None | UnsetType = None
+    transactions_per_year: Annotated[int, Meta(le=999)] | UnsetType | None = None
 
-    payment_account_age: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    payment_account_age: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    account_type: AccountType | None | UnsetType = None
+    account_type: AccountType | UnsetType | None = None
 
-    account_id: Annotated[str, Meta(max_length=64)] | None | UnsetType = None
+    account_id: Annotated[str, Meta(max_length=64)] | UnsetType | None = None
 
-    three_ds_requestor_authentication_info: ThreeDsRequestorAuthenticationInfo | None | UnsetType = None
+    three_ds_requestor_authentication_info: ThreeDsRequestorAuthenticationInfo | UnsetType | None = None
 
 
 class MerchantRiskInfo(RequestModel, kw_only=True):
@@ -382,27 +382,27 @@ class MerchantRiskInfo(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"delivery_email": "personal"}
 
-    delivery_email: Annotated[str, Meta(max_length=254)] | None | UnsetType = None
+    delivery_email: Annotated[str, Meta(max_length=254)] | UnsetType | None = None
 
-    delivery_timeframe: DeliveryTimeframe | None | UnsetType = None
+    delivery_timeframe: DeliveryTimeframe | UnsetType | None = None
 
-    is_preorder: bool | None | UnsetType = None
+    is_preorder: bool | UnsetType | None = None
 
-    is_reorder: bool | None | UnsetType = None
+    is_reorder: bool | UnsetType | None = None
 
-    shipping_indicator: ShippingIndicator | None | UnsetType = None
+    shipping_indicator: ShippingIndicator | UnsetType | None = None
 
-    reorder_items_indicator: ReorderItemsIndicator | None | UnsetType = None
+    reorder_items_indicator: ReorderItemsIndicator | UnsetType | None = None
 
-    pre_order_purchase_indicator: PreOrderPurchaseIndicator | None | UnsetType = None
+    pre_order_purchase_indicator: PreOrderPurchaseIndicator | UnsetType | None = None
 
-    pre_order_date: Annotated[datetime, Meta(tz=True)] | None | UnsetType = None
+    pre_order_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
 
-    gift_card_amount: Annotated[str, Meta(max_length=15)] | None | UnsetType = None
+    gift_card_amount: Annotated[str, Meta(max_length=15)] | UnsetType | None = None
 
-    gift_card_currency: Annotated[str, Meta(max_length=3, min_length=3)] | None | UnsetType = None
+    gift_card_currency: Annotated[str, Meta(max_length=3, min_length=3)] | UnsetType | None = None
 
-    gift_card_count: Annotated[str, Meta(max_length=2, min_length=2)] | None | UnsetType = None
+    gift_card_count: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
 
 class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="browser"):
@@ -414,7 +414,7 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
 
     java_enabled: bool
 
-    javascript_enabled: bool | None | UnsetType = None
+    javascript_enabled: bool | UnsetType | None = None
 
     language: Annotated[str, Meta(max_length=12, min_length=1)]
 
@@ -430,11 +430,11 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
 
     ip_address: Annotated[str, Meta(max_length=45)]
 
-    three_ds_method_completion: ThreeDsMethodCompletion | None | UnsetType = None
+    three_ds_method_completion: ThreeDsMethodCompletion | UnsetType | None = None
 
-    iframe_payment_allowed: bool | None | UnsetType = None
+    iframe_payment_allowed: bool | UnsetType | None = None
 
-    user_agent_client_hint: str | None | UnsetType = None
+    user_agent_client_hint: str | UnsetType | None = None
 
 
 class ThreeDsMethodCompletionRequest(RequestModel, kw_only=True):
@@ -468,13 +468,13 @@ class AppChannelData(RequestModel, kw_only=True, tag_field="channel", tag="app")
 class SdkEphemeralPublicKey(RequestModel, kw_only=True):
     """`SdkEphemeralPublicKey` with every documented limit."""
 
-    kty: str | None | UnsetType = None
+    kty: str | UnsetType | None = None
 
-    crv: Annotated[str, Meta(max_length=40)] | None | UnsetType = None
+    crv: Annotated[str, Meta(max_length=40)] | UnsetType | None = None
 
-    x: Annotated[str, Meta(max_length=100)] | None | UnsetType = None
+    x: Annotated[str, Meta(max_length=100)] | UnsetType | None = None
 
-    y: Annotated[str, Meta(max_length=100)] | None | UnsetType = None
+    y: Annotated[str, Meta(max_length=100)] | UnsetType | None = None
 
 
 class MerchantInitiatedChannelData(RequestModel, kw_only=True, tag_field="channel", tag="merchant_initiated"):
@@ -489,9 +489,9 @@ ChannelData: TypeAlias = BrowserChannelData | AppChannelData | MerchantInitiated
 class Recurring(RequestModel, kw_only=True):
     """`Recurring` with every documented limit."""
 
-    days_between_payments: int | None | UnsetType = None
+    days_between_payments: int | UnsetType | None = None
 
-    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | None | UnsetType = None
+    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType | None = None
 
 
 class Installment(RequestModel, kw_only=True):
@@ -499,9 +499,9 @@ class Installment(RequestModel, kw_only=True):
 
     number_of_payments: Annotated[int, Meta(ge=2, le=999)]
 
-    days_between_payments: int | None | UnsetType = None
+    days_between_payments: int | UnsetType | None = None
 
-    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | None | UnsetType = None
+    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType | None = None
 
 
 class InitialTransaction(RequestModel, kw_only=True):
@@ -509,18 +509,18 @@ class InitialTransaction(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"authentication_data": "secret"}
 
-    acs_transaction_id: Annotated[str, Meta(max_length=36, min_length=36)] | None | UnsetType = None
+    acs_transaction_id: Annotated[str, Meta(max_length=36, min_length=36)] | UnsetType | None = None
 
-    authentication_method: InitialAuthenticationMethod | None | UnsetType = None
+    authentication_method: InitialAuthenticationMethod | UnsetType | None = None
 
-    authentication_timestamp: str | None | UnsetType = None
+    authentication_timestamp: str | UnsetType | None = None
 
-    authentication_data: Annotated[str, Meta(max_length=2048)] | None | UnsetType = None
+    authentication_data: Annotated[str, Meta(max_length=2048)] | UnsetType | None = None
 
-    initial_session_id: Annotated[str, Meta(max_length=30, min_length=30)] | None | UnsetType = None
+    initial_session_id: Annotated[str, Meta(max_length=30, min_length=30)] | UnsetType | None = None
 
 
 class GoogleSpaRequest(RequestModel, kw_only=True):
     """`GoogleSpaRequest` with every documented limit."""
 
-    continue_url: str | None | UnsetType = None
+    continue_url: str | UnsetType | None = None

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
 from checkout_async._core.model import OpenEnum, RequestModel
 
@@ -20,8 +20,8 @@ class BookState(OpenEnum):
 class Book(RequestModel, kw_only=True):
     """A book."""
 
-    title: str | UnsetType = UNSET
+    title: str | UnsetType | None = None
     """What is printed on its back."""
 
-    state: BookState | UnsetType = UNSET
+    state: BookState | UnsetType | None = None
     """How worn it is."""

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from checkout_async._core.model import RequestModel, ResponseModel
 from checkout_async._generated.models.common import Book, BookState
@@ -33,10 +33,10 @@ __all__ = [
 class LoanSearchRequest(RequestModel, kw_only=True):
     """What to search for."""
 
-    title: str | UnsetType = UNSET
+    title: str | UnsetType | None = None
     """The title."""
 
-    limit: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    limit: int | UnsetType | None = None
     """Loans on a page."""
 
 
@@ -53,16 +53,13 @@ class LoanRequest(RequestModel, kw_only=True):
     reader: str
     """Who borrows it."""
 
-    book: Book | UnsetType = UNSET
+    book: Book | UnsetType | None = None
     """Which book."""
 
-    shelf: Annotated[str, Meta(max_length=4)] | Annotated[int, Meta(ge=1)] | None | UnsetType = UNSET
+    shelf: str | int | None | UnsetType = UNSET
     """Where it stood; null where nobody knows."""
 
-    labels: (
-        Annotated[dict[str, Annotated[str, Meta(max_length=5)] | int | float | bool], Meta(max_length=2, min_length=1)]
-        | UnsetType
-    ) = UNSET
+    labels: dict[str, str | int | float | bool] | UnsetType | None = None
     """Labels of the reader."""
 
 
@@ -73,7 +70,7 @@ LoanOrDonationRequest: TypeAlias = DonationRequest | LoanRequest
 class RenewalRequest(RequestModel, kw_only=True):
     """For how long to renew a loan."""
 
-    days: Annotated[int, Meta(le=28)] | UnsetType = UNSET
+    days: int | UnsetType | None = None
     """Length in days."""
 
 

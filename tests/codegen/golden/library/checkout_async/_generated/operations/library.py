@@ -29,7 +29,7 @@ from checkout_async._generated.models.library import (
     LoanSearchResult,
     RenewalRequest,
 )
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = [
     "LIST_LOANS",
@@ -63,6 +63,7 @@ def build_list_loans(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[LoanList]:
     """Build the request of `list_loans` without sending it."""
     return ApiRequest(
@@ -73,7 +74,7 @@ def build_list_loans(
             *optional_parameter("skip", skip, minimum=0),
             *optional_parameter("since", None if since is None else since.isoformat()),
         ),
-        options=CallOptions(timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 
 
@@ -87,6 +88,7 @@ async def list_loans(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> LoanList:
     """List the loans of a reader.
 
@@ -102,9 +104,17 @@ async def list_loans(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
     request = build_list_loans(
-        reader, page_size=page_size, skip=skip, since=since, timeout=timeout, retry=retry, headers=headers
+        reader,
+        page_size=page_size,
+        skip=skip,
+        since=since,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
     )
     del headers  # keep secrets out of tracebacks
     response = await sender.send(request)
@@ -126,6 +136,7 @@ def iterate_loans(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> AsyncIterator[Loan]:
     """Iterate over the items of all pages of `list_loans`.
 
@@ -145,9 +156,17 @@ def iterate_loans(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
     request = build_list_loans(
-        reader, page_size=page_size, skip=skip or 0, since=since, timeout=timeout, retry=retry, headers=headers
+        reader,
+        page_size=page_size,
+        skip=skip or 0,
+        since=since,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
     )
 
     async def fetch(position: int) -> Page[Loan]:
@@ -175,12 +194,21 @@ def build_request_loan(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[Loan]:
     """Build the request of `request_loan` without sending it."""
     return ApiRequest(
         operation=REQUEST_LOAN,
         body=body,
-        options=CallOptions(idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -192,6 +220,8 @@ async def request_loan(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> Loan:
     """Borrow or donate a book.
 
@@ -207,9 +237,19 @@ async def request_loan(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
     """
-    request = build_request_loan(body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers)
-    del body, idempotency_key, headers  # keep secrets out of tracebacks
+    request = build_request_loan(
+        body,
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
+    )
+    del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -230,10 +270,14 @@ def build_search_loans(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[LoanSearchResult]:
     """Build the request of `search_loans` without sending it."""
     return ApiRequest(
-        operation=SEARCH_LOANS, body=body, options=CallOptions(timeout=timeout, retry=retry, headers=headers)
+        operation=SEARCH_LOANS,
+        body=body,
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body),
     )
 
 
@@ -244,6 +288,8 @@ async def search_loans(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> LoanSearchResult:
     """Search loans.
 
@@ -256,9 +302,13 @@ async def search_loans(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
     """
-    request = build_search_loans(body, timeout=timeout, retry=retry, headers=headers)
-    del body, headers  # keep secrets out of tracebacks
+    request = build_search_loans(
+        body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+    )
+    del body, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -279,6 +329,8 @@ def iterate_search_loans(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Loan]:
     """Iterate over the items of all pages of `search_loans`.
 
@@ -295,8 +347,12 @@ def iterate_search_loans(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
     """
-    request = build_search_loans(body, timeout=timeout, retry=retry, headers=headers)
+    request = build_search_loans(
+        body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+    )
 
     async def first() -> Page[Loan]:
         response = await sender.send(request)
@@ -329,13 +385,22 @@ def build_renew_loan(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[Loan | None]:
     """Build the request of `renew_loan` without sending it."""
     return ApiRequest(
         operation=RENEW_LOAN,
         path=(Parameter(name="id", value=loan_id, min_length=3, max_length=8),),
         body=body,
-        options=CallOptions(idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -348,6 +413,8 @@ async def renew_loan(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> Loan | None:
     """Renew a loan.
 
@@ -364,10 +431,19 @@ async def renew_loan(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
     """
     request = build_renew_loan(
-        loan_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+        loan_id,
+        body=body,
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
     )
-    del body, idempotency_key, headers  # keep secrets out of tracebacks
+    del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value

@@ -16,7 +16,7 @@ from checkout_async._generated.models.library import (
     RenewalRequest,
 )
 from checkout_async._generated.operations import library as operations
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = ["LibraryResource"]
 
@@ -39,6 +39,7 @@ class LibraryResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> LoanList:
         """List the loans of a reader.
 
@@ -54,9 +55,18 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
         """
         request = operations.build_list_loans(
-            reader, page_size=page_size, skip=skip, since=since, timeout=timeout, retry=retry, headers=headers
+            reader,
+            page_size=page_size,
+            skip=skip,
+            since=since,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
         )
         del headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
@@ -73,6 +83,7 @@ class LibraryResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> AsyncIterator[Loan]:
         """Iterate over the items of all pages of `list_loans`.
 
@@ -92,6 +103,8 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
         """
         return operations.iterate_loans(
             self._sender,
@@ -103,6 +116,7 @@ class LibraryResource:
             timeout=timeout,
             retry=retry,
             headers=headers,
+            validate=validate,
         )
 
     async def request_loan(
@@ -113,6 +127,8 @@ class LibraryResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> Loan:
         """Borrow or donate a book.
 
@@ -128,11 +144,20 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
         """
         request = operations.build_request_loan(
-            body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, idempotency_key, headers  # keep secrets out of tracebacks
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -143,6 +168,8 @@ class LibraryResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> LoanSearchResult:
         """Search loans.
 
@@ -155,9 +182,14 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
         """
-        request = operations.build_search_loans(body, timeout=timeout, retry=retry, headers=headers)
-        del body, headers  # keep secrets out of tracebacks
+        request = operations.build_search_loans(
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+        )
+        del body, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -169,6 +201,8 @@ class LibraryResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> AsyncIterator[Loan]:
         """Iterate over the items of all pages of `search_loans`.
 
@@ -185,9 +219,19 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
         """
         return operations.iterate_search_loans(
-            self._sender, body, max_items=max_items, timeout=timeout, retry=retry, headers=headers
+            self._sender,
+            body,
+            max_items=max_items,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
 
     async def renew_loan(
@@ -199,6 +243,8 @@ class LibraryResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> Loan | None:
         """Renew a loan.
 
@@ -215,10 +261,20 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
         """
         request = operations.build_renew_loan(
-            loan_id, body=body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+            loan_id,
+            body=body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, idempotency_key, headers  # keep secrets out of tracebacks
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value

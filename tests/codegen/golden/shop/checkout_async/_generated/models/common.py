@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UnsetType
 
 from checkout_async._core.model import RequestModel, ResponseModel
 
@@ -15,10 +13,10 @@ __all__ = ["Money", "MoneyResponse", "Refusal"]
 class Money(RequestModel, kw_only=True):
     """An amount with its currency. Sent and received."""
 
-    amount: Annotated[int, Meta(ge=0)]
+    amount: int
     """Amount in the minor unit."""
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)] | UnsetType = UNSET
+    currency: str | UnsetType | None = None
     """ISO 4217 code. Default on the server: `EUR`."""
 
 

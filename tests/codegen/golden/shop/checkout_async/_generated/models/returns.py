@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
 from checkout_async._generated.models.common import MoneyResponse
@@ -21,10 +21,10 @@ class ReturnReason(OpenEnum):
 class ReturnRequest(RequestModel, kw_only=True):
     """Goods to return."""
 
-    order: str | UnsetType = UNSET
+    order: str | UnsetType | None = None
     """The order."""
 
-    reason: ReturnReason | UnsetType = UNSET
+    reason: ReturnReason | UnsetType | None = None
     """Why."""
 
 

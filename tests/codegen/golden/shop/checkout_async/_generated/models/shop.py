@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
 from checkout_async._generated.models.common import Money, MoneyResponse
@@ -61,28 +61,28 @@ class OrderRequest(RequestModel, kw_only=True):
     payment: Payment
     """How it is paid."""
 
-    items: Annotated[list[Annotated[str, Meta(pattern="(?a)^\\d+\\Z")]], Meta(max_length=5)]
+    items: list[str]
     """The goods, by their numbers."""
 
-    tip: Money | UnsetType = UNSET
+    tip: Money | UnsetType | None = None
     """Something for the driver."""
 
-    delivery: date | UnsetType = UNSET
+    delivery: date | UnsetType | None = None
     """The day of delivery."""
 
-    notify: str | UnsetType = UNSET
+    notify: str | UnsetType | None = None
     """Where to report that it was shipped."""
 
-    note: Annotated[str, Meta(max_length=20)] | None | UnsetType = UNSET
+    note: str | None | UnsetType = UNSET
     """A note for the driver; null removes it."""
 
-    labels: dict[str, str] | UnsetType = UNSET
+    labels: dict[str, str] | UnsetType | None = None
     """Labels of the merchant."""
 
-    speed: Speed | UnsetType = UNSET
+    speed: Speed | UnsetType | None = None
     """How soon. Default on the server: `normal`."""
 
-    gift: bool | UnsetType = UNSET
+    gift: bool | UnsetType | None = None
     """Deprecated. Whether it is a gift. Default on the server: `false`."""
 
 
@@ -91,23 +91,23 @@ class CardPayment(RequestModel, kw_only=True, tag_field="type", tag="card"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "holder": "personal"}
 
-    number: Annotated[str, Meta(max_length=19, min_length=13)]
+    number: str
     """Number of the card."""
 
-    holder: str | UnsetType = UNSET
+    holder: str | UnsetType | None = None
     """Name on the card."""
 
-    three_ds: bool | UnsetType = msgspec.field(name="3ds", default=UNSET)
+    three_ds: bool | UnsetType | None = msgspec.field(name="3ds", default=None)
     """Whether to authenticate."""
 
 
 class CashPayment(RequestModel, kw_only=True, tag_field="type", tag="cash"):
     """In cash, at the door."""
 
-    change_for: Money | UnsetType = UNSET
+    change_for: Money | UnsetType | None = None
     """The note to give change for."""
 
-    three_ds: bool | UnsetType = msgspec.field(name="3ds", default=UNSET)
+    three_ds: bool | UnsetType | None = msgspec.field(name="3ds", default=None)
     """Whether to authenticate."""
 
 

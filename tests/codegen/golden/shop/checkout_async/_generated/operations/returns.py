@@ -8,7 +8,7 @@ from typing import Final
 
 from checkout_async._core.wire import ApiRequest, BodyFormat, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.returns import Return, ReturnRequest
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = ["REQUEST_RETURN", "build_request_return", "request_return"]
 
@@ -32,10 +32,13 @@ def build_request_return(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[Return]:
     """Build the request of `request_return` without sending it."""
     return ApiRequest(
-        operation=REQUEST_RETURN, body=body, options=CallOptions(timeout=timeout, retry=retry, headers=headers)
+        operation=REQUEST_RETURN,
+        body=body,
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 
 
@@ -46,6 +49,7 @@ async def request_return(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> Return:
     """Send goods back.
 
@@ -59,8 +63,9 @@ async def request_return(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
-    request = build_request_return(body=body, timeout=timeout, retry=retry, headers=headers)
+    request = build_request_return(body=body, timeout=timeout, retry=retry, headers=headers, validate=validate)
     del body, headers  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value

@@ -16,7 +16,7 @@ from checkout_async._core.wire import (
     optional_parameter,
 )
 from checkout_async._generated.models.shop import Channel, Order, OrderRequest, WaitingOrder
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = [
     "CANCEL_ORDER",
@@ -52,13 +52,14 @@ def build_list_orders(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[list[Order]]:
     """Build the request of `list_orders` without sending it."""
     return ApiRequest(
         operation=LIST_ORDERS,
         query=(*optional_parameter("limit", limit), Parameter(name="open", value=str(open).lower())),
         headers=optional_parameter("Shop-Channel", shop_channel),
-        options=CallOptions(timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 
 
@@ -71,6 +72,7 @@ async def list_orders(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> list[Order]:
     """List the orders.
 
@@ -85,9 +87,10 @@ async def list_orders(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
     request = build_list_orders(
-        open, limit=limit, shop_channel=shop_channel, timeout=timeout, retry=retry, headers=headers
+        open, limit=limit, shop_channel=shop_channel, timeout=timeout, retry=retry, headers=headers, validate=validate
     )
     del headers  # keep secrets out of tracebacks
     response = await sender.send(request)
@@ -113,12 +116,21 @@ def build_request_order(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[Order | WaitingOrder]:
     """Build the request of `request_order` without sending it."""
     return ApiRequest(
         operation=REQUEST_ORDER,
         body=body,
-        options=CallOptions(idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        ),
     )
 
 
@@ -130,6 +142,8 @@ async def request_order(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> Order | WaitingOrder:
     """Place an order.
 
@@ -147,13 +161,23 @@ async def request_order(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
     Raises:
         UnprocessableEntity: 422. The order makes no sense.
         ServerError: 503. Closed.
     """
-    request = build_request_order(body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers)
-    del body, idempotency_key, headers  # keep secrets out of tracebacks
+    request = build_request_order(
+        body,
+        idempotency_key=idempotency_key,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
+        extra_body=extra_body,
+    )
+    del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
 
@@ -176,12 +200,15 @@ def build_get_order(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[Order]:
     """Build the request of `get_order` without sending it."""
     return ApiRequest(
         operation=GET_ORDER,
         path=(Parameter(name="id", value=order_id, pattern=r"(?a)^ord_\w{4}\Z"),),
-        options=CallOptions(session_secret=session_secret, timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(
+            session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
+        ),
     )
 
 
@@ -193,6 +220,7 @@ async def get_order(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> Order:
     """Read an order.
 
@@ -207,11 +235,14 @@ async def get_order(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
     Raises:
         NotFound: 404. There is none.
     """
-    request = build_get_order(order_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers)
+    request = build_get_order(
+        order_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
+    )
     del session_secret, headers  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value
@@ -233,12 +264,13 @@ def build_cancel_order(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> ApiRequest[None]:
     """Build the request of `cancel_order` without sending it."""
     return ApiRequest(
         operation=CANCEL_ORDER,
         path=(Parameter(name="id", value=order_id, pattern=r"(?a)^ord_\w{4}\Z"),),
-        options=CallOptions(timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 
 
@@ -249,6 +281,7 @@ async def cancel_order(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
 ) -> None:
     """Deprecated.
 
@@ -264,7 +297,8 @@ async def cancel_order(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
-    request = build_cancel_order(order_id, timeout=timeout, retry=retry, headers=headers)
+    request = build_cancel_order(order_id, timeout=timeout, retry=retry, headers=headers, validate=validate)
     del headers  # keep secrets out of tracebacks
     await sender.send(request)

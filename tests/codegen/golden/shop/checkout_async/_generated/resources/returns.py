@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.returns import Return, ReturnRequest
 from checkout_async._generated.operations import returns as operations
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = ["ReturnsResource"]
 
@@ -28,6 +28,7 @@ class ReturnsResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> Return:
         """Send goods back.
 
@@ -41,8 +42,12 @@ class ReturnsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
         """
-        request = operations.build_request_return(body=body, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_request_return(
+            body=body, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
         del body, headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.shop import Channel, Order, OrderRequest, WaitingOrder
 from checkout_async._generated.operations import shop as operations
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = ["ShopResource"]
 
@@ -30,6 +30,7 @@ class ShopResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> list[Order]:
         """List the orders.
 
@@ -44,9 +45,17 @@ class ShopResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
         """
         request = operations.build_list_orders(
-            open, limit=limit, shop_channel=shop_channel, timeout=timeout, retry=retry, headers=headers
+            open,
+            limit=limit,
+            shop_channel=shop_channel,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
         )
         del headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
@@ -60,6 +69,8 @@ class ShopResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> Order | WaitingOrder:
         """Place an order.
 
@@ -77,15 +88,24 @@ class ShopResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
 
         Raises:
             UnprocessableEntity: 422. The order makes no sense.
             ServerError: 503. Closed.
         """
         request = operations.build_request_order(
-            body, idempotency_key=idempotency_key, timeout=timeout, retry=retry, headers=headers
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
         )
-        del body, idempotency_key, headers  # keep secrets out of tracebacks
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
 
@@ -97,6 +117,7 @@ class ShopResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> Order:
         """Read an order.
 
@@ -111,12 +132,14 @@ class ShopResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
 
         Raises:
             NotFound: 404. There is none.
         """
         request = operations.build_get_order(
-            order_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers
+            order_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
         )
         del session_secret, headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
@@ -129,6 +152,7 @@ class ShopResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
     ) -> None:
         """Deprecated.
 
@@ -144,7 +168,11 @@ class ShopResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
         """
-        request = operations.build_cancel_order(order_id, timeout=timeout, retry=retry, headers=headers)
+        request = operations.build_cancel_order(
+            order_id, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
         del headers  # keep secrets out of tracebacks
         await self._sender.send(request)

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UnsetType
 
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
 
@@ -30,15 +28,13 @@ class Note(RequestModel, kw_only=True):
     """Ends with a "quote"
     """
 
-    class_: Annotated[str, Meta(pattern="(?a)^[\\\\/$.]\\d\\Z")] | UnsetType = msgspec.field(
-        name="class", default=UNSET
-    )
+    class_: str | UnsetType | None = msgspec.field(name="class", default=None)
     """Backslashes \\d and \\ at the end \\"""
 
-    etat: str | UnsetType = msgspec.field(name="état", default=UNSET)
+    etat: str | UnsetType | None = msgspec.field(name="état", default=None)
     """Größe und 状態."""
 
-    kind: Kind | UnsetType = UNSET
+    kind: Kind | UnsetType | None = None
     """First paragraph.
 
     Second paragraph.

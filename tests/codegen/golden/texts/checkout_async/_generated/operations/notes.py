@@ -8,7 +8,7 @@ from typing import Final
 
 from checkout_async._core.wire import ApiRequest, CallOptions, Idempotency, Operation, Parameter, Sender
 from checkout_async._generated.models.notes import Note, NoteResponse
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = ["WRITE_NOTE", "build_write_note", "write_note"]
 
@@ -30,13 +30,15 @@ def build_write_note(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> ApiRequest[NoteResponse]:
     """Build the request of `write_note` without sending it."""
     return ApiRequest(
         operation=WRITE_NOTE,
         path=(Parameter(name="a-b", value=a_b, pattern='^"[^.$]+"\\.\\Z'),),
         body=body,
-        options=CallOptions(timeout=timeout, retry=retry, headers=headers),
+        options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body),
     )
 
 
@@ -48,6 +50,8 @@ async def write_note(
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
+    validate: Validation | None = None,
+    extra_body: Mapping[str, object] | None = None,
 ) -> NoteResponse:
     """Write a note.
 
@@ -65,8 +69,12 @@ async def write_note(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
+        validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
+        extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
     """
-    request = build_write_note(a_b, body, timeout=timeout, retry=retry, headers=headers)
-    del body, headers  # keep secrets out of tracebacks
+    request = build_write_note(
+        a_b, body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+    )
+    del body, headers, extra_body  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value

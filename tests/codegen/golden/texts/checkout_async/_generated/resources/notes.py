@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.notes import Note, NoteResponse
 from checkout_async._generated.operations import notes as operations
-from checkout_async.config import RetryPolicy, Timeouts
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 
 __all__ = ["NotesResource"]
 
@@ -29,6 +29,8 @@ class NotesResource:
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
     ) -> NoteResponse:
         """Write a note.
 
@@ -46,8 +48,13 @@ class NotesResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
+            validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
+                `off`.
+            extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
         """
-        request = operations.build_write_note(a_b, body, timeout=timeout, retry=retry, headers=headers)
-        del body, headers  # keep secrets out of tracebacks
+        request = operations.build_write_note(
+            a_b, body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+        )
+        del body, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
