@@ -6,9 +6,12 @@ a form. `decode` reads a reply: a member of an unexpected type reads as None, an
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
 from types import NoneType, UnionType
 from typing import Annotated, Any, NoReturn, TypeVar, Union, cast, get_args, get_origin
 from urllib.parse import urlencode
@@ -139,7 +142,7 @@ def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
     Raises DecodeError if the reply is not JSON, is not of the expected kind, or lacks a required member.
     """
     ignored: list[str] = []
-    value = _decode_or_salvage(type_, body, ignored)
+    value = _decode_or_salvage(type_, body.removeprefix(codecs.BOM_UTF8), ignored)  # RFC 8259 section 8.1
     if isinstance(value, ResponseModel):
         vars(value)["raw"] = body
     return value, tuple(ignored)
@@ -192,17 +195,30 @@ def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
     try:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and str in _options(type_):
-            return str(value)  # the API writes some texts as numbers
-        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in _options(type_):
-            return int(value)  # the API writes some numbers with leading zeros, such as a month
+        for other in _other_forms(value, _options(type_)):
+            with suppress(msgspec.ValidationError):
+                msgspec.convert(other, type_, strict=False)
+                return other
         kind: type[object] = value.__class__
         salvage = _SALVAGERS.get(kind)
         if salvage is None:
             raise
         return salvage(value, type_, path, ignored)
     return value
+
+
+def _other_forms(value: Any, options: tuple[Any, ...]) -> Iterator[Any]:
+    """Yield the value as it would be in another type, where the API writes one type as another."""
+    options = tuple(get_args(option)[0] if get_origin(option) is Annotated else option for option in options)
+    if isinstance(value, str):
+        if datetime in options:
+            yield f"{value}Z"  # a time without a zone is UTC
+        if int in options and _WHOLE_NUMBER.fullmatch(value):
+            yield int(value)  # a number with leading zeros, such as a month
+        if any(get_origin(option) is list for option in options):
+            yield [value] if value else []  # a list of one text as the bare text
+    elif isinstance(value, int | float) and not isinstance(value, bool) and str in options:
+        yield str(value)
 
 
 def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> Any:

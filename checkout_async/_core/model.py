@@ -39,8 +39,9 @@ def known_values_only() -> Generator[list[type[OpenEnum]]]:
 
 @cache
 def _members_by_folded_value(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
-    """Return the members of an enum by their folded values."""
-    return {_fold(member.value): member for member in enum}
+    """Return the members of an enum by their folded values and by other names of them (`x-enum-aliases`)."""
+    aliases = {_fold(alias): enum(value) for alias, value in enum.__aliases__.items()}
+    return aliases | {_fold(str(member)): member for member in enum}
 
 
 def _fold(value: str) -> str:
@@ -54,6 +55,8 @@ class OpenEnum(StrEnum):
     Reading ignores letter case and accepts blanks for underscores: `Status("APPROVED") is Status.APPROVED`. An unknown
     value becomes a new member that iteration does not list. Compare it with `==`.
     """
+
+    __aliases__: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:

@@ -15,7 +15,7 @@ BODIES = bodies("payments")
 PLACEHOLDER = "`string` in place of a value"
 THREE_LETTERS = "`USA`, three letters for two"
 LOST = "null; the value was lost when the page was made"
-LOWER_CASE = "lower case, which readers take for the same"
+LETTER_CASE = "another letter case, which readers take for the same"
 
 
 def prefixed(prefix: str, *members: str) -> dict[tuple[str, str], str]:
@@ -32,10 +32,12 @@ SCHEMA_DEFECTS: dict[str, dict[tuple[str, str], str]] = {
     },
     "get_payment.response.200": {
         ("/expires_on", "format"): PLACEHOLDER,
+        ("/source", "oneOf"): LETTER_CASE,
         ("/processing/accommodation_data/0/country", "maxLength"): THREE_LETTERS,
     },
     "list_payments.response.200": {
         ("/data/0/expires_on", "format"): PLACEHOLDER,
+        ("/data/0/source", "oneOf"): LETTER_CASE,
         (f"{STAY}/country", "maxLength"): THREE_LETTERS,
         **prefixed(f"{STAY}/guests/0", "first_name", "last_name", "date_of_birth"),
         **prefixed(f"{STAY}/room/0", "rate", "number_of_nights_at_room_rate"),
@@ -57,8 +59,8 @@ SCHEMA_DEFECTS: dict[str, dict[tuple[str, str], str]] = {
     },
     "increment_authorization.response.201": {("/expires_on", "format"): PLACEHOLDER},
     "search_payments.response.200": {
-        ("/data/0/status", "enum"): LOWER_CASE,
-        ("/data/0/payment_type", "enum"): LOWER_CASE,
+        ("/data/0/status", "enum"): LETTER_CASE,
+        ("/data/0/payment_type", "enum"): LETTER_CASE,
         ("/data/0/source", "oneOf"): "`card_type` in lower case, and `cartes bancaires` for a local scheme",
     },
 }

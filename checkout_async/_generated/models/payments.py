@@ -141,6 +141,7 @@ __all__ = [
     "PaymentBillingDescriptor",
     "PaymentBillingDescriptorResponse",
     "PaymentCardCategory",
+    "PaymentCardScheme",
     "PaymentCardType",
     "PaymentChallengeIndicator",
     "PaymentCustomer",
@@ -326,8 +327,6 @@ class PaymentAuthorizationType(OpenEnum):
 
 class RoutingScheme(OpenEnum):
     """Scheme or debit network."""
-
-    __aliases__: ClassVar[Mapping[str, str]] = {"American Express": "amex"}
 
     ACCEL = "accel"
     AMEX = "amex"
@@ -848,6 +847,24 @@ class PaymentStatus(OpenEnum):
     """An unreferenced refund was accepted."""
     REJECTED = "Rejected"
     """Ended. An unreferenced refund was rejected."""
+
+
+class PaymentCardScheme(OpenEnum):
+    """Scheme of a card. Letter case varies, and American Express has two names."""
+
+    __aliases__: ClassVar[Mapping[str, str]] = {"Amex": "American Express"}
+
+    VISA = "Visa"
+    MASTERCARD = "Mastercard"
+    AMERICAN_EXPRESS = "American Express"
+    DISCOVER = "Discover"
+    DINERS = "Diners"
+    JCB = "JCB"
+    UPI = "UPI"
+    """UnionPay International."""
+    CARTES_BANCAIRES = "Cartes Bancaires"
+    MAESTRO = "Maestro"
+    MADA = "mada"
 
 
 class LocalScheme(OpenEnum):
@@ -4558,10 +4575,10 @@ class RetryState(ResponseModel, frozen=True, kw_only=True):
     max_attempts: int | None = None
     """Most attempts, the first not counted."""
 
-    ends_on: datetime | None = None
+    ends_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When attempts end."""
 
-    next_attempt_on: datetime | None = None
+    next_attempt_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the next attempt is made."""
 
 
@@ -4578,7 +4595,7 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     action_id: str | None = None
     """Identifier of the authorization. Only in the 201 reply to the request."""
 
-    requested_on: datetime | None = None
+    requested_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the payment was requested, UTC."""
 
     source: PaymentResponseSource | None = None
@@ -4628,7 +4645,7 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     response_summary: str | None = None
     """Text to the response code."""
 
-    expires_on: datetime | None = None
+    expires_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the authorization ends."""
 
     balances: PaymentBalances | None = None
@@ -4705,7 +4722,7 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     processing_channel_id: str | None = None
     """Processing channel."""
 
-    processed_on: datetime | None = None
+    processed_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the payment was processed, UTC."""
 
     links: PaymentLinks | None = msgspec.field(name="_links", default=None)
@@ -4743,7 +4760,7 @@ class PaymentInstructionDetails(ResponseModel, frozen=True, kw_only=True):
     purpose: str | None = None
     """As in the request."""
 
-    value_date: datetime | None = None
+    value_date: Annotated[datetime, Meta(tz=True)] | None = None
     """When the recipient is credited. Payouts."""
 
     charge_bearer: ChargeBearer | None = None
@@ -4885,7 +4902,7 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
     name: str | None = None
     """Name of the cardholder. Only with `type` `card`."""
 
-    scheme: RoutingScheme | None = None
+    scheme: PaymentCardScheme | None = None
     """Scheme of the card. Only with `type` `card`."""
 
     scheme_local: str | None = None
@@ -5191,7 +5208,7 @@ class PaymentResponseDestination(ResponseModel, frozen=True, kw_only=True):
     name: str | None = None
     """Name of the cardholder. Only with `type` `card`."""
 
-    scheme: RoutingScheme | None = None
+    scheme: PaymentCardScheme | None = None
     """Scheme of the card. Only with `type` `card`."""
 
     last4: str | None = None
@@ -5414,7 +5431,7 @@ class PaymentAction(ResponseModel, frozen=True, kw_only=True):
     type: PaymentActionType | None = None
     """What was done."""
 
-    processed_on: datetime | None = None
+    processed_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When it was done, UTC."""
 
     amount: int | None = None
@@ -5505,13 +5522,13 @@ class AuthorizationResult(ResponseModel, frozen=True, kw_only=True):
     response_summary: str | None = None
     """Text to the response code."""
 
-    expires_on: datetime | None = None
+    expires_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the authorization ends now."""
 
     balances: PaymentBalances | None = None
     """Totals of the payment after the increment."""
 
-    processed_on: datetime | None = None
+    processed_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When it was done, UTC."""
 
     reference: str | None = None

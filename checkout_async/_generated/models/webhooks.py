@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from checkout_async._core.model import OpenEnum, ResponseModel
 from checkout_async._generated.models.common import FlowType, TrustedBeneficiaryStatus
@@ -44,6 +45,7 @@ from checkout_async._generated.models.payments import (
     PaymentAggregatorResponse,
     PaymentBalances,
     PaymentCardCategory,
+    PaymentCardScheme,
     PaymentCardType,
     PaymentCustomerResponse,
     PaymentExemption,
@@ -62,7 +64,6 @@ from checkout_async._generated.models.payments import (
     ResponseAccountHolder,
     RetryState,
     RiskAssessment,
-    RoutingScheme,
     ThreeDsAuthenticationStatus,
     ThreeDsEnrollment,
     ThreeDsResult,
@@ -113,6 +114,7 @@ __all__ = [
     "PaymentAggregatorResponse",
     "PaymentBalances",
     "PaymentCardCategory",
+    "PaymentCardScheme",
     "PaymentCardType",
     "PaymentCustomerResponse",
     "PaymentEvent",
@@ -135,7 +137,6 @@ __all__ = [
     "ResponseAccountHolder",
     "RetryState",
     "RiskAssessment",
-    "RoutingScheme",
     "ThreeDsAuthenticationStatus",
     "ThreeDsEnrollment",
     "ThreeDsResult",
@@ -236,10 +237,10 @@ class PaymentEvent(ResponseModel, frozen=True, kw_only=True):
     version: str | None = None
     """Version of the layout of `data`, such as `1.0.20`."""
 
-    created_on: datetime | None = None
+    created_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the event arose. In deliveries."""
 
-    timestamp: datetime | None = None
+    timestamp: Annotated[datetime, Meta(tz=True)] | None = None
     """The same under the name that the events API uses."""
 
     source: str | None = None
@@ -274,10 +275,10 @@ class AuthenticationEvent(ResponseModel, frozen=True, kw_only=True):
     version: str | None = None
     """Version of the layout of `data`, such as `1.0.20`."""
 
-    created_on: datetime | None = None
+    created_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the event arose. In deliveries."""
 
-    timestamp: datetime | None = None
+    timestamp: Annotated[datetime, Meta(tz=True)] | None = None
     """The same under the name that the events API uses."""
 
     source: str | None = None
@@ -310,10 +311,10 @@ class OtherEvent(ResponseModel, frozen=True, kw_only=True):
     version: str | None = None
     """Version of the layout of `data`, such as `1.0.20`."""
 
-    created_on: datetime | None = None
+    created_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the event arose. In deliveries."""
 
-    timestamp: datetime | None = None
+    timestamp: Annotated[datetime, Meta(tz=True)] | None = None
     """The same under the name that the events API uses."""
 
     source: str | None = None
@@ -483,7 +484,7 @@ class PaymentEventData(ResponseModel, frozen=True, kw_only=True):
     metadata: dict[str, str | int | float | bool] | None = None
     """As in the request."""
 
-    processed_on: datetime | None = None
+    processed_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the action was carried out."""
 
     event_links: PaymentEventLinks | None = None
