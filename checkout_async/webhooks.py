@@ -196,7 +196,7 @@ def _single_header(headers: RequestHeaders, name: str) -> str | None:
 def _header_items(headers: RequestHeaders) -> list[tuple[object, object]]:
     if isinstance(headers, Mapping):
         return list(cast("Mapping[object, object]", headers).items())
-    given: object = headers  # not every caller uses a type checker
+    given = cast("object", headers)  # not every caller uses a type checker
     is_list = isinstance(given, Iterable) and not isinstance(given, str | bytes)
     pairs = list(cast("Iterable[object]", given)) if is_list else [given]
     if not all(isinstance(pair, tuple | list) and len(cast("list[object]", pair)) == 2 for pair in pairs):

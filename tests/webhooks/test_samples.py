@@ -22,7 +22,7 @@ SAMPLES: list[dict[str, Any]] = [json.loads(line) for line in FILE.read_text().s
 IDS = [f"{index}-{sample['type']}" for index, sample in enumerate(SAMPLES)]
 
 
-def leaves(value: object, path: str = "$") -> Iterator[str]:
+def leaves(value: Any, path: str = "$") -> Iterator[str]:
     """Return the paths of all values but null."""
     if isinstance(value, dict):
         for name, member in value.items():
