@@ -1,1 +1,1 @@
-"""Runnable examples; README.md and docs/ say what each shows."""
+"""Runnable examples; README.md and docs/ explain them."""

@@ -1,8 +1,8 @@
-"""The backend of a mobile app: 3D Secure that the EMV 3DS SDK in the app runs, with a stand-in for the phone.
+"""The backend of a mobile app whose EMV 3DS SDK runs 3D Secure, and a simulated phone.
 
 Runs against the embedded simulator: `python examples/app_backend.py`. With the real sandbox, only the client differs
-(its scope is `sessions:app`), and the phone is a real one. What the app gets is no secret and what it says is no proof:
-the verdict is the session's, and the proof stays with the backend in a `threeds.ThreeDSResult`.
+(its scope is `sessions:app`), and the phone is a real one. The app gets no secrets, and its messages prove nothing: the
+verdict comes from the session, and the proof stays with the backend in a `threeds.ThreeDSResult`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from checkout_async import CheckoutClient, errors, threeds
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, amount
 
-AMOUNT, CURRENCY = amount("challenge"), "GBP"  # in the minor unit; the simulator answers this one with a challenge
+AMOUNT, CURRENCY = amount("challenge"), "GBP"  # in the minor unit; the simulator challenges this amount
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What the app asks for: a token of the card, which Checkout.com's SDK for cards made on the phone."""
+    """The app's order: a card token, which Checkout.com's card SDK made on the phone."""
 
     token: str
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
-    """What the app begins the 3DS SDK's transaction with, and the number under which the backend knows it."""
+    """The data with which the app starts the 3DS SDK's transaction, and the backend's number for it."""
 
     number: str
     scheme: str
@@ -40,35 +40,35 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     certificates: sessions.DsPublicKeys
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the app does next: have the SDK run a challenge, or show how it ended; `undecided`: say again it is back."""
+class NextStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The app's next step: run a challenge, or show the verdict. If it is `undecided`, report the return again."""
 
-    challenge: threeds.AppChallenge | None = None
+    challenge: threeds.emv.AppChallenge | None = None
     verdict: threeds.Verdict | None = None
 
 
 class Backend:
-    """Holds the access token and a driver for each transaction. Three endpoints, all for the app."""
+    """The server: it has the access token, a driver for each transaction, and three endpoints for the app."""
 
     def __init__(self, checkout: CheckoutClient) -> None:
         self._checkout = checkout
-        self._drivers: dict[str, threeds.Driver] = {}  # by a number that nobody can guess
+        self._drivers: dict[str, threeds.Driver] = {}  # by a number that cannot be guessed
 
     def application(self) -> web.Application:
-        """Return the endpoints."""
-        app = web.Application(middlewares=[_explained], client_max_size=128 * 1024)
+        """Return the application with the endpoints."""
+        app = web.Application(middlewares=[_error_responses], client_max_size=128 * 1024)
         app.router.add_post("/transactions", self._begin)
         app.router.add_post("/transactions/{number}/parameters", self._parameters)
         app.router.add_post("/transactions/{number}/returned", self._returned)
         return app
 
     async def result(self, number: str) -> threeds.ThreeDSResult | None:
-        """Return how a transaction ended, or None where it has not. `result.three_ds()` goes into the payment."""
+        """Return the result of a transaction, or None if it has none yet. A payment contains `result.three_ds()`."""
         step = await self._drivers[number].advance()
         return step.result if isinstance(step, threeds.Done) else None
 
     async def _begin(self, request: web.Request) -> web.Response:
-        """Create the session, and give the app what its SDK encrypts and verifies with."""
+        """Create the session, and return the keys with which the app's SDK encrypts and verifies."""
         order = msgspec.json.decode(await request.read(), type=Order)
         session = await self._checkout.sessions.request_session(
             sessions.SessionRequest(
@@ -79,12 +79,12 @@ class Backend:
             )
         )
         if session.certificates is None or session.protocol_version is None or session.scheme is None:
-            raise web.HTTPBadGateway(text="The session has no certificates: it is not for an app.")
+            raise web.HTTPBadGateway(text="The session has no certificates, so it is not for an app.")
         number = secrets.token_urlsafe(16)
-        # An app may say that it is back ahead of its issuer: let it ask again, in place of waiting here for long.
-        briefly = threeds.Backoff(give_up_after=5)
+        # The app may come back before its issuer has decided. Let it ask again rather than wait here for long.
+        short_poll = threeds.Backoff(give_up_after=5)
         options = threeds.Options(app=True)
-        self._drivers[number] = threeds.Driver(self._checkout, session, options=options, poll=briefly)
+        self._drivers[number] = threeds.Driver(self._checkout, session, options=options, poll=short_poll)
         transaction = Transaction(
             number=number,
             scheme=session.scheme,
@@ -94,33 +94,33 @@ class Backend:
         return _json(transaction)
 
     async def _parameters(self, request: web.Request) -> web.Response:
-        """Take the SDK's AuthenticationRequestParameters; they are the channel data of an app."""
+        """Receive the SDK's AuthenticationRequestParameters, which are the channel data of an app."""
         parameters = threeds.read_sdk_parameters(await request.read())
-        return await self._go_on(request, threeds.app_channel_data(parameters))
+        return await self._advance(request, threeds.app_channel_data(parameters))
 
     async def _returned(self, request: web.Request) -> web.Response:
-        """Hear that the SDK is done with the challenge; how it went is the session's to say."""
-        return await self._go_on(request, threeds.CardholderReturned())
+        """Handle the end of the SDK's challenge. The session contains its outcome."""
+        return await self._advance(request, threeds.CardholderReturned())
 
-    async def _go_on(self, request: web.Request, event: threeds.Event) -> web.Response:
+    async def _advance(self, request: web.Request, event: threeds.Event) -> web.Response:
         if (driver := self._drivers.get(request.match_info["number"])) is None:
             raise web.HTTPNotFound(text="There is no such transaction.")
         match await driver.advance(event):
             case threeds.ShowAppChallenge(challenge=challenge):
-                return _json(Answer(challenge=challenge))
+                return _json(NextStep(challenge=challenge))
             case threeds.Done(result=result):
-                return _json(Answer(verdict=result.verdict))
+                return _json(NextStep(verdict=result.verdict))
             case step:
                 raise web.HTTPConflict(text=f"The transaction waits for something else: {type(step).__name__}.")
 
 
 @web.middleware
-async def _explained(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what an app got wrong, and failures of the API, into replies."""
+async def _error_responses(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn malformed requests and errors of the API into HTTP error responses."""
     try:
         return await handler(request)
-    except (errors.MalformedMessage, errors.InvalidRequest, msgspec.DecodeError, UnicodeDecodeError) as wrong:
-        raise web.HTTPBadRequest(text=str(wrong)) from None
+    except (errors.MalformedMessage, errors.InvalidRequest, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
     except errors.UnprocessableEntity:
         raise web.HTTPUnprocessableEntity(text="This card cannot be used.") from None
     except errors.CheckoutError:
@@ -132,36 +132,36 @@ def _json(value: msgspec.Struct) -> web.Response:
 
 
 class Phone:
-    """A stand-in for the app, its 3DS SDK and the cardholder, who `answers` the challenge.
+    """A simulated app with its 3DS SDK and its cardholder, who answers the challenge by `answer_challenge`.
 
-    Its keys and its encrypted device data are made up; a real SDK encrypts with the directory server's `ds_public`, and
-    checks the signed content's signature down to `ca_public`.
+    Its keys and its encrypted device data are random. A real SDK encrypts with the directory server's `ds_public`, and
+    verifies the signature of the signed content up to `ca_public`.
     """
 
-    def __init__(self, backend: aiohttp.ClientSession, answers: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, backend: aiohttp.ClientSession, answer_challenge: Callable[[], Awaitable[object]]) -> None:
         self._backend = backend
-        self._answers = answers
+        self._answer_challenge = answer_challenge
 
     async def pay(self, token: str) -> tuple[str, threeds.Verdict | None]:
-        """Go the whole way; return the transaction's number, and the verdict that the app shows."""
-        begun = await self._post("/transactions", msgspec.json.encode(Order(token=token)))
-        transaction = msgspec.json.decode(begun, type=Transaction)
+        """Pay, and return the transaction's number and the verdict that the app shows."""
+        created = await self._post("/transactions", msgspec.json.encode(Order(token=token)))
+        transaction = msgspec.json.decode(created, type=Transaction)
         path = f"/transactions/{transaction.number}"
-        sent = await self._post(f"{path}/parameters", self._parameters(transaction))
-        answer = msgspec.json.decode(sent, type=Answer)
-        if answer.challenge is not None:
-            await self._do_challenge(answer.challenge)
-            answer = msgspec.json.decode(await self._post(f"{path}/returned", b""), type=Answer)
-        return transaction.number, answer.verdict
+        reply = await self._post(f"{path}/parameters", self._parameters(transaction))
+        next_step = msgspec.json.decode(reply, type=NextStep)
+        if next_step.challenge is not None:
+            await self._do_challenge(next_step.challenge)
+            next_step = msgspec.json.decode(await self._post(f"{path}/returned", b""), type=NextStep)
+        return transaction.number, next_step.verdict
 
     def _parameters(self, transaction: Transaction) -> bytes:
-        """Do as the SDK's getAuthenticationRequestParameters."""
-        key = threeds.decode_json(transaction.certificates.ds_public or "", "ds_public")
-        header = threeds.encode_json({"alg": "ECDH-ES", "enc": "A128CBC-HS256", "kid": str(key.get("kid", ""))})
-        vector, data, tag = (threeds.encode_base64url(secrets.token_bytes(length)) for length in (16, 256, 16))
-        x, y = (threeds.encode_base64url(secrets.token_bytes(32)) for _ in "xy")
+        """Simulate the SDK's getAuthenticationRequestParameters."""
+        key = threeds.emv.decode_json(transaction.certificates.ds_public or "", "ds_public")
+        header = threeds.emv.encode_json({"alg": "ECDH-ES", "enc": "A128CBC-HS256", "kid": str(key.get("kid", ""))})
+        vector, data, tag = (threeds.emv.encode_base64url(secrets.token_bytes(length)) for length in (16, 256, 16))
+        x, y = (threeds.emv.encode_base64url(secrets.token_bytes(32)) for _ in "xy")
         return msgspec.json.encode(
-            threeds.SdkParameters(
+            threeds.emv.SdkParameters(
                 device_data=f"{header}..{vector}.{data}.{tag}",
                 sdk_transaction_id=str(uuid.uuid4()),
                 sdk_app_id=str(uuid.uuid4()),
@@ -170,12 +170,12 @@ class Phone:
             )
         )
 
-    async def _do_challenge(self, challenge: threeds.AppChallenge) -> None:
-        """Do as the SDK's doChallenge: the signed content says where the issuer is, and for which transaction."""
-        content = threeds.decode_json(challenge.acs_signed_content.split(".")[1], "signed content")
+    async def _do_challenge(self, challenge: threeds.emv.AppChallenge) -> None:
+        """Simulate the SDK's doChallenge: the signed content names the issuer's URL and the transaction."""
+        content = threeds.emv.decode_json(challenge.acs_signed_content.split(".")[1], "signed content")
         if content["acsTransID"] != challenge.acs_transaction_id:
             raise ValueError("the signed content is about another transaction")
-        await self._answers()
+        await self._answer_challenge()
 
     async def _post(self, path: str, body: bytes) -> bytes:
         async with self._backend.post(path, data=body) as reply:
@@ -184,8 +184,8 @@ class Phone:
 
 
 @asynccontextmanager
-async def served(app: web.Application) -> AsyncGenerator[aiohttp.ClientSession]:
-    """Serve the endpoints on a free port, and give what the phone calls them with."""
+async def serve(app: web.Application) -> AsyncGenerator[aiohttp.ClientSession]:
+    """Serve the endpoints on a free port, and give an HTTP client for the phone."""
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -198,16 +198,16 @@ async def served(app: web.Application) -> AsyncGenerator[aiohttp.ClientSession]:
 
 
 async def main() -> None:
-    """Let one cardholder pay, and print what app and backend know at the end."""
+    """Let one cardholder pay, and print what the app and the backend know at the end."""
     async with Sandbox() as sandbox, sandbox.client(scopes=["sessions:app"]) as checkout:
         backend = Backend(checkout)
 
-        async def answers() -> None:
+        async def answer_challenge() -> None:
             (session_id,) = sandbox.sessions
             await sandbox.cardholder.complete_challenge(session_id, trans_status="Y")
 
-        async with served(backend.application()) as http:
-            number, verdict = await Phone(http, answers).pay("tok_" + "a" * 26)
+        async with serve(backend.application()) as http:
+            number, verdict = await Phone(http, answer_challenge).pay("tok_" + "a" * 26)
         print(f"the app shows: {verdict}")
         result = await backend.result(number)
         if result is not None and result.authenticated:

@@ -1,7 +1,7 @@
-"""Authenticate a card with Sessions, pay with that authentication, capture part, refund part, read it all back.
+"""Authenticates a card with Sessions, pays with the authentication, captures and refunds parts, and reads the payment.
 
 Runs against the embedded simulator: `python examples/authenticate_and_pay.py`. With the real sandbox, only the client
-differs, and the challenge is answered in the cardholder's browser. Amounts are in the minor unit.
+differs, and the cardholder answers the challenge in the browser. Amounts are in the minor unit.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def authenticate(checkout: CheckoutClient, sandbox: Sandbox) -> sessions.S
 
 
 async def pay(checkout: CheckoutClient, session: sessions.Session) -> payments.Payment:
-    """Charge the card with the session's result; a decline would be a result too, not an error."""
+    """Charge the card with the session's result. A decline is also a result, not an error."""
     return await checkout.payments.request_payment(
         payments.PaymentRequest(
             source=payments.RequestCardSource(number=CARD, expiry_month=1, expiry_year=2030, cvv="100"),
@@ -60,7 +60,7 @@ async def pay(checkout: CheckoutClient, session: sessions.Session) -> payments.P
 
 
 async def settle(checkout: CheckoutClient, payment_id: str) -> None:
-    """Capture most of it, then refund some of that."""
+    """Capture most of the payment, then refund part of it."""
     await checkout.payments.capture_payment(
         payment_id, payments.CaptureRequest(amount=5000, capture_type=payments.CaptureType.NON_FINAL)
     )
@@ -68,7 +68,7 @@ async def settle(checkout: CheckoutClient, payment_id: str) -> None:
 
 
 async def main() -> None:
-    """Tell the story once."""
+    """Run the example once."""
     async with Sandbox() as sandbox, sandbox.client() as checkout:
         session = await authenticate(checkout, sandbox)
         print(f"authenticated: {session.status}, eci {session.eci}")

@@ -1,7 +1,7 @@
 """The main job end to end, without an account: `make demo`, or `python examples/demo.py [COUNT]`.
 
-Makes a file of varied session requests, starts the sandbox in a process of its own, runs `checkout-async authenticate`
-on the file and checks that every line got exactly one result. The same COUNT always makes the same file.
+Writes a file of varied session requests, starts the sandbox in a separate process, runs `checkout-async authenticate`
+on the file, and checks that every line has exactly one result. The same COUNT always gives the same file.
 """
 
 from __future__ import annotations
@@ -22,38 +22,40 @@ from checkout_async.sandbox import SCENARIOS, SCHEMES, amount, card_number
 
 COMMAND = [sys.executable, "-m", "checkout_async"]
 SOME_LINES_HAVE_ERRORS = 1
-"""Exit code to expect: the file holds malformed lines and cards that the API refuses."""
+"""The expected exit code: the file contains malformed lines and cards that the API refuses."""
 
 Json = dict[str, Any]
 
 
 def main() -> None:
-    """Run the demo; exits with 1 if a line has no result or more than one."""
+    """Run the demo. Exits with 1 if a line has no result or more than one."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
     with tempfile.TemporaryDirectory(prefix="checkout-async-demo-") as folder:
-        source, target = Path(folder, "requests.jsonl"), Path(folder, "results.jsonl")
-        malformed = write_requests(source, count)
-        print(f"{count} session requests, {len(malformed)} of them malformed, go to a sandbox of their own", flush=True)
+        requests, results = Path(folder, "requests.jsonl"), Path(folder, "results.jsonl")
+        malformed = write_requests(requests, count)
+        print(f"{count} session requests ({len(malformed)} of them malformed) go to a local sandbox", flush=True)
         with sandbox() as settings:
-            command = [*COMMAND, "authenticate", str(source), "--output", str(target), "--rate", "0"]
+            command = [*COMMAND, "authenticate", str(requests), "--output", str(results), "--rate", "0"]
             done = subprocess.run(command, env=os.environ | settings, check=False)  # noqa: S603  # our own command
-        check(target, count, malformed, done.returncode)
+        check(results, count, malformed, done.returncode)
 
 
-def check(target: Path, count: int, malformed: set[int], exit_code: int) -> None:
-    """Compare the results with what was asked for."""
-    results = [json.loads(line) for line in target.read_text().splitlines()]
+def check(path: Path, count: int, malformed: set[int], exit_code: int) -> None:
+    """Compare the results with the requests."""
+    results = [json.loads(line) for line in path.read_text().splitlines()]
     assert exit_code == SOME_LINES_HAVE_ERRORS, f"unexpected exit code {exit_code}"
-    assert sorted(result["line"] for result in results) == list(range(1, count + 1)), "a line without its one result"
+    assert sorted(result["line"] for result in results) == list(range(1, count + 1)), (
+        "a line does not have exactly one result"
+    )
     reported = {result["line"] for result in results if result.get("error", {}).get("kind") == "MalformedLine"}
-    assert reported == malformed, "a malformed line was taken for a request, or the reverse"
+    assert reported == malformed, "a malformed line counted as a request, or the reverse"
     authenticated = sum("cryptogram" in result for result in results)
-    print(f"every line has exactly one result; {authenticated} may be authorised, having a cryptogram")
+    print(f"every line has exactly one result; {authenticated} have a cryptogram and may be authorised")
 
 
 @contextmanager
 def sandbox() -> Generator[dict[str, str]]:
-    """Run the simulator on a free port; gives the environment that leads a client to it."""
+    """Run the simulator on a free port. Gives the environment variables that point a client to it."""
     command = [*COMMAND, "sandbox", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  # our own command
         try:
@@ -76,7 +78,7 @@ def read_exports(process: subprocess.Popen[str]) -> Iterator[tuple[str, str]]:
 
 def write_requests(path: Path, count: int) -> set[int]:
     """Write a line per request and return the numbers of the malformed ones."""
-    rng = random.Random(count)  # noqa: S311  # variety, not secrecy
+    rng = random.Random(count)  # noqa: S311  # for variety, not for secrets
     malformed = set(rng.sample(range(1, count + 1), k=min(count, 1 + count // 500)))
     with path.open("w") as file:
         for number in range(1, count + 1):
@@ -86,24 +88,24 @@ def write_requests(path: Path, count: int) -> set[int]:
 
 
 def make_request(rng: random.Random, number: int) -> Json:
-    """Make a request: any source, scheme and channel, and a card or an amount that leads to some outcome."""
+    """Make a request with any source, scheme and channel, and with a card or amount for a random outcome."""
     weights = [1 if scenario.failure else 40 if scenario.name == "frictionless" else 4 for scenario in SCENARIOS]
     scenario = rng.choices(SCENARIOS, weights)[0].name
     source = rng.choice(SOURCES)(rng, scenario)
-    seen_card = source["type"] == "card"
+    is_card = source["type"] == "card"
     request: Json = {
         "source": source,
-        "amount": rng.randrange(100, 9000) if seen_card else amount(scenario),
+        "amount": rng.randrange(100, 9000) if is_card else amount(scenario),
         "currency": rng.choice(["GBP", "EUR", "USD"]),
         "reference": f"demo-{number}",
-        **rng.choice(JOURNEYS)(rng),
+        **rng.choice(CHANNELS)(rng),
         **rng.choice(AGREEMENTS),
     }
     return request
 
 
 def card(rng: random.Random, scenario: str) -> Json:
-    """Make a card of any scheme, now and then one whose holder chose Cartes Bancaires."""
+    """Make a card of any scheme; for some Visa cards, the holder chose Cartes Bancaires."""
     scheme = rng.choice(list(SCHEMES))
     choice = {"scheme": "cartes_bancaires"} if scheme == "visa" and rng.random() < 0.3 else {}
     number = card_number(scenario, scheme)
@@ -111,7 +113,7 @@ def card(rng: random.Random, scenario: str) -> Json:
 
 
 def network_token(rng: random.Random, _scenario: str) -> Json:
-    """Make a network token, which reads like a card number."""
+    """Make a network token, which looks like a card number."""
     number = card_number("frictionless", rng.choice(["visa", "mastercard"]))
     return {"type": "network_token", "token": number, "expiry_month": 6, "expiry_year": 2035}
 
@@ -135,7 +137,7 @@ HOSTED = {
 
 
 def in_browser(rng: random.Random) -> Json:
-    """Make a browser journey whose channel data are known; the 3DS Method was run for some."""
+    """Make the members for a browser with channel data; for some, the 3DS Method was run."""
     method = rng.choice([{}, {"three_ds_method_completion": "Y"}, {"three_ds_method_completion": "U"}])
     browser = {
         "channel": "browser",
@@ -154,7 +156,7 @@ def in_browser(rng: random.Random) -> Json:
 
 
 def in_app(rng: random.Random) -> Json:
-    """Make an app journey: device data encrypted for the scheme (JWE, of which the sandbox sees the outside only)."""
+    """Make the members for an app. The device data are a JWE for the scheme; the sandbox reads only its form."""
     app = {
         "channel": "app",
         "sdk_app_id": str(uuid.UUID(int=rng.getrandbits(128))),
@@ -175,12 +177,12 @@ def in_app(rng: random.Random) -> Json:
 
 
 def merchant_initiated(_rng: random.Random) -> Json:
-    """Make a journey without a cardholder."""
+    """Make the members for a merchant-initiated session, without a cardholder."""
     data = {"channel": "merchant_initiated", "request_type": "recurring_transaction"}
     return {**NON_HOSTED, "channel_data": data}
 
 
-JOURNEYS: list[Callable[[random.Random], Json]] = [
+CHANNELS: list[Callable[[random.Random], Json]] = [
     lambda _: dict(NON_HOSTED),
     lambda _: dict(NON_HOSTED),
     lambda _: dict(HOSTED),

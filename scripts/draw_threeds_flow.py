@@ -1,4 +1,4 @@
-"""Draw the 3DS flow in docs/threeds.md from its tables in checkout_async/threeds/table.py."""
+"""Draws the diagram in docs/threeds.md from the flow's tables in checkout_async/threeds/table.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from checkout_async.threeds import steps
-from checkout_async.threeds.table import CALLS, DECISIONS, REACTIONS, Decision, Effect
+from checkout_async.threeds.table import CALLS, DECISIONS, TRANSITIONS, Decision, Effect
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "threeds.md"
 BLOCK = re.compile(r"```mermaid\n.*?```\n", re.DOTALL)
@@ -15,8 +15,8 @@ REPLY = "Reply"
 
 
 def label(row: Decision) -> str:
-    """Return what leads to a step: status, next action, and what else must hold."""
-    parts = [str(part) for part in (row.status, row.action, row.given) if part is not None]
+    """Return the label of an arrow: status, next action and condition."""
+    parts = [str(part) for part in (row.status, row.action, row.condition) if part is not None]
     return ", ".join(parts) or "anything else"
 
 
@@ -27,9 +27,9 @@ def arrows() -> Iterator[str]:
         yield f"{REPLY} --> {decision.step.__name__}: {label(decision)}"
     for step, operation in CALLS.items():
         yield f"{step.__name__} --> {REPLY}: {operation}"
-    for reaction in REACTIONS:
-        target = REPLY if reaction.effect is Effect.SETTLE_METHOD else steps.ReadSession.__name__
-        yield f"{reaction.step.__name__} --> {target}: {reaction.label}"
+    for transition in TRANSITIONS:
+        target = REPLY if transition.effect is Effect.SETTLE_METHOD else steps.ReadSession.__name__
+        yield f"{transition.step.__name__} --> {target}: {transition.label}"
     yield f"{steps.Done.__name__} --> [*]"
 
 

@@ -1,4 +1,4 @@
-"""Build the wheel, install it into an empty environment without extras, and use it: what a user gets must work."""
+"""Builds the wheel, installs it into an empty environment without extras, and uses it as a user would."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ asyncio.run(main())
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> None:
-    """Run a command; its failure is this script's."""
+    """Run a command. Raises CalledProcessError if it fails."""
     subprocess.run([str(part) for part in command], check=True, cwd=cwd)
 
 
 def main() -> None:
-    """Build, install, use."""
+    """Build the wheel, install it, and use it."""
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder)
         run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", empty, ROOT)

@@ -1,4 +1,4 @@
-"""The client over real sockets, against the simulator: calls, tokens, session secrets, settings, life and death."""
+"""The client over real sockets, against the simulator: calls, tokens, session secrets, settings, opening, closing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.auth import MemoryTokenStore
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
-from checkout_async.sandbox import Answer, Sandbox, payment_card
+from checkout_async.sandbox import CannedResponse, Sandbox, payment_card
 from tests.commands import environment
 
 CARD = "4242424242424242"
@@ -118,7 +118,7 @@ class TestCalls:
             await checkout.sessions.get_session("../payments")
         assert len(sandbox.requests) == 0
 
-    async def test_whoever_is_ahead_of_the_specification_can_send_anyway(self, sandbox: Sandbox) -> None:
+    async def test_validation_can_be_turned_off_for_members_the_specification_lacks(self, sandbox: Sandbox) -> None:
         async with sandbox.client(validate_requests=False) as checkout:
             with pytest.raises(errors.UnprocessableEntity) as caught:
                 await checkout.sessions.request_session({"brand_new": 1})
@@ -149,7 +149,7 @@ class TestCredentials:
         assert sandbox.count("request_access_token") == 1
         assert sandbox.count("get_session") == 1000
 
-    async def test_a_revoked_token_is_replaced_once_and_nobody_notices(self, sandbox: Sandbox) -> None:
+    async def test_a_revoked_token_is_replaced_once_without_a_failed_call(self, sandbox: Sandbox) -> None:
         async with sandbox.client() as checkout:
             session = await checkout.sessions.request_session(order())
             sandbox.revoke_tokens()
@@ -264,7 +264,7 @@ class TestSettings:
         with pytest.raises(errors.ConfigurationError, match=f"^{next(iter(options))} must be"):
             CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url="http://127.0.0.1:9", **options)
 
-    def test_network_settings_beside_a_transport_are_refused(self) -> None:
+    def test_network_settings_together_with_a_transport_are_refused(self) -> None:
         class Mute:
             async def send(self, request: HttpRequest, timeouts: Timeouts, /) -> HttpResponse:
                 raise errors.ConnectFailed("mute")
@@ -293,7 +293,7 @@ class TestSettings:
             checkout = sandbox.client(retry=RetryPolicy(backoff=0, max_backoff=0))
             card = {"type": "card", "number": payment_card("approved"), "expiry_month": 1, "expiry_year": 2030}
             payment = await checkout.payments.request_payment({"source": card, "amount": 1, "currency": "GBP"})
-            sandbox.faults.add("get_payment", Answer(503, retry_after=1), times=None)
+            sandbox.faults.add("get_payment", CannedResponse(503, retry_after=1), times=None)
             call = asyncio.create_task(checkout.payments.get_payment(payment.id))
             while sandbox.count("get_payment") == 0:
                 await asyncio.sleep(0.01)
@@ -303,7 +303,7 @@ class TestSettings:
             assert sandbox.count("get_payment") == 1
 
     async def _async_hook(self, event: object) -> None:
-        """One that would never run."""
+        """A hook that would never be awaited."""
 
     @pytest.mark.parametrize("hooks", [print, [print, 3], "text", None, [_async_hook]])
     def test_hooks_of_another_shape_are_refused(self, hooks: Any) -> None:

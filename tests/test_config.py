@@ -1,4 +1,4 @@
-"""Settings cannot be wrong quietly."""
+"""A wrong setting always raises an error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TestEndpoints:
         assert where.base_url == "https://pl-vkuhvk4v.api.checkout.com"
         assert where.token_url == "https://pl-vkuhvk4v.access.checkout.com/connect/token"
 
-    def test_the_shared_host_has_to_be_asked_for_by_name(self) -> None:
+    def test_the_shared_host_must_be_chosen_explicitly(self) -> None:
         assert resolve_endpoints(Environment.SANDBOX, NO_SUBDOMAIN).base_url == "https://api.sandbox.checkout.com"
         with pytest.raises(ConfigurationError, match="subdomain is missing"):
             resolve_endpoints(Environment.SANDBOX, None)
@@ -77,7 +77,7 @@ class TestEndpoints:
             "https://a.example#x",
         ],
     )
-    def test_what_is_no_plain_url_is_refused(self, url: str) -> None:
+    def test_a_url_with_more_than_a_host_and_path_is_refused(self, url: str) -> None:
         with pytest.raises(ConfigurationError, match="base_url must be a plain"):
             resolve_endpoints(None, None, base_url=url)
 

@@ -21,6 +21,14 @@ def test_every_error_is_in_the_drawing_at_the_top_of_the_module() -> None:
         assert name in errors.__doc__
 
 
+def test_the_module_has_no_public_helpers() -> None:
+    own = {name for name, value in vars(errors).items() if getattr(value, "__module__", None) == errors.__name__}
+    assert own == set(errors.__all__)
+    classes: list[type[errors.CheckoutError]] = [getattr(errors, name) for name in errors.__all__]
+    methods = {name for cls in classes for name in vars(cls) if not name.startswith("_")}
+    assert methods == {"idempotency_key"}
+
+
 @pytest.mark.parametrize(
     "error",
     [

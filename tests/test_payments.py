@@ -238,7 +238,7 @@ MADE: list[tuple[str, dict[str, Any]]] = [
 
 
 async def take(checkout: CheckoutClient, payment_id: str, step: tuple[str, int | None, Any]) -> None:
-    """Take one step; a documented refusal is an answer like any other."""
+    """Take one step. A documented refusal is an ordinary answer."""
     name, amount, kind = step
     body: dict[str, object] = {} if amount is None else {"amount": amount}
     calls = checkout.payments

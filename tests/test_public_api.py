@@ -18,6 +18,7 @@ PUBLIC = [
     "checkout_async.operations",
     "checkout_async.auth",
     "checkout_async.threeds",
+    "checkout_async.threeds.emv",
     "checkout_async.webhooks",
 ]
 
@@ -51,6 +52,14 @@ def test_all_is_exact_and_everything_in_it_exists_and_is_documented(name: str) -
         value = getattr(module, public)
         if inspect.isclass(value) or inspect.isfunction(value) or inspect.ismodule(value):
             assert value.__doc__, f"{name}.{public} has no docstring"
+
+
+@pytest.mark.parametrize("name", ["checkout_async.threeds", "checkout_async.threeds.emv"])
+def test_all_lists_every_name_that_the_package_imports(name: str) -> None:
+    module = importlib.import_module(name)
+    visible = {public for public in vars(module) if not public.startswith("_") and public != "annotations"}
+    submodules = {public for public in visible if inspect.ismodule(getattr(module, public))}
+    assert visible - submodules == set(module.__all__) - submodules
 
 
 def test_every_operation_is_a_function_a_builder_and_a_method() -> None:

@@ -69,7 +69,7 @@ def test_a_hidden_value_shows_itself_neither_whole_nor_shortened(hidden: Secret 
     assert "hush" not in repr(hidden) + repr(hidden[:80]) + repr([hidden]) + pretty_repr({"a": hidden}, max_string=80)
 
 
-def test_opaque_bytes_show_their_number_in_formatted_text_too() -> None:
+def test_secret_bytes_show_their_number_in_formatted_text_too() -> None:
     assert f"{SecretBytes(b'hush')} {SecretBytes(b'hush')!s}" == "<4 bytes> <4 bytes>"
 
 

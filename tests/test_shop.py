@@ -1,4 +1,4 @@
-"""What the example shop answers to those who mean no good; its flow is walked through in tests/browser."""
+"""The example shop's responses to malformed and forged requests; tests/browser runs its normal flow."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pytest
 
 from checkout_async import threeds, webhooks
 from checkout_async.sandbox import WEBHOOK_SECRET, card_number
-from examples.shop.demo import Running, running
+from examples.shop.demo import RunningShop, run_shop
 from examples.shop.flow import BODY_LIMIT
-from tests.threeds.support import impatient
+from tests.threeds.support import skip_waits
 
 CARD = {"number": card_number("challenge_no_method"), "month": "1", "year": "2030", "completion": "non_hosted"}
 BROWSER = {"User-Agent": "Mozilla/5.0"}
 
 
 @pytest.fixture
-async def shop() -> AsyncIterator[Running]:
-    async with running() as started:
+async def shop() -> AsyncIterator[RunningShop]:
+    async with run_shop() as started:
         yield started
 
 
 @pytest.fixture
-async def http(shop: Running) -> AsyncIterator[aiohttp.ClientSession]:
+async def http(shop: RunningShop) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(shop.address, headers=BROWSER) as session:
         yield session
 
@@ -35,27 +35,27 @@ async def post(http: aiohttp.ClientSession, path: str, fields: dict[str, str]) -
 
 
 async def ordered(http: aiohttp.ClientSession, completion: str = "non_hosted") -> str:
-    """Pay with a card that is challenged; the path of the order."""
+    """Pay with a card that is challenged, and return the path of the order."""
     async with http.post("/pay", data=CARD | {"completion": completion}, allow_redirects=False) as reply:
         assert reply.status == 303
         return reply.headers["Location"]
 
 
-async def test_a_card_that_is_none_is_refused_and_not_shown_again(http: aiohttp.ClientSession) -> None:
+async def test_an_invalid_card_number_is_refused_and_not_shown(http: aiohttp.ClientSession) -> None:
     status, page = await post(http, "/pay", CARD | {"number": "4000000000000000"})
     assert status == 422
     assert "check the card number" in page
     assert "4000000000000000" not in page
 
 
-async def test_an_expiry_date_that_is_none_is_refused(http: aiohttp.ClientSession) -> None:
+async def test_an_invalid_expiry_date_is_refused(http: aiohttp.ClientSession) -> None:
     status, page = await post(http, "/pay", CARD | {"month": "May"})
     assert status == 400
     assert "expiry date" in page
 
 
 @pytest.mark.parametrize("path", ["", "/method", "/challenge", "/callback", "/success", "/failure"])
-async def test_nobody_gets_anything_for_a_number_that_is_guessed(http: aiohttp.ClientSession, path: str) -> None:
+async def test_a_guessed_order_number_is_not_found(http: aiohttp.ClientSession, path: str) -> None:
     method = "POST" if path in {"/method", "/challenge", "/callback"} else "GET"
     fields = {"threeDSMethodData": "e30", "cres": "e30"} if path in {"/method", "/challenge"} else None
     async with http.request(method, f"/3ds/guessed{path}", data=fields) as reply:
@@ -63,7 +63,9 @@ async def test_nobody_gets_anything_for_a_number_that_is_guessed(http: aiohttp.C
         assert "That did not work" in await reply.text()
 
 
-async def test_a_forged_message_is_refused_and_the_challenge_stays(http: aiohttp.ClientSession, shop: Running) -> None:
+async def test_a_forged_message_is_refused_and_the_challenge_stays(
+    http: aiohttp.ClientSession, shop: RunningShop
+) -> None:
     path = await ordered(http)
     for name, forged in (("challenge", {"cres": "nonsense"}), ("callback", {"status": "approved"})):
         status, page = await post(http, f"{path}/{name}", forged)
@@ -73,24 +75,26 @@ async def test_a_forged_message_is_refused_and_the_challenge_stays(http: aiohttp
         assert "Your bank wants to know that it is you" in await reply.text()
 
 
-async def test_a_forged_return_is_not_believed_and_holds_nobody_up(
+async def test_a_forged_return_changes_nothing_and_does_not_block_for_long(
     http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slept = impatient(monkeypatch)
+    slept = skip_waits(monkeypatch)
     path = await ordered(http, "hosted")
     async with http.get(f"{path}/success") as reply:
         assert "Taking you to the bank" in await reply.text()
     assert 5 <= sum(slept) < 10
 
 
-async def test_a_challenge_that_the_bank_cannot_go_on_with_is_undecided_until_the_session_says_more(
-    http: aiohttp.ClientSession, shop: Running, monkeypatch: pytest.MonkeyPatch
+async def test_a_failed_challenge_is_undecided_until_the_session_has_a_result(
+    http: aiohttp.ClientSession, shop: RunningShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient(monkeypatch)
+    skip_waits(monkeypatch)
     path = await ordered(http)
     async with http.get(path) as reply:
         assert "Your bank wants to know that it is you" in await reply.text()
-    await post(http, f"{path}/challenge", {"cres": threeds.encode_json({"messageType": "Erro", "errorCode": "403"})})
+    await post(
+        http, f"{path}/challenge", {"cres": threeds.emv.encode_json({"messageType": "Erro", "errorCode": "403"})}
+    )
     async with http.get(path) as reply:
         assert "Your bank has not decided yet" in await reply.text()
         assert reply.headers["Refresh"]
@@ -116,7 +120,7 @@ async def test_a_webhook_counts_only_with_its_signature(http: aiohttp.ClientSess
 
 
 @pytest.mark.parametrize("path", ["/", "/3ds/guessed"])
-async def test_pages_keep_to_a_strict_policy_and_set_no_cookie(http: aiohttp.ClientSession, path: str) -> None:
+async def test_pages_have_a_strict_policy_and_set_no_cookie(http: aiohttp.ClientSession, path: str) -> None:
     async with http.get(path) as reply:
         policy = reply.headers["Content-Security-Policy"]
         assert policy.startswith("default-src 'none'")
@@ -125,7 +129,7 @@ async def test_pages_keep_to_a_strict_policy_and_set_no_cookie(http: aiohttp.Cli
         assert "Set-Cookie" not in reply.headers
 
 
-async def test_what_the_api_fails_at_may_be_tried_again(http: aiohttp.ClientSession) -> None:
+async def test_after_an_error_of_the_api_the_page_offers_a_retry(http: aiohttp.ClientSession) -> None:
     status, page = await post(http, "/pay", CARD | {"number": card_number("internal_error")})
     assert status == 502
     assert "Try again" in page

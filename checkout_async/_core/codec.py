@@ -121,10 +121,10 @@ def _explain(message: str, refused: list[type[OpenEnum]], type_: Any) -> tuple[s
 
 def _tags(type_: Any, path: str) -> list[str]:
     """Return the tags that are allowed at the JSON path of a tag."""
-    options = _options(type_)
+    options = _union_types(type_)
     for step in _PATH_STEP.findall(path)[:-1]:
         inner = (_step_into(option, step) for option in options)
-        options = tuple(alternative for member in inner for alternative in _options(member))
+        options = tuple(alternative for member in inner for alternative in _union_types(member))
     structs = (each for each in options if isinstance(each, type) and issubclass(each, msgspec.Struct))
     return [str(each.__struct_config__.tag) for each in structs if each.__struct_config__.tag is not None]
 
@@ -195,7 +195,7 @@ def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
     try:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError:
-        for other in _other_forms(value, _options(type_)):
+        for other in _other_forms(value, _union_types(type_)):
             with suppress(msgspec.ValidationError):
                 msgspec.convert(other, type_, strict=False)
                 return other
@@ -207,22 +207,22 @@ def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
     return value
 
 
-def _other_forms(value: Any, options: tuple[Any, ...]) -> Iterator[Any]:
+def _other_forms(value: Any, union: tuple[Any, ...]) -> Iterator[Any]:
     """Yield the value as it would be in another type, where the API writes one type as another."""
-    options = tuple(get_args(option)[0] if get_origin(option) is Annotated else option for option in options)
+    types = tuple(get_args(each)[0] if get_origin(each) is Annotated else each for each in union)
     if isinstance(value, str):
-        if datetime in options:
+        if datetime in types:
             yield f"{value}Z"  # a time without a zone is UTC
-        if int in options and _WHOLE_NUMBER.fullmatch(value):
+        if int in types and _WHOLE_NUMBER.fullmatch(value):
             yield int(value)  # a number with leading zeros, such as a month
-        if any(get_origin(option) is list for option in options):
+        if any(get_origin(each) is list for each in types):
             yield [value] if value else []  # a list of one text as the bare text
-    elif isinstance(value, int | float) and not isinstance(value, bool) and str in options:
+    elif isinstance(value, int | float) and not isinstance(value, bool) and str in types:
         yield str(value)
 
 
 def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> Any:
-    if any(get_origin(option) is list for option in _options(type_)):
+    if any(get_origin(option) is list for option in _union_types(type_)):
         return _salvage_array([value], type_, path, ignored)  # the API writes some one-item lists as the bare item
     kept = dict(value)
     for name, member_type, step in _known_members(type_, kept):
@@ -238,7 +238,7 @@ def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[
 
 def _salvage_array(value: list[Any], type_: Any, path: str, ignored: list[str]) -> list[Any]:
     kept: list[Any] = []
-    for option in _options(type_):
+    for option in _union_types(type_):
         if get_origin(option) is not list:
             continue
         for index, item in enumerate(value):
@@ -261,7 +261,7 @@ def _known_members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, st
     The names in a map are chosen by the merchant. They go into logs, so they are scrubbed and quoted.
     """
     found: list[tuple[str, Any, str]] = []
-    for option in _options(type_):
+    for option in _union_types(type_):
         if isinstance(option, type) and issubclass(option, msgspec.Struct):
             fields = msgspec.structs.fields(option)
             found += [(field.encode_name, field.type, f".{field.encode_name}") for field in fields]
@@ -270,10 +270,10 @@ def _known_members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, st
     return [each for each in found if each[0] in value]
 
 
-def _options(type_: Any) -> tuple[Any, ...]:
+def _union_types(type_: Any) -> tuple[Any, ...]:
     """Return the types of a union except None, or a tuple of the type itself. Limits are removed."""
     if get_origin(type_) is Annotated:
-        return _options(get_args(type_)[0])
+        return _union_types(get_args(type_)[0])
     if get_origin(type_) in {Union, UnionType}:
         return tuple(option for option in get_args(type_) if option is not NoneType)
     return (type_,)

@@ -13,7 +13,8 @@ operation (`Idempotency`), not the HTTP verb. The first row that matches decides
     (1) Another request with the same key is still in progress; see `key_conflict_wait`.
     (2) Does not apply: for these operations a 409 is an answer (last row) and a 429 a rate limit (second row).
 
-`RetryPolicy.attempts` limits the retries; 1 turns off the first row too.
+`RetryPolicy.attempts` limits the retries; 1 turns off the first row too. A 401 is repeated once with a new credential
+before it comes here (`transport/pipeline.py`).
 
 Nothing is charged twice, whichever step fails:
 
@@ -24,7 +25,7 @@ Nothing is charged twice, whichever step fails:
   cancelled or the process dies, only a key that the caller chose is still known.
 - An operation with a second effect and no key (NONE) is sent again only if the failure proves that the attempt was not
   carried out.
-- A later failure never hides an earlier ambiguous one: `final_error` then raises OutcomeUnknown.
+- A later failure never hides an earlier ambiguous one: `final_error` then returns OutcomeUnknown.
 
 Only operations that honour a key send one. On the others, a key would promise what the API does not keep.
 """

@@ -1,18 +1,26 @@
-"""A stateful simulator of the API: starts in this process or as a server, needs no account. See docs/sandbox.md.
+"""A stateful simulator of the API that needs no account; it runs in this process or as a server. See docs/sandbox.md.
 
-It works on plain JSON and the bundled document, and imports nothing of the client, so a member that the SDK misnames
-shows as a refused request. Folders, low to high; each imports those before it: `core`, `sessions`, `payments`, `pages`,
-`http`.
+It works on plain JSON and the bundled document and imports nothing of the client, so that a member that the SDK
+misnames shows as a refused request. Its folders, from low to high, are `core`, `sessions`, `payments`, `pages` and
+`http`; each may import only those before it.
 """
 
 from __future__ import annotations
 
-from checkout_async.sandbox.core.access import SECRET_KEY
+from checkout_async.sandbox.core.calls import SECRET_KEY
 from checkout_async.sandbox.core.clock import SandboxClock
-from checkout_async.sandbox.core.request_log import RequestRecord
 from checkout_async.sandbox.core.tokens import SandboxClient
-from checkout_async.sandbox.core.webhooks import REPETITIONS, WEBHOOK_SECRET, WebhookRecord
-from checkout_async.sandbox.http.faults import Answer, Cut, Ending, Fault, Faults, Point, Rewritten
+from checkout_async.sandbox.core.webhooks import WEBHOOK_RETRY_DELAYS, WEBHOOK_SECRET, WebhookRecord
+from checkout_async.sandbox.http.app import RequestRecord
+from checkout_async.sandbox.http.faults import (
+    CannedResponse,
+    ConnectionEnd,
+    Fault,
+    Faults,
+    Interruption,
+    RewrittenBody,
+    Stage,
+)
 from checkout_async.sandbox.http.server import Sandbox, serve
 from checkout_async.sandbox.payments.actions import Action, Balances
 from checkout_async.sandbox.payments.customer import Customer
@@ -29,31 +37,31 @@ from checkout_async.sandbox.sessions.store import SessionView
 
 __all__ = [
     "PAYMENT_SCENARIOS",
-    "REPETITIONS",
     "SCENARIOS",
     "SCHEMES",
     "SECRET_KEY",
+    "WEBHOOK_RETRY_DELAYS",
     "WEBHOOK_SECRET",
     "Action",
-    "Answer",
     "Balances",
+    "CannedResponse",
     "CardholderError",
     "ChallengeReturn",
+    "ConnectionEnd",
     "Customer",
-    "Cut",
-    "Ending",
     "Fault",
     "Faults",
+    "Interruption",
     "PaymentScenario",
     "PaymentView",
-    "Point",
     "RequestRecord",
-    "Rewritten",
+    "RewrittenBody",
     "Sandbox",
     "SandboxClient",
     "SandboxClock",
     "Scenario",
     "SessionView",
+    "Stage",
     "WebhookRecord",
     "amount",
     "card_number",

@@ -1,7 +1,7 @@
-"""The cardholder's IP address behind proxies: `X-Forwarded-For` is believed as far as trusted proxies wrote it.
+"""The cardholder's IP address behind proxies: `X-Forwarded-For` counts only as far as trusted proxies wrote it.
 
-Each proxy appends the address it was called from. Read from the right, the first address that is no trusted proxy is
-the cardholder's; everything left of it was sent by the cardholder and may say anything.
+Each proxy appends the address that called it. Read the header from the right: the first address that does not belong to
+a trusted proxy is the cardholder's. The cardholder sent everything left of it, so that part may say anything.
 """
 
 from __future__ import annotations
@@ -11,59 +11,59 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from checkout_async.errors import ConfigurationError, MalformedMessage
 
-__all__ = ["Network", "client_address", "networks"]
+__all__ = ["Network", "client_address", "parse_networks"]
 
 Network = IPv4Network | IPv6Network
 _Address = IPv4Address | IPv6Address
 
 
-def networks(trusted: Iterable[str | Network]) -> tuple[Network, ...]:
-    """Return networks as values. Raises ConfigurationError for a text that is none, such as `10.0.0.1/8`."""
-    if isinstance(trusted, str):
-        raise ConfigurationError("trusted proxies are a list of networks, not one text")
+def parse_networks(trusted_proxies: Iterable[str | Network]) -> tuple[Network, ...]:
+    """Return the networks as values. Raises ConfigurationError for text that is not a network, such as `10.0.0.1/8`."""
+    if isinstance(trusted_proxies, str):
+        raise ConfigurationError('trusted proxies must be a list of networks, e.g. ["10.0.7.0/28"], not one text')
     found: list[Network] = []
-    for item in trusted:
+    for item in trusted_proxies:
         try:
-            found.append(_network(item))
+            found.append(_parse_network(item))
         except ValueError as error:
             raise ConfigurationError(f"trusted proxies: {error}") from None
     return tuple(found)
 
 
-def client_address(peer: str, forwarded_for: str = "", trusted: Iterable[str | Network] = ()) -> str:
+def client_address(peer: str, forwarded_for: str = "", trusted_proxies: Iterable[str | Network] = ()) -> str:
     """Return the cardholder's IP address.
 
-    `peer` is the address at the other end of the connection, `forwarded_for` the header's value (several lines joined
-    by commas), `trusted` the networks of the proxies in front of the server. With none, the header is not looked at.
-    An entry that is no address ends the search at the last good one. Raises MalformedMessage where `peer` is no
-    address, ConfigurationError for a network that is none.
+    `peer` is the address at the other end of the connection. `forwarded_for` is the header's value, with several lines
+    joined by commas. `trusted_proxies` are the networks of the proxies in front of the server; without any, the header
+    is ignored. A header entry that is not an address ends the search at the last valid one. Raises MalformedMessage if
+    `peer` is not an address, ConfigurationError for text that is not a network.
     """
-    believed = networks(trusted)
-    address = _parsed(peer)
+    networks = parse_networks(trusted_proxies)
+    address = _parse_address(peer)
     if address is None:
-        raise MalformedMessage("peer", "is not an IP address; behind a Unix socket, name the proxy's address")
+        raise MalformedMessage("peer", "is not an IP address; behind a Unix socket, pass the proxy's address")
     hops = [hop for hop in forwarded_for.split(",") if hop.strip()]
-    while hops and _is_in(address, believed):
-        further = _parsed(hops.pop())
-        if further is None:
+    while hops and _is_in(address, networks):
+        previous = _parse_address(hops.pop())
+        if previous is None:
             break
-        address = further
+        address = previous
     return str(address)
 
 
-def _network(item: str | Network) -> Network:
-    """Return a network; IPv4-mapped ones as the IPv4 they stand for, like the addresses they are compared with."""
+def _parse_network(item: str | Network) -> Network:
+    """Return a network. An IPv4-mapped one becomes IPv4, as the addresses it is compared with do."""
     network = ip_network(item)
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     return network if mapped is None or network.prefixlen < 96 else ip_network((mapped, network.prefixlen - 96))
 
 
-def _is_in(address: _Address, believed: tuple[Network, ...]) -> bool:
-    return any(address in network for network in believed)
+def _is_in(address: _Address, networks: tuple[Network, ...]) -> bool:
+    return any(address in network for network in networks)
 
 
-def _parsed(text: str) -> _Address | None:
-    """Return the address in `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`; None for anything else."""
+def _parse_address(text: str) -> _Address | None:
+    """Parse `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`; return None for anything else."""
     bare = text.strip().strip('"')
     if bare.startswith("["):
         bare = bare[1:].partition("]")[0]

@@ -1,8 +1,8 @@
 """Browser channel data: request headers, the cardholder's address, and the values that a script reads in the browser.
 
-Lengths are those of the specification; what is longer is cut, as EMV 3DS 2.2 says for browserAcceptHeader and
-browserUserAgent. What a browser reports is its own claim and only checked for its form. The script needs no permission
-but `script-src`; serve it as a file, or with a nonce. It evaluates nothing and sends nothing by itself.
+The specification sets the maximum lengths; longer values are truncated, as EMV 3DS 2.2 requires for browserAcceptHeader
+and browserUserAgent. The browser's values are its own claims: only their format is checked. The script needs no
+permission except `script-src`; serve it as a file, or with a nonce. It evaluates nothing and sends nothing by itself.
 """
 
 from __future__ import annotations
@@ -47,27 +47,30 @@ function threeDSBrowser() {
   }
 })();
 """
-"""JavaScript, ECMAScript 5. It holds no data, so it may be cached and allowed by its hash."""
+"""JavaScript (ECMAScript 5). It contains no data, so it may be cached and allowed by its hash."""
 
 
-_WHAT: Final = "browser values"
-_LONGEST_VALUES: Final = 2048
+_NAME: Final = "browser values"
+_MAX_VALUES_LENGTH: Final = 2048
 
-# EMV 3DS 2.2, browserColorDepth; displays with 30 bits count as the next lower depth.
+# EMV 3DS 2.2, browserColorDepth. A depth in between, such as 30 bits, counts as the next lower one.
 _COLOR_DEPTHS: Final = (1, 4, 8, 15, 16, 24, 32, 48)
-_USUAL_COLOR_DEPTH: Final = 24
-_LARGEST_SCREEN: Final = 999_999
-# UTC-12 to UTC+14 are in use; a day either way is what can be meant.
-_LARGEST_OFFSET: Final = 24 * 60
+_DEFAULT_COLOR_DEPTH: Final = 24
+_MAX_SCREEN: Final = 999_999
+# In minutes. UTC-12 to UTC+14 are in use; more than a day in either direction cannot be meant.
+_MAX_OFFSET: Final = 24 * 60
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 
 
 class BrowserValues(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What `BROWSER_SCRIPT` reads. `timezone_offset` is in minutes, positive where local time is behind UTC."""
+    """The values that `BROWSER_SCRIPT` reads.
+
+    Sizes are in CSS pixels. `timezone_offset` is in minutes, positive if local time is behind UTC.
+    """
 
     language: str | None = None
-    color_depth: float = _USUAL_COLOR_DEPTH
+    color_depth: float = _DEFAULT_COLOR_DEPTH
     screen_height: float
     screen_width: float
     timezone_offset: float
@@ -75,25 +78,25 @@ class BrowserValues(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     def __post_init__(self) -> None:
         for name in ("screen_height", "screen_width"):
-            if not 0 <= getattr(self, name) <= _LARGEST_SCREEN:
-                raise ValueError(f"{name} is no size in pixels")
-        if not abs(self.timezone_offset) <= _LARGEST_OFFSET:
-            raise ValueError("timezone_offset is no offset in minutes")
+            if not 0 <= getattr(self, name) <= _MAX_SCREEN:
+                raise ValueError(f"{name} is not a size in pixels")
+        if not abs(self.timezone_offset) <= _MAX_OFFSET:
+            raise ValueError("timezone_offset is not an offset in minutes")
 
 
 _values = msgspec.json.Decoder(BrowserValues)
 
 
 def read_browser_values(text: str | bytes | None) -> BrowserValues | None:
-    """Read the script's values from JSON; None for an empty text: the script did not run.
+    """Read the script's values from JSON. Return None for an empty text, which means that the script did not run.
 
     Raises MalformedMessage for anything else.
     """
     if not text or not text.strip():
         return None
-    if len(text) > _LONGEST_VALUES:
-        raise MalformedMessage(_WHAT, f"is longer than {_LONGEST_VALUES} characters")
-    return parse_json(_values, text, _WHAT)
+    if len(text) > _MAX_VALUES_LENGTH:
+        raise MalformedMessage(_NAME, f"is longer than {_MAX_VALUES_LENGTH} characters")
+    return parse_json(_values, text, _NAME)
 
 
 def browser_channel_data(
@@ -104,46 +107,46 @@ def browser_channel_data(
     trusted_proxies: Iterable[str | Network] = (),
     method_completion: sessions.ThreeDsMethodCompletion | None = None,
 ) -> sessions.BrowserChannelData:
-    """Return channel data from the cardholder's request.
+    """Return channel data from the cardholder's request to the merchant's server.
 
-    `headers` of the request to the merchant's server, in any letter case; `peer` the address at the other end of its
-    connection; `trusted_proxies` the networks whose `X-Forwarded-For` is believed. Without `values` the browser counts
-    as one that runs no script: the API asks for screen and timezone all the same, and gets zeros.
-    Raises MalformedMessage where the request has no `User-Agent` or `peer` is no address.
+    `headers` are the request's, in any letter case. `peer` is the address at the other end of its connection.
+    `trusted_proxies` are the networks whose `X-Forwarded-For` counts. Without `values`, the channel data say that the
+    browser runs no JavaScript, and contain zeros for the screen and time zone, which the API requires anyway.
+    Raises MalformedMessage if the request has no `User-Agent` or if `peer` is not an address.
     """
-    sent = _joined(headers)
+    sent = _merge_headers(headers)
     if not (user_agent := sent.get("user-agent", "").strip()):
         raise MalformedMessage("User-Agent", "the request has no such header; a browser always sends it")
-    seen = values or BrowserValues(screen_height=0, screen_width=0, timezone_offset=0)
+    reported = values or BrowserValues(screen_height=0, screen_width=0, timezone_offset=0)
     hints = sent.get("sec-ch-ua")
     return sessions.BrowserChannelData(
-        # A request without the header takes anything (RFC 9110 section 12.5.1).
-        accept_header=_cut("accept_header", sent.get("accept") or "*/*"),
-        java_enabled=seen.java_enabled,
+        # A request without the header accepts any media type (RFC 9110 section 12.5.1).
+        accept_header=_truncate("accept_header", sent.get("accept") or "*/*"),
+        java_enabled=reported.java_enabled,
         javascript_enabled=values is not None,
-        language=_language(seen.language, sent.get("accept-language", "")),
-        color_depth=_color_depth(seen.color_depth),
-        screen_height=str(round(seen.screen_height)),
-        screen_width=str(round(seen.screen_width)),
-        timezone=str(round(seen.timezone_offset)),
-        user_agent=_cut("user_agent", user_agent),
+        language=_choose_language(reported.language, sent.get("accept-language", "")),
+        color_depth=_nearest_color_depth(reported.color_depth),
+        screen_height=str(round(reported.screen_height)),
+        screen_width=str(round(reported.screen_width)),
+        timezone=str(round(reported.timezone_offset)),
+        user_agent=_truncate("user_agent", user_agent),
         ip_address=client_address(peer, sent.get("x-forwarded-for", ""), trusted_proxies),
         three_ds_method_completion=UNSET if method_completion is None else method_completion,
-        user_agent_client_hint=_encodable(hints) if hints else UNSET,
+        user_agent_client_hint=_replace_surrogates(hints) if hints else UNSET,
     )
 
 
-def _joined(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers by lower-case names, lines of one name joined (RFC 9110 section 5.3)."""
-    joined: dict[str, str] = {}
+def _merge_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers by lower-case name; lines of the same name are joined (RFC 9110 section 5.3)."""
+    merged: dict[str, str] = {}
     for name, value in headers.items():
         key = str(name).lower()
-        joined[key] = f"{joined[key]}, {value}" if key in joined else value
-    return joined
+        merged[key] = f"{merged[key]}, {value}" if key in merged else value
+    return merged
 
 
-def _limits() -> dict[str, int]:
-    """Return the longest lengths that the specification allows, by field."""
+def _read_max_lengths() -> dict[str, int]:
+    """Return the maximum lengths that the specification allows, by field."""
     info = msgspec.inspect.type_info(sessions.BrowserChannelData)
     assert isinstance(info, msgspec.inspect.StructType)
     types = {field.name: field.type for field in info.fields}
@@ -154,33 +157,33 @@ def _limits() -> dict[str, int]:
     }
 
 
-_LIMITS: Final = _limits()
+_MAX_LENGTHS: Final = _read_max_lengths()
 
 
-def _cut(name: str, text: str) -> str:
-    return _encodable(text)[: _LIMITS[name]]
+def _truncate(name: str, text: str) -> str:
+    return _replace_surrogates(text)[: _MAX_LENGTHS[name]]
 
 
-def _encodable(text: str) -> str:
-    """Replace what a server's decoding of odd bytes may have left: text that cannot be written as UTF-8."""
+def _replace_surrogates(text: str) -> str:
+    """Replace lone surrogates, which a server may produce from invalid bytes and which UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _language(reported: str | None, accepted: str) -> str:
-    """Return the browser's language: as reported, else the first that the request accepts, else English."""
+def _choose_language(reported: str | None, accepted: str) -> str:
+    """Return the language that the browser reported, else the first that the request accepts, else English."""
     for candidate in (reported or "", accepted.partition(",")[0].partition(";")[0].strip()):
         if _LANGUAGE.fullmatch(candidate):
-            return _shortened(candidate)
+            return _shorten_tag(candidate)
     return "en"
 
 
-def _shortened(tag: str) -> str:
-    """Leave out trailing subtags until the tag fits: what is left is a more general language (RFC 4647)."""
-    while len(tag) > _LIMITS["language"]:
+def _shorten_tag(tag: str) -> str:
+    """Remove trailing subtags until the tag fits; the rest is a more general language (RFC 4647)."""
+    while len(tag) > _MAX_LENGTHS["language"]:
         tag = tag.rpartition("-")[0]
     return tag
 
 
-def _color_depth(reported: float) -> str:
-    """Return the greatest allowed depth that is not above the reported one."""
+def _nearest_color_depth(reported: float) -> str:
+    """Return the greatest allowed depth that does not exceed the reported one."""
     return str(max((depth for depth in _COLOR_DEPTHS if depth <= reported), default=_COLOR_DEPTHS[0]))

@@ -16,31 +16,31 @@ from checkout_async.threeds.emv.messages import ChallengeNotification, MethodNot
 __all__ = ["CALLBACK_LIMIT", "read_browser_event", "read_callback"]
 
 CALLBACK_LIMIT: Final = 65_536
-"""Longest callback that is read, in bytes: many times what one takes."""
+"""Maximum size of a callback, in bytes: many times the usual size."""
 
 _EVENT: Final = "data of the browser event"
 _CALLBACK: Final = "callback"
 
-_either: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, object])
+_object: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, object])
 _method = msgspec.json.Decoder(MethodNotification)
 _challenge = msgspec.json.Decoder(ChallengeNotification)
 _CHALLENGE_MEMBER = msgspec.structs.fields(ChallengeNotification)[-1].encode_name
 
 
 def read_browser_event(data: str | bytes | Mapping[str, object]) -> MethodNotification | ChallengeNotification:
-    """Read the data of an event, as JSON or as the object it is: end of the 3DS Method, or of the challenge.
+    """Read the data of a `message` event, as JSON or as an object: the end of the 3DS Method or of the challenge.
 
-    Raises MalformedMessage for anything else: other scripts post messages to a page too.
+    Raises MalformedMessage for anything else, because other scripts post messages to a page too.
     """
-    raw = data if isinstance(data, str | bytes) else _written(data)
+    raw = data if isinstance(data, str | bytes) else _encode_event(data)
     if len(raw) > MESSAGE_LIMIT:
         raise MalformedMessage(_EVENT, f"is longer than {MESSAGE_LIMIT} characters")
-    if _CHALLENGE_MEMBER in parse_json(_either, raw, _EVENT):
+    if _CHALLENGE_MEMBER in parse_json(_object, raw, _EVENT):
         return parse_json(_challenge, raw, _EVENT)
     return parse_json(_method, raw, _EVENT)
 
 
-def _written(data: Mapping[str, object]) -> bytes:
+def _encode_event(data: Mapping[str, object]) -> bytes:
     try:
         return msgspec.json.encode(dict(data))
     except (TypeError, ValueError, OverflowError, RecursionError):
@@ -48,10 +48,10 @@ def _written(data: Mapping[str, object]) -> bytes:
 
 
 def read_callback(body: bytes, session: sessions.Session | None = None) -> sessions.SessionCompletedCallback:
-    """Read the body of a callback; with a `session`, make sure in constant time that it is about that one.
+    """Read the body of a callback. If `session` is given, check in constant time that the callback is about it.
 
-    Unknown members and values are kept, members of a wrong type read as None. Raises MalformedMessage for what is no
-    callback, or one about another session.
+    Unknown members and values are kept; a member of a wrong type becomes None. Raises MalformedMessage for a body that
+    is not a callback, or for a callback about another session.
     """
     if len(body) > CALLBACK_LIMIT:
         raise MalformedMessage(_CALLBACK, f"is longer than {CALLBACK_LIMIT} bytes")

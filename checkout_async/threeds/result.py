@@ -1,4 +1,4 @@
-"""How an authentication ended: a verdict, the proof, and what a payment takes from it."""
+"""The result of an authentication: a verdict, the proof, and the data that a payment request needs."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ __all__ = ["ThreeDSResult", "Verdict"]
 
 
 class Verdict(StrEnum):
-    """What became of a session, and what that means for the payment (integration guide, "statuses")."""
+    """The outcome of a session, and its meaning for the payment (integration guide, "statuses")."""
 
     AUTHENTICATED = "authenticated"
     """The cardholder is authenticated: pay."""
     ATTEMPTED = "attempted"
-    """A stand-in answered for the issuer; counts as success: pay."""
+    """A stand-in answered for the issuer. This counts as success: pay."""
     NOT_AUTHENTICATED = "not authenticated"
     """The issuer denied it: do not pay."""
     REJECTED = "rejected"
     """The issuer rejects the transaction: do not pay."""
     UNAVAILABLE = "unavailable"
-    """It could not be done: paying without authentication is the merchant's own risk."""
+    """Authentication was not possible: paying without it is at the merchant's own risk."""
     ABANDONED = "abandoned"
-    """The challenge was begun and not finished: do not pay."""
+    """The challenge was started but not finished: do not pay."""
     UNDECIDED = "undecided"
-    """No final answer yet: neither pay nor give up, ask again later."""
+    """No final answer yet: do not pay and do not give up; read the session again later."""
     EXPIRED = "expired"
-    """It never came to an authentication: do not pay."""
+    """The session expired without an authentication: do not pay."""
 
 
 _VERDICTS: Final = {
@@ -49,27 +49,28 @@ _VERDICTS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreeDSResult:
-    """The end of an authentication. `session` is what was last read and holds everything else, the reason included.
+    """The result of an authentication.
 
-    `completion_failure` is why `complete_session` did not work, where it was asked for; the verdict stands all the
-    same.
+    `session` is the session as it was last read; it contains everything else, including the reason. `completion_error`
+    is the error of `complete_session`, if `Options(complete=True)` requested that call; it does not change the verdict.
     """
 
     verdict: Verdict
     session: sessions.Session
-    completion_failure: CheckoutError | None = None
+    completion_error: CheckoutError | None = None
 
     @classmethod
-    def of(cls, session: sessions.Session, *, overdue: bool = False) -> ThreeDSResult:
-        """Return the result of a session with which nothing more can be done.
+    def from_session(cls, session: sessions.Session, *, timed_out: bool = False) -> ThreeDSResult:
+        """Return the result of a session for which nothing is left to do.
 
-        A status that is not final, and one this version does not know, is `undecided`; an `overdue` challenge was
-        abandoned.
+        A status that is not final, or that this version does not know, gives `undecided`. A challenge that `timed_out`
+        gives `abandoned`.
         """
         status = session.status
-        if overdue and status is sessions.SessionStatus.CHALLENGED:
+        if timed_out and status is sessions.SessionStatus.CHALLENGED:
             return cls(verdict=Verdict.ABANDONED, session=session)
-        return cls(verdict=Verdict.UNDECIDED if status is None else _verdict(status), session=session)
+        verdict = Verdict.UNDECIDED if status is None else _VERDICTS.get(status, Verdict.UNDECIDED)
+        return cls(verdict=verdict, session=session)
 
     @property
     def authenticated(self) -> bool:
@@ -78,12 +79,12 @@ class ThreeDSResult:
 
     @property
     def eci(self) -> str | None:
-        """Electronic Commerce Indicator, two digits. Only callers with an access token see it."""
+        """Electronic Commerce Indicator, two digits. The API shows it only to callers with an access token."""
         return self.session.eci
 
     @property
     def cryptogram(self) -> str | None:
-        """Proof of the authentication (CAVV), base64; for 24 hours, and only for callers with an access token."""
+        """Proof of the authentication (CAVV), base64. The API shows it for 24 hours, only with an access token."""
         return self.session.cryptogram
 
     @property
@@ -94,9 +95,9 @@ class ThreeDSResult:
     def three_ds(self) -> payments.ThreeDsRequest:
         """Return the member `three_ds` (`3ds`) of a payment request that uses this authentication.
 
-        Raises InvalidRequest unless it succeeded: a payment must not be made with it.
+        Raises InvalidRequest if the cardholder is not authenticated: such a payment must not be made.
         """
-        # Loaded here: the models of payments take longer to import than the whole flow.
+        # Imported here because the payment models take longer to import than the whole flow.
         from checkout_async.models import payments  # noqa: PLC0415
 
         if not self.authenticated:
@@ -104,7 +105,3 @@ class ThreeDSResult:
             path = "$.3ds.authentication_id"
             raise InvalidRequest(f"request_payment: {reason}", operation="request_payment", path=path, reason=reason)
         return payments.ThreeDsRequest(enabled=True, authentication_id=self.session.id)
-
-
-def _verdict(status: sessions.SessionStatus) -> Verdict:
-    return _VERDICTS.get(status, Verdict.UNDECIDED)

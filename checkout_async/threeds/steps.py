@@ -1,14 +1,20 @@
-"""The vocabulary of the flow: which steps there are, how each is built, and which events may happen meanwhile."""
+"""The values of the flow: the merchant's options, the cardholder's progress, the steps, and the events.
+
+A step is what has to be done next, by the cardholder's browser or app (`CardholderStep`) or by a call of the API. An
+event is what can happen while a step waits for the cardholder. `build_step` makes a step from a session.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
-from checkout_async.threeds.app import AppChallenge, app_challenge
+from checkout_async.threeds.emv.app import AppChallenge, app_challenge
 from checkout_async.threeds.emv.challenge import challenge_form
-from checkout_async.threeds.emv.html import FormPost
+from checkout_async.threeds.emv.html import FormPost, url_problem
 from checkout_async.threeds.emv.messages import (
     ChallengeNotification,
     ChallengeResponse,
@@ -16,10 +22,8 @@ from checkout_async.threeds.emv.messages import (
     MethodNotification,
     WindowSize,
 )
-from checkout_async.threeds.emv.method import method_form
-from checkout_async.threeds.emv.urls import fault_of
+from checkout_async.threeds.emv.method import method_form, require_method_notification_url
 from checkout_async.threeds.result import ThreeDSResult
-from checkout_async.threeds.state import Options
 
 __all__ = [
     "CardholderReturned",
@@ -27,6 +31,8 @@ __all__ = [
     "Complete",
     "Done",
     "Event",
+    "Options",
+    "Progress",
     "ReadSession",
     "RedirectCardholder",
     "ReportMethod",
@@ -36,35 +42,79 @@ __all__ = [
     "ShowChallenge",
     "Step",
     "TimedOut",
-    "make_step",
+    "build_step",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The merchant's choices for the flow.
+
+    `method_notification_url` is the URL to which the issuer sends the browser after the 3DS Method. Without it the 3DS
+    Method is not run, and is reported as `N`. `size` is the size of the challenge window. `session_data` are sent with
+    the challenge and come back with its response. `complete` requests a call of `complete_session` at the end. `app`
+    says that the cardholder is in an app with a 3DS SDK. Raises ConfigurationError if the issuer cannot use the
+    notification URL.
+    """
+
+    method_notification_url: str | None = None
+    size: WindowSize = WindowSize.W390_H400
+    session_data: bytes | None = field(default=None, repr=False)
+    complete: bool = False
+    app: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method_notification_url is not None:
+            require_method_notification_url(self.method_notification_url)
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the cardholder has come, as far as the session does not show it. Store it as JSON between requests.
+
+    Times are in seconds, on the clock that the caller of the flow uses.
+    """
+
+    method_completion: sessions.ThreeDsMethodCompletion | None = None
+    """The result of the 3DS Method."""
+    method_started_at: float | None = None
+    method_reported: bool = False
+    channel_data_sent: bool = False
+    challenge_started_at: float | None = None
+    refresh_pending: bool = False
+    """An event said that the session has changed, and no reply has confirmed it yet."""
+    challenge_failed: bool = False
+    """The issuer's page reported that it cannot continue the challenge."""
+    timed_out: bool = False
+    """The time limit of the challenge has passed."""
+    completion_attempted: bool = False
+    """`complete_session` was called, with or without success."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunMethod:
-    """POST the form into a hidden iframe, and wait 10 seconds for the notification."""
+    """POST the form into a hidden iframe, and wait up to 10 seconds for the notification."""
 
     form: FormPost
 
 
 @dataclass(frozen=True, slots=True)
 class SendChannelData:
-    """Call `update_session` with the data of the browser or the app."""
+    """Call `update_session` with the channel data of the browser or the app."""
 
     method_completion: sessions.ThreeDsMethodCompletion | None
-    """Goes with the data of a browser; None for an app."""
+    """Sent with the channel data of a browser; None for an app."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportMethod:
-    """Call `update_three_ds_method_completion`: channel data are there already."""
+    """Call `update_three_ds_method_completion`: the session has its channel data already."""
 
     method_completion: sessions.ThreeDsMethodCompletion
 
 
 @dataclass(frozen=True, slots=True)
 class ShowChallenge:
-    """POST the form into an iframe of the given size or the whole window, and wait 15 minutes at most."""
+    """POST the form into an iframe of the given size or into the whole window, and wait up to 15 minutes."""
 
     form: FormPost
     size: WindowSize
@@ -72,26 +122,26 @@ class ShowChallenge:
 
 @dataclass(frozen=True, slots=True)
 class ShowAppChallenge:
-    """Have the SDK in the app run the challenge, and wait 15 minutes at most."""
+    """Have the SDK in the app run the challenge, and wait up to 15 minutes."""
 
     challenge: AppChallenge
 
 
 @dataclass(frozen=True, slots=True)
 class RedirectCardholder:
-    """Send the cardholder's browser to Checkout.com's page, which does all the rest."""
+    """Redirect the cardholder's browser to Checkout.com's page, which does the rest."""
 
     url: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadSession:
-    """Call `get_session`, after a wait where nothing new is known: the answer is on its way."""
+    """Call `get_session`. If nothing new is known, wait first: the session is still being processed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Call `complete_session`. Optional; it makes Checkout.com call back."""
+    """Call `complete_session`. Optional; it makes Checkout.com call the callback URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +152,21 @@ class Done:
 
 
 CardholderStep = RunMethod | SendChannelData | ShowChallenge | ShowAppChallenge | RedirectCardholder
-"""Steps that need the cardholder's browser or app."""
+"""The steps that need the cardholder's browser or app."""
 
 Step = CardholderStep | ReportMethod | ReadSession | Complete | Done
 
 
 @dataclass(frozen=True, slots=True)
 class CardholderReturned:
-    """The cardholder came back from Checkout.com's page, or the app from its challenge. Says nothing of the outcome."""
+    """The cardholder came back from Checkout.com's page, or the app from its challenge. It proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The time of a step is over: 10 seconds of the 3DS Method, 15 minutes of a challenge.
+    """The time limit of a step has passed: 10 seconds for the 3DS Method, 15 minutes for a challenge.
 
-    A page may say so of the 3DS Method before that. Of a challenge it is ignored as long as there is time left.
+    A page may report it earlier for the 3DS Method. For a challenge the event is ignored while there is time left.
     """
 
 
@@ -130,27 +180,28 @@ Event = (
     | sessions.BrowserChannelData
     | sessions.AppChannelData
 )
-"""What can happen while a step waits for the cardholder. Anything that does not fit the step is ignored."""
+"""What can happen while a step waits for the cardholder. An event that does not fit the step is ignored."""
 
 
-def make_step(
+def build_step(
     kind: type[Step],
     session: sessions.Session,
     options: Options,
-    completion: sessions.ThreeDsMethodCompletion | None,
+    method_completion: sessions.ThreeDsMethodCompletion | None,
     *,
-    overdue: bool = False,
+    timed_out: bool = False,
 ) -> Step:
     """Return a step of this kind.
 
-    Raises MalformedMessage for a session that lacks what the step needs, or sends the browser to an unsafe URL.
+    Raises MalformedMessage if the session lacks a member that the step needs, or would send the browser to an unsafe
+    URL.
     """
     if kind is RunMethod:
         return _run_method(session, options)
     if kind is SendChannelData:
-        return SendChannelData(completion)
+        return SendChannelData(method_completion)
     if kind is ReportMethod:
-        return ReportMethod(completion or sessions.ThreeDsMethodCompletion.U)
+        return ReportMethod(method_completion or sessions.ThreeDsMethodCompletion.U)
     if kind is ShowChallenge:
         form = challenge_form(session, size=options.size, session_data=options.session_data)
         return ShowChallenge(form, options.size)
@@ -159,7 +210,7 @@ def make_step(
     if kind is RedirectCardholder:
         return _redirect(session)
     if kind is Done:
-        return Done(ThreeDSResult.of(session, overdue=overdue))
+        return Done(ThreeDSResult.from_session(session, timed_out=timed_out))
     return Complete() if kind is Complete else ReadSession()
 
 
@@ -172,7 +223,7 @@ def _run_method(session: sessions.Session, options: Options) -> RunMethod:
 
 def _redirect(session: sessions.Session) -> RedirectCardholder:
     link = session.links.redirect_url if session.links else None
-    fault = "is missing" if link is None or link.href is None else fault_of(link.href)
-    if link is None or link.href is None or fault is not None:
-        raise MalformedMessage("redirect", f"the session's link redirect_url {fault}")
+    problem = "is missing" if link is None or link.href is None else url_problem(link.href)
+    if link is None or link.href is None or problem is not None:
+        raise MalformedMessage("redirect", f"the session's link redirect_url {problem}")
     return RedirectCardholder(link.href)

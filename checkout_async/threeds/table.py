@@ -1,7 +1,7 @@
-"""The flow as tables: what a session's reply asks for, and what an event at a step leads to.
+"""The flow as tables: which step a session asks for, and which effect an event has at a step.
 
-Checkout.com's integration guide, "statuses" and "next actions", and the rules of 10 seconds and of 15 minutes. The
-diagram in docs/threeds.md is drawn from these rows.
+Sources: Checkout.com's integration guide, "statuses" and "next actions", and the time limits of 10 seconds and 15
+minutes. scripts/draw_threeds_flow.py draws the diagram in docs/threeds.md from these rows.
 """
 
 from __future__ import annotations
@@ -22,54 +22,57 @@ from checkout_async.threeds.emv.messages import (
 )
 from checkout_async.threeds.emv.method import METHOD_TIME_LIMIT
 
-__all__ = ["CALLS", "DECISIONS", "REACTIONS", "TIME_LIMITS", "Decision", "Effect", "Given", "Reaction"]
+__all__ = ["CALLS", "DECISIONS", "TIME_LIMITS", "TRANSITIONS", "Condition", "Decision", "Effect", "Transition"]
 
 
 _Status = sessions.SessionStatus
 _Action = sessions.NextAction
 
 
-class Given(StrEnum):
-    """What must hold beside status and next action; the value is its text in the diagram."""
+class Condition(StrEnum):
+    """A condition in addition to status and next action. The value is its text in the diagram."""
 
-    METHOD_OPEN = "3DS Method not settled"
-    DATA_UNSENT = "channel data not sent"
+    METHOD_PENDING = "3DS Method not finished"
+    CHANNEL_DATA_UNSENT = "channel data not sent"
     METHOD_UNREPORTED = "3DS Method not reported"
-    OVERDUE = "time is over"
-    BROKEN = "issuer's page failed"
+    TIMED_OUT = "timed out"
+    CHALLENGE_FAILED = "issuer's page failed"
     HOSTED = "hosted"
     GOOGLE_SPA = "Google SPA"
     IN_APP = "app"
-    COMPLETION_WANTED = "if wanted"
+    COMPLETION_REQUESTED = "if requested"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A row: a session in this status (None: any) that lists this action (None: whichever) asks for this step."""
+    """A row: a session in this status that lists this action and meets this condition asks for this step.
+
+    None matches any status, any action, or no condition.
+    """
 
     status: sessions.SessionStatus | None
     action: sessions.NextAction | None
-    given: Given | None
+    condition: Condition | None
     step: type[steps.Step]
 
 
 DECISIONS: Final = (
     Decision(_Status.PENDING, _Action.REDIRECT_CARDHOLDER, None, steps.RedirectCardholder),
-    Decision(_Status.PENDING, _Action.ISSUER_FINGERPRINT, Given.METHOD_OPEN, steps.RunMethod),
-    Decision(_Status.PENDING, _Action.COLLECT_CHANNEL_DATA, Given.DATA_UNSENT, steps.SendChannelData),
-    Decision(_Status.PENDING, _Action.ISSUER_FINGERPRINT, Given.METHOD_UNREPORTED, steps.ReportMethod),
+    Decision(_Status.PENDING, _Action.ISSUER_FINGERPRINT, Condition.METHOD_PENDING, steps.RunMethod),
+    Decision(_Status.PENDING, _Action.COLLECT_CHANNEL_DATA, Condition.CHANNEL_DATA_UNSENT, steps.SendChannelData),
+    Decision(_Status.PENDING, _Action.ISSUER_FINGERPRINT, Condition.METHOD_UNREPORTED, steps.ReportMethod),
     Decision(_Status.PENDING, None, None, steps.ReadSession),
     Decision(_Status.PROCESSING, None, None, steps.ReadSession),
-    Decision(_Status.CHALLENGED, None, Given.OVERDUE, steps.Done),
-    Decision(_Status.CHALLENGED, None, Given.BROKEN, steps.Done),
-    Decision(_Status.CHALLENGED, None, Given.HOSTED, steps.ReadSession),
-    Decision(_Status.CHALLENGED, None, Given.GOOGLE_SPA, steps.Done),
-    Decision(_Status.CHALLENGED, None, Given.IN_APP, steps.ShowAppChallenge),
+    Decision(_Status.CHALLENGED, None, Condition.TIMED_OUT, steps.Done),
+    Decision(_Status.CHALLENGED, None, Condition.CHALLENGE_FAILED, steps.Done),
+    Decision(_Status.CHALLENGED, None, Condition.HOSTED, steps.ReadSession),
+    Decision(_Status.CHALLENGED, None, Condition.GOOGLE_SPA, steps.Done),
+    Decision(_Status.CHALLENGED, None, Condition.IN_APP, steps.ShowAppChallenge),
     Decision(_Status.CHALLENGED, None, None, steps.ShowChallenge),
-    Decision(None, _Action.COMPLETE, Given.COMPLETION_WANTED, steps.Complete),
+    Decision(None, _Action.COMPLETE, Condition.COMPLETION_REQUESTED, steps.Complete),
     Decision(None, None, None, steps.Done),
 )
-"""The first row that fits decides."""
+"""The first matching row decides."""
 
 CALLS: Final[dict[type[steps.Step], str]] = {
     steps.SendChannelData: operations.UPDATE_SESSION.name,
@@ -77,21 +80,21 @@ CALLS: Final[dict[type[steps.Step], str]] = {
     steps.ReadSession: operations.GET_SESSION.name,
     steps.Complete: operations.COMPLETE_SESSION.name,
 }
-"""Steps that are a call of the API, with the name of its operation. The reply decides anew."""
+"""The steps that call the API, with the name of the operation. After the reply the decisions are evaluated again."""
 
 
 class Effect(Enum):
     """What an event changes."""
 
     SETTLE_METHOD = "the result of the 3DS Method is known"
-    LOOK = "the session is to be read"
-    BREAK_OFF = "the session is to be read, and the challenge is not shown again"
-    GIVE_UP = "the time is over, and the session is to be read for the last time"
+    REFRESH = "the session must be read"
+    FAIL = "the session must be read, and the challenge is not shown again"
+    EXPIRE = "the time limit has passed, and the session is read for the last time"
 
 
 @dataclass(frozen=True, slots=True)
-class Reaction:
-    """A row: at this step, any of these events has this effect; `label` is its text in the diagram."""
+class Transition:
+    """A row: at this step, each of these events has this effect. `label` is its text in the diagram."""
 
     step: type[steps.Step]
     events: tuple[type[steps.Event], ...]
@@ -101,15 +104,15 @@ class Reaction:
 
 _CHALLENGE_OVER = (ChallengeNotification, ChallengeResponse)
 
-REACTIONS: Final = (
-    Reaction(steps.RunMethod, (MethodNotification,), Effect.SETTLE_METHOD, "notification, Y"),
-    Reaction(steps.RunMethod, (steps.TimedOut,), Effect.SETTLE_METHOD, "10 seconds, N"),
-    Reaction(steps.ShowChallenge, _CHALLENGE_OVER, Effect.LOOK, "notification"),
-    Reaction(steps.ShowChallenge, (ErrorMessage,), Effect.BREAK_OFF, "error message"),
-    Reaction(steps.ShowChallenge, (steps.TimedOut,), Effect.GIVE_UP, "15 minutes"),
-    Reaction(steps.ShowAppChallenge, (steps.CardholderReturned,), Effect.LOOK, "app returns"),
-    Reaction(steps.ShowAppChallenge, (steps.TimedOut,), Effect.GIVE_UP, "15 minutes"),
-    Reaction(steps.RedirectCardholder, (steps.CardholderReturned,), Effect.LOOK, "cardholder returns"),
+TRANSITIONS: Final = (
+    Transition(steps.RunMethod, (MethodNotification,), Effect.SETTLE_METHOD, "notification, Y"),
+    Transition(steps.RunMethod, (steps.TimedOut,), Effect.SETTLE_METHOD, "10 seconds, N"),
+    Transition(steps.ShowChallenge, _CHALLENGE_OVER, Effect.REFRESH, "notification"),
+    Transition(steps.ShowChallenge, (ErrorMessage,), Effect.FAIL, "error message"),
+    Transition(steps.ShowChallenge, (steps.TimedOut,), Effect.EXPIRE, "15 minutes"),
+    Transition(steps.ShowAppChallenge, (steps.CardholderReturned,), Effect.REFRESH, "app returns"),
+    Transition(steps.ShowAppChallenge, (steps.TimedOut,), Effect.EXPIRE, "15 minutes"),
+    Transition(steps.RedirectCardholder, (steps.CardholderReturned,), Effect.REFRESH, "cardholder returns"),
 )
 
 TIME_LIMITS: Final[dict[type[steps.Step], float]] = {
@@ -117,4 +120,4 @@ TIME_LIMITS: Final[dict[type[steps.Step], float]] = {
     steps.ShowChallenge: CHALLENGE_TIME_LIMIT,
     steps.ShowAppChallenge: CHALLENGE_TIME_LIMIT,
 }
-"""Seconds after which a step that was begun times out."""
+"""Seconds after which a step times out, counted from the moment it was first shown."""

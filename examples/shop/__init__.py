@@ -1,5 +1,5 @@
 """A small web shop that authenticates cards with 3-D Secure: `make shop` runs it together with the simulator.
 
-`flow` is the shop without any web framework, `pages` its HTML, `static` its style and scripts. `shop` puts it behind
-aiohttp's server, `starlette_shop` behind Starlette; `demo` starts one of them and the simulator.
+`flow` is the shop without a web framework, `pages` is its HTML, `static` contains its style sheet and scripts. `shop`
+serves it with aiohttp, `starlette_shop` with Starlette. `demo` starts one of them together with the simulator.
 """

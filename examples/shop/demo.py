@@ -1,4 +1,4 @@
-"""Starts the shop together with the simulator, on either web framework."""
+"""Starts the shop together with the simulator, on one of the two web frameworks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from checkout_async import CheckoutClient
 from checkout_async.sandbox import WEBHOOK_SECRET, Sandbox, card_number
 from examples.shop import shop
 
-__all__ = ["Framework", "Running", "running"]
+__all__ = ["Framework", "RunningShop", "run_shop"]
 
 TEST_CARDS: Final = {
     "no challenge": card_number("frictionless"),
@@ -25,15 +25,15 @@ TEST_CARDS: Final = {
 
 
 class Framework(StrEnum):
-    """What serves the shop."""
+    """The web framework that serves the shop."""
 
     AIOHTTP = "aiohttp"
     STARLETTE = "starlette"
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """The shop's address, its client, and the simulator behind it."""
+class RunningShop:
+    """A shop that accepts requests: its address, its client, and the simulator that it calls."""
 
     address: str
     checkout: CheckoutClient
@@ -41,10 +41,11 @@ class Running:
 
 
 @asynccontextmanager
-async def running(framework: Framework = Framework.AIOHTTP, *, port: int = 0) -> AsyncGenerator[Running]:
-    """Run shop and simulator until the block is left; port 0 takes a free one. Raises OSError if the port is taken.
+async def run_shop(framework: Framework = Framework.AIOHTTP, *, port: int = 0) -> AsyncGenerator[RunningShop]:
+    """Run the shop and the simulator inside the block. Port 0 is any free port. Raises OSError if the port is in use.
 
-    The shop is on `localhost` and the simulator on 127.0.0.1: two sites to a browser, as shop and issuer are.
+    The shop is on `localhost` and the simulator on 127.0.0.1. To a browser these are two sites, as a real shop and its
+    customer's issuer are.
     """
     with socket.create_server(("127.0.0.1", port)) as listener:
         address = f"http://localhost:{listener.getsockname()[1]}"
@@ -53,7 +54,7 @@ async def running(framework: Framework = Framework.AIOHTTP, *, port: int = 0) ->
             sandbox.client() as checkout,
             _serving(framework, checkout, address, listener),
         ):
-            yield Running(address, checkout, sandbox)
+            yield RunningShop(address, checkout, sandbox)
 
 
 def _serving(
@@ -61,8 +62,8 @@ def _serving(
 ) -> AbstractAsyncContextManager[None]:
     keys = [WEBHOOK_SECRET]
     if framework is Framework.AIOHTTP:
-        return shop.serve(shop.create_app(checkout, address, webhook_keys=keys, test_cards=TEST_CARDS), listener)
-    from examples.shop import starlette_shop  # noqa: PLC0415 - Starlette need not be installed for the other one
+        return shop.serve(shop.create_app(checkout, address, signing_keys=keys, test_cards=TEST_CARDS), listener)
+    from examples.shop import starlette_shop  # noqa: PLC0415 - the aiohttp shop works without Starlette
 
-    app = starlette_shop.create_app(checkout, address, webhook_keys=keys, test_cards=TEST_CARDS)
+    app = starlette_shop.create_app(checkout, address, signing_keys=keys, test_cards=TEST_CARDS)
     return starlette_shop.serve(app, listener)

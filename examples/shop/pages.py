@@ -1,7 +1,7 @@
-"""The shop's pages: HTML with a strict Content-Security-Policy, as replies that any web framework can send.
+"""The shop's pages: HTML with a strict Content-Security-Policy, as responses that any web framework can send.
 
-Style and scripts are files of the shop's own. No page sets a cookie or holds a secret: what the browser knows is the
-order's number, which nobody can guess.
+The style sheet and the scripts are the shop's own files. No page sets a cookie or contains a secret: the browser only
+knows the order number, which cannot be guessed.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import Final
 
 from checkout_async import threeds
 
-__all__ = ["Reply", "challenge", "checkout", "leaving", "onward", "problem", "result", "static", "waiting"]
+__all__ = ["ShopResponse", "challenge", "checkout", "error", "leave_iframe", "method", "redirect", "result", "static"]
 
 PRICE: Final = "£65.40"
 
 _FOLDER = Path(__file__).parent / "static"
 _STATIC: Final = {
     "shop.css": ("text/css", (_FOLDER / "shop.css").read_text("utf-8")),
-    "onward.js": ("text/javascript", (_FOLDER / "onward.js").read_text("utf-8")),
+    "leave_iframe.js": ("text/javascript", (_FOLDER / "leave_iframe.js").read_text("utf-8")),
     "threeds.js": ("text/javascript", threeds.BROWSER_SCRIPT),
 }
-_ASK_AGAIN: Final = "5"
-"""Seconds after which the page of an undecided order is loaded again."""
+_RELOAD_AFTER: Final = "5"
+"""Seconds after which the page of an undecided order reloads."""
 _OWN_POLICY: Final = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What the shop answers; `content_type` is without a charset, which is UTF-8."""
+class ShopResponse:
+    """An HTTP response. The charset is always UTF-8 and is not part of `content_type`."""
 
     body: str = ""
     status: int = 200
@@ -40,16 +40,16 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def static(name: str) -> Reply:
+def static(name: str) -> ShopResponse:
     """Return the style sheet or a script."""
     if name not in _STATIC:
-        return problem("There is no such page.", 404)
+        return error("There is no such page.", 404)
     content_type, body = _STATIC[name]
-    return Reply(body, content_type=content_type, headers={"X-Content-Type-Options": "nosniff"})
+    return ShopResponse(body, content_type=content_type, headers={"X-Content-Type-Options": "nosniff"})
 
 
-def checkout(test_cards: Mapping[str, str]) -> Reply:
-    """Return the card form; `test_cards` are numbers by what they do."""
+def checkout(test_cards: Mapping[str, str]) -> ShopResponse:
+    """Return the card form. `test_cards` are card numbers, by a description of their behaviour."""
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(number)}</dd>" for name, number in test_cards.items())
     hints = f"<details><summary>Test cards</summary><dl>{rows}</dl></details>" if rows else ""
     content = f"""<dl><dt>A very good teapot</dt><dd>{PRICE}</dd></dl>
@@ -69,48 +69,49 @@ def checkout(test_cards: Mapping[str, str]) -> Reply:
     return _page("Checkout", content)
 
 
-def waiting(form: threeds.FormPost, path: str, seconds: float) -> Reply:
-    """Return the page with the 3DS Method in a hidden iframe; it looks again at `path` when the time is over."""
+def method(form: threeds.FormPost, path: str, seconds: float) -> ShopResponse:
+    """Return the page with the 3DS Method in a hidden iframe. It loads `path` when the time limit has passed."""
     nonce = threeds.new_nonce()
     content = f"<p>Asking your bank. This takes up to ten seconds.</p>{threeds.method_iframe(form, nonce=nonce)}"
-    return _framing("One moment", content, form, nonce, f"{math.ceil(seconds)}; url={path}")
+    return _iframe_page("One moment", content, form, nonce, f"{math.ceil(seconds)}; url={path}")
 
 
-def challenge(form: threeds.FormPost, size: threeds.WindowSize, path: str, seconds: float) -> Reply:
-    """Return the page with the issuer's challenge in an iframe; it looks again at `path` when the time is over."""
+def challenge(form: threeds.FormPost, size: threeds.WindowSize, path: str, seconds: float) -> ShopResponse:
+    """Return the page with the issuer's challenge in an iframe. It loads `path` when the time limit has passed."""
     nonce = threeds.new_nonce()
     content = f"<p>Your bank wants to know that it is you.</p>{threeds.challenge_iframe(form, size=size, nonce=nonce)}"
-    return _framing("Confirm your payment", content, form, nonce, f"{math.ceil(seconds)}; url={path}")
+    return _iframe_page("Confirm your payment", content, form, nonce, f"{math.ceil(seconds)}; url={path}")
 
 
-def leaving(url: str) -> Reply:
-    """Return the page that goes on to Checkout.com's.
+def redirect(url: str) -> ShopResponse:
+    """Return a page that redirects to Checkout.com's page.
 
-    A redirect in answer to the card form would need `form-action` to name that host.
+    A redirect in response to the card form would need that host in `form-action`.
     """
     content = f'<p>Taking you to the bank.</p><a class="button" href="{escape(url)}">Continue</a>'
     return _page("One moment", content, headers={"Refresh": f"0; url={url}"})
 
 
-def onward(path: str) -> Reply:
-    """Return what an iframe shows when the issuer is done with it: nothing; the page around it goes to `path`."""
-    body = f'<!doctype html><title>Thank you</title><script src="/static/onward.js" data-to="{escape(path)}"></script>'
+def leave_iframe(path: str) -> ShopResponse:
+    """Return an empty document for an iframe that the issuer has finished with; the page around it loads `path`."""
+    script = f'<script src="/static/leave_iframe.js" data-to="{escape(path)}"></script>'
+    body = f"<!doctype html><title>Thank you</title>{script}"
     policy = "default-src 'none'; script-src 'self'; base-uri 'none'; frame-ancestors 'self'"
-    return Reply(body, headers=_headers(policy))
+    return ShopResponse(body, headers=_headers(policy))
 
 
-def result(outcome: threeds.ThreeDSResult, seen: Mapping[str, str]) -> Reply:
-    """Return the page that says how it ended; `seen` is what else the server has heard, by name."""
+def result(outcome: threeds.ThreeDSResult, notifications: Mapping[str, str]) -> ShopResponse:
+    """Return the page with the result. `notifications` describes the received callback and webhooks."""
     session = outcome.session
-    facts = {"Verdict": outcome.verdict, "Session": session.id, "Status": session.status or "unknown", **seen}
+    facts = {"Verdict": outcome.verdict, "Session": session.id, "Status": session.status or "unknown", **notifications}
     rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items())
-    title, mood, text = _ending(outcome)
-    content = f'<p class="{mood}">{text}</p><dl>{rows}</dl><a class="button" href="/">Back to the shop</a>'
+    title, style, text = _result_texts(outcome)
+    content = f'<p class="{style}">{text}</p><dl>{rows}</dl><a class="button" href="/">Back to the shop</a>'
     undecided = outcome.verdict is threeds.Verdict.UNDECIDED
-    return _page(title, content, headers={"Refresh": _ASK_AGAIN} if undecided else None)
+    return _page(title, content, headers={"Refresh": _RELOAD_AFTER} if undecided else None)
 
 
-def _ending(outcome: threeds.ThreeDSResult) -> tuple[str, str, str]:
+def _result_texts(outcome: threeds.ThreeDSResult) -> tuple[str, str, str]:
     if outcome.authenticated:
         return "Thank you", "good", f"A payment of {PRICE} would now be requested with this authentication."
     if outcome.verdict is threeds.Verdict.UNDECIDED:
@@ -118,13 +119,15 @@ def _ending(outcome: threeds.ThreeDSResult) -> tuple[str, str, str]:
     return "Not paid", "bad", "No payment is requested. Please choose another card."
 
 
-def problem(text: str, status: int, again: str = "/") -> Reply:
-    """Return a page that says what is wrong, fit for an iframe too; `again` is where to try once more."""
-    content = f'<p class="bad">{escape(text)}</p><a class="button" target="_top" href="{escape(again)}">Try again</a>'
+def error(text: str, status: int, retry_path: str = "/") -> ShopResponse:
+    """Return a page with an error text, which also works in an iframe. `retry_path` is the target of its link."""
+    content = (
+        f'<p class="bad">{escape(text)}</p><a class="button" target="_top" href="{escape(retry_path)}">Try again</a>'
+    )
     return _page("That did not work", content, status=status, ancestors="'self'")
 
 
-def _framing(title: str, content: str, form: threeds.FormPost, nonce: str, refresh: str) -> Reply:
+def _iframe_page(title: str, content: str, form: threeds.FormPost, nonce: str, refresh: str) -> ShopResponse:
     policy = f"{threeds.content_security_policy(form, nonce=nonce)}; style-src 'self'"
     return _page(title, content, policy, headers={"Refresh": refresh})
 
@@ -137,16 +140,16 @@ def _page(
     status: int = 200,
     ancestors: str = "'none'",
     headers: Mapping[str, str] | None = None,
-) -> Reply:
+) -> ShopResponse:
     body = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{title}</title><link rel="stylesheet" href="/static/shop.css"></head>'
         f"<body><main><h1>{title}</h1>{content}</main></body></html>"
     )
-    if "frame-ancestors" not in policy:  # the policies that threeds makes have it
+    if "frame-ancestors" not in policy:  # content_security_policy() contains it
         policy = f"{policy}; frame-ancestors {ancestors}"
-    return Reply(body, status, headers=_headers(policy) | dict(headers or {}))
+    return ShopResponse(body, status, headers=_headers(policy) | dict(headers or {}))
 
 
 def _headers(policy: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The same shop on Starlette, served by uvicorn: nothing of it is tied to aiohttp's server."""
+"""The same shop on Starlette, served by uvicorn: the shop does not depend on aiohttp's server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route as Path
 
 from checkout_async import CheckoutClient
-from examples.shop.flow import BODY_LIMIT, Route, Shop, Visit
+from examples.shop.flow import BODY_LIMIT, Route, Shop, ShopRequest
 
 __all__ = ["create_app", "serve"]
 
@@ -24,17 +24,17 @@ def create_app(
     checkout: CheckoutClient,
     address: str,
     *,
-    webhook_keys: Sequence[str],
+    signing_keys: Sequence[str],
     test_cards: Mapping[str, str] | None = None,
 ) -> Starlette:
     """Return the shop as an application; the arguments are those of `Shop`."""
-    shop = Shop(checkout, address, webhook_keys=webhook_keys, test_cards=test_cards)
+    shop = Shop(checkout, address, signing_keys=signing_keys, test_cards=test_cards)
     return Starlette(routes=[Path(route.path, _handler(route), methods=[route.method]) for route in shop.routes()])
 
 
 @asynccontextmanager
 async def serve(app: Starlette, listener: socket.socket) -> AsyncGenerator[None]:
-    """Serve the application on a listening socket until the block is left."""
+    """Serve the application on a listening socket inside the block."""
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -48,14 +48,14 @@ def _handler(route: Route) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
         peer = request.client.host if request.client else ""
         name: str = request.path_params.get("name", "")
-        reply = await route.answer(Visit(name, request.headers, peer, await _body(request)))
+        reply = await route.handler(ShopRequest(name, request.headers, peer, await _body(request)))
         return Response(reply.body, reply.status, reply.headers, media_type=reply.content_type)
 
     return handle
 
 
 async def _body(request: Request) -> bytes:
-    """Read the body; Starlette itself knows no limit."""
+    """Read the body up to the limit; Starlette itself has no limit."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

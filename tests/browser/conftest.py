@@ -1,6 +1,6 @@
 """Chromium, the shop and its simulator for each test.
 
-Playwright and Starlette are imported in fixtures only: `make test` collects these tests without them.
+Only the fixtures import Playwright and Starlette, so `make test` can collect these tests without them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def stage(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> AsyncIterator[Stage]:
-    """The shop on aiohttp's server, or on the one that the test names."""
-    from examples.shop.demo import Framework, running
+    """Give the shop on aiohttp's server, or on the framework that the test names."""
+    from examples.shop.demo import Framework, run_shop
     from tests.browser.stage import Stage
 
-    async with running(Framework(getattr(request, "param", Framework.AIOHTTP))) as shop:
+    async with run_shop(Framework(getattr(request, "param", Framework.AIOHTTP))) as shop:
         yield Stage(browser, shop, tmp_path / "network.har")

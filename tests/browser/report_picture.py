@@ -15,12 +15,12 @@ from checkout_async.sandbox import SCENARIOS, Fault, Sandbox
 from examples.demo import card, merchant_initiated
 
 _RECORDS = 3000
-_MISHAPS = [(Fault.LOST_REPLY, 700), (Fault.TOO_EARLY, 1400), (Fault.TOO_EARLY, 1700), (Fault.LOST_REPLY, 2100)]
-"""What befalls the requests of these numbers, so that there is something left to do."""
+_FAULTS = [(Fault.LOST_REPLY, 700), (Fault.TOO_EARLY, 1400), (Fault.TOO_EARLY, 1700), (Fault.LOST_REPLY, 2100)]
+"""Faults of the requests with these numbers, so that the report shows unfinished records."""
 
 
 async def take_report(browser: Browser, picture: Path) -> None:
-    """Run, write the report, and photograph it."""
+    """Run a batch, write its report, and take a screenshot."""
     summary = await _run()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.html")
@@ -33,7 +33,7 @@ async def take_report(browser: Browser, picture: Path) -> None:
 async def _run() -> Summary:
     summary = Summary()
     async with Sandbox() as sandbox:
-        for fault, at in _MISHAPS:
+        for fault, at in _FAULTS:
             sandbox.faults.add("request_session", fault, at=at)
         async with sandbox.client() as checkout:
             outcomes = run(checkout, _records())
@@ -53,7 +53,7 @@ def _records() -> Iterator[Record | BadLine]:
 
 
 def _request(rng: random.Random) -> dict[str, object]:
-    """Make a merchant-initiated session for a stored card, which mostly succeeds."""
+    """Return a merchant-initiated session for a stored card; most of them succeed."""
     weights = [1 if scenario.failure else 600 if scenario.name == "frictionless" else 4 for scenario in SCENARIOS]
     source = card(rng, rng.choices(SCENARIOS, weights)[0].name)
     return {"source": source, "amount": 1500, "currency": "GBP", **merchant_initiated(rng)}

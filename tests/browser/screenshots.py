@@ -1,4 +1,4 @@
-"""Takes the pictures of the docs: the shop, the issuer and Checkout.com as a phone shows them, and a batch's report."""
+"""Takes the pictures of the docs: the shop, the issuer and Checkout.com on a phone, and the report of a batch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from checkout_async.sandbox import Sandbox
 from checkout_async.sandbox.sessions.flow import CHALLENGE_LIFETIME
-from examples.shop.demo import running
+from examples.shop.demo import run_shop
 from tests.browser.report_picture import take_report
 from tests.browser.visitor import Visitor, chromium, visiting
 
@@ -18,15 +18,15 @@ IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
 
 async def _take(visitor: Visitor, name: str) -> None:
     await visitor.page.screenshot(path=IMAGES / f"{name}.png")
-    _tell(name)
+    _log(name)
 
 
-def _tell(name: str) -> None:
+def _log(name: str) -> None:
     sys.stdout.write(f"docs/images/{name}.png\n")
 
 
 async def _on_the_page(visitor: Visitor) -> None:
-    """Non-hosted: form, 3DS Method, challenge, and both ways it can end."""
+    """Non-hosted: form, 3DS Method, challenge, and both results."""
     await visitor.page.goto(visitor.address)
     await visitor.page.locator("summary").click()
     await _take(visitor, "shop-checkout")
@@ -58,16 +58,16 @@ async def _hosted(visitor: Visitor, sandbox: Sandbox) -> None:
 
 
 async def main() -> None:
-    """Take them all."""
+    """Take all pictures."""
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        async with chromium() as browser, running() as shop:
+        async with chromium() as browser, run_shop() as shop:
             log = Path(folder, "network.har")
             async with visiting(browser, shop.address, log) as (visitor, _evidence):
                 await _on_the_page(visitor)
                 await _hosted(visitor, shop.sandbox)
             await take_report(browser, IMAGES / "batch-report.png")
-            _tell("batch-report")
+            _log("batch-report")
 
 
 if __name__ == "__main__":

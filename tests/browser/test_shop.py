@@ -1,6 +1,6 @@
-"""The shop in a real browser: what the cardholder sees, what becomes of the session, and that no secret gets out.
+"""The shop in a real browser: what the cardholder sees, how the session ends, and that no secret leaks.
 
-Whenever a cardholder leaves, `Stage.cardholder` looks through console, storage and network log.
+After each visit, `Stage.cardholder` searches console, storage and network log.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ async def test_frictionless(stage: Stage) -> None:
     async with stage.cardholder() as cardholder:
         await cardholder.pay("frictionless")
         shown = await cardholder.result()
-    assert (shown["Verdict"], shown["Callback"]) == ("authenticated", "came")
+    assert (shown["Verdict"], shown["Callback"]) == ("authenticated", "received")
     session = stage.session(shown)
     assert (session.status, session.completed, stage.reported(shown)) == ("approved", True, "Y")
 
@@ -69,7 +69,7 @@ async def test_challenge_abandoned(stage: Stage) -> None:
     assert stage.session(shown).status == "challenge_abandoned"
 
 
-async def test_challenge_that_nobody_answers_in_time(stage: Stage) -> None:
+async def test_challenge_that_times_out(stage: Stage) -> None:
     async with stage.cardholder() as cardholder:
         await cardholder.pay("challenge")
         await cardholder.issuer.get_by_text("Minutes left: 15").wait_for()
@@ -95,7 +95,7 @@ async def test_approved_in_the_banking_app(stage: Stage) -> None:
 async def test_a_silent_3ds_method_is_reported_as_not_completed(stage: Stage) -> None:
     async with stage.cardholder() as cardholder:
         await cardholder.pay("silent_method")
-        shown = await cardholder.result()  # the page looks again when the ten seconds are over
+        shown = await cardholder.result()  # the page reloads after the ten seconds
     assert shown["Verdict"] == "authenticated"
     assert (stage.session(shown).status, stage.reported(shown)) == ("approved", "N")
 
@@ -138,6 +138,8 @@ async def test_the_search_for_secrets_finds_one_that_is_shown(stage: Stage) -> N
     async with visiting(stage.browser, stage.shop.address, stage.log) as (visitor, evidence):
         await visitor.pay("frictionless")
         await visitor.result()
-        await visitor.page.goto(f"{stage.shop.address}/static/{next(iter(stage.shop.sandbox._tokens._grants))}")
+        await visitor.page.goto(
+            f"{stage.shop.address}/static/{next(iter(stage.shop.sandbox._simulation.tokens._grants))}"
+        )
     with pytest.raises(AssertionError, match="access token"):
-        stage.require_discretion(evidence)
+        stage.require_no_secrets(evidence)

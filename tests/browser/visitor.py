@@ -1,4 +1,4 @@
-"""A cardholder in headless Chromium on a phone, and everything the browser got to know on the way."""
+"""A cardholder in headless Chromium on a phone, and everything that the browser saw."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.services import CHROMIUM
 
 @asynccontextmanager
 async def chromium() -> AsyncGenerator[Browser]:
-    """Debian's Chromium; its own sandbox does not start for root."""
+    """Start Debian's Chromium. Its own sandbox does not work for root."""
     flags = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
@@ -33,7 +33,7 @@ async def chromium() -> AsyncGenerator[Browser]:
 
 @dataclass
 class Visitor:
-    """Fills in what a cardholder fills in."""
+    """A cardholder, who fills in the forms of the shop and the issuer."""
 
     page: Page
     address: str
@@ -45,7 +45,7 @@ class Visitor:
         return self.page.frame_locator("iframe:not([hidden])")
 
     async def pay(self, card: str, *, hosted: bool = False) -> None:
-        """Send the card form; `card` is a row of the simulator's test data."""
+        """Submit the card form; `card` is a row of the simulator's test data."""
         await self.page.goto(self.address)
         await self.page.get_by_label("Card number").fill(card_number(card))
         if hosted:
@@ -53,19 +53,19 @@ class Visitor:
         await self.page.get_by_role("button", name="Pay").click()
 
     async def answer(self, password: str, within: FrameLocator | Page | None = None) -> None:
-        """Give the issuer a one-time password."""
+        """Enter the one-time password on the issuer's page."""
         there = within or self.issuer
         await there.get_by_label("One-time password").fill(password)
         await there.get_by_role("button", name="Confirm").click()
 
     async def result(self) -> dict[str, str]:
-        """Wait for the shop's result page, and return what it says by name."""
+        """Wait for the shop's result page, and return its entries by name."""
         await self.page.get_by_text("Verdict").wait_for()
         names = await self.page.locator("dt").all_inner_texts()
         return dict(zip(names, await self.page.locator("dd").all_inner_texts(), strict=True))
 
     async def storage(self) -> dict[str, str]:
-        """What scripts, and cookies, left in the shop's page."""
+        """Return the cookies and the stored data of the shop's page."""
         found: dict[str, str] = await self.page.evaluate(
             "() => ({cookie: document.cookie, ...sessionStorage, ...localStorage})"
         )
@@ -74,21 +74,21 @@ class Visitor:
 
 @dataclass
 class Evidence:
-    """All that was in the browser: console, stored data, and the network log with bodies and headers."""
+    """Everything that the browser saw: console, stored data, and the network log with bodies and headers."""
 
     console: list[str]
     cookies: list[str]
     network: str
 
-    def holds(self, secret: str) -> bool:
-        """Whether the text is anywhere, as it is, quoted for a URL, or inside base64url messages."""
+    def contains(self, secret: str) -> bool:
+        """Whether the text appears anywhere: plain, quoted for a URL, or inside base64url messages."""
         everything = "\n".join([*self.console, *self.cookies, self.network, *_unpacked(self.network)])
         return any(form in everything for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]))
 
 
 @asynccontextmanager
 async def visiting(browser: Browser, address: str, log: Path) -> AsyncGenerator[tuple[Visitor, Evidence]]:
-    """A visitor with a fresh profile; the evidence is complete when the block is left."""
+    """Give a visitor with a fresh profile. The evidence is complete after the block."""
     context = await browser.new_context(
         viewport={"width": 390, "height": 760},
         has_touch=True,
@@ -99,10 +99,10 @@ async def visiting(browser: Browser, address: str, log: Path) -> AsyncGenerator[
     visitor = Visitor(await context.new_page(), address)
     evidence = Evidence(visitor.console, [], "")
 
-    def note(message: ConsoleMessage) -> None:
+    def record(message: ConsoleMessage) -> None:
         visitor.console.append(message.text)
 
-    visitor.page.on("console", note)
+    visitor.page.on("console", record)
     visitor.page.on("pageerror", lambda error: visitor.console.append(str(error)))
     yield visitor, evidence
     state = await context.storage_state()
@@ -112,7 +112,7 @@ async def visiting(browser: Browser, address: str, log: Path) -> AsyncGenerator[
 
 
 def _plain(log: object) -> str:
-    """The network log as text, with bodies that it keeps as base64 decoded."""
+    """Return the network log as text, with its base64 bodies decoded."""
     lines: list[str] = []
     waiting = [log]
     while waiting:
@@ -129,7 +129,7 @@ def _plain(log: object) -> str:
 
 
 def _unpacked(text: str) -> list[str]:
-    """What is inside words that may be base64url."""
+    """Return the decoded contents of all words that may be base64url."""
     found: list[str] = []
     for word in set(re.findall(r"[A-Za-z0-9_-]{24,}", text)):
         try:

@@ -1,4 +1,4 @@
-"""Every operation with marked arguments and marked replies, and a server that gives them, faulty on request."""
+"""Every operation with marked arguments and replies, and a server that sends these replies, with faults on request."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _calls() -> Iterator[Call]:
 
 
 def at(found: list[Example], number: int) -> Example | None:
-    """Return one of the examples, beginning again after the last."""
+    """Return one of the examples, starting again after the last."""
     return found[number % len(found)] if found else None
 
 
@@ -123,7 +123,7 @@ def body_of(operation: Operation[Any], example: Example, canaries: Canaries, *, 
 
 
 class Server:
-    """Answers every request with the reply it is given, and with a fault if it has one; gives marked tokens."""
+    """Answers every request with a fixed reply, and with a fault if it has one. Its tokens are marked."""
 
     def __init__(self) -> None:
         self.received = Canaries()

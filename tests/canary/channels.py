@@ -1,4 +1,4 @@
-"""Every way in which something gets out of the package, turned into text: logs, events, tracebacks, pickles, spans."""
+"""Every output channel of the package as text: logs, events, tracebacks, pickles, spans."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.canary.marks import Canaries
 TESTS = str(Path(__file__).parents[1])
 EVERYTHING = 10**9
 CLOCK = {"created", "msecs", "relativeCreated", "lineno", "taskName"}
-"""Numbers of a log record that tell it from all others."""
+"""Numbers of a log record that are different in every record."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def leaks(outputs: list[tuple[str, str]], canaries: Canaries, clean: set[str] | 
 
 
 class Recorder(logging.Handler):
-    """Takes every log record of the process, every warning, event, span and metric."""
+    """Records every log record of the process, every warning, event, span and metric."""
 
     def __init__(self) -> None:
         super().__init__(logging.NOTSET)
@@ -87,10 +87,10 @@ class Recorder(logging.Handler):
         self.records.append(record)
 
     def outputs(self) -> Iterator[tuple[str, str]]:
-        """Yield what was taken since the last time."""
+        """Yield what was recorded since the last time."""
         for record in self.records:
-            told = {name: value for name, value in vars(record).items() if name not in CLOCK}
-            yield f"log {record.name}", f"{record.getMessage()}\n{told!r}"
+            attributes = {name: value for name, value in vars(record).items() if name not in CLOCK}
+            yield f"log {record.name}", f"{record.getMessage()}\n{attributes!r}"
             if record.exc_info and record.exc_info[1]:
                 yield from ((f"log {record.name}: {name}", text) for name, text in rendered(record.exc_info[1]))
         for event in self.events:
@@ -112,7 +112,7 @@ class Recorder(logging.Handler):
 
 @contextmanager
 def recording() -> Generator[Recorder]:
-    """Set every logger to its most talkative, the event loop too, and record what comes out."""
+    """Set every logger, including that of the event loop, to its lowest level, and record everything."""
     recorder = Recorder()
     root, loop = logging.getLogger(), asyncio.get_running_loop()
     level = root.level
@@ -150,7 +150,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 def rendered(error: BaseException) -> Iterator[tuple[str, str]]:
     """Yield an error as programs print it: as text, with its attributes, and as tracebacks with local variables.
 
-    Frames of the tests are left out: they hold the canaries of necessity.
+    Frames of the tests are left out: they contain the canaries by design.
     """
     for each in chain(error):
         yield "str", f"{each!s} {each!r} {getattr(each, '__notes__', '')}"

@@ -43,12 +43,12 @@ def candidates(kind: str, value: str) -> Iterator[str]:
 
 @dataclass
 class Canaries:
-    """The values that must not get out, by what they are."""
+    """The values that must not get out, with the name of each."""
 
     values: dict[str, str] = field(default_factory=dict[str, str])
 
     def add(self, name: str, value: str) -> str:
-        """Watch for a value. Short ones cannot be told from what else stands in an output."""
+        """Watch for a value. A short value cannot be distinguished from other text in an output."""
         if len(value) >= 8 or (value.isdigit() and len(value) == 4):
             self.values[value] = name
         return value
@@ -82,11 +82,11 @@ class Canaries:
         return Canaries({**self.values, **other.values})
 
     def pattern(self) -> re.Pattern[str]:
-        """Return what finds any of them in any form."""
+        """Return a pattern that finds any of the values in any form."""
         return _pattern(frozenset(self.values))
 
     def named(self, hit: str) -> str:
-        """Return what it was that got out."""
+        """Return the name of the value that got out."""
         return next((name for value, name in self.values.items() if re.search("|".join(forms(value)), hit)), hit)
 
 
@@ -104,7 +104,7 @@ def forms(value: str) -> set[str]:
     found = {value, repr(value)[1:-1], json.dumps(value)[1:-1], quote(value, safe=""), quote_plus(value), raw.hex()}
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + raw).decode()
-        # Only the characters that no neighbour has a part in.
+        # Only the characters that depend on no neighbouring byte.
         inner = encoded[4 if offset else 0 : len(encoded) // 4 * 4 - 4]
         found |= {inner, inner.replace("+", "-").replace("/", "_")}
     return {re.escape(form) for form in found if len(form) >= 8}

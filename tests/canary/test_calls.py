@@ -1,4 +1,4 @@
-"""No marked secret gets out of any operation in any way, whether it succeeds or fails."""
+"""No operation leaks a marked secret, whether it succeeds or fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from checkout_async import CheckoutClient, OAuthCredentials, SecretKey, SessionSecret, Timeouts, errors
-from checkout_async.sandbox import Answer, Cut, Ending, Fault
+from checkout_async.sandbox import CannedResponse, ConnectionEnd, Fault, Interruption
 from tests.canary.calls import Call, Server, calls, client, secret, serving
 from tests.canary.channels import Recorder, leaks, pickled, recording, rendered, shown, without_reply
 from tests.canary.marks import Canaries
@@ -21,11 +21,13 @@ pytestmark = pytest.mark.slow
 
 CALLS = calls()
 FIRST = list({call.operation.name: call for call in reversed(CALLS)}.values())
-STALLS = {fault for fault in Fault if isinstance(fault.value, Cut) and fault.value.ending is Ending.STALL}
+STALLS = {
+    fault for fault in Fault if isinstance(fault.value, Interruption) and fault.value.connection is ConnectionEnd.STALL
+}
 
 
 async def outcome(call: Call, checkout: CheckoutClient, **changes: Any) -> tuple[Any, BaseException | None]:
-    """Make the call; return its result, or what it raised."""
+    """Make the call. Return its result or the exception that it raised."""
     try:
         return await call.by_client(checkout, **changes), None
     except (errors.CheckoutError, TypeError, asyncio.CancelledError) as error:
@@ -48,7 +50,7 @@ def check(
     received: Canaries,
     clean: set[str] | None = None,
 ) -> None:
-    """A pickle keeps the reply as it came, and nothing else of what is secret."""
+    """Check that a pickle keeps the reply as received and no other secret."""
     assert leaks(found, sent | received, clean) == []
     if isinstance(error, errors.CheckoutError):
         assert leaks(list(pickled(error)), sent) == []
@@ -56,7 +58,7 @@ def check(
 
 
 async def attempt(call: Call, server: Server, recorder: Recorder, **changes: Any) -> BaseException | None:
-    """Make a call with a client of its own and search everything that comes out of it."""
+    """Make a call with a new client and search all its outputs."""
     server.reply = (call.status, call.reply)
     sent = Canaries() | call.sent
     async with client(server, recorder.hooks, sent) as checkout:
@@ -105,7 +107,7 @@ def echo(call: Call) -> bytes:
 async def test_a_refusal_that_repeats_what_was_sent_shows_nothing(call: Call, status: int) -> None:
     with recording() as recorder:
         async with serving() as server:
-            server.fault = Answer(status, echo(call))
+            server.fault = CannedResponse(status, echo(call))
             sent = Canaries() | call.sent
             async with client(server, recorder.hooks, sent) as checkout:
                 result, error = await outcome(call, checkout)
@@ -123,7 +125,7 @@ async def test_a_reply_of_the_wrong_shape_shows_nothing(call: Call) -> None:
                 call.reply[:-1] + b',"id":{"a":[]}}',
                 b'{"raw":' + call.reply + b"}",
             ):
-                server.fault = Answer(call.status, body)
+                server.fault = CannedResponse(call.status, body)
                 await attempt(call, server, recorder)
 
 

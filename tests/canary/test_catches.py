@@ -1,4 +1,4 @@
-"""The search finds what gets out: a deliberate leak in every channel, in every form."""
+"""The search finds a deliberate leak in every channel and every form."""
 
 from __future__ import annotations
 

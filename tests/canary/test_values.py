@@ -1,4 +1,4 @@
-"""Every model and every error, one by one: printed without secrets, pickled and copied whole."""
+"""Every model and every error prints no secret, and is pickled and copied whole."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_member_that_does_not_exist_is_refused_without_its_value() -> None:
 
 
 class Card:
-    """Something of the caller's own in place of a model, which prints everything."""
+    """An object of the caller that prints everything, in place of a model."""
 
     def __repr__(self) -> str:
         return "Card('canary-of-a-card')"
@@ -68,7 +68,7 @@ class Card:
 @pytest.mark.parametrize(
     "strange", [Card(), {"number": "canary-of-a-card"}, [Card()], {"canary-of-a-card"}, b"canary-of-a-card"]
 )
-def test_what_is_no_model_is_not_shown_inside_one(strange: object) -> None:
+def test_an_object_that_is_not_a_model_is_masked_inside_one(strange: object) -> None:
     for model in models():
         value = filled(model, Canaries())
         for name in model.__struct_fields__[:1]:

@@ -169,7 +169,7 @@ class TestReceiving:
             b'"secret":"\\ud800"',
             b'"brand_new":"\\ud800"',
         ],
-        ids=["digits as text", "huge number", "beyond floats", "half a character", "half a character elsewhere"],
+        ids=["digits as text", "huge number", "beyond floats", "lone surrogate", "lone surrogate elsewhere"],
     )
     def test_valid_json_that_is_out_of_the_ordinary_loses_at_most_its_member(self, member: bytes) -> None:
         receipt, _ = decode(Receipt, b'{"id":"r1","colour":"red",' + member + b"}")
@@ -205,7 +205,7 @@ class TestReceiving:
             (b'{"id":[]}', "missing required field `id`"),
         ],
     )
-    def test_only_a_reply_without_object_or_identifier_is_undecodable(self, body: bytes, reason: str) -> None:
+    def test_only_a_reply_without_object_or_identifier_is_a_decode_error(self, body: bytes, reason: str) -> None:
         with pytest.raises(DecodeError, match=reason):
             decode(Receipt, body)
 
@@ -230,7 +230,7 @@ class TestReceiving:
         assert to_json(receipt) == body
 
     @given(st.binary())
-    def test_any_bytes_decode_or_are_undecodable(self, body: bytes) -> None:
+    def test_any_bytes_decode_or_raise_a_decode_error(self, body: bytes) -> None:
         try:
             decode(Receipt, body)
         except DecodeError as error:

@@ -1,4 +1,4 @@
-"""Compressed replies: undone exactly, never beyond the limit, and damage is told from a large body."""
+"""Compressed replies are decompressed exactly and up to the limit; a damaged body is not mistaken for a large one."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def test_a_bomb_makes_no_more_than_the_limit() -> None:
     ],
     ids=range(8),
 )
-def test_damage_and_codings_nobody_asked_for_are_told(body: bytes, coding: str) -> None:
+def test_damaged_bodies_and_unrequested_codings_are_errors(body: bytes, coding: str) -> None:
     with pytest.raises(CorruptEncoding):
         decompress(body, coding, 1000)
 
 
 @given(st.binary(max_size=100), st.sampled_from(["gzip", "deflate", "br", ""]))
-def test_any_bytes_are_decoded_or_damaged(body: bytes, coding: str) -> None:
+def test_any_bytes_are_decoded_or_corrupt(body: bytes, coding: str) -> None:
     try:
         whole, _ = decompress(body, coding, 50)
     except CorruptEncoding:

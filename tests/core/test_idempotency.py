@@ -1,4 +1,4 @@
-"""Idempotency keys: new ones differ, a caller's own is sent as it is or refused."""
+"""Idempotency keys: new keys differ; a caller's own key is sent as it is or refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_callers_own_key_is_taken_as_it_is(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "a ", " a", "x" * 256, "a\r\nHost: evil", "a\n", "é", "a\x00b"])
-def test_a_key_that_is_no_header_value_is_refused_without_being_shown(key: str) -> None:
+def test_a_key_that_is_not_a_header_value_is_refused_without_being_shown(key: str) -> None:
     with pytest.raises(InvalidRequest, match="idempotency_key must be") as caught:
         check_key("pay", key)
     assert caught.value.path == "idempotency_key"

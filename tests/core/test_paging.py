@@ -1,4 +1,4 @@
-"""Pages are fetched lazily, items come once, and no server can keep a walk going for ever."""
+"""Pages are fetched lazily, each item is yielded once, and no server can keep an iterator going for ever."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from checkout_async.errors import InvalidRequest
 
 
 class Shelf:
-    """A server of numbered items; counts what it was asked for."""
+    """A server of numbered items; records the requests."""
 
     def __init__(self, size: int, page_size: int, *, total: bool = True) -> None:
         self.items = [f"item {number}" for number in range(size)]
         self.page_size = page_size
         self.total = len(self.items) if total else None
-        self.asked: list[int | str] = []
+        self.requests: list[int | str] = []
 
     async def skip(self, position: int) -> Page[str]:
-        self.asked.append(position)
+        self.requests.append(position)
         items = self.items[position : position + self.page_size]
         return Page(items, items, total=self.total)
 
@@ -28,14 +28,14 @@ class Shelf:
         return await self.follow("0")
 
     async def follow(self, link: str) -> Page[str]:
-        self.asked.append(link)
+        self.requests.append(link)
         start = int(link)
         items = self.items[start : start + self.page_size]
         following = start + self.page_size
         return Page(items, items, next_link=str(following) if following < len(self.items) else None)
 
 
-async def walked(shelf: Shelf, *, links: bool, max_items: int | None = None) -> list[str]:
+async def collect(shelf: Shelf, *, links: bool, max_items: int | None = None) -> list[str]:
     pages = (
         by_link(shelf.first, shelf.follow, max_items=max_items)
         if links
@@ -46,20 +46,20 @@ async def walked(shelf: Shelf, *, links: bool, max_items: int | None = None) -> 
 
 @pytest.mark.parametrize("links", [False, True])
 @given(size=st.integers(0, 50), page_size=st.integers(1, 20), max_items=st.none() | st.integers(0, 60))
-async def test_a_walk_yields_the_first_items_in_order_and_asks_for_no_page_too_many(
+async def test_an_iterator_yields_the_first_items_in_order_and_fetches_no_page_too_many(
     links: bool, size: int, page_size: int, max_items: int | None
 ) -> None:
     shelf = Shelf(size, page_size)
     wanted = size if max_items is None else min(size, max_items)
-    assert await walked(shelf, links=links, max_items=max_items) == shelf.items[:wanted]
+    assert await collect(shelf, links=links, max_items=max_items) == shelf.items[:wanted]
     pages_needed = 0 if max_items == 0 else max(1, -(-wanted // page_size))
-    assert len(shelf.asked) == pages_needed
+    assert len(shelf.requests) == pages_needed
 
 
-async def test_without_a_total_the_walk_ends_at_the_first_page_that_brings_nothing() -> None:
+async def test_without_a_total_iteration_ends_at_the_first_page_without_new_items() -> None:
     shelf = Shelf(10, 5, total=False)
-    assert await walked(shelf, links=False) == shelf.items
-    assert shelf.asked == [0, 5, 10]
+    assert await collect(shelf, links=False) == shelf.items
+    assert shelf.requests == [0, 5, 10]
 
 
 @pytest.mark.parametrize("links", [False, True])
@@ -70,12 +70,12 @@ async def test_nothing_is_fetched_before_the_first_item_is_asked_for(links: bool
         if links
         else by_position(shelf.skip, start=0, max_items=None)
     )
-    assert shelf.asked == []
+    assert shelf.requests == []
     await anext(pages)
-    assert len(shelf.asked) == 1
+    assert len(shelf.requests) == 1
 
 
-async def test_a_page_that_is_repeated_for_ever_ends_the_walk() -> None:
+async def test_a_page_that_is_repeated_for_ever_ends_the_iteration() -> None:
     async def same(_position: int | str = 0) -> Page[str]:
         return Page(["a", "b"], ["a", "b"], total=1000, next_link="again")
 
@@ -101,7 +101,7 @@ async def test_an_item_pushed_on_by_a_new_one_is_yielded_once() -> None:
     assert [item async for item in by_position(shifting, start=0, max_items=None)] == ["c", "b", "a"]
 
 
-async def test_items_that_arrive_during_the_walk_cost_no_others() -> None:
+async def test_items_that_arrive_during_the_iteration_cost_no_others() -> None:
     shelf = [f"item {number}" for number in range(10)]
 
     async def growing(position: int) -> Page[str]:
@@ -115,4 +115,4 @@ async def test_items_that_arrive_during_the_walk_cost_no_others() -> None:
 
 async def test_a_negative_number_of_items_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="max_items must not be negative"):
-        await walked(Shelf(1, 1), links=False, max_items=-1)
+        await collect(Shelf(1, 1), links=False, max_items=-1)

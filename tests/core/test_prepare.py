@@ -90,7 +90,7 @@ def test_a_caller_can_add_headers() -> None:
 
 
 @pytest.mark.parametrize("name", ["Authorization", "HOST", "content-length", "Content-Type", "a b", "a:b", "", "é"])
-def test_a_caller_cannot_set_what_the_client_sets_or_what_is_no_header(name: str) -> None:
+def test_a_caller_cannot_set_a_header_of_the_client_or_an_invalid_one(name: str) -> None:
     with pytest.raises(InvalidRequest, match="header"):
         prepared(place_order(headers={name: "x"}))
 
@@ -193,10 +193,10 @@ class TestLinks:
 
 
 class TestWrongTypes:
-    """What a type checker would have found is still told by name, before anything is sent."""
+    """An argument of a wrong type is named in the error, before anything is sent."""
 
     @pytest.mark.parametrize("value", [None, 5, b"x", ["x"]])
-    def test_an_identifier_or_key_that_is_no_text_is_refused(self, value: Any) -> None:
+    def test_an_identifier_or_key_that_is_not_text_is_refused(self, value: Any) -> None:
         for request in (
             place_order(shop=value),
             ApiRequest(operation=PAY, options=CallOptions(idempotency_key=5)),  # type: ignore[arg-type]  # on purpose
@@ -206,12 +206,12 @@ class TestWrongTypes:
                 prepared(request)
 
     @pytest.mark.parametrize("value", ["ten", "nan", ""])
-    def test_a_number_that_is_none_is_within_no_limits(self, value: str) -> None:
+    def test_text_that_is_not_a_number_is_within_no_limits(self, value: str) -> None:
         shop, limit = Parameter(name="shop", value="s1"), Parameter(name="limit", value=value, minimum=1)
         with pytest.raises(InvalidRequest, match="limit must be 1 or more"):
             prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,), query=(limit,)))
 
-    def test_half_a_character_is_refused_without_being_shown(self) -> None:
+    def test_a_lone_surrogate_is_refused_without_being_shown(self) -> None:
         with pytest.raises(InvalidRequest, match="lone surrogate"):
             prepared(place_order("\ud800"))
         query = (Parameter(name="reference", value="\ud800"),)
@@ -229,6 +229,6 @@ class TestUserAgent:
     @pytest.mark.parametrize(
         "name", ["", " shop", "shop ", "my  shop", "shop/", "a/b/c", "shop (x)", "a\r\nb", "käse", "a\n"]
     )
-    def test_what_is_no_product_name_is_refused(self, name: str) -> None:
+    def test_a_malformed_product_name_is_refused(self, name: str) -> None:
         with pytest.raises(ConfigurationError, match="application must be a product name"):
             user_agent(name)

@@ -1,4 +1,4 @@
-"""What is repeated, and after how long: the whole table, and the laws of the waits."""
+"""The retry table and the laws of the waits."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_nothing_else_means_the_key(failure: CheckoutError) -> None:
     assert key_wait(failure, key_may_be_known=True) is None
 
 
-def test_whoever_wants_one_attempt_gets_one_even_while_the_key_is_in_use() -> None:
+def test_a_single_attempt_stays_single_while_the_key_is_in_use() -> None:
     assert key_conflict_wait(KEY, RetryPolicy(attempts=1), status(409), key_may_be_known=True) is None
 
 

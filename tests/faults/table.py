@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 
-from checkout_async.sandbox import Answer, Cut, Fault, Rewritten
+from checkout_async.sandbox import CannedResponse, Fault, Interruption, RewrittenBody
 from tests.faults import certificates
 
 CLASSES = ("safe", "natural", "key", "none")
@@ -28,7 +28,7 @@ class Row:
     """A fault (None: connections are refused) and what becomes of calls; `done`: the request is carried out."""
 
     name: str
-    fault: Answer | Cut | Rewritten | Impostor | None
+    fault: CannedResponse | Interruption | RewrittenBody | Impostor | None
     once: Cells | None
     always: Cells | None
     done: bool = False
@@ -42,38 +42,40 @@ def everywhere(cell: str) -> Cells:
     return cell, cell, cell, cell
 
 
-def ambiguous(name: str, fault: Answer | Cut, error: str, *, done: bool = False, lasting: bool = True) -> Row:
+def ambiguous(
+    name: str, fault: CannedResponse | Interruption, error: str, *, done: bool = False, lasting: bool = True
+) -> Row:
     """The request may have been carried out: repeated by all but `none`."""
     once = cells("ok 2", "ok 2", "ok 2", f"{error} 1")
     always = cells(f"{error} 3", f"{error} 3", f"{error} 3", f"{error} 1")
     return Row(name, fault, once, always if lasting else None, done)
 
 
-def refused(name: str, fault: Answer, error: str) -> Row:
+def refused(name: str, fault: CannedResponse, error: str) -> Row:
     """The reply proves that nothing was done: repeated by all."""
     return Row(name, fault, everywhere("ok 2"), everywhere(f"{error} 3"))
 
 
-def final(name: str, fault: Answer | Rewritten, error: str, *, done: bool = False) -> Row:
+def final(name: str, fault: CannedResponse | RewrittenBody, error: str, *, done: bool = False) -> Row:
     """Nobody repeats."""
     return Row(name, fault, everywhere(f"{error} 1"), everywhere(f"{error} 1"), done)
 
 
 def cut(fault: Fault, *, done: bool, lasting: bool = True) -> Row:
-    assert isinstance(fault.value, Cut)
+    assert isinstance(fault.value, Interruption)
     return ambiguous(fault.name, fault.value, "OutcomeUnknown", done=done, lasting=lasting)
 
 
 def garbled(fault: Fault) -> Row:
-    assert isinstance(fault.value, Rewritten)
+    assert isinstance(fault.value, RewrittenBody)
     return final(fault.name, fault.value, "UnexpectedResponse", done=True)
 
 
 def too_long_a_wait(status: int, error: str) -> list[Row]:
     """A `Retry-After` beyond RetryPolicy.max_retry_after ends the call; for a key in use, one beyond the deadline."""
     return [
-        final(f"{status} Retry-After: 60", Answer(status, retry_after=60), error),
-        final(f"{status} Retry-After: date", Answer(status, retry_after=60, dated=True), error),
+        final(f"{status} Retry-After: 60", CannedResponse(status, retry_after=60), error),
+        final(f"{status} Retry-After: date", CannedResponse(status, retry_after=60, dated=True), error),
     ]
 
 
@@ -82,8 +84,8 @@ def impostor(name: str, context: ssl.SSLContext) -> Row:
     return Row(name, Impostor(context), None, everywhere("ConnectFailed 0"))
 
 
-def no_wait(status: int) -> Answer:
-    return Answer(status, retry_after=0)
+def no_wait(status: int) -> CannedResponse:
+    return CannedResponse(status, retry_after=0)
 
 
 CONFLICT_ONCE = cells("Conflict 1", "Conflict 1", "ok 2", "Conflict 1")
@@ -106,27 +108,27 @@ ROWS = (
     cut(Fault.STALLED_REPLY, done=True),
     cut(Fault.STALLED_AFTER_HEADERS, done=True, lasting=False),
     cut(Fault.STALLED_IN_BODY, done=True, lasting=False),
-    ambiguous("408", Answer(408), "ApiError"),
+    ambiguous("408", CannedResponse(408), "ApiError"),
     ambiguous("408 Retry-After: 0", no_wait(408), "ApiError"),
     *too_long_a_wait(408, "ApiError"),
     # Only where there is a key does 409 say that the first request is still being processed.
-    Row("409", Answer(409), CONFLICT_ONCE, everywhere("Conflict 1")),
+    Row("409", CannedResponse(409), CONFLICT_ONCE, everywhere("Conflict 1")),
     Row("409 Retry-After: 0", no_wait(409), CONFLICT_ONCE, everywhere("Conflict 1")),
     *too_long_a_wait(409, "Conflict"),
-    refused("425", Answer(425), "ApiError"),
+    refused("425", CannedResponse(425), "ApiError"),
     refused("425 Retry-After: 0", no_wait(425), "ApiError"),
     *too_long_a_wait(425, "ApiError"),
-    refused("429", Answer(429), "RateLimited"),
+    refused("429", CannedResponse(429), "RateLimited"),
     refused("429 Retry-After: 0", no_wait(429), "RateLimited"),
     *too_long_a_wait(429, "RateLimited"),
-    ambiguous("500", Answer(500, ERROR_BODY), "ServerError"),
-    ambiguous("502 HTML", Answer(502, HTML, "text/html"), "ServerError"),
-    ambiguous("503", Answer(503), "ServerError"),
+    ambiguous("500", CannedResponse(500, ERROR_BODY), "ServerError"),
+    ambiguous("502 HTML", CannedResponse(502, HTML, "text/html"), "ServerError"),
+    ambiguous("503", CannedResponse(503), "ServerError"),
     *too_long_a_wait(503, "ServerError"),
-    ambiguous("504", Answer(504), "ServerError"),
+    ambiguous("504", CannedResponse(504), "ServerError"),
     # A content delivery network's own: the origin did not answer it in time.
-    ambiguous("524", Answer(524), "ServerError"),
-    final("REDIRECT", Answer(307, location="https://elsewhere.invalid/"), "UnexpectedResponse"),
+    ambiguous("524", CannedResponse(524), "ServerError"),
+    final("REDIRECT", CannedResponse(307, location="https://elsewhere.invalid/"), "UnexpectedResponse"),
     garbled(Fault.TRUNCATED),
     garbled(Fault.TOO_LARGE),
     garbled(Fault.GZIP_BOMB),

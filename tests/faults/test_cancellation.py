@@ -14,7 +14,7 @@ import pytest
 
 from checkout_async import CheckoutClient, Limits, RetryPolicy
 from checkout_async.errors import CheckoutError
-from checkout_async.sandbox import Answer, Fault, Sandbox
+from checkout_async.sandbox import CannedResponse, Fault, Sandbox
 from tests.faults.test_matrix import IMPATIENT, PATIENT, SUBJECTS, Subject, connections_in_use
 
 pytestmark = pytest.mark.slow
@@ -118,7 +118,7 @@ async def cold(sandbox: Sandbox, checkout: CheckoutClient, subject: Subject) -> 
 async def repeated(sandbox: Sandbox, checkout: CheckoutClient, subject: Subject) -> AsyncGenerator[Awaitable[object]]:
     """A call whose first attempt is refused and that waits to be repeated."""
     call = await subject.prepare(checkout)
-    sandbox.faults.add(subject.operation, Answer(429))
+    sandbox.faults.add(subject.operation, CannedResponse(429))
     yield call(PATIENT)
     sandbox.faults.clear()
 

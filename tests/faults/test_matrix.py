@@ -12,7 +12,16 @@ import pytest
 
 from checkout_async import CheckoutClient, Limits, RetryPolicy, Timeouts, errors
 from checkout_async.models import payments, sessions
-from checkout_async.sandbox import Answer, Cut, Ending, Fault, Rewritten, Sandbox, card_number, payment_card
+from checkout_async.sandbox import (
+    CannedResponse,
+    ConnectionEnd,
+    Fault,
+    Interruption,
+    RewrittenBody,
+    Sandbox,
+    card_number,
+    payment_card,
+)
 from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.faults import certificates
 from tests.faults.table import CLASSES, ROWS, Impostor, Row
@@ -120,7 +129,7 @@ class Trial:
         return f"{self.ending} {self.requests}"
 
 
-def noted(fault: Rewritten, sent: list[bytes]) -> Rewritten:
+def noted(fault: RewrittenBody, sent: list[bytes]) -> RewrittenBody:
     """Note the bodies that are sent."""
 
     def rewrite(body: bytes) -> bytes:
@@ -132,7 +141,7 @@ def noted(fault: Rewritten, sent: list[bytes]) -> Rewritten:
 
 async def run(call: Call, row: Row) -> errors.CheckoutError | None:
     """Make the call; anything but an error of the package fails the test."""
-    stalls = isinstance(row.fault, Cut) and row.fault.ending is Ending.STALL
+    stalls = isinstance(row.fault, Interruption) and row.fault.connection is ConnectionEnd.STALL
     try:
         await call(IMPATIENT if stalls else PATIENT)
     except errors.CheckoutError as error:
@@ -151,7 +160,7 @@ async def faulty(
         elif isinstance(row.fault, Impostor):
             await stack.enter_async_context(sandbox.presenting(row.fault.context))
         else:
-            fault = noted(row.fault, sent) if isinstance(row.fault, Rewritten) else row.fault
+            fault = noted(row.fault, sent) if isinstance(row.fault, RewrittenBody) else row.fault
             sandbox.faults.add(operation, fault, times=times)
         yield
         sandbox.faults.clear()
@@ -220,10 +229,10 @@ def check_nothing_is_lost(trial: Trial, row: Row, kind: str) -> None:
     if isinstance(error, errors.ApiError | errors.UnexpectedResponse):
         assert error.request_id == trial.request_id
         assert error.headers["cko-request-id"] == trial.request_id
-        expected = row.fault.body if isinstance(row.fault, Answer) else as_read(trial.sent[-1], row.fault)
+        expected = row.fault.body if isinstance(row.fault, CannedResponse) else as_read(trial.sent[-1], row.fault)
         assert error.body == expected
-        assert error.status == (row.fault.status if isinstance(row.fault, Answer) else error.status)
-    if isinstance(error, errors.ApiError) and isinstance(row.fault, Answer):
+        assert error.status == (row.fault.status if isinstance(row.fault, CannedResponse) else error.status)
+    if isinstance(error, errors.ApiError) and isinstance(row.fault, CannedResponse):
         check_retry_after(error, row.fault)
     if error is not None:
         assert (error.idempotency_key is not None) == (kind == "key")
@@ -231,7 +240,7 @@ def check_nothing_is_lost(trial: Trial, row: Row, kind: str) -> None:
 
 def as_read(body: bytes, fault: object) -> bytes:
     """Return what is read of a body: decompressed if that is possible, and up to the limit."""
-    if isinstance(fault, Rewritten) and fault.coding is not None:
+    if isinstance(fault, RewrittenBody) and fault.content_encoding is not None:
         try:
             body = zlib.decompress(body, zlib.MAX_WBITS | 32)
         except zlib.error:
@@ -239,7 +248,7 @@ def as_read(body: bytes, fault: object) -> bytes:
     return body[:RESPONSE_SIZE]
 
 
-def check_retry_after(error: errors.ApiError, fault: Answer) -> None:
+def check_retry_after(error: errors.ApiError, fault: CannedResponse) -> None:
     if fault.dated:
         assert error.retry_after is not None
         assert 0 < error.retry_after <= 60
@@ -279,8 +288,8 @@ async def test_a_fault_that_lasts(row: Row, kind: str, cell: str) -> None:
 
 def test_every_ready_fault_is_in_the_table() -> None:
     def known(fault: Fault) -> bool:
-        if isinstance(fault.value, Answer):
-            statuses = {row.fault.status for row in ROWS if isinstance(row.fault, Answer)}
+        if isinstance(fault.value, CannedResponse):
+            statuses = {row.fault.status for row in ROWS if isinstance(row.fault, CannedResponse)}
             return fault.value.status in statuses
         return fault.value in [row.fault for row in ROWS]
 

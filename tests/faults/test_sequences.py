@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from checkout_async import errors
-from checkout_async.sandbox import Answer, Fault, Sandbox
+from checkout_async.sandbox import CannedResponse, Fault, Sandbox
 from tests.faults.test_matrix import ONCE, PATIENT, SUBJECTS
 
 pytestmark = pytest.mark.slow
 
-FINAL = (Answer(429, retry_after=60), Answer(400), Answer(403), Answer(422))
+FINAL = (CannedResponse(429, retry_after=60), CannedResponse(400), CannedResponse(403), CannedResponse(422))
 
 
 @pytest.mark.parametrize("kind", ["natural", "key"])
 @pytest.mark.parametrize("last", FINAL, ids=lambda last: str(last.status))
-async def test_a_lost_reply_and_then_a_refusal_leave_the_outcome_unknown(kind: str, last: Answer) -> None:
+async def test_a_lost_reply_and_then_a_refusal_leave_the_outcome_unknown(kind: str, last: CannedResponse) -> None:
     subject = SUBJECTS[kind]
     async with Sandbox() as sandbox, sandbox.client(retry=ONCE) as checkout:
         call = await subject.prepare(checkout)
@@ -31,7 +31,7 @@ async def test_a_lost_reply_and_then_a_refusal_leave_the_outcome_unknown(kind: s
 
 
 @pytest.mark.parametrize("last", FINAL, ids=lambda last: str(last.status))
-async def test_where_nothing_can_have_been_done_the_refusal_is_the_answer(last: Answer) -> None:
+async def test_where_nothing_can_have_been_done_the_refusal_is_the_answer(last: CannedResponse) -> None:
     subject = SUBJECTS["safe"]
     async with Sandbox() as sandbox, sandbox.client(retry=ONCE) as checkout:
         call = await subject.prepare(checkout)

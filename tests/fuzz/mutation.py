@@ -1,6 +1,6 @@
-"""Strategies of JSON texts that no honest server sends: valid bodies spoilt in a few places, and plain noise.
+"""Strategies of JSON texts that no honest server sends: valid bodies mutated in a few places, and noise.
 
-The texts are written here and not by a JSON library, which would refuse duplicate keys, NaN or half a character.
+This module writes the texts itself: a JSON library would refuse duplicate keys, NaN or a lone surrogate.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Members", "Token", "is_a", "json_values", "junk", "plain", "spoilt",
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of text that goes into the JSON as it stands."""
+    """A piece of text that is written into the JSON unchanged."""
 
     text: str
 
@@ -76,12 +76,12 @@ json_values = st.recursive(scalars, _nested, max_leaves=8)
 
 
 def is_a(kind: type, value: object) -> bool:
-    """Say whether a value is of a kind, leaving open for the type checkers what is in it."""
+    """Return whether a value is of a class, without narrowing the type of its content."""
     return isinstance(value, kind)
 
 
 def written(value: Any) -> str:
-    """Return a value as JSON text, tokens as they stand and halves of characters escaped."""
+    """Return a value as JSON text, with tokens as they stand and lone surrogates escaped."""
     match value:
         case Token(text):
             return text
@@ -99,7 +99,7 @@ def written(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as a caller could hand it in: tokens as texts, doubled members once."""
+    """Return a value as a caller could pass it: tokens as text, duplicate members once."""
     match value:
         case Token(text):
             return text
@@ -118,7 +118,7 @@ def _numbered(items: list[Any]) -> list[tuple[Any, Any]]:
 
 
 def _places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the way to every member and item of a value."""
+    """Return the path to every member and item of a value."""
     found: list[tuple[Any, ...]] = [here] if here else []
     children: list[tuple[Any, Any]] = []
     if is_a(dict, value):
@@ -150,7 +150,7 @@ def _reached(value: Any, way: tuple[Any, ...]) -> Any:
 
 
 def _changed(value: Any, way: tuple[Any, ...], change: str, other: Any) -> Any:
-    """Return the value with one place changed; the containers on the way are made anew."""
+    """Return the value with one place changed. The containers on the path to it are copied."""
     step, rest = way[0], way[1:]
     if rest:
         value[step] = _changed(value[step], rest, change, other)

@@ -55,7 +55,7 @@ class Call:
         return self.build(**{**self.required, **arguments})
 
     def takes(self, argument: str) -> bool:
-        """Say whether the operation has an argument."""
+        """Return whether the operation has an argument."""
         return argument in inspect.signature(self.build).parameters
 
     def _argument(self, name: str) -> Any:
@@ -85,7 +85,7 @@ CALLS = list(_calls())
 
 @dataclass
 class Scripted:
-    """A transport that gives the same reply to whatever it is asked, and remembers it."""
+    """A transport that gives the same reply to every request, and records the requests."""
 
     reply: HttpResponse = field(default_factory=lambda: HttpResponse(status=200, headers={}, body=b"{}"))
     requests: list[HttpRequest] = field(default_factory=list[HttpRequest])

@@ -1,4 +1,4 @@
-"""Whatever a caller hands in: refused before anything is sent, or sent exactly as meant; never a header more."""
+"""Any input of a caller is refused before anything is sent, or is sent exactly, without an extra header."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ BY_NAME = {call.operation.name: call for call in CALLS}
 
 
 async def sent(call: Call, *, validate: bool = True, **arguments: Any) -> HttpRequest | None:
-    """Return the one request that a call sends, or None where it is refused with a message and nothing is sent."""
+    """Return the one request that a call sends, or None if it is refused with a message and nothing is sent."""
     transport = Scripted()
     async with client(transport, validate_requests=validate) as checkout:
         try:
@@ -314,7 +314,7 @@ async def test_a_link_to_the_next_page_stays_at_the_api_as_it_was_given(link: st
 
 
 def head(request: bytes) -> tuple[str, list[tuple[str, str]]]:
-    """Take the head of a request apart by hand: its target, and its headers in order."""
+    """Parse the head of a request: its target, and its headers in order."""
     first, *lines = request.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
     _method, target, version = first.split(" ")
     assert version == "HTTP/1.1"

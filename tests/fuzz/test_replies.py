@@ -1,4 +1,4 @@
-"""Whatever a server answers, to any operation: a result or one of our errors, and nothing of the reply is lost."""
+"""Any reply to any operation becomes a result or one of our errors, and nothing of the reply is lost."""
 
 from __future__ import annotations
 

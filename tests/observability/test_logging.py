@@ -19,7 +19,7 @@ from checkout_async.observability import (
     Waited,
     WaitReason,
 )
-from checkout_async.sandbox import Answer, Sandbox, payment_card
+from checkout_async.sandbox import CannedResponse, Sandbox, payment_card
 from tests.observability.support import REQUEST_ID, call, one_exchange
 
 
@@ -143,7 +143,7 @@ def test_what_looks_like_a_secret_in_an_error_is_masked() -> None:
 async def test_a_client_tells_of_a_retry_and_of_the_end() -> None:
     logger, kept = listened_to(logging.INFO)
     async with Sandbox() as sandbox, sandbox.client(hooks=[LoggingHook(logger, level=logging.INFO)]) as checkout:
-        sandbox.faults.add("request_payment", Answer(429, retry_after=0))
+        sandbox.faults.add("request_payment", CannedResponse(429, retry_after=0))
         card = payments.RequestCardSource(number=payment_card("approved"), expiry_month=1, expiry_year=2030)
         await checkout.payments.request_payment(payments.PaymentRequest(source=card, amount=6540, currency="GBP"))
     told = [(vars(record)["checkout_event"], record.levelname) for record in kept.records]

@@ -29,7 +29,7 @@ from checkout_async.observability import (
     WaitReason,
 )
 from checkout_async.observability.semconv import BUCKETS
-from checkout_async.sandbox import Answer, Sandbox, payment_card
+from checkout_async.sandbox import CannedResponse, Sandbox, payment_card
 from tests.observability.support import REQUEST_ID, call, one_exchange
 
 
@@ -191,7 +191,7 @@ def test_the_duration_of_an_exchange_has_the_advised_buckets_and_few_valued_attr
 async def test_a_client_exports_its_token_fetch_its_retry_and_its_call() -> None:
     telemetry = Telemetry()
     async with Sandbox() as sandbox, sandbox.client(hooks=[telemetry.hook]) as checkout:
-        sandbox.faults.add("request_payment", Answer(429, retry_after=0))
+        sandbox.faults.add("request_payment", CannedResponse(429, retry_after=0))
         card = payments.RequestCardSource(number=payment_card("approved"), expiry_month=1, expiry_year=2030)
         payment = await checkout.payments.request_payment(
             payments.PaymentRequest(source=card, amount=6540, currency="GBP"), idempotency_key="key-never-told"

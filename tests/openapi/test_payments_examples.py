@@ -87,7 +87,7 @@ def test_a_defective_body_has_the_defects_named_and_no_others(name: str) -> None
         ("request_payment.unreferenced_refund.request", "UnreferencedRefundRequest"),
     ],
 )
-def test_payments_payouts_and_refunds_are_told_apart_by_their_members(name: str, schema: str) -> None:
+def test_payments_payouts_and_refunds_are_distinguished_by_their_members(name: str, schema: str) -> None:
     assert schema_of(name) == {"$ref": f"#/components/schemas/{schema}"}
 
 

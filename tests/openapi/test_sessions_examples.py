@@ -58,7 +58,7 @@ CONTRADICTIONS: dict[str, tuple[tuple[str, ...], Callable[[Body], bool]]] = {
         FULL,
         lambda body: (body["approved"], body["status"], body["response_code"]) == (False, "challenged", "Y"),
     ),
-    "a reason of failure beside the response code of success": (
+    "a reason of failure next to the response code of success": (
         (*FULL, "complete_session.callback", "complete_session.callback_guide"),
         lambda body: (body["response_code"], body["response_status_reason"]) == ("Y", "01"),
     ),
@@ -149,8 +149,8 @@ def test_a_defective_body_has_the_defects_named_and_no_others(name: str) -> None
     ("defect", "name"), [(defect, name) for defect, (names, _) in CONTRADICTIONS.items() for name in names]
 )
 def test_a_published_body_contradicts_itself_as_named(defect: str, name: str) -> None:
-    _, holds = CONTRADICTIONS[defect]
-    assert holds(BODIES[name])
+    _, is_present = CONTRADICTIONS[defect]
+    assert is_present(BODIES[name])
 
 
 def test_legacy_bodies_are_the_only_ones_with_spellings_of_the_superseded_guide() -> None:

@@ -1,4 +1,4 @@
-"""Helpers of the sandbox tests: a caller that holds every reply to the API document, bodies, a merchant's endpoint."""
+"""Helpers of the sandbox tests: a caller that checks replies against the document, bodies, a merchant's endpoint."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class Api:
 
 
 class Merchant:
-    """A merchant's callback endpoint that answers as told and keeps what it got."""
+    """A merchant's callback endpoint that answers with `status` and records the requests."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -210,11 +210,11 @@ def document() -> Json:
 
 
 def check_contract(operation_id: str, answer: Answer, raw: bytes) -> None:
-    """Hold a reply to the document: a described status, its body to the letter, no member that is not described."""
+    """Check a reply against the document: a described status, a valid body, no member that is not described."""
     assert answer.headers["Cko-Request-Id"]
     assert answer.headers["Cko-Version"] == document()["info"]["version"]
     responses = _responses(operation_id)
-    if answer.status in {403, 422}:  # where an operation describes none, docs/sandbox.md says when it answers so
+    if answer.status in {403, 422}:  # not described for every operation; docs/sandbox.md says when it happens
         responses.setdefault(str(answer.status), {"$ref": "#/components/schemas/ErrorResponse"})
     schema = responses[str(answer.status)]
     if schema is None:
@@ -224,12 +224,12 @@ def check_contract(operation_id: str, answer: Answer, raw: bytes) -> None:
 
 
 def check_schema(name: str, body: Json) -> None:
-    """Hold a body to a schema of the document, closed for members that are not described."""
+    """Check a body against a schema of the document, closed for members that are not described."""
     check_body({"$ref": f"#/components/schemas/{name}"}, body)
 
 
 def check_body(schema: Json, body: object, *, any_case: bool = False) -> None:
-    """Hold a body to a schema, closed for members that are not described and open for union tags that are not.
+    """Check a body against a schema, closed for members that are not described and open for union tags that are not.
 
     The search index writes enum values in lower case: `any_case` allows it.
     """

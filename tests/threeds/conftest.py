@@ -1,4 +1,4 @@
-"""A sandbox whose clock stands still, a client of it, and a shop with both."""
+"""A sandbox with a frozen clock, a client for it, and a shop with both."""
 
 from __future__ import annotations
 

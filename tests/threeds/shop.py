@@ -1,4 +1,4 @@
-"""A shop with a sandbox: drivers of fresh sessions on the sandbox's clock, and what comes back from the cardholder."""
+"""A shop with a sandbox: it makes drivers of new sessions on the sandbox's clock, and the cardholder's messages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OPTIONS = threeds.Options(method_notification_url=NOTIFY)
 
 
 class Shop:
-    """A driver of a fresh session on the sandbox's clock, which sleeping moves ahead."""
+    """Makes drivers of new sessions on the sandbox's clock. Sleeping advances the clock."""
 
     def __init__(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         self.sandbox = sandbox
@@ -50,7 +50,7 @@ class Shop:
         self.sent: list[object] = []
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
-        """Send a driver's request through the client, and remember its body."""
+        """Send a driver's request through the client, and record its body."""
         self.sent.append(request.body)
         return await self.checkout.send(request)
 
@@ -97,9 +97,9 @@ class Shop:
         )
 
 
-def notification_of(driver: Driver) -> threeds.MethodNotification:
-    """What the issuer makes the browser bring to the notification URL."""
-    data = threeds.encode_json({"threeDSServerTransID": driver.session.transaction_id})
+def notification_of(driver: Driver) -> threeds.emv.MethodNotification:
+    """Return the message that the issuer makes the browser send to the notification URL."""
+    data = threeds.emv.encode_json({"threeDSServerTransID": driver.session.transaction_id})
     return threeds.read_method_notification({"threeDSMethodData": data})
 
 

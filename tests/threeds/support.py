@@ -1,4 +1,4 @@
-"""Sessions as replies show them, and a reader of the HTML the package makes."""
+"""Sessions as the API returns them, and a parser for the HTML that the package makes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _session = msgspec.json.Decoder(sessions.Session)
 
 
 def session(status: str = "pending", *actions: str, **members: object) -> sessions.Session:
-    """A session in a status that lists these next actions."""
+    """Return a session in this status with these next actions."""
     links: dict[str, object] = {"self": {"href": "https://api.example/sessions/1"}}
     if "issuer_fingerprint" in actions:
         links["three_ds_method_url"] = {"href": METHOD_URL}
@@ -40,8 +40,8 @@ def session(status: str = "pending", *actions: str, **members: object) -> sessio
     return _session.decode(msgspec.json.encode(body | members))
 
 
-def impatient(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Have drivers that are made from now on wait no time; the list fills with what they would have waited."""
+def skip_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Make new drivers skip their waits. Return a list to which each skipped wait is added, in seconds."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:

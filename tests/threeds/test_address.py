@@ -1,4 +1,4 @@
-"""The cardholder's address: the connection's, or what trusted proxies say, and nothing a cardholder could make up."""
+"""The cardholder's address comes from the connection or from trusted proxies; a cardholder cannot forge it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ TRUSTED = ["10.0.0.0/8", ip_network("2001:db8:1::/48")]
 
 
 class TestWithoutProxies:
-    def test_the_connection_says_it_and_the_header_is_not_looked_at(self) -> None:
+    def test_the_connection_has_the_address_and_the_header_is_ignored(self) -> None:
         assert client_address("192.0.2.7", "203.0.113.9") == "192.0.2.7"
 
-    def test_a_caller_that_is_no_trusted_proxy_cannot_speak_for_another(self) -> None:
+    def test_the_header_of_an_untrusted_peer_is_ignored(self) -> None:
         assert client_address("192.0.2.7", "203.0.113.9", TRUSTED) == "192.0.2.7"
 
 
@@ -40,11 +40,11 @@ class TestBehindProxies:
             (" , ", "10.1.0.1"),
         ],
     )
-    def test_the_first_address_from_the_right_that_is_no_proxy(self, forwarded: str, address: str) -> None:
+    def test_the_first_address_from_the_right_that_is_not_a_proxy(self, forwarded: str, address: str) -> None:
         assert client_address("10.1.0.1", forwarded, TRUSTED) == address
 
     @pytest.mark.parametrize("junk", ["unknown", "_hidden", "<script>", "1.2.3", "\ud800"])
-    def test_what_is_no_address_ends_the_search(self, junk: str) -> None:
+    def test_an_entry_that_is_not_an_address_ends_the_search(self, junk: str) -> None:
         assert client_address("10.1.0.1", f"203.0.113.9, {junk}, 10.2.0.1", TRUSTED) == "10.2.0.1"
 
     @given(st.text(), st.ip_addresses(network="203.0.113.0/24") | st.ip_addresses(network="2001:db8:2::/48"))
@@ -59,7 +59,7 @@ class TestRefusing:
             client_address(peer)
 
     @pytest.mark.parametrize("network", ["10.0.0.1/8", "proxy.example", ""])
-    def test_a_network_that_is_none(self, network: str) -> None:
+    def test_a_text_that_is_not_a_network(self, network: str) -> None:
         with pytest.raises(errors.ConfigurationError, match="trusted proxies"):
             client_address("192.0.2.7", "", [network])
 

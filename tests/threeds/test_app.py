@@ -1,4 +1,4 @@
-"""The app channel: from what a 3DS SDK gives to channel data, and from a challenged session to what the SDK needs."""
+"""The app channel: channel data from the parameters of a 3DS SDK, and the SDK's challenge from a session."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import pytest
 from checkout_async import errors
 from checkout_async._core.codec import encode_body
 from checkout_async.models import sessions
-from checkout_async.threeds import app_challenge, app_channel_data, read_sdk_parameters
+from checkout_async.threeds import (
+    app_channel_data,
+    read_sdk_parameters,
+)
+from checkout_async.threeds.emv import (
+    app_challenge,
+)
 from tests.threeds.support import ACS_TRANSACTION, TRANSACTION, session
 
 KEY = {"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8T", "y": "x_FEzRu9m36H"}
@@ -27,7 +33,7 @@ ACS = {"transaction_id": ACS_TRANSACTION, "reference_number": "ACS-1", "signed_c
 
 class TestChannelData:
     @pytest.mark.parametrize("key", [KEY, json.dumps(KEY), KEY | {"kid": "1", "use": "sig"}])
-    def test_what_the_sdk_gives_fits_the_specification(self, key: object) -> None:
+    def test_the_parameters_of_the_sdk_fit_the_specification(self, key: object) -> None:
         data = app_channel_data(read_sdk_parameters(json.dumps(SENT | {"sdkEphemeralPublicKey": key})))
         sent = json.loads(encode_body("test", data, sessions.AppChannelData))
         assert sent == {
@@ -64,7 +70,7 @@ class TestChannelData:
             app_channel_data(read_sdk_parameters(json.dumps(SENT | change)))
 
     @pytest.mark.parametrize(("blank", "unit"), [(" ", "characters"), (b" ", "bytes")])
-    def test_what_no_sdk_gives_is_not_even_parsed(self, blank: str | bytes, unit: str) -> None:
+    def test_a_body_that_is_too_long_is_not_parsed(self, blank: str | bytes, unit: str) -> None:
         with pytest.raises(errors.MalformedMessage, match=f"SDK parameters: are longer than 65536 {unit}"):
             read_sdk_parameters(blank * 65_537)
 
@@ -73,7 +79,7 @@ class TestChannelData:
 
 
 class TestChallenge:
-    def test_the_sdk_gets_what_it_needs_under_its_own_names(self) -> None:
+    def test_the_challenge_has_the_names_of_the_sdk(self) -> None:
         challenge = app_challenge(session("challenged", acs=ACS))
         assert json.loads(msgspec.json.encode(challenge)) == {
             "threeDSServerTransactionID": TRANSACTION,
@@ -83,6 +89,6 @@ class TestChallenge:
         }
 
     @pytest.mark.parametrize("acs", [None, {name: value for name, value in ACS.items() if name != "signed_content"}])
-    def test_a_challenge_for_a_browser_is_none_for_an_app(self, acs: object) -> None:
+    def test_a_challenge_for_a_browser_is_not_one_for_an_app(self, acs: object) -> None:
         with pytest.raises(errors.MalformedMessage, match=r"no challenge for an app"):
             app_challenge(session("challenged", acs=acs))

@@ -1,4 +1,4 @@
-"""The example of a mobile backend: what the phone gets of it, what stays with it, and what it refuses."""
+"""The example of a mobile backend: what the phone receives, what stays on the server, and what it refuses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from checkout_async import errors, threeds
 from checkout_async.sandbox import Sandbox
 from examples import app_backend
-from examples.app_backend import Backend, Phone, served
-from tests.threeds.support import impatient
+from examples.app_backend import Backend, Phone, serve
+from tests.threeds.support import skip_waits
 
 TOKEN = "tok_" + "a" * 26
 
@@ -25,49 +25,49 @@ async def backend(sandbox: Sandbox) -> AsyncIterator[Backend]:
 
 @pytest.fixture
 async def http(backend: Backend) -> AsyncIterator[aiohttp.ClientSession]:
-    async with served(backend.application()) as session:
+    async with serve(backend.application()) as session:
         yield session
 
 
-class Watched(Phone):
-    """A phone that remembers what it was told."""
+class RecordingPhone(Phone):
+    """A phone that records the responses of the backend."""
 
     def __init__(self, http: aiohttp.ClientSession, sandbox: Sandbox, trans_status: str | None) -> None:
-        self.told = b""
+        self.received = b""
 
-        async def answers() -> None:
+        async def answer_challenge() -> None:
             (session_id,) = sandbox.sessions
             if trans_status is not None:
                 await sandbox.cardholder.complete_challenge(session_id, trans_status)
 
-        super().__init__(http, answers)
+        super().__init__(http, answer_challenge)
 
     async def _post(self, path: str, body: bytes) -> bytes:
         reply = await super()._post(path, body)
-        self.told += reply
+        self.received += reply
         return reply
 
 
-async def test_the_phone_gets_keys_and_signed_content_and_the_backend_the_proof(
+async def test_the_phone_receives_keys_and_signed_content_and_the_backend_the_proof(
     backend: Backend, http: aiohttp.ClientSession, sandbox: Sandbox
 ) -> None:
-    phone = Watched(http, sandbox, "Y")
+    phone = RecordingPhone(http, sandbox, "Y")
     number, verdict = await phone.pay(TOKEN)
     assert verdict is threeds.Verdict.AUTHENTICATED
     result = await backend.result(number)
     assert result is not None
     assert (result.verdict, result.eci, result.three_ds().authentication_id) == (verdict, "05", result.session.id)
-    assert b"ds_public" in phone.told
-    assert b"acsSignedContent" in phone.told
+    assert b"ds_public" in phone.received
+    assert b"acsSignedContent" in phone.received
     for secret in (result.cryptogram, result.session.session_secret, result.session.id):
         assert secret is not None
-        assert secret.encode() not in phone.told
+        assert secret.encode() not in phone.received
 
 
-async def test_a_cardholder_who_fails_cannot_be_paid_with(
+async def test_a_failed_challenge_gives_no_payment_data(
     backend: Backend, http: aiohttp.ClientSession, sandbox: Sandbox
 ) -> None:
-    number, verdict = await Watched(http, sandbox, "N").pay(TOKEN)
+    number, verdict = await RecordingPhone(http, sandbox, "N").pay(TOKEN)
     assert verdict is threeds.Verdict.NOT_AUTHENTICATED
     result = await backend.result(number)
     assert result is not None
@@ -75,11 +75,11 @@ async def test_a_cardholder_who_fails_cannot_be_paid_with(
         result.three_ds()
 
 
-async def test_an_app_that_only_says_that_it_is_back_is_not_believed(
+async def test_a_return_without_a_finished_challenge_gives_no_verdict(
     backend: Backend, http: aiohttp.ClientSession, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient(monkeypatch)
-    number, verdict = await Watched(http, sandbox, None).pay(TOKEN)
+    skip_waits(monkeypatch)
+    number, verdict = await RecordingPhone(http, sandbox, None).pay(TOKEN)
     assert verdict is None
     assert await backend.result(number) is None
 
@@ -93,7 +93,7 @@ async def test_an_app_that_only_says_that_it_is_back_is_not_believed(
         (b'{"token": "4111111111111111"}', 422, "This card cannot be used."),
     ],
 )
-async def test_an_order_that_is_none_is_refused_and_not_shown_again(
+async def test_a_malformed_order_is_refused_and_not_shown(
     http: aiohttp.ClientSession, body: bytes, status: int, text: str
 ) -> None:
     async with http.post("/transactions", data=body) as reply:
@@ -103,7 +103,7 @@ async def test_an_order_that_is_none_is_refused_and_not_shown_again(
         assert "4111" not in shown
 
 
-async def test_what_comes_out_of_turn_or_for_nobody_is_refused(http: aiohttp.ClientSession) -> None:
+async def test_a_request_out_of_order_or_for_an_unknown_transaction_is_refused(http: aiohttp.ClientSession) -> None:
     async with http.post("/transactions", data=msgspec.json.encode({"token": TOKEN})) as reply:
         path = f"/transactions/{msgspec.json.decode(await reply.read())['number']}"
     for where, body, status in (
@@ -117,6 +117,6 @@ async def test_what_comes_out_of_turn_or_for_nobody_is_refused(http: aiohttp.Cli
             assert await reply.text()
 
 
-async def test_the_story_runs(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     await app_backend.main()
     assert "the backend may pay: approved, eci 05" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Channel data of a browser: from its request and its script to what the specification allows."""
+"""Channel data of a browser, from its request and its script, within the limits of the specification."""
 
 from __future__ import annotations
 
@@ -57,39 +57,39 @@ class TestChannelData:
             ip_address="192.0.2.7",
         )
 
-    def test_the_3ds_methods_result_goes_along(self) -> None:
+    def test_the_result_of_the_3ds_method_is_included(self) -> None:
         completion = sessions.ThreeDsMethodCompletion.Y
         data = browser_channel_data(HEADERS, "192.0.2.7", values(), method_completion=completion)
         assert data.three_ds_method_completion is completion
 
-    def test_names_of_headers_in_any_letter_case_and_lines_that_belong_together(self) -> None:
+    def test_header_names_match_in_any_letter_case_and_lines_are_joined(self) -> None:
         headers = CIMultiDict(
             [("user-agent", "Mozilla"), ("X-FORWARDED-FOR", "1.1.1.1"), ("x-forwarded-for", "2.2.2.2")]
         )
         data = browser_channel_data(headers, "10.0.0.1", values(), trusted_proxies=["10.0.0.0/8"])
         assert (data.user_agent, data.ip_address) == ("Mozilla", "2.2.2.2")
 
-    def test_the_client_hint_goes_along_where_there_is_one(self) -> None:
+    def test_the_client_hint_is_included_if_there_is_one(self) -> None:
         assert channel_data().user_agent_client_hint is UNSET
         assert (
             channel_data(HEADERS | {"Sec-CH-UA": '"Chromium";v="140"'}).user_agent_client_hint == '"Chromium";v="140"'
         )
 
-    def test_a_request_without_an_accept_header_takes_anything(self) -> None:
+    def test_a_request_without_an_accept_header_accepts_any_type(self) -> None:
         assert channel_data({"User-Agent": "Mozilla"}).accept_header == "*/*"
 
-    def test_a_request_without_a_user_agent_is_no_browsers(self) -> None:
+    def test_a_request_without_a_user_agent_is_malformed(self) -> None:
         with pytest.raises(errors.MalformedMessage, match="User-Agent"):
             channel_data({"User-Agent": " "})
 
-    def test_without_the_script_the_browser_counts_as_one_that_runs_none(self) -> None:
+    def test_without_the_script_the_browser_counts_as_one_without_javascript(self) -> None:
         data = browser_channel_data(HEADERS, "192.0.2.7", None)
         assert (data.javascript_enabled, data.java_enabled, data.language) == (False, False, "de-CH")
         assert encode_body("test", data, sessions.BrowserChannelData)
 
 
 class TestLimits:
-    def test_long_headers_are_cut(self) -> None:
+    def test_long_headers_are_truncated(self) -> None:
         data = channel_data({"User-Agent": "u" * 3000, "Accept": "a" * 3000})
         assert (len(data.user_agent), len(data.accept_header)) == (2048, 2048)
 
@@ -150,7 +150,7 @@ class TestLimits:
         data = browser_channel_data(headers | {"User-Agent": agent}, "::1", reported, trusted_proxies=["::/0"])
         assert encode_body("test", data, sessions.BrowserChannelData)
 
-    def test_bytes_that_are_no_text_do_not_stop_a_payment(self) -> None:
+    def test_invalid_bytes_in_a_header_do_not_stop_a_payment(self) -> None:
         data = channel_data({"User-Agent": "Mozilla \udcff"})
         assert data.user_agent == "Mozilla ?"
 
@@ -171,15 +171,15 @@ class TestScript:
     @pytest.mark.parametrize(
         ("changes", "reason"),
         [
-            ({"screenHeight": -1}, "screen_height is no size in pixels"),
-            ({"screenWidth": 1_000_000}, "screen_width is no size in pixels"),
-            ({"timezoneOffset": 1441}, "timezone_offset is no offset in minutes"),
+            ({"screenHeight": -1}, "screen_height is not a size in pixels"),
+            ({"screenWidth": 1_000_000}, "screen_width is not a size in pixels"),
+            ({"timezoneOffset": 1441}, "timezone_offset is not an offset in minutes"),
             ({"timezoneOffset": None}, "got `null`"),
             ({"javaEnabled": "yes"}, "Expected `bool`"),
             ({"language": "x" * 2048}, "is longer than 2048"),
         ],
     )
-    def test_values_that_cannot_be_are_malformed(self, changes: dict[str, object], reason: str) -> None:
+    def test_impossible_values_are_malformed(self, changes: dict[str, object], reason: str) -> None:
         with pytest.raises(errors.MalformedMessage, match=reason):
             read_browser_values(json.dumps(REPORTED | changes))
 

@@ -1,4 +1,4 @@
-"""The challenge: its request, its form, its response, and the merchant's data that travel along."""
+"""The challenge: its request, its form, its response, and the merchant's data sent with them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 
 from checkout_async import errors
 from checkout_async.threeds import (
+    WindowSize,
+    read_challenge_response,
+)
+from checkout_async.threeds.emv import (
     ChallengeResponse,
     ErrorMessage,
-    WindowSize,
     challenge_form,
     challenge_request,
     decode_json,
     encode_base64url,
     encode_json,
-    read_challenge_response,
     read_session_data,
 )
 from tests.threeds.support import ACS_TRANSACTION, ACS_URL, TRANSACTION, session
@@ -43,7 +45,7 @@ CHALLENGED = session("challenged", "challenge_cardholder")
 
 class TestRequest:
     @pytest.mark.parametrize("size", WindowSize)
-    def test_it_says_who_and_how_large(self, size: WindowSize) -> None:
+    def test_it_contains_the_identifiers_and_the_window_size(self, size: WindowSize) -> None:
         assert decode_json(challenge_request(CHALLENGED, size)) == {
             "threeDSServerTransID": TRANSACTION,
             "acsTransID": ACS_TRANSACTION,
@@ -71,7 +73,7 @@ class TestRequest:
             ({"transaction_id": None}, "transaction_id"),
         ],
     )
-    def test_what_the_session_lacks_is_named(self, members: dict[str, object], lacking: str) -> None:
+    def test_members_that_the_session_lacks_are_named(self, members: dict[str, object], lacking: str) -> None:
         with pytest.raises(errors.MalformedMessage, match=f"the session has no {lacking};"):
             challenge_request(session("challenged", **members))
 
@@ -92,12 +94,12 @@ class TestForm:
             challenge_form(session("challenged", acs=acs))
 
     @given(st.binary(min_size=1, max_size=768))
-    def test_the_merchants_data_come_back_as_they_went(self, data: bytes) -> None:
+    def test_the_merchants_data_come_back_unchanged(self, data: bytes) -> None:
         fields = challenge_form(CHALLENGED, session_data=data).fields
         assert len(fields["threeDSSessionData"]) <= 1024
         assert read_session_data(fields) == data
 
-    def test_too_many_data_are_refused(self) -> None:
+    def test_data_that_are_too_long_are_refused(self) -> None:
         with pytest.raises(errors.MalformedMessage, match="longer than 1024 characters"):
             challenge_form(CHALLENGED, session_data=b"a" * 769)
 
@@ -114,7 +116,7 @@ class TestResponse:
         assert isinstance(response, ChallengeResponse)
         assert response.trans_status == "Z"
 
-    def test_an_error_message_in_its_place(self) -> None:
+    def test_an_error_message_in_place_of_a_response(self) -> None:
         response = read_challenge_response({"cres": encode_json(ERROR)})
         assert isinstance(response, ErrorMessage)
         assert (response.error_code, response.error_component) == ("203", "A")
@@ -147,6 +149,6 @@ class TestResponse:
     def test_a_response_without_the_merchants_data_has_none(self) -> None:
         assert read_session_data({"cres": encode_json(CRES)}) is None
 
-    def test_data_that_are_too_long_are_not_the_merchants(self) -> None:
+    def test_returned_data_that_are_too_long_are_malformed(self) -> None:
         with pytest.raises(errors.MalformedMessage, match="longer than 1024"):
             read_session_data({"threeDSSessionData": "A" * 1025})

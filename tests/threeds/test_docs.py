@@ -1,4 +1,4 @@
-"""docs/threeds.md: its diagram is drawn from the tables, and its code runs."""
+"""docs/threeds.md: its diagram matches the tables, and its code runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from checkout_async import CheckoutClient, threeds
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, amount
-from tests.threeds.support import Html, impatient
+from tests.threeds.support import Html, skip_waits
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docs" / "threeds.md").read_text(encoding="utf-8")
@@ -41,12 +41,12 @@ def drawing() -> ModuleType:
     return module
 
 
-def test_the_diagram_is_the_one_of_the_tables() -> None:
+def test_the_diagram_matches_the_tables() -> None:
     script = drawing()
     assert script.BLOCK.search(TEXT)[0] == script.diagram(), "run python scripts/draw_threeds_flow.py"
 
 
-def test_every_step_and_every_verdict_is_in_the_page() -> None:
+def test_every_verdict_is_in_the_page() -> None:
     for row in threeds.Verdict:
         assert f"`{row.name}`" in TEXT
 
@@ -54,7 +54,7 @@ def test_every_step_and_every_verdict_is_in_the_page() -> None:
 class TestShop:
     @pytest.fixture
     async def code(self) -> dict[str, Any]:
-        """The names of all blocks; the amount is one that the sandbox challenges."""
+        """Run all blocks and return their names. The sandbox challenges the amount that they use."""
         names: dict[str, Any] = dict(NAMES)
         for block in BLOCKS:
             exec(compile(block.replace("6540", str(amount("challenge"))), "docs/threeds.md", "exec"), names)
@@ -66,7 +66,7 @@ class TestShop:
             yield browser
 
     async def checked_out(self, browser: TestClient[Any, Any]) -> tuple[str, Html]:
-        """Send the checkout form; return the path of the order and the page that is shown."""
+        """Send the checkout form; return the path of the order and its page."""
         values = {"language": "en-GB", "screenHeight": 1080, "screenWidth": 1920, "timezoneOffset": 0}
         form = {"instrument": INSTRUMENT, "threeds_browser": msgspec.json.encode(values).decode()}
         reply = await browser.post("/pay", data=form)
@@ -81,8 +81,8 @@ class TestShop:
         self, sandbox: Sandbox, code: dict[str, Any], browser: TestClient[Any, Any]
     ) -> None:
         path, waiting = await self.checked_out(browser)
-        message = threeds.decode_json(waiting.fields["threeDSMethodData"] or "")
-        notified = {"threeDSMethodData": threeds.encode_json({name: message[name] for name in list(message)[:1]})}
+        message = threeds.emv.decode_json(waiting.fields["threeDSMethodData"] or "")
+        notified = {"threeDSMethodData": threeds.emv.encode_json({name: message[name] for name in list(message)[:1]})}
         await browser.post(urlsplit(str(message["threeDSMethodNotificationURL"])).path, data=notified)
 
         challenge = Html(await (await browser.get(path)).text())
@@ -100,27 +100,27 @@ class TestShop:
 
     async def test_forgeries_are_bad_requests_and_change_nothing(self, browser: TestClient[Any, Any]) -> None:
         path, _ = await self.checked_out(browser)
-        other = threeds.encode_json({"threeDSServerTransID": "352455b7-b3b1-4696-a916-69e2e4274e6c"})
+        other = threeds.emv.encode_json({"threeDSServerTransID": "352455b7-b3b1-4696-a916-69e2e4274e6c"})
         for forged in ({}, {"threeDSMethodData": "x"}, {"threeDSMethodData": other}):
             reply = await browser.post(f"{path}/method", data=forged)
             assert reply.status == 400
         assert "threeDSMethodData" in Html(await (await browser.get(path)).text()).fields
 
-    async def test_nobody_gets_anything_for_a_number_that_is_guessed(self, browser: TestClient[Any, Any]) -> None:
-        identifier = threeds.encode_json({"threeDSServerTransID": "352455b7-b3b1-4696-a916-69e2e4274e6c"})
+    async def test_a_guessed_order_number_is_not_found(self, browser: TestClient[Any, Any]) -> None:
+        identifier = threeds.emv.encode_json({"threeDSServerTransID": "352455b7-b3b1-4696-a916-69e2e4274e6c"})
         assert (await browser.get("/3ds/guessed")).status == 404
         assert (await browser.post("/3ds/guessed/method", data={"threeDSMethodData": identifier})).status == 404
 
     async def test_a_forged_hint_changes_nothing_and_does_not_hold_the_request_for_long(
         self, sandbox: Sandbox, browser: TestClient[Any, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        slept = impatient(monkeypatch)
+        slept = skip_waits(monkeypatch)
         path, waiting = await self.checked_out(browser)
-        message = threeds.decode_json(waiting.fields["threeDSMethodData"] or "")
+        message = threeds.emv.decode_json(waiting.fields["threeDSMethodData"] or "")
         identifier = {name: message[name] for name in list(message)[:1]}
-        await browser.post(f"{path}/method", data={"threeDSMethodData": threeds.encode_json(identifier)})
+        await browser.post(f"{path}/method", data={"threeDSMethodData": threeds.emv.encode_json(identifier)})
         forged = identifier | {"messageType": "CRes", "transStatus": "Y"}
-        await browser.post(f"{path}/challenge", data={"cres": threeds.encode_json(forged)})
+        await browser.post(f"{path}/challenge", data={"cres": threeds.emv.encode_json(forged)})
         assert 5 <= sum(slept) < 10
         assert set(Html(await (await browser.get(path)).text()).fields) == {"creq"}
 
@@ -171,9 +171,9 @@ class TestOtherBlocks:
                 }
             )
 
-            async def ask(_step: threeds.CardholderStep) -> threeds.Event:
+            async def on_step(_step: threeds.CardholderStep) -> threeds.Event:
                 await sandbox.cardholder.finish_hosted(session.id)
                 return threeds.CardholderReturned()
 
-            result = await names["authenticated"](checkout, session, ask)
+            result = await names["authenticated"](checkout, session, on_step)
             assert result.verdict is threeds.Verdict.AUTHENTICATED

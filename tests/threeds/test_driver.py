@@ -1,4 +1,4 @@
-"""The driver against the simulator: what it does for each cardholder and issuer, and with which result."""
+"""The driver against the simulator: its calls and its result for each kind of cardholder and issuer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec.structs import replace as changed
 
 from checkout_async import threeds
 from checkout_async.models import sessions
-from checkout_async.sandbox import Answer
+from checkout_async.sandbox import CannedResponse
 from checkout_async.threeds import Verdict
 from tests.threeds.shop import APP, BROWSER, HOSTED, Shop, notification_of, result_of
 
@@ -23,27 +23,27 @@ class TestThreeDsMethod:
 
         result = result_of(await driver.advance(notification_of(driver)))
         assert result.verdict is Verdict.AUTHENTICATED
-        assert driver.progress.method is sessions.ThreeDsMethodCompletion.Y
+        assert driver.progress.method_completion is sessions.ThreeDsMethodCompletion.Y
         assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.Y)]
         assert shop.sandbox.count("update_session") == 1
         assert shop.sandbox.count("update_three_ds_method_completion") == 0
 
-    async def test_ten_seconds_without_one_are_noticed_by_themselves(self, shop: Shop) -> None:
+    async def test_a_timeout_of_ten_seconds_is_noticed_without_an_event(self, shop: Shop) -> None:
         driver = await shop.driver("silent_method")
         assert isinstance(await driver.advance(), threeds.RunMethod)
         await shop.sandbox.advance(9)
         assert isinstance(await driver.advance(), threeds.RunMethod)
         await shop.sandbox.advance(1)
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
-        assert driver.progress.method is sessions.ThreeDsMethodCompletion.N
+        assert driver.progress.method_completion is sessions.ThreeDsMethodCompletion.N
         assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.N)]
 
-    async def test_an_issuer_without_one_is_not_waited_for(self, shop: Shop) -> None:
+    async def test_an_issuer_without_a_3ds_method_causes_no_wait(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless_no_method")
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
         assert shop.sent == [changed(BROWSER, three_ds_method_completion=sessions.ThreeDsMethodCompletion.U)]
 
-    async def test_where_channel_data_came_with_the_session_it_is_reported_alone(self, shop: Shop) -> None:
+    async def test_if_the_session_has_channel_data_only_the_method_is_reported(self, shop: Shop) -> None:
         driver = shop.drive(await shop.session("frictionless", channel_data=BROWSER), channel_data=None)
         await driver.advance()
         assert result_of(await driver.advance(notification_of(driver))).verdict is Verdict.AUTHENTICATED
@@ -57,7 +57,7 @@ class TestThreeDsMethod:
         assert step == threeds.SendChannelData(sessions.ThreeDsMethodCompletion.Y)
         assert result_of(await driver.advance(BROWSER)).verdict is Verdict.AUTHENTICATED
 
-    async def test_channel_data_that_come_first_are_kept(self, shop: Shop) -> None:
+    async def test_channel_data_that_come_before_the_notification_are_kept(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless", channel_data=None)
         assert isinstance(await driver.advance(BROWSER), threeds.RunMethod)
         assert result_of(await driver.advance(notification_of(driver))).verdict is Verdict.AUTHENTICATED
@@ -109,7 +109,7 @@ class TestOutcomes:
         event = {"threeDSServerTransID": driver.session.transaction_id, "transStatus": "N"}
         assert result_of(await driver.advance(threeds.read_browser_event(event))).verdict is Verdict.ABANDONED
 
-    async def test_a_challenge_that_nobody_answers_ends_after_fifteen_minutes(self, shop: Shop) -> None:
+    async def test_a_challenge_without_an_answer_times_out_after_fifteen_minutes(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")
         await driver.advance()
         await shop.sandbox.advance(899)
@@ -117,7 +117,7 @@ class TestOutcomes:
         await shop.sandbox.advance(1)
         assert result_of(await driver.advance()).verdict is Verdict.ABANDONED
 
-    async def test_a_session_whose_cardholder_comes_too_late_is_expired(self, shop: Shop) -> None:
+    async def test_a_session_whose_cardholder_comes_too_late_expires(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless_no_method", channel_data=None)
         assert isinstance(await driver.advance(), threeds.SendChannelData)
         await shop.sandbox.advance(30 * 60)
@@ -133,12 +133,12 @@ class TestOutcomes:
         await shop.sandbox.cardholder.finish_hosted(driver.session.id, answer)
         assert result_of(await driver.advance(threeds.CardholderReturned())).verdict is verdict
 
-    async def test_a_cardholder_who_returns_without_having_been_there_is_sent_again(self, shop: Shop) -> None:
+    async def test_a_cardholder_who_returns_early_is_redirected_again(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless", completion=HOSTED)
         first = await driver.advance()
         assert await driver.advance(threeds.CardholderReturned()) == first
 
-    async def test_google_spa_ends_undecided_until_the_session_says_more(self, shop: Shop) -> None:
+    async def test_google_spa_is_undecided_until_the_session_has_a_result(self, shop: Shop) -> None:
         session = await shop.session("google_spa", preferred_experiences=["google_spa", "3ds"])
         driver = shop.drive(session, threeds.Options())
         undecided = result_of(await driver.advance())
@@ -159,7 +159,7 @@ class TestOutcomes:
 
 
 class TestPolling:
-    async def test_a_slow_scheme_is_waited_for(self, shop: Shop) -> None:
+    async def test_a_session_in_processing_is_polled(self, shop: Shop) -> None:
         driver = await shop.driver("slow", options=threeds.Options())
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
         assert shop.slept == [0.2, 0.4, 0.8]
@@ -171,14 +171,14 @@ class TestPolling:
         await driver.advance(threeds.read_browser_event(back.event))
         assert shop.slept == []
 
-    async def test_patience_ends_in_a_result_that_allows_nothing(self, shop: Shop) -> None:
+    async def test_polling_ends_with_an_undecided_result(self, shop: Shop) -> None:
         driver = await shop.driver("slow", options=threeds.Options())
         shop.sandbox.faults.add("get_session", frozen_reply(await processing(shop)), times=None)
         result = result_of(await driver.advance())
         assert (result.verdict, result.session.status) == (Verdict.UNDECIDED, "processing")
         assert sum(shop.slept) >= 30
 
-    async def test_a_challenge_that_ends_late_is_still_found(self, shop: Shop) -> None:
+    async def test_a_challenge_that_ends_after_its_timeout_still_gives_its_result(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")
         assert isinstance(await driver.advance(), threeds.ShowChallenge)
         await shop.sandbox.advance(899)
@@ -188,23 +188,23 @@ class TestPolling:
         await shop.sandbox.cardholder.complete_challenge(driver.session.id, "Y")
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
 
-    async def test_an_issuer_that_cannot_go_on_is_asked_no_more_and_the_session_decides(self, shop: Shop) -> None:
+    async def test_after_an_error_message_the_challenge_is_not_shown_and_the_session_decides(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")
         await driver.advance()
-        failed = threeds.encode_json({"messageType": "Erro", "errorCode": "403", "errorComponent": "A"})
+        failed = threeds.emv.encode_json({"messageType": "Erro", "errorCode": "403", "errorComponent": "A"})
         undecided = result_of(await driver.advance(threeds.read_challenge_response({"cres": failed})))
         assert (undecided.verdict, undecided.session.status) == (Verdict.UNDECIDED, "challenged")
         await shop.sandbox.cardholder.complete_challenge(driver.session.id, "U")
         assert result_of(await driver.advance()).verdict is Verdict.UNAVAILABLE
 
-    async def test_a_forged_failure_cannot_lose_a_success(self, shop: Shop) -> None:
+    async def test_a_forged_error_message_cannot_hide_a_success(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")
         await driver.advance()
-        await driver.advance(threeds.ErrorMessage())
+        await driver.advance(threeds.emv.ErrorMessage())
         await shop.sandbox.cardholder.complete_challenge(driver.session.id, "Y")
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
 
-    async def test_a_false_hint_is_disregarded_when_nothing_confirms_it(self, shop: Shop) -> None:
+    async def test_a_hint_that_no_reply_confirms_is_ignored(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")
         first = await driver.advance()
         event = {"threeDSServerTransID": driver.session.transaction_id, "transStatus": "Y"}
@@ -232,5 +232,5 @@ async def processing(shop: Shop) -> bytes:
     )
 
 
-def frozen_reply(body: bytes) -> Answer:
-    return Answer(200, body=body, content_type="application/json")
+def frozen_reply(body: bytes) -> CannedResponse:
+    return CannedResponse(200, body=body, content_type="application/json")

@@ -1,4 +1,4 @@
-"""The driver in an application: what a payment takes from it, requests of a web server, and the one call."""
+"""The driver in an application: the payment data, the requests of a web server, and `authenticate`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 
 from checkout_async import errors, threeds
 from checkout_async.models import payments, sessions
-from checkout_async.sandbox import Answer, Fault, card_number
+from checkout_async.sandbox import CannedResponse, Fault, card_number
 from checkout_async.threeds import Verdict, authenticate
 from tests.threeds.shop import BROWSER, OPTIONS, Shop, notification_of, result_of
 
 
 class TestProof:
-    async def test_a_payment_takes_the_session_itself(self, shop: Shop) -> None:
+    async def test_a_payment_refers_to_the_session(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless", options=threeds.Options())
         result = result_of(await driver.advance())
         payment = await shop.checkout.payments.request_payment(
@@ -30,7 +30,7 @@ class TestProof:
         )
         assert payment.approved
 
-    async def test_another_provider_takes_eci_cryptogram_and_xid(self, shop: Shop) -> None:
+    async def test_the_result_has_eci_cryptogram_and_xid_for_another_provider(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless", options=threeds.Options())
         result = result_of(await driver.advance())
         assert result.eci == "05"
@@ -47,7 +47,7 @@ class TestProof:
         assert result_of(await shop.drive(finished).advance()).cryptogram is not None
 
     @pytest.mark.parametrize("scenario", ["declined", "rejected", "unavailable"])
-    async def test_what_is_not_authenticated_cannot_be_paid_with(self, shop: Shop, scenario: str) -> None:
+    async def test_a_failed_authentication_gives_no_payment_data(self, shop: Shop, scenario: str) -> None:
         driver = await shop.driver(scenario, options=threeds.Options())
         result = result_of(await driver.advance())
         with pytest.raises(errors.InvalidRequest, match="the cardholder is not authenticated"):
@@ -55,20 +55,20 @@ class TestProof:
 
 
 class TestCompletion:
-    async def test_the_session_is_completed_where_that_is_wanted(self, shop: Shop) -> None:
+    async def test_the_session_is_completed_if_requested(self, shop: Shop) -> None:
         options = threeds.Options(complete=True)
         driver = await shop.driver("frictionless", options=options)
         result = result_of(await driver.advance())
-        assert (result.completion_failure, shop.sandbox.sessions[driver.session.id].completed) == (None, True)
+        assert (result.completion_error, shop.sandbox.sessions[driver.session.id].completed) == (None, True)
 
     async def test_a_callback_that_fails_does_not_lose_the_result(self, shop: Shop) -> None:
-        nobody = sessions.NonHostedCompletionInfo(callback_url="http://127.0.0.1:9/callback")
-        driver = await shop.driver("frictionless", completion=nobody, options=threeds.Options(complete=True))
+        unreachable = sessions.NonHostedCompletionInfo(callback_url="http://127.0.0.1:9/callback")
+        driver = await shop.driver("frictionless", completion=unreachable, options=threeds.Options(complete=True))
         result = result_of(await driver.advance())
         assert result.verdict is Verdict.AUTHENTICATED
-        assert isinstance(result.completion_failure, errors.CheckoutError)
+        assert isinstance(result.completion_error, errors.CheckoutError)
 
-    async def test_it_is_not_completed_unasked(self, shop: Shop) -> None:
+    async def test_the_session_is_not_completed_unless_requested(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless", options=threeds.Options())
         result_of(await driver.advance())
         assert shop.sandbox.count("complete_session") == 0
@@ -97,23 +97,23 @@ class TestWebApplications:
         assert {result_of(step).verdict for step in both} == {Verdict.AUTHENTICATED}
         assert shop.sandbox.count("update_session") == 1
 
-    async def test_asking_again_repeats_the_step_and_no_call(self, shop: Shop) -> None:
+    async def test_advancing_again_returns_the_same_step_without_a_call(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")
         first = await driver.advance()
         count = len(shop.sandbox.requests)
         assert await driver.advance() == first
         assert len(shop.sandbox.requests) == count
 
-    async def test_after_an_error_the_driver_goes_on_where_it_was(self, shop: Shop) -> None:
+    async def test_after_an_error_the_driver_continues(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless", options=threeds.Options())
         shop.sandbox.faults.add("update_session", Fault.WRONG_TYPE)
         with pytest.raises(errors.UnexpectedResponse):
             await driver.advance()
         assert result_of(await driver.advance()).verdict is Verdict.AUTHENTICATED
 
-    async def test_a_refusal_that_the_session_does_not_explain_is_raised(self, shop: Shop) -> None:
+    async def test_a_refusal_without_a_change_of_the_session_is_raised(self, shop: Shop) -> None:
         driver = await shop.driver("frictionless", options=threeds.Options())
-        shop.sandbox.faults.add("update_session", Answer(403), times=None)
+        shop.sandbox.faults.add("update_session", CannedResponse(403), times=None)
         with pytest.raises(errors.Forbidden):
             await driver.advance()
 
@@ -126,40 +126,40 @@ class TestWebApplications:
 
 
 class TestOneCall:
-    async def test_the_cardholder_is_asked_for_each_step(self, shop: Shop) -> None:
+    async def test_the_handler_is_called_for_each_step(self, shop: Shop) -> None:
         asked: list[type] = []
         session = await shop.session("challenge")
 
-        async def ask(step: threeds.CardholderStep) -> threeds.Event:
+        async def on_step(step: threeds.CardholderStep) -> threeds.Event:
             asked.append(type(step))
             if isinstance(step, threeds.RunMethod):
-                return threeds.MethodNotification(server_transaction_id=session.transaction_id or "")
+                return threeds.emv.MethodNotification(server_transaction_id=session.transaction_id or "")
             if isinstance(step, threeds.SendChannelData):
                 return BROWSER
             back = await shop.sandbox.cardholder.complete_challenge(session.id)
             return threeds.read_browser_event(back.event)
 
-        result = await authenticate(shop.checkout, session, ask, options=OPTIONS)
+        result = await authenticate(shop.checkout, session, on_step, options=OPTIONS)
         assert result.verdict is Verdict.AUTHENTICATED
         assert asked == [threeds.RunMethod, threeds.SendChannelData, threeds.ShowChallenge]
 
-    async def test_a_cardholder_who_does_not_answer_runs_out_of_time(self, shop: Shop) -> None:
+    async def test_a_handler_without_an_answer_is_cancelled_at_the_timeout(self, shop: Shop) -> None:
         waiting: list[type] = []
         left: list[type] = []
 
-        async def ask(step: threeds.CardholderStep) -> threeds.Event:
+        async def on_step(step: threeds.CardholderStep) -> threeds.Event:
             waiting.append(type(step))
             try:
                 await asyncio.Event().wait()
             finally:
                 left.append(type(step))
-            raise AssertionError("nobody answers")
+            raise AssertionError("the handler must be cancelled")
 
         session = await shop.session("challenge")
         result = await authenticate(
             shop.checkout,
             session,
-            ask,
+            on_step,
             options=OPTIONS,
             channel_data=BROWSER,
             now=shop.sandbox.clock.now,
@@ -169,9 +169,9 @@ class TestOneCall:
         assert waiting == left == [threeds.RunMethod, threeds.ShowChallenge]
         assert shop.slept == [10, 900]
 
-    async def test_what_asking_raises_comes_out_as_it_is(self, shop: Shop) -> None:
-        async def ask(_step: threeds.CardholderStep) -> threeds.Event:
+    async def test_an_error_of_the_handler_is_raised_unchanged(self, shop: Shop) -> None:
+        async def on_step(_step: threeds.CardholderStep) -> threeds.Event:
             raise ConnectionResetError("the cardholder's websocket is gone")
 
         with pytest.raises(ConnectionResetError):
-            await authenticate(shop.checkout, await shop.session("challenge"), ask, options=OPTIONS)
+            await authenticate(shop.checkout, await shop.session("challenge"), on_step, options=OPTIONS)

@@ -1,4 +1,4 @@
-"""Base64url JSON: one way to write it, every reasonable way to read it, one error for all the rest."""
+"""Base64url JSON: one way to encode it, every reasonable way to decode it, and one error for the rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async import errors
-from checkout_async.threeds import decode_base64url, decode_json, encode_base64url, encode_json
+from checkout_async.threeds.emv import decode_base64url, decode_json, encode_base64url, encode_json
 from checkout_async.threeds.emv.encoding import MESSAGE_LIMIT
 
 # Where the alphabets differ: worked out by hand from RFC 4648, tables 1 and 2.
@@ -33,7 +33,7 @@ class TestWriting:
         assert encode_base64url(b"\xfb\xff") == "-_8"
 
     @given(json_objects)
-    def test_what_is_written_can_be_put_into_a_form_or_a_url_as_it_is(self, message: dict[str, object]) -> None:
+    def test_encoded_text_needs_no_escaping_in_a_form_or_url(self, message: dict[str, object]) -> None:
         assert set(encode_json(message)) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -43,11 +43,11 @@ class TestReading:
         assert decode_json(text) == MESSAGE
 
     @given(json_objects)
-    def test_what_was_written_reads_back(self, message: dict[str, object]) -> None:
+    def test_encoded_objects_decode_to_the_same(self, message: dict[str, object]) -> None:
         assert decode_json(encode_json(message)) == message
 
     @given(st.binary(max_size=100))
-    def test_padded_or_not_and_in_lines(self, raw: bytes) -> None:
+    def test_with_or_without_padding_and_line_breaks(self, raw: bytes) -> None:
         for text in (base64.urlsafe_b64encode(raw), base64.b64encode(raw), base64.encodebytes(raw)):
             assert decode_base64url(text.decode()) == raw
             assert decode_base64url(text.decode().rstrip("=\n")) == raw
@@ -56,7 +56,7 @@ class TestReading:
 
     @given(st.binary(max_size=100))
     def test_a_plus_that_a_form_turned_into_a_blank(self, raw: bytes) -> None:
-        # A blank at either end cannot be told from one that somebody pasted, so the text begins and ends otherwise.
+        # A blank at either end is stripped like pasted whitespace, so the text begins and ends with other characters.
         text = base64.b64encode(b"a" + raw + b"a" * (3 - (len(raw) + 1) % 3)).decode()
         assert decode_base64url(text.replace("+", " ")) == base64.b64decode(text)
 
@@ -94,13 +94,13 @@ class TestRefusing:
             ("A" * (MESSAGE_LIMIT + 1), f"is longer than {MESSAGE_LIMIT} characters"),
         ],
     )
-    def test_what_is_wrong_is_said_and_the_input_is_not(self, text: str, reason: str) -> None:
+    def test_the_error_names_the_reason_and_not_the_input(self, text: str, reason: str) -> None:
         with pytest.raises(errors.MalformedMessage) as raised:
             decode_json(text, "threeDSMethodData")
         assert str(raised.value) == f"threeDSMethodData: {reason}"
         assert raised.value.__cause__ is None
 
-    def test_deep_nesting_is_no_crash(self) -> None:
+    def test_deep_nesting_does_not_crash(self) -> None:
         deep = encode_base64url(('{"a":' * 900 + "1" + "}" * 900).encode())
         try:
             assert json.loads(base64.urlsafe_b64decode(deep + "=" * (-len(deep) % 4))) == decode_json(deep)

@@ -1,4 +1,4 @@
-"""The flow: what each reply asks for, what each event leads to, and the rules of 10 seconds and 15 minutes."""
+"""The flow: the step after each reply, the effect of each event, and the limits of 10 seconds and 15 minutes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ from checkout_async import errors
 from checkout_async.models import sessions
 from checkout_async.threeds import (
     CardholderReturned,
-    ChallengeNotification,
-    ChallengeResponse,
     Complete,
     Done,
-    ErrorMessage,
     Event,
     Flow,
-    MethodNotification,
     Options,
     Progress,
     ReadSession,
@@ -36,6 +32,12 @@ from checkout_async.threeds import (
     TimedOut,
     Verdict,
     WindowSize,
+)
+from checkout_async.threeds.emv import (
+    ChallengeNotification,
+    ChallengeResponse,
+    ErrorMessage,
+    MethodNotification,
 )
 from tests.threeds.support import ACS_TRANSACTION, ACS_URL, METHOD_URL, NOTIFY, TRANSACTION, session
 
@@ -62,7 +64,7 @@ def flow(status: str = "pending", *actions: str, options: Options = WITH_METHOD,
 
 
 def challenged() -> Flow:
-    return flow("challenged", "challenge_cardholder").begun(START)
+    return flow("challenged", "challenge_cardholder").mark_shown(START)
 
 
 class TestReplies:
@@ -91,22 +93,22 @@ class TestReplies:
         assert isinstance(step, RunMethod)
         assert step.form.action == METHOD_URL
 
-    def test_the_challenge_has_the_size_asked_for(self) -> None:
+    def test_the_challenge_has_the_requested_size(self) -> None:
         options = Options(size=WindowSize.FULL_SCREEN, session_data=b"order 1")
         step = flow("challenged", options=options).step()
         assert isinstance(step, ShowChallenge)
         assert (step.size, step.form.action) == (WindowSize.FULL_SCREEN, ACS_URL)
         assert "threeDSSessionData" in step.form.fields
 
-    def test_completing_is_done_where_it_is_wanted_and_once(self) -> None:
+    def test_the_session_is_completed_once_if_requested(self) -> None:
         wanted = flow("approved", "complete", options=Options(complete=True))
         assert wanted.step() == Complete()
-        assert isinstance(wanted.replied(Complete()).step(), Done)
+        assert isinstance(wanted.apply_reply(Complete()).step(), Done)
 
     def test_an_abandoned_challenge_is_not_completed(self) -> None:
         assert isinstance(flow("challenge_abandoned", options=Options(complete=True)).step(), Done)
 
-    def test_a_hosted_session_is_challenged_by_somebody_else(self) -> None:
+    def test_a_hosted_session_is_challenged_by_checkout_com(self) -> None:
         assert flow("challenged", "challenge_cardholder", **HOSTED).step() == ReadSession()
 
     def test_a_redirect_to_an_unsafe_address_is_refused(self) -> None:
@@ -118,86 +120,86 @@ class TestReplies:
         with pytest.raises(errors.MalformedMessage, match="redirect_url is missing"):
             flow("pending", "redirect_cardholder", _links={}).step()
 
-    def test_google_spa_is_left_to_others_and_decided_by_nobody_here(self) -> None:
+    def test_google_spa_has_no_step_and_is_undecided(self) -> None:
         step = flow("challenged", "challenge_cardholder", experience="google_spa", acs=None).step()
         assert isinstance(step, Done)
         assert step.result.verdict is Verdict.UNDECIDED
         assert flow("challenged", experience="google_spa", **HOSTED).step() == ReadSession()
 
-    def test_what_was_sent_is_not_asked_for_again(self) -> None:
+    def test_data_that_were_sent_are_not_requested_again(self) -> None:
         stuck = flow("pending", COLLECT)
-        assert stuck.replied(SendChannelData(Completion.U), stuck.session).step() == ReadSession()
+        assert stuck.apply_reply(SendChannelData(Completion.U), stuck.session).step() == ReadSession()
         stuck = flow("pending", METHOD, options=Options())
-        assert stuck.replied(ReportMethod(Completion.N), stuck.session).step() == ReadSession()
+        assert stuck.apply_reply(ReportMethod(Completion.N), stuck.session).step() == ReadSession()
 
 
 class TestMethod:
     def test_a_notification_in_time_is_y(self) -> None:
-        after = flow("pending", COLLECT, METHOD).begun(START).after(NOTIFIED, START + 10)
+        after = flow("pending", COLLECT, METHOD).mark_shown(START).handle_event(NOTIFIED, START + 10)
         assert after.step() == SendChannelData(Completion.Y)
 
     def test_no_notification_within_ten_seconds_is_n(self) -> None:
-        begun = flow("pending", COLLECT, METHOD).begun(START)
-        assert isinstance(begun.at(START + 9.9).step(), RunMethod)
-        assert begun.at(START + 10).step() == SendChannelData(Completion.N)
+        shown = flow("pending", COLLECT, METHOD).mark_shown(START)
+        assert isinstance(shown.tick(START + 9.9).step(), RunMethod)
+        assert shown.tick(START + 10).step() == SendChannelData(Completion.N)
 
     def test_a_notification_that_comes_too_late_changes_nothing(self) -> None:
-        begun = flow("pending", COLLECT, METHOD).begun(START)
-        assert begun.after(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
-        assert begun.at(START + 10).after(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
+        shown = flow("pending", COLLECT, METHOD).mark_shown(START)
+        assert shown.handle_event(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
+        assert shown.tick(START + 10).handle_event(NOTIFIED, START + 11).step() == SendChannelData(Completion.N)
 
-    def test_the_page_may_say_that_time_is_over(self) -> None:
-        begun = flow("pending", COLLECT, METHOD).begun(START)
-        assert begun.after(TimedOut(), START + 1).step() == SendChannelData(Completion.N)
+    def test_the_page_may_report_the_timeout(self) -> None:
+        shown = flow("pending", COLLECT, METHOD).mark_shown(START)
+        assert shown.handle_event(TimedOut(), START + 1).step() == SendChannelData(Completion.N)
 
-    def test_showing_it_again_does_not_begin_anew(self) -> None:
-        begun = flow("pending", METHOD).begun(START).begun(START + 5)
-        assert begun.time_left(START + 6) == 4
+    def test_showing_it_again_does_not_restart_the_time(self) -> None:
+        shown = flow("pending", METHOD).mark_shown(START).mark_shown(START + 5)
+        assert shown.time_left(START + 6) == 4
 
     def test_without_a_3ds_method_url_it_is_u(self) -> None:
         assert flow("pending", COLLECT).step() == SendChannelData(Completion.U)
 
-    def test_nothing_is_reported_of_a_3ds_method_that_has_no_url(self) -> None:
+    def test_nothing_is_reported_without_a_3ds_method_url(self) -> None:
         assert flow("pending", METHOD, _links={}).step() == ReadSession()
 
     def test_without_a_notification_url_it_is_not_run_and_n(self) -> None:
         assert flow("pending", COLLECT, METHOD, options=Options()).step() == SendChannelData(Completion.N)
         assert flow("pending", METHOD, options=Options()).step() == ReportMethod(Completion.N)
 
-    def test_where_channel_data_are_there_it_is_reported_alone(self) -> None:
-        after = flow("pending", METHOD).begun(START).after(NOTIFIED, START + 1)
+    def test_if_the_session_has_channel_data_only_the_method_is_reported(self) -> None:
+        after = flow("pending", METHOD).mark_shown(START).handle_event(NOTIFIED, START + 1)
         assert after.step() == ReportMethod(Completion.Y)
 
     def test_another_sessions_notification_is_refused(self) -> None:
         other = MethodNotification(server_transaction_id="352455b7-b3b1-4696-a916-69e2e4274e6c")
         with pytest.raises(errors.MalformedMessage, match="about another session"):
-            flow("pending", METHOD).after(other, START)
+            flow("pending", METHOD).handle_event(other, START)
 
     @pytest.mark.parametrize("url", ["http://shop.example/", "https://shop.example/" + "a" * 250])
-    def test_a_notification_url_that_cannot_work_is_refused_at_once(self, url: str) -> None:
+    def test_an_unusable_notification_url_is_refused_at_once(self, url: str) -> None:
         with pytest.raises(errors.ConfigurationError, match="notification URL"):
             Options(method_notification_url=url)
 
 
 class TestChallenge:
     @pytest.mark.parametrize("event", CHALLENGE_OVER)
-    def test_whatever_the_browser_says_the_session_is_read(self, event: ChallengeNotification) -> None:
-        looking = challenged().after(event, START + 60)
-        assert looking.step() == ReadSession()
-        done = looking.replied(ReadSession(), session("declined", "complete")).step()
+    def test_after_any_message_of_the_browser_the_session_is_read(self, event: ChallengeNotification) -> None:
+        refreshing = challenged().handle_event(event, START + 60)
+        assert refreshing.step() == ReadSession()
+        done = refreshing.apply_reply(ReadSession(), session("declined", "complete")).step()
         assert isinstance(done, Done)
         assert done.result.verdict is Verdict.NOT_AUTHENTICATED
 
-    def test_a_session_that_has_not_moved_yet_is_read_until_it_has_or_patience_ends(self) -> None:
-        looking = challenged().after(CHALLENGE_OVER[0], START + 60)
-        still = looking.replied(ReadSession(), looking.session)
+    def test_an_unchanged_session_is_read_until_it_changes_or_polling_ends(self) -> None:
+        refreshing = challenged().handle_event(CHALLENGE_OVER[0], START + 60)
+        still = refreshing.apply_reply(ReadSession(), refreshing.session)
         assert still.step() == ReadSession()
-        assert isinstance(still.disregard().step(), ShowChallenge)
+        assert isinstance(still.stop_refreshing().step(), ShowChallenge)
 
-    def test_one_that_the_issuer_cannot_go_on_with_is_not_shown_again_and_still_not_decided(self) -> None:
-        looking = challenged().after(FAILED, START + 60)
-        assert looking.replied(ReadSession(), looking.session).step() == ReadSession()
-        for late in (looking.disregard(), looking.disregard().at(START + 900)):
+    def test_a_failed_challenge_is_not_shown_again_and_stays_undecided(self) -> None:
+        refreshing = challenged().handle_event(FAILED, START + 60)
+        assert refreshing.apply_reply(ReadSession(), refreshing.session).step() == ReadSession()
+        for late in (refreshing.stop_refreshing(), refreshing.stop_refreshing().tick(START + 900)):
             done = late.step()
             assert isinstance(done, Done)
             assert done.result.verdict is Verdict.UNDECIDED
@@ -211,42 +213,42 @@ class TestChallenge:
             ({"server_transaction_id": TRANSACTION, "acs_transaction_id": TRANSACTION}, True),
         ],
     )
-    def test_an_error_message_may_name_no_transaction_but_none_of_another_session(
+    def test_an_error_message_may_name_no_transaction_but_not_another_sessions(
         self, named: dict[str, str], refused: bool
     ) -> None:
         about = ErrorMessage(**named)
         with pytest.raises(errors.MalformedMessage, match="about another session") if refused else nullcontext():
-            assert challenged().after(about, START).progress.broken
+            assert challenged().handle_event(about, START).progress.challenge_failed
 
     @pytest.mark.parametrize("seconds", [0, 1, 890])
-    def test_nobody_ends_its_time_ahead_of_the_clock(self, seconds: float) -> None:
-        assert challenged().after(TimedOut(), START + seconds) == challenged()
-        assert flow("challenged").after(TimedOut(), START + seconds) == flow("challenged")
+    def test_an_early_timeout_event_is_ignored(self, seconds: float) -> None:
+        assert challenged().handle_event(TimedOut(), START + seconds) == challenged()
+        assert flow("challenged").handle_event(TimedOut(), START + seconds) == flow("challenged")
 
-    def test_a_timer_may_run_a_little_ahead_of_the_clock(self) -> None:
-        assert challenged().after(TimedOut(), START + 899.5).progress.overdue
+    def test_a_timer_may_be_slightly_ahead_of_the_clock(self) -> None:
+        assert challenged().handle_event(TimedOut(), START + 899.5).progress.timed_out
 
     def test_after_fifteen_minutes_it_is_read_once_more_and_abandoned(self) -> None:
-        assert isinstance(challenged().at(START + 899).step(), ShowChallenge)
-        overdue = challenged().at(START + 900)
-        assert overdue.step() == ReadSession()
-        done = overdue.replied(ReadSession(), overdue.session).step()
+        assert isinstance(challenged().tick(START + 899).step(), ShowChallenge)
+        timed_out = challenged().tick(START + 900)
+        assert timed_out.step() == ReadSession()
+        done = timed_out.apply_reply(ReadSession(), timed_out.session).step()
         assert isinstance(done, Done)
         assert done.result.verdict is Verdict.ABANDONED
 
-    def test_one_that_was_finished_in_the_last_moment_counts(self) -> None:
-        done = challenged().at(START + 900).replied(ReadSession(), session("approved", "complete")).step()
+    def test_a_challenge_that_ends_at_the_last_moment_counts(self) -> None:
+        done = challenged().tick(START + 900).apply_reply(ReadSession(), session("approved", "complete")).step()
         assert isinstance(done, Done)
         assert done.result.verdict is Verdict.AUTHENTICATED
 
 
 class TestHosted:
-    def test_the_cardholders_return_is_no_proof(self) -> None:
-        sent = flow("pending", "redirect_cardholder").begun(START)
+    def test_the_cardholders_return_is_not_a_proof(self) -> None:
+        sent = flow("pending", "redirect_cardholder").mark_shown(START)
         assert sent.time_left(START) is None
-        back = sent.after(CardholderReturned(), START + 60)
+        back = sent.handle_event(CardholderReturned(), START + 60)
         assert back.step() == ReadSession()
-        assert isinstance(back.replied(ReadSession(), session("approved")).step(), Done)
+        assert isinstance(back.apply_reply(ReadSession(), session("approved")).step(), Done)
 
 
 class TestApp:
@@ -256,11 +258,15 @@ class TestApp:
         assert flow("pending", COLLECT, METHOD, options=self.OPTIONS).step() == SendChannelData(None)
 
     def test_the_sdk_runs_the_challenge(self) -> None:
-        begun = flow("challenged", "challenge_cardholder", options=self.OPTIONS, **APP_ACS).begun(START)
-        step = begun.step()
+        shown = flow("challenged", "challenge_cardholder", options=self.OPTIONS, **APP_ACS).mark_shown(START)
+        step = shown.step()
         assert isinstance(step, ShowAppChallenge)
         assert step.challenge.acs_signed_content == "a.b.c"
-        assert begun.after(CardholderReturned(), START + 1).step() == begun.at(START + 900).step() == ReadSession()
+        assert (
+            shown.handle_event(CardholderReturned(), START + 1).step()
+            == shown.tick(START + 900).step()
+            == ReadSession()
+        )
 
 
 class TestLaws:
@@ -279,39 +285,45 @@ class TestLaws:
             (RedirectCardholder, CardholderReturned),
         }
         for action, event in product(sessions.NextAction, self.EVENTS):
-            before = flow(status, action).begun(START)
-            changed = before.after(event, START + 900) != before
+            before = flow(status, action).mark_shown(START)
+            changed = before.handle_event(event, START + 900) != before
             assert changed == ((type(before.step()), type(event)) in fitting)
 
     @pytest.mark.parametrize("status", STATUSES)
-    def test_events_are_answered_once_so_that_every_flow_ends(self, status: str) -> None:
+    def test_a_repeated_event_changes_nothing_so_every_flow_ends(self, status: str) -> None:
         for action, event in product(sessions.NextAction, self.EVENTS):
-            once = flow(status, action).after(event, START)
-            assert once.after(event, START) == once
+            once = flow(status, action).handle_event(event, START)
+            assert once.handle_event(event, START) == once
 
     @given(st.data())
-    def test_whatever_comes_in_whatever_order_nothing_settled_is_unsettled(self, data: st.DataObject) -> None:
+    def test_no_sequence_of_events_and_replies_resets_progress(self, data: st.DataObject) -> None:
         now, current = START, flow("pending", COLLECT, METHOD)
         for _ in range(data.draw(st.integers(1, 12))):
             now += data.draw(st.sampled_from([0, 1, 11, 901]))
             before = current.progress
             if data.draw(st.booleans()):
-                current = current.at(now).begun(now).after(data.draw(st.sampled_from(self.EVENTS)), now)
+                current = current.tick(now).mark_shown(now).handle_event(data.draw(st.sampled_from(self.EVENTS)), now)
             else:
                 status, action = (
                     data.draw(st.sampled_from(self.STATUSES)),
                     data.draw(st.sampled_from(sessions.NextAction)),
                 )
-                current = current.replied(current.step(), session(status, action))
-            for name in ("method", "method_started_at", "challenge_started_at"):
+                current = current.apply_reply(current.step(), session(status, action))
+            for name in ("method_completion", "method_started_at", "challenge_started_at"):
                 assert getattr(before, name) in (None, getattr(current.progress, name))
-            for name in ("data_sent", "method_reported", "broken", "overdue", "completion_tried"):
+            for name in (
+                "channel_data_sent",
+                "method_reported",
+                "challenge_failed",
+                "timed_out",
+                "completion_attempted",
+            ):
                 assert getattr(current.progress, name) >= getattr(before, name)
             assert isinstance(current.step(), Step)
 
-    def test_progress_is_kept_as_json_and_taken_up_again(self) -> None:
-        before = flow("pending", COLLECT, METHOD).begun(START)
+    def test_progress_survives_a_round_trip_through_json(self) -> None:
+        before = flow("pending", COLLECT, METHOD).mark_shown(START)
         kept = msgspec.json.encode(before.progress)
         again = Flow(session=before.session, options=WITH_METHOD, progress=msgspec.json.decode(kept, type=Progress))
         assert again == before
-        assert again.at(START + 10).step() == SendChannelData(Completion.N)
+        assert again.tick(START + 10).step() == SendChannelData(Completion.N)

@@ -13,21 +13,23 @@ from hypothesis import strategies as st
 
 from checkout_async import errors
 from checkout_async.threeds import (
-    AUTO_SUBMIT_HASH,
     FormPost,
     WindowSize,
+    autosubmit_page,
     challenge_iframe,
     content_security_policy,
     method_iframe,
     new_nonce,
-    page,
+)
+from checkout_async.threeds.emv import (
+    AUTO_SUBMIT_HASH,
 )
 from tests.threeds.support import ACS_URL, Html
 
 FORM = FormPost(ACS_URL, {"creq": "eyJ9"})
 Maker = Callable[..., str]
-every_maker = pytest.mark.parametrize("make", [method_iframe, challenge_iframe, page])
-# What no server decodes into a form's field or an HTML parser normalises away is left out.
+every_maker = pytest.mark.parametrize("make", [method_iframe, challenge_iframe, autosubmit_page])
+# Without characters that a server cannot decode in a form field, or that an HTML parser normalises.
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 
 
@@ -41,7 +43,7 @@ class TestForm:
 
     @every_maker
     @given(name=texts, value=texts)
-    def test_whatever_the_fields_hold_stays_in_the_fields(self, make: Maker, name: str, value: str) -> None:
+    def test_field_names_and_values_cannot_break_out(self, make: Maker, name: str, value: str) -> None:
         html = Html(make(FormPost(ACS_URL, {name: value})))
         assert html.fields == {name: value}
         assert [tag for tag, _ in html.elements if tag == "script"] == ["script"]
@@ -54,12 +56,12 @@ class TestForm:
             "width": "390",
             "height": "400",
         }
-        whole = Html(page(FORM, title=text, button=text, language=text))
+        whole = Html(autosubmit_page(FORM, title=text, button=text, language=text))
         assert whole.only("html") == {"lang": text}
         assert {"form", "script", "input", "button"} < {tag for tag, _ in whole.elements}
 
     def test_a_title_cannot_end_the_title(self) -> None:
-        whole = page(FORM, title="</title><script>alert(1)</script>")
+        whole = autosubmit_page(FORM, title="</title><script>alert(1)</script>")
         assert whole.count("</title>") == whole.count("<script>") == 1
 
     def test_it_goes_into_the_iframe_before_it(self) -> None:
@@ -73,7 +75,7 @@ class TestForm:
         assert "width" not in Html(challenge_iframe(FORM, size=WindowSize.FULL_SCREEN)).only("iframe")
 
     def test_without_a_script_the_page_has_a_button(self) -> None:
-        html = Html(page(FORM, button="Weiter"))
+        html = Html(autosubmit_page(FORM, button="Weiter"))
         assert [tag for tag, _ in html.elements if tag in {"noscript", "button"}] == ["noscript", "button"]
         assert "Weiter" in html.texts
 
@@ -98,7 +100,7 @@ class TestTarget:
             ("", "is empty"),
             ("https://issuer.example/a b", "blanks"),
             ("https://issuer.example/\n", "blanks"),
-            ("https://issuer.exämple/", "beyond ASCII"),
+            ("https://issuer.exämple/", "non-ASCII"),
             ("https://user@issuer.example/", "names a user"),
             ("https://issuer.example\\@evil.example/", "names a user"),
             ("https://[::1/", "is not a URL"),
@@ -117,7 +119,7 @@ class TestTarget:
         fields["creq"] = "other"
         assert form.fields == {"creq": "eyJ9"}
 
-    def test_as_json_it_serves_pages_that_build_their_forms_themselves(self) -> None:
+    def test_it_encodes_as_json_for_pages_that_build_their_own_forms(self) -> None:
         assert msgspec.json.decode(msgspec.json.encode(FORM)) == {"action": ACS_URL, "fields": {"creq": "eyJ9"}}
 
 
@@ -129,7 +131,7 @@ class TestContentSecurityPolicy:
         assert f"script-src 'nonce-{nonce}';" in content_security_policy(FORM, nonce=nonce)
 
     @every_maker
-    def test_without_a_nonce_the_policy_allows_exactly_the_script_there_is(self, make: Maker) -> None:
+    def test_without_a_nonce_the_policy_allows_exactly_this_script(self, make: Maker) -> None:
         script = make(FORM).rpartition("<script>")[2].partition("</script>")[0]
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" == AUTO_SUBMIT_HASH
@@ -142,7 +144,7 @@ class TestContentSecurityPolicy:
         assert not {name for name in attributes if name.startswith("on") or name == "style"}
         assert "style" not in {tag for tag, _ in html.elements}
 
-    def test_everything_is_forbidden_but_the_script_the_frame_and_the_form(self) -> None:
+    def test_everything_except_the_script_the_frame_and_the_form_is_forbidden(self) -> None:
         rules = dict(rule.split(" ", 1) for rule in content_security_policy(FORM).split("; "))
         assert rules["default-src"] == rules["base-uri"] == "'none'"
         assert rules["form-action"] == rules["frame-src"] == "'self' https: https://issuer.example"
@@ -157,7 +159,7 @@ class TestContentSecurityPolicy:
         with pytest.raises(errors.ConfigurationError, match="new_nonce"):
             content_security_policy(FORM, nonce=nonce)
         with pytest.raises(errors.ConfigurationError, match="new_nonce"):
-            page(FORM, nonce=nonce)
+            autosubmit_page(FORM, nonce=nonce)
 
     def test_each_nonce_is_new(self) -> None:
         assert len({new_nonce() for _ in range(100)}) == 100

@@ -1,4 +1,4 @@
-"""The 3DS Method: what the browser takes along, what it brings back, and ten seconds."""
+"""The 3DS Method: its form, its notification, and the limit of ten seconds."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from checkout_async import errors
 from checkout_async.models import sessions
 from checkout_async.threeds import (
+    read_method_notification,
+)
+from checkout_async.threeds.emv import (
     CHECKOUT_METHOD_NOTIFICATION_URL,
     decode_json,
     encode_json,
     method_completion,
     method_data,
     method_form,
-    read_method_notification,
 )
 from tests.threeds.support import METHOD_URL, NOTIFY, TRANSACTION, session
 
@@ -46,11 +48,11 @@ class TestData:
         assert method_form(session("pending", "collect_channel_data"), NOTIFY) is None
 
     @pytest.mark.parametrize("url", ["http://shop.example/", "https://shop.example/" + "a" * 256, ""])
-    def test_a_notification_url_the_issuer_could_not_use_is_a_mistake_of_the_configuration(self, url: str) -> None:
+    def test_an_unusable_notification_url_is_a_configuration_error(self, url: str) -> None:
         with pytest.raises(errors.ConfigurationError, match="notification URL"):
             method_data(session(), url)
 
-    def test_a_session_without_a_transaction_is_named(self) -> None:
+    def test_a_session_without_a_transaction_is_malformed(self) -> None:
         with pytest.raises(errors.MalformedMessage, match="has no transaction_id"):
             method_data(session(transaction_id=None), NOTIFY)
 
@@ -59,7 +61,7 @@ class TestNotification:
     def test_it_names_the_transaction(self) -> None:
         assert read_method_notification({"threeDSMethodData": NOTIFICATION}).server_transaction_id == TRANSACTION
 
-    def test_further_members_do_not_matter(self) -> None:
+    def test_unknown_members_are_ignored(self) -> None:
         data = encode_json({"threeDSServerTransID": TRANSACTION, "more": 1})
         assert read_method_notification({"threeDSMethodData": data}).server_transaction_id == TRANSACTION
 
@@ -96,7 +98,7 @@ class TestTenSeconds:
             (START + 10.01, START + 10.01, Completion.N),
         ],
     )
-    def test_a_notification_within_them_is_y_and_none_is_n(
+    def test_a_notification_in_time_is_y_and_otherwise_it_is_n(
         self, now: float, notified_at: float | None, completion: Completion | None
     ) -> None:
         assert method_completion(started_at=START, now=now, notified_at=notified_at) == completion

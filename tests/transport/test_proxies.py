@@ -13,7 +13,7 @@ from yarl import URL
 from checkout_async._core.wire import HttpRequest
 from checkout_async.config import Limits, Timeouts, check_proxy
 from checkout_async.errors import ConfigurationError, ConnectFailed, TransportError
-from checkout_async.sandbox import Answer, Sandbox
+from checkout_async.sandbox import CannedResponse, Sandbox
 from checkout_async.transport.aiohttp import AiohttpTransport
 from checkout_async.transport.proxies import Proxies
 from tests.faults import certificates
@@ -90,7 +90,7 @@ class TestNothingWasSent:
 
     async def test_but_through_a_tunnel_the_same_status_is_the_servers(self, server: ssl.SSLContext) -> None:
         async with Sandbox(ssl_context=server) as sandbox, proxy() as relay:
-            sandbox.faults.add("get_payment", Answer(407))
+            sandbox.faults.add("get_payment", CannedResponse(407))
             assert await status(sandbox.base_url, proxy=relay.url()) == 407
 
     async def test_when_it_cannot_be_reached(self) -> None:

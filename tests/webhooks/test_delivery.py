@@ -1,4 +1,4 @@
-"""The sandbox tells a merchant's endpoint what happens, signed, in order, and again where it was not heard."""
+"""The sandbox sends signed events to a merchant's endpoint, in order, and repeats them if delivery fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from checkout_async import CheckoutClient, RetryPolicy, errors, webhooks
-from checkout_async.sandbox import REPETITIONS, WEBHOOK_SECRET, Sandbox, SandboxClock, payment_card
+from checkout_async.sandbox import WEBHOOK_RETRY_DELAYS, WEBHOOK_SECRET, Sandbox, SandboxClock, payment_card
 from tests.sandbox.payments.support import order as payment_order
 from tests.sandbox.payments.support import payout
 from tests.sandbox.support import BROWSER, BROWSER_WITH_METHOD, HOSTED, Json, order
@@ -21,7 +21,7 @@ DAY = 24 * 60 * 60
 
 
 class Receiver:
-    """A merchant's endpoint: checks and reads what comes, and answers as told."""
+    """A merchant's endpoint: checks and reads what comes, and answers as configured."""
 
     def __init__(self, signing_keys: str | list[str] = WEBHOOK_SECRET) -> None:
         self.signing_keys = signing_keys
@@ -81,7 +81,7 @@ async def checkout(sandbox: Sandbox) -> AsyncIterator[CheckoutClient]:
 
 
 class TestPayments:
-    async def test_every_step_is_told_in_order(
+    async def test_every_step_is_reported_in_order(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver
     ) -> None:
         payment = await checkout.payments.request_payment(payment_order(metadata={"shop": "7"}))
@@ -132,7 +132,7 @@ class TestPayments:
         await sandbox.webhooks_settled()
         assert receiver.types == types
 
-    async def test_what_the_customer_does_is_told(
+    async def test_what_the_customer_does_is_reported(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver
     ) -> None:
         for finish in (sandbox.customer.approve, sandbox.customer.fail, sandbox.customer.cancel):
@@ -142,7 +142,7 @@ class TestPayments:
         finals = ["payment_approved", "payment_declined", "payment_canceled"]
         assert receiver.types == [type_ for final in finals for type_ in ("payment_pending", final)]
 
-    async def test_what_time_alone_does_is_told_when_it_happens(
+    async def test_what_time_alone_does_is_reported_when_it_happens(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver
     ) -> None:
         body = payment_order("recovers", payment_type="Recurring", merchant_initiated=True, capture=True)
@@ -175,7 +175,7 @@ class TestAuthentications:
             ("challenge", ["authentication_started"]),
         ],
     )
-    async def test_how_it_ended_is_told(
+    async def test_the_result_is_reported(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver, scenario: str, types: list[str]
     ) -> None:
         session = await checkout.sessions.request_session(order(scenario, channel_data=BROWSER_WITH_METHOD))
@@ -187,7 +187,7 @@ class TestAuthentications:
         assert (event.data.session_id, event.data.amount, event.data.currency) == (session.id, 6540, "GBP")
         assert event.data.three_ds_transaction_id == session.transaction_id
 
-    async def test_a_challenge_is_told_when_it_ends(
+    async def test_a_challenge_is_reported_when_it_ends(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver
     ) -> None:
         for finish in (sandbox.cardholder.complete_challenge, sandbox.cardholder.abandon_challenge):
@@ -198,7 +198,7 @@ class TestAuthentications:
         ends = ["authentication_approved", "authentication_failed"]
         assert receiver.types == [type_ for end in ends for type_ in ("authentication_started", end)]
 
-    async def test_a_hosted_session_is_told_once_its_page_was_visited(
+    async def test_a_hosted_session_is_reported_once_its_page_was_visited(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver
     ) -> None:
         session = await checkout.sessions.request_session(order(completion=HOSTED))
@@ -208,7 +208,7 @@ class TestAuthentications:
         await sandbox.webhooks_settled()
         assert receiver.types == ["authentication_started", "authentication_approved"]
 
-    async def test_a_session_that_nobody_continues_expires(
+    async def test_an_abandoned_session_expires(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver
     ) -> None:
         await checkout.sessions.request_session(order())
@@ -238,7 +238,7 @@ class TestDelivery:
         receiver.status = 500
         await checkout.payments.request_payment(payment_order())
         await sandbox.webhooks_settled()
-        for attempts, wait in enumerate(REPETITIONS, start=1):
+        for attempts, wait in enumerate(WEBHOOK_RETRY_DELAYS, start=1):
             await sandbox.advance(wait - 1)
             await sandbox.webhooks_settled()
             assert sandbox.webhooks[0].attempts == attempts
@@ -247,10 +247,10 @@ class TestDelivery:
             assert sandbox.webhooks[0].attempts == attempts + 1
         await sandbox.advance(3 * DAY)
         await sandbox.webhooks_settled()
-        assert (sandbox.webhooks[0].attempts, sandbox.webhooks[0].delivered) == (1 + len(REPETITIONS), False)
+        assert (sandbox.webhooks[0].attempts, sandbox.webhooks[0].delivered) == (1 + len(WEBHOOK_RETRY_DELAYS), False)
         assert len({event.id for event in receiver.events}) == 1
 
-    async def test_a_repetition_holds_up_nobody(
+    async def test_a_repeated_delivery_delays_no_other(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver
     ) -> None:
         receiver.status = 503
@@ -259,7 +259,7 @@ class TestDelivery:
         receiver.status = 204
         await checkout.payments.void_payment(payment.id)
         await sandbox.webhooks_settled()
-        await sandbox.advance(REPETITIONS[0])
+        await sandbox.advance(WEBHOOK_RETRY_DELAYS[0])
         await sandbox.webhooks_settled()
         assert receiver.types == ["payment_approved", "payment_voided", "payment_approved"]
         assert [record.delivered for record in sandbox.webhooks] == [True, True]
@@ -328,7 +328,7 @@ class TestDelivery:
             await sandbox.webhooks_settled()
             assert (sandbox.webhooks[0].attempts, sandbox.webhooks[0].delivered) == (1, False)
 
-    async def test_what_takes_effect_later_is_told_then_on_a_clock_that_runs(self) -> None:
+    async def test_what_takes_effect_later_is_reported_then_on_a_running_clock(self) -> None:
         receiver = Receiver()
         async with receiver.listening() as url, Sandbox(webhook_url=url, payment_delay=0.2) as sandbox:
             async with sandbox.client() as checkout:

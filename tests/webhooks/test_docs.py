@@ -1,4 +1,4 @@
-"""The receiver that docs/webhooks.md shows runs, and hears the sandbox."""
+"""The receiver in docs/webhooks.md runs and receives the events of the sandbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "webhooks.md"
 RECEIVER, SANDBOX = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
-async def test_the_receiver_of_the_page_hears_the_sandbox(
+async def test_the_receiver_of_the_page_receives_the_events_of_the_sandbox(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CHECKOUT_WEBHOOK_KEYS", "a-newer-key a-key")
@@ -27,7 +27,7 @@ async def test_the_receiver_of_the_page_hears_the_sandbox(
         await names["pay"](f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks")
     finally:
         await runner.cleanup()
-    first, second, told = capsys.readouterr().out.splitlines()
+    first, second, third = capsys.readouterr().out.splitlines()
     assert first == "payment_approved"
     assert re.fullmatch(r"captured pay_\w{26} 1000", second)
-    assert told == "[('payment_approved', True), ('payment_captured', True)]"
+    assert third == "[('payment_approved', True), ('payment_captured', True)]"

@@ -14,13 +14,13 @@ from tests.sandbox.payments.support import TOKEN, payout, refund_without_payment
 from tests.sandbox.payments.support import order as payment_order
 from tests.sandbox.support import BROWSER_WITH_METHOD, Json, check_schema, frozen_clock, order
 
-NOBODY = "http://127.0.0.1:9/"
+NO_RECEIVER = "http://127.0.0.1:9/"
 DAY = 24 * 60 * 60
 
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(webhook_url=NOBODY, clock=frozen_clock()) as running:
+    async with Sandbox(webhook_url=NO_RECEIVER, clock=frozen_clock()) as running:
         yield running
 
 
@@ -30,7 +30,7 @@ async def checkout(sandbox: Sandbox) -> AsyncIterator[CheckoutClient]:
         yield client
 
 
-async def told(sandbox: Sandbox, type_: str) -> events.PaymentEventData:
+async def latest(sandbox: Sandbox, type_: str) -> events.PaymentEventData:
     """The data of the latest event of a type, as a merchant reads them."""
     await sandbox.webhooks_settled()
     body = next(record.body for record in reversed(sandbox.webhooks) if record.type == type_)
@@ -43,7 +43,7 @@ async def told(sandbox: Sandbox, type_: str) -> events.PaymentEventData:
 class TestApproved:
     async def test_it_says_what_was_charged(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         payment = await checkout.payments.request_payment(payment_order())
-        data = await told(sandbox, "payment_approved")
+        data = await latest(sandbox, "payment_approved")
         assert data.source is not None
         assert payment.source is not None
         assert (data.source.type, data.source.scheme) == ("card", "Visa")
@@ -54,7 +54,7 @@ class TestApproved:
     async def test_it_says_who_paid_from_where(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         customer = {"email": "jia.tsang@example.com", "name": "Jia Tsang"}
         await checkout.payments.request_payment(payment_order(customer=customer, payment_ip="192.0.2.7"))
-        data = await told(sandbox, "payment_approved")
+        data = await latest(sandbox, "payment_approved")
         assert data.customer is not None
         assert (data.customer.email, data.payment_ip) == ("jia.tsang@example.com", "192.0.2.7")
         assert "jia.tsang" not in repr(data)
@@ -64,7 +64,7 @@ class TestApproved:
         self, sandbox: Sandbox, checkout: CheckoutClient
     ) -> None:
         payment = await checkout.payments.request_payment(payment_order("risky"))
-        data = await told(sandbox, "payment_approved")
+        data = await latest(sandbox, "payment_approved")
         assert data.processing is not None
         assert payment.processing is not None
         assert data.processing.acquirer_transaction_id == payment.processing.acquirer_transaction_id is not None
@@ -75,20 +75,20 @@ class TestApproved:
     async def test_it_says_what_became_of_3d_secure(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         pending = await checkout.payments.request_payment(payment_order(three_ds={"enabled": True}))
         await sandbox.customer.approve(pending.id)
-        data = await told(sandbox, "payment_approved")
+        data = await latest(sandbox, "payment_approved")
         assert data.three_ds is not None
         assert data.three_ds == (await checkout.payments.get_payment(pending.id)).three_ds
         assert (data.three_ds.authentication_response, data.three_ds.challenged, data.eci) == ("Y", True, "05")
 
     async def test_without_3d_secure_it_says_nothing_of_it(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         await checkout.payments.request_payment(payment_order())
-        assert (await told(sandbox, "payment_approved")).three_ds is None
+        assert (await latest(sandbox, "payment_approved")).three_ds is None
 
 
 class TestDeclined:
     async def test_a_new_card_has_no_identifier(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         await checkout.payments.request_payment(payment_order("stolen_card"))
-        data = await told(sandbox, "payment_declined")
+        data = await latest(sandbox, "payment_declined")
         assert data.source is not None
         assert (data.source.id, data.source.last_4) == (None, payment_card("stolen_card")[-4:])
 
@@ -96,7 +96,7 @@ class TestDeclined:
         approved = await checkout.payments.request_payment(payment_order("recovers", amount=0))
         assert approved.source is not None
         await checkout.payments.request_payment(payment_order("recovers"))
-        data = await told(sandbox, "payment_declined")
+        data = await latest(sandbox, "payment_declined")
         assert data.source is not None
         assert data.source.id == approved.source.id
 
@@ -108,7 +108,7 @@ class TestLaterActions:
     ) -> None:
         payment = await checkout.payments.request_payment(payment_order(capture=True))
         await checkout.payments.refund_payment(payment.id)
-        data = await told(sandbox, type_)
+        data = await latest(sandbox, type_)
         actions = await checkout.payments.get_payment_actions(payment.id)
         shown = next(action.processing for action in actions if action.id == data.action_id)
         assert data.processing is not None

@@ -1,4 +1,4 @@
-"""Reading events: every type of the specification, what is newer than it, and what is no event at all."""
+"""Reading events: every type in the specification, newer types, and bodies that are not events."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_numbers_and_truth_written_as_text_are_read() -> None:
     assert payment.data.risk.flagged is False
 
 
-def test_a_type_that_nobody_knows_yet_is_kept_with_all_its_data() -> None:
+def test_an_unknown_type_is_kept_with_all_its_data() -> None:
     raw = b'{"type":"dispute_received","id":"evt_d","data":{"amount":5,"new":[true]},"extra":null}'
     event = webhooks.parse(raw)
     assert isinstance(event, webhooks.OtherEvent)
@@ -163,7 +163,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("body", HOSTILE, ids=lambda body: repr(body[:40]))
-def test_what_is_no_event_is_told_apart_from_a_wrong_signature(body: bytes) -> None:
+def test_a_body_that_is_not_an_event_is_a_different_error_from_a_wrong_signature(body: bytes) -> None:
     with pytest.raises(errors.MalformedMessage, match=r"webhook: .") as caught:
         webhooks.receive(body, {"Cko-Signature": webhooks.sign(body, "key")}, "key")
     assert not isinstance(caught.value, errors.InvalidSignature)

@@ -78,14 +78,14 @@ def test_while_a_key_is_changed_either_is_accepted(signer: str) -> None:
         webhooks.verify(BODY, webhooks.sign(BODY, signer), ["newer", "newest"])
 
 
-def test_written_anew_the_same_event_is_another_body() -> None:
+def test_the_same_event_encoded_again_is_another_body() -> None:
     again = json.dumps(json.loads(BODY)).encode()
     with pytest.raises(errors.InvalidSignature, match="raw bytes received"):
         webhooks.verify(again, webhooks.sign(BODY, KEY), KEY)
 
 
 @pytest.mark.parametrize("call", ["verify", "sign", "parse", "receive"])
-def test_text_is_no_raw_body(call: str) -> None:
+def test_text_is_not_a_raw_body(call: str) -> None:
     text = BODY.decode()
     arguments: dict[str, tuple[object, ...]] = {
         "verify": (text, webhooks.sign(BODY, KEY), KEY),
@@ -112,13 +112,13 @@ def test_the_header_is_found_in_any_letter_case(name: str) -> None:
     assert webhooks.receive(BODY, headers, KEY).id == "evt_1"
 
 
-def test_two_signatures_are_none() -> None:
+def test_two_signature_headers_are_refused() -> None:
     headers = {"Cko-Signature": webhooks.sign(BODY, KEY), "cko-signature": webhooks.sign(b"", KEY)}
     with pytest.raises(errors.InvalidSignature, match="2 headers"):
         webhooks.receive(BODY, headers, KEY)
 
 
-def test_the_signature_is_judged_before_the_event_is_read() -> None:
+def test_the_signature_is_checked_before_the_event_is_read() -> None:
     broken = b'{"id": '
     with pytest.raises(errors.InvalidSignature):
         webhooks.receive(broken, {}, KEY)
@@ -127,12 +127,12 @@ def test_the_signature_is_judged_before_the_event_is_read() -> None:
 
 
 def test_no_error_shows_the_key_the_right_signature_or_the_body() -> None:
-    right, told = webhooks.sign(BODY, KEY), ""
+    right, shown = webhooks.sign(BODY, KEY), ""
     for signature in (None, "z", webhooks.sign(BODY, "another")):
         with pytest.raises(errors.InvalidSignature) as caught:
             webhooks.verify(BODY, signature, KEY)
-        told += f"{caught.value!r} {caught.value.__dict__}"
-    assert not any(secret in told for secret in (KEY, right, "Café", "evt_1"))
+        shown += f"{caught.value!r} {caught.value.__dict__}"
+    assert not any(secret in shown for secret in (KEY, right, "Café", "evt_1"))
 
 
 def test_the_module_is_loaded_when_it_is_first_asked_for() -> None:

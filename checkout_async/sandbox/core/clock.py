@@ -1,6 +1,6 @@
-"""The sandbox's own clock: it runs with real time or stands still, and jumps ahead when told.
+"""The sandbox's clock: it runs with real time or stands still, and jumps ahead when a test advances it.
 
-Every lifetime in the sandbox (tokens, pending sessions, challenges, cryptograms) is measured on it.
+Every lifetime in the sandbox (tokens, pending sessions, challenges, cryptograms) is measured by it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 
 class SandboxClock:
-    """Wall-clock time that a test can move.
+    """Wall-clock time that a test can advance.
 
-    `start` is the first instant it shows (default: now; a naive datetime is taken as UTC). A `frozen` clock moves
-    only by `advance`, so that dates in replies repeat from run to run.
+    `start` is the time at which it starts (default: now; a naive datetime is taken as UTC). A `frozen` clock moves only
+    by `advance`, so that dates in replies repeat from run to run.
     """
 
     __slots__ = ("_ahead", "_frozen", "_listeners", "_origin", "_start")
@@ -35,7 +35,7 @@ class SandboxClock:
         return self._start + running + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Jump ahead by `seconds`; ValueError if they are negative or not finite."""
+        """Jump ahead by `seconds`; ValueError if `seconds` is negative or not finite."""
         if not math.isfinite(seconds) or seconds < 0:
             raise ValueError(f"a clock moves forward by a finite number of seconds, not by {seconds}")
         self._ahead += seconds
@@ -43,15 +43,15 @@ class SandboxClock:
             listener()
 
     def until(self, instant: float) -> float | None:
-        """Return the seconds of real time until an instant; None if it comes only by `advance`, or never."""
+        """Return the seconds of real time until an instant; None if only `advance` reaches it, or nothing does."""
         return None if self._frozen or math.isinf(instant) else max(0.0, instant - self.now())
 
     def subscribe(self, listener: Callable[[], object]) -> None:
-        """Have a function called after each jump."""
+        """Have a function called after each `advance`."""
         self._listeners.append(listener)
 
     def unsubscribe(self, listener: Callable[[], object]) -> None:
-        """Call it no more."""
+        """Stop calling a function."""
         self._listeners.remove(listener)
 
 

@@ -1,6 +1,8 @@
-"""Who has something to tell: sessions and payments that were touched, and those to which something happens by itself.
+"""Domain events: `EventDispatcher` collects them from sessions and payments and passes them to one subscriber.
 
-What happens is told in the order in which it happened, as long as nothing outside the sandbox sees a later state first.
+Sessions and payments are passive: they change when somebody looks at them. So the dispatcher remembers which ones were
+accessed and when each will next change by time alone, and asks only those for their new events. Events are published in
+the order in which they happened, as long as the dispatcher runs before anybody outside the sandbox sees a later state.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from checkout_async.sandbox.core.payload import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that happened to a session or payment, at an instant of the sandbox's clock."""
+class DomainEvent:
+    """Something that happened to a session or payment."""
 
     id: str
     """Identifier of the event."""
@@ -26,66 +28,71 @@ class Happening:
     subject: str
     """Identifier of the session or payment."""
     at: float
+    """When it happened, in seconds since the epoch on the sandbox's clock."""
     data: JsonObject = field(repr=False)
 
 
-class Teller(Protocol):
-    """Remembers what it has told of one session or payment."""
+class EventSource(Protocol):
+    """Derives the events of one session or payment from its state, and remembers which ones it has returned."""
 
-    def tell(self, now: float) -> list[Happening]:
-        """Return what has happened since it was last asked."""
+    def new_events(self, now: float) -> list[DomainEvent]:
+        """Return the events since the last call, oldest first."""
         ...
 
-    def due(self) -> float:
-        """Return when time alone will bring something about; infinity for never."""
+    def next_change(self) -> float:
+        """Return when time alone will cause the next event; infinity for never."""
         ...
 
 
-class Watch:
-    """Asks the tellers, and hands on what they tell; without anybody to `post` to, it keeps and asks none."""
+class EventDispatcher:
+    """Publishes the events of all sources to one subscriber; without a subscriber it keeps no source."""
 
-    def __init__(self, clock: SandboxClock, post: Callable[[Happening], None] | None) -> None:
+    def __init__(self, clock: SandboxClock) -> None:
         self._clock = clock
-        self._post = post
-        self._tellers: dict[str, Teller] = {}
+        self._publish: Callable[[DomainEvent], None] | None = None
+        self._sources: dict[str, EventSource] = {}
         self._touched: dict[str, None] = {}
         self._agenda: list[tuple[float, str]] = []
-        self._due: dict[str, float] = {}
-        self.stirred = asyncio.Event()
-        """Set when there may be something to tell."""
+        self._next_change: dict[str, float] = {}
+        self.wakeup = asyncio.Event()
+        """Set when there may be events to dispatch."""
 
-    def add(self, subject: str, teller: Teller) -> None:
-        """Watch a new session or payment."""
-        if self._post is not None:
-            self._tellers[subject] = teller
+    def subscribe(self, publish: Callable[[DomainEvent], None]) -> None:
+        """Have a function called with every event of the sources that are added from now on."""
+        self._publish = publish
+
+    def add(self, subject: str, source: EventSource) -> None:
+        """Add the source of a new session or payment."""
+        if self._publish is not None:
+            self._sources[subject] = source
             self.touch(subject)
 
     def touch(self, subject: str) -> None:
-        """Note that something is being done to a session or payment; what it was is asked later."""
-        if subject in self._tellers:
+        """Note that a session or payment is being accessed and may change; `dispatch` asks it later."""
+        if subject in self._sources:
             self._touched[subject] = None
-            self.stirred.set()
+            self.wakeup.set()
 
-    def tell(self) -> None:
-        """Have everything told that has happened by now."""
-        if self._post is None:
+    def dispatch(self) -> None:
+        """Publish every event that has happened by now."""
+        if self._publish is None:
             return
         now = self._clock.now()
         while self._agenda and self._agenda[0][0] <= now:
             self._touched[heapq.heappop(self._agenda)[1]] = None
         touched, self._touched = self._touched, {}
         for subject in touched:
-            self._ask(subject, self._post)
+            self._collect(subject, self._publish)
 
     def next_due(self) -> float:
-        """Return the next instant at which there will be something to tell, if nobody does anything."""
+        """Return when time alone will cause the next event of any source; infinity for never."""
         return self._agenda[0][0] if self._agenda else math.inf
 
-    def _ask(self, subject: str, post: Callable[[Happening], None]) -> None:
-        teller = self._tellers[subject]
-        for happening in teller.tell(self._clock.now()):
-            post(happening)
-        due = teller.due()
-        if math.isfinite(due) and due != self._due.get(subject):
+    def _collect(self, subject: str, publish: Callable[[DomainEvent], None]) -> None:
+        source = self._sources[subject]
+        for event in source.new_events(self._clock.now()):
+            publish(event)
+        due = source.next_change()
+        if math.isfinite(due) and due != self._next_change.get(subject):
             heapq.heappush(self._agenda, (due, subject))
-        self._due[subject] = due
+        self._next_change[subject] = due

@@ -1,6 +1,6 @@
-"""Refusals: what the API answers instead of a result, as one exception and a factory for each documented case.
+"""Refusals: the API's error replies, as one exception and a factory for each documented case.
 
-`error_type` and `error_codes` are those of the API reference; where it names no code for a case, docs/sandbox.md says
+`error_type` and `error_codes` are those of the API reference. If it names no code for a case, docs/sandbox.md says
 which one the sandbox chose.
 """
 
@@ -12,7 +12,7 @@ from checkout_async.sandbox.core.payload import JsonObject
 
 
 class ApiRefusal(Exception):
-    """A reply other than success. Without `error_type` its body is empty, as for 401 and 502."""
+    """An error reply. Without `error_type` its body is empty, as for 401 and 502."""
 
     def __init__(self, status: int, error_type: str | None = None, error_codes: Iterable[str] = ()) -> None:
         self.status = status
@@ -28,7 +28,7 @@ class ApiRefusal(Exception):
 
 
 def unauthorized() -> ApiRefusal:
-    """Refuse a credential: missing, unknown, expired, or of a kind the operation does not take."""
+    """Refuse a credential that is missing, unknown, expired, or of a kind that the operation does not accept."""
     return ApiRefusal(401)
 
 
@@ -43,7 +43,7 @@ def not_allowed(code: str = "update_not_allowed_due_to_state") -> ApiRefusal:
 
 
 def not_found(resource: str) -> ApiRefusal:
-    """Report that nothing of that kind is under the given identifier or path."""
+    """Report that there is no such resource at the identifier or path."""
     return ApiRefusal(404, "not_found", [f"{resource}_not_found"])
 
 
@@ -53,7 +53,7 @@ def session_in_use() -> ApiRefusal:
 
 
 def invalid(*codes: str, api: str = "Sessions") -> ApiRefusal:
-    """Refuse data, with one code for each thing that is wrong; the APIs name the kind of error differently."""
+    """Refuse the data of a request, with one code for each problem; `error_type` differs between the APIs."""
     return ApiRefusal(422, "request_invalid" if api == "Payments" else "unprocessable_entity", codes)
 
 
@@ -73,12 +73,12 @@ def key_in_use() -> ApiRefusal:
 
 
 def too_many_requests() -> ApiRefusal:
-    """Refuse one request too many; its reply has no body."""
+    """Refuse a request because of its rate; its reply has no body."""
     return ApiRefusal(429)
 
 
 def callback_failed() -> ApiRefusal:
-    """Report that the completion callback was not answered with 2XX."""
+    """Report that the merchant did not answer the completion callback with 2XX."""
     return ApiRefusal(500, "callback_failed", ["session_callback_failed"])
 
 

@@ -1,7 +1,7 @@
-"""Everything that looks random: identifiers, secrets, UUIDs, cryptograms, derived from the seed by name.
+"""Everything that looks random (identifiers, secrets, UUIDs, cryptograms), derived from the seed and a name.
 
 A value depends on the seed, on the request that caused it and on its name, never on the order of events: the same
-requests give the same values even when they arrive concurrently.
+requests get the same values even if they arrive concurrently.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections import Counter
 from hashlib import blake2b
 
 
-class Mint:
-    """Derives values by name from one key."""
+class DeterministicIds:
+    """Derives values from one key and a name."""
 
     __slots__ = ("_key", "_seen")
 
@@ -22,32 +22,32 @@ class Mint:
         self._key = blake2b(raw, digest_size=32).digest()
         self._seen: Counter[bytes] = Counter()
 
-    def octets(self, size: int, name: str) -> bytes:
-        """Derive `size` bytes (at most 64) for `name`; the same ones every time."""
+    def derive_bytes(self, size: int, name: str) -> bytes:
+        """Return `size` bytes (at most 64) for `name`; the same ones every time."""
         return blake2b(name.encode(), digest_size=size, key=self._key).digest()
 
-    def child(self, kind: str, content: bytes = b"") -> Mint:
-        """Make a mint for the next thing of this kind and content: the n-th equal one gets its own values."""
+    def fork(self, kind: str, content: bytes = b"") -> DeterministicIds:
+        """Return the values of the next object of this kind and content: equal objects get different ones."""
         digest = blake2b(content, digest_size=32, key=self._key, person=kind.encode()).digest()
         self._seen[digest] += 1
-        return Mint(digest + self._seen[digest].to_bytes(8, "big"))
+        return DeterministicIds(digest + self._seen[digest].to_bytes(8, "big"))
 
     def identifier(self, prefix: str, name: str) -> str:
-        """Make an API identifier: `prefix` and 26 lower-case base32 characters."""
+        """Return an API identifier: `prefix` and 26 lower-case base32 characters."""
         return f"{prefix}_{self.token(name)}"
 
     def token(self, name: str) -> str:
-        """Make 26 lower-case base32 characters (128 bits)."""
-        return base64.b32encode(self.octets(16, name)).rstrip(b"=").decode().lower()
+        """Return 26 lower-case base32 characters (128 bits)."""
+        return base64.b32encode(self.derive_bytes(16, name)).rstrip(b"=").decode().lower()
 
     def uuid(self, name: str) -> str:
-        """Make a UUID of version 4 form, 36 characters."""
-        return str(uuid.UUID(bytes=self.octets(16, name), version=4))
+        """Return a UUID of version 4 form, 36 characters."""
+        return str(uuid.UUID(bytes=self.derive_bytes(16, name), version=4))
 
     def base64(self, size: int, name: str) -> str:
-        """Make `size` bytes of padded base64 (RFC 4648): 20 give the 28 characters of a cryptogram."""
-        return base64.b64encode(self.octets(size, name)).decode()
+        """Return `size` bytes in padded base64 (RFC 4648): 20 bytes are the 28 characters of a cryptogram."""
+        return base64.b64encode(self.derive_bytes(size, name)).decode()
 
     def digits(self, length: int, name: str) -> str:
-        """Make a string of at most 70 decimal digits."""
-        return str(int.from_bytes(self.octets(32, name), "big"))[-length:]
+        """Return a string of at most 70 decimal digits."""
+        return str(int.from_bytes(self.derive_bytes(32, name), "big"))[-length:]

@@ -1,4 +1,4 @@
-"""Messages to the merchant: one JSON POST to an endpoint, which has to be answered with 2XX."""
+"""Messages to the merchant: a JSON POST to an endpoint, which has to answer 2XX."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from checkout_async.sandbox.core.payload import JsonObject
 
 
 def is_web_address(url: str) -> bool:
-    """Whether this is an http or https address with a host."""
+    """Return whether this is an http or https address with a host."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -21,18 +21,18 @@ def is_web_address(url: str) -> bool:
 
 
 class Notifier:
-    """Delivers over one HTTP session; each delivery has `timeout` seconds of real time and follows no redirect."""
+    """Sends over one HTTP session; each request may take `timeout` seconds of real time and follows no redirect."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._http: aiohttp.ClientSession | None = None
 
     async def deliver(self, url: str, body: JsonObject) -> bool:
-        """POST the body once; whether the endpoint answered 2XX in time."""
+        """POST the body once; return whether the endpoint answered 2XX in time."""
         return await self.post(url, msgspec.json.encode(body), {})
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> bool:
-        """POST encoded JSON with further headers once; whether the endpoint answered 2XX in time."""
+        """POST encoded JSON with further headers once; return whether the endpoint answered 2XX in time."""
         if self._http is None:
             self._http = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
         headers = {"Content-Type": "application/json", **headers}

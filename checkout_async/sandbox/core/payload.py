@@ -1,7 +1,7 @@
 """Plain JSON as the sandbox handles it: the object type, typed readers of optional members, and base64url.
 
-The readers are for bodies that passed the schema, so a member of another type than asked for counts as absent.
-Base64url is written without padding, as in EMV 3DS 2.2 and RFC 7515.
+The readers are for bodies that passed the schema, so they treat a member of an unexpected type as absent. Base64url is
+written without padding, as in EMV 3DS 2.2 and RFC 7515.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ JsonObject = dict[str, object]
 
 
 def is_object(value: object) -> TypeGuard[JsonObject]:
-    """Tell whether a decoded JSON value is an object (its keys are then strings)."""
+    """Return whether a decoded JSON value is an object (its keys are then strings)."""
     return isinstance(value, dict)
 
 
 def text(body: Mapping[str, object], name: str) -> str | None:
-    """Read the string member `name`, or None."""
+    """Return the string member `name`, or None."""
     value = body.get(name)
     return value if isinstance(value, str) else None
 
 
 def integer(body: Mapping[str, object], name: str) -> int | None:
-    """Read the integer member `name`, or None; as in JSON Schema, 100.0 is an integer and a boolean is not."""
+    """Return the integer member `name`, or None; as in JSON Schema, 100.0 is an integer and a boolean is not."""
     value = body.get(name)
     if isinstance(value, float) and value.is_integer():
         return int(value)
@@ -35,32 +35,32 @@ def integer(body: Mapping[str, object], name: str) -> int | None:
 
 
 def member(body: Mapping[str, object], name: str) -> JsonObject:
-    """Read the object member `name`, or an empty object."""
+    """Return the object member `name`, or an empty object."""
     value = body.get(name)
     return value if is_object(value) else {}
 
 
 def array(body: Mapping[str, object], name: str) -> list[object]:
-    """Read the array member `name`, or an empty list."""
+    """Return the array member `name`, or an empty list."""
     value = body.get(name)
     return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def texts(body: Mapping[str, object], name: str) -> tuple[str, ...]:
-    """Read the strings of the array member `name`, in order."""
+    """Return the strings of the array member `name`, in order."""
     return tuple(item for item in array(body, name) if isinstance(item, str))
 
 
-def present(body: Mapping[str, object | None]) -> JsonObject:
-    """Keep the members that have a value: the API leaves out what it does not know."""
+def drop_none(body: Mapping[str, object | None]) -> JsonObject:
+    """Return the members that are not None: the API leaves out what it does not know."""
     return {name: value for name, value in body.items() if value is not None}
 
 
 def base64url(raw: bytes) -> str:
-    """Encode bytes."""
+    """Encode bytes as base64url."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def encoded(message: Mapping[str, object]) -> str:
-    """Encode a message as JSON in base64url."""
+def base64url_json(message: Mapping[str, object]) -> str:
+    """Encode a message as JSON, and that as base64url."""
     return base64url(msgspec.json.encode(message))

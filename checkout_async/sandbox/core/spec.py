@@ -1,11 +1,12 @@
-"""The bundled OpenAPI document as the sandbox uses it: paths, security, scopes, body schemas, parameters.
+"""The bundled OpenAPI document as the sandbox uses it: paths, security, scopes, body schemas, parameters, enums.
 
-Everything the document says is read from it, so that the sandbox knows a new path or scope without being edited.
+What the document contains is read from it, so that the sandbox knows a new path or scope without being edited. Lists
+that the code has to name, such as the statuses of a state machine, are compared with it at import (`check_enum`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -22,44 +23,45 @@ _SESSION_KEY = "sessionSecret"
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter in the path, the query or a header."""
+class ApiParameter:
+    """A parameter."""
 
     name: str
-    place: str
+    location: str
+    """`path`, `query` or `header`."""
     required: bool
     schema: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ApiOperation:
     """One operation of the document."""
 
     id: str
     api: str
-    """The tag it stands under: `Sessions`, `Payments`, `Access`."""
+    """Its tag: `Sessions`, `Payments`, `Access`."""
     method: str
     path: str
     scopes: tuple[frozenset[str], ...]
-    """Sets of scopes; an access token that holds all of any one set may call it."""
+    """Sets of scopes; an access token with all scopes of any one set may call it."""
     takes_secret_key: bool
     takes_session_secret: bool
     body: JsonObject | None
     """Schema of the JSON request body."""
     body_required: bool
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ApiParameter, ...]
 
     def allows(self, scopes: frozenset[str]) -> bool:
-        """Tell whether an access token with these scopes may call it."""
+        """Return whether an access token with these scopes may call it."""
         return any(needed <= scopes for needed in self.scopes)
 
-    def parameters_in(self, place: str) -> list[Parameter]:
-        """List the parameters in `header` or `query`."""
-        return [parameter for parameter in self.parameters if parameter.place == place]
+    def parameters_in(self, location: str) -> list[ApiParameter]:
+        """List the parameters at a location: `path`, `query` or `header`."""
+        return [parameter for parameter in self.parameters if parameter.location == location]
 
 
 class ApiSpec:
-    """The document, read once: `operations` by operationId, `schemas` by name, the OAuth `scopes` it knows."""
+    """The document, read once: `operations` by operationId, `schemas` by name, and the OAuth `scopes` it lists."""
 
     def __init__(self, document: JsonObject) -> None:
         self._document = document
@@ -69,11 +71,15 @@ class ApiSpec:
         self.scopes = frozenset(self._read_scopes())
 
     def path(self, operation_id: str, **parameters: str) -> str:
-        """Return the operation's path with its parameters filled in."""
+        """Return the path of an operation with its parameters filled in."""
         return self.operations[operation_id].path.format(**parameters)
 
+    def enum(self, schema: str) -> tuple[str, ...]:
+        """Return the values of an enum among the schemas; empty if there is no such enum."""
+        return texts(member(self.schemas, schema), "enum")
+
     def resolve(self, node: object) -> JsonObject:
-        """Follow a `$ref` into this document; any other object stands for itself."""
+        """Follow a `$ref` into this document; return any other object as it is."""
         while is_object(node) and "$ref" in node:
             target: object = self._document
             for step in str(node["$ref"]).removeprefix("#/").split("/"):
@@ -81,7 +87,7 @@ class ApiSpec:
             node = target
         return node if is_object(node) else {}
 
-    def _read_operations(self) -> Iterator[Operation]:
+    def _read_operations(self) -> Iterator[ApiOperation]:
         for path, item in member(self._document, "paths").items():
             resolved = self.resolve(item)
             shared = array(resolved, "parameters")
@@ -89,12 +95,12 @@ class ApiSpec:
                 if method in resolved:
                     yield self._operation(method, path, member(resolved, method), shared)
 
-    def _operation(self, method: str, path: str, node: JsonObject, shared: list[object]) -> Operation:
+    def _operation(self, method: str, path: str, node: JsonObject, shared: list[object]) -> ApiOperation:
         holder = node if "security" in node else self._document
         security = [entry for entry in array(holder, "security") if is_object(entry)]
         body = self.resolve(node.get("requestBody"))
         media = member(member(body, "content"), "application/json")
-        return Operation(
+        return ApiOperation(
             id=str(node["operationId"]),
             api=next(iter(texts(node, "tags")), ""),
             method=method.upper(),
@@ -107,9 +113,9 @@ class ApiSpec:
             parameters=tuple(self._parameter(entry) for entry in shared + array(node, "parameters")),
         )
 
-    def _parameter(self, entry: object) -> Parameter:
+    def _parameter(self, entry: object) -> ApiParameter:
         node = self.resolve(entry)
-        return Parameter(str(node["name"]), str(node["in"]), node.get("required") is True, member(node, "schema"))
+        return ApiParameter(str(node["name"]), str(node["in"]), node.get("required") is True, member(node, "schema"))
 
     def _read_scopes(self) -> Iterator[str]:
         schemes = member(member(self._document, "components"), "securitySchemes")
@@ -119,6 +125,22 @@ class ApiSpec:
 
 @cache
 def load_spec(path: Path | None = None) -> ApiSpec:
-    """Read a bundled document, by default the one in the package; read once per process and path."""
+    """Read a bundled document, by default that of the package; each is read once per process."""
     source = files("checkout_async").joinpath("_generated", "openapi.json") if path is None else path
     return ApiSpec(msgspec.json.decode(source.read_bytes(), type=JsonObject))
+
+
+def check_enum(schema: str, values: Iterable[str]) -> None:
+    """Check that an enum of the package's document lists these values; ValueError names those that it does not.
+
+    Modules call it at import for values that their code has to name: a state machine needs its states, and the type
+    checkers could not see members that were made from the document at run time. Further values of the document are no
+    error: the simulator does not reach every status, and a new value must not stop it from starting.
+    """
+    listed = load_spec().enum(schema)
+    unknown = [str(value) for value in values if value not in listed]
+    if unknown:
+        raise ValueError(
+            f"{schema} in the OpenAPI document does not list {', '.join(unknown)}; it lists {', '.join(listed)}."
+            " Correct the name in the simulator, or add the value to openapi/ and run make generate"
+        )

@@ -1,4 +1,4 @@
-"""OAuth 2.0: the clients the sandbox knows, the token endpoint (RFC 6749 section 4.4) and the tokens it gave out."""
+"""OAuth 2.0: the known clients, the token endpoint (RFC 6749 section 4.4) and the tokens that it issued."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote_plus
 
 from checkout_async.sandbox.core.clock import SandboxClock
-from checkout_async.sandbox.core.ids import Mint
-from checkout_async.sandbox.core.payload import JsonObject, base64url, encoded
+from checkout_async.sandbox.core.ids import DeterministicIds
+from checkout_async.sandbox.core.payload import JsonObject, base64url, base64url_json
 
 CLIENT_ID = "ack_sandbox"
 CLIENT_SECRET = "sandbox_secret"  # noqa: S105 - the documented credential of a simulator
@@ -19,7 +19,7 @@ CLIENT_SECRET = "sandbox_secret"  # noqa: S105 - the documented credential of a 
 
 @dataclass(frozen=True, slots=True)
 class SandboxClient:
-    """An OAuth client. `scopes` None grants every scope of the API; `refusal` is an OAuth error it always gets."""
+    """An OAuth client. `scopes` None allows every scope of the API; `refusal` is an OAuth error that it always gets."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -28,7 +28,7 @@ class SandboxClient:
 
 
 NOT_ACCEPTABLE = "not_acceptable"
-"""A refusal beside those of RFC 6749: 406 with a text body, seen from a real token host."""
+"""A refusal in addition to those of RFC 6749: 406 with a text body, observed from a real token host."""
 
 DEFAULT_CLIENTS = (
     SandboxClient(CLIENT_ID, CLIENT_SECRET),
@@ -53,7 +53,7 @@ class _Grant:
 
 
 class TokenEndpoint:
-    """Issues access tokens for `lifetime` seconds of the sandbox's clock and knows the living ones."""
+    """Issues access tokens for `lifetime` seconds of the sandbox's clock and knows the valid ones."""
 
     def __init__(
         self,
@@ -62,13 +62,13 @@ class TokenEndpoint:
         *,
         lifetime: int,
         clock: SandboxClock,
-        mint: Mint,
+        ids: DeterministicIds,
     ) -> None:
         self._clients = {client.client_id: client for client in clients}
         self._scopes = scopes
         self._lifetime = lifetime
         self._clock = clock
-        self._mint = mint
+        self._ids = ids
         self._grants: dict[str, _Grant] = {}
 
     def issue(self, body: bytes, content_type: str, authorization: str | None) -> JsonObject:
@@ -82,8 +82,8 @@ class TokenEndpoint:
             raise TokenRefused("unsupported_grant_type")
         if client.refusal is not None:
             raise TokenRefused(client.refusal)
-        scopes = self._granted(client, form.get("scope", "").split())
-        token = self._make_token(client, scopes)
+        scopes = self._choose_scopes(client, form.get("scope", "").split())
+        token = self._create_token(client, scopes)
         return {
             "access_token": token,
             "expires_in": self._lifetime,
@@ -92,48 +92,52 @@ class TokenEndpoint:
         }
 
     def scopes_of(self, token: str) -> frozenset[str] | None:
-        """Return the scopes of a living token, or None."""
+        """Return the scopes of a valid token, or None."""
         grant = self._grants.get(token)
         return grant.scopes if grant is not None and self._clock.now() < grant.expires_at else None
 
     def revoke_all(self) -> None:
-        """Forget every token, as if each had been revoked."""
+        """Revoke every token."""
         self._grants.clear()
 
     def _authenticate(self, form: Mapping[str, str], authorization: str | None) -> SandboxClient:
-        """Find the client, from HTTP Basic or the form; both are fine when they agree (RFC 6749 section 2.3.1)."""
+        """Return the client by HTTP Basic or the form; both are accepted if they agree (RFC 6749 section 2.3.1)."""
         posted = (form.get("client_id", ""), form.get("client_secret", ""))
         if authorization is None:
-            return self._client([posted])
-        candidates = _basic(authorization)
+            return self._verify([posted])
+        candidates = _read_basic(authorization)
         if any(posted) and posted not in candidates:
             raise TokenRefused("invalid_request")
-        return self._client(candidates)
+        return self._verify(candidates)
 
-    def _client(self, candidates: Sequence[tuple[str, str]]) -> SandboxClient:
+    def _verify(self, candidates: Sequence[tuple[str, str]]) -> SandboxClient:
         for client_id, secret in candidates:
             client = self._clients.get(client_id)
             if client is not None and hmac.compare_digest(client.client_secret.encode(), secret.encode()):
                 return client
         raise TokenRefused("invalid_client")
 
-    def _granted(self, client: SandboxClient, asked: Sequence[str]) -> Sequence[str]:
-        held = self._scopes if client.scopes is None else client.scopes
-        if not held.issuperset(asked):
+    def _choose_scopes(self, client: SandboxClient, requested: Sequence[str]) -> Sequence[str]:
+        allowed = self._scopes if client.scopes is None else client.scopes
+        if not allowed.issuperset(requested):
             raise TokenRefused("invalid_scope")
-        return list(dict.fromkeys(asked)) or sorted(held)
+        return list(dict.fromkeys(requested)) or sorted(allowed)
 
-    def _make_token(self, client: SandboxClient, scopes: Sequence[str]) -> str:
-        """Make a token in the form of a JWT; its signature is made up and nothing checks it."""
-        mint = self._mint.child("token")
+    def _create_token(self, client: SandboxClient, scopes: Sequence[str]) -> str:
+        """Create a token in the form of a JWT; its signature is invented and nothing checks it."""
+        ids = self._ids.fork("token")
         expires_at = self._clock.now() + self._lifetime
         claims = {
             "client_id": client.client_id,
             "scope": list(scopes),
             "exp": int(expires_at),
-            "jti": mint.uuid("jti"),
+            "jti": ids.uuid("jti"),
         }
-        parts = [encoded({"alg": "HS256", "typ": "JWT"}), encoded(claims), base64url(mint.octets(32, "signature"))]
+        parts = [
+            base64url_json({"alg": "HS256", "typ": "JWT"}),
+            base64url_json(claims),
+            base64url(ids.derive_bytes(32, "signature")),
+        ]
         token = ".".join(parts)
         self._grants[token] = _Grant(frozenset(scopes), expires_at)
         return token
@@ -151,8 +155,8 @@ def _read_form(body: bytes, content_type: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _basic(authorization: str) -> list[tuple[str, str]]:
-    """Read an HTTP Basic header in two ways: as sent, and with the form encoding RFC 6749 asks for undone."""
+def _read_basic(authorization: str) -> list[tuple[str, str]]:
+    """Read an HTTP Basic header in two ways: as sent, and with the form encoding of RFC 6749 decoded."""
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() != "basic":
         raise TokenRefused("invalid_client")

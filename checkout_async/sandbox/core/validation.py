@@ -1,7 +1,7 @@
 """Request validation by the document's own schemas, with failures as the API's error codes.
 
-Requests are held to more than the document's letter: a member that no schema names is refused, so that a misspelt
-optional field shows. Error codes carry member names, never values.
+Validation is stricter than the document: a member that no schema names is refused, so that a misspelt optional field
+shows. Error codes contain names of members, never values.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ except ModuleNotFoundError as error:
 
 from checkout_async.sandbox.core.errors import invalid
 from checkout_async.sandbox.core.payload import JsonObject, array, is_object, member, texts
-from checkout_async.sandbox.core.spec import ApiSpec, Operation, Parameter
+from checkout_async.sandbox.core.spec import ApiOperation, ApiParameter, ApiSpec
 
 _BODY = "request"
 _NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
-def read_body(spec: ApiSpec, operation: Operation, body: bytes, content_type: str) -> JsonObject:
-    """Decode and validate a request body; an empty one is an empty object where the body is optional.
+def read_body(spec: ApiSpec, operation: ApiOperation, body: bytes, content_type: str) -> JsonObject:
+    """Decode and validate a request body; an empty one is an empty object if the body is optional.
 
-    Raises 422 `content_type_invalid`, `request_required` (empty), `json_invalid` (no JSON, or nested too deep),
-    `request_invalid` (no object), or one code per failing member: `{member}_required`, `{member}_invalid`.
+    Raises 422 `content_type_invalid`, `request_required` (empty), `json_invalid` (not JSON, or nested too
+    deep), `request_invalid` (not an object), or one code per failing member: `{member}_required`, `{member}_invalid`.
     """
     if not body.strip() and not operation.body_required:
         return {}
@@ -47,7 +47,7 @@ def read_body(spec: ApiSpec, operation: Operation, body: bytes, content_type: st
     return check_body(spec, operation, decoded)
 
 
-def check_body(spec: ApiSpec, operation: Operation, body: object) -> JsonObject:
+def check_body(spec: ApiSpec, operation: ApiOperation, body: object) -> JsonObject:
     """Validate a decoded body; raises 422 with one code per failing member, as `read_body` does."""
     validator = _body_validator(spec, operation.id)
     if not validator.is_valid(body) or not is_object(body):
@@ -55,7 +55,7 @@ def check_body(spec: ApiSpec, operation: Operation, body: object) -> JsonObject:
     return body
 
 
-def check_headers(spec: ApiSpec, operation: Operation, headers: Mapping[str, str]) -> None:
+def check_headers(spec: ApiSpec, operation: ApiOperation, headers: Mapping[str, str]) -> None:
     """Validate the operation's header parameters; raises 422 `{header}_invalid`."""
     for parameter in operation.parameters_in("header"):
         value = headers.get(parameter.name)
@@ -63,7 +63,7 @@ def check_headers(spec: ApiSpec, operation: Operation, headers: Mapping[str, str
             raise invalid(f"{parameter.name.lower().replace('-', '_')}_invalid", api=operation.api)
 
 
-def read_query(spec: ApiSpec, operation: Operation, query: Mapping[str, str]) -> JsonObject:
+def read_query(spec: ApiSpec, operation: ApiOperation, query: Mapping[str, str]) -> JsonObject:
     """Read and validate the operation's query parameters; unknown ones are refused.
 
     Raises 422 `{parameter}_required`, `{parameter}_invalid`.
@@ -82,7 +82,7 @@ def read_query(spec: ApiSpec, operation: Operation, query: Mapping[str, str]) ->
     return values
 
 
-def _query_value(parameter: Parameter, text: str | None) -> object | None:
+def _query_value(parameter: ApiParameter, text: str | None) -> object | None:
     if text is None:
         return parameter.schema.get("default")
     is_number = parameter.schema.get("type") == "integer" and _INTEGER.fullmatch(text)
@@ -101,27 +101,27 @@ def _parameter_validator(spec: ApiSpec, operation_id: str, name: str) -> Draft20
 
 
 def _compile(spec: ApiSpec, schema: JsonObject) -> Draft202012Validator:
-    strict = {name: _strict(node) for name, node in spec.schemas.items()}
+    strict = {name: _close(node) for name, node in spec.schemas.items()}
     return Draft202012Validator({**schema, "components": {"schemas": strict}}, validate_formats=True)
 
 
-def _strict(node: object) -> object:
-    """Copy a schema; objects are closed, and discriminated unions say which variant failed, and where."""
+def _close(node: object) -> object:
+    """Copy a schema with closed objects, and with unions rewritten so that failures name the variant's member."""
     if isinstance(node, list):
-        return [_strict(item) for item in cast("list[object]", node)]
+        return [_close(item) for item in cast("list[object]", node)]
     if not is_object(node):
         return node
     if "oneOf" in node and "discriminator" in node:
-        return _branches(member(node, "discriminator"))
+        return _variant_by_tag(member(node, "discriminator"))
     if "x-recognised-by" in node:
-        return _recognised(array(node, "anyOf"), member(node, "x-recognised-by"))
-    copy = {key: _strict(value) for key, value in node.items()}
+        return _variant_by_members(array(node, "anyOf"), member(node, "x-recognised-by"))
+    copy = {key: _close(value) for key, value in node.items()}
     if node.get("type") == "object" and "properties" in node:
         copy.setdefault("additionalProperties", False)
     return copy
 
 
-def _branches(discriminator: JsonObject) -> JsonObject:
+def _variant_by_tag(discriminator: JsonObject) -> JsonObject:
     tag = str(discriminator["propertyName"])
     mapping = member(discriminator, "mapping")
     return {
@@ -135,12 +135,12 @@ def _branches(discriminator: JsonObject) -> JsonObject:
     }
 
 
-def _recognised(variants: list[object], members: JsonObject) -> JsonObject:
-    """Choose the first variant whose telling members are all there."""
+def _variant_by_members(variants: list[object], members: JsonObject) -> JsonObject:
+    """Choose the first variant whose identifying members are all present."""
     chosen: JsonObject = {}
     for variant in reversed([entry for entry in variants if is_object(entry)]):
-        telling = texts(members, str(variant["$ref"]).rpartition("/")[2])
-        chosen = {"if": {"required": list(telling)}, "then": variant, "else": chosen} if telling else variant
+        identifying = texts(members, str(variant["$ref"]).rpartition("/")[2])
+        chosen = {"if": {"required": list(identifying)}, "then": variant, "else": chosen} if identifying else variant
     return chosen
 
 

@@ -1,6 +1,6 @@
-"""Signed webhooks: events are POSTed one after the other to one endpoint, and repeated where it does not answer 2XX.
+"""Signed webhooks: events are POSTed one after the other to one endpoint, and retried if it does not answer 2XX.
 
-A first delivery waits for those before it; a repetition comes at its time and holds up nobody.
+A first delivery waits for those before it. A retry is sent when it is due and delays no other webhook.
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ from itertools import count
 
 import msgspec
 
-from checkout_async.sandbox.core.clock import SandboxClock, timestamp
-from checkout_async.sandbox.core.dispatch import Happening, Watch
-from checkout_async.sandbox.core.notifier import Notifier, is_web_address
+from checkout_async.sandbox.core.clock import timestamp
+from checkout_async.sandbox.core.dispatch import DomainEvent
+from checkout_async.sandbox.core.notifier import is_web_address
 from checkout_async.sandbox.core.payload import JsonObject
-from checkout_async.sandbox.core.spec import ApiSpec
+from checkout_async.sandbox.core.simulation import Simulation
 
 WEBHOOK_SECRET = "sandbox_webhook_secret"  # noqa: S105 - documented, and good for nothing but the sandbox
-"""The signing key of a sandbox that is given no other."""
-REPETITIONS = (300, 600, 900, 1800, 3600, 4 * 3600, 12 * 3600, 12 * 3600)
-"""Seconds of the sandbox's clock from each failed delivery to the next."""
+"""The default signing key."""
+WEBHOOK_RETRY_DELAYS = (300, 600, 900, 1800, 3600, 4 * 3600, 12 * 3600, 12 * 3600)
+"""Seconds of the sandbox's clock from each failed delivery to the next attempt."""
 
 _VERSION = "1.0.0"
-_KEPT = 10_000
+_MAX_RECORDS = 10_000
+_PAYMENT_LINKS = {"payment": "get_payment", "payment_actions": "get_payment_actions"}
+"""Relation of a link in an event about a payment -> its operation."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookRecord:
-    """A webhook at the moment it was looked at."""
+    """A webhook and how its delivery stood when the record was made."""
 
     id: str
     """Identifier of the event."""
@@ -50,49 +52,50 @@ class WebhookRecord:
 
 
 @dataclass(slots=True, eq=False)
-class _Parcel:
-    happening: Happening
+class _OutgoingWebhook:
+    event: DomainEvent
     body: bytes = field(repr=False)
     signature: str = field(repr=False)
     attempts: int = 0
     delivered: bool = False
 
     def record(self) -> WebhookRecord:
-        told = self.happening
-        return WebhookRecord(told.id, told.type, told.subject, self.body, self.signature, self.attempts, self.delivered)
+        event = self.event
+        return WebhookRecord(
+            event.id, event.type, event.subject, self.body, self.signature, self.attempts, self.delivered
+        )
 
 
 class Webhooks:
-    """What is to be sent, what was sent, and the tasks that see to it."""
+    """Sends the events of a simulation to one endpoint, and records what was sent; without a URL it does nothing."""
 
-    def __init__(self, clock: SandboxClock, notifier: Notifier, spec: ApiSpec, url: str | None, secret: str) -> None:
+    def __init__(self, simulation: Simulation, url: str | None, secret: str) -> None:
         if not secret.strip():
             raise ValueError("webhook_secret must not be empty: every webhook is signed")
         if url is not None and not is_web_address(url):
             raise ValueError("webhook_url must be an http or https address")
-        self._clock = clock
-        self._notifier = notifier
-        self._spec = spec
+        self._simulation = simulation
+        self._clock = simulation.clock
+        self._events = simulation.events
         self._url = url
         self._secret = secret.encode()
-        self.watch = Watch(clock, None if url is None else self._post)
-        self._parcels: deque[_Parcel] = deque(maxlen=_KEPT)
-        self._queue: list[tuple[float, int, _Parcel]] = []
+        if url is not None:
+            self._events.subscribe(self._enqueue)
+        self._webhooks: deque[_OutgoingWebhook] = deque(maxlen=_MAX_RECORDS)
+        self._queue: list[tuple[float, int, _OutgoingWebhook]] = []
         self._numbers = count()
-        self._filled = asyncio.Event()
+        self._queued = asyncio.Event()
         self._idle = asyncio.Event()
-        self._base_url = ""
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self, base_url: str) -> None:
-        """Begin to send, with links to a base URL."""
-        self._base_url = base_url
+    def start(self) -> None:
+        """Start to send."""
         if self._url is not None:
             self._clock.subscribe(self._wake)
-            self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._deliver(self._url))]
+            self._tasks = [asyncio.create_task(self._dispatch()), asyncio.create_task(self._deliver(self._url))]
 
     async def stop(self) -> None:
-        """Send nothing more; a delivery under way is broken off."""
+        """Stop sending; a delivery in progress is cancelled."""
         tasks, self._tasks = self._tasks, []
         if tasks:
             self._clock.unsubscribe(self._wake)
@@ -103,72 +106,72 @@ class Webhooks:
 
     def records(self) -> tuple[WebhookRecord, ...]:
         """Return the latest 10,000 webhooks, oldest event first."""
-        self.watch.tell()
-        return tuple(parcel.record() for parcel in self._parcels)
+        self._events.dispatch()
+        return tuple(webhook.record() for webhook in self._webhooks)
 
     async def settled(self) -> None:
-        """Wait until everything that is due by now was sent and answered, or failed."""
-        self.watch.tell()
+        """Wait until every webhook that is due by now was sent, and its attempt was answered or failed."""
+        self._events.dispatch()
         if self._tasks:
             self._idle.clear()
-            self._filled.set()
+            self._queued.set()
             await self._idle.wait()
 
     def _wake(self) -> None:
-        self.watch.stirred.set()
-        self._filled.set()
+        self._events.wakeup.set()
+        self._queued.set()
 
-    def _post(self, happening: Happening) -> None:
-        body = msgspec.json.encode(self._envelope(happening))
-        parcel = _Parcel(happening, body, hmac.new(self._secret, body, hashlib.sha256).hexdigest())
-        self._parcels.append(parcel)
-        self._plan(parcel, self._clock.now())
+    def _enqueue(self, event: DomainEvent) -> None:
+        body = msgspec.json.encode(self._envelope(event))
+        webhook = _OutgoingWebhook(event, body, hmac.new(self._secret, body, hashlib.sha256).hexdigest())
+        self._webhooks.append(webhook)
+        self._schedule(webhook, self._clock.now())
 
-    def _envelope(self, happening: Happening) -> JsonObject:
+    def _envelope(self, event: DomainEvent) -> JsonObject:
         envelope: JsonObject = {
-            "id": happening.id,
-            "type": happening.type,
+            "id": event.id,
+            "type": event.type,
             "version": _VERSION,
-            "created_on": timestamp(happening.at),
-            "data": happening.data,
+            "created_on": timestamp(event.at),
+            "data": event.data,
         }
-        if "session_id" in happening.data:
+        if "session_id" in event.data:
             return envelope
-        relations = {"payment": "get_payment", "payment_actions": "get_payment_actions"}
         links = {
-            relation: {"href": self._base_url + self._spec.path(operation, id=happening.subject)}
-            for relation, operation in relations.items()
+            relation: {"href": self._simulation.operation_url(operation, event.subject)}
+            for relation, operation in _PAYMENT_LINKS.items()
         }
         return envelope | {"_links": links}
 
-    def _plan(self, parcel: _Parcel, due: float) -> None:
-        heapq.heappush(self._queue, (due, next(self._numbers), parcel))
-        self._filled.set()
+    def _schedule(self, webhook: _OutgoingWebhook, due: float) -> None:
+        heapq.heappush(self._queue, (due, next(self._numbers), webhook))
+        self._queued.set()
 
-    async def _listen(self) -> None:
-        """Have told what happens; on its own, so that no slow endpoint keeps it from the next state."""
+    async def _dispatch(self) -> None:
+        """Collect events as they happen; a task apart, so that a slow endpoint does not delay it past a later state."""
         while True:
-            self.watch.stirred.clear()
-            self.watch.tell()
-            await self._sleep(self.watch.stirred, self.watch.next_due())
+            self._events.wakeup.clear()
+            self._events.dispatch()
+            await self._sleep(self._events.wakeup, self._events.next_due())
 
     async def _deliver(self, url: str) -> None:
         while True:
-            self._filled.clear()
+            self._queued.clear()
             while self._queue and self._queue[0][0] <= self._clock.now():
                 await self._send(url, heapq.heappop(self._queue)[2])
-            if not self._filled.is_set():
+            if not self._queued.is_set():
                 self._idle.set()
-                await self._sleep(self._filled, self._queue[0][0] if self._queue else math.inf)
+                await self._sleep(self._queued, self._queue[0][0] if self._queue else math.inf)
 
     async def _sleep(self, event: asyncio.Event, due: float) -> None:
-        """Wait for an event, or for an instant."""
+        """Wait for an event, or until an instant of the sandbox's clock."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._clock.until(due)):
                 await event.wait()
 
-    async def _send(self, url: str, parcel: _Parcel) -> None:
-        parcel.attempts += 1
-        parcel.delivered = await self._notifier.post(url, parcel.body, {"Cko-Signature": parcel.signature})
-        if not parcel.delivered and parcel.attempts <= len(REPETITIONS):
-            self._plan(parcel, self._clock.now() + REPETITIONS[parcel.attempts - 1])
+    async def _send(self, url: str, webhook: _OutgoingWebhook) -> None:
+        webhook.attempts += 1
+        headers = {"Cko-Signature": webhook.signature}
+        webhook.delivered = await self._simulation.notifier.post(url, webhook.body, headers)
+        if not webhook.delivered and webhook.attempts <= len(WEBHOOK_RETRY_DELAYS):
+            self._schedule(webhook, self._clock.now() + WEBHOOK_RETRY_DELAYS[webhook.attempts - 1])

@@ -3,102 +3,124 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from collections import Counter, deque
+from dataclasses import dataclass
 
-import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from checkout_async.sandbox.core.call import Call, Reply
+from checkout_async.sandbox.core.calls import ApiCall, OperationHandler
 from checkout_async.sandbox.core.errors import ApiRefusal, internal_error, invalid, not_found
-from checkout_async.sandbox.core.ids import Mint
-from checkout_async.sandbox.core.request_log import RequestLog, RequestRecord, authorization_kind
-from checkout_async.sandbox.core.spec import ApiSpec, Operation
-from checkout_async.sandbox.core.tokens import NOT_ACCEPTABLE, TokenEndpoint, TokenRefused
-from checkout_async.sandbox.http.control import Control
+from checkout_async.sandbox.core.simulation import Simulation
+from checkout_async.sandbox.core.spec import ApiOperation
+from checkout_async.sandbox.core.tokens import NOT_ACCEPTABLE, TokenRefused
+from checkout_async.sandbox.http.control import ControlEndpoints, json_response
 from checkout_async.sandbox.http.faults import Faults
-from checkout_async.sandbox.payments.operations import PaymentOperations
+from checkout_async.sandbox.pages.acs import ChallengePages, MethodPages
+from checkout_async.sandbox.pages.countdown import Countdown
+from checkout_async.sandbox.pages.hosted import HostedPages
 from checkout_async.sandbox.payments.queries import NEXT_PAGE_PATH
-from checkout_async.sandbox.sessions.operations import SessionOperations
+from checkout_async.sandbox.payments.simulator import PaymentsSimulator
+from checkout_async.sandbox.sessions.simulator import SessionsSimulator
 
 _log = logging.getLogger("checkout_async.sandbox")
 
-_Run = Callable[[Call], Awaitable[Reply]]
-_FURTHER_PAGE = ".next"
+_NEXT_PAGE_SUFFIX = ".next"
+_MAX_RECORDS = 10_000
 
 
-class Pages(Protocol):
-    """Pages of one subject for a browser."""
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """A request that the sandbox answered; it contains no credential."""
 
-    def add_to(self, app: web.Application) -> None:
-        """Register their paths."""
-        ...
+    method: str
+    path: str
+    operation_id: str | None
+    """None for a path or method that the API does not have."""
+    authorization: str
+    """Kind of credential: `none`, `bearer`, `basic`, `session_secret` or `other`."""
+    status: int
+    """0 if a fault prevented both processing and reply."""
+    request_id: str
+
+
+class RequestLog:
+    """The latest 10,000 requests, and how many there were of each operation."""
+
+    def __init__(self) -> None:
+        self._records: deque[RequestRecord] = deque(maxlen=_MAX_RECORDS)
+        self._counts: Counter[str | None] = Counter()
+
+    def add(self, record: RequestRecord) -> None:
+        """Record an answered request."""
+        self._records.append(record)
+        self._counts[record.operation_id] += 1
+
+    def records(self) -> tuple[RequestRecord, ...]:
+        """Return the requests, oldest first."""
+        return tuple(self._records)
+
+    def count(self, operation_id: str | None) -> int:
+        """Count the answered requests of an operation."""
+        return self._counts[operation_id]
 
 
 class SandboxApp:
-    """Puts the simulator's parts behind an aiohttp application."""
+    """Builds the aiohttp application of a sandbox."""
 
     def __init__(
         self,
-        spec: ApiSpec,
-        tokens: TokenEndpoint,
-        sessions: SessionOperations,
-        payments: PaymentOperations,
-        control: Control,
-        pages: Iterable[Pages],
-        log: RequestLog,
-        mint: Mint,
+        simulation: Simulation,
+        sessions: SessionsSimulator,
+        payments: PaymentsSimulator,
         faults: Faults,
+        log: RequestLog,
     ) -> None:
-        self._spec = spec
-        self._tokens = tokens
+        self._simulation = simulation
+        self._spec = simulation.spec
         self._sessions = sessions
         self._payments = payments
-        self._control = control
-        self._pages = tuple(pages)
-        self._requests = log
-        self._mint = mint
         self._faults = faults
+        self._requests = log
 
     def build(self) -> web.Application:
         """Build the application, ready to be run."""
         app = web.Application(middlewares=[self._middleware()])
-        operations: dict[str, _Run] = {
-            "request_session": self._sessions.request_session,
-            "get_session": self._sessions.get_session,
-            "update_session": self._sessions.update_session,
-            "update_three_ds_method_completion": self._sessions.update_three_ds_method_completion,
-            "complete_session": self._sessions.complete_session,
-            **self._payments.handlers(),
-        }
-        for operation_id, run in operations.items():
+        payments = self._payments.operations()
+        for operation_id, handler in {**self._sessions.operations().handlers(), **payments.handlers()}.items():
             operation = self._spec.operations[operation_id]
-            _route(app, operation, _api_handler(operation, run))
+            _route(app, operation, _http_handler(operation, handler))
         _route(app, self._spec.operations["request_access_token"], self._issue_token)
         search = self._spec.operations["search_payments"]
-        next_page = _api_handler(search, self._payments.next_page())
-        app.router.add_get(NEXT_PAGE_PATH, next_page, name=f"{search.id}{_FURTHER_PAGE}")
-        self._control.add_to(app)
-        for pages in self._pages:
-            pages.add_to(app)
+        next_page = _http_handler(search, payments.next_page())
+        app.router.add_get(NEXT_PAGE_PATH, next_page, name=f"{search.id}{_NEXT_PAGE_SUFFIX}")
+        ControlEndpoints(self._sessions.cardholder, self._payments.customer, self._simulation.clock).register(app)
+        self._register_pages(app)
         return app
+
+    def _register_pages(self, app: web.Application) -> None:
+        store = self._sessions.store
+        countdown = Countdown(store, self._simulation.clock)
+        MethodPages(store).register(app)
+        ChallengePages(self._simulation, store, self._sessions.cardholder, countdown).register(app)
+        HostedPages(self._simulation, store).register(app)
+        countdown.register(app)
 
     def _middleware(self) -> Middleware:
         @web.middleware
         async def finish(request: web.Request, handler: Handler) -> web.StreamResponse:
-            """Turn refusals into error bodies, add the headers, log the request; let the fault happen it meets."""
-            request_id = self._mint.child("request").uuid("id")
+            """Apply a planned fault, turn refusals into error bodies, add the headers, and log the request."""
+            request_id = self._simulation.ids.fork("request").uuid("id")
             fault = self._faults.take(self._operation_id(request))
             try:
                 response = await (handler(request) if fault is None else fault.answer(request, handler))
             except ApiRefusal as refusal:
-                response = _refused(refusal, request_id)
-            except web.HTTPException as problem:
-                response = _refused(_unrouted(problem), request_id)
-            except Exception:  # noqa: BLE001 - whatever failed, the caller gets the documented body
+                response = _error_response(refusal, request_id)
+            except web.HTTPException as error:
+                response = _error_response(_routing_refusal(error), request_id)
+            except Exception:  # noqa: BLE001 - the caller gets the documented body, whatever failed
                 _log.exception("the sandbox could not answer %s %s", request.method, request.path)
-                response = _refused(internal_error(), request_id)
+                response = _error_response(internal_error(), request_id)
             response.headers["Cko-Request-Id"] = request_id
             response.headers["Cko-Version"] = self._spec.version
             self._requests.add(self._record(request, response.status, request_id))
@@ -107,7 +129,7 @@ class SandboxApp:
         return finish
 
     def _operation_id(self, request: web.Request) -> str | None:
-        name = (request.match_info.route.name or "").removesuffix(_FURTHER_PAGE)
+        name = (request.match_info.route.name or "").removesuffix(_NEXT_PAGE_SUFFIX)
         return name if name in self._spec.operations else None
 
     def _record(self, request: web.Request, status: int, request_id: str) -> RequestRecord:
@@ -115,7 +137,7 @@ class SandboxApp:
             method=request.method,
             path=request.path,
             operation_id=self._operation_id(request),
-            authorization=authorization_kind(request.headers.get("Authorization")),
+            authorization=_authorization_kind(request.headers.get("Authorization")),
             status=status,
             request_id=request_id,
         )
@@ -123,23 +145,23 @@ class SandboxApp:
     async def _issue_token(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         try:
-            token = self._tokens.issue(body, request.content_type, request.headers.get("Authorization"))
+            token = self._simulation.tokens.issue(body, request.content_type, request.headers.get("Authorization"))
         except TokenRefused as refused:
             if refused.code == NOT_ACCEPTABLE:
                 return web.Response(status=406, text="Not Acceptable")
-            return _json(400, {"error": refused.code})
-        response = _json(200, token)
+            return json_response(400, {"error": refused.code})
+        response = json_response(200, token)
         response.headers["Cache-Control"] = "no-store"
         return response
 
 
-def _route(app: web.Application, operation: Operation, handler: Handler) -> None:
+def _route(app: web.Application, operation: ApiOperation, handler: Handler) -> None:
     app.router.add_route(operation.method, operation.path, handler, name=operation.id)
 
 
-def _api_handler(operation: Operation, run: _Run) -> Handler:
+def _http_handler(operation: ApiOperation, handler: OperationHandler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        call = Call(
+        call = ApiCall(
             operation=operation,
             resource_id=request.match_info.get("id", ""),
             headers=request.headers,
@@ -147,30 +169,36 @@ def _api_handler(operation: Operation, run: _Run) -> Handler:
             body=await request.read(),
             query=request.query,
         )
-        reply = await run(call)
+        reply = await handler(call)
         if reply.lost and request.transport is not None:
             request.transport.abort()
-        return web.Response(status=reply.status) if reply.body is None else _json(reply.status, reply.body)
+        return web.Response(status=reply.status) if reply.body is None else json_response(reply.status, reply.body)
 
     return handle
 
 
-def _refused(refusal: ApiRefusal, request_id: str) -> web.Response:
+def _error_response(refusal: ApiRefusal, request_id: str) -> web.Response:
     body = refusal.body(request_id)
-    response = web.Response(status=refusal.status) if body is None else _json(refusal.status, body)
+    response = web.Response(status=refusal.status) if body is None else json_response(refusal.status, body)
     if refusal.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 section 15.5.2
     return response
 
 
-def _unrouted(problem: web.HTTPException) -> ApiRefusal:
-    """Translate what aiohttp refuses before an operation sees it: unknown path, wrong method, oversized body."""
-    if problem.status == 404:
+def _routing_refusal(error: web.HTTPException) -> ApiRefusal:
+    """Translate a refusal of aiohttp itself: unknown path, wrong method, oversized body."""
+    if error.status == 404:
         return not_found("resource")
-    if problem.status == 405:
+    if error.status == 405:
         return ApiRefusal(405, "operation_not_allowed", ["operation_not_allowed"])
     return invalid("request_invalid")
 
 
-def _json(status: int, body: object) -> web.Response:
-    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")
+def _authorization_kind(header: str | None) -> str:
+    """Return the kind of credential in an `Authorization` header."""
+    if not header:
+        return "none"
+    word = header.partition(" ")[0].lower()
+    if word in {"bearer", "basic"}:
+        return word
+    return "session_secret" if header.startswith("sek_") else "other"

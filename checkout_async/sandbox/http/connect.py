@@ -1,4 +1,8 @@
-"""A client made for a sandbox: the one place here that knows the SDK, imported only when somebody asks for one."""
+"""A client for a sandbox.
+
+This is the only module of the simulator that may import the SDK (import-linter checks it), and it does so only when it
+is called: the simulator must not share code with the client that is tested against it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ if TYPE_CHECKING:
     from checkout_async.client import CheckoutClient, ClientOptions
 
 
-def connect(
+def create_client(
     base_url: str,
     token_url: str,
     *,
@@ -22,7 +26,7 @@ def connect(
 ) -> CheckoutClient:
     """Return a CheckoutClient for a simulator at these addresses; the options are those of the client.
 
-    The simulator refuses no rate, so the client keeps none unless `limits` are among its options.
+    The simulator has no rate limit, so the client has none unless `limits` is among its options.
     """
     from checkout_async.auth import OAuthCredentials
     from checkout_async.client import CheckoutClient, ClientOptions

@@ -1,6 +1,6 @@
-"""Paths of the sandbox's own, under `/_sandbox`, for other processes: play the cardholder or customer, move the clock.
+"""Control endpoints under `/_sandbox` for other processes: play the cardholder or customer, advance the clock.
 
-They take no credential. A script that asks for the impossible gets 409 with `{"error": "what and why"}`.
+They need no credential. A request that is impossible in the current state gets 409 with `{"error": "what and why"}`.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ import msgspec
 from aiohttp import web
 
 from checkout_async.sandbox.core.clock import SandboxClock, timestamp
-from checkout_async.sandbox.core.payload import JsonObject, is_object, present, text
+from checkout_async.sandbox.core.payload import JsonObject, drop_none, is_object, text
 from checkout_async.sandbox.payments.customer import Customer
 from checkout_async.sandbox.sessions.cardholder import Cardholder, CardholderError
 
 ROOT = "/_sandbox"
 
-_Control = Callable[[str, JsonObject], Awaitable[JsonObject]]
+_Action = Callable[[str, JsonObject], Awaitable[JsonObject]]
 
 
-class Control:
-    """The handlers behind the paths; each takes an identifier (or nothing) and a JSON object and answers with one."""
+class ControlEndpoints:
+    """The handlers of the paths; each takes an identifier (or an empty string) and a JSON object and returns one."""
 
     def __init__(self, cardholder: Cardholder, customer: Customer, clock: SandboxClock) -> None:
         self._cardholder = cardholder
         self._customer = customer
         self._clock = clock
 
-    def add_to(self, app: web.Application) -> None:
+    def register(self, app: web.Application) -> None:
         """Register the paths."""
-        controls: dict[str, _Control] = {
+        actions: dict[str, _Action] = {
             "/sessions/{id}/3ds-method": self._run_method,
             "/sessions/{id}/challenge": self._complete_challenge,
             "/sessions/{id}/challenge/abandon": self._abandon_challenge,
@@ -40,15 +40,17 @@ class Control:
             "/payments/{id}/cancel": self._cancel,
             "/clock": self._advance,
         }
-        for path, control in controls.items():
-            app.router.add_post(ROOT + path, _handler(control))
+        for path, action in actions.items():
+            app.router.add_post(ROOT + path, _handler(action))
 
     async def _run_method(self, session_id: str, _body: JsonObject) -> JsonObject:
         return {"three_ds_method_completion": await self._cardholder.run_three_ds_method(session_id)}
 
     async def _complete_challenge(self, session_id: str, body: JsonObject) -> JsonObject:
-        back = await self._cardholder.complete_challenge(session_id, text(body, "transStatus"))
-        return present({"cres": back.cres, "notification_url": back.notification_url, "event": back.event})
+        returned = await self._cardholder.complete_challenge(session_id, text(body, "transStatus"))
+        return drop_none(
+            {"cres": returned.cres, "notification_url": returned.notification_url, "event": returned.event}
+        )
 
     async def _abandon_challenge(self, session_id: str, _body: JsonObject) -> JsonObject:
         await self._cardholder.abandon_challenge(session_id)
@@ -72,24 +74,24 @@ class Control:
             raise CardholderError('the body must be {"advance": seconds}')
         try:
             self._clock.advance(seconds)
-        except ValueError as problem:
-            raise CardholderError(str(problem)) from None
+        except ValueError as error:
+            raise CardholderError(str(error)) from None
         return {"now": timestamp(self._clock.now())}
 
 
-def _handler(control: _Control) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _handler(action: _Action) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            body = _read(await request.read())
-            answer = await control(request.match_info.get("id", ""), body)
-        except CardholderError as problem:
-            return _json(409, {"error": str(problem)})
-        return _json(200, answer)
+            body = _read_object(await request.read())
+            reply = await action(request.match_info.get("id", ""), body)
+        except CardholderError as error:
+            return json_response(409, {"error": str(error)})
+        return json_response(200, reply)
 
     return handle
 
 
-def _read(body: bytes) -> JsonObject:
+def _read_object(body: bytes) -> JsonObject:
     if not body.strip():
         return {}
     try:
@@ -101,5 +103,6 @@ def _read(body: bytes) -> JsonObject:
     return decoded
 
 
-def _json(status: int, body: JsonObject) -> web.Response:
+def json_response(status: int, body: object) -> web.Response:
+    """Return a reply with a JSON body."""
     return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")

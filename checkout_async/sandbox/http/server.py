@@ -14,28 +14,21 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from checkout_async.sandbox.core.access import Gate
+from checkout_async.sandbox.core.calls import AccessControl
 from checkout_async.sandbox.core.clock import SandboxClock
-from checkout_async.sandbox.core.ids import Mint
+from checkout_async.sandbox.core.dispatch import EventDispatcher
+from checkout_async.sandbox.core.ids import DeterministicIds
 from checkout_async.sandbox.core.notifier import Notifier
-from checkout_async.sandbox.core.request_log import RequestLog, RequestRecord
+from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.core.spec import load_spec
 from checkout_async.sandbox.core.tokens import DEFAULT_CLIENTS, SandboxClient, TokenEndpoint
 from checkout_async.sandbox.core.webhooks import WEBHOOK_SECRET, WebhookRecord, Webhooks
-from checkout_async.sandbox.http.app import SandboxApp
-from checkout_async.sandbox.http.connect import connect
-from checkout_async.sandbox.http.control import Control
+from checkout_async.sandbox.http.app import RequestLog, RequestRecord, SandboxApp
+from checkout_async.sandbox.http.connect import create_client
 from checkout_async.sandbox.http.faults import Faults
-from checkout_async.sandbox.pages.acs import ChallengePages
-from checkout_async.sandbox.pages.countdown import Countdown
-from checkout_async.sandbox.pages.hosted import HostedPages
-from checkout_async.sandbox.pages.method import MethodPages
-from checkout_async.sandbox.payments.hold import Held
+from checkout_async.sandbox.payments.idempotency import HeldOperation
 from checkout_async.sandbox.payments.simulator import PaymentsSimulator
-from checkout_async.sandbox.sessions.cardholder import Cardholder
-from checkout_async.sandbox.sessions.operations import SessionOperations
-from checkout_async.sandbox.sessions.replies import Replies
-from checkout_async.sandbox.sessions.store import SessionStore, SessionsView
+from checkout_async.sandbox.sessions.simulator import SessionsSimulator
 
 if TYPE_CHECKING:
     from checkout_async.auth.token_store import TokenStore
@@ -46,16 +39,16 @@ _WILDCARDS = frozenset({"", "0.0.0.0"})  # noqa: S104 - recognised, never chosen
 
 
 class Sandbox:
-    """A simulator of the API on a loopback port, alive inside `async with`.
+    """A simulator of the API on a loopback port, which runs inside `async with`.
 
     `port` 0 takes a free one. Two sandboxes with the same `seed` answer the same requests with the same identifiers,
-    secrets and cryptograms. `clients` come on top of the documented ones. `token_lifetime` is in seconds of the
-    sandbox's clock, `callback_timeout` in seconds of real time. Captures, voids, refunds, reversals, cancellations and
-    payouts take effect `payment_delay` seconds of the sandbox's clock after they were accepted. `ssl_context` holds a
-    server's certificate and makes it https; a context that wants client certificates gets them checked. Events are
-    POSTed to `webhook_url`, signed with `webhook_secret`; without a URL there are none. `document` is a
-    bundled OpenAPI document to use in place of the package's own. Raises ValueError for a `webhook_url` that is no http
-    or https address and for an empty `webhook_secret`; entering raises OSError if the port is taken.
+    secrets and cryptograms. `clients` are added to the documented ones. `token_lifetime` is in seconds of the sandbox's
+    clock, `callback_timeout` in seconds of real time. Captures, voids, refunds, reversals, cancellations and payouts
+    take effect `payment_delay` seconds of the sandbox's clock after they were accepted. `ssl_context` contains the
+    server's certificate and switches to https; if it requires client certificates, they are checked. Events are POSTed
+    to `webhook_url`, signed with `webhook_secret`; without a URL none are sent. `document` is another bundled OpenAPI
+    document to use instead of the package's own. Raises ValueError for a `webhook_url` that is not an http or https
+    address and for an empty `webhook_secret`. Entering raises OSError if the port is in use.
     """
 
     def __init__(
@@ -74,44 +67,47 @@ class Sandbox:
         webhook_secret: str = WEBHOOK_SECRET,
         document: Path | None = None,
     ) -> None:
+        self._address = (host, port)
         self._ssl_context = ssl_context
         self.clock = SandboxClock() if clock is None else clock
-        self._address = (host, port)
-        self._mint = Mint(seed)
-        self._spec = load_spec(document)
-        self._notifier = Notifier(callback_timeout)
-        self._webhooks = Webhooks(self.clock, self._notifier, self._spec, webhook_url, webhook_secret)
-        watch = self._webhooks.watch
-        self._store = SessionStore(self.clock, watch)
-        self._log = RequestLog()
-        self.faults = Faults(self._spec.operations)
-        self._tokens = TokenEndpoint(
-            (*DEFAULT_CLIENTS, *clients),
-            self._spec.scopes,
-            lifetime=token_lifetime,
-            clock=self.clock,
-            mint=self._mint,
+        spec, ids = load_spec(document), DeterministicIds(seed)
+        tokens = TokenEndpoint(
+            (*DEFAULT_CLIENTS, *clients), spec.scopes, lifetime=token_lifetime, clock=self.clock, ids=ids
         )
+        self._simulation = Simulation(
+            spec=spec,
+            clock=self.clock,
+            ids=ids,
+            tokens=tokens,
+            access=AccessControl(tokens),
+            events=EventDispatcher(self.clock),
+            notifier=Notifier(callback_timeout),
+            payment_delay=payment_delay,
+        )
+        self._webhooks = Webhooks(self._simulation, webhook_url, webhook_secret)
+        self._sessions = SessionsSimulator(self._simulation)
+        self.sessions = self._sessions.view
+        self.cardholder = self._sessions.cardholder
+        self._payments = PaymentsSimulator(self._simulation, self._sessions.store)
+        self.payments = self._payments.view
+        self.customer = self._payments.customer
+        self.faults = Faults(spec.operations)
+        self._log = RequestLog()
         self._runner: web.AppRunner | None = None
         self._site: web.SockSite | None = None
-        self._base_url: str | None = None
-        self.cardholder = Cardholder(self._store, self.clock)
-        self.sessions = SessionsView(self._store)
-        self._payments = PaymentsSimulator(self._spec, self._store, self.clock, self._mint, watch, delay=payment_delay)
-        self.customer = self._payments.customer
-        self.payments = self._payments.view
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
-            raise RuntimeError("this Sandbox is running already; make another one")
+            raise RuntimeError("this Sandbox is already running; create another one")
         listener = socket.create_server(self._address)
         host, port = self._address[0], listener.getsockname()[1]
         scheme = "http" if self._ssl_context is None else "https"
-        self._base_url = f"{scheme}://{LOOPBACK if host in _WILDCARDS else host}:{port}"
-        self._runner = web.AppRunner(self._app(self._base_url), access_log=None, shutdown_timeout=1.0)
+        self._simulation.base_url = f"{scheme}://{LOOPBACK if host in _WILDCARDS else host}:{port}"
+        app = SandboxApp(self._simulation, self._sessions, self._payments, self.faults, self._log)
+        self._runner = web.AppRunner(app.build(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await self._listen(self._runner, listener, self._ssl_context)
-        self._webhooks.start(self._base_url)
+        self._webhooks.start()
         return self
 
     async def __aexit__(
@@ -122,19 +118,19 @@ class Sandbox:
         if runner is not None:
             await runner.cleanup()
         await self._webhooks.stop()
-        await self._notifier.close()
+        await self._simulation.notifier.close()
 
     @property
     def base_url(self) -> str:
-        """Where the API is, without a trailing slash; RuntimeError before the sandbox was started."""
-        if self._base_url is None:
+        """Address of the API, without a trailing slash; RuntimeError before the sandbox is started."""
+        if not self._simulation.base_url:
             raise RuntimeError("the sandbox has no address yet: use it inside `async with Sandbox() as sandbox:`")
-        return self._base_url
+        return self._simulation.base_url
 
     @property
     def token_url(self) -> str:
-        """Where access tokens are had."""
-        return self.base_url + self._spec.path("request_access_token")
+        """Address of the token endpoint."""
+        return self.base_url + self._simulation.spec.path("request_access_token")
 
     @property
     def requests(self) -> tuple[RequestRecord, ...]:
@@ -147,11 +143,11 @@ class Sandbox:
         return self._webhooks.records()
 
     async def webhooks_settled(self) -> None:
-        """Wait until every webhook that is due by now was sent, and answered or given up for this time."""
+        """Wait until every webhook that is due by now was sent, and its attempt was answered or failed."""
         await self._webhooks.settled()
 
     def count(self, operation_id: str) -> int:
-        """Count the answered requests of an operation, refusals included."""
+        """Count the answered requests of an operation, including refusals."""
         return self._log.count(operation_id)
 
     def client(
@@ -163,11 +159,12 @@ class Sandbox:
         store: TokenStore | None = None,
         **options: Unpack[ClientOptions],
     ) -> CheckoutClient:
-        """Return a CheckoutClient made for this sandbox, to be closed by the caller; the options are the client's.
+        """Return a CheckoutClient for this sandbox, which the caller closes; the options are those of the client.
 
-        It keeps to no rate, since the sandbox has no limit; `limits` brings one. `store` is the credentials' own.
+        It has no rate limit, since the sandbox has none, unless `limits` is given. `store` is the token store of the
+        credentials.
         """
-        return connect(
+        return create_client(
             self.base_url,
             self.token_url,
             client_id=client_id,
@@ -178,43 +175,47 @@ class Sandbox:
         )
 
     async def advance(self, seconds: float) -> None:
-        """Move the clock ahead: tokens, pending sessions and challenges grow older by so many seconds."""
+        """Advance the clock by `seconds`: tokens, sessions and payments age by as much.
+
+        Raises ValueError if `seconds` is negative or not finite.
+        """
         self.clock.advance(seconds)
 
     def revoke_tokens(self) -> None:
-        """Make every access token given out so far invalid."""
-        self._tokens.revoke_all()
+        """Invalidate every access token that was issued so far."""
+        self._simulation.tokens.revoke_all()
 
-    def hold(self, operation_id: str) -> AbstractAsyncContextManager[Held]:
+    def hold(self, operation_id: str) -> AbstractAsyncContextManager[HeldOperation]:
         """Keep requests of a payment operation waiting, and their idempotency keys in use, until the block is left.
 
-        `arrived` of what the block gets is set once a request waits. ValueError for anything but a payment operation.
+        The block gets an object whose `arrived` is set once a request waits. Raises ValueError for an operation that is
+        not one of Payments.
         """
-        operation = self._spec.operations.get(operation_id)
+        operation = self._simulation.spec.operations.get(operation_id)
         if operation is None or operation.api != "Payments":
             raise ValueError(f"{operation_id} is not a payment operation")
         return self._payments.holds.hold(operation_id)
 
     @asynccontextmanager
     async def refusing(self) -> AsyncGenerator[None]:
-        """Refuse connections until the block is left; open ones are closed, requests in flight are not answered.
+        """Refuse connections until the block is left; open ones are closed, requests in progress are not answered.
 
-        RuntimeError unless the sandbox is running and takes connections.
+        Raises RuntimeError unless the sandbox is running and accepts connections.
         """
-        runner, holder = await self._stop_listening()
+        runner, reserved = await self._stop_listening()
         try:
             yield
         finally:
-            await self._listen(runner, holder, self._ssl_context)
+            await self._listen(runner, reserved, self._ssl_context)
 
     @asynccontextmanager
     async def presenting(self, ssl_context: ssl.SSLContext) -> AsyncGenerator[None]:
-        """Show another certificate until the block is left, such as an untrusted one; open connections are closed.
+        """Present another certificate until the block is left, such as an untrusted one; open connections are closed.
 
-        RuntimeError unless the sandbox is running, takes connections and was made with an `ssl_context`.
+        Raises RuntimeError unless the sandbox is running, accepts connections and was created with an `ssl_context`.
         """
         if self._ssl_context is None:
-            raise RuntimeError("the sandbox shows no certificate: make it with an ssl_context")
+            raise RuntimeError("the sandbox has no certificate: create it with an ssl_context")
         await self._listen(*await self._stop_listening(), ssl_context)
         try:
             yield
@@ -222,55 +223,31 @@ class Sandbox:
             await self._listen(*await self._stop_listening(), self._ssl_context)
 
     async def _stop_listening(self) -> tuple[web.AppRunner, socket.socket]:
-        """Close the listener and all connections; return a socket that keeps the port."""
+        """Close the listener and all connections; return a socket that reserves the port."""
         runner, site = self._runner, self._site
         if runner is None or runner.server is None or site is None:
-            raise RuntimeError("the sandbox takes no connections now: it is not running, or refuses them already")
+            raise RuntimeError("the sandbox accepts no connections now: it is not running, or refuses them already")
         port = urlsplit(self.base_url).port or 0
         await site.stop()
         self._site = None
         for connection in runner.server.connections:
             connection.force_close()
-        while runner.server.connections:  # noqa: ASYNC110 - aiohttp tells nobody when one is gone
+        while runner.server.connections:  # noqa: ASYNC110 - aiohttp does not report when one is gone
             await asyncio.sleep(0)
-        # Bound and not listening: the port stays ours, and who connects is refused.
-        return runner, _bound(self._address[0], port)
+        # Bound and not listening: the port stays reserved, and connections are refused.
+        return runner, _reserve_port(self._address[0], port)
 
     async def _listen(self, runner: web.AppRunner, listener: socket.socket, ssl_context: ssl.SSLContext | None) -> None:
         self._site = web.SockSite(runner, listener, ssl_context=ssl_context)
         await self._site.start()
 
-    def _app(self, base_url: str) -> web.Application:
-        gate = Gate(self._tokens)
-        operations = SessionOperations(
-            self._spec,
-            gate,
-            self._store,
-            Replies(self._spec, base_url),
-            self._notifier,
-            self.clock,
-            self._mint,
-        )
-        payments = self._payments.operations(gate, base_url)
-        countdown = Countdown(self._store, self.clock)
-        pages = (
-            MethodPages(self._store),
-            ChallengePages(self._store, self.cardholder, countdown, base_url),
-            HostedPages(self._spec, self._store, self.clock, base_url),
-            countdown,
-        )
-        control = Control(self.cardholder, self.customer, self.clock)
-        return SandboxApp(
-            self._spec, self._tokens, operations, payments, control, pages, self._log, self._mint, self.faults
-        ).build()
 
-
-def _bound(host: str, port: int) -> socket.socket:
-    """Return a socket that holds a port without listening; the options are those of socket.create_server."""
-    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    holder.bind((host, port))
-    return holder
+def _reserve_port(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to a port without listening; the options are those of socket.create_server."""
+    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind((host, port))
+    return reserved
 
 
 async def serve(
@@ -281,7 +258,7 @@ async def serve(
     token_lifetime: int = 3600,
     on_ready: Callable[[Sandbox], object] | None = None,
 ) -> None:
-    """Run a sandbox until cancelled; `on_ready` is called once it listens, with the sandbox to ask for its address."""
+    """Run a sandbox until cancelled; `on_ready` is called with the sandbox once it listens."""
     async with Sandbox(host=host, port=port, seed=seed, token_lifetime=token_lifetime) as sandbox:
         if on_ready is not None:
             on_ready(sandbox)

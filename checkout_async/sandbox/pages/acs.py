@@ -1,7 +1,10 @@
-"""The issuer's challenge page (ACS): a one-time password, the banking app instead, cancel, or no answer in time.
+"""The issuer's pages (ACS): the 3DS Method, and the challenge by one-time password or banking app.
 
-The browser posts `creq` here. At the end the page posts `cres` (and `threeDSSessionData`, if there was any) to the
-session's challenge notification URL, or to the endpoint here that tells the shop's page by a browser event.
+The browser posts `threeDSMethodData` to the 3DS Method from a hidden iframe; the page posts the transaction id back to
+the notification URL, unless the card's scenario is that the method never answers. The browser posts `creq` to the
+challenge; at the end the page posts `cres` (and `threeDSSessionData`, if there was any) to the session's challenge
+notification URL. The two notification endpoints here stand in for Checkout.com's own: they notify the shop's page by a
+browser event.
 """
 
 from __future__ import annotations
@@ -12,24 +15,33 @@ from html import escape
 from aiohttp import web
 
 from checkout_async.sandbox.core.notifier import is_web_address
-from checkout_async.sandbox.core.payload import text
+from checkout_async.sandbox.core.payload import base64url_json, text
+from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.pages.countdown import OVER, SCRIPT, Countdown
-from checkout_async.sandbox.pages.forms import Fields, taking_fields
-from checkout_async.sandbox.pages.messages import read
-from checkout_async.sandbox.pages.page import announcement, farewell, form, forward, page, problem
+from checkout_async.sandbox.pages.forms import FormFields, read_message, with_form
+from checkout_async.sandbox.pages.html import (
+    autosubmit_page,
+    error_page,
+    form,
+    html_page,
+    notice_page,
+    post_message_page,
+)
 from checkout_async.sandbox.sessions.blocks import cres
 from checkout_async.sandbox.sessions.cardholder import Cardholder
-from checkout_async.sandbox.sessions.replies import CHALLENGE_PATH
+from checkout_async.sandbox.sessions.replies import CHALLENGE_PATH, METHOD_PATH
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import Status
+from checkout_async.sandbox.sessions.status import SessionStatus
 from checkout_async.sandbox.sessions.store import SessionStore
 
-ONE_TIME_PASSWORD = "1234"  # noqa: S105 - what the page asks for, and says
+METHOD_NOTIFICATION_PATH = "/sessions-interceptor/3ds-method-notification"
+ONE_TIME_PASSWORD = "1234"  # noqa: S105 - the page shows it
 ANSWER_PATH = f"{CHALLENGE_PATH}/answer"
-NOTIFICATION_PATH = "/sessions-interceptor/challenge-notification"
+CHALLENGE_NOTIFICATION_PATH = "/sessions-interceptor/challenge-notification"
 HOSTED_RETURN_PATH = "/_sandbox/interceptor/{id}/challenge"
 _ATTEMPTS = 3
-_DATA = "threeDSSessionData"
+_METHOD_DATA = "threeDSMethodData"
+_SESSION_DATA = "threeDSSessionData"
 _ENTRY = (
     '<label for="password">One-time password</label>'
     '<input id="password" name="password" inputmode="numeric" autocomplete="one-time-code">'
@@ -37,103 +49,136 @@ _ENTRY = (
 )
 
 
+class MethodPages:
+    """The pages of the 3DS Method."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+
+    def register(self, app: web.Application) -> None:
+        """Register the paths."""
+        app.router.add_post(METHOD_PATH, with_form(self._run))
+        app.router.add_post(METHOD_NOTIFICATION_PATH, with_form(self._notify_page))
+
+    async def _run(self, _request: web.Request, fields: FormFields) -> web.StreamResponse:
+        data = read_message(_METHOD_DATA, fields.get(_METHOD_DATA))
+        transaction_id = text(data, "threeDSServerTransID") or ""
+        session = self._store.find_by_transaction_id(transaction_id)
+        if session is None or not session.has_method_url:
+            return error_page("There is no session with this threeDSServerTransID that has a 3DS Method.", 404)
+        url = text(data, "threeDSMethodNotificationURL") or ""
+        if not is_web_address(url):
+            return error_page("threeDSMethodNotificationURL is not an http or https address.")
+        if not session.request.card.scenario.method_answers:
+            return html_page("3DS Method", "<p>This issuer never answers.</p>")
+        return autosubmit_page(url, {_METHOD_DATA: base64url_json({"threeDSServerTransID": transaction_id})})
+
+    async def _notify_page(self, _request: web.Request, fields: FormFields) -> web.StreamResponse:
+        data = read_message(_METHOD_DATA, fields.get(_METHOD_DATA))
+        return post_message_page({"threeDSServerTransID": text(data, "threeDSServerTransID") or ""})
+
+
 class ChallengePages:
     """The pages of the challenge."""
 
-    def __init__(self, store: SessionStore, cardholder: Cardholder, countdown: Countdown, base_url: str) -> None:
+    def __init__(
+        self, simulation: Simulation, store: SessionStore, cardholder: Cardholder, countdown: Countdown
+    ) -> None:
         self._store = store
         self._cardholder = cardholder
         self._countdown = countdown
-        self._base_url = base_url
-        self._wrong: Counter[str] = Counter()
+        self._simulation = simulation
+        self._wrong_passwords: Counter[str] = Counter()
 
-    def add_to(self, app: web.Application) -> None:
+    def register(self, app: web.Application) -> None:
         """Register the paths."""
-        app.router.add_post(CHALLENGE_PATH, taking_fields(self._begin))
-        app.router.add_post(ANSWER_PATH, taking_fields(self._answer))
-        app.router.add_post(NOTIFICATION_PATH, taking_fields(self._notified))
+        app.router.add_post(CHALLENGE_PATH, with_form(self._start))
+        app.router.add_post(ANSWER_PATH, with_form(self._answer))
+        app.router.add_post(CHALLENGE_NOTIFICATION_PATH, with_form(self._notify_page))
 
-    async def _begin(self, _request: web.Request, posted: Fields) -> web.StreamResponse:
-        message = read("creq", posted.get("creq"))
-        session = self._store.with_transaction(text(message, "threeDSServerTransID") or "")
+    async def _start(self, _request: web.Request, fields: FormFields) -> web.StreamResponse:
+        message = read_message("creq", fields.get("creq"))
+        session = self._store.find_by_transaction_id(text(message, "threeDSServerTransID") or "")
         if session is None or text(message, "messageType") != "CReq":
-            return problem("This is no challenge request (CReq) of a session here.", 404)
-        data = posted.get(_DATA, "")
-        if session.status is not Status.CHALLENGED:
-            return self._back(session, data)
-        return self._question(session, data)
+            return error_page("This is not a challenge request (CReq) of a session here.", 404)
+        data = fields.get(_SESSION_DATA, "")
+        if session.status is not SessionStatus.CHALLENGED:
+            return self._send_back(session, data)
+        return self._password_page(session, data)
 
-    async def _answer(self, _request: web.Request, posted: Fields) -> web.StreamResponse:
-        session = self._store.with_transaction(posted.get("transaction", ""))
+    async def _answer(self, _request: web.Request, fields: FormFields) -> web.StreamResponse:
+        session = self._store.find_by_transaction_id(fields.get("transaction", ""))
         if session is None:
-            return problem("There is no such challenge.", 404)
-        data, how = posted.get(_DATA, ""), posted.get("how")
-        if session.status is not Status.CHALLENGED:
-            return self._back(session, data)
+            return error_page("There is no such challenge.", 404)
+        data, how = fields.get(_SESSION_DATA, ""), fields.get("how")
+        if session.status is not SessionStatus.CHALLENGED:
+            return self._send_back(session, data)
         if how == "app":
-            return self._app(session, data)
+            return self._app_page(session, data)
         if how == "cancel":
             await self._cardholder.abandon_challenge(session.id)
-        elif how == "approved" or posted.get("password") == ONE_TIME_PASSWORD:
+        elif how == "approved" or fields.get("password") == ONE_TIME_PASSWORD:
             await self._cardholder.complete_challenge(session.id)
         else:
-            self._wrong[session.id] += 1
-            left = _ATTEMPTS - self._wrong[session.id]
+            self._wrong_passwords[session.id] += 1
+            left = _ATTEMPTS - self._wrong_passwords[session.id]
             if left > 0:
-                return self._question(session, data, f"That is not the password. You may try {left} more times.")
+                return self._password_page(session, data, f"That is not the password. You may try {left} more times.")
             await self._cardholder.complete_challenge(session.id, "N")
-        return self._back(session, data)
+        return self._send_back(session, data)
 
-    def _back(self, session: Session, data: str) -> web.StreamResponse:
-        """Send the browser back with the challenge's result, or that there is none any more."""
-        outcome = session.outcome
-        result = outcome.response_code if outcome is not None else None
-        url = text(session.order.urls, "challenge_notification_url") or self._base_url + NOTIFICATION_PATH
-        if session.order.hosted:
-            url = self._base_url + HOSTED_RETURN_PATH.format(id=session.id)
+    def _send_back(self, session: Session, data: str) -> web.StreamResponse:
+        """Send the browser back with the result of the challenge; with `N` if there is none."""
+        result = session.result
+        trans_status = result.response_code if result is not None else None
+        url = text(session.request.urls, "challenge_notification_url") or self._simulation.url(
+            CHALLENGE_NOTIFICATION_PATH
+        )
+        if session.request.hosted:
+            url = self._simulation.url(HOSTED_RETURN_PATH.format(id=session.id))
         if not is_web_address(url):
-            return problem("challenge_notification_url is not an http or https address.")
-        fields = {"cres": cres(session, result if result and result != "C" else "N")}
-        fields |= {_DATA: data} if data else {}
-        if outcome is not None and outcome.timed_out:
-            return farewell("The time is up", "You did not confirm the payment in time.", url, fields)
-        return forward(url, fields)
+            return error_page("challenge_notification_url is not an http or https address.")
+        fields = {"cres": cres(session, trans_status if trans_status and trans_status != "C" else "N")}
+        fields |= {_SESSION_DATA: data} if data else {}
+        if result is not None and result.timed_out:
+            return notice_page("The time is up", "You did not confirm the payment in time.", url, fields)
+        return autosubmit_page(url, fields)
 
-    async def _notified(self, _request: web.Request, posted: Fields) -> web.StreamResponse:
-        message = read("cres", posted.get("cres"))
+    async def _notify_page(self, _request: web.Request, fields: FormFields) -> web.StreamResponse:
+        message = read_message("cres", fields.get("cres"))
         names = ("transStatus", "threeDSServerTransID")
-        return announcement({name: text(message, name) or "" for name in names})
+        return post_message_page({name: text(message, name) or "" for name in names})
 
-    def _question(self, session: Session, data: str, wrong: str = "") -> web.Response:
+    def _password_page(self, session: Session, data: str, wrong: str = "") -> web.Response:
         alert = f'<p class="problem" role="alert">{escape(wrong)}</p>' if wrong else ""
-        other_way = _form(session, data, '<button name="how" value="app">Use my banking app</button>')
+        app_button = _form(session, data, '<button name="how" value="app">Use my banking app</button>')
         content = (
             f"{_summary(session)}<p>We sent a one-time password to your phone.</p>{alert}"
-            f"{_form(session, data, _ENTRY)}{other_way}{_cancel(session, data)}"
+            f"{_form(session, data, _ENTRY)}{app_button}{_cancel(session, data)}"
             f'<p class="small">A simulator: the password is {ONE_TIME_PASSWORD}.</p>'
         )
-        return self._timed("Confirm your payment", content, session, data)
+        return self._timed_page("Confirm your payment", content, session, data)
 
-    def _app(self, session: Session, data: str) -> web.Response:
+    def _app_page(self, session: Session, data: str) -> web.Response:
         approved = '<button class="main" name="how" value="approved">I approved it in the app</button>'
         content = (
             f"{_summary(session)}<p>Open your banking app and approve the payment there.</p>"
             f"{_form(session, data, approved)}{_cancel(session, data)}"
         )
-        return self._timed("Waiting for your approval", content, session, data)
+        return self._timed_page("Waiting for your approval", content, session, data)
 
-    def _timed(self, title: str, content: str, session: Session, data: str) -> web.Response:
-        """Return a page that goes on by itself when the challenge is over."""
+    def _timed_page(self, title: str, content: str, session: Session, data: str) -> web.Response:
+        """Return a page that continues by itself when the challenge is over."""
         over = form(ANSWER_PATH, _fields(session, data), id_=OVER)
-        return page(title, content + self._countdown.shown(session) + over, SCRIPT, asks=True)
+        return html_page(title, content + self._countdown.html(session) + over, SCRIPT, polls=True)
 
 
 def _summary(session: Session) -> str:
-    order = session.order
-    card = f"•••• {order.card.last_four}" if order.card.last_four else order.card.scheme
+    request = session.request
+    card = f"•••• {request.card.last_four}" if request.card.last_four else request.card.scheme
     return (
         f"<dl><dt>Card</dt><dd>{escape(card)}</dd>"
-        f"<dt>Amount (minor unit)</dt><dd>{order.amount} {escape(order.currency)}</dd></dl>"
+        f"<dt>Amount (minor unit)</dt><dd>{request.amount} {escape(request.currency)}</dd></dl>"
     )
 
 
@@ -142,7 +187,7 @@ def _form(session: Session, data: str, content: str) -> str:
 
 
 def _fields(session: Session, data: str) -> dict[str, str]:
-    return {"transaction": session.transaction_id} | ({_DATA: data} if data else {})
+    return {"transaction": session.transaction_id} | ({_SESSION_DATA: data} if data else {})
 
 
 def _cancel(session: Session, data: str) -> str:

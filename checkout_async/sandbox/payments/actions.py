@@ -1,6 +1,6 @@
-"""What was done to a payment, and the balances that follow from it.
+"""The actions of a payment, and the balances that follow from them.
 
-Balances are never kept: they are the sum of the approved actions, so they cannot disagree with them.
+Balances are not stored: they are the sum of the approved actions, so they cannot disagree with them.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from checkout_async.sandbox.core.payload import JsonObject
+from checkout_async.sandbox.core.spec import check_enum
 from checkout_async.sandbox.payments.codes import APPROVED, is_approval
 
 
 class ActionType(StrEnum):
-    """Kind of action."""
+    """Type of an action, as the API names it."""
 
     AUTHORIZATION = "Authorization"
     CARD_VERIFICATION = "Card Verification"
@@ -25,9 +26,12 @@ class ActionType(StrEnum):
     RETURN = "Return"
 
 
+check_enum("PaymentActionType", ActionType)
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a merchant wrote on the request of an action."""
+    """What the merchant attached to the request of an action."""
 
     reference: str | None = None
     metadata: JsonObject | None = field(default=None, repr=False)
@@ -35,61 +39,64 @@ class Note:
     """`amount_allocations`, as sent."""
 
 
-UNMARKED = Note()
+NO_NOTE = Note()
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """When an operation is asked for and when it takes effect, with what the merchant wrote on it."""
+class EffectiveTime:
+    """When an operation is requested and when it takes effect, in seconds, and what the merchant attached to it."""
 
-    now: float
-    effective: float
-    note: Note = UNMARKED
+    requested_at: float
+    effective_at: float
+    note: Note = NO_NOTE
 
     @classmethod
-    def at(cls, now: float) -> Moment:
-        """Make a moment that takes effect at once."""
+    def immediately(cls, now: float) -> EffectiveTime:
+        """Return the time of an operation that takes effect at once."""
         return cls(now, now)
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """Response codes that the other side gives to what is asked of it later."""
+class FollowUpCodes:
+    """Response codes of the operations that follow an authorization."""
 
     capture: str = APPROVED
     void: str = APPROVED
     refund: str = APPROVED
 
 
-OBLIGING = Answers()
+ALWAYS_APPROVE = FollowUpCodes()
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that was done to a payment, at `processed_on` of the sandbox's clock."""
+    """Something that was done to a payment; it takes effect at `processed_on` of the sandbox's clock.
+
+    `amount` is in the minor unit of the currency.
+    """
 
     id: str
     type: ActionType
     amount: int
     response_code: str
     processed_on: float
-    note: Note = UNMARKED
+    note: Note = NO_NOTE
     authorization_type: str | None = None
     refunded_captures: tuple[tuple[str, int], ...] = ()
-    """Which captures a refund gives back, and how much of each."""
+    """Identifiers of the captures that a refund is taken from, and the amount from each."""
 
     @property
     def approved(self) -> bool:
-        """Whether it succeeded; one that did not moved no money."""
+        """Whether it succeeded; a declined action moves no money."""
         return is_approval(self.response_code)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The action that answers an operation: a new one, or the one that had done it `before`."""
+class ActionResult:
+    """The action of an operation: a new one, or the earlier one that had `already_done` it."""
 
     action: Action
-    before: bool = False
+    already_done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +124,17 @@ class Balances:
 
     @property
     def available_to_capture(self) -> int:
-        """What is authorized and neither captured nor voided."""
+        """The authorized amount that is neither captured nor voided."""
         return self.total_authorized - self.total_voided - self.total_captured
 
     @property
     def available_to_refund(self) -> int:
-        """What is captured and not refunded."""
+        """The captured amount that is not refunded."""
         return self.total_captured - self.total_refunded
 
 
-def left_of_captures(actions: Iterable[Action]) -> dict[str, int]:
-    """Return what can still be refunded of each approved capture, oldest first."""
+def refundable_by_capture(actions: Iterable[Action]) -> dict[str, int]:
+    """Return the amount that can still be refunded of each approved capture, oldest first."""
     left: dict[str, int] = {}
     for action in actions:
         if not action.approved:

@@ -1,7 +1,8 @@
-"""3D Secure done before the payment: the result of one of this sandbox's sessions, or of a third party.
+"""3D Secure that was done before the payment, in a session of this sandbox or by a third party.
 
-What the merchant hands over is checked as an issuer would: the session must belong to card, amount and currency, a
-cryptogram must be one, ECI and XID must fit it. Values of the indicators are those of the schemes' programmes.
+Its result is checked as an issuer would: the session must have the payment's card, amount and currency, the cryptogram
+must have the right form, and ECI and XID must belong to it. Values of the indicators are those of the schemes'
+programmes.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import binascii
 from dataclasses import dataclass
 
 from checkout_async.sandbox.core.errors import payment_invalid
-from checkout_async.sandbox.core.payload import JsonObject, present, text
+from checkout_async.sandbox.core.payload import JsonObject, drop_none, text
 from checkout_async.sandbox.payments.codes import AUTHENTICATION_FAILED, AUTHENTICATION_INVALID
 from checkout_async.sandbox.payments.instruments import Instrument
-from checkout_async.sandbox.payments.order import PaymentOrder
-from checkout_async.sandbox.sessions import authentication as exchange
+from checkout_async.sandbox.payments.request import PaymentRequest
+from checkout_async.sandbox.sessions import authentication as session_authentication
 from checkout_async.sandbox.sessions import blocks
 from checkout_async.sandbox.sessions.session import Session
 from checkout_async.sandbox.sessions.status import FINAL, SUCCESSFUL
@@ -26,102 +27,102 @@ _CRYPTOGRAM_BYTES = 20
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What an authentication is worth to the payment."""
+    """The result of an authentication as the payment uses it."""
 
     authenticated: bool
-    shown: JsonObject
-    """The `3ds` block of replies, with everything that is known."""
+    block: JsonObject
+    """The complete `3ds` block of replies."""
     refusal: str | None = None
-    """Response code with which the payment is declined for it."""
+    """Response code with which the payment is declined because of it."""
     session_id: str | None = None
 
 
-def prior_proof(order: PaymentOrder, instrument: Instrument, sessions: SessionStore, now: float) -> Proof | None:
-    """Examine the authentication that a request brings along; None if it brings none.
+def prior_proof(request: PaymentRequest, instrument: Instrument, sessions: SessionStore, now: float) -> Proof | None:
+    """Check the authentication result in a request; None if there is none.
 
-    Raises 422 for a session that is not there or not finished, and for an ECI or cryptogram alone.
+    Raises 422 for a session that does not exist or is not finished, and for an ECI or cryptogram alone.
     """
-    given = order.three_ds
-    session_id = text(given, "authentication_id")
+    three_ds = request.three_ds
+    session_id = text(three_ds, "authentication_id")
     if session_id is not None:
         session = sessions.find(session_id)
         if session is None or session.status not in FINAL:
             raise payment_invalid("authentication_id_invalid")
-        return _from_session(session, order, instrument, now)
-    if "eci" in given or "cryptogram" in given:
-        return _from_third_party(order, instrument, sessions, now)
+        return _from_session(session, request, instrument, now)
+    if "eci" in three_ds or "cryptogram" in three_ds:
+        return _from_third_party(request, instrument, sessions, now)
     return None
 
 
 def integrated_proof(cryptogram: str, xid: str, scheme: str) -> Proof:
-    """Write the result of 3D Secure that ran on the redirect page and succeeded."""
-    shown: JsonObject = {
+    """Return the result of 3D Secure that succeeded on the redirect page."""
+    block: JsonObject = {
         "downgraded": False,
         "enrolled": "Y",
         "signature_valid": "Y",
         "authentication_response": "Y",
         "cryptogram": cryptogram,
         "xid": xid,
-        "eci": exchange.eci(scheme, "Y"),
+        "eci": session_authentication.eci(scheme, "Y"),
         "version": blocks.PROTOCOL_VERSION,
         "challenged": True,
     }
-    return Proof(authenticated=True, shown=shown)
+    return Proof(authenticated=True, block=block)
 
 
-def _from_session(session: Session, order: PaymentOrder, instrument: Instrument, now: float) -> Proof:
+def _from_session(session: Session, request: PaymentRequest, instrument: Instrument, now: float) -> Proof:
     proof = blocks.proof(session, now)
-    outcome = session.outcome
-    shown = present(
+    result = session.result
+    block = drop_none(
         {
             "downgraded": False,
             "enrolled": "Y",
-            "authentication_response": _letter(session),
-            "authentication_status_reason": outcome.reason if outcome else None,
+            "authentication_response": _trans_status(session),
+            "authentication_status_reason": result.reason if result else None,
             "version": blocks.PROTOCOL_VERSION,
-            "challenged": outcome.challenged if outcome else None,
+            "challenged": result.challenged if result else None,
             **proof,
         }
     )
     if session.status not in SUCCESSFUL:
-        return Proof(False, shown, AUTHENTICATION_FAILED, session.id)
-    sound = proof.get("cryptogram") is not None and _belongs(session, order, instrument)
-    return Proof(sound, shown, None if sound else AUTHENTICATION_INVALID, session.id)
+        return Proof(False, block, AUTHENTICATION_FAILED, session.id)
+    is_valid = proof.get("cryptogram") is not None and _is_for_payment(session, request, instrument)
+    return Proof(is_valid, block, None if is_valid else AUTHENTICATION_INVALID, session.id)
 
 
-def _from_third_party(order: PaymentOrder, instrument: Instrument, sessions: SessionStore, now: float) -> Proof:
-    given = order.three_ds
-    eci, cryptogram = (text(given, "eci") or "").zfill(2), text(given, "cryptogram")
-    shown: JsonObject = {"downgraded": False, "enrolled": "Y"}
-    shown |= {name: given[name] for name in ("cryptogram", "xid", "eci", "version") if name in given}
-    if "eci" not in given:
+def _from_third_party(request: PaymentRequest, instrument: Instrument, sessions: SessionStore, now: float) -> Proof:
+    three_ds = request.three_ds
+    eci, cryptogram = (text(three_ds, "eci") or "").zfill(2), text(three_ds, "cryptogram")
+    block: JsonObject = {"downgraded": False, "enrolled": "Y"}
+    block |= {name: three_ds[name] for name in ("cryptogram", "xid", "eci", "version") if name in three_ds}
+    if "eci" not in three_ds:
         raise payment_invalid("eci_required")
-    if eci == exchange.eci(instrument.scheme, "N"):
-        return Proof(False, shown)
-    if eci not in {exchange.eci(instrument.scheme, letter) for letter in "YA"}:
-        return Proof(False, shown, AUTHENTICATION_INVALID)
+    if eci == session_authentication.eci(instrument.scheme, "N"):
+        return Proof(False, block)
+    if eci not in {session_authentication.eci(instrument.scheme, letter) for letter in "YA"}:
+        return Proof(False, block, AUTHENTICATION_INVALID)
     if cryptogram is None:
         raise payment_invalid("cryptogram_required")
-    session = sessions.with_cryptogram(cryptogram)
+    session = sessions.find_by_cryptogram(cryptogram)
     if session is None:
-        sound = _is_cryptogram(cryptogram)
-        return Proof(sound, shown, None if sound else AUTHENTICATION_INVALID)
+        is_valid = _is_cryptogram(cryptogram)
+        return Proof(is_valid, block, None if is_valid else AUTHENTICATION_INVALID)
     proof = blocks.proof(session, now)
-    agrees = eci == proof.get("eci") and text(given, "xid") in {None, proof.get("xid")}
-    sound = agrees and proof.get("cryptogram") is not None and _belongs(session, order, instrument)
-    return Proof(sound, shown, None if sound else AUTHENTICATION_INVALID, session.id)
+    is_consistent = eci == proof.get("eci") and text(three_ds, "xid") in {None, proof.get("xid")}
+    is_valid = is_consistent and proof.get("cryptogram") is not None and _is_for_payment(session, request, instrument)
+    return Proof(is_valid, block, None if is_valid else AUTHENTICATION_INVALID, session.id)
 
 
-def _belongs(session: Session, order: PaymentOrder, instrument: Instrument) -> bool:
-    """Tell whether a session authenticated this payment: its card where both are known, its currency and amount."""
-    known = session.order.card.last_four is not None and instrument.scenario is not None
-    same_card = not known or session.order.card.fingerprint == instrument.fingerprint
-    return same_card and session.order.currency == order.currency and order.amount <= session.order.amount
+def _is_for_payment(session: Session, request: PaymentRequest, instrument: Instrument) -> bool:
+    """Return whether a session authenticated this payment: the card if both are known, currency and amount."""
+    known = session.request.card.last_four is not None and instrument.scenario is not None
+    same_card = not known or session.request.card.fingerprint == instrument.fingerprint
+    return same_card and session.request.currency == request.currency and request.amount <= session.request.amount
 
 
-def _letter(session: Session) -> str | None:
-    """Give the answer as payments show it, where a rejection is no more than a failure."""
-    code = session.outcome.response_code if session.outcome else None
+def _trans_status(session: Session) -> str | None:
+    """Return the transStatus as payments show it: they report a rejection (R) as a failure (N)."""
+    code = session.result.response_code if session.result else None
     return {"R": "N"}.get(code, code) if code is not None else None
 
 

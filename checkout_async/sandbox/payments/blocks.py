@@ -5,97 +5,94 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from checkout_async.sandbox.core.clock import timestamp
-from checkout_async.sandbox.core.payload import JsonObject, member, present, text
-from checkout_async.sandbox.core.spec import ApiSpec
+from checkout_async.sandbox.core.payload import JsonObject, drop_none, member, text
+from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.payments.actions import Action, ActionType, Balances
 from checkout_async.sandbox.payments.codes import SUMMARIES, auth_code, is_approval, is_risk
-from checkout_async.sandbox.payments.instruments import shown_card
+from checkout_async.sandbox.payments.instruments import card_block
 from checkout_async.sandbox.payments.payment import Payment
-from checkout_async.sandbox.payments.status import Deed, PaymentStatus
-from checkout_async.sandbox.sessions import authentication as exchange
+from checkout_async.sandbox.payments.status import PaymentOperation, PaymentStatus
+from checkout_async.sandbox.sessions import authentication as session_authentication
 
 REDIRECT_PATH = "/_sandbox/payments/{id}/redirect"
 CHANNEL = "pc_" + 26 * "a"
-"""The processing channel of a request that names none."""
+"""The processing channel of a request without `processing_channel_id`."""
 
-_OPERATION_OF = {
-    Deed.INCREMENT: ("authorize", "increment_authorization"),
-    Deed.CAPTURE: ("capture", "capture_payment"),
-    Deed.VOID: ("void", "void_payment"),
-    Deed.REFUND: ("refund", "refund_payment"),
-    Deed.CANCEL_RETRY: ("cancel", "cancel_scheduled_retry"),
+_RELATION_OF = {
+    PaymentOperation.INCREMENT: "authorize",
+    PaymentOperation.CAPTURE: "capture",
+    PaymentOperation.VOID: "void",
+    PaymentOperation.REFUND: "refund",
+    PaymentOperation.CANCEL_RETRY: "cancel",
 }
-"""What may be done -> relation of its link, and its operation."""
+"""Operation -> relation of its link, which replies have while the operation is allowed."""
 _EARLY_THREE_DS = ("downgraded", "enrolled", "upgrade_reason")
 _SHOWN_SOURCE = frozenset({"type", "id", "description", "purpose", "partner_agreement_id"})
-"""Members of other sources than cards that replies repeat."""
+"""Members that replies repeat of sources other than cards."""
 
 
 class Links:
-    """Writes links to a given base URL."""
+    """Writes the links of replies."""
 
-    def __init__(self, spec: ApiSpec, base_url: str) -> None:
-        self._spec = spec
-        self._base_url = base_url
-
-    def to(self, operation_id: str, payment: Payment) -> str:
-        """Return the address of an operation on a payment."""
-        return self._base_url + self._spec.path(operation_id, id=payment.id)
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
 
     def of(self, payment: Payment) -> JsonObject:
-        """Write a payment's links: itself, its actions, what may be done to it, where to send the customer."""
-        urls = {"self": self.to("get_payment", payment), "actions": self.to("get_payment_actions", payment)}
-        for deed, (relation, operation_id) in _OPERATION_OF.items():
-            if payment.ledger.obstacle(deed) is None:
-                urls[relation] = self.to(operation_id, payment)
+        """Write the links of a payment: itself, its actions, the operations it allows, the customer's redirect."""
+        urls = {"self": self._to("get_payment", payment), "actions": self._to("get_payment_actions", payment)}
+        for operation, relation in _RELATION_OF.items():
+            if payment.ledger.refusal_code(operation) is None:
+                urls[relation] = self._to(operation, payment)
         if payment.redirected and payment.ledger.status() is PaymentStatus.PENDING:
-            urls["redirect"] = self._base_url + REDIRECT_PATH.format(id=payment.id)
-        return hrefs(urls)
+            urls["redirect"] = self._simulation.url(REDIRECT_PATH.format(id=payment.id))
+        return _links(urls)
 
     def to_payment(self, payment: Payment) -> JsonObject:
-        """Write the one link of the reply to an action."""
-        return hrefs({"payment": self.to("get_payment", payment)})
+        """Write the only link of the reply to an action."""
+        return _links({"payment": self._to("get_payment", payment)})
 
     def next_page(self, path: str) -> JsonObject:
         """Write the link to the next page of a search."""
-        return hrefs({"next": self._base_url + path})
+        return _links({"next": self._simulation.url(path)})
+
+    def _to(self, operation_id: str, payment: Payment) -> str:
+        return self._simulation.operation_url(operation_id, payment.id)
 
 
-def hrefs(urls: Mapping[str, str]) -> JsonObject:
-    """Write link objects by relation."""
-    return {name: {"href": url} for name, url in urls.items()}
+def _links(urls: Mapping[str, str]) -> JsonObject:
+    return {relation: {"href": url} for relation, url in urls.items()}
 
 
 def source(payment: Payment, *, stored: bool) -> JsonObject | None:
-    """Write what was charged: cards with what the issuer said, other methods with their type and identity."""
-    order = payment.order
-    if order.pays_out:
-        return {name: order.source[name] for name in ("type", "id", "amount") if name in order.source}
-    if order.instrument is None:
-        return {name: value for name, value in order.source.items() if name in _SHOWN_SOURCE}
-    if payment.fallback_used and order.fallback is not None:
-        return shown_card(order.fallback, {}, stored=stored, cvv_given=False)
-    return shown_card(order.instrument, order.source, stored=stored, cvv_given=order.cvv_given)
+    """Write what was charged: a card with the issuer's checks, another method with its type and identifier."""
+    request = payment.request
+    if request.is_payout:
+        return {name: request.source[name] for name in ("type", "id", "amount") if name in request.source}
+    if request.instrument is None:
+        return {name: value for name, value in request.source.items() if name in _SHOWN_SOURCE}
+    if payment.fallback_used and request.fallback is not None:
+        return card_block(request.fallback, {}, stored=stored, cvv_given=False)
+    return card_block(request.instrument, request.source, stored=stored, cvv_given=request.cvv_given)
 
 
 def destination(payment: Payment) -> JsonObject | None:
-    """Write where a payout goes: the instrument, and its holder by reference."""
-    order = payment.order
-    if not order.pays_out:
+    """Write the instrument that receives a payout, and its holder by reference."""
+    request = payment.request
+    if not request.is_payout:
         return None
-    if order.instrument is None:
-        return {"type": "bank_account", "id": payment.mint.identifier("src", "destination")}
-    shown = shown_card(order.instrument, {}, stored=True, cvv_given=False)
+    if request.instrument is None:
+        return {"type": "bank_account", "id": payment.ids.identifier("src", "destination")}
+    block = card_block(request.instrument, {}, stored=True, cvv_given=False)
     names = ("id", "expiry_month", "expiry_year", "last4", "fingerprint", "bin", "card_type", "card_category")
-    return {"type": "card"} | {name: shown[name] for name in names if name in shown}
+    return {"type": "card"} | {name: block[name] for name in names if name in block}
 
 
 def balances(payment: Payment, now: float) -> JsonObject | None:
     """Write the totals; payouts have none."""
-    if payment.order.pays_out:
+    if payment.request.is_payout:
         return None
     totals = payment.ledger.balances(now)
-    return totals_of(totals) | {
+    return search_totals(totals) | {
         "total_voided": totals.total_voided,
         "available_to_void": payment.ledger.available_to_void(now),
         "available_to_capture": totals.available_to_capture,
@@ -103,7 +100,7 @@ def balances(payment: Payment, now: float) -> JsonObject | None:
     }
 
 
-def totals_of(totals: Balances) -> JsonObject:
+def search_totals(totals: Balances) -> JsonObject:
     """Write the three totals that search results have."""
     return {
         "total_authorized": totals.total_authorized,
@@ -112,49 +109,49 @@ def totals_of(totals: Balances) -> JsonObject:
     }
 
 
-def verdict(payment: Payment, action: Action) -> dict[str, object | None]:
-    """Write what issuer and risk engine said to an authorization."""
-    risky = is_risk(action.response_code)
+def decision_members(payment: Payment, action: Action) -> dict[str, object | None]:
+    """Write the decision of issuer and risk engine on an authorization."""
+    is_risky = is_risk(action.response_code)
     return {
         "approved": action.approved,
-        "auth_code": auth_code(action.response_code, payment.mint.digits(6, f"auth {action.id}")),
+        "auth_code": auth_code(action.response_code, payment.ids.digits(6, f"auth {action.id}")),
         "response_code": action.response_code,
         "response_summary": SUMMARIES.get(action.response_code),
-        "risk": {"flagged": risky, "score": 90 if risky else 10},
+        "risk": {"flagged": is_risky, "score": 90 if is_risky else 10},
     }
 
 
 def processing(payment: Payment) -> JsonObject:
-    """Write what scheme and acquirer said, and what the request's `processing` had."""
-    order, decision = payment.order, payment.decision
-    by_card = order.instrument is not None
-    said = {
-        "partner_order_id": None if by_card or order.pays_out else payment.mint.token("order").upper()[:17],
-        "pan_type_processed": "fpan" if by_card and not order.pays_out else None,
-        "fallback_source_used": payment.fallback_used if order.fallback is not None else None,
+    """Write the data of scheme and acquirer, and the members of the request's `processing`."""
+    request, decision = payment.request, payment.decision
+    by_card = request.instrument is not None
+    members = {
+        "partner_order_id": None if by_card or request.is_payout else payment.ids.token("order").upper()[:17],
+        "pan_type_processed": "fpan" if by_card and not request.is_payout else None,
+        "fallback_source_used": payment.fallback_used if request.fallback is not None else None,
     }
     acquired = None if decision is None else action_processing(payment, decision)
-    return (acquired or {}) | present(said) | member(order.echoed, "processing")
+    return (acquired or {}) | drop_none(members) | member(request.echoed, "processing")
 
 
 def three_ds(payment: Payment, *, early: bool) -> JsonObject | None:
-    """Write what became of 3D Secure; an `early` reply to the request knows little of it."""
-    shown = payment.three_ds
-    return ({name: shown[name] for name in _EARLY_THREE_DS if name in shown} if early else shown) or None
+    """Write the state of 3D Secure; the `early` reply to the request has only some of its members."""
+    block = payment.three_ds
+    return ({name: block[name] for name in _EARLY_THREE_DS if name in block} if early else block) or None
 
 
 def eci(payment: Payment) -> str | None:
-    """Give the electronic commerce indicator that counted in the end; only cards that pay have one."""
-    order = payment.order
-    if order.instrument is None or order.pays_out:
+    """Return the electronic commerce indicator of the authorization; only payments by card have one."""
+    request = payment.request
+    if request.instrument is None or request.is_payout:
         return None
-    return text(payment.three_ds, "eci") or exchange.eci(order.instrument.scheme, "N")
+    return text(payment.three_ds, "eci") or session_authentication.eci(request.instrument.scheme, "N")
 
 
 def scheme_id(payment: Payment) -> str | None:
-    """Give the scheme's identifier of the transaction; only cards that pay have one."""
-    by_card = payment.order.instrument is not None and not payment.order.pays_out
-    return payment.mint.digits(15, "scheme") if by_card else None
+    """Return the scheme's identifier of the transaction; only payments by card have one."""
+    by_card = payment.request.instrument is not None and not payment.request.is_payout
+    return payment.ids.digits(15, "scheme") if by_card else None
 
 
 def retry(payment: Payment) -> JsonObject | None:
@@ -162,65 +159,65 @@ def retry(payment: Payment) -> JsonObject | None:
     plan = payment.retry
     if plan is None:
         return None
-    waits = payment.ledger.status() is PaymentStatus.RETRY_SCHEDULED
+    is_waiting = payment.ledger.status() is PaymentStatus.RETRY_SCHEDULED
     state = {
         "attempts_made": plan.attempts_made,
         "max_attempts": plan.max_attempts,
         "ends_on": timestamp(plan.ends_at),
-        "next_attempt_on": timestamp(plan.next_at) if waits else None,
+        "next_attempt_on": timestamp(plan.next_at) if is_waiting else None,
     }
-    return present(state)
+    return drop_none(state)
 
 
-def action(payment: Payment, done: Action) -> JsonObject:
+def action_details(payment: Payment, action: Action) -> JsonObject:
     """Write an action as `get_payment_actions` shows it."""
-    by_issuer = done.type in {ActionType.AUTHORIZATION, ActionType.CARD_VERIFICATION}
-    code = auth_code(done.response_code, payment.mint.digits(6, f"auth {done.id}"))
-    return present(
+    by_issuer = action.type in {ActionType.AUTHORIZATION, ActionType.CARD_VERIFICATION}
+    code = auth_code(action.response_code, payment.ids.digits(6, f"auth {action.id}"))
+    return drop_none(
         {
-            "id": done.id,
-            "type": done.type,
-            "processed_on": timestamp(done.processed_on),
-            "amount": done.amount,
-            "approved": done.approved,
+            "id": action.id,
+            "type": action.type,
+            "processed_on": timestamp(action.processed_on),
+            "amount": action.amount,
+            "approved": action.approved,
             "auth_code": code if by_issuer else None,
-            "response_code": done.response_code,
-            "response_summary": SUMMARIES.get(done.response_code),
-            "authorization_type": done.authorization_type,
-            "reference": done.note.reference,
-            "amount_allocations": list(done.note.allocations) or None,
-            "processing": action_processing(payment, done),
-            "metadata": done.note.metadata,
+            "response_code": action.response_code,
+            "response_summary": SUMMARIES.get(action.response_code),
+            "authorization_type": action.authorization_type,
+            "reference": action.note.reference,
+            "amount_allocations": list(action.note.allocations) or None,
+            "processing": action_processing(payment, action),
+            "metadata": action.note.metadata,
         }
     )
 
 
-def action_summary(done: Action) -> JsonObject:
-    """Write an action as payments list it."""
-    return present(
+def action_summary(action: Action) -> JsonObject:
+    """Write an action as the reply of a payment lists it."""
+    return drop_none(
         {
-            "id": done.id,
-            "type": done.type,
-            "response_code": done.response_code,
-            "response_summary": SUMMARIES.get(done.response_code),
+            "id": action.id,
+            "type": action.type,
+            "response_code": action.response_code,
+            "response_summary": SUMMARIES.get(action.response_code),
         }
     )
 
 
-def found_action(payment: Payment, done: Action) -> JsonObject:
-    """Write an action as search results show it: with a status in place of `approved`."""
-    shown = action(payment, done)
-    del shown["approved"]
-    return shown | {"status": "Approved" if is_approval(done.response_code) else "Declined"}
+def search_action(payment: Payment, action: Action) -> JsonObject:
+    """Write an action as search results show it: with `status` instead of `approved`."""
+    block = action_details(payment, action)
+    del block["approved"]
+    return block | {"status": "Approved" if is_approval(action.response_code) else "Declined"}
 
 
-def action_processing(payment: Payment, done: Action) -> JsonObject | None:
-    """Write the numbers that the acquirer gave an action; only those of cards have any."""
-    if payment.order.instrument is None:
+def action_processing(payment: Payment, action: Action) -> JsonObject | None:
+    """Write the acquirer's numbers of an action; only actions on cards have them."""
+    if payment.request.instrument is None:
         return None
-    numbers: JsonObject = {"acquirer_transaction_id": payment.mint.digits(21, f"acquirer {done.id}")}
-    if done.type in {ActionType.AUTHORIZATION, ActionType.CARD_VERIFICATION}:
-        numbers["retrieval_reference_number"] = payment.mint.digits(12, f"rrn {done.id}")
-    if done.type in {ActionType.CAPTURE, ActionType.REFUND}:
-        numbers["acquirer_reference_number"] = payment.mint.digits(23, f"arn {done.id}")
+    numbers: JsonObject = {"acquirer_transaction_id": payment.ids.digits(21, f"acquirer {action.id}")}
+    if action.type in {ActionType.AUTHORIZATION, ActionType.CARD_VERIFICATION}:
+        numbers["retrieval_reference_number"] = payment.ids.digits(12, f"rrn {action.id}")
+    if action.type in {ActionType.CAPTURE, ActionType.REFUND}:
+        numbers["acquirer_reference_number"] = payment.ids.digits(23, f"arn {action.id}")
     return numbers

@@ -1,6 +1,6 @@
-"""Response codes the sandbox gives: what each means, and which ones a scheduled retry answers.
+"""Response codes of the sandbox: what each means, and which ones start a scheduled retry.
 
-Codes and families are those of the API's list of response codes; the first digit decides.
+Codes and families are those of the API's list of response codes; the first digit names the family.
 """
 
 from __future__ import annotations
@@ -58,21 +58,21 @@ DUNNING = frozenset(
         "20068",
     }
 )
-"""Soft declines of merchant-initiated payments that a dunning retry answers."""
+"""Soft declines of merchant-initiated payments after which a dunning retry is scheduled."""
 DOWNTIME = frozenset({"20068", "20091", "20096"})
-"""Failures to reach the issuer that a downtime retry answers."""
+"""Failures to reach the issuer after which a downtime retry is scheduled."""
 
 
 def is_approval(code: str) -> bool:
-    """Tell whether a response code approves."""
+    """Return whether a response code is an approval."""
     return code.startswith("10")
 
 
 def is_risk(code: str) -> bool:
-    """Tell whether the risk engine flagged or stopped the payment."""
+    """Return whether the risk engine flagged or blocked the payment."""
     return code.startswith("4") or code == APPROVED_RISKY
 
 
 def auth_code(code: str, approved: str) -> str:
-    """Give the issuer's authorization code: none of its own for a decline."""
+    """Return the issuer's authorization code: `approved` for an approval, zeros for a decline."""
     return approved if is_approval(code) else "000000"

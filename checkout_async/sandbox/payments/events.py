@@ -1,4 +1,4 @@
-"""Events of payments: which ones a payment's life gives, and what they say."""
+"""Events of payments: which events a payment causes, and their data."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 
 from checkout_async.sandbox.core.clock import timestamp
-from checkout_async.sandbox.core.dispatch import Happening
-from checkout_async.sandbox.core.payload import JsonObject, present
+from checkout_async.sandbox.core.dispatch import DomainEvent
+from checkout_async.sandbox.core.payload import JsonObject, drop_none
 from checkout_async.sandbox.payments import blocks, flow
 from checkout_async.sandbox.payments.actions import Action, ActionType
 from checkout_async.sandbox.payments.instruments import Vault
@@ -23,7 +23,7 @@ _EVENTS_OF = {
     ActionType.PAYOUT: ("payment_paid", "payment_declined"),
     ActionType.RETURN: ("payment_returned", "payment_returned"),
 }
-"""Action -> the events of one that succeeded and of one that did not."""
+"""Type of action -> the event if it was approved, and the event if it was declined."""
 _INCREMENT_EVENTS = ("payment_authorization_incremented", "payment_authorization_increment_declined")
 _CHARGES = frozenset({ActionType.AUTHORIZATION, ActionType.CARD_VERIFICATION})
 _EVENT_OF = {
@@ -32,97 +32,97 @@ _EVENT_OF = {
     PaymentStatus.CANCELED: "payment_canceled",
     PaymentStatus.RETRY_SCHEDULED: "payment_retry_scheduled",
 }
-"""Status that no action tells -> the event that does."""
+"""Status that no event of an action reports -> its event."""
 
 
 @dataclass(slots=True, eq=False)
-class PaymentTeller:
-    """Tells of one payment: each action once it took effect, then the status where no action says it."""
+class PaymentEventSource:
+    """Derives the events of one payment: each action once it took effect, then statuses that no action reports."""
 
     payment: Payment
     vault: Vault = field(repr=False)
-    actions_told: int = 0
-    status_told: PaymentStatus | None = None
+    actions_returned: int = 0
+    last_status: PaymentStatus | None = None
     count: int = 0
 
-    def tell(self, now: float) -> list[Happening]:
-        """Return what has happened since it was last asked, step by step."""
-        told: list[Happening] = []
-        while (due := self.due()) <= now:
-            told += self._step(due)
-        return told + self._step(now)
+    def new_events(self, now: float) -> list[DomainEvent]:
+        """Return the events since the last call, oldest first; each change is made at its own time."""
+        events: list[DomainEvent] = []
+        while (due := self.next_change()) <= now:
+            events += self._step(due)
+        return events + self._step(now)
 
-    def due(self) -> float:
-        """Return when time alone will move the payment, or have an accepted action take effect."""
-        untold = self.payment.ledger.actions[self.actions_told :]
-        return min([flow.due(self.payment), *(action.processed_on for action in untold)], default=math.inf)
+    def next_change(self) -> float:
+        """Return when time alone will change the payment, or an accepted action will take effect."""
+        pending = self.payment.ledger.actions[self.actions_returned :]
+        return min([flow.due(self.payment), *(action.processed_on for action in pending)], default=math.inf)
 
-    def _step(self, at: float) -> list[Happening]:
+    def _step(self, at: float) -> list[DomainEvent]:
         flow.tick(self.payment, at)
         ledger = self.payment.ledger
-        new = ledger.actions_by(at)[self.actions_told :]
-        self.actions_told += len(new)
-        # A void of nothing only shows that a scheduled retry was stopped.
-        told = [self._of_action(action) for action in new if action.amount or action.type is not ActionType.VOID]
+        new = ledger.actions_by(at)[self.actions_returned :]
+        self.actions_returned += len(new)
+        # A void of 0 only shows that a scheduled retry was cancelled.
+        events = [self._action_event(action) for action in new if action.amount or action.type is not ActionType.VOID]
         status = ledger.status(at)
-        if status in _EVENT_OF and (status is not self.status_told or new):
-            told.append(self._happening(_EVENT_OF[status], at, {}))
-        self.status_told = status
-        return told
+        if status in _EVENT_OF and (status is not self.last_status or new):
+            events.append(self._event(_EVENT_OF[status], at, {}))
+        self.last_status = status
+        return events
 
-    def _of_action(self, action: Action) -> Happening:
-        raised = action.authorization_type == "Incremental"
-        succeeded, failed = _INCREMENT_EVENTS if raised else _EVENTS_OF[action.type]
-        verdict = blocks.verdict(self.payment, action)
+    def _action_event(self, action: Action) -> DomainEvent:
+        is_increment = action.authorization_type == "Incremental"
+        succeeded, failed = _INCREMENT_EVENTS if is_increment else _EVENTS_OF[action.type]
+        decision_members = blocks.decision_members(self.payment, action)
         data: dict[str, object | None] = {
             "action_id": action.id,
             "amount": action.amount,
-            "auth_code": verdict["auth_code"] if action.type is ActionType.AUTHORIZATION else None,
-            "response_code": verdict["response_code"],
-            "response_summary": verdict["response_summary"],
+            "auth_code": decision_members["auth_code"] if action.type is ActionType.AUTHORIZATION else None,
+            "response_code": decision_members["response_code"],
+            "response_summary": decision_members["response_summary"],
             "reference": action.note.reference,
             "metadata": action.note.metadata,
             "processed_on": timestamp(action.processed_on),
-            "processing": None if self.payment.order.pays_out else blocks.action_processing(self.payment, action),
+            "processing": None if self.payment.request.is_payout else blocks.action_processing(self.payment, action),
         }
-        if action.type in _CHARGES and not raised:
-            data |= self._charge(action) | {"risk": verdict["risk"]}
-        return self._happening(succeeded if action.approved else failed, action.processed_on, present(data))
+        if action.type in _CHARGES and not is_increment:
+            data |= self._charge_members(action) | {"risk": decision_members["risk"]}
+        return self._event(succeeded if action.approved else failed, action.processed_on, drop_none(data))
 
-    def _charge(self, action: Action) -> dict[str, object | None]:
-        """Write what is told of an authorization or a verification alone."""
-        payment, order = self.payment, self.payment.order
-        stored = order.instrument is not None and (action.approved or self.vault.holds(order.instrument))
+    def _charge_members(self, action: Action) -> dict[str, object | None]:
+        """Write the members that only events of authorizations and verifications have."""
+        payment, request = self.payment, self.payment.request
+        stored = request.instrument is not None and (action.approved or self.vault.contains(request.instrument))
         return {
-            "source": _told(blocks.source(payment, stored=stored)),
-            "customer": order.customer,
-            "payment_ip": order.echoed.get("payment_ip"),
+            "source": _source_as_in_events(blocks.source(payment, stored=stored)),
+            "customer": request.customer,
+            "payment_ip": request.echoed.get("payment_ip"),
             "3ds": blocks.three_ds(payment, early=False),
             "eci": blocks.eci(payment),
             "scheme_id": blocks.scheme_id(payment),
         }
 
-    def _happening(self, type_: str, at: float, data: JsonObject) -> Happening:
-        order = self.payment.order
+    def _event(self, type_: str, at: float, data: JsonObject) -> DomainEvent:
+        request = self.payment.request
         about: dict[str, object | None] = {
             "id": self.payment.id,
-            "payment_type": order.payment_type,
-            "reference": order.reference,
-            "amount": order.amount,
-            "currency": order.currency,
-            "metadata": order.echoed.get("metadata"),
+            "payment_type": request.payment_type,
+            "reference": request.reference,
+            "amount": request.amount,
+            "currency": request.currency,
+            "metadata": request.echoed.get("metadata"),
             "balances": blocks.balances(self.payment, at),
         }
         self.count += 1
-        return Happening(
-            id=self.payment.mint.identifier("evt", f"event {self.count}"),
+        return DomainEvent(
+            id=self.payment.ids.identifier("evt", f"event {self.count}"),
             type=type_,
             subject=self.payment.id,
             at=at,
-            data=present(about) | data,
+            data=drop_none(about) | data,
         )
 
 
-def _told(source: JsonObject | None) -> JsonObject | None:
-    """Name the last digits of a card as events do."""
+def _source_as_in_events(source: JsonObject | None) -> JsonObject | None:
+    """Rename `last4` to `last_4`, as events spell it."""
     return source and {"last_4" if name == "last4" else name: value for name, value in source.items()}

@@ -1,74 +1,76 @@
-"""Idempotency keys as the API keeps them: a successful answer is given again, a second effect never happens.
+"""Idempotency keys as the API treats them: a successful reply is repeated, and nothing is done twice.
 
-A key belongs to one endpoint, its path included, and counts only on operations that take one. Only 2XX answers are
-kept, for 24 hours of the sandbox's clock; after a refusal the request is processed anew. One key with another body is
-refused, so that a client's mistake shows.
+A key belongs to one operation and path. Only 2XX replies are stored, for 24 hours of the sandbox's clock; after a
+refusal the request is processed again. A key that comes again with another body is refused, so that a client's mistake
+shows. `OperationHolds` keeps requests waiting, so that a test can see what happens while a key is in use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import msgspec
 
-from checkout_async.sandbox.core.call import Call, Reply
+from checkout_async.sandbox.core.calls import ApiCall, ApiReply
 from checkout_async.sandbox.core.clock import SandboxClock
 from checkout_async.sandbox.core.errors import key_in_use, payment_invalid
 
 HEADER = "Cko-Idempotency-Key"
 RETENTION = 24 * 60 * 60
-"""Seconds for which an answer is kept."""
+"""Seconds for which a reply is stored."""
 
 _Slot = tuple[str, str, str]
+"""Operation, identifier in the path, and key."""
 
 
 @dataclass(slots=True)
-class Claim:
-    """A key taken for one request; `reply` is the answer kept from before, or the one to keep."""
+class KeyReservation:
+    """A key in use by one request; `reply` is the stored reply, or the one to store."""
 
     digest: bytes
-    reply: Reply | None = None
+    reply: ApiReply | None = None
     stored_at: float = 0.0
 
 
 class IdempotencyKeys:
-    """The keys in use and the answers kept."""
+    """The keys in use and the stored replies."""
 
     def __init__(self, clock: SandboxClock) -> None:
         self._clock = clock
-        self._claims: dict[_Slot, Claim] = {}
+        self._reservations: dict[_Slot, KeyReservation] = {}
 
     @contextmanager
-    def claim(self, call: Call) -> Generator[Claim, None, None]:
-        """Hold the call's key, if it has one, while it is processed; what is put into the claim's `reply` is kept.
+    def reserve(self, call: ApiCall) -> Generator[KeyReservation, None, None]:
+        """Reserve the call's key, if it has one, while the call is processed; `reply` is stored if it is set.
 
-        Raises 409 while another request has the key, 422 `idempotency_key_reused` if it had another body.
+        Raises 409 while another request uses the key, 422 `idempotency_key_reused` if that one had another body.
         """
         key = call.headers.get(HEADER)
-        honoured = any(parameter.name == HEADER for parameter in call.operation.parameters_in("header"))
-        if key is None or not honoured:
-            yield Claim(b"")
+        takes_key = any(parameter.name == HEADER for parameter in call.operation.parameters_in("header"))
+        if key is None or not takes_key:
+            yield KeyReservation(b"")
             return
         slot = (call.operation.id, call.resource_id, key)
-        claim = self._find(slot, _digest(call.body))
-        if claim.reply is not None:
-            yield claim
+        reservation = self._find(slot, _digest(call.body))
+        if reservation.reply is not None:
+            yield reservation
             return
-        self._claims[slot] = claim
+        self._reservations[slot] = reservation
         try:
-            yield claim
+            yield reservation
         finally:
-            claim.stored_at = self._clock.now()
-            if claim.reply is None:
-                del self._claims[slot]
+            reservation.stored_at = self._clock.now()
+            if reservation.reply is None:
+                del self._reservations[slot]
 
-    def _find(self, slot: _Slot, digest: bytes) -> Claim:
-        known = self._claims.get(slot)
+    def _find(self, slot: _Slot, digest: bytes) -> KeyReservation:
+        known = self._reservations.get(slot)
         if known is None or (known.reply is not None and self._clock.now() >= known.stored_at + RETENTION):
-            return Claim(digest)
+            return KeyReservation(digest)
         if known.digest != digest:
             raise payment_invalid("idempotency_key_reused")
         if known.reply is None:
@@ -76,8 +78,43 @@ class IdempotencyKeys:
         return known
 
 
+class HeldOperation:
+    """An operation whose requests wait."""
+
+    def __init__(self) -> None:
+        self.arrived = asyncio.Event()
+        """Set once a request waits."""
+        self.released = asyncio.Event()
+
+
+class OperationHolds:
+    """The operations whose requests wait now."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, HeldOperation] = {}
+
+    @asynccontextmanager
+    async def hold(self, operation_id: str) -> AsyncGenerator[HeldOperation, None]:
+        """Keep requests of an operation waiting until the block is left; ValueError if they wait already."""
+        if operation_id in self._held:
+            raise ValueError(f"{operation_id} is held up already")
+        held = self._held[operation_id] = HeldOperation()
+        try:
+            yield held
+        finally:
+            del self._held[operation_id]
+            held.released.set()
+
+    async def wait(self, operation_id: str) -> None:
+        """Wait while the operation is held."""
+        held = self._held.get(operation_id)
+        if held is not None:
+            held.arrived.set()
+            await held.released.wait()
+
+
 def _digest(body: bytes) -> bytes:
-    """Recognise a JSON body whatever its spacing and order of members."""
+    """Hash a JSON body so that spacing and the order of members make no difference."""
     with suppress(msgspec.DecodeError, RecursionError):
         body = msgspec.json.encode(msgspec.json.decode(body), order="deterministic")
     return blake2b(body, digest_size=16).digest()

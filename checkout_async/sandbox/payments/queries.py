@@ -1,137 +1,129 @@
-"""The operations that only read: a payment, its actions, the list by reference, the search with its pages."""
+"""The operations that only read: a payment, its actions, the list by reference, and the search with its pages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from checkout_async.sandbox.core.call import Call, Reply
-from checkout_async.sandbox.core.clock import SandboxClock
+from checkout_async.sandbox.core.calls import ApiCall, ApiReply
 from checkout_async.sandbox.core.errors import ApiRefusal, bad_search, not_found, payment_invalid
-from checkout_async.sandbox.core.ids import Mint
+from checkout_async.sandbox.core.ids import DeterministicIds
 from checkout_async.sandbox.core.payload import JsonObject, integer, text
-from checkout_async.sandbox.core.spec import ApiSpec
-from checkout_async.sandbox.core.validation import read_body
-from checkout_async.sandbox.core.validation import read_query as read_parameters
+from checkout_async.sandbox.core.simulation import Simulation
+from checkout_async.sandbox.core.validation import read_body, read_query
 from checkout_async.sandbox.payments.blocks import Links
 from checkout_async.sandbox.payments.payment import Payment
-from checkout_async.sandbox.payments.query import read_query
 from checkout_async.sandbox.payments.replies import PaymentReplies
+from checkout_async.sandbox.payments.search import parse_query
 from checkout_async.sandbox.payments.store import PaymentStore
 
 VISIT_LIFETIME = 15 * 60
-"""Seconds after the customer's return during which `get_payment` takes the `sid_` of the redirect."""
+"""Seconds after the customer's return during which `get_payment` accepts the `sid_` identifier of the redirect."""
 
 NEXT_PAGE_PATH = "/payments/search/{id}"
-"""Where the pages of a search are, `?token=` telling which; the API's documents do not describe it."""
+"""Path of the further pages of a search, selected by `?token=`; the API's documents do not describe it."""
 
 _DEFAULT_LIMIT = 10
-_PAGING_FAULTS = frozenset({"limit_invalid", "skip_invalid"})
+_PAGING_CODES = frozenset({"limit_invalid", "skip_invalid"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """A search under way: what it found when it began, and how it goes through it."""
+    """A search: the payments found when it started, and the size of its pages."""
 
     id: str
-    mint: Mint
+    ids: DeterministicIds
     found: list[str]
     limit: int
 
     def token(self, offset: int) -> str:
-        """Name the page that begins at an offset."""
-        return self.mint.token(f"page {offset}")
+        """Return the token of the page that starts at an offset."""
+        return self.ids.token(f"page {offset}")
 
 
-class PaymentReading:
-    """The reading operations over one store of payments."""
+class PaymentQueries:
+    """The read-only operations over one store of payments."""
 
-    def __init__(
-        self,
-        spec: ApiSpec,
-        store: PaymentStore,
-        replies: PaymentReplies,
-        links: Links,
-        clock: SandboxClock,
-        mint: Mint,
-    ) -> None:
-        self._spec = spec
+    def __init__(self, simulation: Simulation, store: PaymentStore, replies: PaymentReplies, links: Links) -> None:
+        self._spec = simulation.spec
+        self._clock = simulation.clock
+        self._ids = simulation.ids
         self._store = store
         self._replies = replies
         self._links = links
-        self._clock = clock
-        self._mint = mint
         self._searches: dict[str, _Search] = {}
 
-    async def get_payment(self, call: Call) -> Reply:
-        """Show a payment, by its identifier or by that of the customer's visit."""
-        payment = self._store.find(call.resource_id) or self._of_visit(call.resource_id)
+    async def get_payment(self, call: ApiCall) -> ApiReply:
+        """Return a payment, by its identifier or by the `sid_` identifier of its redirect."""
+        payment = self._store.find(call.resource_id) or self._find_by_redirect(call.resource_id)
         if payment is None:
             raise not_found("payment")
-        return Reply(200, self._replies.details(payment, self._clock.now()))
+        return ApiReply(200, self._replies.details(payment, self._clock.now()))
 
-    async def get_payment_actions(self, call: Call) -> Reply:
-        """Show what was done to a payment."""
+    async def get_payment_actions(self, call: ApiCall) -> ApiReply:
+        """Return the actions of a payment."""
         payment = self._store.find(call.resource_id)
         if payment is None:
             raise not_found("payment")
-        return Reply(200, self._replies.actions(payment, self._clock.now()))
+        return ApiReply(200, self._replies.actions(payment, self._clock.now()))
 
-    async def list_payments(self, call: Call) -> Reply:
+    async def list_payments(self, call: ApiCall) -> ApiReply:
         """List the payments with a reference."""
-        asked = self._paging(call)
-        limit, skip = integer(asked, "limit") or _DEFAULT_LIMIT, integer(asked, "skip") or 0
-        payments = self._store.with_reference(text(asked, "reference") or "")
+        parameters = self._read_parameters(call)
+        limit, skip = integer(parameters, "limit") or _DEFAULT_LIMIT, integer(parameters, "skip") or 0
+        payments = self._store.find_by_reference(text(parameters, "reference") or "")
         if not payments:
             raise not_found("payment")
         now = self._clock.now()
         page = [self._replies.details(payment, now) for payment in payments[skip : skip + limit]]
-        return Reply(200, {"limit": limit, "skip": skip, "total_count": len(payments), "data": page})
+        return ApiReply(200, {"limit": limit, "skip": skip, "total_count": len(payments), "data": page})
 
-    async def search_payments(self, call: Call) -> Reply:
-        """Search, and show the first page."""
+    async def search_payments(self, call: ApiCall) -> ApiReply:
+        """Search, and return the first page."""
         body = read_body(self._spec, call.operation, call.body, call.content_type)
         since, until = _period(body)
-        holds = read_query(text(body, "query") or "")
+        matches = parse_query(text(body, "query") or "")
         now = self._clock.now()
         found = [
             payment.id
             for payment in self._store.newest_first()
-            if since <= payment.created_at <= until and holds(self._replies.found(payment, now))
+            if since <= payment.created_at <= until and matches(self._replies.search_item(payment, now))
         ]
-        mint = self._mint.child("search", call.body)
-        search = _Search(mint.token("id"), mint, found, integer(body, "limit") or _DEFAULT_LIMIT)
+        ids = self._ids.fork("search", call.body)
+        search = _Search(ids.token("id"), ids, found, integer(body, "limit") or _DEFAULT_LIMIT)
         self._searches[search.id] = search
-        return Reply(200, self._page(search, 0))
+        return ApiReply(200, self._page(search, 0))
 
-    async def next_page(self, call: Call) -> Reply:
-        """Show the page of a search that a link leads to."""
+    async def next_page(self, call: ApiCall) -> ApiReply:
+        """Return a further page of a search."""
         search = self._searches.get(call.resource_id)
         offsets = range(search.limit, len(search.found), search.limit) if search else range(0)
         for offset in offsets:
             if search is not None and search.token(offset) == call.query.get("token"):
-                return Reply(200, self._page(search, offset))
+                return ApiReply(200, self._page(search, offset))
         raise bad_search("token_invalid")
 
     def _page(self, search: _Search, offset: int) -> JsonObject:
         end, now = offset + search.limit, self._clock.now()
         payments = [self._store.find(payment_id) for payment_id in search.found[offset:end]]
-        page: JsonObject = {"data": [self._replies.found(payment, now) for payment in payments if payment is not None]}
+        page: JsonObject = {
+            "data": [self._replies.search_item(payment, now) for payment in payments if payment is not None]
+        }
         if end < len(search.found):
             path = f"{NEXT_PAGE_PATH.format(id=search.id)}?token={search.token(end)}"
             page["_links"] = self._links.next_page(path)
         return page
 
-    def _paging(self, call: Call) -> JsonObject:
-        """Read the parameters of a list; faults of its paging have codes of their own."""
+    def _read_parameters(self, call: ApiCall) -> JsonObject:
+        """Read the query parameters of a list; invalid paging has its own error codes."""
         try:
-            return read_parameters(self._spec, call.operation, call.query)
+            return read_query(self._spec, call.operation, call.query)
         except ApiRefusal as refusal:
-            codes = (f"paging_{code}" if code in _PAGING_FAULTS else code for code in refusal.error_codes)
+            codes = (f"paging_{code}" if code in _PAGING_CODES else code for code in refusal.error_codes)
             raise payment_invalid(*codes) from None
 
-    def _of_visit(self, session_id: str) -> Payment | None:
-        payment = self._store.of_session(session_id)
+    def _find_by_redirect(self, session_id: str) -> Payment | None:
+        payment = self._store.find_by_session_id(session_id)
         if payment is None or (
             payment.returned_at is not None and self._clock.now() >= payment.returned_at + VISIT_LIFETIME
         ):

@@ -1,41 +1,42 @@
 """Test data of Payments: which card number or amount leads to which outcome, as one table.
 
 `PAYMENT_SCENARIOS` are the rows. A row has a card number in every scheme (`payment_card`) and an amount
-(`payment_amount`) for sources and destinations whose card number the sandbox does not see. Any other is approved. The
-rows' numbers differ from those of the Sessions table, so a card of that one authenticates as it says there and pays.
+(`payment_amount`) for sources and destinations whose card number the sandbox does not see. Any other number or amount
+is approved. The numbers differ from those of the Sessions table, so a card of that table authenticates as it says there
+and its payment is approved.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checkout_async.sandbox.payments.actions import OBLIGING, Answers
+from checkout_async.sandbox.payments.actions import ALWAYS_APPROVE, FollowUpCodes
 from checkout_async.sandbox.payments.codes import APPROVED, APPROVED_IN_PART, APPROVED_RISKY, AUTHENTICATION_REQUIRED
 from checkout_async.sandbox.sessions.scenarios import SCHEMES, number_of_row
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentScenario:
-    """What issuer, acquirer and bank do with a payment."""
+    """How issuer, acquirer and bank treat a payment."""
 
     row: int
-    """Two digits that stand in the card number and the amount."""
+    """Its two digits in the card number and the amount."""
     name: str
     summary: str
     response_code: str = APPROVED
     retries: tuple[str, ...] = ()
-    """Response codes of scheduled retries; after the last one, and without any, the first code again."""
-    answers: Answers = OBLIGING
+    """Response codes of scheduled retries; `response_code` after the last one, and if there are none."""
+    follow_up_codes: FollowUpCodes = ALWAYS_APPROVE
     enrolled: bool = True
     """The issuer takes part in 3D Secure."""
     wants_authentication: bool = False
-    """The issuer refuses what is not authenticated."""
+    """The issuer declines a payment that is not authenticated."""
     payout_returned: bool = False
-    """A payout comes back."""
+    """A payout is returned."""
     failing: int | None = None
-    """HTTP status of the first reply to each request; nothing is done then."""
+    """HTTP status of the refusal of the first of equal requests, which does nothing."""
     reply_lost: bool = False
-    """The payment is made, but its first reply never arrives: the connection breaks."""
+    """The payment is made, but the connection breaks before its first reply arrives."""
 
 
 PAYMENT_SCENARIOS = (
@@ -64,11 +65,17 @@ PAYMENT_SCENARIOS = (
         wants_authentication=True,
     ),
     PaymentScenario(49, "not_enrolled", "3D Secure is not possible: declined, or done without it", enrolled=False),
-    PaymentScenario(50, "capture_declined", "approved, captures fail with `30401`", answers=Answers(capture="30401")),
-    PaymentScenario(51, "void_declined", "approved, voids fail with `20005`", answers=Answers(void="20005")),
-    PaymentScenario(52, "refund_declined", "approved, refunds fail with `50003`", answers=Answers(refund="50003")),
-    PaymentScenario(53, "payout_declined", "payouts and unreferenced refunds are refused", "50003"),
-    PaymentScenario(54, "payout_returned", "a payout is paid, and comes back a day later", payout_returned=True),
+    PaymentScenario(
+        50, "capture_declined", "approved, captures fail with `30401`", follow_up_codes=FollowUpCodes(capture="30401")
+    ),
+    PaymentScenario(
+        51, "void_declined", "approved, voids fail with `20005`", follow_up_codes=FollowUpCodes(void="20005")
+    ),
+    PaymentScenario(
+        52, "refund_declined", "approved, refunds fail with `50003`", follow_up_codes=FollowUpCodes(refund="50003")
+    ),
+    PaymentScenario(53, "payout_declined", "payouts and unreferenced refunds are declined", "50003"),
+    PaymentScenario(54, "payout_returned", "a payout is paid, and returned a day later", payout_returned=True),
     PaymentScenario(55, "bad_gateway", "the first request fails with 502 and does nothing", failing=502),
     PaymentScenario(56, "too_many", "the first request fails with 429 and does nothing", failing=429),
     PaymentScenario(57, "reply_lost", "approved, but the connection breaks before the first reply", reply_lost=True),
@@ -83,7 +90,7 @@ _AMOUNT_MARK = 92
 
 
 def payment_card(name: str, scheme: str = "visa") -> str:
-    """Make the card of a scenario; KeyError for a name or scheme that is in no table."""
+    """Return the card number of a scenario; KeyError for an unknown name or scheme."""
     return number_of_row(_BY_NAME[name].row, scheme)
 
 
@@ -93,7 +100,7 @@ def payment_amount(name: str) -> int:
 
 
 def for_card(number: str) -> PaymentScenario:
-    """Return the scenario of a card number."""
+    """Return the scenario of a card number, by default `approved`."""
     return _BY_NUMBER.get(number, DEFAULT)
 
 
@@ -101,8 +108,3 @@ def for_amount(minor_units: int) -> PaymentScenario:
     """Return the scenario of an amount: `92` and a row as its last four digits."""
     mark, row = divmod(minor_units % 10_000, 100)
     return _BY_ROW.get(row, DEFAULT) if mark == _AMOUNT_MARK else DEFAULT
-
-
-def named(name: str) -> PaymentScenario:
-    """Return a scenario by its name."""
-    return _BY_NAME[name]

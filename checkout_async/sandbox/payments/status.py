@@ -1,16 +1,18 @@
 """The statuses of a payment, and which operations each allows.
 
-The table is that of the API's payment life cycle; an operation beside it is refused with 403, or answered with 200
-where it has been carried out already.
+The table is that of the API's payment life cycle. Any other operation is refused with 403, or answered with 200 if it
+has been carried out already.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
+from checkout_async.sandbox.core.spec import check_enum
+
 
 class PaymentStatus(StrEnum):
-    """Where a payment stands."""
+    """Status of a payment, as the API names it."""
 
     PENDING = "Pending"
     AUTHORIZED = "Authorized"
@@ -30,32 +32,36 @@ class PaymentStatus(StrEnum):
     REJECTED = "Rejected"
 
 
-class Deed(StrEnum):
-    """What a merchant may do to a payment."""
+check_enum("PaymentStatus", PaymentStatus)
 
-    INCREMENT = "increment"
-    CAPTURE = "capture"
-    VOID = "void"
-    REFUND = "refund"
-    REVERSE = "reverse"
-    CANCEL_RETRY = "cancel the retry of"
+
+class PaymentOperation(StrEnum):
+    """What a merchant may do to a payment, by operationId."""
+
+    INCREMENT = "increment_authorization"
+    CAPTURE = "capture_payment"
+    VOID = "void_payment"
+    REFUND = "refund_payment"
+    REVERSE = "reverse_payment"
+    CANCEL_RETRY = "cancel_scheduled_retry"
 
 
 _CAPTURED = frozenset({PaymentStatus.PARTIALLY_CAPTURED, PaymentStatus.CAPTURED, PaymentStatus.PARTIALLY_REFUNDED})
 
-ALLOWED = {
-    Deed.INCREMENT: frozenset({PaymentStatus.AUTHORIZED}),
-    Deed.CAPTURE: frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED}),
-    Deed.VOID: frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED}),
-    Deed.REFUND: _CAPTURED,
-    Deed.REVERSE: _CAPTURED | {PaymentStatus.AUTHORIZED, PaymentStatus.RETRY_SCHEDULED},
-    Deed.CANCEL_RETRY: frozenset({PaymentStatus.RETRY_SCHEDULED}),
+ALLOWED_IN = {
+    PaymentOperation.INCREMENT: frozenset({PaymentStatus.AUTHORIZED}),
+    PaymentOperation.CAPTURE: frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED}),
+    PaymentOperation.VOID: frozenset({PaymentStatus.AUTHORIZED, PaymentStatus.PARTIALLY_CAPTURED}),
+    PaymentOperation.REFUND: _CAPTURED,
+    PaymentOperation.REVERSE: _CAPTURED | {PaymentStatus.AUTHORIZED, PaymentStatus.RETRY_SCHEDULED},
+    PaymentOperation.CANCEL_RETRY: frozenset({PaymentStatus.RETRY_SCHEDULED}),
 }
+"""Statuses in which an operation is allowed."""
 
-DONE = {
-    Deed.CAPTURE: frozenset({PaymentStatus.CAPTURED}),
-    Deed.VOID: frozenset({PaymentStatus.VOIDED}),
-    Deed.REFUND: frozenset({PaymentStatus.REFUNDED}),
-    Deed.REVERSE: frozenset({PaymentStatus.VOIDED, PaymentStatus.REFUNDED, PaymentStatus.CANCELED}),
+DONE_IN = {
+    PaymentOperation.CAPTURE: frozenset({PaymentStatus.CAPTURED}),
+    PaymentOperation.VOID: frozenset({PaymentStatus.VOIDED}),
+    PaymentOperation.REFUND: frozenset({PaymentStatus.REFUNDED}),
+    PaymentOperation.REVERSE: frozenset({PaymentStatus.VOIDED, PaymentStatus.REFUNDED, PaymentStatus.CANCELED}),
 }
-"""Statuses in which there is nothing left to do, so that the operation answers 200."""
+"""Statuses in which an operation has nothing left to do, so that it answers 200."""

@@ -1,4 +1,4 @@
-"""The payments of a sandbox, and a read-only view of them to assert on. Neither holds a card number."""
+"""The payments of a sandbox: the store, and read-only views for assertions. Neither contains a card number."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from checkout_async.sandbox.core.clock import SandboxClock
-from checkout_async.sandbox.core.dispatch import Watch
+from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.payments.actions import Action, Balances
-from checkout_async.sandbox.payments.events import PaymentTeller
+from checkout_async.sandbox.payments.events import PaymentEventSource
 from checkout_async.sandbox.payments.flow import tick
 from checkout_async.sandbox.payments.instruments import Vault
 from checkout_async.sandbox.payments.payment import Payment
@@ -16,14 +16,14 @@ from checkout_async.sandbox.payments.payment import Payment
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """A payment at the moment it was looked at; amounts are in the minor unit of the currency."""
+    """A payment as it was when the view was made; amounts are in the minor unit of the currency."""
 
     id: str
     status: str
     kind: str
     """`card`, `apm` (any other way to pay), `payout` or `unreferenced_refund`."""
     scenario: str
-    """Row of the table of test data."""
+    """Name of its row in the table of test data."""
     amount: int
     currency: str
     reference: str | None
@@ -31,43 +31,43 @@ class PaymentView:
     scheme: str | None
     last_four: str | None
     response_code: str | None
-    """None while nobody has decided."""
+    """None until the payment is approved or declined."""
     balances: Balances
     actions: tuple[Action, ...]
-    """Oldest first, without those that have not taken effect."""
+    """Those that have taken effect, oldest first."""
 
 
 class PaymentStore:
-    """The payments by identifier, each brought up to date when it is taken out; approved cards go to the vault."""
+    """The payments by identifier; finding one first applies what time has changed. Approved cards go to the vault."""
 
-    def __init__(self, clock: SandboxClock, vault: Vault, watch: Watch) -> None:
-        self._clock = clock
-        self._watch = watch
+    def __init__(self, simulation: Simulation, vault: Vault) -> None:
+        self._clock = simulation.clock
+        self._events = simulation.events
         self._vault = vault
         self._payments: dict[str, Payment] = {}
         self._by_session: dict[str, Payment] = {}
         self._by_reference: dict[str, list[Payment]] = {}
 
     def add(self, payment: Payment) -> None:
-        """Keep a new payment."""
+        """Store a new payment."""
         self._payments[payment.id] = payment
         self._by_session[payment.session_id] = payment
-        if payment.order.reference is not None:
-            self._by_reference.setdefault(payment.order.reference, []).append(payment)
-        if payment.order.customer is not None:
-            self._vault.remember(payment.order.customer)
-        self._keep_card(payment)
-        self._watch.add(payment.id, PaymentTeller(payment, self._vault))
+        if payment.request.reference is not None:
+            self._by_reference.setdefault(payment.request.reference, []).append(payment)
+        if payment.request.customer is not None:
+            self._vault.store_customer(payment.request.customer)
+        self._store_card(payment)
+        self._events.add(payment.id, PaymentEventSource(payment, self._vault))
 
     def find(self, payment_id: str) -> Payment | None:
         """Return the payment as it is now, or None."""
-        return self._fresh(self._payments.get(payment_id))
+        return self._refresh(self._payments.get(payment_id))
 
-    def of_session(self, session_id: str) -> Payment | None:
-        """Return the payment that a visit of the redirect page belongs to, or None."""
-        return self._fresh(self._by_session.get(session_id))
+    def find_by_session_id(self, session_id: str) -> Payment | None:
+        """Return the payment by the `sid_` identifier of its redirect, or None."""
+        return self._refresh(self._by_session.get(session_id))
 
-    def with_reference(self, reference: str) -> list[Payment]:
+    def find_by_reference(self, reference: str) -> list[Payment]:
         """Return the payments with a reference as they are now, newest first."""
         payments = self._by_reference.get(reference, [])[::-1]
         for payment in payments:
@@ -84,20 +84,20 @@ class PaymentStore:
         """Return the identifiers in order of creation."""
         return list(self._payments)
 
-    def _fresh(self, payment: Payment | None) -> Payment | None:
+    def _refresh(self, payment: Payment | None) -> Payment | None:
         if payment is not None:
             self._update(payment)
         return payment
 
     def _update(self, payment: Payment) -> None:
-        self._watch.touch(payment.id)
+        self._events.touch(payment.id)
         tick(payment, self._clock.now())
-        self._keep_card(payment)
+        self._store_card(payment)
 
-    def _keep_card(self, payment: Payment) -> None:
-        instrument, customer, decision = payment.order.instrument, payment.order.customer, payment.decision
+    def _store_card(self, payment: Payment) -> None:
+        instrument, customer, decision = payment.request.instrument, payment.request.customer, payment.decision
         if instrument is not None and decision is not None and decision.approved:
-            self._vault.keep(instrument, str(customer["id"]) if customer else None)
+            self._vault.store(instrument, str(customer["id"]) if customer else None)
 
 
 class PaymentsView(Mapping[str, PaymentView]):
@@ -126,18 +126,18 @@ class PaymentsView(Mapping[str, PaymentView]):
 
 
 def _view(payment: Payment, now: float) -> PaymentView:
-    order, decision = payment.order, payment.decision
+    request, decision = payment.request, payment.decision
     return PaymentView(
         id=payment.id,
         status=str(payment.ledger.status(now)),
-        kind=order.kind,
-        scenario=order.scenario.name,
-        amount=order.amount,
-        currency=order.currency,
-        reference=order.reference,
-        source_type=str(order.source.get("type")),
-        scheme=order.instrument.scheme if order.instrument else None,
-        last_four=order.instrument.last_four if order.instrument else None,
+        kind=request.kind,
+        scenario=request.scenario.name,
+        amount=request.amount,
+        currency=request.currency,
+        reference=request.reference,
+        source_type=str(request.source.get("type")),
+        scheme=request.instrument.scheme if request.instrument else None,
+        last_four=request.instrument.last_four if request.instrument else None,
         response_code=decision.response_code if decision else None,
         balances=payment.ledger.balances(now),
         actions=tuple(payment.ledger.actions_by(now)),

@@ -1,6 +1,6 @@
-"""How a session moves: each function is one event of the state machine, and `tick` is the passing of time.
+"""How a session changes: each function is one event of the state machine, and `tick` is the passing of time.
 
-Time does not run on timers: whoever looks at a session calls `tick` first, which brings it to where it must be by now.
+There are no timers: code that reads a session calls `tick` first, which applies every change that is due by now.
 """
 
 from __future__ import annotations
@@ -8,113 +8,112 @@ from __future__ import annotations
 import math
 
 from checkout_async.sandbox.sessions.authentication import (
+    AuthenticationResult,
     Device,
-    Outcome,
-    abandoned,
+    abandoned_challenge,
     authentication_response,
     challenge_result,
 )
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import Status
+from checkout_async.sandbox.sessions.status import SessionStatus
 
 PENDING_LIFETIME = 30 * 60
-"""Seconds until a session that got no channel data is `expired`."""
+"""Seconds until a session without channel data is `expired`."""
 CHALLENGE_LIFETIME = 15 * 60
 """Seconds until an unfinished challenge is `challenge_abandoned`."""
 PROCESSING_LIFETIME = 10
-"""Seconds after which a slow scheme answers, polled or not."""
-
+"""Seconds after which a slow scheme answers, whether the session is polled or not."""
 
 _LIFETIMES = {
-    Status.PENDING: PENDING_LIFETIME,
-    Status.PROCESSING: PROCESSING_LIFETIME,
-    Status.CHALLENGED: CHALLENGE_LIFETIME,
+    SessionStatus.PENDING: PENDING_LIFETIME,
+    SessionStatus.PROCESSING: PROCESSING_LIFETIME,
+    SessionStatus.CHALLENGED: CHALLENGE_LIFETIME,
 }
 
 
 def due(session: Session) -> float:
-    """Return when time alone ends the status the session is in; infinity for never."""
+    """Return when time alone will end the current status; infinity for never."""
     return session.changed_at + _LIFETIMES.get(session.status, math.inf)
 
 
 def tick(session: Session, now: float) -> None:
-    """Let everything happen that time alone brings about."""
+    """Apply all changes that are due by `now`."""
     while (instant := due(session)) <= now:
-        if session.status is Status.PENDING:
-            _move(session, Status.EXPIRED, instant)
-        elif session.status is Status.PROCESSING:
-            _answer(session, instant)
+        if session.status is SessionStatus.PENDING:
+            _set_status(session, SessionStatus.EXPIRED, instant)
+        elif session.status is SessionStatus.PROCESSING:
+            _apply_scheme_answer(session, instant)
         else:
             abandon_challenge(session, instant, timed_out=True)
 
 
 def supply_channel_data(session: Session, device: Device, completion: str | None, now: float) -> None:
-    """Take channel data, perhaps with the result of the 3DS Method, and authenticate."""
+    """Accept channel data, perhaps with the result of the 3DS Method, and authenticate."""
     session.device = device
     session.method_completion = completion or session.method_completion or "U"
     authenticate(session, now)
 
 
 def supply_channel_data_early(session: Session, device: Device, completion: str | None, now: float) -> None:
-    """Take channel data that came with the session and authenticate, unless the 3DS Method comes first."""
+    """Accept channel data of the session request, and authenticate unless the 3DS Method comes first."""
     session.device = device
     session.method_completion = completion
-    if not (session.order.hosted or session.awaits_method):
+    if not (session.request.hosted or session.awaits_method):
         authenticate(session, now)
 
 
 def report_method(session: Session, completion: str, now: float) -> None:
-    """Take the 3DS Method's result and authenticate, unless channel data are missing."""
+    """Accept the result of the 3DS Method, and authenticate unless channel data are missing."""
     session.method_completion = completion
-    if session.device is not None and not session.order.hosted:
+    if session.device is not None and not session.request.hosted:
         authenticate(session, now)
 
 
 def authenticate(session: Session, now: float) -> None:
     """Send the authentication request; a slow scheme leaves the session `processing`."""
     if session.polls_left:
-        _move(session, Status.PROCESSING, now)
+        _set_status(session, SessionStatus.PROCESSING, now)
     else:
-        _answer(session, now)
+        _apply_scheme_answer(session, now)
 
 
 def poll(session: Session, now: float) -> None:
-    """Note that somebody asks how far a session is; a slow scheme answers after so many questions."""
-    if session.status is not Status.PROCESSING:
+    """Count a `get_session` call; a slow scheme answers after a number of them."""
+    if session.status is not SessionStatus.PROCESSING:
         return
     if session.polls_left:
         session.polls_left -= 1
     else:
-        _answer(session, now)
+        _apply_scheme_answer(session, now)
 
 
 def finish_processing(session: Session, now: float) -> None:
-    """Have a slow scheme answer at once."""
-    if session.status is Status.PROCESSING:
-        _answer(session, now)
+    """Make a slow scheme answer at once."""
+    if session.status is SessionStatus.PROCESSING:
+        _apply_scheme_answer(session, now)
 
 
 def finish_challenge(session: Session, trans_status: str, now: float) -> None:
-    """Bring the challenge to its end."""
-    _settle(session, challenge_result(session.order, trans_status), now)
+    """Complete the challenge with a transStatus."""
+    _apply(session, challenge_result(session.request, trans_status), now)
 
 
 def abandon_challenge(session: Session, now: float, *, timed_out: bool = False) -> None:
-    """Leave the challenge, or let its time run out."""
-    assert session.outcome is not None
-    _settle(session, abandoned(session.outcome, timed_out=timed_out), now)
+    """Abandon the challenge: the cardholder cancelled, or it timed out."""
+    assert session.result is not None
+    _apply(session, abandoned_challenge(session.result, timed_out=timed_out), now)
 
 
-def _answer(session: Session, now: float) -> None:
+def _apply_scheme_answer(session: Session, now: float) -> None:
     assert session.device is not None
-    _settle(session, authentication_response(session.order, session.device, now), now)
+    _apply(session, authentication_response(session.request, session.device, now), now)
 
 
-def _settle(session: Session, outcome: Outcome, now: float) -> None:
-    session.outcome = outcome
-    _move(session, outcome.status, now)
+def _apply(session: Session, result: AuthenticationResult, now: float) -> None:
+    session.result = result
+    _set_status(session, result.status, now)
 
 
-def _move(session: Session, status: Status, now: float) -> None:
+def _set_status(session: Session, status: SessionStatus, now: float) -> None:
     session.status = status
     session.changed_at = now

@@ -1,7 +1,7 @@
 """Session replies: which members a reply has, by the session's state, the operation and the caller's credential.
 
-Every reply is a subset of one body; what 202 and fingerprint replies lack, and what a session secret does not show,
-stands here as three sets.
+Every reply is a subset of one body. Three sets name the members that are missing from a 202, from the reply to a
+reported 3DS Method, and from a reply to a caller with a session secret.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from checkout_async.sandbox.core.clock import timestamp
-from checkout_async.sandbox.core.payload import JsonObject, present
-from checkout_async.sandbox.core.spec import ApiSpec
+from checkout_async.sandbox.core.payload import JsonObject, drop_none
+from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.sessions import blocks
 from checkout_async.sandbox.sessions.authentication import device_members
 from checkout_async.sandbox.sessions.session import Session
-from checkout_async.sandbox.sessions.status import ENDED, SUCCESSFUL, Status
+from checkout_async.sandbox.sessions.status import ENDED, SUCCESSFUL, SessionStatus
 
 REDIRECT_PATH = "/_sandbox/interceptor/{id}"
 METHOD_PATH = "/_sandbox/acs/3ds-method"
@@ -62,7 +62,7 @@ _OPERATION_OF = {
     "collect_channel_data": "update_session",
     "complete": "complete_session",
 }
-"""Next action that the API itself takes -> its operation."""
+"""Next action that is a call of the API -> its operation."""
 _CALLBACK_MEMBERS = [
     "amount",
     "currency",
@@ -84,84 +84,83 @@ _CALLBACK_MEMBERS = [
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who reads a session, and when."""
+    """The caller's view of a session: the time and what the credential and the header allow to be shown."""
 
     now: float
-    holds_token: bool = True
+    has_token: bool = True
     channel: str | None = None
-    """Restricts next actions."""
+    """Channel of the request header; restricts the next actions."""
 
 
-class Replies:
-    """Writes sessions as the API does, with links to a given base URL."""
+class SessionReplies:
+    """Writes sessions as the API does."""
 
-    def __init__(self, spec: ApiSpec, base_url: str) -> None:
-        self._spec = spec
-        self._base_url = base_url
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
 
     def accepted(self, session: Session, viewer: Viewer) -> JsonObject:
         """Write the body of a 202."""
         return _without(self.full(session, viewer), _NOT_IN_ACCEPTED)
 
-    def fingerprinted(self, session: Session, viewer: Viewer) -> JsonObject:
+    def method_reported(self, session: Session, viewer: Viewer) -> JsonObject:
         """Write the body of the reply to a reported 3DS Method."""
         body = _without(self.full(session, viewer), _NOT_IN_FINGERPRINT)
         return body | {"_links": _without(self._links(session, viewer), _LINKS_NOT_IN_FINGERPRINT)}
 
     def callback(self, session: Session, viewer: Viewer) -> JsonObject:
-        """Write the body that is POSTed to the merchant when a session is completed."""
+        """Write the body of the completion callback that is POSTed to the merchant."""
         body = self.full(session, viewer)
         return {"session_id": session.id} | {name: body[name] for name in _CALLBACK_MEMBERS if name in body}
 
     def full(self, session: Session, viewer: Viewer) -> JsonObject:
-        """Write the body of 201 and of every 200 but the fingerprint's."""
-        order = session.order
+        """Write the body of 201 and of every 200 except the reply to a reported 3DS Method."""
+        request = session.request
         body: dict[str, object | None] = {
             "id": session.id,
             "session_secret": session.secret,
             "transaction_id": session.transaction_id,
-            "scheme": order.card.scheme,
-            "amount": order.amount,
-            "currency": order.currency,
+            "scheme": request.card.scheme,
+            "amount": request.amount,
+            "currency": request.currency,
             "completed": session.completed,
-            "authentication_type": order.authentication_type,
-            "authentication_category": order.authentication_category,
+            "authentication_type": request.authentication_type,
+            "authentication_category": request.authentication_category,
             "certificates": blocks.certificates(session),
             "status": session.status,
             "approved": session.status in SUCCESSFUL if session.status in ENDED else None,
             "protocol_version": blocks.PROTOCOL_VERSION,
-            "transaction_type": order.transaction_type,
+            "transaction_type": request.transaction_type,
             "next_actions": session.next_actions(viewer.channel),
-            "card": blocks.card(order),
-            "authentication_date": timestamp(session.changed_at if session.outcome else session.created_at),
-            "challenge_indicator": order.challenge_indicator,
-            "optimization": blocks.optimization(order),
+            "card": blocks.card(request),
+            "authentication_date": timestamp(session.changed_at if session.result else session.created_at),
+            "challenge_indicator": request.challenge_indicator,
+            "optimization": blocks.optimization(request),
             "customer_ip": blocks.customer_ip(session),
-            **order.echoed,
+            **request.echoed,
             **blocks.experience(session),
             **self._result(session, viewer.now),
             "_links": self._links(session, viewer),
         }
-        return present(body if viewer.holds_token else _without(body, _FOR_TOKENS_ONLY))
+        return drop_none(body if viewer.has_token else _without(body, _FOR_TOKENS_ONLY))
 
     def _result(self, session: Session, now: float) -> dict[str, object | None]:
-        """Write what the scheme and the issuer said."""
-        outcome = session.outcome
-        if outcome is None:
+        """Write the result of the scheme and the issuer."""
+        result = session.result
+        if result is None:
             return {}
-        result: dict[str, object | None] = {
-            "status_reason": outcome.status_reason,
-            "challenged": outcome.challenged,
+        members: dict[str, object | None] = {
+            "status_reason": result.status_reason,
+            "challenged": result.challenged,
             "cardholder_info": blocks.cardholder_info(session),
         }
-        if outcome.response_code is None:
-            return result
-        return result | {
-            "response_code": outcome.response_code,
-            "response_status_reason": outcome.reason,
-            "flow_type": outcome.flow_type,
-            "exemption": blocks.exemption(session.order),
-            "scheme_info": blocks.scheme_info(session.order.card.scheme),
+        if result.response_code is None:
+            return members
+        return members | {
+            "response_code": result.response_code,
+            "response_status_reason": result.reason,
+            "flow_type": result.flow_type,
+            "exemption": blocks.exemption(session.request),
+            "scheme_info": blocks.scheme_info(session.request.card.scheme),
             "ds": blocks.ds(session),
             "acs": self._acs(session),
             "3ds": blocks.three_ds(session),
@@ -169,44 +168,41 @@ class Replies:
         }
 
     def _acs(self, session: Session) -> JsonObject | None:
-        outcome, device = session.outcome, session.device
-        if outcome is None or device is None or (outcome.faulty and not outcome.challenged):
+        result, device = session.result, session.device
+        if result is None or device is None or (result.has_error and not result.challenged):
             return None
-        mint, challenge = session.mint, session.status is Status.CHALLENGED
+        ids, challenge = session.ids, session.status is SessionStatus.CHALLENGED
         app = device.channel == "app"
-        return present(
+        return drop_none(
             {
                 "reference_number": "SANDBOX-ACS-0001",
-                "transaction_id": mint.uuid("acs"),
+                "transaction_id": ids.uuid("acs"),
                 "operator_id": "SANDBOX-OPERATOR",
-                "url": self._base_url + CHALLENGE_PATH if challenge and not app else None,
+                "url": self._simulation.url(CHALLENGE_PATH) if challenge and not app else None,
                 "signed_content": blocks.signed_content(session) if challenge and app else None,
-                "challenge_mandated": outcome.challenged,
+                "challenge_mandated": result.challenged,
                 "authentication_type": "02",
-                "challenge_cancel_reason": outcome.cancel_reason,
-                "challenge_cancel_reason_code": outcome.cancel_code,
+                "challenge_cancel_reason": result.cancel_reason,
+                "challenge_cancel_reason_code": result.cancel_code,
                 **device_members(device),
             }
         )
 
     def _links(self, session: Session, viewer: Viewer) -> JsonObject:
         actions = session.next_actions(viewer.channel)
-        urls: dict[str, object | None] = {"self": self._operation_url("get_session", session)}
+        urls: dict[str, object | None] = {"self": self._simulation.operation_url("get_session", session.id)}
         for action, operation in _OPERATION_OF.items():
             if action in actions:
-                urls[action] = self._operation_url(operation, session)
+                urls[action] = self._simulation.operation_url(operation, session.id)
         if "issuer_fingerprint" in actions:
-            urls["three_ds_method_url"] = self._base_url + METHOD_PATH
+            urls["three_ds_method_url"] = self._simulation.url(METHOD_PATH)
         if "redirect_cardholder" in actions:
-            urls["redirect_url"] = self._base_url + REDIRECT_PATH.format(id=session.id)
+            urls["redirect_url"] = self._simulation.url(REDIRECT_PATH.format(id=session.id))
         if "challenge_cardholder" in actions and session.channel == "browser":
-            urls["acs_url"] = self._base_url + CHALLENGE_PATH
-        merchant = ("success_url", "failure_url") if session.order.hosted else ("callback_url",)
-        urls.update({name: session.order.urls.get(name) for name in merchant})
-        return {name: {"href": url} for name, url in present(urls).items()}
-
-    def _operation_url(self, operation_id: str, session: Session) -> str:
-        return self._base_url + self._spec.path(operation_id, id=session.id)
+            urls["acs_url"] = self._simulation.url(CHALLENGE_PATH)
+        merchant = ("success_url", "failure_url") if session.request.hosted else ("callback_url",)
+        urls.update({name: session.request.urls.get(name) for name in merchant})
+        return {name: {"href": url} for name, url in drop_none(urls).items()}
 
 
 def _without(body: Mapping[str, object], names: frozenset[str]) -> JsonObject:

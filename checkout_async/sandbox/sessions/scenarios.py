@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from checkout_async.sandbox.core.spec import check_enum
+
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class ErrorReply:
     """An error reply to `request_session`."""
 
     status: int
@@ -20,10 +22,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What the scheme and the issuer do with a card."""
+    """How the scheme and the issuer treat a card."""
 
     row: int
-    """Two digits that stand in the card number and the amount."""
+    """Its two digits in the card number and the amount."""
     name: str
     summary: str
     method_url: bool = True
@@ -32,22 +34,22 @@ class Scenario:
     """The 3DS Method notification arrives in time."""
     challenge: bool = False
     response_code: str = "Y"
-    """transStatus of the answer; after a challenge, the one a cardholder gives who is not told otherwise."""
+    """transStatus of the answer; for a challenge, the default with which the cardholder completes it."""
     reason: str | None = None
     """transStatusReason, two digits."""
     status_reason: str | None = None
     """Overrides the usual `ares_status` / `rreq_status`."""
     delegated: bool = False
-    """The issuer left the authentication to somebody else."""
+    """The issuer delegated the authentication."""
     polls: int = 0
-    """Replies to `get_session` that still say `processing`."""
+    """Number of replies to `get_session` that still say `processing`."""
     failing_gets: int = 0
-    """502 replies to `get_session` before the first good one."""
+    """Number of 502 replies to `get_session` before the first success."""
     vault: bool = True
     """The vault can be reached: replies describe the card."""
     google_spa: bool = False
     """The card can be authenticated with Google Secure Payment Authentication."""
-    failure: Failure | None = None
+    failure: ErrorReply | None = None
 
 
 SCENARIOS = (
@@ -99,32 +101,32 @@ SCENARIOS = (
         20,
         "not_enrolled",
         "422 `card_not_enrolled`",
-        failure=Failure(422, "unprocessable_entity", "card_not_enrolled"),
+        failure=ErrorReply(422, "unprocessable_entity", "card_not_enrolled"),
     ),
     Scenario(
         21,
         "scheme_outage",
         "503 `scheme_outage`",
-        failure=Failure(503, "service_not_available", "scheme_outage"),
+        failure=ErrorReply(503, "service_not_available", "scheme_outage"),
     ),
-    Scenario(22, "ds_error", "503 `ds_error`", failure=Failure(503, "service_not_available", "ds_error")),
+    Scenario(22, "ds_error", "503 `ds_error`", failure=ErrorReply(503, "service_not_available", "ds_error")),
     Scenario(
         23,
         "duplicate",
         "409 `session_already_in_use`",
-        failure=Failure(409, "duplicate_requests_detected", "session_already_in_use"),
+        failure=ErrorReply(409, "duplicate_requests_detected", "session_already_in_use"),
     ),
     Scenario(
         24,
         "internal_error",
         "500 `unknown_error`",
-        failure=Failure(500, "internal_server_error", "unknown_error"),
+        failure=ErrorReply(500, "internal_server_error", "unknown_error"),
     ),
     Scenario(
         25,
         "channel_disabled",
         "422 `processing_channel_disabled`",
-        failure=Failure(422, "unprocessable_entity", "processing_channel_disabled"),
+        failure=ErrorReply(422, "unprocessable_entity", "processing_channel_disabled"),
     ),
 )
 
@@ -142,12 +144,13 @@ SCHEMES = {
     "upi": ("620000", 16),
 }
 """Leading digits and length of the test cards of each scheme."""
+check_enum("Scheme", SCHEMES)
 
 PUBLISHED = {
     "4485040371536584": _BY_NAME["frictionless"],
     "4242424242424242": _BY_NAME["challenge_no_method"],
 }
-"""Cards that the integration guide and the official SDKs' tests use, with the outcome seen there."""
+"""Cards that the integration guide and the tests of the official SDKs use, with the outcome observed there."""
 
 _AMOUNT_MARK = 91
 _DOUBLED = str.maketrans("0123456789", "0246813579")
@@ -169,7 +172,7 @@ _RANGES = (
 
 
 def card_number(name: str, scheme: str = "visa") -> str:
-    """Make the card of a scenario: the scheme's prefix, zeros, the row's two digits, a zero, the Luhn digit.
+    """Return the card number of a scenario: the scheme's prefix, zeros, the row's two digits, a zero, the Luhn digit.
 
     KeyError for a name that is not in `SCENARIOS` or a scheme that is not in `SCHEMES`.
     """
@@ -177,7 +180,7 @@ def card_number(name: str, scheme: str = "visa") -> str:
 
 
 def number_of_row(row: int, scheme: str) -> str:
-    """Make the card of a row of two digits, here or in another table."""
+    """Return the card number of a row of two digits, of this or another table."""
     prefix, length = SCHEMES[scheme]
     body = f"{prefix}{row:0{length - len(prefix) - 2}d}0"
     return body + str(-_luhn_sum(body + "0") % 10)
@@ -189,7 +192,7 @@ def amount(name: str) -> int:
 
 
 def for_card(number: str) -> Scenario:
-    """Return the scenario of a card number."""
+    """Return the scenario of a card number, by default `frictionless`."""
     return _BY_NUMBER.get(number, DEFAULT)
 
 
@@ -200,7 +203,7 @@ def for_amount(minor_units: int) -> Scenario:
 
 
 def scheme_of(number: str) -> str | None:
-    """Return the scheme that a card number's leading digits belong to."""
+    """Return the scheme of a card number by its leading digits, or None."""
     for scheme, low, high in _RANGES:
         if low <= int(number[: len(str(low))]) <= high:
             return scheme
@@ -208,7 +211,7 @@ def scheme_of(number: str) -> str | None:
 
 
 def is_card_number(number: str) -> bool:
-    """Tell whether a string is all digits and its last one is the Luhn check digit."""
+    """Return whether a string consists of digits and the last one is the Luhn check digit."""
     return number.isascii() and number.isdigit() and _luhn_sum(number) % 10 == 0
 
 

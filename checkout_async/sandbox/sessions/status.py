@@ -1,14 +1,15 @@
-"""The statuses of a session, and the state machine's table: what may happen in which status."""
+"""The statuses of a session, and the state machine's table: which event is allowed in which status."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 from checkout_async.sandbox.core.errors import not_allowed
+from checkout_async.sandbox.core.spec import check_enum
 
 
-class Status(StrEnum):
-    """Where a session stands."""
+class SessionStatus(StrEnum):
+    """Status of a session, as the API names it (`SessionStatus`)."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -22,8 +23,11 @@ class Status(StrEnum):
     REJECTED = "rejected"
 
 
-class Event(StrEnum):
-    """What a caller or a cardholder may do to a session."""
+check_enum("SessionStatus", SessionStatus)
+
+
+class SessionEvent(StrEnum):
+    """What a caller or a cardholder may do to a session; the values complete the sentence "a cardholder cannot ..."."""
 
     SUPPLY_CHANNEL_DATA = "supply channel data"
     REPORT_METHOD = "report the 3DS Method"
@@ -32,27 +36,29 @@ class Event(StrEnum):
     COMPLETE = "complete"
 
 
-SUCCESSFUL = frozenset({Status.APPROVED, Status.ATTEMPTED})
-FINAL = SUCCESSFUL | {Status.UNAVAILABLE, Status.DECLINED, Status.REJECTED}
-"""An answer of the issuer or the scheme; the session can be completed."""
-ENDED = FINAL | {Status.CHALLENGE_ABANDONED, Status.EXPIRED}
-"""Nothing changes the status any more."""
+SUCCESSFUL = frozenset({SessionStatus.APPROVED, SessionStatus.ATTEMPTED})
+FINAL = SUCCESSFUL | {SessionStatus.UNAVAILABLE, SessionStatus.DECLINED, SessionStatus.REJECTED}
+"""Statuses with an answer of the issuer or the scheme; the session can be completed."""
+ENDED = FINAL | {SessionStatus.CHALLENGE_ABANDONED, SessionStatus.EXPIRED}
+"""Statuses that never change."""
 
 _ALLOWED = {
-    Event.SUPPLY_CHANNEL_DATA: frozenset({Status.PENDING}),
-    Event.REPORT_METHOD: frozenset({Status.PENDING}),
-    Event.FINISH_CHALLENGE: frozenset({Status.CHALLENGED}),
-    Event.VISIT_HOSTED_PAGE: frozenset({Status.PENDING, Status.PROCESSING, Status.CHALLENGED}),
-    Event.COMPLETE: FINAL,
+    SessionEvent.SUPPLY_CHANNEL_DATA: frozenset({SessionStatus.PENDING}),
+    SessionEvent.REPORT_METHOD: frozenset({SessionStatus.PENDING}),
+    SessionEvent.FINISH_CHALLENGE: frozenset({SessionStatus.CHALLENGED}),
+    SessionEvent.VISIT_HOSTED_PAGE: frozenset(
+        {SessionStatus.PENDING, SessionStatus.PROCESSING, SessionStatus.CHALLENGED}
+    ),
+    SessionEvent.COMPLETE: FINAL,
 }
 
 
-def may(event: Event, status: Status) -> bool:
-    """Tell whether the event may happen in the status."""
+def is_allowed(event: SessionEvent, status: SessionStatus) -> bool:
+    """Return whether an event is allowed in a status."""
     return status in _ALLOWED[event]
 
 
-def require(event: Event, status: Status) -> None:
-    """Refuse with 403 `update_not_allowed_due_to_state` what may not happen in the status."""
-    if not may(event, status):
+def require_allowed(event: SessionEvent, status: SessionStatus) -> None:
+    """Raise 403 `update_not_allowed_due_to_state` if an event is not allowed in a status."""
+    if not is_allowed(event, status):
         raise not_allowed()

@@ -1,4 +1,4 @@
-"""The sessions of a sandbox: the store, and read-only views of them to assert on. A view holds no card number."""
+"""The sessions of a sandbox: the store, and read-only views for assertions. A view contains no card number."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from checkout_async.sandbox.core.clock import SandboxClock
-from checkout_async.sandbox.core.dispatch import Watch
-from checkout_async.sandbox.sessions.events import SessionTeller
+from checkout_async.sandbox.core.simulation import Simulation
+from checkout_async.sandbox.sessions.events import SessionEventSource
 from checkout_async.sandbox.sessions.flow import tick
 from checkout_async.sandbox.sessions.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A session at the moment it was looked at."""
+    """A session as it was when the view was made."""
 
     id: str
     status: str
     scheme: str
     scenario: str
-    """Row of the table of test data."""
+    """Name of its row in the table of test data."""
     source_type: str
     last_four: str | None
     amount: int
@@ -32,40 +31,40 @@ class SessionView:
     completed: bool
     next_actions: tuple[str, ...]
     channel_data: Mapping[str, object] = field(repr=False, hash=False)
-    """As supplied by the caller or collected by the hosted page; empty without any."""
+    """As supplied by the caller or collected by the hosted page; empty if there are none."""
 
 
 class SessionStore:
-    """The sessions by identifier, each brought up to date when it is taken out."""
+    """The sessions by identifier; finding one first applies what time has changed."""
 
-    def __init__(self, clock: SandboxClock, watch: Watch) -> None:
-        self._clock = clock
-        self._watch = watch
+    def __init__(self, simulation: Simulation) -> None:
+        self._clock = simulation.clock
+        self._events = simulation.events
         self._sessions: dict[str, Session] = {}
         self._by_cryptogram: dict[str, Session] = {}
         self._by_transaction: dict[str, Session] = {}
 
     def add(self, session: Session) -> None:
-        """Keep a new session."""
+        """Store a new session."""
         self._sessions[session.id] = session
         self._by_cryptogram[session.cryptogram] = session
         self._by_transaction[session.transaction_id] = session
-        self._watch.add(session.id, SessionTeller(session))
+        self._events.add(session.id, SessionEventSource(session))
 
     def find(self, session_id: str) -> Session | None:
         """Return the session as it is now, or None."""
         session = self._sessions.get(session_id)
         if session is not None:
-            self._watch.touch(session_id)
+            self._events.touch(session_id)
             tick(session, self._clock.now())
         return session
 
-    def with_cryptogram(self, cryptogram: str) -> Session | None:
-        """Return the session that gives out a cryptogram, as it is now, or None."""
+    def find_by_cryptogram(self, cryptogram: str) -> Session | None:
+        """Return the session that issued a cryptogram, as it is now, or None."""
         session = self._by_cryptogram.get(cryptogram)
         return None if session is None else self.find(session.id)
 
-    def with_transaction(self, transaction_id: str) -> Session | None:
+    def find_by_transaction_id(self, transaction_id: str) -> Session | None:
         """Return the session with a 3DS Server transaction id, as it is now, or None."""
         session = self._by_transaction.get(transaction_id)
         return None if session is None else self.find(session.id)
@@ -95,20 +94,20 @@ class SessionsView(Mapping[str, SessionView]):
 
 
 def _view(session: Session) -> SessionView:
-    order = session.order
-    reference = order.echoed.get("reference")
+    request = session.request
+    reference = request.echoed.get("reference")
     return SessionView(
         id=session.id,
         status=str(session.status),
-        scheme=order.card.scheme,
-        scenario=order.card.scenario.name,
-        source_type=order.source_type,
-        last_four=order.card.last_four,
-        amount=order.amount,
-        currency=order.currency,
+        scheme=request.card.scheme,
+        scenario=request.card.scenario.name,
+        source_type=request.source_type,
+        last_four=request.card.last_four,
+        amount=request.amount,
+        currency=request.currency,
         reference=reference if isinstance(reference, str) else None,
         channel=session.channel,
-        hosted=order.hosted,
+        hosted=request.hosted,
         completed=session.completed,
         next_actions=tuple(session.next_actions()),
         channel_data=MappingProxyType({} if session.device is None else session.device.data),

@@ -1,7 +1,7 @@
-"""Base64url JSON, both ways: strict in what is written, liberal in what is read (RFC 4648 section 5, EMV 3DS 2.2).
+"""Base64url JSON, encoded and decoded (RFC 4648 section 5, EMV 3DS 2.2).
 
-Written without padding. Read from either alphabet, padded or not, up to a size; what is wrong is MalformedMessage,
-whose text holds nothing of the input.
+The encoder is strict and writes no padding. The decoder is liberal: it reads either alphabet, padded or not, up to a
+maximum length. Anything else raises MalformedMessage, whose text contains nothing of the input.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ __all__ = [
     "decode_message",
     "encode_base64url",
     "encode_json",
-    "field_of",
     "parse_json",
+    "require_field",
 ]
 
 T = TypeVar("T")
 
 MESSAGE_LIMIT: Final = 16_384
-"""Longest encoded message that is read, in characters. The longest one EMV 3DS 2.2 allows, an error message with
-2048 characters of description and of detail, takes less than half."""
+"""Maximum length of an encoded message that is read, in characters. The longest message that EMV 3DS 2.2 allows (an
+error message with 2048 characters each of description and detail) takes less than half of it."""
 
-# A plain base64 `+` that nobody escaped arrives as a blank; line breaks come from old encoders (RFC 2045).
-_AS_STANDARD: Final = str.maketrans({"-": "+", "_": "/", " ": "+", "\r": None, "\n": None, "\t": None})
+# An unescaped base64 `+` arrives as a blank; line breaks come from old encoders (RFC 2045).
+_TO_STANDARD: Final = str.maketrans({"-": "+", "_": "/", " ": "+", "\r": None, "\n": None, "\t": None})
 
 _object: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, object])
 
@@ -43,18 +43,18 @@ def encode_base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
-def decode_base64url(text: str, what: str = "base64url", *, limit: int = MESSAGE_LIMIT) -> bytes:
+def decode_base64url(text: str, name: str = "base64url", *, limit: int = MESSAGE_LIMIT) -> bytes:
     """Return the bytes of base64 or base64url text, padded or not.
 
-    Raises MalformedMessage, which names the text by `what`, for anything else and for more than `limit` characters.
+    Raises MalformedMessage for anything else and for more than `limit` characters; its text calls the input `name`.
     """
     if len(text) > limit:
-        raise MalformedMessage(what, f"is longer than {limit} characters")
-    standard = text.strip().translate(_AS_STANDARD)
+        raise MalformedMessage(name, f"is longer than {limit} characters")
+    standard = text.strip().translate(_TO_STANDARD)
     try:
         return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise MalformedMessage(what, "is not base64url") from None
+        raise MalformedMessage(name, "is not base64url") from None
 
 
 def encode_json(message: msgspec.Struct | Mapping[str, object]) -> str:
@@ -62,36 +62,36 @@ def encode_json(message: msgspec.Struct | Mapping[str, object]) -> str:
     return encode_base64url(msgspec.json.encode(message))
 
 
-def decode_json(text: str, what: str = "message", *, limit: int = MESSAGE_LIMIT) -> dict[str, object]:
-    """Return the JSON object in base64url text. Raises MalformedMessage, which names the text by `what`."""
-    return parse_json(_object, decode_base64url(text, what, limit=limit), what)
+def decode_json(text: str, name: str = "message", *, limit: int = MESSAGE_LIMIT) -> dict[str, object]:
+    """Return the JSON object in base64url text. Raises MalformedMessage, whose text calls the input `name`."""
+    return parse_json(_object, decode_base64url(text, name, limit=limit), name)
 
 
-def decode_message(decoder: msgspec.json.Decoder[T], text: str, what: str) -> T:
+def decode_message(decoder: msgspec.json.Decoder[T], text: str, name: str) -> T:
     """Return the message in base64url text as the decoder's type. Raises MalformedMessage."""
-    return parse_json(decoder, decode_base64url(text, what), what)
+    return parse_json(decoder, decode_base64url(text, name), name)
 
 
-def field_of(form: Mapping[str, object], name: str) -> str:
-    """Return the text of a form field. Raises MalformedMessage where it is missing, empty or a file."""
+def require_field(form: Mapping[str, object], name: str) -> str:
+    """Return the text of a form field. Raises MalformedMessage if it is missing, empty or a file."""
     value = form.get(name)
     if not isinstance(value, str) or not value.strip():
         raise MalformedMessage(name, "the form has no such field, or it is empty")
     return value
 
 
-def parse_json(decoder: msgspec.json.Decoder[T], raw: bytes | str, what: str) -> T:
-    """Return JSON as the decoder's type. Raises MalformedMessage, which names the text by `what`."""
+def parse_json(decoder: msgspec.json.Decoder[T], raw: bytes | str, name: str) -> T:
+    """Return JSON as the decoder's type. Raises MalformedMessage, whose text calls the input `name`."""
     try:
         return decoder.decode(raw)
     except msgspec.ValidationError as error:
-        reason = _without_value(str(error))
+        reason = _describe(str(error))
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         reason = "is not JSON"
-    # Raised outside the handlers: the cause would carry the offending value into tracebacks.
-    raise MalformedMessage(what, reason)
+    # Raised outside the handlers: a cause would show the offending value in tracebacks.
+    raise MalformedMessage(name, reason)
 
 
-def _without_value(problem: str) -> str:
-    """Return msgspec's description of a wrong member; the one of a wrong tag holds its value."""
+def _describe(problem: str) -> str:
+    """Return msgspec's description of a wrong member, without the input: for a wrong tag, msgspec quotes its value."""
     return "is not one of the message types expected here" if problem.startswith("Invalid value") else problem

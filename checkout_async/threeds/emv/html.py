@@ -1,8 +1,8 @@
-"""Forms that submit themselves: the way a message gets from the merchant's page to the issuer (EMV 3DS 2.2).
+"""HTML forms that submit themselves: how a message gets from the merchant's page to the issuer (EMV 3DS 2.2).
 
-Everything is escaped. The one script is a constant that holds no data: a Content-Security-Policy may allow it by its
-nonce or by AUTO_SUBMIT_HASH. There are no inline handlers and no inline styles. Nothing secret goes in: messages carry
-identifiers of the transaction only.
+`url_problem` checks the URLs that a form or redirect may go to. All values are escaped. The only script is a constant
+without data, which a Content-Security-Policy can allow by a nonce or by AUTO_SUBMIT_HASH. There are no inline handlers
+and no inline styles. The forms contain no secrets: messages contain identifiers of the transaction only.
 """
 
 from __future__ import annotations
@@ -14,61 +14,66 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
+from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 from checkout_async.errors import ConfigurationError, MalformedMessage
 from checkout_async.threeds.emv.messages import WindowSize
-from checkout_async.threeds.emv.urls import fault_of, origin_of
 
 __all__ = [
     "AUTO_SUBMIT_HASH",
     "FormPost",
+    "autosubmit_page",
     "challenge_iframe",
     "content_security_policy",
     "method_iframe",
     "new_nonce",
-    "page",
+    "url_problem",
 ]
 
-# By the prototype, since a field named `submit` would hide the method.
+# Called through the prototype, because a field named `submit` would hide the method.
 _AUTO_SUBMIT: Final = "HTMLFormElement.prototype.submit.call(document.currentScript.previousElementSibling);"
 AUTO_SUBMIT_HASH: Final = "'sha256-" + base64.b64encode(hashlib.sha256(_AUTO_SUBMIT.encode()).digest()).decode() + "'"
-"""Source expression that allows the script where a policy has no nonce (Content Security Policy Level 3)."""
+"""Source expression that allows the script in a policy without a nonce (Content Security Policy Level 3)."""
 
 _NONCE = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+# The host and port that a Content-Security-Policy accepts: no `;`, `,`, `*` or quotes.
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
 class FormPost:
-    """A form for the cardholder's browser to POST: where to, and its fields.
+    """A form that the cardholder's browser POSTs: its target URL and its fields.
 
-    Raises MalformedMessage for an action that is not https (http on the loopback interface is, for simulators). As
-    JSON (`{"action": ..., "fields": {...}}`) it serves pages that build their forms themselves.
+    Raises MalformedMessage if the action is not https (http is allowed on the loopback interface, for simulators).
+    Pages that build their own forms can take it as JSON: `{"action": ..., "fields": {...}}`.
     """
 
     action: str
     fields: Mapping[str, str] = field(repr=False)
 
     def __post_init__(self) -> None:
-        if (fault := fault_of(self.action)) is not None:
-            raise MalformedMessage("action of the form", fault)
+        if (problem := url_problem(self.action)) is not None:
+            raise MalformedMessage("action of the form", problem)
         object.__setattr__(self, "fields", dict(self.fields))
 
 
 def new_nonce() -> str:
-    """Return a fresh nonce of 128 random bits; use each for one response only."""
+    """Return a fresh nonce of 128 random bits. Use each nonce for one response only."""
     return secrets.token_urlsafe(16)
 
 
 def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
-    """Return a value of the header `Content-Security-Policy` under which a page of this module works.
+    """Return a value of the header `Content-Security-Policy` under which this module's HTML works.
 
-    Issuers move the browser on to further hosts of theirs, which nobody can list: frames and forms may therefore go
-    to any https address, and back to the page's own host. Everything else is forbidden; a page with more on it needs
-    `form-action` and `frame-src` from here.
+    Issuers redirect the browser to further hosts that cannot be listed in advance. Frames and forms may therefore go to
+    any https address and to the page's own host. Everything else is forbidden. A page with more content can build its
+    own policy; it needs `form-action` and `frame-src` from this one. Raises ConfigurationError for a malformed nonce.
     """
-    script = AUTO_SUBMIT_HASH if nonce is None else f"'nonce-{_checked(nonce)}'"
-    targets = " ".join(dict.fromkeys(["'self'", "https:", origin_of(form.action)]))
+    script = AUTO_SUBMIT_HASH if nonce is None else f"'nonce-{_require_nonce(nonce)}'"
+    targets = " ".join(dict.fromkeys(["'self'", "https:", _origin(form.action)]))
     rules = {
         "default-src": "'none'",
         "script-src": script,
@@ -81,9 +86,9 @@ def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
 
 
 def method_iframe(form: FormPost, *, name: str = "threeds-method", nonce: str | None = None) -> str:
-    """Return an invisible iframe and a form that submits itself into it: the 3DS Method.
+    """Return an invisible iframe and a form that submits itself into it, for the 3DS Method.
 
-    It is a fragment for a page that the server renders; a script that is put into a page by `innerHTML` does not run.
+    Put the fragment into a page that the server renders: a script that is inserted with `innerHTML` does not run.
     """
     frame = f'<iframe name="{escape(name)}" title="3-D Secure" hidden></iframe>'
     return frame + _form(form, target=name, nonce=nonce)
@@ -97,16 +102,16 @@ def challenge_iframe(
     title: str = "3-D Secure",
     nonce: str | None = None,
 ) -> str:
-    """Return an iframe of the given size and a form that submits itself into it: the challenge.
+    """Return an iframe of the given size and a form that submits itself into it, for the challenge.
 
-    `title` is what screen readers say. For the full screen no size is given: the page's style sheet decides.
+    Screen readers announce `title`. For the full screen the iframe has no size; the page's style sheet decides.
     """
     dimensions = f' width="{size.pixels[0]}" height="{size.pixels[1]}"' if size.pixels else ""
     frame = f'<iframe name="{escape(name)}" title="{escape(title)}"{dimensions}></iframe>'
     return frame + _form(form, target=name, nonce=nonce)
 
 
-def page(
+def autosubmit_page(
     form: FormPost,
     *,
     title: str = "3-D Secure",
@@ -114,9 +119,9 @@ def page(
     language: str = "en",
     nonce: str | None = None,
 ) -> str:
-    """Return a whole HTML page that moves on to the form's action: for a redirect, or as the document of an iframe.
+    """Return a complete HTML page that submits the form: for a redirect, or as the document of an iframe.
 
-    `button` is shown where no script runs.
+    The page shows `button` in browsers that run no scripts.
     """
     return (
         f'<!DOCTYPE html><html lang="{escape(language)}"><head><meta charset="utf-8">'
@@ -130,15 +135,51 @@ def _form(form: FormPost, *, target: str | None = None, button: str | None = Non
     fields = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in form.fields.items()
     )
-    by_hand = f"<noscript><button>{escape(button)}</button></noscript>" if button else ""
-    allowed = f' nonce="{_checked(nonce)}"' if nonce is not None else ""
+    fallback = f"<noscript><button>{escape(button)}</button></noscript>" if button else ""
+    allowed = f' nonce="{_require_nonce(nonce)}"' if nonce is not None else ""
     return (
-        f'<form method="post" action="{escape(form.action)}"{into}>{fields}{by_hand}</form>'
+        f'<form method="post" action="{escape(form.action)}"{into}>{fields}{fallback}</form>'
         f"<script{allowed}>{_AUTO_SUBMIT}</script>"
     )
 
 
-def _checked(nonce: str) -> str:
+def _require_nonce(nonce: str) -> str:
     if not _NONCE.fullmatch(nonce):
-        raise ConfigurationError("a nonce is base64 text, such as new_nonce() makes")
+        raise ConfigurationError("a nonce must be base64 text; use new_nonce()")
     return nonce
+
+
+def url_problem(url: str, *, max_length: int = 2048) -> str | None:
+    """Return why a URL may not be the target of a form or redirect, or None if it may.
+
+    Allowed are https, and http on the loopback interface for simulators. EMV 3DS 2.2 allows 2048 characters for URLs.
+    """
+    if len(url) > max_length:
+        return f"is longer than {max_length} characters"
+    if not _PRINTABLE.fullmatch(url):
+        return "is empty or contains blanks or non-ASCII characters"
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    if not host or not _AUTHORITY.fullmatch(parts.netloc) or "\\" in url:
+        return "has no host, or names a user"
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+        return "must begin with https:// (http:// on the loopback interface only)"
+    return None
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port of a valid URL, in the form that a Content-Security-Policy uses for a source."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,7 +1,7 @@
-"""The messages that pass through the cardholder's browser, with their names as EMV 3DS 2.2 has them.
+"""The messages that pass through the cardholder's browser, with the names that EMV 3DS 2.2 gives them.
 
-Every name of that protocol stands here once; what they mean in the API (`transaction_id`, `acs.transaction_id`,
-`protocol_version`) is the caller's business. Values of transStatus are those of `sessions.ResponseCode`.
+Every name of the protocol is defined here once. The callers map them to the API's names (`transaction_id`,
+`acs.transaction_id`, `protocol_version`). The values of transStatus are those of `sessions.ResponseCode`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 METHOD_FIELD: Final = "threeDSMethodData"
-"""Form field of the 3DS Method, both ways."""
+"""Form field of the 3DS Method, in both directions."""
 CREQ_FIELD: Final = "creq"
 """Form field of the challenge request."""
 CRES_FIELD: Final = "cres"
 """Form field of the challenge response."""
 SESSION_DATA_FIELD: Final = "threeDSSessionData"
-"""Form field of the merchant's own data, which the issuer's server sends back as it came."""
+"""Form field of the merchant's own data, which the issuer's server sends back unchanged."""
 
 _MESSAGE_TYPE: Final = "messageType"
 _SERVER_ID: Final = "threeDSServerTransID"
@@ -48,7 +48,7 @@ _VERSION: Final = "messageVersion"
 
 
 class WindowSize(StrEnum):
-    """Size of the challenge window, challengeWindowSize. Issuers need not keep to it exactly."""
+    """Size of the challenge window, challengeWindowSize. Issuers need not follow it exactly."""
 
     W250_H400 = "01"
     W390_H400 = "02"
@@ -71,48 +71,48 @@ _PIXELS: Final = {
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What all have in common: the identifier of the transaction at the 3DS server."""
+    """The member that all messages share: the identifier of the transaction at the 3DS server."""
 
     server_transaction_id: str = msgspec.field(name=_SERVER_ID)
 
 
 class _AcsMessage(_Message, frozen=True, kw_only=True):
-    """What goes to the access control server or comes from it. Its `messageType` is the tag of the class."""
+    """A message to or from the access control server. Its `messageType` is the tag of the class."""
 
     acs_transaction_id: str | None = msgspec.field(name=_ACS_ID, default=None)
     version: str | None = msgspec.field(name=_VERSION, default=None)
 
 
 class MethodData(_Message, frozen=True, kw_only=True):
-    """What the browser takes to the 3DS Method URL."""
+    """The message that the browser sends to the 3DS Method URL."""
 
     notification_url: str = msgspec.field(name="threeDSMethodNotificationURL")
 
 
 class MethodNotification(_Message, frozen=True, kw_only=True):
-    """The 3DS Method is finished. It says for which transaction, and nothing else."""
+    """The 3DS Method is finished. The message contains the transaction and nothing else."""
 
 
 class ChallengeNotification(_Message, frozen=True, kw_only=True):
-    """The challenge is finished, as the browser event of Checkout.com's own endpoint tells it: a hint, no proof."""
+    """The challenge is finished, reported by the browser event of Checkout.com's own endpoint. A hint, not a proof."""
 
     trans_status: sessions.ResponseCode = msgspec.field(name="transStatus")
 
 
 class ChallengeRequest(_AcsMessage, frozen=True, kw_only=True, tag_field=_MESSAGE_TYPE, tag="CReq"):
-    """What the browser takes to the access control server to begin the challenge."""
+    """The message that the browser sends to the access control server to start the challenge."""
 
     window_size: WindowSize = msgspec.field(name="challengeWindowSize")
 
 
 class ChallengeResponse(_AcsMessage, frozen=True, kw_only=True, tag_field=_MESSAGE_TYPE, tag="CRes"):
-    """The challenge is finished, as the browser brings it from the access control server: a hint, no proof."""
+    """The challenge is finished, reported by the access control server through the browser. A hint, not a proof."""
 
     trans_status: sessions.ResponseCode | None = msgspec.field(name="transStatus", default=None)
 
 
 class ErrorMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field=_MESSAGE_TYPE, tag="Erro"):
-    """The access control server could not go on. Unlike the others it may name no transaction: a hint, no proof."""
+    """The access control server failed. Unlike other messages it may name no transaction. A hint, not a proof."""
 
     server_transaction_id: str | None = msgspec.field(name=_SERVER_ID, default=None)
     acs_transaction_id: str | None = msgspec.field(name=_ACS_ID, default=None)
@@ -127,34 +127,34 @@ class ErrorMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field=_MESSAGE
 SessionMessage = (
     MethodNotification | ChallengeNotification | ChallengeResponse | ErrorMessage | sessions.SessionCompletedCallback
 )
-"""Whatever comes from outside about one session."""
+"""A message from outside about one session."""
 
 
 def belongs_to(message: SessionMessage, session: sessions.Session) -> bool:
-    """Tell whether a message names this session, or its transaction at the 3DS server.
+    """Return whether a message names this session, or its transaction at the 3DS server.
 
-    An error message need not name any (EMV 3DS 2.2): each transaction that it does name must be the session's.
+    An error message need not name a transaction (EMV 3DS 2.2); each one that it names must be the session's.
     """
     if isinstance(message, sessions.SessionCompletedCallback):
-        return same_text(message.session_id, session.id)
+        return _same_text(message.session_id, session.id)
     if isinstance(message, ErrorMessage):
         at_acs = session.acs.transaction_id if session.acs else None
         pairs = ((message.server_transaction_id, session.transaction_id), (message.acs_transaction_id, at_acs))
-        return all(_same(named, known) for named, known in pairs if named is not None)
-    return _same(message.server_transaction_id, session.transaction_id)
+        return all(_same_uuid(named, known) for named, known in pairs if named is not None)
+    return _same_uuid(message.server_transaction_id, session.transaction_id)
 
 
 def require_match(message: SessionMessage, session: sessions.Session) -> None:
-    """Raise MalformedMessage for a message about another session."""
+    """Raise MalformedMessage if a message is about another session."""
     if not belongs_to(message, session):
         raise MalformedMessage(type(message).__name__, "is about another session")
 
 
-def _same(named: str, known: str | None) -> bool:
-    # A UUID means the same in either letter case (RFC 9562 section 4).
-    return known is not None and same_text(named.lower(), known.lower())
+def _same_uuid(named: str, known: str | None) -> bool:
+    # A UUID is the same in either letter case (RFC 9562 section 4).
+    return known is not None and _same_text(named.lower(), known.lower())
 
 
-def same_text(left: str, right: str) -> bool:
-    """Compare two texts in a time that does not tell where they differ."""
+def _same_text(left: str, right: str) -> bool:
+    """Compare two texts in constant time."""
     return hmac.compare_digest(left.encode("utf-8", "replace"), right.encode("utf-8", "replace"))

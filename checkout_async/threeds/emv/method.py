@@ -1,6 +1,6 @@
-"""The 3DS Method: the issuer's script in a hidden iframe, its notification, and the ten seconds it has.
+"""The 3DS Method: the issuer's script in a hidden iframe, its notification, and its time limit of ten seconds.
 
-Browser channel only (integration guide, "issuer fingerprint"; EMV 3DS 2.2, "3DS Method").
+Browser channel only. Sources: integration guide, "issuer fingerprint"; EMV 3DS 2.2, "3DS Method".
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import msgspec
 
 from checkout_async.errors import ConfigurationError, MalformedMessage
 from checkout_async.models import sessions
-from checkout_async.threeds.emv.encoding import decode_message, encode_json, field_of
-from checkout_async.threeds.emv.html import FormPost
+from checkout_async.threeds.emv.encoding import decode_message, encode_json, require_field
+from checkout_async.threeds.emv.html import FormPost, url_problem
 from checkout_async.threeds.emv.messages import METHOD_FIELD, MethodData, MethodNotification
-from checkout_async.threeds.emv.urls import fault_of
 
 __all__ = [
     "CHECKOUT_METHOD_NOTIFICATION_URL",
@@ -23,26 +22,27 @@ __all__ = [
     "method_completion",
     "method_data",
     "method_form",
+    "method_url",
     "read_method_notification",
     "require_method_notification_url",
 ]
 
 METHOD_TIME_LIMIT: Final = 10.0
-"""Seconds from the start within which the notification must come (integration guide)."""
+"""Seconds within which the notification must arrive, counted from the start (integration guide)."""
 
 CHECKOUT_METHOD_NOTIFICATION_URL: Final = "https://api.checkout.com/sessions-interceptor/3ds-method-notification"
-"""Checkout.com's own notification endpoint in production, which tells the page by a `message` event."""
+"""Checkout.com's own notification endpoint in production. It notifies the page with a `message` event."""
 
-_LONGEST_URL: Final = 256
-"""Limit of threeDSMethodNotificationURL in EMV 3DS 2.2, in characters."""
+_MAX_URL_LENGTH: Final = 256
+"""Maximum length of threeDSMethodNotificationURL, in characters (EMV 3DS 2.2)."""
 
 _notification = msgspec.json.Decoder(MethodNotification)
 
 
 def require_method_notification_url(url: str) -> str:
-    """Return the URL; raise ConfigurationError for one that the 3DS Method cannot be told."""
-    if (fault := fault_of(url, longest=_LONGEST_URL)) is not None:
-        raise ConfigurationError(f"the 3DS Method's notification URL {fault}")
+    """Return the URL if the 3DS Method can notify it. Raises ConfigurationError if it is not https or too long."""
+    if (problem := url_problem(url, max_length=_MAX_URL_LENGTH)) is not None:
+        raise ConfigurationError(f"the 3DS Method's notification URL {problem}")
     return url
 
 
@@ -59,15 +59,15 @@ def method_data(session: sessions.Session, notification_url: str) -> str:
 
 
 def method_url(session: sessions.Session) -> str | None:
-    """Return the issuer's 3DS Method URL, or None where there is none: the completion is then `U`."""
+    """Return the issuer's 3DS Method URL, or None if it has none; the completion is then `U`."""
     link = session.links.three_ds_method_url if session.links else None
     return link.href if link else None
 
 
 def method_form(session: sessions.Session, notification_url: str) -> FormPost | None:
-    """Return the form for the hidden iframe, or None where the issuer has no 3DS Method.
+    """Return the form for the hidden iframe, or None if the issuer has no 3DS Method.
 
-    Raises what `method_data` raises, and MalformedMessage for a 3DS Method URL that is not https.
+    Raises the errors of `method_data`, and MalformedMessage for a 3DS Method URL that is not https.
     """
     if (url := method_url(session)) is None:
         return None
@@ -76,15 +76,15 @@ def method_form(session: sessions.Session, notification_url: str) -> FormPost | 
 
 def read_method_notification(form: Mapping[str, object]) -> MethodNotification:
     """Read the form that the issuer makes the browser POST to the notification URL. Raises MalformedMessage."""
-    return decode_message(_notification, field_of(form, METHOD_FIELD), METHOD_FIELD)
+    return decode_message(_notification, require_field(form, METHOD_FIELD), METHOD_FIELD)
 
 
 def method_completion(
     *, started_at: float, now: float, notified_at: float | None = None
 ) -> sessions.ThreeDsMethodCompletion | None:
-    """Return what to report of a 3DS Method that was started: `Y`, `N`, or None while there is still time.
+    """Return the completion to report for a 3DS Method that was started: `Y`, `N`, or None while there is time left.
 
-    Times are in seconds of one clock. Without a 3DS Method URL there is nothing to start, and the answer is `U`.
+    Times are in seconds of one clock. Without a 3DS Method URL there is nothing to start and the completion is `U`.
     """
     if notified_at is not None and notified_at <= started_at + METHOD_TIME_LIMIT:
         return sessions.ThreeDsMethodCompletion.Y

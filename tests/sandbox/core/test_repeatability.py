@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async.sandbox import Sandbox, SandboxClock
-from checkout_async.sandbox.core.ids import Mint
+from checkout_async.sandbox.core.ids import DeterministicIds
 from tests.sandbox.support import Api, Json, order
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -46,13 +46,13 @@ async def test_tokens_and_request_identifiers_repeat_too() -> None:
 
 @given(st.binary(max_size=8), st.text(max_size=8), st.integers(1, 64))
 def test_a_minted_value_depends_on_seed_and_name_only(seed: bytes, name: str, size: int) -> None:
-    value = Mint(seed).octets(size, name)
+    value = DeterministicIds(seed).derive_bytes(size, name)
 
     assert len(value) == size
-    assert value == Mint(seed).octets(size, name)
+    assert value == DeterministicIds(seed).derive_bytes(size, name)
 
 
-async def test_a_running_clock_starts_where_told_and_never_goes_back() -> None:
+async def test_a_running_clock_begins_at_its_start_and_never_goes_back() -> None:
     clock = SandboxClock(START)
     first = clock.now()
     clock.advance(60)
@@ -61,7 +61,7 @@ async def test_a_running_clock_starts_where_told_and_never_goes_back() -> None:
     assert clock.now() >= first + 60
 
 
-def test_a_frozen_clock_moves_only_when_told() -> None:
+def test_a_frozen_clock_moves_only_when_it_is_advanced() -> None:
     clock = SandboxClock(START, frozen=True)
     clock.advance(1.5)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checkout_async import CheckoutClient, RetryPolicy, errors
-from checkout_async.sandbox import Answer, Fault, Sandbox
+from checkout_async.sandbox import CannedResponse, Fault, Sandbox
 from tests.faults import certificates
 
 DOCS = Path(__file__).parents[3] / "docs" / "sandbox.md"
@@ -31,12 +31,12 @@ async def statuses(sandbox: Sandbox, checkout: CheckoutClient, requests: int) ->
     return [record.status for record in sandbox.requests if record.operation_id == "get_payment"]
 
 
-async def test_a_fault_befalls_the_next_request_and_no_other(sandbox: Sandbox, checkout: CheckoutClient) -> None:
+async def test_a_fault_applies_to_the_next_request_only(sandbox: Sandbox, checkout: CheckoutClient) -> None:
     sandbox.faults.add("get_payment", Fault.UNAVAILABLE)
     assert await statuses(sandbox, checkout, 2) == [503, NOT_FOUND]
 
 
-async def test_a_fault_befalls_as_many_requests_as_wanted_from_the_one_named(
+async def test_a_fault_applies_to_a_number_of_requests_from_the_given_one(
     sandbox: Sandbox, checkout: CheckoutClient
 ) -> None:
     await statuses(sandbox, checkout, 1)
@@ -44,14 +44,14 @@ async def test_a_fault_befalls_as_many_requests_as_wanted_from_the_one_named(
     assert await statuses(sandbox, checkout, 4) == [NOT_FOUND, NOT_FOUND, 503, 503, NOT_FOUND]
 
 
-async def test_the_fault_added_first_goes_before(sandbox: Sandbox, checkout: CheckoutClient) -> None:
+async def test_the_fault_added_first_applies(sandbox: Sandbox, checkout: CheckoutClient) -> None:
     sandbox.faults.add("get_payment", Fault.BAD_GATEWAY, at=2)
     sandbox.faults.add("get_payment", Fault.UNAVAILABLE, times=3)
     assert await statuses(sandbox, checkout, 4) == [503, 502, 503, NOT_FOUND]
 
 
 async def test_a_fault_without_end_lasts_until_it_is_cleared(sandbox: Sandbox, checkout: CheckoutClient) -> None:
-    sandbox.faults.add("get_payment", Answer(503), times=None)
+    sandbox.faults.add("get_payment", CannedResponse(503), times=None)
     assert await statuses(sandbox, checkout, 3) == [503, 503, 503]
     sandbox.faults.clear()
     assert await statuses(sandbox, checkout, 1) == [503, 503, 503, NOT_FOUND]
@@ -82,7 +82,7 @@ async def test_a_kept_connection_is_closed_as_it_is_used_again(sandbox: Sandbox,
 
 async def test_a_redirect_is_not_followed(checkout: CheckoutClient, sandbox: Sandbox) -> None:
     async with Sandbox() as elsewhere:
-        sandbox.faults.add("get_payment", Answer(307, location=f"{elsewhere.base_url}/payments/{UNKNOWN}"))
+        sandbox.faults.add("get_payment", CannedResponse(307, location=f"{elsewhere.base_url}/payments/{UNKNOWN}"))
         with pytest.raises(errors.UnexpectedResponse):
             await checkout.payments.get_payment(UNKNOWN)
         assert elsewhere.requests == ()
@@ -116,7 +116,7 @@ def test_the_documentation_lists_every_fault() -> None:
 
 
 async def test_a_certificate_is_shown_only_by_a_sandbox_that_has_one(sandbox: Sandbox) -> None:
-    with pytest.raises(RuntimeError, match="make it with an ssl_context"):
+    with pytest.raises(RuntimeError, match="create it with an ssl_context"):
         await sandbox.presenting(certificates.untrusted()).__aenter__()
 
 

@@ -22,7 +22,7 @@ async def test_a_sandbox_listens_on_a_free_loopback_port(sandbox: Sandbox) -> No
         assert sandbox.token_url == f"{sandbox.base_url}/connect/token"
 
 
-async def test_a_stopped_sandbox_gives_its_port_free() -> None:
+async def test_a_stopped_sandbox_releases_its_port() -> None:
     async with Sandbox() as first:
         port = int(first.base_url.rpartition(":")[2])
     async with Sandbox(port=port) as second, Api(second) as api:
@@ -40,7 +40,7 @@ async def test_a_sandbox_is_used_inside_async_with_and_once() -> None:
     with pytest.raises(RuntimeError, match="async with Sandbox"):
         _ = idle.base_url
     async with idle:
-        with pytest.raises(RuntimeError, match="running already"):
+        with pytest.raises(RuntimeError, match="already running"):
             await idle.__aenter__()
 
 

@@ -20,7 +20,7 @@ def timer(page: Page) -> dict[str, str | None]:
 
 
 async def left(browser: Browser, transaction_id: str) -> int:
-    """What the page is told when it asks: seconds."""
+    """The reply to a poll of the page: seconds."""
     answer: dict[str, int] = json.loads((await browser.get(ASK.format(transaction_id))).html)
     return answer["seconds"]
 
@@ -79,7 +79,7 @@ async def test_a_challenge_that_ended_otherwise_is_over_at_once(api: Api, browse
     assert await left(browser, session["transaction_id"]) == 0
 
 
-async def test_nobody_is_told_of_a_challenge_that_does_not_exist(browser: Browser) -> None:
+async def test_polling_a_challenge_that_does_not_exist_is_refused(browser: Browser) -> None:
     assert (await browser.get(ASK.format("none"))).status == 404
 
 

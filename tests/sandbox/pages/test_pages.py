@@ -56,7 +56,7 @@ class TestMethod:
         assert 'class="problem"' in page.html
 
     @pytest.mark.parametrize("url", ["", "javascript:alert(1)", "shop.example", "http://["])
-    async def test_it_goes_only_to_web_addresses(self, api: Api, browser: Browser, url: str) -> None:
+    async def test_it_redirects_only_to_web_addresses(self, api: Api, browser: Browser, url: str) -> None:
         created = await api.create(order("frictionless", channel_data=BROWSER))
         data = {"threeDSServerTransID": created.body["transaction_id"], "threeDSMethodNotificationURL": url}
         page = await browser.post("/_sandbox/acs/3ds-method", {"threeDSMethodData": encoded(data)})
@@ -113,14 +113,14 @@ class TestChallenge:
         await browser.submit((await begun(browser, session)).button("password"), password="1234")
         assert sandbox.sessions[session["id"]].status == "declined"
 
-    async def test_without_a_notification_url_the_page_is_told_by_an_event(self, api: Api, browser: Browser) -> None:
+    async def test_without_a_notification_url_the_page_gets_an_event(self, api: Api, browser: Browser) -> None:
         session = await challenged(api, url=None)
         page = await browser.submit((await begun(browser, session)).button("password"), password="1234")
-        told = await browser.submit(page.form("forward"))
-        assert told.announced == {"transStatus": "Y", "threeDSServerTransID": session["transaction_id"]}
+        returned = await browser.submit(page.form("forward"))
+        assert returned.announced == {"transStatus": "Y", "threeDSServerTransID": session["transaction_id"]}
 
     @pytest.mark.parametrize("url", ["javascript:alert(1)", "data:text/html,x", "ftp://shop.example/ok"])
-    async def test_it_goes_back_only_to_web_addresses(self, api: Api, browser: Browser, url: str) -> None:
+    async def test_it_returns_only_to_web_addresses(self, api: Api, browser: Browser, url: str) -> None:
         page = await begun(browser, await challenged(api, url=url))
         refused = await browser.submit(page.button("password"), password="1234")
         assert (refused.status, refused.forms) == (400, [])
@@ -148,7 +148,7 @@ class TestHosted:
         page = await browser.get(created.links["redirect_url"])
         assert (await browser.collected(page)).location == HOSTED["failure_url"]
 
-    async def test_without_a_method_url_nothing_is_framed(self, api: Api, browser: Browser) -> None:
+    async def test_without_a_method_url_there_is_no_iframe(self, api: Api, browser: Browser) -> None:
         created = await api.create(order("frictionless_no_method", completion=HOSTED))
         page = await browser.get(created.links["redirect_url"])
         assert [form.id for form in page.forms] == ["data"]
@@ -254,14 +254,14 @@ class TestEveryPage:
         page = await begun(browser, session, threeDSSessionData='"><script>alert(1)</script>')
         assert "<script>alert" not in page.html
         assert page.button("cancel").fields["threeDSSessionData"] == '"><script>alert(1)</script>'
-        told = await browser.post(
+        returned = await browser.post(
             "/sessions-interceptor/3ds-method-notification",
             {"threeDSMethodData": encoded({"threeDSServerTransID": "</script><script>alert(1)"})},
         )
-        assert "</script><script>alert" not in told.html
-        assert told.announced == {"threeDSServerTransID": "</script><script>alert(1)"}
+        assert "</script><script>alert" not in returned.html
+        assert returned.announced == {"threeDSServerTransID": "</script><script>alert(1)"}
 
-    async def test_none_holds_a_secret(self, api: Api, browser: Browser) -> None:
+    async def test_no_page_contains_a_secret(self, api: Api, browser: Browser) -> None:
         session = await challenged(api)
         page = await begun(browser, session)
         secrets = [session["session_secret"], await api.bearer()]

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async.sandbox.core.errors import ApiRefusal
-from checkout_async.sandbox.payments.actions import ActionType, Answers, Moment
+from checkout_async.sandbox.payments.actions import ActionType, EffectiveTime, FollowUpCodes
 from checkout_async.sandbox.payments.codes import APPROVED
-from checkout_async.sandbox.payments.ledger import Ledger
-from checkout_async.sandbox.payments.status import Deed, PaymentStatus
+from checkout_async.sandbox.payments.ledger import PaymentLedger
+from checkout_async.sandbox.payments.status import PaymentOperation, PaymentStatus
 
 AMOUNTS = st.one_of(st.none(), st.integers(0, 20), st.integers(0, 10_000_000_000))
 CODES = st.sampled_from([APPROVED, APPROVED, "20051"])
@@ -55,22 +55,22 @@ STEPS = st.lists(
     max_size=12,
 )
 LEDGERS = st.builds(
-    Ledger,
+    PaymentLedger,
     scheme=st.sampled_from(["visa", "mastercard", "discover", None]),
     new_id=st.just(str),
     estimated=st.booleans(),
-    answers=st.builds(Answers, capture=CODES, void=CODES, refund=CODES),
+    follow_up_codes=st.builds(FollowUpCodes, capture=CODES, void=CODES, refund=CODES),
 )
 
 
-def authorize(ledger: Ledger, amount: int, code: str = APPROVED) -> None:
-    ledger.authorize(amount, code, Moment.at(0))
+def authorize(ledger: PaymentLedger, amount: int, code: str = APPROVED) -> None:
+    ledger.authorize(amount, code, EffectiveTime.immediately(0))
 
 
-def carry_out(ledger: Ledger, step: Step, now: float) -> None:
+def carry_out(ledger: PaymentLedger, step: Step, now: float) -> None:
     captures = [action.id for action in ledger.actions if action.type is ActionType.CAPTURE]
     named = captures[step.capture] if step.capture < len(captures) else None
-    moment = Moment(now, now + step.delay)
+    moment = EffectiveTime(now, now + step.delay)
     deeds: dict[str, Callable[[], object]] = {
         "capture": lambda: ledger.capture(step.amount, moment, final=step.final),
         "refund": lambda: ledger.refund(step.amount, moment, named),
@@ -78,12 +78,12 @@ def carry_out(ledger: Ledger, step: Step, now: float) -> None:
         "reverse": lambda: ledger.reverse(moment),
         "increment": lambda: ledger.increment(step.amount or 0, step.code, moment),
         "cancel": lambda: ledger.cancel_retry(moment),
-        "lapse": ledger.lapse,
+        "lapse": ledger.expire_authorization,
     }
     deeds[step.name]()
 
 
-def attempt(ledger: Ledger, step: Step, now: float) -> ApiRefusal | None:
+def attempt(ledger: PaymentLedger, step: Step, now: float) -> ApiRefusal | None:
     try:
         carry_out(ledger, step, now)
     except ApiRefusal as refusal:
@@ -91,11 +91,11 @@ def attempt(ledger: Ledger, step: Step, now: float) -> ApiRefusal | None:
     return None
 
 
-def snapshot(ledger: Ledger) -> object:
+def snapshot(ledger: PaymentLedger) -> object:
     return list(ledger.actions), ledger.phase, ledger.expires_at
 
 
-def check_balances(ledger: Ledger, now: float) -> None:
+def check_balances(ledger: PaymentLedger, now: float) -> None:
     """Hold the balances at an instant to the laws, against sums made here from the actions."""
     done = [action for action in ledger.actions if action.processed_on <= now and action.approved]
 
@@ -115,7 +115,7 @@ def check_balances(ledger: Ledger, now: float) -> None:
 
 
 @given(LEDGERS, st.integers(1, 30), CODES, STEPS)
-def test_balances_hold_whatever_is_tried(ledger: Ledger, amount: int, code: str, steps: list[Step]) -> None:
+def test_balances_hold_whatever_is_tried(ledger: PaymentLedger, amount: int, code: str, steps: list[Step]) -> None:
     authorize(ledger, amount, code)
     ledger.expires_at = 1_000
     now = 0.0
@@ -132,7 +132,7 @@ def test_balances_hold_whatever_is_tried(ledger: Ledger, amount: int, code: str,
 
 
 @given(LEDGERS, st.integers(1, 30), STEPS)
-def test_a_capture_is_never_refunded_beyond_its_amount(ledger: Ledger, amount: int, steps: list[Step]) -> None:
+def test_a_capture_is_never_refunded_beyond_its_amount(ledger: PaymentLedger, amount: int, steps: list[Step]) -> None:
     authorize(ledger, amount)
     for number, step in enumerate(steps):
         attempt(ledger, step, number)
@@ -148,7 +148,7 @@ def test_a_capture_is_never_refunded_beyond_its_amount(ledger: Ledger, amount: i
 
 @given(LEDGERS, st.integers(1, 30), STEPS)
 def test_actions_are_only_ever_added_and_take_effect_in_their_order(
-    ledger: Ledger, amount: int, steps: list[Step]
+    ledger: PaymentLedger, amount: int, steps: list[Step]
 ) -> None:
     authorize(ledger, amount)
     for number, step in enumerate(steps):
@@ -160,7 +160,7 @@ def test_actions_are_only_ever_added_and_take_effect_in_their_order(
 
 
 @given(LEDGERS, st.integers(1, 30), CODES, STEPS)
-def test_a_final_status_stays(ledger: Ledger, amount: int, code: str, steps: list[Step]) -> None:
+def test_a_final_status_stays(ledger: PaymentLedger, amount: int, code: str, steps: list[Step]) -> None:
     authorize(ledger, amount, code)
     for number, step in enumerate(steps):
         status = ledger.status()
@@ -170,16 +170,16 @@ def test_a_final_status_stays(ledger: Ledger, amount: int, code: str, steps: lis
 
 
 @given(LEDGERS, st.integers(1, 30), STEPS)
-def test_after_a_reversal_nothing_is_left(ledger: Ledger, amount: int, steps: list[Step]) -> None:
-    ledger.answers = Answers()
+def test_after_a_reversal_nothing_is_left(ledger: PaymentLedger, amount: int, steps: list[Step]) -> None:
+    ledger.follow_up_codes = FollowUpCodes()
     authorize(ledger, amount)
     for number, step in enumerate(steps):
         attempt(ledger, step, number)
-    if ledger.obstacle(Deed.REVERSE) is not None:
+    if ledger.refusal_code(PaymentOperation.REVERSE) is not None:
         return
-    outcome = ledger.reverse(Moment.at(100))
+    outcome = ledger.reverse(EffectiveTime.immediately(100))
 
-    assert not outcome.before
+    assert not outcome.already_done
     assert (ledger.balances().available_to_capture, ledger.balances().available_to_refund) == (0, 0)
     assert ledger.status() in {PaymentStatus.VOIDED, PaymentStatus.REFUNDED}
-    assert ledger.reverse(Moment.at(101)).before
+    assert ledger.reverse(EffectiveTime.immediately(101)).already_done

@@ -35,7 +35,7 @@ async def test_an_authorization_waits_for_its_capture(api: PaymentsApi) -> None:
     }
 
 
-async def test_a_payment_is_captured_by_itself_unless_told_otherwise(api: PaymentsApi) -> None:
+async def test_a_payment_is_captured_automatically_by_default(api: PaymentsApi) -> None:
     body = order()
     del body["capture"]
     answer = await api.pay(body)
@@ -120,7 +120,7 @@ async def test_a_refused_increment_changes_nothing(api: PaymentsApi) -> None:
     assert await state(api, payment_id) == ("Authorized", [6540, 0, 0, 0])
 
 
-async def test_an_increment_of_nothing_extends_the_validity(sandbox: Sandbox, api: PaymentsApi) -> None:
+async def test_an_increment_of_zero_extends_the_validity(sandbox: Sandbox, api: PaymentsApi) -> None:
     payment_id = await api.paid(order(scheme="mastercard", authorization_type="Estimated"))
     before = await api.payment(payment_id)
     await sandbox.advance(DAY)

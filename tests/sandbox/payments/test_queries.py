@@ -31,7 +31,7 @@ async def test_the_list_has_the_payments_with_a_reference_newest_first(api: Paym
     assert answer.body["data"][0] == await api.payment(mine[0])
 
 
-async def test_the_list_comes_in_pages(api: PaymentsApi) -> None:
+async def test_the_list_is_paged(api: PaymentsApi) -> None:
     mine = await make(api, 5)
     pages = [await api.read("/payments", params={"reference": "A", "limit": "2", "skip": s}) for s in ("0", "2", "4")]
     beyond = await api.read("/payments", params={"reference": "A", "skip": "5"})
@@ -40,7 +40,7 @@ async def test_the_list_comes_in_pages(api: PaymentsApi) -> None:
     assert (beyond.status, beyond.body["data"], beyond.body["total_count"]) == (200, [], 5)
 
 
-async def test_a_reference_nobody_used_is_not_found(api: PaymentsApi) -> None:
+async def test_an_unused_reference_is_not_found(api: PaymentsApi) -> None:
     answer = await api.read("/payments", params={"reference": "A"})
 
     assert (answer.status, answer.codes) == (404, ["payment_not_found"])
@@ -174,7 +174,7 @@ async def test_a_search_beyond_its_limits_is_refused(api: PaymentsApi, members: 
     assert (answer.status, answer.codes) == (status, [code])
 
 
-async def test_the_search_goes_on_by_its_links(sandbox: Sandbox, api: PaymentsApi) -> None:
+async def test_further_pages_of_a_search_are_linked(sandbox: Sandbox, api: PaymentsApi) -> None:
     mine = await make(api, 5)
     page = (await api.search(members={"limit": 2})).body
     pages = [found(page)]
@@ -187,7 +187,7 @@ async def test_the_search_goes_on_by_its_links(sandbox: Sandbox, api: PaymentsAp
     assert sandbox.count("search_payments") == 3
 
 
-async def test_a_page_nobody_was_led_to_is_refused(api: PaymentsApi) -> None:
+async def test_a_page_that_was_not_linked_is_refused(api: PaymentsApi) -> None:
     await make(api, 3)
     href = (await api.search(members={"limit": 2})).body["_links"]["next"]["href"]
     answers = [await api.read(wrong) for wrong in (href + "x", href.partition("?")[0], "/payments/search/x?token=y")]

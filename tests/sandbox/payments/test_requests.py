@@ -160,7 +160,7 @@ async def test_a_known_customer_may_be_named_by_identifier(api: PaymentsApi) -> 
     assert answer.body["customer"] == customer
 
 
-async def test_network_tokens_need_a_cryptogram_unless_a_series_goes_on(api: PaymentsApi) -> None:
+async def test_network_tokens_need_a_cryptogram_unless_a_series_continues(api: PaymentsApi) -> None:
     source = {
         "type": "network_token",
         "token": "5200000000000007",

@@ -151,7 +151,7 @@ async def test_an_issuer_outside_3d_secure_declines_unless_it_may_be_left_out(ap
     assert lenient.body["3ds"] == {"downgraded": True, "enrolled": "N"}
 
 
-async def test_nobody_is_there_to_authenticate_a_payment_of_the_merchant(api: PaymentsApi) -> None:
+async def test_a_merchant_initiated_payment_is_not_authenticated(api: PaymentsApi) -> None:
     answer = await api.pay(order("sca_required", merchant_initiated=True, payment_type="Unscheduled", three_ds=ENABLED))
 
     assert (answer.status, answer.body["status"]) == (201, "Authorized")
@@ -204,7 +204,7 @@ MISMATCHES: dict[str, Json] = {
 
 @pytest.mark.parametrize("changes", MISMATCHES.values(), ids=MISMATCHES)
 @pytest.mark.parametrize("by", ["session", "third party"])
-async def test_a_session_is_good_for_its_own_payment_only(api: PaymentsApi, changes: Json, by: str) -> None:
+async def test_a_session_is_valid_for_its_own_payment_only(api: PaymentsApi, changes: Json, by: str) -> None:
     session = await authenticated(api)
     result = third_party(session) if by == "third party" else ENABLED | {"authentication_id": session["id"]}
     answer = await api.pay(order(source=card_of(), three_ds=result) | changes)
@@ -220,7 +220,7 @@ async def test_a_smaller_amount_than_authenticated_is_fine(api: PaymentsApi) -> 
 
 
 @pytest.mark.parametrize("by", ["session", "third party"])
-async def test_a_session_is_good_for_a_day(sandbox: Sandbox, api: PaymentsApi, by: str) -> None:
+async def test_a_session_is_valid_for_a_day(sandbox: Sandbox, api: PaymentsApi, by: str) -> None:
     session = await authenticated(api)
     await sandbox.advance(24 * 60 * MINUTES)
     result = third_party(session) if by == "third party" else ENABLED | {"authentication_id": session["id"]}

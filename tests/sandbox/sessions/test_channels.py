@@ -113,7 +113,7 @@ async def test_certificates_are_there_as_long_as_the_cardholder_may_use_an_app(a
     assert "certificates" not in hosted.body
 
 
-async def test_nobody_is_there_to_challenge_in_a_merchant_initiated_session(api: Api) -> None:
+async def test_a_merchant_initiated_session_is_not_challenged(api: Api) -> None:
     answer = await api.create(order("challenge", channel_data=MERCHANT))
 
     assert (answer.body["status"], answer.body["response_status_reason"]) == ("declined", "23")

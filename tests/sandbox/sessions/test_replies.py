@@ -1,4 +1,4 @@
-"""What a session reply holds: proof of authentication, 3DS messages, links, exemptions; by state and operation."""
+"""The members of session replies: proof of authentication, 3DS messages, links, exemptions; by state and operation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The app channel: what a mobile backend hands to the EMV 3DS SDK in the app, and what it gets back from it.
+"""The app channel: what a mobile backend passes to the EMV 3DS SDK in the app, and what the SDK sends back.
 
-The SDK runs the challenge; there is no 3DS Method. Names of the SDK's parameters are those of the EMV 3DS SDK
-specification 2.2 (AuthenticationRequestParameters, ChallengeParameters); most SDKs show them as properties.
+The SDK runs the challenge; there is no 3DS Method. The parameters have the names of the EMV 3DS SDK specification 2.2
+(AuthenticationRequestParameters, ChallengeParameters); most SDKs expose them as properties.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from checkout_async.threeds.emv.encoding import parse_json
 
 __all__ = ["AppChallenge", "SdkParameters", "app_challenge", "app_channel_data", "read_sdk_parameters"]
 
-_WHAT: Final = "SDK parameters"
-_LONGEST_PARAMETERS: Final = 65_536
+_NAME: Final = "SDK parameters"
+_MAX_PARAMETERS: Final = 65_536
 # EMV 3DS 2.2, sdkMaxTimeout: at least 5 minutes.
-_SHORTEST_TIMEOUT: Final = 5
+_MIN_TIMEOUT: Final = 5
 _ALL_ELEMENTS: Final = tuple(sessions.UiElement)
 
 
 class SdkParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """What the SDK's `getAuthenticationRequestParameters()` gives, sent by the app as a JSON object of these names.
+    """The result of the SDK's `getAuthenticationRequestParameters()`, which the app sends as a JSON object.
 
     `sdk_ephemeral_public_key` is a JSON Web Key, as an object or as text.
     """
@@ -38,7 +38,7 @@ class SdkParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AppChallenge(msgspec.Struct, frozen=True, kw_only=True):
-    """What the SDK's `doChallenge()` needs, to be sent to the app as JSON. None of it is secret."""
+    """The arguments of the SDK's `doChallenge()`; send them to the app as JSON. None of them is secret."""
 
     server_transaction_id: str = msgspec.field(name="threeDSServerTransactionID")
     acs_transaction_id: str = msgspec.field(name="acsTransactionID")
@@ -51,35 +51,36 @@ _key = msgspec.json.Decoder(dict[str, object])
 
 
 def read_sdk_parameters(body: str | bytes) -> SdkParameters:
-    """Read what the app sent, up to 64 KiB. Raises MalformedMessage."""
-    if len(body) > _LONGEST_PARAMETERS:
+    """Read the JSON that the app sent, up to 64 KiB. Raises MalformedMessage."""
+    if len(body) > _MAX_PARAMETERS:
         unit = "characters" if isinstance(body, str) else "bytes"
-        raise MalformedMessage(_WHAT, f"are longer than {_LONGEST_PARAMETERS} {unit}")
-    return parse_json(_parameters, body, _WHAT)
+        raise MalformedMessage(_NAME, f"are longer than {_MAX_PARAMETERS} {unit}")
+    return parse_json(_parameters, body, _NAME)
 
 
 def app_channel_data(
     parameters: SdkParameters,
     *,
-    timeout: int = _SHORTEST_TIMEOUT,
+    timeout: int = _MIN_TIMEOUT,
     interface: sessions.SdkInterfaceType = sessions.SdkInterfaceType.BOTH,
     elements: Sequence[sessions.UiElement] = _ALL_ELEMENTS,
 ) -> sessions.AppChannelData:
     """Return the channel data of an app.
 
-    `timeout` is how long the challenge may take, in minutes, 5 or more; `interface` and `elements` what the SDK can
-    show. Raises MalformedMessage for a public key that is no JSON Web Key; lengths are checked before sending.
+    `timeout` is the longest time for the challenge, in minutes, at least 5. `interface` and `elements` are what the SDK
+    can show. Raises MalformedMessage for a public key that is not an elliptic-curve JSON Web Key. The lengths are
+    checked when the request is sent.
     """
     key = parameters.sdk_ephemeral_public_key
-    members = parse_json(_key, key, f"{_WHAT}: key") if isinstance(key, str) else key
+    members = parse_json(_key, key, f"{_NAME}: key") if isinstance(key, str) else key
     known = {field.encode_name: field.name for field in msgspec.structs.fields(sessions.SdkEphemeralPublicKey)}
     coordinates = {known[name]: value for name, value in members.items() if name in known}
     try:
         public = msgspec.convert(coordinates, sessions.SdkEphemeralPublicKey)
     except msgspec.ValidationError as error:
-        raise MalformedMessage(f"{_WHAT}: key", str(error)) from None
+        raise MalformedMessage(f"{_NAME}: key", str(error)) from None
     if public.kty != "EC" or not (public.crv and public.x and public.y):
-        raise MalformedMessage(f"{_WHAT}: key", "is no public key on an elliptic curve (kty EC, crv, x, y)")
+        raise MalformedMessage(f"{_NAME}: key", "is not an elliptic-curve public key (kty EC, crv, x, y)")
     return sessions.AppChannelData(
         sdk_app_id=parameters.sdk_app_id,
         sdk_max_timeout=timeout,
@@ -93,7 +94,7 @@ def app_channel_data(
 
 
 def app_challenge(session: sessions.Session) -> AppChallenge:
-    """Return what the app's SDK needs for the challenge. Raises MalformedMessage where the session lacks some of it."""
+    """Return what the app's SDK needs for the challenge. Raises MalformedMessage if the session lacks any of it."""
     acs = session.acs or sessions.Acs()
     needed = (session.transaction_id, acs.transaction_id, acs.reference_number, acs.signed_content)
     transaction_id, acs_transaction_id, reference_number, signed_content = needed

@@ -1,4 +1,4 @@
-"""HTML of the sandbox's pages: everything escaped, one nonce a page for its style and script, fit for a phone."""
+"""HTML of the sandbox's pages: all values escaped, a nonce per page for style and script, usable on a phone."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _BUTTON = '<button class="main">Continue</button>'
 _READING_SECONDS = 3
 
 
-def page(title: str, content: str, script: str = "", *, asks: bool = False, status: int = 200) -> web.Response:
-    """Return a page; `content` is HTML with its values escaped. If it `asks`, its script may fetch from this server."""
+def html_page(title: str, content: str, script: str = "", *, polls: bool = False, status: int = 200) -> web.Response:
+    """Return a page; `content` is HTML with escaped values. If it `polls`, its script may fetch from this server."""
     nonce = secrets.token_urlsafe(12)
     code = f'<script nonce="{nonce}">{script}</script>' if script else ""
     html = (
@@ -49,15 +49,15 @@ def page(title: str, content: str, script: str = "", *, asks: bool = False, stat
     )
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; frame-src http: https:; "
-        "base-uri 'none'" + ("; connect-src 'self'" if asks else "")
+        "base-uri 'none'" + ("; connect-src 'self'" if polls else "")
     )
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     return web.Response(text=html, content_type="text/html", status=status, headers=headers)
 
 
-def problem(text: str, status: int = 400) -> web.Response:
+def error_page(text: str, status: int = 400) -> web.Response:
     """Return a page that says what is wrong."""
-    return page("That did not work", f'<p class="problem">{escape(text)}</p>', status=status)
+    return html_page("That did not work", f'<p class="problem">{escape(text)}</p>', status=status)
 
 
 def form(action: str, fields: Mapping[str, str], content: str = "", *, id_: str = "", target: str = "") -> str:
@@ -65,25 +65,25 @@ def form(action: str, fields: Mapping[str, str], content: str = "", *, id_: str 
     hidden = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in fields.items()
     )
-    named = f' id="{escape(id_)}"' if id_ else ""
-    aimed = f' target="{escape(target)}"' if target else ""
-    return f'<form method="post" action="{escape(action)}"{named}{aimed}>{hidden}{content}</form>'
+    id_attribute = f' id="{escape(id_)}"' if id_ else ""
+    target_attribute = f' target="{escape(target)}"' if target else ""
+    return f'<form method="post" action="{escape(action)}"{id_attribute}{target_attribute}>{hidden}{content}</form>'
 
 
-def forward(url: str, fields: Mapping[str, str]) -> web.Response:
-    """Return a page that posts fields to another address at once, or by a button where scripts are off."""
+def autosubmit_page(url: str, fields: Mapping[str, str]) -> web.Response:
+    """Return a page that posts fields to another address at once, or by a button if scripts are off."""
     button = f"<noscript>{_BUTTON}</noscript>"
-    return page("One moment", f"<p>Taking you back …</p>{form(url, fields, button, id_='forward')}", _SUBMIT)
+    return html_page("One moment", f"<p>Taking you back …</p>{form(url, fields, button, id_='forward')}", _SUBMIT)
 
 
-def farewell(title: str, text: str, url: str, fields: Mapping[str, str]) -> web.Response:
-    """Return a page that says something, and posts fields to another address by a button or after a few seconds."""
+def notice_page(title: str, text: str, url: str, fields: Mapping[str, str]) -> web.Response:
+    """Return a page with a text that posts fields to another address by a button or after a few seconds."""
     content = f"<p>{escape(text)}</p>{form(url, fields, _BUTTON, id_='forward')}"
-    return page(title, content, f"setTimeout(() => {{ {_SUBMIT} }}, {_READING_SECONDS * 1000});")
+    return html_page(title, content, f"setTimeout(() => {{ {_SUBMIT} }}, {_READING_SECONDS * 1000});")
 
 
-def announcement(data: Mapping[str, str]) -> web.Response:
-    """Return a page that posts a browser `message` event with these data to the page it is framed or opened by."""
+def post_message_page(data: Mapping[str, str]) -> web.Response:
+    """Return a page that posts a browser `message` event with these data to the page that frames or opened it."""
     literal = msgspec.json.encode(data).decode().replace("<", "\\u003c")
     script = f"(window.opener || window.parent).postMessage({literal}, '*');"
-    return page("Thank you", "<p>You can go back to the shop.</p>", script)
+    return html_page("Thank you", "<p>You can go back to the shop.</p>", script)

@@ -1,4 +1,4 @@
-"""What the sandbox keeps of a session request: the facts it acts on and the members it echoes.
+"""A session request as the sandbox stores it: the values it acts on and the members that replies repeat.
 
 Business rules that a schema cannot express are checked here. A card number is reduced to its last four digits and a
 fingerprint before anything is stored.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from checkout_async.sandbox.core.errors import ApiRefusal, invalid
-from checkout_async.sandbox.core.ids import Mint
+from checkout_async.sandbox.core.ids import DeterministicIds
 from checkout_async.sandbox.core.payload import JsonObject, integer, member, text, texts
 from checkout_async.sandbox.sessions import scenarios
 from checkout_async.sandbox.sessions.scenarios import Scenario
@@ -18,7 +18,7 @@ EXEMPTIONS = frozenset(
     {"low_value", "trusted_listing", "trusted_listing_prompt", "transaction_risk_assessment", "data_share"}
 )
 LOW_VALUE_LIMIT = 3000
-"""Highest amount, in the minor unit, for which the sandbox applies the low-value exemption."""
+"""Highest amount, in the minor unit of the currency, for which the sandbox applies the low-value exemption."""
 
 _AGREEMENT_DEFAULTS: JsonObject = {"days_between_payments": 1, "expiry": "99991231"}
 _ECHOED = ("account_info", "merchant_risk_info", "reference", "initial_transaction")
@@ -26,7 +26,7 @@ _ECHOED = ("account_info", "merchant_risk_info", "reference", "initial_transacti
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The card behind a source."""
+    """The card of a source, without its number."""
 
     scheme: str
     scenario: Scenario
@@ -38,7 +38,7 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SessionRequest:
     """An accepted session request."""
 
     source_type: str
@@ -59,26 +59,26 @@ class Order:
 
     @property
     def exemption(self) -> str | None:
-        """The exemption the merchant asked for."""
+        """The exemption that the merchant requested."""
         return self.requested_indicator if self.requested_indicator in EXEMPTIONS else None
 
     @property
     def google_spa(self) -> bool:
-        """Whether the cardholder goes through Google SPA."""
+        """Whether the cardholder is authenticated with Google SPA."""
         return self.card.scenario.google_spa and "google_spa" in self.experiences
 
 
-def read_order(body: JsonObject, mint: Mint) -> Order:
-    """Take the facts from a request that passed its schema; raises 422 for a broken business rule."""
+def parse_request(body: JsonObject, ids: DeterministicIds) -> SessionRequest:
+    """Read a request that passed its schema; raises 422 for a broken business rule, or the error of the scenario."""
     _check_agreement(body)
     _check_completion(body)
-    card = read_card(body, mint)
+    card = read_card(body, ids)
     if card.scenario.failure is not None:
         failure = card.scenario.failure
         raise ApiRefusal(failure.status, failure.error_type, [failure.error_code])
     completion = member(body, "completion")
     requested = text(body, "challenge_indicator") or "no_preference"
-    return Order(
+    return SessionRequest(
         source_type=text(member(body, "source"), "type") or "",
         card=card,
         amount=integer(body, "amount") or 0,
@@ -92,12 +92,12 @@ def read_order(body: JsonObject, mint: Mint) -> Order:
         requested_indicator=requested,
         optimization=text(member(body, "optimization"), "framework"),
         experiences=texts(body, "preferred_experiences"),
-        echoed=_echo(body),
+        echoed=_echoed_members(body),
     )
 
 
-def read_card(body: JsonObject, mint: Mint) -> Card:
-    """Recognise the card of a source; raises 422 for one that cannot be used."""
+def read_card(body: JsonObject, ids: DeterministicIds) -> Card:
+    """Return the card of a source; raises 422 for one that cannot be used."""
     source = member(body, "source")
     _check_source(source)
     number, instrument = text(source, "number"), text(source, "id")
@@ -106,21 +106,21 @@ def read_card(body: JsonObject, mint: Mint) -> Card:
     return Card(
         scheme=_scheme(source),
         scenario=scenarios.for_card(number) if number else scenarios.for_amount(integer(body, "amount") or 0),
-        instrument_id=instrument or instrument_of(mint, identity),
-        fingerprint=fingerprint_of(mint, identity),
+        instrument_id=instrument or instrument_of(ids, identity),
+        fingerprint=fingerprint_of(ids, identity),
         last_four=number[-4:] if number else None,
         expiry=None if year is None or month is None else (year, month),
     )
 
 
-def fingerprint_of(mint: Mint, identity: str) -> str:
-    """Make the fingerprint of a card from its number, or from what stands for it."""
-    return mint.token(f"fingerprint {identity}")
+def fingerprint_of(ids: DeterministicIds, identity: str) -> str:
+    """Return the fingerprint of a card by its number, or by the identifier or token that replaces it."""
+    return ids.token(f"fingerprint {identity}")
 
 
-def instrument_of(mint: Mint, identity: str) -> str:
-    """Make the identifier under which a card is stored."""
-    return mint.identifier("src", identity)
+def instrument_of(ids: DeterministicIds, identity: str) -> str:
+    """Return the identifier under which a card is stored."""
+    return ids.identifier("src", identity)
 
 
 def _check_source(source: JsonObject) -> None:
@@ -137,7 +137,7 @@ def _check_source(source: JsonObject) -> None:
 
 
 def _scheme(source: JsonObject) -> str:
-    """Choose the scheme to ask: the cardholder's choice where the card carries it, else the card's own."""
+    """Return the scheme that authenticates: the cardholder's choice if the card supports it, else the card's own."""
     number, chosen = text(source, "number"), text(source, "scheme")
     digits = text(source, "token") if number is None and text(source, "type") == "network_token" else number
     own = None if digits is None else scenarios.scheme_of(digits)
@@ -149,7 +149,7 @@ def _scheme(source: JsonObject) -> str:
 
 
 def _check_agreement(body: JsonObject) -> None:
-    """Hold `recurring` and `installment` to an amount above zero, and instalments to their number."""
+    """Require an amount above zero for `recurring` and `installment`, and `installment` for instalments."""
     kind = text(body, "authentication_type")
     if kind not in {"recurring", "installment"}:
         return
@@ -165,7 +165,7 @@ def _check_agreement(body: JsonObject) -> None:
 
 
 def _check_completion(body: JsonObject) -> None:
-    """Hold hosted sessions to channels with a browser and a cardholder."""
+    """Refuse hosted sessions in channels without a browser or a cardholder."""
     channel = text(member(body, "channel_data"), "channel")
     if text(member(body, "completion"), "type") != "hosted":
         return
@@ -180,7 +180,7 @@ def _category(body: JsonObject) -> str:
 
 
 def _indicator(requested: str, body: JsonObject) -> str:
-    """Choose the indicator for the issuer: an exemption that does not apply becomes `no_challenge_requested`."""
+    """Return the indicator for the issuer: `low_value` for too high an amount becomes `no_challenge_requested`."""
     if requested == "trusted_listing" and member(body, "optimization"):
         return "transaction_risk_assessment"
     if requested == "low_value" and (integer(body, "amount") or 0) > LOW_VALUE_LIMIT:
@@ -188,7 +188,7 @@ def _indicator(requested: str, body: JsonObject) -> str:
     return requested
 
 
-def _echo(body: JsonObject) -> JsonObject:
+def _echoed_members(body: JsonObject) -> JsonObject:
     echoed = {name: body[name] for name in _ECHOED if name in body}
     kind = text(body, "authentication_type")
     if kind in {"recurring", "installment"}:

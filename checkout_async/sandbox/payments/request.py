@@ -1,4 +1,4 @@
-"""What the sandbox keeps of a payment or payout request: the facts it acts on and the members it repeats.
+"""A payment or payout request as the sandbox stores it: the values it acts on and the members that replies repeat.
 
 Business rules that a schema cannot express are checked here.
 """
@@ -27,7 +27,7 @@ _ECHOED = (
     "marketplace",
     "subscription",
 )
-"""Members of a request that replies repeat as they are."""
+"""Members of a request that replies repeat unchanged."""
 _INSTRUCTION = ("purpose", "charge_bearer", "repair", "scheme", "quote_id")
 _PROCESSING = (
     "aft",
@@ -47,17 +47,17 @@ _PROCESSING = (
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentOrder:
+class PaymentRequest:
     """An accepted request for a payment, a payout or an unreferenced refund."""
 
     kind: str
     """`card`, `apm` (any other way to pay), `payout` or `unreferenced_refund`."""
     source: JsonObject = field(repr=False)
-    """Source as sent, without card number, CVV and tokens."""
+    """Source as sent, without card number, CVV, token and cryptogram."""
     cvv_given: bool
     destination: JsonObject = field(repr=False)
     instrument: Instrument | None
-    """The card that pays or is paid to."""
+    """The card that pays or receives a payout."""
     fallback: Instrument | None
     scenario: PaymentScenario
     amount: int
@@ -78,14 +78,14 @@ class PaymentOrder:
     echoed: JsonObject = field(repr=False)
 
     @property
-    def pays_out(self) -> bool:
-        """Whether the money goes the other way."""
+    def is_payout(self) -> bool:
+        """Whether the money goes from the merchant to the customer."""
         return self.kind in {"payout", "unreferenced_refund"}
 
 
-def read_order(body: JsonObject, vault: Vault, now: float) -> PaymentOrder:
-    """Take the facts from a request that passed its schema; raises 422 for a broken business rule."""
-    _check(body)
+def parse_request(body: JsonObject, vault: Vault, now: float) -> PaymentRequest:
+    """Read a request that passed its schema; raises 422 for a broken business rule."""
+    _check_rules(body)
     kind = _kind(body)
     today = datetime.fromtimestamp(now, UTC)
     amount = _amount(body)
@@ -93,11 +93,11 @@ def read_order(body: JsonObject, vault: Vault, now: float) -> PaymentOrder:
     instrument = vault.read(charged, (today.year, today.month)) if text(charged, "type") in CARD_TYPES else None
     fallback = member(body, "fallback_source")
     echoed = {name: body[name] for name in _ECHOED if name in body}
-    return PaymentOrder(
+    return PaymentRequest(
         kind=kind,
-        source=_harmless(member(body, "source")),
+        source=_without_secrets(member(body, "source")),
         cvv_given="cvv" in member(body, "source"),
-        destination=_harmless(member(body, "destination")),
+        destination=_without_secrets(member(body, "destination")),
         instrument=instrument,
         fallback=vault.read(fallback, (today.year, today.month)) if fallback else None,
         scenario=instrument.scenario_for(amount) if instrument else for_amount(amount),
@@ -115,7 +115,9 @@ def read_order(body: JsonObject, vault: Vault, now: float) -> PaymentOrder:
         urls={name: body[name] for name in ("success_url", "failure_url") if name in body},
         customer=vault.customer(member(body, "customer")),
         channel_id=text(body, "processing_channel_id"),
-        echoed=echoed | _parts(body, "instruction", _INSTRUCTION) | _parts(body, "processing", _PROCESSING),
+        echoed=echoed
+        | _select_members(body, "instruction", _INSTRUCTION)
+        | _select_members(body, "processing", _PROCESSING),
     )
 
 
@@ -134,8 +136,8 @@ def _amount(body: JsonObject) -> int:
     return amount or 0
 
 
-def _check(body: JsonObject) -> None:
-    """Hold a request to the rules between its members."""
+def _check_rules(body: JsonObject) -> None:
+    """Check the rules between the members of a request."""
     if "source" not in body:
         context = "payment_context_id" in body
         raise payment_invalid("payment_context_not_found" if context else "payment_source_required")
@@ -148,7 +150,7 @@ def _check(body: JsonObject) -> None:
 
 
 def _check_network_token(body: JsonObject) -> None:
-    """Hold a network token to cryptogram and ECI, which only later payments of a series may lack."""
+    """Require cryptogram and ECI with a network token, except for later payments of a series."""
     source = member(body, "source")
     later = "previous_payment_id" in body and member(body, "3ds").get("enabled") is not True
     missing = [f"{name}_required" for name in ("cryptogram", "eci") if name not in source]
@@ -156,8 +158,8 @@ def _check_network_token(body: JsonObject) -> None:
         raise payment_invalid(*missing)
 
 
-def _harmless(source: JsonObject) -> JsonObject:
-    """Leave out what must not be kept."""
+def _without_secrets(source: JsonObject) -> JsonObject:
+    """Return a source or destination without the members that must not be stored."""
     return {name: value for name, value in source.items() if name not in {"number", "cvv", "token", "cryptogram"}}
 
 
@@ -169,7 +171,7 @@ def _instant(body: JsonObject, name: str) -> float | None:
     return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
 
 
-def _parts(body: JsonObject, name: str, parts: tuple[str, ...]) -> JsonObject:
+def _select_members(body: JsonObject, name: str, parts: tuple[str, ...]) -> JsonObject:
     whole = member(body, name)
     repeated = {part: whole[part] for part in parts if part in whole}
     return {name: repeated} if repeated else {}

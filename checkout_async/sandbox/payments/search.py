@@ -1,7 +1,7 @@
-"""Search: the subset of the query language the sandbox understands.
+"""The search language: the subset that the sandbox understands.
 
-A query is a series of terms `field:'value'`, joined by `AND` or by spaces; all must hold. Text is compared without
-regard to case. Values of metadata may have up to two `*`, with at least one plain character between them.
+A query is a series of terms `field:'value'`, joined by `AND` or by spaces; a payment must match all of them. Case is
+ignored. Values of metadata may contain up to two `*`, with at least one plain character between them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PATHS = {
     "response_code": "response_code",
     "acquirer_reference_number": "actions.processing.acquirer_reference_number",
 }
-"""Field of a term -> where its value stands in a search result; each path may itself be used as field."""
+"""Field of a term -> path of its value in a search result. A path may be used as a field, too."""
 
 _METADATA = "metadata."
 _TERM = re.compile(r"\s*(?:AND\s+)?([A-Za-z0-9_.]+):'([^']*)'(?=\s|$)")
@@ -47,13 +47,13 @@ class _Term:
     path: tuple[str, ...]
     pattern: re.Pattern[str]
 
-    def holds(self, item: JsonObject) -> bool:
-        """Tell whether any value at the path matches."""
+    def matches(self, item: JsonObject) -> bool:
+        """Return whether any value at the path matches."""
         return any(self.pattern.fullmatch(value) for value in _values(item, self.path))
 
 
-def read_query(query: str) -> Filter:
-    """Read a query; raises 422 `query_invalid` for what is not understood. An empty one matches everything."""
+def parse_query(query: str) -> Filter:
+    """Parse a query; raises 422 `query_invalid` for one that is not understood. An empty query matches everything."""
     terms: list[_Term] = []
     position = 0
     while query[position:].strip():
@@ -62,7 +62,7 @@ def read_query(query: str) -> Filter:
             raise payment_invalid("query_invalid")
         terms.append(_term(match[1], match[2]))
         position = match.end()
-    return lambda item: all(term.holds(item) for term in terms)
+    return lambda item: all(term.matches(item) for term in terms)
 
 
 def _term(name: str, value: str) -> _Term:
@@ -79,7 +79,7 @@ def _term(name: str, value: str) -> _Term:
 
 
 def _values(node: object, path: tuple[str, ...]) -> list[str]:
-    """Collect the values at a path as text; arrays on the way are gone through."""
+    """Collect the values at a path as text; arrays on the way contribute all their entries."""
     if isinstance(node, list):
         return [value for entry in cast("list[object]", node) for value in _values(entry, path)]
     if not path:

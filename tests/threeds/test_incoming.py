@@ -1,4 +1,4 @@
-"""Browser events and callbacks: read, matched to their session, and no more than hints."""
+"""Browser events and callbacks are read and matched to their session."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 from checkout_async import errors
 from checkout_async.threeds import (
-    ChallengeNotification,
-    MethodNotification,
-    belongs_to,
-    encode_json,
     read_browser_event,
     read_callback,
     read_challenge_response,
     read_method_notification,
+)
+from checkout_async.threeds.emv import (
+    ChallengeNotification,
+    MethodNotification,
+    belongs_to,
+    encode_json,
 )
 from tests.threeds.support import SID, TRANSACTION, session
 
@@ -50,7 +52,7 @@ class TestBrowserEvents:
             ("x" * 20_000, "is longer than"),
         ],
     )
-    def test_what_other_scripts_post_is_malformed(self, data: str | dict[str, object], reason: str) -> None:
+    def test_messages_of_other_scripts_are_malformed(self, data: str | dict[str, object], reason: str) -> None:
         with pytest.raises(errors.MalformedMessage, match=reason):
             read_browser_event(data)
 
@@ -61,7 +63,7 @@ class TestBrowserEvents:
 
 
 class TestCallback:
-    def test_it_is_typed_and_keeps_what_this_version_does_not_know(self) -> None:
+    def test_it_is_typed_and_keeps_unknown_values(self) -> None:
         callback = read_callback(json.dumps(CALLBACK | {"status": "postponed", "new": 1}).encode())
         assert (callback.session_id, callback.amount, callback.status) == (SID, 6540, "postponed")
 

@@ -1,0 +1,22 @@
+"""The simulator's Sessions API as one object: the parts over one store of sessions."""
+
+from __future__ import annotations
+
+from checkout_async.sandbox.core.simulation import Simulation
+from checkout_async.sandbox.sessions.cardholder import Cardholder
+from checkout_async.sandbox.sessions.operations import SessionOperations
+from checkout_async.sandbox.sessions.store import SessionStore, SessionsView
+
+
+class SessionsSimulator:
+    """The sessions of one sandbox."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self.store = SessionStore(simulation)
+        self.view = SessionsView(self.store)
+        self.cardholder = Cardholder(self.store, simulation.clock)
+
+    def operations(self) -> SessionOperations:
+        """Create the operations."""
+        return SessionOperations(self._simulation, self.store)
