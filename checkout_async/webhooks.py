@@ -197,8 +197,9 @@ def _header_items(headers: RequestHeaders) -> list[tuple[object, object]]:
     if isinstance(headers, Mapping):
         return list(cast("Mapping[object, object]", headers).items())
     given = cast("object", headers)  # not every caller uses a type checker
-    is_list = isinstance(given, Iterable) and not isinstance(given, str | bytes)
-    pairs = list(cast("Iterable[object]", given)) if is_list else [given]
+    pairs: list[object] = [given]
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+        pairs = list(cast("Iterable[object]", given))
     if not all(isinstance(pair, tuple | list) and len(cast("list[object]", pair)) == 2 for pair in pairs):
         raise ConfigurationError(f"the headers must be a mapping or a list of pairs; {_ACCEPTED_HEADERS}")
     return cast("list[tuple[object, object]]", pairs)

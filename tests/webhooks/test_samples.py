@@ -24,13 +24,14 @@ IDS = [f"{index}-{sample['type']}" for index, sample in enumerate(SAMPLES)]
 
 def leaves(value: Any, path: str = "$") -> Iterator[str]:
     """Return the paths of all values but null."""
-    members: dict[str, Any] = value if isinstance(value, dict) else {}
-    items: list[Any] = value if isinstance(value, list) else []
-    for name, member in members.items():
-        yield from leaves(member, f"{path}.{name}")
-    for index, item in enumerate(items):
-        yield from leaves(item, f"{path}[{index}]")
-    if not isinstance(value, dict | list | None):
+    kind: type[object] = value.__class__
+    if kind is dict:
+        for name, member in value.items():
+            yield from leaves(member, f"{path}.{name}")
+    elif kind is list:
+        for index, item in enumerate(value):
+            yield from leaves(item, f"{path}[{index}]")
+    elif value is not None:
         yield path
 
 
