@@ -41,7 +41,7 @@ screenshots: $(VENV)/.browser ## Take the pictures of docs/images anew with Chro
 	@scripts/install_chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
-matrix: $(VENV)/.dev ## Run every class of operations against every fault and print what became of it.
+matrix: $(VENV)/.dev ## Run every class of operations against every fault and print how each call ended.
 	@$(BIN)/python -m tests.faults
 
 fuzz: $(VENV)/.dev ## Run the tests that make up replies and inputs, with many more examples.

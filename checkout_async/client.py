@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Self, TypedDict, TypeVar, Unpack, cast, get_args
 
 import anyio
 
@@ -27,6 +27,7 @@ from checkout_async.config import (
     NoSubdomain,
     RetryPolicy,
     Timeouts,
+    Validation,
     require_bool,
     require_type,
     resolve_endpoints,
@@ -57,7 +58,7 @@ class ClientOptions(TypedDict, total=False):
     retry: RetryPolicy | None
     limits: Limits | None
     rate_limiter: RateLimiter | None
-    validate_requests: bool
+    validate: Validation
     ssl_context: ssl.SSLContext | None
     proxy: str | None
     proxies_from_env: bool
@@ -85,7 +86,7 @@ class CheckoutClient:
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
         rate_limiter: RateLimiter | None = None,
-        validate_requests: bool = True,
+        validate: Validation = "shape",
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
         proxies_from_env: bool = False,
@@ -97,8 +98,9 @@ class CheckoutClient:
 
         Pass either `environment` and the account's `subdomain`, or `base_url` and `token_url` (for a simulator).
         `timeout`, in seconds, is the deadline of a call; `Timeouts` sets more. `limits` apply to this client;
-        `rate_limiter` makes several processes share the rates. With `validate_requests` off, bodies and parameters that
-        the specification does not know yet are sent.
+        `rate_limiter` makes several processes share the rates. `validate` is the level at which requests are checked
+        before they are sent: `shape` checks what the API is known to refuse, `strict` every documented limit, and `off`
+        nothing.
 
         `ssl_context` adds private CAs or a client certificate; verification cannot be turned off. `proxy` is the URL
         of an HTTP proxy. `HTTPS_PROXY` and other such variables are used only with `proxies_from_env`. `application`,
@@ -110,8 +112,9 @@ class CheckoutClient:
         retry = RetryPolicy() if retry is None else retry
         limits = Limits() if limits is None else limits
         _check_types(retry, limits, rate_limiter, transport)
-        for name, flag in (("validate_requests", validate_requests), ("proxies_from_env", proxies_from_env)):
-            require_bool(name, flag)
+        require_bool("proxies_from_env", proxies_from_env)
+        if validate not in get_args(Validation):
+            raise ConfigurationError(f"validate must be one of {', '.join(get_args(Validation))}")
         if transport is not None and (ssl_context is not None or proxy is not None or proxies_from_env):
             raise ConfigurationError(
                 "ssl_context and proxies are settings of the aiohttp transport; set them on your own transport"
@@ -127,7 +130,7 @@ class CheckoutClient:
             user_agent=user_agent(application),
             timeouts=Timeouts().merged(timeout),
             retry=retry,
-            validate_requests=validate_requests,
+            validate=validate,
             clock=clock,
             hooks=_check_hooks(hooks),
         )

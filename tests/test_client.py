@@ -119,7 +119,7 @@ class TestCalls:
         assert len(sandbox.requests) == 0
 
     async def test_validation_can_be_turned_off_for_members_the_specification_lacks(self, sandbox: Sandbox) -> None:
-        async with sandbox.client(validate_requests=False) as checkout:
+        async with sandbox.client(validate="off") as checkout:
             with pytest.raises(errors.UnprocessableEntity) as caught:
                 await checkout.sessions.request_session({"brand_new": 1})
         assert "brand_new_invalid" in caught.value.error_codes
@@ -253,7 +253,7 @@ class TestSettings:
         [
             {"rate_limiter": "redis://127.0.0.1"},
             {"transport": 5},
-            {"validate_requests": "no"},
+            {"validate": "no"},
             {"proxies_from_env": "false"},
             {"retry": 0},
             {"limits": {}},

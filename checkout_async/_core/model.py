@@ -25,7 +25,7 @@ _refusals: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", defau
 
 @contextmanager
 def known_values_only() -> Generator[list[type[OpenEnum]]]:
-    """Inside the block, make enums refuse every text that the specification does not list in exactly this spelling.
+    """Inside the block, make enums refuse every text that is not a listed value in some spelling.
 
     Yields a list; each enum that refuses a value appends itself.
     """
@@ -37,6 +37,9 @@ def known_values_only() -> Generator[list[type[OpenEnum]]]:
         _refusals.reset(token)
 
 
+_SEPARATORS = dict.fromkeys(map(ord, " _-"))
+
+
 @cache
 def _members_by_folded_value(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
     """Return the members of an enum by their folded values and by other names of them (`x-enum-aliases`)."""
@@ -45,14 +48,15 @@ def _members_by_folded_value(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
 
 
 def _fold(value: str) -> str:
-    """Return a value in lower case and with underscores for blanks: the API is consistent in neither."""
-    return value.casefold().replace(" ", "_")
+    """Return a value in lower case and without blanks, `_` and `-`: the API is consistent in none of them."""
+    return value.casefold().translate(_SEPARATORS)
 
 
 class OpenEnum(StrEnum):
     """An enum of the API that keeps a value it does not know. Such a value equals its text.
 
-    Reading ignores letter case and accepts blanks for underscores: `Status("APPROVED") is Status.APPROVED`. An unknown
+    Letter case, blanks, `_` and `-` do not matter: `Status("Partially Captured")` is the same member as
+    `Status("partially_captured")`. An unknown
     value becomes a new member that iteration does not list. Compare it with `==`.
     """
 
@@ -62,12 +66,12 @@ class OpenEnum(StrEnum):
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        if (refused := _refusals.get()) is not None:
-            refused.append(cls)
-            return None
         member = _members_by_folded_value(cls).get(_fold(value))
         if member is not None:
             return cast("Self", member)
+        if (refused := _refusals.get()) is not None:
+            refused.append(cls)
+            return None
         unknown = str.__new__(cls, value)
         unknown._name_ = unknown._value_ = value
         return unknown

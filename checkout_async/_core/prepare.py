@@ -9,14 +9,15 @@ import math
 import platform
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, cast, get_args
 from urllib.parse import quote
 
-from checkout_async._core.codec import encode_body, encode_form
+from checkout_async._core.body import SEND_ANYWAY, encode_body, encode_form
 from checkout_async._core.decision import check_key, new_key
+from checkout_async._core.validation import specified_pattern
 from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Parameter, quote_part, quote_segment
 from checkout_async._version import __version__
-from checkout_async.config import require_type
+from checkout_async.config import Validation, require_type
 from checkout_async.errors import ConfigurationError, InvalidRequest
 from checkout_async.redaction import Headers
 
@@ -54,26 +55,28 @@ _RESERVED = frozenset(
 
 
 def prepare(
-    request: ApiRequest[Any], locate: Callable[[str], str], user_agent: str, *, validate: bool = True
+    request: ApiRequest[Any], locate: Callable[[str], str], user_agent: str, *, validate: Validation = "shape"
 ) -> HttpRequest:
     """Build the HTTP request of a call, without its credential. `locate` turns path and query into a URL.
 
-    With `validate` off, neither the body nor the parameters are checked against the specification. A path segment or
-    header value that could change the meaning of the request is still refused. Raises InvalidRequest.
+    `validate` is the level at which body and parameters are checked, unless the call sets one itself. A path segment or
+    header value that could change the meaning of the request is refused at every level. Raises InvalidRequest.
     """
     operation = request.operation
     name = operation.name
     parameters = (*request.path, *request.query, *request.headers)
+    validate = _level(request, validate)
     _require_texts(name, parameters)
-    if validate:
-        _check_limits(name, parameters)
+    if validate != "off":
+        _check_limits(name, parameters, validate)
     headers = Headers(_build_headers(request, user_agent))
     if request.link is not None:
         return HttpRequest(method="GET", url=_check_link(name, request.link, locate), headers=headers)
     body = None
     has_body = operation.request is not None or operation.alternatives
     if has_body and (request.body is not None or operation.body_required):
-        body = encode_body(name, request.body, _request_type(request), validate=validate)
+        extra = request.options.extra_body
+        body = encode_body(name, request.body, _request_type(request), validate=validate, extra=extra)
         headers["Content-Type"] = operation.body_format.value
         if operation.body_format is BodyFormat.FORM:
             body = encode_form(name, body)
@@ -125,31 +128,40 @@ def _require_text(operation: str, name: str, value: object) -> str:
     raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
 
 
-def _check_limits(operation: str, parameters: tuple[Parameter, ...]) -> None:
+def _level(request: ApiRequest[Any], default: Validation) -> Validation:
+    level, name = request.options.validate, request.operation.name
+    if level is None:
+        return default
+    if level not in get_args(Validation):
+        reason = f"must be one of {', '.join(get_args(Validation))}"
+        raise InvalidRequest(f"{name}: validate {reason}", operation=name, path="validate", reason=reason)
+    return level
+
+
+def _check_limits(operation: str, parameters: tuple[Parameter, ...], level: Validation) -> None:
     for parameter in parameters:
-        for reason in _limit_violations(parameter):
-            raise InvalidRequest(
-                f"{operation}: {parameter.name} {reason}", operation=operation, path=parameter.name, reason=reason
-            )
+        for limit, reason in _limit_violations(parameter):
+            if level == "strict" or limit in parameter.enforced:
+                raise InvalidRequest(
+                    f"{operation}: {parameter.name} {reason} ({SEND_ANYWAY})",
+                    operation=operation,
+                    path=parameter.name,
+                    reason=reason,
+                )
 
 
-def _limit_violations(parameter: Parameter) -> Iterator[str]:
+def _limit_violations(parameter: Parameter) -> Iterator[tuple[str, str]]:
     value = parameter.value
     if parameter.pattern is not None and not re.search(parameter.pattern, value):
-        yield f"must match {_specified_pattern(parameter.pattern)}"
+        yield "pattern", f"must match {specified_pattern(parameter.pattern)}"
     if parameter.min_length is not None and len(value) < parameter.min_length:
-        yield f"must have {parameter.min_length} characters or more"
+        yield "min_length", f"must have {parameter.min_length} characters or more"
     if parameter.max_length is not None and len(value) > parameter.max_length:
-        yield f"must have {parameter.max_length} characters or fewer"
+        yield "max_length", f"must have {parameter.max_length} characters or fewer"
     if parameter.minimum is not None and not _parse_number(value) >= parameter.minimum:
-        yield f"must be {parameter.minimum:g} or more"
+        yield "minimum", f"must be {parameter.minimum:g} or more"
     if parameter.maximum is not None and not _parse_number(value) <= parameter.maximum:
-        yield f"must be {parameter.maximum:g} or less"
-
-
-def _specified_pattern(pattern: str) -> str:
-    """Return a pattern as the specification writes it, without the changes for Python's `re`."""
-    return pattern.removeprefix("(?a)").replace(r"\Z", "$")
+        yield "maximum", f"must be {parameter.maximum:g} or less"
 
 
 def _parse_number(text: str) -> float:

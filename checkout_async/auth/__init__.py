@@ -1,8 +1,8 @@
-"""How a client proves who it is, and where access tokens are kept.
+"""Credentials, and the stores that share access tokens.
 
-Credentials are a secret key, a session's own secret, or OAuth client credentials. Token stores share an access token
-between clients and processes: in memory, in files (extra `file`) or in Redis (extra `redis`). A store loads its extra
-when it is made.
+Credentials are a secret key, a session's own secret, or OAuth client credentials. A token store shares an access token
+between clients and processes: in memory, in files (extra `file`) or in Redis (extra `redis`). A store imports its extra
+when it is created.
 """
 
 from checkout_async.auth.base import Authenticator, Credentials

@@ -1,4 +1,8 @@
-"""The two roles: Credentials, which a user makes, and Authenticator, which a client asks before each attempt."""
+"""The two protocols of authentication, and a mixin for objects that contain a secret.
+
+A user creates `Credentials`. A client creates an `Authenticator` from them, and asks it before each attempt for the
+value of the `Authorization` header.
+"""
 
 from __future__ import annotations
 
@@ -13,44 +17,44 @@ __all__ = ["Authenticator", "Credentials", "SecretHolder", "TokenSender"]
 
 
 class Authenticator(Protocol):
-    """Gives the value of the `Authorization` header; lives as long as its client."""
+    """Provides the value of the `Authorization` header. It lives as long as its client."""
 
     def current(self) -> Secret | None:
-        """Return the header value for one attempt, or None where it has to be waited for."""
+        """Return the header value for one attempt, or None if the caller has to await `authorize()`."""
         ...
 
     async def authorize(self) -> Secret:
-        """Return the header value for one attempt, waiting for it if need be. Raises AuthenticationFailed."""
+        """Return the header value for one attempt; wait for a token if necessary. Raises AuthenticationFailed."""
         ...
 
     def on_unauthorized(self, authorization: str) -> bool:
-        """Take note that the API answered 401 to this value; return whether another attempt can end differently."""
+        """Handle a 401 to a request with this value; return whether to retry: whether another value may be accepted."""
         ...
 
     async def aclose(self) -> None:
-        """Stop whatever runs in the background."""
+        """Stop background work."""
         ...
 
 
 TokenSender = Callable[[Authenticator], Sender]
-"""Makes a sender for the token endpoint that identifies itself by the given authenticator."""
+"""Creates a sender for the token endpoint that authenticates with the given authenticator."""
 
 
 @runtime_checkable
 class Credentials(Protocol):
-    """What a client is made with. It holds no connection and may be shared by clients."""
+    """What a user gives to a client. It has no connection, so several clients may share one."""
 
     def check(self, environment: Environment | None) -> None:
-        """Raise ConfigurationError if this cannot work in the environment (None: a simulator)."""
+        """Raise ConfigurationError if these credentials cannot work in the environment (None: a simulator)."""
         ...
 
     def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> Authenticator:
-        """Return a fresh authenticator for one client. `token_url` is where `token_sender` sends to, if anywhere."""
+        """Return a new authenticator for one client. `token_url` is where `token_sender` sends to, None if nowhere."""
         ...
 
 
 class SecretHolder:
-    """Mixin of everything that holds a secret: it cannot be printed, pickled or copied into another process."""
+    """Mixin for objects that contain a secret: their `repr` is masked, and they cannot be copied or pickled."""
 
     __slots__ = ()
 
@@ -58,5 +62,5 @@ class SecretHolder:
         return f"{type(self).__name__}(***)"
 
     def __reduce__(self) -> NoReturn:
-        message = f"{type(self).__name__} holds a secret and cannot be pickled; make it anew where it is needed"
+        message = f"{type(self).__name__} contains a secret and cannot be pickled; create one in each process"
         raise TypeError(message)

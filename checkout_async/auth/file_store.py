@@ -1,7 +1,7 @@
-"""FileTokenStore: access tokens shared by the processes of one user on one machine, a file for each access key.
+"""FileTokenStore: one user's processes on one machine share access tokens, one file for each token.
 
-A file is 0600 from its first byte and replaced as a whole, so a reader sees an old or a new token and never a part.
-The lock is the operating system's (`filelock`): it ends with its holder, however that dies.
+A file has mode 0600 from the start and is replaced atomically, so a reader sees the old or the new token, never a part.
+The lock is the operating system's (`filelock`): the system frees it when the process that has it ends, even by SIGKILL.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple, Unpack
 
 import anyio.to_thread
 
-from checkout_async.auth.token_store import LEASE, AccessToken, checked_lease, decode_token, encode_token
+from checkout_async.auth.token_store import LOCK_TIMEOUT, AccessToken, checked_seconds, decode_token, encode_token
 from checkout_async.errors import ConfigurationError, TokenStoreError
 from checkout_async.files import OWNER_ONLY, atomic_write
 
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 __all__ = ["FileTokenStore"]
 
-# asyncio keeps no task alive by itself.
-_releasing: set[asyncio.Future[None]] = set()
+# asyncio keeps only weak references to tasks; these keep a release alive until it is done.
+_releases: set[asyncio.Future[None]] = set()
 A = TypeVarTuple("A")
 R = TypeVar("R")
 
-_LARGEST: Final = 64 * 1024
+_MAX_SIZE: Final = 64 * 1024
 _OTHERS_READ_OR_WRITE: Final = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 class FileTokenStore:
-    """A directory of tokens, made with mode 0700 where it is missing.
+    """A directory of token files. It is created with mode 0700 if it is missing.
 
-    It must be the user's own and writable by nobody else, and a token file readable by nobody else: whoever can put a
-    token there chooses the account that payments are taken for. `lease` is the longest wait for a lock, in seconds.
+    Only its owner may be able to write to the directory and to read a token file: a user who can put a token there
+    chooses the account that takes the payments. `lock_timeout` is the longest wait for a lock, in seconds.
     Raises ConfigurationError if the extra `file` is not installed; its methods raise TokenStoreError.
     """
 
-    def __init__(self, directory: str | os.PathLike[str], *, lease: float = LEASE) -> None:
+    def __init__(self, directory: str | os.PathLike[str], *, lock_timeout: float = LOCK_TIMEOUT) -> None:
         try:
             from filelock import AsyncFileLock, Timeout  # noqa: PLC0415 - an extra
         except ImportError as error:
@@ -54,7 +54,7 @@ class FileTokenStore:
                 "FileTokenStore needs the package filelock: pip install 'checkout-async[file]'"
             ) from error
         self._directory = Path(directory).expanduser()
-        self._lease = checked_lease(lease)
+        self._lock_timeout = checked_seconds("lock_timeout", lock_timeout)
         self._lock_class = AsyncFileLock
         self._timeout_class = Timeout
 
@@ -62,19 +62,19 @@ class FileTokenStore:
         return f"FileTokenStore({str(self._directory)!r})"
 
     async def load(self, key: str) -> AccessToken | None:
-        """Return the token, or None where there is none or the file's content makes no sense."""
+        """Return the token, or None if there is no file or it does not contain a token."""
         file = self._file(key)
         content = await _in_thread(_read, file)
         return None if content is None else decode_token(content, str(file))
 
     async def save(self, key: str, token: AccessToken) -> None:
-        """Write the token to a new file and put that in the earlier one's place."""
-        await _in_thread(_replace, self._file(key), encode_token(token))
+        """Write the token to a new file, then replace the old file with it."""
+        await _in_thread(_write, self._file(key), encode_token(token))
 
     async def remove(self, key: str, value: str) -> None:
-        """Delete the file if it still holds this value.
+        """Delete the file if its token still has this value.
 
-        A token saved between the look and the deletion is lost to the store, which costs one more fetch.
+        A token that another process saves between the check and the deletion is lost; that costs one more fetch.
         """
         token = await self.load(key)
         if token is not None and token.value == value:
@@ -82,16 +82,16 @@ class FileTokenStore:
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncGenerator[bool]:
-        """Wait for the other processes and tasks that use the key, for `lease` seconds at the most."""
-        await _in_thread(_own_directory, self._directory)
-        lock = self._lock_class(self._directory / f"{key}.lock", timeout=self._lease, mode=OWNER_ONLY)
+        """Wait until no other process or task has the lock, for at most `lock_timeout` seconds."""
+        await _in_thread(_ensure_directory, self._directory)
+        lock = self._lock_class(self._directory / f"{key}.lock", timeout=self._lock_timeout, mode=OWNER_ONLY)
         try:
-            await _acquired(lock)
+            await _acquire(lock)
         except self._timeout_class:
             yield False
             return
         except OSError as error:
-            raise _failed(error) from error
+            raise _store_error(error) from error
         try:
             yield True
         finally:
@@ -101,50 +101,53 @@ class FileTokenStore:
         return self._directory / f"{key}.json"
 
 
-async def _acquired(lock: AsyncFileLock) -> None:
-    """Acquire a lock, but wait for no file system that hangs: who is cancelled leaves the lock to be given back."""
+async def _acquire(lock: AsyncFileLock) -> None:
+    """Acquire a lock.
+
+    A cancelled caller returns at once, even if the file system hangs. A lock that is acquired after that is released.
+    """
     acquiring = asyncio.ensure_future(lock.acquire())
     try:
         await asyncio.shield(acquiring)
     except asyncio.CancelledError:
-        acquiring.add_done_callback(partial(_give_back, lock))
+        acquiring.add_done_callback(partial(_release_abandoned, lock))
         acquiring.cancel()
         raise
 
 
-def _give_back(lock: AsyncFileLock, acquiring: asyncio.Future[AsyncAcquireReturnProxy]) -> None:
-    """Release a lock that nobody waits for any more."""
+def _release_abandoned(lock: AsyncFileLock, acquiring: asyncio.Future[AsyncAcquireReturnProxy]) -> None:
+    """Release a lock that was acquired after its caller was cancelled."""
     if not acquiring.cancelled() and acquiring.exception() is None:
-        releasing = asyncio.ensure_future(lock.release())
-        _releasing.add(releasing)
-        releasing.add_done_callback(_releasing.discard)
+        release = asyncio.ensure_future(lock.release())
+        _releases.add(release)
+        release.add_done_callback(_releases.discard)
 
 
-async def _in_thread(work: Callable[[Unpack[A]], R], *arguments: *A) -> R:
-    """Run what touches the disk away from the event loop."""
+async def _in_thread(function: Callable[[Unpack[A]], R], *arguments: *A) -> R:
+    """Run a function that uses the disk in a worker thread. Raises TokenStoreError for its OSError."""
     try:
-        return await anyio.to_thread.run_sync(work, *arguments, abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True)
     except OSError as error:
-        raise _failed(error) from error
+        raise _store_error(error) from error
 
 
-def _failed(error: OSError) -> TokenStoreError:
+def _store_error(error: OSError) -> TokenStoreError:
     return TokenStoreError(f"{error.filename or 'token file'}: {error.strerror or type(error).__name__}")
 
 
 def _read(file: Path) -> bytes | None:
     try:
-        # A link could lead to a file of the user's that somebody else chose.
-        opened = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        # O_NOFOLLOW: another user's symbolic link could point to any file of this user.
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError:
         return None
-    with open(opened, "rb") as source:  # noqa: PTH123 - a descriptor, so that what is checked is what is read
-        _check(file, os.fstat(opened), _OTHERS_READ_OR_WRITE, "used by others than its owner", "chmod 600")
-        return source.read(_LARGEST)
+    with open(descriptor, "rb") as source:  # noqa: PTH123 - one descriptor: the file that is checked is the one read
+        _check_owner(file, os.fstat(descriptor), _OTHERS_READ_OR_WRITE, "accessible to other users", "chmod 600")
+        return source.read(_MAX_SIZE)
 
 
-def _replace(file: Path, content: bytes) -> None:
-    _own_directory(file.parent)
+def _write(file: Path, content: bytes) -> None:
+    _ensure_directory(file.parent)
     with atomic_write(file, concurrent=True) as target:
         target.write(content)
 
@@ -153,16 +156,19 @@ def _delete(file: Path) -> None:
     file.unlink(missing_ok=True)
 
 
-def _own_directory(directory: Path) -> None:
-    """Make the directory if it is missing; refuse one in which somebody else can put files."""
+def _ensure_directory(directory: Path) -> None:
+    """Create the directory if it is missing. Raises TokenStoreError if another user can put files there."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _check(directory, directory.stat(), _OTHERS_WRITE, "writable by others than its owner", "chmod 700")
+    _check_owner(directory, directory.stat(), _OTHERS_WRITE, "writable by other users", "chmod 700")
 
 
-def _check(path: Path, status: os.stat_result, forbidden: int, described: str, remedy: str) -> None:
+def _check_owner(path: Path, status: os.stat_result, forbidden: int, description: str, remedy: str) -> None:
+    """Raise TokenStoreError if another user owns the path or has one of the `forbidden` permissions."""
     if sys.platform == "win32":
-        return  # access lists of the user's profile take the place of mode bits
+        return  # Windows has access lists in place of mode bits
     if status.st_uid != os.geteuid():
-        raise TokenStoreError(f"{path} belongs to another user, who could choose the token; use a place of your own")
+        raise TokenStoreError(
+            f"{path} belongs to another user, who could choose the token; use a directory that you own"
+        )
     if status.st_mode & forbidden:
-        raise TokenStoreError(f"{path} is {described} (mode {stat.S_IMODE(status.st_mode):04o}): {remedy} it")
+        raise TokenStoreError(f"{path} is {description} (mode {stat.S_IMODE(status.st_mode):04o}): {remedy} it")

@@ -1,6 +1,6 @@
-"""RedisTokenStore: access tokens shared by processes on many machines (extra `redis`).
+"""RedisTokenStore: processes on many machines share access tokens (extra `redis`).
 
-A token is kept as it is, in the clear: who can read that Redis can act for the account until the token ends.
+Tokens are stored in plain text: anyone who can read that Redis can act for the account until the token expires.
 """
 
 from __future__ import annotations
@@ -10,7 +10,14 @@ from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar, cast
 
-from checkout_async.auth.token_store import LEASE, AccessToken, checked_lease, decode_token, encode_token, seconds_left
+from checkout_async.auth.token_store import (
+    LOCK_TTL,
+    AccessToken,
+    checked_seconds,
+    decode_token,
+    encode_token,
+    seconds_left,
+)
 from checkout_async.errors import TokenStoreError
 from checkout_async.redaction import as_secret
 from checkout_async.redis_client import connect
@@ -24,7 +31,7 @@ __all__ = ["RedisTokenStore"]
 T = TypeVar("T")
 
 _SOCKET_TIMEOUT: Final = 2.0
-_POLL: Final = 0.05
+_POLL_INTERVAL: Final = 0.05
 
 _DELETE_IF_UNCHANGED: Final = """
 if redis.call('get', KEYS[1]) == ARGV[1] then
@@ -35,19 +42,20 @@ return 0
 
 
 class RedisTokenStore:
-    """Tokens in Redis, each until it ends, and a lock that lasts `lease` seconds if its holder dies.
+    """Tokens in Redis, each until it expires.
 
-    `redis` is a URL, such as `rediss://user:password@host:6379/0`, or a client of `redis.asyncio`. The connections of a
-    URL are the store's own: `aclose()` or `async with` closes them. A given client stays its owner's.
-    Raises ConfigurationError if the extra `redis` is not installed or the URL is none; its methods raise
-    TokenStoreError, which holds neither URL nor token.
+    `redis` is a URL, such as `rediss://user:password@host:6379/0`, or a client of `redis.asyncio`. The store owns the
+    connections of a URL: close them with `aclose()` or `async with`. It does not close a client that you give it.
+    `lock_ttl` is after how many seconds a lock expires if the process that has it died; others wait one second longer.
+    Raises ConfigurationError if the extra `redis` is not installed or the URL is not a Redis URL. Its methods raise
+    TokenStoreError, which contains neither URL nor token.
     """
 
-    def __init__(self, redis: str | Redis, *, prefix: str = "checkout_async:", lease: float = LEASE) -> None:
+    def __init__(self, redis: str | Redis, *, prefix: str = "checkout_async:", lock_ttl: float = LOCK_TTL) -> None:
         redis = as_secret(redis)
-        self._lease = checked_lease(lease)
+        self._lock_ttl = checked_seconds("lock_ttl", lock_ttl)
         self._prefix = prefix
-        self._own = isinstance(redis, str)
+        self._owns_client = isinstance(redis, str)
         self._redis = (
             connect(redis, needed_by="RedisTokenStore", timeout=_SOCKET_TIMEOUT) if isinstance(redis, str) else redis
         )
@@ -56,44 +64,47 @@ class RedisTokenStore:
         return f"RedisTokenStore(prefix={self._prefix!r})"
 
     async def load(self, key: str) -> AccessToken | None:
-        """Return the token, or None where there is none or what is there makes no sense."""
-        content = await self._content(key)
-        return None if content is None else decode_token(content, f"Redis key {self._name(key)}")
+        """Return the token, or None if the key does not exist or its value is not a token."""
+        content = await self._get(key)
+        return None if content is None else decode_token(content, f"Redis key {self._redis_key(key)}")
 
     async def save(self, key: str, token: AccessToken) -> None:
-        """Keep the token until it ends."""
+        """Store the token until it expires."""
         left = int(seconds_left(token) * 1000)
         if left > 0:
-            await _asked(self._redis.set(self._name(key), encode_token(token), px=left))
+            await _run(self._redis.set(self._redis_key(key), encode_token(token), px=left))
 
     async def remove(self, key: str, value: str) -> None:
         """Delete the token if it still has this value, in one step."""
-        content = await self._content(key)
-        token = None if content is None else decode_token(content, f"Redis key {self._name(key)}")
+        content = await self._get(key)
+        token = None if content is None else decode_token(content, f"Redis key {self._redis_key(key)}")
         if content is not None and token is not None and token.value == value:
-            await _asked(cast("Awaitable[object]", self._redis.eval(_DELETE_IF_UNCHANGED, 1, self._name(key), content)))
+            await _run(
+                cast("Awaitable[object]", self._redis.eval(_DELETE_IF_UNCHANGED, 1, self._redis_key(key), content))
+            )
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncGenerator[bool]:
-        """Wait for all others that use the key, a little longer than a lock lasts."""
-        name = f"{self._name(key)}:lock"
-        lock = self._redis.lock(name, timeout=self._lease, sleep=_POLL, thread_local=False)
-        held = await _asked(lock.acquire(blocking_timeout=self._lease + 1))
+        """Wait until no other process or task has the lock, for at most one second longer than a lock lasts."""
+        name = f"{self._redis_key(key)}:lock"
+        lock = self._redis.lock(name, timeout=self._lock_ttl, sleep=_POLL_INTERVAL, thread_local=False)
+        # The extra second lets a waiter get the lock of a process that died.
+        held = await _run(lock.acquire(blocking_timeout=self._lock_ttl + 1))
         try:
             yield held
         finally:
             if held:
-                await _asked(_released(lock))
+                await _run(_release(lock))
 
     async def aclose(self) -> None:
-        """Close the store's own connections."""
-        if self._own:
+        """Close the connections that the store opened itself."""
+        if self._owns_client:
             with suppress(TokenStoreError):
-                await _asked(self._redis.aclose())
+                await _run(self._redis.aclose())
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "RedisTokenStore holds connections and a password and cannot be pickled; make one in each process"
+            "RedisTokenStore contains connections and a password and cannot be pickled; create one in each process"
         )
 
     async def __aenter__(self) -> Self:
@@ -104,27 +115,28 @@ class RedisTokenStore:
     ) -> None:
         await self.aclose()
 
-    def _name(self, key: str) -> str:
+    def _redis_key(self, key: str) -> str:
         return f"{self._prefix}token:{key}"
 
-    async def _content(self, key: str) -> bytes | str | None:
-        return await _asked(self._redis.get(self._name(key)))
+    async def _get(self, key: str) -> bytes | str | None:
+        return await _run(self._redis.get(self._redis_key(key)))
 
 
-async def _released(lock: Lock) -> None:
+async def _release(lock: Lock) -> None:
     from redis.exceptions import LockError  # noqa: PLC0415 - an extra
 
-    # A lock that its holder had for too long is another's by now, and not ours to give back.
+    # LockError: the lock expired, and another process may have it by now.
     with suppress(LockError):
         await lock.release()
 
 
-async def _asked(answer: Awaitable[T]) -> T:
+async def _run(command: Awaitable[T]) -> T:
+    """Await a command of Redis. Raises TokenStoreError for its errors, without their texts."""
     from redis.exceptions import RedisError  # noqa: PLC0415 - an extra
 
     try:
-        return await answer
+        return await command
     except (RedisError, OSError) as error:
         kind = type(error).__name__
-    # Outside the handler: Redis quotes commands in its errors, and the commands hold tokens.
+    # Raised outside the handler: Redis quotes commands in its errors, and the commands contain tokens.
     raise TokenStoreError(f"Redis: {kind}")

@@ -1,6 +1,7 @@
-"""A token store as a client uses it: looked into before a fetch, locked around one, and never in the way.
+"""SharedToken: how a client uses a token store.
 
-Whatever a store raises, or does not answer in time, is logged without its content, and the client goes on without it.
+The client reads the store before it fetches a token, and locks the store during the fetch. A store that fails, or does
+not answer in time, never stops a call: the client logs a warning without contents and goes on without the store.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ _log = logging.getLogger("checkout_async.auth")
 
 T = TypeVar("T")
 
-_ANSWER_WITHIN: Final = 2.0
-_LOCK_WITHIN: Final = 15.0
+_STORE_TIMEOUT: Final = 2.0
+_LOCK_TIMEOUT: Final = 15.0
 
 
 def store_key(client_id: str, token_url: str, scopes: Iterable[str]) -> str:
-    """Return the name of a token in a store: one for each access key, token endpoint and set of scopes.
+    """Return a store's key for a token: one for each access key, token endpoint and set of scopes.
 
-    The secret is no part of it: a token got before the secret was changed stays good.
+    The client secret is not part of it: a token stays valid when the secret is changed.
     """
     parts = [str(client_id), token_url, *sorted(set(scopes))]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
@@ -42,58 +43,61 @@ class SharedToken:
     def __init__(self, store: TokenStore, key: str) -> None:
         self._store = store
         self._key = key
-        self._given_up = False
+        self._has_failed = False
 
-    async def renewed(
+    async def get_or_fetch(
         self,
         fetch: Callable[[], Awaitable[AccessToken]],
-        accepts: Callable[[AccessToken], bool],
-        refused: str | None,
+        is_acceptable: Callable[[AccessToken], bool],
+        rejected: str | None,
     ) -> AccessToken:
-        """Return a token of the store that `accepts` finds good, or fetch one and keep it there.
+        """Return the store's token if it is acceptable, else fetch a token and save it.
 
-        `refused` is a value that the API no longer takes. Raises whatever `fetch` raises, and nothing else.
+        `rejected` is a value that the API answered with 401; it is removed first. Raises only what `fetch` raises.
         """
-        self._given_up = False
-        if refused is not None:
-            await self._answer(lambda: self._store.remove(self._key, refused))
-        if (found := await self._load(accepts)) is not None:
+        self._has_failed = False
+        if rejected is not None:
+            await self._ask(lambda: self._store.remove(self._key, rejected))
+        if (found := await self._load(is_acceptable)) is not None:
             return found
-        async with self._locked():
-            if (found := await self._load(accepts)) is not None:
+        async with self._lock():
+            # Another client may have saved a token while this one waited for the lock.
+            if (found := await self._load(is_acceptable)) is not None:
                 return found
             token = await fetch()
-            await self._answer(lambda: self._store.save(self._key, token))
+            await self._ask(lambda: self._store.save(self._key, token))
             return token
 
-    async def _load(self, accepts: Callable[[AccessToken], bool]) -> AccessToken | None:
-        token = await self._answer(lambda: self._store.load(self._key))
-        return token if token is not None and token.is_usable and accepts(token) else None
+    async def _load(self, is_acceptable: Callable[[AccessToken], bool]) -> AccessToken | None:
+        token = await self._ask(lambda: self._store.load(self._key))
+        return token if token is not None and token.is_usable and is_acceptable(token) else None
 
     @asynccontextmanager
-    async def _locked(self) -> AsyncGenerator[None]:
-        """Hold the lock if it can be had; a lock only saves requests, so its absence stops nobody."""
-        lock = None if self._given_up else self._store.lock(self._key)
-        held = None if lock is None else await self._answer(lock.__aenter__, within=_LOCK_WITHIN)
+    async def _lock(self) -> AsyncGenerator[None]:
+        """Acquire the lock if possible. A lock only saves token requests, so the fetch goes on without it."""
+        lock = None if self._has_failed else self._store.lock(self._key)
+        held = None if lock is None else await self._ask(lock.__aenter__, limit=_LOCK_TIMEOUT)
         if held is False:
-            _log.warning("the lock of the token store was not had in time; fetching an access token without it")
+            _log.warning("could not acquire the lock of the token store in time; fetching an access token without it")
         try:
             yield
         finally:
             if lock is not None and held is not None:
-                await self._guarded(lambda: lock.__aexit__(None, None, None), _ANSWER_WITHIN)
+                # Not `_ask`: the lock must be released even if saving the token failed.
+                await self._guard(lambda: lock.__aexit__(None, None, None), _STORE_TIMEOUT)
 
-    async def _answer(self, ask: Callable[[], Awaitable[T]], *, within: float = _ANSWER_WITHIN) -> T | None:
-        """Ask the store, unless it failed already in this round: the call waits for one timeout, not for five."""
-        return None if self._given_up else await self._guarded(ask, within)
+    async def _ask(self, method: Callable[[], Awaitable[T]], *, limit: float = _STORE_TIMEOUT) -> T | None:
+        """Call a method of the store, unless one failed already: a fetch then waits for one timeout, not for five."""
+        return None if self._has_failed else await self._guard(method, limit)
 
-    async def _guarded(self, ask: Callable[[], Awaitable[T]], within: float) -> T | None:
+    async def _guard(self, method: Callable[[], Awaitable[T]], limit: float) -> T | None:
+        """Call a method of the store. If it raises or is too slow, log that and return None."""
         try:
-            with anyio.fail_after(within):
-                return await ask()
-        except Exception as error:  # noqa: BLE001 - a store is anybody's code
-            self._given_up = True
-            # Other errors than ours may quote what they were given.
+            with anyio.fail_after(limit):
+                return await method()
+        except Exception as error:  # noqa: BLE001 - a user's store may raise anything
+            self._has_failed = True
+            # Only our own error's text: another one may quote the token.
             reason = error if isinstance(error, TokenStoreError) else type(error).__name__
             _log.warning("the token store %s failed: %s", type(self._store).__name__, reason)
             return None

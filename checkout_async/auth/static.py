@@ -17,7 +17,7 @@ _SESSION_SECRET = re.compile(r"sek_[\x21-\x7e]+")
 
 
 class FixedAuthenticator(SecretHolder):
-    """Always the same header value; a 401 is final."""
+    """An authenticator with one fixed header value. A 401 is final."""
 
     __slots__ = ("_authorization",)
 
@@ -33,7 +33,7 @@ class FixedAuthenticator(SecretHolder):
         return self._authorization
 
     def on_unauthorized(self, authorization: str) -> bool:
-        """Return False: the same value would be refused again."""
+        """Return False: the API would reject the same value again."""
         return False
 
     async def aclose(self) -> None:
@@ -46,44 +46,46 @@ class SecretKey(SecretHolder):
     __slots__ = ("_key", "_sandbox")
 
     def __init__(self, key: str) -> None:
-        """Raise ConfigurationError for anything but a secret key of the current platform."""
+        """Raise ConfigurationError if this is not a secret key of the current platform."""
         key = as_secret(key)  # a traceback may show the locals
         if not matches(key, _SECRET_KEY):
             raise ConfigurationError(
-                "a secret key reads 'sk_' or 'sk_sbox_' and 27 characters; public keys start 'pk_'"
+                "not a secret key: it must be 'sk_' or 'sk_sbox_' and 27 characters ('pk_' starts a public key)"
             )
         self._key = key
         self._sandbox = key.startswith("sk_sbox_")
 
     def check(self, environment: Environment | None) -> None:
-        """Refuse a sandbox key in production and the reverse."""
+        """Raise ConfigurationError for a sandbox key in production, or a production key in the sandbox."""
         if environment is not None and self._sandbox is not (environment is Environment.SANDBOX):
             kind = "sandbox" if self._sandbox else "production"
-            raise ConfigurationError(f"this is a {kind} key, but the environment is {environment.value}")
+            raise ConfigurationError(
+                f"this is a {kind} key, but the environment is {environment.value}; use a key of that environment"
+            )
 
     def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> FixedAuthenticator:
-        """Return the bearer credential."""
+        """Return an authenticator that sends the key as a bearer credential."""
         return FixedAuthenticator(f"Bearer {self._key}")
 
 
 class SessionSecret(SecretHolder):
-    """A session's own secret (`sek_…`): good for that session only, and not for creating one.
+    """A session's own secret (`sek_…`). It is valid for that session only, and cannot create one.
 
-    It is the bare value of the `Authorization` header, without a scheme word (Checkout.com API reference).
+    It is sent as the bare value of the `Authorization` header, without a scheme (Checkout.com API reference).
     """
 
     __slots__ = ("_secret",)
 
     def __init__(self, secret: str) -> None:
-        """Raise ConfigurationError for anything that is not a session secret."""
+        """Raise ConfigurationError if this is not a session secret."""
         secret = as_secret(secret)
         if not matches(secret, _SESSION_SECRET):
-            raise ConfigurationError("a session secret starts 'sek_' and comes with the reply to request_session")
+            raise ConfigurationError("not a session secret: it starts with 'sek_' and is in request_session's reply")
         self._secret = secret
 
     def check(self, environment: Environment | None) -> None:
-        """Accept any environment: the secret does not say where it is from."""
+        """Accept any environment: a session secret does not show its environment."""
 
     def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> FixedAuthenticator:
-        """Return the bare credential."""
+        """Return an authenticator that sends the bare secret."""
         return FixedAuthenticator(self._secret)

@@ -1,9 +1,13 @@
-"""An access token kept fresh: one fetch for any number of waiters, refreshed early in the background.
+"""TokenCache: keeps one access token fresh, with one fetch for any number of callers.
 
-A token has three ages. Fresh: used as it is. Ageing (the early window before its end): used as it is while one fetch
-runs in the background. Stale (the last part of that window, or dropped after a 401): every caller waits for the one
-fetch. A caller who is cancelled while waiting does not cancel the fetch for the others. Where a token is shared, the
-fetch looks into the store first (`credentials/shared.py`).
+A token passes through three states:
+
+- fresh: callers use it;
+- ageing (less than `_refresh_margin` left): callers use it, and one fetch runs in the background;
+- stale (less than `_expiry_margin` left, or dropped after a 401): callers wait for the fetch.
+
+A cancelled caller does not cancel the fetch for the others. If the token is shared, the fetch reads the store first
+(`shared_token.py`).
 """
 
 from __future__ import annotations
@@ -21,15 +25,15 @@ __all__ = ["TokenCache"]
 
 _log = logging.getLogger("checkout_async.auth")
 
-_EARLY = 120.0
-_MUST = 30.0
+_REFRESH_MARGIN = 120.0
+_EXPIRY_MARGIN = 30.0
 _PAUSE_AFTER_FAILURE = 5.0
 
 
 class TokenCache:
-    """Holds the current token. `fetch` gets a new one; `clock` is a monotonic clock in seconds.
+    """Keeps the current token. `fetch` requests a new one; `clock` is a monotonic clock in seconds.
 
-    `shared` is the token in a store, if there is one.
+    `shared` is the token in a store, or None without a store.
     """
 
     def __init__(
@@ -41,7 +45,7 @@ class TokenCache:
         self._fetch = fetch
         self._clock = clock
         self._shared = shared
-        self._refused: str | None = None
+        self._rejected: str | None = None
         self._token: AccessToken | None = None
         self._expires = 0.0
         self._paused_until = 0.0
@@ -49,82 +53,92 @@ class TokenCache:
         self._fetching: asyncio.Task[AccessToken] | None = None
 
     async def get(self) -> str:
-        """Return a token that is good for some time yet. Raises whatever `fetch` raises."""
+        """Return a token that is not stale; wait for a fetch if necessary. Raises what `fetch` raises."""
         token = self.current()
-        return await self._waited_for(self._start()) if token is None else token
+        return await self._await_fetch(self._start_fetch()) if token is None else token
 
     def current(self) -> str | None:
-        """Return the token while it is good, else None; an ageing one is renewed in the background."""
+        """Return the token, or None if it is stale. An ageing token starts a fetch in the background."""
         token = self._token
         if token is None:
             return None
         now = self._clock()
         left = self._expires - now
-        if left <= _must(token):
+        if left <= _expiry_margin(token):
             return None
-        if left <= _early(token) and now >= self._paused_until:
-            self._start()
+        if left <= _refresh_margin(token) and now >= self._paused_until:
+            self._start_fetch()
         return token.value
 
     def drop(self, value: str) -> None:
-        """Forget the token if it is still this one: the API refused it. The store forgets it before the next fetch."""
+        """Drop the token that the API answered with 401, if it is still the current one.
+
+        The next fetch removes it from the store first.
+        """
         if self._token is not None and self._token.value == value:
             self._token = None
-            self._refused = value
+            self._rejected = value
 
     async def aclose(self) -> None:
-        """Cancel a fetch under way; who waits for it gets ConnectFailed."""
+        """Cancel a fetch in progress; its callers get ConnectFailed."""
         self._closed = True
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.gather(self._fetching, return_exceptions=True)
 
-    async def _waited_for(self, fetch: asyncio.Task[AccessToken]) -> str:
+    async def _await_fetch(self, fetch: asyncio.Task[AccessToken]) -> str:
         try:
+            # The shield: a cancelled caller must not cancel the fetch that others wait for.
             return (await asyncio.shield(fetch)).value
         except CheckoutError as error:
-            # Each waiter gets an error of its own: callers note on it what belongs to their call alone.
+            # Each caller gets its own copy, because the pipeline sets attributes of one call on the error.
             own = copy.copy(error)
             own.__cause__ = error.__cause__
         except asyncio.CancelledError:
+            # The fetch was cancelled by `aclose`, or the caller itself was cancelled.
             if not self._closed or not fetch.cancelled():
                 raise
             own = ConnectFailed("the client was closed while a call waited for an access token; nothing was sent")
         raise own
 
-    def _start(self) -> asyncio.Task[AccessToken]:
+    def _start_fetch(self) -> asyncio.Task[AccessToken]:
+        """Return the fetch in progress; start one if there is none."""
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._renew(), name="checkout_async token fetch")
-            self._fetching.add_done_callback(self._finished)
+            self._fetching.add_done_callback(self._on_fetch_done)
         return self._fetching
 
     async def _renew(self) -> AccessToken:
+        """Take an acceptable token from the store, or fetch one."""
         if self._shared is None:
-            return await self._fetched()
-        token = await self._shared.renewed(self._fetched, self._accepts, self._refused)
-        if token.value == self._refused:  # while the store was still being told of it
-            return await self._fetched()
+            return await self._fetch_and_set()
+        token = await self._shared.get_or_fetch(self._fetch_and_set, self._is_acceptable, self._rejected)
+        # A 401 may have come while the store was read: then this token is the rejected one.
+        if token.value == self._rejected:
+            return await self._fetch_and_set()
         if token is not self._token:
-            self._keep(token, self._clock() + seconds_left(token))
+            self._set(token, self._clock() + seconds_left(token))
         return token
 
-    async def _fetched(self) -> AccessToken:
-        asked = self._clock()
+    async def _fetch_and_set(self) -> AccessToken:
+        # The lifetime counts from the request: when the server granted the token is not known.
+        requested = self._clock()
         token = await self._fetch()
-        self._keep(token, asked + token.lifetime)
+        self._set(token, requested + token.lifetime)
         return token
 
-    def _keep(self, token: AccessToken, expires: float) -> None:
+    def _set(self, token: AccessToken, expires: float) -> None:
         self._token = token
         self._expires = expires
-        self._refused = None
+        self._rejected = None
 
-    def _accepts(self, token: AccessToken) -> bool:
-        """Say whether a token of the store saves the fetch: a fresh one always, an ageing one where there is none."""
-        has_one = self._token is not None and self._expires - self._clock() > _must(self._token)
-        return token.value != self._refused and seconds_left(token) > (_early(token) if has_one else _must(token))
+    def _is_acceptable(self, token: AccessToken) -> bool:
+        """Return whether to use a token of the store: if it is fresh, or if it is ageing and the current one stale."""
+        has_current = self._token is not None and self._expires - self._clock() > _expiry_margin(self._token)
+        margin = _refresh_margin(token) if has_current else _expiry_margin(token)
+        return token.value != self._rejected and seconds_left(token) > margin
 
-    def _finished(self, task: asyncio.Task[AccessToken]) -> None:
+    def _on_fetch_done(self, task: asyncio.Task[AccessToken]) -> None:
         self._fetching = None
         if task.cancelled() or (error := task.exception()) is None:
             return
@@ -133,10 +147,10 @@ class TokenCache:
         _log.warning("fetching an access token failed: %s", reason)
 
 
-# Short-lived tokens get windows in proportion, or they would never count as fresh.
-def _early(token: AccessToken) -> float:
-    return min(_EARLY, token.lifetime / 4)
+# The margins of a short-lived token are in proportion to its lifetime; else it would never be fresh.
+def _refresh_margin(token: AccessToken) -> float:
+    return min(_REFRESH_MARGIN, token.lifetime / 4)
 
 
-def _must(token: AccessToken) -> float:
-    return min(_MUST, token.lifetime / 8)
+def _expiry_margin(token: AccessToken) -> float:
+    return min(_EXPIRY_MARGIN, token.lifetime / 8)

@@ -1,7 +1,7 @@
-"""An access token, the protocol of a place to share it in, and the simplest such place: memory.
+"""AccessToken, the TokenStore protocol for sharing tokens, and MemoryTokenStore, its simplest implementation.
 
-A token at rest is a secret: whoever reads a store can act for the account until the token ends. A store is owned by
-whoever made it; a client uses it and never closes it.
+A stored token is a secret: anyone who can read the store can act for the account until the token expires. The code that
+creates a store owns and closes it; a client never closes it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ import msgspec
 from checkout_async.errors import ConfigurationError
 
 __all__ = [
-    "LEASE",
+    "LOCK_TIMEOUT",
+    "LOCK_TTL",
     "AccessToken",
     "MemoryTokenStore",
     "TokenStore",
-    "checked_lease",
+    "checked_seconds",
     "decode_token",
     "encode_token",
     "seconds_left",
@@ -32,15 +33,18 @@ __all__ = [
 
 _log = logging.getLogger("checkout_async.auth")
 
-LEASE: Final = 10.0
-"""How long a lock is waited for, and where it can end by itself how long it lasts, unless a store is told otherwise."""
+LOCK_TIMEOUT: Final = 10.0
+"""The default of how many seconds a store waits for a lock, for stores whose locks end with their process."""
+
+LOCK_TTL: Final = 10.0
+"""The default of after how many seconds a lock expires, for stores whose locks survive a process that died."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token, the wall-clock time it ends (seconds since the epoch), and the seconds it was granted for.
+    """A token, the wall-clock time at which it expires (seconds since the epoch), and its lifetime in seconds.
 
-    The end is wall-clock time because processes do not share a monotonic clock.
+    `expires_at` is wall-clock time because processes do not share a monotonic clock.
     """
 
     value: str = field(repr=False)
@@ -49,44 +53,44 @@ class AccessToken:
 
     @property
     def is_usable(self) -> bool:
-        """Whether it can stand in a header and has a life: a reply or a file may hold anything."""
+        """Whether the value fits in a header and the times are numbers: a reply or a file may contain anything."""
         is_text = bool(self.value) and self.value.isascii() and self.value.isprintable() and " " not in self.value
         return is_text and math.isfinite(self.expires_at) and 0 < self.lifetime < math.inf
 
 
 @runtime_checkable
 class TokenStore(Protocol):
-    """Keeps one token for each key. A key says which account and scopes the token is for, and is no secret.
+    """Stores one token for each key. A key stands for an account, token endpoint and scopes; it is not a secret.
 
-    Any method may fail with any exception: a client notes that in its log and fetches a token of its own.
+    A method may raise any exception: the client logs it and fetches its own token.
     """
 
     async def load(self, key: str) -> AccessToken | None:
-        """Return the token, expired or not, or None where there is none or it cannot be read."""
+        """Return the token, expired or not, or None if there is none or it cannot be decoded."""
         ...
 
     async def save(self, key: str, token: AccessToken) -> None:
-        """Keep the token in place of an earlier one."""
+        """Store the token; it replaces an earlier one."""
         ...
 
     async def remove(self, key: str, value: str) -> None:
-        """Forget the token if it still has this value; another client may have put a better one there meanwhile."""
+        """Remove the token if it still has this value; another client may have replaced it in the meantime."""
         ...
 
     def lock(self, key: str) -> AbstractAsyncContextManager[bool]:
-        """Keep other users of the key out, so that one of them fetches for all.
+        """Lock the key, so that one client fetches a token and the others wait for it.
 
-        The value says whether the lock was had: it is waited for a bounded time, and the lock of a holder who died or
-        hangs must not last for ever.
+        The value of the context is whether the lock was acquired. The wait must be bounded, and the lock of a process
+        that died or hangs must not block others for ever.
         """
         ...
 
 
 class MemoryTokenStore:
-    """A store for the clients of one event loop, and for tests. `lease` is the longest wait for a lock, in seconds."""
+    """A store for the clients of one event loop, and for tests. `lock_timeout` limits the wait for a lock (seconds)."""
 
-    def __init__(self, *, lease: float = LEASE) -> None:
-        self._lease = checked_lease(lease)
+    def __init__(self, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
+        self._lock_timeout = checked_seconds("lock_timeout", lock_timeout)
         self._tokens: dict[str, AccessToken] = {}
         self._locks: dict[str, anyio.Lock] = {}
 
@@ -95,20 +99,20 @@ class MemoryTokenStore:
         return self._tokens.get(key)
 
     async def save(self, key: str, token: AccessToken) -> None:
-        """Keep the token."""
+        """Store the token."""
         self._tokens[key] = token
 
     async def remove(self, key: str, value: str) -> None:
-        """Forget the token if it still has this value."""
+        """Remove the token if it still has this value."""
         if (token := self._tokens.get(key)) is not None and token.value == value:
             del self._tokens[key]
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncGenerator[bool]:
-        """Wait for the other tasks that use the key, for `lease` seconds at the most."""
+        """Wait until no other task has the lock, for at most `lock_timeout` seconds."""
         lock = self._locks.setdefault(key, anyio.Lock())
         held = False
-        with anyio.move_on_after(self._lease):
+        with anyio.move_on_after(self._lock_timeout):
             await lock.acquire()
             held = True
         try:
@@ -118,34 +122,34 @@ class MemoryTokenStore:
                 lock.release()
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("MemoryTokenStore holds secrets and cannot be pickled; make one in each process")
+        raise TypeError("MemoryTokenStore contains secrets and cannot be pickled; create one in each process")
 
 
-def checked_lease(lease: float) -> float:
-    """Return the seconds, or raise ConfigurationError where they are not above zero."""
-    if not 0 < lease < math.inf:
-        raise ConfigurationError(f"lease must be a number of seconds above 0, not {lease!r}")
-    return lease
+def checked_seconds(name: str, seconds: float) -> float:
+    """Return the seconds. Raises ConfigurationError, with the setting's name, unless they are above 0 and finite."""
+    if not 0 < seconds < math.inf:
+        raise ConfigurationError(f"{name} must be a number of seconds above 0, not {seconds!r}")
+    return seconds
 
 
 def encode_token(token: AccessToken) -> bytes:
-    """Return a token as it is kept outside the process: a JSON object."""
-    return msgspec.json.encode(replace(token, value=str(token.value)))  # msgspec takes no subclass of str
+    """Return the JSON object that a store outside the process saves."""
+    return msgspec.json.encode(replace(token, value=str(token.value)))  # msgspec does not encode subclasses of str
 
 
 def decode_token(content: bytes | str, place: str) -> AccessToken | None:
-    """Return the token, or None with a warning that names the place where the content makes no sense."""
+    """Return the token. If the content is not a token, log a warning that names the place, and return None."""
     try:
         token = msgspec.json.decode(content, type=AccessToken)
     except (msgspec.DecodeError, UnicodeError):
         token = None
     if token is None or not token.is_usable:
-        # The content is left out: a damaged token is still half a secret.
-        _log.warning("%s holds no access token that can be read; it counts as empty", place)
+        # Without the content: part of it may be a valid secret.
+        _log.warning("%s does not contain a valid access token; it is treated as empty", place)
         return None
     return token
 
 
 def seconds_left(token: AccessToken) -> float:
-    """Return how long a token is good for by this machine's clock; never longer than it was granted for."""
+    """Return for how many seconds the token is valid by this machine's clock, at most its lifetime."""
     return min(token.expires_at - time.time(), token.lifetime)

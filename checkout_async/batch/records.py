@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Self, cast
 
-from msgspec import inspect
-
+from checkout_async._core.body import documented_lengths
 from checkout_async.models import sessions
 
 __all__ = ["BadLine", "Record"]
@@ -27,7 +25,10 @@ class Record:
 
     def __post_init__(self) -> None:
         # The request is refused before it is sent; its row in the results must stay one that can be read again.
-        if self.reference is not None and len(self.reference) > _longest_reference():
+        if (
+            self.reference is not None
+            and len(self.reference) > documented_lengths(sessions.SessionRequest)["reference"]
+        ):
             object.__setattr__(self, "reference", None)
 
     @classmethod
@@ -35,17 +36,6 @@ class Record:
         """Return the record of a request, with its reference if it has one."""
         given = request.get("reference") if isinstance(request, Mapping) else cast("object", request.reference)
         return cls(line=line, request=request, reference=given if isinstance(given, str) and given else None)
-
-
-@cache
-def _longest_reference() -> int:
-    """Return how many characters a reference may have."""
-    request = inspect.type_info(sessions.SessionRequest)
-    assert isinstance(request, inspect.StructType)
-    found = next(each.type for each in request.fields if each.name == "reference")
-    assert isinstance(found, inspect.StrType)
-    assert found.max_length is not None
-    return found.max_length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

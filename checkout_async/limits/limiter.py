@@ -1,8 +1,8 @@
 """The limits of one client: requests in flight, reads and writes per second, and how much may be retried.
 
-`Limiter` holds them. A `Throttle` hands out permits at one rate in order of arrival; when the API says 429, all of a
-client's calls slow down together and recover gradually. A `RetryBudget` keeps an outage from being multiplied by
-retries. Times are seconds of the clock's monotonic time.
+`Limiter` combines them. A `Throttle` grants permits at one rate, in order of arrival. When the API answers 429, all of
+a client's calls slow down together and recover gradually. A `RetryBudget` limits retries, so that they do not multiply
+the load during an outage. Times are seconds of the clock's monotonic time.
 """
 
 from __future__ import annotations
@@ -24,59 +24,60 @@ __all__ = ["Limiter", "RetryBudget", "Throttle"]
 _log = logging.getLogger("checkout_async")
 
 _BURST = 0.1
-"""A client that was idle may send this many seconds' worth of requests at once, and always one."""
+"""An idle client may send this many seconds' worth of requests at once, and always one."""
 
-_FLOOR = 1.0
-"""No 429 slows a client down below one request per second."""
+_MIN_RATE = 1.0
+"""A 429 does not lower the rate below one request per second."""
 
-_LONGEST_PAUSE = 60.0
-"""However long the API asks for, calls try again after a minute."""
+_MAX_PAUSE = 60.0
+"""Calls resume after a minute, even if the API asks for a longer pause."""
 
-_SETTLING = 1.0
-"""A rate is halved once for all 429s up to so long after the pause: they answer requests sent before it."""
+_GRACE = 1.0
+"""429s up to this many seconds after a pause do not halve the rate again: they answer requests sent before it."""
 
-_SHARED_WITHIN = 2.0
-"""A shared limiter that does not answer in so many seconds is passed over."""
+_SHARED_TIMEOUT = 2.0
+"""A shared limiter that does not answer in this many seconds is ignored."""
 
 _RECOVERY = 60.0
-"""A lowered rate grows evenly, as fast as would take it from nothing to the full rate in this time."""
+"""A lowered rate grows linearly, at a speed that takes it from zero to the full rate in this many seconds."""
 
 _RESERVE = 10.0
 _RESERVE_PER_SECOND = 1.0
-_MOST_RETRIES = 100.0
+_MAX_RETRIES = 100.0
 
 
-class _Pace:
-    """When the next request may leave: the generic cell rate algorithm (ITU-T I.371), its rate lowered by 429s.
+class _Gcra:
+    """The generic cell rate algorithm (ITU-T I.371): when the next request may be sent, at a rate that 429s lower.
 
-    In any t seconds it lets at most rate * t + max(1, rate * _BURST) through, for each permit moves `_due` on by at
-    least 1 / rate from the time of the first, and none is given earlier than the burst's time before `_due`.
+    In any t seconds it grants at most rate * t + max(1, rate * _BURST) permits: each permit moves `_due`, the
+    theoretical arrival time, forward by at least 1 / rate, and no permit is granted earlier than the burst's time
+    before `_due`.
     """
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
         self._due = -math.inf
-        self._resumes = -math.inf
-        self._settles = -math.inf
-        # What a lowered rate starts from and grows to; equal when no 429 came yet.
-        self._lowered = self._goal = 0.0
+        self._paused_until = -math.inf
+        self._grace_until = -math.inf
+        # The rate after a 429, and the rate to which it grows back; equal before the first 429.
+        self._lowered_rate = self._target_rate = 0.0
         self._recent: deque[float] = deque()
 
     def rate(self, now: float) -> float:
-        """Return the permits per second as of now; infinite where nothing limits them."""
-        if self._lowered >= self._goal:
+        """Return the permits per second at this time; infinite without a limit."""
+        if self._lowered_rate >= self._target_rate:
             return self._limit
-        grown = self._lowered + self._goal * max(0.0, now - self._resumes) / _RECOVERY
-        return grown if grown < self._goal else self._limit
+        grown = self._lowered_rate + self._target_rate * max(0.0, now - self._paused_until) / _RECOVERY
+        return grown if grown < self._target_rate else self._limit
 
-    def ready_at(self, now: float) -> float:
-        """Return the earliest time of the next permit as things are; there is no burst while slowed down."""
+    def earliest(self, now: float) -> float:
+        """Return the earliest time of the next permit. A lowered rate has no burst."""
         rate = self.rate(now)
         burst = max(0.0, _BURST - 1 / rate) if rate >= self._limit else 0.0
-        return max(self._resumes, self._due - burst)
+        return max(self._paused_until, self._due - burst)
 
-    def take(self, now: float) -> None:
-        """Note that a permit was given."""
+    def consume(self, now: float) -> None:
+        """Record that a permit was granted."""
         self._due = max(self._due, now) + 1 / self.rate(now)
         if math.isinf(self._limit):
             self._recent.append(now)
@@ -84,106 +85,108 @@ class _Pace:
                 self._recent.popleft()
 
     def slow_down(self, now: float, pause: float) -> None:
-        """Give no permit for `pause` seconds, then half as many, growing back."""
+        """Grant no permit for `pause` seconds, then half the rate, which grows back."""
         rate = self.rate(now)
         if rate >= self._limit:
-            self._goal = rate = self._full_rate()
-        if now >= self._settles:
-            rate = max(rate / 2, min(rate, _FLOOR))
-            self._settles = now + pause + _SETTLING
-        self._lowered = rate
-        self._resumes = max(self._resumes, now + pause)
+            self._target_rate = rate = self._full_rate()
+        if now >= self._grace_until:
+            rate = max(rate / 2, min(rate, _MIN_RATE))
+            self._grace_until = now + pause + _GRACE
+        self._lowered_rate = rate
+        self._paused_until = max(self._paused_until, now + pause)
 
     def _full_rate(self) -> float:
-        """Return the limit; where there is none, what was let through in the second up to the latest request."""
-        return max(float(len(self._recent)), 2 * _FLOOR) if math.isinf(self._limit) else self._limit
+        """Return the limit. Without a limit, return the number of permits in the second before the latest permit."""
+        return max(float(len(self._recent)), 2 * _MIN_RATE) if math.isinf(self._limit) else self._limit
 
 
 class Throttle:
-    """Permits at one rate, first come, first served; `rate` per second, None for no limit until the API says 429.
+    """Grants permits at one rate, first come, first served.
 
-    `shared` is asked for each permit, too: 0.0 grants it, any other number is the seconds after which to ask again.
+    `rate` is permits per second; None means no limit until the API answers 429. If there is a `shared` limiter, it must
+    grant each permit too: it returns 0.0 to grant it, or the seconds after which to ask again.
     """
 
     def __init__(self, rate: float | None, clock: Clock, shared: Callable[[], Awaitable[float]] | None = None) -> None:
-        self._pace = _Pace(math.inf if rate is None else rate)
+        self._gcra = _Gcra(math.inf if rate is None else rate)
         self._clock = clock
         self._shared = shared
-        self._turns = anyio.Lock()
+        self._queue = anyio.Lock()
 
     def try_acquire(self) -> bool:
-        """Take a permit if that needs no waiting: nobody waits before, it is due, and no one else has to be asked."""
+        """Take a permit if one is available now, no caller is waiting, and there is no shared limiter to ask."""
         now = self._clock.monotonic()
-        if self._shared is not None or self._turns.locked() or self._pace.ready_at(now) > now:
+        if self._shared is not None or self._queue.locked() or self._gcra.earliest(now) > now:
             return False
-        self._pace.take(now)
+        self._gcra.consume(now)
         return True
 
     async def acquire(self) -> None:
-        """Wait in order of arrival for a permit. Who is cancelled meanwhile has taken none and blocks nobody.
+        """Wait for a permit, in order of arrival. A caller that is cancelled takes no permit and blocks no other.
 
-        Only a permit that the shared limiter had just granted is lost with its waiter.
+        The exception is a permit that the shared limiter has just granted: it is lost.
         """
-        async with self._turns:
-            await self._due()
+        async with self._queue:
+            await self._wait_until_due()
             if self._shared is not None:
                 while (wait := await self._shared()) > 0:
                     await self._clock.sleep(wait)
-                # A 429 may have come meanwhile.
-                await self._due()
-            # Nothing is awaited from here on, so no cancellation comes between taking the permit and having it.
-            self._pace.take(self._clock.monotonic())
+                # A 429 may have arrived in the meantime.
+                await self._wait_until_due()
+            # No await from here on: a cancellation cannot come between taking the permit and returning it.
+            self._gcra.consume(self._clock.monotonic())
 
     def slow_down(self, pause: float) -> None:
-        """Heed a 429: no permit for `pause` seconds (a minute at most), then half the rate, growing back in 30 s.
+        """React to a 429: grant nothing for `pause` seconds (at most 60), then half the rate, which grows back in 30 s.
 
-        429s that come together halve the rate once; each later one halves it again, down to one permit per second.
+        429s that arrive together halve the rate once. Each later 429 halves it again, down to one permit per second.
         Without a limit, the rate to halve is that of the last second in which requests were sent.
         """
-        self._pace.slow_down(self._clock.monotonic(), min(max(0.0, pause), _LONGEST_PAUSE))
+        self._gcra.slow_down(self._clock.monotonic(), min(max(0.0, pause), _MAX_PAUSE))
 
-    async def _due(self) -> None:
-        while (wait := self._pace.ready_at(now := self._clock.monotonic()) - now) > 0:
+    async def _wait_until_due(self) -> None:
+        # A loop, since a 429 may move the time while this sleeps.
+        while (wait := self._gcra.earliest(now := self._clock.monotonic()) - now) > 0:
             await self._clock.sleep(wait)
 
 
 class RetryBudget:
-    """How many retries there may be: `ratio` for each call in the long run, None for any number.
+    """How many retries a client may make: `ratio` for each call in the long run, None for any number.
 
-    A reserve of 10, refilled by one each second, lets a client with little traffic retry all the same. At most 100
-    retries are saved up for a sudden outage.
+    A reserve of 10, refilled by one per second, lets a client with little traffic retry too. At most 100 retries are
+    saved for a sudden outage.
     """
 
     def __init__(self, ratio: float | None, clock: Clock) -> None:
         self._ratio = ratio
         self._clock = clock
-        self._saved = _RESERVE
-        self._refilled = clock.monotonic()
+        self._balance = _RESERVE
+        self._refilled_at = clock.monotonic()
 
-    def note_call(self) -> None:
-        """Note that a call begins."""
+    def deposit(self) -> None:
+        """Add the share of one call to the budget."""
         if self._ratio is not None:
-            self._saved = min(self._saved + self._ratio, _MOST_RETRIES)
+            self._balance = min(self._balance + self._ratio, _MAX_RETRIES)
 
-    def take(self) -> bool:
-        """Take one retry out of the budget; False if it is spent: the retry would multiply an outage."""
+    def try_withdraw(self) -> bool:
+        """Take one retry out of the budget. Return False if the budget is exhausted: then do not retry."""
         if self._ratio is None:
             return True
         self._refill()
-        if self._saved < 1:
+        if self._balance < 1:
             return False
-        self._saved -= 1
+        self._balance -= 1
         return True
 
     def _refill(self) -> None:
         now = self._clock.monotonic()
-        if self._saved < _RESERVE:
-            self._saved = min(self._saved + (now - self._refilled) * _RESERVE_PER_SECOND, _RESERVE)
-        self._refilled = now
+        if self._balance < _RESERVE:
+            self._balance = min(self._balance + (now - self._refilled_at) * _RESERVE_PER_SECOND, _RESERVE)
+        self._refilled_at = now
 
 
 class Limiter:
-    """All limits of one client. `shared` makes its rates those of all processes that share it."""
+    """All limits of one client. With `shared`, several processes keep its rates together."""
 
     def __init__(self, limits: Limits, clock: Clock, shared: RateLimiter | None = None) -> None:
         self._concurrency = limits.concurrency
@@ -195,38 +198,38 @@ class Limiter:
     @property
     def slots(self) -> anyio.CapacityLimiter:
         """The limiter of requests in flight."""
-        # anyio ties a limiter to the event loop it is made in, and the client may be older than the loop.
+        # Created at the first use: anyio binds a limiter to an event loop, and a client may be created before its loop.
         if self._slots is None:
             self._slots = anyio.CapacityLimiter(self._concurrency)
         return self._slots
 
     def throttle(self, method: str) -> Throttle:
-        """Return the throttle for requests of an HTTP method: GET reads, all else writes."""
+        """Return the throttle for requests with this HTTP method: reads for GET, writes for all others."""
         return self._reads if method == "GET" else self._writes
 
     def slow_down(self, pause: float) -> None:
-        """Heed a 429: all calls wait `pause` seconds and then go on at half the rate, growing back."""
+        """React to a 429: all calls wait `pause` seconds, then go on at half the rate, which grows back."""
         self._reads.slow_down(pause)
         self._writes.slow_down(pause)
 
 
 def _throttle(kind: str, rate: float | None, clock: Clock, shared: RateLimiter | None) -> Throttle:
-    ask = None if shared is None or rate is None else partial(_granted, shared, kind, rate)
+    ask = None if shared is None or rate is None else partial(_ask_shared, shared, kind, rate)
     return Throttle(rate, clock, ask)
 
 
-async def _granted(shared: RateLimiter, kind: str, rate: float) -> float:
-    """Ask a shared limiter; one that fails grants the request, since the client's own limit holds all the same."""
+async def _ask_shared(shared: RateLimiter, kind: str, rate: float) -> float:
+    """Ask a shared limiter for a permit. If it fails, return 0.0: the client's own limit still applies."""
     try:
-        with anyio.fail_after(_SHARED_WITHIN):
-            return _seconds(await shared.acquire(kind, rate))
-    except Exception as error:  # noqa: BLE001 - somebody else's code must not end a call that moves money
-        _log.warning("the shared rates failed with %s and were passed over", type(error).__name__)
+        with anyio.fail_after(_SHARED_TIMEOUT):
+            return _checked_wait(await shared.acquire(kind, rate))
+    except Exception as error:  # noqa: BLE001 - a user's limiter must not end a call that moves money
+        _log.warning("the shared rate limiter failed with %s; this request ignores it", type(error).__name__)
         return 0.0
 
 
-def _seconds(answer: object) -> float:
-    """Return the wait that a shared limiter asks for, a minute at the most; TypeError for what is none."""
-    if not isinstance(answer, int | float) or not answer >= 0:
+def _checked_wait(wait: object) -> float:
+    """Return the wait of a shared limiter, at most a minute. Raises TypeError if it is not a number from 0 on."""
+    if not isinstance(wait, int | float) or not wait >= 0:
         raise TypeError
-    return min(answer, _LONGEST_PAUSE)
+    return min(wait, _MAX_PAUSE)

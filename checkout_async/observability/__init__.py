@@ -1,7 +1,7 @@
-"""See what a client does: the events, the Hook protocol, and hooks for logging and OpenTelemetry.
+"""Events of a client's calls, the Hook protocol, and hooks for logging and OpenTelemetry.
 
-`CheckoutClient(hooks=[LoggingHook(), OpenTelemetryHook()])`. OpenTelemetry (extra `otel`) is loaded only by making its
-hook.
+Use them as `CheckoutClient(hooks=[LoggingHook(), OpenTelemetryHook()])`. OpenTelemetry (extra `otel`) is imported when
+its hook is created.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How an exchange or a call ended, in words that logs, spans and metrics share and that come from a small set."""
+"""Error labels of exchanges and calls. Logs, spans and metrics share them, and there are few different ones."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ CANCELLED = "cancelled"
 
 
 def attempt_error(event: AttemptEnded) -> str | None:
-    """Return what was wrong with an exchange: an HTTP status from 400 on, an error's class, `cancelled`, or None."""
+    """Return the label of an exchange: its HTTP status from 400 on, an error's class, `cancelled`, or None."""
     if event.status is not None and event.status >= 400:
         return str(event.status)
     return _error(event.failure, cancelled=event.cancelled)
 
 
 def call_error(event: CallEnded) -> str | None:
-    """Return what a call raised: an error's class or `cancelled`; None where it succeeded."""
+    """Return the label of a call: the class of the error it raised, `cancelled`, or None if it succeeded."""
     return _error(event.failure, cancelled=event.cancelled)
 
 
 def error_text(failure: CheckoutError) -> str:
-    """Return an error's text, masked once more: a transport of somebody else's may have put anything into it."""
+    """Return an error's text, masked once more: a user's transport may have put anything into it."""
     return scrub(str(failure))
 
 

@@ -1,7 +1,7 @@
-"""LoggingHook: what a client does as log records, one fixed message per kind of event and fields for machines.
+"""LoggingHook: logs the events of a client, with one fixed message for each kind of event and fields for machines.
 
-Quiet where all is well: what succeeds is logged at DEBUG. Bodies, headers, idempotency keys and identifiers in paths
-are in no event, and so in no record.
+Successful steps are logged at DEBUG. Events contain no bodies, headers, idempotency keys or identifiers in paths, and
+so neither do records.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ __all__ = ["LoggingHook"]
 
 Fields = dict[str, object]
 
-# Reserved words of LogRecord, structlog (`event`) and log services (`status`, `host`) are no fit names for fields.
+# Without a prefix, names would collide with those of LogRecord, structlog (`event`) or log services (`status`, `host`).
 _PREFIX = "checkout_"
 
 
 class LoggingHook:
-    """Writes each event to a logger: `CheckoutClient(hooks=[LoggingHook()])`.
+    """Logs each event: `CheckoutClient(hooks=[LoggingHook()])`.
 
-    What succeeds goes at `level` when it ends, each step on the way at DEBUG. Retries and failed calls are WARNING. A
-    call that may have been carried out without its caller knowing is ERROR. The fields of a record (`extra`) have
-    names that start with `checkout_`; docs/observability.md lists them.
+    The end of a successful call has `level`; its steps have DEBUG. Retries and failed calls have WARNING. A failed or
+    cancelled call that may have been carried out, and is not just a read, has ERROR. The names of a record's fields
+    (`extra`) start with `checkout_`; docs/observability.md lists them.
     """
 
     def __init__(self, logger: logging.Logger | None = None, *, level: int = logging.DEBUG) -> None:
@@ -64,7 +64,7 @@ class LoggingHook:
             case RetryScheduled():
                 self._retry_scheduled(event)
             case _:
-                pass  # a kind that a later version brings
+                pass  # a kind of event that a later version adds
 
     def _call_ended(self, event: CallEnded) -> None:
         error = call_error(event)
@@ -109,9 +109,9 @@ class LoggingHook:
             "error": type(event.failure).__name__,
             "error_text": error_text(event.failure),
         }
-        self._log(logging.WARNING, "retry_scheduled", event.call, "will be repeated", fields)
+        self._log(logging.WARNING, "retry_scheduled", event.call, "will be retried", fields)
 
-    def _log(self, level: int, kind: str, call: CallInfo, what: str, fields: Fields) -> None:
+    def _log(self, level: int, kind: str, call: CallInfo, message: str, fields: Fields) -> None:
         if not self._logger.isEnabledFor(level):
             return
         extra = {
@@ -123,19 +123,19 @@ class LoggingHook:
             "port": call.port,
             **fields,
         }
-        told = ", ".join(f"{name} {_shown(value)}" for name, value in fields.items() if value not in (None, []))
+        details = ", ".join(f"{name} {_format(value)}" for name, value in fields.items() if value not in (None, []))
         self._logger.log(
             level,
             "%s: %s%s",
             call.operation,
-            what,
-            f" ({told})" if told else "",
+            message,
+            f" ({details})" if details else "",
             extra={f"{_PREFIX}{name}": value for name, value in extra.items()},
         )
 
 
 def _may_have_been_done(event: CallEnded) -> bool:
-    """Whether the caller cannot know what became of the call; a cancelled one had at least begun to be sent."""
+    """Return whether the call may have been carried out: it ended ambiguously, or was cancelled after an attempt."""
     if event.failure is not None:
         return is_ambiguous(event.failure)
     return event.cancelled and event.attempts > 0
@@ -149,5 +149,5 @@ def _text(failure: CheckoutError | None) -> str | None:
     return None if failure is None else error_text(failure)
 
 
-def _shown(value: object) -> object:
+def _format(value: object) -> object:
     return f"{value:.3f}" if isinstance(value, float) else value

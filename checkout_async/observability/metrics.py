@@ -1,6 +1,7 @@
-"""Metrics: how long exchanges, calls, token fetches and waits take, in seconds, and how often calls are repeated.
+"""Metrics: the durations of exchanges, calls, token fetches and waits in seconds, and the number of retries.
 
-Loaded by the OpenTelemetry hook only. Attributes have few values: operations, servers, statuses, classes of errors.
+Only the OpenTelemetry hook imports this module. Attributes have few different values: operations, servers, statuses,
+classes of errors.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Attributes = dict[str, str | int]
 
 
 class Metrics:
-    """Records measurements as events say."""
+    """Records measurements of events."""
 
     def __init__(self, provider: metrics.MeterProvider | None) -> None:
         self._meter = metrics.get_meter(semconv.SCOPE, __version__, provider, semconv.SCHEMA_URL)
@@ -33,15 +34,15 @@ class Metrics:
         )
         self._waits = self._histogram(
             "checkout_async.limiter.wait",
-            "Time attempts waited before they began.",
+            "Time that attempts waited before they started.",
             semconv.CALL_BUCKETS,
         )
         self._retries = self._meter.create_counter(
-            "checkout_async.call.retries", "{retry}", "Attempts of calls after the first, by what made them necessary."
+            "checkout_async.call.retries", "{retry}", "Retries of calls, by the error that caused them."
         )
 
     def __call__(self, event: Event) -> None:
-        """Take note of an event."""
+        """Record the measurements of an event."""
         match event:
             case AttemptEnded():
                 attributes = semconv.exchange_attributes(event.call)
@@ -56,7 +57,7 @@ class Metrics:
             case RetryScheduled():
                 self._retries.add(1, _with_error(_operation(event), type(event.failure).__name__))
             case _:
-                pass  # what begins is measured when it ends
+                pass  # starts are not measured; ends contain the duration
 
     def _histogram(self, name: str, description: str, buckets: tuple[float, ...]) -> metrics.Histogram:
         return self._meter.create_histogram(name, "s", description, explicit_bucket_boundaries_advisory=buckets)

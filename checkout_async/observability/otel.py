@@ -1,4 +1,4 @@
-"""OpenTelemetryHook: what a client does as spans and metrics. Needs the extra `otel`, loaded when a hook is made."""
+"""OpenTelemetryHook: spans and metrics of a client's calls. It imports the extra `otel` when it is created."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["OpenTelemetryHook"]
 
 
 class OpenTelemetryHook:
-    """Makes a span of each call and of each HTTP exchange in it, and measures both.
+    """Creates a span for each call and for each HTTP exchange in it, and records metrics of both.
 
-    The span of a call is a child of the span that is current where the call begins. docs/observability.md lists spans,
-    attributes and metrics. Nothing is sent to the API about a trace. One hook serves any number of clients.
+    The span of a call is a child of the span that is current when the call starts. docs/observability.md lists spans,
+    attributes and metrics. The hook sends no trace headers to the API. Any number of clients may share one hook.
     """
 
     def __init__(
         self, tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
     ) -> None:
-        """Use the given providers, or the global ones. Raises ConfigurationError where opentelemetry-api is missing."""
+        """Use the given providers, or the global ones. Raises ConfigurationError if opentelemetry-api is missing."""
         try:
             from checkout_async.observability.metrics import Metrics  # noqa: PLC0415 - an extra
             from checkout_async.observability.spans import Spans  # noqa: PLC0415 - an extra
@@ -35,6 +35,6 @@ class OpenTelemetryHook:
         self._metrics = Metrics(meter_provider)
 
     def __call__(self, event: Event, /) -> None:
-        """Take note of an event."""
+        """Record an event in spans and metrics."""
         self._spans(event)
         self._metrics(event)

@@ -1,8 +1,8 @@
 """Names of OpenTelemetry attributes, and the attributes that spans and metrics have in common.
 
-Those of HTTP are the stable semantic conventions for HTTP clients (schema 1.40.0), with `url.template`, which is not
-stable yet; what the conventions have no name for starts with `checkout_async.`. `url.full` is left out on purpose: a
-URL of this API holds the identifiers of payments and sessions, and its search terms.
+The attributes of HTTP follow the stable semantic conventions for HTTP clients (schema 1.40.0), and `url.template`,
+which is not stable yet. Names that the conventions lack start with `checkout_async.`. `url.full` is left out on
+purpose: a URL of this API contains identifiers of payments and sessions, and search terms.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ WAIT_SECONDS = "checkout_async.wait.seconds"
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """The boundaries that the conventions advise for `http.client.request.duration`, in seconds."""
 CALL_BUCKETS = (*BUCKETS, 15.0, 30.0, 60.0)
-"""Further, since a call may wait and repeat until its deadline."""
+"""With longer ones, since a call may wait and retry until its deadline."""
 
 
 def exchange_attributes(call: CallInfo) -> dict[str, str | int]:
-    """Return the attributes of an HTTP exchange that are known before it: few values, no identifiers."""
+    """Return the attributes of an HTTP exchange that are known before it. They contain no identifiers."""
     return {
         "http.request.method": call.method,
         "server.address": call.server,

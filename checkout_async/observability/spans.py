@@ -1,7 +1,7 @@
-"""Spans: one of kind INTERNAL for each call and token fetch, inside it one of kind CLIENT for each HTTP exchange.
+"""Spans: one of kind INTERNAL for each call and token fetch, and in it one of kind CLIENT for each HTTP exchange.
 
-Loaded by the OpenTelemetry hook only. A span is never made the current one: events of one call may be told from
-different tasks, and a context can be left only where it was entered.
+Only the OpenTelemetry hook imports this module. It never makes a span the current one: events of one call may come from
+different tasks, and a context must be left in the task that entered it.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ __all__ = ["Spans"]
 
 
 @dataclass(slots=True)
-class _Open:
-    """The spans of a call under way, and the context of its attempts."""
+class _CallSpans:
+    """The spans of a call in progress, and the context of its attempts."""
 
     call: Span
-    inside: Context
+    context: Context
     attempt: Span | None = None
 
 
 class Spans:
-    """Begins and ends spans as events say. Holds those of calls under way, and nothing of a call that ended."""
+    """Starts and ends spans at events. It keeps the spans of calls in progress only."""
 
     def __init__(self, provider: trace.TracerProvider | None) -> None:
         self._tracer = trace.get_tracer(semconv.SCOPE, __version__, provider, semconv.SCHEMA_URL)
-        self._open: dict[CallInfo, _Open] = {}
+        self._in_progress: dict[CallInfo, _CallSpans] = {}
 
     def __call__(self, event: Event) -> None:
-        """Take note of an event."""
+        """Start, change or end the spans of the event's call."""
         if isinstance(event, CallStarted):
-            self._open[event.call] = self._begin(event.call)
-        elif (spans := self._open.get(event.call)) is not None:
-            self._follow(spans, event)
+            self._in_progress[event.call] = self._start(event.call)
+        elif (spans := self._in_progress.get(event.call)) is not None:
+            self._update(spans, event)
 
-    def _follow(self, spans: _Open, event: Event) -> None:
+    def _update(self, spans: _CallSpans, event: Event) -> None:
         match event:
             case AttemptStarted():
-                spans.attempt = self._begin_attempt(spans, event)
+                spans.attempt = self._start_attempt(spans, event)
             case AttemptEnded():
                 _end_attempt(spans, event)
             case Waited():
@@ -69,57 +69,57 @@ class Spans:
                     "retry scheduled", {semconv.ERROR_TYPE: error, semconv.WAIT_SECONDS: event.seconds}
                 )
             case CallEnded():
-                del self._open[event.call]
+                del self._in_progress[event.call]
                 _end(spans, event)
             case _:
-                pass  # a kind that a later version brings
+                pass  # a kind of event that a later version adds
 
-    def _begin(self, call: CallInfo) -> _Open:
-        around = context.get_current()
+    def _start(self, call: CallInfo) -> _CallSpans:
+        parent = context.get_current()
         span = self._tracer.start_span(
             call.operation,
-            around,
+            parent,
             SpanKind.INTERNAL,
             {semconv.OPERATION: call.operation, semconv.IDEMPOTENCY: call.idempotency.value},
         )
-        return _Open(span, trace.set_span_in_context(span, around))
+        return _CallSpans(span, trace.set_span_in_context(span, parent))
 
-    def _begin_attempt(self, spans: _Open, event: AttemptStarted) -> Span:
+    def _start_attempt(self, spans: _CallSpans, event: AttemptStarted) -> Span:
         attributes = semconv.exchange_attributes(event.call)
         if event.attempt > 1:
             attributes[semconv.RESEND_COUNT] = event.attempt - 1
         name = f"{event.call.method} {event.call.path}"
-        return self._tracer.start_span(name, spans.inside, SpanKind.CLIENT, attributes)
+        return self._tracer.start_span(name, spans.context, SpanKind.CLIENT, attributes)
 
 
-def _end_attempt(spans: _Open, event: AttemptEnded) -> None:
+def _end_attempt(spans: _CallSpans, event: AttemptEnded) -> None:
     span, spans.attempt = spans.attempt, None
     if span is None:
         return
-    _note_reply(span, event)
+    _set_request_id(span, event)
     if event.status is not None:
         span.set_attribute(semconv.STATUS_CODE, event.status)
-    _note_error(span, attempt_error(event), event.failure)
+    _set_error(span, attempt_error(event), event.failure)
     span.end()
 
 
-def _end(spans: _Open, event: CallEnded) -> None:
-    if spans.attempt is not None:  # a transport raised what is none of our errors
+def _end(spans: _CallSpans, event: CallEnded) -> None:
+    if spans.attempt is not None:  # a transport raised an exception that is not a CheckoutError
         spans.attempt.end()
-    _note_reply(spans.call, event)
+    _set_request_id(spans.call, event)
     spans.call.set_attribute(semconv.ATTEMPTS, event.attempts)
     if event.ignored:
         spans.call.set_attribute(semconv.IGNORED, [scrub(path) for path in event.ignored])
-    _note_error(spans.call, call_error(event), event.failure)
+    _set_error(spans.call, call_error(event), event.failure)
     spans.call.end()
 
 
-def _note_reply(span: Span, event: AttemptEnded | CallEnded) -> None:
+def _set_request_id(span: Span, event: AttemptEnded | CallEnded) -> None:
     if event.request_id is not None:
         span.set_attribute(semconv.REQUEST_ID, scrub(event.request_id))
 
 
-def _note_error(span: Span, error: str | None, failure: CheckoutError | None) -> None:
+def _set_error(span: Span, error: str | None, failure: CheckoutError | None) -> None:
     if error is not None:
         span.set_attribute(semconv.ERROR_TYPE, error)
         span.set_status(Status(StatusCode.ERROR, None if failure is None else error_text(failure)))

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
+from checkout_async._core.body import documented_lengths
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
 from checkout_async.threeds.address import Network, client_address
@@ -145,23 +146,13 @@ def _merge_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return merged
 
 
-def _read_max_lengths() -> dict[str, int]:
-    """Return the maximum lengths that the specification allows, by field."""
-    info = msgspec.inspect.type_info(sessions.BrowserChannelData)
-    assert isinstance(info, msgspec.inspect.StructType)
-    types = {field.name: field.type for field in info.fields}
-    return {
-        name: kind.max_length
-        for name, kind in types.items()
-        if isinstance(kind, msgspec.inspect.StrType) and kind.max_length is not None
-    }
-
-
-_MAX_LENGTHS: Final = _read_max_lengths()
+def _longest(name: str) -> int:
+    """Return the maximum length that the specification allows for a member."""
+    return documented_lengths(sessions.BrowserChannelData)[name]
 
 
 def _truncate(name: str, text: str) -> str:
-    return _replace_surrogates(text)[: _MAX_LENGTHS[name]]
+    return _replace_surrogates(text)[: _longest(name)]
 
 
 def _replace_surrogates(text: str) -> str:
@@ -179,7 +170,7 @@ def _choose_language(reported: str | None, accepted: str) -> str:
 
 def _shorten_tag(tag: str) -> str:
     """Remove trailing subtags until the tag fits; the rest is a more general language (RFC 4647)."""
-    while len(tag) > _MAX_LENGTHS["language"]:
+    while len(tag) > _longest("language"):
         tag = tag.rpartition("-")[0]
     return tag
 

@@ -1,1 +1,1 @@
-"""Everything that touches a socket: the aiohttp adapter, and the pipeline of policies around it."""
+"""Everything that uses a socket: the aiohttp adapter, and the pipeline of policies around it."""

@@ -1,8 +1,12 @@
-"""The one place that knows aiohttp: bytes out, bytes in, its exceptions translated. No policy lives here.
+"""AiohttpTransport: sends a request, reads the reply, and translates aiohttp's exceptions. It contains no policy.
 
-Habits of aiohttp that are switched off: it resends a PUT, GET or DELETE by itself when a kept connection turns out to
-be closed; it follows redirects, which would carry the credential to another host; it keeps cookies; it reads a body
-without end, and gives up the reply over one that was compressed wrongly.
+Of the client's modules, only those of this folder import aiohttp. These behaviours of aiohttp are switched off:
+
+- it resends a PUT, GET or DELETE when a kept connection turns out to be closed;
+- it follows redirects, which would send the credential to another host;
+- it stores cookies;
+- it reads a body of any size;
+- it raises an error instead of the reply if a body was compressed wrongly.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from checkout_async.transport.proxies import Proxies
 
 __all__ = ["AiohttpTransport"]
 
-# Connections could not be made: whatever the phase says, no byte of the request left.
+# There was no connection, so no byte of the request was sent, whatever the tracing says.
 _NOT_SENT: Final = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -37,10 +41,10 @@ _NOT_SENT: Final = (
 
 
 class AiohttpTransport:
-    """HTTP over one aiohttp session, opened at the first request and owned by this object.
+    """HTTP over one aiohttp session, which this object opens at the first request and owns.
 
-    `ssl_context` brings private certificate authorities or a client certificate; it has to verify servers. `proxy` is
-    the URL of an HTTP proxy for all requests; `proxies_from_env` reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY
+    `ssl_context` provides private certificate authorities or a client certificate; it must verify servers. `proxy` is
+    the URL of an HTTP proxy for all requests. `proxies_from_env` reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY
     instead, which are ignored otherwise. Raises ConfigurationError if a setting cannot be used.
     """
 
@@ -53,32 +57,32 @@ class AiohttpTransport:
         proxies_from_env: bool = False,
     ) -> None:
         self._limits = limits
-        self._ssl = None if ssl_context is None else _verifying(ssl_context)
+        self._ssl = None if ssl_context is None else _require_verification(ssl_context)
         self._proxies = Proxies(proxy, from_env=proxies_from_env)
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     async def send(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
-        """Exchange one request for one response. Raises ConnectFailed or OutcomeUnknown, and nothing of aiohttp."""
+        """Send one request and return its response. Raises ConnectFailed or OutcomeUnknown, never aiohttp's errors."""
         try:
-            found = await self._exchanged(request, timeouts)
+            result = await self._exchange(request, timeouts)
         except asyncio.CancelledError as cancelled:
-            # Without aiohttp's frames, whose local variables are parts of the reply.
+            # Without aiohttp's frames: their local variables contain parts of the reply.
             cancelled.__context__ = None
             raise cancelled.with_traceback(None)  # noqa: B904 - the same one
-        # Raised outside the handler: aiohttp's errors hold the request's headers, and with them the credential.
-        if isinstance(found, TransportError):
-            raise found
-        return found
+        # Raised outside the handler: aiohttp's errors contain the request's headers, and with them the credential.
+        if isinstance(result, TransportError):
+            raise result
+        return result
 
-    async def _exchanged(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | TransportError:
-        phase = SimpleNamespace(sending=False)
+    async def _exchange(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | TransportError:
+        progress = SimpleNamespace(sending=False)
         url = URL(request.url, encoded=True)
-        # aiohttp would round what is longer than its threshold up to whole seconds, past the caller's deadline.
+        # aiohttp rounds timeouts above `ceil_threshold` up to whole seconds, beyond the caller's deadline.
         limit = aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect, ceil_threshold=math.inf)
         try:
-            async with self._opened().request(
+            async with self._session_for_loop().request(
                 request.method,
                 url,
                 data=request.body,
@@ -86,33 +90,34 @@ class AiohttpTransport:
                 allow_redirects=False,
                 proxy=self._proxies.proxy_for(url),
                 timeout=limit,
-                trace_request_ctx=phase,
+                trace_request_ctx=progress,
             ) as reply:
-                if self._is_of_proxy(reply):
-                    return ConnectFailed(f"no connection: {_refused_by_proxy(reply.status)}; nothing was sent to it")
-                body = await _beginning(reply, self._limits.response_size)
-                return _response(reply, body, self._limits.response_size)
+                if self._is_from_proxy(reply):
+                    return ConnectFailed(f"no connection: {_proxy_refusal(reply.status)}; nothing was sent to it")
+                body = await _read_capped(reply, self._limits.response_size)
+                return _build_response(reply, body, self._limits.response_size)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
-            return _translated(error, sending=phase.sending)
+            return _translate_error(error, sending=progress.sending)
 
     async def aclose(self) -> None:
-        """Close the session and its connections for good."""
+        """Close the session and its connections. The transport cannot be used again."""
         self._closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    def _is_of_proxy(self, reply: aiohttp.ClientResponse) -> bool:
-        """Tell whether a proxy wants a password before it forwards; through a tunnel the reply is the server's own."""
+    def _is_from_proxy(self, reply: aiohttp.ClientResponse) -> bool:
+        """Return whether the reply is a proxy's 407. Through a tunnel (https), a reply is the server's own."""
         wants_password = reply.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and reply.url.scheme == "http"
         return wants_password and self._proxies.proxy_for(reply.url) is not None
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _session_for_loop(self) -> aiohttp.ClientSession:
+        """Return the session; open it at the first request. Raises ConfigurationError in another event loop."""
         loop = asyncio.get_running_loop()
         if self._closed:
             raise ConfigurationError("the client was closed; nothing was sent")
         if self._loop not in {None, loop}:
-            raise ConfigurationError("the client was used in another event loop; make one for each loop")
+            raise ConfigurationError("the client was used in another event loop; create one for each loop")
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(
@@ -122,16 +127,17 @@ class AiohttpTransport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 trace_configs=[_sending_trace()],
-                # Not in our headers: what the pipeline set is what is sent.
+                # The pipeline alone sets these headers.
                 skip_auto_headers=("User-Agent", "Content-Type"),
             )
-            # aiohttp offers no public switch; its own test client does the same.
+            # aiohttp must not resend a request: the pipeline alone decides on retries. There is no public switch;
+            # aiohttp's own test client sets the same attribute.
             setattr(self._session, "_retry_connection", False)  # noqa: B010
         return self._session
 
 
-def _verifying(context: ssl.SSLContext) -> ssl.SSLContext:
-    """Refuse a context that would take any server for the API."""
+def _require_verification(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Return the context. Raises ConfigurationError if it does not verify servers."""
     require_type("ssl_context", context, ssl.SSLContext)
     if context.verify_mode is not ssl.CERT_REQUIRED or not context.check_hostname:
         raise ConfigurationError(
@@ -141,8 +147,8 @@ def _verifying(context: ssl.SSLContext) -> ssl.SSLContext:
     return context
 
 
-async def _beginning(reply: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Read a body to its end or somewhat past the limit, where its connection is given up."""
+async def _read_capped(reply: aiohttp.ClientResponse, limit: int) -> bytes:
+    """Read a body to its end, or to the first chunk beyond the limit; then close the connection."""
     chunks: list[bytes] = []
     size = 0
     while chunk := await reply.content.readany():
@@ -154,19 +160,19 @@ async def _beginning(reply: aiohttp.ClientResponse, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> HttpResponse:
+def _build_response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> HttpResponse:
     headers = {name.lower(): value for name, value in reply.headers.items()}
     coding = headers.get("content-encoding", "") if len(body) <= limit else ""
     try:
-        whole, is_cut = decompress(body, coding, limit)
+        content, truncated = decompress(body, coding, limit)
     except CorruptEncoding:
-        # As received: it is still worth more than no reply, and some servers only say that they compressed.
-        whole, is_cut = body, False
-    return HttpResponse(status=reply.status, headers=headers, body=whole, truncated=is_cut)
+        # The body as received: better than no reply, and some servers send the header without compressing.
+        content, truncated = body, False
+    return HttpResponse(status=reply.status, headers=headers, body=content, truncated=truncated)
 
 
 def _sending_trace() -> aiohttp.TraceConfig:
-    """Note in the request's context that it begins to be written: from there on it may have arrived."""
+    """Record in the request's context when aiohttp starts to write the request: from then on it may have arrived."""
 
     async def sending(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
         context.trace_request_ctx.sending = True
@@ -176,25 +182,26 @@ def _sending_trace() -> aiohttp.TraceConfig:
     return trace
 
 
-def _translated(error: Exception, *, sending: bool) -> TransportError:
+def _translate_error(error: Exception, *, sending: bool) -> TransportError:
+    """Return ConnectFailed if no byte of the request was sent, else OutcomeUnknown."""
     if isinstance(error, _NOT_SENT) or not sending:
-        return ConnectFailed(f"no connection: {_cause(error)}; nothing was sent")
-    return OutcomeUnknown(f"no reply: {_cause(error)}; the request may have been carried out")
+        return ConnectFailed(f"no connection: {_describe(error)}; nothing was sent")
+    return OutcomeUnknown(f"no reply: {_describe(error)}; the request may have been carried out")
 
 
-def _cause(error: Exception) -> str:
-    """Name the failure without the library's text, which may hold URLs, headers and bytes of the reply."""
+def _describe(error: Exception) -> str:
+    """Describe the failure without aiohttp's text, which may contain URLs, headers and bytes of the reply."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return _refused_by_proxy(error.status)
+        return _proxy_refusal(error.status)
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return "the proxy could not be reached"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return (
-            "the server's TLS certificate was not accepted: not trusted, expired, or for another host (bring a private "
-            "certificate authority as ssl_context)"
+            "the server's TLS certificate was not accepted: it is not trusted, expired, or for another host (for a "
+            "private certificate authority pass an ssl_context)"
         )
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        return "TLS could not be agreed on (a server that wants a client certificate gets it from ssl_context)"
+        return "the TLS handshake failed (if the server requires a client certificate, pass an ssl_context)"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the host name could not be resolved"
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
@@ -208,10 +215,10 @@ def _cause(error: Exception) -> str:
     return f"the exchange failed ({type(error).__name__})"
 
 
-def _refused_by_proxy(status: int) -> str:
+def _proxy_refusal(status: int) -> str:
     return f"the proxy refused to connect to the API (status {status})"
 
 
 def _was_reset(error: Exception) -> bool:
-    """Tell whether the server ended the connection in the TLS handshake; asyncio's error has no text then."""
+    """Return whether the server closed the connection in the TLS handshake; asyncio's error has no text then."""
     return isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.__cause__, ConnectionError)

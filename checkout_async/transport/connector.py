@@ -1,7 +1,10 @@
-"""Connections that are used again only while they are silent.
+"""A connector that reuses a kept connection only if nothing arrived on it since its last reply.
 
-aiohttp takes whatever arrives on a kept connection for the answer to the next request on it. A reply too many, from a
-server or something between that answers twice, would become the answer to another payment.
+aiohttp takes bytes that arrive on an idle connection for the reply to the next request. If a server or an intermediary
+sends a surplus reply, aiohttp would return it as the reply to another payment. So a connection is closed
+
+- when bytes arrive while it is idle (`_GuardedHandler.data_received`);
+- when it is to be reused and bytes wait unread at its socket (`_CleanConnector.connect`).
 """
 
 from __future__ import annotations
@@ -20,19 +23,19 @@ __all__ = ["clean_connector"]
 
 
 def clean_connector(*, keepalive: float, ssl_context: ssl.SSLContext | None) -> aiohttp.BaseConnector:
-    """Make a connector that closes connections after `keepalive` idle seconds, or when something comes on one."""
-    connector = _SilentConnector(
-        limit=0,  # the pipeline limits calls; a token is fetched past that limit
+    """Return a connector that closes a connection after `keepalive` idle seconds, or when surplus bytes arrive."""
+    connector = _CleanConnector(
+        limit=0,  # the pipeline limits calls; token requests are not limited
         keepalive_timeout=keepalive,
         ssl=True if ssl_context is None else ssl_context,
     )
-    # aiohttp offers no public way to hear what comes on an idle connection.
-    setattr(connector, "_factory", partial(_Listener, loop=asyncio.get_running_loop()))  # noqa: B010
+    # `_factory` is private, but aiohttp has no public way to see bytes that arrive on an idle connection.
+    setattr(connector, "_factory", partial(_GuardedHandler, loop=asyncio.get_running_loop()))  # noqa: B010
     return connector
 
 
-class _Listener(ResponseHandler):
-    """Gives up its connection when something comes while it is idle."""
+class _GuardedHandler(ResponseHandler):
+    """A connection's protocol that closes the connection when bytes arrive while it is idle."""
 
     was_used = False
     is_idle = False
@@ -42,18 +45,20 @@ class _Listener(ResponseHandler):
             self.force_close()
         super().data_received(data)
 
-    def rest(self) -> None:
+    def mark_idle(self) -> None:
         self.is_idle = True
 
-    def is_silent(self) -> bool:
-        """Tell whether nothing came since the last reply."""
-        return not self.should_close and self.transport is not None and not _has_unread(self.transport)
+    def is_clean(self) -> bool:
+        """Return whether nothing arrived since the last reply."""
+        # `should_close` is true if surplus bytes came together with the reply, or while the connection was idle.
+        return not self.should_close and self.transport is not None and not _has_unread_bytes(self.transport)
 
 
-class _SilentConnector(aiohttp.TCPConnector):
-    """Gives out a kept connection only if nothing came on it since its last reply.
+class _CleanConnector(aiohttp.TCPConnector):
+    """Hands out a kept connection only if it is clean.
 
-    What comes after a request was written cannot be told from its answer: HTTP/1.1 numbers neither.
+    Bytes that arrive after a request was written cannot be distinguished from its reply: HTTP/1.1 numbers neither
+    requests nor replies.
     """
 
     async def connect(
@@ -65,17 +70,17 @@ class _SilentConnector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            if not isinstance(protocol, _Listener) or not protocol.was_used or protocol.is_silent():
+            if not isinstance(protocol, _GuardedHandler) or not protocol.was_used or protocol.is_clean():
                 break
-            connection.close()
-        if isinstance(protocol, _Listener):
+            connection.close()  # and take the next kept connection, or a new one
+        if isinstance(protocol, _GuardedHandler):
             protocol.was_used, protocol.is_idle = True, False
-            connection.add_callback(protocol.rest)
+            connection.add_callback(protocol.mark_idle)  # aiohttp calls it when it releases the connection
         return connection
 
 
-def _has_unread(transport: asyncio.Transport) -> bool:
-    """Tell whether bytes, or the end of the connection, wait at its socket for the event loop to come by."""
+def _has_unread_bytes(transport: asyncio.Transport) -> bool:
+    """Return whether the socket has bytes, or the end of the connection, that the event loop has not read yet."""
     descriptor: int = transport.get_extra_info("socket").fileno()
     if descriptor < 0:
         return True

@@ -1,4 +1,8 @@
-"""Tells hooks what happens during a call. Where there are no hooks, no event is made and nothing is measured."""
+"""Sends events of a call to the hooks.
+
+The pipeline gets a `CallObserver` for each call and passes each step through it. Without hooks the observer does
+nothing: it creates no event and measures no time.
+"""
 
 from __future__ import annotations
 
@@ -24,61 +28,61 @@ from checkout_async._core.events import (
 from checkout_async._core.wire import ApiResponse, HttpRequest, HttpResponse, Operation
 from checkout_async.errors import CheckoutError
 
-__all__ = ["Observer", "Watch"]
+__all__ = ["CallObserver", "ObserverFactory"]
 
 _log = logging.getLogger("checkout_async")
 
 T = TypeVar("T")
 
 
-class Watch:
-    """The observation of one call by nobody: every step is passed through as it is."""
+class CallObserver:
+    """The observer of one call without hooks: it runs each step and does nothing else."""
 
-    def call(self, carry_out: Callable[[], Awaitable[ApiResponse[T]]]) -> Awaitable[ApiResponse[T]]:
-        """Watch the whole call."""
-        return carry_out()
+    def call(self, execute: Callable[[], Awaitable[ApiResponse[T]]]) -> Awaitable[ApiResponse[T]]:
+        """Run the whole call."""
+        return execute()
 
     def attempt(self, exchange: Callable[[], Awaitable[HttpResponse]]) -> Awaitable[HttpResponse]:
-        """Watch one HTTP exchange."""
+        """Run one HTTP exchange."""
         return exchange()
 
     def wait(self, _reason: WaitReason, wait: Callable[[], Awaitable[T]]) -> Awaitable[T]:
-        """Watch something that has to be waited for before an exchange."""
+        """Run a wait that precedes an exchange."""
         return wait()
 
     def retry(self, seconds: float, failure: CheckoutError) -> None:
-        """Take note that there will be another attempt in so many seconds."""
+        """Report that the next attempt starts in `seconds`."""
 
 
-class Observer:
-    """Makes the watches of a client's calls; `tokens` says that the calls fetch access tokens."""
+class ObserverFactory:
+    """Creates the observers of a client's calls. `tokens` is whether these calls fetch access tokens."""
 
     def __init__(self, hooks: Sequence[Hook], monotonic: Callable[[], float], *, tokens: bool = False) -> None:
         self._hooks = tuple(hooks)
         self._monotonic = monotonic
-        self._kinds = (TokenFetchStarted, TokenFetchEnded) if tokens else (CallStarted, CallEnded)
+        self._event_types = (TokenFetchStarted, TokenFetchEnded) if tokens else (CallStarted, CallEnded)
 
-    def watch(self, operation: Operation[Any], http: HttpRequest) -> Watch:
-        """Return the watch of one call."""
+    def create(self, operation: Operation[Any], http: HttpRequest) -> CallObserver:
+        """Return the observer of one call."""
         if not self._hooks:
-            return _NOBODY
-        where = urlsplit(http.url)
+            return _NULL_OBSERVER
+        url = urlsplit(http.url)
         call = CallInfo(
             operation=operation.name,
             method=http.method,
             path=operation.path,
             idempotency=operation.idempotency,
-            server=where.hostname or "",
-            port=where.port or (80 if where.scheme == "http" else 443),
+            server=url.hostname or "",
+            port=url.port or (80 if url.scheme == "http" else 443),
         )
-        return _HookedWatch(self._hooks, call, self._monotonic, *self._kinds)
+        return _HookObserver(self._hooks, call, self._monotonic, *self._event_types)
 
 
-_NOBODY = Watch()
+_NULL_OBSERVER = CallObserver()
 
 
-class _HookedWatch(Watch):
-    """The observation of one call by hooks."""
+class _HookObserver(CallObserver):
+    """The observer of one call with hooks: it runs each step and sends its events to them."""
 
     def __init__(
         self,
@@ -91,24 +95,24 @@ class _HookedWatch(Watch):
         self._hooks = hooks
         self._call = call
         self._monotonic = monotonic
-        self._kinds = started, ended
+        self._event_types = started, ended
         self._attempts = 0
         self._reply: HttpResponse | None = None
 
-    async def call(self, carry_out: Callable[[], Awaitable[ApiResponse[T]]]) -> ApiResponse[T]:
-        started, ended = self._kinds
+    async def call(self, execute: Callable[[], Awaitable[ApiResponse[T]]]) -> ApiResponse[T]:
+        started, ended = self._event_types
         began = self._monotonic()
         failure: CheckoutError | None = None
         response: ApiResponse[T] | None = None
-        self._tell(started(call=self._call))
+        self._emit(started(call=self._call))
         try:
-            response = await carry_out()
-            return response  # noqa: TRY300 - `finally` tells of it
+            response = await execute()
+            return response  # noqa: TRY300 - `finally` uses it
         except CheckoutError as error:
             failure = error
             raise
         finally:
-            self._tell(
+            self._emit(
                 ended(
                     call=self._call,
                     seconds=self._monotonic() - began,
@@ -126,15 +130,15 @@ class _HookedWatch(Watch):
         self._reply = None
         failure: CheckoutError | None = None
         began = self._monotonic()
-        self._tell(AttemptStarted(call=self._call, attempt=self._attempts))
+        self._emit(AttemptStarted(call=self._call, attempt=self._attempts))
         try:
             self._reply = reply = await exchange()
-            return reply  # noqa: TRY300 - `finally` tells of it
+            return reply  # noqa: TRY300 - `finally` uses it
         except CheckoutError as error:
             failure = error
             raise
         finally:
-            self._tell(
+            self._emit(
                 AttemptEnded(
                     call=self._call,
                     attempt=self._attempts,
@@ -152,18 +156,18 @@ class _HookedWatch(Watch):
             return await wait()
         finally:
             seconds = self._monotonic() - began
-            self._tell(Waited(call=self._call, attempt=self._attempts + 1, reason=reason, seconds=seconds))
+            self._emit(Waited(call=self._call, attempt=self._attempts + 1, reason=reason, seconds=seconds))
 
     def retry(self, seconds: float, failure: CheckoutError) -> None:
-        self._tell(RetryScheduled(call=self._call, attempt=self._attempts, seconds=seconds, failure=failure))
+        self._emit(RetryScheduled(call=self._call, attempt=self._attempts, seconds=seconds, failure=failure))
 
-    def _tell(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         for hook in self._hooks:
             try:
                 hook(event)
             except Exception as error:  # noqa: BLE001 - a hook must not end a call that moves money
-                # Only the type: what a stranger's exception says may be anything.
-                _log.warning("a hook raised %s and was passed over", type(error).__name__)
+                # Only the type: the text of a user's exception may contain a secret.
+                _log.warning("a hook raised %s, which was ignored; the call goes on", type(error).__name__)
 
 
 def _status(reply: HttpResponse | None) -> int | None:

@@ -1,8 +1,14 @@
-"""The policies around a transport, in this order: retry( limit( authenticate( pace( transport ) ) ) ).
+"""The policies around a transport, from the outside in: retry, concurrency limit, authentication, rate limit.
 
-Retry is outermost, so each attempt waits for a slot of its own, is freshly authenticated and counted by the rates. One
-deadline covers everything. What decides stands in `_core/retry.py`, `outcome.py` and `verdict.py`, what limits in
-`limits.py`, what tells hooks in `observer.py`; this file puts them together.
+The order matters:
+
+- Retry is outermost. So each attempt acquires its own slot, gets a fresh credential and counts towards the rates. A
+  call that waits before a retry occupies no slot.
+- The slot is acquired before the token is fetched. So calls that wait for a token count as in progress, too.
+- The rate permit is acquired last. So a permit is used at once, and a request repeated after a 401 takes another one.
+
+One deadline covers all of it. This file connects the parts: `_core/decision.py` decides on retries and the final error,
+`_core/response.py` reads a reply, `limits/limiter.py` limits, and `observer.py` sends events to hooks.
 """
 
 from __future__ import annotations
@@ -24,11 +30,11 @@ from checkout_async._core.wire import ApiRequest, ApiResponse, HttpRequest, Http
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
-from checkout_async.config import RetryPolicy, Timeouts, require_type
+from checkout_async.config import RetryPolicy, Timeouts, Validation, require_type
 from checkout_async.errors import CheckoutError, ConnectFailed, RateLimited
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
-from checkout_async.transport.observer import Observer, Watch
+from checkout_async.transport.observer import CallObserver, ObserverFactory
 
 __all__ = ["Pipeline", "Settings"]
 
@@ -39,19 +45,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a client's calls have in common unless a call says otherwise."""
+    """The settings of a client's calls. The options of a call override some of them."""
 
     user_agent: str
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
-    validate_requests: bool = True
+    validate: Validation = "shape"
     clock: Clock = field(default_factory=Clock)
     hooks: tuple[Hook, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Call(Generic[T]):
-    """One call under way: what all its attempts share."""
+class _CallState(Generic[T]):
+    """One call in progress: what all its attempts have in common. `started` is monotonic time in seconds."""
 
     operation: Operation[T]
     http: HttpRequest
@@ -59,20 +65,21 @@ class _Call(Generic[T]):
     retry: RetryPolicy
     timeouts: Timeouts
     started: float
-    own_key: bool
-    watch: Watch
+    caller_supplied_key: bool
+    observer: CallObserver
 
     @property
     def idempotency_key(self) -> str | None:
-        """The key that every attempt carries."""
+        """The idempotency key that every attempt sends, or None."""
         return self.http.headers.get(self.operation.idempotency_header or "")
 
 
 class Pipeline:
-    """Carries out calls at one place with one authenticator. It is a Sender.
+    """Executes calls to one server with one authenticator. It is a Sender.
 
-    `locate` turns an operation's path and query into a URL; `limiter` None means that the calls fetch access tokens:
-    these wait for no slot, since a call that holds one waits for them. `check_open` raises once the client is closed.
+    `locate` returns the URL for an operation's path and query. `limiter` is None for the pipeline that fetches access
+    tokens: a token request must not wait for a slot, because the call that waits for the token occupies one.
+    `check_open` raises an error when the client is closed.
     """
 
     def __init__(
@@ -90,34 +97,34 @@ class Pipeline:
         self._locate = locate
         self._settings = settings
         self._check_open = check_open
-        self._observer = Observer(settings.hooks, settings.clock.monotonic, tokens=limiter is None)
+        self._observers = ObserverFactory(settings.hooks, settings.clock.monotonic, tokens=limiter is None)
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
-        """Carry out a call. Raises InvalidRequest before anything is sent, and else what `errors` lists."""
+        """Execute a call. Raises InvalidRequest before it sends anything, later the other errors of `errors`."""
         settings, options = self._settings, request.options
         retry = settings.retry if options.retry is None else options.retry
         require_type("retry", retry, RetryPolicy)
-        http = prepare(request, self._locate, settings.user_agent, validate=settings.validate_requests)
-        call = _Call(
+        http = prepare(request, self._locate, settings.user_agent, validate=settings.validate)
+        call = _CallState(
             operation=request.operation,
             http=http,
             authenticator=self._authenticator_for(request),
             retry=retry,
             timeouts=settings.timeouts.merged(options.timeout),
             started=settings.clock.monotonic(),
-            own_key=options.idempotency_key is not None,
-            watch=self._observer.watch(request.operation, http),
+            caller_supplied_key=options.idempotency_key is not None,
+            observer=self._observers.create(request.operation, http),
         )
-        response = await call.watch.call(partial(self._carried_out, call))
+        response = await call.observer.call(partial(self._execute, call))
         if response.ignored:
-            _tell_ignored(call.operation.name, response.ignored)
+            _log_ignored(call.operation.name, response.ignored)
         return response
 
-    async def _carried_out(self, call: _Call[T]) -> ApiResponse[T]:
+    async def _execute(self, call: _CallState[T]) -> ApiResponse[T]:
         if self._limiter is not None:
-            self._limiter.budget.note_call()
+            self._limiter.budget.deposit()
         try:
-            return await self._repeated(call)
+            return await self._retry_loop(call)
         except CheckoutError as error:
             attach_key(error, call.idempotency_key)
             raise
@@ -128,8 +135,12 @@ class Pipeline:
             return self._authenticator
         return FixedAuthenticator(check_header_value(request.operation.name, "session_secret", secret))
 
-    async def _repeated(self, call: _Call[T]) -> ApiResponse[T]:
-        """Attempt the call until it succeeds, the failure is final, or the deadline leaves no room for a wait."""
+    async def _retry_loop(self, call: _CallState[T]) -> ApiResponse[T]:
+        """Attempt the call until it succeeds, the failure is final, or the deadline leaves no time for the wait.
+
+        `attempt` counts all attempts. `counted` leaves out those that failed because the idempotency key was in use:
+        `RetryPolicy.attempts` does not limit them.
+        """
         clock = self._settings.clock
         may_have_been_done = False
         attempt = counted = 0
@@ -141,101 +152,114 @@ class Pipeline:
             except CheckoutError as error:
                 failure = error
             kind, note = call.operation.idempotency, ""
-            wait = key_conflict_wait(kind, call.retry, failure, key_may_be_known=may_have_been_done or call.own_key)
+            # The API may know the key if an earlier attempt may have arrived, or if the caller may have used it before.
+            key_may_be_known = may_have_been_done or call.caller_supplied_key
+            wait = key_conflict_wait(kind, call.retry, failure, key_may_be_known=key_may_be_known)
+            # A 429 for a key in use is not a rate limit: it slows down no other call.
             if wait is None and isinstance(failure, RateLimited):
                 self._slow_down(call, failure)
             if wait is None:
                 counted += 1
                 wait = retry_wait(kind, call.retry, counted, failure, clock.draw())
-                if wait is not None and wait < self._left(call) and not self._may_retry():
-                    wait, note = None, "not repeated, because too many calls are: the retry budget is used up"
-            elif wait >= self._left(call):
-                note = f"its idempotency key may be in use: ask again with it in {wait:g} s"
-            if wait is None or wait >= self._left(call):
+                # A retry is taken out of the budget only if the deadline leaves time for it.
+                if wait is not None and wait < self._remaining(call) and not self._withdraw_retry():
+                    wait, note = None, "not retried: retry budget exhausted"
+            elif wait >= self._remaining(call):
+                note = (
+                    "another request with this idempotency key may still be in progress; retry with the same key after "
+                    f"{wait:g} s"
+                )
+            if wait is None or wait >= self._remaining(call):
                 raise final_error(call.operation, failure, attempt, may_have_been_done=may_have_been_done, note=note)
+            # Kept across attempts: a later, clear failure does not prove that an earlier attempt was not carried out.
             may_have_been_done = may_have_been_done or is_ambiguous(failure)
-            call.watch.retry(wait, failure)
+            call.observer.retry(wait, failure)
             await clock.sleep(wait)
 
-    def _may_retry(self) -> bool:
-        return self._limiter is None or self._limiter.budget.take()
+    def _withdraw_retry(self) -> bool:
+        return self._limiter is None or self._limiter.budget.try_withdraw()
 
-    def _slow_down(self, call: _Call[Any], failure: RateLimited) -> None:
-        """Let all calls wait as long as the reply asks for, but no longer than a call would wait for its own retry."""
+    def _slow_down(self, call: _CallState[Any], failure: RateLimited) -> None:
+        """Make all calls wait as long as the reply asks for, but no longer than a call would wait for its own retry."""
         if self._limiter is not None:
             self._limiter.slow_down(min(failure.retry_after or 0.0, call.retry.max_retry_after))
 
-    async def _attempt(self, call: _Call[T]) -> ApiResponse[T]:
-        """Wait for a slot, then exchange; a 401 is answered once with a new credential where there can be one."""
+    async def _attempt(self, call: _CallState[T]) -> ApiResponse[T]:
+        """Acquire a slot, then send the request. After a 401, send it once more if there can be a new credential."""
         self._check_open()
         slots = self._limiter.slots if self._limiter is not None else None
         if slots is not None:
-            await self._acquire(slots, call)
+            await self._acquire_slot(slots, call)
         try:
-            authorization = await self._authorized(call)
+            authorization = await self._authorize(call)
             response = await self._exchange(call, authorization)
+            # A 401 proves that nothing was done, so this is safe for every operation. It is not a counted retry.
             if response.status == 401 and call.authenticator.on_unauthorized(authorization):
-                response = await self._exchange(call, await self._authorized(call))
+                response = await self._exchange(call, await self._authorize(call))
         finally:
             if slots is not None:
                 slots.release_on_behalf_of(call)
         return parse_response(call.operation, response, self._settings.clock.now())
 
-    async def _acquire(self, slots: anyio.CapacityLimiter, call: _Call[Any]) -> None:
+    async def _acquire_slot(self, slots: anyio.CapacityLimiter, call: _CallState[Any]) -> None:
         try:
             slots.acquire_on_behalf_of_nowait(call)
         except anyio.WouldBlock:
-            await self._within(call, WaitReason.SLOT, partial(slots.acquire_on_behalf_of, call))
+            await self._await_with_deadline(call, WaitReason.SLOT, partial(slots.acquire_on_behalf_of, call))
 
-    async def _authorized(self, call: _Call[Any]) -> str:
+    async def _authorize(self, call: _CallState[Any]) -> str:
         authorization = call.authenticator.current()
         if authorization is not None:
             return authorization
-        return await self._within(call, WaitReason.TOKEN, call.authenticator.authorize)
+        return await self._await_with_deadline(call, WaitReason.TOKEN, call.authenticator.authorize)
 
-    async def _exchange(self, call: _Call[Any], authorization: str) -> HttpResponse:
-        await self._paced(call)
-        left, timeouts, http = self._left(call), call.timeouts, call.http
-        if left <= 0:
-            raise _too_late(call, "before sending")
-        if left < timeouts.attempt:
-            timeouts = replace(timeouts, attempt=left, connect=min(timeouts.connect, left))
+    async def _exchange(self, call: _CallState[Any], authorization: str) -> HttpResponse:
+        """Wait for a rate permit, then send one HTTP request."""
+        await self._await_rate(call)
+        remaining, timeouts, http = self._remaining(call), call.timeouts, call.http
+        if remaining <= 0:
+            raise _deadline_error(call, "before sending")
+        if remaining < timeouts.attempt:
+            timeouts = replace(timeouts, attempt=remaining, connect=min(timeouts.connect, remaining))
         headers = Headers({**http.headers, "Authorization": authorization})
         request = HttpRequest(method=http.method, url=http.url, headers=headers, body=http.body)
-        return await call.watch.attempt(partial(self._transport.send, request, timeouts))
+        return await call.observer.attempt(partial(self._transport.send, request, timeouts))
 
-    async def _paced(self, call: _Call[Any]) -> None:
+    async def _await_rate(self, call: _CallState[Any]) -> None:
         """Wait until the rate limits allow one more request."""
         if self._limiter is None:
             return
         throttle = self._limiter.throttle(call.http.method)
         if not throttle.try_acquire():
-            await self._within(call, WaitReason.RATE, throttle.acquire)
+            await self._await_with_deadline(call, WaitReason.RATE, throttle.acquire)
 
-    async def _within(self, call: _Call[Any], reason: WaitReason, wait: Callable[[], Awaitable[T]]) -> T:
-        """Wait for something before sending; when the deadline passes meanwhile, nothing was sent."""
-        with anyio.move_on_after(max(0.0, self._left(call))):
-            return await call.watch.wait(reason, wait)
-        raise _too_late(call, _WAITING[reason])
+    async def _await_with_deadline(
+        self, call: _CallState[Any], reason: WaitReason, wait: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Wait before sending. Raises ConnectFailed at the deadline: nothing was sent."""
+        with anyio.move_on_after(max(0.0, self._remaining(call))):
+            return await call.observer.wait(reason, wait)
+        raise _deadline_error(call, _WAIT_TEXTS[reason])
 
-    def _left(self, call: _Call[Any]) -> float:
+    def _remaining(self, call: _CallState[Any]) -> float:
+        """Return the seconds until the call's deadline."""
         return call.started + call.timeouts.total - self._settings.clock.monotonic()
 
 
-_PATHS_SHOWN = 20
-_WAITING = {
+_MAX_PATHS_SHOWN = 20
+_WAIT_TEXTS = {
     WaitReason.SLOT: "waiting for a free slot",
     WaitReason.RATE: "waiting for the rate limit",
     WaitReason.TOKEN: "waiting for an access token",
 }
 
 
-def _tell_ignored(operation: str, paths: tuple[str, ...]) -> None:
-    shown = ", ".join(paths[:_PATHS_SHOWN]) + (" and more" if len(paths) > _PATHS_SHOWN else "")
-    # A filter or handler of the application's that raises must not take the reply of a payment with it.
+def _log_ignored(operation: str, paths: tuple[str, ...]) -> None:
+    shown = ", ".join(paths[:_MAX_PATHS_SHOWN]) + (" and more" if len(paths) > _MAX_PATHS_SHOWN else "")
+    # If a log filter or handler of the application raises, the caller must still get the reply to a payment.
     with suppress(Exception):
-        _log.warning("%s: members of an unexpected type read as None: %s", operation, shown)
+        _log.warning("%s: members of an unexpected type were replaced by None: %s", operation, shown)
 
 
-def _too_late(call: _Call[Any], doing: str) -> ConnectFailed:
-    return ConnectFailed(f"the deadline of {call.timeouts.total:g} s passed {doing}; nothing was sent")
+def _deadline_error(call: _CallState[Any], phase: str) -> ConnectFailed:
+    return ConnectFailed(f"the deadline of {call.timeouts.total:g} s passed {phase}; nothing was sent")

@@ -1,6 +1,6 @@
-"""Which proxy a request goes through: one that was given, those of the environment where they were asked for, or none.
+"""Which proxy a request uses: the given one, those of the environment if the client asks for them, or none.
 
-aiohttp's own `trust_env` would read .netrc as well and send what it finds there in place of our credential.
+aiohttp's own `trust_env` is not used: it also reads .netrc, and sends a password from there in place of our credential.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _NONE: Final = "no"
 
 
 class Proxies(SecretHolder):
-    """Finds the proxy of a URL. It may hold the proxy's password.
+    """Finds the proxy for a URL. It may contain the proxy's password.
 
-    `proxy` serves every request. `from_env` reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, once and now.
-    Raises ConfigurationError for both at once and for a URL that cannot be used.
+    `proxy` is for all requests. `from_env` reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, once, when this is
+    created. Raises ConfigurationError if both are given, or if a proxy's URL cannot be used.
     """
 
     def __init__(self, proxy: str | None, *, from_env: bool) -> None:
@@ -39,7 +39,7 @@ class Proxies(SecretHolder):
             self._read_environment()
 
     def proxy_for(self, url: URL) -> URL | None:
-        """Return the proxy for a URL, with user and password if it has them; None: go there directly."""
+        """Return the URL of the proxy, with user and password if it has them, or None to connect directly."""
         if any(_covers(entry, url) for entry in self._exempt):
             return None
         return self._by_scheme.get(url.scheme) or self._by_scheme.get(_ALL)
@@ -53,7 +53,10 @@ class Proxies(SecretHolder):
 
 
 def _covers(entry: str, url: URL) -> bool:
-    """Tell whether an entry of NO_PROXY is for a URL: a host with all below it, a host and port, or `*` for all."""
+    """Return whether an entry of NO_PROXY matches a URL.
+
+    An entry is a host, which matches its subdomains too, a host and port, or `*` for all URLs.
+    """
     host = (url.host or "").lower()
     name = entry.removeprefix("*").removeprefix(".")
-    return entry == "*" or any(where == name or where.endswith(f".{name}") for where in (host, f"{host}:{url.port}"))
+    return entry == "*" or any(found == name or found.endswith(f".{name}") for found in (host, f"{host}:{url.port}"))

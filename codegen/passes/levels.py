@@ -39,7 +39,7 @@ def _uri_as_pattern(part: Object) -> Object:
 
 
 def _rewrite_sent(document: Object, change: Callable[[Object], Object]) -> Object:
-    members = {
+    members: dict[str, object] = {
         name: rewrite_schema(schema, change) if schema.get("x-direction") == "sent" else schema
         for name, schema in schemas(document).objects()
     }

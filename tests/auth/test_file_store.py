@@ -1,4 +1,4 @@
-"""Files that nobody else reads or plants, whole or not there, and damage that counts as nothing."""
+"""Files that no other user can read or plant, that are whole or missing, and damage that counts as no token."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_a_directory_that_others_can_write_is_refused(store: FileTokenStor
         await store.save("key", TOKEN)
     with pytest.raises(TokenStoreError, match="chmod 700"):
         async with store.lock("key"):
-            pytest.fail("the lock was had")
+            pytest.fail("the lock was acquired")
 
 
 async def test_a_file_of_another_user_is_refused(
@@ -95,7 +95,7 @@ async def test_damage_counts_as_no_token_and_is_logged_without_its_content(
     await store.save("key", TOKEN)
     (directory / "key.json").write_bytes(content)
     assert await store.load("key") is None
-    assert "key.json holds no access token" in caplog.text
+    assert "key.json does not contain a valid access token" in caplog.text
     assert "hush" not in caplog.text
 
 

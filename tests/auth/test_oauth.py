@@ -1,4 +1,4 @@
-"""The OAuth exchange with a fake sender: what is asked for, how answers are read, what errors become."""
+"""The OAuth exchange with a fake sender: what is requested, how replies are read, which errors are raised."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def authenticator(endpoint: TokenEndpoint, *scopes: str) -> OAuthAuthenticator:
     return OAuthCredentials("ack_x", SECRET, scopes=scopes).authenticator(endpoint.connect)
 
 
-async def refusal(endpoint: TokenEndpoint) -> AuthenticationFailed:
+async def authentication_failure(endpoint: TokenEndpoint) -> AuthenticationFailed:
     with pytest.raises(AuthenticationFailed) as caught:
         await authenticator(endpoint).authorize()
     return caught.value
@@ -71,13 +71,13 @@ async def test_id_and_secret_go_as_http_basic_and_not_in_the_form() -> None:
     assert base64.b64decode(value) == b"ack_x:p+a/b="
 
 
-async def test_without_scopes_none_are_asked_for() -> None:
+async def test_without_scopes_none_are_requested() -> None:
     endpoint = TokenEndpoint()
     await authenticator(endpoint).authorize()
     assert "scope" not in repr(endpoint.bodies[0])
 
 
-async def test_a_refused_token_is_fetched_anew_once_for_all_who_used_it() -> None:
+async def test_a_rejected_token_is_replaced_once_for_all_who_used_it() -> None:
     endpoint = TokenEndpoint()
     subject = authenticator(endpoint)
     used = await subject.authorize()
@@ -91,15 +91,15 @@ async def test_a_refused_token_is_fetched_anew_once_for_all_who_used_it() -> Non
 @pytest.mark.parametrize(
     "code", ["invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope", "brand_new"]
 )
-async def test_a_refusal_names_status_and_code(code: str) -> None:
-    error = await refusal(TokenEndpoint(400, b'{"error":"%s"}' % code.encode()))
+async def test_an_error_names_status_and_code(code: str) -> None:
+    error = await authentication_failure(TokenEndpoint(400, b'{"error":"%s"}' % code.encode()))
     assert (error.status, error.error) == (400, code)
     assert f"400 {code}" in str(error)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>not acceptable</html>", b"[]", b'{"error":5}'])
-async def test_a_refusal_without_an_oauth_body_is_still_a_clear_error(body: bytes) -> None:
-    error = await refusal(TokenEndpoint(406, body))
+async def test_an_error_without_an_oauth_body_is_still_clear(body: bytes) -> None:
+    error = await authentication_failure(TokenEndpoint(406, body))
     assert (error.status, error.error, error.body) == (406, None, body)
     assert "406 without an OAuth error code" in str(error)
 
@@ -117,13 +117,13 @@ async def test_a_refusal_without_an_oauth_body_is_still_a_clear_error(body: byte
     ],
 )
 async def test_an_answer_without_a_usable_token_is_refused(body: bytes) -> None:
-    error = await refusal(TokenEndpoint(200, body))
+    error = await authentication_failure(TokenEndpoint(200, body))
     assert "evil" not in str(error)
     assert str(error).startswith("token endpoint: ")
 
 
 async def test_an_unreachable_token_endpoint_keeps_its_cause() -> None:
-    error = await refusal(TokenEndpoint(failure=ConnectFailed("no connection")))
+    error = await authentication_failure(TokenEndpoint(failure=ConnectFailed("no connection")))
     assert isinstance(error.__cause__, ConnectFailed)
     assert error.status is None
 
@@ -135,7 +135,7 @@ def test_an_access_key_fits_any_environment(environment: Environment | None) -> 
 
 async def test_neither_secret_nor_token_is_in_an_error_or_shown() -> None:
     endpoint = TokenEndpoint(400, b'{"error":"invalid_client","error_description":"p+a/b= is wrong"}')
-    error = await refusal(endpoint)
+    error = await authentication_failure(endpoint)
     subject = authenticator(TokenEndpoint())
     await subject.authorize()
     shown = f"{error} {error!r} {subject!r} {cast('object', endpoint.client)!r}"

@@ -1,4 +1,4 @@
-"""Redis in particular: what is kept ends by itself, a Redis that is away is a clear error, and no URL is shown."""
+"""Redis: tokens expire by themselves, a Redis that is down is a clear error, and no URL is shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_a_token_is_kept_no_longer_than_it_lives(redis_url: str) -> None:
 
 
 @pytest.mark.services
-async def test_a_given_client_is_its_owners_to_close(redis_url: str) -> None:
+async def test_a_given_client_is_left_open(redis_url: str) -> None:
     from redis.asyncio import Redis
 
     async with Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
@@ -37,7 +37,7 @@ async def test_a_given_client_is_its_owners_to_close(redis_url: str) -> None:
 
 
 @pytest.mark.services
-async def test_what_makes_no_sense_counts_as_no_token(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_value_that_is_not_a_token_counts_as_none(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
     from redis.asyncio import Redis
 
     async with Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
@@ -46,7 +46,7 @@ async def test_what_makes_no_sense_counts_as_no_token(redis_url: str, caplog: py
     assert "hush" not in caplog.text
 
 
-async def test_a_redis_that_is_away_is_an_error_without_the_url() -> None:
+async def test_a_redis_that_is_down_is_an_error_without_the_url() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     async with RedisTokenStore(f"redis://:hush@127.0.0.1:{port}/0") as store:
@@ -54,12 +54,12 @@ async def test_a_redis_that_is_away_is_an_error_without_the_url() -> None:
             await store.load("key")
         with pytest.raises(TokenStoreError, match="Redis: ConnectionError"):
             async with store.lock("key"):
-                pytest.fail("the lock was had")
+                pytest.fail("the lock was acquired")
         assert "hush" not in f"{caught.value!r} {caught.value.__context__!r} {store!r}"
 
 
 @pytest.mark.parametrize("url", ["", "http://:hush@host", "redis://:hush@host:port"])
-def test_what_is_no_redis_url_is_refused_without_being_shown(url: str) -> None:
+def test_what_is_not_a_redis_url_is_refused_without_being_shown(url: str) -> None:
     with pytest.raises(ConfigurationError, match="not a Redis URL") as caught:
         RedisTokenStore(url)
     assert "hush" not in f"{caught.value!r} {caught.value.__context__!r}"

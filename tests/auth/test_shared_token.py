@@ -1,4 +1,4 @@
-"""A shared token: who fetches and who does not, what happens after a 401, and a store that fails stops nobody."""
+"""A shared token: which client fetches it, what happens after a 401, and that a failing store stops no call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY = store_key("ack_x", URL, ())
 
 
 class Breaking:
-    """A store that raises, in the words of somebody who does not mind secrets."""
+    """A store that raises errors whose texts contain secrets."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -118,7 +118,7 @@ async def test_after_a_refusal_a_better_token_of_another_client_is_used() -> Non
     assert endpoint.bodies == []
 
 
-async def test_a_store_that_fails_stops_nobody_and_is_asked_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_store_that_fails_stops_no_call_and_is_asked_once(caplog: pytest.LogCaptureFixture) -> None:
     store = Breaking()
     assert await client(TokenEndpoint(), store).authorize() == "Bearer aaa.bbb.ccc"
     assert store.asked == 1
@@ -126,12 +126,12 @@ async def test_a_store_that_fails_stops_nobody_and_is_asked_once(caplog: pytest.
     assert "hush" not in caplog.text
 
 
-async def test_a_token_that_cannot_be_kept_is_used(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_token_that_cannot_be_saved_is_used(caplog: pytest.LogCaptureFixture) -> None:
     store = SaveBreaks()
     assert await client(TokenEndpoint(), store).authorize() == "Bearer aaa.bbb.ccc"
     assert "aaa.bbb.ccc" not in caplog.text
     async with store.lock(KEY) as held:
-        assert held, "the lock was given back"
+        assert held, "the lock was released"
 
 
 async def test_a_token_that_cannot_stand_in_a_header_is_not_taken_from_a_store() -> None:
@@ -140,7 +140,7 @@ async def test_a_token_that_cannot_stand_in_a_header_is_not_taken_from_a_store()
     assert await client(TokenEndpoint(), store).authorize() == "Bearer aaa.bbb.ccc"
 
 
-async def test_a_refusal_of_the_endpoint_goes_through_and_gives_the_lock_back() -> None:
+async def test_an_error_of_the_endpoint_is_raised_and_the_lock_released() -> None:
     store = MemoryTokenStore()
     with pytest.raises(AuthenticationFailed, match="invalid_client"):
         await client(TokenEndpoint(401, b'{"error":"invalid_client"}'), store).authorize()
@@ -148,11 +148,11 @@ async def test_a_refusal_of_the_endpoint_goes_through_and_gives_the_lock_back() 
         assert held
 
 
-async def test_a_lock_that_is_not_had_in_time_is_done_without(caplog: pytest.LogCaptureFixture) -> None:
-    store = MemoryTokenStore(lease=0.05)
+async def test_a_token_is_fetched_without_a_lock_that_is_not_acquired_in_time(caplog: pytest.LogCaptureFixture) -> None:
+    store = MemoryTokenStore(lock_timeout=0.05)
     async with store.lock(KEY):
         assert await client(TokenEndpoint(), store).authorize() == "Bearer aaa.bbb.ccc"
-    assert "not had in time" in caplog.text
+    assert "could not acquire the lock of the token store in time" in caplog.text
 
 
 def test_accounts_endpoints_and_scopes_do_not_share_a_token() -> None:
@@ -179,7 +179,7 @@ async def test_a_client_uses_its_credentials_store_and_leaves_it_open() -> None:
         assert sandbox.count("request_access_token") == 1
 
 
-def test_what_is_no_store_is_refused() -> None:
+def test_what_is_not_a_store_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="store must be TokenStore"):
         OAuthCredentials("ack_x", "hush", store="redis://")  # type: ignore[arg-type]  # what a user without types does
 

@@ -46,14 +46,14 @@ def test_a_key_of_the_other_environment_is_refused() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "pk_sbox_" + "a" * 27, "sk_short", SANDBOX_KEY + "\n", "sk_sbox_" + "A" * 27])
-def test_what_is_no_secret_key_is_refused_without_being_shown(key: str) -> None:
+def test_what_is_not_a_secret_key_is_refused_without_being_shown(key: str) -> None:
     with pytest.raises(ConfigurationError, match="secret key") as caught:
         SecretKey(key)
     assert not key or key not in str(caught.value)
 
 
 @pytest.mark.parametrize("secret", ["", "sk_x", "sek_", "sek_a b", "sek_a\r\nHost: evil"])
-def test_what_is_no_session_secret_is_refused(secret: str) -> None:
+def test_what_is_not_a_session_secret_is_refused(secret: str) -> None:
     with pytest.raises(ConfigurationError, match="session secret"):
         SessionSecret(secret)
 
@@ -61,12 +61,12 @@ def test_what_is_no_session_secret_is_refused(secret: str) -> None:
 @pytest.mark.parametrize(
     ("client_id", "client_secret"), [("", "s"), ("i", ""), ("i d", "s"), ("i", "s\n"), ("i:d", "s")]
 )
-def test_what_is_no_access_key_is_refused(client_id: str, client_secret: str) -> None:
+def test_what_is_not_an_access_key_is_refused(client_id: str, client_secret: str) -> None:
     with pytest.raises(ConfigurationError, match="client_"):
         OAuthCredentials(client_id, client_secret)
 
 
-def test_one_text_is_no_list_of_scopes() -> None:
+def test_one_str_is_not_a_list_of_scopes() -> None:
     with pytest.raises(ConfigurationError, match="scopes"):
         OAuthCredentials("i", "s", scopes="sessions:app sessions:browser")
 

@@ -156,7 +156,7 @@ async def test_a_failed_fetch_fails_its_waiters_and_the_next_caller_tries_again(
     cache = TokenCache(endpoint.fetch, ManualTime())
     results = await asyncio.gather(cache.get(), cache.get(), return_exceptions=True)
     assert [type(result) for result in results] == [AuthenticationFailed, AuthenticationFailed]
-    assert results[0] is not results[1], "what a caller notes on its error must not show on another's"
+    assert results[0] is not results[1], "what a caller sets on its error must not show on another's"
     endpoint.failure = None
     assert await cache.get() == "token 2"
 
@@ -177,7 +177,7 @@ async def test_a_failing_refresh_pauses_while_the_old_token_is_still_good() -> N
     await settled(lambda: endpoint.fetches == 3)
 
 
-async def test_closing_cancels_a_fetch_under_way_and_tells_who_waits() -> None:
+async def test_closing_cancels_a_fetch_in_progress_and_fails_its_callers() -> None:
     endpoint = Endpoint(held=True)
     cache = TokenCache(endpoint.fetch, ManualTime())
     waiting = asyncio.create_task(cache.get())

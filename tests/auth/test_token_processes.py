@@ -1,4 +1,4 @@
-"""Real processes that share a store: one token request for all, and a killed holder blocks nobody."""
+"""Real processes that share a store: one token request for all, and a killed holder of the lock blocks no other."""
 
 from __future__ import annotations
 

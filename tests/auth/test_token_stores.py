@@ -24,13 +24,13 @@ def token(value: str) -> AccessToken:
 
 @pytest.fixture(params=["memory", "file", pytest.param("redis", marks=pytest.mark.services)])
 async def make(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Make]:
-    """Make a store of one kind with a given lease."""
+    """Make a store of one kind, whose lock is waited for (Redis: expires after) the given seconds."""
     async with AsyncExitStack() as opened:
 
-        async def made(lease: float) -> TokenStore:
+        async def made(lock_seconds: float) -> TokenStore:
             if request.param == "memory":
-                return MemoryTokenStore(lease=lease)
-            return await opened.enter_async_context(store_at(place, lease))
+                return MemoryTokenStore(lock_timeout=lock_seconds)
+            return await opened.enter_async_context(store_at(place, lock_seconds))
 
         place: str = request.getfixturevalue("redis_url") if request.param == "redis" else str(tmp_path / "tokens")
         yield made
@@ -73,7 +73,7 @@ async def test_a_token_is_removed_only_while_it_is_still_that_one(store: TokenSt
     assert await store.load("key") is None
 
 
-async def test_one_at_a_time_holds_the_lock_of_a_key(store: TokenStore) -> None:
+async def test_one_task_at_a_time_has_the_lock_of_a_key(store: TokenStore) -> None:
     inside = most = 0
 
     async def visit() -> bool:
@@ -89,13 +89,13 @@ async def test_one_at_a_time_holds_the_lock_of_a_key(store: TokenStore) -> None:
     assert most == 1
 
 
-async def test_locks_of_different_keys_do_not_meet(store: TokenStore) -> None:
+async def test_locks_of_different_keys_are_independent(store: TokenStore) -> None:
     async with store.lock("one") as first, store.lock("other") as second:
         assert first
         assert second
 
 
-async def test_a_lock_is_given_back_when_its_holder_fails(store: TokenStore) -> None:
+async def test_a_lock_is_released_when_its_holder_fails(store: TokenStore) -> None:
     with pytest.raises(ZeroDivisionError):
         async with store.lock("key"):
             raise ZeroDivisionError
@@ -122,7 +122,7 @@ async def holding(store: TokenStore) -> AsyncGenerator[None]:
         await asyncio.gather(holder, return_exceptions=True)
 
 
-async def test_a_lock_is_given_back_when_its_holder_is_cancelled(store: TokenStore) -> None:
+async def test_a_lock_is_released_when_its_holder_is_cancelled(store: TokenStore) -> None:
     async with holding(store):
         pass
     async with store.lock("key") as held:
@@ -140,8 +140,10 @@ async def test_a_store_is_not_printed_with_its_tokens(store: TokenStore) -> None
     assert "hush" not in f"{store!r} {store} {await store.load('key')!r}"
 
 
-@pytest.mark.parametrize("lease", [0, -1, float("inf"), float("nan")])
-def test_a_lease_is_a_time(lease: float) -> None:
-    for make in (MemoryTokenStore, partial(FileTokenStore, "."), partial(RedisTokenStore, "redis://")):
-        with pytest.raises(ConfigurationError, match="lease"):
-            make(lease=lease)
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan")])
+def test_the_time_of_a_lock_is_above_zero_and_finite(seconds: float) -> None:
+    for make in (MemoryTokenStore, partial(FileTokenStore, ".")):
+        with pytest.raises(ConfigurationError, match="lock_timeout must be a number of seconds above 0"):
+            make(lock_timeout=seconds)
+    with pytest.raises(ConfigurationError, match="lock_ttl must be a number of seconds above 0"):
+        RedisTokenStore("redis://", lock_ttl=seconds)

@@ -208,7 +208,7 @@ async def test_a_redis_that_can_never_be_used_is_not_passed_over(
     part, *_ = await planned(places)
     assert (await run(part)).failure == Failure(
         kind="ConfigurationError",
-        message=f"Redis refuses the user, password or options of its URL ({kind}); mend the URL",
+        message=f"Redis rejected the credentials or options in the URL ({kind}); correct the URL",
     )
     assert created(sandbox) == Counter()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async._core.codec import encode_body
+from checkout_async._core.body import encode_body
 from checkout_async.batch import BadLine, Record
 from checkout_async.batch.sources import open_source, read_table
 from checkout_async.batch.sources.lines import LONGEST_LINE

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 
 from checkout_async import CheckoutClient, errors
-from checkout_async._core.codec import encode_body
+from checkout_async._core.body import encode_body
 from checkout_async.batch import (
     DEFAULT_CHANNEL_DATA,
     Backoff,

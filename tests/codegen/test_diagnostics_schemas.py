@@ -139,6 +139,37 @@ def test_a_property(tmp_path: Path, text: str, expected: str) -> None:
     assert f"openapi/{ORDER}:{expected}" in problems(tmp_path, member(text))
 
 
+def enforced(marks: str) -> tuple[str, str, str]:
+    """Give the only member of OrderRequest a limit on line 9 and these marks on line 10 and below."""
+    return member(f"      type: string\n      description: D.\n      maxLength: 3\n      x-enforced:{marks}\n")
+
+
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        (" {maxLength: goods have three letters}", []),
+        (" {minLength: goods have a letter}", ["10: x-enforced: this schema has no limit 'minLength'"]),
+        (" {maxlength: goods have three letters}", ["10: x-enforced: this schema has no limit 'maxlength'"]),
+        (" {description: texts are read}", ["10: x-enforced: this schema has no limit 'description'"]),
+        (
+            "\n        maxLength: ' '",
+            ["11: x-enforced: say what shows that the API refuses a value beyond 'maxLength'"],
+        ),
+        ("\n        maxLength: 3", ["11: 'maxLength' must be a string"]),
+        ("\n        maxLength:", ["11: 'maxLength' must be a string"]),
+        (" maxLength", ["10: 'x-enforced' must be a mapping"]),
+    ],
+)
+def test_an_enforced_limit(tmp_path: Path, marks: str, expected: list[str]) -> None:
+    assert problems(tmp_path, enforced(marks)) == [f"openapi/{ORDER}:{each}" for each in expected]
+
+
+def test_an_enforced_limit_stands_in_the_schema_that_has_it(tmp_path: Path) -> None:
+    text = "      $ref: '#/Order'\n      description: D.\n      x-enforced: {maxLength: goods have three letters}\n"
+    message = "'x-enforced' next to $ref has no effect; move it to the referenced schema"
+    assert f"openapi/{ORDER}:9: {message}" in problems(tmp_path, member(text))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

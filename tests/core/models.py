@@ -23,8 +23,8 @@ class CardSource(RequestModel, tag_field="type", tag="card", kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "cvv": "cvv", "holder": "personal"}
 
     number: Annotated[str, Meta(min_length=13, max_length=19, pattern=r"(?a)^\d+\Z")]
-    cvv: str | UnsetType = UNSET
-    holder: str | UnsetType = UNSET
+    cvv: str | UnsetType | None = None
+    holder: str | UnsetType | None = None
 
 
 class TokenSource(RequestModel, tag_field="type", tag="token", kw_only=True):
@@ -33,9 +33,12 @@ class TokenSource(RequestModel, tag_field="type", tag="token", kw_only=True):
 
 class Order(RequestModel, kw_only=True):
     source: CardSource | TokenSource
-    amount: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
-    colour: Colour | UnsetType = UNSET
-    three_ds: bool | UnsetType = field(name="3ds", default=UNSET)
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
+    colour: Colour | UnsetType | None = None
+    three_ds: bool | UnsetType | None = field(name="3ds", default=None)
+    note: str | UnsetType | None = UNSET
+    at: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
+    weight: float | UnsetType | None = None
 
 
 class Payout(RequestModel, kw_only=True):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import ChainMap
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,92 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async._core.codec import DecodeError, decode, encode_body, encode_form
-from checkout_async.errors import InvalidRequest
+from checkout_async._core.codec import DecodeError, decode
 from checkout_async.models import to_json
-from tests.core.models import CardSource, Colour, Link, Order, Receipt
+from tests.core.models import Colour, Link, Receipt
 
 PAN = "4242424242424242"
-
-
-def refusal(body: object) -> InvalidRequest:
-    with pytest.raises(InvalidRequest) as caught:
-        encode_body("place_order", body, Order)
-    return caught.value
-
-
-class TestSending:
-    def test_a_struct_and_a_mapping_of_the_same_shape_give_the_same_bytes(self) -> None:
-        struct = Order(source=CardSource(number=PAN), amount=5, colour=Colour.RED, three_ds=True)
-        mapping = {"3ds": True, "colour": "red", "amount": 5, "source": {"number": PAN, "type": "card"}}
-        assert encode_body("place_order", struct, Order) == encode_body("place_order", mapping, Order)
-
-    def test_a_mapping_may_hold_structs_and_enums(self) -> None:
-        mapping = {"source": CardSource(number=PAN), "colour": Colour.RED}
-        assert json.loads(encode_body("place_order", mapping, Order))["source"] == {"type": "card", "number": PAN}
-
-    @pytest.mark.parametrize(
-        ("body", "path", "reason"),
-        [
-            ({"source": {"type": "card", "number": "4242"}}, "$.source.number", "length >= 13"),
-            ({"source": {"type": "card", "number": PAN + "\n"}}, "$.source.number", "matching regex"),
-            (
-                {"source": {"type": "card", "number": "４２４２４２４２４２４２４２４２"}},
-                "$.source.number",
-                "matching regex",
-            ),
-            ({"source": {"type": "card"}}, "$.source", "missing required field `number`"),
-            ({"source": {"type": "cheque"}}, "$.source.type", "must be one of card, token"),
-            ({"source": {"type": "token", "token": None}}, "$.source.token", "Expected `str`, got `null`"),
-            ({"source": {"type": "token", "token": "t"}, "amount": -1}, "$.amount", "Expected `int` >= 0"),
-            ({"source": {"type": "token", "token": "t"}, "amount": "1"}, "$.amount", "Expected `int`"),
-            ({"source": {"type": "token", "token": "t"}, "amuont": 1}, "$", "unknown field `amuont`"),
-            ({"source": {"type": "token", "token": "t"}, "colour": "RED"}, "$.colour", "one of red, dark blue"),
-            ({"source": {"type": "token", "token": "t"}, "colour": Colour("mauve")}, "$.colour", "one of red"),
-            ([], "$", "Expected `object`, got `array`"),
-            (None, "$", "got `null`"),
-        ],
-    )
-    def test_a_wrong_member_is_named_by_its_json_path(self, body: object, path: str, reason: str) -> None:
-        error = refusal(body)
-        assert error.path == path
-        assert reason in error.reason
-        assert str(error) == f"place_order: {path}: {error.reason}"
-
-    def test_any_mapping_will_do(self) -> None:
-        inner = MappingProxyType({"type": "token", "token": "t"})
-        assert (
-            encode_body("place_order", ChainMap({"source": inner}), Order) == b'{"source":{"type":"token","token":"t"}}'
-        )
-
-    def test_what_has_no_json_is_refused(self) -> None:
-        assert "cannot be written as JSON" in refusal({"source": object()}).reason
-
-    def test_a_body_that_contains_itself_is_refused(self) -> None:
-        body: dict[str, Any] = {}
-        body["source"] = body
-        assert "cannot be written as JSON" in refusal(body).reason
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            {"source": {"type": "card", "number": f"{PAN}x"}},
-            {"source": {"type": PAN}},
-            {"source": {"type": "token", "token": "t"}, "colour": PAN},
-            {"source": {"type": "token", "token": "t"}, PAN: 1},
-            {"source": {"type": "token", "token": "t"}, "amount": PAN},
-        ],
-    )
-    def test_the_refusal_never_holds_the_value(self, body: object) -> None:
-        error = refusal(body)
-        assert PAN not in f"{error} {error.path} {error.reason} {error!r} {error.__cause__} {error.__context__}"
-
-    def test_without_validation_the_body_goes_as_it_is(self) -> None:
-        body = {"source": {"type": "cheque"}, "brand_new": [1]}
-        assert json.loads(encode_body("place_order", body, Order, validate=False)) == body
-
-    def test_a_form_is_percent_encoded(self) -> None:
-        assert encode_form("op", b'{"secret":"a+b/c=","scope":"x y"}') == b"secret=a%2Bb%2Fc%3D&scope=x+y"
 
 
 class TestReceiving:

@@ -57,11 +57,16 @@ class TestOpenEnum:
         with pytest.raises(ValueError, match="5"):
             Colour(cast("str", 5))
 
-    def test_what_is_sent_must_be_written_as_the_specification_writes_it(self) -> None:
-        with known_values_only() as refused, pytest.raises(ValueError, match="RED"):
-            Colour("RED")
+    def test_separators_do_not_matter(self) -> None:
+        assert Colour("dark_blue") is Colour("Dark-Blue") is Colour("DARKBLUE") is Colour.DARK_BLUE
+
+    def test_an_unknown_value_is_refused_where_it_would_be_sent(self) -> None:
+        with known_values_only() as refused, pytest.raises(ValueError, match="mauve"):
+            Colour("mauve")
         assert refused == [Colour]
-        assert Colour("RED") is Colour.RED
+        with known_values_only() as refused:
+            assert Colour("RED") is Colour.RED
+        assert refused == []
 
 
 class TestRepr:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from checkout_async._core.prepare import prepare, user_agent
 from checkout_async._core.wire import ApiRequest, CallOptions, HttpRequest, Parameter
+from checkout_async.config import Validation
 from checkout_async.errors import ConfigurationError, InvalidRequest
 from tests.core.models import CLOSE_SHOP, PAY, PLACE_ORDER, CardSource, Order, Payout
 
@@ -19,7 +21,7 @@ BASE = "https://api.example"
 BODY = {"source": {"type": "token", "token": "t"}}
 
 
-def prepared(request: ApiRequest[Any], *, validate: bool = True) -> HttpRequest:
+def prepared(request: ApiRequest[Any], *, validate: Validation = "strict") -> HttpRequest:
     return prepare(request, BASE.__add__, "tests/1", validate=validate)
 
 
@@ -73,7 +75,7 @@ def test_any_identifier_stays_one_path_segment(shop: str) -> None:
 @pytest.mark.parametrize("shop", ["", ".", ".."])
 def test_an_empty_or_dot_identifier_is_refused(shop: str) -> None:
     with pytest.raises(InvalidRequest, match=r"place_order: shop .*dot segment") as caught:
-        prepared(place_order(shop), validate=False)
+        prepared(place_order(shop), validate="off")
     assert caught.value.path == "shop"
 
 
@@ -81,8 +83,8 @@ def test_a_parameter_must_match_its_pattern() -> None:
     shop = Parameter(name="shop", value="4242424242424242", pattern=r"^s\d\Z")
     with pytest.raises(InvalidRequest) as caught:
         prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,)))
-    assert str(caught.value) == r"close_shop: shop must match ^s\d$"
-    assert prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,)), validate=False).url.endswith("/4242424242424242")
+    assert str(caught.value) == r'close_shop: shop must match ^s\d$ (pass validate="off" to send it all the same)'
+    assert prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,)), validate="off").url.endswith("/4242424242424242")
 
 
 def test_a_caller_can_add_headers() -> None:
@@ -116,7 +118,27 @@ def test_a_parameter_must_keep_its_limits(limits: dict[str, Any], value: str, re
     shop = Parameter(name="shop", value="s1")
     with pytest.raises(InvalidRequest, match=rf"close_shop: limit must (be|have) {reason}"):
         prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,), query=(wrong,)))
-    prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,), query=(wrong,)), validate=False)
+    prepared(ApiRequest(operation=CLOSE_SHOP, path=(shop,), query=(wrong,)), validate="off")
+
+
+def test_only_an_enforced_limit_is_checked_by_default() -> None:
+    shop = Parameter(name="shop", value="s123", max_length=2, pattern=r"^s", enforced=("pattern",))
+    request = ApiRequest(operation=CLOSE_SHOP, path=(shop,))
+    assert prepared(request, validate="shape").url.endswith("/s123")
+    with pytest.raises(InvalidRequest, match="2 characters or fewer"):
+        prepared(request, validate="strict")
+    with pytest.raises(InvalidRequest, match=r"must match \^s"):
+        prepared(ApiRequest(operation=CLOSE_SHOP, path=(replace(shop, value="x"),)), validate="shape")
+
+
+def test_a_call_sets_its_own_level() -> None:
+    wrong = Parameter(name="limit", value="0", minimum=1)
+    options = CallOptions(validate="strict")
+    with pytest.raises(InvalidRequest, match="1 or more"):
+        prepared(ApiRequest(operation=CLOSE_SHOP, query=(wrong,), options=options), validate="off")
+    unknown = CallOptions(validate=cast("Any", "loose"))
+    with pytest.raises(InvalidRequest, match="validate must be one of shape, strict, off"):
+        prepared(ApiRequest(operation=CLOSE_SHOP, options=unknown))
 
 
 class TestAlternatives:

@@ -1,6 +1,7 @@
-"""Run the matrix and print it: a line for each fault, a column for each class of operations, `once` and `always`.
+"""Run the matrix and print it: two lines for each fault (`once`, `always`), one column for each class of operations.
 
-A cell is how the call ended and how many requests the server saw; a cell that is not as the table says is marked.
+A cell shows how the call ended and how many requests the server received. A `!` marks a cell that differs from the
+table in `table.py`.
 """
 
 from __future__ import annotations
@@ -10,34 +11,34 @@ import sys
 from collections.abc import AsyncGenerator
 
 from tests.faults.table import CLASSES, ROWS, Row
-from tests.faults.test_matrix import ALWAYS, ONCE, SUBJECTS, tried
+from tests.faults.test_matrix import ALWAYS, ONCE, SUBJECTS, try_call
 
 WIDTH = 24
 
 
-async def endings(row: Row, mode: str) -> AsyncGenerator[tuple[str, str]]:
-    """Yield what came out and what the table says, for each class."""
+async def compare(row: Row, mode: str) -> AsyncGenerator[tuple[str, str]]:
+    """Yield for each class the cell that the run gives, and the cell of the table."""
     retry, times = (ONCE, 1) if mode == "once" else (ALWAYS, None)
     for kind, expected in zip(CLASSES, getattr(row, mode), strict=True):
-        yield (await tried(row, SUBJECTS[kind], retry, times)).cell, expected
+        yield (await try_call(row, SUBJECTS[kind], retry, times)).cell, expected
 
 
 async def main() -> int:
-    show("fault", "times", *CLASSES)
-    cells = wrong = 0
+    print_row("fault", "times", *CLASSES)
+    cells = differing = 0
     for row in ROWS:
         for mode in ("once", "always"):
             if getattr(row, mode) is None:
                 continue
-            found = [pair async for pair in endings(row, mode)]
+            found = [pair async for pair in compare(row, mode)]
             cells += len(found)
-            wrong += sum(cell != expected for cell, expected in found)
-            show(row.name, mode, *(cell if cell == expected else f"{cell} !" for cell, expected in found))
-    sys.stdout.write(f"{cells} cells, {wrong} not as the table says\n")
-    return min(wrong, 1)
+            differing += sum(cell != expected for cell, expected in found)
+            print_row(row.name, mode, *(cell if cell == expected else f"{cell} !" for cell, expected in found))
+    sys.stdout.write(f"{cells} cells, {differing} differ from the table\n")
+    return min(differing, 1)
 
 
-def show(fault: str, times: str, *columns: str) -> None:
+def print_row(fault: str, times: str, *columns: str) -> None:
     sys.stdout.write(f"{fault:<28}{times:<8}{''.join(f'{column:<{WIDTH}}' for column in columns)}".rstrip() + "\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""TLS contexts of the tests: a server's own, impostors', and those of clients, from authorities made for the run."""
+"""TLS contexts of servers, impostors and clients, from certificate authorities made for the test run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def expired() -> ssl.SSLContext:
 
 
 def demanding() -> ssl.SSLContext:
-    """Return a server's context that wants a client certificate of the same authority."""
+    """Return a server's context that requires a client certificate of the same authority."""
     context = _server(authority().issue_cert(HOST))
     _trust_authority(context)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -44,17 +44,17 @@ def demanding() -> ssl.SSLContext:
 
 
 def trusting(client: trustme.LeafCert | None = None) -> ssl.SSLContext:
-    """Return a client's context that trusts the authority, and shows a certificate where it has one."""
+    """Return a client's context that trusts the authority, and presents a certificate if it gets one."""
     context = ssl.create_default_context()
     _trust_authority(context)
     if client is not None:
-        _show(client, context)
+        _load(client, context)
     return context
 
 
 def _server(certificate: trustme.LeafCert) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    _show(certificate, context)
+    _load(certificate, context)
     return context
 
 
@@ -63,5 +63,5 @@ def _trust_authority(context: ssl.SSLContext) -> None:
     cast("Any", authority()).configure_trust(context)
 
 
-def _show(certificate: trustme.LeafCert, context: ssl.SSLContext) -> None:
+def _load(certificate: trustme.LeafCert, context: ssl.SSLContext) -> None:
     cast("Any", certificate).configure_cert(context)

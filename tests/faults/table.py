@@ -1,7 +1,7 @@
-"""What becomes of a call that meets a fault: one row per fault, one cell per class of operations.
+"""How a call ends that meets a fault: one row for each fault, one cell for each class of operations.
 
-A cell is how the call ends, `ok` or the error's class, and how many requests the server saw. `once`: the fault befalls
-the first request; `always`: every one. The classes stand in the order of CLASSES.
+A cell is the end of the call, `ok` or the error's class, and how many requests the server received. `once`: the fault
+happens to the first request; `always`: to every request. The cells are in the order of CLASSES.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ Cells = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Impostor:
-    """The server shows another certificate than its own."""
+    """The server presents another certificate than its own."""
 
     context: ssl.SSLContext
 
 
 @dataclass(frozen=True)
 class Row:
-    """A fault (None: connections are refused) and what becomes of calls; `done`: the request is carried out."""
+    """A fault (None: connections are refused) and how calls end. `done`: the server carries the request out."""
 
     name: str
     fault: CannedResponse | Interruption | RewrittenBody | Impostor | None
@@ -45,19 +45,19 @@ def everywhere(cell: str) -> Cells:
 def ambiguous(
     name: str, fault: CannedResponse | Interruption, error: str, *, done: bool = False, lasting: bool = True
 ) -> Row:
-    """The request may have been carried out: repeated by all but `none`."""
+    """The request may have been carried out: retried by all but `none`."""
     once = cells("ok 2", "ok 2", "ok 2", f"{error} 1")
     always = cells(f"{error} 3", f"{error} 3", f"{error} 3", f"{error} 1")
     return Row(name, fault, once, always if lasting else None, done)
 
 
 def refused(name: str, fault: CannedResponse, error: str) -> Row:
-    """The reply proves that nothing was done: repeated by all."""
+    """The reply proves that nothing was done: retried by all."""
     return Row(name, fault, everywhere("ok 2"), everywhere(f"{error} 3"))
 
 
 def final(name: str, fault: CannedResponse | RewrittenBody, error: str, *, done: bool = False) -> Row:
-    """Nobody repeats."""
+    """No class is retried."""
     return Row(name, fault, everywhere(f"{error} 1"), everywhere(f"{error} 1"), done)
 
 
@@ -80,7 +80,7 @@ def too_long_a_wait(status: int, error: str) -> list[Row]:
 
 
 def impostor(name: str, context: ssl.SSLContext) -> Row:
-    """The call meets a server that cannot prove to be the API: nothing is sent to it."""
+    """The server cannot prove that it is the API: nothing is sent to it."""
     return Row(name, Impostor(context), None, everywhere("ConnectFailed 0"))
 
 
@@ -103,7 +103,7 @@ ROWS = (
     cut(Fault.RESET_IN_BODY, done=True),
     cut(Fault.CLOSED, done=False),
     cut(Fault.CLOSED_IN_BODY, done=True),
-    # Every stall takes an attempt's time-out: only one of them lasts.
+    # Each stall takes as long as the timeout of an attempt: only one of them is tried with `always`.
     cut(Fault.STALLED, done=False, lasting=False),
     cut(Fault.STALLED_REPLY, done=True),
     cut(Fault.STALLED_AFTER_HEADERS, done=True, lasting=False),
@@ -111,7 +111,7 @@ ROWS = (
     ambiguous("408", CannedResponse(408), "ApiError"),
     ambiguous("408 Retry-After: 0", no_wait(408), "ApiError"),
     *too_long_a_wait(408, "ApiError"),
-    # Only where there is a key does 409 say that the first request is still being processed.
+    # 409 means that the first request is still in progress only if there is an idempotency key.
     Row("409", CannedResponse(409), CONFLICT_ONCE, everywhere("Conflict 1")),
     Row("409 Retry-After: 0", no_wait(409), CONFLICT_ONCE, everywhere("Conflict 1")),
     *too_long_a_wait(409, "Conflict"),
@@ -126,7 +126,7 @@ ROWS = (
     ambiguous("503", CannedResponse(503), "ServerError"),
     *too_long_a_wait(503, "ServerError"),
     ambiguous("504", CannedResponse(504), "ServerError"),
-    # A content delivery network's own: the origin did not answer it in time.
+    # A status of content delivery networks: the origin did not answer in time.
     ambiguous("524", CannedResponse(524), "ServerError"),
     final("REDIRECT", CannedResponse(307, location="https://elsewhere.invalid/"), "UnexpectedResponse"),
     garbled(Fault.TRUNCATED),

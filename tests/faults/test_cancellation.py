@@ -1,4 +1,4 @@
-"""A call cancelled wherever it waits leaves nothing behind: no connection, slot or task, and nothing done twice."""
+"""A call that is cancelled at any wait leaves no connection, slot or task behind, and does nothing twice."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Canceller = Callable[[Awaitable[object], int], Awaitable[bool]]
 
 @dataclass
 class Counted(Awaitable[object]):
-    """An awaitable that calls `at_last` as it begins to wait for the n-th time, from 1."""
+    """An awaitable that calls `on_nth_wait` when it begins to wait for the n-th time, from 1."""
 
     inner: Awaitable[object]
     n: int
-    at_last: Callable[[], object]
+    on_nth_wait: Callable[[], object]
     waits: int = 0
 
     def __await__(self) -> Generator[Any, Any, object]:
@@ -46,7 +46,7 @@ class Counted(Awaitable[object]):
                 return end.value
             self.waits += 1
             if self.waits == self.n:
-                self.at_last()
+                self.on_nth_wait()
             try:
                 resume = partial(steps.send, (yield waited_for))
             except BaseException as error:  # noqa: BLE001 - handed on to the call
@@ -95,7 +95,7 @@ async def connecting(sandbox: Sandbox, checkout: CheckoutClient, subject: Subjec
 
 @asynccontextmanager
 async def reading(sandbox: Sandbox, checkout: CheckoutClient, subject: Subject) -> AsyncGenerator[Awaitable[object]]:
-    """A call that waits for the rest of a reply, in vain at first."""
+    """A call that waits for the rest of a reply, which never comes at the first attempt."""
     call = await subject.prepare(checkout)
     sandbox.faults.add(subject.operation, Fault.STALLED_IN_BODY)
     yield call(IMPATIENT)
@@ -116,7 +116,7 @@ async def cold(sandbox: Sandbox, checkout: CheckoutClient, subject: Subject) -> 
 
 @asynccontextmanager
 async def repeated(sandbox: Sandbox, checkout: CheckoutClient, subject: Subject) -> AsyncGenerator[Awaitable[object]]:
-    """A call whose first attempt is refused and that waits to be repeated."""
+    """A call whose first attempt is refused and that waits for a retry."""
     call = await subject.prepare(checkout)
     sandbox.faults.add(subject.operation, CannedResponse(429))
     yield call(PATIENT)
@@ -140,7 +140,7 @@ SITUATIONS = (warm, connecting, reading, cold, repeated, queued)
 
 
 async def cancelled(situation: Situation, subject: Subject, cancel: Canceller, n: int) -> bool:
-    """Cancel a call at its n-th wait, and look at what is left; return whether it waited so often."""
+    """Cancel a call at its n-th wait and check what is left. Return whether it waited n times."""
     async with Sandbox() as sandbox, sandbox.client(limits=LIMITS, retry=RETRY) as checkout:
         async with situation(sandbox, checkout, subject) as call:
             was_waiting = await cancel(call, n)

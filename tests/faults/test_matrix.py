@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 # All calls of a client wait as long as a 429 asks for, up to `max_retry_after`.
 ONCE = RetryPolicy(attempts=3, backoff=0, max_retry_after=0.05, conflict_wait=0.01)
-# A key that is never free is not waited for: the deadline leaves no room.
+# The deadline leaves no time to wait for a key that is always in use.
 ALWAYS = replace(ONCE, conflict_wait=3600)
 PATIENT = Timeouts(total=30)
 RESPONSE_SIZE = 8 * 1024 * 1024
@@ -53,7 +53,7 @@ Call = Callable[[Timeouts], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Subject:
-    """An operation that stands for its class: `prepare` opens the connection, and leads to the call to be tried."""
+    """An operation that stands for its class: `prepare` opens the connection, and returns the call to try."""
 
     operation: str
     prepare: Callable[[CheckoutClient], Awaitable[Call]]
@@ -77,12 +77,12 @@ def session_order() -> sessions.SessionRequest:
     )
 
 
-async def look_at_a_payment(checkout: CheckoutClient) -> Call:
+async def read_payment(checkout: CheckoutClient) -> Call:
     payment = await checkout.payments.request_payment(payment_order())
     return lambda timeout: checkout.payments.get_payment(payment.id, timeout=timeout)
 
 
-async def bring_channel_data(checkout: CheckoutClient) -> Call:
+async def send_channel_data(checkout: CheckoutClient) -> Call:
     session = await checkout.sessions.request_session(session_order())
     return lambda timeout: checkout.sessions.update_session(session.id, BROWSER, timeout=timeout)
 
@@ -92,7 +92,7 @@ async def pay(checkout: CheckoutClient) -> Call:
     return lambda timeout: checkout.payments.request_payment(payment_order(), timeout=timeout)
 
 
-async def make_a_session(checkout: CheckoutClient) -> Call:
+async def create_session(checkout: CheckoutClient) -> Call:
     await checkout.payments.request_payment(payment_order())
     return lambda timeout: checkout.sessions.request_session(session_order(), timeout=timeout)
 
@@ -106,16 +106,16 @@ def authenticated(sandbox: Sandbox) -> int:
 
 
 SUBJECTS = {
-    "safe": Subject("get_payment", look_at_a_payment, lambda sandbox: authorized(sandbox) - 1),
-    "natural": Subject("update_session", bring_channel_data, authenticated),
+    "safe": Subject("get_payment", read_payment, lambda sandbox: authorized(sandbox) - 1),
+    "natural": Subject("update_session", send_channel_data, authenticated),
     "key": Subject("request_payment", pay, authorized),
-    "none": Subject("request_session", make_a_session, lambda sandbox: len(sandbox.sessions)),
+    "none": Subject("request_session", create_session, lambda sandbox: len(sandbox.sessions)),
 }
 
 
 @dataclass
 class Trial:
-    """A call that met a fault: how it ended, and what the server saw of it."""
+    """A call that met a fault: how it ended, and what the server received."""
 
     ending: str
     error: errors.CheckoutError | None
@@ -129,8 +129,8 @@ class Trial:
         return f"{self.ending} {self.requests}"
 
 
-def noted(fault: RewrittenBody, sent: list[bytes]) -> RewrittenBody:
-    """Note the bodies that are sent."""
+def recording(fault: RewrittenBody, sent: list[bytes]) -> RewrittenBody:
+    """Record the bodies that are sent."""
 
     def rewrite(body: bytes) -> bytes:
         sent.append(fault.rewrite(body))
@@ -140,7 +140,7 @@ def noted(fault: RewrittenBody, sent: list[bytes]) -> RewrittenBody:
 
 
 async def run(call: Call, row: Row) -> errors.CheckoutError | None:
-    """Make the call; anything but an error of the package fails the test."""
+    """Make the call. An exception that is not an error of the package fails the test."""
     stalls = isinstance(row.fault, Interruption) and row.fault.connection is ConnectionEnd.STALL
     try:
         await call(IMPATIENT if stalls else PATIENT)
@@ -153,22 +153,22 @@ async def run(call: Call, row: Row) -> errors.CheckoutError | None:
 async def faulty(
     sandbox: Sandbox, operation: str, row: Row, times: int | None, sent: list[bytes]
 ) -> AsyncGenerator[None]:
-    """Let the row's fault befall an operation until the block is left."""
+    """Let the row's fault happen to an operation until the block ends."""
     async with AsyncExitStack() as stack:
         if row.fault is None:
             await stack.enter_async_context(sandbox.refusing())
         elif isinstance(row.fault, Impostor):
             await stack.enter_async_context(sandbox.presenting(row.fault.context))
         else:
-            fault = noted(row.fault, sent) if isinstance(row.fault, RewrittenBody) else row.fault
+            fault = recording(row.fault, sent) if isinstance(row.fault, RewrittenBody) else row.fault
             sandbox.faults.add(operation, fault, times=times)
         yield
         sandbox.faults.clear()
 
 
-async def tried(row: Row, subject: Subject, retry: RetryPolicy, times: int | None) -> Trial:
-    """Let a call meet a fault, and see that the client's only slot is free afterwards and its connection of use."""
-    # Where connections are to be refused, none may be left over.
+async def try_call(row: Row, subject: Subject, retry: RetryPolicy, times: int | None) -> Trial:
+    """Let a call meet a fault. Check that the client's only slot and its connection are free afterwards."""
+    # If connections are to be refused, no kept one may be left.
     keepalive = 1e-6 if row.fault is None else 15
     limits = Limits(concurrency=1, read_rate=1000, write_rate=1000, keepalive=keepalive, response_size=RESPONSE_SIZE)
     is_tls = isinstance(row.fault, Impostor)
@@ -203,7 +203,7 @@ async def tried(row: Row, subject: Subject, retry: RetryPolicy, times: int | Non
 
 
 def connections_in_use(checkout: CheckoutClient) -> int:
-    """Count the connections that aiohttp holds to be in use."""
+    """Count the connections that aiohttp regards as in use."""
     transport = checkout._transport
     assert isinstance(transport, AiohttpTransport)
     assert transport._session is not None
@@ -212,7 +212,7 @@ def connections_in_use(checkout: CheckoutClient) -> int:
 
 
 def chain(error: BaseException | None) -> list[BaseException]:
-    """Return an error with those that its traceback shows."""
+    """Return an error and the errors that its traceback shows."""
     if error is None:
         return []
     hidden = error.__suppress_context__ or error.__cause__ is not None
@@ -220,7 +220,7 @@ def chain(error: BaseException | None) -> list[BaseException]:
 
 
 def check_nothing_is_lost(trial: Trial, row: Row, kind: str) -> None:
-    """An error says what its reply said, or how often it was tried and with which key."""
+    """An error contains what its reply said, or the number of attempts and the key."""
     error = trial.error
     assert all(isinstance(found, errors.CheckoutError) for found in chain(error))
     if isinstance(error, errors.TransportError):
@@ -257,7 +257,7 @@ def check_retry_after(error: errors.ApiError, fault: CannedResponse) -> None:
 
 
 def check_done_once(trial: Trial, row: Row, kind: str) -> None:
-    """The ledger shows what the call did: once where it succeeded or the fault came after it, else not at all."""
+    """The ledger shows one effect if the call succeeded or the fault came after it, else none."""
     effective = kind != "safe" and (trial.error is None or row.done)
     assert trial.done == (1 if effective else 0)
 
@@ -272,7 +272,7 @@ def cases(mode: str) -> list[object]:
 
 @pytest.mark.parametrize(("row", "kind", "cell"), cases("once"))
 async def test_a_fault_that_passes(row: Row, kind: str, cell: str) -> None:
-    trial = await tried(row, SUBJECTS[kind], ONCE, times=1)
+    trial = await try_call(row, SUBJECTS[kind], ONCE, times=1)
     assert trial.cell == cell
     check_nothing_is_lost(trial, row, kind)
     check_done_once(trial, row, kind)
@@ -280,7 +280,7 @@ async def test_a_fault_that_passes(row: Row, kind: str, cell: str) -> None:
 
 @pytest.mark.parametrize(("row", "kind", "cell"), cases("always"))
 async def test_a_fault_that_lasts(row: Row, kind: str, cell: str) -> None:
-    trial = await tried(row, SUBJECTS[kind], ALWAYS, times=None)
+    trial = await try_call(row, SUBJECTS[kind], ALWAYS, times=None)
     assert trial.cell == cell
     check_nothing_is_lost(trial, row, kind)
     check_done_once(trial, row, kind)

@@ -1,4 +1,4 @@
-"""Two faults in a row: what an earlier attempt may have done is not forgotten over how the last one ended."""
+"""Two faults in a row: the last one must not hide that an earlier attempt may have been carried out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FINAL = (CannedResponse(429, retry_after=60), CannedResponse(400), CannedRespons
 
 @pytest.mark.parametrize("kind", ["natural", "key"])
 @pytest.mark.parametrize("last", FINAL, ids=lambda last: str(last.status))
-async def test_a_lost_reply_and_then_a_refusal_leave_the_outcome_unknown(kind: str, last: CannedResponse) -> None:
+async def test_a_lost_reply_and_then_an_error_leave_the_outcome_unknown(kind: str, last: CannedResponse) -> None:
     subject = SUBJECTS[kind]
     async with Sandbox() as sandbox, sandbox.client(retry=ONCE) as checkout:
         call = await subject.prepare(checkout)
@@ -31,7 +31,7 @@ async def test_a_lost_reply_and_then_a_refusal_leave_the_outcome_unknown(kind: s
 
 
 @pytest.mark.parametrize("last", FINAL, ids=lambda last: str(last.status))
-async def test_where_nothing_can_have_been_done_the_refusal_is_the_answer(last: CannedResponse) -> None:
+async def test_where_nothing_can_have_been_done_the_last_error_is_raised(last: CannedResponse) -> None:
     subject = SUBJECTS["safe"]
     async with Sandbox() as sandbox, sandbox.client(retry=ONCE) as checkout:
         call = await subject.prepare(checkout)

@@ -44,6 +44,8 @@ def _scalar(info: inspect.Type) -> st.SearchStrategy[Any]:
             return st.integers(-(2**53) if low is None else low, 2**53 if high is None else high)
         case inspect.FloatType(ge=low, le=high):
             return st.floats(low, high, allow_nan=False, allow_infinity=False)
+        case inspect.NoneType():
+            return st.none()  # the same as leaving the member out
         case inspect.BoolType():
             return st.booleans()
         case inspect.DateTimeType():

@@ -20,8 +20,7 @@ ALL = list(examples())
 SENT = [example for example in ALL if example.status is None and example.tag != "access"]
 RECEIVED = [example for example in ALL if example.status is not None and example.status < 400]
 PUBLISHED_WITH_DEFECTS = {
-    "request_session-request-published": "$.processing_channel_id",  # reads "string"
-    "request_payment-request-published": "$.risk.device.provider.name",  # several names in one text
+    "request_session-request-published": "$.account_info.cardholder_account_age_indicator",  # with a stray comma
 }
 
 
@@ -71,8 +70,13 @@ def test_there_are_examples_of_every_operation_that_has_a_body() -> None:
 def test_what_is_sent_is_the_example_whole_as_a_mapping_and_as_a_struct(example: Example) -> None:
     operation = operation_of(example)
     sent = encoded(operation, example.value)
-    assert json.loads(sent) == example.value
+    assert in_whole_seconds(sent) == in_whole_seconds(json.dumps(example.value).encode())
     assert encoded(operation, msgspec.json.decode(sent, type=sent_type(operation, example.value))) == sent
+
+
+def in_whole_seconds(body: bytes) -> Any:
+    """Return a body with its times as they are sent: without a fraction that is 0."""
+    return json.loads(body.replace(b".000Z", b"Z"))
 
 
 def sent_type(operation: Operation[Any], body: Any) -> Any:

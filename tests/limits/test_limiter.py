@@ -20,7 +20,7 @@ NEAR = 1e-6
 
 
 class Waiters:
-    """Tasks that want one permit each, and who got one when."""
+    """Tasks that wait for one permit each, and when each of them got it."""
 
     def __init__(self, throttle: Throttle, time: VirtualTime) -> None:
         self.throttle = throttle
@@ -101,7 +101,7 @@ async def test_callers_get_their_permits_in_order_of_arrival_one_interval_apart(
     assert waiters.granted == [(0, 0.0), (1, 0.25), (2, 0.5), (3, 0.75), (4, 1.0)]
 
 
-async def test_nobody_gets_past_those_who_wait() -> None:
+async def test_no_caller_overtakes_those_who_wait() -> None:
     time = VirtualTime()
     throttle = Throttle(2.0, time.clock())
     waiters = Waiters(throttle, time)
@@ -152,7 +152,7 @@ def test_no_history_of_calls_and_429s_exceeds_the_rate(
 # 429
 
 
-async def test_after_a_429_nobody_gets_a_permit_during_the_pause_and_then_half_as_many() -> None:
+async def test_after_a_429_no_caller_gets_a_permit_during_the_pause_and_then_half_as_many() -> None:
     time = VirtualTime()
     throttle = Throttle(10.0, time.clock())
     throttle.slow_down(3.0)
@@ -161,7 +161,7 @@ async def test_after_a_429_nobody_gets_a_permit_during_the_pause_and_then_half_a
     assert got == pytest.approx([3.0, 3.2, 3.4], abs=0.01)
 
 
-async def test_a_429_holds_up_who_is_waiting_already() -> None:
+async def test_a_429_delays_callers_that_already_wait() -> None:
     time = VirtualTime()
     throttle = Throttle(2.0, time.clock())
     waiters = Waiters(throttle, time)
@@ -282,7 +282,7 @@ async def test_without_a_limit_there_is_none_again_after_recovery() -> None:
 
 @pytest.mark.parametrize("way", ["task", "scope"])
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 12)), max_size=4))
-def test_a_waiter_cancelled_at_any_await_costs_nothing_and_blocks_nobody(
+def test_a_waiter_cancelled_at_any_await_costs_nothing_and_blocks_no_other(
     way: str, cancellations: list[tuple[int, int]]
 ) -> None:
     """A cancellation: whom, and after how many turns of the event loop; time passes half an interval in four turns."""
@@ -304,13 +304,13 @@ def test_a_waiter_cancelled_at_any_await_costs_nothing_and_blocks_nobody(
     waiters = asyncio.run(run())
     assert waiters.order == sorted(waiters.order)
     assert set(range(5)) - set(waiters.order) <= {who for who, _ in cancellations}
-    # One permit each second from the first on, as if who was cancelled had never come.
+    # One permit each second from the first on, as if the cancelled callers had never come.
     assert waiters.times == [float(second) for second in range(len(waiters.times))]
 
 
 @pytest.mark.parametrize("way", ["task", "scope"])
 @pytest.mark.parametrize("who", [0, 1, 2])
-async def test_a_waiter_cancelled_while_the_shared_limiter_is_asked_keeps_no_permit_and_no_turn(
+async def test_a_waiter_cancelled_while_the_shared_limiter_is_asked_keeps_no_permit_and_no_place(
     way: str, who: int
 ) -> None:
     for turns in range(30):
@@ -360,7 +360,7 @@ async def test_with_a_shared_limiter_the_local_rate_holds_too() -> None:
     assert waiters.times == [0.0, 0.5, 1.0]
 
 
-async def test_a_429_that_comes_while_the_shared_limiter_is_asked_is_heeded() -> None:
+async def test_a_429_that_comes_while_the_shared_limiter_is_asked_slows_down_too() -> None:
     time = VirtualTime()
     throttle = Throttle(2.0, time.clock(), _answering([1.0, 0.0]))
     waiters = Waiters(throttle, time)
@@ -371,7 +371,7 @@ async def test_a_429_that_comes_while_the_shared_limiter_is_asked_is_heeded() ->
     assert waiters.times == [4.5]
 
 
-async def test_a_shared_limiter_that_raises_leaves_the_turn_to_the_next() -> None:
+async def test_a_shared_limiter_that_raises_lets_the_next_caller_go_on() -> None:
     time = VirtualTime()
     calls = 0
 
@@ -379,7 +379,7 @@ async def test_a_shared_limiter_that_raises_leaves_the_turn_to_the_next() -> Non
         nonlocal calls
         calls += 1
         if calls == 1:
-            message = "a limiter of somebody else"
+            message = "a limiter of a user"
             raise LookupError(message)
         return 0.0
 
@@ -402,7 +402,7 @@ def _answering(answers: list[float]) -> Callable[[], Awaitable[float]]:
 
 
 class Recording:
-    """A shared limiter that grants everything and remembers what it was asked."""
+    """A shared limiter that grants everything and records what it was asked for."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, float]] = []
@@ -434,7 +434,7 @@ async def test_a_429_slows_reads_and_writes_down_together() -> None:
     assert limiter.throttle("POST").try_acquire()
 
 
-async def test_the_shared_limiter_is_told_the_kind_and_the_rate_and_asked_only_where_there_is_one() -> None:
+async def test_the_shared_limiter_gets_the_kind_and_the_rate_and_is_asked_only_if_there_is_a_rate() -> None:
     shared = Recording()
     limiter = Limiter(Limits(read_rate=None, write_rate=50.0), VirtualTime().clock(), shared)
     assert limiter.throttle("GET").try_acquire()
@@ -459,26 +459,26 @@ def test_a_limiter_made_outside_an_event_loop_works_inside_one() -> None:
 def test_a_client_without_traffic_may_retry_ten_times_and_then_once_a_second() -> None:
     time = VirtualTime()
     budget = RetryBudget(0.2, time.clock())
-    assert [budget.take() for _ in range(11)] == [True] * 10 + [False]
+    assert [budget.try_withdraw() for _ in range(11)] == [True] * 10 + [False]
     time.now += 2.0
-    assert [budget.take() for _ in range(3)] == [True, True, False]
+    assert [budget.try_withdraw() for _ in range(3)] == [True, True, False]
     time.now += 3600.0
-    assert [budget.take() for _ in range(11)] == [True] * 10 + [False]
+    assert [budget.try_withdraw() for _ in range(11)] == [True] * 10 + [False]
 
 
 def test_traffic_earns_retries_in_proportion_up_to_a_hundred() -> None:
     budget = RetryBudget(0.25, VirtualTime().clock())
     for _ in range(40):
-        budget.note_call()
-    assert [budget.take() for _ in range(21)] == [True] * 20 + [False]
+        budget.deposit()
+    assert [budget.try_withdraw() for _ in range(21)] == [True] * 20 + [False]
     for _ in range(10_000):
-        budget.note_call()
-    assert sum(budget.take() for _ in range(1000)) == 100
+        budget.deposit()
+    assert sum(budget.try_withdraw() for _ in range(1000)) == 100
 
 
 def test_without_a_budget_every_retry_is_allowed() -> None:
     budget = RetryBudget(None, VirtualTime().clock())
-    assert all(budget.take() for _ in range(1000))
+    assert all(budget.try_withdraw() for _ in range(1000))
 
 
 @given(st.floats(0.01, 3.0), st.lists(st.sampled_from(["call", "retry"]) | st.floats(0, 20), max_size=200))
@@ -493,9 +493,9 @@ def test_no_history_retries_more_than_the_reserve_the_time_and_the_calls_allow(
             time.now += event
         elif event == "call":
             calls += 1
-            budget.note_call()
+            budget.deposit()
         else:
-            retries += budget.take()
+            retries += budget.try_withdraw()
         assert retries <= 10 + time.now + ratio * calls + NEAR
 
 
@@ -505,8 +505,8 @@ def test_in_a_total_outage_the_requests_are_not_multiplied(calls: int) -> None:
     budget = RetryBudget(0.2, time.clock())
     requests = 0
     for _ in range(calls):
-        budget.note_call()
+        budget.deposit()
         requests += 1
-        while budget.take():
+        while budget.try_withdraw():
             requests += 1
     assert requests <= 1.2 * calls + 10

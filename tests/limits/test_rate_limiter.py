@@ -29,7 +29,7 @@ ONE_IN_A_MINUTE = 1 / 60
 
 @contextmanager
 def writes_held_up(url: str) -> Generator[None, None, None]:
-    """Have Redis leave whatever writes without an answer."""
+    """Have Redis not answer commands that write."""
     redis: Any = import_module("redis")  # not wholly typed, hence Any
     with redis.Redis.from_url(url) as client:
         client.execute_command("CLIENT", "PAUSE", "60000", "WRITE")
@@ -54,13 +54,13 @@ async def other(redis_url: str) -> AsyncIterator[RedisRateLimiter]:
 # One rate for all
 
 
-async def test_what_one_client_takes_the_other_must_wait_for(one: RedisRateLimiter, other: RedisRateLimiter) -> None:
+async def test_a_permit_one_client_took_the_other_waits_for(one: RedisRateLimiter, other: RedisRateLimiter) -> None:
     assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
     for rates in (one, other):
         assert 1.0 < await rates.acquire("writes", ONE_IN_A_MINUTE) <= 60.0
 
 
-async def test_after_the_wait_it_told_a_permit_is_granted(one: RedisRateLimiter, other: RedisRateLimiter) -> None:
+async def test_after_the_wait_it_returned_a_permit_is_granted(one: RedisRateLimiter, other: RedisRateLimiter) -> None:
     assert await one.acquire("writes", 1.0) == 0.0
     asked = 0
     while wait := await other.acquire("writes", 1.0):
@@ -165,7 +165,7 @@ async def test_where_redis_cannot_be_reached_calls_go_on_with_one_warning_and_no
     async with RedisRateLimiter(f"redis://:open-sesame@127.0.0.1:{unused_tcp_port}/0", "vkuhvk4v") as rates:
         assert [await rates.acquire("writes", ONE_IN_A_MINUTE) for _ in range(5)] == [0.0] * 5
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "the limits are not shared with other processes for now: Redis fails (ConnectionError)" in caplog.text
+    assert "the rates are not shared with other processes for now: Redis fails (ConnectionError)" in caplog.text
     assert "open-sesame" not in caplog.text
 
 
@@ -209,13 +209,13 @@ async def test_when_redis_answers_again_the_rate_is_shared_again(
 
 
 @pytest.mark.parametrize("off", [-3.0, 3.0])
-async def test_a_machine_whose_clock_is_wrong_does_not_share_and_says_so(
+async def test_a_machine_whose_clock_is_wrong_does_not_share_and_logs_it(
     one: RedisRateLimiter, off: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: time.time() + off, monotonic=time.monotonic))
     assert [await one.acquire("writes", ONE_IN_A_MINUTE) for _ in range(3)] == [0.0] * 3
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "this machine's clock is 3.0 s off that of Redis" in caplog.text
+    assert "this machine's clock differs from that of Redis by 3.0 s" in caplog.text
 
 
 async def test_a_caller_cancelled_at_any_await_leaves_the_connection_usable(
@@ -256,5 +256,5 @@ def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -
 def test_it_shows_no_password_and_refuses_to_be_pickled() -> None:
     rates = RedisRateLimiter("redis://:open-sesame@127.0.0.1", "vkuhvk4v")
     assert "open-sesame" not in repr(rates)
-    with pytest.raises(TypeError, match="cannot be pickled; make one in each process"):
+    with pytest.raises(TypeError, match="cannot be pickled; create one in each process"):
         pickle.dumps(rates)

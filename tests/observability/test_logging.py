@@ -1,4 +1,4 @@
-"""LoggingHook: quiet where all is well, loud where an outcome is unknown, the same fields every time, no secret."""
+"""LoggingHook: quiet for success, loud for an unknown outcome, the same fields in every record, no secret."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from checkout_async.sandbox import CannedResponse, Sandbox, payment_card
 from tests.observability.support import REQUEST_ID, call, one_exchange
 
 
-class Kept(logging.Handler):
-    """Keeps what is logged."""
+class RecordList(logging.Handler):
+    """Keeps the records that are logged."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,8 +34,8 @@ class Kept(logging.Handler):
         self.records.append(record)
 
 
-def listened_to(at: int) -> tuple[logging.Logger, Kept]:
-    logger, kept = logging.getLogger("tests.observability"), Kept()
+def recording_logger(at: int) -> tuple[logging.Logger, RecordList]:
+    logger, kept = logging.getLogger("tests.observability"), RecordList()
     logger.setLevel(at)
     logger.propagate = False
     logger.handlers = [kept]
@@ -43,7 +43,7 @@ def listened_to(at: int) -> tuple[logging.Logger, Kept]:
 
 
 def logged(*events: Event, at: int = logging.DEBUG, level: int = logging.DEBUG) -> list[logging.LogRecord]:
-    logger, kept = listened_to(at)
+    logger, kept = recording_logger(at)
     hook = LoggingHook(logger, level=level)
     for event in events:
         hook(event)
@@ -56,7 +56,7 @@ def ended(failure: errors.CheckoutError | None, kind: Idempotency, *, cancelled:
     )
 
 
-def test_a_call_that_succeeds_is_told_step_by_step_at_debug_only() -> None:
+def test_a_call_that_succeeds_is_logged_step_by_step_at_debug_only() -> None:
     records = logged(*one_exchange(call()))
     assert [vars(record)["checkout_event"] for record in records] == [
         "call_started",
@@ -100,7 +100,7 @@ def test_a_retry_is_a_warning_and_a_wait_is_not() -> None:
     first, second = logged(retry, waited)
     assert (first.levelno, first.getMessage()) == (
         logging.WARNING,
-        "capture_payment: will be repeated (attempt 1, seconds 0.500, error ConnectFailed, error_text no connection)",
+        "capture_payment: will be retried (attempt 1, seconds 0.500, error ConnectFailed, error_text no connection)",
     )
     assert (second.levelno, vars(second)["checkout_reason"]) == (logging.DEBUG, "rate")
 
@@ -135,17 +135,17 @@ def test_a_token_fetch_has_records_of_its_own_and_its_failure_is_a_warning() -> 
 def test_what_looks_like_a_secret_in_an_error_is_masked() -> None:
     failure = errors.ConnectFailed("odd transport said 4242424242424242 and sk_sbox_abcdefgh")
     (record,) = logged(ended(failure, Idempotency.KEY))
-    told = repr(vars(record)) + record.getMessage()
-    assert "4242424242424242" not in told
-    assert "sk_sbox_abcdefgh" not in told
+    shown = repr(vars(record)) + record.getMessage()
+    assert "4242424242424242" not in shown
+    assert "sk_sbox_abcdefgh" not in shown
 
 
-async def test_a_client_tells_of_a_retry_and_of_the_end() -> None:
-    logger, kept = listened_to(logging.INFO)
+async def test_a_client_logs_a_retry_and_the_end() -> None:
+    logger, kept = recording_logger(logging.INFO)
     async with Sandbox() as sandbox, sandbox.client(hooks=[LoggingHook(logger, level=logging.INFO)]) as checkout:
         sandbox.faults.add("request_payment", CannedResponse(429, retry_after=0))
         card = payments.RequestCardSource(number=payment_card("approved"), expiry_month=1, expiry_year=2030)
         await checkout.payments.request_payment(payments.PaymentRequest(source=card, amount=6540, currency="GBP"))
-    told = [(vars(record)["checkout_event"], record.levelname) for record in kept.records]
-    assert told == [("token_fetch_ended", "INFO"), ("retry_scheduled", "WARNING"), ("call_ended", "INFO")]
+    shown = [(vars(record)["checkout_event"], record.levelname) for record in kept.records]
+    assert shown == [("token_fetch_ended", "INFO"), ("retry_scheduled", "WARNING"), ("call_ended", "INFO")]
     assert payment_card("approved") not in repr([vars(record) for record in kept.records])

@@ -99,7 +99,7 @@ def test_a_call_is_a_child_of_the_span_that_is_current_where_it_begins() -> None
     events = one_exchange(call())
     with telemetry.tracers.get_tracer("shop").start_as_current_span("checkout"):
         telemetry.hook(events[0])
-    for event in events[1:]:  # told from elsewhere
+    for event in events[1:]:  # in another context
         telemetry.hook(event)
     around, attempt, whole = telemetry.spans()
     assert is_child(whole, around)
@@ -150,11 +150,11 @@ def test_a_cancelled_call_ends_all_its_spans_as_errors_of_that_kind(left_open: b
     attempt, whole = telemetry.spans()
     assert (whole.status.status_code, (whole.attributes or {})["error.type"]) == (StatusCode.ERROR, "cancelled")
     assert (attempt.attributes or {}).get("error.type") == (None if left_open else "cancelled")
-    telemetry.hook(end)  # nothing of the call is held any more
+    telemetry.hook(end)  # the hook has forgotten the call
     assert len(telemetry.spans()) == 2
 
 
-def test_a_failure_is_told_by_its_class_and_its_masked_text() -> None:
+def test_a_failure_is_labelled_by_its_class_and_its_masked_text() -> None:
     telemetry, info = Telemetry(), call()
     failure = errors.OutcomeUnknown("lost 4242424242424242")
     for event in (
@@ -194,7 +194,7 @@ async def test_a_client_exports_its_token_fetch_its_retry_and_its_call() -> None
         sandbox.faults.add("request_payment", CannedResponse(429, retry_after=0))
         card = payments.RequestCardSource(number=payment_card("approved"), expiry_month=1, expiry_year=2030)
         payment = await checkout.payments.request_payment(
-            payments.PaymentRequest(source=card, amount=6540, currency="GBP"), idempotency_key="key-never-told"
+            payments.PaymentRequest(source=card, amount=6540, currency="GBP"), idempotency_key="key-never-exported"
         )
         await checkout.payments.get_payment(payment.id)
     names = [span.name for span in telemetry.spans()]
@@ -210,7 +210,7 @@ async def test_a_client_exports_its_token_fetch_its_retry_and_its_call() -> None
     assert [point.count for point in telemetry.points("checkout_async.token_fetch.duration")] == [1]
     assert [point.count for point in telemetry.points("checkout_async.call.duration")] == [1, 1]
     exported = "".join(span.to_json() for span in telemetry.spans())
-    for secret in (payment_card("approved"), "key-never-told", "sandbox_secret", payment.id):
+    for secret in (payment_card("approved"), "key-never-exported", "sandbox_secret", payment.id):
         assert secret not in exported
 
 

@@ -120,3 +120,9 @@ def _shown(value: Json) -> Iterator[Any]:
         yield from (each["value"] for each in examples.values())
         for part in value.values():
             yield from _shown(part)
+
+
+def api_of(operation: str) -> str:
+    """Return the API that an operation belongs to, as its module is called."""
+    (tag,) = operations()[operation]["tags"]
+    return str(tag).lower()

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from checkout_async import errors
-from checkout_async._core.codec import encode_body
+from checkout_async._core.body import encode_body
 from checkout_async.models import sessions
 from checkout_async.threeds import (
     app_channel_data,

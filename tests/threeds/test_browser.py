@@ -12,7 +12,7 @@ from msgspec import UNSET
 from multidict import CIMultiDict
 
 from checkout_async import errors
-from checkout_async._core.codec import encode_body
+from checkout_async._core.body import encode_body
 from checkout_async.models import sessions
 from checkout_async.threeds import (
     BROWSER_SCRIPT,

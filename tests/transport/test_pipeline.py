@@ -41,7 +41,7 @@ from checkout_async.limits import limiter as limits_module
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Secret
 from checkout_async.transport import observer as observer_module
-from checkout_async.transport.observer import Observer
+from checkout_async.transport.observer import ObserverFactory
 from checkout_async.transport.pipeline import Pipeline, Settings
 from tests.core.models import Receipt
 
@@ -57,7 +57,7 @@ def status(code: int, **headers: str) -> HttpResponse:
 
 
 class ManualClock:
-    """Time that passes only when somebody sleeps; remembers the waits."""
+    """Time that passes only during a sleep; records the waits."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -281,7 +281,7 @@ class TestIdempotencyKey:
         wired = Wired(status(409), status(409))
         error = await wired.failure(Idempotency.KEY, timeout=45)
         assert isinstance(error, errors.Conflict)
-        assert "key may be in use: ask again with it in 30 s" in str(error)
+        assert "key may still be in progress; retry with the same key after 30 s" in str(error)
         assert wired.time.waits == [30.0]
 
     @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ class TestIdempotencyKey:
         assert "order 5023" not in f"{error} {error!r} {vars(error)}"
         assert b"order 5023" not in pickle.dumps(error)
 
-    async def test_an_unknown_outcome_says_how_to_ask_again(self) -> None:
+    async def test_an_unknown_outcome_says_how_to_call_again(self) -> None:
         error = await Wired(LOST, LOST, LOST).failure(Idempotency.KEY)
         assert "call again with the same idempotency key" in str(error)
 
@@ -463,7 +463,7 @@ class TestRates:
         wired = Wired(OK)
         wired.pipeline._limiter = Limiter(Limits(), wired.time.clock(), Broken())
         await wired.call()
-        assert caplog.messages == ["the shared rates failed with ValueError and were passed over"]
+        assert caplog.messages == ["the shared rate limiter failed with ValueError; this request ignores it"]
 
     @pytest.mark.parametrize("answer", [None, "0", -1.0, float("nan")])
     async def test_shared_rates_that_answer_badly_leave_the_clients_own(self, answer: Any) -> None:
@@ -480,7 +480,7 @@ class TestRates:
         await wired.call()
         assert wired.sent == 1
 
-    async def test_shared_rates_that_hang_stop_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_shared_rates_that_hang_stop_no_call(self, monkeypatch: pytest.MonkeyPatch) -> None:
         class Hanging:
             async def acquire(self, kind: str, rate: float) -> float:
                 await asyncio.sleep(3600)
@@ -489,13 +489,13 @@ class TestRates:
             async def aclose(self) -> None:
                 """Nothing to close."""
 
-        monkeypatch.setattr(limits_module, "_SHARED_WITHIN", 0.01)
+        monkeypatch.setattr(limits_module, "_SHARED_TIMEOUT", 0.01)
         wired = Wired(OK)
         wired.pipeline._limiter = Limiter(Limits(), wired.time.clock(), Hanging())
         await wired.call()
         assert wired.sent == 1
 
-    async def test_a_key_in_use_slows_nobody_down(self) -> None:
+    async def test_a_key_in_use_slows_no_other_call_down(self) -> None:
         wired = Wired(status(429), OK, limits=Limits(read_rate=100))
         await wired.call(Idempotency.KEY, idempotency_key="order 5023", timeout=200)
         assert wired.limiter.throttle("GET").try_acquire()
@@ -506,7 +506,7 @@ class TestRetryBudget:
         wired = Wired(*[status(503)] * 300, limits=Limits(read_rate=None, retry_budget=0.25))
         failures = [await wired.failure(retry=RetryPolicy(backoff=0)) for _ in range(100)]
         assert (wired.time.time, wired.sent) == (0, 100 + 10 + 25)
-        assert "the retry budget is used up" in str(failures[-1])
+        assert "not retried: retry budget exhausted" in str(failures[-1])
         assert isinstance(failures[-1], errors.ServerError)
 
     async def test_without_a_budget_every_call_is_repeated(self) -> None:
@@ -518,68 +518,68 @@ class TestRetryBudget:
 
 
 class TestHooks:
-    async def test_they_are_told_of_a_call_in_order(self) -> None:
-        told: list[Event] = []
-        wired = Wired(2.0, UNSENT, 0.5, status(503, cko_request_id="1"), OK, hooks=(told.append,))
+    async def test_they_get_the_events_of_a_call_in_order(self) -> None:
+        events: list[Event] = []
+        wired = Wired(2.0, UNSENT, 0.5, status(503, cko_request_id="1"), OK, hooks=(events.append,))
         await wired.call()
-        kinds = [type(event) for event in told]
+        kinds = [type(event) for event in events]
         attempt: list[type[Event]] = [AttemptStarted, AttemptEnded]
         retried: list[type[Event]] = [*attempt, RetryScheduled]
         assert kinds == [CallStarted, *retried, *retried, *attempt, CallEnded]
-        assert len({id(event.call) for event in told}) == 1
-        ends = [event for event in told if isinstance(event, AttemptEnded)]
+        assert len({id(event.call) for event in events}) == 1
+        ends = [event for event in events if isinstance(event, AttemptEnded)]
         assert [(end.attempt, end.seconds, end.status, end.request_id, type(end.failure)) for end in ends] == [
             (1, 2.0, None, None, errors.ConnectFailed),
             (2, 0.5, 503, "1", type(None)),
             (3, 0.0, 200, None, type(None)),
         ]
-        waits = [event for event in told if isinstance(event, RetryScheduled)]
+        waits = [event for event in events if isinstance(event, RetryScheduled)]
         assert [(wait.attempt, wait.seconds, type(wait.failure)) for wait in waits] == [
             (1, 1.0, errors.ConnectFailed),
             (2, 2.0, errors.ServerError),
         ]
-        last = told[-1]
+        last = events[-1]
         assert isinstance(last, CallEnded)
         assert (last.seconds, last.attempts, last.status, last.failure, last.cancelled) == (5.5, 3, 200, None, False)
 
-    async def test_they_learn_where_the_call_goes_without_its_identifiers(self) -> None:
-        told: list[Event] = []
-        await Wired(OK, hooks=(told.append,)).call()
-        call = told[0].call
+    async def test_they_get_the_calls_address_without_its_identifiers(self) -> None:
+        events: list[Event] = []
+        await Wired(OK, hooks=(events.append,)).call()
+        call = events[0].call
         assert (call.operation, call.method, call.path) == ("look", "GET", "/orders/{id}")
         assert (call.server, call.port, call.idempotency) == ("api.example", 443, Idempotency.SAFE)
 
     async def test_they_get_the_error_that_the_call_raises(self) -> None:
-        told: list[Event] = []
-        wired = Wired(LOST, hooks=(told.append,))
+        events: list[Event] = []
+        wired = Wired(LOST, hooks=(events.append,))
         error = await wired.failure(Idempotency.NONE)
-        last = told[-1]
+        last = events[-1]
         assert isinstance(last, CallEnded)
         assert last.failure is error
 
-    async def test_they_learn_of_the_repetition_after_a_401(self) -> None:
-        told: list[Event] = []
-        await Wired(status(401), OK, authenticator=Renewable(), hooks=(told.append,)).call()
-        ends = [event for event in told if isinstance(event, AttemptEnded)]
+    async def test_they_get_the_repetition_after_a_401(self) -> None:
+        events: list[Event] = []
+        await Wired(status(401), OK, authenticator=Renewable(), hooks=(events.append,)).call()
+        ends = [event for event in events if isinstance(event, AttemptEnded)]
         assert [(end.attempt, end.status) for end in ends] == [(1, 401), (2, 200)]
 
-    async def test_they_learn_what_was_waited_for(self) -> None:
-        told: list[Event] = []
+    async def test_they_get_what_was_waited_for(self) -> None:
+        events: list[Event] = []
         wired = Wired(OK, OK, limits=Limits(concurrency=1, read_rate=0.5), authenticator=Renewable())
-        wired.pipeline._observer = Observer([told.append], wired.time.clock().monotonic)
+        wired.pipeline._observers = ObserverFactory([events.append], wired.time.clock().monotonic)
         await asyncio.gather(wired.call(), wired.call())
-        waits = {event.reason: event.seconds for event in told if isinstance(event, Waited)}
+        waits = {event.reason: event.seconds for event in events if isinstance(event, Waited)}
         assert waits == {WaitReason.SLOT: 0, WaitReason.RATE: 2.0, WaitReason.TOKEN: 0}
 
-    async def test_they_learn_of_a_cancellation(self) -> None:
-        told: list[Event] = []
-        wired = Wired(OK, hooks=(told.append,))
+    async def test_they_get_a_cancellation(self) -> None:
+        events: list[Event] = []
+        wired = Wired(OK, hooks=(events.append,))
         call = asyncio.create_task(wired.call())
         while wired.sent == 0:
             await asyncio.sleep(0)
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
-        attempt, whole = told[-2:]
+        attempt, whole = events[-2:]
         assert isinstance(attempt, AttemptEnded)
         assert isinstance(whole, CallEnded)
         assert (attempt.cancelled, whole.cancelled, whole.failure) == (True, True, None)
@@ -590,27 +590,27 @@ class TestHooks:
         def broken(event: Event) -> None:
             raise ValueError("4242424242424242")
 
-        told: list[Event] = []
-        wired = Wired(OK, hooks=(broken, told.append))
+        events: list[Event] = []
+        wired = Wired(OK, hooks=(broken, events.append))
         with caplog.at_level(logging.DEBUG):
             assert (await wired.call()).value.id == "r1"
-        assert len(told) == 4
-        assert caplog.messages == ["a hook raised ValueError and was passed over"] * 4
+        assert len(events) == 4
+        assert caplog.messages == ["a hook raised ValueError, which was ignored; the call goes on"] * 4
 
-    async def test_where_there_are_none_no_event_is_made(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_without_hooks_no_event_is_created(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def made(**_members: object) -> None:
-            pytest.fail("an event was made for nobody")
+            pytest.fail("an event was created without hooks")
 
-        events = ("CallStarted", "CallEnded", "CallInfo", "AttemptStarted", "AttemptEnded", "RetryScheduled", "Waited")
-        for name in events:
+        names = ("CallStarted", "CallEnded", "CallInfo", "AttemptStarted", "AttemptEnded", "RetryScheduled", "Waited")
+        for name in names:
             monkeypatch.setattr(observer_module, name, made)
         assert (await Wired(UNSENT, OK).call()).value.id == "r1"
 
     async def test_no_event_shows_a_secret(self) -> None:
-        told: list[Event] = []
-        wired = Wired(LOST, status(401), hooks=(told.append,))
+        events: list[Event] = []
+        wired = Wired(LOST, status(401), hooks=(events.append,))
         await wired.failure(Idempotency.KEY, idempotency_key="order 5023", session_secret="sek_hidden")
-        shown = "".join(f"{event} {event!r}" for event in told)
+        shown = "".join(f"{event} {event!r}" for event in events)
         assert "order 5023" not in shown
         assert "sek_hidden" not in shown
 
@@ -623,6 +623,6 @@ async def test_members_that_could_not_be_read_are_logged_by_path_without_values(
         response = await wired.call()
     assert response.ignored == ("$.amount",)
     assert [record.getMessage() for record in caplog.records if record.name == "checkout_async"] == [
-        "look: members of an unexpected type read as None: $.amount"
+        "look: members of an unexpected type were replaced by None: $.amount"
     ]
     assert "4242424242424242" not in caplog.text

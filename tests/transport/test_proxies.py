@@ -1,4 +1,4 @@
-"""Proxies: used only where asked for, with credentials that nobody sees, and truthful about what was sent."""
+"""Proxies: used only on request, with credentials that are never shown, and correct about what was sent."""
 
 from __future__ import annotations
 

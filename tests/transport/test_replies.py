@@ -1,4 +1,4 @@
-"""Replies that are too large, damaged, misleading or too many: our errors or the reply itself, never another's."""
+"""Replies that are too large, damaged, misleading or surplus: one of our errors or the reply, never another one."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class TestCompression:
 
 NOT_HTTP = {
     "no whole body": reply(b"{}", length=100),
-    "chunk size that is none": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    "invalid chunk size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
     "chunks without an end": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
     "two lengths": reply(b"{}", b"Content-Length: 3"),
     "length and chunks": reply(b"2\r\n{}\r\n0\r\n\r\n", b"Transfer-Encoding: chunked"),
@@ -117,7 +117,7 @@ NOT_HTTP = {
     "5000 headers": reply(b"{}", *(b"X-%d: a" % number for number in range(5000))),
     "header of 100 KB": reply(b"{}", b"X: " + b"a" * 100_000),
     "header with a NUL": reply(b"{}", b"X: a\0b"),
-    "status that is none": b"HTTP/1.1 abc OK\r\nContent-Length: 2\r\n\r\n{}",
+    "invalid status": b"HTTP/1.1 abc OK\r\nContent-Length: 2\r\n\r\n{}",
     "version of the future": b"HTTP/9.9 200 OK\r\nContent-Length: 2\r\n\r\n{}",
     "HTTP/0.9": b"{}",
     "a thousand interim replies and no other": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000,
@@ -134,7 +134,7 @@ class TestNoWholeReply:
         assert caught.value.__context__ is None
         assert len(server.requests) == 1
 
-    async def test_interim_replies_are_passed_over(self, transport: AiohttpTransport) -> None:
+    async def test_interim_replies_are_skipped(self, transport: AiohttpTransport) -> None:
         async with raw_server(writing(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000 + OK)) as server:
             assert (await ask(transport, server)).body == b"{}"
 
@@ -149,7 +149,7 @@ class TestNoWholeReply:
 
 
 class Relay:
-    """Answers each request with one reply too many, sent when the test says so."""
+    """Answers each request, and sends a surplus reply when the test says so."""
 
     def __init__(self, surplus: bytes = ANOTHER) -> None:
         self.surplus = surplus
@@ -164,7 +164,7 @@ class Relay:
         self.writers[-1].write(self.surplus)
 
 
-class TestOneReplyTooMany:
+class TestSurplusReply:
     async def test_aiohttp_alone_takes_it_for_the_next_answer(self) -> None:
         relay = Relay()
         async with raw_server(relay) as server, aiohttp.ClientSession() as http:

@@ -1,4 +1,4 @@
-"""Time that passes only when a test says so: everybody who sleeps wakes at the right moment, in the right order."""
+"""Time that passes only when a test advances it: sleepers wake at the right moment, in the right order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class VirtualTime:
         await wakes
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass, and whoever wakes meanwhile do what they can."""
+        """Let time pass, and let each task that wakes run on."""
         end = self.now + seconds
         await settle()
         while self._sleepers and self._sleepers[0][0] <= end:

@@ -75,20 +75,16 @@ __all__ = [
     "CaptureRequest",
     "CaptureShipping",
     "CaptureType",
-    "CardAccountHolder",
     "CardBillingAddress",
     "CardWalletType",
     "CardholderAccountAgeIndicator",
     "CharacterSet",
-    "ChargeBearer",
-    "CorporateCardAccountHolder",
     "CorporateSender",
     "CustomerSummary",
     "CustomerSummaryResponse",
     "CvvCheck",
     "DeviceNetwork",
     "DeviceProvider",
-    "DeviceProviderName",
     "DowntimeRetry",
     "DunningRetry",
     "Experience",
@@ -96,21 +92,20 @@ __all__ = [
     "FlightLeg",
     "FlightLegResponse",
     "FlowType",
-    "FundsTransferType",
-    "GovernmentCardAccountHolder",
     "GovernmentSender",
     "IdentificationType",
-    "IndividualCardAccountHolder",
     "IndividualSender",
     "InitialAuthentication",
     "InitialAuthenticationMethod",
-    "InstructionPurpose",
     "InstrumentSender",
     "ItemSubType",
     "ItemType",
-    "KnetLanguage",
     "KnetPaymentMethod",
     "KnetPaymentMethodResponse",
+    "KnetTokenData",
+    "KnetTokenDataResponse",
+    "KnetTokenHeader",
+    "KnetTokenHeaderResponse",
     "LocalDescriptor",
     "LocalDescriptorResponse",
     "LocalScheme",
@@ -198,7 +193,6 @@ __all__ = [
     "ProcessingCardType",
     "ProcessingDetails",
     "ProcessingProductType",
-    "ProcessingSpeed",
     "ProviderPaymentMethod",
     "RecommendationCode",
     "RefundDestination",
@@ -260,7 +254,6 @@ __all__ = [
     "RequestTwintSource",
     "RequestVippsSource",
     "RequestWechatpaySource",
-    "ResidentialStatus",
     "ResponseAccountHolder",
     "RetryRequest",
     "RetryState",
@@ -346,15 +339,6 @@ class RoutingScheme(OpenEnum):
     VISA = "visa"
 
 
-class ChargeBearer(OpenEnum):
-    """Who bears the charges of a transfer."""
-
-    OUR = "OUR"
-    """The sender, all of them."""
-    SHA = "SHA"
-    """Sender and recipient, each their own."""
-
-
 class PayoutScheme(OpenEnum):
     """Bank scheme of a payout."""
 
@@ -364,67 +348,6 @@ class PayoutScheme(OpenEnum):
     """Local scheme of the country."""
     INSTANT = "instant"
     """Instant scheme of the country."""
-
-
-class FundsTransferType(OpenEnum):
-    """A scheme's type of transfer."""
-
-    AA = "AA"
-    """Visa."""
-    PP = "PP"
-    """Visa."""
-    FT = "FT"
-    """Visa."""
-    FD = "FD"
-    """Visa."""
-    PD = "PD"
-    """Visa."""
-    LO = "LO"
-    """Visa."""
-    OG = "OG"
-    """Visa."""
-    C04 = "C04"
-    """Mastercard."""
-    C07 = "C07"
-    """Mastercard."""
-    C52 = "C52"
-    """Mastercard."""
-    C55 = "C55"
-    """Mastercard."""
-    MI = "MI"
-    """Visa, unreferenced refunds."""
-    C60 = "C60"
-    """Mastercard, unreferenced refunds."""
-
-
-class InstructionPurpose(OpenEnum):
-    """Purpose of a transfer."""
-
-    DONATIONS = "donations"
-    EDUCATION = "education"
-    EMERGENCY_NEED = "emergency_need"
-    EXPATRIATION = "expatriation"
-    FAMILY_SUPPORT = "family_support"
-    FINANCIAL_SERVICES = "financial_services"
-    GIFTS = "gifts"
-    INCOME = "income"
-    INSURANCE = "insurance"
-    INVESTMENT = "investment"
-    IT_SERVICES = "it_services"
-    LEISURE = "leisure"
-    LOAN_PAYMENT = "loan_payment"
-    MEDICAL_TREATMENT = "medical_treatment"
-    OTHER = "other"
-    PENSION = "pension"
-    ROYALTIES = "royalties"
-    SAVINGS = "savings"
-    TRAVEL_AND_TOURISM = "travel_and_tourism"
-
-
-class ProcessingSpeed(OpenEnum):
-    """How fast money should arrive."""
-
-    FAST = "fast"
 
 
 class BankAccountType(OpenEnum):
@@ -446,18 +369,14 @@ class AccountHolderType(OpenEnum):
     """A public body."""
 
 
-class ResidentialStatus(OpenEnum):
-    """Whether a person resides in the country."""
-
-    RESIDENT = "resident"
-    NON_RESIDENT = "non_resident"
-
-
 class IdentificationType(OpenEnum):
     """Kind of identifying document or number."""
 
     PASSPORT = "passport"
     DRIVING_LICENSE = "driving_license"
+    """A driving licence, in the spelling of the API reference."""
+    DRIVING_LICENCE = "driving_licence"
+    """A driving licence, in a spelling that the API takes, too."""
     NATIONAL_ID = "national_id"
     COMPANY_REGISTRATION = "company_registration"
     TAX_ID = "tax_id"
@@ -547,6 +466,9 @@ class AchAccountType(OpenEnum):
 
     SAVINGS = "savings"
     CHECKING = "checking"
+    CURRENT = "current"
+    """What the US calls `checking`."""
+    CASH = "cash"
 
 
 class MandateType(OpenEnum):
@@ -567,15 +489,6 @@ class PaypalPlanType(OpenEnum):
     CHANNEL_INITIATED_BILLING_SINGLE_AGREEMENT = "CHANNEL_INITIATED_BILLING_SINGLE_AGREEMENT"
     RECURRING_PAYMENTS = "RECURRING_PAYMENTS"
     PRE_APPROVED_PAYMENTS = "PRE_APPROVED_PAYMENTS"
-
-
-class KnetLanguage(OpenEnum):
-    """Language of a KNET payment page."""
-
-    AR = "ar"
-    """Arabic."""
-    EN = "en"
-    """English."""
 
 
 class AmountVariability(OpenEnum):
@@ -682,17 +595,6 @@ class ThreeDsAuthenticationStatus(OpenEnum):
     """Attempted."""
     U = "U"
     """Authentication could not be performed."""
-
-
-class DeviceProviderName(OpenEnum):
-    """Who identifies devices."""
-
-    MERCHANT = "merchant"
-    """The merchant."""
-    FINGERPRINTJS = "fingerprintjs"
-    """FingerprintJS."""
-    RISKIFY = "riskify"
-    """Riskify."""
 
 
 class PreferredScheme(OpenEnum):
@@ -1080,10 +982,10 @@ class PaymentRequest(RequestModel, kw_only=True):
     fallback_source: RequestCardSource | UnsetType | None = None
     """Second card, charged when `source` fails. Replies then have `processing.fallback_source_used` true."""
 
-    amount: int | UnsetType | None = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount in the minor unit of the currency. Without it, or with 0, the card is verified."""
 
-    currency: str
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
     """Currency of `amount`, ISO 4217 alphabetic code."""
 
     payment_type: PaymentType | UnsetType | None = None
@@ -1224,8 +1126,12 @@ class PaymentSegment(RequestModel, kw_only=True):
 class PaymentInstruction(RequestModel, kw_only=True):
     """Instructions for account funding."""
 
-    purpose: InstructionPurpose | UnsetType | None = None
-    """Purpose of the payment. Some issuer countries require it."""
+    purpose: str | UnsetType | None = None
+    """Purpose of the payment. Some issuer countries require it. Known values: `donations`, `education`,
+    `emergency_need`, `expatriation`, `family_support`, `financial_services`, `gifts`, `income`, `insurance`,
+    `investment`, `it_services`, `leisure`, `loan_payment`, `medical_treatment`, `other`, `pension`, `royalties`,
+    `savings` and `travel_and_tourism`.
+    """
 
 
 class PaymentRouting(RequestModel, kw_only=True):
@@ -1258,10 +1164,10 @@ class PayoutRequest(RequestModel, kw_only=True):
     destination: PaymentRequestDestination
     """Where the money goes."""
 
-    amount: int | UnsetType | None = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount in the minor unit of `currency`. Required unless `source.amount` is given."""
 
-    currency: str
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
     """Currency of the destination, ISO 4217 alphabetic code."""
 
     reference: str | UnsetType | None = None
@@ -1306,12 +1212,14 @@ class PayoutInstruction(RequestModel, kw_only=True):
     """Instructions for a payout."""
 
     purpose: str | UnsetType | None = None
-    """Purpose of the payout. Cards take the values of `InstructionPurpose`, bank accounts any text, such as
-    `Remittance`.
+    """Purpose of the payout. Cards take the values of an account funding (`PaymentInstruction`), bank accounts any
+    text, such as `Remittance`.
     """
 
-    charge_bearer: ChargeBearer | UnsetType | None = None
-    """Who bears the charges of an international bank transfer."""
+    charge_bearer: str | UnsetType | None = None
+    """Who bears the charges of an international bank transfer. Known values: `OUR` (the sender, all of them) and `SHA`
+    (sender and recipient, each their own).
+    """
 
     repair: bool | UnsetType | None = None
     """Whether faulty instructions may be repaired."""
@@ -1328,8 +1236,10 @@ class PayoutInstruction(RequestModel, kw_only=True):
     skip_expiry: bool | UnsetType | None = None
     """Whether expiry is skipped. Beta, not documented further."""
 
-    funds_transfer_type: FundsTransferType | UnsetType | None = None
-    """The scheme's type of transfer. Optional where only one is assigned."""
+    funds_transfer_type: str | UnsetType | None = None
+    """The scheme's type of transfer. Optional where only one is assigned. Known values of Visa: `AA`, `PP`, `FT`, `FD`,
+    `PD`, `LO` and `OG`; of Mastercard: `C04`, `C07`, `C52` and `C55`.
+    """
 
     mvv: str | UnsetType | None = None
     """Vendor value of Mastercard."""
@@ -1351,11 +1261,14 @@ class PayoutProcessing(RequestModel, kw_only=True):
     affiliate_url: str | UnsetType | None = None
     """Site of the affiliate. Ramp providers with affiliates."""
 
-    processing_speed: ProcessingSpeed | UnsetType | None = None
-    """How fast the money should arrive."""
+    processing_speed: str | UnsetType | None = None
+    """How fast the money should arrive. Known value `fast`."""
 
     purchase_country: str | UnsetType | None = None
     """Country of the purchase, ISO 3166-1 alpha-2."""
+
+    hub_model_origination_country: str | UnsetType | None = None
+    """Country the payout originates in, ISO 3166-1 alpha-2. Hub model."""
 
 
 class PayoutItem(RequestModel, kw_only=True):
@@ -1377,10 +1290,10 @@ class UnreferencedRefundRequest(RequestModel, kw_only=True, tag_field="payment_t
     destination: UnreferencedRefundDestination
     """The card the money goes to."""
 
-    amount: int
+    amount: Annotated[int, Meta(ge=1)]
     """Amount in the minor unit of the currency."""
 
-    currency: str
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
     """Currency of the destination, ISO 4217 alphabetic code."""
 
     processing_channel_id: str
@@ -1421,18 +1334,20 @@ class UnreferencedRefundSource(RequestModel, kw_only=True, tag_field="type", tag
 class UnreferencedRefundInstruction(RequestModel, kw_only=True):
     """Instructions for an unreferenced refund."""
 
-    funds_transfer_type: FundsTransferType | UnsetType | None = None
-    """`MI` for Visa, `C60` for Mastercard. Required for fast processing."""
+    funds_transfer_type: str | UnsetType | None = None
+    """The scheme's type of transfer. Required for fast processing. Known values: `MI` (Visa) and `C60` (Mastercard)."""
 
-    purpose: InstructionPurpose | UnsetType | None = None
-    """Purpose of the refund. Required for issuers in AR, BD, CL, CO, EG, IN and MX."""
+    purpose: str | UnsetType | None = None
+    """Purpose of the refund, as of an account funding (`PaymentInstruction`). Required for issuers in AR, BD, CL, CO,
+    EG, IN and MX.
+    """
 
 
 class UnreferencedRefundProcessing(RequestModel, kw_only=True):
     """Data for processing an unreferenced refund."""
 
-    processing_speed: ProcessingSpeed | UnsetType | None = None
-    """How fast the money should arrive."""
+    processing_speed: str | UnsetType | None = None
+    """How fast the money should arrive. Known value `fast`."""
 
 
 class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type", tag="bank_account"):
@@ -1474,16 +1389,19 @@ class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type"
 class RequestCardDestination(RequestModel, kw_only=True, tag_field="type", tag="card"):
     """Full card details."""
 
-    __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan"}
+    __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "name": "personal"}
 
-    number: str
+    number: Annotated[str, Meta(max_length=19, pattern="^[0-9]+\\Z")]
     """Card number, digits without separators."""
 
-    expiry_month: int
+    expiry_month: Annotated[int, Meta(ge=1, le=12)]
     """Month of expiry, 1 to 12."""
 
     expiry_year: int
     """Year of expiry, four digits."""
+
+    name: str | UnsetType | None = None
+    """Name of the cardholder. Taken besides `account_holder`."""
 
     account_holder: AccountHolder
     """The cardholder."""
@@ -1519,7 +1437,7 @@ class RequestNetworkTokenDestination(RequestModel, kw_only=True, tag_field="type
     token: str
     """Number of the network token."""
 
-    expiry_month: int
+    expiry_month: Annotated[int, Meta(ge=1, le=12)]
     """Month of expiry, 1 to 12."""
 
     expiry_year: int
@@ -1602,55 +1520,10 @@ class BankDetails(RequestModel, kw_only=True):
     """Address of the branch."""
 
 
-class IndividualCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="individual"):
-    """A person who is a cardholder."""
-
-    __sensitive__: ClassVar[Mapping[str, str]] = {
-        "first_name": "personal",
-        "last_name": "personal",
-        "middle_name": "personal",
-    }
-
-    first_name: str | UnsetType | None = None
-    """First name."""
-
-    last_name: str | UnsetType | None = None
-    """Last name."""
-
-    middle_name: str | UnsetType | None = None
-    """Middle name. Required where the issuer is in South Africa."""
-
-    account_name_inquiry: bool | UnsetType | None = None
-    """Whether to ask the issuer if the name is right."""
-
-
-class CorporateCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="corporate"):
-    """A company that is a cardholder."""
-
-    company_name: str | UnsetType | None = None
-    """Name of the company."""
-
-    account_name_inquiry: bool | UnsetType | None = None
-    """Whether to ask the issuer if the name is right."""
-
-
-class GovernmentCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="government"):
-    """A public body that is a cardholder."""
-
-    company_name: str | UnsetType | None = None
-    """Name of the body."""
-
-    account_name_inquiry: bool | UnsetType | None = None
-    """Whether to ask the issuer if the name is right."""
-
-
-CardAccountHolder: TypeAlias = IndividualCardAccountHolder | CorporateCardAccountHolder | GovernmentCardAccountHolder
-"""Holder of a card. Each name has at least two characters, not all of them digits."""
-
-
 class AccountHolder(RequestModel, kw_only=True):
-    """Holder of an account, or of a card that money is sent to. Which members are needed depends on method, country and
-    currency. Unreferenced refunds require a name of at most 50 characters, and the address of companies in the US.
+    """Holder of a card or an account. Which members are needed depends on method, country and currency. With cards a
+    name has 2 to 35 characters, not all of them digits. Unreferenced refunds require a name of at most 50 characters,
+    and the address of companies in the US.
     """
 
     __sensitive__: ClassVar[Mapping[str, str]] = {
@@ -1675,7 +1548,7 @@ class AccountHolder(RequestModel, kw_only=True):
     """First name. With `individual`."""
 
     middle_name: str | UnsetType | None = None
-    """Middle name. With `individual`."""
+    """Middle name. With `individual`. Required with cards whose issuer is in South Africa."""
 
     last_name: str | UnsetType | None = None
     """Last name. With `individual`."""
@@ -1698,8 +1571,8 @@ class AccountHolder(RequestModel, kw_only=True):
     country_of_birth: str | UnsetType | None = None
     """Country of birth, ISO 3166-1 alpha-2."""
 
-    residential_status: ResidentialStatus | UnsetType | None = None
-    """Whether the holder resides in the country."""
+    residential_status: str | UnsetType | None = None
+    """Whether the holder resides in the country. Known values `resident` and `non_resident`."""
 
     billing_address: PaymentAddress | UnsetType | None = None
     """Billing address."""
@@ -1752,7 +1625,7 @@ class PaymentAddress(RequestModel, kw_only=True):
     """City or town."""
 
     state: str | UnsetType | None = None
-    """State or region, the part after the hyphen of an ISO 3166-2 code."""
+    """State or region. Documented as the part after the hyphen of an ISO 3166-2 code; any text is taken."""
 
     zip: str | UnsetType | None = None
     """Postal code. For unreferenced refunds at most 10 characters, in the US `00000` or `00000-0000`."""
@@ -1778,10 +1651,10 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "name": "personal", "cvv": "cvv"}
 
-    number: str
+    number: Annotated[str, Meta(max_length=19, pattern="^[0-9]+\\Z")]
     """Card number, digits without separators."""
 
-    expiry_month: int
+    expiry_month: Annotated[int, Meta(ge=1, le=12)]
     """Month of expiry, 1 to 12."""
 
     expiry_year: int
@@ -1790,7 +1663,7 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
     name: str | UnsetType | None = None
     """Name of the cardholder."""
 
-    cvv: str | UnsetType | None = None
+    cvv: Annotated[str, Meta(pattern="(?a)^\\d{3,4}\\Z")] | UnsetType | None = None
     """Card verification value, three digits, for American Express four."""
 
     stored: bool | UnsetType | None = None
@@ -1807,7 +1680,7 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
     phone: PaymentPhone | UnsetType | None = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | UnsetType | None = None
+    account_holder: AccountHolder | UnsetType | None = None
     """The cardholder."""
 
     allow_update: bool | UnsetType | None = None
@@ -1836,7 +1709,7 @@ class RequestTokenSource(RequestModel, kw_only=True, tag_field="type", tag="toke
     store_for_future_use: bool | UnsetType | None = None
     """Whether to store the details for later payments. Default on the server: `true`."""
 
-    account_holder: CardAccountHolder | UnsetType | None = None
+    account_holder: AccountHolder | UnsetType | None = None
     """The cardholder."""
 
 
@@ -1849,7 +1722,7 @@ class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
     """Identifier of the instrument."""
 
     cvv: str | UnsetType | None = None
-    """Card verification value of three or four digits, or a token in place of it."""
+    """Card verification value of three or four digits, or a token in its place."""
 
     payment_method: str | UnsetType | None = None
     """Payment method of the instrument. Required for ACH."""
@@ -1868,7 +1741,7 @@ class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
     phone: PaymentPhone | UnsetType | None = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | UnsetType | None = None
+    account_holder: AccountHolder | UnsetType | None = None
     """The cardholder."""
 
     allow_update: bool | UnsetType | None = None
@@ -1887,7 +1760,7 @@ class RequestCustomerSource(RequestModel, kw_only=True, tag_field="type", tag="c
     phone: PaymentPhone | UnsetType | None = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | UnsetType | None = None
+    account_holder: AccountHolder | UnsetType | None = None
     """The cardholder."""
 
     allow_update: bool | UnsetType | None = None
@@ -1907,7 +1780,7 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
     token: str
     """Number of the network token."""
 
-    expiry_month: int
+    expiry_month: Annotated[int, Meta(ge=1, le=12)]
     """Month of expiry, 1 to 12."""
 
     expiry_year: int
@@ -1933,7 +1806,7 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
     name: str | UnsetType | None = None
     """Name of the cardholder."""
 
-    cvv: str | UnsetType | None = None
+    cvv: Annotated[str, Meta(pattern="(?a)^\\d{3,4}\\Z")] | UnsetType | None = None
     """Card verification value, three digits, for American Express four."""
 
     billing_address: PaymentAddress | UnsetType | None = None
@@ -1942,7 +1815,7 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
     phone: PaymentPhone | UnsetType | None = None
     """The cardholder's phone number."""
 
-    account_holder: CardAccountHolder | UnsetType | None = None
+    account_holder: AccountHolder | UnsetType | None = None
     """The cardholder."""
 
 
@@ -1967,7 +1840,7 @@ class RequestCurrencyAccountSource(RequestModel, kw_only=True, tag_field="type",
     id: str
     """Identifier of the currency account."""
 
-    amount: int | UnsetType | None = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount in the minor unit of the account's currency. Without it, the amount of the payout applies, in the currency
     of the destination.
     """
@@ -1979,7 +1852,7 @@ class RequestEntitySource(RequestModel, kw_only=True, tag_field="type", tag="ent
     id: str
     """Identifier of the entity (`ent_...`)."""
 
-    amount: int | UnsetType | None = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount in the minor unit of the entity's currency. Without it, the amount of the payout applies, in the currency
     of the destination.
     """
@@ -2210,7 +2083,7 @@ class RequestSepaSource(RequestModel, kw_only=True, tag_field="type", tag="sepa"
     account_number: str
     """IBAN of the account."""
 
-    currency: str
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
     """Currency of the account, ISO 4217 alphabetic code."""
 
     account_holder: AccountHolder
@@ -2567,8 +2440,8 @@ class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"card_token": "secret", "token_data": "secret"}
 
-    language: KnetLanguage | UnsetType | None = None
-    """Language of the payment page."""
+    language: str | UnsetType | None = None
+    """Language of the payment page. Known values `ar` (Arabic) and `en` (English)."""
 
     user_defined_field1: str | UnsetType | None = None
     """First field of the merchant's own."""
@@ -2594,11 +2467,48 @@ class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"
     token_type: str | UnsetType | None = None
     """Kind of wallet token."""
 
-    token_data: str | UnsetType | None = None
-    """Wallet token."""
+    token_data: KnetTokenData | UnsetType | None = None
+    """Token of the wallet."""
 
     payment_method_details: KnetPaymentMethod | UnsetType | None = None
     """The card in the wallet."""
+
+
+class KnetTokenData(RequestModel, kw_only=True):
+    """Payment token of Apple Pay for KNET, encrypted, as the wallet gave it."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {"data": "secret", "signature": "secret"}
+
+    version: str | UnsetType | None = None
+    """Version of the token, such as `EC_v1`."""
+
+    data: str | UnsetType | None = None
+    """The encrypted payment data, base64."""
+
+    signature: str | UnsetType | None = None
+    """Signature of data and header, base64."""
+
+    header: KnetTokenHeader | UnsetType | None = None
+    """What is needed to decrypt the data."""
+
+
+class KnetTokenHeader(RequestModel, kw_only=True):
+    """What is needed to decrypt the token of a wallet."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {
+        "ephemeral_public_key": "secret",
+        "public_key_hash": "secret",
+        "transaction_id": "secret",
+    }
+
+    ephemeral_public_key: str | UnsetType | None = msgspec.field(name="ephemeralPublicKey", default=None)
+    """The public key of this payment, base64."""
+
+    public_key_hash: str | UnsetType | None = msgspec.field(name="publicKeyHash", default=None)
+    """Hash of the merchant's public key, base64."""
+
+    transaction_id: str | UnsetType | None = msgspec.field(name="transactionId", default=None)
+    """Identifier that the device gave the transaction."""
 
 
 class KnetPaymentMethod(RequestModel, kw_only=True):
@@ -2712,15 +2622,17 @@ class PaymentPlan(RequestModel, kw_only=True):
     """Number of this payment, counted from 1."""
 
     expiry: str | UnsetType | None = None
-    """Date of the last payment, `yyyyMMdd`."""
+    """Date of the last payment, `yyyyMMdd`. A date-time is taken, too."""
 
     name: str | UnsetType | None = None
     """Name of the agreement. Required for `blik`."""
 
     start_date: str | UnsetType | None = None
-    """Date of the first payment, `yyyyMMdd`. Required to set up a `blik` agreement without an amount."""
+    """Date of the first payment, `yyyyMMdd`. A date-time is taken, too. Required to set up a `blik` agreement without
+    an amount.
+    """
 
-    amount: int | UnsetType | None = None
+    amount: Annotated[int, Meta(ge=1)] | UnsetType | None = None
     """Amount of each payment in the minor unit of the currency. Required to set up a `blik` agreement without an amount
     and of variability `Fixed`.
     """
@@ -2857,6 +2769,9 @@ class ThreeDsRequest(RequestModel, kw_only=True):
     """Whether to go on without 3D Secure where the issuer does not take part. Integrated. Default on the server:
     `false`.
     """
+
+    force_3ds: bool | UnsetType | None = None
+    """Whether to insist on 3D Secure. Taken, but not documented. Integrated."""
 
     challenge_indicator: PaymentChallengeIndicator | UnsetType | None = None
     """Preference for or against a challenge. Integrated. Default on the server: `no_preference`."""
@@ -3109,8 +3024,8 @@ class DeviceProvider(RequestModel, kw_only=True):
     id: str | UnsetType | None = None
     """Identifier the provider gave the device."""
 
-    name: DeviceProviderName | UnsetType | None = None
-    """The provider."""
+    name: str | UnsetType | None = None
+    """The provider. Known values `merchant`, `fingerprintjs` and `riskify`."""
 
 
 class PaymentRecipient(RequestModel, kw_only=True):
@@ -3149,7 +3064,7 @@ class AmountAllocation(RequestModel, kw_only=True):
     id: str
     """Identifier of the sub-entity (`ent_...`)."""
 
-    amount: int
+    amount: Annotated[int, Meta(ge=0)]
     """Amount in the minor unit of the currency."""
 
     reference: str | UnsetType | None = None
@@ -3162,7 +3077,7 @@ class AmountAllocation(RequestModel, kw_only=True):
 class AllocationCommission(RequestModel, kw_only=True):
     """What a platform keeps: a share of the part, and a fixed amount."""
 
-    amount: int | UnsetType | None = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Fixed amount in the minor unit of the currency."""
 
     percentage: float | UnsetType | None = None
@@ -3172,7 +3087,11 @@ class AllocationCommission(RequestModel, kw_only=True):
 class PaymentProcessing(RequestModel, kw_only=True):
     """Data for processing a payment."""
 
-    __sensitive__: ClassVar[Mapping[str, str]] = {"open_id": "personal", "otp_value": "secret"}
+    __sensitive__: ClassVar[Mapping[str, str]] = {
+        "open_id": "personal",
+        "otp_value": "secret",
+        "partner_customer_id": "personal",
+    }
 
     order_id: str | UnsetType | None = None
     """Number of the order."""
@@ -3308,6 +3227,42 @@ class PaymentProcessing(RequestModel, kw_only=True):
 
     scheme_transaction_link_id: str | UnsetType | None = None
     """The scheme's identifier that links transactions."""
+
+    app_id: str | UnsetType | None = None
+    """The provider's identifier of the app."""
+
+    fraud_status: str | UnsetType | None = None
+    """What the merchant's or provider's check for fraud found."""
+
+    retrieval_reference_number: str | UnsetType | None = None
+    """Number of the transaction in the network."""
+
+    partner_customer_id: str | UnsetType | None = None
+    """The provider's identifier of the customer."""
+
+    partner_payment_id: str | UnsetType | None = None
+    """The provider's identifier of the payment."""
+
+    partner_order_id: str | UnsetType | None = None
+    """The provider's identifier of the order."""
+
+    partner_transaction_id: str | UnsetType | None = None
+    """The provider's identifier of the transaction."""
+
+    partner_status: str | UnsetType | None = None
+    """The provider's status."""
+
+    partner_error_codes: list[str] | UnsetType | None = None
+    """The provider's codes of errors."""
+
+    partner_error_message: str | UnsetType | None = None
+    """The provider's text of an error."""
+
+    partner_authorization_code: str | UnsetType | None = None
+    """The provider's code of the authorization."""
+
+    partner_authorization_response_code: str | UnsetType | None = None
+    """The provider's response code of the authorization."""
 
 
 class PartnerCustomerRiskData(RequestModel, kw_only=True):
@@ -3475,7 +3430,7 @@ class AccommodationData(RequestModel, kw_only=True):
     """State or region of the hotel."""
 
     country: str | UnsetType | None = None
-    """Country of the hotel, ISO 3166-1 alpha-2."""
+    """Country of the hotel, ISO 3166-1 alpha-2 or alpha-3."""
 
     city: str | UnsetType | None = None
     """City of the hotel."""
@@ -3578,7 +3533,7 @@ class DowntimeRetry(RequestModel, kw_only=True):
 class AuthorizationRequest(RequestModel, kw_only=True):
     """By how much to raise an authorization. Without an amount, or with 0, its validity is extended."""
 
-    amount: int | UnsetType | None = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount to add, in the minor unit of the currency."""
 
     reference: str | UnsetType | None = None
@@ -3591,8 +3546,11 @@ class AuthorizationRequest(RequestModel, kw_only=True):
 class CaptureRequest(RequestModel, kw_only=True):
     """What to capture of a payment. Without an amount, all of it."""
 
-    amount: int | UnsetType | None = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount in the minor unit of the currency."""
+
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")] | UnsetType | None = None
+    """Currency of the payment, ISO 4217 alphabetic code. Taken, and not needed."""
 
     capture_type: CaptureType | UnsetType | None = None
     """Whether more captures will follow. Default on the server: `Final`."""
@@ -3620,6 +3578,9 @@ class CaptureRequest(RequestModel, kw_only=True):
 
     processing: CaptureProcessing | UnsetType | None = None
     """Data for processing by scheme and provider."""
+
+    processing_channel_id: str | UnsetType | None = None
+    """Processing channel of the payment. Taken, and not needed."""
 
     metadata: dict[str, str | int | float | bool] | UnsetType | None = None
     """The merchant's own data, one level."""
@@ -3702,8 +3663,11 @@ class CaptureProcessing(RequestModel, kw_only=True):
 class RefundRequest(RequestModel, kw_only=True):
     """What to refund of a payment. Without an amount, all of it."""
 
-    amount: int | UnsetType | None = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount in the minor unit of the currency."""
+
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")] | UnsetType | None = None
+    """Currency of the payment, ISO 4217 alphabetic code. Taken, and not needed."""
 
     reference: str | UnsetType | None = None
     """The merchant's own reference."""
@@ -3719,6 +3683,12 @@ class RefundRequest(RequestModel, kw_only=True):
 
     destination: RefundDestination | UnsetType | None = None
     """Bank account to refund to, in place of the source of the payment."""
+
+    customer: PaymentCustomer | UnsetType | None = None
+    """Who pays. Taken, and not needed."""
+
+    processing_channel_id: str | UnsetType | None = None
+    """Processing channel of the payment. Taken, and not needed."""
 
     metadata: dict[str, str | int | float | bool] | UnsetType | None = None
     """The merchant's own data, one level."""
@@ -3865,8 +3835,8 @@ class ResponseAccountHolder(ResponseModel, frozen=True, kw_only=True):
     country_of_birth: str | None = None
     """Country of birth, ISO 3166-1 alpha-2."""
 
-    residential_status: ResidentialStatus | None = None
-    """Whether the holder resides in the country."""
+    residential_status: str | None = None
+    """Whether the holder resides in the country. Known values `resident` and `non_resident`."""
 
     billing_address: PaymentAddressResponse | None = None
     """Billing address."""
@@ -3917,7 +3887,7 @@ class PaymentAddressResponse(ResponseModel, frozen=True, kw_only=True):
     """City or town."""
 
     state: str | None = None
-    """State or region, the part after the hyphen of an ISO 3166-2 code."""
+    """State or region. Documented as the part after the hyphen of an ISO 3166-2 code; any text is taken."""
 
     zip: str | None = None
     """Postal code. For unreferenced refunds at most 10 characters, in the US `00000` or `00000-0000`."""
@@ -4054,6 +4024,43 @@ class PaymentItemResponse(ResponseModel, frozen=True, kw_only=True):
     """Stock keeping unit."""
 
 
+class KnetTokenDataResponse(ResponseModel, frozen=True, kw_only=True):
+    """Payment token of Apple Pay for KNET, encrypted, as the wallet gave it."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {"data": "secret", "signature": "secret"}
+
+    version: str | None = None
+    """Version of the token, such as `EC_v1`."""
+
+    data: str | None = None
+    """The encrypted payment data, base64."""
+
+    signature: str | None = None
+    """Signature of data and header, base64."""
+
+    header: KnetTokenHeaderResponse | None = None
+    """What is needed to decrypt the data."""
+
+
+class KnetTokenHeaderResponse(ResponseModel, frozen=True, kw_only=True):
+    """What is needed to decrypt the token of a wallet."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {
+        "ephemeral_public_key": "secret",
+        "public_key_hash": "secret",
+        "transaction_id": "secret",
+    }
+
+    ephemeral_public_key: str | None = msgspec.field(name="ephemeralPublicKey", default=None)
+    """The public key of this payment, base64."""
+
+    public_key_hash: str | None = msgspec.field(name="publicKeyHash", default=None)
+    """Hash of the merchant's public key, base64."""
+
+    transaction_id: str | None = msgspec.field(name="transactionId", default=None)
+    """Identifier that the device gave the transaction."""
+
+
 class KnetPaymentMethodResponse(ResponseModel, frozen=True, kw_only=True):
     """A card in a wallet, for KNET."""
 
@@ -4086,13 +4093,15 @@ class PaymentPlanResponse(ResponseModel, frozen=True, kw_only=True):
     """Number of this payment, counted from 1."""
 
     expiry: str | None = None
-    """Date of the last payment, `yyyyMMdd`."""
+    """Date of the last payment, `yyyyMMdd`. A date-time is taken, too."""
 
     name: str | None = None
     """Name of the agreement. Required for `blik`."""
 
     start_date: str | None = None
-    """Date of the first payment, `yyyyMMdd`. Required to set up a `blik` agreement without an amount."""
+    """Date of the first payment, `yyyyMMdd`. A date-time is taken, too. Required to set up a `blik` agreement without
+    an amount.
+    """
 
     amount: int | None = None
     """Amount of each payment in the minor unit of the currency. Required to set up a `blik` agreement without an amount
@@ -4493,7 +4502,7 @@ class AccommodationDataResponse(ResponseModel, frozen=True, kw_only=True):
     """State or region of the hotel."""
 
     country: str | None = None
-    """Country of the hotel, ISO 3166-1 alpha-2."""
+    """Country of the hotel, ISO 3166-1 alpha-2 or alpha-3."""
 
     city: str | None = None
     """City of the hotel."""
@@ -4763,7 +4772,7 @@ class PaymentInstructionDetails(ResponseModel, frozen=True, kw_only=True):
     value_date: Annotated[datetime, Meta(tz=True)] | None = None
     """When the recipient is credited. Payouts."""
 
-    charge_bearer: ChargeBearer | None = None
+    charge_bearer: str | None = None
     """As in the request."""
 
     repair: bool | None = None
@@ -5021,7 +5030,7 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
     reference_number: str | None = None
     """Number the customer pays under. Only with `type` `fawry`."""
 
-    language: KnetLanguage | None = None
+    language: str | None = None
     """Language of the payment page. Only with `type` `knet`."""
 
     user_defined_field1: str | None = None
@@ -5048,8 +5057,8 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
     token_type: str | None = None
     """Kind of wallet token. Only with `type` `knet`."""
 
-    token_data: str | None = None
-    """Wallet token. Only with `type` `knet`."""
+    token_data: KnetTokenDataResponse | None = None
+    """Token of the wallet. Only with `type` `knet`."""
 
     payment_method_details: KnetPaymentMethodResponse | None = None
     """The card in the wallet. Only with `type` `knet`."""

@@ -528,13 +528,13 @@ class SessionRequest(RequestModel, kw_only=True):
     source: SessionSource
     """The card to authenticate."""
 
-    currency: str
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
     """Currency of `amount`, ISO 4217 alphabetic code."""
 
     completion: CompletionInfo
     """Who runs the flow, Checkout.com or the merchant, and where its end is reported."""
 
-    amount: int | UnsetType | None = None
+    amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount in the minor unit of the currency. Required and above 0 for `recurring` and `installment`; when omitted,
     `authentication_category` becomes `non_payment`.
     """
@@ -660,10 +660,10 @@ class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
     email: str | UnsetType | None = None
     """The cardholder's e-mail address."""
 
-    number: str
+    number: Annotated[str, Meta(max_length=19, pattern="^[0-9]+\\Z")]
     """Card number, digits without separators."""
 
-    expiry_month: int
+    expiry_month: Annotated[int, Meta(ge=1, le=12)]
     """Month of expiry, 1 to 12."""
 
     expiry_year: int
@@ -710,7 +710,7 @@ class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
     number: str | UnsetType | None = None
     """Card number behind the source, digits without separators."""
 
-    expiry_month: int | UnsetType | None = None
+    expiry_month: Annotated[int, Meta(ge=1, le=12)] | UnsetType | None = None
     """Month of expiry, 1 to 12. Not needed for a stored card."""
 
     expiry_year: int | UnsetType | None = None
@@ -749,7 +749,7 @@ class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
     number: str | UnsetType | None = None
     """Card number behind the source, digits without separators."""
 
-    expiry_month: int | UnsetType | None = None
+    expiry_month: Annotated[int, Meta(ge=1, le=12)] | UnsetType | None = None
     """Month of expiry, 1 to 12. Not needed with a card token."""
 
     expiry_year: int | UnsetType | None = None
@@ -787,7 +787,7 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
     token: str
     """Number of the network token."""
 
-    expiry_month: int
+    expiry_month: Annotated[int, Meta(ge=1, le=12)]
     """Month of expiry, 1 to 12."""
 
     expiry_year: int
@@ -833,7 +833,7 @@ class SessionAddress(RequestModel, kw_only=True):
     """City or town."""
 
     state: str | UnsetType | None = None
-    """State or region, the part after the hyphen of an ISO 3166-2 code."""
+    """State or region. Documented as the part after the hyphen of an ISO 3166-2 code; any text is taken."""
 
     zip: str | UnsetType | None = None
     """Postal code."""
@@ -1118,7 +1118,7 @@ class Recurring(RequestModel, kw_only=True):
     """Least number of days between two authorizations. Default on the server: `1`."""
 
     expiry: str | UnsetType | None = None
-    """Date of the last authorization, `yyyyMMdd`. Default on the server: `99991231`."""
+    """Date of the last authorization, `yyyyMMdd`. A date-time is taken, too. Default on the server: `99991231`."""
 
 
 class Installment(RequestModel, kw_only=True):
@@ -1131,7 +1131,7 @@ class Installment(RequestModel, kw_only=True):
     """Least number of days between two authorizations. Default on the server: `1`."""
 
     expiry: str | UnsetType | None = None
-    """Date of the last authorization, `yyyyMMdd`. Default on the server: `99991231`."""
+    """Date of the last authorization, `yyyyMMdd`. A date-time is taken, too. Default on the server: `99991231`."""
 
 
 class InitialTransaction(RequestModel, kw_only=True):
@@ -1282,7 +1282,7 @@ class RecurringResponse(ResponseModel, frozen=True, kw_only=True):
     """Least number of days between two authorizations."""
 
     expiry: str | None = None
-    """Date of the last authorization, `yyyyMMdd`."""
+    """Date of the last authorization, `yyyyMMdd`. A date-time is taken, too."""
 
 
 class InstallmentResponse(ResponseModel, frozen=True, kw_only=True):
@@ -1295,7 +1295,7 @@ class InstallmentResponse(ResponseModel, frozen=True, kw_only=True):
     """Least number of days between two authorizations."""
 
     expiry: str | None = None
-    """Date of the last authorization, `yyyyMMdd`."""
+    """Date of the last authorization, `yyyyMMdd`. A date-time is taken, too."""
 
 
 class InitialTransactionResponse(ResponseModel, frozen=True, kw_only=True):

@@ -31,14 +31,9 @@ from checkout_async._generated.models.payments import (
     BankAccountType,
     CaptureType,
     CharacterSet,
-    ChargeBearer,
-    DeviceProviderName,
-    FundsTransferType,
     IdentificationType,
-    InstructionPurpose,
     ItemSubType,
     ItemType,
-    KnetLanguage,
     MandateType,
     MerchantInitiatedReason,
     NetworkTokenType,
@@ -53,8 +48,6 @@ from checkout_async._generated.models.payments import (
     PreferredScheme,
     ProcessingCardType,
     ProcessingProductType,
-    ProcessingSpeed,
-    ResidentialStatus,
     RoutingScheme,
     ShippingMethod,
     ShippingPreference,
@@ -84,8 +77,6 @@ __all__ = [
     "CaptureProcessing",
     "CaptureRequest",
     "CaptureShipping",
-    "CardAccountHolder",
-    "CorporateCardAccountHolder",
     "CorporateSender",
     "CustomerSummary",
     "DeviceNetwork",
@@ -94,13 +85,13 @@ __all__ = [
     "DunningRetry",
     "FawryProduct",
     "FlightLeg",
-    "GovernmentCardAccountHolder",
     "GovernmentSender",
-    "IndividualCardAccountHolder",
     "IndividualSender",
     "InitialAuthentication",
     "InstrumentSender",
     "KnetPaymentMethod",
+    "KnetTokenData",
+    "KnetTokenHeader",
     "LocalDescriptor",
     "PartialAuthorization",
     "PartnerCustomerRiskData",
@@ -227,7 +218,7 @@ class PaymentRequest(RequestModel, kw_only=True):
 
     amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType | None = None
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
 
     payment_type: PaymentType | UnsetType | None = None
 
@@ -325,7 +316,7 @@ class PaymentSegment(RequestModel, kw_only=True):
 class PaymentInstruction(RequestModel, kw_only=True):
     """`PaymentInstruction` with every documented limit."""
 
-    purpose: InstructionPurpose | UnsetType | None = None
+    purpose: str | UnsetType | None = None
 
 
 class PaymentRouting(RequestModel, kw_only=True):
@@ -355,7 +346,7 @@ class PayoutRequest(RequestModel, kw_only=True):
 
     amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType | None = None
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
 
     reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
@@ -393,7 +384,7 @@ class PayoutInstruction(RequestModel, kw_only=True):
 
     purpose: str | UnsetType | None = None
 
-    charge_bearer: ChargeBearer | UnsetType | None = None
+    charge_bearer: str | UnsetType | None = None
 
     repair: bool | UnsetType | None = None
 
@@ -407,7 +398,7 @@ class PayoutInstruction(RequestModel, kw_only=True):
 
     skip_expiry: bool | UnsetType | None = None
 
-    funds_transfer_type: FundsTransferType | UnsetType | None = None
+    funds_transfer_type: str | UnsetType | None = None
 
     mvv: str | UnsetType | None = None
 
@@ -425,9 +416,11 @@ class PayoutProcessing(RequestModel, kw_only=True):
 
     affiliate_url: str | UnsetType | None = None
 
-    processing_speed: ProcessingSpeed | UnsetType | None = None
+    processing_speed: str | UnsetType | None = None
 
     purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
+
+    hub_model_origination_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
 
 class PayoutItem(RequestModel, kw_only=True):
@@ -447,7 +440,7 @@ class UnreferencedRefundRequest(RequestModel, kw_only=True, tag_field="payment_t
 
     amount: Annotated[int, Meta(ge=1, le=9999999999)]
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
 
     processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")]
 
@@ -480,15 +473,15 @@ class UnreferencedRefundSource(RequestModel, kw_only=True, tag_field="type", tag
 class UnreferencedRefundInstruction(RequestModel, kw_only=True):
     """`UnreferencedRefundInstruction` with every documented limit."""
 
-    funds_transfer_type: FundsTransferType | UnsetType | None = None
+    funds_transfer_type: str | UnsetType | None = None
 
-    purpose: InstructionPurpose | UnsetType | None = None
+    purpose: str | UnsetType | None = None
 
 
 class UnreferencedRefundProcessing(RequestModel, kw_only=True):
     """`UnreferencedRefundProcessing` with every documented limit."""
 
-    processing_speed: ProcessingSpeed | UnsetType | None = None
+    processing_speed: str | UnsetType | None = None
 
 
 class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type", tag="bank_account"):
@@ -520,13 +513,15 @@ class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type"
 class RequestCardDestination(RequestModel, kw_only=True, tag_field="type", tag="card"):
     """`RequestCardDestination` with every documented limit."""
 
-    __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan"}
+    __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "name": "personal"}
 
     number: Annotated[str, Meta(max_length=19, pattern="^[0-9]+\\Z")]
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)]
 
     expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
+
+    name: str | UnsetType | None = None
 
     account_holder: AccountHolder
 
@@ -618,43 +613,6 @@ class BankDetails(RequestModel, kw_only=True):
     address: PaymentAddress | UnsetType | None = None
 
 
-class IndividualCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="individual"):
-    """`IndividualCardAccountHolder` with every documented limit."""
-
-    __sensitive__: ClassVar[Mapping[str, str]] = {
-        "first_name": "personal",
-        "last_name": "personal",
-        "middle_name": "personal",
-    }
-
-    first_name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
-
-    last_name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
-
-    middle_name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
-
-    account_name_inquiry: bool | UnsetType | None = None
-
-
-class CorporateCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="corporate"):
-    """`CorporateCardAccountHolder` with every documented limit."""
-
-    company_name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
-
-    account_name_inquiry: bool | UnsetType | None = None
-
-
-class GovernmentCardAccountHolder(RequestModel, kw_only=True, tag_field="type", tag="government"):
-    """`GovernmentCardAccountHolder` with every documented limit."""
-
-    company_name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
-
-    account_name_inquiry: bool | UnsetType | None = None
-
-
-CardAccountHolder: TypeAlias = IndividualCardAccountHolder | CorporateCardAccountHolder | GovernmentCardAccountHolder
-
-
 class AccountHolder(RequestModel, kw_only=True):
     """`AccountHolder` with every documented limit."""
 
@@ -692,7 +650,7 @@ class AccountHolder(RequestModel, kw_only=True):
 
     country_of_birth: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
-    residential_status: ResidentialStatus | UnsetType | None = None
+    residential_status: str | UnsetType | None = None
 
     billing_address: PaymentAddress | UnsetType | None = None
 
@@ -763,7 +721,7 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
 
     name: str | UnsetType | None = None
 
-    cvv: Annotated[str, Meta(max_length=4, min_length=3, pattern="(?a)^\\d{3,4}\\Z")] | UnsetType | None = None
+    cvv: Annotated[str, Meta(pattern="(?a)^\\d{3,4}\\Z")] | UnsetType | None = None
 
     stored: bool | UnsetType | None = None
 
@@ -773,7 +731,7 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
 
     phone: PaymentPhone | UnsetType | None = None
 
-    account_holder: CardAccountHolder | UnsetType | None = None
+    account_holder: AccountHolder | UnsetType | None = None
 
     allow_update: bool | UnsetType | None = None
 
@@ -793,7 +751,7 @@ class RequestTokenSource(RequestModel, kw_only=True, tag_field="type", tag="toke
 
     store_for_future_use: bool | UnsetType | None = None
 
-    account_holder: CardAccountHolder | UnsetType | None = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
@@ -815,7 +773,7 @@ class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 
     phone: PaymentPhone | UnsetType | None = None
 
-    account_holder: CardAccountHolder | UnsetType | None = None
+    account_holder: AccountHolder | UnsetType | None = None
 
     allow_update: bool | UnsetType | None = None
 
@@ -829,7 +787,7 @@ class RequestCustomerSource(RequestModel, kw_only=True, tag_field="type", tag="c
 
     phone: PaymentPhone | UnsetType | None = None
 
-    account_holder: CardAccountHolder | UnsetType | None = None
+    account_holder: AccountHolder | UnsetType | None = None
 
     allow_update: bool | UnsetType | None = None
 
@@ -862,13 +820,13 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
 
     name: str | UnsetType | None = None
 
-    cvv: Annotated[str, Meta(max_length=4, min_length=3, pattern="(?a)^\\d{3,4}\\Z")] | UnsetType | None = None
+    cvv: Annotated[str, Meta(pattern="(?a)^\\d{3,4}\\Z")] | UnsetType | None = None
 
     billing_address: PaymentAddress | UnsetType | None = None
 
     phone: PaymentPhone | UnsetType | None = None
 
-    account_holder: CardAccountHolder | UnsetType | None = None
+    account_holder: AccountHolder | UnsetType | None = None
 
 
 class RequestProviderTokenSource(RequestModel, kw_only=True, tag_field="type", tag="provider_token"):
@@ -1065,7 +1023,7 @@ class RequestSepaSource(RequestModel, kw_only=True, tag_field="type", tag="sepa"
 
     account_number: str
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
 
     account_holder: AccountHolder
 
@@ -1363,7 +1321,7 @@ class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"card_token": "secret", "token_data": "secret"}
 
-    language: KnetLanguage | UnsetType | None = None
+    language: str | UnsetType | None = None
 
     user_defined_field1: Annotated[str, Meta(pattern="^[A-Za-z0-9 ]*\\Z")] | UnsetType | None = None
 
@@ -1381,9 +1339,39 @@ class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"
 
     token_type: str | UnsetType | None = None
 
-    token_data: str | UnsetType | None = None
+    token_data: KnetTokenData | UnsetType | None = None
 
     payment_method_details: KnetPaymentMethod | UnsetType | None = None
+
+
+class KnetTokenData(RequestModel, kw_only=True):
+    """`KnetTokenData` with every documented limit."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {"data": "secret", "signature": "secret"}
+
+    version: str | UnsetType | None = None
+
+    data: str | UnsetType | None = None
+
+    signature: str | UnsetType | None = None
+
+    header: KnetTokenHeader | UnsetType | None = None
+
+
+class KnetTokenHeader(RequestModel, kw_only=True):
+    """`KnetTokenHeader` with every documented limit."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {
+        "ephemeral_public_key": "secret",
+        "public_key_hash": "secret",
+        "transaction_id": "secret",
+    }
+
+    ephemeral_public_key: str | UnsetType | None = msgspec.field(name="ephemeralPublicKey", default=None)
+
+    public_key_hash: str | UnsetType | None = msgspec.field(name="publicKeyHash", default=None)
+
+    transaction_id: str | UnsetType | None = msgspec.field(name="transactionId", default=None)
 
 
 class KnetPaymentMethod(RequestModel, kw_only=True):
@@ -1485,11 +1473,11 @@ class PaymentPlan(RequestModel, kw_only=True):
 
     current_payment_number: int | UnsetType | None = None
 
-    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType | None = None
+    expiry: str | UnsetType | None = None
 
     name: Annotated[str, Meta(max_length=35)] | UnsetType | None = None
 
-    start_date: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType | None = None
+    start_date: str | UnsetType | None = None
 
     amount: Annotated[int, Meta(ge=1)] | UnsetType | None = None
 
@@ -1588,6 +1576,8 @@ class ThreeDsRequest(RequestModel, kw_only=True):
     enabled: bool | UnsetType | None = None
 
     attempt_n3d: bool | UnsetType | None = None
+
+    force_3ds: bool | UnsetType | None = None
 
     challenge_indicator: PaymentChallengeIndicator | UnsetType | None = None
 
@@ -1769,7 +1759,7 @@ class DeviceProvider(RequestModel, kw_only=True):
 
     id: str | UnsetType | None = None
 
-    name: DeviceProviderName | UnsetType | None = None
+    name: str | UnsetType | None = None
 
 
 class PaymentRecipient(RequestModel, kw_only=True):
@@ -1819,7 +1809,11 @@ class AllocationCommission(RequestModel, kw_only=True):
 class PaymentProcessing(RequestModel, kw_only=True):
     """`PaymentProcessing` with every documented limit."""
 
-    __sensitive__: ClassVar[Mapping[str, str]] = {"open_id": "personal", "otp_value": "secret"}
+    __sensitive__: ClassVar[Mapping[str, str]] = {
+        "open_id": "personal",
+        "otp_value": "secret",
+        "partner_customer_id": "personal",
+    }
 
     order_id: Annotated[str, Meta(max_length=15)] | UnsetType | None = None
 
@@ -1914,6 +1908,30 @@ class PaymentProcessing(RequestModel, kw_only=True):
     hub_model_origination_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
 
     scheme_transaction_link_id: str | UnsetType | None = None
+
+    app_id: str | UnsetType | None = None
+
+    fraud_status: str | UnsetType | None = None
+
+    retrieval_reference_number: str | UnsetType | None = None
+
+    partner_customer_id: str | UnsetType | None = None
+
+    partner_payment_id: str | UnsetType | None = None
+
+    partner_order_id: str | UnsetType | None = None
+
+    partner_transaction_id: str | UnsetType | None = None
+
+    partner_status: str | UnsetType | None = None
+
+    partner_error_codes: list[str] | UnsetType | None = None
+
+    partner_error_message: str | UnsetType | None = None
+
+    partner_authorization_code: str | UnsetType | None = None
+
+    partner_authorization_response_code: str | UnsetType | None = None
 
 
 class PartnerCustomerRiskData(RequestModel, kw_only=True):
@@ -2039,7 +2057,7 @@ class AccommodationData(RequestModel, kw_only=True):
 
     state: str | UnsetType | None = None
 
-    country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
+    country: Annotated[str, Meta(max_length=3, min_length=2)] | UnsetType | None = None
 
     city: str | UnsetType | None = None
 
@@ -2137,6 +2155,8 @@ class CaptureRequest(RequestModel, kw_only=True):
 
     amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType | None = None
 
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")] | UnsetType | None = None
+
     capture_type: CaptureType | UnsetType | None = None
 
     reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
@@ -2154,6 +2174,8 @@ class CaptureRequest(RequestModel, kw_only=True):
     amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | UnsetType | None = None
 
     processing: CaptureProcessing | UnsetType | None = None
+
+    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | UnsetType | None = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]
@@ -2221,6 +2243,8 @@ class RefundRequest(RequestModel, kw_only=True):
 
     amount: Annotated[int, Meta(ge=0, le=9999999999)] | UnsetType | None = None
 
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")] | UnsetType | None = None
+
     reference: Annotated[str, Meta(max_length=50)] | UnsetType | None = None
 
     amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | UnsetType | None = None
@@ -2230,6 +2254,10 @@ class RefundRequest(RequestModel, kw_only=True):
     items: list[PaymentItem] | UnsetType | None = None
 
     destination: RefundDestination | UnsetType | None = None
+
+    customer: PaymentCustomer | UnsetType | None = None
+
+    processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | UnsetType | None = None
 
     metadata: (
         Annotated[dict[str, Annotated[str, Meta(max_length=255)] | int | float | bool], Meta(max_length=20)]

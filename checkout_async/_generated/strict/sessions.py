@@ -75,7 +75,7 @@ class SessionRequest(RequestModel, kw_only=True):
 
     source: SessionSource
 
-    currency: Annotated[str, Meta(max_length=3, min_length=3)]
+    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
 
     completion: CompletionInfo
 
@@ -199,7 +199,7 @@ class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 
     id: Annotated[str, Meta(max_length=100)]
 
-    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")] | UnsetType | None = None
+    number: Annotated[str, Meta(max_length=19, min_length=13)] | UnsetType | None = None
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)] | UnsetType | None = None
 
@@ -227,7 +227,7 @@ class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
 
     store_for_future_use: bool | UnsetType | None = None
 
-    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")] | UnsetType | None = None
+    number: Annotated[str, Meta(max_length=19, min_length=13)] | UnsetType | None = None
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)] | UnsetType | None = None
 
@@ -491,7 +491,7 @@ class Recurring(RequestModel, kw_only=True):
 
     days_between_payments: int | UnsetType | None = None
 
-    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType | None = None
+    expiry: str | UnsetType | None = None
 
 
 class Installment(RequestModel, kw_only=True):
@@ -501,7 +501,7 @@ class Installment(RequestModel, kw_only=True):
 
     days_between_payments: int | UnsetType | None = None
 
-    expiry: Annotated[str, Meta(pattern="^[0-9]{8}\\Z")] | UnsetType | None = None
+    expiry: str | UnsetType | None = None
 
 
 class InitialTransaction(RequestModel, kw_only=True):

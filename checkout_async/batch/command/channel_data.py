@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from checkout_async._core.codec import encode_body
+from checkout_async._core.body import encode_body
 from checkout_async.batch.flow import SharedChannelData
 from checkout_async.errors import ConfigurationError, InvalidRequest
 

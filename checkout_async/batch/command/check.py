@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Final, TextIO
 
-from checkout_async._core.codec import encode_body
+from checkout_async._core.body import encode_body
 from checkout_async.batch.command.saying import say
 from checkout_async.batch.journal import Journal, Step
 from checkout_async.batch.outcome import Failure, Outcome

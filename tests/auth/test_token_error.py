@@ -1,4 +1,4 @@
-"""What a token endpoint says against a request: code and description reach the caller, the secret never comes back."""
+"""Errors of the token endpoint: code and description reach the caller, the secret never does."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ from aiohttp import web
 
 from checkout_async import CheckoutClient, OAuthCredentials, RetryPolicy
 from checkout_async.errors import AuthenticationFailed, ConnectFailed
-from tests.auth.test_oauth import SECRET, TokenEndpoint, refusal
+from tests.auth.test_oauth import SECRET, TokenEndpoint, authentication_failure
 
 BASIC = base64.b64encode(f"ack_x:{SECRET}".encode()).decode()
 
 
 async def test_code_and_description_are_on_the_error_and_in_its_text() -> None:
-    error = await refusal(TokenEndpoint(400, b'{"error":"invalid_scope","error_description":"no such scope: fx"}'))
+    error = await authentication_failure(
+        TokenEndpoint(400, b'{"error":"invalid_scope","error_description":"no such scope: fx"}')
+    )
     assert (error.error, error.description) == ("invalid_scope", "no such scope: fx")
     assert "400 invalid_scope (no such scope: fx); check" in str(error)
 
 
 async def test_without_a_description_there_is_none() -> None:
-    error = await refusal(TokenEndpoint(400, b'{"error":"invalid_client"}'))
+    error = await authentication_failure(TokenEndpoint(400, b'{"error":"invalid_client"}'))
     assert error.description is None
 
 
 @pytest.mark.parametrize("echo", [SECRET, quote_plus(SECRET), BASIC, f"Basic {BASIC}", SECRET.replace("/", "\\/")])
 async def test_a_secret_that_the_endpoint_quotes_is_masked_everywhere(echo: str) -> None:
     said = {"error": f"wrong {echo}", "error_description": f"you sent {echo} did you not"}
-    error = await refusal(TokenEndpoint(400, json.dumps(said).encode()))
+    error = await authentication_failure(TokenEndpoint(400, json.dumps(said).encode()))
     assert error.description == "you sent *** did you not"
     shown = f"{error} {error!r} {vars(error)} {pickle.loads(pickle.dumps(error)).body!r}"
     assert echo not in shown
@@ -41,12 +43,14 @@ async def test_a_secret_that_the_endpoint_quotes_is_masked_everywhere(echo: str)
 
 
 async def test_a_description_as_long_as_a_page_is_cut() -> None:
-    error = await refusal(TokenEndpoint(400, b'{"error":"invalid_client","error_description":"%s"}' % (b"x" * 9000)))
+    error = await authentication_failure(
+        TokenEndpoint(400, b'{"error":"invalid_client","error_description":"%s"}' % (b"x" * 9000))
+    )
     assert len(str(error)) < 600
     assert len(error.body) > 9000
 
 
-async def test_a_token_endpoint_with_an_untrusted_certificate_is_not_told_the_secret() -> None:
+async def test_the_secret_is_not_sent_to_a_token_endpoint_with_an_untrusted_certificate() -> None:
     seen: list[str] = []
 
     async def note(request: web.Request) -> web.Response:

@@ -1,0 +1,200 @@
+"""Request bodies: checked by level, then written as JSON or as a form.
+
+A body is packed, read again as its type, and written from the value that was read. So what is sent is what was checked,
+a Struct and a mapping of the same content give the same bytes, and enum values are sent in the listed spelling.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from functools import cache, reduce
+from importlib import import_module
+from operator import or_
+from types import UnionType
+from typing import Any, Final, Union, cast, get_args, get_origin
+from urllib.parse import urlencode
+
+import msgspec
+
+from checkout_async._core.model import RequestModel, known_values_only
+from checkout_async._core.validation import explain
+from checkout_async.config import Validation
+from checkout_async.errors import InvalidRequest
+from checkout_async.redaction import SecretBytes, sanitize
+
+__all__ = ["SEND_ANYWAY", "documented_lengths", "encode_body", "encode_form", "strict_type"]
+
+SEND_ANYWAY: Final = 'pass validate="off" to send it all the same'
+_ADD_MEMBER: Final = 'pass a member that the specification does not know yet as extra_body, or validate="off"'
+
+
+def _to_builtin(value: object) -> object:
+    """Convert what msgspec does not encode by itself: any mapping, and subclasses of str."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[object, object]", value))
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+# NaN and the infinities as MessagePack writes them. In text these bytes cannot follow one another.
+_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
+
+_json = msgspec.json.Encoder(enc_hook=_to_builtin)
+# MessagePack keeps bytes apart from text, while the JSON encoder would write them as base64 without asking.
+_pack = msgspec.msgpack.Encoder(enc_hook=_to_builtin)
+
+
+def encode_body(
+    operation: str,
+    body: object,
+    type_: Any,
+    *,
+    validate: Validation = "shape",
+    extra: Mapping[str, object] | None = None,
+) -> SecretBytes:
+    """Return a request body, a Struct or a mapping of the same shape, as JSON.
+
+    `validate` is the level it is checked at: `shape` against `type_`, `strict` against the type with every documented
+    limit, `off` not at all. `extra` is merged into the body after the check. Raises InvalidRequest, without a value of
+    the body.
+    """
+    if validate == "off":
+        encoded, defect = _encode(_json, body)
+    else:
+        encoded, defect = _encode(_pack, body)
+    del body  # a traceback may show the locals
+    if defect:
+        reason = f"the body cannot be written as JSON: {defect}"
+        raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason)
+    if validate != "off":
+        encoded = _checked_json(operation, encoded, type_ if validate == "shape" else strict_type(type_))
+    return encoded if extra is None else _with_extra(operation, encoded, extra)
+
+
+def encode_form(operation: str, body: bytes) -> SecretBytes:
+    """Convert an encoded JSON object of text members to `application/x-www-form-urlencoded`."""
+    try:
+        members = msgspec.json.decode(body, type=dict[str, str])
+        return SecretBytes(urlencode(members).encode("ascii"))
+    except msgspec.ValidationError as error:
+        path, reason = explain(str(error), [], dict[str, str])
+    raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
+
+
+@cache
+def strict_type(type_: Any) -> Any:
+    """Return the type with every documented limit that stands beside a generated request type.
+
+    The strict modules are loaded here, when the first call asks for them.
+    """
+    if isinstance(type_, type) and issubclass(type_, RequestModel):
+        module = type_.__module__.replace("._generated.models.", "._generated.strict.")
+        return type_ if module == type_.__module__ else getattr(import_module(module), type_.__name__)
+    if get_origin(type_) in {Union, UnionType}:
+        return reduce(or_, map(strict_type, get_args(type_)))
+    return type_
+
+
+@cache
+def documented_lengths(type_: type[RequestModel]) -> dict[str, int]:
+    """Return the documented maximum lengths of the text members of a generated request type, by Python name."""
+    lengths: dict[str, int] = {}
+    for member in msgspec.structs.fields(strict_type(type_)):
+        kind = msgspec.inspect.type_info(member.type)
+        for each in kind.types if isinstance(kind, msgspec.inspect.UnionType) else (kind,):
+            if isinstance(each, msgspec.inspect.StrType) and each.max_length is not None:
+                lengths[member.name] = each.max_length
+    return lengths
+
+
+def _encode(encoder: Any, body: object) -> tuple[SecretBytes, str]:
+    """Return an encoded body and an empty text, or nothing and the reason why it cannot be encoded."""
+    try:
+        return SecretBytes(encoder.encode(body)), ""
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return SecretBytes(), sanitize(str(error))
+
+
+_decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
+
+
+def _checked_json(operation: str, packed: SecretBytes, type_: Any) -> SecretBytes:
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        decoder = _decoders[type_] = msgspec.msgpack.Decoder(type_)
+    if _NOT_FINITE.search(packed) and (path := _path_to_infinity(msgspec.msgpack.decode(packed), "$")) is not None:
+        # The JSON encoder would write null.
+        reason = "must be a finite number"
+        raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
+    with known_values_only() as refused:
+        try:
+            return SecretBytes(_json.encode(decoder.decode(packed)))
+        except msgspec.ValidationError as error:
+            message = str(error)
+        if "got `float`" in message:  # JSON has one kind of number: 100.0 is a whole one
+            try:
+                return SecretBytes(_json.encode(msgspec.convert(_with_whole_numbers(packed), type_)))
+            except msgspec.ValidationError as error:
+                message = str(error)
+        path, reason = explain(message, refused, type_)
+    # Raised outside the handlers: the cause would carry the offending value into tracebacks.
+    hint = _ADD_MEMBER if "unknown field" in reason else SEND_ANYWAY
+    raise InvalidRequest(f"{operation}: {path}: {reason} ({hint})", operation=operation, path=path, reason=reason)
+
+
+def _path_to_infinity(value: object, path: str) -> str | None:
+    """Return the JSON path of the first number that is not finite, or None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return path
+    members: list[tuple[str, object]] = []
+    if isinstance(value, dict):
+        members = [(f".{sanitize(str(name))}", member) for name, member in cast("dict[object, object]", value).items()]
+    elif isinstance(value, list):
+        members = [(f"[{index}]", item) for index, item in enumerate(cast("list[object]", value))]
+    found = (_path_to_infinity(member, path + step) for step, member in members)
+    return next((each for each in found if each is not None), None)
+
+
+def _with_whole_numbers(packed: SecretBytes) -> object:
+    def convert(value: object) -> object:
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if isinstance(value, dict):
+            return {name: convert(member) for name, member in cast("dict[str, object]", value).items()}
+        return [convert(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
+
+    return convert(msgspec.msgpack.decode(packed))
+
+
+def _with_extra(operation: str, encoded: SecretBytes, extra: Mapping[str, object]) -> SecretBytes:
+    """Return a body with the members of `extra` added. Objects merge at any depth, lists replace."""
+    added, defect = _encode(_json, extra)
+    del extra  # a traceback may show the locals
+    if defect:
+        reason = f"extra_body cannot be written as JSON: {defect}"
+        raise InvalidRequest(f"{operation}: {reason}", operation=operation, path="extra_body", reason=reason)
+    body = msgspec.json.decode(encoded)
+    path = _merge(body, msgspec.json.decode(added), "$")
+    if path is None:
+        return SecretBytes(_json.encode(body))
+    del body
+    reason = "extra_body has a member that the body sets already; set it in one of them"
+    raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
+
+
+def _merge(body: dict[str, Any], extra: dict[str, Any], path: str) -> str | None:
+    """Add members to a body in place. Return the path of a member that is set already, or None."""
+    for name, value in extra.items():
+        present, here = body.get(name), f"{path}.{sanitize(name)}"
+        if isinstance(present, dict) and isinstance(value, dict):
+            conflict = _merge(cast("dict[str, Any]", present), cast("dict[str, Any]", value), here)
+            if conflict is not None:
+                return conflict
+        elif name in body and not (isinstance(present, list) and isinstance(value, list)):
+            return here
+        else:
+            body[name] = value
+    return None
