@@ -3,6 +3,9 @@
 `receive` does both in the right order. `verify` and `parse` are its halves; `sign` is for your own tests. The signature
 is the HMAC-SHA256 (RFC 2104) of the body with the signing key, in hexadecimal digits, in the header `Cko-Signature`.
 
+A workflow may also send a fixed text in the header `Authorization`; `verify_authorization` checks it. The text says who
+sends, but nothing about the body, so it does not replace the signature.
+
 Events are delivered at least once and in any order. Skip an event whose `id` you have seen, and read the payment or
 session itself where it matters.
 """
@@ -13,56 +16,90 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 
 from checkout_async._core.codec import DecodeError, decode
-from checkout_async._generated.models.webhooks import (
-    AuthenticationEvent,
-    AuthenticationEventType,
-    OtherEvent,
-    PaymentEvent,
-    PaymentEventType,
-)
+from checkout_async._generated.models import webhooks as generated
+from checkout_async._generated.models.webhooks import AuthenticationEventType, PaymentEventType
 from checkout_async.config import require_type
 from checkout_async.errors import ConfigurationError, InvalidSignature, MalformedMessage
 
 __all__ = [
+    "AUTHORIZATION_HEADER",
     "SIGNATURE_HEADER",
     "AuthenticationEvent",
     "AuthenticationEventType",
     "OtherEvent",
     "PaymentEvent",
     "PaymentEventType",
+    "RequestHeaders",
     "WebhookEvent",
     "parse",
     "receive",
     "sign",
     "verify",
+    "verify_authorization",
 ]
 
 SIGNATURE_HEADER: Final = "Cko-Signature"
 """The header that contains the signature."""
+
+AUTHORIZATION_HEADER: Final = "Authorization"
+"""The header that contains the fixed text, if the workflow sets one."""
+
+RequestHeaders: TypeAlias = (
+    Mapping[str, str] | Mapping[bytes, bytes] | Mapping[str, Any] | Iterable[tuple[bytes, bytes] | tuple[str, str]]
+)
+"""The headers of a request: a mapping in any letter case, Django's `request.META`, or ASGI's list of pairs of bytes."""
+
+
+class _Timed:
+    """The time of an event, under whichever name it came."""
+
+    __slots__ = ()
+    if TYPE_CHECKING:  # at run time msgspec would take these for the types of the members
+        created_on: datetime | None
+        timestamp: datetime | None
+
+    @property
+    def time(self) -> datetime | None:
+        """When the event arose: `created_on`, or `timestamp` where that came in its place."""
+        return self.timestamp if self.created_on is None else self.created_on
+
+
+class PaymentEvent(_Timed, generated.PaymentEvent, frozen=True, kw_only=True):
+    """A payment, a payout or a card verification changed. Read the payment where it matters."""
+
+
+class AuthenticationEvent(_Timed, generated.AuthenticationEvent, frozen=True, kw_only=True):
+    """A 3D Secure authentication changed. Read the session where it matters."""
+
+
+class OtherEvent(_Timed, generated.OtherEvent, frozen=True, kw_only=True):
+    """An event of a type that this version does not know."""
+
 
 WebhookEvent: TypeAlias = PaymentEvent | AuthenticationEvent | OtherEvent
 """An event; `match` or `isinstance` gives its class. `models.to_json(event)` returns the bytes it was received as."""
 
 _Event = TypeVar("_Event")
 _HEX_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
+_CHARSETS: Final = (("utf-8", "surrogateescape"), ("latin-1", "replace"))
+_ACCEPTED_HEADERS: Final = "pass request.headers, the `headers` of an ASGI scope, or request.META of Django"
 
 
-def receive(body: bytes, headers: Mapping[str, str], signing_keys: str | Iterable[str]) -> WebhookEvent:
+def receive(body: bytes, headers: RequestHeaders, signing_keys: str | Iterable[str]) -> WebhookEvent:
     """Check the signature of a webhook request, then return its event.
 
-    `body` is the raw body. `headers` are the request's headers, in any letter case. `signing_keys` is the signing key,
-    or several during a rotation: a signature by any one of them is accepted.
+    `body` is the raw body. `headers` are the request's headers: a mapping in any letter case, of text or of bytes,
+    Django's `request.META`, or ASGI's list of pairs. `signing_keys` is the signing key, or several during a rotation: a
+    signature by any one of them is accepted.
 
     Raises InvalidSignature (answer 401), MalformedMessage if the body is signed but is not a readable event, and
-    ConfigurationError if the body is not bytes or a key is missing or unusable.
+    ConfigurationError if an argument is of another type or a key is missing or unusable.
     """
-    found = [value for name, value in headers.items() if name.lower() == SIGNATURE_HEADER.lower()]
-    if len(found) > 1:
-        raise InvalidSignature(f"the request has {len(found)} headers {SIGNATURE_HEADER}; there must be one")
-    verify(body, found[0] if found else None, signing_keys)
+    verify(body, _single_header(headers, SIGNATURE_HEADER), signing_keys)
     return parse(body)
 
 
@@ -86,6 +123,24 @@ def verify(body: bytes, signature: str | None, signing_keys: str | Iterable[str]
         raise InvalidSignature(
             f"{SIGNATURE_HEADER} does not match the body: wrong signing key, or the body is not the raw bytes received"
         )
+
+
+def verify_authorization(headers: RequestHeaders | str | None, expected: str | Iterable[str]) -> None:
+    """Raise InvalidSignature unless the request has the text that the workflow sends in `Authorization`.
+
+    `headers` are the request's headers, as in `receive`, or the value of the header, or None if there is none.
+    `expected` is the text that is set in the workflow, or several during a change of it. The whole texts are compared,
+    each in constant time. Raises ConfigurationError like `receive`.
+    """
+    keys = _encode_keys(expected, "the Authorization text")
+    value = headers if headers is None or isinstance(headers, str) else _single_header(headers, AUTHORIZATION_HEADER)
+    del headers  # a traceback may show the locals
+    if not value:
+        raise InvalidSignature(f"the request has no header {AUTHORIZATION_HEADER}; is one set for this webhook?")
+    # Servers read a header as UTF-8 or as Latin-1. The sum tries every pair, as in `verify`.
+    received = [value.encode(charset, errors) for charset, errors in _CHARSETS]
+    if not sum(hmac.compare_digest(key, each) for key in keys for each in received):
+        raise InvalidSignature(f"{AUTHORIZATION_HEADER} is not the text that is set for this webhook")
 
 
 def parse(body: bytes) -> WebhookEvent:
@@ -122,21 +177,57 @@ def _digest(body: bytes, key: bytes) -> str:
     return hmac.new(key, body, hashlib.sha256).hexdigest()
 
 
-def _encode_keys(signing_keys: str | Iterable[str]) -> list[bytes]:
-    require_type("the signing key or keys", signing_keys, str, Iterable)
-    several = [signing_keys] if isinstance(signing_keys, str) else signing_keys
-    keys = [_encode_key(signing_key) for signing_key in several]
-    if not keys:
-        raise ConfigurationError("there is no signing key: pass the one that is set for the webhook")
-    return keys
+def _single_header(headers: RequestHeaders, name: str) -> str | None:
+    """Return the value of a header, or None. Raises InvalidSignature if there are several."""
+    values = [value for key, value in _header_items(headers) if _is_header(key, name)]
+    if len(values) > 1:
+        raise InvalidSignature(f"the request has {len(values)} headers {name}; there must be one")
+    if not values:
+        return None
+    value = values[0]
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise ConfigurationError(f"the header {name} must be text or bytes, not {kind}; {_ACCEPTED_HEADERS}")
+    return value
 
 
-def _encode_key(signing_key: str) -> bytes:
-    require_type("a signing key", signing_key, str)
+def _header_items(headers: RequestHeaders) -> list[tuple[object, object]]:
+    if isinstance(headers, Mapping):
+        return list(cast("Mapping[object, object]", headers).items())
+    given = cast("object", headers)  # not every caller uses a type checker
+    pairs: list[object] = [given]
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+        pairs = list(cast("Iterable[object]", given))
+    if not all(isinstance(pair, tuple | list) and len(cast("list[object]", pair)) == 2 for pair in pairs):
+        raise ConfigurationError(f"the headers must be a mapping or a list of pairs; {_ACCEPTED_HEADERS}")
+    return cast("list[tuple[object, object]]", pairs)
+
+
+def _is_header(key: object, name: str) -> bool:
+    text = key.decode("latin-1") if isinstance(key, bytes) else key
+    if not isinstance(text, str):
+        return False
+    return text.lower() == name.lower() or text == f"HTTP_{name.upper().replace('-', '_')}"  # PEP 3333
+
+
+def _encode_keys(keys: str | Iterable[str], what: str = "the signing key") -> list[bytes]:
+    require_type(what, keys, str, Iterable)
+    encoded = [_encode_key(key, what) for key in ([keys] if isinstance(keys, str) else keys)]
+    if not encoded:
+        raise ConfigurationError(f"{what} is missing: pass the one that is set for the webhook")
+    return encoded
+
+
+def _encode_key(key: str, what: str) -> bytes:
+    require_type(what, key, str)
     try:
-        key = signing_key.encode()
+        encoded = key.encode()
     except UnicodeEncodeError:  # contains the key, so it must not become a cause
-        key = b""
-    if not key.strip():
-        raise ConfigurationError("a signing key is empty or not valid text: pass the one that is set for the webhook")
-    return key
+        encoded = b""
+    if not encoded.strip():
+        raise ConfigurationError(f"{what} is empty or not valid text: pass the one that is set for the webhook")
+    if key != key.strip():
+        raise ConfigurationError(f"{what} begins or ends with a blank or line break: pass it without")
+    return encoded

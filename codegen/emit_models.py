@@ -86,7 +86,7 @@ def _statements(document: Object) -> tuple[dict[str, str], dict[str, str]]:
         statements[name] = f"{name}: TypeAlias = {' | '.join(alternatives(schema))}"
     times = {name for name, statement in imports.items() if statement.startswith("from datetime import datetime")}
     for name, schema in named.items():
-        if schema.get("x-direction") == "sent":
+        if "x-direction" in schema:
             statements[name] = _require_zones(statements[name], times)
     return statements, imports
 
@@ -150,7 +150,10 @@ def _inline_aliases(source: str, aliases: Mapping[str, str]) -> str:
 
 
 def _require_zones(source: str, times: Set[str]) -> str:
-    """Make the annotations of a class refuse times without a zone, which would differ from one machine to the next."""
+    """Make the annotations of a class refuse times without a zone, which would differ from one machine to the next.
+
+    In replies the codec reads such a time as UTC.
+    """
     return _replace_names(source, {name: f"Annotated[{name}, Meta(tz=True)]" for name in times})
 
 

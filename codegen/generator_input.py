@@ -20,8 +20,8 @@ _BASES: Final = {
     "sent": "checkout_async._core.model.RequestModel",
     "received": "checkout_async._core.model.ResponseModel",
 }
-# A value that the API sends either as a number or as a string is decoded as a number.
-_NUMBERS_AS_TEXT: Final = (["integer", "string"], ["number", "string"])
+# A value that the API sends either as such or as a string is decoded as such.
+_WRITTEN_AS_TEXT: Final = (["integer", "string"], ["number", "string"], ["boolean", "string"])
 _ANNOTATIONS: Final = frozenset(
     {"deprecated", "description", "examples", "x-direction", "x-enforced", "x-identifier", "x-sensitive"}
 )
@@ -104,7 +104,7 @@ def _without_annotations(part: Object, *, nullable: bool) -> Object:
     if not isinstance(part.get("type"), Array):
         return kept
     kinds = [kind for kind in type_names(part) if nullable or kind != "null"]
-    if not nullable and kinds in _NUMBERS_AS_TEXT:
+    if not nullable and kinds in _WRITTEN_AS_TEXT:
         return kept.derive({**kept, "type": kinds[0]})
     return kept.derive({**kept, "type": kinds[0]}) if len(kinds) == 1 else _type_union(kept, kinds)
 
@@ -125,7 +125,12 @@ def _local_reference(reference: str) -> str:
 def _enum_data(schema: Object) -> dict[str, Any]:
     meanings = schema.object("x-enum-descriptions")
     texts = {value: docstring(meanings.text(value), 4) if value in meanings else "" for value in schema.texts("enum")}
-    return {"docstring": docstring(schema.text("description"), 4), "docstrings": texts}
+    aliases = {alias: str(value) for alias, value in schema.object("x-enum-aliases").items()}
+    return {
+        "docstring": docstring(schema.text("description"), 4),
+        "docstrings": texts,
+        "aliases": repr(aliases) if aliases else "",
+    }
 
 
 def _struct_data(class_name: str, schema: Object, table: dict[str, str]) -> dict[str, Any]:

@@ -147,6 +147,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "x-identifier": "bool",
         "x-enum-varnames": "texts",
         "x-enum-descriptions": "{text}",
+        "x-enum-aliases": "{text}",
     },
     "discriminator": {"propertyName": "text", "mapping": "{text}"},
 }

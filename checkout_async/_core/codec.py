@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
 from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 
 import msgspec
@@ -42,7 +45,7 @@ def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
     Raises DecodeError if the reply is not JSON, is not of the expected kind, or lacks a required member.
     """
     ignored: list[str] = []
-    value = _decode_or_salvage(type_, body, ignored)
+    value = _decode_or_salvage(type_, body.removeprefix(codecs.BOM_UTF8), ignored)  # RFC 8259 section 8.1
     if isinstance(value, ResponseModel):
         vars(value)["raw"] = body
     return value, tuple(ignored)
@@ -95,17 +98,29 @@ def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
     try:
         msgspec.convert(value, type_, strict=False)
     except msgspec.ValidationError:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and str in union_types(type_):
-            return str(value)  # the API writes some texts as numbers
-        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) and int in union_types(type_):
-            return int(value)  # the API writes some numbers with leading zeros, such as a month
+        for other in _other_forms(value, union_types(type_)):
+            with suppress(msgspec.ValidationError):
+                msgspec.convert(other, type_, strict=False)
+                return other
         kind: type[object] = value.__class__
         salvage = _SALVAGERS.get(kind)
         if salvage is None:
             raise
         return salvage(value, type_, path, ignored)
     return value
+
+
+def _other_forms(value: Any, types: tuple[Any, ...]) -> Iterator[Any]:
+    """Yield the value as it would be in one of the types, where the API writes one type as another."""
+    if isinstance(value, str):
+        if datetime in types:
+            yield f"{value}Z"  # a time without a zone is UTC
+        if int in types and _WHOLE_NUMBER.fullmatch(value):
+            yield int(value)  # a number with leading zeros, such as a month
+        if any(get_origin(each) is list for each in types):
+            yield [value] if value else []  # a list of one text as the bare text
+    elif isinstance(value, int | float) and not isinstance(value, bool) and str in types:
+        yield str(value)
 
 
 def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[str]) -> Any:

@@ -42,8 +42,9 @@ _SEPARATORS = dict.fromkeys(map(ord, " _-"))
 
 @cache
 def _members_by_folded_value(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
-    """Return the members of an enum by their folded values."""
-    return {_fold(member.value): member for member in enum}
+    """Return the members of an enum by their folded values and by other names of them (`x-enum-aliases`)."""
+    aliases = {_fold(alias): enum(value) for alias, value in enum.__aliases__.items()}
+    return aliases | {_fold(str(member)): member for member in enum}
 
 
 def _fold(value: str) -> str:
@@ -58,6 +59,8 @@ class OpenEnum(StrEnum):
     `Status("partially_captured")`. An unknown
     value becomes a new member that iteration does not list. Compare it with `==`.
     """
+
+    __aliases__: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:

@@ -41,12 +41,16 @@ _ERROR_CLASSES = {
 }
 
 
+# Where an error code is, if the API sends an object in its place.
+_CODE_NAMES = ("code", "error_code", "error", "type")
+
+
 class _ErrorBody(ResponseModel, frozen=True, kw_only=True):
     """The members of an error body that ApiError carries. They are the same for every operation and status."""
 
     request_id: str | None = None
     error_type: str | None = None
-    error_codes: list[str] | None = None
+    error_codes: list[str | dict[str, Any]] | None = None
 
 
 def parse_response(operation: Operation[T], response: HttpResponse, now: datetime) -> ApiResponse[T]:
@@ -88,7 +92,7 @@ def _complete_body(response: HttpResponse) -> bytes:
 def _response_type(operation: Operation[Any], status: int) -> Any:
     if status in operation.responses:
         return operation.responses[status]
-    types = set(operation.responses.values())
+    types = {*operation.responses.values()} - {None} or {None}
     if 200 <= status < 300 and len(types) == 1:
         return types.pop()
     raise DecodeError("the specification does not list this status")
@@ -115,7 +119,7 @@ def _api_error(operation: str, response: HttpResponse, now: datetime) -> ApiErro
         body = _ErrorBody()
     request_id = response.request_id or body.request_id
     error_type = None if body.error_type is None else scrub(body.error_type)
-    error_codes = tuple(map(scrub, body.error_codes or ()))
+    error_codes = tuple(scrub(code) for code in map(_error_code, body.error_codes or ()) if code)
     return error_class(response.status)(
         _error_text(operation, response.status, error_type, error_codes, request_id),
         operation=operation,
@@ -127,6 +131,13 @@ def _api_error(operation: str, response: HttpResponse, now: datetime) -> ApiErro
         retry_after=retry_after(response.headers.get("retry-after"), now),
         body=response.body,
     )
+
+
+def _error_code(item: str | dict[str, Any]) -> str:
+    """Return an error code, which may be a text or be contained in an object; empty if the object has none."""
+    if isinstance(item, str):
+        return item
+    return next((code for name in _CODE_NAMES if isinstance(code := item.get(name), str)), "")
 
 
 def error_class(status: int) -> type[ApiError]:

@@ -96,7 +96,7 @@ def _check_keywords(schema: Object, what: str, origin: Origin, problems: Problem
         check_inline(schema.object("items"), f"items of {what}", schema.at("items"), problems)
     elif "array" in type_names(schema):
         problems.add(origin, f"{what} is an array without items")
-    if "additionalProperties" in schema:
+    if schema.object("additionalProperties"):  # an empty schema stands for any value
         check_inline(schema.object("additionalProperties"), f"value of {what}", origin, problems)
 
 
@@ -161,3 +161,9 @@ def _check_enum(schema: Object, problems: Problems) -> None:
     for value in meanings:
         if value not in values:
             problems.add(meanings.at(value), f"x-enum-descriptions: there is no value '{value}'")
+    aliases = schema.object("x-enum-aliases")
+    for alias, value in aliases.items():
+        if value not in values:
+            problems.add(aliases.at(alias), f"x-enum-aliases: there is no value '{value}'")
+        elif alias in values:
+            problems.add(aliases.at(alias), f"x-enum-aliases: '{alias}' is a value itself")

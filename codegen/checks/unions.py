@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.diagnostics import Origin, Problems
+from codegen.diagnostics import Problems
 from codegen.document import Object
 from codegen.parse import JSON
 from codegen.passes.directions import find_directions
@@ -30,7 +30,7 @@ def check_unions(document: Object, problems: Problems) -> None:
             for variant in variants(schema).values():
                 tags.setdefault(variant, {})[schema.object("discriminator").text("propertyName")] = name
             if name in directions.received:
-                _check_mergeable(schema, named, named.at(name), problems)
+                _check_mergeable(schema, named, problems)
     _check_constants(named, tags, directions.sent, problems)
     for name in sorted(directions.sent):
         if name in _required_names(name, named, set()):
@@ -71,13 +71,19 @@ def _check_variant(tag: str, variant: str, discriminator: Object, named: Object,
         problems.add(origin, f"the discriminator '{key}' of variant '{variant}' must be required")
 
 
-def _check_mergeable(union: Object, named: Object, origin: Origin, problems: Problems) -> None:
-    """Report members whose types cannot be merged: in responses a union becomes one object."""
+def _check_mergeable(union: Object, named: Object, problems: Problems) -> None:
+    """Report each member of which one type cannot hold every value: in responses a union becomes one object."""
     key = union.object("discriminator").text("propertyName")
     for name, holders in members_by_tag(union, named).items():
-        if name != key and merge_member(holders.values(), named) is None:
-            affected = ", ".join(f"'{variants(union)[tag]}'" for tag in holders)
-            problems.add(origin, f"variants {affected} are received, but their types of '{name}' cannot be merged")
+        before: list[tuple[str, Object]] = []
+        for tag, member in holders.items():
+            variant = variants(union)[tag]
+            other = next((earlier for earlier, each in before if merge_member([each, member], named) is None), None)
+            if name != key and other is not None:
+                message = f"'{variant}' and '{other}' are received as one object, but no type holds both their '{name}'"
+                problems.add(named.object(variant).object("properties").at(name), message)
+                break
+            before.append((variant, member))
 
 
 def _check_constants(named: Object, tags: dict[str, dict[str, str]], sent: frozenset[str], problems: Problems) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from codegen.document import Object
+from codegen.document import Array, Object
 from codegen.passes.patterns import LIMITS
-from codegen.passes.walk import SCHEMAS, reference_name
+from codegen.passes.walk import SCHEMAS, reference_name, type_names
 
 # Two members that differ only in these keywords have the same type.
 _ANNOTATIONS: Final = (*LIMITS, "const", "default", "deprecated", "description", "x-identifier", "x-sensitive")
@@ -65,9 +65,9 @@ def merge_variants(union: Object, named: Object) -> Object:
             properties[key] = _open_discriminator(next(iter(holders.values())), list(tags))
             continue
         member = merge_member(holders.values(), named) or next(iter(holders.values()))
-        different = [tag for tag, other in holders.items() if _type(other) != _type(member)]
         member = member if len(holders) == len(tags) else _note_tags(member, discriminator, list(holders))
-        properties[key] = _note_other_type(member, discriminator, different) if _is_object(member, named) else member
+        texts = [tag for tag, other in holders.items() if _is_scalar(other, named)] if "anyOf" in member else []
+        properties[key] = _note_texts(member, discriminator, texts)
     ordered = {discriminator: properties.pop(discriminator), **properties}
     text = union.text("description")
     return union.derive({"type": "object", "description": text, "properties": union.derive(ordered)})
@@ -83,22 +83,40 @@ def members_by_tag(union: Object, named: Object) -> dict[str, dict[str, Object]]
 
 
 def merge_member(members: Iterable[Object], named: Object) -> Object | None:
-    """Return one definition for a member of several variants, or None if their types cannot be merged.
+    """Return one definition for a member of several variants, or None if no type holds every value of it.
 
-    If the types differ, an object wins over scalars because it says more; among scalars the first wins. Two different
-    objects cannot be merged, nor can an array or a map with any other type. A member that is sensitive in one variant
-    is sensitive in the result.
+    The result is the widest type: different scalars become a choice of scalars, an object, array or map beside scalars
+    becomes a choice of them. Two different objects, arrays or maps cannot be told apart, so there is no such type. A
+    member that is sensitive in one variant is sensitive in the result.
     """
     definitions = list(members)
-    chosen = definitions[0]
-    others = [member for member in definitions if _type(member) != _type(chosen)]
-    if others:
-        composite = [member for member in definitions if not _is_scalar(member, named)]
-        if any(_type(member) != _type(composite[0]) or not _is_object(member, named) for member in composite):
-            return None
-        chosen = composite[0] if composite else chosen
+    composites = [member for member in definitions if not _is_scalar(member, named)]
+    if any(_type(member) != _type(composites[0]) for member in composites):
+        return None
+    scalars = [member for member in definitions if _is_scalar(member, named)]
+    merged = _widest_scalar(scalars, named) if scalars else composites[0]
+    if scalars and composites:
+        arms = Array([_type(composites[0]), merged.without(*_ANNOTATIONS)], merged.origin, [merged.origin] * 2)
+        annotations = {key: value for key, value in composites[0].items() if key in _ANNOTATIONS}
+        merged = composites[0].derive({**annotations, "anyOf": arms})
     sensitive = next((member["x-sensitive"] for member in definitions if "x-sensitive" in member), None)
-    return chosen if sensitive is None else chosen.derive({**chosen, "x-sensitive": sensitive})
+    return merged if sensitive is None else merged.derive({**merged, "x-sensitive": sensitive})
+
+
+def _widest_scalar(members: list[Object], named: Object) -> Object:
+    """Return a definition that reads every value of these scalars as it is; an enum is a string."""
+    first = members[0]
+    different = [member for member in members if _type(member) != _type(first)]
+    if not different:
+        return first
+    kinds = [type_names(named.object(reference_name(member)) if "$ref" in member else member) for member in members]
+    widest = max(kinds, key=len)
+    if "string" in widest and ["string"] not in kinds and all({*some} <= {*widest} for some in kinds):
+        return first.derive({**first, "type": Array(widest, first.origin, [first.origin] * len(widest))})
+    # The string comes first: `[integer, string]` would read a text as a number.
+    names = sorted({kind for some in kinds for kind in some}, key=lambda kind: (kind != "string", kind))
+    type_ = names[0] if len(names) == 1 else Array(names, first.origin, [first.origin] * len(names))
+    return first.without("$ref", "format", *LIMITS).derive({**first.without("$ref", "format", *LIMITS), "type": type_})
 
 
 def _type(member: Object) -> Object:
@@ -124,10 +142,10 @@ def _note_tags(member: Object, discriminator: str, tags: list[str]) -> Object:
     return member.derive({**member, "description": text})
 
 
-def _note_other_type(member: Object, discriminator: str, tags: list[str]) -> Object:
+def _note_texts(member: Object, discriminator: str, tags: list[str]) -> Object:
     if not tags:
         return member
-    note = f"With `{discriminator}` {_join_tags(tags)} it is not an object, and decodes as None."
+    note = f"With `{discriminator}` {_join_tags(tags)} it is a plain value."
     return member.derive({**member, "description": f"{member.text('description')} {note}".strip()})
 
 

@@ -265,6 +265,8 @@ def enum(text: str) -> tuple[str, str, str]:
         ("[a, b-c]", "[a]\n  x-enum-varnames: [a]", ["4: enum value 'a' needs a name in upper snake case"]),
         ("[a, b-c]", "[a]\n  x-enum-varnames: [A, B]", ["5: x-enum-varnames has 2 names for 1 values"]),
         ("[a, b-c]", "[a]\n  x-enum-descriptions: {b: B.}", ["5: x-enum-descriptions: there is no value 'b'"]),
+        ("[a, b-c]", "[a]\n  x-enum-aliases: {c: b}", ["5: x-enum-aliases: there is no value 'b'"]),
+        ("[a, b-c]", "[a, c]\n  x-enum-aliases: {c: a}", ["5: x-enum-aliases: 'c' is a value itself"]),
     ],
 )
 def test_an_enum(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:

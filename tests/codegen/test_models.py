@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import re
+from pathlib import Path
 from types import ModuleType
 
 import msgspec
 import pytest
 
+from checkout_async._core.codec import decode
 from codegen.write import GENERATED
 from tests.codegen.support import GOLDEN, generate, import_generated
 
@@ -250,3 +252,102 @@ Order:
             msgspec.convert(wrong, strict.OrderRequest)
         assert msgspec.convert(wrong, shop.OrderRequest)
     assert msgspec.convert({"rows": [[-1, -1]]}, shop.Order).rows == [[-1, -1]]
+
+
+RECEIVED = """\
+OrderRequest:
+  type: object
+  description: What to order.
+  properties:
+    item: {type: string, description: The goods.}
+Order:
+  type: object
+  description: An order.
+  properties:
+    payment: {$ref: '#/Payment', description: How it was paid.}
+    data: {type: object, description: Anything., additionalProperties: {}}
+    paid: {type: [boolean, string], description: Whether it was paid.}
+    placed_on: {type: string, format: date-time, description: When.}
+    colour: {$ref: '#/Colour', description: A colour.}
+Colour:
+  type: string
+  description: A colour.
+  enum: [red, dark blue]
+  x-enum-aliases: {Navy: dark blue}
+Payment:
+  description: How an order was paid.
+  oneOf: [{$ref: '#/Card'}, {$ref: '#/Cash'}]
+  discriminator: {propertyName: type, mapping: {card: '#/Card', cash: '#/Cash'}}
+Card:
+  type: object
+  description: By card.
+  required: [type]
+  properties:
+    type: {type: string, const: card, description: T.}
+    member: {FIRST, description: M.}
+Cash:
+  type: object
+  description: In cash.
+  required: [type]
+  properties:
+    type: {type: string, const: cash, description: T.}
+    member: {SECOND, description: M.}
+Name:
+  type: object
+  description: A name.
+  properties:
+    full: {type: string, description: Full.}
+    colour: {$ref: '#/Colour', description: C.}
+"""
+
+
+def received(folder: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str) -> ModuleType:
+    """Return the models of a shop whose payments have a member of these types."""
+    schemas = RECEIVED.replace("FIRST", first).replace("SECOND", second)
+    if "#/Name" not in first + second:
+        schemas = schemas.partition("\nName:")[0] + "\n"
+    return import_generated(generate(folder, schemas=schemas), "models.shop", monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "values"),
+    [
+        ("type: integer", "type: string", [5, "05", "five"]),
+        ("type: string", "type: integer", [5, "05"]),
+        ("type: boolean", "type: string", [True, "true"]),
+        ("type: integer", "type: number", [5, 5.5]),
+        ("$ref: '#/Colour'", "type: string", ["red", "Infra-Red", "RED"]),
+        ("type: string, format: date-time", "type: string", ["2026-11-21T00:00:00", "soon"]),
+        ("$ref: '#/Name'", "type: string", [{"full": "Jo Doe"}, "Jo Doe"]),
+        ("type: string", "$ref: '#/Name'", [{"full": "Jo Doe"}, "N/A"]),
+        ("type: array, items: {type: integer}", "type: string", [[1, 2], "1"]),
+        ("type: object, additionalProperties: {type: string}", "type: boolean", [{"a": "b"}, True]),
+        ("type: [integer, string]", "type: string", ["05", 5]),
+        ("type: [integer, string]", "type: integer", [5]),
+    ],
+)
+def test_a_merged_member_reads_every_value_of_its_variants_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: str, values: list[object]
+) -> None:
+    shop = received(tmp_path, monkeypatch, first, second)
+    for value in values:
+        payment, ignored = decode(shop.Payment, encode(value))
+        assert ignored == ()
+        assert msgspec.to_builtins(payment.member) == value
+
+
+def encode(value: object) -> bytes:
+    return msgspec.json.encode({"type": "card", "member": value})
+
+
+def test_what_is_received_may_be_anything_a_boolean_as_text_or_under_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = received(tmp_path, monkeypatch, "type: string", "type: string")
+    body = {"data": {"a": [1, None, {"b": 2.5}]}, "paid": "True", "colour": "NAVY", "placed_on": "2026-11-21T01:02:03"}
+    order, ignored = decode(shop.Order, msgspec.json.encode(body))
+    assert ignored == ()
+    assert order.data == body["data"]
+    assert order.paid is True
+    assert order.colour is shop.Colour.DARK_BLUE
+    assert order.placed_on == datetime.datetime(2026, 11, 21, 1, 2, 3, tzinfo=datetime.UTC)

@@ -16,6 +16,8 @@ class Colour(OpenEnum):
     RED = "red"
     DARK_BLUE = "dark blue"
 
+    __aliases__: ClassVar[Mapping[str, str]] = {"Navy": "dark blue"}
+
 
 class CardSource(RequestModel, tag_field="type", tag="card", kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "cvv": "cvv", "holder": "personal"}
@@ -59,6 +61,9 @@ class Receipt(ResponseModel, frozen=True, kw_only=True):
     link: Link | None = None
     links: list[Link] | None = None
     by_name: dict[str, Link] | None = None
+    texts: list[str] | None = None
+    text_or_link: Link | str | None = None
+    done_on: Annotated[datetime, Meta(tz=True)] | None = None
 
 
 PLACE_ORDER = Operation[Receipt](
@@ -78,6 +83,13 @@ PAY: Operation[Receipt] = Operation(
     alternatives=(Alternative(Payout, ("destination",)), Alternative(Order)),
     body_required=False,
     idempotency_header="Cko-Idempotency-Key",
+)
+CAPTURE: Operation[Receipt | None] = Operation(
+    name="capture",
+    method="POST",
+    path="/payments/{payment}/captures",
+    idempotency=Idempotency.KEY,
+    responses={202: Receipt, 204: None},
 )
 CLOSE_SHOP = Operation[None](
     name="close_shop", method="PUT", path="/shops/{shop}", idempotency=Idempotency.NATURAL, responses={204: None}

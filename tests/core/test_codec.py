@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -43,6 +44,33 @@ class TestReceiving:
         assert receipt.colours == ["red", "teal"]
         assert receipt.links == [Link(), Link()]
         assert ignored == ("$.colours[1]", "$.links[0].href", "$.links[1]")
+
+    def test_a_byte_order_mark_is_skipped_and_kept_in_the_raw_bytes(self) -> None:
+        body = b'\xef\xbb\xbf{"id":"r1","amount":"five"}'
+        receipt, ignored = decode(Receipt, body)
+        assert (receipt, ignored) == (Receipt(id="r1"), ("$.amount",))
+        assert to_json(receipt) == body
+
+    @pytest.mark.parametrize("text", ["2026-11-21T12:00:00.5", "2026-11-21T12:00:00.5Z", "2026-11-21T13:00:00.5+01:00"])
+    def test_a_time_without_a_zone_is_utc(self, text: str) -> None:
+        receipt, ignored = decode(Receipt, json.dumps({"id": "r1", "done_on": text}).encode())
+        assert receipt.done_on == datetime(2026, 11, 21, 12, 0, 0, 500_000, tzinfo=UTC)
+        assert ignored == ()
+
+    def test_a_text_that_is_no_time_reads_as_none(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":"r1","done_on":"soon"}')
+        assert (receipt.done_on, ignored) == (None, ("$.done_on",))
+
+    def test_a_text_where_a_list_of_texts_is_expected_is_a_list_of_one(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":"r1","texts":"a, b","colours":"RED","links":"x"}')
+        assert (receipt.texts, receipt.colours, receipt.links) == (["a, b"], [Colour.RED], None)
+        assert ignored == ("$.links",)
+        assert decode(Receipt, b'{"id":"r1","texts":""}')[0].texts == []
+
+    @pytest.mark.parametrize(("value", "read"), [("N/A", "N/A"), ({"href": "/x"}, Link(href="/x")), (7, "7")])
+    def test_an_object_may_be_a_text_where_the_type_says_so(self, value: object, read: object) -> None:
+        receipt, ignored = decode(Receipt, json.dumps({"id": "r1", "text_or_link": value}).encode())
+        assert (receipt.text_or_link, ignored) == (read, ())
 
     def test_a_number_written_as_text_reads_as_the_number_and_the_reverse(self) -> None:
         receipt, ignored = decode(Receipt, b'{"id":7,"amount":"06540","secret":12}')

@@ -21,6 +21,10 @@ class TestOpenEnum:
         assert Colour("RED") is Colour.RED
         assert Colour("Dark Blue") is Colour.DARK_BLUE
 
+    def test_another_name_of_a_value_is_its_member(self) -> None:
+        assert Colour("NAVY") is Colour.DARK_BLUE
+        assert [colour.value for colour in Colour] == ["red", "dark blue"]
+
     def test_an_unknown_value_is_kept_as_it_came_and_equals_its_text(self) -> None:
         unknown = Colour("Infra-Red")
         assert unknown == "Infra-Red"

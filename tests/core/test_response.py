@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from checkout_async import errors
 from checkout_async._core.response import parse_response, retry_after
 from checkout_async._core.wire import HttpResponse
-from tests.core.models import CLOSE_SHOP, PLACE_ORDER, Receipt
+from tests.core.models import CAPTURE, CLOSE_SHOP, PLACE_ORDER, Receipt
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 ERROR_BODY = (
@@ -46,6 +46,13 @@ class TestSuccess:
 
     def test_another_success_status_is_read_like_the_documented_one(self) -> None:
         assert parse_response(PLACE_ORDER, reply(200, b'{"id":"r1"}'), NOW).value == Receipt(id="r1")
+
+    def test_an_action_may_be_answered_with_or_without_a_body(self) -> None:
+        assert parse_response(CAPTURE, reply(202, b'{"id":"r1"}'), NOW).value == Receipt(id="r1")
+        assert parse_response(CAPTURE, reply(200, b'{"id":"r1"}'), NOW).value == Receipt(id="r1")
+        assert parse_response(CAPTURE, reply(204), NOW).value is None
+        with pytest.raises(errors.UnexpectedResponse, match="it is empty"):
+            parse_response(CAPTURE, reply(202), NOW)
 
     @pytest.mark.parametrize("status", [100, 301, 302, 304, 307])
     def test_a_redirect_or_other_status_is_unexpected_and_keeps_the_reply(self, status: int) -> None:
@@ -108,6 +115,23 @@ class TestFailure:
         assert error.request_id == "0d1"
         assert error.body == ERROR_BODY
 
+    @pytest.mark.parametrize(
+        ("codes", "expected"),
+        [
+            (b'"amount_invalid"', ("amount_invalid",)),
+            (b'[{"code":"amount_invalid","path":"amount"},"x"]', ("amount_invalid", "x")),
+            (b'{"error_code":"amount_invalid"}', ("amount_invalid",)),
+            (b"[20005]", ("20005",)),
+            (b"null", ()),
+        ],
+    )
+    def test_error_codes_of_another_shape_are_read(self, codes: bytes, expected: tuple[str, ...]) -> None:
+        error = failure(422, b'{"error_type":"request_invalid","error_codes":' + codes + b"}")
+        assert (error.error_type, error.error_codes) == ("request_invalid", expected)
+
+    def test_a_byte_order_mark_before_an_error_is_skipped(self) -> None:
+        assert failure(422, b"\xef\xbb\xbf" + ERROR_BODY).error_codes == ("amount_invalid", "card_***")
+
     def test_its_text_says_what_where_and_the_request_id_but_no_card_number(self) -> None:
         text = str(failure(422, ERROR_BODY))
         assert text == "place_order: 422 request_invalid: amount_invalid, card_*** (request id 0d1)"
@@ -115,7 +139,9 @@ class TestFailure:
     def test_the_header_names_the_request_where_the_body_does_not(self) -> None:
         assert failure(404, b"", cko_request_id="q1").request_id == "q1"
 
-    @pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"[1]", b"null", b"\xff", b'{"error_codes":"x"}'])
+    @pytest.mark.parametrize(
+        "body", [b"", b"<html>no</html>", b"[1]", b"null", b"\xff", b'{"error_codes":[{"a":1},[]]}']
+    )
     def test_attributes_exist_whatever_the_body_is(self, body: bytes) -> None:
         error = failure(502, body)
         assert (error.request_id, error.error_type, error.error_codes, error.retry_after) == (None, None, (), None)

@@ -26,10 +26,10 @@ PAYMENTS = {
     "get_payment_actions": ("GET /payments/{id}/actions", {200, 401, 403, 404, 429}),
     "increment_authorization": ("POST /payments/{id}/authorizations", {201, 401, 403, 404, 409, 422, 502}),
     "cancel_scheduled_retry": ("POST /payments/{id}/cancellations", {202, 401, 403, 404, 409, 422, 429, 502}),
-    "capture_payment": ("POST /payments/{id}/captures", {200, 202, 401, 403, 404, 409, 422, 502}),
-    "refund_payment": ("POST /payments/{id}/refunds", {200, 202, 401, 403, 404, 409, 422, 429, 502}),
-    "reverse_payment": ("POST /payments/{id}/reversals", {200, 202, 401, 403, 404, 409, 422, 502}),
-    "void_payment": ("POST /payments/{id}/voids", {200, 202, 401, 403, 404, 409, 422, 502}),
+    "capture_payment": ("POST /payments/{id}/captures", {200, 202, 204, 401, 403, 404, 409, 422, 502}),
+    "refund_payment": ("POST /payments/{id}/refunds", {200, 202, 204, 401, 403, 404, 409, 422, 429, 502}),
+    "reverse_payment": ("POST /payments/{id}/reversals", {200, 202, 204, 401, 403, 404, 409, 422, 502}),
+    "void_payment": ("POST /payments/{id}/voids", {200, 202, 204, 401, 403, 404, 409, 422, 502}),
     "search_payments": ("POST /payments/search", {200, 400, 401, 403, 422}),
 }
 READING_PAYMENTS = {"list_payments", "get_payment", "get_payment_actions", "search_payments"}

@@ -14,7 +14,7 @@ from tests.openapi.support import EXAMPLES, bodies, defects, operations, schema_
 BODIES = bodies("payments")
 PLACEHOLDER = "`string` in place of a value"
 LOST = "null; the value was lost when the page was made"
-LOWER_CASE = "lower case, which readers take for the same"
+LETTER_CASE = "another letter case, which readers take for the same"
 
 
 def prefixed(prefix: str, *members: str) -> dict[tuple[str, str], str]:
@@ -29,9 +29,11 @@ SCHEMA_DEFECTS: dict[str, dict[tuple[str, str], str]] = {
     },
     "get_payment.response.200": {
         ("/expires_on", "format"): PLACEHOLDER,
+        ("/source", "oneOf"): LETTER_CASE,
     },
     "list_payments.response.200": {
         ("/data/0/expires_on", "format"): PLACEHOLDER,
+        ("/data/0/source", "oneOf"): LETTER_CASE,
         **prefixed(f"{STAY}/guests/0", "first_name", "last_name", "date_of_birth"),
         **prefixed(f"{STAY}/room/0", "rate", "number_of_nights_at_room_rate"),
         **prefixed(f"{STAY}/property_phone/0", "country_code", "number"),
@@ -52,8 +54,8 @@ SCHEMA_DEFECTS: dict[str, dict[tuple[str, str], str]] = {
     },
     "increment_authorization.response.201": {("/expires_on", "format"): PLACEHOLDER},
     "search_payments.response.200": {
-        ("/data/0/status", "enum"): LOWER_CASE,
-        ("/data/0/payment_type", "enum"): LOWER_CASE,
+        ("/data/0/status", "enum"): LETTER_CASE,
+        ("/data/0/payment_type", "enum"): LETTER_CASE,
         ("/data/0/source", "oneOf"): "`card_type` in lower case, and `cartes bancaires` for a local scheme",
     },
 }

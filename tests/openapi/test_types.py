@@ -23,7 +23,6 @@ LOST: dict[str, dict[str, str]] = {
     "get_payment.response.200": {"$.expires_on": "`string` is no time"},
     "list_payments.response.200": {"$.data[0].expires_on": "`string` is no time"},
     "increment_authorization.response.201": {"$.expires_on": "`string` is no time"},
-    "get_payment.bank_redirect.response.200": {"$.source.account_holder": "a text, where other sources have an object"},
 }
 """What cannot be read, and is reported by the decoder."""
 

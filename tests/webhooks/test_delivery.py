@@ -110,6 +110,7 @@ class TestPayments:
         assert isinstance(event, webhooks.PaymentEvent)
         assert event.type == "payment_voided"
         assert event.data is not None
+        assert voided is not None
         assert event.data.action_id == voided.action_id
 
     @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from checkout_async import errors, webhooks
+
 PAGE = Path(__file__).parent.parent.parent / "docs" / "webhooks.md"
-RECEIVER, SANDBOX = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+RECEIVER, AUTHORIZATION, SANDBOX = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
 async def test_the_receiver_of_the_page_receives_the_events_of_the_sandbox(
@@ -31,3 +33,13 @@ async def test_the_receiver_of_the_page_receives_the_events_of_the_sandbox(
     assert first == "payment_approved"
     assert re.fullmatch(r"captured pay_\w{26} 1000", second)
     assert third == "[('payment_approved', True), ('payment_captured', True)]"
+
+
+def test_the_check_of_the_authorization_key_is_one() -> None:
+    names: dict[str, Any] = {"__name__": "page"}
+    exec(compile(AUTHORIZATION, "docs/webhooks.md", "exec"), names)
+    body = b'{"id":"evt_1","type":"payment_paid"}'
+    headers = {"Cko-Signature": webhooks.sign(body, "a-key"), "Authorization": "a-text"}
+    assert names["receive"](body, headers, "a-key", "a-text").id == "evt_1"
+    with pytest.raises(errors.InvalidSignature, match="Authorization"):
+        names["receive"](body, headers, "a-key", "another")

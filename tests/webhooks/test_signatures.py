@@ -18,7 +18,7 @@ BODY = '{"id":"evt_1","type":"payment_captured","data":{"reference":"Café © �
 KEY = "a-signing-key"
 
 bodies = st.binary(max_size=200)
-keys = st.text(min_size=1, max_size=40).filter(lambda key: key.strip() != "").filter(str.isprintable)
+keys = st.text(min_size=1, max_size=40).filter(lambda key: key == key.strip()).filter(str.isprintable)
 
 
 def test_the_test_case_of_rfc_4231() -> None:

@@ -194,7 +194,7 @@ class ThreeDsRequestorAuthenticationInfoResponse(ResponseModel, frozen=True, kw_
     three_ds_req_auth_method: ThreeDsReqAuthMethod | None = None
     """Method of the login."""
 
-    three_ds_req_auth_timestamp: datetime | None = None
+    three_ds_req_auth_timestamp: Annotated[datetime, Meta(tz=True)] | None = None
     """When the login took place, UTC."""
 
     three_ds_req_auth_data: str | None = None

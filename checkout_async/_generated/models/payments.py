@@ -75,6 +75,7 @@ __all__ = [
     "CaptureRequest",
     "CaptureShipping",
     "CaptureType",
+    "CardBillingAddress",
     "CardWalletType",
     "CardholderAccountAgeIndicator",
     "CharacterSet",
@@ -135,6 +136,7 @@ __all__ = [
     "PaymentBillingDescriptor",
     "PaymentBillingDescriptorResponse",
     "PaymentCardCategory",
+    "PaymentCardScheme",
     "PaymentCardType",
     "PaymentChallengeIndicator",
     "PaymentCustomer",
@@ -747,6 +749,24 @@ class PaymentStatus(OpenEnum):
     """An unreferenced refund was accepted."""
     REJECTED = "Rejected"
     """Ended. An unreferenced refund was rejected."""
+
+
+class PaymentCardScheme(OpenEnum):
+    """Scheme of a card. Letter case varies, and American Express has two names."""
+
+    __aliases__: ClassVar[Mapping[str, str]] = {"Amex": "American Express"}
+
+    VISA = "Visa"
+    MASTERCARD = "Mastercard"
+    AMERICAN_EXPRESS = "American Express"
+    DISCOVER = "Discover"
+    DINERS = "Diners"
+    JCB = "JCB"
+    UPI = "UPI"
+    """UnionPay International."""
+    CARTES_BANCAIRES = "Cartes Bancaires"
+    MAESTRO = "Maestro"
+    MADA = "mada"
 
 
 class LocalScheme(OpenEnum):
@@ -4216,7 +4236,7 @@ class PaymentAuthenticationResult(ResponseModel, frozen=True, kw_only=True):
 class ThreeDsResult(ResponseModel, frozen=True, kw_only=True):
     """Outcome of 3D Secure. Replies to a payment request have `downgraded`, `enrolled` and `upgrade_reason` only."""
 
-    __sensitive__: ClassVar[Mapping[str, str]] = {"cryptogram": "secret"}
+    __sensitive__: ClassVar[Mapping[str, str]] = {"cryptogram": "secret", "cavv": "secret"}
 
     downgraded: bool | None = None
     """Whether the payment went on without 3D Secure."""
@@ -4239,6 +4259,9 @@ class ThreeDsResult(ResponseModel, frozen=True, kw_only=True):
     cryptogram: str | None = None
     """Proof of the authentication (CAVV), base64."""
 
+    cavv: str | None = None
+    """The same under the name that some webhooks use."""
+
     xid: str | None = None
     """Transaction identifier of the authentication."""
 
@@ -4256,6 +4279,18 @@ class ThreeDsResult(ResponseModel, frozen=True, kw_only=True):
 
     challenged: bool | None = None
     """Whether the cardholder was challenged."""
+
+    challenge_indicator: str | None = None
+    """Preference for or against a challenge. Webhooks."""
+
+    flow_type: FlowType | None = None
+    """Whether the cardholder had to do anything. Webhooks."""
+
+    authentication_id: str | None = None
+    """The session in which the cardholder was authenticated (`sid_...`). Webhooks."""
+
+    redirect_url: str | None = None
+    """Where the customer was sent. Webhooks."""
 
     trusted_listing: TrustedListing | None = None
     """Whether the cardholder has the merchant on the trusted list."""
@@ -4549,10 +4584,10 @@ class RetryState(ResponseModel, frozen=True, kw_only=True):
     max_attempts: int | None = None
     """Most attempts, the first not counted."""
 
-    ends_on: datetime | None = None
+    ends_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When attempts end."""
 
-    next_attempt_on: datetime | None = None
+    next_attempt_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the next attempt is made."""
 
 
@@ -4569,7 +4604,7 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     action_id: str | None = None
     """Identifier of the authorization. Only in the 201 reply to the request."""
 
-    requested_on: datetime | None = None
+    requested_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the payment was requested, UTC."""
 
     source: PaymentResponseSource | None = None
@@ -4619,7 +4654,7 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     response_summary: str | None = None
     """Text to the response code."""
 
-    expires_on: datetime | None = None
+    expires_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the authorization ends."""
 
     balances: PaymentBalances | None = None
@@ -4696,7 +4731,7 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     processing_channel_id: str | None = None
     """Processing channel."""
 
-    processed_on: datetime | None = None
+    processed_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the payment was processed, UTC."""
 
     links: PaymentLinks | None = msgspec.field(name="_links", default=None)
@@ -4734,7 +4769,7 @@ class PaymentInstructionDetails(ResponseModel, frozen=True, kw_only=True):
     purpose: str | None = None
     """As in the request."""
 
-    value_date: datetime | None = None
+    value_date: Annotated[datetime, Meta(tz=True)] | None = None
     """When the recipient is credited. Payouts."""
 
     charge_bearer: str | None = None
@@ -4764,6 +4799,9 @@ class PaymentLinks(ResponseModel, frozen=True, kw_only=True):
     authorize: PaymentLink | None = None
     """Operation to increment the authorization."""
 
+    authorizations: PaymentLink | None = None
+    """The same under another name."""
+
     capture: PaymentLink | None = None
     """Operation to capture."""
 
@@ -4781,6 +4819,9 @@ class PaymentLinks(ResponseModel, frozen=True, kw_only=True):
 
     payment: PaymentLink | None = None
     """The payment that an action belongs to."""
+
+    action: PaymentLink | None = None
+    """The action that was accepted."""
 
 
 class PaymentLink(ResponseModel, frozen=True, kw_only=True):
@@ -4835,6 +4876,7 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
         "name": "personal",
         "encrypted_card_number": "secret",
         "account_holder": "personal",
+        "account_number": "personal",
         "iban": "personal",
         "account_holder_name": "personal",
         "card_token": "secret",
@@ -4842,18 +4884,19 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
     }
 
     type: str | None = None
-    """Kind of source. Known values: `card`, `currency_account`, `paypal`, `klarna`, `bancontact`, `blik`, `eps`,
-    `giropay`, `fawry`, `ideal`, `knet`, `multibanco`, `p24`, `qpay`, `sepa`, `afterpay`, `alipay_cn`, `alipay_hk`,
-    `alipay_plus`, `alma`, `benefit`, `cvconnect`, `dana`, `gcash`, `illicado`, `kakaopay`, `mbway`, `mobilepay`,
-    `octopus`, `paynow`, `postfinance`, `sequra`, `stcpay`, `tamara`, `tng`, `truemoney`, `twint`, `vipps`, `wechatpay`.
+    """Kind of source. Known values: `card`, `currency_account`, `entity`, `ach`, `paypal`, `klarna`, `bancontact`,
+    `blik`, `eps`, `giropay`, `fawry`, `ideal`, `knet`, `multibanco`, `p24`, `qpay`, `sepa`, `afterpay`, `alipay_cn`,
+    `alipay_hk`, `alipay_plus`, `alma`, `benefit`, `cvconnect`, `dana`, `gcash`, `illicado`, `kakaopay`, `mbway`,
+    `mobilepay`, `octopus`, `paynow`, `postfinance`, `sequra`, `stcpay`, `tamara`, `tng`, `truemoney`, `twint`, `vipps`,
+    `wechatpay`.
     """
 
     id: str | None = None
     """Identifier of the instrument (`src_...`), usable as a source. For a new card only once a payment was approved.
-    Only with `type` `card` or `currency_account` or `blik` or `sepa`.
+    Only with `type` `card` or `currency_account` or `entity` or `ach` or `blik` or `sepa`.
     """
 
-    billing_address: PaymentAddressResponse | None = None
+    billing_address: CardBillingAddress | None = None
     """Billing address of the card. Only with `type` `card`."""
 
     phone: PaymentPhoneResponse | None = None
@@ -4868,14 +4911,14 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
     name: str | None = None
     """Name of the cardholder. Only with `type` `card`."""
 
-    scheme: str | None = None
-    """Scheme of the card, such as `Visa`. Letter case varies. Only with `type` `card`."""
+    scheme: PaymentCardScheme | None = None
+    """Scheme of the card. Only with `type` `card`."""
 
     scheme_local: str | None = None
     """Deprecated. Local scheme of the card. Superseded by `local_schemes`. Only with `type` `card`."""
 
     local_schemes: list[LocalScheme] | None = None
-    """Local schemes of the card. Only with `type` `card`."""
+    """Local schemes of the card. One may come as a text, which is read as a list of one. Only with `type` `card`."""
 
     last4: str | None = None
     """Last four digits of the card number. Only with `type` `card`."""
@@ -4919,6 +4962,12 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
     payment_account_reference: str | None = None
     """The same for a card number and all its tokens. Only with `type` `card`."""
 
+    payment_account_reference_number: str | None = None
+    """The same under the name that some webhooks use. Only with `type` `card`."""
+
+    vault_id: str | None = None
+    """Identifier of the card in the vault. Webhooks. Only with `type` `card`."""
+
     encrypted_card_number: str | None = None
     """Newer card number, encrypted as JWE. Only with `type` `card`."""
 
@@ -4928,9 +4977,9 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
     account_update_failure_code: str | None = None
     """Why the Real-Time Account Updater failed. Only with `type` `card`."""
 
-    account_holder: ResponseAccountHolder | None = None
-    """The cardholder. Only with `type` `card` or `paypal` or `klarna` or `eps` or `giropay` or `ideal`. With `type`
-    `ideal` it is not an object, and decodes as None.
+    account_holder: ResponseAccountHolder | str | None = None
+    """The cardholder. Only with `type` `card` or `ach` or `paypal` or `klarna` or `eps` or `giropay` or `ideal`. With
+    `type` `ideal` it is a plain value.
     """
 
     payouts: bool | None = None
@@ -4939,11 +4988,26 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
     fast_funds: str | None = None
     """Visa's code of how fast the card can receive payouts. Only with `type` `card`."""
 
+    card_on_file: bool | None = None
+    """Whether stored details were used. Webhooks. Only with `type` `currency_account`."""
+
     amount: int | None = None
-    """Amount in the minor unit of the account's currency. Only with `type` `currency_account`."""
+    """Amount in the minor unit of the account's currency. Only with `type` `currency_account` or `entity`."""
 
     currency: str | None = None
     """Currency of the account, ISO 4217 alphabetic code. Only with `type` `currency_account`."""
+
+    account_type: str | None = None
+    """Kind of account, such as `savings` or `checking`. Only with `type` `ach`."""
+
+    country: str | None = None
+    """Country of the account, ISO 3166-1 alpha-2. Only with `type` `ach`."""
+
+    account_number: str | None = None
+    """Number of the account. Only with `type` `ach`."""
+
+    bank_code: str | None = None
+    """Routing number of the bank. Only with `type` `ach`."""
 
     iban: str | None = None
     """International bank account number. Only with `type` `bancontact` or `eps` or `giropay` or `ideal`."""
@@ -5054,6 +5118,47 @@ class PaymentResponseSource(ResponseModel, frozen=True, kw_only=True):
     """Number of the confirmation. Only with `type` `qpay`."""
 
 
+class CardBillingAddress(ResponseModel, frozen=True, kw_only=True):
+    """Billing address of a card. Webhooks have names of their own for some members."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {
+        "address_line1": "personal",
+        "address_line2": "personal",
+        "city": "personal",
+        "line1": "personal",
+        "line2": "personal",
+        "town_city": "personal",
+        "zip": "personal",
+    }
+
+    address_line1: str | None = None
+    """First line of the address."""
+
+    address_line2: str | None = None
+    """Second line of the address."""
+
+    city: str | None = None
+    """City or town."""
+
+    line1: str | None = None
+    """The first line in webhooks."""
+
+    line2: str | None = None
+    """The second line in webhooks."""
+
+    town_city: str | None = None
+    """The city or town in webhooks."""
+
+    state: str | None = None
+    """State or region, as in the request."""
+
+    zip: str | None = None
+    """Postal code."""
+
+    country: str | None = None
+    """Country, as in the request."""
+
+
 class PaymentResponseDestination(ResponseModel, frozen=True, kw_only=True):
     """Where the money goes. Types that are not listed are returned with their identifying members."""
 
@@ -5091,6 +5196,9 @@ class PaymentResponseDestination(ResponseModel, frozen=True, kw_only=True):
     swift_bic: str | None = None
     """Code of the bank, ISO 9362. Only with `type` `bank_account`."""
 
+    fingerprint: str | None = None
+    """The same for every use of one account. Webhooks."""
+
     country: str | None = None
     """Country of the account, ISO 3166-1 alpha-2. Only with `type` `bank_account`."""
 
@@ -5109,11 +5217,14 @@ class PaymentResponseDestination(ResponseModel, frozen=True, kw_only=True):
     name: str | None = None
     """Name of the cardholder. Only with `type` `card`."""
 
+    scheme: PaymentCardScheme | None = None
+    """Scheme of the card. Only with `type` `card`."""
+
     last4: str | None = None
     """Last four digits of the card number. Only with `type` `card`."""
 
-    fingerprint: str | None = None
-    """The same for every use of one card. Only with `type` `card`."""
+    last_4: str | None = None
+    """The same under the name that webhooks use. Only with `type` `card`."""
 
     bin: str | None = None
     """First digits of the card number, 6 to 8. Only with `type` `card`."""
@@ -5135,6 +5246,12 @@ class PaymentResponseDestination(ResponseModel, frozen=True, kw_only=True):
 
     product_type: str | None = None
     """The scheme's name of the card product. Only with `type` `card`."""
+
+    avs_check: AvsCheck | None = None
+    """What the issuer said to the billing address. Webhooks. Only with `type` `card`."""
+
+    cvv_check: CvvCheck | None = None
+    """What the issuer said to the card verification value. Webhooks. Only with `type` `card`."""
 
 
 class ProcessingDetails(ResponseModel, frozen=True, kw_only=True):
@@ -5246,6 +5363,9 @@ class ProcessingDetails(ResponseModel, frozen=True, kw_only=True):
     tax_amount: int | None = None
     """As in the request, in the minor unit of the currency."""
 
+    shipping_amount: int | None = None
+    """As in the request, in the minor unit of the currency."""
+
     pan_type_processed: PanType | None = None
     """Whether the card number was charged or its network token."""
 
@@ -5272,6 +5392,9 @@ class ProcessingDetails(ResponseModel, frozen=True, kw_only=True):
 
     aft: bool | None = None
     """As in the request."""
+
+    aft_in_webhooks: bool | None = msgspec.field(name="Aft", default=None)
+    """The same under the name that some webhooks use."""
 
     reconciliation_id: str | None = None
     """As in the request."""
@@ -5317,7 +5440,7 @@ class PaymentAction(ResponseModel, frozen=True, kw_only=True):
     type: PaymentActionType | None = None
     """What was done."""
 
-    processed_on: datetime | None = None
+    processed_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When it was done, UTC."""
 
     amount: int | None = None
@@ -5408,13 +5531,13 @@ class AuthorizationResult(ResponseModel, frozen=True, kw_only=True):
     response_summary: str | None = None
     """Text to the response code."""
 
-    expires_on: datetime | None = None
+    expires_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the authorization ends now."""
 
     balances: PaymentBalances | None = None
     """Totals of the payment after the increment."""
 
-    processed_on: datetime | None = None
+    processed_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When it was done, UTC."""
 
     reference: str | None = None

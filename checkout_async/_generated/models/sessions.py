@@ -127,6 +127,8 @@ __all__ = [
 class Scheme(OpenEnum):
     """Card scheme."""
 
+    __aliases__: ClassVar[Mapping[str, str]] = {"American Express": "amex"}
+
     VISA = "visa"
     MASTERCARD = "mastercard"
     AMEX = "amex"
@@ -1196,16 +1198,16 @@ class CardholderAccountInfoResponse(ResponseModel, frozen=True, kw_only=True):
     cardholder_account_age_indicator: CardholderAccountAgeIndicator | None = None
     """How long the cardholder has had the account."""
 
-    account_change: datetime | None = None
+    account_change: Annotated[datetime, Meta(tz=True)] | None = None
     """When the account was last changed, UTC."""
 
     account_change_indicator: AccountChangeIndicator | None = None
     """How long ago the account was last changed."""
 
-    account_date: datetime | None = None
+    account_date: Annotated[datetime, Meta(tz=True)] | None = None
     """When the account was opened."""
 
-    account_password_change: datetime | None = None
+    account_password_change: Annotated[datetime, Meta(tz=True)] | None = None
     """When the password of the account was last changed or reset."""
 
     account_password_change_indicator: AccountPasswordChangeIndicator | None = None
@@ -1214,10 +1216,10 @@ class CardholderAccountInfoResponse(ResponseModel, frozen=True, kw_only=True):
     transactions_per_year: int | None = None
     """Transactions of the account in the last year, over all its cards. 999 stands for 999 and more."""
 
-    payment_account_age: datetime | None = None
+    payment_account_age: Annotated[datetime, Meta(tz=True)] | None = None
     """When the payment account was enrolled."""
 
-    shipping_address_usage: datetime | None = None
+    shipping_address_usage: Annotated[datetime, Meta(tz=True)] | None = None
     """When the shipping address was first used."""
 
     account_type: AccountType | None = None
@@ -1258,7 +1260,7 @@ class MerchantRiskInfoResponse(ResponseModel, frozen=True, kw_only=True):
     pre_order_purchase_indicator: PreOrderPurchaseIndicator | None = None
     """Whether the goods are available already."""
 
-    pre_order_date: datetime | None = None
+    pre_order_date: Annotated[datetime, Meta(tz=True)] | None = None
     """When goods ordered in advance are expected to be available."""
 
     gift_card_amount: str | None = None
@@ -1504,7 +1506,7 @@ class Session(ResponseModel, frozen=True, kw_only=True):
     customer_ip: str | None = None
     """IP address of the cardholder. Cartes Bancaires only."""
 
-    authentication_date: datetime | None = None
+    authentication_date: Annotated[datetime, Meta(tz=True)] | None = None
     """When the authentication took place, UTC."""
 
     exemption: ThreeDsExemption | None = None

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
+from msgspec import Meta
 
 from checkout_async._core.model import OpenEnum, ResponseModel
-from checkout_async._generated.models.common import TrustedBeneficiaryStatus
+from checkout_async._generated.models.common import FlowType, TrustedBeneficiaryStatus
 from checkout_async._generated.models.payments import (
     AccommodationAddressResponse,
     AccommodationDataResponse,
@@ -24,6 +25,9 @@ from checkout_async._generated.models.payments import (
     AirlinePassengerResponse,
     AirlineTicketResponse,
     AvsCheck,
+    BankAccountType,
+    BankDetailsResponse,
+    CardBillingAddress,
     CardWalletType,
     CustomerSummaryResponse,
     CvvCheck,
@@ -41,18 +45,23 @@ from checkout_async._generated.models.payments import (
     PaymentAggregatorResponse,
     PaymentBalances,
     PaymentCardCategory,
+    PaymentCardScheme,
     PaymentCardType,
     PaymentCustomerResponse,
     PaymentExemption,
     PaymentIdentificationResponse,
+    PaymentInstructionDetails,
     PaymentPhoneResponse,
+    PaymentResponseDestination,
     PaymentResponseSource,
     PaymentType,
+    PayoutScheme,
     PreferredScheme,
     ProcessingDetails,
     ProviderPaymentMethod,
     RecommendationCode,
     ResponseAccountHolder,
+    RetryState,
     RiskAssessment,
     ThreeDsAuthenticationStatus,
     ThreeDsEnrollment,
@@ -72,16 +81,24 @@ __all__ = [
     "AirlinePassengerAddressResponse",
     "AirlinePassengerResponse",
     "AirlineTicketResponse",
+    "AuthenticationErrorDetails",
     "AuthenticationEvent",
     "AuthenticationEventData",
     "AuthenticationEventType",
     "AvsCheck",
+    "BankAccountType",
+    "BankDetailsResponse",
+    "CardBillingAddress",
     "CardWalletType",
     "CustomerSummaryResponse",
     "CvvCheck",
+    "EventActionInvocation",
+    "EventActionLinks",
+    "EventActionStatus",
     "EventLink",
     "EventLinks",
     "FlightLegResponse",
+    "FlowType",
     "IdentificationType",
     "KnetPaymentMethodResponse",
     "KnetTokenDataResponse",
@@ -96,21 +113,27 @@ __all__ = [
     "PaymentAggregatorResponse",
     "PaymentBalances",
     "PaymentCardCategory",
+    "PaymentCardScheme",
     "PaymentCardType",
     "PaymentCustomerResponse",
     "PaymentEvent",
     "PaymentEventData",
+    "PaymentEventLinks",
     "PaymentEventType",
     "PaymentExemption",
     "PaymentIdentificationResponse",
+    "PaymentInstructionDetails",
     "PaymentPhoneResponse",
+    "PaymentResponseDestination",
     "PaymentResponseSource",
     "PaymentType",
+    "PayoutScheme",
     "PreferredScheme",
     "ProcessingDetails",
     "ProviderPaymentMethod",
     "RecommendationCode",
     "ResponseAccountHolder",
+    "RetryState",
     "RiskAssessment",
     "ThreeDsAuthenticationStatus",
     "ThreeDsEnrollment",
@@ -126,15 +149,15 @@ class PaymentEventType(OpenEnum):
     PAYMENT_PENDING = "payment_pending"
     """Waits for the customer, a provider or a bank."""
     PAYMENT_APPROVED = "payment_approved"
-    """Authorized."""
+    """A payment was authorized, or a payout to a card was approved."""
     PAYMENT_DECLINED = "payment_declined"
-    """The authorization or the payout was declined."""
+    """The authorization, or the payout to a card, was declined or timed out."""
     PAYMENT_EXPIRED = "payment_expired"
-    """The time of the customer, or of the authorization, ran out."""
+    """The time to pay with a method other than a card ran out. Not the time of a 3D Secure challenge."""
     PAYMENT_CANCELED = "payment_canceled"
-    """Given up by the customer or the merchant."""
+    """The customer gave up at the provider of a payment method other than a card."""
     PAYMENT_CANCELLED = "payment_cancelled"
-    """An older spelling of `payment_canceled`."""
+    """The spelling of the previous platform."""
     PAYMENT_VOIDED = "payment_voided"
     """An authorization was released."""
     PAYMENT_VOID_DECLINED = "payment_void_declined"
@@ -142,7 +165,7 @@ class PaymentEventType(OpenEnum):
     PAYMENT_CAPTURED = "payment_captured"
     """Captured, wholly or in part."""
     PAYMENT_CAPTURE_PENDING = "payment_capture_pending"
-    """A capture was accepted and is not carried out yet."""
+    """The customer agreed on the bank's page; the capture of a method other than a card follows."""
     PAYMENT_CAPTURE_DECLINED = "payment_capture_declined"
     """A capture failed."""
     PAYMENT_REFUNDED = "payment_refunded"
@@ -157,16 +180,18 @@ class PaymentEventType(OpenEnum):
     """The authorization stays as it was."""
     PAYMENT_RETRY_SCHEDULED = "payment_retry_scheduled"
     """Declined, and will be tried again."""
+    PAYMENT_COMPLIANCE_REVIEW = "payment_compliance_review"
+    """The payment is held for a review."""
     PAYMENT_AUTHENTICATION_FAILED = "payment_authentication_failed"
-    """3D Secure failed."""
+    """3D Secure failed or timed out."""
     PAYMENT_RISK_MATCHED = "payment_risk_matched"
-    """A rule of the risk engine applied."""
+    """A rule of the risk engine applied. Previous platform only."""
     PAYMENT_PAID = "payment_paid"
-    """A payout arrived."""
+    """A payout to a bank account was carried out."""
     PAYMENT_RETURNED = "payment_returned"
-    """A payout came back."""
+    """A payout to a bank account came back, or a payment by direct debit failed later."""
     CARD_VERIFIED = "card_verified"
-    """A card was verified without a payment."""
+    """A card was verified without a payment; the amount is 0."""
     CARD_VERIFICATION_DECLINED = "card_verification_declined"
     """The issuer declined the verification."""
 
@@ -186,13 +211,23 @@ class AuthenticationEventType(OpenEnum):
     """The cardholder is not authenticated."""
 
 
+class EventActionStatus(OpenEnum):
+    """How a step of a workflow went."""
+
+    PENDING = "pending"
+    SUCCESSFUL = "successful"
+    FAILED = "failed"
+
+
 class PaymentEvent(ResponseModel, frozen=True, kw_only=True):
     """Something happened to a payment, a payout or a card verification. A hint: it may come late or twice, so read the
     payment where it matters.
     """
 
     id: str
-    """Identifier of the event, `evt_...`. The same in every repeated delivery; use it to detect duplicates."""
+    """Identifier of the event, `evt_...`. The same in every automatic repetition of a delivery; use it to detect
+    duplicates.
+    """
 
     type: PaymentEventType
     """What happened."""
@@ -200,11 +235,23 @@ class PaymentEvent(ResponseModel, frozen=True, kw_only=True):
     version: str | None = None
     """Version of the layout of `data`, such as `1.0.20`."""
 
-    created_on: datetime | None = None
-    """When the event arose."""
+    created_on: Annotated[datetime, Meta(tz=True)] | None = None
+    """When the event arose. In deliveries."""
+
+    timestamp: Annotated[datetime, Meta(tz=True)] | None = None
+    """The same under the name that the events API uses."""
+
+    source: str | None = None
+    """What sent the event, such as `gateway`. As in the events API."""
+
+    event_subject_id: str | None = None
+    """What the event is about, such as a payment (`pay_...`). Only in `payment_compliance_review`."""
 
     data: PaymentEventData | None = None
     """What happened."""
+
+    action_invocations: list[EventActionInvocation] | None = None
+    """What a workflow did with the event. As in the events API."""
 
     links: EventLinks | None = msgspec.field(name="_links", default=None)
     """Where to read more."""
@@ -216,7 +263,9 @@ class AuthenticationEvent(ResponseModel, frozen=True, kw_only=True):
     """
 
     id: str
-    """Identifier of the event, `evt_...`. The same in every repeated delivery; use it to detect duplicates."""
+    """Identifier of the event, `evt_...`. The same in every automatic repetition of a delivery; use it to detect
+    duplicates.
+    """
 
     type: AuthenticationEventType
     """What happened."""
@@ -224,21 +273,35 @@ class AuthenticationEvent(ResponseModel, frozen=True, kw_only=True):
     version: str | None = None
     """Version of the layout of `data`, such as `1.0.20`."""
 
-    created_on: datetime | None = None
-    """When the event arose."""
+    created_on: Annotated[datetime, Meta(tz=True)] | None = None
+    """When the event arose. In deliveries."""
+
+    timestamp: Annotated[datetime, Meta(tz=True)] | None = None
+    """The same under the name that the events API uses."""
+
+    source: str | None = None
+    """What sent the event, such as `gateway`. As in the events API."""
+
+    event_subject_id: str | None = None
+    """What the event is about, such as a payment (`pay_...`). Only in `payment_compliance_review`."""
 
     data: AuthenticationEventData | None = None
     """What happened."""
+
+    action_invocations: list[EventActionInvocation] | None = None
+    """What a workflow did with the event. As in the events API."""
 
     links: EventLinks | None = msgspec.field(name="_links", default=None)
     """Where to read more."""
 
 
 class OtherEvent(ResponseModel, frozen=True, kw_only=True):
-    """An event of a type that this description does not list. Its `data` is in the raw bytes only."""
+    """An event of a type that this description does not list, with its `data` as it came."""
 
     id: str
-    """Identifier of the event, `evt_...`. The same in every repeated delivery; use it to detect duplicates."""
+    """Identifier of the event, `evt_...`. The same in every automatic repetition of a delivery; use it to detect
+    duplicates.
+    """
 
     type: str
     """What happened, such as `dispute_...`."""
@@ -246,8 +309,23 @@ class OtherEvent(ResponseModel, frozen=True, kw_only=True):
     version: str | None = None
     """Version of the layout of `data`, such as `1.0.20`."""
 
-    created_on: datetime | None = None
-    """When the event arose."""
+    created_on: Annotated[datetime, Meta(tz=True)] | None = None
+    """When the event arose. In deliveries."""
+
+    timestamp: Annotated[datetime, Meta(tz=True)] | None = None
+    """The same under the name that the events API uses."""
+
+    source: str | None = None
+    """What sent the event, such as `gateway`. As in the events API."""
+
+    event_subject_id: str | None = None
+    """What the event is about, such as a payment (`pay_...`). Only in `payment_compliance_review`."""
+
+    data: dict[str, Any] | None = None
+    """What happened. Its members depend on the type."""
+
+    action_invocations: list[EventActionInvocation] | None = None
+    """What a workflow did with the event. As in the events API."""
 
     links: EventLinks | None = msgspec.field(name="_links", default=None)
     """Where to read more."""
@@ -268,12 +346,44 @@ class EventLinks(ResponseModel, frozen=True, kw_only=True):
     payment_actions: EventLink | None = None
     """Its actions."""
 
+    capture: EventLink | None = None
+    """Operation to capture."""
+
+    void: EventLink | None = None
+    """Operation to void."""
+
+    refund: EventLink | None = None
+    """Operation to refund."""
+
 
 class EventLink(ResponseModel, frozen=True, kw_only=True):
     """A link."""
 
     href: str | None = None
     """Target."""
+
+
+class EventActionInvocation(ResponseModel, frozen=True, kw_only=True):
+    """A step of a workflow that an event set off."""
+
+    workflow_id: str | None = None
+    """Identifier of the workflow, `wf_...`."""
+
+    workflow_action_id: str | None = None
+    """Identifier of the step, `wfa_...`."""
+
+    status: EventActionStatus | None = None
+    """How it went."""
+
+    links: EventActionLinks | None = msgspec.field(name="_links", default=None)
+    """Where to read more."""
+
+
+class EventActionLinks(ResponseModel, frozen=True, kw_only=True):
+    """Links by relation."""
+
+    self_: EventLink | None = msgspec.field(name="self", default=None)
+    """The step for this event."""
 
 
 class PaymentEventData(ResponseModel, frozen=True, kw_only=True):
@@ -287,7 +397,7 @@ class PaymentEventData(ResponseModel, frozen=True, kw_only=True):
     """Identifier of the payment, `pay_...`."""
 
     action_id: str | None = None
-    """Identifier of the action, `act_...`."""
+    """Identifier of the action, `act_...`. Not in `payment_pending`."""
 
     reference: str | None = None
     """As in the request of the action."""
@@ -300,6 +410,12 @@ class PaymentEventData(ResponseModel, frozen=True, kw_only=True):
 
     payment_type: PaymentType | None = None
     """Why the payment is made."""
+
+    approved: bool | None = None
+    """Whether the authorization was incremented. Increments only."""
+
+    trigger: str | None = None
+    """What set off a capture or void. Known value `manual`."""
 
     auth_code: str | None = None
     """The issuer's authorization code."""
@@ -322,7 +438,16 @@ class PaymentEventData(ResponseModel, frozen=True, kw_only=True):
     """Outcome of 3D Secure."""
 
     source: PaymentResponseSource | None = None
-    """What was charged."""
+    """What was charged. The last digits of a card are `last_4`, its address has the members of events."""
+
+    destination: PaymentResponseDestination | None = None
+    """Where the money goes. Payouts."""
+
+    account_holder: ResponseAccountHolder | None = None
+    """The cardholder, with what the issuer said to the name. Card verifications."""
+
+    instruction: PaymentInstructionDetails | None = None
+    """Instructions for the payout."""
 
     customer: PaymentCustomerResponse | None = None
     """Who pays."""
@@ -339,21 +464,65 @@ class PaymentEventData(ResponseModel, frozen=True, kw_only=True):
     processing: ProcessingDetails | None = None
     """What scheme and provider said."""
 
+    retry: RetryState | None = None
+    """State of the retries. Only in `payment_retry_scheduled`."""
+
+    cko_network_token_available: bool | None = None
+    """Whether a network token of the card exists."""
+
+    pan_type_processed: PanType | None = None
+    """Whether the card number was charged or its network token."""
+
+    upgrade_reason: str | None = None
+    """Why the payment was turned into 3D Secure."""
+
+    processing_channel_id: str | None = None
+    """Processing channel."""
+
     metadata: dict[str, str | int | float | bool] | None = None
     """As in the request."""
 
-    processed_on: datetime | None = None
+    processed_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When the action was carried out."""
+
+    event_links: PaymentEventLinks | None = None
+    """Where to go next, as plain texts."""
+
+
+class PaymentEventLinks(ResponseModel, frozen=True, kw_only=True):
+    """Addresses by relation. They are opaque; follow them, do not parse or build them."""
+
+    payment: str | None = None
+    """The payment."""
+
+    payment_actions: str | None = None
+    """Its actions."""
+
+    payment_action: str | None = None
+    """The action that the event is about."""
+
+    capture: str | None = None
+    """Operation to capture."""
+
+    void: str | None = None
+    """Operation to void."""
+
+    refund: str | None = None
+    """Operation to refund."""
 
 
 class AuthenticationEventData(ResponseModel, frozen=True, kw_only=True):
-    """An authentication at the time of an event. Which members are there depends on how far it came."""
+    """An authentication at the time of an event. Which members are there depends on how far it came; since version
+    2.1.0 of the layout what is unknown is null or an empty text.
+    """
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {"cavv": "secret"}
 
     session_id: str | None = None
     """Identifier of the session, `sid_...`."""
 
     payment_id: str | None = None
-    """Identifier of the payment, where the authentication belongs to one."""
+    """Identifier of the payment. Missing for standalone sessions."""
 
     reference: str | None = None
     """As in the request."""
@@ -394,23 +563,57 @@ class AuthenticationEventData(ResponseModel, frozen=True, kw_only=True):
     eci: str | None = None
     """Electronic Commerce Indicator, two digits."""
 
+    cavv: str | None = None
+    """Proof of the authentication (CAVV), base64."""
+
     xid: str | None = None
     """Transaction identifier of the authentication."""
 
     challenged: bool | None = None
     """Whether the issuer asked for a challenge."""
 
-    acs_challenged_mandated: str | bool | None = None
+    acs_challenged_mandated: bool | None = None
     """Whether the issuer's country demands a challenge."""
+
+    challenge_cancel: str | None = None
+    """Why the challenge was cancelled, two digits. EMV 3DS 2.2 challengeCancel."""
+
+    is3ri: bool | None = None
+    """Whether the merchant started the authentication without the cardholder (3RI)."""
 
     exemption_applied: str | None = None
     """Exemption that was applied in the end."""
 
     reason: str | None = None
-    """Code of the reason for the outcome."""
+    """Word for the reason, such as `Declined`, `Unavailable` or `ChallengeExpired`."""
 
     reason_description: str | None = None
     """Text to the reason."""
 
     transaction_status_reason: str | None = None
-    """The transStatusReason of EMV 3DS, two digits."""
+    """Where the reason comes from, a word such as `rreq_status`."""
+
+    response_status_reason: str | None = None
+    """Reason of the result, two digits. EMV 3DS 2.2 transStatusReason."""
+
+    metadata: dict[str, str | int | float | bool] | None = None
+    """As in the request."""
+
+    error_details: AuthenticationErrorDetails | None = None
+    """What went wrong with the protocol. May be null."""
+
+
+class AuthenticationErrorDetails(ResponseModel, frozen=True, kw_only=True):
+    """What went wrong in an authentication. EMV 3DS 2.2 error message."""
+
+    error_code: str | None = None
+    """Code of the error. EMV 3DS 2.2 errorCode."""
+
+    error_description: str | None = None
+    """Description of the error. EMV 3DS 2.2 errorDescription."""
+
+    error_detail: str | None = None
+    """Details of the error. EMV 3DS 2.2 errorDetail."""
+
+    error_component: str | None = None
+    """Component that found the error. EMV 3DS 2.2 errorComponent."""

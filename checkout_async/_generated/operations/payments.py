@@ -625,12 +625,12 @@ async def cancel_scheduled_retry(
     return response.value
 
 
-CAPTURE_PAYMENT: Final[Operation[AcceptedAction]] = Operation(
+CAPTURE_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
     name="capture_payment",
     method="POST",
     path="/payments/{id}/captures",
     idempotency=Idempotency.KEY,
-    responses={200: AcceptedAction, 202: AcceptedAction},
+    responses={200: AcceptedAction, 202: AcceptedAction, 204: None},
     request=CaptureRequest,
     body_required=False,
     scopes=("gateway", "gateway:payment-captures"),
@@ -648,7 +648,7 @@ def build_capture_payment(
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
-) -> ApiRequest[AcceptedAction]:
+) -> ApiRequest[AcceptedAction | None]:
     """Build the request of `capture_payment` without sending it."""
     return ApiRequest(
         operation=CAPTURE_PAYMENT,
@@ -676,7 +676,7 @@ async def capture_payment(
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
-) -> AcceptedAction:
+) -> AcceptedAction | None:
     """Capture a payment.
 
     Captures an authorized payment, all of it or part. After a `NonFinal` capture more can follow; a `Final` one, the
@@ -724,12 +724,12 @@ async def capture_payment(
     return response.value
 
 
-REFUND_PAYMENT: Final[Operation[AcceptedAction]] = Operation(
+REFUND_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
     name="refund_payment",
     method="POST",
     path="/payments/{id}/refunds",
     idempotency=Idempotency.KEY,
-    responses={200: AcceptedAction, 202: AcceptedAction},
+    responses={200: AcceptedAction, 202: AcceptedAction, 204: None},
     request=RefundRequest,
     body_required=False,
     scopes=("gateway", "gateway:payment-refunds"),
@@ -747,7 +747,7 @@ def build_refund_payment(
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
-) -> ApiRequest[AcceptedAction]:
+) -> ApiRequest[AcceptedAction | None]:
     """Build the request of `refund_payment` without sending it."""
     return ApiRequest(
         operation=REFUND_PAYMENT,
@@ -775,7 +775,7 @@ async def refund_payment(
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
-) -> AcceptedAction:
+) -> AcceptedAction | None:
     """Refund a payment.
 
     Refunds a captured payment, all of it or part, up to what was captured. Cards are refunded later; actions, balances
@@ -824,12 +824,12 @@ async def refund_payment(
     return response.value
 
 
-REVERSE_PAYMENT: Final[Operation[AcceptedAction]] = Operation(
+REVERSE_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
     name="reverse_payment",
     method="POST",
     path="/payments/{id}/reversals",
     idempotency=Idempotency.KEY,
-    responses={200: AcceptedAction, 202: AcceptedAction},
+    responses={200: AcceptedAction, 202: AcceptedAction, 204: None},
     request=ReverseRequest,
     body_required=False,
     scopes=("gateway", "gateway:payment-refunds", "gateway:payment-voids"),
@@ -847,7 +847,7 @@ def build_reverse_payment(
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
-) -> ApiRequest[AcceptedAction]:
+) -> ApiRequest[AcceptedAction | None]:
     """Build the request of `reverse_payment` without sending it."""
     return ApiRequest(
         operation=REVERSE_PAYMENT,
@@ -875,7 +875,7 @@ async def reverse_payment(
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
-) -> AcceptedAction:
+) -> AcceptedAction | None:
     """Reverse a payment.
 
     Gives all the money back: voids what is authorized, refunds what is captured, cancels retries. Cards need one call;
@@ -923,12 +923,12 @@ async def reverse_payment(
     return response.value
 
 
-VOID_PAYMENT: Final[Operation[AcceptedAction]] = Operation(
+VOID_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
     name="void_payment",
     method="POST",
     path="/payments/{id}/voids",
     idempotency=Idempotency.KEY,
-    responses={200: AcceptedAction, 202: AcceptedAction},
+    responses={200: AcceptedAction, 202: AcceptedAction, 204: None},
     request=VoidRequest,
     body_required=False,
     scopes=("gateway", "gateway:payment-voids"),
@@ -946,7 +946,7 @@ def build_void_payment(
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
-) -> ApiRequest[AcceptedAction]:
+) -> ApiRequest[AcceptedAction | None]:
     """Build the request of `void_payment` without sending it."""
     return ApiRequest(
         operation=VOID_PAYMENT,
@@ -974,7 +974,7 @@ async def void_payment(
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
-) -> AcceptedAction:
+) -> AcceptedAction | None:
     """Void a payment.
 
     Releases an authorization, always all that is not captured. With American Express, Mastercard and Visa also after a

@@ -394,7 +394,7 @@ class PaymentsResource:
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
-    ) -> AcceptedAction:
+    ) -> AcceptedAction | None:
         """Capture a payment.
 
         Captures an authorized payment, all of it or part. After a `NonFinal` capture more can follow; a `Final` one,
@@ -453,7 +453,7 @@ class PaymentsResource:
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
-    ) -> AcceptedAction:
+    ) -> AcceptedAction | None:
         """Refund a payment.
 
         Refunds a captured payment, all of it or part, up to what was captured. Cards are refunded later; actions,
@@ -513,7 +513,7 @@ class PaymentsResource:
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
-    ) -> AcceptedAction:
+    ) -> AcceptedAction | None:
         """Reverse a payment.
 
         Gives all the money back: voids what is authorized, refunds what is captured, cancels retries. Cards need one
@@ -572,7 +572,7 @@ class PaymentsResource:
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
-    ) -> AcceptedAction:
+    ) -> AcceptedAction | None:
         """Void a payment.
 
         Releases an authorization, always all that is not captured. With American Express, Mastercard and Visa also

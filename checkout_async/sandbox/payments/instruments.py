@@ -125,6 +125,10 @@ class Vault:
         )
 
 
+# How replies name the schemes that they do not just capitalise.
+_SCHEME_NAMES = {"amex": "American Express", "cartes_bancaires": "Cartes Bancaires", "jcb": "JCB", "upi": "UPI"}
+
+
 def card_block(instrument: Instrument, source: JsonObject, *, stored: bool, cvv_given: bool) -> JsonObject:
     """Write the card as replies show it; with its identifier only if it is `stored`."""
     year, month = instrument.expiry or (None, None)
@@ -138,7 +142,7 @@ def card_block(instrument: Instrument, source: JsonObject, *, stored: bool, cvv_
             "expiry_month": month,
             "expiry_year": year,
             "name": source.get("name"),
-            "scheme": instrument.scheme.capitalize(),
+            "scheme": _SCHEME_NAMES.get(instrument.scheme, instrument.scheme.capitalize()),
             "last4": instrument.last_four,
             "fingerprint": instrument.fingerprint,
             "bin": instrument.bin,

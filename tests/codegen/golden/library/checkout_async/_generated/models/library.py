@@ -138,10 +138,10 @@ class Keeper(ResponseModel, frozen=True, kw_only=True):
     type: str | None = None
     """Kind of keeper. Known values: `reader`, `shelf`."""
 
-    place: Place | None = None
-    """Where it stands. With `type` `reader` it is not an object, and decodes as None."""
+    place: Place | str | None = None
+    """Where it stands. With `type` `reader` it is a plain value."""
 
-    number: str | None = None
+    number: str | int | None = None
     """Number of the keeper."""
 
 

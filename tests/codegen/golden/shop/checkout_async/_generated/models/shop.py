@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import ClassVar, TypeAlias
+from typing import Annotated, ClassVar, TypeAlias
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
 from checkout_async._generated.models.common import Money, MoneyResponse
@@ -156,7 +156,7 @@ class Order(ResponseModel, frozen=True, kw_only=True):
     secret: str | None = None
     """Lets the customer read the order."""
 
-    placed_on: datetime | None = None
+    placed_on: Annotated[datetime, Meta(tz=True)] | None = None
     """When it was placed, UTC."""
 
     note: str | None = None
