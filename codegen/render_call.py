@@ -225,11 +225,17 @@ def _tuple(items: Iterable[str]) -> str:
 def _optional_expression(parameter: Parameter) -> str:
     name, written = parameter.python_name, _string_expression(parameter)
     value = f"None if {name} is None else {written}" if parameter.type in _DATES else name
-    return f"optional_parameter({literal(parameter.name)}, {value}{_limits(parameter)})"
+    return f"optional_parameter({literal(parameter.name)}, {value}{_argument_name(parameter)}{_limits(parameter)})"
 
 
 def _required_expression(parameter: Parameter) -> str:
-    return f"Parameter(name={literal(parameter.name)}, value={_string_expression(parameter)}{_limits(parameter)})"
+    value = f"{_string_expression(parameter)}{_argument_name(parameter)}"
+    return f"Parameter(name={literal(parameter.name)}, value={value}{_limits(parameter)})"
+
+
+def _argument_name(parameter: Parameter) -> str:
+    other = parameter.python_name != parameter.name
+    return f", argument={literal(parameter.python_name)}" if other else ""
 
 
 def _limits(parameter: Parameter) -> str:

@@ -117,8 +117,8 @@ class TestCalls:
         with pytest.raises(errors.InvalidRequest) as caught:
             await checkout.sessions.request_session(order(reference="x" * 101), validate="strict")
         assert caught.value.path == "$.reference"
-        with pytest.raises(errors.InvalidRequest, match="id must match"):
-            await checkout.sessions.get_session("../payments")
+        with pytest.raises(errors.InvalidRequest, match="session_id must match"):
+            await checkout.sessions.get_session("../payments", validate="strict")
         assert len(sandbox.requests) == 0
 
     async def test_validation_can_be_turned_off_for_members_the_specification_lacks(self, sandbox: Sandbox) -> None:

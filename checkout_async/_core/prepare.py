@@ -107,17 +107,17 @@ def _check_link(operation: str, link: str, locate: Callable[[str], str]) -> str:
 def _request_target(request: ApiRequest[Any]) -> str:
     path = request.operation.path
     for parameter in request.path:
-        segment = quote_segment(request.operation.name, parameter.name, parameter.value)
+        segment = quote_segment(request.operation.name, parameter.label, parameter.value)
         path = path.replace(f"{{{parameter.name}}}", segment)
     name = request.operation.name
-    pairs = ((each.name, quote_part(name, each.name, each.value)) for each in request.query)
+    pairs = ((each.name, quote_part(name, each.label, each.value)) for each in request.query)
     query = "&".join(f"{quote(key, safe='')}={value}" for key, value in pairs)
     return f"{path}?{query}" if query else path
 
 
 def _require_texts(operation: str, parameters: tuple[Parameter, ...]) -> None:
     for parameter in parameters:
-        _require_text(operation, parameter.name, parameter.value)
+        _require_text(operation, parameter.label, parameter.value)
 
 
 def _require_text(operation: str, name: str, value: object) -> str:
@@ -143,9 +143,9 @@ def _check_limits(operation: str, parameters: tuple[Parameter, ...], level: Vali
         for limit, reason in _limit_violations(parameter):
             if level == "strict" or limit in parameter.enforced:
                 raise InvalidRequest(
-                    f"{operation}: {parameter.name} {reason} ({SEND_ANYWAY})",
+                    f"{operation}: {parameter.label} {reason} ({SEND_ANYWAY})",
                     operation=operation,
-                    path=parameter.name,
+                    path=parameter.label,
                     reason=reason,
                 )
 
@@ -181,7 +181,7 @@ def _build_headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[
         key = new_key() if own is None else check_key(operation, _require_text(operation, "idempotency_key", own))
         yield key_header, key
     for parameter in request.headers:
-        yield parameter.name, check_header_value(operation, parameter.name, parameter.value)
+        yield parameter.name, check_header_value(operation, parameter.label, parameter.value)
     taken = _RESERVED | {(key_header or "host").lower(), *(each.name.lower() for each in request.headers)}
     for name, value in _caller_headers(request):
         if not _HEADER_NAME.fullmatch(_require_text(operation, "a header name", name)) or name.lower() in taken:

@@ -101,6 +101,8 @@ class Parameter:
 
     name: str
     value: str
+    argument: str = ""
+    """The name of the Python argument, if it is another one."""
     pattern: str | None = None
     min_length: int | None = None
     max_length: int | None = None
@@ -108,6 +110,11 @@ class Parameter:
     maximum: float | None = None
     enforced: tuple[str, ...] = ()
     """The limits, by the names above, that the API enforces; the others are checked at the level `strict` only."""
+
+    @property
+    def label(self) -> str:
+        """The name that the caller knows."""
+        return self.argument or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +152,7 @@ class ApiRequest(Generic[T]):
     link: str | None = None
     options: CallOptions = CallOptions()
 
-    def at(self, name: str, position: int) -> Self:
+    def with_offset(self, name: str, position: int) -> Self:
         """Return the same call with the query parameter `name` set to `position`."""
         query = (replace(each, value=str(position)) if each.name == name else each for each in self.query)
         return replace(self, query=tuple(query))
@@ -260,6 +267,7 @@ def optional_parameter(
     name: str,
     value: str | float | bool | None,
     *,
+    argument: str = "",
     pattern: str | None = None,
     min_length: int | None = None,
     max_length: int | None = None,
@@ -275,6 +283,7 @@ def optional_parameter(
         Parameter(
             name=name,
             value=text,
+            argument=argument,
             pattern=pattern,
             min_length=min_length,
             max_length=max_length,

@@ -109,7 +109,7 @@ def test_a_reply_may_be_a_list(generated: Modules) -> None:
 
 def test_path_parameters_carry_their_pattern_in_the_dialect_of_python(generated: Modules) -> None:
     request = generated.shop.build_get_order("ord_1234")
-    assert request.path == (Parameter(name="id", value="ord_1234", pattern=r"(?a)^ord_\w{4}\Z"),)
+    assert request.path == (Parameter(name="id", value="ord_1234", argument="order_id", pattern=r"(?a)^ord_\w{4}\Z"),)
 
 
 def test_parameters_of_the_path_item_belong_to_each_of_its_operations(generated: Modules) -> None:
@@ -125,7 +125,7 @@ def test_optional_parameters_are_left_out_and_others_written_as_text(generated: 
     )
     assert build(True).headers == ()
     for channel in ("till", generated.models.Channel.TILL):
-        assert build(True, shop_channel=channel).headers == (Parameter(name="Shop-Channel", value="till"),)
+        assert build(True, shop_channel=channel).headers == (Parameter(name="Shop-Channel", value="till", argument="shop_channel"),)
 
 
 def test_a_body_is_a_struct_or_a_mapping_and_may_be_optional(generated: Modules) -> None:

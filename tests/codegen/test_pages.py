@@ -130,12 +130,12 @@ def test_parameters_carry_every_limit_of_the_specification(library: Library) -> 
     since = datetime.date(2026, 11, 21)
     assert library.operations.build_list_loans("Ada", page_size=3, skip=0, since=since).query == (
         Parameter(name="reader", value="Ada", max_length=20),
-        Parameter(name="page-size", value="3", minimum=1, maximum=100),
+        Parameter(name="page-size", value="3", argument="page_size", minimum=1, maximum=100),
         Parameter(name="skip", value="0", minimum=0),
         Parameter(name="since", value="2026-11-21"),
     )
     assert library.operations.build_renew_loan("l-1").path == (
-        Parameter(name="id", value="l-1", min_length=3, max_length=8),
+        Parameter(name="id", value="l-1", argument="loan_id", min_length=3, max_length=8),
     )
 
 

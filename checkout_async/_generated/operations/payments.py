@@ -297,7 +297,7 @@ def iterate_payments(
     )
 
     async def fetch(position: int) -> Page[Payment]:
-        response = await sender.send(request.at("skip", position))
+        response = await sender.send(request.with_offset("skip", position))
         return _page_of_list_payments(response.value)
 
     return by_position(fetch, start=skip or 0, max_items=max_items)
@@ -325,7 +325,14 @@ def build_get_payment(
     return ApiRequest(
         operation=GET_PAYMENT,
         path=(
-            Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay|sid)_(\w{26})\Z", min_length=30, max_length=30),
+            Parameter(
+                name="id",
+                value=payment_id,
+                argument="payment_id",
+                pattern=r"(?a)^(pay|sid)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
         ),
         options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
@@ -389,7 +396,16 @@ def build_get_payment_actions(
     """Build the request of `get_payment_actions` without sending it."""
     return ApiRequest(
         operation=GET_PAYMENT_ACTIONS,
-        path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=payment_id,
+                argument="payment_id",
+                pattern=r"(?a)^(pay)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 
@@ -455,7 +471,16 @@ def build_increment_authorization(
     """Build the request of `increment_authorization` without sending it."""
     return ApiRequest(
         operation=INCREMENT_AUTHORIZATION,
-        path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=payment_id,
+                argument="payment_id",
+                pattern=r"(?a)^(pay)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         body=body,
         options=CallOptions(
             idempotency_key=idempotency_key,
@@ -554,7 +579,16 @@ def build_cancel_scheduled_retry(
     """Build the request of `cancel_scheduled_retry` without sending it."""
     return ApiRequest(
         operation=CANCEL_SCHEDULED_RETRY,
-        path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=payment_id,
+                argument="payment_id",
+                pattern=r"(?a)^(pay)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         body=body,
         options=CallOptions(
             idempotency_key=idempotency_key,
@@ -652,7 +686,16 @@ def build_capture_payment(
     """Build the request of `capture_payment` without sending it."""
     return ApiRequest(
         operation=CAPTURE_PAYMENT,
-        path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=payment_id,
+                argument="payment_id",
+                pattern=r"(?a)^(pay)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         body=body,
         options=CallOptions(
             idempotency_key=idempotency_key,
@@ -751,7 +794,16 @@ def build_refund_payment(
     """Build the request of `refund_payment` without sending it."""
     return ApiRequest(
         operation=REFUND_PAYMENT,
-        path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=payment_id,
+                argument="payment_id",
+                pattern=r"(?a)^(pay)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         body=body,
         options=CallOptions(
             idempotency_key=idempotency_key,
@@ -851,7 +903,16 @@ def build_reverse_payment(
     """Build the request of `reverse_payment` without sending it."""
     return ApiRequest(
         operation=REVERSE_PAYMENT,
-        path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=payment_id,
+                argument="payment_id",
+                pattern=r"(?a)^(pay)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         body=body,
         options=CallOptions(
             idempotency_key=idempotency_key,
@@ -950,7 +1011,16 @@ def build_void_payment(
     """Build the request of `void_payment` without sending it."""
     return ApiRequest(
         operation=VOID_PAYMENT,
-        path=(Parameter(name="id", value=payment_id, pattern=r"(?a)^(pay)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=payment_id,
+                argument="payment_id",
+                pattern=r"(?a)^(pay)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         body=body,
         options=CallOptions(
             idempotency_key=idempotency_key,

@@ -142,7 +142,16 @@ def build_get_session(
     """Build the request of `get_session` without sending it."""
     return ApiRequest(
         operation=GET_SESSION,
-        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=session_id,
+                argument="session_id",
+                pattern=r"(?a)^(sid)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         headers=optional_parameter("channel", channel),
         options=CallOptions(
             session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
@@ -227,7 +236,16 @@ def build_update_session(
     """Build the request of `update_session` without sending it."""
     return ApiRequest(
         operation=UPDATE_SESSION,
-        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=session_id,
+                argument="session_id",
+                pattern=r"(?a)^(sid)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         body=body,
         options=CallOptions(
             session_secret=session_secret,
@@ -320,7 +338,16 @@ def build_complete_session(
     """Build the request of `complete_session` without sending it."""
     return ApiRequest(
         operation=COMPLETE_SESSION,
-        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=session_id,
+                argument="session_id",
+                pattern=r"(?a)^(sid)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         options=CallOptions(
             session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
         ),
@@ -397,7 +424,16 @@ def build_update_three_ds_method_completion(
     """Build the request of `update_three_ds_method_completion` without sending it."""
     return ApiRequest(
         operation=UPDATE_THREE_DS_METHOD_COMPLETION,
-        path=(Parameter(name="id", value=session_id, pattern=r"(?a)^(sid)_(\w{26})\Z", min_length=30, max_length=30),),
+        path=(
+            Parameter(
+                name="id",
+                value=session_id,
+                argument="session_id",
+                pattern=r"(?a)^(sid)_(\w{26})\Z",
+                min_length=30,
+                max_length=30,
+            ),
+        ),
         body=body,
         options=CallOptions(
             session_secret=session_secret,

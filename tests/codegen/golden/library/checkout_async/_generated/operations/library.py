@@ -70,7 +70,7 @@ def build_list_loans(
         operation=LIST_LOANS,
         query=(
             Parameter(name="reader", value=reader, max_length=20),
-            *optional_parameter("page-size", page_size, minimum=1, maximum=100),
+            *optional_parameter("page-size", page_size, argument="page_size", minimum=1, maximum=100),
             *optional_parameter("skip", skip, minimum=0),
             *optional_parameter("since", None if since is None else since.isoformat()),
         ),
@@ -170,7 +170,7 @@ def iterate_loans(
     )
 
     async def fetch(position: int) -> Page[Loan]:
-        response = await sender.send(request.at("skip", position))
+        response = await sender.send(request.with_offset("skip", position))
         return _page_of_list_loans(response.value)
 
     return by_position(fetch, start=skip or 0, max_items=max_items)
@@ -391,7 +391,7 @@ def build_renew_loan(
     """Build the request of `renew_loan` without sending it."""
     return ApiRequest(
         operation=RENEW_LOAN,
-        path=(Parameter(name="id", value=loan_id, min_length=3, max_length=8),),
+        path=(Parameter(name="id", value=loan_id, argument="loan_id", min_length=3, max_length=8),),
         body=body,
         options=CallOptions(
             idempotency_key=idempotency_key,

@@ -58,7 +58,7 @@ def build_list_orders(
     return ApiRequest(
         operation=LIST_ORDERS,
         query=(*optional_parameter("limit", limit), Parameter(name="open", value=str(open).lower())),
-        headers=optional_parameter("Shop-Channel", shop_channel),
+        headers=optional_parameter("Shop-Channel", shop_channel, argument="shop_channel"),
         options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 
@@ -205,7 +205,7 @@ def build_get_order(
     """Build the request of `get_order` without sending it."""
     return ApiRequest(
         operation=GET_ORDER,
-        path=(Parameter(name="id", value=order_id, pattern=r"(?a)^ord_\w{4}\Z"),),
+        path=(Parameter(name="id", value=order_id, argument="order_id", pattern=r"(?a)^ord_\w{4}\Z"),),
         options=CallOptions(
             session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
         ),
@@ -269,7 +269,7 @@ def build_cancel_order(
     """Build the request of `cancel_order` without sending it."""
     return ApiRequest(
         operation=CANCEL_ORDER,
-        path=(Parameter(name="id", value=order_id, pattern=r"(?a)^ord_\w{4}\Z"),),
+        path=(Parameter(name="id", value=order_id, argument="order_id", pattern=r"(?a)^ord_\w{4}\Z"),),
         options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate),
     )
 

@@ -36,7 +36,7 @@ def build_write_note(
     """Build the request of `write_note` without sending it."""
     return ApiRequest(
         operation=WRITE_NOTE,
-        path=(Parameter(name="a-b", value=a_b, pattern='^"[^.$]+"\\.\\Z'),),
+        path=(Parameter(name="a-b", value=a_b, argument="a_b", pattern='^"[^.$]+"\\.\\Z'),),
         body=body,
         options=CallOptions(timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body),
     )
