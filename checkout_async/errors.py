@@ -14,6 +14,7 @@ CheckoutError
 ├── InvalidSignature          Checkout.com did not sign this webhook, or not with this key.
 ├── MalformedMessage          A message from the cardholder's browser, or a webhook, cannot be understood.
 ├── UnexpectedResponse        The reply cannot be understood. Its status and raw body are kept.
+│   └── ReplyMismatch         the reply belongs to another request with the same idempotency key
 └── ApiError                  The API answered with an error status. (408: the operation may have been carried out.)
     ├── Unauthorized          401
     ├── Forbidden             403
@@ -50,6 +51,7 @@ __all__ = [
     "NotFound",
     "OutcomeUnknown",
     "RateLimited",
+    "ReplyMismatch",
     "RunIncomplete",
     "ServerError",
     "TokenStoreError",
@@ -202,6 +204,38 @@ class UnexpectedResponse(CheckoutError):
         self.request_id = request_id
         self.body: bytes = SecretBytes(body)
         self.reason = reason
+
+
+class ReplyMismatch(UnexpectedResponse):
+    """The reply belongs to another request: it contradicts what was sent. Only calls with your own idempotency key.
+
+    The key was most probably used for another request within 24 hours: the API then answers with the first reply and
+    does nothing. `value` is the decoded reply, and `reason` names the member that differs.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        /,
+        *,
+        operation: str = "",
+        status: int = 0,
+        headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+        body: bytes = b"",
+        reason: str = "",
+        value: object = None,
+    ) -> None:
+        super().__init__(
+            message,
+            operation=operation,
+            status=status,
+            headers=headers,
+            request_id=request_id,
+            body=body,
+            reason=reason,
+        )
+        self.value = value
 
 
 class ApiError(CheckoutError):

@@ -23,7 +23,7 @@ _BASES: Final = {
 # A value that the API sends either as such or as a string is decoded as such.
 _WRITTEN_AS_TEXT: Final = (["integer", "string"], ["number", "string"], ["boolean", "string"])
 _ANNOTATIONS: Final = frozenset(
-    {"deprecated", "description", "examples", "x-direction", "x-enforced", "x-identifier", "x-sensitive"}
+    {"deprecated", "description", "examples", "x-direction", "x-echoes", "x-enforced", "x-identifier", "x-sensitive"}
 )
 
 
@@ -141,12 +141,14 @@ def _struct_data(class_name: str, schema: Object, table: dict[str, str]) -> dict
     sensitive = {
         names[name]: member.text("x-sensitive") for name, member in properties.items() if "x-sensitive" in member
     }
+    echoes = {names[name]: member.text("x-echoes") for name, member in properties.items() if "x-echoes" in member}
     tags = "".join(f", tag_field={literal(name)}, tag={literal(value)}" for name, value in constants(schema).items())
     return {
         "docstring": docstring(schema.text("description") or f"`{class_name}` with every documented limit.", 4),
         "received": received,
         "tag": tags,
         "sensitive": repr(sensitive) if sensitive else "",
+        "echoes": repr(echoes) if received and echoes else "",
         "members": {
             name: {
                 "name": names[name],

@@ -142,6 +142,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "maxItems": "int",
         "minProperties": "int",
         "maxProperties": "int",
+        "x-echoes": "text",
         "x-enforced": "{text}",
         "x-sensitive": "text",
         "x-identifier": "bool",
@@ -187,4 +188,6 @@ PAGINATION: Final[dict[str, frozenset[str]]] = {
     "link": frozenset({"iterator", "style", "limit", "items", "next"}),
 }
 # The keywords that may stand next to `$ref`.
-REFERENCE_SIBLINGS: Final = frozenset({"$ref", "default", "deprecated", "description", "x-identifier", "x-sensitive"})
+REFERENCE_SIBLINGS: Final = frozenset(
+    {"$ref", "default", "deprecated", "description", "x-echoes", "x-identifier", "x-sensitive"}
+)

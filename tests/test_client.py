@@ -108,7 +108,7 @@ class TestCalls:
     ) -> None:
         for wrong, path in (
             (order(number="4242-4242"), "$.source.number"),
-            ({"source": {"type": "card"}, "amount": -1}, "$.amount"),
+            ({**msgspec.to_builtins(order()), "amount": -1}, "$.amount"),
             ({"source": {"type": "card"}}, "$.source"),
         ):
             with pytest.raises(errors.InvalidRequest) as caught:

@@ -128,6 +128,9 @@ class ResponseModel(_MaskedRepr, msgspec.Struct, omit_defaults=True, kw_only=Tru
     The whole value of a reply keeps the bytes it was decoded from; `checkout_async.models.to_json` returns them.
     """
 
+    # Members that repeat a member of the request (`x-echoes`): their Python names, and the API name of the other.
+    __echoes__: ClassVar[Mapping[str, str]] = {}
+
 
 Model = RequestModel | ResponseModel
 """Any generated Struct."""

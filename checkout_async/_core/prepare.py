@@ -80,7 +80,13 @@ def prepare(
         headers["Content-Type"] = operation.body_format.value
         if operation.body_format is BodyFormat.FORM:
             body = encode_form(name, body)
-    return HttpRequest(method=operation.method, url=locate(_request_target(request)), headers=headers, body=body)
+    return HttpRequest(
+        method=operation.method,
+        url=locate(_request_target(request)),
+        headers=headers,
+        body=body,
+        idempotency_key=headers.get(operation.idempotency_header or ""),
+    )
 
 
 def _request_type(request: ApiRequest[Any]) -> Any:

@@ -7,7 +7,7 @@ package are protocols here: an operation function needs a `Sender`, and a `Trans
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
@@ -166,6 +166,8 @@ class HttpRequest:
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
+    idempotency_key: str | None = field(default=None, repr=False)
+    """The key among the headers: two requests with the same one may get the same reply."""
 
     def __post_init__(self) -> None:
         _wrap_secrets(self)
@@ -182,6 +184,8 @@ class HttpResponse:
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
+    discard: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+    """Close the connection that the response came on: a reply that is not ours may have shifted all that follow."""
 
     def __post_init__(self) -> None:
         _wrap_secrets(self)

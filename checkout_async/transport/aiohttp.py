@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
+from dataclasses import replace
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Final
@@ -25,7 +26,7 @@ from checkout_async._core.content_encoding import ACCEPTED, CorruptEncoding, dec
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Limits, Timeouts, require_type
 from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
-from checkout_async.transport.connector import clean_connector
+from checkout_async.transport.connector import GuardedHandler, GuardedResponse, clean_connector
 from checkout_async.transport.proxies import Proxies
 
 __all__ = ["AiohttpTransport"]
@@ -95,7 +96,15 @@ class AiohttpTransport:
                 if self._is_from_proxy(reply):
                     return ConnectFailed(f"no connection: {_proxy_refusal(reply.status)}; nothing was sent to it")
                 body = await _read_capped(reply, self._limits.response_size)
-                return _build_response(reply, body, self._limits.response_size)
+                handler = reply.handler if isinstance(reply, GuardedResponse) else None
+                if handler is not None and _is_previous_reply(handler, request, reply, body):
+                    # The real reply is still to come, and would become the reply to the next request.
+                    handler.close()
+                    return OutcomeUnknown(
+                        "no reply: the server sent its previous reply again; the request may have been carried out"
+                    )
+                response = _build_response(reply, body, self._limits.response_size)
+                return response if handler is None else replace(response, discard=handler.close)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
             return _translate_error(error, sending=progress.sending)
 
@@ -121,6 +130,7 @@ class AiohttpTransport:
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(
+                response_class=GuardedResponse,
                 connector=clean_connector(keepalive=self._limits.keepalive, ssl_context=self._ssl),
                 auto_decompress=False,
                 headers={"Accept-Encoding": ACCEPTED},
@@ -158,6 +168,22 @@ async def _read_capped(reply: aiohttp.ClientResponse, limit: int) -> bytes:
             reply.close()
             break
     return b"".join(chunks)
+
+
+def _is_previous_reply(
+    handler: GuardedHandler, request: HttpRequest, reply: aiohttp.ClientResponse, body: bytes
+) -> bool:
+    """Return whether a reply is the one before it on its connection, and remember it.
+
+    Two replies with the same request id and body are one, unless both requests had the same idempotency key: then the
+    API may answer the same twice.
+    """
+    request_id = reply.headers.get("Cko-Request-Id")
+    received, key = (request_id, body), request.idempotency_key
+    is_same_call = key is not None and key == handler.last_key
+    is_previous = request_id is not None and handler.last_reply == received and not is_same_call
+    handler.last_reply, handler.last_key = received, key
+    return is_previous
 
 
 def _build_response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> HttpResponse:

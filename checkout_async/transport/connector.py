@@ -3,7 +3,7 @@
 aiohttp takes bytes that arrive on an idle connection for the reply to the next request. If a server or an intermediary
 sends a surplus reply, aiohttp would return it as the reply to another payment. So a connection is closed
 
-- when bytes arrive while it is idle (`_GuardedHandler.data_received`);
+- when bytes arrive while it is idle (`GuardedHandler.data_received`);
 - when it is to be reused and bytes wait unread at its socket (`_CleanConnector.connect`).
 """
 
@@ -19,7 +19,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-__all__ = ["clean_connector"]
+__all__ = ["GuardedHandler", "GuardedResponse", "clean_connector"]
 
 
 def clean_connector(*, keepalive: float, ssl_context: ssl.SSLContext | None) -> aiohttp.BaseConnector:
@@ -30,22 +30,29 @@ def clean_connector(*, keepalive: float, ssl_context: ssl.SSLContext | None) -> 
         ssl=True if ssl_context is None else ssl_context,
     )
     # `_factory` is private, but aiohttp has no public way to see bytes that arrive on an idle connection.
-    setattr(connector, "_factory", partial(_GuardedHandler, loop=asyncio.get_running_loop()))  # noqa: B010
+    setattr(connector, "_factory", partial(GuardedHandler, loop=asyncio.get_running_loop()))  # noqa: B010
     return connector
 
 
-class _GuardedHandler(ResponseHandler):
-    """A connection's protocol that closes the connection when bytes arrive while it is idle."""
+class GuardedHandler(ResponseHandler):
+    """A connection's protocol that closes the connection when bytes arrive while it is idle.
+
+    It remembers the last reply, so that the transport recognises one that is sent a second time.
+    """
 
     was_used = False
     is_idle = False
+    last_reply: object = None
+    last_key: str | None = None
 
     def data_received(self, data: bytes) -> None:
+        """Close the connection if the bytes belong to no request."""
         if self.is_idle and data:
             self.force_close()
         super().data_received(data)
 
     def mark_idle(self) -> None:
+        """Record that the connection is back in the pool."""
         self.is_idle = True
 
     def is_clean(self) -> bool:
@@ -54,11 +61,23 @@ class _GuardedHandler(ResponseHandler):
         return not self.should_close and self.transport is not None and not _has_unread_bytes(self.transport)
 
 
+class GuardedResponse(aiohttp.ClientResponse):
+    """A response that knows its connection's protocol, also after aiohttp has released the connection."""
+
+    handler: GuardedHandler | None = None
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        """Read the headers."""
+        if isinstance(connection.protocol, GuardedHandler):
+            self.handler = connection.protocol
+        return await super().start(connection)
+
+
 class _CleanConnector(aiohttp.TCPConnector):
     """Hands out a kept connection only if it is clean.
 
     Bytes that arrive after a request was written cannot be distinguished from its reply: HTTP/1.1 numbers neither
-    requests nor replies.
+    requests nor replies. What can be recognised is the previous reply sent once more; the transport looks for it.
     """
 
     async def connect(
@@ -70,10 +89,10 @@ class _CleanConnector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            if not isinstance(protocol, _GuardedHandler) or not protocol.was_used or protocol.is_clean():
+            if not isinstance(protocol, GuardedHandler) or not protocol.was_used or protocol.is_clean():
                 break
             connection.close()  # and take the next kept connection, or a new one
-        if isinstance(protocol, _GuardedHandler):
+        if isinstance(protocol, GuardedHandler):
             protocol.was_used, protocol.is_idle = True, False
             connection.add_callback(protocol.mark_idle)  # aiohttp calls it when it releases the connection
         return connection

@@ -22,6 +22,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
+from checkout_async._core.correlation import answers_another_read, require_echo
 from checkout_async._core.decision import attach_key, final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.events import Hook, WaitReason
 from checkout_async._core.prepare import check_header_value, prepare
@@ -31,7 +32,7 @@ from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
 from checkout_async.config import RetryPolicy, Timeouts, Validation, require_type
-from checkout_async.errors import CheckoutError, ConnectFailed, RateLimited
+from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, RateLimited
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
 from checkout_async.transport.observer import CallObserver, ObserverFactory
@@ -59,7 +60,7 @@ class Settings:
 class _CallState(Generic[T]):
     """One call in progress: what all its attempts have in common. `started` is monotonic time in seconds."""
 
-    operation: Operation[T]
+    request: ApiRequest[T]
     http: HttpRequest
     authenticator: Authenticator
     retry: RetryPolicy
@@ -69,9 +70,14 @@ class _CallState(Generic[T]):
     observer: CallObserver
 
     @property
+    def operation(self) -> Operation[T]:
+        """What is called."""
+        return self.request.operation
+
+    @property
     def idempotency_key(self) -> str | None:
         """The idempotency key that every attempt sends, or None."""
-        return self.http.headers.get(self.operation.idempotency_header or "")
+        return self.http.idempotency_key
 
 
 class Pipeline:
@@ -106,7 +112,7 @@ class Pipeline:
         require_type("retry", retry, RetryPolicy)
         http = prepare(request, self._locate, settings.user_agent, validate=settings.validate)
         call = _CallState(
-            operation=request.operation,
+            request=request,
             http=http,
             authenticator=self._authenticator_for(request),
             retry=retry,
@@ -199,7 +205,13 @@ class Pipeline:
         finally:
             if slots is not None:
                 slots.release_on_behalf_of(call)
-        return parse_response(call.operation, response, self._settings.clock.now())
+        parsed = parse_response(call.operation, response, self._settings.clock.now())
+        if answers_another_read(call.request, parsed):
+            response.discard()
+            raise OutcomeUnknown("the server sent the reply to another request")
+        if call.caller_supplied_key:
+            require_echo(call.operation.name, call.http.body, parsed)
+        return parsed
 
     async def _acquire_slot(self, slots: anyio.CapacityLimiter, call: _CallState[Any]) -> None:
         try:
@@ -222,7 +234,7 @@ class Pipeline:
         if remaining < timeouts.attempt:
             timeouts = replace(timeouts, attempt=remaining, connect=min(timeouts.connect, remaining))
         headers = Headers({**http.headers, "Authorization": authorization})
-        request = HttpRequest(method=http.method, url=http.url, headers=headers, body=http.body)
+        request = replace(http, headers=headers)
         return await call.observer.attempt(partial(self._transport.send, request, timeouts))
 
     async def _await_rate(self, call: _CallState[Any]) -> None:

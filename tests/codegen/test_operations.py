@@ -125,7 +125,9 @@ def test_optional_parameters_are_left_out_and_others_written_as_text(generated: 
     )
     assert build(True).headers == ()
     for channel in ("till", generated.models.Channel.TILL):
-        assert build(True, shop_channel=channel).headers == (Parameter(name="Shop-Channel", value="till", argument="shop_channel"),)
+        assert build(True, shop_channel=channel).headers == (
+            Parameter(name="Shop-Channel", value="till", argument="shop_channel"),
+        )
 
 
 def test_a_body_is_a_struct_or_a_mapping_and_may_be_optional(generated: Modules) -> None:

@@ -4598,6 +4598,12 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"payment_ip": "personal"}
 
+    __echoes__: ClassVar[Mapping[str, str]] = {
+        "amount_requested": "amount",
+        "currency": "currency",
+        "reference": "reference",
+    }
+
     id: str
     """Identifier of the payment."""
 
@@ -5505,6 +5511,8 @@ class ActionProcessing(ResponseModel, frozen=True, kw_only=True):
 class AuthorizationResult(ResponseModel, frozen=True, kw_only=True):
     """Outcome of an increment. A refused one leaves the payment as it was."""
 
+    __echoes__: ClassVar[Mapping[str, str]] = {"reference": "reference"}
+
     action_id: str
     """Identifier of the action."""
 
@@ -5563,6 +5571,8 @@ class AcceptedAction(ResponseModel, frozen=True, kw_only=True):
     """An action that was accepted, or had been carried out before. Its outcome shows in the actions and balances of the
     payment.
     """
+
+    __echoes__: ClassVar[Mapping[str, str]] = {"reference": "reference"}
 
     action_id: str
     """Identifier of the action. In a 200 reply, of the one carried out before."""
