@@ -33,6 +33,7 @@ from checkout_async.batch.outcome import (
 )
 from checkout_async.batch.reader import RecordFeed
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.config import Validation
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
@@ -58,6 +59,7 @@ class Terms:
     sender: Sender
     channel_data: SharedChannelData
     poll: Backoff
+    validate: Validation | None
     journal: Journal | None
     retry_unknown: bool
 
@@ -180,7 +182,7 @@ class Crew:
         terms, journal = self._terms, self._terms.journal
         session_id = None if claim is None else claim.session_id
         note = None if journal is None or claim is None else partial(journal.note_session, claim)
-        flow = RecordFlow(terms.sender, terms.channel_data, terms.poll, session_id, note)
+        flow = RecordFlow(terms.sender, terms.channel_data, terms.poll, session_id, note, terms.validate)
         started = time.monotonic()
         error = await self._run(flow, record)
         if error is not None and claim is not None and claim.outcome is not None:

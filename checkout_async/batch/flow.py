@@ -16,6 +16,7 @@ import msgspec
 from checkout_async._core.backoff import Backoff
 from checkout_async._core.wire import Sender
 from checkout_async.batch.records import Record
+from checkout_async.config import Validation
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 
@@ -59,11 +60,13 @@ class RecordFlow:
         poll: Backoff,
         session_id: str | None = None,
         note: Callable[[str], None] | None = None,
+        validate: Validation | None = None,
     ) -> None:
         self._sender = sender
         self._channel_data = channel_data
         self._poll = poll
         self._note = note
+        self._validate = validate
         self.begun: Callable[[str], None] | None = None
         self.session_id = session_id
         self.session: sessions.Session | None = None
@@ -85,7 +88,7 @@ class RecordFlow:
         if self.session_id is not None:
             session = await operations.get_session(self._sender, self.session_id)
         else:
-            session = await operations.request_session(self._sender, record.request)
+            session = await operations.request_session(self._sender, record.request, validate=self._validate)
             self.session_id = session.id
         if self.begun is not None:
             self.begun(operation.name)

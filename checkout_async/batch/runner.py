@@ -21,6 +21,7 @@ from checkout_async.batch.gate import CircuitBreaker, OnPause
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.reader import RecordFeed, Records
+from checkout_async.config import Validation
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["DEFAULT_OUTAGE_BACKOFF", "run"]
@@ -37,6 +38,7 @@ async def run(
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA,
     poll: Backoff | None = None,
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF,
+    validate: Validation | None = None,
     journal: Journal | None = None,
     retry_unknown: bool = False,
     in_order: bool = False,
@@ -49,6 +51,7 @@ async def run(
     `sender` is a CheckoutClient with an access key; its limits apply. At most `concurrency` sessions are in flight.
     Outcomes come as soon as they are known or, with `in_order`, in the order of the records. `channel_data` are used
     for sessions whose request has none. `poll` is the backoff for sessions that are `processing`.
+    `validate` is the level at which requests are checked, instead of the client's.
 
     With an entered `journal`, no record is sent twice. To resume, enter the journal again and run the same records:
     records that an earlier run reported come back as `replayed`; for records in doubt the run reads the session, or
@@ -70,6 +73,7 @@ async def run(
         sender=sender,
         channel_data=channel_data,
         poll=poll or Backoff(),
+        validate=validate,
         journal=journal,
         retry_unknown=retry_unknown,
     )

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -17,7 +18,7 @@ from checkout_async.batch.formats import Format
 from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF
 from checkout_async.cli.cluster import ClusterJob
 from checkout_async.client import CheckoutClient
-from checkout_async.config import Limits
+from checkout_async.config import Limits, Validation
 
 __all__ = ["authenticate"]
 
@@ -55,6 +56,13 @@ _DASH = Path("-")
     help="How long an unreachable API is tried before the run ends.",
 )
 @click.option("--channel-data", type=_FILE, help="JSON file with channel data for requests that have none.")
+@click.option(
+    "--validate",
+    type=click.Choice(get_args(Validation)),
+    default="shape",
+    show_default=True,
+    help="Check requests for what the API refuses (shape), for every documented limit (strict), or not at all (off).",
+)
 @click.option("--in-order", is_flag=True, help="Write results in the order of the input.")
 @click.option("--scheduler", metavar="ADDRESS", help="Run on the Dask cluster of this scheduler (docs/cluster.md).")
 @click.option("--partitions", type=click.IntRange(min=1), help="With --scheduler: number of partitions of the input.")
@@ -79,6 +87,7 @@ def authenticate(
     partitions: int | None,
     folder: Path | None,
     report: Path | None,
+    validate: Validation,
     *,
     resume: bool,
     retry_unknown: bool,
@@ -125,6 +134,7 @@ def authenticate(
         channel_data_file=channel_data,
         outage_backoff=replace(DEFAULT_OUTAGE_BACKOFF, give_up_after=outage_timeout),
         report=report,
+        validate=validate,
     )
     if scheduler is not None:
         if dry_run or in_order or limit is not None:
@@ -145,12 +155,13 @@ def _settings(job: Job, rate: float) -> PartitionSettings:
         rate=rate or None,
         channel_data=job.channel_data,
         outage_backoff=job.outage_backoff,
+        validate=job.validate,
         retry_unknown=job.retry_unknown,
     )
 
 
 async def _run(job: Job, limits: Limits) -> int:
-    async with CheckoutClient.from_env(limits=limits, hooks=[job.pending_calls]) as checkout:
+    async with CheckoutClient.from_env(limits=limits, validate=job.validate, hooks=[job.pending_calls]) as checkout:
         return await job.run(checkout)
 
 

@@ -56,6 +56,15 @@ async def test_nothing_is_sent_and_the_output_that_is_named_stays_as_it_is(
     assert not is_there(target.with_name("out.jsonl.journal"))
 
 
+@pytest.mark.parametrize(("level", "invalid"), [("shape", 1), ("strict", 2), ("off", 0)])
+async def test_records_are_checked_at_the_level_that_is_asked_for(
+    bare: dict[str, str], source: Path, level: str, invalid: int
+) -> None:
+    write_lines(source, [request(), request(reference="x" * 101), request(amount="many")])
+    done = await run("authenticate", source, "--dry-run", "--validate", level, env=bare)
+    assert counts(done)[:2] == [("valid", str(3 - invalid)), ("invalid", str(invalid))]
+
+
 async def test_problems_are_reported_by_line_and_counted_by_json_path(bare: dict[str, str], source: Path) -> None:
     lines: list[Mapping[str, object] | str] = [
         request(reference="a"),

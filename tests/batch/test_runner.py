@@ -15,6 +15,7 @@ from anyio import wait_all_tasks_blocked
 
 from checkout_async.batch import DEFAULT_CHANNEL_DATA, Backoff, BatchResult, InvalidRecord, Outcome, Record, run
 from checkout_async.batch.reader import Item
+from checkout_async.config import Validation
 from checkout_async.errors import (
     AuthenticationFailed,
     CheckoutError,
@@ -81,6 +82,18 @@ async def test_every_line_has_exactly_one_outcome_whatever_becomes_of_it() -> No
     assert sorted(lines_of(outcomes)) == [item.line for item in items]
     statuses = Counter(outcome.status for outcome in outcomes if outcome.error is None)
     assert statuses.keys() == {"approved", "attempted", "challenged", "declined", "rejected", "unavailable"}
+
+
+@pytest.mark.parametrize("level", ["shape", "strict", "off", None])
+async def test_each_request_is_checked_at_the_level_of_the_run(level: Validation | None) -> None:
+    levels: list[Validation | None] = []
+
+    def answer(request: ApiRequest[object]) -> sessions.Session:
+        levels.append(request.options.validate)
+        return session()
+
+    await collect(run(ScriptedSender(answer), numbered(3), validate=level))
+    assert levels == [level] * 3
 
 
 async def test_outcomes_come_in_the_order_in_which_they_are_ready() -> None:

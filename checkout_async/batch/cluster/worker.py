@@ -31,7 +31,7 @@ from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.results import LineSet, ResultFile
 from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF, run
 from checkout_async.client import CheckoutClient
-from checkout_async.config import Limits
+from checkout_async.config import Limits, Validation
 from checkout_async.errors import CheckoutError, ConfigurationError, JournalInUse
 from checkout_async.files import OWNER_ONLY
 from checkout_async.limits import RedisRateLimiter
@@ -58,6 +58,7 @@ class PartitionSettings:
     parallelism: int = 1
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
     poll: Backoff | None = None
+    validate: Validation = "shape"
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
     retry_unknown: bool = False
     lock_timeout: float = 300.0
@@ -166,6 +167,7 @@ class _Work:
             concurrency=settings.concurrency,
             channel_data=settings.channel_data,
             poll=settings.poll,
+            validate=settings.validate,
             outage_backoff=settings.outage_backoff,
             journal=journal,
             retry_unknown=settings.retry_unknown,

@@ -14,6 +14,7 @@ from checkout_async.batch.journal import Journal, Step
 from checkout_async.batch.outcome import ErrorInfo, Outcome
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.wording import number
+from checkout_async.config import Validation
 from checkout_async.errors import InvalidRequest
 from checkout_async.operations import sessions as operations
 
@@ -50,8 +51,10 @@ class Checked:
         return "\n".join([*lines, *(f"{number(count):>11}    {what}" for what, count in self.problems.most_common())])
 
 
-async def check(records: AsyncIterable[Record | InvalidRecord], messages: TextIO) -> Checked:
-    """Check records against the specification and each other; the first problems are printed to `messages`.
+async def check(
+    records: AsyncIterable[Record | InvalidRecord], messages: TextIO, validate: Validation = "shape"
+) -> Checked:
+    """Check records against the specification, at a level, and each other; print the first problems to `messages`.
 
     An error of reading the input ends it. Raises ConfigurationError.
     """
@@ -60,17 +63,18 @@ async def check(records: AsyncIterable[Record | InvalidRecord], messages: TextIO
         async with Journal(Path(folder, "dry-run.journal"), durable=False) as journal:
             try:
                 async for item in records:
-                    found.add(item, await _problem(item, journal), messages)
+                    found.add(item, await _problem(item, journal, validate), messages)
             except OSError as error:
                 found.stopped = f"cannot read the input: {error.strerror}"
     return found
 
 
-async def _problem(item: Record | InvalidRecord, journal: Journal) -> ErrorInfo | None:
+async def _problem(item: Record | InvalidRecord, journal: Journal, validate: Validation) -> ErrorInfo | None:
     if isinstance(item, InvalidRecord):
         return Outcome.invalid_record(item).error
     try:
-        encode_body(operations.REQUEST_SESSION.name, item.request, operations.REQUEST_SESSION.request)
+        request_session = operations.REQUEST_SESSION
+        encode_body(request_session.name, item.request, request_session.request, validate=validate)
         claim = await journal.claim(item)
     except InvalidRequest as error:
         return ErrorInfo.of(error)

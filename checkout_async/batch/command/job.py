@@ -34,6 +34,7 @@ from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF
 from checkout_async.batch.sources import Source, open_source
 from checkout_async.batch.waits import PendingCalls
+from checkout_async.config import Validation
 from checkout_async.errors import ConfigurationError, JournalError
 
 __all__ = ["Job"]
@@ -66,6 +67,7 @@ class Job:
     channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
     channel_data_file: Path | None = None
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
+    validate: Validation = "shape"
     report: Path | None = None
     pending_calls: PendingCalls = field(default_factory=PendingCalls)
 
@@ -75,7 +77,7 @@ class Job:
         assert task is not None
         with open_source(self.input, self.input_format) as source, Interrupt(task.cancel) as interrupt:
             try:
-                found = await check(self._records(source), self.messages)
+                found = await check(self._records(source), self.messages, self.validate)
             except asyncio.CancelledError:
                 if interrupt.exit_code is None:
                     raise
