@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from checkout_async import errors, models, operations
+from checkout_async._core.model import UNSET
 from checkout_async._version import __version__
 from checkout_async.auth import OAuthCredentials, SecretKey, SessionSecret
 from checkout_async.client import CheckoutClient
@@ -22,6 +23,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "NO_SUBDOMAIN",
+    "UNSET",
     "CheckoutClient",
     "CheckoutError",
     "Environment",

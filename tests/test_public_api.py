@@ -26,6 +26,7 @@ PUBLIC = [
 def test_the_names_of_the_package() -> None:
     assert set(checkout_async.__all__) == {
         "NO_SUBDOMAIN",
+        "UNSET",
         "CheckoutClient",
         "CheckoutError",
         "Environment",
