@@ -1,8 +1,10 @@
-"""The bundled document as other programs read it: lists beside enums, and valid examples only."""
+"""The bundled document as other programs read it: lists beside enums, valid examples, and a check with their tools."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.openapi.support import REPOSITORY, Json
 
 BUNDLE: Any = json.loads((REPOSITORY / "checkout_async" / "_generated" / "openapi.json").read_bytes())
+SCRIPT = REPOSITORY / "scripts" / "check_bundle.py"
 
 
 def parts(value: Json, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -54,3 +57,14 @@ def test_examples_match_their_schema_formats_included(place: tuple[str, ...]) ->
     validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
     for example in MEDIA_TYPES[place]["examples"].values():
         validator.validate(example["value"])
+
+
+def test_without_npm_the_check_with_other_tools_fails_and_says_why() -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT)], env={"PATH": ""}, capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "The bundled document cannot be checked: npm is missing: install Node.js 20 or newer, which contains it, then "
+        "run this again\n"
+    )
