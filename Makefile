@@ -8,7 +8,7 @@ WORKERS ?= logical
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz generate check-generated lint format type bench bench-memory build clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz generate check-generated check-bundle lint format type bench bench-memory build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ generate: $(VENV)/.dev ## Compile openapi/ into checkout_async/_generated/ and d
 
 check-generated: $(VENV)/.dev ## Fail with a diff if the committed output is not what `make generate` gives.
 	@$(BIN)/python -m codegen --check
+
+check-bundle: $(VENV)/.dev ## Check the bundled OpenAPI document with other tools: two linters and two generators. Needs npm.
+	@$(BIN)/python scripts/check_bundle.py
 
 lint: $(VENV)/.dev ## Check style and formatting with ruff, and the layers with import-linter.
 	@$(BIN)/ruff check .

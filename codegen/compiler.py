@@ -8,13 +8,15 @@ from typing import Final
 
 from codegen.bundle import bundle
 from codegen.checks import check
+from codegen.checks.examples import check_examples
 from codegen.diagnostics import Problems
 from codegen.document import Object
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
-from codegen.load import load_fragments
+from codegen.load import fragment_paths, load_fragments
 from codegen.parse import parse
 from codegen.passes import run_passes
+from codegen.publish import publish
 from codegen.render_text import HEADER
 from codegen.validate import validate_keywords
 from codegen.write import DOCS, GENERATED, MANIFEST, build_manifest, format_files
@@ -35,7 +37,9 @@ def compile_document(folder: Path) -> Object:
     document = validate_keywords(bundle(folder, load_fragments(folder, problems), problems), problems)
     check(document, problems)
     problems.stop_if_any()
-    return document
+    check_examples(document, problems)
+    problems.stop_if_any()
+    return publish(document)
 
 
 def compile_files(root: Path) -> dict[str, bytes]:
@@ -43,7 +47,7 @@ def compile_files(root: Path) -> dict[str, bytes]:
     folder = root / FRAGMENTS
     document = compile_document(folder)
     files = format_files(_render(document))
-    inputs = [path for pattern in ("**/*.yaml", "**/*.json") for path in folder.glob(pattern)]
+    inputs = [*fragment_paths(folder), *folder.glob("**/*.json")]
     return {**files, MANIFEST: build_manifest(root, inputs, files)}
 
 

@@ -123,8 +123,8 @@ def _local_reference(reference: str) -> str:
 
 
 def _enum_data(schema: Object) -> dict[str, Any]:
-    meanings = schema.object("x-enum-descriptions")
-    texts = {value: docstring(meanings.text(value), 4) if value in meanings else "" for value in schema.texts("enum")}
+    values, meanings = schema.texts("enum"), schema.texts("x-enum-descriptions") or [""] * len(schema.array("enum"))
+    texts = {value: docstring(text, 4) if text else "" for value, text in zip(values, meanings, strict=True)}
     aliases = {alias: str(value) for alias, value in schema.object("x-enum-aliases").items()}
     return {
         "docstring": docstring(schema.text("description"), 4),

@@ -31,11 +31,15 @@ _PLAIN_SCALARS: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...
 _TAGS: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str"))
 
 
+def fragment_paths(folder: Path) -> list[Path]:
+    """Return the paths of the fragments of a folder: the root, then paths and components, each sorted."""
+    return [folder / ROOT_FILE, *sorted(folder.glob("paths/**/*.yaml")), *sorted(folder.glob("components/**/*.yaml"))]
+
+
 def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:
     """Read every fragment of a folder. Keys are paths relative to it, in sorted order."""
-    paths = [folder / ROOT_FILE, *sorted(folder.glob("paths/**/*.yaml")), *sorted(folder.glob("components/**/*.yaml"))]
     fragments: dict[str, Object] = {}
-    for path in paths:
+    for path in fragment_paths(folder):
         name = path.relative_to(folder).as_posix()
         value = _load(path, f"{folder.name}/{name}", problems)
         if value is not None:

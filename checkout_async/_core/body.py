@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from functools import cache, reduce
+from functools import cache
 from importlib import import_module
-from operator import or_
 from types import UnionType
 from typing import Any, Final, Union, cast, get_args, get_origin
 from urllib.parse import urlencode
@@ -94,7 +93,7 @@ def strict_type(type_: Any) -> Any:
         module = type_.__module__.replace("._generated.models.", "._generated.strict.")
         return type_ if module == type_.__module__ else getattr(import_module(module), type_.__name__)
     if get_origin(type_) in {Union, UnionType}:
-        return reduce(or_, map(strict_type, get_args(type_)))
+        return Union[tuple(strict_type(each) for each in get_args(type_))]  # noqa: UP007 - a union of a computed list
     return type_
 
 

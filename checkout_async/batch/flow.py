@@ -66,7 +66,7 @@ class RecordFlow:
         self._channel_data = channel_data
         self._poll = poll
         self._note = note
-        self._validate = validate
+        self._validate: Validation | None = validate
         self.begun: Callable[[str], None] | None = None
         self.session_id = session_id
         self.session: sessions.Session | None = None

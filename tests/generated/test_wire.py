@@ -14,9 +14,10 @@ from checkout_async._core.prepare import prepare
 from checkout_async._core.wire import ApiRequest, Operation
 from checkout_async.errors import InvalidRequest
 from checkout_async.models import to_json
-from tests.generated.support import Example, examples, operations
+from tests.generated.support import Example, defective_examples, examples, operations
 
-ALL = list(examples())
+SHOWN = list(examples())
+ALL = [*SHOWN, *defective_examples()]
 SENT = [example for example in ALL if example.status is None and example.tag != "access"]
 RECEIVED = [example for example in ALL if example.status is not None and example.status < 400]
 PUBLISHED_WITH_DEFECTS = {
@@ -61,9 +62,9 @@ def read(example: Example, reply: Any) -> tuple[list[Any], set[str]]:
 
 def test_there_are_examples_of_every_operation_that_has_a_body() -> None:
     sending = {each["operationId"] for each in operations() if "requestBody" in each} - {"request_access_token"}
-    assert {example.operation for example in SENT} == sending
+    assert {example.operation for example in SENT if example in SHOWN} == sending
     replying = {each["operationId"] for each in operations()} - {"complete_session"}
-    assert {example.operation for example in RECEIVED} == replying
+    assert {example.operation for example in RECEIVED if example in SHOWN} == replying
 
 
 @pytest.mark.parametrize("example", [one for one in SENT if str(one) not in PUBLISHED_WITH_DEFECTS], ids=str)

@@ -86,8 +86,9 @@ def test_payments_payouts_and_refunds_are_distinguished_by_their_members(name: s
     assert schema_of(name) == {"$ref": f"#/components/schemas/{schema}"}
 
 
-def test_every_body_is_an_example_in_the_document() -> None:
-    assert [name for name, body in BODIES.items() if json.dumps(body) not in shown_bodies()] == []
+def test_the_document_shows_every_body_without_defects_and_no_other() -> None:
+    shown = {name for name, body in BODIES.items() if json.dumps(body) in shown_bodies()}
+    assert shown == BODIES.keys() - SCHEMA_DEFECTS.keys()
 
 
 def test_every_operation_has_an_example_of_its_body_and_of_its_reply() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from checkout_async.sandbox import PAYMENT_SCENARIOS, SCHEMES, Sandbox, payment_
 from tests.sandbox.payments.support import TOKEN, PaymentsApi, card, order
 from tests.sandbox.support import Json, document
 
-DOCS = Path(__file__).parents[3] / "docs" / "sandbox.md"
+REPOSITORY = Path(__file__).parents[3]
+DOCS = REPOSITORY / "docs" / "sandbox.md"
 
 DECIDED = {
     "approved": (True, "10000"),
@@ -260,13 +262,13 @@ EXAMPLES: dict[str, Json] = {
         "examples"
     ].items()
 }
+PUBLISHED: Json = json.loads((REPOSITORY / "openapi/examples/payments/request_payment.request.json").read_bytes())
 REFUSED = {
     "token": ["customer_not_found"],
     "customer": ["customer_not_found"],
     "three_ds_standalone": ["authentication_id_invalid"],
-    "published": ["merchant_callback_url_invalid"],
 }
-"""Examples that name something from elsewhere, and the published one with its defects."""
+"""Examples that name something from elsewhere."""
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -278,3 +280,8 @@ async def test_the_examples_of_the_document_are_taken(api: PaymentsApi, name: st
     else:
         assert answer.status in {201, 202}
         assert (await api.payment(answer.body["id"]))["status"] not in {"Declined", "Rejected"}
+
+
+async def test_the_published_example_is_refused_for_its_defect(api: PaymentsApi) -> None:
+    answer = await api.pay(PUBLISHED)
+    assert (answer.status, answer.codes) == (422, ["merchant_callback_url_invalid"])
