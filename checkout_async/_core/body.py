@@ -93,7 +93,8 @@ def strict_type(type_: Any) -> Any:
         module = type_.__module__.replace("._generated.models.", "._generated.strict.")
         return type_ if module == type_.__module__ else getattr(import_module(module), type_.__name__)
     if get_origin(type_) in {Union, UnionType}:
-        return Union[tuple(strict_type(each) for each in get_args(type_))]  # noqa: UP007 - a union of a computed list
+        union: Any = Union
+        return union[tuple(strict_type(each) for each in get_args(type_))]
     return type_
 
 
