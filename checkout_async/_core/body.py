@@ -95,7 +95,7 @@ def strict_type(type_: Any) -> Any:
     if get_origin(type_) in {Union, UnionType}:
         union: Any = Union
         return union[tuple(strict_type(each) for each in get_args(type_))]
-    return type_
+    return cast("Any", type_)
 
 
 @cache

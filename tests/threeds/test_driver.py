@@ -173,7 +173,7 @@ class TestPolling:
 
     async def test_polling_ends_with_an_undecided_result(self, shop: Shop) -> None:
         driver = await shop.driver("slow", options=threeds.Options())
-        shop.sandbox.faults.add("get_session", frozen_reply(await processing(shop)), times=None)
+        shop.sandbox.faults.add("get_session", frozen_reply(await processing(shop), driver.session.id), times=None)
         result = result_of(await driver.advance())
         assert (result.verdict, result.session.status) == (Verdict.UNDECIDED, "processing")
         assert sum(shop.slept) >= 30
@@ -182,7 +182,7 @@ class TestPolling:
         driver = await shop.driver("challenge_no_method")
         assert isinstance(await driver.advance(), threeds.ShowChallenge)
         await shop.sandbox.advance(899)
-        shop.sandbox.faults.add("get_session", frozen_reply(await challenged(shop, driver)), times=1)
+        shop.sandbox.faults.add("get_session", frozen_reply(await challenged(shop, driver), driver.session.id), times=1)
         over = result_of(await driver.advance(threeds.TimedOut()))
         assert over.verdict is Verdict.ABANDONED
         await shop.sandbox.cardholder.complete_challenge(driver.session.id, "Y")
@@ -232,5 +232,7 @@ async def processing(shop: Shop) -> bytes:
     )
 
 
-def frozen_reply(body: bytes) -> CannedResponse:
-    return CannedResponse(200, body=body, content_type="application/json")
+def frozen_reply(body: bytes, session_id: str) -> CannedResponse:
+    """Return a reply that stays the same, about the session that is asked for."""
+    members = msgspec.json.decode(body) | {"id": session_id}
+    return CannedResponse(200, body=msgspec.json.encode(members), content_type="application/json")
