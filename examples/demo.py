@@ -47,7 +47,7 @@ def check(path: Path, count: int, malformed: set[int], exit_code: int) -> None:
     assert sorted(result["line"] for result in results) == list(range(1, count + 1)), (
         "a line does not have exactly one result"
     )
-    reported = {result["line"] for result in results if result.get("error", {}).get("kind") == "MalformedLine"}
+    reported = {result["line"] for result in results if result.get("error", {}).get("kind") == "InvalidRecord"}
     assert reported == malformed, "a malformed line counted as a request, or the reverse"
     authenticated = sum("cryptogram" in result for result in results)
     print(f"every line has exactly one result; {authenticated} have a cryptogram and may be authorised")
