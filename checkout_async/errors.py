@@ -210,8 +210,13 @@ class ReplyMismatch(UnexpectedResponse):
     """The reply belongs to another request: it contradicts what was sent. Only calls with your own idempotency key.
 
     The key was most probably used for another request within 24 hours: the API then answers with the first reply and
-    does nothing. `value` is the decoded reply, and `reason` names the member that differs.
+    does nothing. `value` is the decoded reply, and `reason` names the member that differs. A pickled or copied error
+    has no `value`; its `body` has the bytes.
     """
+
+    # Not in __dict__, so that a traceback that shows attributes does not show it.
+    __slots__ = ("_value",)
+    _value: object
 
     def __init__(
         self,
@@ -235,7 +240,12 @@ class ReplyMismatch(UnexpectedResponse):
             body=body,
             reason=reason,
         )
-        self.value = value
+        self._value = value
+
+    @property
+    def value(self) -> object:
+        """The decoded reply."""
+        return getattr(self, "_value", None)
 
 
 class ApiError(CheckoutError):

@@ -23,24 +23,34 @@ def require_echo(operation: str, body: bytes | None, response: ApiResponse[Any])
     A member that echoes a member of the request (`x-echoes` in the specification) must have its value. Letter case does
     not matter, and neither does a member that one of the two leaves out.
     """
-    value = response.value
-    if not body or not isinstance(value, ResponseModel) or not value.__echoes__:
+    echo = _broken_echo(body, response.value)
+    del body  # a traceback may show the locals
+    if echo is None:
         return
+    name, echoed = echo
+    reason = f"its {name} is not the {echoed} of this request"
+    raise ReplyMismatch(
+        f"{operation}: the reply belongs to another request: {reason}; use a new key for each request",
+        operation=operation,
+        status=response.status,
+        headers=response.headers,
+        request_id=response.request_id,
+        body=response.body,
+        reason=reason,
+        value=response.value,
+    )
+
+
+def _broken_echo(body: bytes | None, value: object) -> tuple[str, str] | None:
+    """Return the member of a reply that contradicts the request, with the member that it should repeat, or None."""
+    if not body or not isinstance(value, ResponseModel) or not value.__echoes__:
+        return None
     sent: dict[str, object] = msgspec.json.decode(body)
     for name, echoed in value.__echoes__.items():
         received, expected = getattr(value, name), sent.get(echoed)
         if received is not None and expected is not None and _fold(received) != _fold(expected):
-            reason = f"its {name} is not the {echoed} of this request"
-            raise ReplyMismatch(
-                f"{operation}: the reply belongs to another request: {reason}; use a new key for each request",
-                operation=operation,
-                status=response.status,
-                headers=response.headers,
-                request_id=response.request_id,
-                body=response.body,
-                reason=reason,
-                value=value,
-            )
+            return name, echoed
+    return None
 
 
 def answers_another_read(request: ApiRequest[Any], response: ApiResponse[Any]) -> bool:

@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler
 
 from checkout_async import CheckoutClient, Limits, OAuthCredentials, RetryPolicy, Timeouts
 from checkout_async._core.codec import decode
+from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import Operation
 from checkout_async.observability import Hook
 from checkout_async.sandbox.http.faults import Behaviour
@@ -110,8 +111,20 @@ def call(name: str, tag: str, request: Example | None, reply: Example | None, nu
         made.status = reply.status or 200
         value, _ = decode(operation.responses[made.status] or object, json.dumps(reply.value).encode())
         made.received.mark(value)
+        value = fitting(value, made.arguments)
         made.reply = msgspec.json.encode(value)
     return made
+
+
+def fitting(reply: Any, arguments: dict[str, Any]) -> Any:
+    """Return a reply that belongs to the call: it repeats what it has to of the request, and is about its resource."""
+    if not isinstance(reply, ResponseModel):
+        return reply
+    sent = msgspec.to_builtins(arguments.get("body", {}))
+    echoes = {name: sent[echoed] for name, echoed in reply.__echoes__.items() if sent.get(echoed) is not None}
+    asked = [value for name, value in arguments.items() if name in IDENTIFIERS]
+    about = {"id": asked[0]} if asked and hasattr(reply, "id") else {}
+    return msgspec.structs.replace(reply, **echoes, **about)
 
 
 def body_of(operation: Operation[Any], example: Example, canaries: Canaries, *, as_mapping: bool) -> Any:

@@ -147,8 +147,9 @@ async def test_nothing_else_comes_out_of_a_whole_client(call: Call, data: st.Dat
         except errors.OutcomeUnknown as error:
             assert transport.requests, "the outcome of what was never sent is known"
             check_text(error)
-            assert isinstance(error.__cause__, errors.ApiError | errors.UnexpectedResponse)
-            check_error(error.__cause__, reply)
+            if "another request" not in str(error):
+                assert isinstance(error.__cause__, errors.ApiError | errors.UnexpectedResponse)
+                check_error(error.__cause__, reply)
         except errors.CheckoutError as error:
             check_error(error, reply)
         else:
