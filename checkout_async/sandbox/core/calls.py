@@ -26,6 +26,8 @@ class ApiCall:
     content_type: str
     body: bytes = field(repr=False)
     query: Mapping[str, str] = field(default_factory=dict[str, str])
+    forgiven: list[str] = field(default_factory=list[str], hash=False)
+    """Filled while the call is read: what was forgiven, as `RequestRecord.forgiven` shows it."""
 
     @property
     def digest(self) -> bytes:

@@ -11,13 +11,15 @@ from checkout_async.sandbox.core.ids import DeterministicIds
 from checkout_async.sandbox.core.notifier import Notifier
 from checkout_async.sandbox.core.spec import ApiSpec
 from checkout_async.sandbox.core.tokens import TokenEndpoint
+from checkout_async.sandbox.core.validation import RequestReader
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Simulation:
-    """The document, clock, identifiers, access tokens, events and messages of one sandbox."""
+    """The document, reader of requests, clock, identifiers, access tokens, events and messages of one sandbox."""
 
     spec: ApiSpec
+    reader: RequestReader
     clock: SandboxClock
     ids: DeterministicIds
     tokens: TokenEndpoint

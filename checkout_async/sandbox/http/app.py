@@ -27,6 +27,7 @@ _log = logging.getLogger("checkout_async.sandbox")
 
 _NEXT_PAGE_SUFFIX = ".next"
 _MAX_RECORDS = 10_000
+_FORGIVEN = web.RequestKey("forgiven", list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class RequestRecord:
     status: int
     """0 if a fault prevented both processing and reply."""
     request_id: str
+    forgiven: tuple[str, ...] = ()
+    """What the sandbox forgave: JSON paths of members of the body, `header {name}`, `query {name}`."""
 
 
 class RequestLog:
@@ -140,6 +143,7 @@ class SandboxApp:
             authorization=_authorization_kind(request.headers.get("Authorization")),
             status=status,
             request_id=request_id,
+            forgiven=tuple(request.get(_FORGIVEN, ())),
         )
 
     async def _issue_token(self, request: web.Request) -> web.StreamResponse:
@@ -169,6 +173,7 @@ def _http_handler(operation: ApiOperation, handler: OperationHandler) -> Handler
             body=await request.read(),
             query=request.query,
         )
+        request[_FORGIVEN] = call.forgiven
         reply = await handler(call)
         if reply.lost and request.transport is not None:
             request.transport.abort()

@@ -22,6 +22,7 @@ from checkout_async.sandbox.core.notifier import Notifier
 from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.core.spec import load_spec
 from checkout_async.sandbox.core.tokens import DEFAULT_CLIENTS, SandboxClient, TokenEndpoint
+from checkout_async.sandbox.core.validation import RequestReader
 from checkout_async.sandbox.core.webhooks import WEBHOOK_SECRET, WebhookRecord, Webhooks
 from checkout_async.sandbox.http.app import RequestLog, RequestRecord, SandboxApp
 from checkout_async.sandbox.http.connect import create_client
@@ -47,7 +48,8 @@ class Sandbox:
     take effect `payment_delay` seconds of the sandbox's clock after they were accepted. `ssl_context` contains the
     server's certificate and switches to https; if it requires client certificates, they are checked. Events are POSTed
     to `webhook_url`, signed with `webhook_secret`; without a URL none are sent. `document` is another bundled OpenAPI
-    document to use instead of the package's own. Raises ValueError for a `webhook_url` that is not an http or https
+    document to use instead of the package's own. `exact` refuses what the API forgives: members that no schema names,
+    nulls, and numbers or booleans written as text. Raises ValueError for a `webhook_url` that is not an http or https
     address and for an empty `webhook_secret`. Entering raises OSError if the port is in use.
     """
 
@@ -66,6 +68,7 @@ class Sandbox:
         webhook_url: str | None = None,
         webhook_secret: str = WEBHOOK_SECRET,
         document: Path | None = None,
+        exact: bool = False,
     ) -> None:
         self._address = (host, port)
         self._ssl_context = ssl_context
@@ -76,6 +79,7 @@ class Sandbox:
         )
         self._simulation = Simulation(
             spec=spec,
+            reader=RequestReader(spec, exact=exact),
             clock=self.clock,
             ids=ids,
             tokens=tokens,

@@ -51,7 +51,7 @@ class IdempotencyKeys:
         """
         key = call.headers.get(HEADER)
         takes_key = any(parameter.name == HEADER for parameter in call.operation.parameters_in("header"))
-        if key is None or not takes_key:
+        if not key or not takes_key:
             yield KeyReservation(b"")
             return
         slot = (call.operation.id, call.resource_id, key)

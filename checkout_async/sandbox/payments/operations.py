@@ -11,7 +11,6 @@ from checkout_async.sandbox.core.calls import ApiCall, ApiReply, OperationHandle
 from checkout_async.sandbox.core.errors import bad_gateway, not_found, too_many_requests
 from checkout_async.sandbox.core.payload import JsonObject, array, integer, member, text
 from checkout_async.sandbox.core.simulation import Simulation
-from checkout_async.sandbox.core.validation import check_headers, read_body
 from checkout_async.sandbox.payments import flow, scenarios
 from checkout_async.sandbox.payments.actions import ActionResult, EffectiveTime, Note
 from checkout_async.sandbox.payments.authentication import prior_proof
@@ -37,7 +36,7 @@ class PaymentOperations:
         vault: Vault,
         holds: OperationHolds,
     ) -> None:
-        self._spec = simulation.spec
+        self._reader = simulation.reader
         self._access = simulation.access
         self._clock = simulation.clock
         self._ids = simulation.ids
@@ -77,7 +76,7 @@ class PaymentOperations:
     def _guard(self, handler: OperationHandler) -> OperationHandler:
         async def handle(call: ApiCall) -> ApiReply:
             self._access.authorize(call)
-            check_headers(self._spec, call.operation, call.headers)
+            self._reader.headers(call)
             with self._keys.reserve(call) as reservation:
                 if reservation.reply is not None:
                     return reservation.reply
@@ -151,7 +150,7 @@ class PaymentOperations:
         return payment, self._body(call)
 
     def _body(self, call: ApiCall) -> JsonObject:
-        return read_body(self._spec, call.operation, call.body, call.content_type)
+        return self._reader.body(call)
 
     def _effective_time(self, body: JsonObject) -> EffectiveTime:
         now = self._clock.now()

@@ -54,7 +54,6 @@ async def test_an_unused_reference_is_not_found(api: PaymentsApi) -> None:
         ({"reference": "A", "limit": "ten"}, "paging_limit_invalid"),
         ({"reference": "A", "skip": "-1"}, "paging_skip_invalid"),
         ({"limit": "10"}, "reference_required"),
-        ({"reference": 81 * "A"}, "reference_invalid"),
         ({"reference": "A", "page": "2"}, "page_invalid"),
     ],
 )
@@ -164,8 +163,6 @@ async def test_a_period_limits_the_search(sandbox: Sandbox, api: PaymentsApi) ->
         ({"to": "2026-01-01T00:00:00Z"}, 422, "from_required"),
         ({"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, 400, "from_invalid"),
         ({"from": "yesterday", "to": "2026-01-01T00:00:00Z"}, 422, "from_invalid"),
-        ({"limit": 0}, 422, "limit_invalid"),
-        ({"limit": 1001}, 422, "limit_invalid"),
     ],
 )
 async def test_a_search_beyond_its_limits_is_refused(api: PaymentsApi, members: Json, status: int, code: str) -> None:

@@ -262,7 +262,7 @@ REFUSED = {
     "token": ["customer_not_found"],
     "customer": ["customer_not_found"],
     "three_ds_standalone": ["authentication_id_invalid"],
-    "published": ["merchant_callback_url_invalid"],
+    "published": ["amount_allocations_invalid"],
 }
 """Examples that name something from elsewhere, and the published one with its defects."""
 
