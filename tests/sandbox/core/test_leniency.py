@@ -33,7 +33,10 @@ FORGIVEN: list[tuple[Json, tuple[str, ...]]] = [
     ({"customer": {"email": "a@shop.example", "tax_number": None}}, ("$.customer.tax_number",)),
     ({"source": card(expiry_month="06", expiry_year="2099")}, ("$.source.expiry_month", "$.source.expiry_year")),
     ({"source": card(favourite=True)}, ("$.source.favourite",)),
-    ({"items": [{"quantity": "2"}, {"quantity": 1, "reference": None}]}, ("$.items[0].quantity", "$.items[1].reference")),
+    (
+        {"items": [{"quantity": "2"}, {"quantity": 1, "reference": None}]},
+        ("$.items[0].quantity", "$.items[1].reference"),
+    ),
     ({"4242424242424242": True}, ("$.?",)),
     ({"capture_on": "2099-01-01"}, ("$.capture_on",)),
     ({"processing_channel_id": None, "amount": "1"}, ("$.amount", "$.processing_channel_id")),
@@ -51,9 +54,7 @@ async def test_what_is_forgiven_is_taken_and_on_record(
 
 
 @pytest.mark.parametrize(("change", "paths"), FORGIVEN, ids=lambda value: "+".join(value))
-async def test_exact_mode_forgives_none_of_it(
-    sandbox: Sandbox, change: Json, paths: tuple[str, ...]
-) -> None:
+async def test_exact_mode_forgives_none_of_it(sandbox: Sandbox, change: Json, paths: tuple[str, ...]) -> None:
     async with PaymentsApi(sandbox) as exact:
         answer = await exact.pay(order() | change)
 
