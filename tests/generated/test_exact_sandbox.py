@@ -67,7 +67,5 @@ def test_exact_mode_takes_what_the_client_sends_of_another_programs_body(sample:
 @pytest.mark.parametrize(("operation", "type_"), sending())
 @settings(max_examples=60, deadline=None, suppress_health_check=SLOW_TO_DRAW)
 @given(data=st.data())
-def test_exact_mode_takes_whatever_the_client_passes(
-    operation: Operation[Any], type_: Any, data: st.DataObject
-) -> None:
+def test_exact_mode_takes_what_the_client_passes(operation: Operation[Any], type_: Any, data: st.DataObject) -> None:
     assert refusal(operation.name, encode_body("law", data.draw(values(type_)), type_)) == []

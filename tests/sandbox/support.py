@@ -223,6 +223,8 @@ def check_contract(operation_id: str, answer: Answer, raw: bytes, *, limits: boo
     schema = responses[str(answer.status)]
     if schema is None:
         assert not raw or answer.status == 406
+    elif answer.status == 404 and "Payments" in operation_tags(operation_id):
+        assert not raw  # the document says that it often is without a body
     else:
         check_body(schema, answer.body, any_case=operation_id == "search_payments", limits=limits)
 
@@ -251,6 +253,13 @@ def decoded(text: str) -> Json:
 def frozen_clock() -> SandboxClock:
     """A clock that stands still until it is advanced."""
     return SandboxClock(frozen=True)
+
+
+@cache
+def operation_tags(operation_id: str) -> list[str]:
+    """The tags of an operation."""
+    nodes = [node for item in document()["paths"].values() for node in item.values() if isinstance(node, dict)]
+    return next(node["tags"] for node in nodes if node.get("operationId") == operation_id)
 
 
 def _responses(operation_id: str) -> dict[str, Json | None]:

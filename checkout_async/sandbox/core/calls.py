@@ -15,6 +15,18 @@ SECRET_KEY = "sk_sbox_" + 27 * "a"
 """The secret key that the Payments operations accept."""
 
 
+@dataclass(slots=True)
+class CallNotes:
+    """What was noticed about a call while it was handled, for the request log."""
+
+    forgiven: list[str] = field(default_factory=list[str])
+    """What was forgiven, as in `RequestRecord.forgiven`."""
+    replayed: bool = False
+    """Its idempotency key got the stored reply to an earlier request."""
+    key_mismatch: bool = False
+    """Its idempotency key came before with another body."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiCall:
     """A request to an operation."""
@@ -26,8 +38,7 @@ class ApiCall:
     content_type: str
     body: bytes = field(repr=False)
     query: Mapping[str, str] = field(default_factory=dict[str, str])
-    forgiven: list[str] = field(default_factory=list[str], hash=False)
-    """Filled while the call is read: what was forgiven, as `RequestRecord.forgiven` shows it."""
+    notes: CallNotes = field(default_factory=CallNotes, hash=False)
 
     @property
     def digest(self) -> bytes:

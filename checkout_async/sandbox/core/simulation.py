@@ -28,6 +28,8 @@ class Simulation:
     notifier: Notifier
     payment_delay: float = 0.0
     """Seconds of the sandbox's clock until a capture, void, refund, reversal, cancellation or payout takes effect."""
+    refuse_reused_keys: bool = False
+    """Whether an idempotency key that comes again with another body is refused; the API replays the first reply."""
     base_url: str = ""
     """Where the server listens, without a trailing slash. The only member that is set later: a port is known only once
     the server has bound it, so parts read it when they write a link."""

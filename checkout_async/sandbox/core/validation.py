@@ -81,7 +81,7 @@ class RequestReader:
             decoded: object = msgspec.json.decode(body)
         except (msgspec.DecodeError, RecursionError):
             raise invalid("json_invalid", api=operation.api) from None
-        return self.decoded_body(operation, decoded, call.forgiven)
+        return self.decoded_body(operation, decoded, call.notes.forgiven)
 
     def decoded_body(self, operation: ApiOperation, body: object, forgiven: list[str] | None = None) -> JsonObject:
         """Validate a decoded body; raises 422 with one code per failing member, as `body` does."""
@@ -100,7 +100,7 @@ class RequestReader:
         for parameter in call.operation.parameters_in("header"):
             value = call.headers.get(parameter.name)
             if value == _UNDEFINED and not self._exact:
-                call.forgiven.append(f"header {parameter.name}")
+                call.notes.forgiven.append(f"header {parameter.name}")
             elif value is not None:
                 read = BodyReader(self._spec, exact=True).read(parameter.schema, value)
                 if not _parameter_validator(self._spec, call.operation.id, parameter.name).is_valid(read):
@@ -119,7 +119,7 @@ class RequestReader:
         unknown = [name for name in query if name not in known and MEMBER_NAME.fullmatch(name)]
         problems = [f"{name}_invalid" for name in unknown if self._exact]
         if not self._exact:
-            call.forgiven.extend(f"query {name}" for name in unknown)
+            call.notes.forgiven.extend(f"query {name}" for name in unknown)
         values: JsonObject = {}
         for name, parameter in known.items():
             value = _query_value(parameter, query.get(name))

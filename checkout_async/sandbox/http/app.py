@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from checkout_async.sandbox.core.calls import ApiCall, OperationHandler
+from checkout_async.sandbox.core.calls import ApiCall, CallNotes, OperationHandler
 from checkout_async.sandbox.core.errors import ApiRefusal, internal_error, invalid, not_found
 from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.core.spec import ApiOperation
@@ -27,7 +27,7 @@ _log = logging.getLogger("checkout_async.sandbox")
 
 _NEXT_PAGE_SUFFIX = ".next"
 _MAX_RECORDS = 10_000
-_FORGIVEN = web.RequestKey("forgiven", list[str])
+_NOTES = web.RequestKey("notes", CallNotes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,10 @@ class RequestRecord:
     request_id: str
     forgiven: tuple[str, ...] = ()
     """What the sandbox forgave: JSON paths of members of the body, `header {name}`, `query {name}`."""
+    replayed: bool = False
+    """The reply is the stored one to an earlier request with the same idempotency key."""
+    key_mismatch: bool = False
+    """The idempotency key came before with another body."""
 
 
 class RequestLog:
@@ -136,6 +140,7 @@ class SandboxApp:
         return name if name in self._spec.operations else None
 
     def _record(self, request: web.Request, status: int, request_id: str) -> RequestRecord:
+        notes = request.get(_NOTES) or CallNotes()
         return RequestRecord(
             method=request.method,
             path=request.path,
@@ -143,7 +148,9 @@ class SandboxApp:
             authorization=_authorization_kind(request.headers.get("Authorization")),
             status=status,
             request_id=request_id,
-            forgiven=tuple(request.get(_FORGIVEN, ())),
+            forgiven=tuple(notes.forgiven),
+            replayed=notes.replayed,
+            key_mismatch=notes.key_mismatch,
         )
 
     async def _issue_token(self, request: web.Request) -> web.StreamResponse:
@@ -173,7 +180,7 @@ def _http_handler(operation: ApiOperation, handler: OperationHandler) -> Handler
             body=await request.read(),
             query=request.query,
         )
-        request[_FORGIVEN] = call.forgiven
+        request[_NOTES] = call.notes
         reply = await handler(call)
         if reply.lost and request.transport is not None:
             request.transport.abort()

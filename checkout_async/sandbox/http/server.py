@@ -19,6 +19,7 @@ from checkout_async.sandbox.core.clock import SandboxClock
 from checkout_async.sandbox.core.dispatch import EventDispatcher
 from checkout_async.sandbox.core.ids import DeterministicIds
 from checkout_async.sandbox.core.notifier import Notifier
+from checkout_async.sandbox.core.scopes import PUBLIC_SCOPES
 from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.core.spec import load_spec
 from checkout_async.sandbox.core.tokens import DEFAULT_CLIENTS, SandboxClient, TokenEndpoint
@@ -49,8 +50,9 @@ class Sandbox:
     server's certificate and switches to https; if it requires client certificates, they are checked. Events are POSTed
     to `webhook_url`, signed with `webhook_secret`; without a URL none are sent. `document` is another bundled OpenAPI
     document to use instead of the package's own. `exact` refuses what the API forgives: members that no schema names,
-    nulls, and numbers or booleans written as text. Raises ValueError for a `webhook_url` that is not an http or https
-    address and for an empty `webhook_secret`. Entering raises OSError if the port is in use.
+    nulls, and numbers or booleans written as text. `refuse_reused_keys` refuses an idempotency key that comes again
+    with another body, where the API replays the first reply. Raises ValueError for a `webhook_url` that is not an http
+    or https address and for an empty `webhook_secret`. Entering raises OSError if the port is in use.
     """
 
     def __init__(
@@ -69,13 +71,18 @@ class Sandbox:
         webhook_secret: str = WEBHOOK_SECRET,
         document: Path | None = None,
         exact: bool = False,
+        refuse_reused_keys: bool = False,
     ) -> None:
         self._address = (host, port)
         self._ssl_context = ssl_context
         self.clock = SandboxClock() if clock is None else clock
         spec, ids = load_spec(document), DeterministicIds(seed)
         tokens = TokenEndpoint(
-            (*DEFAULT_CLIENTS, *clients), spec.scopes, lifetime=token_lifetime, clock=self.clock, ids=ids
+            (*DEFAULT_CLIENTS, *clients),
+            spec.scopes | PUBLIC_SCOPES,
+            lifetime=token_lifetime,
+            clock=self.clock,
+            ids=ids,
         )
         self._simulation = Simulation(
             spec=spec,
@@ -87,6 +94,7 @@ class Sandbox:
             events=EventDispatcher(self.clock),
             notifier=Notifier(callback_timeout),
             payment_delay=payment_delay,
+            refuse_reused_keys=refuse_reused_keys,
         )
         self._webhooks = Webhooks(self._simulation, webhook_url, webhook_secret)
         self._sessions = SessionsSimulator(self._simulation)
@@ -140,6 +148,11 @@ class Sandbox:
     def requests(self) -> tuple[RequestRecord, ...]:
         """The latest 10,000 requests that were answered, oldest first."""
         return self._log.records()
+
+    @property
+    def key_mismatches(self) -> tuple[RequestRecord, ...]:
+        """Those of `requests` whose idempotency key came before with another body."""
+        return tuple(record for record in self.requests if record.key_mismatch)
 
     @property
     def webhooks(self) -> tuple[WebhookRecord, ...]:

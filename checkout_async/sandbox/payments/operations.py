@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from checkout_async.sandbox.core.calls import ApiCall, ApiReply, OperationHandler
-from checkout_async.sandbox.core.errors import bad_gateway, not_found, too_many_requests
+from checkout_async.sandbox.core.errors import bad_gateway, payment_not_found, too_many_requests
 from checkout_async.sandbox.core.payload import JsonObject, array, integer, member, text
 from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.payments import flow, scenarios
@@ -48,7 +48,7 @@ class PaymentOperations:
         links = Links(simulation)
         self._replies = PaymentReplies(links, vault)
         self._queries = PaymentQueries(simulation, store, self._replies, links)
-        self._keys = IdempotencyKeys(simulation.clock)
+        self._keys = IdempotencyKeys(simulation.clock, refuse_mismatch=simulation.refuse_reused_keys)
         self._failed_digests: set[bytes] = set()
 
     def handlers(self) -> dict[str, OperationHandler]:
@@ -146,7 +146,7 @@ class PaymentOperations:
         """Find the payment of a call and read the body; raises 404 or 422."""
         payment = self._store.find(call.resource_id)
         if payment is None:
-            raise not_found("payment")
+            raise payment_not_found()
         return payment, self._body(call)
 
     def _body(self, call: ApiCall) -> JsonObject:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checkout_async.sandbox.core.calls import ApiCall, ApiReply
-from checkout_async.sandbox.core.errors import ApiRefusal, bad_search, not_found, payment_invalid
+from checkout_async.sandbox.core.errors import ApiRefusal, bad_search, payment_invalid, payment_not_found
 from checkout_async.sandbox.core.ids import DeterministicIds
 from checkout_async.sandbox.core.payload import JsonObject, integer, text
 from checkout_async.sandbox.core.simulation import Simulation
@@ -58,14 +58,14 @@ class PaymentQueries:
         """Return a payment, by its identifier or by the `sid_` identifier of its redirect."""
         payment = self._store.find(call.resource_id) or self._find_by_redirect(call.resource_id)
         if payment is None:
-            raise not_found("payment")
+            raise payment_not_found()
         return ApiReply(200, self._replies.details(payment, self._clock.now()))
 
     async def get_payment_actions(self, call: ApiCall) -> ApiReply:
         """Return the actions of a payment."""
         payment = self._store.find(call.resource_id)
         if payment is None:
-            raise not_found("payment")
+            raise payment_not_found()
         return ApiReply(200, self._replies.actions(payment, self._clock.now()))
 
     async def list_payments(self, call: ApiCall) -> ApiReply:
@@ -74,7 +74,7 @@ class PaymentQueries:
         limit, skip = integer(parameters, "limit") or _DEFAULT_LIMIT, integer(parameters, "skip") or 0
         payments = self._store.find_by_reference(text(parameters, "reference") or "")
         if not payments:
-            raise not_found("payment")
+            raise payment_not_found()
         now = self._clock.now()
         page = [self._replies.details(payment, now) for payment in payments[skip : skip + limit]]
         return ApiReply(200, {"limit": limit, "skip": skip, "total_count": len(payments), "data": page})

@@ -43,7 +43,7 @@ FORGIVEN: list[tuple[Json, tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("change", "paths"), FORGIVEN, ids=lambda value: "+".join(value))
+@pytest.mark.parametrize(("change", "paths"), FORGIVEN, ids="+".join)
 async def test_what_is_forgiven_is_taken_and_on_record(
     lenient: Sandbox, payments: PaymentsApi, change: Json, paths: tuple[str, ...]
 ) -> None:
@@ -53,7 +53,7 @@ async def test_what_is_forgiven_is_taken_and_on_record(
     assert lenient.requests[-1].forgiven == paths
 
 
-@pytest.mark.parametrize(("change", "paths"), FORGIVEN, ids=lambda value: "+".join(value))
+@pytest.mark.parametrize(("change", "paths"), FORGIVEN, ids="+".join)
 async def test_exact_mode_forgives_none_of_it(sandbox: Sandbox, change: Json, paths: tuple[str, ...]) -> None:
     async with PaymentsApi(sandbox) as exact:
         answer = await exact.pay(order() | change)
