@@ -72,9 +72,13 @@ class AccessControl:
         if not (call.operation.takes_secret_key and _is_secret_key(_bearer(call))):
             self.token_scopes(call)
 
+    def scopes_of(self, authorization: str) -> frozenset[str] | None:
+        """Return the scopes of the access token in an `Authorization` header, or None."""
+        return self._tokens.scopes_of(_credential(authorization))
+
     def token_scopes(self, call: ApiCall) -> frozenset[str]:
         """Return the scopes of the call's access token; raises 401, or 403 if they do not allow the operation."""
-        scopes = self._tokens.scopes_of(_bearer(call))
+        scopes = self.scopes_of(call.headers.get("Authorization", ""))
         if scopes is None:
             raise unauthorized()
         if not call.operation.allows(scopes):
@@ -83,7 +87,11 @@ class AccessControl:
 
 
 def _bearer(call: ApiCall) -> str:
-    word, _, credential = call.headers.get("Authorization", "").partition(" ")
+    return _credential(call.headers.get("Authorization", ""))
+
+
+def _credential(authorization: str) -> str:
+    word, _, credential = authorization.partition(" ")
     return credential.strip() if word.lower() == "bearer" else ""
 
 

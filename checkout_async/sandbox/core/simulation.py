@@ -26,6 +26,7 @@ class Simulation:
     access: AccessControl
     events: EventDispatcher
     notifier: Notifier
+    """Sends completion callbacks."""
     payment_delay: float = 0.0
     """Seconds of the sandbox's clock until a capture, void, refund, reversal, cancellation or payout takes effect."""
     refuse_reused_keys: bool = False

@@ -22,6 +22,7 @@ from checkout_async.sandbox.payments.queries import PaymentQueries
 from checkout_async.sandbox.payments.replies import PaymentReplies
 from checkout_async.sandbox.payments.request import PaymentRequest, parse_request
 from checkout_async.sandbox.payments.store import PaymentStore
+from checkout_async.sandbox.sessions.card_tokens import CardTokens
 from checkout_async.sandbox.sessions.store import SessionStore
 
 
@@ -35,6 +36,7 @@ class PaymentOperations:
         sessions: SessionStore,
         vault: Vault,
         holds: OperationHolds,
+        card_tokens: CardTokens,
     ) -> None:
         self._reader = simulation.reader
         self._access = simulation.access
@@ -45,6 +47,7 @@ class PaymentOperations:
         self._sessions = sessions
         self._vault = vault
         self._holds = holds
+        self._card_tokens = card_tokens
         links = Links(simulation)
         self._replies = PaymentReplies(links, vault)
         self._queries = PaymentQueries(simulation, store, self._replies, links)
@@ -90,13 +93,14 @@ class PaymentOperations:
     async def _request_payment(self, call: ApiCall) -> ApiReply:
         """Accept a payment or a payout: 201 if it was approved or declined, 202 if it waits or pays out."""
         body, now = self._body(call), self._clock.now()
-        request = parse_request(body, self._vault, now)
+        request = parse_request(self._card_tokens.resolve(body, api=call.operation.api), self._vault, now)
         self._fail_once(request, call)
         card = None if request.is_payout else request.instrument
         proof = None if card is None else prior_proof(request, card, self._sessions, now)
         payment = Payment(self._ids.fork("payment", call.body), request, now)
         flow.begin(payment, proof, now, self._delay)
         self._store.add(payment)
+        self._card_tokens.mark_used(body)
         decision = payment.decision
         if decision is None or request.is_payout:
             return ApiReply(202, self._replies.pending(payment, now))

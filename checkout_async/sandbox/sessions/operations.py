@@ -21,6 +21,7 @@ from checkout_async.sandbox.core.payload import member, text
 from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.sessions import flow
 from checkout_async.sandbox.sessions.authentication import read_device
+from checkout_async.sandbox.sessions.card_tokens import CardTokens
 from checkout_async.sandbox.sessions.replies import SessionReplies, Viewer
 from checkout_async.sandbox.sessions.request import parse_request
 from checkout_async.sandbox.sessions.session import Session
@@ -34,13 +35,14 @@ _SCOPE_OF = {"app": "sessions:app", "browser": "sessions:browser"}
 class SessionOperations:
     """The operations over one store of sessions."""
 
-    def __init__(self, simulation: Simulation, store: SessionStore) -> None:
+    def __init__(self, simulation: Simulation, store: SessionStore, card_tokens: CardTokens) -> None:
         self._reader = simulation.reader
         self._access = simulation.access
         self._notifier = simulation.notifier
         self._clock = simulation.clock
         self._ids = simulation.ids
         self._store = store
+        self._card_tokens = card_tokens
         self._replies = SessionReplies(simulation)
 
     def handlers(self) -> dict[str, OperationHandler]:
@@ -59,13 +61,14 @@ class SessionOperations:
         body = self._reader.body(call)
         channel_data = member(body, "channel_data")
         _check_channel(scopes, text(channel_data, "channel"))
-        request = parse_request(body, self._ids)
+        request = parse_request(self._card_tokens.resolve(body, api=call.operation.api), self._ids)
         now = self._clock.now()
         session = Session(self._ids.fork("session", call.body), request, now)
         if channel_data:
             completion = text(channel_data, "three_ds_method_completion")
             flow.supply_channel_data_early(session, read_device(channel_data), completion, now)
         self._store.add(session)
+        self._card_tokens.mark_used(body)
         if session.status is SessionStatus.PENDING:
             return ApiReply(202, self._replies.accepted(session, Viewer(now)))
         return ApiReply(201, self._replies.full(session, Viewer(now)))
