@@ -131,6 +131,7 @@ class SandboxApp:
             request_id = self._simulation.ids.fork("request").uuid("id")
             foreign = self._hosts.refusal(request.headers.get("Host"))
             fault = None if foreign else self._faults.take(self._operation_id(request))
+            response: web.StreamResponse
             try:
                 if foreign is not None:
                     response = json_response(403, {"error": foreign})
