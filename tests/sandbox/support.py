@@ -257,17 +257,20 @@ def frozen_clock() -> SandboxClock:
 
 @cache
 def operation_tags(operation_id: str) -> list[str]:
-    """The tags of an operation."""
-    nodes = [node for item in document()["paths"].values() for node in item.values() if isinstance(node, dict)]
-    return next(node["tags"] for node in nodes if node.get("operationId") == operation_id)
+    """Return the tags of an operation."""
+    return next(node["tags"] for node in _operations() if node["operationId"] == operation_id)
+
+
+def _operations() -> list[Json]:
+    items = cast("list[Json]", list(document()["paths"].values()))
+    return [item[method] for item in items for method in ("get", "put", "post") if method in item]
 
 
 def _responses(operation_id: str) -> dict[str, Json | None]:
     """Status -> the body's schema, or None."""
-    for item in document()["paths"].values():
-        for node in cast("list[Json]", [item[method] for method in ("get", "put", "post") if method in item]):
-            if node["operationId"] == operation_id:
-                return {status: _schema_of(response) for status, response in node["responses"].items()}
+    for node in _operations():
+        if node["operationId"] == operation_id:
+            return {status: _schema_of(response) for status, response in node["responses"].items()}
     raise LookupError(operation_id)
 
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-import ssl
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-import trustme
 from click.testing import CliRunner
 
 from checkout_async.cli import cli
 from checkout_async.sandbox import SECRET_KEY, Sandbox
 from checkout_async.sandbox.http.server import SandboxOptions
-from tests.commands import COMMAND
+from tests.commands import sandbox_process
+from tests.faults import certificates
 from tests.sandbox.payments.support import order
 from tests.sandbox.support import Json, document
 
@@ -32,20 +28,6 @@ OPTION_OF = {
     "allowed_hosts": {"allowed_host"},
 }
 """Options of `Sandbox` whose options on the command line have other names."""
-
-
-@contextmanager
-def running(*options: str | Path) -> Iterator[str]:
-    """Run the command on a free port, and give its address."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CHECKOUT_")}
-    command = [*COMMAND, "sandbox", "--port", "0", *options]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            lines = (line for line in process.stdout if line.startswith("export CHECKOUT_BASE_URL="))
-            yield next(lines).partition("=")[2].strip()
-        finally:
-            process.terminate()
 
 
 @pytest.fixture
@@ -92,7 +74,7 @@ def test_a_wrong_option_is_a_usage_error_that_says_what_is_wrong(options: list[s
 
 @pytest.mark.slow
 async def test_exact_mode_and_refused_keys(http: aiohttp.ClientSession) -> None:
-    with running("--exact", "--refuse-reused-keys") as url:
+    with sandbox_process("--exact", "--refuse-reused-keys") as url:
         key = {"Cko-Idempotency-Key": "k-1"}
         unknown = await call(http, f"{url}/payments", order(colour="red"))
         await call(http, f"{url}/payments", order(), headers=key)
@@ -105,7 +87,7 @@ async def test_exact_mode_and_refused_keys(http: aiohttp.ClientSession) -> None:
 @pytest.mark.slow
 async def test_clients_with_scopes_and_token_lifetime() -> None:
     form = {"grant_type": "client_credentials", "client_id": "ack_shop", "client_secret": "hush"}
-    with running("--client", "ack_shop:hush:gateway sessions:app", "--token-lifetime", "120") as url:
+    with sandbox_process("--client", "ack_shop:hush:gateway sessions:app", "--token-lifetime", "120") as url:
         async with aiohttp.ClientSession() as http:
             async with http.post(f"{url}/connect/token", data=form) as reply:
                 granted = await reply.json()
@@ -119,7 +101,7 @@ async def test_clients_with_scopes_and_token_lifetime() -> None:
 @pytest.mark.slow
 async def test_clock_and_payment_delay(http: aiohttp.ClientSession) -> None:
     options = ["--clock-start", "2031-01-01", "--frozen-clock", "--payment-delay", "60"]
-    with running(*options) as url:
+    with sandbox_process(*options) as url:
         _, payment = await call(http, f"{url}/payments", order())
         await call(http, f"{url}/payments/{payment['id']}/captures", {})
         _, before = await call(http, f"{url}/payments/{payment['id']}")
@@ -134,14 +116,14 @@ async def test_clock_and_payment_delay(http: aiohttp.ClientSession) -> None:
 async def test_another_document(http: aiohttp.ClientSession, tmp_path: Path) -> None:
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(document() | {"info": {"version": "2099.1"}}))
-    with running("--document", path) as url:
+    with sandbox_process("--document", path) as url:
         async with http.get(f"{url}/payments/pay_x") as reply:
             assert reply.headers["Cko-Version"] == "2099.1"
 
 
 @pytest.mark.slow
 async def test_allowed_hosts(http: aiohttp.ClientSession) -> None:
-    with running("--allowed-host", "sandbox.test") as url:
+    with sandbox_process("--allowed-host", "sandbox.test") as url:
         statuses = [
             (await call(http, f"{url}/payments/pay_x", headers={"Host": name}))[0]
             for name in ("sandbox.test", "evil.example")
@@ -151,18 +133,15 @@ async def test_allowed_hosts(http: aiohttp.ClientSession) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("files", [lambda cert, _key: [cert], lambda cert, key: [cert, "--tls-key", key]])
-async def test_tls(http: aiohttp.ClientSession, tmp_path: Path, files: Callable[[Path, Path], list[Any]]) -> None:
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
+@pytest.mark.parametrize("in_two_files", [False, True])
+async def test_tls(http: aiohttp.ClientSession, tmp_path: Path, in_two_files: bool) -> None:
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
+    issued = certificates.authority().issue_cert(certificates.HOST)
     key.write_bytes(issued.private_key_pem.bytes())
-    options = files(certificate, key)
-    certificate.write_bytes(chain if key in options else issued.private_key_and_cert_chain_pem.bytes())
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
-    with running("--tls-certificate", *options) as url:
-        status, _ = await call(http, f"{url}/payments/pay_x", ssl=trust)
+    chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
+    certificate.write_bytes(chain if in_two_files else issued.private_key_and_cert_chain_pem.bytes())
+    options = ["--tls-key", key] if in_two_files else []
+    with sandbox_process("--tls-certificate", certificate, *options) as url:
+        status, _ = await call(http, f"{url}/payments/pay_x", ssl=certificates.trusting())
 
     assert (url.partition(":")[0], status) == ("https", 404)

@@ -7,8 +7,6 @@ accepts has to be accepted here. An action is sent to a payment that allows it.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -17,7 +15,7 @@ import pytest
 
 from checkout_async import CheckoutClient, OAuthCredentials
 from checkout_async.sandbox import SECRET_KEY, payment_card
-from tests.commands import COMMAND
+from tests.commands import sandbox_process
 from tests.openapi.support import REPOSITORY
 from tests.sandbox.support import CREDENTIALS, Json
 
@@ -40,16 +38,8 @@ def params(samples: list[Json]) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CHECKOUT_")}
-    command = [*COMMAND, "sandbox", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield next(
-                line.partition("=")[2].strip() for line in process.stdout if line.startswith("export CHECKOUT_BASE_URL")
-            )
-        finally:
-            process.terminate()
+    with sandbox_process() as url:
+        yield url
 
 
 @pytest.fixture

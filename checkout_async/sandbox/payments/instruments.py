@@ -15,6 +15,8 @@ from checkout_async.sandbox.payments.scenarios import PaymentScenario
 from checkout_async.sandbox.sessions.request import fingerprint_of, instrument_of
 from checkout_async.sandbox.sessions.scenarios import is_card_number, scheme_of
 
+_SHOWN_SCHEMES = {"amex": "American Express"}
+"""Scheme -> its name in replies, where that is not the same word with a capital letter."""
 CARD_TYPES = frozenset({"card", "token", "id", "customer", "network_token"})
 """Types of sources and destinations that the sandbox treats as a card."""
 
@@ -145,7 +147,7 @@ def card_block(instrument: Instrument, source: JsonObject, *, stored: bool, cvv_
             "expiry_month": month,
             "expiry_year": year,
             "name": source.get("name"),
-            "scheme": instrument.scheme.capitalize(),
+            "scheme": _SHOWN_SCHEMES.get(instrument.scheme, instrument.scheme.capitalize()),
             "last4": instrument.last_four,
             "fingerprint": instrument.fingerprint,
             "bin": instrument.bin,

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from checkout_async.sandbox import Sandbox
-from tests.sandbox.support import APP, BROWSER, BROWSER_WITH_METHOD, MERCHANT, Api, document, order
+from tests.sandbox.support import APP, BROWSER, BROWSER_WITH_METHOD, MERCHANT, Api, Json, document, order
 
 UNKNOWN = "sid_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 CALLS = ["get", "collect", "fingerprint", "complete"]
@@ -135,7 +135,7 @@ async def test_an_operation_that_is_not_simulated_is_answered_with_501_and_words
 
 
 async def test_an_operation_that_only_the_document_has_is_answered_with_501(tmp_path: Path) -> None:
-    more = {"get": {"operationId": "get_customer", "tags": ["Customers"], "responses": {}}}
+    more: Json = {"get": {"operationId": "get_customer", "tags": ["Customers"], "responses": {}}}
     path = tmp_path / "openapi.json"
     path.write_text(json.dumps(document() | {"paths": document()["paths"] | {"/customers/{id}": more}}))
     async with (

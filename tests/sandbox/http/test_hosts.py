@@ -116,7 +116,10 @@ async def test_a_callback_reaches_a_loopback_name(sandbox: Sandbox, merchant: Me
 
 
 async def test_callbacks_go_elsewhere_if_that_was_allowed(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifier, "_is_remote_address", lambda _host: True)
+    def is_remote(_host: str) -> bool:
+        return True
+
+    monkeypatch.setattr(notifier, "_is_remote_address", is_remote)
     async with Sandbox(clock=frozen_clock(), remote_callbacks=True) as sandbox:
         assert await completed(sandbox, merchant.url) == 204
     async with Sandbox(clock=frozen_clock()) as sandbox:
