@@ -6,10 +6,11 @@ import asyncio
 import json
 import os
 import stat
+import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,19 @@ async def said(process: asyncio.subprocess.Process, text: str) -> None:
     assert process.stderr is not None
     while text.encode() not in (line := await asyncio.wait_for(process.stderr.readline(), timeout=60)):
         assert line, f"it ended without having said: {text}"
+
+
+@contextmanager
+def sandbox_process(*options: str | Path) -> Generator[str]:
+    """Run the simulator's command on a free port, and give its address."""
+    command = [*COMMAND, "sandbox", "--port", "0", *options]
+    with subprocess.Popen(command, env=environment(""), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            lines = (line for line in process.stdout if line.startswith("export CHECKOUT_BASE_URL="))
+            yield next(lines).partition("=")[2].strip()
+        finally:
+            process.terminate()
 
 
 def write_lines(path: Path, requests: Sequence[Mapping[str, object] | str]) -> Path:

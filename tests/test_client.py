@@ -123,9 +123,9 @@ class TestCalls:
 
     async def test_validation_can_be_turned_off_for_members_the_specification_lacks(self, sandbox: Sandbox) -> None:
         async with sandbox.client(validate="off") as checkout:
-            with pytest.raises(errors.UnprocessableEntity) as caught:
+            with pytest.raises(errors.UnprocessableEntity):
                 await checkout.sessions.request_session({"brand_new": 1})
-        assert "brand_new_invalid" in caught.value.error_codes
+        assert sandbox.requests[-1].forgiven == ("$.brand_new",)
         assert sandbox.count("request_session") == 1
 
     async def test_a_refusal_is_an_error_with_type_codes_and_request_id(self, checkout: CheckoutClient) -> None:

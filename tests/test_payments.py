@@ -115,10 +115,13 @@ class TestOneChargeForOneCall:
         assert again.id == first.id
         assert len(sandbox.payments) == 3
 
-    async def test_another_body_under_the_same_key_is_refused(self, checkout: CheckoutClient) -> None:
-        await checkout.payments.request_payment(order(), idempotency_key="order 5023")
-        with pytest.raises(errors.UnprocessableEntity):
-            await checkout.payments.request_payment(order(amount=2000), idempotency_key="order 5023")
+    async def test_another_body_under_the_same_key_charges_nothing(
+        self, sandbox: Sandbox, checkout: CheckoutClient
+    ) -> None:
+        first = await checkout.payments.request_payment(order(), idempotency_key="order 5023")
+        second = await checkout.payments.request_payment(order(amount=2000), idempotency_key="order 5023")
+        assert second.id == first.id
+        assert (len(sandbox.payments), len(sandbox.key_mismatches)) == (1, 1)
 
     async def test_a_key_in_flight_is_waited_out(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         async with sandbox.hold("request_payment") as held:

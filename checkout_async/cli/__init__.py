@@ -7,23 +7,18 @@ Exit codes: 0 done; 1 failed, or failed for some records; 2 wrong usage or confi
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
 from checkout_async._version import __version__
-from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.batch.command.saying import say
 from checkout_async.cli.authenticate import authenticate
+from checkout_async.cli.sandbox import sandbox
 from checkout_async.client import CheckoutClient
 from checkout_async.errors import CheckoutError, ConfigurationError
 from checkout_async.models import access
-
-if TYPE_CHECKING:
-    from checkout_async.sandbox import Sandbox
 
 __all__ = ["cli"]
 
@@ -52,57 +47,7 @@ def cli() -> None:
 
 
 cli.add_command(authenticate)
-
-
-@cli.command()
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8642,
-    show_default=True,
-    help="The port to listen on; 0 takes a free one.",
-)
-@click.option("--seed", default="0", show_default=True, help="The same seed gives the same identifiers.")
-@click.option("--webhook-url", metavar="URL", help="The URL to send events to; by default none are sent.")
-@click.option("--webhook-secret", metavar="KEY", help="Signs the events.  [default: sandbox_webhook_secret]")
-def sandbox(port: int, seed: str, webhook_url: str | None, webhook_secret: str | None) -> None:
-    """Run a simulator of the API on this machine until Ctrl-C, and print how to use it."""
-    try:
-        asyncio.run(_simulate(port, seed, webhook_url, webhook_secret))
-    except OSError as error:
-        raise ConfigurationError(f"cannot listen on port {port}: {os.strerror(error.errno or 0)}") from None
-
-
-async def _simulate(port: int, seed: str, webhook_url: str | None, webhook_secret: str | None) -> None:
-    try:
-        from checkout_async.sandbox import WEBHOOK_SECRET, Sandbox  # noqa: PLC0415  # the sandbox needs an extra that the other commands do not
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(f"the sandbox needs {error.name}: pip install 'checkout-async[sandbox]'") from None
-    key = WEBHOOK_SECRET if webhook_secret is None else webhook_secret
-    try:
-        simulator = Sandbox(port=port, seed=seed, webhook_url=webhook_url, webhook_secret=key)
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
-    with Interrupt(announce=lambda: None) as interrupt, interrupt.cancelling():
-        async with simulator:
-            _say_how_to_use(simulator)
-            if webhook_url is not None:
-                named = WEBHOOK_SECRET if webhook_secret is None else "the key of --webhook-secret"
-                click.echo(f"Webhooks go to {webhook_url}, signed with {named}.\n")
-            await interrupt.stop.wait()
-
-
-def _say_how_to_use(simulator: Sandbox) -> None:
-    from checkout_async.sandbox.core import tokens  # noqa: PLC0415  # as above
-
-    click.echo(
-        "The sandbox runs until Ctrl-C. In another terminal:\n\n"
-        f"export CHECKOUT_BASE_URL={simulator.base_url}\n"
-        f"export CHECKOUT_TOKEN_URL={simulator.token_url}\n"
-        f"export CHECKOUT_CLIENT_ID={tokens.CLIENT_ID}\n"
-        f"export CHECKOUT_CLIENT_SECRET={tokens.CLIENT_SECRET}\n"
-        "export CHECKOUT_SCOPES='sessions:browser sessions:app gateway payments:search'\n"
-    )
+cli.add_command(sandbox)
 
 
 @cli.command()

@@ -12,7 +12,7 @@ from tests.sandbox.support import Api, Merchant, frozen_clock
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(clock=frozen_clock()) as running:
+    async with Sandbox(clock=frozen_clock(), exact=True) as running:
         yield running
 
 

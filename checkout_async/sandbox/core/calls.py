@@ -15,6 +15,18 @@ SECRET_KEY = "sk_sbox_" + 27 * "a"
 """The secret key that the Payments operations accept."""
 
 
+@dataclass(slots=True)
+class CallNotes:
+    """What was noticed about a call while it was handled, for the request log."""
+
+    forgiven: list[str] = field(default_factory=list[str])
+    """What was forgiven, as in `RequestRecord.forgiven`."""
+    replayed: bool = False
+    """Its idempotency key got the stored reply to an earlier request."""
+    key_mismatch: bool = False
+    """Its idempotency key came before with another body."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApiCall:
     """A request to an operation."""
@@ -26,6 +38,7 @@ class ApiCall:
     content_type: str
     body: bytes = field(repr=False)
     query: Mapping[str, str] = field(default_factory=dict[str, str])
+    notes: CallNotes = field(default_factory=CallNotes, hash=False)
 
     @property
     def digest(self) -> bytes:
@@ -59,9 +72,13 @@ class AccessControl:
         if not (call.operation.takes_secret_key and _is_secret_key(_bearer(call))):
             self.token_scopes(call)
 
+    def scopes_of(self, authorization: str) -> frozenset[str] | None:
+        """Return the scopes of the access token in an `Authorization` header, or None."""
+        return self._tokens.scopes_of(_credential(authorization))
+
     def token_scopes(self, call: ApiCall) -> frozenset[str]:
         """Return the scopes of the call's access token; raises 401, or 403 if they do not allow the operation."""
-        scopes = self._tokens.scopes_of(_bearer(call))
+        scopes = self.scopes_of(call.headers.get("Authorization", ""))
         if scopes is None:
             raise unauthorized()
         if not call.operation.allows(scopes):
@@ -70,7 +87,11 @@ class AccessControl:
 
 
 def _bearer(call: ApiCall) -> str:
-    word, _, credential = call.headers.get("Authorization", "").partition(" ")
+    return _credential(call.headers.get("Authorization", ""))
+
+
+def _credential(authorization: str) -> str:
+    word, _, credential = authorization.partition(" ")
     return credential.strip() if word.lower() == "bearer" else ""
 
 

@@ -12,7 +12,7 @@ from checkout_async.sandbox.core.payload import JsonObject
 
 
 class ApiRefusal(Exception):
-    """An error reply. Without `error_type` its body is empty, as for 401 and 502."""
+    """An error reply. Without `error_type` its body is empty, as for 401, 502 and an unknown payment."""
 
     def __init__(self, status: int, error_type: str | None = None, error_codes: Iterable[str] = ()) -> None:
         self.status = status
@@ -45,6 +45,21 @@ def not_allowed(code: str = "update_not_allowed_due_to_state") -> ApiRefusal:
 def not_found(resource: str) -> ApiRefusal:
     """Report that there is no such resource at the identifier or path."""
     return ApiRefusal(404, "not_found", [f"{resource}_not_found"])
+
+
+def payment_not_found() -> ApiRefusal:
+    """Report that there is no such payment; the reply has no body, as observed from the API."""
+    return ApiRefusal(404)
+
+
+def card_expired() -> ApiRefusal:
+    """Refuse a card after its expiry; `error_type` is the one observed from the API."""
+    return ApiRefusal(422, "processing_error", ["card_expired"])
+
+
+def reference_missing() -> ApiRefusal:
+    """Refuse a payment whose method needs a reference; `error_type` is the one observed from the API."""
+    return ApiRefusal(422, "invalid_request", ["reference_invalid"])
 
 
 def session_in_use() -> ApiRefusal:

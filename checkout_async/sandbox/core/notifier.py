@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 from collections.abc import Mapping
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from checkout_async.sandbox.core.payload import JsonObject
+
+_log = logging.getLogger("checkout_async.sandbox")
+_ONLY_LOOPBACK = (
+    "callbacks go to http and https at loopback addresses; remote_callbacks (--remote-callbacks) allows other addresses"
+)
 
 
 def is_web_address(url: str) -> bool:
@@ -21,10 +30,15 @@ def is_web_address(url: str) -> bool:
 
 
 class Notifier:
-    """Sends over one HTTP session; each request may take `timeout` seconds of real time and follows no redirect."""
+    """Sends over one HTTP session; each request may take `timeout` seconds of real time and follows no redirect.
 
-    def __init__(self, timeout: float) -> None:
+    With `loopback_only` it connects to loopback addresses only: whoever can send the sandbox a request could otherwise
+    have it post to any machine that this one reaches.
+    """
+
+    def __init__(self, timeout: float, *, loopback_only: bool) -> None:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._loopback_only = loopback_only
         self._http: aiohttp.ClientSession | None = None
 
     async def deliver(self, url: str, body: JsonObject) -> bool:
@@ -33,11 +47,12 @@ class Notifier:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> bool:
         """POST encoded JSON with further headers once; return whether the endpoint answered 2XX in time."""
-        if self._http is None:
-            self._http = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
+        if not is_web_address(url) or (self._loopback_only and _is_remote_address(urlsplit(url).hostname or "")):
+            _log.warning("nothing was sent to a callback URL: %s", _ONLY_LOOPBACK)
+            return False
         headers = {"Content-Type": "application/json", **headers}
         try:
-            async with self._http.post(url, data=body, headers=headers, allow_redirects=False) as reply:
+            async with self._session().post(url, data=body, headers=headers, allow_redirects=False) as reply:
                 return 200 <= reply.status < 300
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return False
@@ -47,3 +62,40 @@ class Notifier:
         if self._http is not None:
             await self._http.close()
             self._http = None
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._http is None:
+            resolver = _LoopbackResolver() if self._loopback_only else None
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=resolver),
+                timeout=self._timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._http
+
+
+class _LoopbackResolver(AbstractResolver):
+    """Resolves names, and fails for one with an address elsewhere: what was checked is what is connected to."""
+
+    def __init__(self) -> None:
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        if any(_is_remote_address(each["host"]) for each in found):
+            _log.warning("nothing was sent to %s: %s", host, _ONLY_LOOPBACK)
+            raise OSError(f"{host} is not a loopback address")
+        return found
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+def _is_remote_address(host: str) -> bool:
+    """Return whether a host is an address, not a name, and not a loopback one."""
+    try:
+        return not ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False

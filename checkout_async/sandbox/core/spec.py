@@ -125,9 +125,16 @@ class ApiSpec:
 
 @cache
 def load_spec(path: Path | None = None) -> ApiSpec:
-    """Read a bundled document, by default that of the package; each is read once per process."""
+    """Read a bundled document, by default that of the package; each is read once per process.
+
+    Raises OSError for a file that cannot be read, ValueError for one that is not a JSON object.
+    """
     source = files("checkout_async").joinpath("_generated", "openapi.json") if path is None else path
-    return ApiSpec(msgspec.json.decode(source.read_bytes(), type=JsonObject))
+    try:
+        document = msgspec.json.decode(source.read_bytes(), type=JsonObject)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ValueError(f"{path} is not a JSON object; give a bundled OpenAPI document") from None
+    return ApiSpec(document)
 
 
 def check_enum(schema: str, values: Iterable[str]) -> None:

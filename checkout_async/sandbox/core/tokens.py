@@ -19,7 +19,7 @@ CLIENT_SECRET = "sandbox_secret"  # noqa: S105 - the documented credential of a 
 
 @dataclass(frozen=True, slots=True)
 class SandboxClient:
-    """An OAuth client. `scopes` None allows every scope of the API; `refusal` is an OAuth error that it always gets."""
+    """An OAuth client. `scopes` None allows those of every API; `refusal` is an OAuth error that it always gets."""
 
     client_id: str
     client_secret: str = field(repr=False)

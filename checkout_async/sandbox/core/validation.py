@@ -1,13 +1,14 @@
 """Request validation by the document's own schemas, with failures as the API's error codes.
 
-Validation is stricter than the document: a member that no schema names is refused, so that a misspelt optional field
-shows. Error codes contain names of members, never values.
+A documented limit is not a refusal by the API: only limits that the document marks with `x-enforced`, each with its
+ground, are enforced. So are JSON types, required members, union tags, listed enum values, dates and times. Error codes
+contain names of members, never values.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from typing import cast
 
@@ -19,67 +20,116 @@ except ModuleNotFoundError as error:
     message = "the sandbox needs jsonschema-rs: pip install 'checkout-async[sandbox]'"
     raise ModuleNotFoundError(message, name=error.name) from None
 
+from checkout_async.sandbox.core.calls import ApiCall
 from checkout_async.sandbox.core.errors import invalid
 from checkout_async.sandbox.core.payload import JsonObject, array, is_object, member, texts
+from checkout_async.sandbox.core.reading import MEMBER_NAME, BodyReader
 from checkout_async.sandbox.core.spec import ApiOperation, ApiParameter, ApiSpec
 
 _BODY = "request"
-_NAME = re.compile(r"[A-Za-z_]\w{0,63}", re.ASCII)
+_UNDEFINED = "undefined"
+"""What programs in JavaScript send for a header that they do not set; the API ignores it."""
+_LIMITS = frozenset(
+    {
+        "format",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "minProperties",
+        "maxProperties",
+    }
+)
+_TYPES = frozenset({"date", "date-time"})
+"""Formats that are a type of their own rather than a limit of a text."""
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 
 
-def read_body(spec: ApiSpec, operation: ApiOperation, body: bytes, content_type: str) -> JsonObject:
-    """Decode and validate a request body; an empty one is an empty object if the body is optional.
+class RequestReader:
+    """Reads and validates what requests bring: bodies, headers and query parameters.
 
-    Raises 422 `content_type_invalid`, `request_required` (empty), `json_invalid` (not JSON, or nested too
-    deep), `request_invalid` (not an object), or one code per failing member: `{member}_required`, `{member}_invalid`.
+    A lenient reader forgives what the API was observed to forgive, and records it in the call. An `exact` one refuses
+    members that no schema names, nulls, and numbers written as text. Both enforce only the limits that the document
+    marks with `x-enforced`.
     """
-    if not body.strip() and not operation.body_required:
-        return {}
-    if content_type != "application/json":
-        raise invalid("content_type_invalid", api=operation.api)
-    if not body.strip():
-        raise invalid(f"{_BODY}_required", api=operation.api)
-    try:
-        decoded: object = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        raise invalid("json_invalid", api=operation.api) from None
-    return check_body(spec, operation, decoded)
 
+    def __init__(self, spec: ApiSpec, *, exact: bool = False) -> None:
+        self._spec = spec
+        self._exact = exact
 
-def check_body(spec: ApiSpec, operation: ApiOperation, body: object) -> JsonObject:
-    """Validate a decoded body; raises 422 with one code per failing member, as `read_body` does."""
-    validator = _body_validator(spec, operation.id)
-    if not validator.is_valid(body) or not is_object(body):
-        raise invalid(*_codes(validator.iter_errors(body), _BODY), api=operation.api)
-    return body
+    def body(self, call: ApiCall) -> JsonObject:
+        """Decode and validate the body of a call; an empty one is an empty object if the body is optional.
 
+        Raises 422 `content_type_invalid`, `request_required` (empty), `json_invalid` (not JSON, or nested too deep),
+        `request_invalid` (not an object), or one code per failing member: `{member}_required`, `{member}_invalid`.
+        """
+        operation, body = call.operation, call.body
+        if not body.strip() and not operation.body_required:
+            return {}
+        if call.content_type != "application/json":
+            raise invalid("content_type_invalid", api=operation.api)
+        if not body.strip():
+            raise invalid(f"{_BODY}_required", api=operation.api)
+        try:
+            decoded: object = msgspec.json.decode(body)
+        except (msgspec.DecodeError, RecursionError):
+            raise invalid("json_invalid", api=operation.api) from None
+        return self.decoded_body(operation, decoded, call.notes.forgiven)
 
-def check_headers(spec: ApiSpec, operation: ApiOperation, headers: Mapping[str, str]) -> None:
-    """Validate the operation's header parameters; raises 422 `{header}_invalid`."""
-    for parameter in operation.parameters_in("header"):
-        value = headers.get(parameter.name)
-        if value is not None and not _parameter_validator(spec, operation.id, parameter.name).is_valid(value):
-            raise invalid(f"{parameter.name.lower().replace('-', '_')}_invalid", api=operation.api)
+    def decoded_body(self, operation: ApiOperation, body: object, forgiven: list[str] | None = None) -> JsonObject:
+        """Validate a decoded body; raises 422 with one code per failing member, as `body` does."""
+        reader = BodyReader(self._spec, exact=self._exact)
+        read = reader.read(operation.body, body)
+        if forgiven is not None:
+            forgiven += reader.forgiven
+        validator = _body_validator(self._spec, operation.id)
+        if not validator.is_valid(read) or not is_object(read):
+            raise invalid(*_codes(validator.iter_errors(read), _BODY), api=operation.api)
+        return read
 
+    def headers(self, call: ApiCall) -> JsonObject:
+        """Read the operation's header parameters that a call has; raises 422 `{header}_invalid`."""
+        values: JsonObject = {}
+        for parameter in call.operation.parameters_in("header"):
+            value = call.headers.get(parameter.name)
+            if value == _UNDEFINED and not self._exact:
+                call.notes.forgiven.append(f"header {parameter.name}")
+            elif value is not None:
+                read = BodyReader(self._spec, exact=True).read(parameter.schema, value)
+                if not _parameter_validator(self._spec, call.operation.id, parameter.name).is_valid(read):
+                    code = f"{parameter.name.lower().replace('-', '_')}_invalid"
+                    raise invalid(code, api=call.operation.api)
+                values[parameter.name] = read
+        return values
 
-def read_query(spec: ApiSpec, operation: ApiOperation, query: Mapping[str, str]) -> JsonObject:
-    """Read and validate the operation's query parameters; unknown ones are refused.
+    def query(self, call: ApiCall) -> JsonObject:
+        """Read the operation's query parameters; raises 422 `{parameter}_required`, `{parameter}_invalid`.
 
-    Raises 422 `{parameter}_required`, `{parameter}_invalid`.
-    """
-    known = {parameter.name: parameter for parameter in operation.parameters_in("query")}
-    problems = [f"{name}_invalid" for name in query if name not in known and _NAME.fullmatch(name)]
-    values: JsonObject = {}
-    for name, parameter in known.items():
-        value = _query_value(parameter, query.get(name))
-        if value is not None and _parameter_validator(spec, operation.id, name).is_valid(value):
-            values[name] = value
-        elif value is not None or parameter.required:
-            problems.append(f"{name}_{'required' if value is None else 'invalid'}")
-    if problems:
-        raise invalid(*problems, api=operation.api)
-    return values
+        The bounds of numbers are enforced: they are those of paging, for which the API has error codes of its own.
+        """
+        operation, query = call.operation, call.query
+        known = {parameter.name: parameter for parameter in operation.parameters_in("query")}
+        unknown = [name for name in query if name not in known and MEMBER_NAME.fullmatch(name)]
+        problems = [f"{name}_invalid" for name in unknown if self._exact]
+        if not self._exact:
+            call.notes.forgiven.extend(f"query {name}" for name in unknown)
+        values: JsonObject = {}
+        for name, parameter in known.items():
+            value = _query_value(parameter, query.get(name))
+            if value is not None and _parameter_validator(self._spec, operation.id, name).is_valid(value):
+                values[name] = value
+            elif value is not None or parameter.required:
+                problems.append(f"{name}_{'required' if value is None else 'invalid'}")
+        if problems:
+            raise invalid(*problems, api=operation.api)
+        return values
 
 
 def _query_value(parameter: ApiParameter, text: str | None) -> object | None:
@@ -96,17 +146,23 @@ def _body_validator(spec: ApiSpec, operation_id: str) -> Draft202012Validator:
 
 @cache
 def _parameter_validator(spec: ApiSpec, operation_id: str, name: str) -> Draft202012Validator:
-    parameters = {parameter.name: parameter.schema for parameter in spec.operations[operation_id].parameters}
-    return _compile(spec, parameters[name])
+    schema = {parameter.name: parameter.schema for parameter in spec.operations[operation_id].parameters}[name]
+    if schema.get("type") == "integer":
+        return Draft202012Validator(schema)
+    return _compile(spec, schema)
 
 
 def _compile(spec: ApiSpec, schema: JsonObject) -> Draft202012Validator:
-    strict = {name: _close(node) for name, node in spec.schemas.items()}
-    return Draft202012Validator({**schema, "components": {"schemas": strict}}, validate_formats=True)
+    closed = {name: _close(node) for name, node in spec.schemas.items()}
+    whole = cast("JsonObject", _close(schema))
+    return Draft202012Validator({**whole, "components": {"schemas": closed}}, validate_formats=True)
 
 
 def _close(node: object) -> object:
-    """Copy a schema with closed objects, and with unions rewritten so that failures name the variant's member."""
+    """Copy a schema with closed objects, without limits that are not enforced, and with unions by variant.
+
+    Unions are rewritten so that failures name the variant's member.
+    """
     if isinstance(node, list):
         return [_close(item) for item in cast("list[object]", node)]
     if not is_object(node):
@@ -115,10 +171,18 @@ def _close(node: object) -> object:
         return _variant_by_tag(member(node, "discriminator"))
     if "x-recognised-by" in node:
         return _variant_by_members(array(node, "anyOf"), member(node, "x-recognised-by"))
-    copy = {key: _close(value) for key, value in node.items()}
-    if node.get("type") == "object" and "properties" in node:
-        copy.setdefault("additionalProperties", False)
+    copy = {key: _close(value) for key, value in node.items() if key != "properties" and _is_enforced(key, node)}
+    if "properties" in node:
+        copy["properties"] = {name: _close(schema) for name, schema in member(node, "properties").items()}
+        if node.get("type") == "object":
+            copy.setdefault("additionalProperties", False)
     return copy
+
+
+def _is_enforced(keyword: str, node: JsonObject) -> bool:
+    if keyword not in _LIMITS or keyword in member(node, "x-enforced"):
+        return True
+    return keyword == "format" and node["format"] in _TYPES
 
 
 def _variant_by_tag(discriminator: JsonObject) -> JsonObject:
@@ -157,5 +221,5 @@ def _code(failure: ValidationError, root: str) -> list[str]:
     if isinstance(failure.kind, ValidationErrorKind.Required):
         return [f"{failure.kind.property}_required"]
     if isinstance(failure.kind, ValidationErrorKind.AdditionalProperties):
-        return [f"{name if _NAME.fullmatch(name) else owner}_invalid" for name in failure.kind.unexpected]
+        return [f"{name if MEMBER_NAME.fullmatch(name) else owner}_invalid" for name in failure.kind.unexpected]
     return [f"{owner}_invalid"]

@@ -19,7 +19,7 @@ import msgspec
 
 from checkout_async.sandbox.core.clock import timestamp
 from checkout_async.sandbox.core.dispatch import DomainEvent
-from checkout_async.sandbox.core.notifier import is_web_address
+from checkout_async.sandbox.core.notifier import Notifier, is_web_address
 from checkout_async.sandbox.core.payload import JsonObject
 from checkout_async.sandbox.core.simulation import Simulation
 
@@ -69,12 +69,13 @@ class _OutgoingWebhook:
 class Webhooks:
     """Sends the events of a simulation to one endpoint, and records what was sent; without a URL it does nothing."""
 
-    def __init__(self, simulation: Simulation, url: str | None, secret: str) -> None:
+    def __init__(self, simulation: Simulation, notifier: Notifier, url: str | None, secret: str) -> None:
         if not secret.strip():
             raise ValueError("webhook_secret must not be empty: every webhook is signed")
         if url is not None and not is_web_address(url):
             raise ValueError("webhook_url must be an http or https address")
         self._simulation = simulation
+        self._notifier = notifier
         self._clock = simulation.clock
         self._events = simulation.events
         self._url = url
@@ -102,6 +103,7 @@ class Webhooks:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._notifier.close()
         self._idle.set()
 
     def records(self) -> tuple[WebhookRecord, ...]:
@@ -172,6 +174,6 @@ class Webhooks:
     async def _send(self, url: str, webhook: _OutgoingWebhook) -> None:
         webhook.attempts += 1
         headers = {"Cko-Signature": webhook.signature}
-        webhook.delivered = await self._simulation.notifier.post(url, webhook.body, headers)
+        webhook.delivered = await self._notifier.post(url, webhook.body, headers)
         if not webhook.delivered and webhook.attempts <= len(WEBHOOK_RETRY_DELAYS):
             self._schedule(webhook, self._clock.now() + WEBHOOK_RETRY_DELAYS[webhook.attempts - 1])

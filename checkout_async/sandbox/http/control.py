@@ -1,6 +1,8 @@
 """Control endpoints under `/_sandbox` for other processes: play the cardholder or customer, advance the clock.
 
-They need no credential. A request that is impossible in the current state gets 409 with `{"error": "what and why"}`.
+They need no credential. So that no web page can use them, they want `Content-Type: application/json`, which a browser
+sends to another origin only after asking, and refuse a foreign `Origin` with 403. A request that is impossible in the
+current state gets 409 with `{"error": "what and why"}`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from aiohttp import web
 
 from checkout_async.sandbox.core.clock import SandboxClock, timestamp
 from checkout_async.sandbox.core.payload import JsonObject, drop_none, is_object, text
+from checkout_async.sandbox.http.hosts import AllowedHosts
 from checkout_async.sandbox.payments.customer import Customer
 from checkout_async.sandbox.sessions.cardholder import Cardholder, CardholderError
 
@@ -23,10 +26,11 @@ _Action = Callable[[str, JsonObject], Awaitable[JsonObject]]
 class ControlEndpoints:
     """The handlers of the paths; each takes an identifier (or an empty string) and a JSON object and returns one."""
 
-    def __init__(self, cardholder: Cardholder, customer: Customer, clock: SandboxClock) -> None:
+    def __init__(self, cardholder: Cardholder, customer: Customer, clock: SandboxClock, hosts: AllowedHosts) -> None:
         self._cardholder = cardholder
         self._customer = customer
         self._clock = clock
+        self._hosts = hosts
 
     def register(self, app: web.Application) -> None:
         """Register the paths."""
@@ -41,7 +45,7 @@ class ControlEndpoints:
             "/clock": self._advance,
         }
         for path, action in actions.items():
-            app.router.add_post(ROOT + path, _handler(action))
+            app.router.add_post(ROOT + path, self._handler(action))
 
     async def _run_method(self, session_id: str, _body: JsonObject) -> JsonObject:
         return {"three_ds_method_completion": await self._cardholder.run_three_ds_method(session_id)}
@@ -78,17 +82,21 @@ class ControlEndpoints:
             raise CardholderError(str(error)) from None
         return {"now": timestamp(self._clock.now())}
 
+    def _handler(self, action: _Action) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            refusal = self._hosts.origin_refusal(request.headers.get("Origin"))
+            if refusal is not None:
+                return json_response(403, {"error": refusal})
+            if request.content_type != "application/json":
+                return json_response(415, {"error": "send the header Content-Type: application/json"})
+            try:
+                body = _read_object(await request.read())
+                reply = await action(request.match_info.get("id", ""), body)
+            except CardholderError as error:
+                return json_response(409, {"error": str(error)})
+            return json_response(200, reply)
 
-def _handler(action: _Action) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            body = _read_object(await request.read())
-            reply = await action(request.match_info.get("id", ""), body)
-        except CardholderError as error:
-            return json_response(409, {"error": str(error)})
-        return json_response(200, reply)
-
-    return handle
+        return handle
 
 
 def _read_object(body: bytes) -> JsonObject:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -19,13 +19,16 @@ from checkout_async.sandbox.core.clock import SandboxClock
 from checkout_async.sandbox.core.dispatch import EventDispatcher
 from checkout_async.sandbox.core.ids import DeterministicIds
 from checkout_async.sandbox.core.notifier import Notifier
+from checkout_async.sandbox.core.scopes import PUBLIC_SCOPES
 from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.core.spec import load_spec
 from checkout_async.sandbox.core.tokens import DEFAULT_CLIENTS, SandboxClient, TokenEndpoint
+from checkout_async.sandbox.core.validation import RequestReader
 from checkout_async.sandbox.core.webhooks import WEBHOOK_SECRET, WebhookRecord, Webhooks
 from checkout_async.sandbox.http.app import RequestLog, RequestRecord, SandboxApp
 from checkout_async.sandbox.http.connect import create_client
 from checkout_async.sandbox.http.faults import Faults
+from checkout_async.sandbox.http.hosts import WILDCARDS, AllowedHosts
 from checkout_async.sandbox.payments.idempotency import HeldOperation
 from checkout_async.sandbox.payments.simulator import PaymentsSimulator
 from checkout_async.sandbox.sessions.simulator import SessionsSimulator
@@ -35,7 +38,27 @@ if TYPE_CHECKING:
     from checkout_async.client import CheckoutClient, ClientOptions
 
 LOOPBACK = "127.0.0.1"
-_WILDCARDS = frozenset({"", "0.0.0.0"})  # noqa: S104 - recognised, never chosen
+
+
+class SandboxOptions(TypedDict, total=False):
+    """The options of `Sandbox`."""
+
+    host: str
+    port: int
+    seed: int | str
+    clock: SandboxClock | None
+    clients: Iterable[SandboxClient]
+    token_lifetime: int
+    callback_timeout: float
+    payment_delay: float
+    ssl_context: ssl.SSLContext | None
+    webhook_url: str | None
+    webhook_secret: str
+    document: Path | None
+    exact: bool
+    refuse_reused_keys: bool
+    remote_callbacks: bool
+    allowed_hosts: Iterable[str]
 
 
 class Sandbox:
@@ -47,8 +70,12 @@ class Sandbox:
     take effect `payment_delay` seconds of the sandbox's clock after they were accepted. `ssl_context` contains the
     server's certificate and switches to https; if it requires client certificates, they are checked. Events are POSTed
     to `webhook_url`, signed with `webhook_secret`; without a URL none are sent. `document` is another bundled OpenAPI
-    document to use instead of the package's own. Raises ValueError for a `webhook_url` that is not an http or https
-    address and for an empty `webhook_secret`. Entering raises OSError if the port is in use.
+    document to use instead of the package's own. `exact` refuses what the API forgives: members that no schema names,
+    nulls, and numbers or booleans written as text. `refuse_reused_keys` refuses an idempotency key that comes again
+    with another body, where the API replays the first reply. Completion callbacks go to loopback addresses, with
+    `remote_callbacks` to others, too. The sandbox answers under loopback names, `host` and `allowed_hosts`.
+    Raises ValueError for a `webhook_url` that is not an http or https address, for an empty `webhook_secret`, and for a
+    `document` that is not one. Entering raises OSError if the port is in use.
     """
 
     def __init__(
@@ -66,29 +93,43 @@ class Sandbox:
         webhook_url: str | None = None,
         webhook_secret: str = WEBHOOK_SECRET,
         document: Path | None = None,
+        exact: bool = False,
+        refuse_reused_keys: bool = False,
+        remote_callbacks: bool = False,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         self._address = (host, port)
         self._ssl_context = ssl_context
         self.clock = SandboxClock() if clock is None else clock
         spec, ids = load_spec(document), DeterministicIds(seed)
+        if "request_access_token" not in spec.operations:
+            raise ValueError(f"{document} is not a bundled document of this API: it has no token endpoint")
         tokens = TokenEndpoint(
-            (*DEFAULT_CLIENTS, *clients), spec.scopes, lifetime=token_lifetime, clock=self.clock, ids=ids
+            (*DEFAULT_CLIENTS, *clients),
+            spec.scopes | PUBLIC_SCOPES,
+            lifetime=token_lifetime,
+            clock=self.clock,
+            ids=ids,
         )
         self._simulation = Simulation(
             spec=spec,
+            reader=RequestReader(spec, exact=exact),
             clock=self.clock,
             ids=ids,
             tokens=tokens,
             access=AccessControl(tokens),
             events=EventDispatcher(self.clock),
-            notifier=Notifier(callback_timeout),
+            notifier=Notifier(callback_timeout, loopback_only=not remote_callbacks),
             payment_delay=payment_delay,
+            refuse_reused_keys=refuse_reused_keys,
         )
-        self._webhooks = Webhooks(self._simulation, webhook_url, webhook_secret)
+        notifier = Notifier(callback_timeout, loopback_only=False)  # whoever starts the sandbox chose the address
+        self._webhooks = Webhooks(self._simulation, notifier, webhook_url, webhook_secret)
+        self._hosts = AllowedHosts(host, allowed_hosts)
         self._sessions = SessionsSimulator(self._simulation)
         self.sessions = self._sessions.view
         self.cardholder = self._sessions.cardholder
-        self._payments = PaymentsSimulator(self._simulation, self._sessions.store)
+        self._payments = PaymentsSimulator(self._simulation, self._sessions.store, self._sessions.card_tokens)
         self.payments = self._payments.view
         self.customer = self._payments.customer
         self.faults = Faults(spec.operations)
@@ -102,8 +143,8 @@ class Sandbox:
         listener = socket.create_server(self._address)
         host, port = self._address[0], listener.getsockname()[1]
         scheme = "http" if self._ssl_context is None else "https"
-        self._simulation.base_url = f"{scheme}://{LOOPBACK if host in _WILDCARDS else host}:{port}"
-        app = SandboxApp(self._simulation, self._sessions, self._payments, self.faults, self._log)
+        self._simulation.base_url = f"{scheme}://{LOOPBACK if host in WILDCARDS else host}:{port}"
+        app = SandboxApp(self._simulation, self._sessions, self._payments, self.faults, self._log, self._hosts)
         self._runner = web.AppRunner(app.build(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await self._listen(self._runner, listener, self._ssl_context)
@@ -136,6 +177,11 @@ class Sandbox:
     def requests(self) -> tuple[RequestRecord, ...]:
         """The latest 10,000 requests that were answered, oldest first."""
         return self._log.records()
+
+    @property
+    def key_mismatches(self) -> tuple[RequestRecord, ...]:
+        """Those of `requests` whose idempotency key came before with another body."""
+        return tuple(record for record in self.requests if record.key_mismatch)
 
     @property
     def webhooks(self) -> tuple[WebhookRecord, ...]:
@@ -250,16 +296,9 @@ def _reserve_port(host: str, port: int) -> socket.socket:
     return reserved
 
 
-async def serve(
-    *,
-    host: str = LOOPBACK,
-    port: int = 0,
-    seed: int | str = 0,
-    token_lifetime: int = 3600,
-    on_ready: Callable[[Sandbox], object] | None = None,
-) -> None:
-    """Run a sandbox until cancelled; `on_ready` is called with the sandbox once it listens."""
-    async with Sandbox(host=host, port=port, seed=seed, token_lifetime=token_lifetime) as sandbox:
+async def serve(*, on_ready: Callable[[Sandbox], object] | None = None, **options: Unpack[SandboxOptions]) -> None:
+    """Run a sandbox until cancelled; `on_ready` is called with it once it listens, the options are those of Sandbox."""
+    async with Sandbox(**options) as sandbox:
         if on_ready is not None:
             on_ready(sandbox)
         await asyncio.Event().wait()

@@ -13,7 +13,6 @@ from checkout_async.sandbox.core.errors import ApiRefusal
 from checkout_async.sandbox.core.notifier import is_web_address
 from checkout_async.sandbox.core.payload import JsonObject, base64url_json, drop_none, text
 from checkout_async.sandbox.core.simulation import Simulation
-from checkout_async.sandbox.core.validation import check_body
 from checkout_async.sandbox.pages.acs import HOSTED_RETURN_PATH, METHOD_NOTIFICATION_PATH
 from checkout_async.sandbox.pages.forms import FormFields, with_form
 from checkout_async.sandbox.pages.html import autosubmit_page, error_page, form, html_page
@@ -67,7 +66,6 @@ class HostedPages:
 
     def __init__(self, simulation: Simulation, store: SessionStore) -> None:
         self._simulation = simulation
-        self._spec = simulation.spec
         self._clock = simulation.clock
         self._store = store
 
@@ -98,7 +96,8 @@ class HostedPages:
 
     def _device(self, data: JsonObject) -> Device:
         """Read channel data, which must pass the same schema as those of a merchant."""
-        return read_device(check_body(self._spec, self._spec.operations["update_session"], data))
+        operation = self._simulation.spec.operations["update_session"]
+        return read_device(self._simulation.reader.decoded_body(operation, data))
 
     async def _return(self, request: web.Request) -> web.StreamResponse:
         session = self._find(request)

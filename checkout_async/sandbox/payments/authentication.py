@@ -103,6 +103,7 @@ def _from_third_party(request: PaymentRequest, instrument: Instrument, sessions:
         return Proof(False, block, AUTHENTICATION_INVALID)
     if cryptogram is None:
         raise payment_invalid("cryptogram_required")
+    cryptogram = _padded(cryptogram)
     session = sessions.find_by_cryptogram(cryptogram)
     if session is None:
         is_valid = _is_cryptogram(cryptogram)
@@ -124,6 +125,11 @@ def _trans_status(session: Session) -> str | None:
     """Return the transStatus as payments show it: they report a rejection (R) as a failure (N)."""
     code = session.result.response_code if session.result else None
     return {"R": "N"}.get(code, code) if code is not None else None
+
+
+def _padded(value: str) -> str:
+    """Return base64 with its padding, which the API does not ask for."""
+    return value + "=" * (-len(value) % 4)
 
 
 def _is_cryptogram(value: str) -> bool:

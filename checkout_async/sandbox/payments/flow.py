@@ -192,7 +192,7 @@ def _plan_capture(payment: Payment, now: float, delay: float) -> None:
 def _capture(payment: Payment, now: float) -> None:
     payment.capture_at = math.inf
     if payment.ledger.refusal_code(PaymentOperation.CAPTURE) is None:
-        payment.ledger.capture(None, EffectiveTime.immediately(now))
+        payment.ledger.capture(None, _effective_time(payment, now))
 
 
 def _plan_retry(payment: Payment, code: str, now: float) -> None:

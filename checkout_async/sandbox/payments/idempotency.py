@@ -1,8 +1,9 @@
 """Idempotency keys as the API treats them: a successful reply is repeated, and nothing is done twice.
 
 A key belongs to one operation and path. Only 2XX replies are stored, for 24 hours of the sandbox's clock; after a
-refusal the request is processed again. A key that comes again with another body is refused, so that a client's mistake
-shows. `OperationHolds` keeps requests waiting, so that a test can see what happens while a key is in use.
+refusal the request is processed again. A key that comes again with another body gets the first reply, too: the call
+notes the mismatch, so that a client's mistake shows. `OperationHolds` keeps requests waiting, so that a test can see
+what happens while a key is in use.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from checkout_async.sandbox.core.calls import ApiCall, ApiReply
+from checkout_async.sandbox.core.calls import ApiCall, ApiReply, CallNotes
 from checkout_async.sandbox.core.clock import SandboxClock
 from checkout_async.sandbox.core.errors import key_in_use, payment_invalid
 
@@ -39,24 +40,27 @@ class KeyReservation:
 class IdempotencyKeys:
     """The keys in use and the stored replies."""
 
-    def __init__(self, clock: SandboxClock) -> None:
+    def __init__(self, clock: SandboxClock, *, refuse_mismatch: bool = False) -> None:
         self._clock = clock
+        self._refuse_mismatch = refuse_mismatch
         self._reservations: dict[_Slot, KeyReservation] = {}
 
     @contextmanager
     def reserve(self, call: ApiCall) -> Generator[KeyReservation, None, None]:
         """Reserve the call's key, if it has one, while the call is processed; `reply` is stored if it is set.
 
-        Raises 409 while another request uses the key, 422 `idempotency_key_reused` if that one had another body.
+        Raises 409 while another request uses the key. If mismatches are refused, raises 422 `idempotency_key_reused`
+        for a key that came before with another body.
         """
         key = call.headers.get(HEADER)
         takes_key = any(parameter.name == HEADER for parameter in call.operation.parameters_in("header"))
-        if key is None or not takes_key:
+        if not key or not takes_key:
             yield KeyReservation(b"")
             return
         slot = (call.operation.id, call.resource_id, key)
-        reservation = self._find(slot, _digest(call.body))
+        reservation = self._find(slot, _digest(call.body), call.notes)
         if reservation.reply is not None:
+            call.notes.replayed = True
             yield reservation
             return
         self._reservations[slot] = reservation
@@ -67,11 +71,12 @@ class IdempotencyKeys:
             if reservation.reply is None:
                 del self._reservations[slot]
 
-    def _find(self, slot: _Slot, digest: bytes) -> KeyReservation:
+    def _find(self, slot: _Slot, digest: bytes, notes: CallNotes) -> KeyReservation:
         known = self._reservations.get(slot)
         if known is None or (known.reply is not None and self._clock.now() >= known.stored_at + RETENTION):
             return KeyReservation(digest)
-        if known.digest != digest:
+        notes.key_mismatch = known.digest != digest
+        if notes.key_mismatch and self._refuse_mismatch:
             raise payment_invalid("idempotency_key_reused")
         if known.reply is None:
             raise key_in_use()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checkout_async.sandbox.core.errors import payment_invalid
+from checkout_async.sandbox.core.errors import card_expired, payment_invalid
 from checkout_async.sandbox.core.ids import DeterministicIds
 from checkout_async.sandbox.core.payload import JsonObject, drop_none, integer, text
 from checkout_async.sandbox.payments import scenarios
@@ -15,6 +15,7 @@ from checkout_async.sandbox.payments.scenarios import PaymentScenario
 from checkout_async.sandbox.sessions.request import fingerprint_of, instrument_of
 from checkout_async.sandbox.sessions.scenarios import is_card_number, scheme_of
 
+"""Scheme -> its name in replies, where that is not the same word with a capital letter."""
 CARD_TYPES = frozenset({"card", "token", "id", "customer", "network_token"})
 """Types of sources and destinations that the sandbox treats as a card."""
 
@@ -32,6 +33,8 @@ class Instrument:
     """Year and month."""
     scenario: PaymentScenario | None = None
     """The scenario of the card number; None if the sandbox does not know the number, so that the amount decides."""
+    account_reference: str | None = None
+    """The payment account reference (PAR) of a network token."""
 
     def scenario_for(self, amount: int) -> PaymentScenario:
         """Return the scenario of a payment of this amount."""
@@ -93,7 +96,7 @@ class Vault:
             raise payment_invalid("card_number_invalid")
         expiry = _expiry(source)
         if expiry is not None and expiry < now:
-            raise payment_invalid("card_expired")
+            raise card_expired()
         return Instrument(
             id=instrument_of(self._ids, number),
             scheme=scheme,
@@ -122,7 +125,12 @@ class Vault:
             bin="400000",
             last_four=self._ids.digits(4, f"last four {identity}"),
             expiry=_expiry(source),
+            account_reference=self._account_reference(identity) if text(source, "type") == "network_token" else None,
         )
+
+    def _account_reference(self, identity: str) -> str:
+        """Return a payment account reference: 4 characters name its issuer, 25 follow (EMV payment tokenisation)."""
+        return f"V001{self._ids.token(f'account {identity}').upper()[:25]}"
 
 
 # How replies name the schemes that they do not just capitalise.
@@ -150,6 +158,7 @@ def card_block(instrument: Instrument, source: JsonObject, *, stored: bool, cvv_
             "card_category": "CONSUMER",
             "issuer": "Sandbox Bank",
             "issuer_country": "US" if instrument.scheme == "amex" else "GB",
+            "payment_account_reference": instrument.account_reference,
             "product_id": "F",
             "product_type": "CLASSIC",
             "avs_check": "Y" if "billing_address" in source else None,

@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from checkout_async.sandbox.core.calls import ApiCall, ApiReply, OperationHandler
-from checkout_async.sandbox.core.errors import bad_gateway, not_found, too_many_requests
+from checkout_async.sandbox.core.errors import bad_gateway, payment_not_found, too_many_requests
 from checkout_async.sandbox.core.payload import JsonObject, array, integer, member, text
 from checkout_async.sandbox.core.simulation import Simulation
-from checkout_async.sandbox.core.validation import check_headers, read_body
 from checkout_async.sandbox.payments import flow, scenarios
 from checkout_async.sandbox.payments.actions import ActionResult, EffectiveTime, Note
 from checkout_async.sandbox.payments.authentication import prior_proof
@@ -23,6 +22,7 @@ from checkout_async.sandbox.payments.queries import PaymentQueries
 from checkout_async.sandbox.payments.replies import PaymentReplies
 from checkout_async.sandbox.payments.request import PaymentRequest, parse_request
 from checkout_async.sandbox.payments.store import PaymentStore
+from checkout_async.sandbox.sessions.card_tokens import CardTokens
 from checkout_async.sandbox.sessions.store import SessionStore
 
 
@@ -36,8 +36,9 @@ class PaymentOperations:
         sessions: SessionStore,
         vault: Vault,
         holds: OperationHolds,
+        card_tokens: CardTokens,
     ) -> None:
-        self._spec = simulation.spec
+        self._reader = simulation.reader
         self._access = simulation.access
         self._clock = simulation.clock
         self._ids = simulation.ids
@@ -46,10 +47,11 @@ class PaymentOperations:
         self._sessions = sessions
         self._vault = vault
         self._holds = holds
+        self._card_tokens = card_tokens
         links = Links(simulation)
         self._replies = PaymentReplies(links, vault)
         self._queries = PaymentQueries(simulation, store, self._replies, links)
-        self._keys = IdempotencyKeys(simulation.clock)
+        self._keys = IdempotencyKeys(simulation.clock, refuse_mismatch=simulation.refuse_reused_keys)
         self._failed_digests: set[bytes] = set()
 
     def handlers(self) -> dict[str, OperationHandler]:
@@ -77,7 +79,7 @@ class PaymentOperations:
     def _guard(self, handler: OperationHandler) -> OperationHandler:
         async def handle(call: ApiCall) -> ApiReply:
             self._access.authorize(call)
-            check_headers(self._spec, call.operation, call.headers)
+            self._reader.headers(call)
             with self._keys.reserve(call) as reservation:
                 if reservation.reply is not None:
                     return reservation.reply
@@ -91,13 +93,14 @@ class PaymentOperations:
     async def _request_payment(self, call: ApiCall) -> ApiReply:
         """Accept a payment or a payout: 201 if it was approved or declined, 202 if it waits or pays out."""
         body, now = self._body(call), self._clock.now()
-        request = parse_request(body, self._vault, now)
+        request = parse_request(self._card_tokens.resolve(body, api=call.operation.api), self._vault, now)
         self._fail_once(request, call)
         card = None if request.is_payout else request.instrument
         proof = None if card is None else prior_proof(request, card, self._sessions, now)
         payment = Payment(self._ids.fork("payment", call.body), request, now)
         flow.begin(payment, proof, now, self._delay)
         self._store.add(payment)
+        self._card_tokens.mark_used(body)
         decision = payment.decision
         if decision is None or request.is_payout:
             return ApiReply(202, self._replies.pending(payment, now))
@@ -147,11 +150,11 @@ class PaymentOperations:
         """Find the payment of a call and read the body; raises 404 or 422."""
         payment = self._store.find(call.resource_id)
         if payment is None:
-            raise not_found("payment")
+            raise payment_not_found()
         return payment, self._body(call)
 
     def _body(self, call: ApiCall) -> JsonObject:
-        return read_body(self._spec, call.operation, call.body, call.content_type)
+        return self._reader.body(call)
 
     def _effective_time(self, body: JsonObject) -> EffectiveTime:
         now = self._clock.now()

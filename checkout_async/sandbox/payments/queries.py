@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from checkout_async.sandbox.core.calls import ApiCall, ApiReply
-from checkout_async.sandbox.core.errors import ApiRefusal, bad_search, not_found, payment_invalid
+from checkout_async.sandbox.core.errors import ApiRefusal, bad_search, payment_invalid, payment_not_found
 from checkout_async.sandbox.core.ids import DeterministicIds
 from checkout_async.sandbox.core.payload import JsonObject, integer, text
 from checkout_async.sandbox.core.simulation import Simulation
-from checkout_async.sandbox.core.validation import read_body, read_query
 from checkout_async.sandbox.payments.blocks import Links
 from checkout_async.sandbox.payments.payment import Payment
 from checkout_async.sandbox.payments.replies import PaymentReplies
@@ -24,6 +23,8 @@ NEXT_PAGE_PATH = "/payments/search/{id}"
 """Path of the further pages of a search, selected by `?token=`; the API's documents do not describe it."""
 
 _DEFAULT_LIMIT = 10
+_MAX_LIMIT = 1000
+"""The largest page of a search; a larger limit is read as this one."""
 _PAGING_CODES = frozenset({"limit_invalid", "skip_invalid"})
 
 
@@ -45,7 +46,7 @@ class PaymentQueries:
     """The read-only operations over one store of payments."""
 
     def __init__(self, simulation: Simulation, store: PaymentStore, replies: PaymentReplies, links: Links) -> None:
-        self._spec = simulation.spec
+        self._reader = simulation.reader
         self._clock = simulation.clock
         self._ids = simulation.ids
         self._store = store
@@ -57,14 +58,14 @@ class PaymentQueries:
         """Return a payment, by its identifier or by the `sid_` identifier of its redirect."""
         payment = self._store.find(call.resource_id) or self._find_by_redirect(call.resource_id)
         if payment is None:
-            raise not_found("payment")
+            raise payment_not_found()
         return ApiReply(200, self._replies.details(payment, self._clock.now()))
 
     async def get_payment_actions(self, call: ApiCall) -> ApiReply:
         """Return the actions of a payment."""
         payment = self._store.find(call.resource_id)
         if payment is None:
-            raise not_found("payment")
+            raise payment_not_found()
         return ApiReply(200, self._replies.actions(payment, self._clock.now()))
 
     async def list_payments(self, call: ApiCall) -> ApiReply:
@@ -73,14 +74,14 @@ class PaymentQueries:
         limit, skip = integer(parameters, "limit") or _DEFAULT_LIMIT, integer(parameters, "skip") or 0
         payments = self._store.find_by_reference(text(parameters, "reference") or "")
         if not payments:
-            raise not_found("payment")
+            raise payment_not_found()
         now = self._clock.now()
         page = [self._replies.details(payment, now) for payment in payments[skip : skip + limit]]
         return ApiReply(200, {"limit": limit, "skip": skip, "total_count": len(payments), "data": page})
 
     async def search_payments(self, call: ApiCall) -> ApiReply:
         """Search, and return the first page."""
-        body = read_body(self._spec, call.operation, call.body, call.content_type)
+        body = self._reader.body(call)
         since, until = _period(body)
         matches = parse_query(text(body, "query") or "")
         now = self._clock.now()
@@ -90,7 +91,10 @@ class PaymentQueries:
             if since <= payment.created_at <= until and matches(self._replies.search_item(payment, now))
         ]
         ids = self._ids.fork("search", call.body)
-        search = _Search(ids.token("id"), ids, found, integer(body, "limit") or _DEFAULT_LIMIT)
+        limit = integer(body, "limit")
+        search = _Search(
+            ids.token("id"), ids, found, _DEFAULT_LIMIT if limit is None else min(max(limit, 1), _MAX_LIMIT)
+        )
         self._searches[search.id] = search
         return ApiReply(200, self._page(search, 0))
 
@@ -117,7 +121,7 @@ class PaymentQueries:
     def _read_parameters(self, call: ApiCall) -> JsonObject:
         """Read the query parameters of a list; invalid paging has its own error codes."""
         try:
-            return read_query(self._spec, call.operation, call.query)
+            return self._reader.query(call)
         except ApiRefusal as refusal:
             codes = (f"paging_{code}" if code in _PAGING_CODES else code for code in refusal.error_codes)
             raise payment_invalid(*codes) from None

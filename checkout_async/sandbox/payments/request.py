@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from checkout_async.sandbox.core.errors import payment_invalid
+from checkout_async.sandbox.core.errors import payment_invalid, reference_missing
 from checkout_async.sandbox.core.payload import JsonObject, array, integer, is_object, member, text
 from checkout_async.sandbox.payments.instruments import CARD_TYPES, Instrument, Vault
 from checkout_async.sandbox.payments.scenarios import PaymentScenario, for_amount
@@ -44,6 +44,8 @@ _PROCESSING = (
     "custom_payment_method_ids",
 )
 """Members of the request's `processing` that replies repeat."""
+_ALIPAY_PLUS = frozenset({"alipay_plus", "alipay_cn", "alipay_hk", "gcash", "dana", "kakaopay", "truemoney", "tng"})
+"""Sources that Alipay+ processes, which needs a reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def parse_request(body: JsonObject, vault: Vault, now: float) -> PaymentRequest:
         capture_on=_instant(body, "capture_on"),
         estimated=text(body, "authorization_type") == "Estimated",
         partial_allowed=member(body, "partial_authorization").get("enabled") is True,
-        three_ds=member(body, "3ds"),
+        three_ds={name: value for name, value in member(body, "3ds").items() if value != ""},
         retry=member(body, "retry"),
         urls={name: body[name] for name in ("success_url", "failure_url") if name in body},
         customer=vault.customer(member(body, "customer")),
@@ -147,11 +149,18 @@ def _check_rules(body: JsonObject) -> None:
     if allocations and sum(integer(entry, "amount") or 0 for entry in allocations) != integer(body, "amount"):
         raise payment_invalid("amount_allocations_invalid")
     _check_network_token(body)
+    if text(member(body, "source"), "type") in _ALIPAY_PLUS and not text(body, "reference"):
+        raise reference_missing()
 
 
 def _check_network_token(body: JsonObject) -> None:
-    """Require cryptogram and ECI with a network token, except for later payments of a series."""
+    """Require cryptogram and ECI with a network token, except from Google Pay and for later payments of a series.
+
+    Google Pay gives no ECI with a Mastercard, and neither with the card numbers of its method `PAN_ONLY`.
+    """
     source = member(body, "source")
+    if text(source, "token_type") == "googlepay":
+        return
     later = "previous_payment_id" in body and member(body, "3ds").get("enabled") is not True
     missing = [f"{name}_required" for name in ("cryptogram", "eci") if name not in source]
     if text(source, "type") == "network_token" and missing and not later:

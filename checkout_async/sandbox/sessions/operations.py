@@ -19,9 +19,9 @@ from checkout_async.sandbox.core.errors import (
 )
 from checkout_async.sandbox.core.payload import member, text
 from checkout_async.sandbox.core.simulation import Simulation
-from checkout_async.sandbox.core.validation import check_headers, read_body
 from checkout_async.sandbox.sessions import flow
 from checkout_async.sandbox.sessions.authentication import read_device
+from checkout_async.sandbox.sessions.card_tokens import CardTokens
 from checkout_async.sandbox.sessions.replies import SessionReplies, Viewer
 from checkout_async.sandbox.sessions.request import parse_request
 from checkout_async.sandbox.sessions.session import Session
@@ -35,13 +35,14 @@ _SCOPE_OF = {"app": "sessions:app", "browser": "sessions:browser"}
 class SessionOperations:
     """The operations over one store of sessions."""
 
-    def __init__(self, simulation: Simulation, store: SessionStore) -> None:
-        self._spec = simulation.spec
+    def __init__(self, simulation: Simulation, store: SessionStore, card_tokens: CardTokens) -> None:
+        self._reader = simulation.reader
         self._access = simulation.access
         self._notifier = simulation.notifier
         self._clock = simulation.clock
         self._ids = simulation.ids
         self._store = store
+        self._card_tokens = card_tokens
         self._replies = SessionReplies(simulation)
 
     def handlers(self) -> dict[str, OperationHandler]:
@@ -57,16 +58,17 @@ class SessionOperations:
     async def request_session(self, call: ApiCall) -> ApiReply:
         """Create a session: 202 if it waits for something, 201 if the authentication was requested at once."""
         scopes = self._access.token_scopes(call)
-        body = read_body(self._spec, call.operation, call.body, call.content_type)
+        body = self._reader.body(call)
         channel_data = member(body, "channel_data")
         _check_channel(scopes, text(channel_data, "channel"))
-        request = parse_request(body, self._ids)
+        request = parse_request(self._card_tokens.resolve(body, api=call.operation.api), self._ids)
         now = self._clock.now()
         session = Session(self._ids.fork("session", call.body), request, now)
         if channel_data:
             completion = text(channel_data, "three_ds_method_completion")
             flow.supply_channel_data_early(session, read_device(channel_data), completion, now)
         self._store.add(session)
+        self._card_tokens.mark_used(body)
         if session.status is SessionStatus.PENDING:
             return ApiReply(202, self._replies.accepted(session, Viewer(now)))
         return ApiReply(201, self._replies.full(session, Viewer(now)))
@@ -74,7 +76,6 @@ class SessionOperations:
     async def get_session(self, call: ApiCall) -> ApiReply:
         """Return a session; its next actions are restricted to the channel of the header."""
         session, viewer = self._open(call)
-        check_headers(self._spec, call.operation, call.headers)
         if session.failing_gets_left:
             session.failing_gets_left -= 1
             raise bad_gateway()
@@ -84,7 +85,7 @@ class SessionOperations:
     async def update_session(self, call: ApiCall) -> ApiReply:
         """Accept channel data and authenticate."""
         session, viewer = self._open(call)
-        body = read_body(self._spec, call.operation, call.body, call.content_type)
+        body = self._reader.body(call)
         device = read_device(body)
         if viewer.has_token:
             _check_channel(self._access.token_scopes(call), device.channel)
@@ -96,7 +97,7 @@ class SessionOperations:
     async def update_three_ds_method_completion(self, call: ApiCall) -> ApiReply:
         """Accept the result of the 3DS Method, and authenticate if nothing else is missing."""
         session, viewer = self._open(call)
-        body = read_body(self._spec, call.operation, call.body, call.content_type)
+        body = self._reader.body(call)
         if session.channel == "app":
             raise not_allowed("three_ds_method_not_supported_for_app")
         if not session.has_method_url:
@@ -131,16 +132,18 @@ class SessionOperations:
         """Find the session of a call and the caller's view of it; raises 401, 403 or 404."""
         session = self._store.find(call.resource_id)
         header = call.headers.get("Authorization", "")
-        channel = call.headers.get("channel")
         if call.operation.takes_session_secret and header.startswith("sek_"):
             if session is None or not hmac.compare_digest(session.secret.encode(), header.encode()):
                 raise unauthorized()
-            return session, Viewer(self._clock.now(), has_token=False, channel=channel)
+            return session, Viewer(self._clock.now(), has_token=False, channel=self._channel_header(call))
         scopes = self._access.token_scopes(call)
         if session is None:
             raise not_found("session")
         _check_channel(scopes, session.channel)
-        return session, Viewer(self._clock.now(), channel=channel)
+        return session, Viewer(self._clock.now(), channel=self._channel_header(call))
+
+    def _channel_header(self, call: ApiCall) -> str | None:
+        return text(self._reader.headers(call), "channel")
 
     def _is_new(self, session: Session, call: ApiCall, event: SessionEvent) -> bool:
         """Return whether an update is to be carried out: not if the same one was accepted before; raises 403, 409."""

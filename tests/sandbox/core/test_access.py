@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import aiohttp
 import pytest
 
-from tests.sandbox.support import APP, BROWSER, BROWSER_WITH_METHOD, MERCHANT, Api, order
+from checkout_async.sandbox import Sandbox
+from tests.sandbox.support import APP, BROWSER, BROWSER_WITH_METHOD, MERCHANT, Api, Json, document, order
 
 UNKNOWN = "sid_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 CALLS = ["get", "collect", "fingerprint", "complete"]
@@ -91,7 +96,7 @@ async def test_a_fingerprint_needs_the_browser_scope(api: Api) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("session_id", [UNKNOWN, "sid_short", "%2e%2e"])
+@pytest.mark.parametrize("session_id", [UNKNOWN, "sid_short"])
 async def test_an_unknown_session_is_not_found(api: Api, call: str, session_id: str) -> None:
     answer = await getattr(api, call)(session_id)
 
@@ -102,7 +107,7 @@ async def test_an_unknown_session_is_not_found(api: Api, call: str, session_id: 
 @pytest.mark.parametrize(
     ("method", "path", "status", "error_type"),
     [
-        ("GET", "/nothing", 404, "not_found"),
+        ("GET", "/_sandbox/nothing", 404, "not_found"),
         ("DELETE", "/sessions", 405, "operation_not_allowed"),
     ],
 )
@@ -113,6 +118,35 @@ async def test_what_the_api_does_not_have_is_refused_with_an_error_body(
 
     assert (answer.status, answer.body["error_type"]) == (status, error_type)
     assert api.sandbox.requests[-1].operation_id is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/instruments"), ("GET", "/nothing"), ("PUT", "/sessions/%2e%2e/collect-data")],
+)
+async def test_an_operation_that_is_not_simulated_is_answered_with_501_and_words(
+    api: Api, method: str, path: str
+) -> None:
+    answer = await api.send(method, path)
+
+    assert answer.status == 501
+    assert f"does not simulate {method} /" in answer.body["error"]
+    assert api.sandbox.requests[-1].operation_id is None
+
+
+async def test_an_operation_that_only_the_document_has_is_answered_with_501(tmp_path: Path) -> None:
+    more: Json = {"get": {"operationId": "get_customer", "tags": ["Customers"], "responses": {}}}
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps(document() | {"paths": document()["paths"] | {"/customers/{id}": more}}))
+    async with (
+        Sandbox(document=path) as sandbox,
+        aiohttp.ClientSession(sandbox.base_url) as http,
+        http.get("/customers/cus_x") as reply,
+    ):
+        body = await reply.json()
+
+    assert (reply.status, "does not simulate GET /customers/cus_x" in body["error"]) == (501, True)
+    assert sandbox.count("get_customer") == 1
 
 
 async def test_an_error_body_repeats_the_request_identifier_of_the_headers(api: Api) -> None:

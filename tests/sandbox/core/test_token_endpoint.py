@@ -59,7 +59,34 @@ async def test_without_scope_every_scope_of_the_client_is_granted(api: Api) -> N
     answer = await ask(api, CREDENTIALS)
 
     scopes = document()["components"]["securitySchemes"]["oauth"]["flows"]["clientCredentials"]["scopes"]
-    assert answer.body["scope"].split() == sorted(scopes)
+    granted = answer.body["scope"].split()
+    assert granted == sorted(granted)
+    assert set(granted) > {*scopes, "vault", "disputes"}
+
+
+OF_EVERY_API = (
+    "vault vault:instruments gateway gateway:payment-captures flow flow:workflows fx payouts:bank-details sessions:app"
+    " sessions:browser disputes:view files:upload reports:view accounts balances:view transfers middleware marketplace"
+    " payment-sessions payments:search identity-verification forward"
+)
+
+
+async def test_scopes_of_every_api_are_granted_in_one_token_that_works_here(api: Api) -> None:
+    answer = await api.token(OF_EVERY_API)
+    created = await api.create(auth=f"Bearer {answer.body['access_token']}")
+
+    assert (answer.status, answer.body["scope"]) == (200, OF_EVERY_API)
+    assert created.status == 202
+
+
+async def test_one_scope_that_the_client_lacks_refuses_all() -> None:
+    client = SandboxClient("ack_some", "secret", frozenset({"gateway", "vault"}))
+    async with Sandbox(clients=[client]) as sandbox, Api(sandbox) as api:
+        refused = await api.token("gateway vault fx", client_id="ack_some", client_secret="secret")
+        granted = await api.token("gateway vault", client_id="ack_some", client_secret="secret")
+
+    assert (refused.status, refused.body) == (400, {"error": "invalid_scope"})
+    assert granted.body["scope"] == "gateway vault"
 
 
 async def test_every_token_is_another_one(api: Api) -> None:

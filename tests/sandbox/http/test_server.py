@@ -72,7 +72,7 @@ async def test_the_sandbox_tells_what_it_saw(sandbox: Sandbox, api: Api) -> None
         ("POST", "request_session", "bearer", 202),
         ("GET", "get_session", "session_secret", 200),
         ("GET", "get_session", "none", 401),
-        ("GET", None, "basic", 404),
+        ("GET", None, "basic", 501),
     ]
     assert (sandbox.count("get_session"), sandbox.count("complete_session")) == (2, 0)
 

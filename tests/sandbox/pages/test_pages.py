@@ -216,7 +216,6 @@ class TestHosted:
         ("wrong", "code"),
         [
             ({"completion": "X"}, "three_ds_method_completion_invalid"),
-            ({"language": ""}, "language_invalid"),
             ({"java_enabled": "perhaps"}, "java_enabled_invalid"),
         ],
     )

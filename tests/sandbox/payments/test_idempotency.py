@@ -65,12 +65,43 @@ async def test_a_key_belongs_to_its_endpoint(api: PaymentsApi) -> None:
     assert captures == [202, 202]
 
 
-async def test_the_same_key_with_another_body_is_refused(sandbox: Sandbox, api: PaymentsApi) -> None:
-    await api.pay(key="k-1")
+async def test_the_same_key_with_another_body_gets_the_first_reply_and_is_on_record(
+    sandbox: Sandbox, api: PaymentsApi
+) -> None:
+    first = await api.pay(key="k-1")
     answer = await api.pay(amount=1, key="k-1")
 
-    assert (answer.status, answer.codes) == (422, ["idempotency_key_reused"])
+    assert (answer.status, answer.body) == (first.status, first.body)
+    assert [(record.replayed, record.key_mismatch) for record in sandbox.requests] == [(False, False), (True, True)]
+    assert sandbox.key_mismatches == (sandbox.requests[-1],)
     assert len(sandbox.payments) == 1
+
+
+async def test_a_repetition_is_on_record_and_is_not_a_mismatch(sandbox: Sandbox, api: PaymentsApi) -> None:
+    await api.pay(key="k-1")
+    await api.pay(key="k-1")
+
+    assert [(record.replayed, record.key_mismatch) for record in sandbox.requests] == [(False, False), (True, False)]
+    assert sandbox.key_mismatches == ()
+
+
+async def test_the_same_key_with_another_body_is_refused_if_that_is_wanted() -> None:
+    async with Sandbox(refuse_reused_keys=True) as sandbox, PaymentsApi(sandbox) as api:
+        await api.pay(key="k-1")
+        answer = await api.pay(amount=1, key="k-1")
+
+    assert (answer.status, answer.codes) == (422, ["idempotency_key_reused"])
+    assert len(sandbox.payments) == len(sandbox.key_mismatches) == 1
+
+
+async def test_another_body_waits_for_the_key_like_the_same_one(sandbox: Sandbox, api: PaymentsApi) -> None:
+    async with sandbox.hold("request_payment") as held:
+        first = asyncio.create_task(api.pay(key="k-1"))
+        await held.arrived.wait()
+        second = await api.pay(amount=1, key="k-1")
+    await first
+
+    assert (second.status, len(sandbox.key_mismatches)) == (409, 1)
 
 
 async def test_the_order_of_members_does_not_make_another_body(sandbox: Sandbox, api: PaymentsApi) -> None:
@@ -157,10 +188,10 @@ async def test_a_key_is_kept_for_a_day(sandbox: Sandbox, api: PaymentsApi) -> No
     assert after.body["id"] != first.body["id"]
 
 
-async def test_a_key_must_not_be_empty(api: PaymentsApi) -> None:
-    answer = await api.pay(key="")
+async def test_an_empty_key_is_no_key(sandbox: Sandbox, api: PaymentsApi) -> None:
+    first, second = await api.pay(key=""), await api.pay(key="")
 
-    assert (answer.status, answer.codes) == (422, ["cko_idempotency_key_invalid"])
+    assert (first.status, second.status, len(sandbox.payments)) == (201, 201, 2)
 
 
 async def test_a_repetition_needs_credentials_like_any_request(api: PaymentsApi) -> None:

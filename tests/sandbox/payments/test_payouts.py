@@ -90,7 +90,7 @@ async def test_a_refund_without_payment_may_be_rejected(api: PaymentsApi) -> Non
     [
         (payout(currency="POUND"), ["currency_invalid"]),
         (payout(source={"type": "card"}), ["type_invalid"]),
-        (payout(processing_channel_id="x"), ["processing_channel_id_invalid"]),
+        (payout(processing_channel_id=1), ["processing_channel_id_invalid"]),
         (payout(capture=True), ["capture_invalid"]),
         (refund_without_payment(payment_type="Regular"), ["payment_type_invalid"]),
         (refund_without_payment(amount=0), ["amount_invalid"]),

@@ -43,7 +43,7 @@ async def test_the_list_is_paged(api: PaymentsApi) -> None:
 async def test_an_unused_reference_is_not_found(api: PaymentsApi) -> None:
     answer = await api.read("/payments", params={"reference": "A"})
 
-    assert (answer.status, answer.codes) == (404, ["payment_not_found"])
+    assert (answer.status, answer.body) == (404, {})
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,6 @@ async def test_an_unused_reference_is_not_found(api: PaymentsApi) -> None:
         ({"reference": "A", "limit": "ten"}, "paging_limit_invalid"),
         ({"reference": "A", "skip": "-1"}, "paging_skip_invalid"),
         ({"limit": "10"}, "reference_required"),
-        ({"reference": 81 * "A"}, "reference_invalid"),
         ({"reference": "A", "page": "2"}, "page_invalid"),
     ],
 )
@@ -70,7 +69,7 @@ async def test_wrong_paging_is_refused(api: PaymentsApi, parameters: dict[str, s
 async def test_an_unknown_payment_is_not_found(api: PaymentsApi, payment_id: str, what: str) -> None:
     answer = await api.read(f"/payments/{payment_id}{what}")
 
-    assert (answer.status, answer.codes) == (404, ["payment_not_found"])
+    assert (answer.status, answer.body) == (404, {})
 
 
 async def test_an_empty_search_finds_everything_newest_first(api: PaymentsApi) -> None:
@@ -164,8 +163,6 @@ async def test_a_period_limits_the_search(sandbox: Sandbox, api: PaymentsApi) ->
         ({"to": "2026-01-01T00:00:00Z"}, 422, "from_required"),
         ({"from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, 400, "from_invalid"),
         ({"from": "yesterday", "to": "2026-01-01T00:00:00Z"}, 422, "from_invalid"),
-        ({"limit": 0}, 422, "limit_invalid"),
-        ({"limit": 1001}, 422, "limit_invalid"),
     ],
 )
 async def test_a_search_beyond_its_limits_is_refused(api: PaymentsApi, members: Json, status: int, code: str) -> None:

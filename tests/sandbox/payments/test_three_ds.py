@@ -121,8 +121,8 @@ async def test_a_customer_acts_once_and_only_where_one_is_waited_for(
 @pytest.mark.parametrize(("play", "status"), [("approve", "Authorized"), ("fail", "Declined"), ("cancel", "Canceled")])
 async def test_another_process_can_play_the_customer(api: PaymentsApi, play: str, status: str) -> None:
     payment_id = (await api.pay(order(three_ds=ENABLED) | URLS)).body["id"]
-    first = await api.send("POST", f"/_sandbox/payments/{payment_id}/{play}")
-    again = await api.send("POST", f"/_sandbox/payments/{payment_id}/{play}")
+    first = await api.send("POST", f"/_sandbox/payments/{payment_id}/{play}", json={})
+    again = await api.send("POST", f"/_sandbox/payments/{payment_id}/{play}", json={})
 
     assert (first.status, "cko-session-id" in first.body["url"]) == (200, True)
     assert (again.status, status in again.body["error"]) == (409, True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from checkout_async.sandbox import CardholderError, Sandbox
@@ -11,7 +13,8 @@ UNKNOWN = "sid_aaaaaaaaaaaaaaaaaaaaaaaaaa"
 
 
 async def control(api: Api, path: str, body: Json | None = None) -> Answer:
-    return await api.send("POST", f"/_sandbox{path}", json=body)
+    data = b"" if body is None else json.dumps(body).encode()
+    return await api.send("POST", f"/_sandbox{path}", data=data, headers={"Content-Type": "application/json"})
 
 
 @pytest.mark.parametrize(
