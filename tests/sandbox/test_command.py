@@ -140,7 +140,7 @@ async def test_tls(http: aiohttp.ClientSession, tmp_path: Path, in_two_files: bo
     key.write_bytes(issued.private_key_pem.bytes())
     chain = b"".join(blob.bytes() for blob in issued.cert_chain_pems)
     certificate.write_bytes(chain if in_two_files else issued.private_key_and_cert_chain_pem.bytes())
-    options = ["--tls-key", key] if in_two_files else []
+    options: list[str | Path] = ["--tls-key", key] if in_two_files else []
     with sandbox_process("--tls-certificate", certificate, *options) as url:
         status, _ = await call(http, f"{url}/payments/pay_x", ssl=certificates.trusting())
 

@@ -123,7 +123,7 @@ class Sandbox:
             payment_delay=payment_delay,
             refuse_reused_keys=refuse_reused_keys,
         )
-        notifier = Notifier(callback_timeout, loopback_only=False)  # whoever starts the sandbox chose the address
+        notifier = Notifier(callback_timeout, loopback_only=False)  # its address comes from who starts the sandbox
         self._webhooks = Webhooks(self._simulation, notifier, webhook_url, webhook_secret)
         self._hosts = AllowedHosts(host, allowed_hosts)
         self._sessions = SessionsSimulator(self._simulation)

@@ -98,7 +98,7 @@ async def test_a_callback_goes_to_no_other_machine(
     assert "remote_callbacks" in caplog.text
 
 
-async def test_a_name_of_another_machine_is_no_way_around(
+async def test_a_name_of_another_machine_is_refused_once_it_is_resolved(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def elsewhere(_resolver: object, host: str, port: int = 0, _family: int = 0) -> list[dict[str, object]]:

@@ -188,7 +188,7 @@ async def test_a_key_is_kept_for_a_day(sandbox: Sandbox, api: PaymentsApi) -> No
     assert after.body["id"] != first.body["id"]
 
 
-async def test_an_empty_key_is_no_key(sandbox: Sandbox, api: PaymentsApi) -> None:
+async def test_an_empty_key_counts_as_none(sandbox: Sandbox, api: PaymentsApi) -> None:
     first, second = await api.pay(key=""), await api.pay(key="")
 
     assert (first.status, second.status, len(sandbox.payments)) == (201, 201, 2)
