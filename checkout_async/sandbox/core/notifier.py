@@ -32,8 +32,8 @@ def is_web_address(url: str) -> bool:
 class Notifier:
     """Sends over one HTTP session; each request may take `timeout` seconds of real time and follows no redirect.
 
-    With `loopback_only` it connects to loopback addresses only. Otherwise a program that can reach the sandbox could have
-    it post to any machine that this one reaches.
+    With `loopback_only` it connects to loopback addresses only. Otherwise a program that can reach the sandbox could
+    have it post to any machine that this one reaches.
     """
 
     def __init__(self, timeout: float, *, loopback_only: bool) -> None:
