@@ -48,7 +48,7 @@ def not_found(resource: str) -> ApiRefusal:
 
 
 def payment_not_found() -> ApiRefusal:
-    """Report that there is no such payment; the reply has no body, as observed from the API."""
+    """Report that a payment does not exist; the reply has no body, as observed from the API."""
     return ApiRefusal(404)
 
 

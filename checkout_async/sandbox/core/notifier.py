@@ -32,7 +32,7 @@ def is_web_address(url: str) -> bool:
 class Notifier:
     """Sends over one HTTP session; each request may take `timeout` seconds of real time and follows no redirect.
 
-    With `loopback_only` it connects to loopback addresses only: a program that can send the sandbox a request could else
+    With `loopback_only` it connects to loopback addresses only. Otherwise a program that can reach the sandbox could
     have it post to any machine that this one reaches.
     """
 

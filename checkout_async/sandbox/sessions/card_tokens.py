@@ -118,7 +118,7 @@ class CardTokens:
         return drop_none({"number": number, "expiry_month": month, "expiry_year": year, **kept})
 
     def _wallet(self, body: JsonObject, ids: DeterministicIds) -> JsonObject:
-        """Invent an expiry for the card of a wallet, whose data nobody here can decrypt; the amount decides."""
+        """Invent an expiry for the card of a wallet, whose data the sandbox cannot decrypt; the amount decides."""
         if not member(body, "token_data"):
             raise payment_invalid("token_data_required")
         year = datetime.fromtimestamp(self._clock.now(), UTC).year + _WALLET_YEARS
