@@ -140,7 +140,7 @@ class SandboxApp:
             except ApiRefusal as refusal:
                 response = _error_response(refusal, request_id)
             except web.HTTPException as error:
-                if error.status == 404 and not request.path.startswith(ROOT):
+                if error.status == 404 and self._is_elsewhere(request.path):
                     response = await _not_simulated(request)
                 else:
                     response = _error_response(_routing_refusal(error), request_id)
@@ -153,6 +153,11 @@ class SandboxApp:
             return response if fault is None else await self._faults.deliver(fault, request, response)
 
         return finish
+
+    def _is_elsewhere(self, path: str) -> bool:
+        """Return whether a path belongs to an API that the sandbox does not play. Below its own it is just unknown."""
+        played = {operation.path.split("/")[1] for operation in self._spec.operations.values()}
+        return path.split("/")[1] not in {*played, ROOT.strip("/"), TOKENS_PATH.strip("/")}
 
     async def _issue_card_token(self, request: web.Request) -> web.StreamResponse:
         authorization = request.headers.get("Authorization", "")

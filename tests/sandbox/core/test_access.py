@@ -134,6 +134,14 @@ async def test_an_operation_that_is_not_simulated_is_answered_with_501_and_words
     assert api.sandbox.requests[-1].operation_id is None
 
 
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/payments//captures"), ("GET", "/payments/pay_x/nothing"), ("GET", "/sessions")]
+)
+async def test_an_unknown_path_of_an_api_that_is_played_is_not_found(api: Api, method: str, path: str) -> None:
+    answer = await api.send(method, path)
+    assert answer.status in {404, 405}
+
+
 async def test_an_operation_that_only_the_document_has_is_answered_with_501(tmp_path: Path) -> None:
     more: Json = {"get": {"operationId": "get_customer", "tags": ["Customers"], "responses": {}}}
     path = tmp_path / "openapi.json"
