@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from checkout_async._core.model import RequestModel, known_values_only
-from checkout_async._core.validation import explain
+from checkout_async._core.validation import explain, respell_tag
 from checkout_async.config import Validation
 from checkout_async.errors import InvalidRequest
 from checkout_async.redaction import SecretBytes, sanitize
@@ -134,11 +134,9 @@ def _checked_json(operation: str, packed: SecretBytes, type_: Any) -> SecretByte
             return SecretBytes(_json.encode(decoder.decode(packed)))
         except msgspec.ValidationError as error:
             message = str(error)
-        if "got `float`" in message:  # JSON has one kind of number: 100.0 is a whole one
-            try:
-                return SecretBytes(_json.encode(msgspec.convert(_with_whole_numbers(packed), type_)))
-            except msgspec.ValidationError as error:
-                message = str(error)
+        corrected, message = _correct(packed, type_, message)
+        if corrected is not None:
+            return SecretBytes(_json.encode(corrected))
         path, reason = explain(message, refused, type_)
     # Raised outside the handlers: the cause would carry the offending value into tracebacks.
     hint = _ADD_MEMBER if "unknown field" in reason else SEND_ANYWAY
@@ -158,15 +156,33 @@ def _path_to_infinity(value: object, path: str) -> str | None:
     return next((each for each in found if each is not None), None)
 
 
-def _with_whole_numbers(packed: SecretBytes) -> object:
-    def convert(value: object) -> object:
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        if isinstance(value, dict):
-            return {name: convert(member) for name, member in cast("dict[str, object]", value).items()}
-        return [convert(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
+def _correct(packed: SecretBytes, type_: Any, message: str) -> tuple[object, str]:
+    """Correct what the API does not mind, and try again; return the checked value, or None and the last message.
 
-    return convert(msgspec.msgpack.decode(packed))
+    100.0 is a whole number, since JSON has one kind of number. The tag of a variant may be spelt loosely, as an enum
+    value may: msgspec compares tags exactly.
+    """
+    body: Any = msgspec.msgpack.decode(packed)
+    seen: set[str] = set()
+    while message not in seen:
+        seen.add(message)
+        if "got `float`" in message:
+            body = _with_whole_numbers(body)
+        elif message.startswith("Invalid value"):
+            respell_tag(body, message, type_)
+        try:
+            return msgspec.convert(body, type_), ""
+        except msgspec.ValidationError as error:
+            message = str(error)
+    return None, message
+
+
+def _with_whole_numbers(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _with_whole_numbers(member) for name, member in cast("dict[str, object]", value).items()}
+    return [_with_whole_numbers(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
 
 
 def _with_extra(operation: str, encoded: SecretBytes, extra: Mapping[str, object]) -> SecretBytes:

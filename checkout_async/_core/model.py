@@ -18,7 +18,7 @@ from msgspec import UNSET, UnsetType
 
 from checkout_async.redaction import MASK, mask
 
-__all__ = ["UNSET", "Model", "OpenEnum", "RequestModel", "ResponseModel", "UnsetType", "known_values_only"]
+__all__ = ["UNSET", "Model", "OpenEnum", "RequestModel", "ResponseModel", "UnsetType", "fold", "known_values_only"]
 
 _refusals: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", default=None)
 
@@ -43,11 +43,11 @@ _SEPARATORS = dict.fromkeys(map(ord, " _-"))
 @cache
 def _members_by_folded_value(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
     """Return the members of an enum by their folded values and by other names of them (`x-enum-aliases`)."""
-    aliases = {_fold(alias): enum(value) for alias, value in enum.__aliases__.items()}
-    return aliases | {_fold(str(member)): member for member in enum}
+    aliases = {fold(alias): enum(value) for alias, value in enum.__aliases__.items()}
+    return aliases | {fold(str(member)): member for member in enum}
 
 
-def _fold(value: str) -> str:
+def fold(value: str) -> str:
     """Return a value in lower case and without blanks, `_` and `-`: the API is consistent in none of them."""
     return value.casefold().translate(_SEPARATORS)
 
@@ -66,7 +66,7 @@ class OpenEnum(StrEnum):
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        member = _members_by_folded_value(cls).get(_fold(value))
+        member = _members_by_folded_value(cls).get(fold(value))
         if member is not None:
             return cast("Self", member)
         if (refused := _refusals.get()) is not None:

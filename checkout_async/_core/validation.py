@@ -9,14 +9,14 @@ from __future__ import annotations
 import difflib
 import re
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import msgspec
 
-from checkout_async._core.model import OpenEnum
+from checkout_async._core.model import OpenEnum, fold
 from checkout_async.redaction import sanitize, scrub
 
-__all__ = ["explain", "specified_pattern", "union_types"]
+__all__ = ["explain", "respell_tag", "specified_pattern", "union_types"]
 
 _MESSAGE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
 _PATH_STEP = re.compile(r"\.[^.\[]+|\[[^\]]*\]")
@@ -70,6 +70,33 @@ def _did_you_mean(name: str, structs: list[type[msgspec.Struct]]) -> str:
     # Who writes a mapping may take the Python name of a member for the API's.
     meant = known[python.index(name)] if name in python else close[0] if close else None
     return f"; did you mean `{meant}`?" if meant else ""
+
+
+def respell_tag(body: Any, message: str, type_: Any) -> None:
+    """Replace the tag that a message is about by the listed one that it means, in place, if there is one."""
+    match = _MESSAGE.match(message)
+    path = match["path"] if match is not None and match["path"] else "$"
+    *steps, last = _PATH_STEP.findall(path) or [""]
+    listed = {fold(tag): tag for tag in _tags(type_, path)}
+    for holder in _objects_at(body, steps):
+        tag = holder.get(last[1:])
+        if isinstance(tag, str) and fold(tag) in listed:
+            holder[last[1:]] = listed[fold(tag)]
+
+
+def _objects_at(value: object, steps: list[str]) -> list[dict[str, object]]:
+    """Return the objects at a JSON path, whose `[...]` stands for any item."""
+    found = [value]
+    for step in steps:
+        if step.startswith("."):
+            found = [each.get(step[1:]) for each in _objects(found)]
+        else:
+            found = [item for each in found if isinstance(each, list) for item in cast("list[object]", each)]
+    return _objects(found)
+
+
+def _objects(values: list[object]) -> list[dict[str, object]]:
+    return [cast("dict[str, object]", each) for each in values if isinstance(each, dict)]
 
 
 def _tags(type_: Any, path: str) -> list[str]:

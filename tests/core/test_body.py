@@ -113,6 +113,11 @@ class TestSending:
         body = {"source": {"type": "token", "token": "t"}, "colour": colour}
         assert json.loads(encode_body("place_order", body, Order))["colour"] == "red"
 
+    @pytest.mark.parametrize("tag", ["Token", "TOKEN", "to-ken"])
+    def test_so_is_the_tag_of_a_variant(self, tag: str) -> None:
+        body = {"source": {"type": tag, "token": "t"}, "amount": 1.0}
+        assert encode_body("place_order", body, Order) == b'{"source":{"type":"token","token":"t"},"amount":1}'
+
     @pytest.mark.parametrize("missing", [None, UNSET])
     def test_none_and_unset_leave_an_optional_member_out(self, missing: UnsetType | None) -> None:
         struct = Order(source=TokenSource(token="t"), amount=missing, colour=missing)
