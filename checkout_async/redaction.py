@@ -9,7 +9,18 @@ import re
 from collections.abc import Mapping
 from typing import SupportsIndex, TypeVar, cast, overload
 
-__all__ = ["MASK", "Headers", "Secret", "SecretBytes", "as_secret", "mask", "mask_headers", "sanitize", "scrub"]
+__all__ = [
+    "MASK",
+    "Headers",
+    "Secret",
+    "SecretBytes",
+    "SecretMembers",
+    "as_secret",
+    "mask",
+    "mask_headers",
+    "sanitize",
+    "scrub",
+]
 
 T = TypeVar("T")
 
@@ -99,6 +110,15 @@ def as_secret(value: T) -> T:
     if isinstance(value, str):
         return cast("T", Secret(value))
     return cast("T", SecretBytes(value)) if isinstance(value, bytes) else value
+
+
+class SecretMembers(dict[str, object]):
+    """Members of a JSON object. Their `repr` shows the names only."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(dict.fromkeys(self, MASK))
 
 
 class Headers(dict[str, str]):

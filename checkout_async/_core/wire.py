@@ -16,7 +16,7 @@ from urllib.parse import quote
 from checkout_async._core.model import RequestModel
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 from checkout_async.errors import InvalidRequest
-from checkout_async.redaction import Headers, SecretBytes, as_secret
+from checkout_async.redaction import Headers, SecretBytes, SecretMembers, as_secret
 
 __all__ = [
     "Alternative",
@@ -135,6 +135,8 @@ class CallOptions:
         if isinstance(self.headers, Mapping):
             headers = Headers((name, as_secret(value)) for name, value in self.headers.items())
             object.__setattr__(self, "headers", headers)
+        if isinstance(self.extra_body, Mapping):
+            object.__setattr__(self, "extra_body", SecretMembers(self.extra_body))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,6 +103,8 @@ def call(name: str, tag: str, request: Example | None, reply: Example | None, nu
     if request is not None:
         made.arguments["body"] = body_of(operation, request, made.sent, as_mapping=number % 2 == 0)
     made.arguments["headers"] = {"X-Custom": made.sent.add("header", secret("header"))}
+    if "extra_body" in inspect.signature(getattr(module, name)).parameters and request is not None:
+        made.arguments["extra_body"] = {"brand_new": {"secret": made.sent.add("extra body", secret("extra"))}}
     if operation.idempotency_header:
         made.arguments["idempotency_key"] = made.sent.add("idempotency key", secret("key"))
     if operation.session_secret and number % 2 == 0:
