@@ -187,7 +187,8 @@ def _with_whole_numbers(value: object) -> object:
 
 def _with_extra(operation: str, encoded: SecretBytes, extra: Mapping[str, object]) -> SecretBytes:
     """Return a body with the members of `extra` added. Objects merge at any depth, lists replace."""
-    added, defect = _encode(_json, extra)
+    is_mapping = isinstance(cast("object", extra), Mapping)
+    added, defect = _encode(_json, extra) if is_mapping else (SecretBytes(), "it must be a mapping of names to values")
     del extra  # a traceback may show the locals
     if defect:
         reason = f"extra_body cannot be written as JSON: {defect}"

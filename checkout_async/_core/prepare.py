@@ -72,14 +72,9 @@ def prepare(
     headers = Headers(_build_headers(request, user_agent))
     if request.link is not None:
         return HttpRequest(method="GET", url=_check_link(name, request.link, locate), headers=headers)
-    body = None
-    has_body = operation.request is not None or operation.alternatives
-    if has_body and (request.body is not None or operation.body_required):
-        extra = request.options.extra_body
-        body = encode_body(name, request.body, _request_type(request), validate=validate, extra=extra)
+    body = _encode_request(request, validate)
+    if body is not None:
         headers["Content-Type"] = operation.body_format.value
-        if operation.body_format is BodyFormat.FORM:
-            body = encode_form(name, body)
     return HttpRequest(
         method=operation.method,
         url=locate(_request_target(request)),
@@ -87,6 +82,25 @@ def prepare(
         body=body,
         idempotency_key=headers.get(operation.idempotency_header or ""),
     )
+
+
+def _encode_request(request: ApiRequest[Any], validate: Validation) -> bytes | None:
+    """Return the encoded body of a call, or None if it has none. An optional body may consist of `extra_body` alone."""
+    operation, name, has_extra = request.operation, request.operation.name, request.options.extra_body is not None
+    has_body = operation.request is not None or bool(operation.alternatives)
+    if has_extra and (not has_body or operation.body_format is BodyFormat.FORM):
+        reason = "is for operations with a JSON body"
+        raise InvalidRequest(f"{name}: extra_body {reason}", operation=name, path="extra_body", reason=reason)
+    if not has_body or (request.body is None and not operation.body_required and not has_extra):
+        return None
+    body = encode_body(
+        name,
+        {} if request.body is None and not operation.body_required else request.body,
+        _request_type(request),
+        validate=validate,
+        extra=request.options.extra_body,
+    )
+    return encode_form(name, body) if operation.body_format is BodyFormat.FORM else body
 
 
 def _request_type(request: ApiRequest[Any]) -> Any:

@@ -15,7 +15,7 @@ from checkout_async._core.prepare import prepare, user_agent
 from checkout_async._core.wire import ApiRequest, CallOptions, HttpRequest, Parameter
 from checkout_async.config import Validation
 from checkout_async.errors import ConfigurationError, InvalidRequest
-from tests.core.models import CLOSE_SHOP, PAY, PLACE_ORDER, CardSource, Order, Payout
+from tests.core.models import CLOSE_SHOP, PAY, PLACE_ORDER, CardSource, Link, Order, Payout
 
 BASE = "https://api.example"
 BODY = {"source": {"type": "token", "token": "t"}}
@@ -163,6 +163,28 @@ class TestAlternatives:
         http = prepared(ApiRequest(operation=PAY))
         assert http.body is None
         assert "Content-Type" not in http.headers
+
+
+class TestExtraBody:
+    def test_an_optional_body_may_consist_of_it_alone(self) -> None:
+        request = ApiRequest(
+            operation=replace(PAY, request=Link, alternatives=()), options=CallOptions(extra_body={"a": 1})
+        )
+        assert prepared(request, validate="off").body == b'{"a":1}'
+
+    def test_a_call_without_a_body_refuses_it(self) -> None:
+        request = ApiRequest(operation=CLOSE_SHOP, options=CallOptions(extra_body={"a": 1}))
+        with pytest.raises(InvalidRequest, match="extra_body is for operations with a JSON body"):
+            prepared(request)
+
+    def test_it_must_be_a_mapping(self) -> None:
+        options = CallOptions(extra_body=cast("Any", [1]))
+        with pytest.raises(InvalidRequest, match="must be a mapping"):
+            prepared(ApiRequest(operation=PLACE_ORDER, body=BODY, options=options))
+
+    def test_its_values_are_never_shown(self) -> None:
+        request = ApiRequest(operation=PLACE_ORDER, body=BODY, options=CallOptions(extra_body={"pin": "canary"}))
+        assert "canary" not in f"{request!r} {request.options.extra_body!r}"
 
 
 class TestIdempotencyKey:
