@@ -43,6 +43,54 @@ def _move_default(part: Object, *, describe: bool) -> Object:
     return part.derive({**part, "description": text}).without("default") if "default" in part else part
 
 
+def document_limits(document: Object) -> Object:
+    """Return the document with the limits of each member of a sent schema in its description.
+
+    The default types check only those that the API enforces, so their annotations do not show the others.
+    """
+    members: dict[str, object] = {}
+    for name, schema in schemas(document).objects():
+        sent = schema.get("x-direction") == "sent" and "properties" in schema
+        members[name] = _describe_members(schema) if sent else schema
+    return with_schemas(document, members)
+
+
+def _describe_members(schema: Object) -> Object:
+    properties = schema.object("properties")
+    described = {name: _with_limits(member) for name, member in properties.objects()}
+    return schema.derive({**schema, "properties": properties.derive(described)})
+
+
+def _with_limits(member: Object) -> Object:
+    if not (limits := describe_limits(member)):
+        return member
+    return member.derive({**member, "description": f"{member.text('description')} Documented: {limits}."})
+
+
+def describe_limits(schema: Object) -> str:
+    """Return the limits of a schema in words, such as `2 to 35 characters`; empty if it has none."""
+    found = [
+        _range(schema, "minLength", "maxLength", " characters"),
+        _range(schema, "minItems", "maxItems", " items"),
+        _range(schema, "minProperties", "maxProperties", " members"),
+        _range(schema, "minimum", "maximum", ""),
+        f"above {schema['exclusiveMinimum']}" if "exclusiveMinimum" in schema else "",
+        f"below {schema['exclusiveMaximum']}" if "exclusiveMaximum" in schema else "",
+        f"a multiple of {schema['multipleOf']}" if "multipleOf" in schema else "",
+        f"pattern `{schema.text('pattern')}`" if "pattern" in schema else "",
+    ]
+    return ", ".join(each for each in found if each)
+
+
+def _range(schema: Object, low: str, high: str, unit: str) -> str:
+    least, most = schema.get(low), schema.get(high)
+    if least is None:
+        return "" if most is None else f"at most {most}{unit}"
+    if most is None:
+        return f"{least}{unit} or more"
+    return f"{least}{unit}" if least == most else f"{least} to {most}{unit}"
+
+
 def name_table(document: Object) -> dict[str, str]:
     """Return `x-python-names`: API names and their Python names."""
     return {name: str(python) for name, python in document.object("x-python-names").items()}

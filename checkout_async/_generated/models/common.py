@@ -183,7 +183,7 @@ class ThreeDsRequestorAuthenticationInfo(RequestModel, kw_only=True):
     """When the login took place, UTC."""
 
     three_ds_req_auth_data: str | UnsetType | None = None
-    """Proof of the login, in the form its method defines."""
+    """Proof of the login, in the form its method defines. Documented: at most 20000 characters."""
 
 
 class ThreeDsRequestorAuthenticationInfoResponse(ResponseModel, frozen=True, kw_only=True):

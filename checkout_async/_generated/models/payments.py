@@ -983,10 +983,12 @@ class PaymentRequest(RequestModel, kw_only=True):
     """Second card, charged when `source` fails. Replies then have `processing.fallback_source_used` true."""
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-    """Amount in the minor unit of the currency. Without it, or with 0, the card is verified."""
+    """Amount in the minor unit of the currency. Without it, or with 0, the card is verified. Documented: 0 to
+    9999999999.
+    """
 
     currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
-    """Currency of `amount`, ISO 4217 alphabetic code."""
+    """Currency of `amount`, ISO 4217 alphabetic code. Documented: pattern `^[A-Za-z]{3}$`."""
 
     payment_type: PaymentType | UnsetType | None = None
     """Why the payment is made. Required when the cardholder is absent; not `Regular` when the merchant initiates it.
@@ -1001,11 +1003,12 @@ class PaymentRequest(RequestModel, kw_only=True):
 
     reference: str | UnsetType | None = None
     """The merchant's own reference, such as an order number. American Express takes 30 characters, iDEAL and Blik 35;
-    iDEAL requires it, letters and digits only; Benefit wants it unique, letters and digits only.
+    iDEAL requires it, letters and digits only; Benefit wants it unique, letters and digits only. Documented: at most 80
+    characters.
     """
 
     description: str | UnsetType | None = None
-    """Description of the payment."""
+    """Description of the payment. Documented: at most 100 characters."""
 
     authorization_type: PaymentAuthorizationType | UnsetType | None = None
     """Whether the amount is final. Only an estimated one can be incremented. Default on the server: `Final`."""
@@ -1038,24 +1041,32 @@ class PaymentRequest(RequestModel, kw_only=True):
     """Requested ways of authentication."""
 
     processing_channel_id: str | UnsetType | None = None
-    """Processing channel. Required unless the credential belongs to a single one."""
+    """Processing channel. Required unless the credential belongs to a single one. Documented: pattern
+    `^(pc)_(\\w{26})$`.
+    """
 
     previous_payment_id: str | UnsetType | None = None
     """Links the payment to a series that the merchant continues. A payment of the series, or the scheme's identifier
-    (`scheme_id`) of one.
+    (`scheme_id`) of one. Documented: at most 100 characters.
     """
 
     risk: RiskRequest | UnsetType | None = None
     """Risk assessment of the payment."""
 
     success_url: str | UnsetType | None = None
-    """Where the customer returns after success, in place of the account's setting. Sources with a redirect."""
+    """Where the customer returns after success, in place of the account's setting. Sources with a redirect. Documented:
+    at most 1024 characters.
+    """
 
     failure_url: str | UnsetType | None = None
-    """Where the customer returns after failure, in place of the account's setting. Sources with a redirect."""
+    """Where the customer returns after failure, in place of the account's setting. Sources with a redirect. Documented:
+    at most 1024 characters.
+    """
 
     payment_ip: str | UnsetType | None = None
-    """Deprecated. IPv4 or IPv6 address of the customer. Superseded by `risk.device.network`."""
+    """Deprecated. IPv4 or IPv6 address of the customer. Superseded by `risk.device.network`. Documented: at most 45
+    characters.
+    """
 
     sender: PaymentSender | UnsetType | None = None
     """Who sends the money. For account funding."""
@@ -1064,13 +1075,15 @@ class PaymentRequest(RequestModel, kw_only=True):
     """Who receives the money. For account funding, and for payments inside the UK to financial institutions."""
 
     amount_allocations: list[AmountAllocation] | UnsetType | None = None
-    """Sub-entities the payment is made for. Their amounts add up to the amount of the payment."""
+    """Sub-entities the payment is made for. Their amounts add up to the amount of the payment. Documented: 1 to 50
+    items.
+    """
 
     processing: PaymentProcessing | UnsetType | None = None
     """Data for processing by scheme and provider."""
 
     items: list[PaymentItem] | UnsetType | None = None
-    """Lines of the order."""
+    """Lines of the order. Documented: at most 1000 items."""
 
     retry: RetryRequest | UnsetType | None = None
     """Retries that Checkout.com makes itself after a decline."""
@@ -1079,7 +1092,9 @@ class PaymentRequest(RequestModel, kw_only=True):
     """Series of payments that this one belongs to."""
 
     metadata: dict[str, str | int | float | bool] | UnsetType | None = None
-    """The merchant's own data, one level. `udf1` to `udf5` appear in reports, `udf1` also in risk rules."""
+    """The merchant's own data, one level. `udf1` to `udf5` appear in reports, `udf1` also in risk rules. Documented: at
+    most 20 members.
+    """
 
     segment: PaymentSegment | UnsetType | None = None
     """Part of the business the payment belongs to."""
@@ -1107,20 +1122,20 @@ class PaymentSubscription(RequestModel, kw_only=True):
     """A series of payments."""
 
     id: str | UnsetType | None = None
-    """Identifier that links the payments of the series."""
+    """Identifier that links the payments of the series. Documented: at most 50 characters."""
 
 
 class PaymentSegment(RequestModel, kw_only=True):
     """Part of a business. At least one member is required."""
 
     brand: str | UnsetType | None = None
-    """Brand."""
+    """Brand. Documented: at most 50 characters."""
 
     business_category: str | UnsetType | None = None
-    """Category of the business."""
+    """Category of the business. Documented: at most 50 characters."""
 
     market: str | UnsetType | None = None
-    """Market."""
+    """Market. Documented: at most 50 characters."""
 
 
 class PaymentInstruction(RequestModel, kw_only=True):
@@ -1165,13 +1180,13 @@ class PayoutRequest(RequestModel, kw_only=True):
     """Where the money goes."""
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-    """Amount in the minor unit of `currency`. Required unless `source.amount` is given."""
+    """Amount in the minor unit of `currency`. Required unless `source.amount` is given. Documented: 0 to 9999999999."""
 
     currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
-    """Currency of the destination, ISO 4217 alphabetic code."""
+    """Currency of the destination, ISO 4217 alphabetic code. Documented: pattern `^[A-Za-z]{3}$`."""
 
     reference: str | UnsetType | None = None
-    """The merchant's own reference."""
+    """The merchant's own reference. Documented: at most 50 characters."""
 
     billing_descriptor: PayoutBillingDescriptor | UnsetType | None = None
     """Text on the recipient's statement. Bank accounts only, not in the US."""
@@ -1183,7 +1198,7 @@ class PayoutRequest(RequestModel, kw_only=True):
     """Instructions for the transfer."""
 
     processing_channel_id: str
-    """Processing channel."""
+    """Processing channel. Documented: pattern `^(pc)_(\\w{26})$`."""
 
     previous_payment_id: str | UnsetType | None = None
     """Payment that the payout belongs to. Cards only."""
@@ -1198,7 +1213,7 @@ class PayoutRequest(RequestModel, kw_only=True):
     """Part of the business the payout belongs to."""
 
     metadata: dict[str, str | int | float | bool] | UnsetType | None = None
-    """The merchant's own data, one level."""
+    """The merchant's own data, one level. Documented: at most 20 members."""
 
 
 class PayoutBillingDescriptor(RequestModel, kw_only=True):
@@ -1228,7 +1243,7 @@ class PayoutInstruction(RequestModel, kw_only=True):
     """Bank scheme to use. The payout fails where it is not available."""
 
     quote_id: str | UnsetType | None = None
-    """Quote that fixes the rate of exchange."""
+    """Quote that fixes the rate of exchange. Documented: 30 characters, pattern `^(qte)_[a-z2-7]{26}$`."""
 
     remittance: PayoutRemittance | UnsetType | None = None
     """Remittance information."""
@@ -1256,7 +1271,7 @@ class PayoutProcessing(RequestModel, kw_only=True):
     """Data for processing a payout to a card."""
 
     affiliate_id: str | UnsetType | None = None
-    """Identifier of the affiliate. Ramp providers registered with Visa."""
+    """Identifier of the affiliate. Ramp providers registered with Visa. Documented: pattern `^[a-zA-Z0-9]{1,15}$`."""
 
     affiliate_url: str | UnsetType | None = None
     """Site of the affiliate. Ramp providers with affiliates."""
@@ -1265,10 +1280,10 @@ class PayoutProcessing(RequestModel, kw_only=True):
     """How fast the money should arrive. Known value `fast`."""
 
     purchase_country: str | UnsetType | None = None
-    """Country of the purchase, ISO 3166-1 alpha-2."""
+    """Country of the purchase, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     hub_model_origination_country: str | UnsetType | None = None
-    """Country the payout originates in, ISO 3166-1 alpha-2. Hub model."""
+    """Country the payout originates in, ISO 3166-1 alpha-2. Hub model. Documented: 2 characters."""
 
 
 class PayoutItem(RequestModel, kw_only=True):
@@ -1291,19 +1306,19 @@ class UnreferencedRefundRequest(RequestModel, kw_only=True, tag_field="payment_t
     """The card the money goes to."""
 
     amount: Annotated[int, Meta(ge=1)]
-    """Amount in the minor unit of the currency."""
+    """Amount in the minor unit of the currency. Documented: 1 to 9999999999."""
 
     currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
-    """Currency of the destination, ISO 4217 alphabetic code."""
+    """Currency of the destination, ISO 4217 alphabetic code. Documented: pattern `^[A-Za-z]{3}$`."""
 
     processing_channel_id: str
-    """Processing channel."""
+    """Processing channel. Documented: pattern `^(pc)_(\\w{26})$`."""
 
     instruction: UnreferencedRefundInstruction | UnsetType | None = None
     """Instructions for the transfer."""
 
     reference: str | UnsetType | None = None
-    """The merchant's own reference."""
+    """The merchant's own reference. Documented: at most 50 characters."""
 
     previous_payment_id: str | UnsetType | None = None
     """The payment that is refunded."""
@@ -1315,7 +1330,7 @@ class UnreferencedRefundRequest(RequestModel, kw_only=True, tag_field="payment_t
     """Data for processing by the scheme."""
 
     metadata: dict[str, str | int | float | bool] | UnsetType | None = None
-    """The merchant's own data, one level."""
+    """The merchant's own data, one level. Documented: at most 20 members."""
 
 
 PaymentOrPayoutRequest: TypeAlias = UnreferencedRefundRequest | PayoutRequest | PaymentRequest
@@ -1328,7 +1343,7 @@ class UnreferencedRefundSource(RequestModel, kw_only=True, tag_field="type", tag
     """The currency account an unreferenced refund is taken from."""
 
     id: str
-    """Identifier of the currency account."""
+    """Identifier of the currency account. Documented: pattern `^(ca)_(\\w{26})$`."""
 
 
 class UnreferencedRefundInstruction(RequestModel, kw_only=True):
@@ -1377,7 +1392,7 @@ class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type"
     """Code of the bank, ISO 9362."""
 
     country: str
-    """Country of the account, ISO 3166-1 alpha-2."""
+    """Country of the account, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
@@ -1392,13 +1407,13 @@ class RequestCardDestination(RequestModel, kw_only=True, tag_field="type", tag="
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "name": "personal"}
 
     number: Annotated[str, Meta(max_length=19, pattern="^[0-9]+\\Z")]
-    """Card number, digits without separators."""
+    """Card number, digits without separators. Documented: at most 19 characters, pattern `^[0-9]+$`."""
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)]
-    """Month of expiry, 1 to 12."""
+    """Month of expiry, 1 to 12. Documented: 1 to 12."""
 
     expiry_year: int
-    """Year of expiry, four digits."""
+    """Year of expiry, four digits. Documented: 1000 to 9999."""
 
     name: str | UnsetType | None = None
     """Name of the cardholder. Taken besides `account_holder`."""
@@ -1411,7 +1426,7 @@ class RequestIdDestination(RequestModel, kw_only=True, tag_field="type", tag="id
     """A card or bank account stored with Checkout.com."""
 
     id: str
-    """Identifier of the instrument."""
+    """Identifier of the instrument. Documented: pattern `^(src)_(\\w{26})$`."""
 
     account_holder: AccountHolder | UnsetType | None = None
     """Holder of the card or account."""
@@ -1423,7 +1438,7 @@ class RequestTokenDestination(RequestModel, kw_only=True, tag_field="type", tag=
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
     token: str
-    """Card token."""
+    """Card token. Documented: pattern `^(tok)_(\\w{26})$`."""
 
     account_holder: AccountHolder | UnsetType | None = None
     """The cardholder."""
@@ -1438,19 +1453,19 @@ class RequestNetworkTokenDestination(RequestModel, kw_only=True, tag_field="type
     """Number of the network token."""
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)]
-    """Month of expiry, 1 to 12."""
+    """Month of expiry, 1 to 12. Documented: 1 to 12."""
 
     expiry_year: int
-    """Year of expiry, four digits."""
+    """Year of expiry, four digits. Documented: 1000 to 9999."""
 
     token_type: NetworkTokenType
     """Who issued the token."""
 
     cryptogram: str
-    """Cryptogram of the token, base64."""
+    """Cryptogram of the token, base64. Documented: at most 50 characters."""
 
     eci: str
-    """Electronic Commerce Indicator."""
+    """Electronic Commerce Indicator. Documented: at most 2 characters."""
 
     account_holder: AccountHolder
     """The cardholder."""
@@ -1498,7 +1513,7 @@ class RefundDestination(RequestModel, kw_only=True):
     """Code of the bank, ISO 9362."""
 
     country: str | UnsetType | None = None
-    """Country of the account, ISO 3166-1 alpha-2."""
+    """Country of the account, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
@@ -1557,7 +1572,7 @@ class AccountHolder(RequestModel, kw_only=True):
     """Name of the company or body. With `corporate` and `government`."""
 
     email: str | UnsetType | None = None
-    """E-mail address."""
+    """E-mail address. Documented: at most 255 characters."""
 
     gender: str | UnsetType | None = None
     """Gender."""
@@ -1569,7 +1584,7 @@ class AccountHolder(RequestModel, kw_only=True):
     """Date of birth."""
 
     country_of_birth: str | UnsetType | None = None
-    """Country of birth, ISO 3166-1 alpha-2."""
+    """Country of birth, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     residential_status: str | UnsetType | None = None
     """Whether the holder resides in the country. Known values `resident` and `non_resident`."""
@@ -1596,10 +1611,10 @@ class PaymentIdentification(RequestModel, kw_only=True):
     """Kind of document or number."""
 
     number: str | UnsetType | None = None
-    """The number."""
+    """The number. Documented: at most 25 characters."""
 
     issuing_country: str | UnsetType | None = None
-    """Country that issued it, ISO 3166-1 alpha-2."""
+    """Country that issued it, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     date_of_expiry: date | UnsetType | None = None
     """When it expires."""
@@ -1616,22 +1631,26 @@ class PaymentAddress(RequestModel, kw_only=True):
     }
 
     address_line1: str | UnsetType | None = None
-    """First line of the address."""
+    """First line of the address. Documented: at most 200 characters."""
 
     address_line2: str | UnsetType | None = None
-    """Second line of the address."""
+    """Second line of the address. Documented: at most 200 characters."""
 
     city: str | UnsetType | None = None
-    """City or town."""
+    """City or town. Documented: at most 50 characters."""
 
     state: str | UnsetType | None = None
-    """State or region. Documented as the part after the hyphen of an ISO 3166-2 code; any text is taken."""
+    """State or region. Documented as the part after the hyphen of an ISO 3166-2 code; any text is taken. Documented: at
+    most 3 characters.
+    """
 
     zip: str | UnsetType | None = None
-    """Postal code. For unreferenced refunds at most 10 characters, in the US `00000` or `00000-0000`."""
+    """Postal code. For unreferenced refunds at most 10 characters, in the US `00000` or `00000-0000`. Documented: at
+    most 50 characters.
+    """
 
     country: str | UnsetType | None = None
-    """Country, ISO 3166-1 alpha-2."""
+    """Country, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
 
 class PaymentPhone(RequestModel, kw_only=True):
@@ -1640,10 +1659,10 @@ class PaymentPhone(RequestModel, kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "personal"}
 
     country_code: str | UnsetType | None = None
-    """Country calling code, with or without `+`."""
+    """Country calling code, with or without `+`. Documented: 1 to 7 characters."""
 
     number: str | UnsetType | None = None
-    """The number after the country calling code. Spaces are allowed."""
+    """The number after the country calling code. Spaces are allowed. Documented: 6 to 25 characters."""
 
 
 class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
@@ -1652,19 +1671,19 @@ class RequestCardSource(RequestModel, kw_only=True, tag_field="type", tag="card"
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "name": "personal", "cvv": "cvv"}
 
     number: Annotated[str, Meta(max_length=19, pattern="^[0-9]+\\Z")]
-    """Card number, digits without separators."""
+    """Card number, digits without separators. Documented: at most 19 characters, pattern `^[0-9]+$`."""
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)]
-    """Month of expiry, 1 to 12."""
+    """Month of expiry, 1 to 12. Documented: 1 to 12."""
 
     expiry_year: int
-    """Year of expiry, four digits."""
+    """Year of expiry, four digits. Documented: 1000 to 9999."""
 
     name: str | UnsetType | None = None
     """Name of the cardholder."""
 
     cvv: Annotated[str, Meta(pattern="(?a)^\\d{3,4}\\Z")] | UnsetType | None = None
-    """Card verification value, three digits, for American Express four."""
+    """Card verification value, three digits, for American Express four. Documented: pattern `^\\d{3,4}$`."""
 
     stored: bool | UnsetType | None = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
@@ -1693,7 +1712,7 @@ class RequestTokenSource(RequestModel, kw_only=True, tag_field="type", tag="toke
     __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret"}
 
     token: str
-    """Card token."""
+    """Card token. Documented: pattern `^(tok)_(\\w{26})$`."""
 
     billing_address: PaymentAddress | UnsetType | None = None
     """Billing address of the card. Replaces the one stored with the token."""
@@ -1719,10 +1738,12 @@ class RequestIdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
     __sensitive__: ClassVar[Mapping[str, str]] = {"cvv": "cvv"}
 
     id: str
-    """Identifier of the instrument."""
+    """Identifier of the instrument. Documented: pattern `^(src)_(\\w{26})$`."""
 
     cvv: str | UnsetType | None = None
-    """Card verification value of three or four digits, or a token in its place."""
+    """Card verification value of three or four digits, or a token in its place. Documented: pattern
+    `^(tok_\\w{26}|\\d{3,4})$`.
+    """
 
     payment_method: str | UnsetType | None = None
     """Payment method of the instrument. Required for ACH."""
@@ -1752,7 +1773,7 @@ class RequestCustomerSource(RequestModel, kw_only=True, tag_field="type", tag="c
     """The default instrument of a customer."""
 
     id: str
-    """Identifier of the customer."""
+    """Identifier of the customer. Documented: pattern `^(cus)_(\\w{26})$`."""
 
     billing_address: PaymentAddress | UnsetType | None = None
     """Billing address of the card."""
@@ -1781,19 +1802,23 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
     """Number of the network token."""
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)]
-    """Month of expiry, 1 to 12."""
+    """Month of expiry, 1 to 12. Documented: 1 to 12."""
 
     expiry_year: int
-    """Year of expiry, four digits."""
+    """Year of expiry, four digits. Documented: 1000 to 9999."""
 
     token_type: NetworkTokenType
     """Who issued the token."""
 
     cryptogram: str | UnsetType | None = None
-    """Cryptogram of the token. Required unless `previous_payment_id` is set and `3ds.enabled` is false."""
+    """Cryptogram of the token. Required unless `previous_payment_id` is set and `3ds.enabled` is false. Documented: at
+    most 50 characters.
+    """
 
     eci: str | UnsetType | None = None
-    """Electronic Commerce Indicator. Required unless `previous_payment_id` is set and `3ds.enabled` is false."""
+    """Electronic Commerce Indicator. Required unless `previous_payment_id` is set and `3ds.enabled` is false.
+    Documented: at most 2 characters.
+    """
 
     stored: bool | UnsetType | None = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
@@ -1807,7 +1832,7 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
     """Name of the cardholder."""
 
     cvv: Annotated[str, Meta(pattern="(?a)^\\d{3,4}\\Z")] | UnsetType | None = None
-    """Card verification value, three digits, for American Express four."""
+    """Card verification value, three digits, for American Express four. Documented: pattern `^\\d{3,4}$`."""
 
     billing_address: PaymentAddress | UnsetType | None = None
     """Billing address of the card."""
@@ -1838,11 +1863,11 @@ class RequestCurrencyAccountSource(RequestModel, kw_only=True, tag_field="type",
     """A currency account of the merchant."""
 
     id: str
-    """Identifier of the currency account."""
+    """Identifier of the currency account. Documented: pattern `^(ca)_(\\w{26})$`."""
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount in the minor unit of the account's currency. Without it, the amount of the payout applies, in the currency
-    of the destination.
+    of the destination. Documented: 0 or more.
     """
 
 
@@ -1854,7 +1879,7 @@ class RequestEntitySource(RequestModel, kw_only=True, tag_field="type", tag="ent
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount in the minor unit of the entity's currency. Without it, the amount of the payout applies, in the currency
-    of the destination.
+    of the destination. Documented: 0 or more.
     """
 
 
@@ -1890,10 +1915,10 @@ class IndividualSender(RequestModel, kw_only=True, tag_field="type", tag="indivi
     """Date of birth."""
 
     country_of_birth: str | UnsetType | None = None
-    """Country of birth, ISO 3166-1 alpha-2."""
+    """Country of birth, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     nationality: str | UnsetType | None = None
-    """Nationality, ISO 3166-1 alpha-2."""
+    """Nationality, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     identification: PaymentIdentification | UnsetType | None = None
     """Proof of identity."""
@@ -1973,22 +1998,22 @@ class PaymentItem(RequestModel, kw_only=True):
     """Kind of digital goods. Required with the type `digital`."""
 
     name: str | UnsetType | None = None
-    """Name of the goods."""
+    """Name of the goods. Documented: at most 255 characters."""
 
     quantity: int | UnsetType | None = None
-    """Number of pieces."""
+    """Number of pieces. Documented: 1 or more."""
 
     unit_price: int | UnsetType | None = None
-    """Price of a piece in the minor unit of the currency."""
+    """Price of a piece in the minor unit of the currency. Documented: 0 or more."""
 
     reference: str | UnsetType | None = None
-    """Article number. Interchange programmes take 12 characters."""
+    """Article number. Interchange programmes take 12 characters. Documented: at most 255 characters."""
 
     commodity_code: str | UnsetType | None = None
-    """Code of the commodity."""
+    """Code of the commodity. Documented: at most 12 characters."""
 
     unit_of_measure: str | UnsetType | None = None
-    """Unit of `quantity`."""
+    """Unit of `quantity`. Documented: at most 12 characters."""
 
     total_amount: int | UnsetType | None = None
     """Price of the line in the minor unit of the currency: `quantity` times `unit_price`, less `discount_amount`."""
@@ -2006,19 +2031,19 @@ class PaymentItem(RequestModel, kw_only=True):
     """Discount in the minor unit of the currency."""
 
     wxpay_goods_id: str | UnsetType | None = None
-    """WeChat Pay's identifier of the goods."""
+    """WeChat Pay's identifier of the goods. Documented: at most 32 characters."""
 
     url: str | UnsetType | None = None
-    """Page of the goods."""
+    """Page of the goods. Documented: at most 1024 characters."""
 
     image_url: str | UnsetType | None = None
-    """Picture of the goods."""
+    """Picture of the goods. Documented: at most 1024 characters."""
 
     service_ends_on: date | UnsetType | None = None
     """When a service ends. Required for `sequra` with the type `digital`."""
 
     purchase_country: str | UnsetType | None = None
-    """Country of the purchase, ISO 3166-1 alpha-2."""
+    """Country of the purchase, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     foreign_retailer_amount: int | UnsetType | None = None
     """Amount due to a retailer abroad, in the minor unit of the currency."""
@@ -2039,7 +2064,7 @@ class RequestBankAccountSource(RequestModel, kw_only=True, tag_field="type", tag
     """Kind of account, such as `savings`, `current` or `checking`."""
 
     country: str | UnsetType | None = None
-    """Country of the account, ISO 3166-1 alpha-2."""
+    """Country of the account, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     account_number: str | UnsetType | None = None
     """Number of the account."""
@@ -2060,13 +2085,13 @@ class RequestAchSource(RequestModel, kw_only=True, tag_field="type", tag="ach"):
     """Kind of account."""
 
     country: str
-    """Country of the account, ISO 3166-1 alpha-2."""
+    """Country of the account, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     account_number: str
-    """Number of the account."""
+    """Number of the account. Documented: 4 to 17 characters."""
 
     bank_code: str
-    """Routing number of the bank."""
+    """Routing number of the bank. Documented: 8 to 9 characters."""
 
     account_holder: AccountHolder
     """Holder of the account, with date of birth and identification where known."""
@@ -2078,13 +2103,13 @@ class RequestSepaSource(RequestModel, kw_only=True, tag_field="type", tag="sepa"
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal"}
 
     country: str
-    """Country of the account, ISO 3166-1 alpha-2."""
+    """Country of the account, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     account_number: str
     """IBAN of the account."""
 
     currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
-    """Currency of the account, ISO 4217 alphabetic code."""
+    """Currency of the account, ISO 4217 alphabetic code. Documented: pattern `^[A-Za-z]{3}$`."""
 
     account_holder: AccountHolder
     """Holder of the account."""
@@ -2120,10 +2145,10 @@ class RequestBancontactSource(RequestModel, kw_only=True, tag_field="type", tag=
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
     payment_country: str | UnsetType | None = None
-    """Country of the payment, ISO 3166-1 alpha-2."""
+    """Country of the payment, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     account_holder_name: str | UnsetType | None = None
-    """Name of the account holder."""
+    """Name of the account holder. Documented: 3 to 100 characters."""
 
     billing_descriptor: str | UnsetType | None = None
     """Text on the customer's statement."""
@@ -2146,7 +2171,7 @@ class RequestIdealSource(RequestModel, kw_only=True, tag_field="type", tag="idea
     """iDEAL, the Netherlands. Requires a `reference` of at most 35 letters and digits."""
 
     description: str | UnsetType | None = None
-    """Description of the payment, shown to the customer."""
+    """Description of the payment, shown to the customer. Documented: at most 35 characters."""
 
     language: str | UnsetType | None = None
     """Language of the payment page."""
@@ -2158,7 +2183,7 @@ class RequestBlikSource(RequestModel, kw_only=True, tag_field="type", tag="blik"
     """
 
     partner_agreement_id: str | UnsetType | None = None
-    """Agreement to charge without the customer."""
+    """Agreement to charge without the customer. Documented: at most 64 characters."""
 
 
 class RequestP24Source(RequestModel, kw_only=True, tag_field="type", tag="p24"):
@@ -2167,10 +2192,10 @@ class RequestP24Source(RequestModel, kw_only=True, tag_field="type", tag="p24"):
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal", "account_holder_email": "personal"}
 
     payment_country: str | UnsetType | None = None
-    """Country of the payment, ISO 3166-1 alpha-2."""
+    """Country of the payment, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     account_holder_name: str | UnsetType | None = None
-    """Name of the account holder."""
+    """Name of the account holder. Documented: 3 to 100 characters."""
 
     account_holder_email: str | UnsetType | None = None
     """E-mail address of the account holder."""
@@ -2185,10 +2210,10 @@ class RequestMultibancoSource(RequestModel, kw_only=True, tag_field="type", tag=
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
     payment_country: str | UnsetType | None = None
-    """Country of the payment, ISO 3166-1 alpha-2."""
+    """Country of the payment, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     account_holder_name: str | UnsetType | None = None
-    """Name of the account holder."""
+    """Name of the account holder. Documented: 3 to 100 characters."""
 
     billing_descriptor: str | UnsetType | None = None
     """Text on the customer's statement."""
@@ -2200,7 +2225,7 @@ class RequestPostfinanceSource(RequestModel, kw_only=True, tag_field="type", tag
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_holder_name": "personal"}
 
     payment_country: str | UnsetType | None = None
-    """Country of the payment, ISO 3166-1 alpha-2."""
+    """Country of the payment, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     account_holder_name: str | UnsetType | None = None
     """Name of the account holder."""
@@ -2213,7 +2238,7 @@ class RequestSwishSource(RequestModel, kw_only=True, tag_field="type", tag="swis
     """Swish, Sweden."""
 
     payment_country: str | UnsetType | None = None
-    """Country of the payment, ISO 3166-1 alpha-2."""
+    """Country of the payment, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     account_holder: AccountHolder | UnsetType | None = None
     """Holder of the account."""
@@ -2426,7 +2451,7 @@ class RequestQpaySource(RequestModel, kw_only=True, tag_field="type", tag="qpay"
     """Number of items bought."""
 
     description: str | UnsetType | None = None
-    """Description of the payment."""
+    """Description of the payment. Documented: at most 255 characters."""
 
     language: str | UnsetType | None = None
     """Language of the payment page."""
@@ -2444,25 +2469,27 @@ class RequestKnetSource(RequestModel, kw_only=True, tag_field="type", tag="knet"
     """Language of the payment page. Known values `ar` (Arabic) and `en` (English)."""
 
     user_defined_field1: str | UnsetType | None = None
-    """First field of the merchant's own."""
+    """First field of the merchant's own. Documented: pattern `^[A-Za-z0-9 ]*$`."""
 
     user_defined_field2: str | UnsetType | None = None
-    """Second field of the merchant's own."""
+    """Second field of the merchant's own. Documented: pattern `^[A-Za-z0-9 ]*$`."""
 
     user_defined_field3: str | UnsetType | None = None
-    """Third field of the merchant's own. Not with `card_token`."""
+    """Third field of the merchant's own. Not with `card_token`. Documented: pattern `^[A-Za-z0-9 ]*$`."""
 
     user_defined_field4: str | UnsetType | None = None
-    """Fourth field of the merchant's own."""
+    """Fourth field of the merchant's own. Documented: pattern `^[A-Za-z0-9 ]*$`."""
 
     user_defined_field5: str | UnsetType | None = None
-    """Fifth field of the merchant's own. Not with `ptlf`."""
+    """Fifth field of the merchant's own. Not with `ptlf`. Documented: pattern `^[A-Za-z0-9 ]*$`."""
 
     card_token: str | UnsetType | None = None
-    """Token of a card. Not with `user_defined_field3`."""
+    """Token of a card. Not with `user_defined_field3`. Documented: pattern `^[0-9]{8}$`."""
 
     ptlf: str | UnsetType | None = None
-    """Text in the transaction log. Not with `user_defined_field5`."""
+    """Text in the transaction log. Not with `user_defined_field5`. Documented: at most 45 characters, pattern
+    `^[A-Za-z0-9]*$`.
+    """
 
     token_type: str | UnsetType | None = None
     """Kind of wallet token."""
@@ -2535,7 +2562,7 @@ class RequestSofortSource(RequestModel, kw_only=True, tag_field="type", tag="sof
     """Sofort. Withdrawn in December 2024."""
 
     country_code: str | UnsetType | None = msgspec.field(name="countryCode", default=None)
-    """Country of the payment, ISO 3166-1 alpha-2."""
+    """Country of the payment, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     language_code: str | UnsetType | None = msgspec.field(name="languageCode", default=None)
     """Language of the payment page."""
@@ -2625,7 +2652,7 @@ class PaymentPlan(RequestModel, kw_only=True):
     """Date of the last payment, `yyyyMMdd`. A date-time is taken, too."""
 
     name: str | UnsetType | None = None
-    """Name of the agreement. Required for `blik`."""
+    """Name of the agreement. Required for `blik`. Documented: at most 35 characters."""
 
     start_date: str | UnsetType | None = None
     """Date of the first payment, `yyyyMMdd`. A date-time is taken, too. Required to set up a `blik` agreement without
@@ -2634,7 +2661,7 @@ class PaymentPlan(RequestModel, kw_only=True):
 
     amount: Annotated[int, Meta(ge=1)] | UnsetType | None = None
     """Amount of each payment in the minor unit of the currency. Required to set up a `blik` agreement without an amount
-    and of variability `Fixed`.
+    and of variability `Fixed`. Documented: 1 or more.
     """
 
 
@@ -2644,16 +2671,16 @@ class PaymentCustomer(RequestModel, kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "name": "personal", "tax_number": "personal"}
 
     id: str | UnsetType | None = None
-    """Identifier of a stored customer."""
+    """Identifier of a stored customer. Documented: pattern `^(cus)_(\\w{26})$`."""
 
     email: str | UnsetType | None = None
-    """E-mail address. Required for the source `tamara`."""
+    """E-mail address. Required for the source `tamara`. Documented: at most 255 characters."""
 
     name: str | UnsetType | None = None
-    """Name. Required for the source `tamara`."""
+    """Name. Required for the source `tamara`. Documented: at most 255 characters."""
 
     tax_number: str | UnsetType | None = None
-    """Number for value added tax."""
+    """Number for value added tax. Documented: at most 13 characters."""
 
     phone: PaymentPhone | UnsetType | None = None
     """Phone number. Required for the source `tamara`."""
@@ -2696,13 +2723,13 @@ class PaymentBillingDescriptor(RequestModel, kw_only=True):
     """Name of the merchant on the customer's statement. Cards take name and city together."""
 
     name: str | UnsetType | None = None
-    """Name of the merchant."""
+    """Name of the merchant. Documented: at most 25 characters."""
 
     city: str | UnsetType | None = None
-    """City of the merchant."""
+    """City of the merchant. Documented: 1 to 13 characters."""
 
     reference: str | UnsetType | None = None
-    """Reference on the statement."""
+    """Reference on the statement. Documented: at most 50 characters."""
 
     local_descriptors: list[LocalDescriptor] | UnsetType | None = None
     """The name in local characters."""
@@ -2789,19 +2816,25 @@ class ThreeDsRequest(RequestModel, kw_only=True):
     """The cardholder's account with the merchant. Integrated."""
 
     authentication_id: str | UnsetType | None = None
-    """The finished session whose result to use. Standalone, and required there."""
+    """The finished session whose result to use. Standalone, and required there. Documented: pattern
+    `^(sid)_(\\w{26})$`.
+    """
 
     eci: str | UnsetType | None = None
-    """Electronic Commerce Indicator. Third party, and required there."""
+    """Electronic Commerce Indicator. Third party, and required there. Documented: at most 2 characters."""
 
     cryptogram: str | UnsetType | None = None
-    """Proof of the authentication (CAVV), base64. Third party, and required there."""
+    """Proof of the authentication (CAVV), base64. Third party, and required there. Documented: at most 50
+    characters.
+    """
 
     xid: str | UnsetType | None = None
-    """Transaction identifier of the authentication. Third party; required with Mastercard."""
+    """Transaction identifier of the authentication. Third party; required with Mastercard. Documented: at most 100
+    characters.
+    """
 
     version: str | UnsetType | None = None
-    """Version of the 3DS protocol, such as `2.2.0`. Third party."""
+    """Version of the 3DS protocol, such as `2.2.0`. Third party. Documented: at most 10 characters."""
 
     status: str | UnsetType | None = None
     """Result of the authentication, a letter. EMV 3DS 2.2 transStatus. Third party."""
@@ -2837,7 +2870,7 @@ class InitialAuthentication(RequestModel, kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"authentication_data": "secret"}
 
     acs_transaction_id: str | UnsetType | None = None
-    """Identifier that the issuer's access control server gave it."""
+    """Identifier that the issuer's access control server gave it. Documented: 36 characters."""
 
     authentication_method: InitialAuthenticationMethod | UnsetType | None = None
     """How the cardholder was authenticated then."""
@@ -2846,10 +2879,10 @@ class InitialAuthentication(RequestModel, kw_only=True):
     """When the cardholder was authenticated then, UTC."""
 
     authentication_data: str | UnsetType | None = None
-    """Proof of that authentication."""
+    """Proof of that authentication. Documented: at most 2048 characters."""
 
     initial_session_id: str | UnsetType | None = None
-    """Identifier of the earlier session (`sid_...`)."""
+    """Identifier of the earlier session (`sid_...`). Documented: 30 characters."""
 
 
 class PaymentAccountInfo(RequestModel, kw_only=True):
@@ -2858,13 +2891,13 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_id": "personal"}
 
     purchase_count: int | UnsetType | None = None
-    """Purchases of the account in the last six months."""
+    """Purchases of the account in the last six months. Documented: 0 to 9999."""
 
     account_age: AccountAge | UnsetType | None = None
     """How long the payment account has been enrolled."""
 
     add_card_attempts: int | UnsetType | None = None
-    """Attempts to add a card in the last 24 hours."""
+    """Attempts to add a card in the last 24 hours. Documented: 0 to 999."""
 
     shipping_address_age: ShippingAddressAge | UnsetType | None = None
     """How long ago the shipping address was first used."""
@@ -2876,7 +2909,7 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
     """Whether the merchant has seen suspicious activity on the account."""
 
     transactions_today: int | UnsetType | None = None
-    """Transactions of the account in the last 24 hours, over all its cards."""
+    """Transactions of the account in the last 24 hours, over all its cards. Documented: 0 to 999."""
 
     authentication_method: AccountAuthenticationMethod | UnsetType | None = None
     """How the cardholder logged in with the merchant."""
@@ -2900,7 +2933,9 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
     """How long ago the password of the account was last changed or reset."""
 
     transactions_per_year: int | UnsetType | None = None
-    """Transactions of the account in the last year, over all its cards. 999 stands for 999 and more."""
+    """Transactions of the account in the last year, over all its cards. 999 stands for 999 and more. Documented: at
+    most 999.
+    """
 
     payment_account_age: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the payment account was enrolled."""
@@ -2912,7 +2947,7 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
     """Kind of account behind a card that has several."""
 
     account_id: str | UnsetType | None = None
-    """Identifier of the account with the merchant."""
+    """Identifier of the account with the merchant. Documented: at most 64 characters."""
 
 
 class PaymentAuthentication(RequestModel, kw_only=True):
@@ -2931,7 +2966,7 @@ class RiskRequest(RequestModel, kw_only=True):
     """Whether to assess the risk. Default on the server: `true`."""
 
     device_session_id: str | UnsetType | None = None
-    """Identifier that Risk.js gave the device. Not needed with Frames."""
+    """Identifier that Risk.js gave the device. Not needed with Frames. Documented: pattern `^(dsid)_(\\w{26})$`."""
 
     device: RiskDevice | UnsetType | None = None
     """The customer's device."""
@@ -2941,7 +2976,7 @@ class RiskDevice(RequestModel, kw_only=True):
     """The customer's device. The risk engine uses it only with `user_agent`, `timestamp` and `timezone`."""
 
     user_agent: str | UnsetType | None = None
-    """The browser's HTTP header `User-Agent`."""
+    """The browser's HTTP header `User-Agent`. Documented: at most 2048 characters."""
 
     network: DeviceNetwork | UnsetType | None = None
     """Network of the device."""
@@ -2953,7 +2988,7 @@ class RiskDevice(RequestModel, kw_only=True):
     """When the data was collected, UTC."""
 
     timezone: str | UnsetType | None = None
-    """Minutes between UTC and local time, as a string."""
+    """Minutes between UTC and local time, as a string. Documented: 1 to 5 characters."""
 
     virtual_machine: bool | UnsetType | None = None
     """Whether the device is a virtual machine."""
@@ -2974,16 +3009,16 @@ class RiskDevice(RequestModel, kw_only=True):
     """Whether the browser runs JavaScript. Matters for 3DS 2.2 only."""
 
     language: str | UnsetType | None = None
-    """Language of the browser, BCP 47."""
+    """Language of the browser, BCP 47. Documented: 1 to 12 characters."""
 
     color_depth: str | UnsetType | None = None
-    """Bits per pixel, as a string."""
+    """Bits per pixel, as a string. Documented: 1 to 2 characters."""
 
     screen_height: str | UnsetType | None = None
-    """Height of the screen in pixels, as a string."""
+    """Height of the screen in pixels, as a string. Documented: 1 to 6 characters."""
 
     screen_width: str | UnsetType | None = None
-    """Width of the screen in pixels, as a string."""
+    """Width of the screen in pixels, as a string. Documented: 1 to 6 characters."""
 
     user_agent_client_hint: str | UnsetType | None = None
     """The browser's HTTP header `Sec-CH-UA`."""
@@ -2992,7 +3027,7 @@ class RiskDevice(RequestModel, kw_only=True):
     """Whether frames may use the Payment Request API."""
 
     accept_header: str | UnsetType | None = None
-    """The browser's HTTP header `Accept`."""
+    """The browser's HTTP header `Accept`. Documented: at most 2048 characters."""
 
 
 class DeviceNetwork(RequestModel, kw_only=True):
@@ -3043,19 +3078,21 @@ class PaymentRecipient(RequestModel, kw_only=True):
     """Date of birth."""
 
     account_number: str | UnsetType | None = None
-    """Account of the recipient: part of a card number, an IBAN, an internal number or a phone number."""
+    """Account of the recipient: part of a card number, an IBAN, an internal number or a phone number. Documented: at
+    most 34 characters.
+    """
 
     address: PaymentAddress | UnsetType | None = None
     """Address."""
 
     zip: str | UnsetType | None = None
-    """Deprecated. First part of a UK postal code. Superseded by `address.zip`."""
+    """Deprecated. First part of a UK postal code. Superseded by `address.zip`. Documented: at most 10 characters."""
 
     first_name: str | UnsetType | None = None
-    """First name."""
+    """First name. Documented: at most 50 characters."""
 
     last_name: str | UnsetType | None = None
-    """Last name."""
+    """Last name. Documented: at most 50 characters."""
 
 
 class AmountAllocation(RequestModel, kw_only=True):
@@ -3065,10 +3102,10 @@ class AmountAllocation(RequestModel, kw_only=True):
     """Identifier of the sub-entity (`ent_...`)."""
 
     amount: Annotated[int, Meta(ge=0)]
-    """Amount in the minor unit of the currency."""
+    """Amount in the minor unit of the currency. Documented: 0 to 9999999999."""
 
     reference: str | UnsetType | None = None
-    """The merchant's own reference."""
+    """The merchant's own reference. Documented: at most 50 characters."""
 
     commission: AllocationCommission | UnsetType | None = None
     """What the platform keeps of the part. At most all of it."""
@@ -3078,10 +3115,10 @@ class AllocationCommission(RequestModel, kw_only=True):
     """What a platform keeps: a share of the part, and a fixed amount."""
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-    """Fixed amount in the minor unit of the currency."""
+    """Fixed amount in the minor unit of the currency. Documented: 0 or more."""
 
     percentage: float | UnsetType | None = None
-    """Share of the part in percent, at most 8 decimal places."""
+    """Share of the part in percent, at most 8 decimal places. Documented: 0 to 100."""
 
 
 class PaymentProcessing(RequestModel, kw_only=True):
@@ -3094,25 +3131,25 @@ class PaymentProcessing(RequestModel, kw_only=True):
     }
 
     order_id: str | UnsetType | None = None
-    """Number of the order."""
+    """Number of the order. Documented: at most 15 characters."""
 
     tax_amount: int | UnsetType | None = None
-    """Tax, in the minor unit of the currency."""
+    """Tax, in the minor unit of the currency. Documented: 0 or more."""
 
     discount_amount: int | UnsetType | None = None
-    """Discount, in the minor unit of the currency."""
+    """Discount, in the minor unit of the currency. Documented: 0 or more."""
 
     duty_amount: int | UnsetType | None = None
-    """Duty, in the minor unit of the currency."""
+    """Duty, in the minor unit of the currency. Documented: 0 or more."""
 
     shipping_amount: int | UnsetType | None = None
-    """Cost of shipping, in the minor unit of the currency."""
+    """Cost of shipping, in the minor unit of the currency. Documented: 0 or more."""
 
     shipping_tax_amount: int | UnsetType | None = None
-    """Tax on shipping, in the minor unit of the currency."""
+    """Tax on shipping, in the minor unit of the currency. Documented: 0 or more."""
 
     surcharge_amount: int | UnsetType | None = None
-    """Surcharge, in the minor unit of the currency."""
+    """Surcharge, in the minor unit of the currency. Documented: 0 or more."""
 
     aft: bool | UnsetType | None = None
     """Whether the payment funds an account."""
@@ -3136,7 +3173,7 @@ class PaymentProcessing(RequestModel, kw_only=True):
     """Amount of the whole order, in the minor unit of the currency. Split payments."""
 
     receipt_id: str | UnsetType | None = None
-    """Number of the receipt."""
+    """Number of the receipt. Documented: at most 32 characters."""
 
     terminal_type: TerminalType | UnsetType | None = None
     """Where the customer is. Default on the server: `WEB`."""
@@ -3145,13 +3182,15 @@ class PaymentProcessing(RequestModel, kw_only=True):
     """Operating system of the customer's device. Required unless `terminal_type` is `WEB`."""
 
     invoice_id: str | UnsetType | None = None
-    """Number of the invoice."""
+    """Number of the invoice. Documented: at most 127 characters."""
 
     brand_name: str | UnsetType | None = None
-    """Name shown to the customer. PayPal."""
+    """Name shown to the customer. PayPal. Documented: at most 127 characters."""
 
     locale: str | UnsetType | None = None
-    """Language and region of the customer."""
+    """Language and region of the customer. Documented: 2 to 10 characters, pattern
+    `^[a-z]{2}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}))?$`.
+    """
 
     shipping_preference: ShippingPreference | UnsetType | None = None
     """Where the shipping address comes from. PayPal."""
@@ -3175,7 +3214,7 @@ class PaymentProcessing(RequestModel, kw_only=True):
     """One-time password of the customer."""
 
     purchase_country: str | UnsetType | None = None
-    """Country of the purchase, ISO 3166-1 alpha-2."""
+    """Country of the purchase, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     custom_payment_method_ids: list[str] | UnsetType | None = None
     """Payment methods to offer. Klarna."""
@@ -3202,19 +3241,21 @@ class PaymentProcessing(RequestModel, kw_only=True):
     """Speed of the debit. Source `ach`."""
 
     partner_code: str | UnsetType | None = None
-    """Code the customer read in the Blik app. Required for `blik` unless the merchant initiates the payment."""
+    """Code the customer read in the Blik app. Required for `blik` unless the merchant initiates the payment.
+    Documented: 6 characters, pattern `^\\d{6}$`.
+    """
 
     card_type: ProcessingCardType | UnsetType | None = None
     """Account to use of a card that has two."""
 
     affiliate_id: str | UnsetType | None = None
-    """Identifier of the affiliate. Ramp providers registered with Visa."""
+    """Identifier of the affiliate. Ramp providers registered with Visa. Documented: pattern `^[a-zA-Z0-9]{1,15}$`."""
 
     affiliate_url: str | UnsetType | None = None
     """Site of the affiliate. Required for ramp providers with affiliates."""
 
     foreign_retailer_amount: int | UnsetType | None = None
-    """Amount due to a retailer abroad, in the minor unit of the currency."""
+    """Amount due to a retailer abroad, in the minor unit of the currency. Documented: 0 or more."""
 
     reconciliation_id: str | UnsetType | None = None
     """The merchant's identifier for reconciliation."""
@@ -3223,7 +3264,7 @@ class PaymentProcessing(RequestModel, kw_only=True):
     """Identifiers of a payment facilitator."""
 
     hub_model_origination_country: str | UnsetType | None = None
-    """Country the payment originates in, ISO 3166-1 alpha-2. Hub model."""
+    """Country the payment originates in, ISO 3166-1 alpha-2. Hub model. Documented: 2 characters."""
 
     scheme_transaction_link_id: str | UnsetType | None = None
     """The scheme's identifier that links transactions."""
@@ -3374,7 +3415,7 @@ class AirlinePassengerAddress(RequestModel, kw_only=True):
     """Where a passenger lives."""
 
     country: str | UnsetType | None = None
-    """Country, ISO 3166-1 alpha-2."""
+    """Country, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
 
 class FlightLeg(RequestModel, kw_only=True):
@@ -3430,7 +3471,7 @@ class AccommodationData(RequestModel, kw_only=True):
     """State or region of the hotel."""
 
     country: str | UnsetType | None = None
-    """Country of the hotel, ISO 3166-1 alpha-2 or alpha-3."""
+    """Country of the hotel, ISO 3166-1 alpha-2 or alpha-3. Documented: 2 to 3 characters."""
 
     city: str | UnsetType | None = None
     """City of the hotel."""
@@ -3517,10 +3558,10 @@ class DunningRetry(RequestModel, kw_only=True):
     """Whether to repeat."""
 
     max_attempts: int | UnsetType | None = None
-    """Most attempts, the first not counted. Default on the server: `6`."""
+    """Most attempts, the first not counted. Default on the server: `6`. Documented: 1 to 15."""
 
     end_after_days: int | UnsetType | None = None
-    """Days after which attempts end. Default on the server: `30`."""
+    """Days after which attempts end. Default on the server: `30`. Documented: 1 to 60."""
 
 
 class DowntimeRetry(RequestModel, kw_only=True):
@@ -3534,35 +3575,35 @@ class AuthorizationRequest(RequestModel, kw_only=True):
     """By how much to raise an authorization. Without an amount, or with 0, its validity is extended."""
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-    """Amount to add, in the minor unit of the currency."""
+    """Amount to add, in the minor unit of the currency. Documented: 0 to 9999999999."""
 
     reference: str | UnsetType | None = None
-    """The merchant's own reference."""
+    """The merchant's own reference. Documented: at most 50 characters."""
 
     metadata: dict[str, str | int | float | bool] | UnsetType | None = None
-    """The merchant's own data, one level."""
+    """The merchant's own data, one level. Documented: at most 20 members."""
 
 
 class CaptureRequest(RequestModel, kw_only=True):
     """What to capture of a payment. Without an amount, all of it."""
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-    """Amount in the minor unit of the currency."""
+    """Amount in the minor unit of the currency. Documented: 0 to 9999999999."""
 
     currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")] | UnsetType | None = None
-    """Currency of the payment, ISO 4217 alphabetic code. Taken, and not needed."""
+    """Currency of the payment, ISO 4217 alphabetic code. Taken, and not needed. Documented: pattern `^[A-Za-z]{3}$`."""
 
     capture_type: CaptureType | UnsetType | None = None
     """Whether more captures will follow. Default on the server: `Final`."""
 
     reference: str | UnsetType | None = None
-    """The merchant's own reference."""
+    """The merchant's own reference. Documented: at most 50 characters."""
 
     customer: PaymentCustomer | UnsetType | None = None
     """Who pays."""
 
     description: str | UnsetType | None = None
-    """Description of the capture."""
+    """Description of the capture. Documented: at most 100 characters."""
 
     billing_descriptor: PaymentBillingDescriptor | UnsetType | None = None
     """Name of the merchant on the customer's statement."""
@@ -3574,16 +3615,18 @@ class CaptureRequest(RequestModel, kw_only=True):
     """Lines of the order."""
 
     amount_allocations: list[AmountAllocation] | UnsetType | None = None
-    """Sub-entities the capture is made for. Their amounts add up to the amount of the capture."""
+    """Sub-entities the capture is made for. Their amounts add up to the amount of the capture. Documented: 1 to 50
+    items.
+    """
 
     processing: CaptureProcessing | UnsetType | None = None
     """Data for processing by scheme and provider."""
 
     processing_channel_id: str | UnsetType | None = None
-    """Processing channel of the payment. Taken, and not needed."""
+    """Processing channel of the payment. Taken, and not needed. Documented: pattern `^(pc)_(\\w{26})$`."""
 
     metadata: dict[str, str | int | float | bool] | UnsetType | None = None
-    """The merchant's own data, one level."""
+    """The merchant's own data, one level. Documented: at most 20 members."""
 
 
 class CaptureShipping(RequestModel, kw_only=True):
@@ -3630,53 +3673,55 @@ class CaptureProcessing(RequestModel, kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"otp_value": "secret"}
 
     order_id: str | UnsetType | None = None
-    """Number of the order."""
+    """Number of the order. Documented: at most 15 characters."""
 
     otp_value: str | UnsetType | None = None
     """One-time password of the customer."""
 
     tax_amount: int | UnsetType | None = None
-    """Tax, in the minor unit of the currency."""
+    """Tax, in the minor unit of the currency. Documented: 0 or more."""
 
     surcharge_amount: int | UnsetType | None = None
-    """Surcharge, in the minor unit of the currency."""
+    """Surcharge, in the minor unit of the currency. Documented: 0 or more."""
 
     discount_amount: int | UnsetType | None = None
-    """Discount, in the minor unit of the currency."""
+    """Discount, in the minor unit of the currency. Documented: 0 or more."""
 
     duty_amount: int | UnsetType | None = None
-    """Duty, in the minor unit of the currency."""
+    """Duty, in the minor unit of the currency. Documented: 0 or more."""
 
     shipping_amount: int | UnsetType | None = None
-    """Cost of shipping, in the minor unit of the currency."""
+    """Cost of shipping, in the minor unit of the currency. Documented: 0 or more."""
 
     shipping_tax_amount: int | UnsetType | None = None
-    """Tax on shipping, in the minor unit of the currency."""
+    """Tax on shipping, in the minor unit of the currency. Documented: 0 or more."""
 
     purchase_country: str | UnsetType | None = None
-    """Country of the purchase, ISO 3166-1 alpha-2."""
+    """Country of the purchase, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
     foreign_retailer_amount: int | UnsetType | None = None
-    """Amount due to a retailer abroad, in the minor unit of the currency."""
+    """Amount due to a retailer abroad, in the minor unit of the currency. Documented: 0 or more."""
 
 
 class RefundRequest(RequestModel, kw_only=True):
     """What to refund of a payment. Without an amount, all of it."""
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-    """Amount in the minor unit of the currency."""
+    """Amount in the minor unit of the currency. Documented: 0 to 9999999999."""
 
     currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")] | UnsetType | None = None
-    """Currency of the payment, ISO 4217 alphabetic code. Taken, and not needed."""
+    """Currency of the payment, ISO 4217 alphabetic code. Taken, and not needed. Documented: pattern `^[A-Za-z]{3}$`."""
 
     reference: str | UnsetType | None = None
-    """The merchant's own reference."""
+    """The merchant's own reference. Documented: at most 50 characters."""
 
     amount_allocations: list[AmountAllocation] | UnsetType | None = None
-    """Sub-entities the refund is made for. Their amounts add up to the amount of the refund."""
+    """Sub-entities the refund is made for. Their amounts add up to the amount of the refund. Documented: 1
+    to 50 items.
+    """
 
     capture_action_id: str | UnsetType | None = None
-    """The capture to refund, for a payment with several."""
+    """The capture to refund, for a payment with several. Documented: pattern `^(act)_(\\w{26})$`."""
 
     items: list[PaymentItem] | UnsetType | None = None
     """Lines of the order that are refunded."""
@@ -3688,37 +3733,37 @@ class RefundRequest(RequestModel, kw_only=True):
     """Who pays. Taken, and not needed."""
 
     processing_channel_id: str | UnsetType | None = None
-    """Processing channel of the payment. Taken, and not needed."""
+    """Processing channel of the payment. Taken, and not needed. Documented: pattern `^(pc)_(\\w{26})$`."""
 
     metadata: dict[str, str | int | float | bool] | UnsetType | None = None
-    """The merchant's own data, one level."""
+    """The merchant's own data, one level. Documented: at most 20 members."""
 
 
 class ReverseRequest(RequestModel, kw_only=True):
     """A reversal, which is always of the whole payment."""
 
     reference: str | UnsetType | None = None
-    """The merchant's own reference. American Express takes 30 characters."""
+    """The merchant's own reference. American Express takes 30 characters. Documented: at most 80 characters."""
 
     metadata: dict[str, str | int | float | bool] | UnsetType | None = None
-    """The merchant's own data, one level."""
+    """The merchant's own data, one level. Documented: at most 20 members."""
 
 
 class VoidRequest(RequestModel, kw_only=True):
     """A void, which is always of everything not captured."""
 
     reference: str | UnsetType | None = None
-    """The merchant's own reference."""
+    """The merchant's own reference. Documented: at most 50 characters."""
 
     metadata: dict[str, str | int | float | bool] | UnsetType | None = None
-    """The merchant's own data, one level."""
+    """The merchant's own data, one level. Documented: at most 20 members."""
 
 
 class CancellationRequest(RequestModel, kw_only=True):
     """Cancellation of a scheduled retry."""
 
     reference: str | UnsetType | None = None
-    """The merchant's own reference."""
+    """The merchant's own reference. Documented: at most 50 characters."""
 
 
 class PaymentSearchRequest(RequestModel, kw_only=True):
@@ -3726,11 +3771,11 @@ class PaymentSearchRequest(RequestModel, kw_only=True):
 
     query: str | UnsetType | None = None
     """Terms such as `id:'pay_...'`. Metadata values may contain up to two wildcards `*`, with at least one plain
-    character between them.
+    character between them. Documented: at most 1024 characters.
     """
 
     limit: int | UnsetType | None = None
-    """Number of payments on a page. Default on the server: `10`."""
+    """Number of payments on a page. Default on the server: `10`. Documented: 1 to 1000."""
 
     from_: Annotated[datetime, Meta(tz=True)] | UnsetType | None = msgspec.field(name="from", default=None)
     """Start of the time searched, UTC. Required if `to` is given."""

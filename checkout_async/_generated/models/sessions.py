@@ -529,18 +529,18 @@ class SessionRequest(RequestModel, kw_only=True):
     """The card to authenticate."""
 
     currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
-    """Currency of `amount`, ISO 4217 alphabetic code."""
+    """Currency of `amount`, ISO 4217 alphabetic code. Documented: pattern `^[A-Za-z]{3}$`."""
 
     completion: CompletionInfo
     """Who runs the flow, Checkout.com or the merchant, and where its end is reported."""
 
     amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
     """Amount in the minor unit of the currency. Required and above 0 for `recurring` and `installment`; when omitted,
-    `authentication_category` becomes `non_payment`.
+    `authentication_category` becomes `non_payment`. Documented: 0 or more.
     """
 
     processing_channel_id: str | UnsetType | None = None
-    """Processing channel. Required unless one is bound to the access token."""
+    """Processing channel. Required unless one is bound to the access token. Documented: pattern `^(pc)_(\\w{26})$`."""
 
     marketplace: SessionMarketplaceData | UnsetType | None = None
     """Sub-entity the session belongs to. For payment facilitators."""
@@ -563,7 +563,9 @@ class SessionRequest(RequestModel, kw_only=True):
     """Name of the merchant as the cardholder sees it in the challenge."""
 
     reference: str | UnsetType | None = None
-    """The merchant's own reference, such as an order number. Must not contain sensitive data."""
+    """The merchant's own reference, such as an order number. Must not contain sensitive data. Documented: at most 100
+    characters.
+    """
 
     merchant_risk_info: MerchantRiskInfo | UnsetType | None = None
     """What the merchant knows about the purchase that matters for risk."""
@@ -615,7 +617,9 @@ class SessionsBillingDescriptor(RequestModel, kw_only=True):
     """Dynamic descriptor of the merchant."""
 
     name: str | UnsetType | None = None
-    """Shown in the challenge window instead of the merchant's name. Letters, digits and `. ! * - = _ @` only."""
+    """Shown in the challenge window instead of the merchant's name. Letters, digits and `. ! * - = _ @` only.
+    Documented: at most 40 characters.
+    """
 
 
 class OptimizationRequest(RequestModel, kw_only=True):
@@ -634,7 +638,7 @@ class DeviceInformation(RequestModel, kw_only=True):
     """Identifier of the device."""
 
     device_session_id: str | UnsetType | None = None
-    """Device session identifier, from Risk.js."""
+    """Device session identifier, from Risk.js. Documented: pattern `^(dsid)_(\\w{26})$`."""
 
 
 class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
@@ -658,19 +662,19 @@ class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
     """The cardholder's phone number at work."""
 
     email: str | UnsetType | None = None
-    """The cardholder's e-mail address."""
+    """The cardholder's e-mail address. Documented: at most 254 characters."""
 
     number: Annotated[str, Meta(max_length=19, pattern="^[0-9]+\\Z")]
-    """Card number, digits without separators."""
+    """Card number, digits without separators. Documented: 13 to 19 characters, pattern `^[0-9]+$`."""
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)]
-    """Month of expiry, 1 to 12."""
+    """Month of expiry, 1 to 12. Documented: 1 to 12."""
 
     expiry_year: int
-    """Year of expiry, four digits."""
+    """Year of expiry, four digits. Documented: 1000 to 9999."""
 
     name: str | UnsetType | None = None
-    """Name of the cardholder. The API replaces special characters."""
+    """Name of the cardholder. The API replaces special characters. Documented: 2 to 45 characters."""
 
     stored: bool | UnsetType | None = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
@@ -702,19 +706,19 @@ class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
     """The cardholder's phone number at work."""
 
     email: str | UnsetType | None = None
-    """The cardholder's e-mail address."""
+    """The cardholder's e-mail address. Documented: at most 254 characters."""
 
     id: str
-    """Identifier of the instrument (`src_...`), which must be a card."""
+    """Identifier of the instrument (`src_...`), which must be a card. Documented: at most 100 characters."""
 
     number: str | UnsetType | None = None
-    """Card number behind the source, digits without separators."""
+    """Card number behind the source, digits without separators. Documented: 13 to 19 characters."""
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)] | UnsetType | None = None
-    """Month of expiry, 1 to 12. Not needed for a stored card."""
+    """Month of expiry, 1 to 12. Not needed for a stored card. Documented: 1 to 12."""
 
     expiry_year: int | UnsetType | None = None
-    """Year of expiry, four digits. Not needed for a stored card."""
+    """Year of expiry, four digits. Not needed for a stored card. Documented: 1000 to 9999."""
 
 
 class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
@@ -738,22 +742,22 @@ class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
     """The cardholder's phone number at work."""
 
     email: str | UnsetType | None = None
-    """The cardholder's e-mail address."""
+    """The cardholder's e-mail address. Documented: at most 254 characters."""
 
     token: str
-    """Card token (`tok_...`)."""
+    """Card token (`tok_...`). Documented: at most 100 characters."""
 
     store_for_future_use: bool | UnsetType | None = None
     """Whether to store the details for later payments."""
 
     number: str | UnsetType | None = None
-    """Card number behind the source, digits without separators."""
+    """Card number behind the source, digits without separators. Documented: 13 to 19 characters."""
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)] | UnsetType | None = None
-    """Month of expiry, 1 to 12. Not needed with a card token."""
+    """Month of expiry, 1 to 12. Not needed with a card token. Documented: 1 to 12."""
 
     expiry_year: int | UnsetType | None = None
-    """Year of expiry, four digits. Not needed with a card token."""
+    """Year of expiry, four digits. Not needed with a card token. Documented: 1000 to 9999."""
 
 
 class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="network_token"):
@@ -782,19 +786,19 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
     """The cardholder's phone number at work."""
 
     email: str | UnsetType | None = None
-    """The cardholder's e-mail address."""
+    """The cardholder's e-mail address. Documented: at most 254 characters."""
 
     token: str
-    """Number of the network token."""
+    """Number of the network token. Documented: 9 to 19 characters."""
 
     expiry_month: Annotated[int, Meta(ge=1, le=12)]
-    """Month of expiry, 1 to 12."""
+    """Month of expiry, 1 to 12. Documented: 1 to 12."""
 
     expiry_year: int
-    """Year of expiry, four digits."""
+    """Year of expiry, four digits. Documented: 1000 to 9999."""
 
     name: str | UnsetType | None = None
-    """Name of the cardholder. The API replaces special characters."""
+    """Name of the cardholder. The API replaces special characters. Documented: 2 to 45 characters."""
 
     stored: bool | UnsetType | None = None
     """Whether the details were stored before. Must be true when stored details are used. Default on the server:
@@ -821,25 +825,27 @@ class SessionAddress(RequestModel, kw_only=True):
     }
 
     address_line1: str | UnsetType | None = None
-    """First line of the address."""
+    """First line of the address. Documented: at most 50 characters."""
 
     address_line2: str | UnsetType | None = None
-    """Second line of the address."""
+    """Second line of the address. Documented: at most 50 characters."""
 
     address_line3: str | UnsetType | None = None
-    """Third line of the address."""
+    """Third line of the address. Documented: at most 50 characters."""
 
     city: str | UnsetType | None = None
-    """City or town."""
+    """City or town. Documented: at most 50 characters."""
 
     state: str | UnsetType | None = None
-    """State or region. Documented as the part after the hyphen of an ISO 3166-2 code; any text is taken."""
+    """State or region. Documented as the part after the hyphen of an ISO 3166-2 code; any text is taken. Documented: 1
+    to 3 characters.
+    """
 
     zip: str | UnsetType | None = None
-    """Postal code."""
+    """Postal code. Documented: at most 16 characters."""
 
     country: str | UnsetType | None = None
-    """Country, ISO 3166-1 alpha-2."""
+    """Country, ISO 3166-1 alpha-2. Documented: 2 characters."""
 
 
 class SessionPhone(RequestModel, kw_only=True):
@@ -848,10 +854,14 @@ class SessionPhone(RequestModel, kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "personal"}
 
     country_code: str
-    """Country calling code, digits only. A country such as `GB` is refused."""
+    """Country calling code, digits only. A country such as `GB` is refused. Documented: 1 to 3 characters, pattern
+    `^\\d{1,3}$`.
+    """
 
     number: str
-    """The number after the country calling code, digits only."""
+    """The number after the country calling code, digits only. Documented: at most 15 characters, pattern
+    `^\\d{1,15}$`.
+    """
 
 
 class HostedCompletionInfo(RequestModel, kw_only=True, tag_field="type", tag="hosted"):
@@ -860,10 +870,14 @@ class HostedCompletionInfo(RequestModel, kw_only=True, tag_field="type", tag="ho
     """
 
     success_url: str
-    """Where the cardholder returns after `approved` or `attempted`. Overrides the setting of the account."""
+    """Where the cardholder returns after `approved` or `attempted`. Overrides the setting of the account. Documented:
+    at most 256 characters.
+    """
 
     failure_url: str
-    """Where the cardholder returns otherwise. Overrides the setting of the account."""
+    """Where the cardholder returns otherwise. Overrides the setting of the account. Documented: at most 256
+    characters.
+    """
 
     callback_url: str | UnsetType | None = None
     """Endpoint of the merchant. Accepted, but no callback is documented for hosted sessions."""
@@ -873,11 +887,14 @@ class NonHostedCompletionInfo(RequestModel, kw_only=True, tag_field="type", tag=
     """The merchant runs every step and may close the session with `complete_session`."""
 
     callback_url: str | UnsetType | None = None
-    """Endpoint of the merchant that `complete_session` makes Checkout.com POST the result to."""
+    """Endpoint of the merchant that `complete_session` makes Checkout.com POST the result to. Documented: at most 256
+    characters.
+    """
 
     challenge_notification_url: str | UnsetType | None = None
     """Endpoint of the merchant that receives the result of the challenge from the cardholder's browser (EMV 3DS 2.2
-    notificationURL). By default an endpoint of Checkout.com, which posts a message event to the page.
+    notificationURL). By default an endpoint of Checkout.com, which posts a message event to the page. Documented: at
+    most 256 characters.
     """
 
 
@@ -893,13 +910,13 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_id": "personal"}
 
     purchase_count: int | UnsetType | None = None
-    """Purchases of the account in the last six months."""
+    """Purchases of the account in the last six months. Documented: 0 to 9999."""
 
     account_age: AccountAge | UnsetType | None = None
     """How long the payment account has been enrolled."""
 
     add_card_attempts: int | UnsetType | None = None
-    """Attempts to add a card in the last 24 hours."""
+    """Attempts to add a card in the last 24 hours. Documented: 0 to 999."""
 
     shipping_address_age: ShippingAddressAge | UnsetType | None = None
     """How long ago the shipping address was first used."""
@@ -911,7 +928,7 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     """Whether the merchant has seen suspicious activity on the account."""
 
     transactions_today: int | UnsetType | None = None
-    """Transactions of the account in the last 24 hours, over all its cards."""
+    """Transactions of the account in the last 24 hours, over all its cards. Documented: 0 to 999."""
 
     authentication_method: AccountAuthenticationMethod | UnsetType | None = None
     """Deprecated. How the cardholder logged in with the merchant. Superseded by
@@ -937,7 +954,9 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     """How long ago the password of the account was last changed or reset."""
 
     transactions_per_year: int | UnsetType | None = None
-    """Transactions of the account in the last year, over all its cards. 999 stands for 999 and more."""
+    """Transactions of the account in the last year, over all its cards. 999 stands for 999 and more. Documented: at
+    most 999.
+    """
 
     payment_account_age: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the payment account was enrolled."""
@@ -949,7 +968,7 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     """Kind of account behind a card that has several."""
 
     account_id: str | UnsetType | None = None
-    """Identifier of the account with the merchant."""
+    """Identifier of the account with the merchant. Documented: at most 64 characters."""
 
     three_ds_requestor_authentication_info: ThreeDsRequestorAuthenticationInfo | UnsetType | None = None
     """How the cardholder logged in with the merchant."""
@@ -963,7 +982,7 @@ class MerchantRiskInfo(RequestModel, kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"delivery_email": "personal"}
 
     delivery_email: str | UnsetType | None = None
-    """E-mail address of an electronic delivery."""
+    """E-mail address of an electronic delivery. Documented: at most 254 characters."""
 
     delivery_timeframe: DeliveryTimeframe | UnsetType | None = None
     """How soon the goods arrive."""
@@ -988,14 +1007,14 @@ class MerchantRiskInfo(RequestModel, kw_only=True):
 
     gift_card_amount: str | UnsetType | None = None
     """Total of gift cards in the purchase, in whole units of the currency, not the minor unit, as a string. 135.20 USD
-    is `135`.
+    is `135`. Documented: at most 15 characters.
     """
 
     gift_card_currency: str | UnsetType | None = None
-    """Currency of the gift cards, ISO 4217 alphabetic code."""
+    """Currency of the gift cards, ISO 4217 alphabetic code. Documented: 3 characters."""
 
     gift_card_count: str | UnsetType | None = None
-    """Number of gift cards in the purchase, two digits as a string."""
+    """Number of gift cards in the purchase, two digits as a string. Documented: 2 characters."""
 
 
 class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="browser"):
@@ -1004,7 +1023,7 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
     __sensitive__: ClassVar[Mapping[str, str]] = {"ip_address": "personal"}
 
     accept_header: str
-    """Value of the browser's HTTP header `Accept`, unchanged."""
+    """Value of the browser's HTTP header `Accept`, unchanged. Documented: at most 2048 characters."""
 
     java_enabled: bool
     """Result of `navigator.javaEnabled()`."""
@@ -1013,27 +1032,31 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
     """Whether the browser runs JavaScript. Used from 3DS 2.2.0 on. Default on the server: `true`."""
 
     language: str
-    """Language of the browser, BCP 47, from `navigator.language`."""
+    """Language of the browser, BCP 47, from `navigator.language`. Documented: 1 to 12 characters."""
 
     color_depth: str
-    """Bits per pixel from `screen.colorDepth`, as a string. EMV 3DS 2.2 knows 1, 4, 8, 15, 16, 24, 32 and 48."""
+    """Bits per pixel from `screen.colorDepth`, as a string. EMV 3DS 2.2 knows 1, 4, 8, 15, 16, 24, 32 and 48.
+    Documented: 1 to 2 characters.
+    """
 
     screen_height: str
-    """Height of the screen in pixels from `screen.height`, as a string."""
+    """Height of the screen in pixels from `screen.height`, as a string. Documented: 1 to 6 characters."""
 
     screen_width: str
-    """Width of the screen in pixels from `screen.width`, as a string."""
+    """Width of the screen in pixels from `screen.width`, as a string. Documented: 1 to 6 characters."""
 
     timezone: str
     """Minutes between UTC and the browser's local time, as a string; positive where local time is behind UTC, as
-    `Date.getTimezoneOffset()` gives it.
+    `Date.getTimezoneOffset()` gives it. Documented: 1 to 5 characters.
     """
 
     user_agent: str
-    """Value of the browser's HTTP header `User-Agent`."""
+    """Value of the browser's HTTP header `User-Agent`. Documented: at most 2048 characters."""
 
     ip_address: str
-    """IP address of the browser, version 4 or 6, as the merchant's server sees it."""
+    """IP address of the browser, version 4 or 6, as the merchant's server sees it. Documented: at most 45
+    characters.
+    """
 
     three_ds_method_completion: ThreeDsMethodCompletion | UnsetType | None = None
     """Result of the 3DS Method. If given here, the separate call is not needed. Default on the server: `U`."""
@@ -1060,22 +1083,24 @@ class AppChannelData(RequestModel, kw_only=True, tag_field="channel", tag="app")
     __sensitive__: ClassVar[Mapping[str, str]] = {"sdk_app_id": "personal"}
 
     sdk_app_id: str
-    """UUID of this installation of the app."""
+    """UUID of this installation of the app. Documented: 36 characters."""
 
     sdk_max_timeout: int
-    """Longest time for all exchanges, in minutes."""
+    """Longest time for all exchanges, in minutes. Documented: 5 or more."""
 
     sdk_ephem_pub_key: SdkEphemeralPublicKey
     """The SDK's public key of this transaction."""
 
     sdk_reference_number: str
-    """Reference that EMVCo assigned to the SDK."""
+    """Reference that EMVCo assigned to the SDK. Documented: at most 32 characters."""
 
     sdk_encrypted_data: str
-    """Device data, encrypted by the SDK for the directory server, as a compact JWE."""
+    """Device data, encrypted by the SDK for the directory server, as a compact JWE. Documented: at most 64000
+    characters.
+    """
 
     sdk_transaction_id: str
-    """UUID that the SDK gave this transaction."""
+    """UUID that the SDK gave this transaction. Documented: 36 characters."""
 
     sdk_interface_type: SdkInterfaceType
     """Interfaces the SDK can show."""
@@ -1091,13 +1116,13 @@ class SdkEphemeralPublicKey(RequestModel, kw_only=True):
     """Key type, `EC`."""
 
     crv: str | UnsetType | None = None
-    """Curve, such as `P-256`."""
+    """Curve, such as `P-256`. Documented: at most 40 characters."""
 
     x: str | UnsetType | None = None
-    """First coordinate, base64url."""
+    """First coordinate, base64url. Documented: at most 100 characters."""
 
     y: str | UnsetType | None = None
-    """Second coordinate, base64url."""
+    """Second coordinate, base64url. Documented: at most 100 characters."""
 
 
 class MerchantInitiatedChannelData(RequestModel, kw_only=True, tag_field="channel", tag="merchant_initiated"):
@@ -1125,7 +1150,7 @@ class Installment(RequestModel, kw_only=True):
     """Terms of a purchase paid in instalments."""
 
     number_of_payments: int
-    """Total number of payments agreed."""
+    """Total number of payments agreed. Documented: 2 to 999."""
 
     days_between_payments: int | UnsetType | None = None
     """Least number of days between two authorizations. Default on the server: `1`."""
@@ -1140,7 +1165,7 @@ class InitialTransaction(RequestModel, kw_only=True):
     __sensitive__: ClassVar[Mapping[str, str]] = {"authentication_data": "secret"}
 
     acs_transaction_id: str | UnsetType | None = None
-    """Identifier that the issuer's access control server gave it."""
+    """Identifier that the issuer's access control server gave it. Documented: 36 characters."""
 
     authentication_method: InitialAuthenticationMethod | UnsetType | None = None
     """How the cardholder was authenticated then."""
@@ -1149,10 +1174,12 @@ class InitialTransaction(RequestModel, kw_only=True):
     """When the cardholder was authenticated then, ISO 8601, UTC."""
 
     authentication_data: str | UnsetType | None = None
-    """Proof of that authentication."""
+    """Proof of that authentication. Documented: at most 2048 characters."""
 
     initial_session_id: str | UnsetType | None = None
-    """Identifier of the earlier session (`sid_...`). The API then looks up the other values itself."""
+    """Identifier of the earlier session (`sid_...`). The API then looks up the other values itself. Documented: 30
+    characters.
+    """
 
 
 class GoogleSpaRequest(RequestModel, kw_only=True):

@@ -37,7 +37,7 @@ class LoanSearchRequest(RequestModel, kw_only=True):
     """The title."""
 
     limit: int | UnsetType | None = None
-    """Loans on a page."""
+    """Loans on a page. Documented: 1 or more."""
 
 
 class DonationRequest(RequestModel, kw_only=True, tag_field="kind", tag="donation"):
@@ -57,10 +57,10 @@ class LoanRequest(RequestModel, kw_only=True):
     """Which book."""
 
     shelf: str | int | None | UnsetType = UNSET
-    """Where it stood; null where nobody knows."""
+    """Where it stood; null where nobody knows. Documented: at most 4 characters, 1 or more."""
 
     labels: dict[str, str | int | float | bool] | UnsetType | None = None
-    """Labels of the reader."""
+    """Labels of the reader. Documented: 1 to 2 members."""
 
 
 LoanOrDonationRequest: TypeAlias = DonationRequest | LoanRequest
@@ -71,7 +71,7 @@ class RenewalRequest(RequestModel, kw_only=True):
     """For how long to renew a loan."""
 
     days: int | UnsetType | None = None
-    """Length in days."""
+    """Length in days. Documented: at most 28."""
 
 
 class LoanList(ResponseModel, frozen=True, kw_only=True):

@@ -14,10 +14,10 @@ class Money(RequestModel, kw_only=True):
     """An amount with its currency. Sent and received."""
 
     amount: int
-    """Amount in the minor unit."""
+    """Amount in the minor unit. Documented: 0 or more."""
 
     currency: str | UnsetType | None = None
-    """ISO 4217 code. Default on the server: `EUR`."""
+    """ISO 4217 code. Default on the server: `EUR`. Documented: 3 characters."""
 
 
 class Refusal(ResponseModel, frozen=True, kw_only=True):

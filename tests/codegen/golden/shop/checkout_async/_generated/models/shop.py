@@ -62,7 +62,7 @@ class OrderRequest(RequestModel, kw_only=True):
     """How it is paid."""
 
     items: list[str]
-    """The goods, by their numbers."""
+    """The goods, by their numbers. Documented: at most 5 items."""
 
     tip: Money | UnsetType | None = None
     """Something for the driver."""
@@ -74,7 +74,7 @@ class OrderRequest(RequestModel, kw_only=True):
     """Where to report that it was shipped."""
 
     note: str | None | UnsetType = UNSET
-    """A note for the driver; null removes it."""
+    """A note for the driver; null removes it. Documented: at most 20 characters."""
 
     labels: dict[str, str] | UnsetType | None = None
     """Labels of the merchant."""
@@ -92,7 +92,7 @@ class CardPayment(RequestModel, kw_only=True, tag_field="type", tag="card"):
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "holder": "personal"}
 
     number: str
-    """Number of the card."""
+    """Number of the card. Documented: 13 to 19 characters."""
 
     holder: str | UnsetType | None = None
     """Name on the card."""

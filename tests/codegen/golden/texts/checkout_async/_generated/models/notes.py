@@ -29,7 +29,7 @@ class Note(RequestModel, kw_only=True):
     """
 
     class_: str | UnsetType | None = msgspec.field(name="class", default=None)
-    """Backslashes \\d and \\ at the end \\"""
+    """Backslashes \\d and \\ at the end \\ Documented: pattern `^[\\\\/$.]\\d$`."""
 
     etat: str | UnsetType | None = msgspec.field(name="état", default=None)
     """Größe und 状態."""
