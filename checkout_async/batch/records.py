@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self, cast
+from typing import Final, Self, cast
 
-from checkout_async._core.body import documented_lengths
 from checkout_async.models import sessions
 
 __all__ = ["InvalidRecord", "Record"]
+
+# Many times the documented length. A row of the output has to stay readable, whatever a record says.
+_LONGEST_REFERENCE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +27,7 @@ class Record:
     reference: str | None = None
 
     def __post_init__(self) -> None:
-        # A row of the output must stay readable, whatever a record says.
-        longest = documented_lengths(sessions.SessionRequest)["reference"]
-        if self.reference is not None and len(self.reference) > longest:
+        if self.reference is not None and len(self.reference) > _LONGEST_REFERENCE:
             object.__setattr__(self, "reference", None)
 
     @classmethod
