@@ -14,7 +14,7 @@ from aiohttp import web
 from checkout_async import CheckoutClient, RetryPolicy, errors, webhooks
 from checkout_async.sandbox import WEBHOOK_RETRY_DELAYS, WEBHOOK_SECRET, Sandbox, SandboxClock, payment_card
 from tests.sandbox.payments.support import order as payment_order
-from tests.sandbox.payments.support import payout
+from tests.sandbox.payments.support import payout, refund_without_payment
 from tests.sandbox.support import BROWSER, BROWSER_WITH_METHOD, HOSTED, Json, order
 
 DAY = 24 * 60 * 60
@@ -122,8 +122,10 @@ class TestPayments:
             (payment_order("capture_declined", capture=True), ["payment_approved", "payment_capture_declined"]),
             (payment_order(three_ds={"enabled": True}), ["payment_pending"]),
             (payout(), ["payment_paid"]),
+            (payout("payout_declined"), ["payment_declined"]),
+            (refund_without_payment(), ["payment_approved"]),
         ],
-        ids=["captured", "declined", "verified", "capture_declined", "waiting", "payout"],
+        ids=["captured", "declined", "verified", "capture_declined", "waiting", "payout", "no_payout", "to_a_card"],
     )
     async def test_a_request_alone(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver, body: Json, types: list[str]
@@ -139,8 +141,25 @@ class TestPayments:
             payment = await checkout.payments.request_payment(payment_order(three_ds={"enabled": True}))
             await finish(payment.id)
         await sandbox.webhooks_settled()
-        finals = ["payment_approved", "payment_declined", "payment_canceled"]
+        finals = ["payment_approved", "payment_authentication_failed", "payment_canceled"]
         assert receiver.types == [type_ for final in finals for type_ in ("payment_pending", final)]
+
+    @pytest.mark.parametrize(
+        ("body", "types"),
+        [
+            (payment_order(three_ds={"enabled": True}), ["payment_pending", "payment_authentication_failed"]),
+            (payment_order(source={"type": "paypal"}), ["payment_pending", "payment_expired"]),
+            (payment_order(), ["payment_approved", "payment_voided"]),
+        ],
+        ids=["3ds", "paypal", "authorization"],
+    )
+    async def test_only_another_way_to_pay_expires(
+        self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver, body: Json, types: list[str]
+    ) -> None:
+        await checkout.payments.request_payment(body)
+        await sandbox.advance(10 * DAY)
+        await sandbox.webhooks_settled()
+        assert receiver.types == types
 
     async def test_what_time_alone_does_is_reported_when_it_happens(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver
@@ -185,7 +204,7 @@ class TestAuthentications:
         assert isinstance(event, webhooks.AuthenticationEvent)
         assert event.data is not None
         assert (event.data.session_id, event.data.amount, event.data.currency) == (session.id, 6540, "GBP")
-        assert event.data.three_ds_transaction_id == session.transaction_id
+        assert event.data.three_ds_transaction_id == (None if types[1:] == [] else session.transaction_id)
 
     async def test_a_challenge_is_reported_when_it_ends(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver
@@ -197,6 +216,18 @@ class TestAuthentications:
         await sandbox.webhooks_settled()
         ends = ["authentication_approved", "authentication_failed"]
         assert receiver.types == [type_ for end in ends for type_ in ("authentication_started", end)]
+
+    async def test_a_challenge_that_times_out_expires(
+        self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver
+    ) -> None:
+        await checkout.sessions.request_session(order("challenge_no_method", channel_data=BROWSER))
+        await sandbox.advance(DAY)
+        await sandbox.webhooks_settled()
+        assert receiver.types == ["authentication_started", "authentication_expired"]
+        event = receiver.events[-1]
+        assert isinstance(event, webhooks.AuthenticationEvent)
+        assert event.data is not None
+        assert (event.data.reason, event.data.challenge_cancel) == ("ChallengeExpired", "05")
 
     async def test_a_hosted_session_is_reported_once_its_page_was_visited(
         self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -29,7 +29,11 @@ class DomainEvent:
     """Identifier of the session or payment."""
     at: float
     """When it happened, in seconds since the epoch on the sandbox's clock."""
+    version: str
+    """Version of the layout of the data."""
     data: JsonObject = field(repr=False)
+    links: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Addresses by relation; empty for an authentication."""
 
 
 class EventSource(Protocol):

@@ -28,10 +28,10 @@ WEBHOOK_SECRET = "sandbox_webhook_secret"  # noqa: S105 - documented, and good f
 WEBHOOK_RETRY_DELAYS = (300, 600, 900, 1800, 3600, 4 * 3600, 12 * 3600, 12 * 3600)
 """Seconds of the sandbox's clock from each failed delivery to the next attempt."""
 
-_VERSION = "1.0.0"
 _MAX_RECORDS = 10_000
-_PAYMENT_LINKS = {"payment": "get_payment", "payment_actions": "get_payment_actions"}
-"""Relation of a link in an event about a payment -> its operation."""
+_EVENT_PATH = "/workflows/events/{id}"
+_SUBJECT_PATH = "/workflows/events/subject/{id}"
+"""Where the links of an event lead; the sandbox does not simulate workflows, so nothing answers there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +130,17 @@ class Webhooks:
         self._schedule(webhook, self._clock.now())
 
     def _envelope(self, event: DomainEvent) -> JsonObject:
-        envelope: JsonObject = {
+        urls = {"self": self._simulation.url(_EVENT_PATH.format(id=event.id))}
+        if event.links:
+            urls |= {"subject": self._simulation.url(_SUBJECT_PATH.format(id=event.subject)), **event.links}
+        return {
             "id": event.id,
             "type": event.type,
-            "version": _VERSION,
+            "version": event.version,
             "created_on": timestamp(event.at),
             "data": event.data,
+            "_links": {relation: {"href": url} for relation, url in urls.items()},
         }
-        if "session_id" in event.data:
-            return envelope
-        links = {
-            relation: {"href": self._simulation.operation_url(operation, event.subject)}
-            for relation, operation in _PAYMENT_LINKS.items()
-        }
-        return envelope | {"_links": links}
 
     def _schedule(self, webhook: _OutgoingWebhook, due: float) -> None:
         heapq.heappush(self._queue, (due, next(self._numbers), webhook))

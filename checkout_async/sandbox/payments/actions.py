@@ -49,6 +49,8 @@ class EffectiveTime:
     requested_at: float
     effective_at: float
     note: Note = NO_NOTE
+    by_hand: bool = False
+    """Whether the merchant called the operation; False for what follows by itself."""
 
     @classmethod
     def immediately(cls, now: float) -> EffectiveTime:
@@ -84,6 +86,8 @@ class Action:
     authorization_type: str | None = None
     refunded_captures: tuple[tuple[str, int], ...] = ()
     """Identifiers of the captures that a refund is taken from, and the amount from each."""
+    by_hand: bool = False
+    """Whether the merchant called the operation; False for what follows by itself."""
 
     @property
     def approved(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from checkout_async.sandbox.core.clock import timestamp
@@ -10,6 +11,7 @@ from checkout_async.sandbox.core.simulation import Simulation
 from checkout_async.sandbox.payments.actions import Action, ActionType, Balances
 from checkout_async.sandbox.payments.codes import SUMMARIES, auth_code, is_approval, is_risk
 from checkout_async.sandbox.payments.instruments import card_block
+from checkout_async.sandbox.payments.ledger import PaymentLedger
 from checkout_async.sandbox.payments.payment import Payment
 from checkout_async.sandbox.payments.status import PaymentOperation, PaymentStatus
 from checkout_async.sandbox.sessions import authentication as session_authentication
@@ -89,12 +91,15 @@ def destination(payment: Payment) -> JsonObject | None:
 
 def balances(payment: Payment, now: float) -> JsonObject | None:
     """Write the totals; payouts have none."""
-    if payment.request.is_payout:
-        return None
-    totals = payment.ledger.balances(now)
+    return None if payment.request.is_payout else ledger_balances(payment.ledger, now)
+
+
+def ledger_balances(ledger: PaymentLedger, now: float = math.inf) -> JsonObject:
+    """Write the totals of a ledger, by default once all its actions have taken effect."""
+    totals = ledger.balances(now)
     return search_totals(totals) | {
         "total_voided": totals.total_voided,
-        "available_to_void": payment.ledger.available_to_void(now),
+        "available_to_void": ledger.available_to_void(now),
         "available_to_capture": totals.available_to_capture,
         "available_to_refund": totals.available_to_refund,
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from checkout_async.sandbox.core.errors import not_allowed, payment_invalid
 from checkout_async.sandbox.payments.actions import (
@@ -56,6 +56,11 @@ class PaymentLedger:
     def actions_by(self, now: float) -> list[Action]:
         """List the actions that have taken effect, oldest first."""
         return [action for action in self.actions if action.processed_on <= now]
+
+    def after(self, action: Action) -> PaymentLedger:
+        """Return the ledger of an authorized payment as it was right after an action."""
+        until = self.actions[: self.actions.index(action) + 1]
+        return replace(self, actions=until, phase=PaymentStatus.AUTHORIZED)
 
     def status(self, now: float = math.inf) -> PaymentStatus:
         """Return the status at `now`; by default the status once all accepted actions have taken effect."""
@@ -243,6 +248,7 @@ class PaymentLedger:
             note=when.note,
             authorization_type=authorization_type,
             refunded_captures=refunded_captures,
+            by_hand=when.by_hand,
         )
         self.actions.append(action)
         return action

@@ -158,7 +158,7 @@ class PaymentOperations:
 
     def _effective_time(self, body: JsonObject) -> EffectiveTime:
         now = self._clock.now()
-        return EffectiveTime(now, now + self._delay, _note(body))
+        return EffectiveTime(now, now + self._delay, _note(body), by_hand=True)
 
     def _fail_once(self, request: PaymentRequest, call: ApiCall) -> None:
         """Refuse the first of equal requests if the test data say so."""

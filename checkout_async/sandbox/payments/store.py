@@ -41,6 +41,7 @@ class PaymentStore:
     """The payments by identifier; finding one first applies what time has changed. Approved cards go to the vault."""
 
     def __init__(self, simulation: Simulation, vault: Vault) -> None:
+        self._simulation = simulation
         self._clock = simulation.clock
         self._events = simulation.events
         self._vault = vault
@@ -57,7 +58,7 @@ class PaymentStore:
         if payment.request.customer is not None:
             self._vault.store_customer(payment.request.customer)
         self._store_card(payment)
-        self._events.add(payment.id, PaymentEventSource(payment, self._vault))
+        self._events.add(payment.id, PaymentEventSource(payment, self._vault, self._simulation))
 
     def find(self, payment_id: str) -> Payment | None:
         """Return the payment as it is now, or None."""
