@@ -278,6 +278,15 @@ class TestAsDelivered:
             if type_ == "payment_authentication_failed":
                 await sandbox.customer.fail(waiting.id)
 
+    async def test_3d_secure_that_timed_out_says_nothing_of_a_challenge(
+        self, sandbox: Sandbox, checkout: CheckoutClient
+    ) -> None:
+        await checkout.payments.request_payment(payment_order(three_ds={"enabled": True}))
+        await sandbox.advance(DAY)
+        result = (await latest(sandbox, "payment_authentication_failed"))["data"]["3ds"]
+        assert not {"challenged", "flow_type", "cavv"} & result.keys()
+        assert {"authentication_id", "version", "redirect_url"} <= result.keys()
+
     async def test_a_payout_to_a_card_names_the_card(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         await checkout.payments.request_payment(refund_without_payment())
         data = (await latest(sandbox, "payment_approved"))["data"]

@@ -227,7 +227,7 @@ class PaymentEventSource:
         if failed:
             known.pop("downgraded", None)
         if payment.redirected:
-            known = {"version": PROTOCOL_VERSION, "challenged": False} | known
+            known = {"version": PROTOCOL_VERSION} | known
             known["authentication_id"] = payment.session_id
             known["redirect_url"] = self.simulation.url(blocks.REDIRECT_PATH.format(id=payment.id))
         elif payment.authentication_id is not None:
