@@ -18,7 +18,7 @@ _LONGEST_REFERENCE: Final = 10_000
 class Record:
     """A session to authenticate: the request, a Struct or a mapping of the same shape, and its line in the input.
 
-    A `reference` that is longer than the specification allows is dropped: it is not stored in the journal or the
+    A `reference` that is longer than 10,000 characters is dropped: it is not stored in the journal or the
     results.
     """
 
