@@ -106,10 +106,10 @@ class TestLines:
         stream, clock = io.StringIO(), Clock()
         with LineProgress(stream, Tally(5, clock=clock)) as progress:
             progress.pause("the API cannot be reached", 8.0)
-            progress.pause("the API cannot be reached", None)
+            progress.pause("", None)
         assert stream.getvalue().splitlines() == [
             "paused: the API cannot be reached, next try in 8 s",
-            "continuing after: the API cannot be reached",
+            "continuing: the pause is over",
             "0 of 5: 0/s",
         ]
 

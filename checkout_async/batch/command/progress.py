@@ -204,7 +204,7 @@ class LineProgress:
     def pause(self, reason: str, seconds: float | None) -> None:
         """Print on its own line that a pause begins, goes on, or is over."""
         self._tally.pause(reason, seconds)
-        self.note(f"continuing after: {reason}" if seconds is None else self._tally.hold())
+        self.note("continuing: the pause is over" if seconds is None else self._tally.hold())
 
     def _show(self) -> None:
         self._shown = self._tally.clock()
