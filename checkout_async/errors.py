@@ -14,7 +14,7 @@ CheckoutError
 ├── InvalidSignature          Checkout.com did not sign this webhook, or not with this key.
 ├── MalformedMessage          A message from the cardholder's browser, or a webhook, cannot be understood.
 ├── UnexpectedResponse        The reply cannot be understood. Its status and raw body are kept.
-│   └── ReplyMismatch         the reply belongs to another request with the same idempotency key
+│   └── ReplyMismatch         The reply belongs to another request with the same idempotency key.
 └── ApiError                  The API answered with an error status. (408: the operation may have been carried out.)
     ├── Unauthorized          401
     ├── Forbidden             403
@@ -24,6 +24,9 @@ CheckoutError
     ├── RateLimited           429
     └── ServerError           500 and above
 
+Two attributes of every error decide what to do next: `may_have_been_done` (look up the result, or call again with the
+same idempotency key) and `is_transient` (the same call can succeed later).
+
 The text of an error never contains a value from the request. Text from the server is scrubbed of anything that looks
 like a card number, a key or a token. Every attribute always exists. Errors can be pickled and copied: they take the
 reply's headers and body with them exactly as received, so that nothing of it is lost, and nothing of the request.
@@ -32,6 +35,7 @@ reply's headers and body with them exactly as received, so that nothing of it is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from checkout_async.redaction import Headers, Secret, SecretBytes
 
@@ -62,8 +66,29 @@ __all__ = [
 ]
 
 
+# RFC 9110 section 15 and RFC 8470 section 5.2. Of all server errors, only "not implemented" and "version not supported"
+# say that nothing was done. Gateways use codes of their own, such as 520 and 524, and even codes above 599, if the
+# reply did not reach them in time.
+_REQUEST_TIMEOUT: Final = 408
+_NOT_PROCESSED: Final = frozenset({425, 429})
+_UNSUPPORTED: Final = frozenset({501, 505})
+
+# RFC 6749 section 5.2: the statuses by which a token endpoint refuses the credentials.
+_CREDENTIALS_REFUSED: Final = frozenset({400, 401, 403})
+
+
 class CheckoutError(Exception):
     """Root of the tree: catch it to catch every error that this package raises."""
+
+    # In __dict__ where an error differs from its class, so that pickling keeps them.
+    may_have_been_done: bool = False
+    """Whether the operation may have been carried out in spite of the error.
+
+    False proves that it was not, or that the operation only reads. If True, look up the result before you call again,
+    or call again with the same `idempotency_key`.
+    """
+    is_transient: bool = False
+    """Whether the same call can succeed later without a change. Heed `may_have_been_done` first."""
 
     # A slot, not an entry of __dict__: the key is not pickled, and a traceback that shows attributes does not show it.
     __slots__ = ("_idempotency_key",)
@@ -85,6 +110,8 @@ class ConfigurationError(CheckoutError):
 
 class JournalInUse(ConfigurationError):
     """Another process has the journal of the batch open. Only one process at a time may open it."""
+
+    is_transient = True
 
 
 class InvalidRequest(CheckoutError):
@@ -137,6 +164,7 @@ class AuthenticationFailed(CheckoutError):
         self.error = error
         self.description = description
         self.body: bytes = SecretBytes(body)
+        self.is_transient = error is None and status not in _CREDENTIALS_REFUSED
 
 
 class TokenStoreError(CheckoutError):
@@ -156,6 +184,8 @@ class RunIncomplete(CheckoutError):
     The text says why. Resume the run to continue.
     """
 
+    is_transient = True
+
 
 class TransportError(CheckoutError):
     """No reply was received. `operation` is the operation's name and `attempts` the number of attempts made."""
@@ -169,9 +199,17 @@ class TransportError(CheckoutError):
 class ConnectFailed(TransportError):
     """No connection was made, so nothing was sent. Repeating the call is safe."""
 
+    is_transient = True
+
 
 class OutcomeUnknown(TransportError):
-    """The request may have arrived and may have been carried out. The text says what to do about it."""
+    """The request may have arrived and may have been carried out. The text says what to do about it.
+
+    `may_have_been_done` is False only if the operation only reads.
+    """
+
+    may_have_been_done = True
+    is_transient = True
 
 
 class InvalidSignature(CheckoutError):
@@ -204,6 +242,7 @@ class UnexpectedResponse(CheckoutError):
         self.request_id = request_id
         self.body: bytes = SecretBytes(body)
         self.reason = reason
+        self.may_have_been_done = 200 <= status < 300
 
 
 class ReplyMismatch(UnexpectedResponse):
@@ -279,6 +318,8 @@ class ApiError(CheckoutError):
         self.error_codes = tuple(error_codes)
         self.retry_after = retry_after
         self.body: bytes = SecretBytes(body)
+        self.may_have_been_done = status == _REQUEST_TIMEOUT or (status >= 500 and status not in _UNSUPPORTED)
+        self.is_transient = self.may_have_been_done or status in _NOT_PROCESSED
 
 
 class Unauthorized(ApiError):

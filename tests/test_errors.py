@@ -26,7 +26,7 @@ def test_the_module_has_no_public_helpers() -> None:
     assert own == set(errors.__all__)
     classes: list[type[errors.CheckoutError]] = [getattr(errors, name) for name in errors.__all__]
     methods = {name for cls in classes for name in vars(cls) if not name.startswith("_")}
-    assert methods == {"idempotency_key", "value"}
+    assert methods == {"idempotency_key", "is_transient", "may_have_been_done", "value"}
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import pytest
 
 from checkout_async import CheckoutClient
 from checkout_async.sandbox import Sandbox
+from tests.documents import python_blocks
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+BLOCKS = python_blocks(ROOT / "README.md")
 
 
 def test_every_block_compiles() -> None:
@@ -51,11 +52,7 @@ PAGES = ("docs/observability.md",)
 """Pages whose every block runs as it stands."""
 
 
-def blocks(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
-
-
-@pytest.mark.parametrize(("page", "block"), [(page, block) for page in PAGES for block in blocks(page)])
+@pytest.mark.parametrize(("page", "block"), [(page, block) for page in PAGES for block in python_blocks(ROOT / page)])
 async def test_the_examples_of_a_page_run(page: str, block: str) -> None:
     wrapped = "async def main():\n" + "".join(f"    {line}\n" for line in block.splitlines())
     names: dict[str, Any] = {}

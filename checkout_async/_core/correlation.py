@@ -6,7 +6,8 @@ And a server or an intermediary may send a reply twice on one connection, which 
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -14,23 +15,27 @@ from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency
 from checkout_async.errors import ReplyMismatch
 
-__all__ = ["answers_another_read", "require_echo"]
+__all__ = ["answers_another_read", "mismatch"]
+
+_NOTHING: Final = (None, "")
+_CURRENCY: Final = re.compile("[A-Za-z]{3}")
 
 
-def require_echo(operation: str, body: bytes | None, response: ApiResponse[Any]) -> None:
-    """Raise ReplyMismatch if a reply contradicts its request.
+def mismatch(operation: str, body: bytes | None, response: ApiResponse[Any]) -> ReplyMismatch | None:
+    """Return the error to raise if a reply contradicts its request, or None.
 
-    A member that echoes a member of the request (`x-echoes` in the specification) must have its value. Letter case does
-    not matter, and neither does a member that one of the two leaves out.
+    A member that echoes a member of the request (`x-echoes` in the specification) must have its value. A member that
+    one of the two leaves out, or leaves empty, contradicts nothing.
     """
     echo = _broken_echo(body, response.value)
     del body  # a traceback may show the locals
     if echo is None:
-        return
+        return None
     name, echoed = echo
     reason = f"its {name} is not the {echoed} of this request"
-    raise ReplyMismatch(
-        f"{operation}: the reply belongs to another request: {reason}; use a new key for each request",
+    return ReplyMismatch(
+        f"{operation}: the reply belongs to another request: {reason}; this request may have been carried out too, so "
+        "look it up before you send it with another key",
         operation=operation,
         status=response.status,
         headers=response.headers,
@@ -45,12 +50,27 @@ def _broken_echo(body: bytes | None, value: object) -> tuple[str, str] | None:
     """Return the member of a reply that contradicts the request, with the member that it should repeat, or None."""
     if not body or not isinstance(value, ResponseModel) or not value.__echoes__:
         return None
-    sent: dict[str, object] = msgspec.json.decode(body)
+    sent = msgspec.json.decode(body)
+    if not isinstance(sent, dict):
+        return None
     for name, echoed in value.__echoes__.items():
-        received, expected = getattr(value, name), sent.get(echoed)
-        if received is not None and expected is not None and _fold(received) != _fold(expected):
+        received, expected = getattr(value, name), cast("dict[str, object]", sent).get(echoed)
+        if received in _NOTHING or expected in _NOTHING:
+            continue
+        if _text(received) != _text(expected) and not _is_same_currency(received, expected):
             return name, echoed
     return None
+
+
+def _text(value: object) -> str:
+    """Return a value as text: the API reads a number that is written as text, and text that is written as a number."""
+    return str(value).strip()
+
+
+def _is_same_currency(received: object, expected: object) -> bool:
+    """Return whether two values are one ISO 4217 code but for letter case. In a reference, letter case tells."""
+    codes = [value for value in (received, expected) if isinstance(value, str) and _CURRENCY.fullmatch(value)]
+    return len(codes) == 2 and codes[0].upper() == codes[1].upper()
 
 
 def answers_another_read(request: ApiRequest[Any], response: ApiResponse[Any]) -> bool:
@@ -70,7 +90,3 @@ def answers_another_read(request: ApiRequest[Any], response: ApiResponse[Any]) -
 
 def _kind(identifier: str) -> str:
     return identifier.partition("_")[0]
-
-
-def _fold(value: object) -> object:
-    return value.casefold() if isinstance(value, str) else value

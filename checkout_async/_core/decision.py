@@ -53,19 +53,16 @@ from checkout_async.redaction import Secret
 
 __all__ = ["attach_key", "check_key", "final_error", "is_ambiguous", "key_conflict_wait", "new_key", "retry_wait"]
 
-# RFC 9110 section 15. Of all server errors, only "not implemented" and "version not supported" say that nothing was
-# done. Gateways use codes of their own (such as 520 and 524) when the reply did not reach them in time.
-_REQUEST_TIMEOUT = 408
-_UNSUPPORTED = frozenset({501, 505})
 # RFC 8470: "too early" promises that the request was not processed.
 _NOT_PROCESSED = frozenset({425, 429})
 
 
 def is_ambiguous(failure: CheckoutError) -> bool:
-    """Return whether the operation may have been carried out in spite of the failure."""
-    if isinstance(failure, ApiError):
-        return failure.status == _REQUEST_TIMEOUT or (failure.status >= 500 and failure.status not in _UNSUPPORTED)
-    return isinstance(failure, OutcomeUnknown)
+    """Return whether an attempt leaves open if the operation was carried out.
+
+    An unexpected reply leaves nothing open: its status says what was done, and a retry would get the same reply.
+    """
+    return failure.may_have_been_done and not isinstance(failure, UnexpectedResponse)
 
 
 def key_conflict_wait(
@@ -78,11 +75,18 @@ def key_conflict_wait(
     or the caller chose the key) and the reply has no `Retry-After`, which would mean a rate limit. The wait is
     `policy.conflict_wait`, or the reply's `Retry-After` if that is longer. Such waits do not count as attempts.
     """
-    if policy.attempts == 1 or idempotency is not Idempotency.KEY or not isinstance(failure, Conflict | RateLimited):
-        return None
-    if isinstance(failure, RateLimited) and not (key_may_be_known and failure.retry_after is None):
+    in_use = _key_is_in_use(idempotency, failure, key_may_be_known=key_may_be_known)
+    if policy.attempts == 1 or not in_use or not isinstance(failure, ApiError):
         return None
     return max(policy.conflict_wait, failure.retry_after or 0.0)
+
+
+def _key_is_in_use(idempotency: Idempotency, failure: CheckoutError, *, key_may_be_known: bool) -> bool:
+    if idempotency is not Idempotency.KEY:
+        return False
+    if isinstance(failure, RateLimited):
+        return key_may_be_known and failure.retry_after is None
+    return isinstance(failure, Conflict)
 
 
 def retry_wait(
@@ -119,14 +123,33 @@ _ADVICE = {
 
 
 def final_error(
-    operation: Operation[Any], failure: CheckoutError, attempts: int, *, may_have_been_done: bool, note: str = ""
+    operation: Operation[Any],
+    failure: CheckoutError,
+    attempts: int,
+    *,
+    may_have_been_done: bool,
+    key_may_be_known: bool = False,
+    note: str = "",
 ) -> CheckoutError:
-    """Return the error to raise when a call ends with `failure`.
+    """Return the error to raise when a call ends with `failure`, with `may_have_been_done` and `is_transient` decided.
 
     `may_have_been_done` says that an earlier attempt may have been carried out. Unless the operation only reads, the
     result is then OutcomeUnknown, with the last failure as its cause: the last failure alone would look as if nothing
-    had been done. `note` says why the call was not retried, if the failure does not make that plain.
+    had been done. `key_may_be_known` is the one of `key_conflict_wait`. `note` says why the call was not retried, if
+    the failure does not make that plain.
     """
+    error = _described(operation, failure, attempts, may_have_been_done=may_have_been_done, note=note)
+    if operation.idempotency is Idempotency.SAFE:
+        error.may_have_been_done = False
+    # The request that holds the key may be carried out yet, and it is this payment.
+    elif _key_is_in_use(operation.idempotency, error, key_may_be_known=key_may_be_known):
+        error.may_have_been_done = error.is_transient = True
+    return error
+
+
+def _described(
+    operation: Operation[Any], failure: CheckoutError, attempts: int, *, may_have_been_done: bool, note: str
+) -> CheckoutError:
     if note:
         failure.args = (f"{failure}; {note}",)
     says_done = isinstance(failure, UnexpectedResponse) and 200 <= failure.status < 300

@@ -186,6 +186,8 @@ class HttpResponse:
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
+    is_first: bool = field(default=True, compare=False)
+    """Whether no other reply came before it on its connection."""
     discard: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
     """Close the connection that the response came on: a reply that is not ours may have shifted all that follow."""
 

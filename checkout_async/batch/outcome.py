@@ -12,7 +12,6 @@ from typing import Final
 
 import msgspec
 
-from checkout_async._core.decision import is_ambiguous
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.errors import (
     ApiError,
@@ -47,9 +46,6 @@ INVALID_RECORD: Final = "InvalidRecord"
 
 _SPEAK_OF_THE_REQUEST: Final = frozenset({400, 422})
 """Statuses that mean that the request itself is invalid. Others come from a wrong address, a gateway, a busy API."""
-
-_REFUSALS: Final = frozenset({400, 401, 403})
-"""Statuses by which a token endpoint refuses credentials (RFC 6749 section 5.2)."""
 
 
 class BatchResult(StrEnum):
@@ -237,7 +233,10 @@ def _result_without_session(error: Exception | None) -> BatchResult:
         return BatchResult.INVALID
     if isinstance(error, AuthenticationFailed | ConnectFailed | Unauthorized | Forbidden):
         return BatchResult.FAILED
-    if not isinstance(error, ApiError) or is_ambiguous(error):
+    if not isinstance(error, ApiError) or error.may_have_been_done:
+        return BatchResult.UNKNOWN
+    # The session exists. Only reading it failed, and that can succeed later.
+    if error.operation == operations.GET_SESSION.name and error.is_transient:
         return BatchResult.UNKNOWN
     return BatchResult.INVALID if error.status in _SPEAK_OF_THE_REQUEST else BatchResult.FAILED
 
@@ -264,7 +263,7 @@ def may_be_refused_access(error: Exception) -> bool:
 def is_outage(error: Exception) -> bool:
     """Whether the failure is one of the API or the network, and not of the record."""
     if isinstance(error, AuthenticationFailed):
-        return error.error is None and error.status not in _REFUSALS
+        return error.is_transient
     if isinstance(error, ApiError):
         return isinstance(error, RateLimited) or error.status in {408, 425} or error.status >= 500
     return isinstance(error, TransportError)

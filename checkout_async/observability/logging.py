@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 
-from checkout_async._core.decision import is_ambiguous
 from checkout_async._core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -135,9 +134,9 @@ class LoggingHook:
 
 
 def _may_have_been_done(event: CallEnded) -> bool:
-    """Return whether the call may have been carried out: it ended ambiguously, or was cancelled after an attempt."""
+    """Return whether the call may have been carried out: its error says so, or it was cancelled after an attempt."""
     if event.failure is not None:
-        return is_ambiguous(event.failure)
+        return event.failure.may_have_been_done
     return event.cancelled and event.attempts > 0
 
 

@@ -97,14 +97,15 @@ class AiohttpTransport:
                     return ConnectFailed(f"no connection: {_proxy_refusal(reply.status)}; nothing was sent to it")
                 body = await _read_capped(reply, self._limits.response_size)
                 handler = reply.handler if isinstance(reply, GuardedResponse) else None
-                if handler is not None and _is_previous_reply(handler, request, reply, body):
-                    # The real reply is still to come, and would become the reply to the next request.
-                    handler.close()
+                is_first = handler is None or not handler.has_replied
+                if handler is not None and _is_repeated(handler, request, reply, body):
                     return OutcomeUnknown(
-                        "no reply: the server sent its previous reply again; the request may have been carried out"
+                        "no reply: the server sent an earlier reply again; the request may have been carried out"
                     )
                 response = _build_response(reply, body, self._limits.response_size)
-                return response if handler is None else replace(response, discard=handler.close)
+                if handler is None:
+                    return response
+                return replace(response, is_first=is_first, discard=handler.close)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
             return _translate_error(error, sending=progress.sending)
 
@@ -170,20 +171,24 @@ async def _read_capped(reply: aiohttp.ClientResponse, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _is_previous_reply(
-    handler: GuardedHandler, request: HttpRequest, reply: aiohttp.ClientResponse, body: bytes
-) -> bool:
-    """Return whether a reply is the one before it on its connection, and remember it.
+def _is_repeated(handler: GuardedHandler, request: HttpRequest, reply: aiohttp.ClientResponse, body: bytes) -> bool:
+    """Return whether a reply is an earlier one of its connection, sent again. Such a connection is closed.
 
-    Two replies with the same request id and body are one, unless both requests had the same idempotency key: then the
-    API may answer the same twice.
+    The real reply may be still to come, and would become the reply to the next request. Two replies with the same
+    request id and body are one. If both requests were attempts of one call, the API may have replayed its result: then
+    it is the reply to both. An error is none, even then: the attempt after a 401 or a 503 may have been carried out.
     """
+    handler.has_replied = True
     request_id = reply.headers.get("Cko-Request-Id")
-    received, key = (request_id, body), request.idempotency_key
-    is_same_call = key is not None and key == handler.last_key
-    is_previous = request_id is not None and handler.last_reply == received and not is_same_call
-    handler.last_reply, handler.last_key = received, key
-    return is_previous
+    if request_id is None:
+        return False
+    key = request.idempotency_key
+    call = (request.method, request.url, key)
+    earlier = handler.remember_reply((request_id, body), call)
+    if earlier is None:
+        return False
+    handler.close()
+    return key is None or earlier != hash(call) or reply.status >= HTTPStatus.BAD_REQUEST
 
 
 def _build_response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> HttpResponse:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
+from collections.abc import Hashable
 from functools import partial
+from typing import Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -34,16 +36,33 @@ def clean_connector(*, keepalive: float, ssl_context: ssl.SSLContext | None) -> 
     return connector
 
 
+# A server that repeats a reply does so soon.
+_REMEMBERED_REPLIES: Final = 16
+
+
 class GuardedHandler(ResponseHandler):
     """A connection's protocol that closes the connection when bytes arrive while it is idle.
 
-    It remembers the last reply, so that the transport recognises one that is sent a second time.
+    It remembers its last replies, so that the transport recognises one that is sent a second time.
     """
 
     was_used = False
     is_idle = False
-    last_reply: object = None
-    last_key: str | None = None
+    has_replied = False
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._replies: dict[int, int] = {}
+
+    def remember_reply(self, reply: Hashable, call: Hashable) -> Hashable | None:
+        """Remember a reply to a call. Return the hash of the call that got the same reply before, or None."""
+        # Only hashes: replies are large and secret, and so is the idempotency key of a call.
+        number = hash(reply)
+        earlier = self._replies.pop(number, None)
+        self._replies[number] = hash(call)
+        if len(self._replies) > _REMEMBERED_REPLIES:
+            del self._replies[next(iter(self._replies))]
+        return earlier
 
     def data_received(self, data: bytes) -> None:
         """Close the connection if the bytes belong to no request."""

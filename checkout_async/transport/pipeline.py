@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 
 import anyio
 
-from checkout_async._core.correlation import answers_another_read, require_echo
+from checkout_async._core.correlation import answers_another_read, mismatch
 from checkout_async._core.decision import attach_key, final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.events import Hook, WaitReason
 from checkout_async._core.prepare import check_header_value, prepare
@@ -32,7 +32,7 @@ from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
 from checkout_async.config import RetryPolicy, Timeouts, Validation, require_type
-from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, RateLimited
+from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, RateLimited, ReplyMismatch
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
 from checkout_async.transport.observer import CallObserver, ObserverFactory
@@ -68,6 +68,8 @@ class _CallState(Generic[T]):
     started: float
     caller_supplied_key: bool
     observer: CallObserver
+    contradictions: list[object] = field(default_factory=list[object])
+    """The values of the replies that contradicted the request."""
 
     @property
     def operation(self) -> Operation[T]:
@@ -176,7 +178,17 @@ class Pipeline:
                     f"{wait:g} s"
                 )
             if wait is None or wait >= self._remaining(call):
-                raise final_error(call.operation, failure, attempt, may_have_been_done=may_have_been_done, note=note)
+                # Without another attempt, a mistake of the caller's is more likely than one of the server's.
+                if call.caller_supplied_key and isinstance(failure.__cause__, ReplyMismatch):
+                    failure = failure.__cause__
+                raise final_error(
+                    call.operation,
+                    failure,
+                    attempt,
+                    may_have_been_done=may_have_been_done,
+                    key_may_be_known=key_may_be_known,
+                    note=note,
+                )
             # Kept across attempts: a later, clear failure does not prove that an earlier attempt was not carried out.
             may_have_been_done = may_have_been_done or is_ambiguous(failure)
             call.observer.retry(wait, failure)
@@ -209,9 +221,29 @@ class Pipeline:
         if answers_another_read(call.request, parsed):
             response.discard()
             raise OutcomeUnknown("the server sent the reply to another request")
-        if call.caller_supplied_key:
-            require_echo(call.operation.name, call.http.body, parsed)
+        self._check_echo(call, response, parsed)
         return parsed
+
+    def _check_echo(self, call: _CallState[T], response: HttpResponse, parsed: ApiResponse[T]) -> None:
+        """Raise an error if the reply to a call with an idempotency key contradicts the request.
+
+        Either the key was used before for another request, and the API replays the result of that one. Or the server
+        sent a reply too many on the connection, and each request gets the reply to the one before it: then another
+        attempt with the same key, on another connection, gets the right reply. The first reply of a connection, and a
+        result that the API gives twice, cannot come from that. A key that this call made cannot have been used before.
+        """
+        if call.idempotency_key is None:
+            return
+        error = mismatch(call.operation.name, call.http.body, parsed)
+        if error is None:
+            return
+        response.discard()
+        is_certain = response.is_first or parsed.value in call.contradictions
+        call.contradictions.append(parsed.value)
+        if not is_certain:
+            raise OutcomeUnknown("the server sent the reply to another request") from error
+        if call.caller_supplied_key:
+            raise error
 
     async def _acquire_slot(self, slots: anyio.CapacityLimiter, call: _CallState[Any]) -> None:
         try:

@@ -7,13 +7,19 @@ happens to the first request; `always`: to every request. The cells are in the o
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from checkout_async.sandbox import CannedResponse, Fault, Interruption, RewrittenBody
 from tests.faults import certificates
 
 CLASSES = ("safe", "natural", "key", "none")
 Cells = tuple[str, str, str, str]
+Classes = frozenset[str]
+
+ALL: Classes = frozenset(CLASSES)
+NOT_SAFE: Classes = ALL - {"safe"}
+KEY_ONLY: Classes = frozenset({"key"})
+NO_CLASS: Classes = frozenset()
 
 
 @dataclass(frozen=True)
@@ -25,13 +31,19 @@ class Impostor:
 
 @dataclass(frozen=True)
 class Row:
-    """A fault (None: connections are refused) and how calls end. `done`: the server carries the request out."""
+    """A fault (None: connections are refused) and how calls end. `done`: the server carries the request out.
+
+    `doubtful` and `transient` are the classes whose error says that the operation may have been carried out, and that
+    the same call can succeed later.
+    """
 
     name: str
     fault: CannedResponse | Interruption | RewrittenBody | Impostor | None
     once: Cells | None
     always: Cells | None
     done: bool = False
+    doubtful: Classes = NO_CLASS
+    transient: Classes = ALL
 
 
 def cells(safe: str, natural: str, key: str, none: str) -> Cells:
@@ -48,7 +60,7 @@ def ambiguous(
     """The request may have been carried out: retried by all but `none`."""
     once = cells("ok 2", "ok 2", "ok 2", f"{error} 1")
     always = cells(f"{error} 3", f"{error} 3", f"{error} 3", f"{error} 1")
-    return Row(name, fault, once, always if lasting else None, done)
+    return Row(name, fault, once, always if lasting else None, done, NOT_SAFE)
 
 
 def refused(name: str, fault: CannedResponse, error: str) -> Row:
@@ -57,8 +69,9 @@ def refused(name: str, fault: CannedResponse, error: str) -> Row:
 
 
 def final(name: str, fault: CannedResponse | RewrittenBody, error: str, *, done: bool = False) -> Row:
-    """No class is retried."""
-    return Row(name, fault, everywhere(f"{error} 1"), everywhere(f"{error} 1"), done)
+    """No class is retried, now or later."""
+    doubtful = NOT_SAFE if done else NO_CLASS
+    return Row(name, fault, everywhere(f"{error} 1"), everywhere(f"{error} 1"), done, doubtful, NO_CLASS)
 
 
 def cut(fault: Fault, *, done: bool, lasting: bool = True) -> Row:
@@ -71,12 +84,13 @@ def garbled(fault: Fault) -> Row:
     return final(fault.name, fault.value, "UnexpectedResponse", done=True)
 
 
-def too_long_a_wait(status: int, error: str) -> list[Row]:
+def too_long_a_wait(status: int, error: str, doubtful: Classes, transient: Classes = ALL) -> list[Row]:
     """A `Retry-After` beyond RetryPolicy.max_retry_after ends the call; for a key in use, one beyond the deadline."""
-    return [
+    rows = (
         final(f"{status} Retry-After: 60", CannedResponse(status, retry_after=60), error),
         final(f"{status} Retry-After: date", CannedResponse(status, retry_after=60, dated=True), error),
-    ]
+    )
+    return [replace(row, doubtful=doubtful, transient=transient) for row in rows]
 
 
 def impostor(name: str, context: ssl.SSLContext) -> Row:
@@ -88,7 +102,12 @@ def no_wait(status: int) -> CannedResponse:
     return CannedResponse(status, retry_after=0)
 
 
-CONFLICT_ONCE = cells("Conflict 1", "Conflict 1", "ok 2", "Conflict 1")
+def conflict(name: str, fault: CannedResponse) -> Row:
+    """With an idempotency key, another request is in progress and may be carried out yet; without, it is an answer."""
+    once = cells("Conflict 1", "Conflict 1", "ok 2", "Conflict 1")
+    return Row(name, fault, once, everywhere("Conflict 1"), doubtful=KEY_ONLY, transient=KEY_ONLY)
+
+
 ERROR_BODY = b'{"request_id":"another","error_type":"processing_error","error_codes":["gateway_error"]}'
 HTML = b"<html><h1>502 Bad Gateway</h1></html>"
 
@@ -110,21 +129,21 @@ ROWS = (
     cut(Fault.STALLED_IN_BODY, done=True, lasting=False),
     ambiguous("408", CannedResponse(408), "ApiError"),
     ambiguous("408 Retry-After: 0", no_wait(408), "ApiError"),
-    *too_long_a_wait(408, "ApiError"),
+    *too_long_a_wait(408, "ApiError", NOT_SAFE),
     # 409 means that the first request is still in progress only if there is an idempotency key.
-    Row("409", CannedResponse(409), CONFLICT_ONCE, everywhere("Conflict 1")),
-    Row("409 Retry-After: 0", no_wait(409), CONFLICT_ONCE, everywhere("Conflict 1")),
-    *too_long_a_wait(409, "Conflict"),
+    conflict("409", CannedResponse(409)),
+    conflict("409 Retry-After: 0", no_wait(409)),
+    *too_long_a_wait(409, "Conflict", KEY_ONLY, KEY_ONLY),
     refused("425", CannedResponse(425), "ApiError"),
     refused("425 Retry-After: 0", no_wait(425), "ApiError"),
-    *too_long_a_wait(425, "ApiError"),
+    *too_long_a_wait(425, "ApiError", NO_CLASS),
     refused("429", CannedResponse(429), "RateLimited"),
     refused("429 Retry-After: 0", no_wait(429), "RateLimited"),
-    *too_long_a_wait(429, "RateLimited"),
+    *too_long_a_wait(429, "RateLimited", NO_CLASS),
     ambiguous("500", CannedResponse(500, ERROR_BODY), "ServerError"),
     ambiguous("502 HTML", CannedResponse(502, HTML, "text/html"), "ServerError"),
     ambiguous("503", CannedResponse(503), "ServerError"),
-    *too_long_a_wait(503, "ServerError"),
+    *too_long_a_wait(503, "ServerError", NOT_SAFE),
     ambiguous("504", CannedResponse(504), "ServerError"),
     # A status of content delivery networks: the origin did not answer in time.
     ambiguous("524", CannedResponse(524), "ServerError"),

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
+import textwrap
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -23,6 +28,7 @@ from checkout_async.sandbox import (
     payment_card,
 )
 from checkout_async.transport.aiohttp import AiohttpTransport
+from tests.documents import python_blocks
 from tests.faults import certificates
 from tests.faults.table import CLASSES, ROWS, Impostor, Row
 
@@ -262,6 +268,49 @@ def check_done_once(trial: Trial, row: Row, kind: str) -> None:
     assert trial.done == (1 if effective else 0)
 
 
+README = Path(__file__).parents[2] / "README.md"
+(LADDER,) = [block for block in python_blocks(README) if "may_have_been_done" in block]
+
+
+async def advice(error: errors.CheckoutError) -> str:
+    """Return what README's own block does when a call ends with the error."""
+    taken: list[str] = []
+
+    async def request_payment(_order: object) -> None:
+        raise error
+
+    async def look_up(_order: object, _key: str | None) -> None:
+        taken.append("look up")
+
+    async def try_later(_order: object) -> None:
+        taken.append("try later")
+
+    names: dict[str, Any] = {
+        "errors": errors,
+        "checkout": SimpleNamespace(payments=SimpleNamespace(request_payment=request_payment)),
+        "order": payment_order(),
+        "look_up": look_up,
+        "try_later": try_later,
+        "give_up": lambda _order, _error: taken.append("give up"),
+    }
+    exec("async def main():\n" + textwrap.indent(LADDER, "    "), names)
+    await names["main"]()
+    (only,) = taken
+    return only
+
+
+async def check_advice(trial: Trial, row: Row, kind: str) -> None:
+    """README's block looks up whatever may have been done, and never what the ledger shows as not sent."""
+    if trial.error is None:
+        return
+    error = pickle.loads(pickle.dumps(trial.error))
+    assert (error.may_have_been_done, error.is_transient) == (kind in row.doubtful, kind in row.transient)
+    found = await advice(error)
+    assert found == ("look up" if error.may_have_been_done else "try later" if error.is_transient else "give up")
+    if trial.done:
+        assert found == "look up"
+
+
 def cases(mode: str) -> list[object]:
     return [
         pytest.param(row, kind, cell, id=f"{row.name}-{kind}")
@@ -276,6 +325,7 @@ async def test_a_fault_that_passes(row: Row, kind: str, cell: str) -> None:
     assert trial.cell == cell
     check_nothing_is_lost(trial, row, kind)
     check_done_once(trial, row, kind)
+    await check_advice(trial, row, kind)
 
 
 @pytest.mark.parametrize(("row", "kind", "cell"), cases("always"))
@@ -284,6 +334,7 @@ async def test_a_fault_that_lasts(row: Row, kind: str, cell: str) -> None:
     assert trial.cell == cell
     check_nothing_is_lost(trial, row, kind)
     check_done_once(trial, row, kind)
+    await check_advice(trial, row, kind)
 
 
 def test_every_ready_fault_is_in_the_table() -> None:
