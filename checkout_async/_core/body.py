@@ -60,16 +60,17 @@ def encode_body(
     limit, `off` not at all. `extra` is merged into the body after the check. Raises InvalidRequest, without a value of
     the body.
     """
-    if validate == "off":
-        encoded, defect = _encode(_json, body)
-    else:
-        encoded, defect = _encode(_pack, body)
+    encoder = _json if validate == "off" else _pack
+    encoded, defect = _encode(encoder, body)
+    packed = _encode(_pack, body)[0] if validate == "off" else encoded
     del body  # a traceback may show the locals
     if defect:
         reason = f"the body cannot be written as JSON: {defect}"
         raise InvalidRequest(f"{operation}: {reason}", operation=operation, reason=reason)
-    if validate != "off":
-        encoded = _checked_json(operation, encoded, type_ if validate == "shape" else strict_type(type_))
+    if validate == "off":
+        _refuse_what_json_lacks(operation, packed, "$")
+    else:
+        encoded = _checked_json(operation, packed, type_ if validate == "shape" else strict_type(type_))
     return encoded if extra is None else _with_extra(operation, encoded, extra)
 
 
@@ -125,10 +126,8 @@ def _checked_json(operation: str, packed: SecretBytes, type_: Any) -> SecretByte
     decoder = _decoders.get(type_)
     if decoder is None:
         decoder = _decoders[type_] = msgspec.msgpack.Decoder(type_)
-    if _NOT_FINITE.search(packed) and (path := _path_to_infinity(msgspec.msgpack.decode(packed), "$")) is not None:
-        # The JSON encoder would write null.
-        reason = "must be a finite number"
-        raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
+    if _NOT_FINITE.search(packed):
+        _refuse_what_json_lacks(operation, packed, "$")
     with known_values_only() as refused:
         try:
             return SecretBytes(_json.encode(decoder.decode(packed)))
@@ -143,16 +142,30 @@ def _checked_json(operation: str, packed: SecretBytes, type_: Any) -> SecretByte
     raise InvalidRequest(f"{operation}: {path}: {reason} ({hint})", operation=operation, path=path, reason=reason)
 
 
-def _path_to_infinity(value: object, path: str) -> str | None:
-    """Return the JSON path of the first number that is not finite, or None."""
+def _refuse_what_json_lacks(operation: str, packed: bytes, root: str) -> None:
+    """Raise InvalidRequest for bytes and for numbers that are not finite, as MessagePack writes them.
+
+    The JSON encoder would write base64 and null in their place. An amount that is null captures everything.
+    """
+    found = _path_to_unwritable(msgspec.msgpack.decode(packed), root) if packed else None
+    del packed  # a traceback may show the locals
+    if found is not None:
+        path, reason = found
+        raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
+
+
+def _path_to_unwritable(value: object, path: str) -> tuple[str, str] | None:
+    """Return the JSON path of the first value that JSON cannot write, and what is wrong with it, or None."""
     if isinstance(value, float) and not math.isfinite(value):
-        return path
+        return path, "must be a finite number"
+    if isinstance(value, bytes):
+        return path, "must be text, not bytes"
     members: list[tuple[str, object]] = []
     if isinstance(value, dict):
         members = [(f".{sanitize(str(name))}", member) for name, member in cast("dict[object, object]", value).items()]
     elif isinstance(value, list):
         members = [(f"[{index}]", item) for index, item in enumerate(cast("list[object]", value))]
-    found = (_path_to_infinity(member, path + step) for step, member in members)
+    found = (_path_to_unwritable(member, path + step) for step, member in members)
     return next((each for each in found if each is not None), None)
 
 
@@ -189,12 +202,17 @@ def _with_extra(operation: str, encoded: SecretBytes, extra: Mapping[str, object
     """Return a body with the members of `extra` added. Objects merge at any depth, lists replace."""
     is_mapping = isinstance(cast("object", extra), Mapping)
     added, defect = _encode(_json, extra) if is_mapping else (SecretBytes(), "it must be a mapping of names to values")
+    packed = _encode(_pack, extra)[0] if is_mapping else SecretBytes()
     del extra  # a traceback may show the locals
     if defect:
         reason = f"extra_body cannot be written as JSON: {defect}"
         raise InvalidRequest(f"{operation}: {reason}", operation=operation, path="extra_body", reason=reason)
-    body = msgspec.json.decode(encoded)
-    path = _merge(body, msgspec.json.decode(added), "$")
+    _refuse_what_json_lacks(operation, packed, "extra_body")
+    body: Any = msgspec.json.decode(encoded)
+    if not isinstance(body, dict):
+        reason = "extra_body can be added to an object only"
+        raise InvalidRequest(f"{operation}: {reason}", operation=operation, path="extra_body", reason=reason)
+    path = _merge(cast("dict[str, Any]", body), msgspec.json.decode(added), "$")
     if path is None:
         return SecretBytes(_json.encode(body))
     del body

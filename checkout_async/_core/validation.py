@@ -64,6 +64,8 @@ def union_types(type_: Any) -> tuple[Any, ...]:
 
 
 def _did_you_mean(name: str, structs: list[type[msgspec.Struct]]) -> str:
+    # A struct that has the member is another variant of the union than the one that was sent.
+    structs = [struct for struct in structs if name not in struct.__struct_encode_fields__]
     known = [each for struct in structs for each in struct.__struct_encode_fields__]
     python = [each for struct in structs for each in struct.__struct_fields__]
     close = difflib.get_close_matches(name, known, 1)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import nullcontext
 from functools import partial
+from typing import get_args
 
 import anyio
 
@@ -65,10 +66,13 @@ async def run(
 
     An error in a record is part of its outcome. Refused credentials, a missing scope, an outage that outlasts
     `outage_backoff`, a journal that cannot be written and an error of `records` end the run. They are raised when the
-    calls in flight have ended. Raises ConfigurationError for a `concurrency` below 1.
+    calls in flight have ended. Raises ConfigurationError for a `concurrency` below 1 and
+    an unknown level.
     """
     if concurrency < 1:
         raise ConfigurationError("concurrency must be a whole number above 0")
+    if validate is not None and validate not in get_args(Validation):
+        raise ConfigurationError(f"validate must be one of {', '.join(get_args(Validation))}")
     terms = Terms(
         sender=sender,
         channel_data=channel_data,

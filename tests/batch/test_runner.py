@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import cast
+from typing import Any, cast
 
 import anyio
 import msgspec
@@ -331,6 +331,12 @@ class TestLeavingEarly:
 async def test_a_concurrency_below_one_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="concurrency"):
         await anext(run(ScriptedSender(lambda _: session()), [], concurrency=0))
+
+
+async def test_a_level_that_does_not_exist_is_refused() -> None:
+    level: Any = "Strict"
+    with pytest.raises(ConfigurationError, match="validate must be one of"):
+        await anext(run(ScriptedSender(lambda _: session()), [], validate=level))
 
 
 async def test_no_records_no_outcomes() -> None:

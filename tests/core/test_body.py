@@ -73,6 +73,25 @@ class TestSending:
         error = refusal({"source": {"type": "token", "token": "t"}, "weight": weight})
         assert (error.path, error.reason) == ("$.weight", "must be a finite number")
 
+    @pytest.mark.parametrize(
+        ("value", "reason"), [(math.nan, "must be a finite number"), (b"abc", "must be text, not bytes")]
+    )
+    def test_what_json_would_write_as_something_else_is_refused_at_every_level(
+        self, value: object, reason: str
+    ) -> None:
+        """The encoder would write null and base64: an amount that is null captures everything."""
+        with pytest.raises(InvalidRequest) as caught:
+            encode_body("place_order", {"items": [{"amount": value}]}, Order, validate="off")
+        assert (caught.value.path, caught.value.reason) == ("$.items[0].amount", reason)
+        source = {"source": {"type": "token", "token": "t"}}
+        with pytest.raises(InvalidRequest) as caught:
+            encode_body("place_order", source, Order, extra={"new": {"member": value}})
+        assert (caught.value.path, caught.value.reason) == ("extra_body.new.member", reason)
+
+    def test_extra_members_need_an_object(self) -> None:
+        with pytest.raises(InvalidRequest, match="to an object only"):
+            encode_body("place_order", [1], Order, validate="off", extra={"new": 1})
+
     def test_any_mapping_will_do(self) -> None:
         inner = MappingProxyType({"type": "token", "token": "t"})
         assert (

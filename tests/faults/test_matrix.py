@@ -285,13 +285,16 @@ async def advice(error: errors.CheckoutError) -> str:
     async def try_later(_order: object) -> None:
         taken.append("try later")
 
+    def give_up(_order: object, _error: object) -> None:
+        taken.append("give up")
+
     names: dict[str, Any] = {
         "errors": errors,
         "checkout": SimpleNamespace(payments=SimpleNamespace(request_payment=request_payment)),
         "order": payment_order(),
         "look_up": look_up,
         "try_later": try_later,
-        "give_up": lambda _order, _error: taken.append("give up"),
+        "give_up": give_up,
     }
     exec("async def main():\n" + textwrap.indent(LADDER, "    "), names)
     await names["main"]()

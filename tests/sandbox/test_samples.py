@@ -119,3 +119,12 @@ async def test_the_client_sends_what_the_vendors_live_tests_send(
 def client(base_url: str) -> CheckoutClient:
     credentials = OAuthCredentials(*CREDENTIALS.values(), scopes=["gateway", "sessions:app", "sessions:browser"])
     return CheckoutClient(credentials, base_url=base_url, token_url=f"{base_url}/connect/token")
+
+
+@pytest.mark.parametrize("operation", ["void_payment", "capture_payment"])
+async def test_a_body_of_null_is_no_body(http: aiohttp.ClientSession, base_url: str, operation: str) -> None:
+    """The vendor's Go library writes `null` where the caller passes no body."""
+    path = PATHS[operation].format(await prepare(http, base_url, operation))
+    headers = {"Authorization": f"Bearer {SECRET_KEY}", "Content-Type": "application/json"}
+    async with http.post(base_url + path, data=b"null", headers=headers) as reply:
+        assert reply.status == 202

@@ -71,7 +71,6 @@ __all__ = [
     "BankDetails",
     "BankDetailsResponse",
     "CancellationRequest",
-    "CaptureProcessing",
     "CaptureRequest",
     "CaptureShipping",
     "CaptureType",
@@ -2411,7 +2410,12 @@ class RequestBenefitSource(RequestModel, kw_only=True, tag_field="type", tag="be
 
 
 class RequestBizumSource(RequestModel, kw_only=True, tag_field="type", tag="bizum"):
-    """Bizum, Spain. The customer's phone number goes into `customer`."""
+    """Bizum, Spain. The customer's phone number goes into `customer` or `mobile_number`."""
+
+    __sensitive__: ClassVar[Mapping[str, str]] = {"mobile_number": "personal"}
+
+    mobile_number: str | UnsetType | None = None
+    """The customer's mobile number. The vendor's SDKs send it here."""
 
 
 class RequestMbwaySource(RequestModel, kw_only=True, tag_field="type", tag="mbway"):
@@ -3619,8 +3623,8 @@ class CaptureRequest(RequestModel, kw_only=True):
     items.
     """
 
-    processing: CaptureProcessing | UnsetType | None = None
-    """Data for processing by scheme and provider."""
+    processing: PaymentProcessing | UnsetType | None = None
+    """Data for processing by scheme and provider, with the members of a payment's."""
 
     processing_channel_id: str | UnsetType | None = None
     """Processing channel of the payment. Taken, and not needed. Documented: pattern `^(pc)_(\\w{26})$`."""
@@ -3665,42 +3669,6 @@ class TrackingInfo(RequestModel, kw_only=True):
 
     return_tracking_uri: str | UnsetType | None = None
     """Where to follow a returned parcel."""
-
-
-class CaptureProcessing(RequestModel, kw_only=True):
-    """Data for processing a capture."""
-
-    __sensitive__: ClassVar[Mapping[str, str]] = {"otp_value": "secret"}
-
-    order_id: str | UnsetType | None = None
-    """Number of the order. Documented: at most 15 characters."""
-
-    otp_value: str | UnsetType | None = None
-    """One-time password of the customer."""
-
-    tax_amount: int | UnsetType | None = None
-    """Tax, in the minor unit of the currency. Documented: 0 or more."""
-
-    surcharge_amount: int | UnsetType | None = None
-    """Surcharge, in the minor unit of the currency. Documented: 0 or more."""
-
-    discount_amount: int | UnsetType | None = None
-    """Discount, in the minor unit of the currency. Documented: 0 or more."""
-
-    duty_amount: int | UnsetType | None = None
-    """Duty, in the minor unit of the currency. Documented: 0 or more."""
-
-    shipping_amount: int | UnsetType | None = None
-    """Cost of shipping, in the minor unit of the currency. Documented: 0 or more."""
-
-    shipping_tax_amount: int | UnsetType | None = None
-    """Tax on shipping, in the minor unit of the currency. Documented: 0 or more."""
-
-    purchase_country: str | UnsetType | None = None
-    """Country of the purchase, ISO 3166-1 alpha-2. Documented: 2 characters."""
-
-    foreign_retailer_amount: int | UnsetType | None = None
-    """Amount due to a retailer abroad, in the minor unit of the currency. Documented: 0 or more."""
 
 
 class RefundRequest(RequestModel, kw_only=True):

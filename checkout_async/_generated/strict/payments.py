@@ -74,7 +74,6 @@ __all__ = [
     "AuthorizationRequest",
     "BankDetails",
     "CancellationRequest",
-    "CaptureProcessing",
     "CaptureRequest",
     "CaptureShipping",
     "CorporateSender",
@@ -1273,6 +1272,10 @@ class RequestBenefitSource(RequestModel, kw_only=True, tag_field="type", tag="be
 class RequestBizumSource(RequestModel, kw_only=True, tag_field="type", tag="bizum"):
     """`RequestBizumSource` with every documented limit."""
 
+    __sensitive__: ClassVar[Mapping[str, str]] = {"mobile_number": "personal"}
+
+    mobile_number: str | UnsetType | None = None
+
 
 class RequestMbwaySource(RequestModel, kw_only=True, tag_field="type", tag="mbway"):
     """`RequestMbwaySource` with every documented limit."""
@@ -2173,7 +2176,7 @@ class CaptureRequest(RequestModel, kw_only=True):
 
     amount_allocations: Annotated[list[AmountAllocation], Meta(max_length=50, min_length=1)] | UnsetType | None = None
 
-    processing: CaptureProcessing | UnsetType | None = None
+    processing: PaymentProcessing | UnsetType | None = None
 
     processing_channel_id: Annotated[str, Meta(pattern="(?a)^(pc)_(\\w{26})\\Z")] | UnsetType | None = None
 
@@ -2210,32 +2213,6 @@ class TrackingInfo(RequestModel, kw_only=True):
     return_tracking_number: str | UnsetType | None = None
 
     return_tracking_uri: str | UnsetType | None = None
-
-
-class CaptureProcessing(RequestModel, kw_only=True):
-    """`CaptureProcessing` with every documented limit."""
-
-    __sensitive__: ClassVar[Mapping[str, str]] = {"otp_value": "secret"}
-
-    order_id: Annotated[str, Meta(max_length=15)] | UnsetType | None = None
-
-    otp_value: str | UnsetType | None = None
-
-    tax_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-
-    surcharge_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-
-    discount_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-
-    duty_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-
-    shipping_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-
-    shipping_tax_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
-
-    purchase_country: Annotated[str, Meta(max_length=2, min_length=2)] | UnsetType | None = None
-
-    foreign_retailer_amount: Annotated[int, Meta(ge=0)] | UnsetType | None = None
 
 
 class RefundRequest(RequestModel, kw_only=True):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
 
 from checkout_async.sandbox.core.payload import JsonObject
 
@@ -27,6 +28,17 @@ def is_web_address(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _parsed(url: str) -> URL | None:
+    """Return the http or https address as it is connected to, or None.
+
+    aiohttp connects to the host that yarl reads, with digits of any script as ASCII, and resolves no address.
+    """
+    try:
+        return URL(url) if is_web_address(url) else None
+    except ValueError:
+        return None
 
 
 class Notifier:
@@ -47,12 +59,13 @@ class Notifier:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> bool:
         """POST encoded JSON with further headers once; return whether the endpoint answered 2XX in time."""
-        if not is_web_address(url) or (self._loopback_only and _is_remote_address(urlsplit(url).hostname or "")):
+        target = _parsed(url)
+        if target is None or (self._loopback_only and _is_remote_address(target.host or "")):
             _log.warning("nothing was sent to a callback URL: %s", _ONLY_LOOPBACK)
             return False
         headers = {"Content-Type": "application/json", **headers}
         try:
-            async with self._session().post(url, data=body, headers=headers, allow_redirects=False) as reply:
+            async with self._session().post(target, data=body, headers=headers, allow_redirects=False) as reply:
                 return 200 <= reply.status < 300
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return False

@@ -65,13 +65,13 @@ class RequestReader:
         self._exact = exact
 
     def body(self, call: ApiCall) -> JsonObject:
-        """Decode and validate the body of a call; an empty one is an empty object if the body is optional.
+        """Decode and validate the body of a call; an empty one, or `null`, is an empty object if the body is optional.
 
         Raises 422 `content_type_invalid`, `request_required` (empty), `json_invalid` (not JSON, or nested too deep),
         `request_invalid` (not an object), or one code per failing member: `{member}_required`, `{member}_invalid`.
         """
         operation, body = call.operation, call.body
-        if not body.strip() and not operation.body_required:
+        if not operation.body_required and (not body.strip() or (body.strip() == b"null" and not self._exact)):
             return {}
         if call.content_type != "application/json":
             raise invalid("content_type_invalid", api=operation.api)

@@ -88,6 +88,7 @@ async def completed(sandbox: Sandbox, url: str) -> int:
         "http://192.0.2.1/",
         "http://169.254.169.254/latest",
         "http://[2001:db8::1]/",
+        "http://１９２.０.２.１/",
     ],
 )
 async def test_a_callback_goes_to_no_other_machine(
