@@ -44,7 +44,7 @@ def _system_context() -> ssl.SSLContext:
     return _context_for(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
-# Reading the authorities takes tens of milliseconds, in which the event loop does nothing else: once is enough.
+# Reading the authorities takes up to a tenth of a second, in which the event loop does nothing else: once is enough.
 @cache
 def _context_for(_file: str | None, _directory: str | None) -> ssl.SSLContext:
     """Return a new context. OpenSSL reads the two variables itself; they are arguments as the key of the cache."""

@@ -135,6 +135,35 @@ class TestTheEnvironment:
         others = ["aa.example", "example", "d.example", "api.checkout.com"]
         assert [host for host in exempt + others if proxies.proxy_for(URL(f"https://{host}/")) is None] == exempt
 
+    @pytest.mark.parametrize(
+        ("entry", "exempt"),
+        [
+            ("10.0.0.0/8", ["10.1.2.3"]),
+            ("10.1.2.3/8", ["10.1.2.3"]),
+            ("10.1.2.3", ["10.1.2.3"]),
+            ("10.1.2.3:443", ["10.1.2.3"]),
+            ("10.1.2.3:8443", []),
+            ("::1", ["[::1]"]),
+            ("[::1]", ["[::1]"]),
+            ("[0:0::1]:443", ["[::1]"]),
+            ("[::1]:8443", []),
+            ("2001:DB8::/32", ["[2001:db8::7]"]),
+            ("[2001:db8::]/32", ["[2001:db8::7]"]),
+            ("::/0", ["[::1]", "[2001:db8::7]"]),
+            ("10.0.0.0/33", []),
+            ("[", []),
+            ("*:443", ["10.1.2.3", "[::1]", "[2001:db8::7]", "api.checkout.com"]),
+        ],
+    )
+    def test_addresses_are_exempt_by_network_and_in_brackets(
+        self, monkeypatch: pytest.MonkeyPatch, entry: str, exempt: list[str]
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+        monkeypatch.setenv("NO_PROXY", entry)
+        proxies = Proxies(None, from_env=True)
+        hosts = ["10.1.2.3", "[::1]", "[2001:db8::7]", "api.checkout.com"]
+        assert [host for host in hosts if proxies.proxy_for(URL(f"https://{host}/")) is None] == exempt
+
     def test_a_star_exempts_everything(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ALL_PROXY", "http://proxy.example:3128")
         assert Proxies(None, from_env=True).proxy_for(URL("https://a.example")) is not None
