@@ -28,32 +28,40 @@ class Proxies(SecretHolder):
     """Finds the proxy for a URL. It may contain the proxy's password.
 
     `proxy` is for all requests. `from_env` reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, once, when this is
-    created. Raises ConfigurationError if both are given, or if a proxy's URL cannot be used.
+    created. A variable that no request needs may contain anything: it is meant for other programs. Raises
+    ConfigurationError if both are given, or if `proxy` cannot be used.
     """
 
     def __init__(self, proxy: str | None, *, from_env: bool) -> None:
         if proxy is not None and from_env:
             raise ConfigurationError("give either proxy or proxies_from_env, not both")
-        self._by_scheme: dict[str, URL] = {}
+        self._usable: dict[str, URL] = {}
+        self._unchecked: dict[str, Secret] = {}
         self._exempt: tuple[_Exemption, ...] = ()
         if proxy is not None:
-            self._by_scheme[_ALL] = URL(check_proxy(proxy))
+            self._usable[_ALL] = URL(check_proxy(proxy))
         elif from_env:
             self._read_environment()
 
     def proxy_for(self, url: URL) -> URL | None:
-        """Return the URL of the proxy, with user and password if it has them, or None to connect directly."""
+        """Return the URL of the proxy, with user and password if it has them, or None to connect directly.
+
+        Raises ConfigurationError if the proxy that the environment names for the URL cannot be used.
+        """
         if any(exemption.covers(url) for exemption in self._exempt):
             return None
-        return self._by_scheme.get(url.scheme) or self._by_scheme.get(_ALL)
+        for scheme in (url.scheme, _ALL):
+            if scheme in self._unchecked:
+                self._usable[scheme] = URL(check_proxy(self._unchecked[scheme], f"{scheme.upper()}_PROXY"))
+                del self._unchecked[scheme]
+            if scheme in self._usable:
+                return self._usable[scheme]
+        return None
 
     def _read_environment(self) -> None:
-        found = {scheme: Secret(url) for scheme, url in getproxies_environment().items()}
-        entries = found.get(_NONE, "").lower().split(",")
+        self._unchecked = {scheme: Secret(url) for scheme, url in getproxies_environment().items()}
+        entries = self._unchecked.pop(_NONE, "").lower().split(",")
         self._exempt = tuple(_parse_exemption(entry.strip()) for entry in entries if entry.strip())
-        for scheme in ("https", "http", _ALL):
-            if scheme in found:
-                self._by_scheme[scheme] = URL(check_proxy(found[scheme], f"{scheme.upper()}_PROXY"))
 
 
 @dataclass(frozen=True, slots=True)
