@@ -47,6 +47,9 @@ _SEPARATOR = r"[\s.\-\u00ad\u200b\u2010-\u2015]"
 _SHORTEST_CARD, _LONGEST_CARD = 12, 19
 _DIGITS = re.compile(rf"\d(?:{_SEPARATOR}{{0,2}}\d){{{_SHORTEST_CARD - 1},}}")
 _GROUP = re.compile(r"\d+")
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # the sum of the digits of twice a digit
+# The search looks at every group of digits many times. No text for people is that long.
+_MAX_SEARCHED = 10_000
 _NUMBER_AT_END = re.compile(rf"\d(?:\d|{_SEPARATOR})*\Z")
 
 # A request id, which support asks for. Nobody writes a card number in this shape.
@@ -66,11 +69,13 @@ def mask(value: object, kind: str) -> str:
 def scrub(text: str) -> str:
     """Mask in free text, such as a server's error message, what looks like a card number, a key or a token.
 
-    A run of digits is a card number if it has the length, the grouping and the check digit of one. UUIDs stay whole.
+    A run of digits is a card number if it has the length, the grouping and the check digit of one. UUIDs stay whole. In
+    a very long text, every run of so many digits is masked.
     """
+    hidden = _hide_cards if len(text) <= _MAX_SEARCHED else MASK
     # `split` returns the text between UUIDs and, at odd places, the UUIDs themselves.
     parts = _UUID.split(_SECRET.sub(MASK, text))
-    parts[::2] = [_DIGITS.sub(_hide_cards, part) for part in parts[::2]]
+    parts[::2] = [_DIGITS.sub(hidden, part) for part in parts[::2]]
     return "".join(parts)
 
 
@@ -94,25 +99,23 @@ def _hide_cards(run: re.Match[str]) -> str:
 
 def _end_of_card(groups: list[re.Match[str]]) -> int | None:
     """Return where the longest card number that begins with the first group ends, or None if none does."""
-    for count in range(len(groups), 0, -1):
-        if _is_card([group[0] for group in groups[:count]]):
-            return groups[count - 1].end()
-    return None
-
-
-def _is_card(groups: list[str]) -> bool:
-    digits = "".join(groups)
-    if not _SHORTEST_CARD <= len(digits) <= _LONGEST_CARD:
-        return False
-    # 4-4-4-4, 4-6-5, 4-4-4-1 and the like, or digits that are spaced out evenly.
-    is_grouped = all(len(group) >= 4 for group in groups[:-1]) or len({len(group) for group in groups}) == 1
-    return is_grouped and _has_check_digit(digits)
+    digits, end = "", None
+    is_long = is_even = True
+    for group in groups:
+        digits += group[0]
+        # 4-4-4-4, 4-6-5, 4-4-4-1 and the like, or digits that are spaced out evenly.
+        is_even = is_even and len(group[0]) == len(groups[0][0])
+        if len(digits) > _LONGEST_CARD or not (is_long or is_even):
+            break
+        if len(digits) >= _SHORTEST_CARD and _has_check_digit(digits):
+            end = group.end()
+        is_long = is_long and len(group[0]) >= 4
+    return end
 
 
 def _has_check_digit(digits: str) -> bool:
     """Return whether the last digit is the check digit of the others (Luhn's sum, ISO/IEC 7812-1 annex B)."""
-    numbers = [int(digit) for digit in reversed(digits)]
-    return (sum(numbers[::2]) + sum(sum(divmod(2 * number, 10)) for number in numbers[1::2])) % 10 == 0
+    return (sum(map(int, digits[::-2])) + sum(_DOUBLED[int(digit)] for digit in digits[-2::-2])) % 10 == 0
 
 
 def sanitize(text: str) -> str:

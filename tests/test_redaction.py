@@ -160,6 +160,10 @@ def test_any_uuid_stays_whole(request_id: UUID) -> None:
     assert scrub(f"{request_id} refused") == f"{request_id} refused"
 
 
+def test_in_a_very_long_text_every_run_of_so_many_digits_is_masked() -> None:
+    assert scrub("4242424242424241 " + "x" * 10_000).startswith(f"{MASK} xx")
+
+
 def test_a_key_that_contains_a_uuid_is_masked() -> None:
     assert scrub("sk_test_0b9b5db6-f223-49d0-b68f-f6643dd4f808 refused") == f"{MASK} refused"
 
