@@ -126,6 +126,7 @@ class CheckoutClient:
         if transport is None:
             transport = AiohttpTransport(limits, ssl_context, proxy=proxy, proxies_from_env=proxies_from_env)
         self._transport: Transport = transport
+        self._check_proxy_for(where.base_url)
         self._settings = Settings(
             user_agent=user_agent(application),
             timeouts=Timeouts().merged(timeout),
@@ -239,7 +240,13 @@ class CheckoutClient:
         token_url = self._token_url
         if token_url is None:
             raise ConfigurationError("token_url is missing: OAuth credentials need it in addition to base_url")
+        self._check_proxy_for(token_url)
         return Pipeline(self._transport, authenticator, None, lambda _target: token_url, self._settings)
+
+    def _check_proxy_for(self, url: str) -> None:
+        """Raise ConfigurationError now if the proxy for this URL cannot be used, and not at the first call."""
+        if isinstance(self._transport, AiohttpTransport):
+            self._transport.check_proxy_for(url)
 
 
 def _check_types(retry: object, limits: object, rate_limiter: object, transport: object) -> None:

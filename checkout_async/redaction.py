@@ -41,9 +41,21 @@ _VISIBLE_HEADERS = frozenset(
     }
 )
 
-# The shortest card number has thirteen digits (ISO/IEC 7812). People write the digits in groups.
-_CARD_NUMBER = re.compile(r"(?<!\d)\d(?:[\s.\-\u00ad\u200b\u2010-\u2015]{0,2}\d){12,}")
-_NUMBER_AT_END = re.compile(r"\d[\d\s.\-\u00ad\u200b\u2010-\u2015]*\Z")
+_SEPARATOR = r"[\s.\-\u00ad\u200b\u2010-\u2015]"
+
+# Card numbers have 12 to 19 digits (ISO/IEC 7812; Maestro has the short ones). People write the digits in groups.
+_SHORTEST_CARD, _LONGEST_CARD = 12, 19
+_DIGITS = re.compile(rf"\d(?:{_SEPARATOR}{{0,2}}\d){{{_SHORTEST_CARD - 1},}}")
+_GROUP = re.compile(r"\d+")
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # the sum of the digits of twice a digit
+# The search looks at every group of digits many times. No text for people is that long.
+_MAX_SEARCHED = 10_000
+_NUMBER_AT_END = re.compile(rf"\d(?:\d|{_SEPARATOR})*\Z")
+
+# A request id, which support asks for. Nobody writes a card number in this shape.
+_UUID = re.compile(
+    r"\b([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?=\d*[a-f])[0-9a-f]{32})\b", re.IGNORECASE
+)
 _SECRET = re.compile(r"\b(?:sek|sk|pk|tok|ack)_[\w+/=*#$-]+|\bey[\w-]{8,}(?:\.[\w-]*)*|(?i:\b(?:bearer|basic)\s+\S+)")
 
 
@@ -55,8 +67,55 @@ def mask(value: object, kind: str) -> str:
 
 
 def scrub(text: str) -> str:
-    """Mask in free text, such as a server's error message, what looks like a card number, a key or a token."""
-    return _CARD_NUMBER.sub(MASK, _SECRET.sub(MASK, text))
+    """Mask in free text, such as a server's error message, what looks like a card number, a key or a token.
+
+    A run of digits is a card number if it has the length, the grouping and the check digit of one. UUIDs stay whole. In
+    a very long text, every run of so many digits is masked.
+    """
+    hidden = _hide_cards if len(text) <= _MAX_SEARCHED else MASK
+    # `split` returns the text between UUIDs and, at odd places, the UUIDs themselves.
+    parts = _UUID.split(_SECRET.sub(MASK, text))
+    parts[::2] = [_DIGITS.sub(hidden, part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _hide_cards(run: re.Match[str]) -> str:
+    """Return a run of groups of digits. Every group that may belong to a card number is masked.
+
+    All stretches of groups are tried: an expiry date or a CVV may follow the card number, or an amount precede it.
+    """
+    text, groups = run[0], [*_GROUP.finditer(run[0])]
+    shown: list[str] = []
+    end = 0
+    for first, group in enumerate(groups):
+        stop = _end_of_card(groups[first : first + _LONGEST_CARD])
+        if stop is None:
+            continue
+        if group.start() >= end:
+            shown += (text[end : group.start()], MASK)
+        end = max(end, stop)
+    return "".join((*shown, text[end:]))
+
+
+def _end_of_card(groups: list[re.Match[str]]) -> int | None:
+    """Return where the longest card number that begins with the first group ends, or None if none does."""
+    digits, end = "", None
+    is_long = is_even = True
+    for group in groups:
+        digits += group[0]
+        # 4-4-4-4, 4-6-5, 4-4-4-1 and the like, or digits that are spaced out evenly.
+        is_even = is_even and len(group[0]) == len(groups[0][0])
+        if len(digits) > _LONGEST_CARD or not (is_long or is_even):
+            break
+        if len(digits) >= _SHORTEST_CARD and _has_check_digit(digits):
+            end = group.end()
+        is_long = is_long and len(group[0]) >= 4
+    return end
+
+
+def _has_check_digit(digits: str) -> bool:
+    """Return whether the last digit is the check digit of the others (Luhn's sum, ISO/IEC 7812-1 annex B)."""
+    return (sum(map(int, digits[::-2])) + sum(_DOUBLED[int(digit)] for digit in digits[-2::-2])) % 10 == 0
 
 
 def sanitize(text: str) -> str:

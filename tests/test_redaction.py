@@ -2,8 +2,12 @@
 
 import copy
 import pickle
+import re
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 
 from checkout_async.redaction import (
@@ -37,7 +41,7 @@ def test_anything_else_sensitive_shows_nothing(value: object, kind: str) -> None
         "4242 4242 4242 4242",
         "3782-822463-10005",
         "4242.4242.4242.4242",
-        "6759649826438453012",
+        "6759649826438453011",
         "sk_sbox_aaaaaaaaaaaaaaaaaaaaaaaaaaa",
         "sek_Dal7UyiH8rIFXA4PfgiIk2jUyQkVDeEWgVBEL4TsRTE=",
         "tok_ubfj2q76miwundwlk72vxt2i7q",
@@ -101,6 +105,67 @@ def test_a_card_number_is_masked_however_it_is_grouped(gap: str) -> None:
     shown = sanitize(gap.join(["4242", "4242", "4242", "4242"]))
     assert "4242" not in shown
     assert MASK in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4242 4242 4242 4242 123",
+        "4242424242424242 12/26 123",
+        "1000 4242-4242-4242-4242",
+        "9999 9999 9999 4242 4242 4242 4242",
+        "4242424242424242-4242424242424242",
+        "4 2 4 2 4 2 4 2 4 2 4 2 4 2 4 2",
+        "378 282 246 310 005",
+        "4222 2222 2222 2",
+        "676770000005",
+        "c4242424242424242f",
+    ],
+)
+def test_a_card_number_is_masked_whatever_stands_beside_it(text: str) -> None:
+    shown = scrub(text)
+    assert MASK in shown
+    assert not re.search(r"4\D?2\D?4\D?2|378|2222|676770", shown)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "4242424242424241",
+        "42424242424242424242",
+        "12345678903",
+        "2026-11-21 12.00.00",
+        "192.168.10.200",
+    ],
+)
+def test_a_number_without_length_grouping_or_check_digit_of_a_card_stays(number: str) -> None:
+    assert scrub(f"reference {number} unknown") == f"reference {number} unknown"
+
+
+@pytest.mark.parametrize(
+    "request_id",
+    [
+        "c93a1234-5678-4903-9012-345678902d2f",
+        "00000000-0000-0000-0000-000000000000",
+        "c4242424242424242000000000000d2f",
+        "C9342424-2424-4242-4242-4242424242FF",
+    ],
+)
+def test_a_request_id_stays_whole(request_id: str) -> None:
+    assert sanitize(f"3 {request_id}, 4242424242424242") == f"3 {request_id}, {MASK}"
+
+
+@given(st.uuids())
+def test_any_uuid_stays_whole(request_id: UUID) -> None:
+    assert scrub(f"{request_id} refused") == f"{request_id} refused"
+
+
+def test_in_a_very_long_text_every_run_of_so_many_digits_is_masked() -> None:
+    assert scrub("4242424242424241 " + "x" * 10_000).startswith(f"{MASK} xx")
+
+
+def test_a_key_that_contains_a_uuid_is_masked() -> None:
+    assert scrub("sk_test_0b9b5db6-f223-49d0-b68f-f6643dd4f808 refused") == f"{MASK} refused"
 
 
 @pytest.mark.parametrize("before", range(180, 200))

@@ -43,7 +43,8 @@ def _inflate(body: bytes, format_: int, limit: int) -> tuple[bytes, bool]:
             whole += inflate.decompress(body, limit + 1 - len(whole))
             if len(whole) > limit:
                 return bytes(whole[:limit]), True
-            body = inflate.unused_data
+            # Some servers pad a body with zeros. The program gzip ignores them, and no gzip member begins with one.
+            body = inflate.unused_data.lstrip(b"\0")
             if inflate.eof and not body:
                 return bytes(whole), False
             if not inflate.eof:

@@ -53,6 +53,10 @@ _RESERVED = frozenset(
     }
 )
 
+# A key in an operation that honours none would promise a protection that the API does not give. The second name is that
+# of the IETF's draft, which the API never reads.
+_KEY_HEADERS = frozenset({"cko-idempotency-key", "idempotency-key"})
+
 
 def prepare(
     request: ApiRequest[Any], locate: Callable[[str], str], user_agent: str, *, validate: Validation = "shape"
@@ -209,8 +213,17 @@ def _build_headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[
             raise InvalidRequest(
                 f"{operation}: header {name!r} {reason}", operation=operation, path=name, reason=reason
             )
+        if name.lower() in _KEY_HEADERS:
+            reason = _key_header_refusal(key_header)
+            raise InvalidRequest(f"{operation}: header {name} {reason}", operation=operation, path=name, reason=reason)
         taken |= {name.lower()}
         yield name, check_header_value(operation, name, value)
+
+
+def _key_header_refusal(key_header: str | None) -> str:
+    if key_header is None:
+        return "has no effect: the operation honours no idempotency key, so a repetition may be carried out again"
+    return "is not read by the API; pass the key as idempotency_key"
 
 
 def _caller_headers(request: ApiRequest[Any]) -> Iterable[tuple[str, str]]:

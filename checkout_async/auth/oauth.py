@@ -10,6 +10,7 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Iterable
+from typing import Final
 from urllib.parse import quote, quote_plus
 
 from checkout_async._core.codec import DecodeError, decode
@@ -76,6 +77,10 @@ def token_error(error: ApiError, masker: SecretMasker) -> AuthenticationFailed:
         body=masker.mask_body(error.body),
     )
 
+
+# `expires_in` is recommended only (RFC 6749 section 5.1). Checkout.com's tokens are valid for an hour. If one expires
+# sooner than assumed, the API answers 401, and the call is repeated once with a new token.
+_UNKNOWN_LIFETIME: Final = 60.0
 
 _ID_OR_SECRET = re.compile(r"[\x21-\x7e]+")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
@@ -175,10 +180,12 @@ class OAuthAuthenticator(SecretHolder):
     async def _fetch(self) -> AccessToken:
         requested = time.time()
         reply = await self.request_token()
-        lifetime = float(reply.expires_in or 0)
+        lifetime = _UNKNOWN_LIFETIME if reply.expires_in is None else float(reply.expires_in)
         token = AccessToken(as_secret(reply.access_token or ""), requested + lifetime, lifetime)
         if not token.is_usable:
             raise AuthenticationFailed(
-                "token endpoint: the reply contains no valid token or no lifetime", status=200, body=to_json(reply)
+                "token endpoint: the reply contains no valid token or no valid lifetime",
+                status=200,
+                body=to_json(reply),
             )
         return token

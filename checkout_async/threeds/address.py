@@ -35,8 +35,8 @@ def client_address(peer: str, forwarded_for: str = "", trusted_proxies: Iterable
 
     `peer` is the address at the other end of the connection. `forwarded_for` is the header's value, with several lines
     joined by commas. `trusted_proxies` are the networks of the proxies in front of the server; without any, the header
-    is ignored. A header entry that is not an address ends the search at the last valid one. Raises MalformedMessage if
-    `peer` is not an address, ConfigurationError for text that is not a network.
+    is ignored. Raises MalformedMessage if `peer`, or the entry that a trusted proxy wrote, is not an address: a proxy's
+    own address must not go to the issuer as the cardholder's. Raises ConfigurationError for text that is not a network.
     """
     networks = parse_networks(trusted_proxies)
     address = _parse_address(peer)
@@ -46,7 +46,7 @@ def client_address(peer: str, forwarded_for: str = "", trusted_proxies: Iterable
     while hops and _is_in(address, networks):
         previous = _parse_address(hops.pop())
         if previous is None:
-            break
+            raise MalformedMessage("X-Forwarded-For", "the entry that a trusted proxy wrote is not an IP address")
         address = previous
     return str(address)
 

@@ -112,7 +112,8 @@ def browser_channel_data(
     `headers` are the request's, in any letter case. `peer` is the address at the other end of its connection.
     `trusted_proxies` are the networks whose `X-Forwarded-For` counts. Without `values`, the channel data say that the
     browser runs no JavaScript, and contain zeros for the screen and time zone, which the API requires anyway.
-    Raises MalformedMessage if the request has no `User-Agent` or if `peer` is not an address.
+    Raises MalformedMessage if the request has no `User-Agent`, or if `peer` or what a trusted proxy wrote into
+    `X-Forwarded-For` is not an address.
     """
     sent = _merge_headers(headers)
     if not (user_agent := sent.get("user-agent", "").strip()):

@@ -64,6 +64,10 @@ class AiohttpTransport:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
+    def check_proxy_for(self, url: str) -> None:
+        """Raise ConfigurationError if the environment names a proxy for this URL that cannot be used."""
+        self._proxies.proxy_for(URL(url))
+
     async def send(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
         """Send one request and return its response. Raises ConnectFailed or OutcomeUnknown, never aiohttp's errors."""
         try:

@@ -10,10 +10,11 @@ sends a surplus reply, aiohttp would return it as the reply to another payment. 
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import ssl
 from collections.abc import Hashable
-from functools import partial
+from functools import cache, partial
 from typing import Final
 
 import aiohttp
@@ -29,11 +30,30 @@ def clean_connector(*, keepalive: float, ssl_context: ssl.SSLContext | None) -> 
     connector = _CleanConnector(
         limit=0,  # the pipeline limits calls; token requests are not limited
         keepalive_timeout=keepalive,
-        ssl=True if ssl_context is None else ssl_context,
+        ssl=_system_context() if ssl_context is None else ssl_context,
     )
     # `_factory` is private, but aiohttp has no public way to see bytes that arrive on an idle connection.
     setattr(connector, "_factory", partial(GuardedHandler, loop=asyncio.get_running_loop()))  # noqa: B010
     return connector
+
+
+def _system_context() -> ssl.SSLContext:
+    """Return a context that trusts the system's authorities, or those of SSL_CERT_FILE and SSL_CERT_DIR.
+
+    aiohttp makes its own context when it is imported. Variables that an application sets later, for example from a
+    settings file, would have no effect.
+    """
+    return _context_for(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+# Reading the authorities takes up to a tenth of a second, in which the event loop does nothing else: once is enough.
+@cache
+def _context_for(_file: str | None, _directory: str | None) -> ssl.SSLContext:
+    """Return a new context. OpenSSL reads the two variables itself; they are arguments as the key of the cache."""
+    context = ssl.create_default_context()
+    # As aiohttp's own context has it: servers that speak HTTP/2 must not choose it.
+    context.set_alpn_protocols(("http/1.1",))
+    return context
 
 
 # A server that repeats a reply does so soon.

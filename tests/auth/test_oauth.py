@@ -9,8 +9,9 @@ import pytest
 
 from checkout_async._core.response import parse_response
 from checkout_async._core.wire import ApiRequest, ApiResponse, HttpResponse
-from checkout_async.auth import Authenticator, OAuthCredentials
+from checkout_async.auth import Authenticator, MemoryTokenStore, OAuthCredentials
 from checkout_async.auth.oauth import OAuthAuthenticator
+from checkout_async.auth.shared_token import store_key
 from checkout_async.config import Environment
 from checkout_async.errors import AuthenticationFailed, CheckoutError, ConnectFailed
 from tests.core.test_response import NOW
@@ -110,9 +111,8 @@ async def test_an_error_without_an_oauth_body_is_still_clear(body: bytes) -> Non
         b"{}",
         b"nonsense",
         b'{"access_token":""}',
-        b'{"access_token":"a"}',
         b'{"access_token":"a","expires_in":0}',
-        b'{"access_token":"a","expires_in":"long"}',
+        b'{"access_token":"a","expires_in":-1}',
         b'{"access_token":"a\\r\\nHost: evil","expires_in":5}',
     ],
 )
@@ -120,6 +120,18 @@ async def test_an_answer_without_a_usable_token_is_refused(body: bytes) -> None:
     error = await authentication_failure(TokenEndpoint(200, body))
     assert "evil" not in str(error)
     assert str(error).startswith("token endpoint: ")
+
+
+@pytest.mark.parametrize("lifetime", [b"", b',"expires_in":null', b',"expires_in":"long"'])
+async def test_a_token_of_unknown_lifetime_is_used_for_a_short_time(lifetime: bytes) -> None:
+    store = MemoryTokenStore()
+    endpoint = TokenEndpoint(200, b'{"access_token":"aaa.bbb.ccc","token_type":"Bearer"%s}' % lifetime)
+    subject = OAuthCredentials("ack_x", SECRET, store=store).authenticator(endpoint.connect)
+    assert [await subject.authorize() for _ in range(2)] == ["Bearer aaa.bbb.ccc"] * 2
+    assert len(endpoint.bodies) == 1
+    token = await store.load(store_key("ack_x", "", ()))
+    assert token is not None
+    assert token.lifetime == 60
 
 
 async def test_an_unreachable_token_endpoint_keeps_its_cause() -> None:

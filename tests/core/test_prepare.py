@@ -203,6 +203,17 @@ class TestIdempotencyKey:
         with pytest.raises(InvalidRequest, match="header"):
             prepared(ApiRequest(operation=PAY, options=CallOptions(headers={"cko-idempotency-key": "x"})))
 
+    @pytest.mark.parametrize("name", ["Cko-Idempotency-Key", "cko-idempotency-key", "Idempotency-Key"])
+    def test_a_key_as_a_header_is_refused_where_none_is_honoured(self, name: str) -> None:
+        with pytest.raises(InvalidRequest, match="honours no idempotency key") as caught:
+            prepared(place_order(headers={name: "canary"}))
+        assert caught.value.path == name
+        assert "canary" not in str(caught.value)
+
+    def test_a_key_in_a_header_that_the_api_does_not_read_is_refused(self) -> None:
+        with pytest.raises(InvalidRequest, match="pass the key as idempotency_key"):
+            prepared(ApiRequest(operation=PAY, options=CallOptions(headers={"Idempotency-Key": "x"})))
+
 
 class TestLinks:
     @pytest.mark.parametrize(

@@ -141,7 +141,10 @@ class TestLimits:
     def test_whatever_a_browser_sends_fits_the_specification(
         self, reported: BrowserValues, headers: dict[str, str], agent: str
     ) -> None:
-        data = browser_channel_data(headers | {"User-Agent": agent}, "::1", reported, trusted_proxies=["::/0"])
+        # The proxy appends the browser's address to what the browser sent.
+        added = {"User-Agent": agent, "X-Forwarded-For": f"{headers.get('X-Forwarded-For', '')}, 2001:db8::7"}
+        data = browser_channel_data(headers | added, "::1", reported, trusted_proxies=["::1"])
+        assert data.ip_address == "2001:db8::7"
         assert encode_body("test", data, sessions.BrowserChannelData)
 
     def test_invalid_bytes_in_a_header_do_not_stop_a_payment(self) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
+from checkout_async import CheckoutClient, OAuthCredentials, SecretKey
 from checkout_async._core.wire import HttpRequest
 from checkout_async.config import Limits, Timeouts, check_proxy
 from checkout_async.errors import ConfigurationError, ConnectFailed, TransportError
-from checkout_async.sandbox import CannedResponse, Sandbox
+from checkout_async.sandbox import SECRET_KEY, CannedResponse, Sandbox
 from checkout_async.transport.aiohttp import AiohttpTransport
 from checkout_async.transport.proxies import Proxies
 from tests.faults import certificates
@@ -135,6 +136,35 @@ class TestTheEnvironment:
         others = ["aa.example", "example", "d.example", "api.checkout.com"]
         assert [host for host in exempt + others if proxies.proxy_for(URL(f"https://{host}/")) is None] == exempt
 
+    @pytest.mark.parametrize(
+        ("entry", "exempt"),
+        [
+            ("10.0.0.0/8", ["10.1.2.3"]),
+            ("10.1.2.3/8", ["10.1.2.3"]),
+            ("10.1.2.3", ["10.1.2.3"]),
+            ("10.1.2.3:443", ["10.1.2.3"]),
+            ("10.1.2.3:8443", []),
+            ("::1", ["[::1]"]),
+            ("[::1]", ["[::1]"]),
+            ("[0:0::1]:443", ["[::1]"]),
+            ("[::1]:8443", []),
+            ("2001:DB8::/32", ["[2001:db8::7]"]),
+            ("[2001:db8::]/32", ["[2001:db8::7]"]),
+            ("::/0", ["[::1]", "[2001:db8::7]"]),
+            ("10.0.0.0/33", []),
+            ("[", []),
+            ("*:443", ["10.1.2.3", "[::1]", "[2001:db8::7]", "api.checkout.com"]),
+        ],
+    )
+    def test_addresses_are_exempt_by_network_and_in_brackets(
+        self, monkeypatch: pytest.MonkeyPatch, entry: str, exempt: list[str]
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+        monkeypatch.setenv("NO_PROXY", entry)
+        proxies = Proxies(None, from_env=True)
+        hosts = ["10.1.2.3", "[::1]", "[2001:db8::7]", "api.checkout.com"]
+        assert [host for host in hosts if proxies.proxy_for(URL(f"https://{host}/")) is None] == exempt
+
     def test_a_star_exempts_everything(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ALL_PROXY", "http://proxy.example:3128")
         assert Proxies(None, from_env=True).proxy_for(URL("https://a.example")) is not None
@@ -145,9 +175,46 @@ class TestTheEnvironment:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("HTTPS_PROXY", f"socks5://{USER}@proxy.example")
-        with pytest.raises(ConfigurationError, match="HTTPS_PROXY must be") as caught:
-            Proxies(None, from_env=True)
+        proxies = Proxies(None, from_env=True)
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match="HTTPS_PROXY must be") as caught:
+                proxies.proxy_for(URL("https://a.example"))
+            assert "sesame" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "variables",
+        [
+            {"HTTPS_PROXY": "http://proxy.example", "HTTP_PROXY": "socks5://sesame", "ALL_PROXY": "socks5://sesame"},
+            {"HTTP_PROXY": "https://sesame", "FTP_PROXY": "nonsense"},
+            {"ALL_PROXY": "socks5://sesame", "NO_PROXY": "127.0.0.1"},
+        ],
+    )
+    async def test_one_that_no_request_needs_is_not_judged(
+        self, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+    ) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        async with _client("https://127.0.0.1:8443"):
+            pass
+
+    def test_one_that_a_client_needs_is_judged_when_the_client_is_created(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ALL_PROXY", "socks5://sesame")
+        with pytest.raises(ConfigurationError, match="ALL_PROXY must be") as caught:
+            _client("https://127.0.0.1:8443")
         assert "sesame" not in str(caught.value)
+
+    def test_the_one_for_the_token_endpoint_is_judged_where_there_are_tokens(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ALL_PROXY", "socks5://sesame")
+        monkeypatch.setenv("NO_PROXY", "api.sandbox.checkout.com")
+        CheckoutClient(SecretKey(SECRET_KEY), environment="sandbox", subdomain="vkuhvk4v", proxies_from_env=True)
+        with pytest.raises(ConfigurationError, match="ALL_PROXY must be"):
+            CheckoutClient(
+                OAuthCredentials("ack_x", "secret"), environment="sandbox", subdomain="vkuhvk4v", proxies_from_env=True
+            )
 
     def test_one_that_was_given_goes_with_no_other(self) -> None:
         with pytest.raises(ConfigurationError, match="not both"):
@@ -186,6 +253,10 @@ class TestTheUrl:
     def test_no_repr_shows_a_password(self) -> None:
         transport = AiohttpTransport(Limits(), proxy=f"http://{USER}@proxy.example:3128")
         assert "sesame" not in f"{transport!r} {transport._proxies!r}"
+
+
+def _client(base_url: str) -> CheckoutClient:
+    return CheckoutClient(SecretKey(SECRET_KEY), base_url=base_url, proxies_from_env=True)
 
 
 def _netrc(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +43,20 @@ class TestTheServer:
         assert "ssl_context" in str(error)
         assert "nothing was sent" in str(error)
         assert sandbox.requests == ()
+
+    async def test_authorities_of_the_environment_are_read_at_the_first_request(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        bundle = tmp_path / "authority.pem"
+        bundle.write_bytes(certificates.authority().cert_pem.bytes())
+        async with Sandbox(ssl_context=certificates.server()) as sandbox:
+            assert isinstance(await failure(sandbox), errors.ConnectFailed)
+            async with client(sandbox, None) as checkout:
+                monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+                with pytest.raises(errors.NotFound):
+                    await checkout.payments.get_payment(UNKNOWN)
+            monkeypatch.delenv("SSL_CERT_FILE")
+            assert isinstance(await failure(sandbox), errors.ConnectFailed)
 
     async def test_connections_are_kept(self) -> None:
         async with (
