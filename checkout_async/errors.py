@@ -28,7 +28,8 @@ Two attributes of every error decide what to do next: `may_have_been_done` (look
 same idempotency key) and `is_transient` (the same call can succeed later).
 
 The text of an error never contains a value from the request. Text from the server is scrubbed of anything that looks
-like a card number, a key or a token. Every attribute always exists. Errors can be pickled and copied: they take the
+like a card number, a key or a token, and of what the specification marks as sensitive in the request, should the server
+repeat it. Every attribute always exists. Errors can be pickled and copied: they take the
 reply's headers and body with them exactly as received, so that nothing of it is lost, and nothing of the request.
 """
 

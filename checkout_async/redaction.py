@@ -172,12 +172,12 @@ def as_secret(value: T) -> T:
 
 
 class SecretMembers(dict[str, object]):
-    """Members of a JSON object. Their `repr` shows the names only."""
+    """Members of a JSON object. Their `repr` shows the names only, sanitized."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return repr(dict.fromkeys(self, MASK))
+        return repr({sanitize(str(name)): MASK for name in self})
 
 
 class Headers(dict[str, str]):

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
-from checkout_async._core.model import ResponseModel
+from checkout_async._core.model import ResponseModel, keep_received
 from checkout_async._core.validation import explain, union_types
 from checkout_async.redaction import scrub
 
@@ -47,7 +47,7 @@ def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
     ignored: list[str] = []
     value = _decode_or_salvage(type_, body.removeprefix(codecs.BOM_UTF8), ignored)  # RFC 8259 section 8.1
     if isinstance(value, ResponseModel):
-        vars(value)["raw"] = body
+        keep_received(value, body)
     return value, tuple(ignored)
 
 

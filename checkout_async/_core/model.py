@@ -11,14 +11,26 @@ from contextvars import ContextVar
 from datetime import date
 from enum import StrEnum
 from functools import cache
+from types import MemberDescriptorType
 from typing import Any, ClassVar, Self, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from checkout_async.redaction import MASK, mask
+from checkout_async.redaction import MASK, SecretBytes, mask
 
-__all__ = ["UNSET", "Model", "OpenEnum", "RequestModel", "ResponseModel", "UnsetType", "fold", "known_values_only"]
+__all__ = [
+    "UNSET",
+    "Model",
+    "OpenEnum",
+    "RequestModel",
+    "ResponseModel",
+    "UnsetType",
+    "fold",
+    "keep_received",
+    "known_values_only",
+    "received",
+]
 
 _refusals: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", default=None)
 
@@ -122,15 +134,46 @@ class RequestModel(_MaskedRepr, msgspec.Struct, omit_defaults=True, kw_only=True
     """A value that is sent. Limits are checked before sending, and a misspelt member is refused."""
 
 
-class ResponseModel(_MaskedRepr, msgspec.Struct, omit_defaults=True, kw_only=True, frozen=True, dict=True):
+class _Received:
+    """The place for the bytes that a value was decoded from.
+
+    A slot, not an entry of `__dict__`: web frameworks and loggers write what `vars` returns, and these bytes contain
+    cryptograms.
+    """
+
+    __slots__ = ("_received",)
+    _received: SecretBytes
+    __struct_fields__: ClassVar[tuple[str, ...]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the members alone. Without this method the state would contain the slot."""
+        return {name: getattr(self, name) for name in self.__struct_fields__}
+
+
+class ResponseModel(_Received, _MaskedRepr, msgspec.Struct, omit_defaults=True, kw_only=True, frozen=True):
     """A value that is received. Any member may be missing, unknown ones are ignored, and it cannot be changed.
 
-    The whole value of a reply keeps the bytes it was decoded from; `checkout_async.models.to_json` returns them.
+    The whole value of a reply keeps the bytes it was decoded from; `checkout_async.models.to_json` returns them. No
+    copy, pickle, `vars` or other view of the value has them.
     """
 
     # Members that repeat a member of the request (`x-echoes`): their Python names, and the API name of the other.
     __echoes__: ClassVar[Mapping[str, str]] = {}
 
+
+def keep_received(model: ResponseModel, body: bytes) -> None:
+    """Keep the bytes that a value was decoded from."""
+    kept = body if isinstance(body, SecretBytes) else SecretBytes(body)
+    _SLOT.__set__(model, kept)  # the class is frozen, and its own `__setattr__` refuses
+
+
+def received(model: ResponseModel) -> SecretBytes | None:
+    """Return the bytes that a value was decoded from, or None if it is not the whole value of a reply."""
+    return getattr(model, "_received", None)
+
+
+# The annotation in the class hides from type checkers that the attribute is the descriptor of a slot.
+_SLOT = cast("MemberDescriptorType", vars(_Received)["_received"])
 
 Model = RequestModel | ResponseModel
 """Any generated Struct."""

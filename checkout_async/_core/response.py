@@ -6,7 +6,7 @@ body raises anything else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
@@ -53,13 +53,19 @@ class _ErrorBody(ResponseModel, frozen=True, kw_only=True):
     error_codes: list[str | dict[str, Any]] | None = None
 
 
-def parse_response(operation: Operation[T], response: HttpResponse, now: datetime) -> ApiResponse[T]:
+def _as_it_came(text: str) -> str:
+    return text
+
+
+def parse_response(
+    operation: Operation[T], response: HttpResponse, now: datetime, conceal: Callable[[str], str] = _as_it_came
+) -> ApiResponse[T]:
     """Return the decoded reply. Raises ApiError for an error status, UnexpectedResponse if the reply is not understood.
 
-    `now` is the time that a `Retry-After` date is compared with.
+    `now` is the time that a `Retry-After` date is compared with. `conceal` masks in the server's texts what was sent.
     """
     if response.status >= 400:
-        raise _api_error(operation.name, response, now)
+        raise _api_error(operation.name, response, now, conceal)
     decoded = _decode_response(operation, response)
     if isinstance(decoded, str):
         raise _unexpected_response(operation.name, response, decoded)
@@ -112,14 +118,14 @@ def _unexpected_response(operation: str, response: HttpResponse, reason: str) ->
     )
 
 
-def _api_error(operation: str, response: HttpResponse, now: datetime) -> ApiError:
+def _api_error(operation: str, response: HttpResponse, now: datetime, conceal: Callable[[str], str]) -> ApiError:
     try:
         body, _ = decode(_ErrorBody, response.body)
     except DecodeError:
         body = _ErrorBody()
     request_id = response.request_id or body.request_id
-    error_type = None if body.error_type is None else scrub(body.error_type)
-    error_codes = tuple(scrub(code) for code in map(_error_code, body.error_codes or ()) if code)
+    error_type = None if body.error_type is None else scrub(conceal(body.error_type))
+    error_codes = tuple(scrub(conceal(code)) for code in map(_error_code, body.error_codes or ()) if code)
     return error_class(response.status)(
         _error_text(operation, response.status, error_type, error_codes, request_id),
         operation=operation,

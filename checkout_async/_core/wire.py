@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 from urllib.parse import quote
 
 from checkout_async._core.model import RequestModel
@@ -153,6 +153,12 @@ class ApiRequest(Generic[T]):
     body: object = field(default=None, repr=False)
     link: str | None = None
     options: CallOptions = CallOptions()
+
+    def __post_init__(self) -> None:
+        # Some tools show what the expressions of a failing line refer to, `request.body` too.
+        body: Any = self.body
+        if isinstance(body, Mapping) and not isinstance(body, SecretMembers):
+            object.__setattr__(self, "body", SecretMembers(cast("Mapping[str, object]", body)))
 
     def with_offset(self, name: str, position: int) -> Self:
         """Return the same call with the query parameter `name` set to `position`."""

@@ -21,6 +21,7 @@ import anyio.to_thread
 from checkout_async.auth.token_store import LOCK_TIMEOUT, AccessToken, checked_seconds, decode_token, encode_token
 from checkout_async.errors import ConfigurationError, TokenStoreError
 from checkout_async.files import OWNER_ONLY, atomic_write
+from checkout_async.redaction import SecretBytes, as_secret
 
 if TYPE_CHECKING:
     from filelock import AsyncFileLock
@@ -76,6 +77,7 @@ class FileTokenStore:
 
         A token that another process saves between the check and the deletion is lost; that costs one more fetch.
         """
+        value = as_secret(value)  # a traceback may show the locals
         token = await self.load(key)
         if token is not None and token.value == value:
             await _in_thread(_delete, self._file(key))
@@ -135,7 +137,7 @@ def _store_error(error: OSError) -> TokenStoreError:
     return TokenStoreError(f"{error.filename or 'token file'}: {error.strerror or type(error).__name__}")
 
 
-def _read(file: Path) -> bytes | None:
+def _read(file: Path) -> SecretBytes | None:
     try:
         # O_NOFOLLOW: another user's symbolic link could point to any file of this user.
         descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
@@ -143,7 +145,7 @@ def _read(file: Path) -> bytes | None:
         return None
     with open(descriptor, "rb") as source:  # noqa: PTH123 - one descriptor: the file that is checked is the one read
         _check_owner(file, os.fstat(descriptor), _OTHERS_READ_OR_WRITE, "accessible to other users", "chmod 600")
-        return source.read(_MAX_SIZE)
+        return SecretBytes(source.read(_MAX_SIZE))
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -76,6 +76,7 @@ class RedisTokenStore:
 
     async def remove(self, key: str, value: str) -> None:
         """Delete the token if it still has this value, in one step."""
+        value = as_secret(value)  # a traceback may show the locals
         content = await self._get(key)
         token = None if content is None else decode_token(content, f"Redis key {self._redis_key(key)}")
         if content is not None and token is not None and token.value == value:
@@ -119,7 +120,7 @@ class RedisTokenStore:
         return f"{self._prefix}token:{key}"
 
     async def _get(self, key: str) -> bytes | str | None:
-        return await _run(self._redis.get(self._redis_key(key)))
+        return as_secret(await _run(self._redis.get(self._redis_key(key))))
 
 
 async def _release(lock: Lock) -> None:

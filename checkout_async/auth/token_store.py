@@ -11,13 +11,14 @@ import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, NoReturn, Protocol, runtime_checkable
 
 import anyio
 import msgspec
 
 from checkout_async.errors import ConfigurationError
+from checkout_async.redaction import SecretBytes, as_secret
 
 __all__ = [
     "LOCK_TIMEOUT",
@@ -50,6 +51,9 @@ class AccessToken:
     value: str = field(repr=False)
     expires_at: float
     lifetime: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", as_secret(self.value))
 
     @property
     def is_usable(self) -> bool:
@@ -104,6 +108,7 @@ class MemoryTokenStore:
 
     async def remove(self, key: str, value: str) -> None:
         """Remove the token if it still has this value."""
+        value = as_secret(value)  # a traceback may show the locals
         if (token := self._tokens.get(key)) is not None and token.value == value:
             del self._tokens[key]
 
@@ -132,15 +137,18 @@ def checked_seconds(name: str, seconds: float) -> float:
     return seconds
 
 
-def encode_token(token: AccessToken) -> bytes:
+def encode_token(token: AccessToken) -> SecretBytes:
     """Return the JSON object that a store outside the process saves."""
-    return msgspec.json.encode(replace(token, value=str(token.value)))  # msgspec does not encode subclasses of str
+    # msgspec does not encode subclasses of str.
+    members = {"value": str(token.value), "expires_at": token.expires_at, "lifetime": token.lifetime}
+    return SecretBytes(msgspec.json.encode(members))
 
 
 def decode_token(content: bytes | str, place: str) -> AccessToken | None:
     """Return the token. If the content is not a token, log a warning that names the place, and return None."""
     try:
-        token = msgspec.json.decode(content, type=AccessToken)
+        # msgspec does not decode subclasses of str.
+        token = msgspec.json.decode(content.encode() if isinstance(content, str) else content, type=AccessToken)
     except (msgspec.DecodeError, UnicodeError):
         token = None
     if token is None or not token.is_usable:

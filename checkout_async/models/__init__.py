@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from checkout_async._core.model import Model, OpenEnum, RequestModel, ResponseModel
+from checkout_async._core.model import Model, OpenEnum, RequestModel, ResponseModel, received
 
 if TYPE_CHECKING:
     from checkout_async._generated.models import access, payments, sessions, webhooks
@@ -42,6 +42,6 @@ def to_json(model: Model) -> bytes:
     not know, and secrets. A model that you made yourself, and a part or a copy of a received one, is encoded from its
     members.
     """
-    if isinstance(model, ResponseModel) and isinstance(raw := vars(model).get("raw"), bytes):
-        return raw
+    if isinstance(model, ResponseModel) and (body := received(model)) is not None:
+        return body
     return msgspec.json.encode(model)

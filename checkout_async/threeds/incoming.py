@@ -10,6 +10,7 @@ import msgspec
 from checkout_async._core.codec import DecodeError, decode
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
+from checkout_async.redaction import SecretBytes, as_secret
 from checkout_async.threeds.emv.encoding import MESSAGE_LIMIT, parse_json
 from checkout_async.threeds.emv.messages import ChallengeNotification, MethodNotification, require_match
 
@@ -32,7 +33,10 @@ def read_browser_event(data: str | bytes | Mapping[str, object]) -> MethodNotifi
 
     Raises MalformedMessage for anything else, because other scripts post messages to a page too.
     """
-    raw = data if isinstance(data, str | bytes) else _encode_event(data)
+    raw = _encode_event(data)
+    del data  # a traceback may show the locals
+    if raw is None:
+        raise MalformedMessage(_EVENT, "cannot be written as JSON")
     if len(raw) > MESSAGE_LIMIT:
         raise MalformedMessage(_EVENT, f"is longer than {MESSAGE_LIMIT} characters")
     if _CHALLENGE_MEMBER in parse_json(_object, raw, _EVENT):
@@ -40,11 +44,16 @@ def read_browser_event(data: str | bytes | Mapping[str, object]) -> MethodNotifi
     return parse_json(_method, raw, _EVENT)
 
 
-def _encode_event(data: Mapping[str, object]) -> bytes:
+def _encode_event(data: str | bytes | Mapping[str, object]) -> SecretBytes | None:
+    """Return the data as JSON, or None if it cannot be written. The caller raises, once it has dropped the data."""
+    if isinstance(data, bytes):
+        return SecretBytes(data)
+    if isinstance(data, str):
+        return SecretBytes(data.encode("utf-8", "surrogatepass"))  # the decoder refuses surrogates
     try:
-        return msgspec.json.encode(dict(data))
+        return SecretBytes(msgspec.json.encode(dict(data)))
     except (TypeError, ValueError, OverflowError, RecursionError):
-        raise MalformedMessage(_EVENT, "cannot be written as JSON") from None
+        return None
 
 
 def read_callback(body: bytes, session: sessions.Session | None = None) -> sessions.SessionCompletedCallback:
@@ -53,12 +62,20 @@ def read_callback(body: bytes, session: sessions.Session | None = None) -> sessi
     Unknown members and values are kept; a member of a wrong type becomes None. Raises MalformedMessage for a body that
     is not a callback, or for a callback about another session.
     """
+    body = as_secret(body)  # a traceback may show the locals
     if len(body) > CALLBACK_LIMIT:
         raise MalformedMessage(_CALLBACK, f"is longer than {CALLBACK_LIMIT} bytes")
-    try:
-        callback, _ignored = decode(sessions.SessionCompletedCallback, body)
-    except DecodeError as error:
-        raise MalformedMessage(_CALLBACK, str(error)) from None
+    callback = _decode_callback(body)
+    if isinstance(callback, str):
+        raise MalformedMessage(_CALLBACK, callback)
     if session is not None:
         require_match(callback, session)
     return callback
+
+
+def _decode_callback(body: bytes) -> sessions.SessionCompletedCallback | str:
+    """Return the callback, or the reason why it cannot be decoded."""
+    try:
+        return decode(sessions.SessionCompletedCallback, body)[0]
+    except DecodeError as error:
+        return str(error)

@@ -27,6 +27,7 @@ from checkout_async._core.decision import attach_key, final_error, is_ambiguous,
 from checkout_async._core.events import Hook, WaitReason
 from checkout_async._core.prepare import check_header_value, prepare
 from checkout_async._core.response import parse_response
+from checkout_async._core.sent_secrets import black_out, sent_secrets
 from checkout_async._core.wire import ApiRequest, ApiResponse, HttpRequest, HttpResponse, Operation, Transport
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
@@ -217,7 +218,7 @@ class Pipeline:
         finally:
             if slots is not None:
                 slots.release_on_behalf_of(call)
-        parsed = parse_response(call.operation, response, self._settings.clock.now())
+        parsed = parse_response(call.operation, response, self._settings.clock.now(), partial(_conceal, call))
         if answers_another_read(call.request, parsed):
             response.discard()
             raise OutcomeUnknown("the server sent the reply to another request")
@@ -296,6 +297,10 @@ _WAIT_TEXTS = {
     WaitReason.RATE: "waiting for the rate limit",
     WaitReason.TOKEN: "waiting for an access token",
 }
+
+
+def _conceal(call: _CallState[Any], text: str) -> str:
+    return black_out(text, sent_secrets(call.request, call.http.body))
 
 
 def _log_ignored(operation: str, paths: tuple[str, ...]) -> None:

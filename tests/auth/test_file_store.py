@@ -11,6 +11,7 @@ import pytest
 
 from checkout_async.auth import AccessToken, FileTokenStore
 from checkout_async.errors import ConfigurationError, TokenStoreError
+from tests.canary.frames import shown_by_frames
 
 TOKEN = AccessToken("hush-hush", time.time() + 3600, 3600)
 
@@ -118,3 +119,15 @@ def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkey
     monkeypatch.setitem(sys.modules, "filelock", None)
     with pytest.raises(ConfigurationError, match=r"checkout-async\[file\]"):
         FileTokenStore(tmp_path)
+
+
+async def test_a_disk_that_fails_shows_no_token_in_a_traceback(store: FileTokenStore, directory: Path) -> None:
+    directory.parent.mkdir()
+    directory.write_text("not a directory")
+    with pytest.raises(TokenStoreError) as caught:
+        await store.save("key", AccessToken("hush-hush", 4e9, 3600))
+    assert caught.value.__cause__ is not None
+    assert "hush" not in shown_by_frames(caught.value) + shown_by_frames(caught.value.__cause__)
+    with pytest.raises(TokenStoreError) as caught:
+        await store.remove("key", "hush-hush")
+    assert "hush" not in shown_by_frames(caught.value)
