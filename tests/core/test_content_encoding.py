@@ -42,13 +42,13 @@ def test_gzip_members_in_a_row_are_one_body() -> None:
     assert decompress(gzip.compress(b"ab") + gzip.compress(b"cd"), "gzip", 100) == (b"abcd", False)
 
 
-@pytest.mark.parametrize("padding", [b"\0", b"\0" * 512])
+@pytest.mark.parametrize("padding", [b"\0", b"\0" * 512], ids=["one zero", "a block"])
 def test_zeros_after_a_gzip_member_are_padding(padding: bytes) -> None:
     assert decompress(gzip.compress(b"ab") + padding, "gzip", 100) == (b"ab", False)
     assert decompress(gzip.compress(b"ab") + padding + gzip.compress(b"cd") + padding, "gzip", 100) == (b"abcd", False)
 
 
-@pytest.mark.parametrize("rest", [b"\0x", b"\0" + gzip.compress(b"cut off")[:-1]])
+@pytest.mark.parametrize("rest", [b"\0x", b"\0" + gzip.compress(b"cut off")[:-1]], ids=["text", "half a member"])
 def test_anything_else_after_padding_is_damage(rest: bytes) -> None:
     with pytest.raises(CorruptEncoding):
         decompress(gzip.compress(b"ab") + rest, "gzip", 100)
