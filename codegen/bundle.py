@@ -155,9 +155,11 @@ class _Bundler:
         path = self._folder / _resolve_path(file, name)
         try:
             content: object = json.loads(path.read_bytes())
-        except FileNotFoundError:
+            # Python reads NaN, numbers beyond its range and lone surrogates; JSON in UTF-8 has none of them.
+            json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
+        except OSError:
             self._problems.add(value.at("externalValue"), f"unresolved externalValue '{name}': file not found")
-        except ValueError:
+        except (ValueError, RecursionError):
             self._problems.add(value.at("externalValue"), f"the example '{name}' is not valid JSON")
         else:
             return value.derive({**value.without("externalValue"), "value": content})

@@ -16,6 +16,7 @@ from codegen.emit_operations import emit_docs, emit_operations, emit_resource
 from codegen.load import fragment_paths, load_fragments
 from codegen.parse import parse
 from codegen.passes import run_passes
+from codegen.prove import prove
 from codegen.publish import publish
 from codegen.render_text import HEADER
 from codegen.validate import validate_keywords
@@ -47,6 +48,7 @@ def compile_files(root: Path) -> dict[str, bytes]:
     folder = root / FRAGMENTS
     document = compile_document(folder)
     files = format_files(_render(document))
+    prove(files)
     inputs = [*fragment_paths(folder), *folder.glob("**/*.json")]
     return {**files, MANIFEST: build_manifest(root, inputs, files)}
 

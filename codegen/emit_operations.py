@@ -22,6 +22,10 @@ TEMPLATES: Final = jinja2.Environment(
     keep_trailing_newline=True,
     autoescape=False,  # noqa: S701 - Python, not HTML
 )
+_MODULE: Final = (
+    "Operations of the {} API: for each one a description, a function to build a request, and one to send it."
+)
+_RESOURCE_MODULE: Final = "The resource class of the {} API: the class of `client.{}`."
 _STANDARD: Final = (
     "from collections.abc import AsyncIterator, Mapping",
     "from dataclasses import replace",
@@ -38,7 +42,7 @@ def emit_operations(api: Api) -> str:
     """Return the module with the operation functions of an API."""
     return TEMPLATES.get_template("operations.jinja2").render(
         header=HEADER,
-        api=api,
+        docstring=docstring(_MODULE.format(api.title), 0),
         imports="\n".join([*_STANDARD, *_type_imports(api)]),
         operations=[_operation(operation) for operation in api.operations],
     )
@@ -49,7 +53,7 @@ def emit_resource(api: Api) -> str:
     functions = f"from {PACKAGE}.operations import {api.name} as operations"
     return TEMPLATES.get_template("resource.jinja2").render(
         header=HEADER,
-        api=api,
+        module_docstring=docstring(_RESOURCE_MODULE.format(api.title, api.name), 0),
         imports="\n".join([*_STANDARD, *_type_imports(api), functions]),
         class_name=resource_class(api),
         docstring=docstring(api.description, 4),

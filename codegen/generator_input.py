@@ -124,12 +124,12 @@ def _local_reference(reference: str) -> str:
 
 def _enum_data(schema: Object) -> dict[str, Any]:
     values, meanings = schema.texts("enum"), schema.texts("x-enum-descriptions") or [""] * len(schema.array("enum"))
-    texts = {value: docstring(text, 4) if text else "" for value, text in zip(values, meanings, strict=True)}
+    texts = [docstring(text, 4) if text else "" for text in meanings]
     aliases = {alias: str(value) for alias, value in schema.object("x-enum-aliases").items()}
     return {
         "docstring": docstring(schema.text("description"), 4),
-        "docstrings": texts,
-        "aliases": repr(aliases) if aliases else "",
+        "members": list(zip(schema.texts("x-enum-varnames"), map(literal, values), texts, strict=True)),
+        "aliases": literal(aliases) if aliases else "",
     }
 
 
@@ -147,8 +147,8 @@ def _struct_data(class_name: str, schema: Object, table: dict[str, str]) -> dict
         "docstring": docstring(schema.text("description") or f"`{class_name}` with every documented limit.", 4),
         "received": received,
         "tag": tags,
-        "sensitive": repr(sensitive) if sensitive else "",
-        "echoes": repr(echoes) if received and echoes else "",
+        "sensitive": literal(sensitive) if sensitive else "",
+        "echoes": literal(echoes) if received and echoes else "",
         "members": {
             name: {
                 "name": names[name],

@@ -125,7 +125,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "additionalProperties": "schema",
         "items": "schema",
         "enum": "[data]",
-        "const": "data",
+        "const": "text",
         "oneOf": "[schema]",
         "discriminator": "discriminator",
         "anyOf": "[schema]",

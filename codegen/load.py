@@ -6,6 +6,7 @@ to another with $ref.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,10 @@ _PLAIN_SCALARS: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...
     (re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"), float),
     (re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"), lambda text: float(text.replace(".", ""))),
 )
+# msgspec's limits are signed and add 1 to an exclusive one.
+_INTEGERS: Final = range(-(2**63) + 1, 2**63 - 1)
+# Control characters but tab and line feed, and surrogates, which UTF-8 cannot encode.
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _TAGS: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str"))
 
 
@@ -56,16 +61,30 @@ def _load(path: Path, file: str, problems: Problems) -> Object | None:
         problems.add(start, "file not found")
     except (UnicodeDecodeError, yaml.reader.ReaderError):
         problems.add(start, "the file must be UTF-8 text without control characters")
+    except (ValueError, OverflowError):
+        problems.add(start, "not valid YAML: an escape stands for no character")
+    except RecursionError:
+        problems.add(start, "not valid YAML: nested too deeply")
+    except OSError as error:
+        problems.add(start, f"the file cannot be read: {error.strerror}")
     except yaml.MarkedYAMLError as error:
         reason = ", ".join(filter(None, (error.context, error.problem)))
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problems.add(Origin(file, line), f"not valid YAML: {reason}")
     else:
-        value = _NodeConverter(file, problems).value(node) if node else None
+        value = _convert(node, file, problems) if node else None
         if isinstance(value, Object):
             return value
         problems.add(start, "a fragment must be a mapping")
     return None
+
+
+def _convert(node: yaml.Node, file: str, problems: Problems) -> object:
+    try:
+        return _NodeConverter(file, problems).value(node)
+    except RecursionError:
+        problems.add(Origin(file, 1), "not valid YAML: nested too deeply")
+        return Object({}, Origin(file, 1), {})
 
 
 class _NodeConverter:
@@ -88,7 +107,36 @@ class _NodeConverter:
         if isinstance(node, yaml.SequenceNode):
             items: list[yaml.Node] = node.value
             return Array(map(self.value, items), self._origin(node), map(self._origin, items))
-        return _scalar(node)
+        return self._scalar(node)
+
+    def _scalar(self, node: yaml.Node) -> object:
+        text = self._text(node)
+        if isinstance(node, yaml.ScalarNode) and node.style is None:
+            for pattern, read in _PLAIN_SCALARS:
+                if pattern.fullmatch(text):
+                    return self._number(node, read)
+        return text
+
+    def _text(self, node: yaml.Node) -> str:
+        text = str(node.value)
+        if found := _FORBIDDEN.search(text):
+            self._problems.add(self._origin(node), f"the character U+{ord(found[0]):04X} is not supported in a text")
+            return _FORBIDDEN.sub("?", text)
+        return text
+
+    def _number(self, node: yaml.Node, read: Callable[[str], object]) -> object:
+        """Return what a plain scalar stands for. Python refuses to read an integer of several thousand digits."""
+        try:
+            value = read(str(node.value))
+        except ValueError:
+            value = _INTEGERS.stop
+        if isinstance(value, float) and not math.isfinite(value):
+            self._problems.add(self._origin(node), "a number must be finite")
+            return 0.0
+        if isinstance(value, int) and value not in _INTEGERS:
+            self._problems.add(self._origin(node), "an integer must fit in 64 bits with a sign")
+            return 0
+        return value
 
     def _origin(self, node: yaml.Node) -> Origin:
         return Origin(self._file, node.start_mark.line + 1)
@@ -98,7 +146,7 @@ class _NodeConverter:
         origins: dict[str, Origin] = {}
         pairs: list[tuple[yaml.Node, yaml.Node]] = node.value
         for key_node, value_node in pairs:
-            key = str(key_node.value)
+            key = self._text(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
                 self._problems.add(self._origin(key_node), "a key must be a string")
             elif key in members:
@@ -106,12 +154,3 @@ class _NodeConverter:
             else:
                 members[key], origins[key] = self.value(value_node), self._origin(key_node)
         return Object(members, self._origin(node), origins)
-
-
-def _scalar(node: yaml.Node) -> object:
-    text = str(node.value)
-    if isinstance(node, yaml.ScalarNode) and node.style is None:
-        for pattern, read in _PLAIN_SCALARS:
-            if pattern.fullmatch(text):
-                return read(text)
-    return text

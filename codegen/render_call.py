@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from codegen import render_text
 from codegen.ir import Body, Operation, Parameter, TypeRef
-from codegen.render_text import literal
+from codegen.render_text import literal, raw_literal
 
 IDEMPOTENCY: Final = {
     "safe": "Read-only, so it is retried.",
@@ -244,9 +244,7 @@ def _limits(parameter: Parameter) -> str:
 
 
 def _limit(value: str | float) -> str:
-    if not isinstance(value, str):
-        return repr(value)
-    return f'r"{value}"' if '"' not in value else literal(value)
+    return raw_literal(value) if isinstance(value, str) else literal(value)
 
 
 def _alternatives(body: Body) -> str:

@@ -71,8 +71,15 @@ def write_tree(output: Path, files: Mapping[str, bytes]) -> None:
         target = output / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.is_file() or target.read_bytes() != content:
-            target.write_bytes(content)
+            _replace_file(target, content)
     _remove_empty_folders(output / GENERATED)
+
+
+def _replace_file(target: Path, content: bytes) -> None:
+    """Write a file beside its place and rename it, so that a run that is killed leaves the old file or the new one."""
+    beside = target.with_name(f".{target.name}.new")
+    beside.write_bytes(content)
+    beside.replace(target)
 
 
 def existing_files(output: Path) -> set[str]:

@@ -23,6 +23,11 @@ from codegen.passes.walk import (
 )
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+# RFC 3986 section 3.3: `path-absolute`, of which a placeholder is a part. Two slashes at the start would name a host,
+# and dot segments another path.
+_CHARACTER: Final = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2}|\{[A-Za-z0-9_\-.]+\})"
+_PATH: Final = re.compile(rf"/(?:{_CHARACTER}+(?:/{_CHARACTER}*)*)?")
+_DOT_SEGMENTS: Final = frozenset({".", ".."})
 _REQUIRED: Final = ("operationId", "x-idempotency", "summary", "description", "responses")
 
 
@@ -31,6 +36,7 @@ def check_operations(document: Object, problems: Problems) -> None:
     used: set[str] = set()
     if not document.text("openapi").startswith("3.1."):
         problems.add(document.at("openapi"), "openapi must be 3.1.x")
+    _check_paths(document.object("paths"), problems)
     for call in calls(document.object("paths")):
         check = _Check(document, call, problems)
         check.statements()
@@ -47,6 +53,14 @@ def check_operations(document: Object, problems: Problems) -> None:
             problems.add(origin, f"tag '{tag.text('name')}' has no description")
         if tag.text("name") not in used:
             problems.add(origin, f"unused tag '{tag.text('name')}': no operation uses it")
+
+
+def _check_paths(paths: Object, problems: Problems) -> None:
+    for path in paths:
+        if not path.startswith("/"):
+            problems.add(paths.at(path), f"path '{path}' must begin with a slash, or it would change the host")
+        elif not _PATH.fullmatch(path) or not _DOT_SEGMENTS.isdisjoint(path.lower().replace("%2e", ".").split("/")):
+            problems.add(paths.at(path), f"path '{path}' is not an absolute path of RFC 3986 without dot segments")
 
 
 class _Check:

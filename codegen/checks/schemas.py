@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Final
 
 from codegen.diagnostics import Origin, Problems
@@ -23,7 +23,12 @@ _BOUNDS: Final = (
     ("minItems", "maxItems"),
     ("minProperties", "maxProperties"),
     ("minimum", "maximum"),
+    ("minimum", "exclusiveMaximum"),
+    ("exclusiveMinimum", "maximum"),
+    ("exclusiveMinimum", "exclusiveMaximum"),
 )
+_SIZES: Final = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_RANGES: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 
 
 def check_schemas(document: Object, problems: Problems) -> None:
@@ -68,6 +73,7 @@ def _check_named(name: str, schema: Object, origin: Origin, problems: Problems) 
     if "description" not in schema:
         problems.add(origin, f"schema '{name}' has no description")
     if "oneOf" in schema or "anyOf" in schema:
+        _refuse_beside("a union", schema, {"type", *APPLIES_TO}, problems)
         return
     if "enum" in schema:
         _check_enum(schema, problems)
@@ -86,6 +92,8 @@ def _check_keywords(schema: Object, what: str, origin: Origin, problems: Problem
             python_pattern(schema.text("pattern"))
         except UnsupportedPattern as error:
             problems.add(schema.at("pattern"), f"pattern: {error}")
+    _check_numbers(schema, problems)
+    _check_combinations(schema, problems)
     for low, high in _BOUNDS:
         least, most = schema.get(low), schema.get(high)
         if isinstance(least, int | float) and isinstance(most, int | float) and least > most:
@@ -98,6 +106,39 @@ def _check_keywords(schema: Object, what: str, origin: Origin, problems: Problem
         problems.add(origin, f"{what} is an array without items")
     if schema.object("additionalProperties"):  # an empty schema stands for any value
         check_inline(schema.object("additionalProperties"), f"value of {what}", origin, problems)
+
+
+def _check_numbers(schema: Object, problems: Problems) -> None:
+    """Report limits that no value can meet or that no decoder takes."""
+    for key in _SIZES:
+        size = schema.get(key)
+        if isinstance(size, int) and size < 0:
+            problems.add(schema.at(key), f"{key} must not be negative")
+    multiple = schema.get("multipleOf")
+    if isinstance(multiple, int | float) and multiple <= 0:
+        problems.add(schema.at("multipleOf"), "multipleOf must be greater than 0")
+    for key in _RANGES if "integer" in type_names(schema) else ():
+        if isinstance(schema.get(key), float):
+            problems.add(schema.at(key), f"{key} of an integer must be an integer")
+
+
+def _check_combinations(schema: Object, problems: Problems) -> None:
+    """Report keywords that the generated types would not contain because of the keyword beside them."""
+    for key in ("enum", "const"):
+        if key in schema:
+            _refuse_beside(key, schema, {*LIMITS, "format", *({"enum", "const"} - {key})}, problems)
+    if schema.text("format") in {"date", "date-time"}:
+        _refuse_beside(f"format {schema.text('format')}", schema, LIMITS, problems)
+    if "properties" in schema:
+        _refuse_beside("properties", schema, {"additionalProperties"}, problems)
+    for inclusive, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if inclusive in schema:
+            _refuse_beside(inclusive, schema, {exclusive}, problems)
+
+
+def _refuse_beside(what: str, schema: Object, keys: Set[str], problems: Problems) -> None:
+    for key in sorted(keys & schema.keys()):
+        problems.add(schema.at(key), f"'{key}' beside {what} is not supported; leave it out")
 
 
 def _check_enforced(schema: Object, problems: Problems) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from codegen.document import Array, Object
+from codegen.document import EMPTY, Array, Object
 from codegen.keywords import IDEMPOTENCY_KEY
 
 METHODS: Final = ("get", "put", "post", "delete", "patch")
@@ -72,9 +72,10 @@ def resolve(document: Object, value: Object) -> Object:
 
 
 def parameters(document: Object, call: Call) -> Iterator[Object]:
-    """Iterate over the parameters of an operation, those of its path item first."""
+    """Iterate over the parameters of an operation, those of its path item first, without unresolved references."""
     for value in (*call.item.array("parameters").objects(), *call.operation.array("parameters").objects()):
-        yield resolve(document, value)
+        if (resolved := resolve(document, value)) is not EMPTY:
+            yield resolved
 
 
 def idempotency_keys(document: Object, call: Call) -> list[Object]:

@@ -105,7 +105,7 @@ def write_fragments(root: Path, fragments: Mapping[str, str]) -> Path:
     return root
 
 
-def generate(root: Path, **fragments: str) -> Path:
+def generate(root: Path, /, **fragments: str) -> Path:
     """Generate the shop with other schemas, path or root; return the folder with the generated package."""
     files = {"root": "openapi.yaml", "path": "paths/orders.yaml", "schemas": ORDER}
     write_fragments(root, {**SHOP, **{files[key]: text for key, text in fragments.items()}})

@@ -312,3 +312,37 @@ def test_another_version_of_openapi(tmp_path: Path) -> None:
     assert problems(tmp_path, ("openapi.yaml", "openapi: 3.1.0", "openapi: 3.0.3")) == [
         "openapi/openapi.yaml:1: openapi must be 3.1.x"
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("orders", "must begin with a slash, or it would change the host"),
+        (".evil.example/orders", "must begin with a slash, or it would change the host"),
+        ("@evil.example/orders", "must begin with a slash, or it would change the host"),
+        *(
+            (path, "is not an absolute path of RFC 3986 without dot segments")
+            for path in (
+                "//evil.example/orders",
+                "/orders?all=1",
+                "/orders#all",
+                "/my orders",
+                "/order%zz",
+                "/orders\\all",
+                "/örders",
+                "/a/../orders",
+                "/a/%2E%2e/orders",
+                "/orders/{",
+                "/orders/{}",
+            )
+        ),
+    ],
+)
+def test_a_path_stays_on_its_host(tmp_path: Path, path: str, expected: str) -> None:
+    found = problems(tmp_path, ("openapi.yaml", "  /orders:", f"  '{path}':"))
+    assert f"openapi/openapi.yaml:8: path '{path}' {expected}" in found
+
+
+@pytest.mark.parametrize("path", ["/", "/orders/", "/v1.0/orders:all", "/~a/%C3%B6"])
+def test_a_path_of_rfc_3986_is_a_path(tmp_path: Path, path: str) -> None:
+    assert problems(tmp_path, ("openapi.yaml", "  /orders:", f"  '{path}':")) == []

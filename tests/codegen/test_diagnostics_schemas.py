@@ -139,6 +139,33 @@ def test_a_property(tmp_path: Path, text: str, expected: str) -> None:
     assert f"openapi/{ORDER}:{expected}" in problems(tmp_path, member(text))
 
 
+@pytest.mark.parametrize(
+    ("keywords", "expected"),
+    [
+        ("type: array, items: {type: string}, minItems: -1", "minItems must not be negative"),
+        ("type: string, maxLength: -1", "maxLength must not be negative"),
+        ("type: number, multipleOf: 0", "multipleOf must be greater than 0"),
+        ("type: number, multipleOf: -0.5", "multipleOf must be greater than 0"),
+        ("type: integer, minimum: 1.5", "minimum of an integer must be an integer"),
+        ("type: number, maximum: 1e400", "a number must be finite"),
+        ("type: integer, maximum: 9223372036854775808", "an integer must fit in 64 bits with a sign"),
+        ("type: integer, exclusiveMinimum: 3, maximum: 2", "exclusiveMinimum is greater than maximum"),
+        (
+            "type: integer, minimum: 1, exclusiveMinimum: 1",
+            "'exclusiveMinimum' beside minimum is not supported; leave it out",
+        ),
+        ("type: string, const: a, maxLength: 3", "'maxLength' beside const is not supported; leave it out"),
+        (
+            "type: string, format: date, maxLength: 3",
+            "'maxLength' beside format date is not supported; leave it out",
+        ),
+    ],
+)
+def test_a_limit_is_one_that_a_decoder_takes(tmp_path: Path, keywords: str, expected: str) -> None:
+    text = f"      {{{keywords}, description: D.}}\n"
+    assert f"openapi/{ORDER}:7: {expected}" in problems(tmp_path, member(text))
+
+
 def enforced(marks: str) -> tuple[str, str, str]:
     """Give the only member of OrderRequest a limit on line 9 and these marks on line 10 and below."""
     return member(f"      type: string\n      description: D.\n      maxLength: 3\n      x-enforced:{marks}\n")
@@ -179,6 +206,11 @@ def test_an_enforced_limit_stands_in_the_schema_that_has_it(tmp_path: Path) -> N
             "[item]",
             "[item]\n  maxProperties: 3",
             ["5: 'maxProperties' is for maps only, not for an object with properties"],
+        ),
+        (
+            "[item]",
+            "[item]\n  additionalProperties: {type: string}",
+            ["5: 'additionalProperties' beside properties is not supported; leave it out"],
         ),
         (SCHEMAS[: SCHEMAS.index("Order:\n")], "OrderRequest:\n  type: string\n  description: D.\n", None),
     ],
@@ -259,6 +291,7 @@ def enum(text: str) -> tuple[str, str, str]:
     [
         ("[a, b-c]", "[a, a]", ["4: duplicate enum value 'a'", "4: enum values 'a' and 'a' have the same name A"]),
         ("[a, b-c]", "[a, 1]", ["4: enum must be a list of strings; quote values that YAML does not read as strings"]),
+        ("[a, b-c]", "[a]\n  maxLength: 2", ["5: 'maxLength' beside enum is not supported; leave it out"]),
         ("[a, b-c]", "[]", ["4: enum must be a list of strings; quote values that YAML does not read as strings"]),
         ("[a, b-c]", "[b_c, b-c]", ["4: enum values 'b_c' and 'b-c' have the same name B_C"]),
         ("[a, b-c]", "['01']", ["4: enum value '01' needs a name in upper snake case; add it to x-enum-varnames"]),

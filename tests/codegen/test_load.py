@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 
-from codegen.diagnostics import Origin, Problems
+from codegen.diagnostics import Origin, Problems, SpecificationError
 from codegen.document import Object
 from codegen.load import load_fragments
 from tests.codegen.support import write_fragments
@@ -42,7 +41,6 @@ def test_text_that_yaml_1_1_reads_as_something_else_is_text(tmp_path: Path, text
         ("0xC", 12),
         ("1.5", 1.5),
         ("-.5e3", -500.0),
-        ("-.inf", -math.inf),
         ("'12'", "12"),
         ('"true"', "true"),
         ("|-\n  12", "12"),
@@ -67,3 +65,31 @@ def test_every_key_and_item_has_its_origin(tmp_path: Path) -> None:
         Origin("openapi/openapi.yaml", 5),
         Origin("openapi/openapi.yaml", 7),
     ]
+
+
+FINITE = "a number must be finite"
+FITS = "an integer must fit in 64 bits with a sign"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("a: 1\nb: .nan", 2, FINITE),
+        ("a: 1\nb: -.inf", 2, FINITE),
+        ("a: 1\nb: [1e400]", 2, FINITE),
+        ("a: 9223372036854775808", 1, FITS),
+        ("a: -0x0\nb: 0xFFFFFFFFFFFFFFFF", 2, FITS),
+        (f"a: 1\nb: {'9' * 5000}", 2, FITS),
+        ('a: 1\nb: "\\ud800"', 2, "the character U+D800 is not supported in a text"),
+        ('a: 1\nb: "\\0"', 2, "the character U+0000 is not supported in a text"),
+        ('a: 1\n"\\x1b": b', 2, "the character U+001B is not supported in a text"),
+        ('a: "\\UFFFFFFFF"', 1, "not valid YAML: an escape stands for no character"),
+        (f"a: {'[' * 5000}{']' * 5000}", 1, "not valid YAML: nested too deeply"),
+    ],
+)
+def test_a_value_that_json_or_a_decoder_cannot_contain_is_a_problem(
+    tmp_path: Path, text: str, line: int, message: str
+) -> None:
+    with pytest.raises(SpecificationError) as caught:
+        load(tmp_path, f"{text}\n")
+    assert f"openapi/openapi.yaml:{line}: {message}" in [str(problem) for problem in caught.value.problems]

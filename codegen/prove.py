@@ -1,0 +1,87 @@
+"""Proves generated code before a byte of it is written: it holds only the statements that were meant, and it works."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from codegen.write import GENERATED
+
+_TRIAL: Final = Path(__file__).with_name("trial.py")
+_PACKAGE: Final = Path(__file__).parents[1] / "checkout_async"
+_STATEMENTS: Final = (
+    ast.AnnAssign,
+    ast.Assign,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.FunctionDef,
+)
+# What may be called while a module is imported.
+_CALLED: Final = frozenset({"Alternative", "Meta", "Operation", "msgspec.field"})
+_IMPORTED: Final = frozenset(
+    {"__future__", "checkout_async", "collections", "dataclasses", "datetime", "msgspec", "typing"}
+)
+# The types that the model generator imports under another name where a field has their own.
+_TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
+
+
+class ProofError(RuntimeError):
+    """Generated code is not what was meant, or does not work. This is a bug in the compiler."""
+
+
+def prove(files: Mapping[str, bytes]) -> None:
+    """Raise ProofError if a generated module holds another statement than it should, or cannot be used."""
+    modules = {path: content for path, content in files.items() if path.endswith(".py")}
+    for path, content in modules.items():
+        for node in _unexpected(ast.parse(content)):
+            raise ProofError(f"{path}:{node.lineno}: unexpected code: {ast.unparse(node)}")
+    _try(modules)
+
+
+def _unexpected(holder: ast.Module | ast.ClassDef) -> Iterator[ast.stmt | ast.expr]:
+    """Yield the code that runs at import and that no template writes."""
+    for node in holder.body:
+        if isinstance(node, ast.ClassDef):
+            yield from _unexpected(node)
+        elif not _is_meant(node):
+            yield node
+        elif isinstance(node, ast.AnnAssign | ast.Assign):
+            yield from _unexpected_calls(node)
+
+
+def _is_meant(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names] == ["msgspec"]
+    if isinstance(node, ast.ImportFrom) and node.module == "builtins":
+        return _TYPES.issuperset(alias.name for alias in node.names)
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").split(".")[0] in _IMPORTED
+    return isinstance(node, _STATEMENTS) or _is_text(node)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _unexpected_calls(node: ast.stmt) -> Iterator[ast.expr]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and ast.unparse(part.func) not in _CALLED:
+            yield part
+
+
+def _try(modules: Mapping[str, bytes]) -> None:
+    """Import the modules in a process of its own, from a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="codegen-") as name:
+        for path, content in modules.items():
+            target = Path(name) / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        run = [sys.executable, "-I", "-B", str(_TRIAL), str(Path(name) / GENERATED), str(_PACKAGE)]
+        done = subprocess.run(run, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ProofError(f"the generated code does not work; this is a bug in the compiler:\n{done.stderr}")
