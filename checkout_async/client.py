@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypedDict, TypeVar, Unpack, cast, get_args
+from typing import TYPE_CHECKING, Self, TypedDict, TypeVar, Unpack, cast
 
 import anyio
 
@@ -29,6 +29,7 @@ from checkout_async.config import (
     Timeouts,
     Validation,
     require_bool,
+    require_level,
     require_type,
     resolve_endpoints,
 )
@@ -113,8 +114,7 @@ class CheckoutClient:
         limits = Limits() if limits is None else limits
         _check_types(retry, limits, rate_limiter, transport)
         require_bool("proxies_from_env", proxies_from_env)
-        if validate not in get_args(Validation):
-            raise ConfigurationError(f"validate must be one of {', '.join(get_args(Validation))}")
+        require_level(validate)
         if transport is not None and (ssl_context is not None or proxy is not None or proxies_from_env):
             raise ConfigurationError(
                 "ssl_context and proxies are settings of the aiohttp transport; set them on your own transport"

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard, get_args
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from checkout_async.errors import ConfigurationError
@@ -54,6 +54,12 @@ def require_type(name: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds) or isinstance(value, bool):
         allowed = " or ".join(kind.__name__ for kind in kinds)
         raise ConfigurationError(f"{name} must be {allowed}, not {type(value).__name__}")
+
+
+def require_level(validate: object) -> None:
+    """Raise ConfigurationError if this is no level at which requests are checked."""
+    if validate not in get_args(Validation):
+        raise ConfigurationError(f"validate must be one of {', '.join(get_args(Validation))}")
 
 
 def matches(value: object, pattern: re.Pattern[str]) -> bool:

@@ -89,7 +89,7 @@ class CheckoutError(Exception):
     or call again with the same `idempotency_key`.
     """
     is_transient: bool = False
-    """Whether the same call can succeed later without a change. Heed `may_have_been_done` first."""
+    """Whether the same call can succeed later without a change. Look at `may_have_been_done` first."""
 
     # A slot, not an entry of __dict__: the key is not pickled, and a traceback that shows attributes does not show it.
     __slots__ = ("_idempotency_key",)

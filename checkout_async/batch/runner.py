@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import nullcontext
 from functools import partial
-from typing import get_args
 
 import anyio
 
@@ -22,7 +21,7 @@ from checkout_async.batch.gate import CircuitBreaker, OnPause
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.reader import RecordFeed, Records
-from checkout_async.config import Validation
+from checkout_async.config import Validation, require_level
 from checkout_async.errors import ConfigurationError
 
 __all__ = ["DEFAULT_OUTAGE_BACKOFF", "run"]
@@ -71,8 +70,8 @@ async def run(
     """
     if concurrency < 1:
         raise ConfigurationError("concurrency must be a whole number above 0")
-    if validate is not None and validate not in get_args(Validation):
-        raise ConfigurationError(f"validate must be one of {', '.join(get_args(Validation))}")
+    if validate is not None:
+        require_level(validate)
     terms = Terms(
         sender=sender,
         channel_data=channel_data,

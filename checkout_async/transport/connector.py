@@ -116,7 +116,7 @@ class _CleanConnector(aiohttp.TCPConnector):
     """Hands out a kept connection only if it is clean.
 
     Bytes that arrive after a request was written cannot be distinguished from its reply: HTTP/1.1 numbers neither
-    requests nor replies. What can be recognised is the previous reply sent once more; the transport looks for it.
+    requests nor replies. What can be recognised is an earlier reply that is sent again; the transport looks for it.
     """
 
     async def connect(
