@@ -1,0 +1,134 @@
+"""The command of `make simulate`: run universes, plant defects, or replay one seed with its trace.
+
+python -m tests.simulation --seeds 100 [--first 0]     universes one after the other
+python -m tests.simulation --seconds 60                as many as fit into a minute
+python -m tests.simulation --defects [NAME ...]        plant each defect, and count the seeds until it is found
+python -m tests.simulation --replay SEED [--trace F]   one universe again, with every call and mishap
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count, takewhile
+from typing import Final
+
+import simloom
+
+from tests.simulation.defects import DEFECTS, Defect
+from tests.simulation.world import Universe, live
+
+_MOST_SEEDS = 60
+"""A planted defect must be found within this many seeds."""
+
+# More steps than any instant has, but few enough to end a busy loop soon; collecting garbage rarely is faster.
+_OPTIONS: Final = {"max_steps_per_instant": 100_000, "gc_interval": 50_021}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; return 1 if an oracle objected, or if a planted defect was not found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation")
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--defects", nargs="*", metavar="NAME")
+    parser.add_argument("--replay", type=int, metavar="SEED")
+    parser.add_argument("--trace", metavar="FILE")
+    given = parser.parse_args(arguments)
+    if given.replay is not None:
+        return _replay(given.replay, given.trace)
+    if given.defects is not None:
+        return _plant(given.defects or list(DEFECTS))
+    return _explore(_seeds(given.first, given.seeds, given.seconds))
+
+
+def run(seed: int) -> simloom.RunResult:
+    """Run the universe of a seed."""
+    return simloom.run(live, seed=seed, virtual_time=True, seed_randomness=True, raise_on_error=False, **_OPTIONS)
+
+
+def _seeds(first: int, number: int | None, seconds: float | None) -> Iterator[int]:
+    if seconds is None:
+        yield from range(first, first + (100 if number is None else number))
+        return
+    until = time.perf_counter() + seconds
+    yield from takewhile(lambda _seed: time.perf_counter() < until, count(first))
+
+
+def _explore(seeds: Iterator[int]) -> int:
+    started = time.perf_counter()
+    fired, said = Counter[str](), Counter[str]()
+    hours, ran = 0.0, 0
+    for seed in seeds:
+        result = run(seed)
+        ran += 1
+        if result.error is not None:
+            return _report(seed, result)
+        universe: Universe = result.value
+        hours += universe.hours
+        fired += universe.edge.fired
+        said += Counter(told.said.value for told in universe.told)
+    seconds = time.perf_counter() - started
+    print(f"{ran} universes, no oracle objected: {ran / seconds:.2f} a second")
+    print(f"{hours:,.0f} simulated hours and {said.total():,} calls in {seconds:.0f} s")
+    print("calls ended:", ", ".join(f"{number:,} {what}" for what, number in said.most_common()))
+    print("faults fired:", ", ".join(f"{number:,} {what}" for what, number in sorted(fired.items())))
+    return 0
+
+
+def _report(seed: int, result: simloom.RunResult) -> int:
+    """Print a failure with the smallest schedule that still fails, and how to replay it."""
+    print(f"seed {seed}: {type(result.error).__name__}: {result.error}")
+    print(f"replay it: make simulate REPLAY={seed}")
+    shrunk = simloom.shrink(live, result, max_runs=200, virtual_time=True, seed_randomness=True, **_OPTIONS)
+    print("\n".join(shrunk.describe().splitlines()[:40]))
+    return 1
+
+
+def _replay(seed: int, trace: str | None) -> int:
+    result = run(seed)
+    if trace is not None:
+        result.log.write_to(trace)
+    print(f"seed {seed}: digest {result.digest}")
+    if result.error is None:
+        for told in result.value.told:
+            what = f"{told.operation:16} {told.reference:10} {told.said.value} {told.kind}"
+            print(f"{told.started:12.3f} {told.ended:12.3f} {what}")
+        return 0
+    print(f"{type(result.error).__name__}: {result.error}")
+    return 1
+
+
+def _plant(names: list[str]) -> int:
+    missed = 0
+    for name in names:
+        found = _seeds_to_find(DEFECTS[name])
+        missed += found is None
+        print(
+            f"{name:42} {'NOT FOUND' if found is None else f'found with seed {found[0]}: {found[1]}'}"[:160], flush=True
+        )
+    return min(missed, 1)
+
+
+def _seeds_to_find(plant: Defect) -> tuple[int, str] | None:
+    for seed in range(_MOST_SEEDS):
+        with plant():
+            result = run(seed)
+        if result.error is not None:
+            return seed, f"{type(result.error).__name__}: {result.error}"
+    return None
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # The order of a set depends on it.
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "tests.simulation", *sys.argv[1:]],
+            {**os.environ, "PYTHONHASHSEED": "0"},
+        )
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,151 @@
+"""The oracles: they know what the API's ledger holds, what reached the edge and what callers were told, and no more."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tests.simulation.shop import Said, Told
+
+if TYPE_CHECKING:
+    from tests.simulation.world import Universe
+
+BURST = 0.1
+"""Share of a second's requests that may come at once (docs/limits.md)."""
+
+_WRITES = {"request_payment": "Authorization", "capture_payment": "Capture", "refund_payment": "Refund"}
+
+
+def violations(universe: Universe) -> list[str]:
+    """Return what went wrong in a universe that has come to its end."""
+    made = _effects(universe)
+    return [
+        *_twice(made),
+        *_false_answers(universe, made),
+        *_strangers_replies(universe),
+        *_amounts(universe),
+        *_keys(universe),
+        *_late(universe),
+        *_rates(universe),
+        *_tokens(universe),
+        *_unfinished(universe),
+        *_leaks(universe),
+    ]
+
+
+def _effects(universe: Universe) -> Counter[tuple[str, str]]:
+    """Count what the API did, by operation and reference."""
+    made = Counter[tuple[str, str]]()
+    for session in universe.sandbox.sessions.values():
+        made["request_session", str(session.reference)] += 1
+    for payment in universe.sandbox.payments.values():
+        made["request_payment", str(payment.reference)] += 1
+        actions = Counter(action.type.value for action in payment.actions)
+        made["capture_payment", str(payment.reference)] += actions["Capture"]
+        made["refund_payment", str(payment.reference)] += actions["Refund"]
+    return made
+
+
+def _twice(made: Counter[tuple[str, str]]) -> Iterator[str]:
+    for (operation, reference), count in made.items():
+        if count > 1:
+            yield f"{operation} of {reference} was done {count} times"
+
+
+def _false_answers(universe: Universe, made: Counter[tuple[str, str]]) -> Iterator[str]:
+    """Compare each answer with the ledger: a success happened, and what was told as not done did not."""
+    latest: dict[tuple[str, str], list[Told]] = defaultdict(list)
+    for told in universe.told:
+        latest[told.operation, told.reference].append(told)
+    for (operation, reference), calls in latest.items():
+        if operation not in {*_WRITES, "request_session"}:
+            continue
+        said = {told.said for told in calls}
+        if Said.DONE in said and made[operation, reference] == 0:
+            yield f"{operation} of {reference} was told as done, and was not"
+        if said == {Said.NOT_DONE} and made[operation, reference]:
+            yield f"{operation} of {reference} was told as not done, and was done"
+
+
+def _strangers_replies(universe: Universe) -> Iterator[str]:
+    for told in universe.told:
+        if told.said is not Said.DONE:
+            continue
+        expected = told.reference
+        if told.operation in {"request_payment", "get_session"} and told.value.reference not in {expected, None}:
+            yield f"{told.operation} of {expected} got the reply to {told.value.reference}"
+
+
+def _amounts(universe: Universe) -> Iterator[str]:
+    """Check that the money adds up: nobody was charged or refunded another amount than was asked for."""
+    for payment in universe.sandbox.payments.values():
+        balances = payment.balances
+        wanted = 1000 + int(str(payment.reference).rpartition("-")[2])
+        if payment.amount != wanted or balances.total_captured not in {0, wanted}:
+            yield f"{payment.reference} is about {payment.amount} and captured {balances.total_captured}, not {wanted}"
+        if balances.total_refunded not in {0, wanted // 2}:
+            yield f"{payment.reference} refunded {balances.total_refunded}, not {wanted // 2}"
+
+
+def _keys(universe: Universe) -> Iterator[str]:
+    """Check that a key belongs to one operation on one order, and that each keyed request has one."""
+    owners: dict[str, set[tuple[str, str | None]]] = defaultdict(set)
+    for arrival in universe.edge.arrivals:
+        if arrival.key is not None:
+            owners[arrival.key].add((arrival.path, arrival.reference))
+    for key, owned in owners.items():
+        if len(owned) > 1:
+            yield f"the idempotency key {key} was sent for {len(owned)} requests"
+
+
+def _late(universe: Universe) -> Iterator[str]:
+    for told in universe.told:
+        if told.ended - told.started > told.total + 0.01:
+            yield f"{told.operation} of {told.reference} took {told.ended - told.started:.2f} s of {told.total:g} s"
+
+
+def _rates(universe: Universe) -> Iterator[str]:
+    """Check that in no second a shop began more requests of a kind than the rate and its burst allow."""
+    by_kind: dict[tuple[str, bool], list[float]] = defaultdict(list)
+    for at, shop, reads in universe.sent:
+        by_kind[shop, reads].append(at)
+    for (shop, _), times in by_kind.items():
+        for index, at in enumerate(times):
+            within = sum(1 for other in times[index:] if other < at + 1)
+            if within > universe.rate + max(1, universe.rate * BURST) + 1:
+                yield f"{shop} began {within} requests in one second"
+                break
+
+
+def _tokens(universe: Universe) -> Iterator[str]:
+    """Check that clients ask for a token because one is due, and not for every call."""
+    asked = sum(1 for arrival in universe.edge.arrivals if arrival.path == "/connect/token")
+    refused = sum(1 for arrival in universe.edge.arrivals if arrival.status == 401)
+    # One for each process at first, for each 401 and for each hour, and retries of those that failed.
+    failed = sum(1 for each in universe.edge.arrivals if each.path == "/connect/token" and each.status != 200)
+    strayed = universe.edge.fired["UNAUTHORIZED"]
+    bound = 3 * (universe.starts + refused + strayed + universe.hours + failed) + 10
+    if asked > bound:
+        yield f"{asked} requests for a token, where {bound:.0f} would do"
+    if universe.most_token_fetches > 1:
+        yield f"a client requested {universe.most_token_fetches} tokens at once"
+    # Only calls that were in flight when the token became invalid can be refused.
+    due = 8 * (universe.starts + universe.hours + len(universe.shops) * universe.edge.fired["revoked_tokens"])
+    if refused > due:
+        yield f"{refused} requests were sent with a token that the API had refused, where {due:.0f} would do"
+
+
+def _unfinished(universe: Universe) -> Iterator[str]:
+    """Check that every order came to its end, now that nothing is wrong any more."""
+    for shop in universe.shops:
+        yield from (f"{shop.name} failed: {error!r}" for error in shop.failures)
+        if shop.open_orders:
+            yield f"{shop.name} left {len(shop.open_orders)} orders open"
+
+
+def _leaks(universe: Universe) -> Iterator[str]:
+    yield from (f"left over: {each}" for each in universe.left_over)
+    for client in universe.clients.values():
+        if used := client._limiter.slots.borrowed_tokens:
+            yield f"{used} slots of a client are still taken"

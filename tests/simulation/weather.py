@@ -1,0 +1,120 @@
+"""The weather: what changes in the network, at the edge and at the API over time. Each condition lasts a while."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+import simloom
+
+if TYPE_CHECKING:
+    from tests.simulation.world import Universe
+
+Condition = Callable[["Universe"], Awaitable[None]]
+
+
+async def storm(universe: Universe) -> None:
+    """Change the weather again and again, with pauses, until the shops have had enough of it."""
+    for _ in range(2 + simloom.draw("weather.changes", 5)):
+        await asyncio.sleep(simloom.draw("weather.pause", 1000) / 100)
+        condition = CONDITIONS[simloom.draw("weather.condition", len(CONDITIONS))]
+        universe.edge.fired[condition.__name__] += 1
+        await condition(universe)
+
+
+async def slow_network(universe: Universe) -> None:
+    """Packets take up to two seconds, and some are sent again."""
+    network = universe.world.net
+    network.set_latency(0.01, 2.0)
+    network.set_loss(20)
+    await _lasting(30)
+    network.set_latency(0.0005, 0.02)
+    network.set_loss(0)
+
+
+async def partition(universe: Universe) -> None:
+    """A shop, or all of them, cannot reach the edge, or the edge cannot reach the API."""
+    network = universe.world.net
+    sides = [([each], [universe.edge_host]) for each in universe.shop_hosts]
+    sides += [(universe.shop_hosts, [universe.edge_host]), ([universe.edge_host], [universe.api_host])]
+    network.partition(*sides[simloom.draw("weather.side", len(sides))])
+    await _lasting(60)
+    network.heal()
+
+
+async def one_way(universe: Universe) -> None:
+    """Requests reach the edge, and replies do not come back."""
+    network, shop = universe.world.net, _some_shop(universe)
+    network.block(universe.edge_host, shop)
+    await _lasting(40)
+    network.unblock(universe.edge_host, shop)
+
+
+async def resets(universe: Universe) -> None:
+    """All connections of a shop are reset, several times."""
+    shop = _some_shop(universe)
+    for _ in range(1 + simloom.draw("weather.resets", 5)):
+        universe.world.net.reset_connections(shop, universe.edge_host)
+        await asyncio.sleep(simloom.draw("weather.between", 200) / 100)
+
+
+async def outage(universe: Universe) -> None:
+    """The edge answers every request with an error, for seconds or for hours."""
+    universe.edge.outage = (500, 502, 503, 504)[simloom.draw("weather.status", 4)]
+    await _lasting((20, 300, 7200)[simloom.draw("weather.length", 3)])
+    universe.edge.outage = None
+
+
+async def rate_limit_storm(universe: Universe) -> None:
+    """The API refuses every request with 429."""
+    universe.edge.outage = 429
+    await _lasting(30)
+    universe.edge.outage = None
+
+
+async def revoked_tokens(universe: Universe) -> None:
+    """The API stops accepting every access token that it has issued."""
+    universe.sandbox.revoke_tokens()
+
+
+async def time_passes(_universe: Universe) -> None:
+    """Nothing happens for two hours: tokens and connections grow old."""
+    await asyncio.sleep(7200)
+
+
+async def process_dies(universe: Universe) -> None:
+    """The process of a shop dies at any moment, and starts again some time later."""
+    shop = universe.shops[simloom.draw("weather.shop", len(universe.shops))]
+    if not shop.keeps_keys or shop.ended.is_set():
+        return
+    universe.crash(shop)
+    await _lasting(60)
+    universe.restart(shop)
+
+
+async def a_day_passes(_universe: Universe) -> None:
+    """The API forgets idempotency keys."""
+    await asyncio.sleep(25 * 3600)
+
+
+def _some_shop(universe: Universe) -> simloom.Host:
+    return universe.shop_hosts[simloom.draw("weather.shop", len(universe.shop_hosts))]
+
+
+async def _lasting(most: int) -> None:
+    await asyncio.sleep(most * (1 + simloom.draw("weather.lasting", 100)) / 100)
+
+
+CONDITIONS: Final[tuple[Condition, ...]] = (
+    slow_network,
+    partition,
+    one_way,
+    resets,
+    outage,
+    rate_limit_storm,
+    revoked_tokens,
+    time_passes,
+    process_dies,
+    a_day_passes,
+)

@@ -1,0 +1,215 @@
+"""One universe: hosts with shops, the edge and the API, from the first order to the last.
+
+Everything that could differ from run to run comes from the seed: simloom owns the event loop, the clock of `time`, the
+network and `os.urandom`. What it cannot reach is replaced here: the listening socket of the sandbox, the look at a
+socket's unread bytes, and the default clock of a client, whose functions are bound when the package is imported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import anyio
+import simloom
+from aiohttp import web
+
+import checkout_async.client
+import checkout_async.transport.connector
+from checkout_async import CheckoutClient, Limits, OAuthCredentials, Timeouts
+from checkout_async.clock import Clock
+from checkout_async.observability import AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted
+from checkout_async.sandbox import Sandbox
+from tests.simulation.edge import ADDRESS, API_PORT, PORT, Edge
+from tests.simulation.oracles import violations
+from tests.simulation.shop import Shop, Told
+from tests.simulation.weather import storm
+
+SHOPS = 2
+RATE = 5.0
+"""Requests per second of each kind that a shop's client may send."""
+
+_PATIENCE = 6 * 3600.0
+"""Seconds in which every order comes to its end once the weather is calm."""
+
+
+@dataclass
+class Universe:
+    """A world in progress, and what is known about it at its end."""
+
+    world: simloom.World
+    sandbox: Sandbox
+    edge: Edge
+    shops: list[Shop] = field(default_factory=list[Shop])
+    told: list[Told] = field(default_factory=list[Told])
+    sent: list[tuple[float, str, bool]] = field(default_factory=list[tuple[float, str, bool]])
+    """The attempts that clients began: when, on which shop, and whether they only read."""
+    clients: dict[str, CheckoutClient] = field(default_factory=dict[str, CheckoutClient])
+    """The latest client of each shop."""
+    starts: int = 0
+    """How often a process of a shop started."""
+    token_fetches: Counter[str] = field(default_factory=Counter[str])
+    most_token_fetches: int = 0
+    """How many token requests one client had in flight at most."""
+    rate: float = RATE
+    hours: float = 0.0
+    """Simulated hours until the last order was done."""
+    left_over: list[str] = field(default_factory=list[str])
+    """Names of the tasks and connections that were left when all shops had closed."""
+
+    @property
+    def shop_hosts(self) -> list[simloom.Host]:
+        """The hosts on which the shops run now."""
+        return [self.world.host(shop.host) for shop in self.shops]
+
+    @property
+    def edge_host(self) -> simloom.Host:
+        """The host of the edge."""
+        return self.world.host("edge")
+
+    @property
+    def api_host(self) -> simloom.Host:
+        """The host of the API."""
+        return self.world.host("api")
+
+    def client(self, shop: str) -> CheckoutClient:
+        """Return a new client for a shop."""
+
+        def record(event: Event) -> None:
+            if isinstance(event, TokenFetchStarted | TokenFetchEnded):
+                self.token_fetches[shop] += 1 if isinstance(event, TokenFetchStarted) else -1
+                self.most_token_fetches = max(self.most_token_fetches, self.token_fetches[shop])
+            elif isinstance(event, AttemptStarted) and not event.call.path.endswith("/token"):
+                self.sent.append((asyncio.get_running_loop().time(), shop, event.call.method == "GET"))
+
+        client = CheckoutClient(
+            OAuthCredentials("ack_sandbox", "sandbox_secret"),
+            base_url=f"http://{ADDRESS}:{PORT}",
+            token_url=f"http://{ADDRESS}:{PORT}/connect/token",
+            timeout=Timeouts(total=60, attempt=10, connect=3),
+            limits=Limits(concurrency=4, read_rate=RATE, write_rate=RATE),
+            hooks=[record],
+        )
+        self.clients[shop] = client
+        self.token_fetches[shop] = 0
+        self.starts += 1
+        return client
+
+    def crash(self, shop: Shop) -> None:
+        """Kill the process of a shop: nothing of it runs any more, and its connections are reset."""
+        self.world.host(shop.host).crash()
+        # The simulation revives the dead tasks at its very end; their connections no longer answer to a close.
+        transport: Any = self.clients[shop.name]._transport
+        if transport._session is not None:
+            transport._session.connector._closed = True
+            transport._session.detach()
+
+    def restart(self, shop: Shop) -> None:
+        """Start a new process of a shop, on a new host: timers that the dead process left must not run on it."""
+        shop.starts += 1
+        self.world.host(shop.host).spawn(shop.run)
+
+
+async def live(world: simloom.World) -> Universe:
+    """Run one universe from its first order to its last, and raise AssertionError if an oracle objects."""
+    with _seams():
+        sandbox = _SimulatedSandbox(port=API_PORT)
+        edge = Edge(trouble=(0, 5, 20, 50)[simloom.draw("edge.level", 4)])
+        universe = Universe(world, sandbox, edge)
+        stop = asyncio.Event()
+        api = universe.api_host.spawn(lambda: _serve_api(sandbox, stop))
+        universe.edge_host.spawn(lambda: _serve_edge(edge, stop))
+        await asyncio.sleep(1)
+        for name in (f"shop{number}" for number in range(SHOPS)):
+            keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
+            shop = Shop(name, universe.told, partial(universe.client, name), keeps_keys)
+            universe.shops.append(shop)
+            world.host(shop.host).spawn(shop.run)
+        await storm(universe)
+        edge.trouble = 0
+        # Nothing is wrong any more: every order must come to its end.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                for shop in universe.shops:
+                    shop.is_calm = True
+                    await shop.ended.wait()
+        await asyncio.sleep(120)
+        universe.hours = asyncio.get_running_loop().time() / 3600
+        universe.left_over = _left_over(universe)
+        stop.set()
+        await api
+        if found := violations(universe):
+            raise AssertionError("; ".join(found))
+        return universe
+
+
+def _left_over(universe: Universe) -> list[str]:
+    """Name the connections and tasks that the shops' hosts still have."""
+    network: Any = universe.world.net
+    owners = [each.owner.name for each in network._live_transports.values() if each.owner]
+    hosts: dict[str, Any] = {host.name: host for host in universe.shop_hosts}
+    tasks = [task.get_name() for host in hosts.values() for task in host._live_tasks()]
+    return [f"connection of {name}" for name in owners if name in hosts] + [f"task {name}" for name in tasks]
+
+
+async def _serve_api(sandbox: Sandbox, stop: asyncio.Event) -> None:
+    async with sandbox:
+        await stop.wait()
+
+
+async def _serve_edge(edge: Edge, stop: asyncio.Event) -> None:
+    server = await asyncio.start_server(edge.handle, ADDRESS, PORT)
+    await stop.wait()
+    server.close()
+
+
+class _SimulatedSandbox(Sandbox):
+    """The simulator of the API, listening in the simulated network."""
+
+    async def _listen(self, runner: web.AppRunner, listener: Any, ssl_context: Any) -> None:
+        host, port = listener.getsockname()
+        site: Any = web.TCPSite(runner, host, port, ssl_context=ssl_context)
+        self._site = site
+        await site.start()
+
+
+class _Address:
+    """What the sandbox asks of a listening socket."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
+
+    def getsockname(self) -> tuple[str, int]:
+        return self._address
+
+
+def _has_unread_bytes(transport: Any) -> bool:
+    return bool(transport._inbox)
+
+
+@contextmanager
+def _seams() -> Generator[None]:
+    loop = asyncio.get_running_loop()
+    clock = Clock(
+        monotonic=loop.time,
+        now=lambda: datetime.fromtimestamp(time.time(), UTC),
+        sleep=anyio.sleep,
+        draw=random.random,
+    )
+    connector = checkout_async.transport.connector
+    with (
+        mock.patch.object(checkout_async.client, "Clock", lambda: clock),
+        mock.patch.object(socket, "create_server", _Address),
+        mock.patch.object(connector, "_has_unread_bytes", _has_unread_bytes),
+    ):
+        yield
