@@ -3,12 +3,14 @@
 
 PYTHON ?= python3
 VENV   := .venv
+SIMULATE := .venv-simulate
 BIN    := $(VENV)/bin
 WORKERS ?= logical
+SEEDS  ?= 100
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz generate check-generated check-bundle lint format type bench bench-memory build clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate simulate-night generate check-generated check-bundle lint format type bench bench-memory build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +49,13 @@ matrix: $(VENV)/.dev ## Run every class of operations against every fault and pr
 fuzz: $(VENV)/.dev ## Run the property tests of replies and inputs with many more examples.
 	@$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=thorough
 
+simulate: $(SIMULATE)/.ready ## Run client, API and network in SEEDS=100 simulated worlds, or in REPLAY=seed. Needs Python 3.12.
+	@$(SIMULATE)/bin/python -m tests.simulation $(if $(REPLAY),--replay $(REPLAY),--seeds $(SEEDS))
+
+simulate-night: $(SIMULATE)/.ready ## Plant known defects, then simulate for eight hours.
+	@$(SIMULATE)/bin/python -m tests.simulation --defects
+	@$(SIMULATE)/bin/python -m tests.simulation --seconds 28800
+
 generate: $(VENV)/.dev ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
 	@$(BIN)/python -m codegen
 
@@ -80,7 +89,7 @@ build: $(VENV)/.dev ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py
 
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SIMULATE) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
@@ -96,6 +105,11 @@ $(VENV)/.cli: $(VENV)/.python pyproject.toml
 $(VENV)/.dev: $(VENV)/.python pyproject.toml
 	@$(PIP) install --editable '.[dev]'
 	@touch $(VENV)/.cli $@
+
+$(SIMULATE)/.ready: pyproject.toml
+	@python=$$(scripts/find_python 3.12) && echo "Setting up $(SIMULATE) with $$python ..." && $$python -m venv $(SIMULATE)
+	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[simulate]'
+	@touch $@
 
 $(VENV)/.browser: $(VENV)/.dev
 	@$(PIP) install --editable '.[browser]'

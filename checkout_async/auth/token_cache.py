@@ -103,7 +103,8 @@ class TokenCache:
 
     def _start_fetch(self) -> asyncio.Task[AccessToken]:
         """Return the fetch in progress; start one if there is none."""
-        if self._fetching is None:
+        # A fetch that has ended is no longer in progress, even if the loop has not called `_on_fetch_done` yet.
+        if self._fetching is None or self._fetching.done():
             self._fetching = asyncio.create_task(self._renew(), name="checkout_async token fetch")
             self._fetching.add_done_callback(self._on_fetch_done)
         return self._fetching
@@ -139,7 +140,8 @@ class TokenCache:
         return token.value != self._rejected and seconds_left(token) > margin
 
     def _on_fetch_done(self, task: asyncio.Task[AccessToken]) -> None:
-        self._fetching = None
+        if self._fetching is task:
+            self._fetching = None
         if task.cancelled() or (error := task.exception()) is None:
             return
         self._paused_until = self._clock() + _PAUSE_AFTER_FAILURE

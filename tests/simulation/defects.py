@@ -233,7 +233,7 @@ def deadline_for_each_attempt() -> Generator[None]:
     """Each attempt starts the deadline anew."""
 
     def remaining(_self: Any, call: Any) -> float:
-        return call.timeouts.total
+        return float(call.timeouts.total)
 
     with mock.patch.object(pipeline.Pipeline, "_remaining", remaining):
         yield

@@ -29,6 +29,7 @@ def violations(universe: Universe) -> list[str]:
         *_late(universe),
         *_rates(universe),
         *_tokens(universe),
+        *_batch(universe, made),
         *_unfinished(universe),
         *_leaks(universe),
     ]
@@ -131,15 +132,36 @@ def _tokens(universe: Universe) -> Iterator[str]:
     if universe.most_token_fetches > 1:
         yield f"a client requested {universe.most_token_fetches} tokens at once"
     # Only calls that were in flight when the token became invalid can be refused.
-    due = 8 * (universe.starts + universe.hours + len(universe.shops) * universe.edge.fired["revoked_tokens"])
+    due = 8 * (universe.starts + universe.hours + len(universe.processes) * universe.edge.fired["revoked_tokens"])
     if refused > due:
         yield f"{refused} requests were sent with a token that the API had refused, where {due:.0f} would do"
 
 
+def _batch(universe: Universe, made: Counter[tuple[str, str]]) -> Iterator[str]:
+    """Check that each record has an outcome, which is true, and that a final outcome never changes."""
+    worker = universe.worker
+    for record in worker.records:
+        rows = [row for row in worker.rows if row.line == record.line]
+        if not rows:
+            yield f"record {record.line} has no outcome"
+            continue
+        exists = made["request_session", str(record.reference)] > 0
+        if rows[-1].result.is_final and not exists:
+            yield f"record {record.line} is {rows[-1].result}, and has no session"
+        if rows[-1].result in {"failed", "invalid"} and exists:
+            yield f"record {record.line} is {rows[-1].result}, and has a session"
+        final = {row.result for row in rows if row.result.is_final}
+        if len(final) > 1 or (final and not rows[-1].result.is_final):
+            yield f"record {record.line} is {' and then '.join(row.result for row in rows)}"
+
+
 def _unfinished(universe: Universe) -> Iterator[str]:
     """Check that every order came to its end, now that nothing is wrong any more."""
+    for process in universe.processes:
+        yield from (f"{process.name} failed: {error!r}" for error in process.failures)
+        if not process.ended.is_set():
+            yield f"{process.name} did not come to its end"
     for shop in universe.shops:
-        yield from (f"{shop.name} failed: {error!r}" for error in shop.failures)
         if shop.open_orders:
             yield f"{shop.name} left {len(shop.open_orders)} orders open"
 

@@ -92,6 +92,10 @@ class Shop:
         """The name of the host on which the shop runs now."""
         return f"{self.name}.{self.starts}"
 
+    def lose_the_process(self) -> None:
+        """Nothing is lost: the database is elsewhere."""
+        self.starts += 1
+
     async def run(self) -> None:
         """Place the orders that are open, all at once or some seconds apart, and see each one through."""
         spread = (0, 300)[simloom.draw("shop.spread", 2)]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import simloom
 
+from tests.simulation.shop import Shop
+
 if TYPE_CHECKING:
     from tests.simulation.world import Universe
 
@@ -84,13 +86,13 @@ async def time_passes(_universe: Universe) -> None:
 
 
 async def process_dies(universe: Universe) -> None:
-    """The process of a shop dies at any moment, and starts again some time later."""
-    shop = universe.shops[simloom.draw("weather.shop", len(universe.shops))]
-    if not shop.keeps_keys or shop.ended.is_set():
+    """A process dies at any moment, and starts again some time later."""
+    process = universe.processes[simloom.draw("weather.process", len(universe.processes))]
+    if process.ended.is_set() or (isinstance(process, Shop) and not process.keeps_keys):
         return
-    universe.crash(shop)
+    universe.crash(process)
     await _lasting(60)
-    universe.restart(shop)
+    universe.restart(process)
 
 
 async def a_day_passes(_universe: Universe) -> None:

@@ -8,8 +8,11 @@ socket's unread bytes, and the default clock of a client, whose functions are bo
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import shutil
 import socket
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Generator
@@ -17,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -34,6 +38,7 @@ from tests.simulation.edge import ADDRESS, API_PORT, PORT, Edge
 from tests.simulation.oracles import violations
 from tests.simulation.shop import Shop, Told
 from tests.simulation.weather import storm
+from tests.simulation.worker import Disk, Worker
 
 SHOPS = 2
 RATE = 5.0
@@ -50,6 +55,7 @@ class Universe:
     world: simloom.World
     sandbox: Sandbox
     edge: Edge
+    worker: Worker
     shops: list[Shop] = field(default_factory=list[Shop])
     told: list[Told] = field(default_factory=list[Told])
     sent: list[tuple[float, str, bool]] = field(default_factory=list[tuple[float, str, bool]])
@@ -69,8 +75,13 @@ class Universe:
 
     @property
     def shop_hosts(self) -> list[simloom.Host]:
-        """The hosts on which the shops run now."""
-        return [self.world.host(shop.host) for shop in self.shops]
+        """The hosts on which the shops and the worker run now."""
+        return [self.world.host(process.host) for process in self.processes]
+
+    @property
+    def processes(self) -> list[Shop | Worker]:
+        """The shops and the worker."""
+        return [*self.shops, self.worker]
 
     @property
     def edge_host(self) -> simloom.Host:
@@ -105,27 +116,29 @@ class Universe:
         self.starts += 1
         return client
 
-    def crash(self, shop: Shop) -> None:
-        """Kill the process of a shop: nothing of it runs any more, and its connections are reset."""
-        self.world.host(shop.host).crash()
+    def crash(self, process: Shop | Worker) -> None:
+        """Kill a process: nothing of it runs any more, and its connections are reset."""
+        self.world.host(process.host).crash()
+        process.lose_the_process()
         # The simulation revives the dead tasks at its very end; their connections no longer answer to a close.
-        transport: Any = self.clients[shop.name]._transport
+        transport: Any = self.clients[process.name]._transport
         if transport._session is not None:
             transport._session.connector._closed = True
             transport._session.detach()
 
-    def restart(self, shop: Shop) -> None:
-        """Start a new process of a shop, on a new host: timers that the dead process left must not run on it."""
-        shop.starts += 1
-        self.world.host(shop.host).spawn(shop.run)
+    def restart(self, process: Shop | Worker) -> None:
+        """Start a new process, on a new host: timers that the dead process left must not run on it."""
+        self.world.host(process.host).spawn(process.run)
 
 
 async def live(world: simloom.World) -> Universe:
     """Run one universe from its first order to its last, and raise AssertionError if an oracle objects."""
-    with _seams():
+    disk = Disk(asyncio.get_running_loop())
+    with _seams(disk), _folder() as folder:
         sandbox = _SimulatedSandbox(port=API_PORT)
         edge = Edge(trouble=(0, 5, 20, 50)[simloom.draw("edge.level", 4)])
-        universe = Universe(world, sandbox, edge)
+        worker = Worker("worker", folder, disk, lambda: universe.client("worker"))
+        universe = Universe(world, sandbox, edge, worker)
         stop = asyncio.Event()
         api = universe.api_host.spawn(lambda: _serve_api(sandbox, stop))
         universe.edge_host.spawn(lambda: _serve_edge(edge, stop))
@@ -135,6 +148,7 @@ async def live(world: simloom.World) -> Universe:
             shop = Shop(name, universe.told, partial(universe.client, name), keeps_keys)
             universe.shops.append(shop)
             world.host(shop.host).spawn(shop.run)
+        world.host(worker.host).spawn(worker.run)
         await storm(universe)
         edge.trouble = 0
         # Nothing is wrong any more: every order must come to its end.
@@ -142,7 +156,8 @@ async def live(world: simloom.World) -> Universe:
             async with asyncio.timeout(_PATIENCE):
                 for shop in universe.shops:
                     shop.is_calm = True
-                    await shop.ended.wait()
+                for process in universe.processes:
+                    await process.ended.wait()
         await asyncio.sleep(120)
         universe.hours = asyncio.get_running_loop().time() / 3600
         universe.left_over = _left_over(universe)
@@ -198,7 +213,19 @@ def _has_unread_bytes(transport: Any) -> bool:
 
 
 @contextmanager
-def _seams() -> Generator[None]:
+def _folder() -> Generator[Path]:
+    """Make a folder whose name does not depend on chance, since the seed decides over chance here."""
+    path = Path(tempfile.gettempdir()) / f"simulation-{os.getpid()}"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def _seams(disk: Disk) -> Generator[None]:
     loop = asyncio.get_running_loop()
     clock = Clock(
         monotonic=loop.time,
@@ -209,6 +236,7 @@ def _seams() -> Generator[None]:
     connector = checkout_async.transport.connector
     with (
         mock.patch.object(checkout_async.client, "Clock", lambda: clock),
+        mock.patch.object(loop, "run_in_executor", disk.run_in_executor),
         mock.patch.object(socket, "create_server", _Address),
         mock.patch.object(connector, "_has_unread_bytes", _has_unread_bytes),
     ):

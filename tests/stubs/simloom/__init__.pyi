@@ -58,3 +58,20 @@ def shrink(
     gc_interval: int = ...,
 ) -> ShrinkResult: ...
 def draw(label: str, bound: int) -> int: ...
+
+class Failure:
+    message: str
+
+class SystematicResult:
+    schedules: int
+    failures: list[Failure]
+    exhaustive: bool
+
+def explore_systematic(
+    main: Callable[..., Coroutine[Any, Any, Any]],
+    *,
+    max_delays: int = ...,
+    max_schedules: int = ...,
+    virtual_time: bool = ...,
+    world: bool = ...,
+) -> SystematicResult: ...
