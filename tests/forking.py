@@ -12,15 +12,21 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Streams", "ended", "fork", "fork_worker", "heard", "kill_when"]
+__all__ = ["Streams", "ended", "fork", "fork_worker", "heard", "kill_when", "prepare"]
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.prepared"])
+
+
+def prepare() -> None:
+    """Start the process that forks, so that Dask's workers are its forks too: Dask would choose what it imports."""
+    forkserver.ensure_running()
 
 
 class Streams(NamedTuple):

@@ -13,7 +13,15 @@ import msgspec
 from checkout_async.models import access, payments, sessions
 from checkout_async.transport.connector import _system_context
 
-for name in ("anyio._backends._asyncio", "checkout_async.batch.results.file", "checkout_async.cli", "redis.asyncio"):
+LATE = (
+    "anyio._backends._asyncio",
+    "checkout_async.batch.cluster.worker",
+    "checkout_async.batch.results.file",
+    "checkout_async.cli",
+    "distributed",
+    "redis.asyncio",
+)
+for name in LATE:
     import_module(name)
 # msgspec resolves the annotations of a type when it first decodes one.
 for model in (access.AccessToken, sessions.Session, sessions.SessionRequest, payments.PaymentList):
