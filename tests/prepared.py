@@ -18,6 +18,7 @@ LATE = (
     "checkout_async.batch.cluster.worker",
     "checkout_async.batch.results.file",
     "checkout_async.cli",
+    "checkout_async.sandbox",
     "distributed",
     "redis.asyncio",
 )
