@@ -52,8 +52,8 @@ matrix: $(VENV)/.dev ## Run every class of operations against every fault and pr
 fuzz: $(VENV)/.dev ## Run the property tests of replies and inputs with many more examples.
 	@$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=thorough
 
-simulate: $(SIMULATE)/.ready ## Run client, API and network in SEEDS=100 simulated worlds, or in REPLAY=seed. Needs Python 3.12.
-	@$(SIMULATE)/bin/python -m tests.simulation $(if $(REPLAY),--replay $(REPLAY),--seeds $(SEEDS))
+simulate: $(SIMULATE)/.ready ## Run client, API and network in SEEDS=100 simulated worlds (or FOR=60 seconds, or REPLAY=seed). Needs Python 3.12.
+	@$(SIMULATE)/bin/python -m tests.simulation $(if $(REPLAY),--replay $(REPLAY),$(if $(FOR),--seconds $(FOR),--seeds $(SEEDS)))
 
 simulate-night: $(SIMULATE)/.ready ## Plant known defects, then simulate for eight hours.
 	@$(SIMULATE)/bin/python -m tests.simulation --defects

@@ -30,6 +30,10 @@ from checkout_async import errors
 from checkout_async._core.wire import HttpRequest, HttpResponse, Idempotency
 from checkout_async._generated.operations import sessions as session_operations
 from checkout_async.auth.token_store import AccessToken
+from checkout_async.batch.journal.claim import JournalOperation
+from checkout_async.batch.journal.journal import Claim, Journal
+from checkout_async.batch.journal.writer import JournalWriter
+from checkout_async.batch.records import Record
 from checkout_async.config import Timeouts
 
 T = TypeVar("T")
@@ -327,4 +331,48 @@ def cancelled_waiter_cancels_the_fetch() -> Generator[None]:
         return (await fetch).value
 
     with mock.patch.object(token_cache.TokenCache, "_await_fetch", await_fetch):
+        yield
+
+
+@defect
+def repeated_reply_believed() -> Generator[None]:
+    """A reply with the same request id as an earlier one of its connection is believed."""
+    with mock.patch.object(transport, "_is_repeated", _always(False)):
+        yield
+
+
+@defect
+def surplus_bytes_ignored() -> Generator[None]:
+    """A connection on which bytes arrived while it was idle is used again, and they are taken for the next reply."""
+    with (
+        mock.patch.object(connector.GuardedHandler, "is_clean", _always(True)),
+        mock.patch.object(connector.GuardedHandler, "data_received", ResponseHandler.data_received),
+        mock.patch.object(transport, "_is_repeated", _always(False)),
+    ):
+        yield
+
+
+@defect
+def claim_not_on_disk_before_the_request() -> Generator[None]:
+    """The journal confirms that a record is about to be sent before this is on the disk."""
+
+    def write(self: JournalWriter, operation: JournalOperation) -> asyncio.Future[None]:
+        self.add(operation)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.set_result(None)
+        return future
+
+    with mock.patch.object(JournalWriter, "write", write):
+        yield
+
+
+@defect
+def record_in_doubt_sent_again() -> Generator[None]:
+    """A resumed batch sends records again that an earlier run may have sent."""
+    genuine = Journal.claim
+
+    async def claim(self: Journal, record: Record, **_named: bool) -> Claim:
+        return await genuine(self, record, retry_unknown=True)
+
+    with mock.patch.object(Journal, "claim", claim):
         yield

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import anyio
@@ -119,4 +120,4 @@ async def wait_for_permits() -> None:
     assert not pending, "a caller waits without end"
     assert [number for number, _ in granted] == sorted(number for number, _ in granted), "out of order"
     times = [at for _, at in granted]
-    assert all(later - earlier > 0.49 for earlier, later in zip(times, times[1:], strict=False)), "faster than the rate"
+    assert all(later - earlier > 0.49 for earlier, later in pairwise(times)), "faster than the rate"

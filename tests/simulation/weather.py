@@ -19,7 +19,7 @@ Condition = Callable[["Universe"], Awaitable[None]]
 async def storm(universe: Universe) -> None:
     """Change the weather again and again, with pauses, until the shops have had enough of it."""
     for _ in range(2 + simloom.draw("weather.changes", 5)):
-        await asyncio.sleep(simloom.draw("weather.pause", 1000) / 100)
+        await asyncio.sleep(simloom.draw("weather.pause", (100, 1000)[simloom.draw("weather.haste", 2)]) / 100)
         condition = CONDITIONS[simloom.draw("weather.condition", len(CONDITIONS))]
         universe.edge.fired[condition.__name__] += 1
         await condition(universe)
@@ -117,6 +117,7 @@ CONDITIONS: Final[tuple[Condition, ...]] = (
     rate_limit_storm,
     revoked_tokens,
     time_passes,
+    process_dies,
     process_dies,
     a_day_passes,
 )
