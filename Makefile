@@ -13,7 +13,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate simulate-night generate check-generated check-bundle lint format type bench bench-memory build clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night generate check-generated check-bundle lint format type bench bench-memory build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ fuzz: $(VENV)/.dev ## Run the property tests of replies and inputs with many mor
 
 simulate: $(SIMULATE)/.ready ## Run client, API and network in SEEDS=100 simulated worlds (or FOR=60 seconds, or REPLAY=seed). Needs Python 3.12.
 	@$(SIMULATE)/bin/python -m tests.simulation $(if $(REPLAY),--replay $(REPLAY),$(if $(FOR),--seconds $(FOR),--seeds $(SEEDS)))
+
+test-simulation: $(SIMULATE)/.ready ## Test the simulation: it is a function of its seed, and finds planted defects.
+	@$(SIMULATE)/bin/python -m pytest -q tests/simulation
 
 simulate-night: $(SIMULATE)/.ready ## Plant known defects, then simulate for eight hours.
 	@$(SIMULATE)/bin/python -m tests.simulation --defects

@@ -1,16 +1,13 @@
 """The simulation itself: a run is a function of its seed, the package survives it, and a known mistake does not.
 
-It needs Python 3.12 and simloom; `make simulate` sets both up and runs many more universes.
+`make test-simulation` runs these tests, and `make simulate` many more universes: simloom needs Python 3.12.
 """
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
-if sys.version_info < (3, 12):
-    pytest.skip("simloom needs Python 3.12: use `make simulate`", allow_module_level=True)
+pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
 
 from tests.simulation.__main__ import run
 from tests.simulation.defects import DEFECTS

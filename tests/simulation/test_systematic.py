@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,8 +17,7 @@ from typing import Any
 import anyio
 import pytest
 
-if sys.version_info < (3, 12):
-    pytest.skip("simloom needs Python 3.12: use `make simulate`", allow_module_level=True)
+pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
 
 import simloom
 
