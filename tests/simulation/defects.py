@@ -35,6 +35,7 @@ from checkout_async.batch.journal.journal import Claim, Journal
 from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.records import Record
 from checkout_async.config import Timeouts
+from checkout_async.limits import RedisRateLimiter
 
 T = TypeVar("T")
 
@@ -375,4 +376,15 @@ def record_in_doubt_sent_again() -> Generator[None]:
         return await genuine(self, record, retry_unknown=True)
 
     with mock.patch.object(Journal, "claim", claim):
+        yield
+
+
+@defect
+def rates_not_shared() -> Generator[None]:
+    """Redis is asked for each permit, and its answer is ignored."""
+
+    async def acquire(*_args: object) -> float:
+        return 0.0
+
+    with mock.patch.object(RedisRateLimiter, "acquire", acquire):
         yield

@@ -107,15 +107,17 @@ def _late(universe: Universe) -> Iterator[str]:
 
 
 def _rates(universe: Universe) -> Iterator[str]:
-    """Check that in no second a shop began more requests of a kind than the rate and its burst allow."""
+    """Check that in no second a process, or an account that shares its rates, began too many requests of a kind."""
     by_kind: dict[tuple[str, bool], list[float]] = defaultdict(list)
-    for at, shop, reads in universe.sent:
-        by_kind[shop, reads].append(at)
-    for (shop, _), times in by_kind.items():
+    for at, process, reads in universe.sent:
+        by_kind[process, reads].append(at)
+        if universe.shares and not universe.redis_fails:
+            by_kind["the account", reads].append(at)
+    for (process, _), times in by_kind.items():
         for index, at in enumerate(times):
             within = sum(1 for other in times[index:] if other < at + 1)
             if within > universe.rate + max(1, universe.rate * BURST) + 1:
-                yield f"{shop} began {within} requests in one second"
+                yield f"{process} began {within} requests in one second"
                 break
 
 

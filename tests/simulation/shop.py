@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -73,7 +74,7 @@ class Shop:
 
     name: str
     told: list[Told]
-    client: Callable[[], CheckoutClient]
+    client: Callable[[], AbstractAsyncContextManager[CheckoutClient]]
     keeps_keys: bool
     total: float = 60.0
     is_calm: bool = False

@@ -95,6 +95,28 @@ async def process_dies(universe: Universe) -> None:
     universe.restart(process)
 
 
+async def redis_is_slow(universe: Universe) -> None:
+    """Redis takes seconds to answer, or does not answer at all."""
+    if universe.redis_fails:
+        universe.world.net.clog_node_out(universe.redis_host, latency=(0.5, 6.0))
+        await _lasting(60)
+        universe.world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.02))
+
+
+async def redis_is_cut_off(universe: Universe) -> None:
+    """A process cannot reach Redis."""
+    if universe.redis_fails:
+        universe.world.net.partition([_some_shop(universe)], [universe.redis_host])
+        await _lasting(60)
+        universe.world.net.heal()
+
+
+async def redis_forgets(universe: Universe) -> None:
+    """Redis loses what it stored: locks, the token and the rates."""
+    if universe.redis_fails:
+        universe.redis.forget()
+
+
 async def a_day_passes(_universe: Universe) -> None:
     """The API forgets idempotency keys."""
     await asyncio.sleep(25 * 3600)
@@ -119,5 +141,8 @@ CONDITIONS: Final[tuple[Condition, ...]] = (
     time_passes,
     process_dies,
     process_dies,
+    redis_is_slow,
+    redis_is_cut_off,
+    redis_forgets,
     a_day_passes,
 )

@@ -9,6 +9,7 @@ import asyncio
 import shutil
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -31,7 +32,7 @@ class Worker:
     name: str
     folder: Path
     disk: Disk
-    client: Callable[[], CheckoutClient]
+    client: Callable[[], AbstractAsyncContextManager[CheckoutClient]]
     starts: int = 0
     rows: list[Outcome] = field(default_factory=list[Outcome])
     failures: list[BaseException] = field(default_factory=list[BaseException])

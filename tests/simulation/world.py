@@ -15,8 +15,8 @@ import socket
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -31,14 +31,19 @@ from aiohttp import web
 import checkout_async.client
 import checkout_async.transport.connector
 from checkout_async import CheckoutClient, Limits, OAuthCredentials, Timeouts
+from checkout_async.auth import RedisTokenStore, TokenStore
 from checkout_async.clock import Clock
+from checkout_async.limits import RateLimiter, RedisRateLimiter
 from checkout_async.observability import AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted
 from checkout_async.sandbox import Sandbox
+from tests.simulation import redis
 from tests.simulation.edge import ADDRESS, API_PORT, PORT, Edge
 from tests.simulation.oracles import violations
 from tests.simulation.shop import Shop, Told
 from tests.simulation.weather import storm
 from tests.simulation.worker import Disk, Worker
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 SHOPS = 2
 RATE = 5.0
@@ -56,6 +61,10 @@ class Universe:
     sandbox: Sandbox
     edge: Edge
     worker: Worker
+    redis: redis.Redis
+    shares: bool
+    """Whether all processes share one token and the rates."""
+    redis_fails: bool
     shops: list[Shop] = field(default_factory=list[Shop])
     told: list[Told] = field(default_factory=list[Told])
     sent: list[tuple[float, str, bool]] = field(default_factory=list[tuple[float, str, bool]])
@@ -89,12 +98,28 @@ class Universe:
         return self.world.host("edge")
 
     @property
+    def redis_host(self) -> simloom.Host:
+        """The host of Redis."""
+        return self.world.host("redis")
+
+    @property
     def api_host(self) -> simloom.Host:
         """The host of the API."""
         return self.world.host("api")
 
-    def client(self, shop: str) -> CheckoutClient:
-        """Return a new client for a shop."""
+    @asynccontextmanager
+    async def client(self, name: str) -> AsyncGenerator[CheckoutClient]:
+        """Yield a new client for a process. It may share its token and rates with the others through Redis."""
+        async with AsyncExitStack() as stack:
+            store = limiter = None
+            if self.shares:
+                # The third version of the protocol is one that the simulated server does not speak.
+                url = f"redis://{ADDRESS}:{redis.PORT}/0?protocol=2"
+                store = await stack.enter_async_context(RedisTokenStore(url))
+                limiter = await stack.enter_async_context(RedisRateLimiter(url, "account"))
+            yield await stack.enter_async_context(self._client(name, store, limiter))
+
+    def _client(self, shop: str, store: TokenStore | None, limiter: RateLimiter | None) -> CheckoutClient:
 
         def record(event: Event) -> None:
             if isinstance(event, TokenFetchStarted | TokenFetchEnded):
@@ -104,12 +129,13 @@ class Universe:
                 self.sent.append((asyncio.get_running_loop().time(), shop, event.call.method == "GET"))
 
         client = CheckoutClient(
-            OAuthCredentials("ack_sandbox", "sandbox_secret"),
+            OAuthCredentials("ack_sandbox", "sandbox_secret", store=store),
             base_url=f"http://{ADDRESS}:{PORT}",
             token_url=f"http://{ADDRESS}:{PORT}/connect/token",
             timeout=Timeouts(total=60, attempt=10, connect=3),
             limits=Limits(concurrency=4, read_rate=RATE, write_rate=RATE),
             hooks=[record],
+            rate_limiter=limiter,
         )
         self.clients[shop] = client
         self.token_fetches[shop] = 0
@@ -138,10 +164,15 @@ async def live(world: simloom.World) -> Universe:
         sandbox = _SimulatedSandbox(port=API_PORT)
         edge = Edge(trouble=(0, 5, 20, 50)[simloom.draw("edge.level", 4)])
         worker = Worker("worker", folder, disk, lambda: universe.client("worker"))
-        universe = Universe(world, sandbox, edge, worker)
+        sharing = simloom.draw("redis.shared", 3)
+        universe = Universe(world, sandbox, edge, worker, redis.Redis(), shares=sharing > 0, redis_fails=sharing > 1)
         stop = asyncio.Event()
         api = universe.api_host.spawn(lambda: _serve_api(sandbox, stop))
-        universe.edge_host.spawn(lambda: _serve_edge(edge, stop))
+        universe.edge_host.spawn(lambda: _serve(edge.handle, PORT, stop))
+        universe.redis_host.spawn(lambda: _serve(universe.redis.handle, redis.PORT, stop))
+        # Not slowed down by the weather: a permit that is a second on its way is used a second late.
+        world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002), loss=0)
+        world.net.clog_node_in(universe.redis_host, latency=(0.0005, 0.002), loss=0)
         await asyncio.sleep(1)
         for name in (f"shop{number}" for number in range(SHOPS)):
             keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
@@ -182,8 +213,8 @@ async def _serve_api(sandbox: Sandbox, stop: asyncio.Event) -> None:
         await stop.wait()
 
 
-async def _serve_edge(edge: Edge, stop: asyncio.Event) -> None:
-    server = await asyncio.start_server(edge.handle, ADDRESS, PORT)
+async def _serve(handle: Handler, port: int, stop: asyncio.Event) -> None:
+    server = await asyncio.start_server(handle, ADDRESS, port)
     await stop.wait()
     server.close()
 
