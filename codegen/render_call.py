@@ -47,8 +47,8 @@ OPTIONS: Final = (
         "str | None",
         "None",
         "Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All attempts use the "
-        "same key. The client generates one if this is left out. It is on every error of the call, but in no pickle: a task "
-        "queue passes its own key.",
+        "same key. The client generates one if this is left out. It is on every error of the call, but in no pickle: a "
+        "task queue passes its own key.",
     ),
     Argument(
         "timeout",

@@ -17,23 +17,40 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import anyio
 
+from checkout_async._core.abandoned import AbandonedCall, abandoned_call, key_expires_at
 from checkout_async._core.correlation import answers_another_read, mismatch
 from checkout_async._core.decision import attach_key, final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.events import Hook, WaitReason
 from checkout_async._core.prepare import check_header_value, prepare
 from checkout_async._core.response import parse_response
 from checkout_async._core.sent_secrets import black_out, sent_secrets
-from checkout_async._core.wire import ApiRequest, ApiResponse, HttpRequest, HttpResponse, Operation, Transport
+from checkout_async._core.wire import (
+    ApiRequest,
+    ApiResponse,
+    HttpRequest,
+    HttpResponse,
+    Idempotency,
+    Operation,
+    Transport,
+)
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
 from checkout_async.config import RetryPolicy, Timeouts, Validation, require_type
-from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, RateLimited, ReplyMismatch
+from checkout_async.errors import (
+    CheckoutError,
+    ClientClosed,
+    ConnectFailed,
+    OutcomeUnknown,
+    RateLimited,
+    ReplyMismatch,
+)
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
 from checkout_async.transport.observer import CallObserver, ObserverFactory
@@ -57,6 +74,16 @@ class Settings:
     hooks: tuple[Hook, ...] = ()
 
 
+@dataclass(slots=True)
+class _Progress:
+    """How far a call has come: what it leaves open if it ends now. `first_attempt` is in UTC."""
+
+    first_attempt: datetime | None = None
+    is_in_flight: bool = False
+    may_have_been_done: bool = False
+    """Whether an attempt that ended may have been carried out."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _CallState(Generic[T]):
     """One call in progress: what all its attempts have in common. `started` is monotonic time in seconds."""
@@ -69,6 +96,7 @@ class _CallState(Generic[T]):
     started: float
     caller_supplied_key: bool
     observer: CallObserver
+    progress: _Progress = field(default_factory=_Progress)
     contradictions: list[object] = field(default_factory=list[object])
     """The values of the replies that contradicted the request."""
 
@@ -82,13 +110,21 @@ class _CallState(Generic[T]):
         """The idempotency key that every attempt sends, or None."""
         return self.http.idempotency_key
 
+    @property
+    def may_have_been_done(self) -> bool:
+        """Whether the operation may have been carried out if the call ends without a reply now."""
+        progress = self.progress
+        only_reads = self.operation.idempotency is Idempotency.SAFE
+        return not only_reads and (progress.is_in_flight or progress.may_have_been_done)
+
 
 class Pipeline:
     """Executes calls to one server with one authenticator. It is a Sender.
 
     `locate` returns the URL for an operation's path and query. `limiter` is None for the pipeline that fetches access
     tokens: a token request must not wait for a slot, because the call that waits for the token occupies one.
-    `check_open` raises an error when the client is closed.
+    `check_open` raises an error when the client is closed. `on_abandoned` takes the calls with an idempotency key whose
+    caller may not see an exception.
     """
 
     def __init__(
@@ -99,6 +135,7 @@ class Pipeline:
         locate: Callable[[str], str],
         settings: Settings,
         check_open: Callable[[], None] = lambda: None,
+        on_abandoned: Callable[[AbandonedCall], None] = lambda _abandoned: None,
     ) -> None:
         self._transport = transport
         self._authenticator = authenticator
@@ -106,6 +143,7 @@ class Pipeline:
         self._locate = locate
         self._settings = settings
         self._check_open = check_open
+        self._on_abandoned = on_abandoned
         self._observers = ObserverFactory(settings.hooks, settings.clock.monotonic, tokens=limiter is None)
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
@@ -135,8 +173,31 @@ class Pipeline:
         try:
             return await self._retry_loop(call)
         except CheckoutError as error:
-            attach_key(error, call.idempotency_key)
+            _attach_key(error, call)
+            if self._is_closed():
+                self._abandon(call, may_have_been_done=error.may_have_been_done)
             raise
+        # A cancellation, Ctrl-C, or the end of a coroutine that nobody awaits any longer.
+        except BaseException as error:
+            _attach_key(error, call)
+            self._abandon(call, may_have_been_done=call.may_have_been_done)
+            raise
+
+    def _is_closed(self) -> bool:
+        try:
+            self._check_open()
+        except CheckoutError as error:
+            return isinstance(error, ClientClosed)
+        return False
+
+    def _abandon(self, call: _CallState[Any], *, may_have_been_done: bool) -> None:
+        """Record a call whose caller may not see an exception, if it has a key and may have been carried out."""
+        abandoned, first_attempt = None, call.progress.first_attempt
+        if may_have_been_done and call.idempotency_key is not None and first_attempt is not None:
+            now = self._settings.clock.now()
+            abandoned = abandoned_call(call.operation, call.http.body, call.idempotency_key, first_attempt, now)
+            self._on_abandoned(abandoned)
+        call.observer.abandon(abandoned, may_have_been_done=may_have_been_done)
 
     def _authenticator_for(self, request: ApiRequest[Any]) -> Authenticator:
         secret = request.options.session_secret
@@ -150,8 +211,7 @@ class Pipeline:
         `attempt` counts all attempts. `counted` leaves out those that failed because the idempotency key was in use:
         `RetryPolicy.attempts` does not limit them.
         """
-        clock = self._settings.clock
-        may_have_been_done = False
+        clock, progress = self._settings.clock, call.progress
         attempt = counted = 0
         while True:
             attempt += 1
@@ -160,9 +220,12 @@ class Pipeline:
                 return response if attempt == 1 else replace(response, attempts=attempt)
             except CheckoutError as error:
                 failure = error
+            earlier = progress.may_have_been_done
+            # Kept across attempts: a later, clear failure does not prove that an earlier attempt was not carried out.
+            progress.is_in_flight, progress.may_have_been_done = False, earlier or is_ambiguous(failure)
             kind, note = call.operation.idempotency, ""
             # The API may know the key if an earlier attempt may have arrived, or if the caller may have used it before.
-            key_may_be_known = may_have_been_done or call.caller_supplied_key
+            key_may_be_known = earlier or call.caller_supplied_key
             wait = key_conflict_wait(kind, call.retry, failure, key_may_be_known=key_may_be_known)
             # A 429 for a key in use is not a rate limit: it slows down no other call.
             if wait is None and isinstance(failure, RateLimited):
@@ -186,12 +249,10 @@ class Pipeline:
                     call.operation,
                     failure,
                     attempt,
-                    may_have_been_done=may_have_been_done,
+                    may_have_been_done=earlier,
                     key_may_be_known=key_may_be_known,
                     note=note,
                 )
-            # Kept across attempts: a later, clear failure does not prove that an earlier attempt was not carried out.
-            may_have_been_done = may_have_been_done or is_ambiguous(failure)
             call.observer.retry(wait, failure)
             await clock.sleep(wait)
 
@@ -268,7 +329,13 @@ class Pipeline:
             timeouts = replace(timeouts, attempt=remaining, connect=min(timeouts.connect, remaining))
         headers = Headers({**http.headers, "Authorization": authorization})
         request = replace(http, headers=headers)
-        return await call.observer.attempt(partial(self._transport.send, request, timeouts))
+        if call.progress.first_attempt is None:
+            call.progress.first_attempt = self._settings.clock.now()
+        # Not in a `finally`: if the exchange fails, its failure decides what it leaves open.
+        call.progress.is_in_flight = True
+        response = await call.observer.attempt(partial(self._transport.send, request, timeouts))
+        call.progress.is_in_flight = False
+        return response
 
     async def _await_rate(self, call: _CallState[Any]) -> None:
         """Wait until the rate limits allow one more request."""
@@ -289,6 +356,12 @@ class Pipeline:
     def _remaining(self, call: _CallState[Any]) -> float:
         """Return the seconds until the call's deadline."""
         return call.started + call.timeouts.total - self._settings.clock.monotonic()
+
+
+def _attach_key(error: BaseException, call: _CallState[Any]) -> None:
+    first_attempt = call.progress.first_attempt
+    expires_at = None if first_attempt is None else key_expires_at(call.operation, first_attempt)
+    attach_key(error, call.idempotency_key, expires_at)
 
 
 _MAX_PATHS_SHOWN = 20
