@@ -21,7 +21,7 @@ Nothing is charged twice, whichever step fails:
 - `prepare` sets the key before the first attempt, and all attempts of the call send the same one. If the connection
   breaks after the API carried the request out, the next attempt sends the same key, and the API returns the first
   result instead of acting again (it remembers a key for 24 hours).
-- `attach_key` puts the key on every exception that ends a call, cancellations included, so the caller can repeat the
+- The pipeline puts the key on every exception that ends a call, cancellations included, so the caller can repeat the
   call with it. Where no exception survives, `CheckoutClient.abandoned_calls` has it. If the process dies, only a key
   that the caller chose is still known.
 - An operation with a second effect and no key (NONE) is sent again only if the failure proves that the attempt was not
@@ -34,8 +34,6 @@ Only operations that honour a key send one. On the others, a key would promise w
 from __future__ import annotations
 
 import re
-from contextlib import suppress
-from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -51,11 +49,10 @@ from checkout_async.errors import (
     RateLimited,
     TransportError,
     UnexpectedResponse,
-    _keys,  # pyright: ignore[reportPrivateUsage] - only this module sets it
 )
 from checkout_async.redaction import Secret
 
-__all__ = ["attach_key", "check_key", "final_error", "is_ambiguous", "key_conflict_wait", "new_key", "retry_wait"]
+__all__ = ["check_key", "final_error", "is_ambiguous", "key_conflict_wait", "new_key", "retry_wait"]
 
 # RFC 8470: "too early" promises that the request was not processed.
 _NOT_PROCESSED = frozenset({425, 429})
@@ -190,20 +187,3 @@ def check_key(operation: str, key: str) -> str:
             f"{operation}: idempotency_key {reason}", operation=operation, path="idempotency_key", reason=reason
         )
     return key
-
-
-def attach_key(error: BaseException, key: str | None, expires_at: datetime | None) -> None:
-    """Attach to an exception the idempotency key of the call that it leaves; `errors.idempotency_key` finds it.
-
-    `expires_at` is when the API forgets the key, or None if the key was not sent.
-    """
-    if key is None:
-        return
-    # `Secret`, so that a traceback that shows slots does not show the key.
-    if isinstance(error, CheckoutError):
-        error._idempotency_key = Secret(key)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - only this module sets it
-        error.key_expires_at = expires_at
-    else:
-        # Python's own exceptions, such as KeyboardInterrupt, have no weak references.
-        with suppress(TypeError):
-            _keys[error] = Secret(key)

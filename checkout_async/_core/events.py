@@ -3,7 +3,8 @@
 A call emits CallStarted first and CallEnded last. In between, each HTTP exchange emits Waited (only if it had to wait),
 AttemptStarted and AttemptEnded, and RetryScheduled comes between two exchanges. Fetching an access token is a separate
 call with TokenFetchStarted and TokenFetchEnded. No event contains a card number, a credential or a body, neither as a
-field nor in its `repr`. Only an abandoned call has its idempotency key, which no `repr` shows. Durations are in seconds.
+field nor in its `repr`. Only an abandoned call has its idempotency key, and no `repr` shows it. Durations are in
+seconds.
 """
 
 from __future__ import annotations

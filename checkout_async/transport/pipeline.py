@@ -25,7 +25,7 @@ import anyio
 
 from checkout_async._core.abandoned import AbandonedCall, abandoned_call, key_expires_at
 from checkout_async._core.correlation import answers_another_read, mismatch
-from checkout_async._core.decision import attach_key, final_error, is_ambiguous, key_conflict_wait, retry_wait
+from checkout_async._core.decision import final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.events import Hook, WaitReason
 from checkout_async._core.prepare import check_header_value, prepare
 from checkout_async._core.response import parse_response
@@ -51,6 +51,7 @@ from checkout_async.errors import (
     RateLimited,
     ReplyMismatch,
 )
+from checkout_async.errors.base import attach_key
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
 from checkout_async.transport.observer import CallObserver, ObserverFactory
@@ -75,7 +76,7 @@ class Settings:
 
 
 @dataclass(slots=True)
-class _Progress:
+class _CallProgress:
     """How far a call has come: what it leaves open if it ends now. `first_attempt` is in UTC."""
 
     first_attempt: datetime | None = None
@@ -96,7 +97,7 @@ class _CallState(Generic[T]):
     started: float
     caller_supplied_key: bool
     observer: CallObserver
-    progress: _Progress = field(default_factory=_Progress)
+    progress: _CallProgress = field(default_factory=_CallProgress)
     contradictions: list[object] = field(default_factory=list[object])
     """The values of the replies that contradicted the request."""
 

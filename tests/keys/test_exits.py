@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -16,9 +17,27 @@ from checkout_async import CheckoutClient, Limits, RetryPolicy, errors
 from checkout_async.models import payments
 from tests.keys.till import order, till_and_client
 
-Pay = Callable[[], Awaitable[payments.Payment]]
+Pay = Callable[[], Coroutine[Any, Any, payments.Payment]]
 Exit = Callable[[Pay, asyncio.Event], Awaitable[BaseException | None]]
 """Ends a call after the server saw its request. Returns what the caller gets, if an exception survives."""
+
+
+@asynccontextmanager
+async def task(work: Coroutine[Any, Any, None]) -> AsyncGenerator[asyncio.Task[None]]:
+    """Run a coroutine beside the block."""
+    running = asyncio.create_task(work)
+    try:
+        yield running
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def raised(kind: type[BaseException], call: Awaitable[object]) -> BaseException:
+    """Return the exception with which a call ends."""
+    with pytest.raises(kind) as caught:
+        await call
+    return caught.value
 
 
 async def wait_for(pay: Pay, seen: asyncio.Event) -> BaseException:
@@ -26,13 +45,10 @@ async def wait_for(pay: Pay, seen: asyncio.Event) -> BaseException:
         await seen.wait()
         loop = asyncio.get_running_loop()
         now = loop.time()
-        loop.time = lambda: now + 5  # pyright: ignore[reportAttributeAccessIssue]
+        setattr(loop, "time", lambda: now + 5)  # noqa: B010 - type checkers refuse to replace a method
 
-    watch = asyncio.create_task(let_time_pass())
-    with pytest.raises(TimeoutError) as caught:
-        await asyncio.wait_for(pay(), 4)
-    await watch
-    return caught.value
+    async with task(let_time_pass()):
+        return await raised(TimeoutError, asyncio.wait_for(pay(), 4))
 
 
 async def timeout(pay: Pay, seen: asyncio.Event) -> BaseException:
@@ -40,12 +56,11 @@ async def timeout(pay: Pay, seen: asyncio.Event) -> BaseException:
         await seen.wait()
         scope.reschedule(asyncio.get_running_loop().time())
 
-    with pytest.raises(TimeoutError) as caught:
-        async with asyncio.timeout(None) as scope:
-            watch = asyncio.create_task(expire(scope))
+    async def run() -> None:
+        async with asyncio.timeout(None) as scope, task(expire(scope)):
             await pay()
-    await watch
-    return caught.value
+
+    return await raised(TimeoutError, run())
 
 
 async def fail_after(pay: Pay, seen: asyncio.Event) -> BaseException:
@@ -53,84 +68,81 @@ async def fail_after(pay: Pay, seen: asyncio.Event) -> BaseException:
         await seen.wait()
         scope.deadline = anyio.current_time()
 
-    with pytest.raises(TimeoutError) as caught, anyio.fail_after(60) as scope:
-        watch = asyncio.create_task(expire(scope))
-        await pay()
-    await watch
-    return caught.value
+    async def run() -> None:
+        with anyio.fail_after(60) as scope:
+            async with task(expire(scope)):
+                await pay()
+
+    return await raised(TimeoutError, run())
 
 
 async def task_cancel(pay: Pay, seen: asyncio.Event) -> BaseException:
-    task = asyncio.ensure_future(pay())
+    call = asyncio.ensure_future(pay())
     await seen.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError) as caught:
-        await task
-    return caught.value
+    call.cancel()
+    return await raised(asyncio.CancelledError, call)
 
 
 async def gather(pay: Pay, seen: asyncio.Event) -> BaseException:
     both = asyncio.gather(pay(), asyncio.sleep(60))
     await seen.wait()
     both.cancel()
-    with pytest.raises(asyncio.CancelledError) as caught:
-        await both
-    return caught.value
+    return await raised(asyncio.CancelledError, both)
+
+
+async def fail_when(seen: asyncio.Event) -> None:
+    await seen.wait()
+    raise RuntimeError("sibling")
 
 
 async def body_of_a_task_group(pay: Pay, seen: asyncio.Event) -> BaseException:
-    """The sibling of a call in the body of a group fails: the group of exceptions keeps the body's cancellation."""
+    """The sibling of a call in the body of a group fails: the group's context is the body's cancellation."""
 
-    async def fail() -> None:
-        await seen.wait()
-        raise RuntimeError("sibling")
-
-    with pytest.raises(ExceptionGroup) as caught:
+    async def run() -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(fail())
+            group.create_task(fail_when(seen))
             await pay()
-    return caught.value
+
+    return await raised(ExceptionGroup, run())
 
 
 async def wrapped(pay: Pay, seen: asyncio.Event) -> BaseException:
     """The application raises an error of its own instead, and hides the one of the call."""
-    task = asyncio.ensure_future(pay())
-    await seen.wait()
-    task.cancel()
-    with pytest.raises(LookupError) as caught:
+
+    async def run() -> None:
         try:
-            await task
+            await call
         except asyncio.CancelledError:
             raise LookupError("the shop's own") from None
-    return caught.value
+
+    call = asyncio.ensure_future(pay())
+    await seen.wait()
+    call.cancel()
+    return await raised(LookupError, run())
 
 
 KEPT: list[Exit] = [wait_for, timeout, fail_after, task_cancel, gather, body_of_a_task_group, wrapped]
 
 
 async def sibling(pay: Pay, seen: asyncio.Event) -> None:
-    async def fail() -> None:
-        await seen.wait()
-        raise RuntimeError("sibling")
-
     async def call() -> None:
         await pay()
 
-    with pytest.raises(ExceptionGroup):
+    async def run() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(call())
-            group.create_task(fail())
+            group.create_task(fail_when(seen))
+
+    await raised(ExceptionGroup, run())
 
 
 async def anyio_sibling(pay: Pay, seen: asyncio.Event) -> None:
-    async def fail() -> None:
-        await seen.wait()
-        raise RuntimeError("sibling")
-
-    with pytest.raises(ExceptionGroup):
+    async def run() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(pay)
-            group.start_soon(fail)
+            group.start_soon(fail_when, seen)
+
+    await raised(ExceptionGroup, run())
 
 
 async def move_on_after(pay: Pay, seen: asyncio.Event) -> None:
@@ -139,17 +151,16 @@ async def move_on_after(pay: Pay, seen: asyncio.Event) -> None:
         scope.deadline = anyio.current_time()
 
     with anyio.move_on_after(60) as scope:
-        watch = asyncio.create_task(expire(scope))
-        await pay()
-    await watch
+        async with task(expire(scope)):
+            await pay()
 
 
 async def gather_with_exceptions(pay: Pay, seen: asyncio.Event) -> None:
     """It returns a new CancelledError, not the one that left the call."""
-    task = asyncio.ensure_future(pay())
-    both = asyncio.gather(task, return_exceptions=True)
+    call = asyncio.ensure_future(pay())
+    both = asyncio.gather(call, return_exceptions=True)
     await seen.wait()
-    task.cancel()
+    call.cancel()
     assert [type(found) for found in await both] == [asyncio.CancelledError]
 
 
@@ -195,8 +206,7 @@ def test_ctrl_c_carries_the_key() -> None:
     found: list[str] = []
 
     async def main() -> None:
-        async with till_and_client() as (till, checkout):
-            asyncio.get_running_loop().create_task(interrupt(till.seen))
+        async with till_and_client() as (till, checkout), task(interrupt(till.seen)):
             try:
                 await checkout.payments.request_payment(order())
             finally:

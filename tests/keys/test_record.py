@@ -1,4 +1,4 @@
-"""What errors and the client keep of a call with an idempotency key: its times, who hears of it, and what is not shown."""
+"""What errors and the client keep of a call with an idempotency key: its times, who hears of it, what is not shown."""
 
 from __future__ import annotations
 
