@@ -216,7 +216,8 @@ class CheckoutClient:
     async def request_access_token(self) -> access.AccessToken:
         """Fetch a new access token with the client's credentials, for use elsewhere. The client's calls do not need it.
 
-        Raises AuthenticationFailed, or ConfigurationError if the credentials are not OAuth.
+        Raises AuthenticationFailed if the endpoint refuses the credentials, ConnectFailed if it cannot be reached or is
+        out of order, and ConfigurationError if the credentials are not OAuth.
         """
         self._check_open()
         if not isinstance(self._authenticator, OAuthAuthenticator):

@@ -156,7 +156,9 @@ def _described(
     says_done = isinstance(failure, UnexpectedResponse) and 200 <= failure.status < 300
     hides = may_have_been_done and not says_done and not is_ambiguous(failure)
     if hides and operation.idempotency is not Idempotency.SAFE:
-        unknown = OutcomeUnknown(f"an earlier attempt may have been carried out; the last one ended with: {failure}")
+        reason = failure.reason if isinstance(failure, TransportError) else ""
+        text = f"an earlier attempt may have been carried out; the last one ended with: {failure}"
+        unknown = OutcomeUnknown(text, reason=reason)
         unknown.__cause__ = failure
         failure = unknown
     if not isinstance(failure, TransportError):
@@ -165,7 +167,9 @@ def _described(
         return failure
     advice = _ADVICE[operation.idempotency] if isinstance(failure, OutcomeUnknown) else ""
     kind = ConnectFailed if isinstance(failure, ConnectFailed) else OutcomeUnknown
-    described = kind(f"{operation.name}: {failure}{advice}", operation=operation.name, attempts=attempts)
+    described = kind(
+        f"{operation.name}: {failure}{advice}", operation=operation.name, attempts=attempts, reason=failure.reason
+    )
     described.__cause__ = failure.__cause__
     return described
 

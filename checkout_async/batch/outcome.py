@@ -248,7 +248,7 @@ def is_unsent(error: Exception) -> bool:
 
 def is_refused_access(error: Exception) -> bool:
     """Whether the credentials were refused, so that every other record would fail in the same way."""
-    return isinstance(error, Unauthorized) or (isinstance(error, AuthenticationFailed) and not is_outage(error))
+    return isinstance(error, Unauthorized | AuthenticationFailed)
 
 
 def may_be_refused_access(error: Exception) -> bool:
@@ -262,8 +262,6 @@ def may_be_refused_access(error: Exception) -> bool:
 
 def is_outage(error: Exception) -> bool:
     """Whether the failure is one of the API or the network, and not of the record."""
-    if isinstance(error, AuthenticationFailed):
-        return error.is_transient
     if isinstance(error, ApiError):
         return isinstance(error, RateLimited) or error.status in {408, 425} or error.status >= 500
     return isinstance(error, TransportError)

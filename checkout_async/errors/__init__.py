@@ -7,14 +7,14 @@ CheckoutError
 ├── WrongLoop                 The client belongs to another event loop. Nothing was sent.
 ├── WrongProcess              The client, store or journal belongs to another process. Nothing was sent.
 ├── InvalidRequest            The request breaks the specification. Nothing was sent.
-├── AuthenticationFailed      The token endpoint refused the credentials or could not be used.
+├── AuthenticationFailed      The token endpoint refused the credentials. Nothing was sent.
 ├── TokenStoreError           A token store failed. A client logs this error and continues without the store.
 ├── BatchFileError            A file of a batch (input, results, journal, report) cannot be used.
 │   └── JournalInUse          Another process has the journal of the batch open.
 ├── JournalError              The journal of a batch can no longer be written. The run must stop.
 ├── RunIncomplete             A batch on several machines ended early. Resume it to continue.
 ├── TransportError            No reply was received.
-│   ├── ConnectFailed         No connection was made. Nothing was sent.
+│   ├── ConnectFailed         There was no connection, or no access token. Nothing was sent.
 │   └── OutcomeUnknown        The request may have arrived and may have been carried out.
 ├── InvalidSignature          Checkout.com did not sign this webhook, or not with this key.
 ├── MalformedMessage          A message from the cardholder's browser, or a webhook, cannot be understood.

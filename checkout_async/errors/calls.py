@@ -33,9 +33,6 @@ _REQUEST_TIMEOUT: Final = 408
 _NOT_PROCESSED: Final = frozenset({425, 429})
 _UNSUPPORTED: Final = frozenset({501, 505})
 
-# RFC 6749 section 5.2: the statuses by which a token endpoint refuses the credentials.
-_CREDENTIALS_REFUSED: Final = frozenset({400, 401, 403})
-
 
 class InvalidRequest(CheckoutError):
     """The request does not match the specification. Nothing was sent.
@@ -52,11 +49,11 @@ class InvalidRequest(CheckoutError):
 
 
 class AuthenticationFailed(CheckoutError):
-    """The client could not get an access token: the token endpoint refused the credentials or gave no usable answer.
+    """The token endpoint refused the credentials, or the address it was asked at. Nothing was sent to the API.
 
-    `error` is the OAuth error code, `description` the text that came with it (RFC 6749 section 5.2) and `status` the
-    HTTP status; each is None if the reply had none. `body` is the body of the reply, with the client secret masked if
-    the server echoed it. If no reply came at all, `__cause__` is the TransportError.
+    `error` is the OAuth error code, `description` the text that came with it (RFC 6749 section 5.2); each is None if
+    the reply had none. `status` is the HTTP status. `body` is the body of the reply, with the client secret masked if
+    the server echoed it. If the endpoint cannot be reached or is out of order, the error is ConnectFailed.
     """
 
     def __init__(
@@ -74,20 +71,28 @@ class AuthenticationFailed(CheckoutError):
         self.error = error
         self.description = description
         self.body: bytes = SecretBytes(body)
-        self.is_transient = error is None and status not in _CREDENTIALS_REFUSED
 
 
 class TransportError(CheckoutError):
-    """No reply was received. `operation` is the operation's name and `attempts` the number of attempts made."""
+    """No reply was received.
 
-    def __init__(self, message: str, /, *, operation: str = "", attempts: int = 1) -> None:
+    `operation` is the operation's name and `attempts` the number of attempts made. `reason` says what happened on the
+    network, such as which host name could not be resolved; it is empty if nothing is known of that.
+    """
+
+    def __init__(self, message: str, /, *, operation: str = "", attempts: int = 1, reason: str = "") -> None:
         super().__init__(message)
         self.operation = operation
         self.attempts = attempts
+        self.reason = reason
 
 
 class ConnectFailed(TransportError):
-    """No connection was made, so nothing was sent. Repeating the call is safe."""
+    """The request could not be sent, so nothing was done. Repeating the call is safe.
+
+    There was no connection, no free slot in time, or no access token because the token endpoint could not be reached or
+    is out of order. The text says which.
+    """
 
     is_transient = True
 
@@ -95,7 +100,9 @@ class ConnectFailed(TransportError):
 class OutcomeUnknown(TransportError):
     """The request may have arrived and may have been carried out. The text says what to do about it.
 
-    `may_have_been_done` is False only if the operation only reads.
+    `may_have_been_done` is False only if the operation only reads. With an idempotency key, call again with the same
+    key until `key_expires_at`: keys live 24 hours. After that the API would carry the call out again, so look the
+    result up by its reference first (`checkout_async.recovery`).
     """
 
     may_have_been_done = True

@@ -83,6 +83,8 @@ class _CallProgress:
     is_in_flight: bool = False
     may_have_been_done: bool = False
     """Whether an attempt that ended may have been carried out."""
+    lacks_token: bool = False
+    """Whether no access token could be fetched. That was tried as often as makes sense, so the call is not retried."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -233,7 +235,7 @@ class Pipeline:
                 self._slow_down(call, failure)
             if wait is None:
                 counted += 1
-                wait = retry_wait(kind, call.retry, counted, failure, clock.draw())
+                wait = None if progress.lacks_token else retry_wait(kind, call.retry, counted, failure, clock.draw())
                 # A retry is taken out of the budget only if the deadline leaves time for it.
                 if wait is not None and wait < self._remaining(call) and not self._withdraw_retry():
                     wait, note = None, "not retried: retry budget exhausted"
@@ -318,7 +320,12 @@ class Pipeline:
         authorization = call.authenticator.current()
         if authorization is not None:
             return authorization
-        return await self._await_with_deadline(call, WaitReason.TOKEN, call.authenticator.authorize)
+        try:
+            return await self._await_with_deadline(call, WaitReason.TOKEN, call.authenticator.authorize)
+        except CheckoutError:
+            # Else an outage of the token endpoint would multiply the call's attempts by those of the token request.
+            call.progress.lacks_token = True
+            raise
 
     async def _exchange(self, call: _CallState[Any], authorization: str) -> HttpResponse:
         """Wait for a rate permit, then send one HTTP request."""

@@ -152,8 +152,9 @@ def test_a_limit_that_is_not_checked_on_parameters(tmp_path: Path, limit: str) -
 # --- idempotency keys
 
 KEY = "x-idempotency: key"
-HEADER = "{name: X-Key, in: header, description: D., schema: {type: string}, x-role: idempotency-key,"
-HEADER += " x-key-lifetime: 60}"
+HEADER = (
+    "{name: X-Key, in: header, description: D., schema: {type: string}, x-role: idempotency-key, x-key-lifetime: 60}"
+)
 
 
 @pytest.mark.parametrize(
