@@ -67,6 +67,6 @@ async def till_and_client(
         yield till, checkout
 
 
-def order() -> payments.PaymentRequest:
+def order(*, capture: bool | None = None) -> payments.PaymentRequest:
     source = payments.RequestCardSource(number="4242424242424242", expiry_month=1, expiry_year=2030)
-    return payments.PaymentRequest(source=source, amount=6540, currency="GBP", reference=REFERENCE)
+    return payments.PaymentRequest(source=source, amount=6540, currency="GBP", reference=REFERENCE, capture=capture)
