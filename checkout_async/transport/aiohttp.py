@@ -261,17 +261,23 @@ def _describe(error: Exception, url: URL) -> str:
     """Describe a failure. Of the addresses, it names only host and port, and no user or password of a proxy."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return _proxy_refusal(error.status)
-    host, port = url.host, url.port
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
-        host, port = error.host, error.port
-    number = error.errno if isinstance(error, OSError) else None
-    system = type(error).__name__ if number is None else os.strerror(number).lower()
-    # asyncio's error has no number if the server closes the connection in the TLS handshake.
-    cause = error.__cause__ if isinstance(error, aiohttp.ClientConnectorError) and number is None else None
-    shown = cause if isinstance(cause, ConnectionResetError) else error
+    system, error = _system_text(error), _cause_of_reset(error)
+    # Errors of a connection have the address that was connected to, which may be that of a proxy.
+    host, port = getattr(error, "host", url.host), getattr(error, "port", url.port)
     default = "the exchange with {where} failed ({system})"
-    text = next((text for kinds, text in _REASONS if isinstance(shown, kinds)), default)
+    text = next((text for kinds, text in _REASONS if isinstance(error, kinds)), default)
     return text.format(host=host, where=_address(host, port), system=system)
+
+
+def _system_text(error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    return type(error).__name__ if number is None else os.strerror(number).lower()
+
+
+def _cause_of_reset(error: Exception) -> Exception:
+    """Return another error if the server closed the connection in the TLS handshake; aiohttp's does not say it."""
+    was_reset = isinstance(error.__cause__, ConnectionResetError)
+    return ConnectionResetError() if was_reset and isinstance(error, aiohttp.ClientConnectorError) else error
 
 
 def _address(host: str | None, port: int | None) -> str:

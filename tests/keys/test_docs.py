@@ -16,7 +16,9 @@ from tests.documents import python_blocks
 from tests.keys.till import REFERENCE, order
 
 PAGE = Path(__file__).parents[2] / "docs/errors.md"
-CLASSES = {name: kind for name in errors.__all__ if isinstance(kind := getattr(errors, name), type)}
+CLASSES: dict[str, type[Any]] = {
+    name: kind for name in errors.__all__ if isinstance(kind := getattr(errors, name), type)
+}
 TABLE = re.findall(r"^\| (`[A-Z].*) \| (.+) \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
 ANOTHER_4XX = 418
 
@@ -56,7 +58,8 @@ async def run(block: str, **names: Any) -> dict[str, Any]:
     """Run a block of the page, and return its variables."""
     source = f"async def main():\n{textwrap.indent(block, '    ')}\n    return locals()\n"
     exec(compile(source, str(PAGE), "exec"), names)
-    return await names["main"]()
+    found: dict[str, Any] = await names["main"]()
+    return found
 
 
 async def test_its_code_runs() -> None:
