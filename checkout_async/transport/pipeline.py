@@ -17,13 +17,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
-from checkout_async._core.abandoned import AbandonedCall, abandoned_call, key_expires_at
+from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.correlation import answers_another_read, mismatch
 from checkout_async._core.decision import final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.events import Hook, WaitReason
@@ -33,10 +32,7 @@ from checkout_async._core.sent_secrets import black_out, sent_secrets
 from checkout_async._core.wire import (
     ApiRequest,
     ApiResponse,
-    HttpRequest,
     HttpResponse,
-    Idempotency,
-    Operation,
     Transport,
 )
 from checkout_async.auth.base import Authenticator
@@ -54,7 +50,8 @@ from checkout_async.errors import (
 from checkout_async.errors.base import attach_key
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
-from checkout_async.transport.observer import CallObserver, ObserverFactory
+from checkout_async.transport.call_state import CallState
+from checkout_async.transport.observer import ObserverFactory
 
 __all__ = ["Pipeline", "Settings"]
 
@@ -73,52 +70,6 @@ class Settings:
     validate: Validation = "shape"
     clock: Clock = field(default_factory=Clock)
     hooks: tuple[Hook, ...] = ()
-
-
-@dataclass(slots=True)
-class _CallProgress:
-    """How far a call has come: what it leaves open if it ends now. `first_attempt` is in UTC."""
-
-    first_attempt: datetime | None = None
-    is_in_flight: bool = False
-    may_have_been_done: bool = False
-    """Whether an attempt that ended may have been carried out."""
-    lacks_token: bool = False
-    """Whether no access token could be fetched. That was tried as often as makes sense, so the call is not retried."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _CallState(Generic[T]):
-    """One call in progress: what all its attempts have in common. `started` is monotonic time in seconds."""
-
-    request: ApiRequest[T]
-    http: HttpRequest
-    authenticator: Authenticator
-    retry: RetryPolicy
-    timeouts: Timeouts
-    started: float
-    caller_supplied_key: bool
-    observer: CallObserver
-    progress: _CallProgress = field(default_factory=_CallProgress)
-    contradictions: list[object] = field(default_factory=list[object])
-    """The values of the replies that contradicted the request."""
-
-    @property
-    def operation(self) -> Operation[T]:
-        """What is called."""
-        return self.request.operation
-
-    @property
-    def idempotency_key(self) -> str | None:
-        """The idempotency key that every attempt sends, or None."""
-        return self.http.idempotency_key
-
-    @property
-    def may_have_been_done(self) -> bool:
-        """Whether the operation may have been carried out if the call ends without a reply now."""
-        progress = self.progress
-        only_reads = self.operation.idempotency is Idempotency.SAFE
-        return not only_reads and (progress.is_in_flight or progress.may_have_been_done)
 
 
 class Pipeline:
@@ -155,7 +106,7 @@ class Pipeline:
         retry = settings.retry if options.retry is None else options.retry
         require_type("retry", retry, RetryPolicy)
         http = prepare(request, self._locate, settings.user_agent, validate=settings.validate)
-        call = _CallState(
+        call = CallState(
             request=request,
             http=http,
             authenticator=self._authenticator_for(request),
@@ -170,19 +121,19 @@ class Pipeline:
             _log_ignored(call.operation.name, response.ignored)
         return response
 
-    async def _execute(self, call: _CallState[T]) -> ApiResponse[T]:
+    async def _execute(self, call: CallState[T]) -> ApiResponse[T]:
         if self._limiter is not None:
             self._limiter.budget.deposit()
         try:
             return await self._retry_loop(call)
         except CheckoutError as error:
-            _attach_key(error, call)
+            attach_key(error, call.idempotency_key, call.key_expires_at)
             if self._is_closed():
                 self._abandon(call, may_have_been_done=error.may_have_been_done)
             raise
         # A cancellation, Ctrl-C, or the end of a coroutine that nobody awaits any longer.
         except BaseException as error:
-            _attach_key(error, call)
+            attach_key(error, call.idempotency_key, call.key_expires_at)
             self._abandon(call, may_have_been_done=call.may_have_been_done)
             raise
 
@@ -193,12 +144,10 @@ class Pipeline:
             return isinstance(error, ClientClosed)
         return False
 
-    def _abandon(self, call: _CallState[Any], *, may_have_been_done: bool) -> None:
+    def _abandon(self, call: CallState[Any], *, may_have_been_done: bool) -> None:
         """Record a call whose caller may not see an exception, if it has a key and may have been carried out."""
-        abandoned, first_attempt = None, call.progress.first_attempt
-        if may_have_been_done and call.idempotency_key is not None and first_attempt is not None:
-            now = self._settings.clock.now()
-            abandoned = abandoned_call(call.operation, call.http.body, call.idempotency_key, first_attempt, now)
+        abandoned = call.abandoned(self._settings.clock.now()) if may_have_been_done else None
+        if abandoned is not None:
             self._on_abandoned(abandoned)
         call.observer.abandon(abandoned, may_have_been_done=may_have_been_done)
 
@@ -208,7 +157,7 @@ class Pipeline:
             return self._authenticator
         return FixedAuthenticator(check_header_value(request.operation.name, "session_secret", secret))
 
-    async def _retry_loop(self, call: _CallState[T]) -> ApiResponse[T]:
+    async def _retry_loop(self, call: CallState[T]) -> ApiResponse[T]:
         """Attempt the call until it succeeds, the failure is final, or the deadline leaves no time for the wait.
 
         `attempt` counts all attempts. `counted` leaves out those that failed because the idempotency key was in use:
@@ -262,12 +211,12 @@ class Pipeline:
     def _withdraw_retry(self) -> bool:
         return self._limiter is None or self._limiter.budget.try_withdraw()
 
-    def _slow_down(self, call: _CallState[Any], failure: RateLimited) -> None:
+    def _slow_down(self, call: CallState[Any], failure: RateLimited) -> None:
         """Make all calls wait as long as the reply asks for, but no longer than a call would wait for its own retry."""
         if self._limiter is not None:
             self._limiter.slow_down(min(failure.retry_after or 0.0, call.retry.max_retry_after))
 
-    async def _attempt(self, call: _CallState[T]) -> ApiResponse[T]:
+    async def _attempt(self, call: CallState[T]) -> ApiResponse[T]:
         """Acquire a slot, then send the request. After a 401, send it once more if there can be a new credential."""
         self._check_open()
         slots = self._limiter.slots if self._limiter is not None else None
@@ -289,7 +238,7 @@ class Pipeline:
         self._check_echo(call, response, parsed)
         return parsed
 
-    def _check_echo(self, call: _CallState[T], response: HttpResponse, parsed: ApiResponse[T]) -> None:
+    def _check_echo(self, call: CallState[T], response: HttpResponse, parsed: ApiResponse[T]) -> None:
         """Raise an error if the reply to a call with an idempotency key contradicts the request.
 
         Either the key was used before for another request, and the API replays the result of that one. Or the server
@@ -310,13 +259,13 @@ class Pipeline:
         if call.caller_supplied_key:
             raise error
 
-    async def _acquire_slot(self, slots: anyio.CapacityLimiter, call: _CallState[Any]) -> None:
+    async def _acquire_slot(self, slots: anyio.CapacityLimiter, call: CallState[Any]) -> None:
         try:
             slots.acquire_on_behalf_of_nowait(call)
         except anyio.WouldBlock:
             await self._await_with_deadline(call, WaitReason.SLOT, partial(slots.acquire_on_behalf_of, call))
 
-    async def _authorize(self, call: _CallState[Any]) -> str:
+    async def _authorize(self, call: CallState[Any]) -> str:
         authorization = call.authenticator.current()
         if authorization is not None:
             return authorization
@@ -327,7 +276,7 @@ class Pipeline:
             call.progress.lacks_token = True
             raise
 
-    async def _exchange(self, call: _CallState[Any], authorization: str) -> HttpResponse:
+    async def _exchange(self, call: CallState[Any], authorization: str) -> HttpResponse:
         """Wait for a rate permit, then send one HTTP request."""
         await self._await_rate(call)
         remaining, timeouts, http = self._remaining(call), call.timeouts, call.http
@@ -345,7 +294,7 @@ class Pipeline:
         call.progress.is_in_flight = False
         return response
 
-    async def _await_rate(self, call: _CallState[Any]) -> None:
+    async def _await_rate(self, call: CallState[Any]) -> None:
         """Wait until the rate limits allow one more request."""
         if self._limiter is None:
             return
@@ -354,22 +303,16 @@ class Pipeline:
             await self._await_with_deadline(call, WaitReason.RATE, throttle.acquire)
 
     async def _await_with_deadline(
-        self, call: _CallState[Any], reason: WaitReason, wait: Callable[[], Awaitable[T]]
+        self, call: CallState[Any], reason: WaitReason, wait: Callable[[], Awaitable[T]]
     ) -> T:
         """Wait before sending. Raises ConnectFailed at the deadline: nothing was sent."""
         with anyio.move_on_after(max(0.0, self._remaining(call))):
             return await call.observer.wait(reason, wait)
         raise _deadline_error(call, _WAIT_TEXTS[reason])
 
-    def _remaining(self, call: _CallState[Any]) -> float:
+    def _remaining(self, call: CallState[Any]) -> float:
         """Return the seconds until the call's deadline."""
         return call.started + call.timeouts.total - self._settings.clock.monotonic()
-
-
-def _attach_key(error: BaseException, call: _CallState[Any]) -> None:
-    first_attempt = call.progress.first_attempt
-    expires_at = None if first_attempt is None else key_expires_at(call.operation, first_attempt)
-    attach_key(error, call.idempotency_key, expires_at)
 
 
 _MAX_PATHS_SHOWN = 20
@@ -380,7 +323,7 @@ _WAIT_TEXTS = {
 }
 
 
-def _conceal(call: _CallState[Any], text: str) -> str:
+def _conceal(call: CallState[Any], text: str) -> str:
     return black_out(text, sent_secrets(call.request, call.http.body))
 
 
@@ -391,5 +334,5 @@ def _log_ignored(operation: str, paths: tuple[str, ...]) -> None:
         _log.warning("%s: members of an unexpected type were replaced by None: %s", operation, shown)
 
 
-def _deadline_error(call: _CallState[Any], phase: str) -> ConnectFailed:
+def _deadline_error(call: CallState[Any], phase: str) -> ConnectFailed:
     return ConnectFailed(f"the deadline of {call.timeouts.total:g} s passed {phase}; nothing was sent")

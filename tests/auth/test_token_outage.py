@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from checkout_async import CheckoutClient, OAuthCredentials, RetryPolicy, Timeouts, errors
+from tests.faults.test_matrix import advice
 
 ATTEMPTS = 3
 RETRY = RetryPolicy(attempts=ATTEMPTS, backoff=0.001, max_retry_after=0.05)
@@ -104,6 +105,7 @@ async def test_a_call_fails_as_one_that_was_not_sent_after_the_attempts_of_one_t
             await checkout.payments.request_payment({"amount": 1, "currency": "GBP"})
         error = caught.value
         assert (error.may_have_been_done, error.is_transient) == (False, True)
+        assert await advice(error) == "try later"
         assert str(error).startswith("request_payment: no access token: the token endpoint 127.0.0.1 ")
         assert text in error.reason
         assert str(error).endswith("; nothing was sent")
@@ -125,6 +127,7 @@ async def test_a_refusal_is_not_transient_and_not_repeated(code: int) -> None:
             error = caught.value
             assert (error.status, error.error) == (code, "invalid_client")
             assert (error.may_have_been_done, error.is_transient) == (False, False)
+            assert await advice(error) == "give up"
         assert (hosts.token_requests, hosts.api_requests) == (2, 0)
 
 
