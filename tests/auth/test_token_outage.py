@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from checkout_async import CheckoutClient, OAuthCredentials, RetryPolicy, Timeouts, errors
+from checkout_async import CheckoutClient, OAuthCredentials, RetryPolicy, errors
 from tests.faults.test_matrix import advice
 
 ATTEMPTS = 3
@@ -21,7 +21,7 @@ CREDENTIALS = OAuthCredentials("ack_x", "secret")
 PAYMENT = "pay_nobodyhasthisoneinhere0000"
 TOKEN = {"access_token": "aaa.bbb.ccc", "expires_in": 3600, "token_type": "Bearer"}
 
-Answer = Callable[[], Awaitable[web.StreamResponse]]
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -35,9 +35,9 @@ class Hosts:
     token_requests: int = 0
     api_requests: int = 0
 
-    async def token(self, _request: web.Request) -> web.StreamResponse:
+    async def token(self, request: web.Request) -> web.StreamResponse:
         self.token_requests += 1
-        return await (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])()
+        return await (self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])(request)
 
     async def api(self, _request: web.Request) -> web.Response:
         self.api_requests += 1
@@ -55,29 +55,27 @@ async def hosts_and_client(*answers: Answer) -> AsyncGenerator[tuple[Hosts, Chec
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        timeout = Timeouts(attempt=0.03)
-        async with CheckoutClient(
-            CREDENTIALS, base_url=url, token_url=f"{url}/token", retry=RETRY, timeout=timeout
-        ) as checkout:
+        async with CheckoutClient(CREDENTIALS, base_url=url, token_url=f"{url}/token", retry=RETRY) as checkout:
             yield hosts, checkout
     finally:
         await runner.cleanup()
 
 
 def status(code: int, body: bytes = b"", *, retry_after: str = "0", location: str = "") -> Answer:
-    async def answer() -> web.Response:
+    async def answer(_request: web.Request) -> web.Response:
         headers = {"Retry-After": retry_after, "Location": location}
         return web.Response(status=code, body=body, headers=headers)
 
     return answer
 
 
-async def silence() -> web.Response:
-    await asyncio.sleep(60)
+async def hang_up(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.close()
     return web.Response()
 
 
-async def granted() -> web.Response:
+async def granted(_request: web.Request) -> web.Response:
     return web.json_response(TOKEN)
 
 
@@ -93,7 +91,7 @@ OUTAGES = {
     "redirect": (status(302, location="/login"), 1, "answered 302"),
     "page": (status(200, b"<html>sorry</html>"), 1, "answered 200"),
     "no token": (status(200, b"{}"), 1, "answered 200"),
-    "silence": (silence, ATTEMPTS, "took too long"),
+    "no reply": (hang_up, ATTEMPTS, "closed the connection"),
 }
 
 
