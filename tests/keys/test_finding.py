@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections.abc import Callable
 
 import pytest
 
@@ -46,11 +47,17 @@ def circular() -> BaseException:
     return first
 
 
+def deep(error: BaseException) -> BaseException:
+    return causing(during(causing(error)))
+
+
 @pytest.mark.parametrize("kind", [asyncio.CancelledError, errors.OutcomeUnknown])
-@pytest.mark.parametrize("wrap", [lambda error: error, causing, during, lambda error: causing(during(error))])
-def test_a_key_is_found_through_causes_and_contexts(wrap: object, kind: type[BaseException]) -> None:
-    assert callable(wrap)
-    assert errors.idempotency_key(wrap(carrying(kind("text")))) == KEY
+@pytest.mark.parametrize("wrap", [causing, during, deep])
+def test_a_key_is_found_through_causes_and_contexts(
+    wrap: Callable[[BaseException], BaseException], kind: type[BaseException]
+) -> None:
+    error = carrying(kind("text"))
+    assert errors.idempotency_key(error) == errors.idempotency_key(wrap(error)) == KEY
 
 
 def test_a_key_is_found_in_groups() -> None:
