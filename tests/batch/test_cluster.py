@@ -372,7 +372,7 @@ class TestGathering:
         await asyncio.to_thread(gather_partitions, parquet, parts)
         results, kept = ResultFile.resume(parquet.output)
         with results:
-            assert "sid_of_an_earlier_run" not in {row.session_id for row in results.rows()}
+            assert "sid_of_an_earlier_run" not in {row.session_id for row in ResultFile.read(parquet.output)}
         assert len(kept) == LINES
 
 

@@ -245,7 +245,7 @@ async def test_a_key_that_is_given_is_kept_by_the_caller_alone(path: Path) -> No
 async def test_a_journal_without_its_key_is_refused_rather_than_begun_anew(path: Path) -> None:
     assert await next_step(path) is Step.SEND
     key_file_of(path).unlink()
-    with pytest.raises(BatchFileError, match=r"key of the journal .* is missing: restore .*run\.journal\.key"):
+    with pytest.raises(BatchFileError, match=r"key of the journal .* is missing: put it back as .*run\.journal\.key"):
         await next_step(path)
     assert not key_file_of(path).exists()
 
@@ -308,8 +308,8 @@ async def test_a_journal_is_made_in_a_directory_that_is_there(path: Path) -> Non
 async def test_a_journal_of_a_later_format_is_refused(path: Path) -> None:
     assert await next_step(path) is Step.SEND
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 2")
-    assert "has format 2, but this version of the package reads 1" in await refused(path)
+        database.execute("PRAGMA user_version = 3")
+    assert "has format 3, but this version of the package reads 2" in await refused(path)
 
 
 async def test_a_journal_that_lost_its_end_is_refused(path: Path) -> None:
@@ -539,7 +539,7 @@ async def test_the_closed_file_can_be_looked_at_with_sqlite(path: Path) -> None:
     async with Journal(path) as journal:
         await authenticated(journal)
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
         rows = database.execute(
             "SELECT line, session_id, result, reported, json_extract(outcome, '$.result') FROM record"
         ).fetchall()

@@ -60,11 +60,8 @@ def finished_report(places: RunPaths, summary: Summary | None = None) -> Report 
     if records is None:
         return None
     summary = summary or Summary()
-    try:
-        for outcome in ResultFile.read(places.output, places.output_format):
-            summary.add(msgspec.structs.replace(outcome, replayed=True))
-    except OSError as error:
-        raise BatchFileError(f"cannot read the output file {places.output}: {error.strerror}") from None
+    for outcome in ResultFile.read(places.output, places.output_format):
+        summary.add(msgspec.structs.replace(outcome, replayed=True))
     # A run on one machine that was interrupted has removed the rows that it was to write again.
     return summary.report(str(places.input), str(places.output)) if summary.done >= records else None
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -124,9 +125,9 @@ class _Work:
                 self._done, self._all_read = partition.records, True
                 return self.end()
             checkout = await stack.enter_async_context(_client(self._settings))
+            await journal.reconcile(partial(ResultFile.read, partition.results, Format.JSONL))
             results, kept = await anyio.to_thread.run_sync(ResultFile.resume, partition.results, Format.JSONL)
             with results:
-                await journal.reconcile(results.rows)
                 await self._carry_out(checkout, journal, results, kept)
                 await anyio.to_thread.run_sync(results.finish)
             if self._all_read:
@@ -149,7 +150,9 @@ class _Work:
         async with AsyncExitStack() as stack:
             while True:
                 try:
-                    journal = await stack.enter_async_context(Journal(partition.journal, key=key))
+                    # The results are made after the journal.
+                    new = not partition.results.exists()
+                    journal = await stack.enter_async_context(Journal(partition.journal, key=key, create=new))
                     break
                 except JournalInUse:
                     if time.monotonic() >= until or self._is_to_stop():

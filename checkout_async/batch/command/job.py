@@ -12,6 +12,7 @@ import stat
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final, TextIO
@@ -27,6 +28,7 @@ from checkout_async.batch.command.saying import say
 from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
+from checkout_async.batch.journal.database import OLDER_COPY
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.report.file import check_report_path, write_report
 from checkout_async.batch.results import ResultFile
@@ -177,8 +179,8 @@ class Job:
         journal, there = self.journal_path, self._results_there()
         if self.resume and there and journal is not None and not journal.exists():
             raise BatchFileError(
-                f"{there} exists but its journal {journal} does not, so nothing says what was sent; "
-                "restore the journal, name another output file, or start over with --force, which replaces it"
+                f"{there} exists but its journal {journal} does not, so nothing says what was sent. Continue with the "
+                f"journal that the last run wrote. {OLDER_COPY}; --force, or another output file, sends all of them"
             )
         if self.resume or self.force:
             return
@@ -219,15 +221,16 @@ class Job:
             async with Journal(path):
                 pass
             _remove(path)
-        return await opened.enter_async_context(Journal(path))
+        # The output of a run is made after its journal.
+        return await opened.enter_async_context(Journal(path, create=self.force or self._results_there() is None))
 
     async def _open_results(self, journal: Journal | None) -> ResultFile:
         if self.output is None:
             return ResultFile.standard_output(self.output_format or Format.JSONL)
         if not self.resume or journal is None:
             return ResultFile.create(self.output, self.output_format, force=self.force)
+        await journal.reconcile(partial(ResultFile.read, self.output, self.output_format))
         results, _ = await anyio.to_thread.run_sync(ResultFile.resume, self.output, self.output_format)
-        await journal.reconcile(results.rows)
         return results
 
     async def _records(self, source: Source) -> AsyncGenerator[Record | InvalidRecord]:

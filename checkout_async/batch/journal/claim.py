@@ -128,7 +128,7 @@ class Claiming:
         return msgspec.structs.replace(row, run=run, line=line)
 
     def undo(self) -> JournalRow | None:
-        """Return the row to restore if the record was to be sent and was not; None if there is nothing to restore."""
+        """Return the row to write back if the record was to be sent and was not; None if the row did not change."""
         if self.claim.step is not Step.SEND:
             return None
         unsent = JournalRow(
