@@ -57,7 +57,7 @@ class Terms:
     """The settings for every record of a run."""
 
     sender: Sender
-    channel_data: SharedChannelData
+    channel_data: SharedChannelData | None
     poll: Backoff
     validate: Validation | None
     journal: Journal | None

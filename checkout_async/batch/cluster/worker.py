@@ -23,7 +23,7 @@ from checkout_async.auth import RedisTokenStore
 from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.slices import records_of
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
+from checkout_async.batch.flow import Backoff, SharedChannelData
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import load_key
@@ -57,7 +57,7 @@ class PartitionSettings:
     concurrency: int = 64
     rate: float | None = 100.0
     parallelism: int = 1
-    channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
+    channel_data: SharedChannelData | None = None
     poll: Backoff | None = None
     validate: Validation = "shape"
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF

@@ -25,7 +25,7 @@ from checkout_async.batch.command.check import check
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY, Execution
 from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.batch.command.saying import say
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
+from checkout_async.batch.flow import Backoff, SharedChannelData
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import OLDER_COPY
@@ -66,7 +66,7 @@ class Job:
     limit: int | None = None
     concurrency: int = 64
     in_order: bool = False
-    channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
+    channel_data: SharedChannelData | None = None
     channel_data_file: Path | None = None
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
     validate: Validation = "shape"
@@ -79,7 +79,7 @@ class Job:
         assert task is not None
         with open_source(self.input, self.input_format) as source, Interrupt(task.cancel) as interrupt:
             try:
-                found = await check(self._records(source), self.messages, self.validate)
+                found = await check(self._records(source), self.messages, self.validate, self.channel_data)
             except asyncio.CancelledError:
                 if interrupt.exit_code is None:
                     raise
