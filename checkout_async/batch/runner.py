@@ -65,9 +65,9 @@ async def run(
     them.
 
     An error in a record is part of its outcome. Refused credentials, a missing scope, an outage that outlasts
-    `outage_backoff`, a journal that cannot be written and an error of `records` end the run. They are raised when the
-    calls in flight have ended. Raises ConfigurationError for a `concurrency` below 1 and
-    an unknown level.
+    `outage_backoff`, a client that is closed or belongs to another event loop or process, a journal that cannot be
+    written and an error of `records` end the run. They are raised when the calls in flight have ended. Raises
+    ConfigurationError for a `concurrency` below 1 and an unknown level.
     """
     if concurrency < 1:
         raise ConfigurationError("concurrency must be a whole number above 0")

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from checkout_async.batch import FAKE_BROWSER_DATA
 from checkout_async.batch.cluster.gather import gather_partitions
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
@@ -27,12 +28,12 @@ from checkout_async.batch.results import ResultFile
 from checkout_async.errors import BatchFileError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import CARD, request
-from tests.commands import link, mode_of, results_in, text_of, write_lines
+from tests.commands import AUTHENTICATE, link, mode_of, results_in, text_of, write_lines
 from tests.commands import run as command
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = PartitionSettings(concurrency=4, rate=None, lock_timeout=0)
+SETTINGS = PartitionSettings(concurrency=4, rate=None, lock_timeout=0, channel_data=FAKE_BROWSER_DATA)
 LINES = 12
 
 
@@ -101,7 +102,7 @@ async def test_one_machine_goes_on_with_what_many_left(sandbox: Sandbox, places:
     report = await asyncio.to_thread(gather_partitions, places, parts)
     assert report.unfinished == 1
     write_lines(places.input, lines)
-    finished = await command("authenticate", places.input, "-o", places.output, "--resume", env=env)
+    finished = await command(*AUTHENTICATE, places.input, "-o", places.output, "--resume", env=env)
     assert finished.code == 0, finished.err
     assert {row["result"] for row in results_in(text_of(places.output)).values()} == {"authenticated"}
     assert created(sandbox) == once_each()
@@ -396,7 +397,7 @@ class TestARunThatIsComplete:
 
     async def test_the_command_of_a_nightly_timer_ends_well(self, places: RunPaths, env: dict[str, str]) -> None:
         options = ("--scheduler", "foo://nowhere:1", "--resume")
-        done = await command("authenticate", places.input, "-o", places.output, *options, env=env)
+        done = await command(*AUTHENTICATE, places.input, "-o", places.output, *options, env=env)
         assert done.code == 0, done.err
         assert "authenticated" in done.out
 
@@ -415,7 +416,7 @@ class TestARunThatIsComplete:
     async def test_one_machine_takes_its_journal_as_any_other(
         self, sandbox: Sandbox, places: RunPaths, env: dict[str, str]
     ) -> None:
-        done = await command("authenticate", places.input, "-o", places.output, "--resume", env=env)
+        done = await command(*AUTHENTICATE, places.input, "-o", places.output, "--resume", env=env)
         assert done.code == 0, done.err
         assert created(sandbox) == once_each()
 
@@ -443,7 +444,7 @@ async def test_options_that_would_lose_something_are_refused(
     source = write_lines(places.input.with_name("in.json"), [request()])
     own = [str(source) if option == "in.json" else option for option in options]
     named = ("--output", places.output, "--input-format", "jsonl", "--scheduler", "foo://nowhere:1")
-    done = await command("authenticate", source, *named, *own, env=env)
+    done = await command(*AUTHENTICATE, source, *named, *own, env=env)
     assert (done.code, message in done.err) == (2, True), done.err
     assert CARD in text_of(source)
 
@@ -455,7 +456,7 @@ async def test_a_report_that_cannot_be_written_after_the_run_is_no_mistake_of_us
     await asyncio.to_thread(gather_partitions, places, await planned(places))
     report = link(places.input.with_name("report.json"), Path("/dev/full"))
     options = ("--scheduler", "foo://nowhere:1", "--resume", "--report", report)
-    done = await command("authenticate", places.input, "-o", places.output, *options, env=env)
+    done = await command(*AUTHENTICATE, places.input, "-o", places.output, *options, env=env)
     assert (done.code, "cannot write the report" in done.err) == (1, True), done.err
 
 

@@ -20,6 +20,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from checkout_async.batch import FAKE_BROWSER_DATA
 from checkout_async.batch.cluster import PartitionSettings, RunPaths, plan_partitions
 from checkout_async.batch.cluster.partition import keyed
 from checkout_async.batch.dask import ClusterProgress, run_file
@@ -32,7 +33,7 @@ from checkout_async.errors import BatchFileError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from checkout_async.sandbox.http.faults import Behaviour
 from tests.batch.support import request
-from tests.commands import results_in, until, write_lines
+from tests.commands import AUTHENTICATE, results_in, until, write_lines
 from tests.commands import run as command
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 WORKERS = 3
 CONCURRENCY = 4
 LINES = 240
-SETTINGS = PartitionSettings(concurrency=CONCURRENCY, rate=5000)
+SETTINGS = PartitionSettings(concurrency=CONCURRENCY, rate=5000, channel_data=FAKE_BROWSER_DATA)
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -240,7 +241,7 @@ def test_an_invalid_address_is_reported_at_once(source: Path, target: Path, addr
 async def test_missing_tls_configuration_is_reported_and_ends_the_command(
     env: dict[str, str], source: Path, target: Path
 ) -> None:
-    done = await command("authenticate", source, "-o", target, "--scheduler", "tls://127.0.0.1:9", env=env)
+    done = await command(*AUTHENTICATE, source, "-o", target, "--scheduler", "tls://127.0.0.1:9", env=env)
     assert done.code == 2
     assert done.err == (
         "checkout-async: cannot reach the scheduler 'tls://127.0.0.1:9': TLS is not configured; name the certificates "
@@ -262,7 +263,7 @@ async def test_the_command_runs_on_a_cluster_too(
     untyped: Any = cluster
     report = target.with_name("report.json")
     options = ("--scheduler", untyped.scheduler.address, "--partitions", "5", "--rate", "0", "--report", report)
-    done = await command("authenticate", source, "--output", target, *options, env=env)
+    done = await command(*AUTHENTICATE, source, "--output", target, *options, env=env)
     assert done.code == 0, done.err
     assert sorted(results_in(target.read_text())) == list(range(1, LINES + 1))
     assert created(sandbox) == once_each()
@@ -276,7 +277,7 @@ async def test_a_command_that_could_not_finish_says_why_and_ends_with_3(
     cluster: Client, env: dict[str, str], source: Path, target: Path
 ) -> None:
     untyped: Any = cluster
-    done = await command("authenticate", source, "--output", target, "--scheduler", untyped.scheduler.address, env=env)
+    done = await command(*AUTHENTICATE, source, "--output", target, "--scheduler", untyped.scheduler.address, env=env)
     assert done.code == 3
     assert "stopped: " in done.err
     assert "AuthenticationFailed" in done.err

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from checkout_async.batch import DEFAULT_CHANNEL_DATA, Backoff, BatchResult, InvalidRecord, Outcome, Record, run
+from checkout_async.batch import FAKE_BROWSER_DATA, Backoff, BatchResult, InvalidRecord, Outcome, Record
 from checkout_async.batch.reader import Item
 from checkout_async.config import Validation
 from checkout_async.errors import (
@@ -27,7 +27,17 @@ from checkout_async.errors import (
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
 from checkout_async.sandbox import SCENARIOS, Sandbox, card_number
-from tests.batch.support import ScriptedSender, bad_line, client_of, lines_of, record, reference_of, request, session
+from tests.batch.support import (
+    ScriptedSender,
+    bad_line,
+    client_of,
+    lines_of,
+    record,
+    reference_of,
+    request,
+    run,
+    session,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +68,7 @@ class Turnstile:
 
 
 def in_browser(count: int) -> list[Record]:
-    return [record(line, channel_data=DEFAULT_CHANNEL_DATA) for line in range(1, count + 1)]
+    return [record(line, channel_data=FAKE_BROWSER_DATA) for line in range(1, count + 1)]
 
 
 def numbered(count: int) -> list[Record]:

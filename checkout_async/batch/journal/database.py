@@ -53,8 +53,9 @@ _LOG: Final = 32 * 1024 * 1024
 """Bytes that the write-ahead log may have before it is copied into the file."""
 
 OLDER_COPY: Final = (
-    "An older copy does not know what was sent after it was made, and nothing else says what was in flight when the last "
-    "run ended. So look up by their references the records without a final result, before you send any of them again"
+    "An older copy does not know what was sent after it was made, and nothing else says what was in flight when the "
+    "last run ended. So look up by their references the records without a final result, before you send any of them "
+    "again"
 )
 """What a copy of a journal cannot know."""
 

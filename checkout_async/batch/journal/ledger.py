@@ -178,7 +178,7 @@ class JournalStore:
             [(rows, line)] = self._database.execute(_NOT_KNOWN).fetchall()
         if rows:
             raise BatchFileError(
-                f"the journal {self._path} does not know {rows} of the results in the output, the first on line {line}: "
+                f"the journal {self._path} does not know {rows} of the output's results, the first of line {line}: "
                 "it is older than the output, was emptied, or belongs to another run. Nothing was sent. Continue with "
                 f"the journal that the last run wrote. {OLDER_COPY}"
             )
@@ -286,8 +286,8 @@ class JournalStore:
         [(needs_wal,)] = self._database.execute("SELECT needs_wal FROM journal").fetchall()
         if needs_wal and not has_wal:
             raise BatchFileError(
-                f"the journal {self._path} has lost the file {_wal_of(self._path)}, in which the last run wrote. Nothing "
-                f"was sent. Put that file back. {OLDER_COPY}"
+                f"the journal {self._path} has lost the file {_wal_of(self._path)}, in which the last run wrote. "
+                f"Nothing was sent. Put that file back. {OLDER_COPY}"
             )
 
     def _founded(self, key: bytes | None) -> Fingerprints:
