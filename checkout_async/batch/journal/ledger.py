@@ -98,6 +98,10 @@ _ADOPT: Final = (
     "UPDATE record SET session_id = ?, result = ?, outcome = ?, settled_at = ?, reported = 1 "
     "WHERE {where} AND coalesce(session_id, ?) = ?"
 )
+_DOUBTS: Final = (
+    "SELECT line, max(fingerprint = content) FROM record "  # noqa: S608
+    f"WHERE result IS NULL OR result = '{BatchResult.UNKNOWN}' GROUP BY line"
+)
 _CHUNK: Final = 10_000
 """Results processed together."""
 
@@ -230,6 +234,7 @@ class JournalStore:
 
     def _claim(self, claims: Sequence[Claiming]) -> None:
         """Insert the rows of new records, and decide the claims of known ones."""
+        claims = self._without_changed(claims)
         if self._execute(_CLAIM, [claim.values(self._run) for claim in claims]) == len(claims):
             return
         rows = self._read({claim.key for claim in claims})
@@ -237,11 +242,23 @@ class JournalStore:
         for claim in claims:
             if claim.made(rows[claim.key], self._run):
                 continue
+            self._doubts.pop(rows[claim.key].line, None)
             row = claim.decide(rows[claim.key], self._run)
             if row is not None:
                 rows[claim.key] = changed[claim.key] = row
         if changed:
             self._database.execute(_REPLACE, (_json(list(changed.values())),))
+
+    def _without_changed(self, claims: Sequence[Claiming]) -> Sequence[Claiming]:
+        """Answer and leave out the claims of new records that may be records in doubt, changed."""
+        if not (suspects := [claim for claim in claims if claim.may_replace(self._doubts)]):
+            return claims
+        known = self._read({claim.key for claim in suspects}).keys()
+        # By key: a repetition of the same record is refused as any other.
+        changed = {claim.key: claim for claim in reversed(suspects) if claim.key not in known}
+        if changed:
+            self._database.execute(_REPLACE, (_json([each.inherit_doubt(self._run) for each in changed.values()]),))
+        return [claim for claim in claims if changed.get(claim.key) is not claim]
 
     def _undo(self, operations: Iterable[JournalOperation]) -> None:
         undone = (operation.undo() for operation in operations if isinstance(operation, Releasing))
@@ -275,6 +292,9 @@ class JournalStore:
             self._check_wal(has_wal=has_wal)
         found = self._database.execute("UPDATE journal SET run = run + 1, needs_wal = 1 RETURNING run").fetchall()
         self._run: int = found[0][0]
+        self._doubts: dict[int, bool] = {
+            line: bool(is_bare) for line, is_bare in self._database.execute(_DOUBTS).fetchall()
+        }
         self._database.execute("COMMIT")
         # From here on the file itself says that it needs its log, and the log says that it is there.
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
