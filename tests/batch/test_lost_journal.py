@@ -174,7 +174,7 @@ async def test_a_record_that_failed_when_the_copy_was_made_and_was_sent_later(
 ) -> None:
     job = job_in(tmp_path, count=1)
     unreachable = ScriptedSender(lambda _: ConnectFailed("nothing was sent", operation="request_session"))
-    assert await replace(job, outage_backoff=Backoff(give_up_after=0)).run(unreachable) == 1
+    assert await replace(job, outage_backoff=Backoff(give_up_after=0)).run(unreachable) == 3
     copy = journal_of(job).read_bytes()
     sandbox.faults.add("request_session", Fault.LOST_REPLY, times=1)
     assert await replace(job, resume=True).run(checkout) == 1
