@@ -98,6 +98,16 @@ def test_the_parts_of_csv_have_the_records_of_the_whole_and_each_knows_the_heade
     assert read_in_parts(plan_partitions(places_in(folder, source), parts)) == read_whole(source)
 
 
+@given(text=st.text(st.sampled_from('ab",\n'), max_size=60), parts=st.integers(1, 7))
+def test_the_parts_of_csv_with_stray_quotes_have_the_records_of_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, text: str, parts: int
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    source = folder / "in.csv"
+    source.write_text(f"reference,currency\n{text}", encoding="utf-8")
+    assert read_in_parts(plan_partitions(places_in(folder, source), parts)) == read_whole(source)
+
+
 @pytest.mark.parametrize("parts", [1, 3, 7, 100])
 def test_the_parts_of_parquet_have_the_records_of_the_whole(tmp_path: Path, parts: int) -> None:
     source = tmp_path / "in.parquet"

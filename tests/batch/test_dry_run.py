@@ -29,8 +29,10 @@ def bare() -> dict[str, str]:
 
 
 def counts(done: Finished) -> list[tuple[str, str]]:
-    """The rows of the table: what, and how often."""
-    rows = [row.split(maxsplit=1) for row in done.out.splitlines()]
+    """The rows of the table: what, and how often. Below them is what the lines of the input were."""
+    *table, lines = done.out.splitlines()
+    assert " read: " in lines
+    rows = [row.split(maxsplit=1) for row in table]
     return [(what, count) for count, what in rows]
 
 

@@ -30,6 +30,7 @@ from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import OLDER_COPY
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.report import line_counts
 from checkout_async.batch.report.file import check_report_path, write_report
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.spool import spool_of
@@ -85,6 +86,8 @@ class Job:
                     raise
                 return interrupt.exit_code
         say(found.table(), self.tables)
+        if source.lines is not None:
+            say(line_counts(source.lines), self.tables)
         if found.stopped:
             say(f"stopped: {found.stopped}", self.messages)
             return STOPPED_EARLY
@@ -114,6 +117,7 @@ class Job:
             journal = await self._open_journal(opened)
             results = opened.enter_context(await self._open_results(journal))
             execution = self._execution(sender, results, total, journal)
+            execution.summary.lines = source.lines
             with execution.interrupt:
                 await execution.go(self._records(source))
                 try:
