@@ -29,7 +29,7 @@ from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
-from checkout_async.errors import BatchFileError, JournalInUse
+from checkout_async.errors import BatchFileError, JournalInUse, MissingExtra
 from tests.batch.support import CARD, request
 from tests.commands import mode_of, write_lines
 
@@ -258,7 +258,7 @@ def test_what_could_not_be_written_at_the_end_is_refused_before_anything_is_sent
 def test_parquet_results_need_pyarrow_where_they_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     source = write_lines(tmp_path / "in.jsonl", [request()])
-    with pytest.raises(BatchFileError, match=r"pip install 'checkout-async\[parquet\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'checkout-async\[parquet\]'"):
         plan_partitions(RunPaths.of(source, tmp_path / "out.parquet"), 2)
 
 

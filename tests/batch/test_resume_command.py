@@ -327,9 +327,9 @@ class TestTheResultsOfAnEarlierRun:
         before, asked = text_of(batch.target), batch.asked
         remove(journal_of(batch.target))
         for options, advice in (
-            (["--resume"], "restore the journal"),
+            (["--resume"], "An older copy does not know what was sent after it was made"),
             ([], "name another output file"),
-            (["--resume"], "restore the journal"),
+            (["--resume"], "look up by their references the records without a final result"),
         ):
             refused = await batch.run(*options)
             assert (refused.code, refused.out) == (2, "")

@@ -51,7 +51,7 @@ class PartitionSettings:
     `concurrency` is that of one partition. `rate` is the account's, in reads a second and as many writes; None is no
     limit. Workers share the rate through Redis. Without Redis it is divided by `parallelism`, the number of partitions
     that run at the same time. A partition waits up to `lock_timeout` seconds for another worker to release its
-    journal. Raises BatchFileError.
+    journal. Raises ConfigurationError.
     """
 
     concurrency: int = 64
