@@ -20,6 +20,10 @@ SID = "sid_" + "a" * 26
 CARD = "4485040371536584"
 Answer = sessions.Session | Exception
 
+RECURRING = sessions.MerchantInitiatedChannelData(
+    request_type=sessions.MerchantInitiatedRequestType.RECURRING_TRANSACTION
+)
+
 run = partial(batch.run, channel_data=FAKE_BROWSER_DATA)
 """`batch.run` for requests without channel data, as `request` makes them."""
 

@@ -21,10 +21,9 @@ from checkout_async.batch.command.job import Job
 from checkout_async.cli import cli
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox
-from tests.batch.support import SID, ScriptedSender, client_of, in_turn, record, request, session
+from tests.batch.support import RECURRING, SID, ScriptedSender, client_of, in_turn, record, request, session
 from tests.commands import results_in, write_lines
 
-RECURRING = sessions.MerchantInitiatedChannelData(request_type="recurring_transaction")
 HOSTED = {"type": "hosted", "success_url": "https://shop.example/s", "failure_url": "https://shop.example/f"}
 OWN: list[Mapping[str, object]] = [
     {"channel_data": {"channel": "merchant_initiated", "request_type": "recurring_transaction"}},

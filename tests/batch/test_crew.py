@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def outcomes_of(
     *,
     concurrency: int = 1,
     retry_unknown: bool = False,
-) -> AsyncIterator[Outcome]:
+) -> AsyncGenerator[Outcome]:
     return batch.run(
         sender,
         records,

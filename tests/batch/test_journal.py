@@ -329,7 +329,7 @@ async def test_on_the_line_of_a_record_in_doubt_only_references_show_that_anothe
         assert claim.outcome.result is BatchResult.UNKNOWN
         assert "in doubt on this line" in claim.outcome.error.message
         async with Journal(path) as journal:
-            await journal.reconcile(partial(list, [claim.outcome]))
+            await journal.reconcile(partial(iter, [claim.outcome]))
     assert (await next_run(path, changed, retry_unknown=True)).step is Step.SEND
 
 

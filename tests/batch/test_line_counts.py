@@ -16,10 +16,8 @@ from checkout_async.batch.cluster import PartitionSettings, RunPaths, gather_par
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.report import line_counts
 from checkout_async.batch.sources.base import InputLines
-from checkout_async.models import sessions
-from tests.batch.support import ScriptedSender, session
+from tests.batch.support import RECURRING, ScriptedSender, session
 
-RECURRING = sessions.MerchantInitiatedChannelData(request_type="recurring_transaction")
 TABLE = (
     b"reference,source.type,source.number,source.expiry_month,source.expiry_year,source.name,amount,currency,"
     b"completion.type\n"

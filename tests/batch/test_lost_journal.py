@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -26,13 +27,11 @@ from checkout_async.batch.cluster.partition import Partition
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.results import ResultFile
 from checkout_async.errors import BatchFileError, ConnectFailed
-from checkout_async.models import sessions
 from checkout_async.sandbox import Fault, Sandbox
-from tests.batch.support import ScriptedSender, client_of, request
+from tests.batch.support import RECURRING, ScriptedSender, client_of, request
 from tests.commands import run as command
 from tests.commands import write_lines
 
-RECURRING = sessions.MerchantInitiatedChannelData(request_type="recurring_transaction")
 OUTPUTS = ["out.jsonl", "out.csv", "out.parquet"]
 
 
@@ -150,7 +149,7 @@ async def test_rows_of_a_parquet_output_that_was_never_finished(
 ) -> None:
     job = job_in(tmp_path, "out.parquet")
     with monkeypatch.context() as patch:
-        patch.setattr(ResultFile, "finish", lambda _: None)
+        patch.setattr(ResultFile, "finish", Mock())
         await job.run(checkout)
     assert [*output_files(job)] == ["out.parquet.rows.jsonl"]
     delete_rows(journal_of(job))

@@ -25,10 +25,19 @@ from checkout_async.errors import (
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
 from checkout_async.sandbox import Sandbox
-from tests.batch.support import ScriptedSender, client_of, record, reference_of, request, run, session
+from tests.batch.support import (
+    RECURRING,
+    ScriptedSender,
+    client_of,
+    in_turn,
+    record,
+    reference_of,
+    request,
+    run,
+    session,
+)
 from tests.commands import results_in, write_lines
 
-RECURRING = sessions.MerchantInitiatedChannelData(request_type="recurring_transaction")
 UNUSABLE = [ClientClosed, ConfigurationError, MissingExtra, WrongLoop, WrongProcess]
 
 
@@ -114,8 +123,7 @@ async def test_a_refusal_after_an_attempt_that_may_have_arrived_leaves_the_recor
 
 async def test_a_session_that_exists_is_left_to_the_next_run() -> None:
     refusal = ClientClosed("the client is closed")
-    replies = [session("pending", "collect_channel_data"), refusal]
-    [outcome] = await outcomes_until(refusal, ScriptedSender(lambda _: replies.pop(0)))
+    [outcome] = await outcomes_until(refusal, in_turn(session("pending", "collect_channel_data"), refusal))
     assert (outcome.result, outcome.session_id) == (BatchResult.UNKNOWN, session().id)
 
 
