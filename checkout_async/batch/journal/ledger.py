@@ -333,6 +333,7 @@ class JournalStore:
 
 
 def _wal_of(path: Path) -> Path:
+    path = path.resolve()  # SQLite writes it next to the file itself, and not next to a link
     return path.with_name(f"{path.name}-wal")
 
 
