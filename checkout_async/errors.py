@@ -38,7 +38,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from checkout_async.redaction import Headers, Secret, SecretBytes
+from checkout_async.redaction import Headers, Secret, SecretBytes, clears_frames
 
 __all__ = [
     "ApiError",
@@ -150,6 +150,7 @@ class AuthenticationFailed(CheckoutError):
     the server echoed it. If no reply came at all, `__cause__` is the TransportError.
     """
 
+    @clears_frames
     def __init__(
         self,
         message: str,
@@ -224,6 +225,7 @@ class UnexpectedResponse(CheckoutError):
     A success status means that the API carried the operation out.
     """
 
+    @clears_frames
     def __init__(
         self,
         message: str,
@@ -258,6 +260,7 @@ class ReplyMismatch(UnexpectedResponse):
     __slots__ = ("_value",)
     _value: object
 
+    @clears_frames
     def __init__(
         self,
         message: str,
@@ -296,6 +299,7 @@ class ApiError(CheckoutError):
     that the reply asked for, or None.
     """
 
+    @clears_frames
     def __init__(
         self,
         message: str,

@@ -1,13 +1,23 @@
 """Mask everything that must not be printed: card numbers, CVVs, tokens, keys, personal data, headers.
 
 Headers follow an allow-list: the value of any other header is masked. A value of a sensitive kind is never shown.
+
+Tools that report errors write the local variables of every frame. So a public function that takes a secret or a body
+is decorated with `clears_frames`, and what lives longer is a `Secret`, `SecretBytes`, `SecretMembers`, `SecretStruct`
+or `Headers`.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Mapping
-from typing import SupportsIndex, TypeVar, cast, overload
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
+from typing import Any, ClassVar, ParamSpec, SupportsIndex, TypeVar, cast, overload
+
+import msgspec
 
 __all__ = [
     "MASK",
@@ -15,7 +25,9 @@ __all__ = [
     "Secret",
     "SecretBytes",
     "SecretMembers",
+    "SecretStruct",
     "as_secret",
+    "clears_frames",
     "mask",
     "mask_headers",
     "sanitize",
@@ -23,6 +35,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 MASK = "***"
 
@@ -171,6 +184,22 @@ def as_secret(value: T) -> T:
     return cast("T", SecretBytes(value)) if isinstance(value, bytes) else value
 
 
+class SecretStruct(msgspec.Struct, frozen=True):
+    """The base of values that contain secrets. Their `repr` leaves out the members in `__hidden__`.
+
+    Loggers and web frameworks write the members of a dataclass, and whatever `vars` returns, but not those of a Struct.
+    """
+
+    __hidden__: ClassVar[tuple[str, ...]] = ()
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Return the members that may be shown (the protocol of the rich library)."""
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in self.__hidden__]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+
 class SecretMembers(dict[str, object]):
     """Members of a JSON object. Their `repr` shows the names only, sanitized."""
 
@@ -178,6 +207,8 @@ class SecretMembers(dict[str, object]):
 
     def __repr__(self) -> str:
         return repr({sanitize(str(name)): MASK for name in self})
+
+    __sentry_repr__ = __repr__  # without it, Sentry's SDK would write a mapping by its items
 
 
 class Headers(dict[str, str]):
@@ -187,3 +218,62 @@ class Headers(dict[str, str]):
 
     def __repr__(self) -> str:
         return repr(mask_headers(self))
+
+    __sentry_repr__ = __repr__  # as above
+
+
+@overload
+def clears_frames(function: type[T]) -> type[T]: ...
+@overload
+def clears_frames(function: Callable[P, T]) -> Callable[P, T]: ...
+def clears_frames(function: Any) -> Any:
+    """Decorate a function, a coroutine function, a method or a class that takes a secret or a body.
+
+    An exception leaves it without the local variables of its frames and of those below, as `traceback.clear_frames`
+    does it. A traceback still names file, line and function. The exceptions that it refers to are treated alike,
+    except for one that the caller was handling already.
+    """
+    if isinstance(function, type):
+        function.__init__ = _clearing(function.__init__)
+        return function
+    return _clearing_when_awaited(function) if inspect.iscoroutinefunction(function) else _clearing(function)
+
+
+def _clearing(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        handled = sys.exception()
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            del args, kwargs
+            _clear_frames(error, handled)
+            raise
+
+    return call
+
+
+def _clearing_when_awaited(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        handled = sys.exception()
+        try:
+            return await function(*args, **kwargs)
+        except BaseException as error:
+            del args, kwargs
+            _clear_frames(error, handled)
+            raise
+
+    return call
+
+
+def _clear_frames(error: BaseException, handled: BaseException | None) -> None:
+    """Clear the frames of an exception and of its causes and contexts. `handled` belongs to the caller."""
+    seen = {id(None), id(handled)}
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            traceback.clear_frames(each.__traceback__)
+            waiting += [each.__cause__, each.__context__]

@@ -23,7 +23,7 @@ from checkout_async._core.codec import DecodeError, decode
 from checkout_async._generated.models import webhooks as generated
 from checkout_async._generated.models.webhooks import AuthenticationEventType, PaymentEventType
 from checkout_async.errors import CheckoutError, ConfigurationError, InvalidSignature, MalformedMessage
-from checkout_async.redaction import Secret, SecretBytes, as_secret
+from checkout_async.redaction import Secret, SecretBytes, as_secret, clears_frames
 
 __all__ = [
     "AUTHORIZATION_HEADER",
@@ -90,6 +90,7 @@ _CHARSETS: Final = (("utf-8", "surrogateescape"), ("latin-1", "replace"))
 _ACCEPTED_HEADERS: Final = "pass request.headers, the `headers` of an ASGI scope, or request.META of Django"
 
 
+@clears_frames
 def receive(body: bytes, headers: RequestHeaders, signing_keys: str | Iterable[str]) -> WebhookEvent:
     """Check the signature of a webhook request, then return its event.
 
@@ -106,6 +107,7 @@ def receive(body: bytes, headers: RequestHeaders, signing_keys: str | Iterable[s
     return _parse(_value(content))
 
 
+@clears_frames
 def verify(body: bytes, signature: str | None, signing_keys: str | Iterable[str]) -> None:
     """Raise InvalidSignature unless `signature` was made over the raw body with one of the keys.
 
@@ -117,6 +119,7 @@ def verify(body: bytes, signature: str | None, signing_keys: str | Iterable[str]
     _check_signature(_value(content), _value(received), _value(keys))
 
 
+@clears_frames
 def verify_authorization(headers: RequestHeaders | str | None, expected: str | Iterable[str]) -> None:
     """Raise InvalidSignature unless the request has the text that the workflow sends in `Authorization`.
 
@@ -136,6 +139,7 @@ def verify_authorization(headers: RequestHeaders | str | None, expected: str | I
         raise InvalidSignature(f"{AUTHORIZATION_HEADER} is not the text that is set for this webhook")
 
 
+@clears_frames
 def parse(body: bytes) -> WebhookEvent:
     """Return the event in a body whose signature you have checked.
 
@@ -147,6 +151,7 @@ def parse(body: bytes) -> WebhookEvent:
     return _parse(_value(content))
 
 
+@clears_frames
 def sign(body: bytes, signing_key: str) -> str:
     """Return the signature of a body as Checkout.com would send it: 64 lower-case hexadecimal digits."""
     content, keys = _read_body(body), _encode_keys(signing_key)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from checkout_async.errors import ConfigurationError
-from checkout_async.redaction import as_secret
+from checkout_async.redaction import as_secret, clears_frames
 from checkout_async.redis_client import connect
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class RedisRateLimiter:
     warning when that begins.
     """
 
+    @clears_frames
     def __init__(self, redis: str | Redis, account: str, *, prefix: str = "checkout_async:") -> None:
         redis = as_secret(redis)
         if not account:

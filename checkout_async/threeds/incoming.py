@@ -10,7 +10,7 @@ import msgspec
 from checkout_async._core.codec import DecodeError, decode
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
-from checkout_async.redaction import SecretBytes, as_secret
+from checkout_async.redaction import SecretBytes, as_secret, clears_frames
 from checkout_async.threeds.emv.encoding import MESSAGE_LIMIT, parse_json
 from checkout_async.threeds.emv.messages import ChallengeNotification, MethodNotification, require_match
 
@@ -28,6 +28,7 @@ _challenge = msgspec.json.Decoder(ChallengeNotification)
 _CHALLENGE_MEMBER = msgspec.structs.fields(ChallengeNotification)[-1].encode_name
 
 
+@clears_frames
 def read_browser_event(data: str | bytes | Mapping[str, object]) -> MethodNotification | ChallengeNotification:
     """Read the data of a `message` event, as JSON or as an object: the end of the 3DS Method or of the challenge.
 
@@ -56,6 +57,7 @@ def _encode_event(data: str | bytes | Mapping[str, object]) -> SecretBytes | Non
         return None
 
 
+@clears_frames
 def read_callback(body: bytes, session: sessions.Session | None = None) -> sessions.SessionCompletedCallback:
     """Read the body of a callback. If `session` is given, check in constant time that the callback is about it.
 

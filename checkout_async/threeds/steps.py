@@ -12,6 +12,7 @@ import msgspec
 
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
+from checkout_async.redaction import clears_frames
 from checkout_async.threeds.emv.app import AppChallenge, app_challenge
 from checkout_async.threeds.emv.challenge import challenge_form
 from checkout_async.threeds.emv.html import FormPost, url_problem
@@ -46,6 +47,7 @@ __all__ = [
 ]
 
 
+@clears_frames
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The merchant's choices for the flow.

@@ -14,12 +14,12 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from dataclasses import replace
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
+from msgspec.structs import replace
 from yarl import URL
 
 from checkout_async._core.content_encoding import ACCEPTED, CorruptEncoding, decompress

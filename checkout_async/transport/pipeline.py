@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 import anyio
+from msgspec.structs import replace as replace_struct
 
 from checkout_async._core.correlation import answers_another_read, mismatch
 from checkout_async._core.decision import attach_key, final_error, is_ambiguous, key_conflict_wait, retry_wait
@@ -35,7 +36,7 @@ from checkout_async.clock import Clock
 from checkout_async.config import RetryPolicy, Timeouts, Validation, require_type
 from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, RateLimited, ReplyMismatch
 from checkout_async.limits.limiter import Limiter
-from checkout_async.redaction import Headers
+from checkout_async.redaction import Headers, clears_frames
 from checkout_async.transport.observer import CallObserver, ObserverFactory
 
 __all__ = ["Pipeline", "Settings"]
@@ -138,6 +139,7 @@ class Pipeline:
             attach_key(error, call.idempotency_key)
             raise
 
+    @clears_frames
     def _authenticator_for(self, request: ApiRequest[Any]) -> Authenticator:
         secret = request.options.session_secret
         if secret is None:
@@ -157,7 +159,7 @@ class Pipeline:
             attempt += 1
             try:
                 response = await self._attempt(call)
-                return response if attempt == 1 else replace(response, attempts=attempt)
+                return response if attempt == 1 else replace_struct(response, attempts=attempt)
             except CheckoutError as error:
                 failure = error
             kind, note = call.operation.idempotency, ""
@@ -267,7 +269,7 @@ class Pipeline:
         if remaining < timeouts.attempt:
             timeouts = replace(timeouts, attempt=remaining, connect=min(timeouts.connect, remaining))
         headers = Headers({**http.headers, "Authorization": authorization})
-        request = replace(http, headers=headers)
+        request = replace_struct(http, headers=headers)
         return await call.observer.attempt(partial(self._transport.send, request, timeouts))
 
     async def _await_rate(self, call: _CallState[Any]) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
+from checkout_async.redaction import clears_frames
 from checkout_async.threeds.emv.encoding import parse_json
 
 __all__ = ["AppChallenge", "SdkParameters", "app_challenge", "app_channel_data", "read_sdk_parameters"]
@@ -50,6 +51,7 @@ _parameters = msgspec.json.Decoder(SdkParameters)
 _key = msgspec.json.Decoder(dict[str, object])
 
 
+@clears_frames
 def read_sdk_parameters(body: str | bytes) -> SdkParameters:
     """Read the JSON that the app sent, up to 64 KiB. Raises MalformedMessage."""
     if len(body) > _MAX_PARAMETERS:
@@ -58,6 +60,7 @@ def read_sdk_parameters(body: str | bytes) -> SdkParameters:
     return parse_json(_parameters, body, _NAME)
 
 
+@clears_frames
 def app_channel_data(
     parameters: SdkParameters,
     *,

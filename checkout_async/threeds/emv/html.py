@@ -19,6 +19,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from checkout_async.errors import ConfigurationError, MalformedMessage
+from checkout_async.redaction import clears_frames
 from checkout_async.threeds.emv.messages import WindowSize
 
 __all__ = [
@@ -43,6 +44,7 @@ _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
+@clears_frames
 @dataclass(frozen=True, slots=True)
 class FormPost:
     """A form that the cardholder's browser POSTs: its target URL and its fields.
@@ -65,6 +67,7 @@ def new_nonce() -> str:
     return secrets.token_urlsafe(16)
 
 
+@clears_frames
 def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
     """Return a value of the header `Content-Security-Policy` under which this module's HTML works.
 
@@ -85,6 +88,7 @@ def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
+@clears_frames
 def method_iframe(form: FormPost, *, name: str = "threeds-method", nonce: str | None = None) -> str:
     """Return an invisible iframe and a form that submits itself into it, for the 3DS Method.
 
@@ -94,6 +98,7 @@ def method_iframe(form: FormPost, *, name: str = "threeds-method", nonce: str | 
     return frame + _form(form, target=name, nonce=nonce)
 
 
+@clears_frames
 def challenge_iframe(
     form: FormPost,
     *,
@@ -111,6 +116,7 @@ def challenge_iframe(
     return frame + _form(form, target=name, nonce=nonce)
 
 
+@clears_frames
 def autosubmit_page(
     form: FormPost,
     *,
@@ -149,6 +155,7 @@ def _require_nonce(nonce: str) -> str:
     return nonce
 
 
+@clears_frames
 def url_problem(url: str, *, max_length: int = 2048) -> str | None:
     """Return why a URL may not be the target of a form or redirect, or None if it may.
 
