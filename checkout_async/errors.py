@@ -36,7 +36,7 @@ reply's headers and body with them exactly as received, so that nothing of it is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Self
 
 from checkout_async.redaction import Headers, Secret, SecretBytes, clears_frames
 
@@ -104,6 +104,42 @@ class CheckoutError(Exception):
         key: Secret | None = getattr(self, "_idempotency_key", None)
         return None if key is None else str(key)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what pickles and copies take along."""
+        return dict(vars(self))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...], dict[str, object]]:
+        return type(self), self.args, self.__getstate__()
+
+
+class _Replied(CheckoutError):
+    """The base of errors that keep a reply as it was received.
+
+    Its headers and body are in slots: whatever writes an error by its `vars`, or a traceback that shows them, does not
+    write what they contain. Pickles and copies take them along.
+    """
+
+    __slots__ = ("_body", "_headers")
+    _body: SecretBytes
+    _headers: Headers
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the reply, with names in lower case; empty if none came."""
+        return self._headers
+
+    @property
+    def body(self) -> bytes:
+        """The raw body of the reply, empty if none came. Its `repr` shows only its length."""
+        return self._body
+
+    def _keep(self, headers: Mapping[str, str] | None, body: bytes) -> None:
+        self._headers = Headers(headers or {})
+        self._body = SecretBytes(body)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**super().__getstate__(), "_headers": self._headers, "_body": self._body}
+
 
 class ConfigurationError(CheckoutError):
     """The client, its credentials or its settings cannot work as given. The text says what to change."""
@@ -142,7 +178,7 @@ class MalformedMessage(CheckoutError):
         self.reason = reason
 
 
-class AuthenticationFailed(CheckoutError):
+class AuthenticationFailed(_Replied):
     """The client could not get an access token: the token endpoint refused the credentials or gave no usable answer.
 
     `error` is the OAuth error code, `description` the text that came with it (RFC 6749 section 5.2) and `status` the
@@ -165,7 +201,7 @@ class AuthenticationFailed(CheckoutError):
         self.status = status
         self.error = error
         self.description = description
-        self.body: bytes = SecretBytes(body)
+        self._keep(None, body)
         self.is_transient = error is None and status not in _CREDENTIALS_REFUSED
 
 
@@ -218,7 +254,7 @@ class InvalidSignature(CheckoutError):
     """Checkout.com did not sign this webhook, or not with this key, or the body was changed on the way."""
 
 
-class UnexpectedResponse(CheckoutError):
+class UnexpectedResponse(_Replied):
     """The reply is not what the specification promises. Nothing of it is lost.
 
     `status`, `headers`, `request_id` and the raw `body` are as received. `reason` says what could not be understood.
@@ -241,10 +277,9 @@ class UnexpectedResponse(CheckoutError):
         super().__init__(message)
         self.operation = operation
         self.status = status
-        self.headers: Mapping[str, str] = Headers(headers or {})
         self.request_id = request_id
-        self.body: bytes = SecretBytes(body)
         self.reason = reason
+        self._keep(headers, body)
         self.may_have_been_done = 200 <= status < 300
 
 
@@ -291,7 +326,7 @@ class ReplyMismatch(UnexpectedResponse):
         return getattr(self, "_value", None)
 
 
-class ApiError(CheckoutError):
+class ApiError(_Replied):
     """The API answered with an error status.
 
     `error_type` and `error_codes` come from the error body, scrubbed; they are None and empty if it has none.
@@ -317,12 +352,11 @@ class ApiError(CheckoutError):
         super().__init__(message)
         self.operation = operation
         self.status = status
-        self.headers: Mapping[str, str] = Headers(headers or {})
         self.request_id = request_id
         self.error_type = error_type
         self.error_codes = tuple(error_codes)
         self.retry_after = retry_after
-        self.body: bytes = SecretBytes(body)
+        self._keep(headers, body)
         self.may_have_been_done = status == _REQUEST_TIMEOUT or (status >= 500 and status not in _UNSUPPORTED)
         self.is_transient = self.may_have_been_done or status in _NOT_PROCESSED
 

@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
-from typing import Any, ClassVar, ParamSpec, SupportsIndex, TypeVar, cast, overload
+from typing import ClassVar, ParamSpec, SupportsIndex, TypeVar, cast, overload
 
 import msgspec
 
@@ -196,6 +196,10 @@ class SecretStruct(msgspec.Struct, frozen=True):
         """Return the members that may be shown (the protocol of the rich library)."""
         return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in self.__hidden__]
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return the members that may be shown. Pickles and copies are whole: a Struct has `__reduce__` for them."""
+        return dict(self.__rich_repr__())
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
@@ -222,26 +226,18 @@ class Headers(dict[str, str]):
     __sentry_repr__ = __repr__  # as above
 
 
-@overload
-def clears_frames(function: type[T]) -> type[T]: ...
-@overload
-def clears_frames(function: Callable[P, T]) -> Callable[P, T]: ...
-def clears_frames(function: Any) -> Any:
-    """Decorate a function, a coroutine function, a method or a class that takes a secret or a body.
+def clears_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function, a coroutine function or a method that takes a secret or a body.
 
     An exception leaves it without the local variables of its frames and of those below, as `traceback.clear_frames`
     does it. A traceback still names file, line and function. The exceptions that it refers to are treated alike,
     except for one that the caller was handling already.
     """
-    if isinstance(function, type):
-        function.__init__ = _clearing(function.__init__)
-        return function
-    return _clearing_when_awaited(function) if inspect.iscoroutinefunction(function) else _clearing(function)
+    if inspect.iscoroutinefunction(function):
+        return cast("Callable[P, T]", _clears_when_awaited(function))
 
-
-def _clearing(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
         handled = sys.exception()
         try:
             return function(*args, **kwargs)
@@ -253,9 +249,9 @@ def _clearing(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _clearing_when_awaited(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def _clears_when_awaited(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     @wraps(function)
-    async def call(*args: Any, **kwargs: Any) -> Any:
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
         handled = sys.exception()
         try:
             return await function(*args, **kwargs)

@@ -51,6 +51,9 @@ class RedisTokenStore:
     TokenStoreError, which contains neither URL nor token.
     """
 
+    # Not a __dict__, whose values a serializer writes at any depth: the client of Redis contains a password.
+    __slots__ = ("_lock_ttl", "_owns_client", "_prefix", "_redis")
+
     @clears_frames
     def __init__(self, redis: str | Redis, *, prefix: str = "checkout_async:", lock_ttl: float = LOCK_TTL) -> None:
         redis = as_secret(redis)

@@ -219,6 +219,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         shown["cryptogram"] = self.cryptogram and MASK
         return [(name, value) for name, value in shown.items() if value is not None and value is not False]
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what `repr` shows. Pickles and copies are whole: a Struct has `__reduce__` for them."""
+        return dict(self.__rich_repr__())
+
     def __repr__(self) -> str:
         return f"Outcome({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 

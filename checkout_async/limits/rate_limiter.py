@@ -69,6 +69,17 @@ class RedisRateLimiter:
     warning when that begins.
     """
 
+    # Not a __dict__, whose values a serializer writes at any depth: the client of Redis contains a password.
+    __slots__ = (
+        "_account",
+        "_clock_checked_until",
+        "_has_failed",
+        "_owns_client",
+        "_paused_until",
+        "_redis",
+        "_window",
+    )
+
     @clears_frames
     def __init__(self, redis: str | Redis, account: str, *, prefix: str = "checkout_async:") -> None:
         redis = as_secret(redis)

@@ -1,4 +1,4 @@
-"""What a caller may put into a parameter: secrets in every form that is nearly right, and good values for the others."""
+"""What a caller may put into a parameter: secrets in every form that is nearly right, and good values elsewhere."""
 
 from __future__ import annotations
 
@@ -7,27 +7,46 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from checkout_async import CheckoutClient, RetryPolicy, SecretKey
+from checkout_async import CheckoutClient, Limits, OAuthCredentials, RetryPolicy, SecretKey, SessionSecret, Timeouts
 from checkout_async._core.wire import HttpRequest, HttpResponse
-from checkout_async.auth.oauth import SecretMasker
-from checkout_async.auth.token_store import AccessToken
-from checkout_async.config import Timeouts
+from checkout_async.auth import AccessToken, FileTokenStore, MemoryTokenStore, RedisTokenStore
+from checkout_async.auth.oauth import OAuthAuthenticator, SecretMasker
+from checkout_async.auth.static import FixedAuthenticator
+from checkout_async.auth.token_cache import TokenCache
+from checkout_async.batch import BatchResult, Summary
+from checkout_async.clock import Clock
+from checkout_async.limits import RedisRateLimiter
+from checkout_async.limits.limiter import Limiter
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.threeds import FormPost
-from checkout_async.threeds.emv.app import SdkParameters
+from checkout_async.threeds.emv import SdkParameters
+from tests.canary.doors import Door
 
-__all__ = ["WRONG", "fillings", "good"]
+__all__ = ["WRONG", "bound", "fillings", "good", "honest_fillings"]
 
 KEY = "sk_sbox_" + "a" * 27
+REDIS = "redis://127.0.0.1:1/0"
+_PARAMETERS = [field.encode_name for field in msgspec.structs.fields(SdkParameters)]
 # The names under which messages and headers are looked up, so that a mapping gets past the search for its member.
-_NAMES = ("cres", "threeDSMethodData", "threeDSSessionData", "Cko-Signature", "authorization", "user-agent")
-_NAMES += ("CHECKOUT_SECRET_KEY", "CHECKOUT_CLIENT_ID", "CHECKOUT_CLIENT_SECRET", "CHECKOUT_BASE_URL")
+_NAMES = (
+    "cres",
+    "threeDSMethodData",
+    "threeDSSessionData",
+    "Cko-Signature",
+    "authorization",
+    "user-agent",
+    "CHECKOUT_SECRET_KEY",
+    "CHECKOUT_CLIENT_ID",
+    "CHECKOUT_CLIENT_SECRET",
+    "CHECKOUT_BASE_URL",
+)
 
 
 class _Wrong:
@@ -40,6 +59,14 @@ class _Wrong:
 WRONG = _Wrong()
 
 
+def honest_fillings(annotation: str, canary: str) -> Iterator[Any]:
+    """Yield values that contain the canary and are of a type that the annotation names."""
+    annotation = re.sub(r"Mapping\[[^]]*\]", "Mapping", annotation)
+    values = {"str": canary, "bytes": canary.encode(), "Mapping": {"X-Own": canary, "source": {"number": canary}}}
+    yield from (value for word, value in values.items() if re.search(rf"\b{word}\b", annotation))
+    yield from (f"rediss://me:{canary}@127.0.0.1/0" for _ in re.findall(r"\bRedis\b", annotation))
+
+
 def fillings(canary: str) -> Iterator[Any]:
     """Yield values that contain the canary: of each type, and nearly right in each way that the package reads."""
     raw = json.dumps({"id": [canary], "source": {"type": "card", "number": canary}, canary: canary}).encode()
@@ -48,12 +75,12 @@ def fillings(canary: str) -> Iterator[Any]:
     yield from (f"https://me:{canary}@example.com/", f"rediss://me:{canary}@127.0.0.1/0?x={canary}")
     yield from ([canary], [canary.encode()], [(b"Cko-Signature", canary.encode()), (b"x", WRONG)])
     yield dict.fromkeys(_NAMES, canary)
-    yield dict.fromkeys(_NAMES, {canary: [canary]})
+    yield {name: {canary: [canary]} for name in _NAMES}
     yield {"source": {"number": canary}, "X-Own": f"{canary}\n"}
     yield MappingProxyType({canary: canary, "amount": WRONG, "cres": base64.urlsafe_b64encode(raw).decode()})
 
 
-class Unhelpful:
+class Refusing:
     """A transport whose server refuses everything."""
 
     async def send(self, request: HttpRequest, timeouts: Timeouts, /) -> HttpResponse:
@@ -68,22 +95,8 @@ def client() -> CheckoutClient:
         SecretKey(KEY),
         environment="sandbox",
         subdomain="vkuhvk4v",
-        transport=Unhelpful(),
+        transport=Refusing(),
         retry=RetryPolicy(attempts=1),
-    )
-
-
-def _session() -> sessions.Session:
-    return msgspec.convert({"id": "sid_" + "a" * 26, "transaction_id": "t"}, sessions.Session)
-
-
-def _parameters() -> SdkParameters:
-    return SdkParameters(
-        device_data="x",
-        sdk_transaction_id="x",
-        sdk_app_id="x",
-        sdk_reference_number="x",
-        sdk_ephemeral_public_key={"kty": "EC"},
     )
 
 
@@ -92,15 +105,13 @@ async def _fetch() -> AccessToken:
 
 
 _BY_NAME: dict[str, Callable[[], Any]] = {
-    "session": _session,
-    "parameters": _parameters,
+    "session": lambda: msgspec.convert({"id": "sid_x", "transaction_id": "t"}, sessions.Session),
+    "parameters": lambda: msgspec.convert(dict.fromkeys(_PARAMETERS, "x"), SdkParameters),
     "sender": client,
     "token_sender": lambda: lambda _authenticator: client(),
     "token": lambda: AccessToken("token", 2e9, 3600.0),
     "masker": lambda: SecretMasker("x"),
     "shared": lambda: None,
-    "fetch": lambda: _fetch,
-    "is_acceptable": lambda: bool,
     "decoder": lambda: msgspec.json.Decoder(dict[str, int]),
     "pattern": lambda: re.compile("x"),
     "credentials": lambda: SecretKey(KEY),
@@ -109,12 +120,29 @@ _BY_NAME: dict[str, Callable[[], Any]] = {
     "client_id": lambda: "ack_x",
     "environment": lambda: "sandbox",
     "subdomain": lambda: "vkuhvk4v",
-    "values": lambda: None,
     "scopes": lambda: (),
     "url": lambda: "https://issuer.example/",
+    "action": lambda: "https://issuer.example/",
     "notification_url": lambda: "https://shop.example/",
-    "redis": lambda: "redis://127.0.0.1:1/0",
-    "lock_timeout": lambda: 1.0,
+    "redis": lambda: REDIS,
+    "result": lambda: BatchResult.FAILED,
+}
+
+_OWNERS: dict[type, Callable[[], Any]] = {
+    CheckoutClient: client,
+    FileTokenStore: lambda: FileTokenStore("unused"),
+    FixedAuthenticator: lambda: FixedAuthenticator("x"),
+    MemoryTokenStore: MemoryTokenStore,
+    OAuthAuthenticator: lambda: OAuthAuthenticator(client(), (), SecretMasker("x"), None),
+    OAuthCredentials: lambda: OAuthCredentials("ack_x", "x"),
+    RedisRateLimiter: lambda: RedisRateLimiter(REDIS, "x"),
+    RedisTokenStore: lambda: RedisTokenStore(REDIS),
+    SecretKey: lambda: SecretKey(KEY),
+    SecretMasker: lambda: SecretMasker("x"),
+    SessionSecret: lambda: SessionSecret("sek_x"),
+    Summary: Summary,
+    TokenCache: lambda: TokenCache(_fetch, float),
+    Limiter: lambda: Limiter(Limits(), Clock()),
 }
 
 
@@ -125,7 +153,13 @@ def good(name: str, parameter: inspect.Parameter) -> Any:
         return FormPost("https://issuer.example/", {"creq": "x"})
     if name in _BY_NAME:
         return _BY_NAME[name]()
-    for word, value in (("Mapping", {}), ("bytes", b"{}"), ("str", "good"), ("float", 1.0), ("int", 1)):
-        if re.search(rf"\b{word}\b", annotation):
-            return value
-    return None
+    values = {"Mapping": {}, "bytes": b"{}", "str": "good", "float": 1.0, "int": 1}
+    return next((value for word, value in values.items() if re.search(rf"\b{word}\b", annotation)), None)
+
+
+def bound(door: Door) -> Callable[..., Any]:
+    """Return a door as a callable: a method is bound to an object of its class."""
+    if door.owner is None:
+        return door.call
+    make = _OWNERS.get(door.owner) or partial(door.owner, client())
+    return cast("Callable[..., Any]", getattr(make(), door.call.__name__))

@@ -12,14 +12,15 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from html import escape
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from msgspec.structs import force_setattr
+
 from checkout_async.errors import ConfigurationError, MalformedMessage
-from checkout_async.redaction import clears_frames
+from checkout_async.redaction import SecretStruct, clears_frames
 from checkout_async.threeds.emv.messages import WindowSize
 
 __all__ = [
@@ -44,22 +45,23 @@ _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
-@clears_frames
-@dataclass(frozen=True, slots=True)
-class FormPost:
+class FormPost(SecretStruct, frozen=True):
     """A form that the cardholder's browser POSTs: its target URL and its fields.
 
     Raises MalformedMessage if the action is not https (http is allowed on the loopback interface, for simulators).
     Pages that build their own forms can take it as JSON: `{"action": ..., "fields": {...}}`.
     """
 
-    action: str
-    fields: Mapping[str, str] = field(repr=False)
+    __hidden__ = ("fields",)
 
+    action: str
+    fields: Mapping[str, str]
+
+    @clears_frames
     def __post_init__(self) -> None:
         if (problem := url_problem(self.action)) is not None:
             raise MalformedMessage("action of the form", problem)
-        object.__setattr__(self, "fields", dict(self.fields))
+        force_setattr(self, "fields", dict(self.fields))
 
 
 def new_nonce() -> str:
