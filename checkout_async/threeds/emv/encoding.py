@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
@@ -63,18 +64,10 @@ def decode_base64url(text: str, name: str = "base64url", *, limit: int = MESSAGE
 @clears_frames
 def encode_json(message: msgspec.Struct | Mapping[str, object]) -> str:
     """Return a message as JSON in base64url without padding. Raises MalformedMessage if JSON cannot express it."""
-    raw = _encode(message)
-    if raw is None:
-        raise MalformedMessage("message", "cannot be written as JSON")
-    return encode_base64url(raw)
-
-
-def _encode(message: msgspec.Struct | Mapping[str, object]) -> bytes | None:
-    """Return a message as JSON, or None. An error of the encoder would carry the text that it cannot encode."""
-    try:
-        return msgspec.json.encode(message)
-    except (TypeError, ValueError, RecursionError):
-        return None
+    with suppress(TypeError, ValueError, RecursionError):
+        return encode_base64url(msgspec.json.encode(message))
+    # Raised outside the block: a context would carry the text that cannot be encoded.
+    raise MalformedMessage("message", "cannot be written as JSON")
 
 
 @clears_frames
