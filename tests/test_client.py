@@ -287,7 +287,7 @@ class TestSettings:
 
         with pytest.raises(errors.ConnectFailed):
             asyncio.run(look())
-        with pytest.raises(errors.ConfigurationError, match="another event loop"):
+        with pytest.raises(errors.WrongLoop, match="another event loop"):
             asyncio.run(look())
         asyncio.run(checkout.aclose())
 
@@ -301,7 +301,7 @@ class TestSettings:
             while sandbox.count("get_payment") == 0:
                 await asyncio.sleep(0.01)
             await checkout.aclose()
-            with pytest.raises(errors.ConfigurationError, match="closed"):
+            with pytest.raises(errors.ClientClosed, match="closed"):
                 await call
             assert sandbox.count("get_payment") == 1
 
@@ -330,7 +330,7 @@ class TestLife:
         client = sandbox.client()
         await client.aclose()
         await client.aclose()
-        with pytest.raises(errors.ConfigurationError, match="closed"):
+        with pytest.raises(errors.ClientClosed, match="closed"):
             await client.sessions.get_session("sid_" + "a" * 26)
 
     async def test_a_client_is_neither_pickled_nor_copied(self, checkout: CheckoutClient) -> None:
@@ -345,7 +345,7 @@ class TestLife:
         await client.aclose()
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert all(isinstance(result, sessions.Session | errors.CheckoutError) for result in results), results
-        with pytest.raises(errors.ConfigurationError, match="closed"):
+        with pytest.raises(errors.ClientClosed, match="closed"):
             await client.request_access_token()
 
     async def test_a_client_is_closed_in_a_cancelled_scope_too(self, sandbox: Sandbox) -> None:
@@ -354,7 +354,7 @@ class TestLife:
             async with client:
                 await client.sessions.request_session(order())
                 await asyncio.sleep(30)
-        with pytest.raises(errors.ConfigurationError, match="closed"):
+        with pytest.raises(errors.ClientClosed, match="closed"):
             await client.sessions.request_session(order())
 
     async def test_a_cancelled_call_leaves_the_client_usable(self, checkout: CheckoutClient) -> None:
