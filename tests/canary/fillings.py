@@ -100,6 +100,10 @@ def client() -> CheckoutClient:
     )
 
 
+def _sender(_authenticator: object) -> CheckoutClient:
+    return client()
+
+
 async def _fetch() -> AccessToken:
     return AccessToken("token", 2e9, 3600.0)
 
@@ -108,7 +112,7 @@ _BY_NAME: dict[str, Callable[[], Any]] = {
     "session": lambda: msgspec.convert({"id": "sid_x", "transaction_id": "t"}, sessions.Session),
     "parameters": lambda: msgspec.convert(dict.fromkeys(_PARAMETERS, "x"), SdkParameters),
     "sender": client,
-    "token_sender": lambda: lambda _authenticator: client(),
+    "token_sender": lambda: _sender,
     "token": lambda: AccessToken("token", 2e9, 3600.0),
     "masker": lambda: SecretMasker("x"),
     "shared": lambda: None,
@@ -153,7 +157,7 @@ def good(name: str, parameter: inspect.Parameter) -> Any:
         return FormPost("https://issuer.example/", {"creq": "x"})
     if name in _BY_NAME:
         return _BY_NAME[name]()
-    values = {"Mapping": {}, "bytes": b"{}", "str": "good", "float": 1.0, "int": 1}
+    values: dict[str, Any] = {"Mapping": {}, "bytes": b"{}", "str": "good", "float": 1.0, "int": 1}
     return next((value for word, value in values.items() if re.search(rf"\b{word}\b", annotation)), None)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import FrameType, TracebackType
+from typing import cast
 
 import loguru
 import pytest
@@ -41,7 +42,7 @@ class Seen:
     def key(self, canary: str) -> tuple[object, ...]:
         """Return the same for frames that show the same: at one place, variables of the same types, tainted alike."""
         variables = self.frame.f_locals.items()
-        return self.place, *((name, type(value), _contains(value, canary)) for name, value in variables)
+        return self.place, *((name, value.__class__, _contains(value, canary)) for name, value in variables)
 
 
 def shown_by_frames(error: BaseException) -> str:
@@ -85,7 +86,7 @@ def _contains(value: object, canary: str) -> bool:
         return canary in str.__str__(value)
     if isinstance(value, bytes):
         return canary.encode() in bytes.__getitem__(value, slice(None))
-    return canary in (dict.__repr__(value) if isinstance(value, dict) else repr(value))
+    return canary in repr(dict(cast("dict[object, object]", value)) if isinstance(value, dict) else value)
 
 
 def _is_ours(file: str) -> bool:
@@ -161,7 +162,8 @@ def _sentry(error: BaseException) -> str:
 
 
 def _pytest(error: BaseException) -> str:
-    return str(pytest.ExceptionInfo.from_exception(error).getrepr(showlocals=True, truncate_locals=False))
+    caught = pytest.ExceptionInfo[BaseException].from_exception(error)
+    return str(caught.getrepr(showlocals=True, truncate_locals=False))
 
 
 FRAME_TOOLS: dict[str, Callable[[BaseException], str]] = {

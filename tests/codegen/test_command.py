@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from codegen import compiler
 from codegen.__main__ import main
 from codegen.emit_models import GeneratorError
 from codegen.prove import ProofError
@@ -114,7 +113,7 @@ def test_a_fault_of_the_compiler_says_what_to_do_and_writes_nothing(
     def fail(files: object) -> None:
         raise fault("models/shop.py:3: unexpected code: x")
 
-    monkeypatch.setattr(compiler, "prove", fail)
+    monkeypatch.setattr("codegen.compiler.prove", fail)
     root = write_fragments(tmp_path / "in", SHOP)
     assert run(root, tmp_path / "out") == 2
     first, second = capsys.readouterr().err.splitlines()

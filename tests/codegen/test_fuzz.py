@@ -23,6 +23,8 @@ _VALUES = st.sampled_from([*_SCALARS, *_OTHERS])
 _PLAUSIBLE = st.sampled_from(
     [*_SCALARS, "2026-11-27", "date", "[integer, 'null']", '"\\"\\"\\""', "x" * 200, "'{}'", "class"]
 )
+# Names that mean something in the generated code.
+_NAMES = st.sampled_from(["class", "self", "str", "list", "msgspec", "Meta", "body", "_x", "3x", "é", "x-y", "UNSET"])
 
 
 @st.composite
@@ -33,8 +35,9 @@ def spoilt(draw: st.DrawFn, *, most: int = 3, values: st.SearchStrategy[str] = _
         name = draw(st.sampled_from(sorted(fragments)))
         lines = fragments[name].split("\n")
         place = draw(st.integers(0, len(lines) - 1))
-        key = lines[place].partition(":")[0]
-        changes = [[], [lines[place]] * 2, [f"{key}: {draw(values)}"]]
+        key, colon, value = lines[place].partition(":")
+        renamed = key.replace(key.strip(" -"), draw(_NAMES)) + colon + value
+        changes = [[], [lines[place]] * 2, [f"{key}: {draw(values)}"], [renamed]]
         lines[place : place + 1] = draw(st.sampled_from(changes))
         fragments[name] = "\n".join(lines)
     return fragments
