@@ -36,6 +36,7 @@ The text of an error never contains a value from the request. Text from the serv
 like a card number, a key or a token, and of what the specification marks as sensitive in the request, should the server
 repeat it. Every attribute always exists. Errors can be pickled and copied: they take the
 reply's headers and body with them exactly as received, so that nothing of it is lost, and nothing of the request.
+`vars(error)` has neither headers nor body.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ class CheckoutError(Exception):
         return type(self), self.args, self.__getstate__()
 
 
-class _Replied(CheckoutError):
+class _WithReply(CheckoutError):
     """The base of errors that keep a reply as it was received.
 
     Its headers and body are in slots: whatever writes an error by its `vars`, or a traceback that shows them, does not
@@ -201,7 +202,7 @@ class MalformedMessage(CheckoutError):
         self.reason = reason
 
 
-class AuthenticationFailed(_Replied):
+class AuthenticationFailed(_WithReply):
     """The client could not get an access token: the token endpoint refused the credentials or gave no usable answer.
 
     `error` is the OAuth error code, `description` the text that came with it (RFC 6749 section 5.2) and `status` the
@@ -290,7 +291,7 @@ class InvalidSignature(CheckoutError):
     """Checkout.com did not sign this webhook, or not with this key, or the body was changed on the way."""
 
 
-class UnexpectedResponse(_Replied):
+class UnexpectedResponse(_WithReply):
     """The reply is not what the specification promises. Nothing of it is lost.
 
     `status`, `headers`, `request_id` and the raw `body` are as received. `reason` says what could not be understood.
@@ -362,7 +363,7 @@ class ReplyMismatch(UnexpectedResponse):
         return getattr(self, "_value", None)
 
 
-class ApiError(_Replied):
+class ApiError(_WithReply):
     """The API answered with an error status.
 
     `error_type` and `error_codes` come from the error body, scrubbed; they are None and empty if it has none.
