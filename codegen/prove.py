@@ -24,9 +24,7 @@ _STATEMENTS: Final = (
 )
 # What may be called while a module is imported.
 _CALLED: Final = frozenset({"Alternative", "Meta", "Operation", "msgspec.field"})
-_IMPORTED: Final = frozenset(
-    {"__future__", "checkout_async", "collections", "dataclasses", "datetime", "msgspec", "typing"}
-)
+_IMPORTED: Final = frozenset({"__future__", "checkout_async", "collections", "datetime", "msgspec", "typing"})
 # The types that the model generator imports under another name where a field has their own.
 _TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
 
