@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
