@@ -18,6 +18,8 @@ __all__ = ["redis_server", "redis_url"]
 settings.register_profile("untimed", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=2500, print_blob=True)
+# The same examples for every mutant: chance must not decide whether one is noticed.
+settings.register_profile("mutants", deadline=None, max_examples=25, derandomize=True, database=None)
 settings.load_profile("untimed")
 
 

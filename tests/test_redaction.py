@@ -23,15 +23,20 @@ from checkout_async.redaction import (
 )
 
 
-def test_a_card_number_keeps_its_last_four_digits() -> None:
-    assert mask("4242424242424242", "pan") == "***4242"
+@pytest.mark.parametrize("number", ["4242424242424242", "4222222222222"])
+def test_a_card_number_keeps_its_last_four_digits(number: str) -> None:
+    assert mask(number, "pan") == f"***{number[-4:]}"
 
 
-@pytest.mark.parametrize(
-    ("value", "kind"), [("956", "cvv"), ("x", "secret"), ("Ada", "personal"), (5, "pan"), ("4242", "pan")]
-)
+@pytest.mark.parametrize("value", ["x", "956", "Ada Lovelace-King", "sek_Dal7UyiH8rIFXA4PfgiIk2jUyQkVDeEWgVBEL4Ts", 5])
+@pytest.mark.parametrize("kind", ["cvv", "secret", "personal"])
 def test_anything_else_sensitive_shows_nothing(value: object, kind: str) -> None:
     assert mask(value, kind) == "***"
+
+
+@pytest.mark.parametrize("number", ["", "4242", "4242424", "424242424242", 4242424242424242])
+def test_a_shortened_card_number_shows_nothing(number: object) -> None:
+    assert mask(number, "pan") == "***"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,8 @@ def test_anything_else_sensitive_shows_nothing(value: object, kind: str) -> None
         "4242.4242.4242.4242",
         "6759649826438453011",
         "sk_sbox_aaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "pk_sbox_aaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "ack_i4dcnxhzqv4ebkvxiu3ksa27ca",
         "sek_Dal7UyiH8rIFXA4PfgiIk2jUyQkVDeEWgVBEL4TsRTE=",
         "tok_ubfj2q76miwundwlk72vxt2i7q",
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhY2sifQ.c2lnbmF0dXJl",
@@ -63,9 +70,35 @@ def test_identifiers_codes_dates_and_short_numbers_stay(text: str) -> None:
     assert scrub(text) == text
 
 
-def test_only_listed_headers_show_their_values() -> None:
-    headers = {"Content-Type": "application/json", "Authorization": "Bearer x", "X-Anything": "y"}
-    assert mask_headers(headers) == {"Content-Type": "application/json", "Authorization": "***", "X-Anything": "***"}
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Accept",
+        "Cko-Request-Id",
+        "Cko-Version",
+        "Content-Length",
+        "CONTENT-TYPE",
+        "date",
+        "Retry-After",
+        "User-Agent",
+    ],
+)
+def test_a_listed_header_shows_its_value(name: str) -> None:
+    assert mask_headers({name: "y"}) == {name: "y"}
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Cko-Idempotency-Key", "Cookie", "Set-Cookie", "X-Anything"])
+def test_any_other_header_shows_no_value(name: str) -> None:
+    assert mask_headers({name: "y"}) == {name: "***"}
+
+
+def test_a_text_of_a_server_is_shown_up_to_200_characters() -> None:
+    assert sanitize("x" * 200) == "x" * 200
+    assert sanitize("x" * 201) == "x" * 200 + "..."
+
+
+def test_control_characters_of_a_server_are_escaped() -> None:
+    assert sanitize("a\r\nb\x1b[31m\u202e\u0085") == "a\\r\\nb\\x1b[31m\\u202e\\x85"
 
 
 @pytest.mark.parametrize("hidden", [Secret("hush " * 30), SecretBytes(b"hush " * 30)])
