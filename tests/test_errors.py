@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 
 import pytest
 
@@ -15,10 +16,16 @@ def test_every_error_is_a_checkout_error() -> None:
     assert all(issubclass(cls, errors.CheckoutError) for cls in classes)
 
 
-def test_every_error_is_in_the_drawing_at_the_top_of_the_module() -> None:
+def test_the_drawing_at_the_top_of_the_module_is_the_tree() -> None:
     assert errors.__doc__ is not None
-    for name in errors.__all__:
-        assert name in errors.__doc__
+    lines = re.findall(r"^((?:[│ ]   |[├└]── )*)([A-Z]\w+)(?:  |$)", errors.__doc__, re.MULTILINE)
+    drawn = [(len(branches) // 4, name) for branches, name in lines]
+    assert sorted(name for _, name in drawn) == sorted(errors.__all__)
+    parents: list[type] = [Exception]
+    for depth, name in drawn:
+        cls: type[errors.CheckoutError] = getattr(errors, name)
+        assert cls.__bases__ == (parents[depth],), name
+        parents[depth + 1 :] = [cls]
 
 
 def test_the_module_has_no_public_helpers() -> None:
@@ -49,10 +56,25 @@ def test_errors_pickle_and_copy_with_everything_they_carry(error: errors.Checkou
         assert vars(twin) == vars(error)
 
 
-@pytest.mark.parametrize(
-    "cls",
-    [errors.InvalidRequest, errors.MalformedMessage, errors.ApiError, errors.UnexpectedResponse, errors.OutcomeUnknown],
-)
-def test_every_attribute_always_exists(cls: type[errors.CheckoutError]) -> None:
-    assert vars(cls("text"))
-    assert str(cls("text")) == "text"
+CALL: dict[str, object] = {"operation": "", "status": 0, "headers": {}, "request_id": None, "body": b""}
+DEFAULTS: dict[type[errors.CheckoutError], dict[str, object]] = {
+    errors.InvalidRequest: {"operation": "", "path": "$", "reason": ""},
+    errors.MalformedMessage: {"message": "text", "reason": ""},
+    errors.AuthenticationFailed: {"status": None, "error": None, "description": None, "body": b""},
+    errors.TransportError: {"operation": "", "attempts": 1},
+    errors.UnexpectedResponse: {**CALL, "reason": ""},
+    errors.ReplyMismatch: {**CALL, "reason": "", "value": None},
+    errors.ApiError: {**CALL, "error_type": None, "error_codes": (), "retry_after": None},
+}
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_attribute_always_exists(name: str) -> None:
+    cls: type[errors.CheckoutError] = getattr(errors, name)
+    defaults = next((DEFAULTS[base] for base in cls.__mro__ if base in DEFAULTS), {})
+    error = cls("text")
+    assert str(error) == "text"
+    assert {attribute: getattr(error, attribute) for attribute in defaults} == defaults
+    assert vars(error).keys() - {"may_have_been_done", "is_transient"} == defaults.keys() - {"value"}
+    assert error.idempotency_key is None
+    assert {type(error.may_have_been_done), type(error.is_transient)} == {bool}

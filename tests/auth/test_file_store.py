@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from checkout_async.auth import AccessToken, FileTokenStore
+from checkout_async.auth import AccessToken, FileTokenStore, file_store
 from checkout_async.errors import ConfigurationError, TokenStoreError
 from tests.canary.frames import shown_by_frames
 
@@ -41,19 +43,39 @@ async def test_files_and_directory_are_for_their_owner_only(store: FileTokenStor
     assert mode(directory) == 0o700
 
 
-async def test_a_file_that_others_can_read_is_refused_and_then_replaced(store: FileTokenStore, directory: Path) -> None:
+@pytest.mark.parametrize("mode", ["0640", "0620", "0610", "0604", "0602", "0601", "0644"])
+async def test_a_file_that_others_can_use_is_refused_and_then_replaced(
+    mode: str, store: FileTokenStore, directory: Path
+) -> None:
     await store.save("key", TOKEN)
-    (directory / "key.json").chmod(0o644)
-    with pytest.raises(TokenStoreError, match=r"mode 0644\): chmod 600") as caught:
+    (directory / "key.json").chmod(int(mode, 8))
+    with pytest.raises(TokenStoreError, match=rf"mode {mode}\): chmod 600") as caught:
         await store.load("key")
     assert "hush" not in str(caught.value)
     await store.save("key", TOKEN)
     assert await store.load("key") == TOKEN
 
 
-async def test_a_directory_that_others_can_write_is_refused(store: FileTokenStore, directory: Path) -> None:
+async def test_a_file_that_its_owner_alone_can_read_is_accepted(store: FileTokenStore, directory: Path) -> None:
+    await store.save("key", TOKEN)
+    (directory / "key.json").chmod(0o400)
+    assert await store.load("key") == TOKEN
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o705])
+async def test_a_directory_that_others_can_only_read_is_accepted(
+    mode: int, store: FileTokenStore, directory: Path
+) -> None:
     directory.mkdir(parents=True)
-    directory.chmod(0o777)
+    directory.chmod(mode)
+    await store.save("key", TOKEN)
+    assert await store.load("key") == TOKEN
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o720, 0o702, 0o777])
+async def test_a_directory_that_others_can_write_is_refused(mode: int, store: FileTokenStore, directory: Path) -> None:
+    directory.mkdir(parents=True)
+    directory.chmod(mode)
     with pytest.raises(TokenStoreError, match="chmod 700"):
         await store.save("key", TOKEN)
     with pytest.raises(TokenStoreError, match="chmod 700"):
@@ -131,3 +153,24 @@ async def test_a_disk_that_fails_shows_no_token_in_a_traceback(store: FileTokenS
     with pytest.raises(TokenStoreError) as caught:
         await store.remove("key", "hush-hush")
     assert "hush" not in shown_by_frames(caught.value)
+
+
+async def test_a_cancelled_caller_waits_for_no_file_system_that_hangs(
+    store: FileTokenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def read(_file: Path) -> None:
+        hangs.set()
+        goes_on.wait()
+
+    monkeypatch.setattr(file_store, "_read", read)
+    loading = asyncio.create_task(store.load("key"))
+    await asyncio.to_thread(hangs.wait)
+    loading.cancel()
+    try:
+        done, _ = await asyncio.wait([loading], timeout=5)
+        assert done, "the caller waits for the file system"
+        assert loading.cancelled()
+    finally:
+        goes_on.set()

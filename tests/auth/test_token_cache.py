@@ -11,6 +11,7 @@ import pytest
 from checkout_async.auth import AccessToken
 from checkout_async.auth.token_cache import TokenCache
 from checkout_async.errors import AuthenticationFailed, ConnectFailed
+from tests.transport.virtual_time import settle
 
 
 def granted(value: str, lifetime: float) -> AccessToken:
@@ -72,6 +73,8 @@ async def test_a_fresh_token_is_used_as_it_is() -> None:
     await cache.get()
     time.now += 3600 - 121
     assert await cache.get() == "token 1"
+    await settle()
+    assert cache._fetching is None
     assert endpoint.fetches == 1
 
 
@@ -101,8 +104,19 @@ async def test_a_short_lived_token_is_fresh_for_most_of_its_life() -> None:
     await cache.get()
     time.now += 29
     await cache.get()
-    assert endpoint.fetches == 1
-    time.now += 7
+    await settle()
+    assert (cache._fetching, endpoint.fetches) == (None, 1)
+    time.now += 2
+    assert await cache.get() == "token 1"
+    await settle()
+    assert endpoint.fetches == 2, "it is ageing in the last quarter of its life"
+
+
+async def test_a_short_lived_token_is_stale_in_the_last_eighth_of_its_life() -> None:
+    endpoint, time = Endpoint(lifetime=40), ManualTime()
+    cache = TokenCache(endpoint.fetch, time)
+    await cache.get()
+    time.now += 36
     assert await cache.get() == "token 2"
 
 

@@ -138,6 +138,14 @@ async def test_items_that_arrive_during_the_iteration_cost_no_others() -> None:
     assert [item async for item in by_position(growing, start=0, max_items=None)] == [f"item {n}" for n in range(10)]
 
 
+async def test_a_page_must_name_each_of_its_items() -> None:
+    async def torn(_position: int) -> Page[str]:
+        return Page(["a", "b"], ["a"], total=2)
+
+    with pytest.raises(ValueError, match="shorter"):
+        await anext(by_position(torn, start=0, max_items=None))
+
+
 async def test_a_negative_number_of_items_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="max_items must not be negative"):
         await collect(Shelf(1, 1), links=False, max_items=-1)

@@ -156,10 +156,8 @@ def test_a_parameter_must_keep_its_limits(
     place: str, limits: dict[str, Any], value: str, wrong: str, reason: str
 ) -> None:
     def request(value: str) -> ApiRequest[Any]:
-        return replace(
-            ApiRequest(operation=CLOSE_SHOP, path=(Parameter(name="shop", value="s1"),)),
-            **{place: (Parameter(name="limit", value=value, **limits),)},
-        )
+        changed: dict[str, Any] = {place: (Parameter(name="limit", value=value, **limits),)}
+        return replace(ApiRequest(operation=CLOSE_SHOP, path=(Parameter(name="shop", value="s1"),)), **changed)
 
     prepared(request(value))
     with pytest.raises(InvalidRequest, match=rf"close_shop: limit must (be|have) {reason}") as caught:

@@ -85,6 +85,9 @@ class TestReplies:
     def test_status_and_next_actions_decide(self, status: str, actions: list[str], step: type[Step]) -> None:
         assert isinstance(flow(status, *actions).step(), step)
 
+    def test_a_session_may_come_without_next_actions(self) -> None:
+        assert flow("pending", next_actions=None).step() == ReadSession()
+
     def test_the_3ds_method_goes_to_the_issuer(self) -> None:
         step = flow("pending", METHOD).step()
         assert isinstance(step, RunMethod)
