@@ -6,10 +6,12 @@ their number and the command that runs them. A test marked `slow` starts process
 matrix; `make check` leaves those out.
 """
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
-from tests import figures
+from tests import figures, loop_errors
 from tests.services import missing_browser, missing_service, redis_server, redis_url
 
 __all__ = ["redis_server", "redis_url"]
@@ -30,6 +32,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _deselect(config, items, "browser", f"need {reason}, which is not installed here")
     elif "browser" not in config.option.markexpr:
         _deselect(config, items, "browser", "run in a real browser")
+
+
+def pytest_configure() -> None:
+    loop_errors.install()
+
+
+@pytest.fixture(autouse=True)
+def _no_error_is_left_to_the_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test in which an event loop's exception handler was called, unless it is marked `loop_errors`."""
+    yield
+    loop_errors.check(request.node)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
