@@ -33,7 +33,7 @@ from checkout_async.config import (
     require_type,
     resolve_endpoints,
 )
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import ClientClosed, ConfigurationError, WrongLoop
 from checkout_async.limits.limiter import Limiter
 from checkout_async.limits.rate_limiter import RateLimiter
 from checkout_async.redaction import Secret, as_secret
@@ -216,12 +216,12 @@ class CheckoutClient:
                 await self._transport.aclose()
 
     def _check_open(self) -> None:
-        """Raise ConfigurationError if the client is closed or belongs to another event loop."""
+        """Raise ClientClosed or WrongLoop if the client cannot be used here."""
         if self._closed:
-            raise ConfigurationError("this client is closed; make a new one")
+            raise ClientClosed("the client is closed, so nothing was sent; make a new one")
         loop = asyncio.get_running_loop()
         if self._loop not in {None, loop}:
-            raise ConfigurationError("the client was used in another event loop; make one for each loop")
+            raise WrongLoop("the client belongs to another event loop, so nothing was sent; make one for each loop")
         self._loop = loop
 
     async def __aenter__(self) -> Self:

@@ -1,11 +1,16 @@
 """Every error the package raises.
 
 CheckoutError
-├── ConfigurationError        The client was set up wrongly. Nothing was sent.
-│   └── JournalInUse          Another process has the journal of the batch open.
+├── ConfigurationError        A setting is wrong. Nothing was sent.
+├── MissingExtra              A package is not installed that this needs. The text says what to install.
+├── ClientClosed              The client is closed. Nothing was sent.
+├── WrongLoop                 The client belongs to another event loop. Nothing was sent.
+├── WrongProcess              The client, store or journal belongs to another process. Nothing was sent.
 ├── InvalidRequest            The request breaks the specification. Nothing was sent.
 ├── AuthenticationFailed      The token endpoint refused the credentials or could not be used.
 ├── TokenStoreError           A token store failed. A client logs this error and continues without the store.
+├── BatchFileError            A file of a batch (input, results, journal, report) cannot be used.
+│   └── JournalInUse          Another process has the journal of the batch open.
 ├── JournalError              The journal of a batch can no longer be written. The run must stop.
 ├── RunIncomplete             A batch on several machines ended early. Resume it to continue.
 ├── TransportError            No reply was received.
@@ -43,7 +48,9 @@ from checkout_async.redaction import Headers, Secret, SecretBytes
 __all__ = [
     "ApiError",
     "AuthenticationFailed",
+    "BatchFileError",
     "CheckoutError",
+    "ClientClosed",
     "ConfigurationError",
     "Conflict",
     "ConnectFailed",
@@ -53,6 +60,7 @@ __all__ = [
     "JournalError",
     "JournalInUse",
     "MalformedMessage",
+    "MissingExtra",
     "NotFound",
     "OutcomeUnknown",
     "RateLimited",
@@ -64,6 +72,8 @@ __all__ = [
     "Unauthorized",
     "UnexpectedResponse",
     "UnprocessableEntity",
+    "WrongLoop",
+    "WrongProcess",
 ]
 
 
@@ -106,13 +116,26 @@ class CheckoutError(Exception):
 
 
 class ConfigurationError(CheckoutError):
-    """The client, its credentials or its settings cannot work as given. The text says what to change."""
+    """A setting cannot work as given. The text says what to change."""
 
 
-class JournalInUse(ConfigurationError):
-    """Another process has the journal of the batch open. Only one process at a time may open it."""
+class MissingExtra(CheckoutError):
+    """An optional package is not installed. The text has the command that installs it."""
 
-    is_transient = True
+
+class ClientClosed(CheckoutError):
+    """The client is closed. Nothing was sent: make a new client."""
+
+
+class WrongLoop(CheckoutError):
+    """The client was first used in another event loop. Nothing was sent: make one client for each loop."""
+
+
+class WrongProcess(CheckoutError):
+    """The object was made or first used before the process forked, and belongs to the other process.
+
+    Nothing was sent or written: make one in each process.
+    """
 
 
 class InvalidRequest(CheckoutError):
@@ -170,6 +193,19 @@ class AuthenticationFailed(CheckoutError):
 
 class TokenStoreError(CheckoutError):
     """A token store cannot be used. The text says why. The calls of a client never raise this error."""
+
+
+class BatchFileError(CheckoutError):
+    """A file of a batch (its input, results, journal, report or plan) cannot be used. The text says why.
+
+    It is raised before the first record is sent.
+    """
+
+
+class JournalInUse(BatchFileError):
+    """Another process has the journal of the batch open. Only one process at a time may open it."""
+
+    is_transient = True
 
 
 class JournalError(CheckoutError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import ConfigurationError, MissingExtra
 from checkout_async.redaction import as_secret
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ __all__ = ["connect"]
 def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
     """Return a client that gives up an exchange after `timeout` seconds and one retry. It opens no connection yet.
 
-    Raises ConfigurationError if the URL is not a Redis URL, or if the extra `redis` is not installed; the text then
-    names `needed_by`.
+    Raises ConfigurationError if the URL is not a Redis URL, and MissingExtra, which names `needed_by`, if the extra
+    `redis` is not installed.
     """
     url = as_secret(url)
     try:
@@ -26,7 +26,7 @@ def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
         from redis.asyncio.retry import Retry  # noqa: PLC0415
         from redis.backoff import NoBackoff  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigurationError(f"{needed_by} needs the package redis: pip install 'checkout-async[redis]'") from error
+        raise MissingExtra(f"{needed_by} needs the package redis: pip install 'checkout-async[redis]'") from error
     with suppress(ValueError):
         return Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - the library leaves **kwargs untyped
             url,

@@ -342,7 +342,7 @@ class TestSettings:
 
         with pytest.raises(errors.ConnectFailed):
             asyncio.run(look())
-        with pytest.raises(errors.ConfigurationError, match="another event loop"):
+        with pytest.raises(errors.WrongLoop, match="another event loop"):
             asyncio.run(look())
         asyncio.run(checkout.aclose())
 
@@ -356,7 +356,7 @@ class TestSettings:
             while sandbox.count("get_payment") == 0:
                 await asyncio.sleep(0.01)
             await checkout.aclose()
-            with pytest.raises(errors.ConfigurationError, match="closed"):
+            with pytest.raises(errors.ClientClosed, match="closed"):
                 await call
             assert sandbox.count("get_payment") == 1
 
@@ -373,7 +373,7 @@ class TestSettings:
         retry = RetryPolicy(attempts=3, backoff=0)
         checkout = CheckoutClient(key, base_url="http://127.0.0.1:9", transport=wire, retry=retry)
         wire.close = checkout.aclose
-        with pytest.raises(errors.ConfigurationError, match="closed"):
+        with pytest.raises(errors.ClientClosed, match="closed"):
             await checkout.sessions.get_session("sid_" + "a" * 26)
         assert len(wire.requests) == 1
 
@@ -402,7 +402,7 @@ class TestLife:
         client = sandbox.client()
         await client.aclose()
         await client.aclose()
-        with pytest.raises(errors.ConfigurationError, match="closed"):
+        with pytest.raises(errors.ClientClosed, match="closed"):
             await client.sessions.get_session("sid_" + "a" * 26)
 
     async def test_a_client_is_neither_pickled_nor_copied(self, checkout: CheckoutClient) -> None:
@@ -419,9 +419,9 @@ class TestLife:
         await client.aclose()
         results = await asyncio.gather(*calls, return_exceptions=True)
         # The one that is on its way may be carried out; the others wait for its place and send nothing.
-        assert sorted(type(result).__name__ for result in results) == ["ConfigurationError"] * 4 + ["OutcomeUnknown"]
+        assert sorted(type(result).__name__ for result in results) == ["ClientClosed"] * 4 + ["OutcomeUnknown"]
         assert sandbox.count("request_session") == 1
-        with pytest.raises(errors.ConfigurationError, match="closed"):
+        with pytest.raises(errors.ClientClosed, match="closed"):
             await client.request_access_token()
 
     async def test_a_client_is_closed_in_a_cancelled_scope_too(self, sandbox: Sandbox) -> None:
@@ -430,7 +430,7 @@ class TestLife:
             async with client:
                 await client.sessions.request_session(order())
                 await asyncio.sleep(30)
-        with pytest.raises(errors.ConfigurationError, match="closed"):
+        with pytest.raises(errors.ClientClosed, match="closed"):
             await client.sessions.request_session(order())
 
     async def test_a_cancelled_call_leaves_the_client_usable(self, checkout: CheckoutClient) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, TypeVarTuple, Unpack
 import anyio.to_thread
 
 from checkout_async.auth.token_store import LOCK_TIMEOUT, AccessToken, checked_seconds, decode_token, encode_token
-from checkout_async.errors import ConfigurationError, TokenStoreError
+from checkout_async.errors import MissingExtra, TokenStoreError
 from checkout_async.files import OWNER_ONLY, atomic_write
 from checkout_async.redaction import SecretBytes, as_secret
 
@@ -44,14 +44,14 @@ class FileTokenStore:
 
     Only its owner may be able to write to the directory and to read a token file: a user who can put a token there
     chooses the account that takes the payments. `lock_timeout` is the longest wait for a lock, in seconds.
-    Raises ConfigurationError if the extra `file` is not installed; its methods raise TokenStoreError.
+    Raises MissingExtra if the extra `file` is not installed; its methods raise TokenStoreError.
     """
 
     def __init__(self, directory: str | os.PathLike[str], *, lock_timeout: float = LOCK_TIMEOUT) -> None:
         try:
             from filelock import AsyncFileLock, Timeout  # noqa: PLC0415 - an extra
         except ImportError as error:
-            raise ConfigurationError(
+            raise MissingExtra(
                 "FileTokenStore needs the package filelock: pip install 'checkout-async[file]'"
             ) from error
         self._directory = Path(directory).expanduser()

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 
 from checkout_async.auth.shared_token import SharedToken
 from checkout_async.auth.token_store import AccessToken, seconds_left
-from checkout_async.errors import CheckoutError, ConnectFailed
+from checkout_async.errors import CheckoutError, ClientClosed
 
 __all__ = ["TokenCache"]
 
@@ -80,7 +80,7 @@ class TokenCache:
             self._rejected = value
 
     async def aclose(self) -> None:
-        """Cancel a fetch in progress; its callers get ConnectFailed."""
+        """Cancel a fetch in progress; its callers get ClientClosed."""
         self._closed = True
         if self._fetching is not None:
             self._fetching.cancel()
@@ -98,7 +98,7 @@ class TokenCache:
             # The fetch was cancelled by `aclose`, or the caller itself was cancelled.
             if not self._closed or not fetch.cancelled():
                 raise
-            own = ConnectFailed("the client was closed while a call waited for an access token; nothing was sent")
+            own = ClientClosed("the client was closed while a call waited for an access token, so nothing was sent")
         raise own
 
     def _start_fetch(self) -> asyncio.Task[AccessToken]:

@@ -7,17 +7,17 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 __all__ = ["check_apart"]
 
 
 def check_apart(named: Mapping[str, Path | None]) -> None:
-    """Raise ConfigurationError if two of these are the same file, links included; the keys name them in the message."""
+    """Raise BatchFileError if two of these are the same file, links included; the keys name them in the message."""
     places: dict[object, str] = {}
     for name, path in named.items():
         if path is not None and (other := places.setdefault(_identity(path), name)) != name:
-            raise ConfigurationError(f"the {name} is the {other} file; name another one")
+            raise BatchFileError(f"the {name} is the {other} file; name another one")
 
 
 def _identity(path: Path) -> object:

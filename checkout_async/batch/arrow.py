@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, Final, Protocol, cast
 
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import MissingExtra
 from checkout_async.redaction import sanitize
 
 __all__ = [
@@ -151,11 +151,11 @@ def _module(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise ConfigurationError("Parquet needs pyarrow: pip install 'checkout-async[parquet]'") from None
+        raise MissingExtra("Parquet needs pyarrow: pip install 'checkout-async[parquet]'") from None
 
 
 def require_parquet() -> None:
-    """Raise ConfigurationError that names the extra if pyarrow is missing."""
+    """Raise MissingExtra that names the extra if pyarrow is missing."""
     _module("pyarrow.parquet")
 
 
@@ -174,7 +174,7 @@ def arrow_errors() -> Generator[None]:
 
 
 def open_parquet(path: Path) -> ParquetReader:
-    """Open a Parquet file for reading in bounded memory. Raises OSError; ConfigurationError without pyarrow."""
+    """Open a Parquet file for reading in bounded memory. Raises OSError; MissingExtra without pyarrow."""
     parquet = _module("pyarrow.parquet")
     with arrow_errors():
         return cast("ParquetReader", parquet.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False))

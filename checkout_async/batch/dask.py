@@ -30,7 +30,7 @@ from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
 from checkout_async.batch.cluster.worker import PartitionResult, PartitionSettings, run_partition
 from checkout_async.batch.formats import Format
 from checkout_async.batch.report import Report, Summary
-from checkout_async.errors import ConfigurationError, JournalInUse, RunIncomplete
+from checkout_async.errors import ConfigurationError, JournalInUse, MissingExtra, RunIncomplete
 from checkout_async.redaction import sanitize
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def run_file(
 
     Call it again with `resume` to continue a run that ended early. Once `stop` is set, or after Ctrl-C, the sessions in
     flight are finished first. If the run is complete already, `resume` returns the report of the rows in `output`,
-    counted as replayed, without the cluster. Raises ConfigurationError before anything is sent, and RunIncomplete or
-    KeyboardInterrupt if something is left to do.
+    counted as replayed, without the cluster. Raises BatchFileError, ConfigurationError or MissingExtra before anything
+    is sent, and RunIncomplete or KeyboardInterrupt if something is left to do.
     """
     summary = Summary()
     places = RunPaths.of(
@@ -111,7 +111,7 @@ def _connected(cluster: Client | str) -> Generator[Any]:
         distributed: Any = import_module("distributed")
     except ImportError as error:
         message = f"a run on a cluster needs the package {error.name}: pip install 'checkout-async[dask]'"
-        raise ConfigurationError(message) from None
+        raise MissingExtra(message) from None
     with _client_of(distributed, cluster) as client:
         yield client
 

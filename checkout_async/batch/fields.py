@@ -17,7 +17,7 @@ from typing import Final, Self, TypeGuard, cast
 
 from msgspec import inspect
 
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 from checkout_async.models import sessions
 from checkout_async.redaction import sanitize
 
@@ -144,14 +144,14 @@ class Field:
 def find_field(path: str) -> Field:
     """Return the field at a path, a value or an object.
 
-    Raises ConfigurationError that names the path and the nearest known one.
+    Raises BatchFileError that names the path and the nearest known one.
     """
     node = _request()
     steps: list[Step] = []
     for name in path.split("."):
         inner = node.inside(name)
         if inner is None:
-            raise ConfigurationError(f"unknown column {_named(path)}: a session request has no such member")
+            raise BatchFileError(f"unknown column {_named(path)}: a session request has no such member")
         steps.append(name if node.item is None else int(name))
         node = inner
     return Field(path, (tuple(steps[:-1]), steps[-1]), node)
@@ -163,11 +163,11 @@ def _named(path: str) -> str:
 
 
 def refuse_twice(fields: Sequence[Field]) -> None:
-    """Raise ConfigurationError if two columns are the same field."""
+    """Raise BatchFileError if two columns are the same field."""
     names = {each.place: each.path for each in fields}
     for place, count in Counter(each.place for each in fields).most_common(1):
         if count > 1:
-            raise ConfigurationError(f'{count} columns are named "{names[place]}"; keep one of them')
+            raise BatchFileError(f'{count} columns are named "{names[place]}"; keep one of them')
 
 
 def nest(cells: Iterable[tuple[Place, object]]) -> dict[str, object]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 __all__ = ["GZIP_SUFFIX", "Format", "format_of"]
 
@@ -35,17 +35,17 @@ _BY_SUFFIX: Final = {
 def format_of(path: Path | None, given: Format | None = None) -> Format:
     """Return the format of a file: `given`, else by the suffix of its name. A standard stream (None) is JSON Lines.
 
-    Raises ConfigurationError for an unknown suffix, and for Parquet in a standard stream or within gzip.
+    Raises BatchFileError for an unknown suffix, and for Parquet in a standard stream or within gzip.
     """
     name = Path("-.jsonl" if path is None else path.name.lower())
     is_gzip = name.suffix == GZIP_SUFFIX
     found = given or _BY_SUFFIX.get((name.with_suffix("") if is_gzip else name).suffix)
     if found is None:
         formats = ", ".join(Format)
-        raise ConfigurationError(
+        raise BatchFileError(
             f"the format of {path} is unknown; set it with --input-format or --output-format: {formats}"
         )
     if found is Format.PARQUET and (path is None or is_gzip):
         where = "a standard stream" if path is None else f"a file within gzip ({path})"
-        raise ConfigurationError(f"Parquet cannot be {where}; name a plain file")
+        raise BatchFileError(f"Parquet cannot be {where}; name a plain file")
     return found

@@ -17,10 +17,14 @@ from checkout_async.batch.command.saying import say
 from checkout_async.cli.authenticate import authenticate
 from checkout_async.cli.sandbox import sandbox
 from checkout_async.client import CheckoutClient
-from checkout_async.errors import CheckoutError, ConfigurationError
+from checkout_async.errors import BatchFileError, CheckoutError, ConfigurationError, MissingExtra
 from checkout_async.models import access
 
 __all__ = ["cli"]
+
+
+# Errors that end a command before it sends anything.
+_NOTHING_STARTED = (BatchFileError, ConfigurationError, MissingExtra)
 
 
 class _Commands(click.Group):
@@ -31,7 +35,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except CheckoutError as error:
             say(f"checkout-async: {error}", sys.stderr)
-            ctx.exit(2 if isinstance(error, ConfigurationError) else 1)
+            ctx.exit(2 if isinstance(error, _NOTHING_STARTED) else 1)
         except (asyncio.CancelledError, KeyboardInterrupt):
             ctx.exit(128 + signal.SIGINT)
 

@@ -19,7 +19,7 @@ from checkout_async.batch.command.job import Job
 from checkout_async.batch.dask import ClusterProgress, run_file
 from checkout_async.batch.report import Report, check_report_path, table, write_report
 from checkout_async.batch.wording import number
-from checkout_async.errors import ConfigurationError, RunIncomplete
+from checkout_async.errors import BatchFileError, ConfigurationError, RunIncomplete
 
 __all__ = ["ClusterJob"]
 
@@ -70,7 +70,7 @@ class ClusterJob:
             return True
         try:
             write_report(report, self.job.report)
-        except ConfigurationError as error:
+        except BatchFileError as error:
             print(error, file=self.job.messages, flush=True)
             return False
         return True

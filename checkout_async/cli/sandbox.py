@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from checkout_async.batch.command.interrupt import Interrupt
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import ConfigurationError, MissingExtra
 
 if TYPE_CHECKING:
     from checkout_async.sandbox import Sandbox, SandboxClient
@@ -125,7 +125,7 @@ async def _simulate(given: _Given) -> None:
     try:
         from checkout_async.sandbox import WEBHOOK_SECRET, Sandbox  # noqa: PLC0415  # the sandbox needs an extra that the other commands do not
     except ModuleNotFoundError as error:
-        raise ConfigurationError(f"the sandbox needs {error.name}: pip install 'checkout-async[sandbox]'") from None
+        raise MissingExtra(f"the sandbox needs {error.name}: pip install 'checkout-async[sandbox]'") from None
     try:
         simulator = Sandbox(**_options(given))
     except ValueError as error:

@@ -11,7 +11,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import ConfigurationError, MissingExtra
 from checkout_async.redaction import as_secret
 from checkout_async.redis_client import connect
 
@@ -61,8 +61,8 @@ class RedisRateLimiter:
 
     `redis` is a URL, such as `rediss://user:password@host:6379/0`, or a client of `redis.asyncio`. `account` is any
     text that all processes of the account use, such as its subdomain. The limiter owns the connections of a URL: close
-    them with `aclose()` or `async with`. It does not close a client that you give it. Raises ConfigurationError if the
-    extra `redis` is not installed, the URL is not a Redis URL, or `account` is empty.
+    them with `aclose()` or `async with`. It does not close a client that you give it. Raises MissingExtra if the
+    extra `redis` is not installed, and ConfigurationError if the URL is not a Redis URL or `account` is empty.
 
     The machines' clocks count the requests. A machine whose clock differs from that of Redis by 0.25 s or more does not
     share the rates. While a client does not share them, or cannot reach Redis, it keeps its own limit; it logs a
@@ -168,9 +168,7 @@ def _moving_window(redis: Any, prefix: str) -> MovingWindowRateLimiter:
         from limits.aio.storage import RedisStorage  # noqa: PLC0415 - an extra
         from limits.aio.strategies import MovingWindowRateLimiter  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigurationError(
-            "RedisRateLimiter needs the package limits: pip install 'checkout-async[redis]'"
-        ) from error
+        raise MissingExtra("RedisRateLimiter needs the package limits: pip install 'checkout-async[redis]'") from error
     # `limits` requires a URL but does not use it: the storage takes its connections from the pool of our client.
     storage = RedisStorage(
         "async+redis://",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checkout_async._core.events import Event
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import MissingExtra
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -24,13 +24,13 @@ class OpenTelemetryHook:
     def __init__(
         self, tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
     ) -> None:
-        """Use the given providers, or the global ones. Raises ConfigurationError if opentelemetry-api is missing."""
+        """Use the given providers, or the global ones. Raises MissingExtra if opentelemetry-api is missing."""
         try:
             from checkout_async.observability.metrics import Metrics  # noqa: PLC0415 - an extra
             from checkout_async.observability.spans import Spans  # noqa: PLC0415 - an extra
         except ImportError as error:
             message = "OpenTelemetryHook needs opentelemetry-api 1.30 or newer: pip install 'checkout-async[otel]'"
-            raise ConfigurationError(message) from error
+            raise MissingExtra(message) from error
         self._spans = Spans(tracer_provider)
         self._metrics = Metrics(meter_provider)
 

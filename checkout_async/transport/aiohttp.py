@@ -25,7 +25,14 @@ from yarl import URL
 from checkout_async._core.content_encoding import ACCEPTED, CorruptEncoding, decompress
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Limits, Timeouts, require_type
-from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
+from checkout_async.errors import (
+    ClientClosed,
+    ConfigurationError,
+    ConnectFailed,
+    OutcomeUnknown,
+    TransportError,
+    WrongLoop,
+)
 from checkout_async.transport.connector import GuardedHandler, GuardedResponse, clean_connector
 from checkout_async.transport.proxies import Proxies
 
@@ -126,12 +133,12 @@ class AiohttpTransport:
         return wants_password and self._proxies.proxy_for(reply.url) is not None
 
     def _session_for_loop(self) -> aiohttp.ClientSession:
-        """Return the session; open it at the first request. Raises ConfigurationError in another event loop."""
+        """Return the session; open it at the first request. Raises ClientClosed and WrongLoop."""
         loop = asyncio.get_running_loop()
         if self._closed:
-            raise ConfigurationError("the client was closed; nothing was sent")
+            raise ClientClosed("the client is closed, so nothing was sent; make a new one")
         if self._loop not in {None, loop}:
-            raise ConfigurationError("the client was used in another event loop; create one for each loop")
+            raise WrongLoop("the client belongs to another event loop, so nothing was sent; make one for each loop")
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(

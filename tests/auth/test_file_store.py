@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from checkout_async.auth import AccessToken, FileTokenStore, file_store
-from checkout_async.errors import ConfigurationError, TokenStoreError
+from checkout_async.errors import MissingExtra, TokenStoreError
 from tests.canary.frames import shown_by_frames
 
 TOKEN = AccessToken("hush-hush", time.time() + 3600, 3600)
@@ -139,7 +139,7 @@ async def test_a_failed_write_leaves_the_earlier_token_and_nothing_else(
 
 def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "filelock", None)
-    with pytest.raises(ConfigurationError, match=r"checkout-async\[file\]"):
+    with pytest.raises(MissingExtra, match=r"checkout-async\[file\]"):
         FileTokenStore(tmp_path)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from checkout_async.auth import AccessToken, RedisTokenStore
-from checkout_async.errors import ConfigurationError, TokenStoreError
+from checkout_async.errors import ConfigurationError, MissingExtra, TokenStoreError
 
 
 @pytest.mark.services
@@ -71,7 +71,7 @@ def test_what_is_not_a_redis_url_is_refused_without_being_shown(url: str) -> Non
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
-    with pytest.raises(ConfigurationError, match=r"checkout-async\[redis\]"):
+    with pytest.raises(MissingExtra, match=r"checkout-async\[redis\]"):
         RedisTokenStore("redis://localhost")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from checkout_async.auth import AccessToken
 from checkout_async.auth.token_cache import TokenCache
-from checkout_async.errors import AuthenticationFailed, ConnectFailed
+from checkout_async.errors import AuthenticationFailed, ClientClosed
 from tests.transport.virtual_time import settle
 
 
@@ -197,7 +197,7 @@ async def test_closing_cancels_a_fetch_in_progress_and_fails_its_callers() -> No
     waiting = asyncio.create_task(cache.get())
     await settled(lambda: endpoint.fetches == 1)
     await cache.aclose()
-    with pytest.raises(ConnectFailed, match="client was closed"):
+    with pytest.raises(ClientClosed, match="client was closed"):
         await waiting
     await cache.aclose()
 

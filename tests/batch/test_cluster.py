@@ -24,7 +24,7 @@ from checkout_async.batch.journal.fingerprint import key_file_of, load_key
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.report import Report
 from checkout_async.batch.results import ResultFile
-from checkout_async.errors import ConfigurationError, RunIncomplete
+from checkout_async.errors import BatchFileError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import CARD, request
 from tests.commands import link, mode_of, results_in, text_of, write_lines
@@ -187,7 +187,7 @@ async def test_an_environment_without_credentials_is_named(places: RunPaths, mon
     monkeypatch.delenv("CHECKOUT_CLIENT_ID")
     part, *_ = await planned(places)
     assert (await run(part)).error == ErrorInfo(
-        kind="ConfigurationError", message="CHECKOUT_CLIENT_ID is not set; set it, or CHECKOUT_SECRET_KEY"
+        kind="BatchFileError", message="CHECKOUT_CLIENT_ID is not set; set it, or CHECKOUT_SECRET_KEY"
     )
 
 
@@ -207,7 +207,7 @@ async def test_a_redis_that_can_never_be_used_is_not_passed_over(
     monkeypatch.setenv("CHECKOUT_REDIS_URL", f"{scheme}://{rest.replace(old, new, 1)}")
     part, *_ = await planned(places)
     assert (await run(part)).error == ErrorInfo(
-        kind="ConfigurationError",
+        kind="BatchFileError",
         message=f"Redis rejected the credentials or options in the URL ({kind}); correct the URL",
     )
     assert created(sandbox) == Counter()
@@ -251,7 +251,7 @@ def test_without_redis_the_rate_is_divided() -> None:
 
 @pytest.mark.parametrize("wrong", [{"parallelism": 0}, {"concurrency": 0}, {"rate": 0.0}])
 def test_settings_that_cannot_work_are_refused_where_they_are_made(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))} must be a "):
+    with pytest.raises(BatchFileError, match=f"{next(iter(wrong))} must be a "):
         PartitionSettings(**wrong)
 
 
@@ -263,7 +263,7 @@ async def test_all_of_it_can_be_called_where_an_event_loop_runs_as_in_a_notebook
 
 def test_without_the_extra_the_error_says_what_to_install(places: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ConfigurationError, match=r"the package distributed: pip install 'checkout-async\[dask\]'"):
+    with pytest.raises(BatchFileError, match=r"the package distributed: pip install 'checkout-async\[dask\]'"):
         run_file("tcp://127.0.0.1:8786", places.input, places.output)
 
 
@@ -402,14 +402,14 @@ class TestARunThatIsComplete:
 
     async def test_another_input_is_not_taken_for_it(self, places: RunPaths) -> None:
         write_lines(places.input, [request(reference="new")])
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(BatchFileError):
             await self.again(places)
         assert sorted(results_in(text_of(places.output))) == list(range(1, LINES + 1))
 
     async def test_results_that_lack_rows_are_not_taken_for_it(self, places: RunPaths) -> None:
         rows = text_of(places.output).splitlines(keepends=True)
         places.output.write_text("".join(rows[:-1]))
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(BatchFileError):
             await self.again(places)
 
     async def test_one_machine_takes_its_journal_as_any_other(

@@ -29,7 +29,7 @@ from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
-from checkout_async.errors import ConfigurationError, JournalInUse
+from checkout_async.errors import BatchFileError, JournalInUse
 from tests.batch.support import CARD, request
 from tests.commands import mode_of, write_lines
 
@@ -185,26 +185,24 @@ def test_what_repeats_an_earlier_record_of_another_part_is_known_to_its_own(tmp_
 
 def test_the_same_reference_all_over_the_input_is_no_input(tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [request(reference="a")] * 10_002)
-    with pytest.raises(
-        ConfigurationError, match=r"more than 10000 records repeat .* line 2: the same reference as line 1"
-    ):
+    with pytest.raises(BatchFileError, match=r"more than 10000 records repeat .* line 2: the same reference as line 1"):
         plan_partitions(places_in(tmp_path, source), 2)
 
 
 def test_gzip_is_to_be_decompressed_first(tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl.gz"
     source.write_bytes(gzip.compress(b"{}\n"))
-    with pytest.raises(ConfigurationError, match=r"gzip, .* decompress it first"):
+    with pytest.raises(BatchFileError, match=r"gzip, .* decompress it first"):
         plan_partitions(places_in(tmp_path, source), 2)
 
 
 def test_a_stream_cannot_be_cut(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="not a regular file"):
+    with pytest.raises(BatchFileError, match="not a regular file"):
         plan_partitions(RunPaths.of("/dev/null", tmp_path / "out.jsonl"), 2)
 
 
 def test_an_input_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"cannot read the input file .*in\.jsonl: No such file"):
+    with pytest.raises(BatchFileError, match=r"cannot read the input file .*in\.jsonl: No such file"):
         plan_partitions(places_in(tmp_path, tmp_path / "in.jsonl"), 2)
 
 
@@ -213,9 +211,9 @@ def test_what_is_written_never_takes_the_place_of_the_input(tmp_path: Path) -> N
     linked = tmp_path / "linked.jsonl"
     linked.hardlink_to(source)
     for target in (source, linked):
-        with pytest.raises(ConfigurationError, match="the output is the input file; name another one"):
+        with pytest.raises(BatchFileError, match="the output is the input file; name another one"):
             plan_partitions(RunPaths.of(source, target), 2, force=True)
-        with pytest.raises(ConfigurationError, match="the journal is the input file; name another one"):
+        with pytest.raises(BatchFileError, match="the journal is the input file; name another one"):
             plan_partitions(RunPaths.of(source, tmp_path / "out.jsonl", journal=target), 2, force=True)
     assert read_whole(source)
 
@@ -242,7 +240,7 @@ def test_what_could_not_be_written_at_the_end_is_refused_before_anything_is_sent
     format_ = Format.JSONL if target == "." else None
     own = None if journal is None else tmp_path / journal
     places = RunPaths.of(source, tmp_path / target, journal=own, folder=folder, output_format=format_)
-    with pytest.raises(ConfigurationError, match=message):
+    with pytest.raises(BatchFileError, match=message):
         plan_partitions(places, 2, force=True, resume=begun)
     assert folder.exists() == begun
 
@@ -250,7 +248,7 @@ def test_what_could_not_be_written_at_the_end_is_refused_before_anything_is_sent
 def test_parquet_results_need_pyarrow_where_they_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     source = write_lines(tmp_path / "in.jsonl", [request()])
-    with pytest.raises(ConfigurationError, match=r"pip install 'checkout-async\[parquet\]'"):
+    with pytest.raises(BatchFileError, match=r"pip install 'checkout-async\[parquet\]'"):
         plan_partitions(RunPaths.of(source, tmp_path / "out.parquet"), 2)
 
 
@@ -261,7 +259,7 @@ def test_a_damaged_input_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     content = bytearray(source.read_bytes())
     content[4:200] = bytes(196)
     source.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"cannot read the input file .*in\.parquet: Parquet: "):
+    with pytest.raises(BatchFileError, match=r"cannot read the input file .*in\.parquet: Parquet: "):
         plan_partitions(places_in(tmp_path, source), 2)
     assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
 
@@ -270,7 +268,7 @@ def test_a_full_temporary_disk_is_reported(tmp_path: Path, monkeypatch: pytest.M
     # SQLite answers that the disk is full also where a database must not grow.
     monkeypatch.setattr("checkout_async.batch.cluster.repeats.sqlite3.connect", small_database)
     source = write_lines(tmp_path / "in.jsonl", [request(reference=str(number)) for number in range(1000)])
-    with pytest.raises(ConfigurationError, match=r"temporary file \(its folder is set by TMPDIR\): the disk is full"):
+    with pytest.raises(BatchFileError, match=r"temporary file \(its folder is set by TMPDIR\): the disk is full"):
         plan_partitions(places_in(tmp_path, source), 2)
 
 
@@ -284,44 +282,44 @@ class TestGoingOn:
 
     def test_it_does_not_go_on_by_mistake(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
-        with pytest.raises(ConfigurationError, match=r"a run has begun in .*\.parts; continue it with --resume"):
+        with pytest.raises(BatchFileError, match=r"a run has begun in .*\.parts; continue it with --resume"):
             plan_partitions(places, 2)
 
     def test_it_does_not_go_on_with_another_input(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
         write_lines(places.input, [request(reference="c")])
-        with pytest.raises(ConfigurationError, match="the input is another file now, or has changed since"):
+        with pytest.raises(BatchFileError, match="the input is another file now, or has changed since"):
             plan_partitions(places, 2, resume=True)
 
     def test_it_does_not_replace_what_it_was_not_planned_for(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
         other = write_lines(places.output.with_name("other.jsonl"), ["precious"])
         elsewhere = RunPaths.of(places.input, other, folder=places.folder)
-        with pytest.raises(ConfigurationError, match=r"other\.jsonl exists; name another output file"):
+        with pytest.raises(BatchFileError, match=r"other\.jsonl exists; name another output file"):
             plan_partitions(elsewhere, 2, resume=True)
 
     def test_a_damaged_plan_is_named(self, places: RunPaths) -> None:
         plan_partitions(places, 2)
         places.plan.write_text("{}")
-        with pytest.raises(ConfigurationError, match=r"plan\.json is not a plan file"):
+        with pytest.raises(BatchFileError, match=r"plan\.json is not a plan file"):
             plan_partitions(places, 2, resume=True)
 
     def test_what_an_earlier_run_left_is_not_replaced_unasked(self, places: RunPaths) -> None:
         places.output.touch()
-        with pytest.raises(ConfigurationError, match="exists; name another output file, or replace it with --force"):
+        with pytest.raises(BatchFileError, match="exists; name another output file, or replace it with --force"):
             plan_partitions(places, 2)
         assert plan_partitions(places, 2, force=True)
 
     def test_rows_that_were_to_become_parquet_are_not_replaced_unasked_either(self, places: RunPaths) -> None:
         parquet = RunPaths.of(places.input, places.output.with_suffix(".parquet"))
         spool_of(parquet.output).touch()
-        with pytest.raises(ConfigurationError, match=r"out\.parquet\.rows\.jsonl exists; name another output file"):
+        with pytest.raises(BatchFileError, match=r"out\.parquet\.rows\.jsonl exists; name another output file"):
             plan_partitions(parquet, 2)
         assert plan_partitions(parquet, 2, force=True)
 
     def test_an_earlier_journal_is_not_replaced_unasked_either(self, places: RunPaths) -> None:
         places.journal.touch()
-        with pytest.raises(ConfigurationError, match=r"out\.jsonl\.journal of an earlier run exists; resume that run"):
+        with pytest.raises(BatchFileError, match=r"out\.jsonl\.journal of an earlier run exists; resume that run"):
             plan_partitions(places, 2)
         assert plan_partitions(places, 2, force=True)
         assert not places.journal.exists()
@@ -334,7 +332,7 @@ class TestGoingOn:
     def test_a_folder_of_something_else_is_left_alone(self, places: RunPaths) -> None:
         places.folder.mkdir()
         (places.folder / "thesis.tex").touch()
-        with pytest.raises(ConfigurationError, match="is not empty and has no plan"):
+        with pytest.raises(BatchFileError, match="is not empty and has no plan"):
             plan_partitions(places, 2)
 
     def test_planning_that_was_broken_off_can_be_done_again(self, places: RunPaths) -> None:
@@ -348,6 +346,6 @@ def test_names_that_are_not_utf8_are_refused_before_anything_is_made(
     source: bytes, target: bytes, tmp_path: Path
 ) -> None:
     lines = write_lines(tmp_path / os.fsdecode(source), [request()])
-    with pytest.raises(ConfigurationError, match=r"udcff.* is not UTF-8"):
+    with pytest.raises(BatchFileError, match=r"udcff.* is not UTF-8"):
         plan_partitions(RunPaths.of(lines, tmp_path / os.fsdecode(target)), 2)
     assert [*tmp_path.iterdir()] == [lines]

@@ -15,7 +15,7 @@ from checkout_async.batch import InvalidRecord, Record
 from checkout_async.batch.sources import open_source, read_table
 from checkout_async.batch.sources.lines import LONGEST_LINE
 from checkout_async.batch.sources.rows import RowSplitter
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 from checkout_async.models import sessions
 from tests.batch.files import EXAMPLES, as_csv, example_requests, flat, read, requests_in
 from tests.batch.support import CARD
@@ -147,13 +147,13 @@ async def test_a_quote_left_open_is_given_up_after_a_while_and_says_where() -> N
 async def test_a_header_that_cannot_be_used_ends_the_run_before_anything_is_sent(
     header: bytes, said: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(BatchFileError) as caught:
         await table(header)
     assert said in str(caught.value)
     assert CARD not in str(caught.value)
     path = tmp_path / "in.csv"
     path.write_bytes(header)
-    with pytest.raises(ConfigurationError) as at_opening:
+    with pytest.raises(BatchFileError) as at_opening:
         open_source(path)
     assert str(at_opening.value) == str(caught.value)
 

@@ -28,7 +28,7 @@ from checkout_async.batch.journal.fingerprint import load_key
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report import Report
 from checkout_async.batch.report.file import read_report
-from checkout_async.errors import ConfigurationError, RunIncomplete
+from checkout_async.errors import BatchFileError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from checkout_async.sandbox.http.faults import Behaviour
 from tests.batch.support import request
@@ -216,7 +216,7 @@ async def test_refused_credentials_end_the_run_with_the_reason(
 async def test_workers_without_credentials_get_an_error_that_names_what_is_missing(
     cluster: Client, source: Path, target: Path
 ) -> None:
-    with pytest.raises(RunIncomplete, match="ConfigurationError: CHECKOUT_CLIENT_ID is not set"):
+    with pytest.raises(RunIncomplete, match="BatchFileError: CHECKOUT_CLIENT_ID is not set"):
         await run(cluster, source, target, partitions=2)
 
 
@@ -224,7 +224,7 @@ def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> N
     dask: Any = import_module("dask")
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
-        pytest.raises(ConfigurationError, match=r"cannot reach the scheduler 'tcp://127\.0\.0\.1:9'"),
+        pytest.raises(BatchFileError, match=r"cannot reach the scheduler 'tcp://127\.0\.0\.1:9'"),
     ):
         run_file("tcp://127.0.0.1:9", source, target)
 
@@ -232,7 +232,7 @@ def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> N
 @pytest.mark.parametrize("address", ["", "nonsense", "foo://x:1", "tcp://127.0.0.1:port", "tcp://[::1"])
 def test_an_invalid_address_is_reported_at_once(source: Path, target: Path, address: str) -> None:
     with pytest.raises(
-        ConfigurationError, match=r"cannot reach the scheduler '.*': an address has the form tcp://host:8786"
+        BatchFileError, match=r"cannot reach the scheduler '.*': an address has the form tcp://host:8786"
     ):
         run_file(address, source, target)
 
@@ -252,7 +252,7 @@ async def test_an_asynchronous_client_is_refused(cluster: Client, source: Path, 
     untyped: Any = cluster
     client: Any = import_module("distributed").Client
     async with client(untyped.scheduler.address, asynchronous=True, set_as_default=False) as asynchronous:
-        with pytest.raises(ConfigurationError, match="the Dask client is asynchronous"):
+        with pytest.raises(BatchFileError, match="the Dask client is asynchronous"):
             run_file(asynchronous, source, target)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async.batch.fields import field_paths, find_field, nest
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 from tests.batch.files import example_requests, flat
 from tests.batch.support import CARD
 
@@ -42,13 +42,13 @@ def test_every_listed_path_leads_to_a_value(path: str) -> None:
     ],
 )
 def test_an_unknown_path_is_named_with_the_nearest_one(path: str, named: str) -> None:
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(BatchFileError) as caught:
         find_field(path)
     assert named in str(caught.value)
 
 
 def test_an_unknown_path_that_may_be_a_card_number_is_not_shown() -> None:
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(BatchFileError) as caught:
         find_field(CARD)
     assert CARD not in str(caught.value)
 

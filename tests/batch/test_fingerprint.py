@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from checkout_async.batch.journal.fingerprint import KEY_BYTES, Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.records import Record
-from checkout_async.errors import ConfigurationError, InvalidRequest
+from checkout_async.errors import BatchFileError, InvalidRequest
 from checkout_async.models import sessions
 from tests.batch.support import CARD, request
 
@@ -98,7 +98,7 @@ def test_a_request_that_is_no_json_is_refused_without_its_content() -> None:
 
 @pytest.mark.parametrize("length", [0, 16, 31, 33])
 def test_a_key_of_another_length_is_refused(length: int) -> None:
-    with pytest.raises(ConfigurationError, match=f"32 bytes; this one has {length}"):
+    with pytest.raises(BatchFileError, match=f"32 bytes; this one has {length}"):
         Fingerprints(bytes(length))
 
 
@@ -120,7 +120,7 @@ def test_a_key_file_of_the_wrong_length_is_refused_by_name(tmp_path: Path) -> No
     path = key_file_of(tmp_path / "run.journal")
     path.touch(mode=0o600)
     path.write_bytes(b"secret-but-short")
-    with pytest.raises(ConfigurationError, match=r"run\.journal\.key is not a key of a journal") as caught:
+    with pytest.raises(BatchFileError, match=r"run\.journal\.key is not a key of a journal") as caught:
         load_key(tmp_path / "run.journal")
     assert "secret" not in str(caught.value)
 
@@ -128,20 +128,20 @@ def test_a_key_file_of_the_wrong_length_is_refused_by_name(tmp_path: Path) -> No
 def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
     make_key(tmp_path / "run.journal")
     key_file_of(tmp_path / "run.journal").chmod(0o640)
-    with pytest.raises(ConfigurationError, match="chmod 600"):
+    with pytest.raises(BatchFileError, match="chmod 600"):
         load_key(tmp_path / "run.journal")
 
 
 def test_a_key_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
     key_file_of(tmp_path / "run.journal").mkdir()
-    with pytest.raises(ConfigurationError, match=r"run\.journal\.key"):
+    with pytest.raises(BatchFileError, match=r"run\.journal\.key"):
         make_key(tmp_path / "run.journal")
     assert [path.name for path in tmp_path.iterdir()] == ["run.journal.key"]
 
 
 def test_a_key_file_that_cannot_be_read_is_an_error_and_not_a_missing_key(tmp_path: Path) -> None:
     key_file_of(tmp_path / "run.journal").mkdir()
-    with pytest.raises(ConfigurationError, match=r"cannot read the journal's key .*run\.journal\.key: .+"):
+    with pytest.raises(BatchFileError, match=r"cannot read the journal's key .*run\.journal\.key: .+"):
         load_key(tmp_path / "run.journal")
 
 

@@ -17,7 +17,7 @@ from checkout_async.batch import Record
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.sources import open_source, read_records
 from checkout_async.batch.sources.inflate import Inflated
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 from tests.batch.files import read, until_it_fails
 
 LINES = b'{"amount": 1}\n{"amount": 2}\n'
@@ -55,13 +55,13 @@ def test_a_format_that_is_given_counts_more_than_the_name() -> None:
 
 @pytest.mark.parametrize("name", ["requests.txt", "requests", "requests.gz", ".csv"])
 def test_an_unknown_suffix_is_refused_with_the_known_formats(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{name}.*--input-format or --output-format: jsonl, csv, parquet"):
+    with pytest.raises(BatchFileError, match=rf"{name}.*--input-format or --output-format: jsonl, csv, parquet"):
         format_of(Path(name))
 
 
 @pytest.mark.parametrize("path", [None, Path("a.parquet.gz")])
 def test_parquet_is_read_from_plain_files_only(path: Path | None) -> None:
-    with pytest.raises(ConfigurationError, match="; name a plain file"):
+    with pytest.raises(BatchFileError, match="; name a plain file"):
         format_of(path, Format.PARQUET)
 
 
@@ -163,12 +163,12 @@ def test_a_source_can_be_reported_from_another_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["none.jsonl", "none.csv", "none.parquet"])
 def test_a_file_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=rf"{name}: No such file"):
+    with pytest.raises(BatchFileError, match=rf"{name}: No such file"):
         open_source(tmp_path / name)
 
 
 def test_a_packed_table_that_is_damaged_in_its_header_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "in.csv.gz"
     path.write_bytes(gzip.compress(b"amount\n1\n")[:12])
-    with pytest.raises(ConfigurationError, match="end too early"):
+    with pytest.raises(BatchFileError, match="end too early"):
         open_source(path)

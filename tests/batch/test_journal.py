@@ -14,7 +14,7 @@ from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.journal import claim as claim_module
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.records import Record
-from checkout_async.errors import ConfigurationError, InvalidRequest, JournalError
+from checkout_async.errors import BatchFileError, InvalidRequest, JournalError
 from tests.batch.support import CARD, SID, record, request
 
 FINAL = [result for result in BatchResult if result.is_final]
@@ -450,11 +450,11 @@ async def test_records_are_counted_by_result(path: Path) -> None:
 
 async def test_a_journal_has_to_be_open(path: Path) -> None:
     journal = Journal(path)
-    with pytest.raises(ConfigurationError, match=r"run\.journal is not open: use `async with`"):
+    with pytest.raises(BatchFileError, match=r"run\.journal is not open: use `async with`"):
         await journal.claim(record())
     async with journal:
         claim = await journal.claim(record())
-    with pytest.raises(ConfigurationError, match="is not open"):
+    with pytest.raises(BatchFileError, match="is not open"):
         journal.mark_reported(claim)
 
 
@@ -462,7 +462,7 @@ async def test_a_journal_is_opened_once_at_a_time_and_each_time_is_a_run(path: P
     journal = Journal(path)
     async with journal:
         await journal.claim(record())
-        with pytest.raises(ConfigurationError, match="is open already"):
+        with pytest.raises(BatchFileError, match="is open already"):
             await journal.__aenter__()
         assert (await journal.claim(record(2))).step is Step.SEND, "the first use goes on"
     async with journal:

@@ -20,7 +20,7 @@ from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
-from checkout_async.errors import ConfigurationError, JournalError
+from checkout_async.errors import BatchFileError, JournalError
 from tests.batch.support import CARD, SID, record, request
 
 CRYPTOGRAM = "AJkBBkhgQQAAAE4gSEJydQAAAAA="
@@ -136,7 +136,7 @@ async def test_a_second_process_is_refused_until_the_first_is_gone_even_if_it_is
     process = child("stays_open", path)
     assert process.stdout is not None
     assert process.stdout.readline() == "open\n"
-    with pytest.raises(ConfigurationError, match=r"run\.journal: another process has it open; wait until it ends"):
+    with pytest.raises(BatchFileError, match=r"run\.journal: another process has it open; wait until it ends"):
         await Journal(path).__aenter__()
     said(process, 0)
     assert await next_step(path) is Step.SEND
@@ -144,7 +144,7 @@ async def test_a_second_process_is_refused_until_the_first_is_gone_even_if_it_is
 
 async def test_within_a_process_a_journal_is_open_once_too(path: Path) -> None:
     async with Journal(path) as journal:
-        with pytest.raises(ConfigurationError, match="has it open"):
+        with pytest.raises(BatchFileError, match="has it open"):
             await Journal(path).__aenter__()
         assert (await journal.claim(record())).step is Step.SEND
 
@@ -245,17 +245,17 @@ async def test_a_key_that_is_given_is_kept_by_the_caller_alone(path: Path) -> No
 async def test_a_journal_without_its_key_is_refused_rather_than_begun_anew(path: Path) -> None:
     assert await next_step(path) is Step.SEND
     key_file_of(path).unlink()
-    with pytest.raises(ConfigurationError, match=r"key of the journal .* is missing: restore .*run\.journal\.key"):
+    with pytest.raises(BatchFileError, match=r"key of the journal .* is missing: restore .*run\.journal\.key"):
         await next_step(path)
     assert not key_file_of(path).exists()
 
 
 async def test_a_journal_with_another_key_is_refused(path: Path) -> None:
     assert await next_step(path) is Step.SEND
-    with pytest.raises(ConfigurationError, match=r"the key given is not the one that the journal .*run\.journal was"):
+    with pytest.raises(BatchFileError, match=r"the key given is not the one that the journal .*run\.journal was"):
         await Journal(path, key=bytes(32)).__aenter__()
     make_key(path)
-    with pytest.raises(ConfigurationError, match=r"the key in .*run\.journal\.key is not the one"):
+    with pytest.raises(BatchFileError, match=r"the key in .*run\.journal\.key is not the one"):
         await next_step(path)
 
 
@@ -268,7 +268,7 @@ async def test_a_key_made_before_the_journal_is_used(path: Path) -> None:
 
 
 async def test_a_key_of_another_length_is_refused(path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="32 bytes"):
+    with pytest.raises(BatchFileError, match="32 bytes"):
         await Journal(path, key=b"short").__aenter__()
 
 
@@ -278,7 +278,7 @@ async def test_a_key_of_another_length_is_refused(path: Path) -> None:
 async def refused(path: Path) -> str:
     """Why a file is refused, which names it and leaves it as it is."""
     before = path.read_bytes() if path.is_file() else b""
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(BatchFileError) as caught:
         await Journal(path).__aenter__()
     assert str(path) in str(caught.value)
     assert before == (path.read_bytes() if path.is_file() else b"")

@@ -15,7 +15,7 @@ from checkout_async.batch.journal import Journal, Step
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.journal.merge import merge_journals
 from checkout_async.batch.outcome import BatchResult, Outcome
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 from tests.batch.support import SID, record
 
 KEY = bytes(range(32))
@@ -159,7 +159,7 @@ async def test_journals_of_different_keys_are_refused(target: Path, parts: list[
     await ran(parts[0], range(1, 2), BatchResult.DECLINED)
     async with Journal(parts[1], key=bytes(32)) as journal:
         await journal.claim(record(2))
-    with pytest.raises(ConfigurationError, match=r"all\.journal and .*b\.journal were made with different keys"):
+    with pytest.raises(BatchFileError, match=r"all\.journal and .*b\.journal were made with different keys"):
         merge_journals(target, parts)
     assert await steps(target, range(1, 3)) == [Step.ASK, Step.SEND]
 
@@ -167,19 +167,19 @@ async def test_journals_of_different_keys_are_refused(target: Path, parts: list[
 async def test_a_new_target_beside_another_key_is_refused(target: Path, parts: list[Path]) -> None:
     await ran(parts[0], range(1, 2), BatchResult.DECLINED)
     make_key(target)
-    with pytest.raises(ConfigurationError, match=r"the key of the journal .*all\.journal is not that of .*a\.journal"):
+    with pytest.raises(BatchFileError, match=r"the key of the journal .*all\.journal is not that of .*a\.journal"):
         merge_journals(target, parts[:1])
 
 
 async def test_a_part_that_is_missing_is_an_error_and_is_not_made(target: Path, parts: list[Path]) -> None:
-    with pytest.raises(ConfigurationError, match=r"there is no journal .*a\.journal"):
+    with pytest.raises(BatchFileError, match=r"there is no journal .*a\.journal"):
         merge_journals(target, parts)
     assert not parts[0].exists()
 
 
 async def test_a_part_that_is_not_a_journal_is_refused(target: Path, parts: list[Path]) -> None:
     parts[0].write_text("no journal\n" * 100)
-    with pytest.raises(ConfigurationError, match=r"a\.journal: not a journal file"):
+    with pytest.raises(BatchFileError, match=r"a\.journal: not a journal file"):
         merge_journals(target, parts[:1])
 
 
@@ -188,7 +188,7 @@ async def test_a_journal_in_use_is_not_merged(target: Path, parts: list[Path], w
     await ran(target, range(1, 2), BatchResult.DECLINED)
     await ran(parts[0], range(2, 3), BatchResult.DECLINED)
     async with Journal({"target": target, "part": parts[0]}[which], key=KEY):
-        with pytest.raises(ConfigurationError, match="has it open"):
+        with pytest.raises(BatchFileError, match="has it open"):
             merge_journals(target, parts[:1])
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from checkout_async.batch import InvalidRecord, Record
 from checkout_async.batch.sources import open_source
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError, MissingExtra
 from tests.batch.files import example_requests, flat, read, requests_in, until_it_fails
 from tests.batch.support import CARD
 
@@ -148,14 +148,14 @@ def test_columns_that_do_not_fit_are_refused_at_once(
     columns: Mapping[str, Sequence[object]], said: str, path: Path
 ) -> None:
     write(path, columns)
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(BatchFileError) as caught:
         open_source(path)
     assert said in str(caught.value)
 
 
 def test_a_file_that_is_no_parquet_is_refused(path: Path) -> None:
     path.write_bytes(CARD.encode() * 10)
-    with pytest.raises(ConfigurationError, match=r"in.parquet: Parquet: .*magic bytes") as caught:
+    with pytest.raises(BatchFileError, match=r"in.parquet: Parquet: .*magic bytes") as caught:
         open_source(path)
     assert CARD not in str(caught.value)
 
@@ -188,5 +188,5 @@ async def test_a_reader_that_is_cancelled_leaves_a_file_that_can_be_closed(path:
 def test_without_pyarrow_the_extra_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(path, {"reference": ["a"]})
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(ConfigurationError, match=r"checkout-async\[parquet\]"):
+    with pytest.raises(MissingExtra, match=r"checkout-async\[parquet\]"):
         open_source(path)

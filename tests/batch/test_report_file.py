@@ -13,7 +13,7 @@ import pytest
 from checkout_async.batch import BatchResult, Report, read_report, write_report
 from checkout_async.batch.report.file import check_report_path
 from checkout_async.batch.report.latency import Latencies
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 START = datetime(2026, 11, 21, 1, 30, tzinfo=UTC)
 
@@ -84,13 +84,13 @@ def test_an_earlier_report_is_replaced(report: Report, tmp_path: Path) -> None:
 )
 def test_a_report_that_cannot_be_written_is_refused_before_the_run(name: str, fault: str, tmp_path: Path) -> None:
     (tmp_path / "folder.html").mkdir()
-    with pytest.raises(ConfigurationError, match=fault):
+    with pytest.raises(BatchFileError, match=fault):
         check_report_path(tmp_path / name)
 
 
 def test_a_full_disk_is_reported_as_such(report: Report, tmp_path: Path) -> None:
     (tmp_path / "report.json").symlink_to("/dev/full")
-    with pytest.raises(ConfigurationError, match=r"cannot write the report .*: No space left on device"):
+    with pytest.raises(BatchFileError, match=r"cannot write the report .*: No space left on device"):
         write_report(report, tmp_path / "report.json")
 
 
@@ -108,10 +108,10 @@ def test_a_full_disk_is_reported_as_such(report: Report, tmp_path: Path) -> None
 def test_a_file_that_is_not_a_report_is_refused(content: bytes, fault: str, tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=fault):
+    with pytest.raises(BatchFileError, match=fault):
         read_report(path)
 
 
 def test_a_report_that_is_not_there_is_not_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="No such file"):
+    with pytest.raises(BatchFileError, match="No such file"):
         read_report(tmp_path / "report.json")

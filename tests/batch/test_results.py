@@ -24,7 +24,7 @@ from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.rows import COLUMNS
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 from tests.batch.files import EXAMPLES, flat, outcomes
 from tests.batch.support import bad_line, record, session
 
@@ -153,7 +153,7 @@ def test_only_the_owner_may_read_the_files(name: str, tmp_path: Path) -> None:
 def test_an_existing_file_is_refused_and_left_alone(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text("precious")
-    with pytest.raises(ConfigurationError, match=rf"{name} exists.*--force"):
+    with pytest.raises(BatchFileError, match=rf"{name} exists.*--force"):
         ResultFile.create(path)
     assert [each.read_text() for each in tmp_path.iterdir()] == ["precious"]
 
@@ -162,7 +162,7 @@ def test_the_results_that_an_interrupted_run_left_for_parquet_are_refused_and_le
     path = tmp_path / "out.parquet"
     with ResultFile.create(path) as results:
         results.write(outcome(1))
-    with pytest.raises(ConfigurationError, match=r"out.parquet.rows.jsonl exists.*--force"):
+    with pytest.raises(BatchFileError, match=r"out.parquet.rows.jsonl exists.*--force"):
         ResultFile.create(path)
     assert [row["line"] for row in rows_in(tmp_path / "out.parquet.rows.jsonl")] == [1]
 
@@ -192,7 +192,7 @@ def test_a_device_is_written_to_and_keeps_its_mode() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_folder_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"nowhere.*No such file"):
+    with pytest.raises(BatchFileError, match=r"nowhere.*No such file"):
         ResultFile.create(tmp_path / "nowhere" / name)
 
 
@@ -206,7 +206,7 @@ def test_a_folder_that_does_not_exist_is_named(name: str, tmp_path: Path) -> Non
     ],
 )
 def test_what_cannot_be_written_is_refused(name: str, format_: Format | None, said: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(BatchFileError, match=said):
         ResultFile.create(tmp_path / name, format_)
     assert [*tmp_path.iterdir()] == []
 
@@ -223,7 +223,7 @@ def test_a_result_that_does_not_fit_leaves_the_file_with_whole_rows(path: Path) 
 
 
 def test_a_table_whose_header_does_not_fit_is_refused(tmp_path: Path) -> None:
-    with largest_file(10), pytest.raises(ConfigurationError, match="File too large"):
+    with largest_file(10), pytest.raises(BatchFileError, match="File too large"):
         ResultFile.create(tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_bytes() == b""
 

@@ -16,7 +16,7 @@ from checkout_async.batch import ErrorInfo, Outcome
 from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.results import LineSet, ResultFile
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 from tests.batch.support import CARD
 from tests.batch.test_results import FILES, mode_of, outcome, rows_in
 
@@ -165,7 +165,7 @@ def test_a_file_that_is_no_results_file_is_named_with_the_line_and_left_alone(
 ) -> None:
     path = tmp_path / name
     path.write_text(content)
-    with pytest.raises(ConfigurationError, match=rf"{name}, line {line}: ") as caught:
+    with pytest.raises(BatchFileError, match=rf"{name}, line {line}: ") as caught:
         ResultFile.resume(path)
     assert CARD not in str(caught.value)
     assert [each.read_text() for each in tmp_path.iterdir()] == [content]
@@ -178,7 +178,7 @@ def test_a_row_of_another_table_is_named_and_the_file_left_alone(tmp_path: Path)
         content = path.read_bytes() + row
         other = tmp_path / "other.csv"
         other.write_bytes(content)
-        with pytest.raises(ConfigurationError, match=r"other.csv, line 3: "):
+        with pytest.raises(BatchFileError, match=r"other.csv, line 3: "):
             ResultFile.resume(other)
         assert other.read_bytes() == content
 
@@ -192,13 +192,13 @@ def test_another_parquet_file_is_refused_and_left_alone(tmp_path: Path) -> None:
         else:
             parquet.write_table(arrow.table(content), path)
         before = path.read_bytes()
-        with pytest.raises(ConfigurationError, match=r"in\.parquet"):
+        with pytest.raises(BatchFileError, match=r"in\.parquet"):
             ResultFile.resume(path)
         assert [each.read_bytes() for each in tmp_path.iterdir()] == [before]
 
 
 def test_a_device_cannot_be_resumed() -> None:
-    with pytest.raises(ConfigurationError, match="/dev/null is not a file"):
+    with pytest.raises(BatchFileError, match="/dev/null is not a file"):
         ResultFile.resume(Path("/dev/null"), Format.JSONL)
 
 

@@ -18,8 +18,8 @@ from checkout_async.batch.reader import Item
 from checkout_async.config import Validation
 from checkout_async.errors import (
     AuthenticationFailed,
+    BatchFileError,
     CheckoutError,
-    ConfigurationError,
     Conflict,
     Forbidden,
     RateLimited,
@@ -329,13 +329,13 @@ class TestLeavingEarly:
 
 
 async def test_a_concurrency_below_one_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="concurrency"):
+    with pytest.raises(BatchFileError, match="concurrency"):
         await anext(run(ScriptedSender(lambda _: session()), [], concurrency=0))
 
 
 async def test_a_level_that_does_not_exist_is_refused() -> None:
     level: Any = "Strict"
-    with pytest.raises(ConfigurationError, match="validate must be one of"):
+    with pytest.raises(BatchFileError, match="validate must be one of"):
         await anext(run(ScriptedSender(lambda _: session()), [], validate=level))
 
 

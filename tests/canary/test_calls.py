@@ -184,7 +184,7 @@ async def test_a_closed_client_shows_nothing(call: Call) -> None:
             checkout = client(server, recorder.hooks, sent)
             await checkout.aclose()
             for make in (call.by_client, call.by_function):
-                with pytest.raises(errors.ConfigurationError) as caught:
+                with pytest.raises(errors.ClientClosed) as caught:
                     await make(checkout)
                 check(list(outputs(recorder, checkout, caught.value)), caught.value, sent, Canaries())
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from checkout_async.clock import Clock
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import ConfigurationError, MissingExtra
 from checkout_async.limits import rate_limiter as module
 from checkout_async.limits.limiter import Throttle
 from checkout_async.limits.rate_limiter import RedisRateLimiter
@@ -249,7 +249,7 @@ def test_an_empty_account_is_refused() -> None:
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "limits.aio.storage", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'checkout-async\[redis\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'checkout-async\[redis\]'"):
         RedisRateLimiter("redis://127.0.0.1", "vkuhvk4v")
 
 

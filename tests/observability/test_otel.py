@@ -245,5 +245,5 @@ def test_without_the_extra_the_hook_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     for module in ("metrics", "spans"):
         monkeypatch.delitem(sys.modules, f"checkout_async.observability.{module}", raising=False)
-    with pytest.raises(errors.ConfigurationError, match=r"pip install 'checkout-async\[otel\]'"):
+    with pytest.raises(errors.MissingExtra, match=r"pip install 'checkout-async\[otel\]'"):
         OpenTelemetryHook()

@@ -15,7 +15,7 @@ from aioresponses import aioresponses
 
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Limits, Timeouts
-from checkout_async.errors import ConfigurationError, ConnectFailed, OutcomeUnknown, TransportError
+from checkout_async.errors import ClientClosed, ConnectFailed, OutcomeUnknown, TransportError, WrongLoop
 from checkout_async.sandbox import Sandbox
 from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.faults import certificates
@@ -108,13 +108,13 @@ class TestExchange:
             await transport._session.close()
 
         asyncio.run(first())
-        with pytest.raises(ConfigurationError, match="another event loop"):
+        with pytest.raises(WrongLoop, match="another event loop"):
             asyncio.run(transport.send(request("http://127.0.0.1:9"), PATIENT))
 
     async def test_a_closed_transport_stays_closed(self) -> None:
         transport = AiohttpTransport(Limits())
         await transport.aclose()
-        with pytest.raises(ConfigurationError, match="closed; nothing was sent"):
+        with pytest.raises(ClientClosed, match="is closed"):
             await transport.send(request("http://127.0.0.1:9"), PATIENT)
 
 

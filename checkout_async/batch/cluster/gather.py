@@ -25,7 +25,7 @@ from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.rows import outcomes_in
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources.lines import chunks_now
-from checkout_async.errors import ConfigurationError, RunIncomplete
+from checkout_async.errors import BatchFileError, ConfigurationError, MissingExtra, RunIncomplete
 
 __all__ = ["finished_report", "gather_partitions"]
 
@@ -51,7 +51,7 @@ def gather_partitions(places: RunPaths, parts: Sequence[Partition], summary: Sum
 def finished_report(places: RunPaths, summary: Summary | None = None) -> Report | None:
     """Return the report of a complete run: output and journal exist, and the input has not changed since.
 
-    Its rows are counted as replayed. Returns None if something is left to do or to decide. Raises ConfigurationError.
+    Its rows are counted as replayed. Returns None if something is left to do or to decide. Raises BatchFileError.
     """
     there = places.output.is_file() and places.journal.is_file()
     if places.plan.exists() or not there:
@@ -64,17 +64,17 @@ def finished_report(places: RunPaths, summary: Summary | None = None) -> Report 
         for outcome in ResultFile.read(places.output, places.output_format):
             summary.add(msgspec.structs.replace(outcome, replayed=True))
     except OSError as error:
-        raise ConfigurationError(f"cannot read the output file {places.output}: {error.strerror}") from None
+        raise BatchFileError(f"cannot read the output file {places.output}: {error.strerror}") from None
     # A run on one machine that was interrupted has removed the rows that it was to write again.
     return summary.report(str(places.input), str(places.output)) if summary.done >= records else None
 
 
 @contextmanager
 def _errors_after_sending() -> Generator[None]:
-    """Raise errors as RunIncomplete: a ConfigurationError would mean that nothing was sent."""
+    """Raise errors as RunIncomplete: an error of a file or setting would mean that nothing was sent."""
     try:
         yield
-    except ConfigurationError as error:
+    except (BatchFileError, ConfigurationError, MissingExtra) as error:
         reason = str(error)
     except OSError as error:
         reason = f"{error.filename or 'writing'}: {error.strerror}"

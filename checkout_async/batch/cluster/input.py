@@ -14,7 +14,7 @@ import msgspec
 
 from checkout_async.batch.journal.database import create_tables, is_new, open_database, reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 __all__ = ["Input", "note_finished", "records_if_finished"]
 
@@ -33,16 +33,16 @@ class Input(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Return these of a file now. Raises ConfigurationError."""
+        """Return these of a file now. Raises BatchFileError."""
         try:
             status = path.stat()
         except OSError as error:
-            raise ConfigurationError(f"cannot read the input file {path}: {error.strerror}") from None
+            raise BatchFileError(f"cannot read the input file {path}: {error.strerror}") from None
         return cls(str(path), status.st_size, status.st_mtime_ns)
 
 
 def note_finished(journal: Path, key: bytes, given: Input, records: int) -> None:
-    """Note in a journal that every record of an input has a row. Raises ConfigurationError or sqlite3.Error."""
+    """Note in a journal that every record of an input has a row. Raises BatchFileError or sqlite3.Error."""
     with closing(open_database(journal)) as database:
         database.execute("BEGIN")
         if is_new(database):  # the input has no records
@@ -56,7 +56,7 @@ def note_finished(journal: Path, key: bytes, given: Input, records: int) -> None
 def records_if_finished(journal: Path, given: Input) -> int | None:
     """Return the number of records of a finished input; None if the journal has no note of it.
 
-    Raises ConfigurationError for a journal that cannot be read.
+    Raises BatchFileError for a journal that cannot be read.
     """
     with closing(open_database(journal)) as database:
         try:
@@ -64,5 +64,5 @@ def records_if_finished(journal: Path, given: Input) -> int | None:
                 return None
             found = database.execute(_RECORDS, msgspec.structs.astuple(given)).fetchall()
         except sqlite3.Error as error:
-            raise ConfigurationError(f"cannot read the journal {journal}: {reason_of(error)}") from None
+            raise BatchFileError(f"cannot read the journal {journal}: {reason_of(error)}") from None
     return found[0][0] if found else None

@@ -29,7 +29,7 @@ from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError, ConfigurationError
 from checkout_async.files import atomic_write
 
 __all__ = ["RunPaths", "plan_partitions", "planned_input"]
@@ -104,7 +104,7 @@ def plan_partitions(
     """Split the input into at most `count` partitions of about as many records each.
 
     With `resume`, a plan in the folder is used as it is. Otherwise the folder must be new or empty, and output and
-    journal must not exist unless `force` replaces them. Raises ConfigurationError, also for standard input and gzip,
+    journal must not exist unless `force` replaces them. Raises BatchFileError, also for standard input and gzip,
     which cannot be split, and for names that are not UTF-8.
     """
     if count < 1:
@@ -122,7 +122,7 @@ def plan_partitions(
 
 
 def planned_input(places: RunPaths) -> Input:
-    """Return the input that the plan was made for. Raises ConfigurationError."""
+    """Return the input that the plan was made for. Raises BatchFileError."""
     return _read(places.plan).input
 
 
@@ -134,11 +134,11 @@ def _check_names(places: RunPaths) -> None:
     ResultFile.check(places.output, places.output_format)
     for what, path in (("output file", places.output), ("journal", places.journal)):
         if path.exists() and not path.is_file():
-            raise ConfigurationError(f"cannot write the {what} {path}: it is not a regular file")
+            raise BatchFileError(f"cannot write the {what} {path}: it is not a regular file")
         if not path.parent.is_dir():
-            raise ConfigurationError(f"cannot write the {what} {path}: there is no folder {path.parent}")
+            raise BatchFileError(f"cannot write the {what} {path}: there is no folder {path.parent}")
         if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise ConfigurationError(f"cannot write the {what} {path}: the folder {path.parent} cannot be written to")
+            raise BatchFileError(f"cannot write the {what} {path}: the folder {path.parent} cannot be written to")
 
 
 def _check_text(places: RunPaths) -> None:
@@ -147,20 +147,18 @@ def _check_text(places: RunPaths) -> None:
         try:
             str(path).encode()
         except UnicodeEncodeError:
-            raise ConfigurationError(
-                f"the name {str(path)!r} is not UTF-8; rename it for a run on many machines"
-            ) from None
+            raise BatchFileError(f"the name {str(path)!r} is not UTF-8; rename it for a run on many machines") from None
 
 
 def _check_unused(places: RunPaths, *, force: bool) -> None:
     if places.journal.exists() and not force:
-        raise ConfigurationError(
+        raise BatchFileError(
             f"the journal {places.journal} of an earlier run exists; resume that run on one machine, or replace "
             "the journal and what it knows with --force"
         )
     there = next((path for path in (places.output, places.spool) if path and path.exists()), None)
     if there and not force:
-        raise ConfigurationError(f"{there} exists; name another output file, or replace it with --force")
+        raise BatchFileError(f"{there} exists; name another output file, or replace it with --force")
 
 
 def _make_folder(folder: Path) -> None:
@@ -168,9 +166,9 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         there = {path.name for path in folder.iterdir()} - {key_file_of(keyed(folder)).name}
     except OSError as error:
-        raise ConfigurationError(f"cannot use the folder {folder}: {error.strerror}") from None
+        raise BatchFileError(f"cannot use the folder {folder}: {error.strerror}") from None
     if there - {f"{_PLAN}.new"}:
-        raise ConfigurationError(f"the folder {folder} is not empty and has no plan; name another one")
+        raise BatchFileError(f"the folder {folder} is not empty and has no plan; name another one")
 
 
 def _remove_folder(places: RunPaths) -> None:
@@ -184,13 +182,13 @@ def _made(places: RunPaths, count: int) -> tuple[Partition, ...]:
     try:
         found = in_a_loop(lambda: _surveyed(places, count))
     except OSError as error:
-        raise ConfigurationError(f"cannot read the input file {places.input}: {error.strerror}") from None
+        raise BatchFileError(f"cannot read the input file {places.input}: {error.strerror}") from None
     try:
         _remove_journal(places.journal)
         with atomic_write(places.plan) as file:
             file.write(msgspec.json.encode(found))
     except OSError as error:
-        raise ConfigurationError(f"cannot write the plan {places.plan}: {error.strerror}") from None
+        raise BatchFileError(f"cannot write the plan {places.plan}: {error.strerror}") from None
     return found.partitions
 
 
@@ -203,10 +201,10 @@ def _remove_journal(path: Path) -> None:
 
 def _taken_up(places: RunPaths, *, force: bool, resume: bool) -> tuple[Partition, ...]:
     if not resume:
-        raise ConfigurationError(f"a run has begun in {places.folder}; continue it with --resume")
+        raise BatchFileError(f"a run has begun in {places.folder}; continue it with --resume")
     found = _read(places.plan)
     if found.input != Input.of(places.input):
-        raise ConfigurationError(
+        raise BatchFileError(
             f"the run in {places.folder} was planned for {found.input.path}; the input is another file now, or has "
             "changed since"
         )
@@ -220,11 +218,11 @@ def _read(plan: Path) -> _Plan:
     try:
         found = msgspec.json.decode(plan.read_bytes(), type=_Plan)
     except OSError as error:
-        raise ConfigurationError(f"cannot read the plan {plan}: {error.strerror}") from None
+        raise BatchFileError(f"cannot read the plan {plan}: {error.strerror}") from None
     except ValueError:
-        raise ConfigurationError(f"{plan} is not a plan file; choose another --folder") from None
+        raise BatchFileError(f"{plan} is not a plan file; choose another --folder") from None
     if found.version != _FORMAT:
-        raise ConfigurationError(f"{plan} was made by another version of this package; continue with that version")
+        raise BatchFileError(f"{plan} was made by another version of this package; continue with that version")
     return found
 
 
@@ -241,7 +239,7 @@ async def _surveyed(places: RunPaths, count: int) -> _Plan:
         found = duplicates.found
     partitions = _partitions(places, format_, before.size, marks.cut(count), found)
     if Input.of(places.input) != before:
-        raise ConfigurationError(f"{places.input} changed while it was read; run again when it is complete")
+        raise BatchFileError(f"{places.input} changed while it was read; run again when it is complete")
     return _Plan(
         version=_FORMAT,
         input=before,

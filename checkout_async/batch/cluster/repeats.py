@@ -16,7 +16,7 @@ from checkout_async.batch.journal.claim import repeated
 from checkout_async.batch.journal.database import reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints
 from checkout_async.batch.records import Record
-from checkout_async.errors import ConfigurationError, InvalidRequest
+from checkout_async.errors import BatchFileError, InvalidRequest
 
 __all__ = ["DuplicateFinder"]
 
@@ -46,7 +46,7 @@ class DuplicateFinder:
         self._database.close()
 
     def add(self, record: Record) -> None:
-        """Check one record. Raises ConfigurationError if so many are duplicates that it cannot be intended."""
+        """Check one record. Raises BatchFileError if so many are duplicates that it cannot be intended."""
         try:
             key = self._fingerprint(record)
         except InvalidRequest:
@@ -58,7 +58,7 @@ class DuplicateFinder:
         self.found.append(Duplicate(record.line, repeated(record, line)))
         if len(self.found) > _MOST:
             first = self.found[0]
-            raise ConfigurationError(
+            raise BatchFileError(
                 f"more than {_MOST} records repeat an earlier one, first line {first.line}: {first.reason}"
             )
 
@@ -75,4 +75,4 @@ def _clear_errors() -> Generator[None]:
         reason = reason_of(error)
     else:
         return
-    raise ConfigurationError(f"cannot keep fingerprints in a temporary file (its folder is set by TMPDIR): {reason}")
+    raise BatchFileError(f"cannot keep fingerprints in a temporary file (its folder is set by TMPDIR): {reason}")

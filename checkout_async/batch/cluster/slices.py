@@ -18,7 +18,7 @@ from checkout_async.batch.sources.columns import ParquetTable
 from checkout_async.batch.sources.inflate import GZIP_MAGIC
 from checkout_async.batch.sources.jsonl import read_records
 from checkout_async.batch.sources.table import read_table
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 __all__ = ["check_cuttable", "records_of"]
 
@@ -46,23 +46,23 @@ class _FileRanges:
 
 
 def check_cuttable(path: Path) -> None:
-    """Raise ConfigurationError for an input that can only be read from its beginning: a stream, a gzip file."""
+    """Raise BatchFileError for an input that can only be read from its beginning: a stream, a gzip file."""
     try:
         with path.open("rb") as file:
             is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
             is_gzip = is_regular and file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
     except OSError as error:
-        raise ConfigurationError(f"cannot read the input file {path}: {error.strerror}") from None
+        raise BatchFileError(f"cannot read the input file {path}: {error.strerror}") from None
     if not is_regular:
-        raise ConfigurationError(f"{path} is not a regular file; put the input into a file that all machines can read")
+        raise BatchFileError(f"{path} is not a regular file; put the input into a file that all machines can read")
     if is_gzip:
-        raise ConfigurationError(f"{path} is gzip, which can only be read from its beginning; decompress it first")
+        raise BatchFileError(f"{path} is gzip, which can only be read from its beginning; decompress it first")
 
 
 def records_of(partition: Partition) -> AsyncGenerator[Record | InvalidRecord]:
     """Read the records of a partition.
 
-    Raises OSError, and ConfigurationError if this machine does not see the file that the run was planned for.
+    Raises OSError, and BatchFileError if this machine does not see the file that the run was planned for.
     """
     return _rows_of(partition) if partition.format is Format.PARQUET else _lines_of(partition)
 
@@ -87,6 +87,6 @@ async def _lines_of(partition: Partition) -> AsyncGenerator[Record | InvalidReco
 
 def _check_same(partition: Partition, descriptor: int) -> None:
     if os.fstat(descriptor).st_size != partition.size:
-        raise ConfigurationError(
+        raise BatchFileError(
             f"{partition.input} on this machine is not the file that the run was planned for, or has changed since"
         )

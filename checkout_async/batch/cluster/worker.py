@@ -32,7 +32,7 @@ from checkout_async.batch.results import LineSet, ResultFile
 from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF, run
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits, Validation
-from checkout_async.errors import CheckoutError, ConfigurationError, JournalInUse
+from checkout_async.errors import BatchFileError, CheckoutError, ConfigurationError, JournalInUse
 from checkout_async.files import OWNER_ONLY
 from checkout_async.limits import RedisRateLimiter
 from checkout_async.redaction import as_secret
@@ -50,7 +50,7 @@ class PartitionSettings:
     `concurrency` is that of one partition. `rate` is the account's, in reads a second and as many writes; None is no
     limit. Workers share the rate through Redis. Without Redis it is divided by `parallelism`, the number of partitions
     that run at the same time. A partition waits up to `lock_timeout` seconds for another worker to release its
-    journal. Raises ConfigurationError.
+    journal. Raises BatchFileError.
     """
 
     concurrency: int = 64
@@ -144,9 +144,7 @@ class _Work:
         partition = self._partition
         key = load_key(keyed(Path(partition.folder)))
         if key is None:
-            raise ConfigurationError(
-                f"{partition.folder} on this machine is not the folder in which the run was planned"
-            )
+            raise BatchFileError(f"{partition.folder} on this machine is not the folder in which the run was planned")
         until = time.monotonic() + self._settings.lock_timeout
         async with AsyncExitStack() as stack:
             while True:

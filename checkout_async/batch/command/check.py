@@ -56,7 +56,7 @@ async def check(
 ) -> Checked:
     """Check records against the specification, at a level, and each other; print the first problems to `messages`.
 
-    An error of reading the input ends it. Raises ConfigurationError.
+    An error of reading the input ends it. Raises BatchFileError.
     """
     found = Checked()
     with tempfile.TemporaryDirectory(prefix="checkout-async-") as folder:

@@ -35,7 +35,7 @@ from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF
 from checkout_async.batch.sources import Source, open_source
 from checkout_async.batch.waits import PendingCalls
 from checkout_async.config import Validation
-from checkout_async.errors import ConfigurationError, JournalError
+from checkout_async.errors import BatchFileError, ConfigurationError, JournalError
 
 __all__ = ["Job"]
 
@@ -89,7 +89,7 @@ class Job:
         return SOME_UNFINISHED if found.problems else 0
 
     async def run(self, sender: Sender) -> int:
-        """Run to the end and return the exit code. Raises ConfigurationError before anything is sent."""
+        """Run to the end and return the exit code. Raises an error of options or files before it sends."""
         self._check_options()
         with open_source(self.input, self.input_format) as source:
             self._keep_apart(source)
@@ -133,7 +133,7 @@ class Job:
         names = str(self.input or "standard input"), str(self.output or "standard output")
         try:
             write_report(execution.report(*names), self.report)
-        except ConfigurationError as error:
+        except BatchFileError as error:
             say(str(error), self.messages)
             return False
         return True
@@ -176,19 +176,19 @@ class Job:
         """Refuse files of an earlier run, before this run creates a journal that would pass for that run's journal."""
         journal, there = self.journal_path, self._results_there()
         if self.resume and there and journal is not None and not journal.exists():
-            raise ConfigurationError(
+            raise BatchFileError(
                 f"{there} exists but its journal {journal} does not, so nothing says what was sent; "
                 "restore the journal, name another output file, or start over with --force, which replaces it"
             )
         if self.resume or self.force:
             return
         if journal is not None and journal.exists():
-            raise ConfigurationError(
+            raise BatchFileError(
                 f"the journal {journal} of an earlier run exists; continue that run with --resume, or replace the "
                 "journal and what it knows with --force"
             )
         if there:
-            raise ConfigurationError(f"{there} exists; name another output file, or replace it with --force")
+            raise BatchFileError(f"{there} exists; name another output file, or replace it with --force")
 
     def _results_there(self) -> Path | None:
         """Return the output of an earlier run; for Parquet it may be the spool only."""
@@ -201,13 +201,13 @@ class Job:
         read = os.fstat(source.fileno())
         written = _status_of(1 if self.output is None else self.output)
         if written is not None and stat.S_ISREG(read.st_mode) and os.path.samestat(read, written):
-            raise ConfigurationError("the output is the input file; name another one")
+            raise BatchFileError("the output is the input file; name another one")
 
     async def _total(self, source: Source) -> int | None:
         try:
             total = await anyio.to_thread.run_sync(source.total)
         except OSError as error:
-            raise ConfigurationError(f"cannot read the input file {self.input}: {error.strerror}") from None
+            raise BatchFileError(f"cannot read the input file {self.input}: {error.strerror}") from None
         return total if total is None or self.limit is None else min(total, self.limit)
 
     async def _open_journal(self, opened: AsyncExitStack) -> Journal | None:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from checkout_async.errors import CheckoutError, ConfigurationError, JournalInUse
+from checkout_async.errors import BatchFileError, CheckoutError, JournalInUse
 from checkout_async.files import OWNER_ONLY
 
 __all__ = ["create_tables", "is_new", "not_opened", "open_database", "reason_of"]
@@ -56,7 +56,7 @@ _LOG: Final = 32 * 1024 * 1024
 def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
     """Open a journal's file, or create an empty one with mode 0600, and lock it. The caller must close it.
 
-    A file that is not a journal is not changed. Raises ConfigurationError.
+    A file that is not a journal is not changed. Raises BatchFileError.
     """
     _make_private(path)
     database: sqlite3.Connection | None = None
@@ -74,9 +74,9 @@ def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
     return database
 
 
-def not_opened(path: Path, error: sqlite3.Error) -> ConfigurationError:
+def not_opened(path: Path, error: sqlite3.Error) -> BatchFileError:
     """Return the error for a journal that cannot be opened: JournalInUse if another process has it open."""
-    kind = JournalInUse if _code(error) == sqlite3.SQLITE_BUSY else ConfigurationError
+    kind = JournalInUse if _code(error) == sqlite3.SQLITE_BUSY else BatchFileError
     return kind(f"cannot open the journal {path}: {reason_of(error)}")
 
 
@@ -128,7 +128,7 @@ def _make_private(path: Path) -> None:
         # on it (POSIX fcntl).
         _take_rights_away(path)
     except OSError as error:
-        raise ConfigurationError(f"cannot create the journal {path}: {error.strerror}") from None
+        raise BatchFileError(f"cannot create the journal {path}: {error.strerror}") from None
 
 
 def _take_rights_away(path: Path) -> None:
@@ -136,7 +136,7 @@ def _take_rights_away(path: Path) -> None:
         if path.is_file():
             path.chmod(OWNER_ONLY)
     except OSError as error:
-        raise ConfigurationError(f"cannot make the journal {path} private: {error.strerror}") from None
+        raise BatchFileError(f"cannot make the journal {path} private: {error.strerror}") from None
 
 
 def _check_kind(path: Path, database: sqlite3.Connection) -> None:
@@ -144,9 +144,9 @@ def _check_kind(path: Path, database: sqlite3.Connection) -> None:
     if (application, _pragma(database, "schema_version")) == (0, 0):
         return
     if application != _APPLICATION_ID:
-        raise ConfigurationError(f"{path} is a database, but not a journal; name another file")
+        raise BatchFileError(f"{path} is a database, but not a journal; name another file")
     if (version := _pragma(database, "user_version")) != _FORMAT:
-        raise ConfigurationError(
+        raise BatchFileError(
             f"the journal {path} has format {version}, but this version of the package reads {_FORMAT}: use a newer one"
         )
 
@@ -159,7 +159,7 @@ def _prepare(path: Path, database: sqlite3.Connection, *, durable: bool) -> None
     database.execute(f"PRAGMA fullfsync = {int(durable)}")
     database.execute(f"PRAGMA cache_size = -{_CACHE}")
     if _pragma(database, "quick_check(1)") != "ok":
-        raise ConfigurationError(f"the journal {path} is damaged; restore it from a copy")
+        raise BatchFileError(f"the journal {path} is damaged; restore it from a copy")
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> object:

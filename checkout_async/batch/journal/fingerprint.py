@@ -18,7 +18,7 @@ from typing import Final, cast
 import msgspec
 
 from checkout_async.batch.records import Record
-from checkout_async.errors import ConfigurationError, InvalidRequest
+from checkout_async.errors import BatchFileError, InvalidRequest
 from checkout_async.files import atomic_write
 from checkout_async.redaction import SecretBytes, sanitize
 
@@ -31,11 +31,11 @@ _DIGEST_BYTES: Final = 16
 
 
 class Fingerprints:
-    """Makes fingerprints of 16 bytes under one key. Raises ConfigurationError for a key that is not 32 bytes long."""
+    """Makes fingerprints of 16 bytes under one key. Raises BatchFileError for a key that is not 32 bytes long."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
-            raise ConfigurationError(f"a journal's key has {KEY_BYTES} bytes; this one has {len(key)}")
+            raise BatchFileError(f"a journal's key has {KEY_BYTES} bytes; this one has {len(key)}")
         self._keyed = hmac.new(key, digestmod="sha256")
 
     def of_content(self, record: Record) -> bytes:
@@ -87,7 +87,7 @@ def key_file_of(journal: Path) -> Path:
 def load_key(journal: Path) -> bytes | None:
     """Return the key of a journal from the file next to it; None if there is no such file.
 
-    Raises ConfigurationError for a file that cannot be read, is not a key, or can be used by others than its owner.
+    Raises BatchFileError for a file that cannot be read, is not a key, or can be used by others than its owner.
     """
     path = key_file_of(journal)
     try:
@@ -97,18 +97,16 @@ def load_key(journal: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigurationError(f"cannot read the journal's key {path}: {error.strerror}") from None
+        raise BatchFileError(f"cannot read the journal's key {path}: {error.strerror}") from None
     if len(key) != KEY_BYTES:
-        raise ConfigurationError(
-            f"{path} is not a key of a journal, which has {KEY_BYTES} bytes; restore the right one"
-        )
+        raise BatchFileError(f"{path} is not a key of a journal, which has {KEY_BYTES} bytes; restore the right one")
     return SecretBytes(key)
 
 
 def make_key(journal: Path, key: bytes | None = None) -> bytes:
     """Write a key, by default a new random one, to the file next to a journal, with mode 0600, and return it.
 
-    Raises ConfigurationError if it cannot be written.
+    Raises BatchFileError if it cannot be written.
     """
     path = key_file_of(journal)
     key = SecretBytes(key or secrets.token_bytes(KEY_BYTES))
@@ -117,11 +115,11 @@ def make_key(journal: Path, key: bytes | None = None) -> bytes:
         with atomic_write(path, concurrent=True) as file:
             file.write(key)
     except OSError as error:
-        raise ConfigurationError(f"cannot write the journal's key {path}: {error.strerror}") from None
+        raise BatchFileError(f"cannot write the journal's key {path}: {error.strerror}") from None
     return key
 
 
 def _check_mode(path: Path, mode: int) -> None:
     # On Windows the access list of the user's profile replaces mode bits.
     if sys.platform != "win32" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ConfigurationError(f"{path} can be used by others than its owner: chmod 600 it")
+        raise BatchFileError(f"{path} can be used by others than its owner: chmod 600 it")

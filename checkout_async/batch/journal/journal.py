@@ -40,7 +40,7 @@ from checkout_async.batch.journal.ledger import JournalStore
 from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
-from checkout_async.errors import ConfigurationError, JournalError
+from checkout_async.errors import BatchFileError, JournalError
 from checkout_async.redaction import SecretBytes
 
 __all__ = ["Claim", "Journal", "Step"]
@@ -50,7 +50,7 @@ class Journal:
     """The journal of a batch, used with `async with`; each such use is a run.
 
     A missing file is created, with a random key unless `key` (32 bytes) is given. With `durable`, what a call has
-    confirmed survives a power failure; without it, only the end of the process. Opening raises ConfigurationError. Once
+    confirmed survives a power failure; without it, only the end of the process. Opening raises BatchFileError. Once
     a write fails, that call and every later one raise JournalError.
     """
 
@@ -68,7 +68,7 @@ class Journal:
 
     async def __aenter__(self) -> Self:
         if self._writer is not None:
-            raise ConfigurationError(f"the journal {self._path} is open already")
+            raise BatchFileError(f"the journal {self._path} is open already")
         self._writer = JournalWriter(self._opening)
         try:
             self._fingerprints = await self._writer.open()
@@ -167,5 +167,5 @@ class Journal:
     @property
     def _opened(self) -> JournalWriter:
         if self._writer is None:
-            raise ConfigurationError(f"the journal {self._path} is not open: use `async with`")
+            raise BatchFileError(f"the journal {self._path} is not open: use `async with`")
         return self._writer

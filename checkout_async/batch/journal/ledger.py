@@ -28,7 +28,7 @@ from checkout_async.batch.journal.claim import (
 from checkout_async.batch.journal.database import create_tables, is_new, not_opened, open_database, reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.outcome import BatchResult, Outcome
-from checkout_async.errors import ConfigurationError, JournalError
+from checkout_async.errors import BatchFileError, JournalError
 
 __all__ = ["COLUMNS", "JournalStore"]
 
@@ -83,7 +83,7 @@ _encoder = msgspec.json.Encoder()
 class JournalStore:
     """An open journal file, used and closed by the thread that made it. Each instance is a run.
 
-    A missing file is created, and so is its key file unless a `key` is given. Raises ConfigurationError. After an error
+    A missing file is created, and so is its key file unless a `key` is given. Raises BatchFileError. After an error
     no further writes are accepted: every method raises JournalError.
     """
 
@@ -169,7 +169,7 @@ class JournalStore:
         self._execute(_NOTE, [each.values for each in operations if isinstance(each, SessionNoted)])
         outcomes = [each.values for each in operations if isinstance(each, Settling)]
         if self._execute(_SETTLE, outcomes) != len(outcomes):
-            raise ConfigurationError("an outcome belongs to a record that was never claimed in this journal")
+            raise BatchFileError("an outcome belongs to a record that was never claimed in this journal")
         self._execute(_MARK_REPORTED, [each.values for each in operations if isinstance(each, Reported)])
 
     def _execute(self, statement: str, rows: Sequence[tuple[str | int | None, ...]]) -> int:
@@ -231,12 +231,10 @@ class JournalStore:
     def _resumed(self, key: bytes | None) -> Fingerprints:
         where = "the key given" if key else f"the key in {key_file_of(self._path)}"
         if (key := key or load_key(self._path)) is None:
-            raise ConfigurationError(
-                f"the key of the journal {self._path} is missing: restore {key_file_of(self._path)}"
-            )
+            raise BatchFileError(f"the key of the journal {self._path} is missing: restore {key_file_of(self._path)}")
         fingerprints = Fingerprints(key)
         if self._database.execute("SELECT key_check FROM journal").fetchall() != [(fingerprints.check.hex(),)]:
-            raise ConfigurationError(f"{where} is not the one that the journal {self._path} was made with")
+            raise BatchFileError(f"{where} is not the one that the journal {self._path} was made with")
         return fingerprints
 
     def _read(self, keys: Iterable[str]) -> dict[str, JournalRow]:

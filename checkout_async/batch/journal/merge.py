@@ -13,7 +13,7 @@ from checkout_async.batch.journal.database import create_tables, is_new, open_da
 from checkout_async.batch.journal.fingerprint import Fingerprints, load_key, make_key
 from checkout_async.batch.journal.ledger import COLUMNS
 from checkout_async.batch.outcome import BatchResult
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 __all__ = ["merge_journals"]
 
@@ -48,7 +48,7 @@ def merge_journals(target: Path, parts: Sequence[Path]) -> None:
     before one without, any doubt before the certainty that nothing was sent, and of equals the later. A doubt wins over
     "not sent" because sending again could create a second session. Merging a part twice is harmless.
 
-    Raises ConfigurationError for a part that is missing or not a journal, for journals with different keys, and for a
+    Raises BatchFileError for a part that is missing or not a journal, for journals with different keys, and for a
     journal that is in use.
     """
     with closing(open_database(target)) as database:
@@ -58,13 +58,13 @@ def merge_journals(target: Path, parts: Sequence[Path]) -> None:
             try:
                 _take_in(database, target, part, check)
             except sqlite3.Error as error:
-                raise ConfigurationError(f"cannot merge the journal {part}: {reason_of(error)}") from None
+                raise BatchFileError(f"cannot merge the journal {part}: {reason_of(error)}") from None
 
 
 def _key_check_of(part: Path) -> bytes | None:
     """Return the key check of a journal; None for an empty file, whose writer was stopped at once."""
     if not part.is_file():
-        raise ConfigurationError(f"there is no journal {part}")
+        raise BatchFileError(f"there is no journal {part}")
     with closing(open_database(part)) as database:
         return None if is_new(database) else _stored_check(database)
 
@@ -77,7 +77,7 @@ def _take_in(database: sqlite3.Connection, target: Path, part: Path, check: byte
     if is_new(database):
         _found(database, target, part, check)
     if _stored_check(database) != check:
-        raise ConfigurationError(f"the journals {target} and {part} were made with different keys: use one key for all")
+        raise BatchFileError(f"the journals {target} and {part} were made with different keys: use one key for all")
     database.execute("ATTACH DATABASE ? AS part", (str(part),))
     try:
         database.execute(_TAKE)
@@ -89,7 +89,7 @@ def _found(database: sqlite3.Connection, target: Path, part: Path, check: bytes)
     """Turn the target into a journal with the key of the part, and copy the key file if there is one."""
     key = load_key(target) or load_key(part)
     if key is not None and Fingerprints(key).check != check:
-        raise ConfigurationError(f"the key of the journal {target} is not that of {part}: use one key for all")
+        raise BatchFileError(f"the key of the journal {target} is not that of {part}: use one key for all")
     database.execute("BEGIN IMMEDIATE")
     if key is not None and load_key(target) is None:
         make_key(target, key)

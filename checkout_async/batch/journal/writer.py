@@ -38,7 +38,7 @@ class JournalWriter:
         self._ledger: JournalStore | None = None
 
     async def open(self) -> Fingerprints:
-        """Open the file; if the caller is cancelled meanwhile, the file is closed again. Raises ConfigurationError."""
+        """Open the file; if the caller is cancelled meanwhile, the file is closed again. Raises BatchFileError."""
         try:
             return await self._in_thread(self._open)
         except BaseException:

@@ -14,7 +14,7 @@ import msgspec
 
 from checkout_async.batch.report.html import page
 from checkout_async.batch.report.report import PERCENTILES, Report
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 __all__ = ["check_report_path", "read_report", "write_report"]
 
@@ -27,17 +27,17 @@ class _ReportFormat(msgspec.Struct):
 
 
 def check_report_path(path: Path) -> None:
-    """Raise ConfigurationError if no report can be written there: not .json or .html, or the folder is missing."""
+    """Raise BatchFileError if no report can be written there: not .json or .html, or the folder is missing."""
     if path.suffix.lower() not in {".json", ".html"}:
-        raise ConfigurationError(f"a report must be a .json or .html file, and {path} is not one")
+        raise BatchFileError(f"a report must be a .json or .html file, and {path} is not one")
     if not path.parent.is_dir():
-        raise ConfigurationError(f"cannot write the report {path}: there is no folder {path.parent}")
+        raise BatchFileError(f"cannot write the report {path}: there is no folder {path.parent}")
     if path.is_dir():
-        raise ConfigurationError(f"cannot write the report {path}: it is a folder")
+        raise BatchFileError(f"cannot write the report {path}: it is a folder")
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write a report as JSON or HTML, by the suffix of the file. Raises ConfigurationError if that cannot be done.
+    """Write a report as JSON or HTML, by the suffix of the file. Raises BatchFileError if that cannot be done.
 
     Bytes of file names that are not UTF-8 are replaced by U+FFFD.
     """
@@ -47,20 +47,20 @@ def write_report(report: Report, path: Path) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise ConfigurationError(f"cannot write the report {path}: {error.strerror}") from None
+        raise BatchFileError(f"cannot write the report {path}: {error.strerror}") from None
 
 
 def read_report(path: Path) -> Report:
-    """Read a report that was written as JSON. Raises ConfigurationError for any other file."""
+    """Read a report that was written as JSON. Raises BatchFileError for any other file."""
     try:
         content = path.read_bytes()
         if msgspec.json.decode(content, type=_ReportFormat).format > _FORMAT:
-            raise ConfigurationError(f"the report {path} was written by a later version of this package")
+            raise BatchFileError(f"the report {path} was written by a later version of this package")
         return msgspec.json.decode(content, type=Report)
     except OSError as error:
-        raise ConfigurationError(f"cannot read the report {path}: {error.strerror}") from None
+        raise BatchFileError(f"cannot read the report {path}: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not a report of a batch: {error}") from None
+        raise BatchFileError(f"{path} is not a report of a batch: {error}") from None
 
 
 def _printable(report: Report) -> Report:

@@ -22,7 +22,7 @@ from checkout_async.batch.results.line_set import LineSet
 from checkout_async.batch.results.rows import encode, header, outcomes_in
 from checkout_async.batch.results.spool import in_parquet, spool_of, to_parquet
 from checkout_async.batch.sources.lines import chunks_now
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 from checkout_async.files import OWNER_ONLY, atomic_write
 
 __all__ = ["ResultFile"]
@@ -39,32 +39,32 @@ class ResultFile:
 
     @staticmethod
     def check(path: Path, format_: Format | None = None) -> None:
-        """Raise ConfigurationError if an output cannot have this name and format."""
+        """Raise BatchFileError if an output cannot have this name and format."""
         _OutputPaths.of(path, format_)
 
     @classmethod
     def create(cls, path: Path, format_: Format | None = None, *, force: bool = False) -> Self:
         """Create the file with mode 0600. An existing one is refused, or with `force` emptied and made private.
 
-        Without a `format_`, the suffix of the name selects it. Raises ConfigurationError.
+        Without a `format_`, the suffix of the name selects it. Raises BatchFileError.
         """
         place = _OutputPaths.of(path, format_)
         try:
             results = cls(_created(place, force=force), place.format, place)
             results._begin()
         except OSError as error:
-            raise ConfigurationError(f"cannot create the output file {path}: {error.strerror}") from None
+            raise BatchFileError(f"cannot create the output file {path}: {error.strerror}") from None
         return results
 
     @classmethod
     def standard_output(cls, format_: Format | None = None) -> Self:
-        """Write to standard output, which stays open. Raises ConfigurationError."""
+        """Write to standard output, which stays open. Raises BatchFileError."""
         found = format_of(None, format_)
         try:
             results = cls(io.FileIO(1, "w", closefd=False), found)
             results._begin()
         except OSError as error:
-            raise ConfigurationError(f"cannot write to standard output: {error.strerror}") from None
+            raise BatchFileError(f"cannot write to standard output: {error.strerror}") from None
         return results
 
     @classmethod
@@ -72,7 +72,7 @@ class ResultFile:
         """Open the output of an earlier run, or create it; return it and the lines whose rows stay in it.
 
         An incomplete last row is removed, and so are rows whose result is not final, since the new run writes them
-        again. The file is replaced atomically. Raises ConfigurationError; the file is then unchanged.
+        again. The file is replaced atomically. Raises BatchFileError; the file is then unchanged.
         """
         path = path.resolve()
         place = _OutputPaths.of(path, format_)
@@ -83,12 +83,12 @@ class ResultFile:
             file = io.FileIO(os.open(place.written, os.O_WRONLY), "w")
             file.seek(0, os.SEEK_END)
         except OSError as error:
-            raise ConfigurationError(f"cannot resume with the output file {path}: {error.strerror}") from None
+            raise BatchFileError(f"cannot resume with the output file {path}: {error.strerror}") from None
         return cls(file, place.format, place), kept
 
     @staticmethod
     def read(path: Path, format_: Format | None = None) -> Iterator[Outcome]:
-        """Yield the results of an earlier run. Blocks; raises OSError and ConfigurationError."""
+        """Yield the results of an earlier run. Blocks; raises OSError and BatchFileError."""
         return _existing(_OutputPaths.of(path, format_), path)
 
     def __enter__(self) -> Self:
@@ -147,13 +147,13 @@ class _OutputPaths:
     @classmethod
     def of(cls, path: Path, given: Format | None) -> Self:
         if path.suffix.lower() == GZIP_SUFFIX:
-            raise ConfigurationError(f"results are not compressed; name the output file without {GZIP_SUFFIX}: {path}")
+            raise BatchFileError(f"results are not compressed; name the output file without {GZIP_SUFFIX}: {path}")
         found = format_of(path, given)
         if found is not Format.PARQUET:
             return cls(found, path)
         require_parquet()
         if path.exists() and not path.is_file():
-            raise ConfigurationError(f"Parquet needs a regular file, and {path} is not one")
+            raise BatchFileError(f"Parquet needs a regular file, and {path} is not one")
         return cls(found, spool_of(path), path)
 
 
@@ -162,7 +162,7 @@ def _created(place: _OutputPaths, *, force: bool) -> io.FileIO:
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
     in_the_way = next((each for each in (place.parquet, place.written) if each and each.exists()), None)
     if in_the_way and not force:
-        raise ConfigurationError(f"{in_the_way} exists; name another output file, or replace it with --force")
+        raise BatchFileError(f"{in_the_way} exists; name another output file, or replace it with --force")
     file = io.FileIO(os.open(place.written, flags, OWNER_ONLY), "w")
     if place.parquet:
         place.parquet.unlink(missing_ok=True)
@@ -189,6 +189,6 @@ def _existing(place: _OutputPaths, path: Path) -> Iterator[Outcome]:
         yield from in_parquet(path)
         return
     if not place.written.is_file():
-        raise ConfigurationError(f"{place.written} is not a file to resume from")
+        raise BatchFileError(f"{place.written} is not a file to resume from")
     with io.FileIO(place.written) as file:
         yield from outcomes_in(place.written, chunks_now(file), place.format)

@@ -18,7 +18,7 @@ from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import ErrorInfo, Outcome
 from checkout_async.batch.sources.lines import LineSplitter
 from checkout_async.batch.sources.rows import CsvRow, RowSplitter
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 __all__ = ["COLUMNS", "as_row", "encode", "header", "outcomes_in", "read_row", "refuse"]
 
@@ -89,7 +89,7 @@ def _csv_line(cells: Iterable[object]) -> bytes:
 def outcomes_in(path: Path, chunks: Iterable[bytes], format_: Format) -> Iterator[Outcome]:
     """Yield the outcomes in an output; an incomplete last line, without its line feed, is left out.
 
-    Raises ConfigurationError that names the file and the line that is not a result.
+    Raises BatchFileError that names the file and the line that is not a result.
     """
     return _in_csv(path, chunks) if format_ is Format.CSV else _in_json(path, chunks)
 
@@ -128,6 +128,6 @@ def _cells(splitter: RowSplitter, row: CsvRow) -> list[str]:
 
 
 def refuse(path: Path, line: int) -> NoReturn:
-    """Raise the ConfigurationError for a file that is not the output of a run."""
+    """Raise the BatchFileError for a file that is not the output of a run."""
     what = "not a result of a run; name the output file of the run to resume"
-    raise ConfigurationError(f"{path}, line {line}: {what}")
+    raise BatchFileError(f"{path}, line {line}: {what}")

@@ -40,7 +40,7 @@ def to_parquet(spool: Path, path: Path) -> None:
 
 
 def in_parquet(path: Path) -> Iterator[Outcome]:
-    """Yield the outcomes in a Parquet output. Raises OSError; ConfigurationError for any other Parquet file."""
+    """Yield the outcomes in a Parquet output. Raises OSError; BatchFileError for any other Parquet file."""
     line = 0
     with closing(open_parquet(path)) as table:
         if [column.name for column in table.schema_arrow] != [*COLUMNS]:

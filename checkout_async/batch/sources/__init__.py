@@ -12,7 +12,7 @@ from checkout_async.batch.sources.base import Readable, Source
 from checkout_async.batch.sources.columns import ParquetTable
 from checkout_async.batch.sources.jsonl import JsonLines, parse_line, read_records
 from checkout_async.batch.sources.table import CsvTable, read_table
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 __all__ = ["Readable", "Source", "open_source", "parse_line", "read_records", "read_table"]
 
@@ -20,7 +20,7 @@ __all__ = ["Readable", "Source", "open_source", "parse_line", "read_records", "r
 def open_source(path: Path | None, format: Format | None = None) -> Source:  # noqa: A002  # the field's own word
     """Open a file, or standard input (None). Without a `format`, the suffix of the name selects it.
 
-    Raises ConfigurationError if it cannot be read, and for columns that are not fields of a session request.
+    Raises BatchFileError if it cannot be read, and for columns that are not fields of a session request.
     """
     found = format_of(path, format)
     try:
@@ -30,4 +30,4 @@ def open_source(path: Path | None, format: Format | None = None) -> Source:  # n
         return JsonLines(path) if found is Format.JSONL else CsvTable(path)
     except OSError as error:
         where = "standard input" if path is None else f"the input file {path}"
-        raise ConfigurationError(f"cannot read {where}: {error.strerror}") from None
+        raise BatchFileError(f"cannot read {where}: {error.strerror}") from None

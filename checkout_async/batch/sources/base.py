@@ -32,7 +32,7 @@ class Source(ABC):
     def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end, once and in bounded memory.
 
-        Raises OSError with a `strerror` if reading fails, and ConfigurationError if a column is not a field of a
+        Raises OSError with a `strerror` if reading fails, and BatchFileError if a column is not a field of a
         session request.
         """
 

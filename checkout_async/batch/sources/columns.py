@@ -19,7 +19,7 @@ from checkout_async.batch.arrow import Batch, Column, DataType, arrow_errors, op
 from checkout_async.batch.fields import Field, Node, Place, find_field, nest, refuse_twice, typed_request
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import Source, in_thread
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 __all__ = ["ParquetTable"]
 
@@ -41,7 +41,7 @@ _Rows = Sequence[Mapping[str, object] | str]
 class ParquetTable(Source):
     """A source of Parquet: all rows, or those with these numbers, counted from 0.
 
-    Raises OSError, and ConfigurationError for columns that are not fields of a session request.
+    Raises OSError, and BatchFileError for columns that are not fields of a session request.
     """
 
     def __init__(self, path: Path, rows: range | None = None) -> None:
@@ -123,10 +123,10 @@ class ParquetTable(Source):
 
 
 def _fields_of(path: Path, columns: Sequence[Column]) -> Mapping[str, Field]:
-    """Return the fields that the columns of a file name. Raises ConfigurationError."""
+    """Return the fields that the columns of a file name. Raises BatchFileError."""
     fields = {column.name: find_field(column.name) for column in columns}
     if not fields:
-        raise ConfigurationError(f'{path} has no columns; name them as the fields, such as "source.number"')
+        raise BatchFileError(f'{path} has no columns; name them as the fields, such as "source.number"')
     refuse_twice([each for column in columns for each in _values_in(column)])
     return fields
 
@@ -149,7 +149,7 @@ def _cells(place: Place, value: object) -> Iterator[tuple[Place, object]]:
 
 
 def _values_in(column: Column) -> Iterator[Field]:
-    """Yield the fields of the values in a column. Raises ConfigurationError if they have another shape."""
+    """Yield the fields of the values in a column. Raises BatchFileError if they have another shape."""
     yield from _values_at(column.name, column.type)
 
 
@@ -168,9 +168,7 @@ def _values_at(path: str, type_: DataType) -> Iterator[Field]:
     elif field.node.is_value and _fits(kind, field.node.kinds):
         yield field
     else:
-        raise ConfigurationError(
-            f'column "{path}" is of type {kind.partition("<")[0]}; it must be {_wanted(field.node)}'
-        )
+        raise BatchFileError(f'column "{path}" is of type {kind.partition("<")[0]}; it must be {_wanted(field.node)}')
 
 
 def _fits(type_: str, kinds: Set[type]) -> bool:

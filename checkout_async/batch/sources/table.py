@@ -1,7 +1,7 @@
 """CSV: a header of field paths such as `source.number`, then one session request a row.
 
 A cell's text is read as the type that the specification has at that path; an empty cell leaves the member out. A row
-that is not a request becomes an `InvalidRecord`. A header that cannot be read raises ConfigurationError.
+that is not a request becomes an `InvalidRecord`. A header that cannot be read raises BatchFileError.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from checkout_async.batch.sources.base import Readable
 from checkout_async.batch.sources.inflate import Inflated
 from checkout_async.batch.sources.lines import TextSource, chunks_now, chunks_of
 from checkout_async.batch.sources.rows import CsvRow, RowSplitter
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import BatchFileError
 
 __all__ = ["CsvTable", "read_table"]
 
@@ -29,7 +29,7 @@ _NO_HEADER: Final = 'the first row of a CSV file names the fields, such as "sour
 async def read_table(source: Readable) -> AsyncGenerator[Record | InvalidRecord]:
     """Read CSV (UTF-8, with or without a byte order mark) to its end.
 
-    Raises OSError if the file cannot be read, and ConfigurationError for its header.
+    Raises OSError if the file cannot be read, and BatchFileError for its header.
     """
     reader = _CsvReader()
     async for chunk in chunks_of(source):
@@ -54,7 +54,7 @@ class _CsvReader:
         """Yield the last record, if the file does not end with a line feed."""
         yield from self._records(self._rows.finish())
         if self.fields is None:
-            raise ConfigurationError(f"the input is empty; {_NO_HEADER}")
+            raise BatchFileError(f"the input is empty; {_NO_HEADER}")
 
     def _records(self, rows: Iterable[CsvRow]) -> Iterator[Record | InvalidRecord]:
         for row in rows:
@@ -67,9 +67,9 @@ class _CsvReader:
         try:
             names = [name.strip() for name in self._rows.cells(row)]
         except ValueError as error:
-            raise ConfigurationError(f"{error}; {_NO_HEADER}") from None
+            raise BatchFileError(f"{error}; {_NO_HEADER}") from None
         if not set(names) & set(field_paths()):
-            raise ConfigurationError(f"{_NO_HEADER}; this one names no known field")
+            raise BatchFileError(f"{_NO_HEADER}; this one names no known field")
         return _fields_of(names)
 
     def _record(self, row: CsvRow, fields: Sequence[Field]) -> Record | InvalidRecord:
@@ -84,23 +84,21 @@ class _CsvReader:
 
 
 def _fields_of(names: Sequence[str]) -> Sequence[Field]:
-    """Return the fields that the columns of a table of values name. Raises ConfigurationError."""
+    """Return the fields that the columns of a table of values name. Raises BatchFileError."""
     for number, name in enumerate(names, 1):
         if not name:
-            raise ConfigurationError(f"column {number} has no name")
+            raise BatchFileError(f"column {number} has no name")
     fields = [find_field(name) for name in names]
     for each in fields:
         if not each.node.is_value:
             inner = next(each.node.paths(each.path))
-            raise ConfigurationError(
-                f'column "{each.path}" is not a single value; name a member of it, such as "{inner}"'
-            )
+            raise BatchFileError(f'column "{each.path}" is not a single value; name a member of it, such as "{inner}"')
     refuse_twice(fields)
     return fields
 
 
 class CsvTable(TextSource):
-    """A source of CSV. Opening a file checks its header and raises ConfigurationError if it is wrong."""
+    """A source of CSV. Opening a file checks its header and raises BatchFileError if it is wrong."""
 
     def __init__(self, path: Path | None) -> None:
         super().__init__(path)
