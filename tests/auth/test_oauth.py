@@ -118,6 +118,7 @@ async def test_an_error_without_an_oauth_body_is_still_clear(body: bytes) -> Non
 )
 async def test_an_answer_without_a_usable_token_is_refused(body: bytes) -> None:
     error = await authentication_failure(TokenEndpoint(200, body))
+    assert (error.status, error.error, error.body) == (200, None, body)
     assert "evil" not in str(error)
     assert str(error).startswith("token endpoint: ")
 

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
@@ -101,3 +102,18 @@ async def test_a_command_that_fails_is_tried_once_more_and_at_once() -> None:
         with pytest.raises(TokenStoreError, match="Redis: ConnectionError"):
             await store.load("key")
     assert connections == 2
+
+
+@pytest.mark.parametrize("acquired", [True, False])
+async def test_a_lock_is_waited_for_one_second_longer_than_it_lasts(
+    acquired: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RedisTokenStore("redis://127.0.0.1", lock_ttl=3.0)
+    lock = Mock(acquire=AsyncMock(return_value=acquired), release=AsyncMock())
+    make = Mock(return_value=lock)
+    monkeypatch.setattr(store._redis, "lock", make)
+    async with store.lock("key") as held:
+        assert held is acquired
+    make.assert_called_once_with("checkout_async:token:key:lock", timeout=3.0, sleep=0.05, thread_local=False)
+    lock.acquire.assert_awaited_once_with(blocking_timeout=4.0)
+    assert lock.release.await_count == acquired

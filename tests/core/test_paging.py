@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from checkout_async._core.paging import Page, by_link, by_position
@@ -45,6 +45,8 @@ async def collect(shelf: Shelf, *, links: bool, max_items: int | None = None) ->
 
 
 @pytest.mark.parametrize("links", [False, True])
+@example(size=5, page_size=2, max_items=0)
+@example(size=5, page_size=2, max_items=4)
 @given(size=st.integers(0, 50), page_size=st.integers(1, 20), max_items=st.none() | st.integers(0, 60))
 async def test_an_iterator_yields_the_first_items_in_order_and_fetches_no_page_too_many(
     links: bool, size: int, page_size: int, max_items: int | None

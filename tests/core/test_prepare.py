@@ -111,10 +111,12 @@ def test_a_caller_can_add_headers() -> None:
     ],
 )
 def test_a_caller_cannot_set_a_header_of_the_client(name: str) -> None:
-    with pytest.raises(InvalidRequest, match="is one that the client sets itself") as caught:
-        prepared(place_order(headers={name: "canary"}))
-    assert caught.value.path == name
-    assert "canary" not in str(caught.value)
+    with_key = ApiRequest(operation=PAY, options=CallOptions(headers={name: "canary"}))
+    for request in (place_order(headers={name: "canary"}), with_key):
+        with pytest.raises(InvalidRequest, match="is one that the client sets itself") as caught:
+            prepared(request)
+        assert caught.value.path == name
+        assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["a b", "a:b", "a\r\nb", "", "é"])
@@ -290,6 +292,32 @@ class TestLinks:
     def test_a_link_without_a_scheme_stays_a_path_of_the_api(self) -> None:
         http = prepared(ApiRequest(operation=PLACE_ORDER, link="//evil.example/payments"))
         assert http.url == "https://api.example//evil.example/payments"
+
+
+WRONG = {
+    "shop": place_order(shop=cast("Any", 5)),
+    "extra_body": ApiRequest(operation=CLOSE_SHOP, options=CallOptions(extra_body={"a": 1})),
+    "validate": place_order(validate="loose"),
+    "idempotency_key": ApiRequest(operation=PAY, options=CallOptions(idempotency_key="a\n")),
+    "headers": place_order(headers=5),
+    "Host": place_order(headers={"Host": "x"}),
+    "Idempotency-Key": place_order(headers={"Idempotency-Key": "x"}),
+    "X-Trace": place_order(headers={"X-Trace": "a\n"}),
+    "limit": ApiRequest(operation=CLOSE_SHOP, query=(Parameter(name="limit", value="0", minimum=1),)),
+    "link": ApiRequest(operation=PLACE_ORDER, link=cast("Any", 5)),
+    "$": ApiRequest(operation=PLACE_ORDER, link="https://evil.example/"),
+}
+
+
+@pytest.mark.parametrize("path", WRONG)
+def test_a_refusal_names_operation_place_and_reason(path: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        prepared(WRONG[path])
+    error = caught.value
+    assert (error.operation, error.path) == (WRONG[path].operation.name, path)
+    assert error.reason
+    assert str(error).startswith(f"{error.operation}: ")
+    assert error.reason in str(error)
 
 
 class TestWrongTypes:

@@ -166,7 +166,10 @@ def test_an_error_of_the_api_has_the_advice_only_if_it_leaves_the_outcome_open(c
 
 def test_a_rate_limit_is_no_doubt_unless_the_api_may_know_the_key() -> None:
     assert not final(status(429), KEY).may_have_been_done
-    assert final(status(409), KEY).may_have_been_done
+    in_use = final(status(409), KEY)
+    assert (in_use.may_have_been_done, in_use.is_transient) == (True, True)
+    answer = final(status(409), NATURAL)
+    assert (answer.may_have_been_done, answer.is_transient) == (False, False)
 
 
 def test_the_reason_for_no_further_attempt_follows_the_failure() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import select
 import zlib
 from collections.abc import AsyncIterator
 
@@ -185,7 +186,12 @@ class TestSurplusReply:
             assert (await ask(transport, server)).body == b"{}"
         assert server.connections == 2
 
-    async def test_nor_where_it_waits_unread_at_the_socket(self, transport: AiohttpTransport) -> None:
+    @pytest.mark.parametrize("system", ["with poll", "without"])
+    async def test_nor_where_it_waits_unread_at_the_socket(
+        self, transport: AiohttpTransport, system: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if system == "without":  # Windows
+            monkeypatch.delattr(select, "poll")
         relay = Relay()
         async with raw_server(relay) as server:
             await ask(transport, server)
@@ -210,6 +216,15 @@ class TestSurplusReply:
             assert (await ask(transport, server)).body == b"{}"
             assert (await ask(transport, server)).body == b"{}"
         assert server.connections == 2
+
+    async def test_without_poll_a_clean_connection_is_kept(
+        self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr(select, "poll")
+        async with raw_server(writing(OK)) as server:
+            for _ in range(3):
+                await ask(transport, server)
+        assert server.connections == 1
 
     async def test_afterwards_connections_are_kept_as_before(self, transport: AiohttpTransport) -> None:
         async with raw_server(writing(OK + ANOTHER, OK)) as server:
