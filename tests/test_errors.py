@@ -71,10 +71,33 @@ DEFAULTS: dict[type[errors.CheckoutError], dict[str, object]] = {
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_attribute_always_exists(name: str) -> None:
     cls: type[errors.CheckoutError] = getattr(errors, name)
-    defaults = next((DEFAULTS[base] for base in cls.__mro__ if base in DEFAULTS), {})
+    defaults = next((found for base in cls.__mro__ if (found := DEFAULTS.get(base))), dict[str, object]())
     error = cls("text")
     assert str(error) == "text"
     assert {attribute: getattr(error, attribute) for attribute in defaults} == defaults
     assert vars(error).keys() - {"may_have_been_done", "is_transient"} == defaults.keys() - {"value"}
     assert error.idempotency_key is None
     assert {type(error.may_have_been_done), type(error.is_transient)} == {bool}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "may_have_been_done", "is_transient"),
+    [
+        ((400, 401, 403, 404, 407, 409, 410, 422, 499), False, False),
+        ((425, 429), False, True),
+        ((501, 505), False, False),
+        ((408, 500, 502, 503, 504, 506, 520, 524, 599, 600, 999), True, True),
+    ],
+)
+def test_a_status_says_what_may_have_been_done_and_whether_to_ask_again(
+    statuses: tuple[int, ...], may_have_been_done: bool, is_transient: bool
+) -> None:
+    for status in statuses:
+        error = errors.ApiError("failed", status=status)
+        assert (status, error.may_have_been_done, error.is_transient) == (status, may_have_been_done, is_transient)
+
+
+@pytest.mark.parametrize(("status", "done"), [(199, False), (200, True), (299, True), (300, False)])
+def test_a_success_that_cannot_be_read_was_done(status: int, done: bool) -> None:
+    error = errors.UnexpectedResponse("odd", status=status)
+    assert (error.may_have_been_done, error.is_transient) == (done, False)

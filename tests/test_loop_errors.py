@@ -81,7 +81,8 @@ async def test_it_fails_a_test_that_is_not_marked(
 ) -> None:
     await callback_fails()
     loop_errors.check(request.node)
-    monkeypatch.setattr(request.node, "get_closest_marker", lambda _name: None)
+    monkeypatch.setattr(request.node, "own_markers", [])
+    monkeypatch.setattr(request.node.parent, "own_markers", [])
     loop_errors.check(request.node)
     await callback_fails()
     with pytest.raises(pytest.fail.Exception, match="exception handler was called:\nException in callback fail"):

