@@ -7,7 +7,7 @@ import copy
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 
@@ -120,7 +120,7 @@ def _evaluated_children(node: ast.AST) -> Iterator[ast.AST]:
     for name, value in ast.iter_fields(node):
         if name in {"annotation", "returns", "decorator_list"}:
             continue
-        children: list[object] = value if isinstance(value, list) else [value]
+        children = cast("list[object]", value if isinstance(value, list) else [value])
         yield from (child for child in children if isinstance(child, ast.AST))
 
 
