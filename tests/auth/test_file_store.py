@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import anyio
 import pytest
 
 from checkout_async.auth import AccessToken, FileTokenStore, file_store
@@ -155,8 +156,9 @@ async def test_a_disk_that_fails_shows_no_token_in_a_traceback(store: FileTokenS
     assert "hush" not in shown_by_frames(caught.value)
 
 
+@pytest.mark.parametrize("way", ["task", "scope"])
 async def test_a_cancelled_caller_waits_for_no_file_system_that_hangs(
-    store: FileTokenStore, monkeypatch: pytest.MonkeyPatch
+    way: str, store: FileTokenStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hangs, goes_on = threading.Event(), threading.Event()
 
@@ -165,12 +167,19 @@ async def test_a_cancelled_caller_waits_for_no_file_system_that_hangs(
         goes_on.wait()
 
     monkeypatch.setattr(file_store, "_read", read)
-    loading = asyncio.create_task(store.load("key"))
+    scope = anyio.CancelScope()
+
+    async def load() -> None:
+        with scope:
+            await store.load("key")
+
+    loading = asyncio.create_task(load())
     await asyncio.to_thread(hangs.wait)
-    loading.cancel()
+    loading.cancel() if way == "task" else scope.cancel()
     try:
-        done, _ = await asyncio.wait([loading], timeout=5)
-        assert done, "the caller waits for the file system"
-        assert loading.cancelled()
+        await asyncio.wait([loading], timeout=5)
+        assert loading.done(), "the caller waits for the file system"
     finally:
         goes_on.set()
+        await asyncio.gather(loading, return_exceptions=True)
+    assert loading.cancelled() if way == "task" else scope.cancelled_caught
