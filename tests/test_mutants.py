@@ -8,7 +8,7 @@ import pytest
 
 from scripts.mutants import __main__ as command
 from scripts.mutants.changes import Finder, Mutant, mutated
-from scripts.mutants.trial import try_all
+from scripts.mutants.trial import Unusable, try_all
 
 
 def changed(code: str) -> set[str]:
@@ -87,7 +87,7 @@ def test_the_table_fits_the_code(mutants: list[Mutant]) -> None:
 def test_an_entry_whose_line_has_changed_is_named() -> None:
     entry = {"module": "checkout_async/_core/paging.py", "line": "gone", "change": "a -> b", "reason": "none"}
     tests = {"checkout_async/_core/paging.py": ["tests/core"]}
-    with pytest.raises(SystemExit, match=r"no such mutant, delete the entry: .*'gone'"):
+    with pytest.raises(Unusable, match=r"no such mutant, delete the entry: .*'gone'"):
         command.population(tests, [entry])
 
 

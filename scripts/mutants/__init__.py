@@ -8,12 +8,11 @@ table.toml run in a copy of the repository until one fails. A mutant that makes 
 Survivors are printed with file, line and change. Exit status 1: less than 92 % were noticed. Exit status 2: the tests
 fail without a change, or table.toml does not match the code.
 
-The sample is a function of the seed and of the changes themselves, so that an edit of one module does not choose other
-mutants in the others.
+The sample is a function of the seed and of the text of the changes, so that an edit elsewhere does not choose others.
 
 mutmut 3.8 and cosmic-ray 8.7 were tried first. mutmut changes only the bodies of undecorated functions, but here much
 is decided by tables, sets of statuses and header names, time limits, properties and context managers; and its wrappers
-stand in the frames in which the tests look for secrets. cosmic-ray changes operators and numbers only, a fifth of them
-in annotations, which nothing evaluates; it deletes no statement and no member of a table, knows one test command for
-all modules, and draws no sample.
+stand in the frames in which the tests look for secrets. cosmic-ray changes operators, numbers and loops, many of them in
+annotations, which nothing evaluates; it deletes no statement and no member of a table, knows one test command for all
+modules, and draws no sample.
 """

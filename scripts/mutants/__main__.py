@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.mutants.changes import Finder, Mutant, mutated
-from scripts.mutants.trial import describe, try_all
+from scripts.mutants.trial import Unusable, describe, try_all
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TABLE = Path(__file__).with_name("table.toml")
@@ -19,24 +19,24 @@ SHARE = 0.92
 
 
 def read_table() -> tuple[dict[str, list[str]], list[dict[str, str]]]:
-    """Return the tests of each module, and the equivalent mutants. Raises SystemExit if a pattern names no file."""
+    """Return the tests of each module, and the equivalent mutants. Raises Unusable if a pattern names no file."""
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     tests: dict[str, list[str]] = {}
     for group in table["group"]:
         for pattern in [*group["modules"], *group["tests"]]:
             if not any(ROOT.glob(pattern)):
-                raise SystemExit(f"{TABLE.name}: there is no {pattern}")
+                raise Unusable(f"{TABLE.name}: there is no {pattern}")
         files = (file for pattern in group["modules"] for file in sorted(ROOT.glob(pattern)))
         tests |= {file.relative_to(ROOT).as_posix(): group["tests"] for file in files}
     return tests, table["equivalent"]
 
 
 def population(tests: dict[str, list[str]], equivalent: Sequence[dict[str, str]]) -> list[Mutant]:
-    """Return all mutants but the equivalent ones. Raises SystemExit if an entry matches no mutant any more."""
+    """Return all mutants but the equivalent ones. Raises Unusable if an entry matches no mutant any more."""
     found = [each for module in tests for each in Finder(module, (ROOT / module).read_bytes()).find()]
     excluded = {(each["module"], each["line"], each["change"]) for each in equivalent}
     if unknown := excluded - {each.key for each in found}:
-        raise SystemExit("\n".join(f"{TABLE.name}: no such mutant, delete the entry: {key}" for key in sorted(unknown)))
+        raise Unusable("\n".join(f"{TABLE.name}: no such mutant, delete the entry: {key}" for key in sorted(unknown)))
     return [each for each in found if each.key not in excluded]
 
 
@@ -83,4 +83,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except Unusable as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import copy
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 T = TypeVar("T")
@@ -37,11 +38,15 @@ _NEGATED_ALREADY = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.Constant)
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """One change: the bytes from `start` to `end` of a module are replaced. `source` is the text of its first line."""
+    """One change: the bytes from `start` to `end` of a module are replaced. `source` is the text of its first line.
+
+    `number` counts the same change of the same text in one module.
+    """
 
     module: str
     line: int
     source: str
+    number: int = 0
     start: int
     end: int
     text: str
@@ -54,7 +59,7 @@ class Mutant:
 
     def rank(self, seed: int) -> bytes:
         """Return the place in the sample."""
-        return hashlib.sha256(repr((seed, self.key, self.start)).encode()).digest()
+        return hashlib.sha256(repr((seed, self.key, self.number)).encode()).digest()
 
 
 class Finder:
@@ -70,7 +75,12 @@ class Finder:
 
     def find(self) -> list[Mutant]:
         """Return all mutants of the module."""
-        return list(self._walk(ast.parse(self._content), ()))
+        found: list[Mutant] = []
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for mutant in self._walk(ast.parse(self._content), ()):
+            found.append(replace(mutant, number=counts[mutant.key]))
+            counts[mutant.key] += 1
+        return found
 
     def _walk(self, node: ast.AST, parents: tuple[ast.AST, ...]) -> Iterator[Mutant]:
         if _is_skipped(node, parents):

@@ -20,6 +20,10 @@ COPIED = shutil.ignore_patterns(".*", "__pycache__", "build", "dist")
 NO_FAILURE, FAILURES, INTERRUPTED = 0, 1, 2  # exit statuses of pytest; 2: a module cannot be imported
 
 
+class Unusable(Exception):
+    """The mutants cannot be tried."""
+
+
 class Copy:
     """A copy of the repository in which mutants are tried, one after the other."""
 
@@ -60,7 +64,7 @@ class Copy:
         finally:
             file.write_bytes(content)
         if status not in {NO_FAILURE, FAILURES, INTERRUPTED, None}:
-            raise SystemExit(f"{mutant.module}: pytest ended with status {status}:\n{output}")
+            raise Unusable(f"{mutant.module}: pytest ended with status {status}:\n{output}")
         failed = [line for line in output.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
         if status == NO_FAILURE:
             return True, ""
@@ -68,7 +72,7 @@ class Copy:
 
 
 def try_all(root: Path, mutants: Sequence[Mutant], tests: dict[str, list[str]], jobs: int) -> list[Mutant]:
-    """Return the mutants that survive. Raises SystemExit if the tests fail without a change."""
+    """Return the mutants that survive. Raises Unusable if the tests fail without a change."""
     survivors: list[Mutant] = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory, ThreadPoolExecutor(jobs) as executor:
         copies: queue.SimpleQueue[Copy] = queue.SimpleQueue()
@@ -78,7 +82,7 @@ def try_all(root: Path, mutants: Sequence[Mutant], tests: dict[str, list[str]], 
         needed = sorted({path for mutant in mutants for path in tests[mutant.module]})
         status, output = untouched.run(needed)
         if status != NO_FAILURE:
-            raise SystemExit(f"The tests fail without a change:\n{output}")
+            raise Unusable(f"The tests fail without a change:\n{output}")
         copies.put(untouched)
 
         def try_one(mutant: Mutant) -> tuple[Mutant, bool, str]:
