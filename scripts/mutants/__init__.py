@@ -12,7 +12,7 @@ The sample is a function of the seed and of the text of the changes, so that an 
 
 mutmut 3.8 and cosmic-ray 8.7 were tried first. mutmut changes only the bodies of undecorated functions, but here much
 is decided by tables, sets of statuses and header names, time limits, properties and context managers; and its wrappers
-stand in the frames in which the tests look for secrets. cosmic-ray changes operators, numbers and loops, many of them in
-annotations, which nothing evaluates; it deletes no statement and no member of a table, knows one test command for all
-modules, and draws no sample.
+stand in the frames in which the tests look for secrets. cosmic-ray changes operators, numbers and loops, many of them
+in annotations, which nothing evaluates; it deletes no statement and no member of a table, knows one test command for
+all modules, and draws no sample.
 """
