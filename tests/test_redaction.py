@@ -169,6 +169,7 @@ def test_a_card_number_is_masked_whatever_stands_beside_it(text: str) -> None:
         "12345678903",
         "2026-11-21 12.00.00",
         "192.168.10.200",
+        "87 8766 2073 1215",
     ],
 )
 def test_a_number_without_length_grouping_or_check_digit_of_a_card_stays(number: str) -> None:

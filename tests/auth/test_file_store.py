@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import anyio
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from checkout_async.auth import AccessToken, FileTokenStore, file_store
 from checkout_async.errors import MissingExtra, TokenStoreError
 from tests.canary.frames import shown_by_frames
+from tests.transport.virtual_time import settle
 
 TOKEN = AccessToken("hush-hush", time.time() + 3600, 3600)
 
@@ -183,3 +186,29 @@ async def test_a_cancelled_caller_waits_for_no_file_system_that_hangs(
         goes_on.set()
         await asyncio.gather(loading, return_exceptions=True)
     assert loading.cancelled() if way == "task" else scope.cancelled_caught
+
+
+async def test_a_lock_that_comes_after_its_caller_was_cancelled_is_released() -> None:
+    lock = Mock(release=AsyncMock())
+    for acquiring in (completed(), failed(), cancelled()):
+        await asyncio.wait([acquiring])
+        file_store._release_abandoned(lock, acquiring)
+    await settle()
+    assert lock.release.await_count == 1
+    assert not file_store._releases, "releases are kept no longer than they take"
+
+
+def completed() -> asyncio.Future[Any]:
+    return asyncio.ensure_future(asyncio.sleep(0))
+
+
+def failed() -> asyncio.Future[Any]:
+    future = asyncio.get_running_loop().create_future()
+    future.set_exception(TimeoutError())
+    return future
+
+
+def cancelled() -> asyncio.Future[Any]:
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    return future

@@ -247,7 +247,7 @@ class TestIdempotencyKey:
         assert "Cko-Idempotency-Key" not in prepared(place_order()).headers
 
     def test_the_key_cannot_be_set_as_a_header(self) -> None:
-        with pytest.raises(InvalidRequest, match="header"):
+        with pytest.raises(InvalidRequest, match="is already set"):
             prepared(ApiRequest(operation=PAY, options=CallOptions(headers={"cko-idempotency-key": "x"})))
 
     @pytest.mark.parametrize("name", ["Cko-Idempotency-Key", "cko-idempotency-key", "Idempotency-Key"])

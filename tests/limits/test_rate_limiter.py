@@ -213,6 +213,38 @@ async def test_when_redis_answers_again_the_rate_is_shared_again(
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
+async def test_a_redis_that_failed_is_asked_again_after_five_seconds(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked = 1000.0, 0
+
+    async def refuse() -> tuple[int, int]:
+        nonlocal asked
+        asked += 1
+        raise ConnectionError
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=time.time, monotonic=lambda: now))
+    monkeypatch.setattr(one._redis, "time", refuse)
+    for now, expected in ((1000.0, 1), (1004.9, 1), (1005.0, 2), (1009.9, 2), (1010.0, 3)):  # noqa: B007
+        assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
+        assert asked == expected
+
+
+async def test_the_clocks_are_compared_once_a_minute(one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, asked, read = 1000.0, 0, one._redis.time
+
+    async def counting() -> tuple[int, int]:
+        nonlocal asked
+        asked += 1
+        return await read()
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=time.time, monotonic=lambda: now))
+    monkeypatch.setattr(one._redis, "time", counting)
+    for now, expected in ((1000.0, 1), (1059.9, 1), (1060.0, 2)):  # noqa: B007
+        await one.acquire("writes", 1000.0)
+        assert asked == expected
+
+
 @pytest.mark.parametrize("off", [-3.0, 3.0])
 async def test_a_machine_whose_clock_is_wrong_does_not_share_and_logs_it(
     one: RedisRateLimiter, off: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
