@@ -87,7 +87,7 @@ class TestReceiving:
             b'"secret":"\\ud800"',
             b'"brand_new":"\\ud800"',
         ],
-        ids=[
+        ids=["digits as text", "huge number", "too long for int", "beyond floats", "surrogate", "surrogate elsewhere"],
             "digits as text",
             "huge number",
             "one digit more than Python converts",
