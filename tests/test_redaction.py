@@ -21,6 +21,7 @@ from checkout_async.redaction import (
     sanitize,
     scrub,
 )
+from tests.canary.marks import luhn
 
 
 @pytest.mark.parametrize("number", ["4242424242424242", "4222222222222"])
@@ -159,6 +160,15 @@ def test_a_card_number_is_masked_whatever_stands_beside_it(text: str) -> None:
     shown = scrub(text)
     assert MASK in shown
     assert not re.search(r"4\D?2\D?4\D?2|378|2222|676770", shown)
+
+
+@pytest.mark.parametrize("length", range(12, 20))
+@pytest.mark.parametrize("digit", range(10))
+def test_a_number_of_any_digits_with_their_check_digit_is_a_card_and_no_other(digit: int, length: int) -> None:
+    number = luhn(f"{digit}" * (length - 1))
+    assert scrub(number) == MASK
+    another = f"{number[:-1]}{(int(number[-1]) + 1) % 10}"
+    assert scrub(another) == another
 
 
 @pytest.mark.parametrize(

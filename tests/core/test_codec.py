@@ -103,6 +103,11 @@ class TestReceiving:
         assert receipts == [Receipt(id="r1"), Receipt(id="r2")]
         assert ignored == ("$[1]", "$[2]", "$[3].amount")
 
+    def test_a_number_is_no_value_of_an_enum(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":"r1","colour":5}')
+        assert receipt == Receipt(id="r1")
+        assert ignored == ("$.colour",)
+
     def test_null_reads_as_none(self) -> None:
         receipt, ignored = decode(Receipt, b'{"id":"r1","amount":null,"link":null}')
         assert receipt == Receipt(id="r1")
