@@ -202,6 +202,17 @@ async def test_closing_cancels_a_fetch_in_progress_and_fails_its_callers() -> No
     await cache.aclose()
 
 
+async def test_a_fetch_that_something_else_cancels_does_not_mean_a_closed_client() -> None:
+    endpoint = Endpoint(held=True)
+    cache = TokenCache(endpoint.fetch, ManualTime())
+    waiting = asyncio.create_task(cache.get())
+    await settled(lambda: endpoint.fetches == 1)
+    assert cache._fetching is not None
+    cache._fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
 def test_a_token_is_not_printed() -> None:
     token = granted("hush", 5)
     assert "hush" not in f"{token!r} {token.value!r}"
