@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from checkout_async.auth import AccessToken
+from checkout_async.auth import AccessToken, MemoryTokenStore
+from checkout_async.auth.shared_token import SharedToken
 from checkout_async.auth.token_cache import TokenCache
 from checkout_async.errors import AuthenticationFailed, ClientClosed
 from tests.transport.virtual_time import settle
@@ -200,6 +201,19 @@ async def test_closing_cancels_a_fetch_in_progress_and_fails_its_callers() -> No
     with pytest.raises(ClientClosed, match="client was closed"):
         await waiting
     await cache.aclose()
+
+
+@pytest.mark.parametrize(("left", "value", "fetches"), [(20, "ageing", 0), (100, "first", 1)], ids=["stale", "ageing"])
+async def test_an_ageing_token_of_the_store_is_taken_only_for_a_stale_one(left: int, value: str, fetches: int) -> None:
+    store, endpoint, clock = MemoryTokenStore(), Endpoint(), ManualTime()
+    cache = TokenCache(endpoint.fetch, clock, SharedToken(store, "key"))
+    await store.save("key", granted("first", 3000))
+    assert await cache.get() == "first"
+    clock.now += 3000 - left
+    await store.save("key", AccessToken("ageing", time.time() + 100, 3600))
+    assert await cache.get() == value
+    await settle()
+    assert endpoint.fetches == fetches
 
 
 async def test_a_fetch_that_something_else_cancels_does_not_mean_a_closed_client() -> None:
