@@ -227,6 +227,18 @@ async def test_a_fetch_that_something_else_cancels_does_not_mean_a_closed_client
         await waiting
 
 
+async def test_a_caller_that_is_cancelled_stays_cancelled_though_the_cache_is_closed() -> None:
+    endpoint = Endpoint(held=True)
+    cache = TokenCache(endpoint.fetch, ManualTime())
+    await cache.aclose()
+    waiting = asyncio.create_task(cache.get())
+    await settled(lambda: endpoint.fetches == 1)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await cache.aclose()
+
+
 def test_a_token_is_not_printed() -> None:
     token = granted("hush", 5)
     assert "hush" not in f"{token!r} {token.value!r}"
