@@ -212,3 +212,13 @@ def cancelled() -> asyncio.Future[Any]:
     future = asyncio.get_running_loop().create_future()
     future.cancel()
     return future
+
+
+async def test_a_lock_file_that_cannot_be_opened_is_an_error_and_no_lock(
+    store: FileTokenStore, directory: Path
+) -> None:
+    await store.save("key", TOKEN)
+    (directory / "key.lock").mkdir()
+    with pytest.raises(TokenStoreError, match=r"key\.lock: Is a directory"):
+        async with store.lock("key"):
+            pytest.fail("the lock was acquired")
