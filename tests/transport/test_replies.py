@@ -15,6 +15,7 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Limits, Timeouts
 from checkout_async.errors import OutcomeUnknown
 from checkout_async.transport.aiohttp import AiohttpTransport
+from checkout_async.transport.connector import GuardedHandler
 from tests.transport.servers import OK, Behaviour, RawServer, raw_server
 
 LIMIT = 1000
@@ -253,3 +254,11 @@ class TestKeptConnections:
             for _ in range(3):
                 assert (await ask(transport, server)).body == b"{}"
         assert (len(server.requests), server.connections) == (3, 3)
+
+
+async def test_a_connection_remembers_its_last_sixteen_replies() -> None:
+    for others, is_remembered in ((15, True), (16, False)):
+        handler = GuardedHandler(asyncio.get_running_loop())
+        for number in range(1 + others):
+            assert handler.remember_reply(f"reply {number}", "call") is None
+        assert (handler.remember_reply("reply 0", "call") is not None) == is_remembered
