@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from checkout_async.errors import ConfigurationError, MissingExtra
-from checkout_async.redaction import as_secret
+from checkout_async.redaction import as_secret, clears_frames
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 
+@clears_frames
 def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
     """Return a client that gives up an exchange after `timeout` seconds and one retry. It opens no connection yet.
 

@@ -8,14 +8,15 @@ that an oracle, or a fault, is missing.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any, Final, TypeVar
 from unittest import mock
 
 import anyio
+import msgspec
 from aiohttp.client_proto import ResponseHandler
 from anyio import CapacityLimiter
 
@@ -74,7 +75,7 @@ def key_made_per_attempt() -> Generator[None]:
             headers = dict(request.headers)
             for name in [name for name in headers if name.lower() == "cko-idempotency-key"]:
                 headers[name] = f"attempt-{next(numbers)}"
-            return await genuine(self, replace(request, headers=headers), timeouts)
+            return await genuine(self, msgspec.structs.replace(request, headers=headers), timeouts)
 
         return send
 
@@ -126,7 +127,7 @@ def server_error_taken_for_not_done() -> Generator[None]:
 @defect
 def request_timeout_taken_for_not_done() -> Generator[None]:
     """A 408 counts as if nothing had been done."""
-    with mock.patch.object(errors, "_REQUEST_TIMEOUT", 0):
+    with mock.patch("checkout_async.errors.calls._REQUEST_TIMEOUT", 0):
         yield
 
 
@@ -149,7 +150,9 @@ def operation_without_key_retried() -> Generator[None]:
         for name, value in vars(session_operations).items():
             if getattr(value, "name", "") == "request_session":
                 stack.enter_context(
-                    mock.patch.object(session_operations, name, replace(value, idempotency=Idempotency.NATURAL))
+                    mock.patch.object(
+                        session_operations, name, dataclasses.replace(value, idempotency=Idempotency.NATURAL)
+                    )
                 )
         yield
 
@@ -160,7 +163,7 @@ def reply_that_came_before_believed() -> Generator[None]:
 
     def change(genuine: _Send) -> _Send:
         async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
-            return replace(await genuine(self, request, timeouts), is_first=True)
+            return msgspec.structs.replace(await genuine(self, request, timeouts), is_first=True)
 
         return send
 
@@ -250,7 +253,7 @@ def no_deadline_while_reading() -> Generator[None]:
 
     def change(genuine: _Send) -> _Send:
         async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
-            return await genuine(self, request, replace(timeouts, attempt=1e6))
+            return await genuine(self, request, dataclasses.replace(timeouts, attempt=1e6))
 
         return send
 
@@ -280,7 +283,7 @@ def unknown_status_taken_for_success() -> Generator[None]:
         async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
             reply = await genuine(self, request, timeouts)
             if reply.status == 599:
-                return replace(reply, status=202, body=b'{"id": "pay_aaaaaaaaaaaaaaaaaaaaaaaaaa"}')
+                return msgspec.structs.replace(reply, status=202, body=b'{"id": "pay_aaaaaaaaaaaaaaaaaaaaaaaaaa"}')
             return reply
 
         return send

@@ -42,7 +42,7 @@ from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import BatchFileError, JournalError
-from checkout_async.redaction import SecretBytes
+from checkout_async.redaction import SecretBytes, clears_frames
 
 __all__ = ["Claim", "Journal", "Step"]
 
@@ -56,6 +56,7 @@ class Journal:
     every later one raise JournalError.
     """
 
+    @clears_frames
     def __init__(
         self, path: Path | str, *, key: bytes | None = None, durable: bool = True, create: bool = True
     ) -> None:
