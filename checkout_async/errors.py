@@ -3,6 +3,7 @@
 CheckoutError
 ├── ConfigurationError        A setting is wrong. Nothing was sent.
 ├── MissingExtra              A package is not installed that this needs. The text says what to install.
+├── IncompatibleVersion       An installed package behaves in a way that this package cannot rely on. Nothing was sent.
 ├── ClientClosed              The client is closed. Nothing was sent.
 ├── WrongLoop                 The client belongs to another event loop. Nothing was sent.
 ├── WrongProcess              The client, store or journal belongs to another process. Nothing was sent.
@@ -55,6 +56,7 @@ __all__ = [
     "Conflict",
     "ConnectFailed",
     "Forbidden",
+    "IncompatibleVersion",
     "InvalidRequest",
     "InvalidSignature",
     "JournalError",
@@ -121,6 +123,13 @@ class ConfigurationError(CheckoutError):
 
 class MissingExtra(CheckoutError):
     """An optional package is not installed. The text has the command that installs it."""
+
+
+class IncompatibleVersion(CheckoutError):
+    """An installed package is of a version that this package cannot rely on. Nothing was sent.
+
+    The text names the package, its version and the versions that were tested.
+    """
 
 
 class ClientClosed(CheckoutError):

@@ -2,7 +2,7 @@
 
 Of the client's modules, only those of this folder import aiohttp. These behaviours of aiohttp are switched off:
 
-- it resends a PUT, GET or DELETE when a kept connection turns out to be closed;
+- it resends a PUT, GET or DELETE when a kept connection turns out to be closed (`connector.py`);
 - it follows redirects, which would send the credential to another host;
 - it stores cookies;
 - it reads a body of any size;
@@ -16,7 +16,6 @@ import math
 import ssl
 from dataclasses import replace
 from http import HTTPStatus
-from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
@@ -26,21 +25,25 @@ from checkout_async._core.content_encoding import ACCEPTED, CorruptEncoding, dec
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Limits, Timeouts, require_type
 from checkout_async.errors import (
+    CheckoutError,
     ClientClosed,
     ConfigurationError,
     ConnectFailed,
+    IncompatibleVersion,
     OutcomeUnknown,
     TransportError,
     WrongLoop,
 )
-from checkout_async.transport.connector import GuardedHandler, GuardedResponse, clean_connector
+from checkout_async.transport.connector import clean_connector
+from checkout_async.transport.guards import Exchange, GuardedHandler, GuardedRequest, GuardedResponse, current_exchange
 from checkout_async.transport.proxies import Proxies
 
 __all__ = ["AiohttpTransport"]
 
-# There was no connection, so no byte of the request was sent, whatever the tracing says.
+# aiohttp raises these only while it has no connection to the server, so no byte of the request was sent.
 _NOT_SENT: Final = (
     aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
     aiohttp.ConnectionTimeoutError,
     aiohttp.InvalidURL,
     aiohttp.NonHttpUrlClientError,
@@ -84,12 +87,13 @@ class AiohttpTransport:
             cancelled.__context__ = None
             raise cancelled.with_traceback(None)  # noqa: B904 - the same one
         # Raised outside the handler: aiohttp's errors contain the request's headers, and with them the credential.
-        if isinstance(result, TransportError):
+        if isinstance(result, CheckoutError):
             raise result
         return result
 
-    async def _exchange(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | TransportError:
-        progress = SimpleNamespace(sending=False)
+    async def _exchange(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | CheckoutError:
+        exchange = Exchange(is_idempotent=request.is_idempotent)
+        previous = current_exchange.set(exchange)
         url = URL(request.url, encoded=True)
         # aiohttp rounds timeouts above `ceil_threshold` up to whole seconds, beyond the caller's deadline.
         limit = aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect, ceil_threshold=math.inf)
@@ -102,7 +106,6 @@ class AiohttpTransport:
                 allow_redirects=False,
                 proxy=self._proxies.proxy_for(url),
                 timeout=limit,
-                trace_request_ctx=progress,
             ) as reply:
                 if self._is_from_proxy(reply):
                     return ConnectFailed(f"no connection: {_proxy_refusal(reply.status)}; nothing was sent to it")
@@ -118,7 +121,11 @@ class AiohttpTransport:
                     return response
                 return replace(response, is_first=is_first, discard=handler.close)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
-            return _translate_error(error, sending=progress.sending)
+            return _translate_error(error, was_not_sent=exchange.was_not_sent)
+        except IncompatibleVersion as error:
+            return error.with_traceback(None)
+        finally:
+            current_exchange.reset(previous)
 
     async def aclose(self) -> None:
         """Close the session and its connections. The transport cannot be used again."""
@@ -142,19 +149,16 @@ class AiohttpTransport:
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(
+                request_class=GuardedRequest,
                 response_class=GuardedResponse,
-                connector=clean_connector(keepalive=self._limits.keepalive, ssl_context=self._ssl),
+                connector=clean_connector(self._limits, self._ssl),
                 auto_decompress=False,
                 headers={"Accept-Encoding": ACCEPTED},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
-                trace_configs=[_sending_trace()],
                 # The pipeline alone sets these headers.
                 skip_auto_headers=("User-Agent", "Content-Type"),
             )
-            # aiohttp must not resend a request: the pipeline alone decides on retries. There is no public switch;
-            # aiohttp's own test client sets the same attribute.
-            setattr(self._session, "_retry_connection", False)  # noqa: B010
         return self._session
 
 
@@ -213,20 +217,9 @@ def _build_response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> H
     return HttpResponse(status=reply.status, headers=headers, body=content, truncated=truncated)
 
 
-def _sending_trace() -> aiohttp.TraceConfig:
-    """Record in the request's context when aiohttp starts to write the request: from then on it may have arrived."""
-
-    async def sending(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        context.trace_request_ctx.sending = True
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(sending)
-    return trace
-
-
-def _translate_error(error: Exception, *, sending: bool) -> TransportError:
-    """Return ConnectFailed if no byte of the request was sent, else OutcomeUnknown."""
-    if isinstance(error, _NOT_SENT) or not sending:
+def _translate_error(error: Exception, *, was_not_sent: bool) -> TransportError:
+    """Return ConnectFailed if it is proved that no byte of the request was sent, else OutcomeUnknown."""
+    if was_not_sent or isinstance(error, _NOT_SENT):
         return ConnectFailed(f"no connection: {_describe(error)}; nothing was sent")
     return OutcomeUnknown(f"no reply: {_describe(error)}; the request may have been carried out")
 
