@@ -21,6 +21,7 @@ import anyio.to_thread
 from checkout_async.auth.token_store import LOCK_TIMEOUT, AccessToken, checked_seconds, decode_token, encode_token
 from checkout_async.errors import MissingExtra, TokenStoreError
 from checkout_async.files import OWNER_ONLY, atomic_write
+from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import SecretBytes, as_secret
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class FileTokenStore:
     Only its owner may be able to write to the directory and to read a token file: a user who can put a token there
     chooses the account that takes the payments. `lock_timeout` is the longest wait for a lock, in seconds.
     Raises MissingExtra if the extra `file` is not installed; its methods raise TokenStoreError.
+
+    The store opens files only for the time of a call, so it can be used on both sides of a fork.
     """
 
     def __init__(self, directory: str | os.PathLike[str], *, lock_timeout: float = LOCK_TIMEOUT) -> None:
@@ -87,6 +90,8 @@ class FileTokenStore:
         """Wait until no other process or task has the lock, for at most `lock_timeout` seconds."""
         await _in_thread(_ensure_directory, self._directory)
         lock = self._lock_class(self._directory / f"{key}.lock", timeout=self._lock_timeout, mode=OWNER_ONLY)
+        process = ProcessGuard("the lock of a FileTokenStore")
+        process.check()
         try:
             await _acquire(lock)
         except self._timeout_class:
@@ -97,7 +102,9 @@ class FileTokenStore:
         try:
             yield True
         finally:
-            await lock.release()
+            # A child that was forked meanwhile has the same open file, and would unlock it for the parent, too.
+            if not process.is_foreign:
+                await lock.release()
 
     def _file(self, key: str) -> Path:
         return self._directory / f"{key}.json"

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from checkout_async.errors import ConfigurationError, MissingExtra
+from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import as_secret
 from checkout_async.redis_client import connect
 
@@ -74,6 +75,7 @@ class RedisRateLimiter:
         if not account:
             raise ConfigurationError("account is empty; use a name that all processes of the account have in common")
         self._account = account
+        self._process = ProcessGuard("the RedisRateLimiter")
         self._owns_client = isinstance(redis, str)
         self._redis = (
             connect(redis, needed_by="RedisRateLimiter", timeout=_TIMEOUT) if isinstance(redis, str) else redis
@@ -83,7 +85,11 @@ class RedisRateLimiter:
         self._paused_until = self._clock_checked_until = -math.inf
 
     async def acquire(self, kind: str, rate: float) -> float:
-        """Return 0.0 if one more request of this kind may be sent, else the seconds after which to ask again."""
+        """Return 0.0 if one more request of this kind may be sent, else the seconds after which to ask again.
+
+        Raises WrongProcess in a process that was forked after the limiter was used.
+        """
+        self._process.check()
         if time.monotonic() < self._paused_until:
             return 0.0
         try:
@@ -103,6 +109,7 @@ class RedisRateLimiter:
 
         If Redis cannot be reached, this returns: it may be back soon.
         """
+        self._process.check()
         from redis.exceptions import AuthenticationError, RedisError, ResponseError  # noqa: PLC0415  # an extra
 
         try:
@@ -118,7 +125,7 @@ class RedisRateLimiter:
 
     async def aclose(self) -> None:
         """Close the limiter's own connections."""
-        if self._owns_client:
+        if self._owns_client and not self._process.is_foreign:
             await self._redis.aclose()
 
     async def __aenter__(self) -> Self:

@@ -34,6 +34,7 @@ from checkout_async.errors import (
     TransportError,
     WrongLoop,
 )
+from checkout_async.processes import ProcessGuard
 from checkout_async.transport.connector import clean_connector
 from checkout_async.transport.guards import Exchange, GuardedHandler, GuardedRequest, GuardedResponse, current_exchange
 from checkout_async.transport.proxies import Proxies
@@ -67,10 +68,11 @@ class AiohttpTransport:
         proxy: str | None = None,
         proxies_from_env: bool = False,
     ) -> None:
+        self._process = ProcessGuard("the client")
+        self._session: aiohttp.ClientSession | None = None
         self._limits = limits
         self._ssl = None if ssl_context is None else _require_verification(ssl_context)
         self._proxies = Proxies(proxy, from_env=proxies_from_env)
-        self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -93,7 +95,8 @@ class AiohttpTransport:
 
     async def _exchange(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | CheckoutError:
         exchange = Exchange(is_idempotent=request.is_idempotent)
-        previous = current_exchange.set(exchange)
+        # It is not reset: a coroutine that is collected is closed in another context, where that raises an error.
+        current_exchange.set(exchange)
         url = URL(request.url, encoded=True)
         # aiohttp rounds timeouts above `ceil_threshold` up to whole seconds, beyond the caller's deadline.
         limit = aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect, ceil_threshold=math.inf)
@@ -124,14 +127,24 @@ class AiohttpTransport:
             return _translate_error(error, was_not_sent=exchange.was_not_sent)
         except IncompatibleVersion as error:
             return error.with_traceback(None)
-        finally:
-            current_exchange.reset(previous)
 
     async def aclose(self) -> None:
         """Close the session and its connections. The transport cannot be used again."""
         self._closed = True
+        if self._process.is_foreign:
+            self._give_up_session()
         if self._session is not None:
             await self._session.close()
+            self._session = None
+
+    def __del__(self) -> None:
+        if self._process.is_foreign:
+            self._give_up_session()
+
+    def _give_up_session(self) -> None:
+        """In a child process: leave the connections to the parent, and keep aiohttp from warning that they are open."""
+        if self._session is not None:
+            self._session.detach()
             self._session = None
 
     def _is_from_proxy(self, reply: aiohttp.ClientResponse) -> bool:
@@ -140,10 +153,11 @@ class AiohttpTransport:
         return wants_password and self._proxies.proxy_for(reply.url) is not None
 
     def _session_for_loop(self) -> aiohttp.ClientSession:
-        """Return the session; open it at the first request. Raises ClientClosed and WrongLoop."""
+        """Return the session; open it at the first request. Raises ClientClosed, WrongProcess and WrongLoop."""
         loop = asyncio.get_running_loop()
         if self._closed:
             raise ClientClosed("the client is closed, so nothing was sent; make a new one")
+        self._process.check()
         if self._loop not in {None, loop}:
             raise WrongLoop("the client belongs to another event loop, so nothing was sent; make one for each loop")
         if self._session is None:

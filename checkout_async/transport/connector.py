@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
 from functools import cache, partial
+from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from checkout_async.config import Limits
+from checkout_async.processes import ProcessGuard, disconnect, forget_after_fork
 from checkout_async.transport.guards import GuardedHandler, GuardedRequest, current_exchange, incompatible
 
 __all__ = ["clean_connector"]
@@ -57,11 +61,16 @@ class _CleanConnector(aiohttp.TCPConnector):
     """
 
     def __init__(self, limits: Limits, ssl_context: ssl.SSLContext) -> None:
-        super().__init__(
+        self._process = ProcessGuard("the connector")
+        self._process.check()
+        self._own_sockets: WeakSet[socket.socket] = WeakSet()
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - aiohttp's type of an address
             limit=0,  # the pipeline limits calls; token requests are not limited
             keepalive_timeout=limits.keepalive,
             ssl=ssl_context,
+            socket_factory=self._create_socket,
         )
+        forget_after_fork(self)
         self._max_idle = limits.keepalive
         self._max_idle_non_idempotent = limits.keepalive_non_idempotent
         # `_factory` is private, but aiohttp has no public way to see bytes that arrive on an idle connection. Setting
@@ -98,3 +107,18 @@ class _CleanConnector(aiohttp.TCPConnector):
         protocol.mark_used()
         connection.add_callback(protocol.mark_idle)  # aiohttp calls it when it releases the connection
         return connection
+
+    def forget(self) -> None:
+        """In a child that was just forked: disconnect its copies of the sockets, also those of requests in progress."""
+        disconnect(self._own_sockets)
+
+    def __del__(self, *arguments: Any) -> None:
+        # aiohttp would close the connections, which takes the parent's sockets out of the epoll object that both share.
+        if not self._process.is_foreign:
+            super().__del__(*arguments)
+
+    def _create_socket(self, address: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, *_ = address
+        created = socket.socket(family, kind, protocol)
+        self._own_sockets.add(created)
+        return created

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any, cast
 
 import aiohttp
-import pook
 import pytest
 from aiohttp.client_proto import ResponseHandler
 from aioresponses import aioresponses
@@ -21,6 +21,7 @@ from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.transport.servers import hang_up, ok, raw_server
 
 API = "https://api.example"
+pook: Any = importlib.import_module("pook")  # without type hints
 KEY = "Cko-Idempotency-Key"
 QUICK = RetryPolicy(attempts=3, backoff=0.0)
 # Each of them may come while the reply to a request is awaited.
@@ -90,13 +91,13 @@ class TestPook:
 
     @pytest.fixture(autouse=True)
     def mocking(self) -> Iterator[None]:
-        cast("Any", pook).on()
+        pook.on()
         yield
-        cast("Any", pook).off()
+        pook.off()
 
     @pytest.mark.parametrize("error", LOST.values(), ids=LOST.keys())
     async def test_a_lost_reply_leaves_the_outcome_unknown_and_is_not_sent_again(self, error: Exception) -> None:
-        mock = cast("Any", pook).post(f"{API}/sessions").times(3).error(error)
+        mock = pook.post(f"{API}/sessions").times(3).error(error)
         async with client() as checkout:
             with pytest.raises(errors.OutcomeUnknown):
                 await create_session(checkout)
@@ -119,7 +120,7 @@ class TestGuards:
     async def test_a_connector_without_the_private_factory(
         self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        made = aiohttp.TCPConnector.__init__
+        made = cast("Any", aiohttp.TCPConnector).__init__
 
         def without_factory(self: Any, **options: Any) -> None:
             made(self, **options)
@@ -143,7 +144,7 @@ class TestGuards:
     async def test_a_request_of_another_class(
         self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        made = aiohttp.ClientSession.__init__
+        made = cast("Any", aiohttp.ClientSession).__init__
 
         def without_request_class(self: Any, **options: Any) -> None:
             made(self, **{**options, "request_class": aiohttp.ClientRequest})
