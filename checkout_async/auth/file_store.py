@@ -21,7 +21,6 @@ import anyio.to_thread
 from checkout_async.auth.token_store import LOCK_TIMEOUT, AccessToken, checked_seconds, decode_token, encode_token
 from checkout_async.errors import MissingExtra, TokenStoreError
 from checkout_async.files import OWNER_ONLY, atomic_write
-from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import SecretBytes, as_secret
 
 if TYPE_CHECKING:
@@ -90,8 +89,6 @@ class FileTokenStore:
         """Wait until no other process or task has the lock, for at most `lock_timeout` seconds."""
         await _in_thread(_ensure_directory, self._directory)
         lock = self._lock_class(self._directory / f"{key}.lock", timeout=self._lock_timeout, mode=OWNER_ONLY)
-        process = ProcessGuard("the lock of a FileTokenStore")
-        process.check()
         try:
             await _acquire(lock)
         except self._timeout_class:
@@ -102,9 +99,7 @@ class FileTokenStore:
         try:
             yield True
         finally:
-            # A child that was forked meanwhile has the same open file, and would unlock it for the parent, too.
-            if not process.is_foreign:
-                await lock.release()
+            await lock.release()  # in a child that was forked meanwhile, filelock leaves the lock to the parent
 
     def _file(self, key: str) -> Path:
         return self._directory / f"{key}.json"

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import shutil
-import subprocess
-import sys
 import warnings
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,13 +26,6 @@ pytestmark = [
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "run.journal"
-
-
-@pytest.fixture
-def loop() -> Generator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
 
 
 def survivors(path: Path, elsewhere: Path) -> int:
@@ -113,40 +104,6 @@ def test_what_a_child_gives_up_stays_whole(
     wait_for(loop, journals[0].claim(record(2)))
     assert survivors(path, tmp_path / "copy") == 2
     wait_for(loop, leave(journals[0]))
-
-
-SCRIPT = """
-import asyncio, os, sys
-from pathlib import Path
-from checkout_async.batch.journal import Journal
-from tests.batch.support import record
-
-async def tick():
-    # The child closes its copy of the loop, and with it asyncio's own way to wake up this one from a thread.
-    while True:
-        await asyncio.sleep(0.005)
-
-async def main(path):
-    ticking = asyncio.create_task(tick())
-    async with Journal(path) as journal:
-        await journal.claim(record(1))
-        if (child := os.fork()) == 0:
-            sys.exit(0)  # and not os._exit: the interpreter takes everything down
-        os.waitpid(child, 0)
-        assert path.with_name(f"{path.name}-wal").exists()
-        await journal.claim(record(2))
-    async with Journal(path) as journal:
-        print(sum((await journal.counts()).values()))
-
-asyncio.run(main(Path(sys.argv[1])))
-"""
-
-
-def test_a_child_that_exits_does_not_close_it(path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT, path], check=False, capture_output=True, text=True, timeout=60
-    )
-    assert ended.stdout == "2\n", ended.stderr
 
 
 def test_a_journal_that_was_only_made_works_in_a_child(path: Path) -> None:

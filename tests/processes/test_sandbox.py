@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 import urllib.request
-from collections.abc import Generator
 
 import pytest
 
@@ -21,13 +20,7 @@ pytestmark = [
 UNKNOWN = "pay_nobodyhasthisoneinhere0000"
 
 
-@pytest.fixture
-def loop() -> Generator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
-
-
+@pytest.mark.usefixtures("forking")
 @pytest.mark.parametrize("context", [None, certificates.server()], ids=["tcp", "tls"])
 def test_children_are_refused_and_the_parent_goes_on(
     loop: asyncio.AbstractEventLoop, context: ssl.SSLContext | None

@@ -7,7 +7,6 @@ import gc
 import logging
 import time
 import warnings
-from collections.abc import Generator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
@@ -22,13 +21,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
-
-
-@pytest.fixture
-def loop() -> Generator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
-    yield loop
-    loop.close()
 
 
 def token(value: str = "aaa") -> AccessToken:
@@ -128,6 +120,27 @@ def test_a_rate_limiter_in_redis_belongs_to_one_process(
     assert wait_for(loop, limiters[0].acquire("reads", 100)) == 0
     assert wait_for(loop, connection_id(limiters[0])) == before
     wait_for(loop, limiters[0].aclose())
+
+
+@pytest.mark.services
+@pytest.mark.usefixtures("forking")
+@pytest.mark.parametrize("kind", ["store", "limiter"])
+def test_what_a_child_closes_stays_open_for_the_parent(
+    redis_url: str, loop: asyncio.AbstractEventLoop, kind: str
+) -> None:
+    holder = RedisTokenStore(redis_url) if kind == "store" else RedisRateLimiter(redis_url, "shop")
+
+    async def use() -> str:
+        if isinstance(holder, RedisTokenStore):
+            return str(await holder.load("key"))
+        return str(await holder.acquire("reads", 100))
+
+    first = wait_for(loop, use())
+    before = wait_for(loop, connection_id(holder))
+    assert fork(lambda: outcome(loop, holder.aclose())) == ["None"] * 2
+    assert wait_for(loop, use()) == first
+    assert wait_for(loop, connection_id(holder)) == before
+    wait_for(loop, holder.aclose())
 
 
 @pytest.mark.services
