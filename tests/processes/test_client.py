@@ -13,11 +13,11 @@ from collections.abc import Generator
 from contextlib import AsyncExitStack
 
 import pytest
-from checkout_async.operations.sessions import build_get_session
 
 from checkout_async import CheckoutClient, RetryPolicy, SecretKey, errors
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Timeouts
+from checkout_async.operations import sessions as operations
 from tests.faults import certificates
 from tests.processes.children import fork, loop_in_thread, outcome, wait_for
 from tests.transport.servers import RawServer, raw_server
@@ -98,7 +98,7 @@ def test_the_error_says_what_happened_and_what_to_do(server: Server, loop: async
 
     def child() -> str:
         with pytest.raises(errors.WrongProcess) as caught:
-            wait_for(loop, checkout.send(build_get_session(sid(2))))
+            wait_for(loop, checkout.send(operations.build_get_session(sid(2))))
         assert not caught.value.may_have_been_done
         assert not caught.value.is_transient
         return str(caught.value)
