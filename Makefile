@@ -7,6 +7,9 @@ BIN    := $(VENV)/bin
 WORKERS ?= logical
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# Without bytecode, each of the processes that the tests start would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz generate check-generated check-bundle lint format type bench bench-memory build clean
 

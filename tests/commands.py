@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import stat
-import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -70,15 +71,22 @@ async def said(process: asyncio.subprocess.Process, text: str) -> None:
 
 @contextmanager
 def sandbox_process(*options: str | Path) -> Generator[str]:
-    """Run the simulator's command on a free port, and give its address."""
-    command = [*COMMAND, "sandbox", "--port", "0", *options]
-    with subprocess.Popen(command, env=environment(""), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
+    """Run the simulator's command on a free port in a process of its own, and give its address."""
+    with tempfile.TemporaryDirectory() as folder:
+        streams = Streams(Path(folder, "stdout"), Path(folder, "stderr"))
+        process = fork(["sandbox", "--port", "0", *options], environment(""), streams)
         try:
-            lines = (line for line in process.stdout if line.startswith("export CHECKOUT_BASE_URL="))
-            yield next(lines).partition("=")[2].strip()
+            while not (address := re.search("^export CHECKOUT_BASE_URL=(.+)$", _written(streams.stdout), re.MULTILINE)):
+                assert process.is_alive(), _written(streams.stderr)
+                time.sleep(0.01)
+            yield address[1]
         finally:
             process.terminate()
+            process.join()
+
+
+def _written(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def write_lines(path: Path, requests: Sequence[Mapping[str, object] | str]) -> Path:

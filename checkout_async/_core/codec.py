@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
-from checkout_async._core.model import ResponseModel, keep_received
+from checkout_async._core.model import ResponseModel, fields_of, keep_received
 from checkout_async._core.validation import explain, union_types
 from checkout_async.redaction import scrub
 
@@ -166,8 +166,7 @@ def _known_members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, st
     found: list[tuple[str, Any, str]] = []
     for option in union_types(type_):
         if isinstance(option, type) and issubclass(option, msgspec.Struct):
-            fields = msgspec.structs.fields(option)
-            found += [(field.encode_name, field.type, f".{field.encode_name}") for field in fields]
+            found += [(field.encode_name, field.type, f".{field.encode_name}") for field in fields_of(option)]
         elif get_origin(option) is dict:
             found += [(name, get_args(option)[1], f"[{scrub(json.dumps(name))}]") for name in value]
     return [each for each in found if each[0] in value]

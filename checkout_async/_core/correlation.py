@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from checkout_async._core.model import ResponseModel
+from checkout_async._core.model import ResponseModel, fields_of
 from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency
 from checkout_async.errors import ReplyMismatch
 
@@ -82,8 +82,7 @@ def answers_another_read(request: ApiRequest[Any], response: ApiResponse[Any]) -
     by_id = request.operation.idempotency is Idempotency.SAFE and len(request.path) == 1
     if not by_id or not isinstance(value, ResponseModel):
         return False
-    fields = msgspec.structs.fields(type(value))
-    identifiers = [getattr(value, each.name) for each in fields if each.required]
+    identifiers = [getattr(value, each.name) for each in fields_of(type(value)) if each.required]
     asked = request.path[0].value
     return any(isinstance(found, str) and found != asked and _kind(found) == _kind(asked) for found in identifiers)
 

@@ -26,11 +26,20 @@ __all__ = [
     "RequestModel",
     "ResponseModel",
     "UnsetType",
+    "fields_of",
     "fold",
     "keep_received",
     "known_values_only",
     "received",
 ]
+
+
+# msgspec resolves all annotations of a Struct at each call, which takes a millisecond for a payment.
+@cache
+def fields_of(type_: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """Return the fields of a Struct."""
+    return msgspec.structs.fields(type_)
+
 
 _refusals: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", default=None)
 

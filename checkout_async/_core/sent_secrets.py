@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
-from checkout_async._core.model import RequestModel
+from checkout_async._core.model import RequestModel, fields_of
 from checkout_async._core.validation import union_types
 from checkout_async._core.wire import ApiRequest
 from checkout_async.redaction import MASK, Secret
@@ -50,7 +50,7 @@ def _sensitive_texts(value: object, type_: Any) -> Iterator[str]:
     for option in union_types(type_):
         if not (isinstance(option, type) and issubclass(option, RequestModel)):
             continue
-        for field in msgspec.structs.fields(option):
+        for field in fields_of(option):
             member = members.get(field.encode_name)
             yield from _texts(member) if field.name in option.__sensitive__ else _sensitive_texts(member, field.type)
 

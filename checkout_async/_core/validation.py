@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import msgspec
 
-from checkout_async._core.model import OpenEnum, fold
+from checkout_async._core.model import OpenEnum, fields_of, fold
 from checkout_async.redaction import sanitize, scrub
 
 __all__ = ["explain", "respell_tag", "specified_pattern", "union_types"]
@@ -118,5 +118,5 @@ def _structs_at(type_: Any, steps: list[str]) -> list[type[msgspec.Struct]]:
 def _step_into(type_: Any, step: str) -> Any:
     """Return the type one path step down: that of a Struct's member, or of the items of a list or map."""
     if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
-        return next((each.type for each in msgspec.structs.fields(type_) if f".{each.encode_name}" == step), NoneType)
+        return next((each.type for each in fields_of(type_) if f".{each.encode_name}" == step), NoneType)
     return get_args(type_)[-1] if get_origin(type_) in {list, dict} else NoneType

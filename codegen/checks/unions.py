@@ -151,11 +151,15 @@ def _check_recognition(name: str, schema: Object, named: Object, problems: Probl
 def _check_order(schema: Object, problems: Problems) -> None:
     """Report alternatives that can never be chosen, because an earlier one matches every object they match."""
     earlier: dict[str, set[str]] = {}
+    stated = schema.object("x-recognised-by")
     for name, members in alternatives(schema).items():
+        if name not in stated:
+            continue  # reported by _check_recognition
         shadowing = next((other for other, fewer in earlier.items() if fewer <= {*members}), None)
         if shadowing is not None:
-            origin = schema.object("x-recognised-by").at(name)
-            problems.add(origin, f"x-recognised-by: '{name}' is never chosen, because '{shadowing}' comes before it")
+            problems.add(
+                stated.at(name), f"x-recognised-by: '{name}' is never chosen, because '{shadowing}' comes before it"
+            )
         earlier[name] = {*members}
 
 

@@ -3,51 +3,60 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import NamedTuple
 
 import pytest
 
 from checkout_async.sandbox import Sandbox
-from tests.auth.worker import store_at
+from tests.auth.worker import call, hold, store_at
+from tests.forking import ended, fork_worker, heard
 
 pytestmark = pytest.mark.slow
 
 
-async def started(*arguments: str) -> Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.auth.worker", *arguments, stdin=PIPE, stdout=PIPE
-    )
-    await heard(process, "ready")
-    return process
+class Worker(NamedTuple):
+    """A process and the connection to it."""
+
+    process: BaseProcess
+    connection: Connection
+
+    async def said(self) -> str:
+        """Wait for its next word."""
+        return await heard(self.connection)
+
+    def go(self) -> None:
+        self.connection.send("go")
+
+    async def ended(self) -> int:
+        self.connection.close()
+        return await ended(self.process)
 
 
-async def heard(process: Process, line: str) -> None:
-    assert process.stdout is not None
-    assert (await process.stdout.readline()).decode().strip() == line
-
-
-def go(process: Process) -> None:
-    assert process.stdin is not None
-    process.stdin.write(b"go\n")
+async def started(work: Callable[..., None], *arguments: str) -> Worker:
+    worker = Worker(*fork_worker(work, *arguments))
+    assert await worker.said() == "ready"
+    return worker
 
 
 async def test_ten_processes_that_start_at_once_make_one_token_request(place: str) -> None:
     async with Sandbox() as sandbox:
-        workers = await asyncio.gather(*(started(place, "call", sandbox.base_url) for _ in range(10)))
+        workers = await asyncio.gather(*(started(call, place, sandbox.base_url) for _ in range(10)))
         for worker in workers:
-            go(worker)
-        ends = await asyncio.gather(*(worker.communicate() for worker in workers))
-        assert [out.strip() for out, _ in ends] == [b"done"] * 10
+            worker.go()
+        assert await asyncio.gather(*(worker.said() for worker in workers)) == ["done"] * 10
+        assert await asyncio.gather(*(worker.ended() for worker in workers)) == [0] * 10
         assert sandbox.count("request_access_token") == 1
         assert sandbox.count("list_payments") == 10
 
 
 async def test_a_process_killed_while_it_holds_the_lock_does_not_block_the_others(place: str) -> None:
-    holder = await started(place, "hold", "key")
-    go(holder)
-    await heard(holder, "held")
-    holder.kill()
-    await holder.communicate()
+    holder = await started(hold, place, "key")
+    holder.go()
+    assert await holder.said() == "held"
+    holder.process.kill()
+    await holder.ended()
     async with store_at(place) as store, store.lock("key") as held:
         assert held

@@ -34,6 +34,7 @@ from checkout_async.sandbox.http.faults import Behaviour
 from tests.batch.support import request
 from tests.commands import results_in, until, write_lines
 from tests.commands import run as command
+from tests.forking import prepare
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -63,12 +64,15 @@ class HeldReplies(Behaviour):
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest, env: dict[str, str], redis_url: str) -> Iterator[Client]:
     """Give the client of a cluster whose workers have the sandbox's environment; a parameter changes some of it."""
+    dask: Any = import_module("dask")
     distributed: Any = import_module("distributed")
+    prepare()
     own = {name: value for name, value in env.items() if name.startswith("CHECKOUT_")}
     own |= {"CHECKOUT_SCOPES": "sessions:browser sessions:app", "CHECKOUT_REDIS_URL": redis_url}
     own |= cast("dict[str, str]", getattr(request, "param", {}))
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0", "env": own}
     with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
         distributed.LocalCluster(n_workers=WORKERS, **options) as workers,
         distributed.Client(workers, set_as_default=False) as client,
     ):

@@ -8,37 +8,33 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import threading
-from collections.abc import Coroutine
-from contextlib import closing
+from collections.abc import Callable, Coroutine
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
-from checkout_async.batch.outcome import BatchResult, Outcome
+from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import BatchFileError, JournalError
+from tests.batch.journal_worker import (
+    CRYPTOGRAM,
+    goes_on_and_on,
+    notes_a_session,
+    outcome,
+    runs_out_of_room,
+    stays_open,
+)
 from tests.batch.support import CARD, SID, record, request
-
-CRYPTOGRAM = "AJkBBkhgQQAAAE4gSEJydQAAAAA="
-CHILD = """
-import asyncio, sys
-from pathlib import Path
-from tests.batch.test_journal_file import {name} as work
-asyncio.run(work(Path(sys.argv[1])))
-"""
+from tests.forking import ended, fork_worker, heard
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "run.journal"
-
-
-def outcome(line: int = 1, result: BatchResult = BatchResult.AUTHENTICATED) -> Outcome:
-    return Outcome(line=line, reference=f"ref-{line}", result=result, session_id=SID, cryptogram=CRYPTOGRAM)
 
 
 async def authenticated(journal: Journal, line: int = 1) -> Claim:
@@ -52,55 +48,30 @@ async def next_step(path: Path, again: Record | None = None) -> Step:
         return (await journal.claim(again or record())).step
 
 
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def child(name: str, path: Path) -> subprocess.Popen[str]:
-    """A process that runs a function of this module and says on a line each how far it is."""
-    code = CHILD.format(name=name)
-    return subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE, text=True)
-
-
 def contents(path: Path) -> dict[str, bytes]:
     """What is in the files of a journal, read by another process: a reader within this one would end its locks."""
     suffixes = ("", "-wal", ".key")
     return {suffix: subprocess.check_output(["cat", f"{path}{suffix}"]) for suffix in suffixes}
 
 
-def said(process: subprocess.Popen[str], lines: int) -> list[str]:
-    """The first lines of a child, which is then killed, and whatever else it came to say."""
-    assert process.stdout is not None
-    heard = [process.stdout.readline() for _ in range(lines)]
-    process.send_signal(signal.SIGKILL)
-    heard += process.stdout.readlines()
-    process.stdout.close()
-    assert process.wait() == -signal.SIGKILL
-    return [line.strip() for line in heard if line.endswith("\n")]
+async def said_before_it_was_killed(work: Callable[..., None], path: Path, lines: int) -> list[str]:
+    """Start a process that runs a function, kill it after so many words, and return these and what it said since."""
+    process, connection = fork_worker(work, str(path))
+    words = [await heard(connection) for _ in range(lines)]
+    process.kill()
+    with connection, suppress(EOFError, OSError):  # its last word may be torn
+        while True:
+            words.append(await heard(connection))
+    assert await ended(process) == -signal.SIGKILL
+    return words
 
 
 # Killed
 
 
-async def goes_on_and_on(path: Path) -> None:
-    async with Journal(path) as journal:
-
-        async def each(lines: range) -> None:
-            for line in lines:
-                claim = await journal.claim(record(line))
-                say(f"claimed {line}")
-                journal.note_session(claim, f"sid_{line:026d}")
-                await journal.settle(claim, outcome(line, BatchResult.DECLINED))
-                say(f"settled {line}")
-                journal.mark_reported(claim)
-
-        await asyncio.gather(*(each(range(first, 1_000_000, 8)) for first in range(1, 9)))
-
-
 @pytest.mark.parametrize("lines", [1, 2, 7, 40, 333])
 async def test_what_was_confirmed_is_there_after_a_kill(path: Path, lines: int) -> None:
-    heard = said(child("goes_on_and_on", path), lines)
+    heard = await said_before_it_was_killed(goes_on_and_on, path, lines)
     assert len(heard) >= lines
     async with Journal(path, durable=False) as journal:
         steps = {line: (await journal.claim(record(line))).step for line in range(1, len(heard) + 20)}
@@ -110,35 +81,21 @@ async def test_what_was_confirmed_is_there_after_a_kill(path: Path, lines: int) 
         assert steps[int(line)] in allowed, line_heard
 
 
-async def notes_a_session(path: Path) -> None:
-    async with Journal(path) as journal:
-        claim = await journal.claim(record(1))
-        journal.note_session(claim, SID)
-        await journal.claim(record(2))
-        say("written")
-        await asyncio.sleep(3600)
-
-
 async def test_a_session_is_there_as_soon_as_anything_later_is_confirmed(path: Path) -> None:
-    assert said(child("notes_a_session", path), 1) == ["written"]
+    assert await said_before_it_was_killed(notes_a_session, path, 1) == ["written"]
     async with Journal(path) as journal:
         claim = await journal.claim(record(1))
     assert (claim.step, claim.session_id) == (Step.ASK, SID)
 
 
-async def stays_open(path: Path) -> None:
-    async with Journal(path):
-        say("open")
-        await asyncio.sleep(3600)
-
-
 async def test_a_second_process_is_refused_until_the_first_is_gone_even_if_it_is_killed(path: Path) -> None:
-    process = child("stays_open", path)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "open\n"
+    process, connection = fork_worker(stays_open, str(path))
+    assert await heard(connection) == "open"
     with pytest.raises(BatchFileError, match=r"run\.journal: another process has it open; wait until it ends"):
         await Journal(path).__aenter__()
-    said(process, 0)
+    process.kill()
+    connection.close()
+    assert await ended(process) == -signal.SIGKILL
     assert await next_step(path) is Step.SEND
 
 
@@ -340,24 +297,11 @@ async def test_an_empty_file_becomes_a_journal(path: Path) -> None:
 # Failing on the way
 
 
-async def runs_out_of_room(path: Path) -> None:
-    import resource
-
-    line = 0
-    try:
-        async with Journal(path) as journal:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-            while True:
-                line += 1
-                await authenticated(journal, line)
-    except JournalError as error:
-        say(f"{line} {error}")
-
-
 async def test_a_journal_that_cannot_be_written_says_so_and_keeps_what_it_confirmed(path: Path) -> None:
-    with child("runs_out_of_room", path) as process:
-        assert process.stdout is not None
-        line, _, message = process.stdout.read().strip().partition(" ")
+    process, connection = fork_worker(runs_out_of_room, str(path))
+    with connection:
+        line, _, message = (await heard(connection)).partition(" ")
+    assert await ended(process) == 0
     assert f"the journal {path} failed: the disk" in message
     async with Journal(path) as journal:
         steps = {(await journal.claim(record(number))).step for number in range(1, int(line))}

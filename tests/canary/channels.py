@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any, cast
 
 from opentelemetry.sdk.metrics import MeterProvider
@@ -47,7 +48,6 @@ def leaks(outputs: list[tuple[str, str]], canaries: Canaries, clean: set[str] | 
 
     `clean` are lines that were searched before for the same canaries, or before a canary was made.
     """
-    pattern = canaries.pattern()
     figures.NAMES["canaries"] |= canaries.values.keys()
     figures.COUNTS["canary outputs"] += len(outputs)
     figures.COUNTS["canary characters"] += sum(len(text) for _, text in outputs)
@@ -56,10 +56,11 @@ def leaks(outputs: list[tuple[str, str]], canaries: Canaries, clean: set[str] | 
     fresh = lines.keys() - (clean or set())
     if clean is not None:
         clean |= fresh
+    search = canaries.search()
     return [
-        Leak(canaries.named(hit.group()), lines[line], line[max(0, hit.start() - 80) : hit.end() + 20])
+        Leak(name, lines[line], line[max(0, start - 80) : end + 20])
         for line in fresh
-        for hit in pattern.finditer(line)
+        for name, start, end in search.hits(line)
     ]
 
 
@@ -86,13 +87,13 @@ class Recorder(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.records.append(record)
 
-    def outputs(self) -> Iterator[tuple[str, str]]:
-        """Yield what was recorded since the last time."""
+    def outputs(self, seen: set[int] | None = None) -> Iterator[tuple[str, str]]:
+        """Yield what was recorded since the last time; `seen` as in `rendered`."""
         for record in self.records:
             attributes = {name: value for name, value in vars(record).items() if name not in CLOCK}
             yield f"log {record.name}", f"{record.getMessage()}\n{attributes!r}"
             if record.exc_info and record.exc_info[1]:
-                yield from ((f"log {record.name}: {name}", text) for name, text in rendered(record.exc_info[1]))
+                yield from ((f"log {record.name}: {name}", text) for name, text in rendered(record.exc_info[1], seen))
         for event in self.events:
             yield "event", f"{event!r} {event!s} {pretty_repr(event)}"
         for warning in self.warned:
@@ -147,12 +148,17 @@ def chain(error: BaseException) -> Iterator[BaseException]:
     yield from found.values()
 
 
-def rendered(error: BaseException) -> Iterator[tuple[str, str]]:
+def rendered(error: BaseException, seen: set[int] | None = None) -> Iterator[tuple[str, str]]:
     """Yield an error as programs print it: as text, with its attributes, and as tracebacks with local variables.
 
-    Frames of the tests are left out: they contain the canaries by design.
+    Frames of the tests are left out: they contain the canaries by design. `seen` are the identities of errors that were
+    yielded before, and are not again.
     """
     for each in chain(error):
+        if seen is not None:
+            if id(each) in seen:
+                continue
+            seen.add(id(each))
         yield "str", f"{each!s} {each!r} {getattr(each, '__notes__', '')}"
         yield "attributes", f"{vars(each)!r} {pretty_repr(vars(each))}"
         yield "traceback", standard(each)
@@ -160,24 +166,30 @@ def rendered(error: BaseException) -> Iterator[tuple[str, str]]:
 
 
 def standard(error: BaseException) -> str:
-    """Render the traceback of an error with the standard library."""
-    found = traceback.TracebackException.from_exception(error, capture_locals=True)
-    frames = [frame for frame in found.stack if not frame.filename.startswith(TESTS)]
-    return "".join(traceback.StackSummary.from_list(frames).format())
+    """Render an error's own traceback with the standard library."""
+    frames = (each for each in traceback.walk_tb(error.__traceback__) if not is_of_tests(each[0]))
+    return "".join(traceback.StackSummary.extract(frames, capture_locals=True).format())
 
 
 def rich(error: BaseException) -> str:
-    """Render the local variables of an error's traceback as rich does."""
+    """Render the local variables of an error's own traceback as rich does."""
+    outermost = error.__traceback__
+    while outermost is not None and is_of_tests(outermost.tb_frame):
+        outermost = outermost.tb_next
     found = Traceback.extract(
-        type(error),
-        error,
-        error.__traceback__,
+        Exception,
+        Exception(),  # in place of the error: rich would go through its causes too, and `chain` yields them
+        outermost,
         show_locals=True,
         locals_max_length=EVERYTHING,
         locals_max_string=EVERYTHING,
     )
     frames = [frame for stack in found.stacks for frame in stack.frames if not frame.filename.startswith(TESTS)]
     return "\n".join(str(node) for frame in frames for node in (frame.locals or {}).values())
+
+
+def is_of_tests(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(TESTS)
 
 
 def pickled(error: errors.CheckoutError) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -15,6 +15,9 @@ from urllib.parse import quote, quote_plus
 import msgspec
 
 from checkout_async._core.model import RequestModel, ResponseModel
+
+SHORTEST = 8
+"""The length of the shortest value that is searched for inside of words."""
 
 _numbers = count(1)
 
@@ -49,7 +52,7 @@ class Canaries:
 
     def add(self, name: str, value: str) -> str:
         """Watch for a value. A short value cannot be distinguished from other text in an output."""
-        if len(value) >= 8 or (value.isdigit() and len(value) == 4):
+        if len(value) >= SHORTEST or (value.isdigit() and len(value) == 4):
             self.values[value] = name
         return value
 
@@ -81,25 +84,52 @@ class Canaries:
     def __or__(self, other: Canaries) -> Canaries:
         return Canaries({**self.values, **other.values})
 
-    def pattern(self) -> re.Pattern[str]:
-        """Return a pattern that finds any of the values in any form."""
-        return _pattern(frozenset(self.values))
+    def search(self) -> Search:
+        """Return a search for the values that are watched for now."""
+        return Search(self.values)
 
-    def named(self, hit: str) -> str:
-        """Return the name of the value that got out."""
-        return next((name for value, name in self.values.items() if re.search("|".join(forms(value)), hit)), hit)
+
+class Search:
+    """A search for the forms of many values.
+
+    Forms begin alike, since canaries do. A pattern finds the beginnings; it is compiled once for all canaries that
+    begin so. What follows is compared form by form.
+    """
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._long: dict[str, list[tuple[str, str]]] = {}
+        self._short = [(_short_pattern(value), name) for value, name in values.items() if len(value) < SHORTEST]
+        for value, name in values.items():
+            for form in forms(value) if len(value) >= SHORTEST else ():
+                self._long.setdefault(form[:SHORTEST], []).append((form, name))
+        self._beginnings = _any_of(frozenset(self._long))
+
+    def hits(self, text: str) -> Iterator[tuple[str, int, int]]:
+        """Yield the name of each value that the text contains, and where it begins and ends."""
+        beginning = self._beginnings.search(text)
+        while beginning:
+            start = beginning.start()
+            for form, name in self._long[beginning.group()]:
+                if text.startswith(form, start):
+                    yield name, start, start + len(form)
+            beginning = self._beginnings.search(text, start + 1)
+        for pattern, name in self._short:
+            yield from ((name, hit.start(), hit.end()) for hit in pattern.finditer(text))
 
 
 @cache
-def _pattern(values: frozenset[str]) -> re.Pattern[str]:
-    found = {form for value in values for form in forms(value)}
-    return re.compile("|".join(sorted(found, key=len, reverse=True)) or r"(?!)")
+def _any_of(texts: frozenset[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, sorted(texts))) or r"(?!)")
 
 
+@cache
+def _short_pattern(value: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.:-]){value}(?![\w.])")
+
+
+@cache
 def forms(value: str) -> set[str]:
-    """Return the patterns of a value as such, in JSON, in a URL, in hexadecimal and in Base64 at any offset."""
-    if len(value) < 8:
-        return {rf"(?<![\w.:-]){value}(?![\w.])"}
+    """Return a value as such, in JSON, in a URL, in hexadecimal and in Base64 at any offset."""
     raw = value.encode()
     found = {value, repr(value)[1:-1], json.dumps(value)[1:-1], quote(value, safe=""), quote_plus(value), raw.hex()}
     for offset in range(3):
@@ -107,4 +137,4 @@ def forms(value: str) -> set[str]:
         # Only the characters that depend on no neighbouring byte.
         inner = encoded[4 if offset else 0 : len(encoded) // 4 * 4 - 4]
         found |= {inner, inner.replace("+", "-").replace("/", "_")}
-    return {re.escape(form) for form in found if len(form) >= 8}
+    return {form for form in found if len(form) >= SHORTEST}

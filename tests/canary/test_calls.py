@@ -35,10 +35,11 @@ async def outcome(call: Call, checkout: CheckoutClient, **changes: Any) -> tuple
 
 
 def outputs(recorder: Recorder, result: Any, error: BaseException | None) -> Iterator[tuple[str, str]]:
-    yield from recorder.outputs()
+    seen = set[int]()
+    yield from recorder.outputs(seen)
     yield from shown(result)
     if error is not None:
-        yield from rendered(error)
+        yield from rendered(error, seen)
     for task in asyncio.all_tasks():
         yield "task", repr(task)
 

@@ -17,6 +17,8 @@ _SCALARS = ["null", "1", "-1", "0", ".nan", "1e400", "''", "x", "true", "'*'", "
 _OTHERS = ["[]", "{}", "[1]", "[string, 'null']", "{a: b}", "{type: string}", "{$ref: '#/Order'}"]
 _VALUES = st.sampled_from([*_SCALARS, *_OTHERS])
 
+REQUEST = "components/schemas/library/request.yaml"
+
 
 @st.composite
 def spoilt(draw: st.DrawFn) -> Mapping[str, str]:
@@ -35,6 +37,7 @@ def spoilt(draw: st.DrawFn) -> Mapping[str, str]:
 
 @given(spoilt())
 @example({**SHOP, ORDER: SHOP[ORDER].replace(ITEM, "    item: {type: string, const: 1, description: D.}\n")})
+@example({**LIBRARY, REQUEST: LIBRARY[REQUEST].replace("  x-recognised-by:\n", "  x-recognised-by:\n" * 2)})
 @settings(max_examples=60, deadline=None)
 def test_spoilt_fragments_give_problems_and_no_traceback(fragments: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

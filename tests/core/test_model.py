@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async._core.model import known_values_only
+from checkout_async._core.model import fields_of, known_values_only
 from tests.core.models import CardSource, Colour, Order, Receipt, TokenSource
 
 
@@ -108,3 +108,8 @@ class TestValues:
         receipt = Receipt(id="r1", colour=Colour("mauve"))
         assert copy.deepcopy(receipt) == receipt
         assert pickle.loads(pickle.dumps(receipt)) == receipt
+
+
+def test_the_fields_of_a_struct_are_resolved_once() -> None:
+    assert fields_of(Receipt) is fields_of(Receipt)
+    assert fields_of(Receipt) == msgspec.structs.fields(Receipt)

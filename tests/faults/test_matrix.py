@@ -247,10 +247,9 @@ def check_nothing_is_lost(trial: Trial, row: Row, kind: str) -> None:
 def as_read(body: bytes, fault: object) -> bytes:
     """Return what is read of a body: decompressed if that is possible, and up to the limit."""
     if isinstance(fault, RewrittenBody) and fault.content_encoding is not None:
-        try:
-            body = zlib.decompress(body, zlib.MAX_WBITS | 32)
-        except zlib.error:
-            return body
+        reader = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        read = reader.decompress(body, RESPONSE_SIZE)
+        return read if reader.eof or len(read) == RESPONSE_SIZE else body
     return body[:RESPONSE_SIZE]
 
 

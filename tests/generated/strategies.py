@@ -13,6 +13,7 @@ from msgspec import inspect
 __all__ = ["values"]
 
 
+@cache
 def values(type_: type) -> st.SearchStrategy[Any]:
     """Return a strategy of any value of a generated type."""
     return _of(inspect.type_info(type_))

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from enum import Enum, auto
+from functools import cache
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -25,6 +26,7 @@ NOT_ANSWERED = 0
 """Status in the request log of a request that was neither processed nor answered."""
 
 _MEBIBYTE = 1024 * 1024
+_SPACES = b" " * _MEBIBYTE
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -139,6 +141,35 @@ class RewrittenBody(Behaviour):
         return web.Response(status=reply.status, body=body, headers=headers, content_type="application/json")
 
 
+def _gzip_bomb(body: bytes) -> bytes:
+    """Compress a body and 64 MiB of spaces (RFC 1952)."""
+    blocks, checksum, size = _with_spaces(body, zlib.MAX_WBITS + 16, zlib.crc32)
+    return blocks + checksum.to_bytes(4, "little") + size.to_bytes(4, "little")
+
+
+def _deflate_bomb(body: bytes) -> bytes:
+    """Compress a body and 64 MiB of spaces (RFC 1950)."""
+    blocks, checksum, _ = _with_spaces(body, zlib.MAX_WBITS, zlib.adler32)
+    return blocks + checksum.to_bytes(4, "big")
+
+
+def _with_spaces(body: bytes, wbits: int, checksum: Callable[..., int]) -> tuple[bytes, int, int]:
+    """Return the header and blocks of a body with 64 MiB of spaces, and the checksum and size of both together."""
+    compressor = zlib.compressobj(wbits=wbits)
+    start = compressor.compress(body) + compressor.flush(zlib.Z_FULL_FLUSH)
+    value = checksum(body)
+    for _ in range(64):
+        value = checksum(_SPACES, value)
+    return start + _compressed_spaces(), value, len(body) + 64 * _MEBIBYTE
+
+
+@cache
+def _compressed_spaces() -> bytes:
+    """Return the last blocks of a stream. Compressing them takes a quarter of a second, which is long for a reply."""
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return b"".join([compressor.compress(_SPACES) for _ in range(64)]) + compressor.flush()
+
+
 class Fault(Enum):
     """Ready-made faults; docs/sandbox.md says what each one does."""
 
@@ -164,8 +195,8 @@ class Fault(Enum):
     TRUNCATED = RewrittenBody(lambda body: body[: len(body) // 2])
     OVERSIZED = RewrittenBody(lambda body: body + b" " * (4 * _MEBIBYTE))
     TOO_LARGE = RewrittenBody(lambda body: body + b" " * (24 * _MEBIBYTE))
-    GZIP_BOMB = RewrittenBody(lambda body: gzip.compress(body + b" " * (64 * _MEBIBYTE)), "gzip")
-    DEFLATE_BOMB = RewrittenBody(lambda body: zlib.compress(body + b" " * (64 * _MEBIBYTE)), "deflate")
+    GZIP_BOMB = RewrittenBody(_gzip_bomb, "gzip")
+    DEFLATE_BOMB = RewrittenBody(_deflate_bomb, "deflate")
     DAMAGED_GZIP = RewrittenBody(lambda body: gzip.compress(body)[:-8], "gzip")
     NOT_JSON = RewrittenBody(lambda _: b"<html><h1>It works!</h1></html>")
     NOT_UTF8 = RewrittenBody(lambda _: b'{"id": "\xff\xfe"}')

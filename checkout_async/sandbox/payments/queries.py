@@ -83,12 +83,14 @@ class PaymentQueries:
         """Search, and return the first page."""
         body = self._reader.body(call)
         since, until = _period(body)
-        matches = parse_query(text(body, "query") or "")
+        query = parse_query(text(body, "query") or "")
         now = self._clock.now()
         found = [
             payment.id
             for payment in self._store.newest_first()
-            if since <= payment.created_at <= until and matches(self._replies.search_item(payment, now))
+            if since <= payment.created_at <= until
+            and query.may_match({"id": payment.id, "reference": payment.request.reference})
+            and query.matches(self._replies.search_item(payment, now))
         ]
         ids = self._ids.fork("search", call.body)
         limit = integer(body, "limit")

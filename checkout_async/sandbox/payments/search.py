@@ -7,7 +7,6 @@ ignored. Values of metadata may contain up to two `*`, with at least one plain c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -39,8 +38,6 @@ _METADATA = "metadata."
 _TERM = re.compile(r"\s*(?:AND\s+)?([A-Za-z0-9_.]+):'([^']*)'(?=\s|$)")
 _TWO_WILDCARDS = re.compile(r"[^*]*(\*[^*]*|\*[^*]+\*[^*]*)?")
 
-Filter = Callable[[JsonObject], bool]
-
 
 @dataclass(frozen=True, slots=True)
 class _Term:
@@ -52,7 +49,22 @@ class _Term:
         return any(self.pattern.fullmatch(value) for value in _values(item, self.path))
 
 
-def parse_query(query: str) -> Filter:
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A parsed query."""
+
+    terms: list[_Term]
+
+    def matches(self, item: JsonObject) -> bool:
+        """Return whether an item of a search result matches every term."""
+        return all(term.matches(item) for term in self.terms)
+
+    def may_match(self, members: JsonObject) -> bool:
+        """Return whether an item with these members may match, so that the rest of it has to be written."""
+        return all(term.matches(members) for term in self.terms if term.path[0] in members)
+
+
+def parse_query(query: str) -> Query:
     """Parse a query; raises 422 `query_invalid` for one that is not understood. An empty query matches everything."""
     terms: list[_Term] = []
     position = 0
@@ -62,7 +74,7 @@ def parse_query(query: str) -> Filter:
             raise payment_invalid("query_invalid")
         terms.append(_term(match[1], match[2]))
         position = match.end()
-    return lambda item: all(term.matches(item) for term in terms)
+    return Query(terms)
 
 
 def _term(name: str, value: str) -> _Term:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import re
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from checkout_async import CheckoutClient, RetryPolicy, errors
-from checkout_async.sandbox import CannedResponse, Fault, Sandbox
+from checkout_async.sandbox import CannedResponse, Fault, RewrittenBody, Sandbox
 from tests.faults import certificates
 
 DOCS = Path(__file__).parents[3] / "docs" / "sandbox.md"
@@ -102,6 +104,18 @@ async def test_refused_connections_are_taken_again_afterwards(sandbox: Sandbox, 
 def test_requests_are_counted_from_one(at: int, times: int | None) -> None:
     with pytest.raises(ValueError, match="1 or more"):
         Sandbox().faults.add("get_payment", Fault.RESET, at=at, times=times)
+
+
+@pytest.mark.parametrize(
+    ("bomb", "decompress"), [(Fault.GZIP_BOMB, gzip.decompress), (Fault.DEFLATE_BOMB, zlib.decompress)]
+)
+def test_a_bomb_is_a_whole_stream_of_the_body_and_spaces(bomb: Fault, decompress: Callable[[bytes], bytes]) -> None:
+    assert isinstance(bomb.value, RewrittenBody)
+    for body in (b'{"id": 1}', b""):
+        compressed = bomb.value.rewrite(body)
+        assert len(compressed) < 70_000
+        start, spaces = (whole := decompress(compressed))[: len(body)], whole[len(body) :]
+        assert (start, len(spaces), spaces.strip(b" ")) == (body, 64 * 1024 * 1024, b"")
 
 
 def test_an_operation_that_is_not_there_is_named(sandbox: Sandbox) -> None:
