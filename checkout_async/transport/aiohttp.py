@@ -36,7 +36,7 @@ from checkout_async.errors import (
 )
 from checkout_async.processes import ProcessGuard
 from checkout_async.transport.connector import clean_connector
-from checkout_async.transport.guards import Exchange, GuardedHandler, GuardedRequest, GuardedResponse, current_exchange
+from checkout_async.transport.guards import Exchange, GuardedHandler, GuardedResponse, current_exchange
 from checkout_async.transport.proxies import Proxies
 
 __all__ = ["AiohttpTransport"]
@@ -163,7 +163,6 @@ class AiohttpTransport:
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(
-                request_class=GuardedRequest,
                 response_class=GuardedResponse,
                 connector=clean_connector(self._limits, self._ssl),
                 auto_decompress=False,

@@ -24,7 +24,7 @@ from aiohttp.tracing import Trace
 
 from checkout_async.config import Limits
 from checkout_async.processes import ProcessGuard, disconnect, forget_after_fork
-from checkout_async.transport.guards import GuardedHandler, GuardedRequest, current_exchange, incompatible
+from checkout_async.transport.guards import GuardedHandler, current_exchange, incompatible
 
 __all__ = ["clean_connector"]
 
@@ -88,11 +88,8 @@ class _CleanConnector(aiohttp.TCPConnector):
         exchange = current_exchange.get()
         # aiohttp resends a PUT, GET or DELETE by itself when a kept connection proves closed. The pipeline alone
         # decides on retries, so the second connection for one request is refused, with the error that led to it.
-        if exchange.has_begun:
+        if exchange.has_connection:
             raise aiohttp.ServerDisconnectedError
-        # Without our class, nothing would record that the request is being written.
-        if not isinstance(req, GuardedRequest):
-            raise incompatible("does not use the given class of requests")
         exchange.is_connecting = True
         max_idle = self._max_idle if exchange.is_idempotent else min(self._max_idle, self._max_idle_non_idempotent)
         while True:
@@ -106,6 +103,8 @@ class _CleanConnector(aiohttp.TCPConnector):
             connection.close()  # and take the next kept connection, or a new one
         protocol.mark_used()
         connection.add_callback(protocol.mark_idle)  # aiohttp calls it when it releases the connection
+        # From here on nothing proves that the request was not sent: aiohttp writes it as soon as this returns.
+        exchange.has_connection = True
         return connection
 
     def forget(self) -> None:

@@ -1,6 +1,6 @@
-"""The classes that aiohttp uses in place of its own, so that nothing about a payment has to be guessed.
+"""What aiohttp gets in place of classes of its own, so that nothing about a payment has to be guessed.
 
-- `GuardedRequest` records when aiohttp begins to write a request (`Exchange`).
+- `Exchange` records whether a request may have been written.
 - `GuardedHandler`, the protocol of a connection, knows whether the connection can be used for one more request.
 - `GuardedResponse` knows its connection's protocol.
 """
@@ -22,7 +22,7 @@ from aiohttp.connector import Connection
 
 from checkout_async.errors import IncompatibleVersion
 
-__all__ = ["Exchange", "GuardedHandler", "GuardedRequest", "GuardedResponse", "current_exchange", "incompatible"]
+__all__ = ["Exchange", "GuardedHandler", "GuardedResponse", "current_exchange", "incompatible"]
 
 
 class Exchange:
@@ -32,23 +32,23 @@ class Exchange:
     Then neither flag is ever set, and nothing is known.
     """
 
-    __slots__ = ("has_begun", "is_connecting", "is_idempotent")
+    __slots__ = ("has_connection", "is_connecting", "is_idempotent")
 
     def __init__(self, *, is_idempotent: bool) -> None:
         self.is_idempotent = is_idempotent
         self.is_connecting = False
         """Whether our connector was asked for a connection."""
-        self.has_begun = False
-        """Whether aiohttp began to write the request, so that it may have arrived."""
+        self.has_connection = False
+        """Whether it returned one, so that aiohttp may have begun to write the request."""
 
     @property
     def was_not_sent(self) -> bool:
         """Whether it is proved that no byte of the request was written."""
-        return self.is_connecting and not self.has_begun
+        return self.is_connecting and not self.has_connection
 
 
 current_exchange: Final[ContextVar[Exchange]] = ContextVar("current_exchange")
-"""The exchange of the running task. aiohttp hands no object of a caller's through to its connector and request."""
+"""The exchange of the running task. aiohttp hands no object of a caller's through to its connector."""
 
 
 def incompatible(what: str) -> IncompatibleVersion:
@@ -64,16 +64,9 @@ def _tested_range() -> str:
         requirements = requires("checkout-async") or []
     except PackageNotFoundError:
         requirements = []
-    return next((each for each in requirements if each.startswith("aiohttp")), "the versions in its pyproject.toml")
-
-
-class GuardedRequest(aiohttp.ClientRequest):
-    """A request that records when aiohttp begins to write it."""
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Write the request to a connection."""
-        current_exchange.get().has_begun = True
-        return await super().send(conn)
+    return next(
+        (each for each in requirements if each.startswith("aiohttp")), "the versions that its installation requires"
+    )
 
 
 # A server that repeats a reply does so soon.

@@ -132,28 +132,11 @@ class TestGuards:
     async def test_a_connection_that_is_not_guarded(
         self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        create = cast("Any", aiohttp.TCPConnector)._create_connection
-
-        async def with_its_own_factory(self: Any, *arguments: Any) -> Any:
-            self._factory = partial(ResponseHandler, loop=asyncio.get_running_loop())
-            return await create(self, *arguments)
-
-        monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", with_its_own_factory)
+        monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", unguarded)
         await refused(transport, "without this package's guard")
 
-    async def test_a_request_of_another_class(
-        self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        made = cast("Any", aiohttp.ClientSession).__init__
-
-        def without_request_class(self: Any, **options: Any) -> None:
-            made(self, **{**options, "request_class": aiohttp.ClientRequest})
-
-        monkeypatch.setattr(aiohttp.ClientSession, "__init__", without_request_class)
-        await refused(transport, "class of requests")
-
     async def test_a_call_ends_with_that_error_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("checkout_async.transport.connector.GuardedRequest", type("Renamed", (), {}))
+        monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", unguarded)
         async with raw_server(ok) as server:
             checkout = CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url=server.url, retry=QUICK)
             async with checkout:
@@ -181,6 +164,15 @@ class TestGuards:
             with pytest.raises(errors.OutcomeUnknown, match="server closed the connection"):
                 await transport.send(HttpRequest(method=method, url=server.url, headers={}), Timeouts())
             assert (len(server.requests), server.connections) == (2, 1)
+
+
+create = cast("Any", aiohttp.TCPConnector)._create_connection
+
+
+async def unguarded(self: Any, *arguments: Any) -> Any:
+    """Create a connection as an aiohttp would that has another way to make its protocols."""
+    self._factory = partial(ResponseHandler, loop=asyncio.get_running_loop())
+    return await create(self, *arguments)
 
 
 async def refused(transport: AiohttpTransport, text: str) -> None:
