@@ -24,6 +24,9 @@ COMMAND = [sys.executable, "-m", "checkout_async"]
 SOME_LINES_HAVE_ERRORS = 1
 """The expected exit code: the file contains malformed lines and cards that the API refuses."""
 
+FAKE_BROWSER = "--fake-browser-data"
+"""Some requests have no channel data. In production the command refuses those."""
+
 Json = dict[str, Any]
 
 
@@ -35,7 +38,7 @@ def main() -> None:
         malformed = write_requests(requests, count)
         print(f"{count} session requests ({len(malformed)} of them malformed) go to a local sandbox", flush=True)
         with sandbox() as settings:
-            command = [*COMMAND, "authenticate", str(requests), "--output", str(results), "--rate", "0"]
+            command = [*COMMAND, "authenticate", str(requests), "--output", str(results), "--rate", "0", FAKE_BROWSER]
             done = subprocess.run(command, env=os.environ | settings, check=False)  # noqa: S603  # our own command
         check(results, count, malformed, done.returncode)
 

@@ -21,6 +21,8 @@ from aiohttp import web
 from tests.forking import Streams, ended, fork
 
 COMMAND = (sys.executable, "-m", "checkout_async")
+AUTHENTICATE = ("authenticate", "--fake-browser-data")
+"""For requests without channel data, as most of the tests have them."""
 
 
 @dataclass

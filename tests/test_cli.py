@@ -16,6 +16,7 @@ from checkout_async import CheckoutClient, webhooks
 from checkout_async.sandbox import WEBHOOK_SECRET, Sandbox
 from tests.batch.support import request
 from tests.commands import (
+    AUTHENTICATE,
     environment,
     finish,
     is_there,
@@ -54,7 +55,7 @@ class TestConfiguration:
     async def test_a_missing_credential_is_named_in_one_line(self, source: Path, target: Path) -> None:
         env = environment("http://127.0.0.1:9")
         del env["CHECKOUT_CLIENT_ID"]
-        done = await run("authenticate", write_lines(source, [request()]), "--output", target, env=env)
+        done = await run(*AUTHENTICATE, write_lines(source, [request()]), "--output", target, env=env)
         assert (done.code, is_there(target)) == (2, False)
         assert "CHECKOUT_CLIENT_ID" in done.err
         assert done.err.count("\n") == 1
@@ -132,7 +133,7 @@ class TestSandbox:
             "gateway",
             "payments:search",
         ]
-        done = await run("authenticate", write_lines(source, [request()]), "--output", target, env=env)
+        done = await run(*AUTHENTICATE, write_lines(source, [request()]), "--output", target, env=env)
         assert done.code == 0
         process.send_signal(number)
         assert (await finish(process)).code == 0

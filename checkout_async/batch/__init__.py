@@ -11,7 +11,7 @@ docs/batch.md is the guide; docs/architecture.md lists the modules. Only the com
 
 from __future__ import annotations
 
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
+from checkout_async.batch.flow import FAKE_BROWSER_DATA, Backoff, SharedChannelData
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import INVALID_RECORD, BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.records import InvalidRecord, Record
@@ -20,8 +20,8 @@ from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF, run
 from checkout_async.batch.waits import PendingCalls
 
 __all__ = [
-    "DEFAULT_CHANNEL_DATA",
     "DEFAULT_OUTAGE_BACKOFF",
+    "FAKE_BROWSER_DATA",
     "INVALID_RECORD",
     "Backoff",
     "BatchResult",

@@ -29,6 +29,7 @@ from checkout_async.batch.outcome import (
     is_outage,
     is_refused_access,
     is_unsent,
+    is_unusable_client,
     may_be_refused_access,
 )
 from checkout_async.batch.reader import RecordFeed
@@ -57,7 +58,7 @@ class Terms:
     """The settings for every record of a run."""
 
     sender: Sender
-    channel_data: SharedChannelData
+    channel_data: SharedChannelData | None
     poll: Backoff
     validate: Validation | None
     journal: Journal | None
@@ -233,7 +234,7 @@ class Crew:
 
     def _judge(self, failure: Exception, epoch: int | None) -> None:
         """Decide from a failure whether the whole run pauses or ends."""
-        if is_refused_access(failure):
+        if is_refused_access(failure) or is_unusable_client(failure):
             self._end_with(failure)
         elif is_outage(failure):
             self._gate.failed(failure, epoch)

@@ -7,8 +7,8 @@ is. Completing a session is optional and left to the caller.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Final, cast
 
 import anyio
 import msgspec
@@ -17,15 +17,16 @@ from checkout_async._core.backoff import Backoff
 from checkout_async._core.wire import Sender
 from checkout_async.batch.records import Record
 from checkout_async.config import Validation
+from checkout_async.errors import InvalidRequest
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 
-__all__ = ["DEFAULT_CHANNEL_DATA", "Backoff", "RecordFlow", "SharedChannelData"]
+__all__ = ["FAKE_BROWSER_DATA", "Backoff", "RecordFlow", "SharedChannelData", "check_channel_data"]
 
 SharedChannelData = sessions.BrowserChannelData | sessions.MerchantInitiatedChannelData
 """Channel data that several sessions may share; app channel data belong to a single transaction."""
 
-DEFAULT_CHANNEL_DATA: Final = sessions.BrowserChannelData(
+FAKE_BROWSER_DATA: Final = sessions.BrowserChannelData(
     accept_header="text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
     java_enabled=False,
     javascript_enabled=True,
@@ -37,11 +38,38 @@ DEFAULT_CHANNEL_DATA: Final = sessions.BrowserChannelData(
     user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     ip_address="192.0.2.1",
 )
-"""A made-up browser at a documentation address (RFC 5737), for requests without channel data."""
+"""A made-up browser at a documentation address (RFC 5737), for tests: in production an issuer would judge by it."""
+
+_MISSING: Final = (
+    "no channel data: add channel_data to the request, or give some for all such requests (--channel-data FILE, "
+    "channel_data=); --fake-browser-data or FAKE_BROWSER_DATA makes up a browser, for tests only"
+)
 
 _AUTHENTICATED = frozenset({sessions.SessionStatus.APPROVED, sessions.SessionStatus.ATTEMPTED})
 
 _Step = Callable[[sessions.Session], Awaitable[sessions.Session]]
+
+
+def check_channel_data(request: sessions.SessionRequest | Mapping[str, object], shared: object) -> None:
+    """Raise InvalidRequest for a request that needs channel data and has none, if there are no `shared` ones.
+
+    A hosted session needs none: Checkout.com's page collects them.
+    """
+    if shared is None and _member(request, "channel_data") is None and not _is_hosted(_member(request, "completion")):
+        raise _missing()
+
+
+def _is_hosted(completion: object) -> bool:
+    return isinstance(completion, sessions.HostedCompletionInfo) or _member(completion, "type") == "hosted"
+
+
+def _member(value: object, name: str) -> object:
+    found = cast("Mapping[str, object]", value).get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+    return None if found is msgspec.UNSET else found
+
+
+def _missing() -> InvalidRequest:
+    return InvalidRequest(_MISSING, operation=operations.REQUEST_SESSION.name, path="$.channel_data", reason=_MISSING)
 
 
 class RecordFlow:
@@ -50,13 +78,14 @@ class RecordFlow:
     `session` is the session as last seen. With a `session_id` the session exists already: the run reads it and
     continues from there, so a run that failed half-way can be repeated without creating a second session. `note` is
     called with the id of a new session before its first further step, `begun` with the name of the operation that
-    brought the first reply.
+    brought the first reply. `channel_data` are for sessions whose request has none; without them, such a request is not
+    sent.
     """
 
     def __init__(
         self,
         sender: Sender,
-        channel_data: SharedChannelData,
+        channel_data: SharedChannelData | None,
         poll: Backoff,
         session_id: str | None = None,
         note: Callable[[str], None] | None = None,
@@ -88,6 +117,7 @@ class RecordFlow:
         if self.session_id is not None:
             session = await operations.get_session(self._sender, self.session_id)
         else:
+            check_channel_data(record.request, self._channel_data)
             session = await operations.request_session(self._sender, record.request, validate=self._validate)
             self.session_id = session.id
         if self.begun is not None:
@@ -110,6 +140,8 @@ class RecordFlow:
 
     async def _supply_channel_data(self, session: sessions.Session) -> sessions.Session:
         data = self._channel_data
+        if data is None:
+            raise _missing()
         if isinstance(data, sessions.BrowserChannelData):
             has_method = sessions.NextAction.ISSUER_FINGERPRINT in (session.next_actions or ())
             completion = sessions.ThreeDsMethodCompletion.N if has_method else sessions.ThreeDsMethodCompletion.U

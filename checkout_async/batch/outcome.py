@@ -17,14 +17,19 @@ from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
     CheckoutError,
+    ClientClosed,
+    ConfigurationError,
     Conflict,
     ConnectFailed,
     Forbidden,
     InvalidRequest,
+    MissingExtra,
     RateLimited,
     TransportError,
     Unauthorized,
     UnexpectedResponse,
+    WrongLoop,
+    WrongProcess,
 )
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
@@ -38,11 +43,14 @@ __all__ = [
     "is_outage",
     "is_refused_access",
     "is_unsent",
+    "is_unusable_client",
     "may_be_refused_access",
 ]
 
 INVALID_RECORD: Final = "InvalidRecord"
 """`ErrorInfo.kind` of a record that is not a request."""
+
+_UNUSABLE_CLIENT: Final = (ClientClosed, ConfigurationError, MissingExtra, WrongLoop, WrongProcess)
 
 _SPEAK_OF_THE_REQUEST: Final = frozenset({400, 422})
 """Statuses that mean that the request itself is invalid. Others come from a wrong address, a gateway, a busy API."""
@@ -233,6 +241,8 @@ def _result_without_session(error: Exception | None) -> BatchResult:
         return BatchResult.INVALID
     if isinstance(error, AuthenticationFailed | ConnectFailed | Unauthorized | Forbidden):
         return BatchResult.FAILED
+    if isinstance(error, _UNUSABLE_CLIENT):
+        return BatchResult.UNKNOWN if error.may_have_been_done else BatchResult.FAILED
     if not isinstance(error, ApiError) or error.may_have_been_done:
         return BatchResult.UNKNOWN
     # The session exists. Only reading it failed, and that can succeed later.
@@ -244,6 +254,11 @@ def _result_without_session(error: Exception | None) -> BatchResult:
 def is_unsent(error: Exception) -> bool:
     """Whether the request never reached the API, or the API refused it unexamined."""
     return isinstance(error, AuthenticationFailed | ConnectFailed | RateLimited)
+
+
+def is_unusable_client(error: Exception) -> bool:
+    """Whether the client itself refused the call, so that it will refuse every other one."""
+    return isinstance(error, _UNUSABLE_CLIENT)
 
 
 def is_refused_access(error: Exception) -> bool:

@@ -16,7 +16,7 @@ import anyio
 from checkout_async._core.wire import Sender
 from checkout_async.batch.crew import Crew, Delivered, Terms
 from checkout_async.batch.delivery import Delivery
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
+from checkout_async.batch.flow import Backoff, SharedChannelData
 from checkout_async.batch.gate import CircuitBreaker, OnPause
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
@@ -35,7 +35,7 @@ async def run(
     records: Records,
     *,
     concurrency: int = 64,
-    channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA,
+    channel_data: SharedChannelData | None = None,
     poll: Backoff | None = None,
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF,
     validate: Validation | None = None,
@@ -50,8 +50,9 @@ async def run(
 
     `sender` is a CheckoutClient with an access key; its limits apply. At most `concurrency` sessions are in flight.
     Outcomes come as soon as they are known or, with `in_order`, in the order of the records. `channel_data` are used
-    for sessions whose request has none. `poll` is the backoff for sessions that are `processing`.
-    `validate` is the level at which requests are checked, instead of the client's.
+    for sessions whose request has none; without them, such a request is `invalid` unless it is for a hosted session.
+    `FAKE_BROWSER_DATA` is for tests. `poll` is the backoff for sessions that are `processing`. `validate` is the level
+    at which requests are checked, instead of the client's.
 
     With an entered `journal`, no record is sent twice. To resume, enter the journal again and run the same records:
     records that an earlier run reported come back as `replayed`; for records in doubt the run reads the session, or
@@ -64,9 +65,9 @@ async def run(
     them.
 
     An error in a record is part of its outcome. Refused credentials, a missing scope, an outage that outlasts
-    `outage_backoff`, a journal that cannot be written and an error of `records` end the run. They are raised when the
-    calls in flight have ended. Raises ConfigurationError for a `concurrency` below 1 and
-    an unknown level.
+    `outage_backoff`, a client that is closed or belongs to another event loop or process, a journal that cannot be
+    written and an error of `records` end the run. They are raised when the calls in flight have ended. Raises
+    ConfigurationError for a `concurrency` below 1 and an unknown level.
     """
     if concurrency < 1:
         raise ConfigurationError("concurrency must be a whole number above 0")

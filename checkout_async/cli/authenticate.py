@@ -13,7 +13,7 @@ import click
 from checkout_async.batch.cluster import PartitionSettings
 from checkout_async.batch.command.channel_data import read_channel_data
 from checkout_async.batch.command.job import Job
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA
+from checkout_async.batch.flow import FAKE_BROWSER_DATA, SharedChannelData
 from checkout_async.batch.formats import Format
 from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF
 from checkout_async.cli.cluster import ClusterJob
@@ -56,6 +56,7 @@ _DASH = Path("-")
     help="How long an unreachable API is tried before the run ends.",
 )
 @click.option("--channel-data", type=_FILE, help="JSON file with channel data for requests that have none.")
+@click.option("--fake-browser-data", is_flag=True, help="Make up a browser for them instead. For tests only.")
 @click.option(
     "--validate",
     type=click.Choice(get_args(Validation)),
@@ -94,15 +95,16 @@ def authenticate(
     force: bool,
     dry_run: bool,
     in_order: bool,
+    fake_browser_data: bool,
 ) -> None:
     """Authenticate a file of session requests; - reads standard input.
 
     INPUT is JSON Lines (.jsonl), CSV with field paths as header (.csv), each also with .gz, or Parquet (.parquet).
     OUTPUT is JSON Lines, CSV or Parquet.
 
-    Each session is created and followed as far as a machine can: missing channel data are supplied, the 3DS Method is
-    reported as not completed, and a session that is processing is polled. A challenge or a hosted page is reported, not
-    solved. Without --channel-data the supplied browser is made up, which suits tests only.
+    Each session is created and followed as far as a machine can: the 3DS Method is reported as not completed, and a
+    session that is processing is polled. A challenge or a hosted page is reported, not solved. A record without channel
+    data is invalid unless the session is hosted or --channel-data gives some.
 
     The journal is written before anything is sent. After a stop of any kind, the same command with --resume continues
     the run and sends nothing twice. The output contains cryptograms: only its owner may read it (mode 0600).
@@ -116,6 +118,8 @@ def authenticate(
         raise click.UsageError("Missing option '-o' / '--output'.")
     if scheduler is None and (partitions is not None or folder is not None):
         raise click.UsageError("--partitions and --folder need --scheduler.")
+    if fake_browser_data and channel_data is not None:
+        raise click.UsageError("--channel-data gives channel data, --fake-browser-data makes them up: choose one.")
     job = Job(
         input=_path(input_file),
         output=_path(output),
@@ -130,7 +134,7 @@ def authenticate(
         limit=limit,
         concurrency=concurrency,
         in_order=in_order,
-        channel_data=DEFAULT_CHANNEL_DATA if channel_data is None else read_channel_data(channel_data),
+        channel_data=_channel_data(channel_data, fake=fake_browser_data),
         channel_data_file=channel_data,
         outage_backoff=replace(DEFAULT_OUTAGE_BACKOFF, give_up_after=outage_timeout),
         report=report,
@@ -147,6 +151,12 @@ def authenticate(
         ctx.exit(asyncio.run(job.check()))
     limits = Limits(concurrency=concurrency, read_rate=rate or None, write_rate=rate or None)
     ctx.exit(asyncio.run(_run(job, limits)))
+
+
+def _channel_data(path: Path | None, *, fake: bool) -> SharedChannelData | None:
+    if path is not None:
+        return read_channel_data(path)
+    return FAKE_BROWSER_DATA if fake else None
 
 
 def _settings(job: Job, rate: float) -> PartitionSettings:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar, cast
 
 import msgspec
 
-from checkout_async import CheckoutClient, OAuthCredentials
-from checkout_async.batch import InvalidRecord, Outcome, Record
+from checkout_async import CheckoutClient, OAuthCredentials, batch
+from checkout_async.batch import FAKE_BROWSER_DATA, InvalidRecord, Outcome, Record
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest, ApiResponse
 from checkout_async.sandbox import Sandbox
@@ -18,6 +19,13 @@ T = TypeVar("T")
 SID = "sid_" + "a" * 26
 CARD = "4485040371536584"
 Answer = sessions.Session | Exception
+
+RECURRING = sessions.MerchantInitiatedChannelData(
+    request_type=sessions.MerchantInitiatedRequestType.RECURRING_TRANSACTION
+)
+
+run = partial(batch.run, channel_data=FAKE_BROWSER_DATA)
+"""`batch.run` for requests without channel data, as `request` makes them."""
 
 
 class Clock:

@@ -14,6 +14,7 @@ import pytest
 from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.support import CARD, request
 from tests.commands import (
+    AUTHENTICATE,
     COMMAND,
     environment,
     finish,
@@ -42,7 +43,7 @@ class TestAuthenticate:
         self, env: dict[str, str], source: Path, target: Path
     ) -> None:
         lines = [request(reference="a"), request(DECLINED, reference="b"), request(card_number("challenge"))]
-        done = await run("authenticate", write_lines(source, lines), "--output", target, env=env)
+        done = await run(*AUTHENTICATE, write_lines(source, lines), "--output", target, env=env)
         results = results_in(text_of(target))
         assert done.code == 0
         assert [results[line]["status"] for line in (1, 2, 3)] == ["approved", "declined", "challenged"]
@@ -65,7 +66,7 @@ class TestAuthenticate:
             request(amount=-1),
             request("4485040371536585"),
         ]
-        done = await run("authenticate", write_lines(source, lines), "--output", target, env=env)
+        done = await run(*AUTHENTICATE, write_lines(source, lines), "--output", target, env=env)
         results = results_in(text_of(target))
         assert done.code == 1
         assert results.keys() == {1, 2, 4, 5}
@@ -79,28 +80,28 @@ class TestAuthenticate:
     ) -> None:
         requests = [request(), request(DECLINED), request(card_number("not_enrolled")), request(CARD + "x")]
         lines: list[Mapping[str, object] | str] = [f"{CARD} {{", *requests]
-        done = await run("authenticate", write_lines(source, lines), "--output", target, env=env)
+        done = await run(*AUTHENTICATE, write_lines(source, lines), "--output", target, env=env)
         for text in (done.out, done.err, text_of(target)):
             assert not [secret for secret in SECRETS if secret in text]
 
     async def test_standard_input_and_output(self, env: dict[str, str]) -> None:
         stdin = b"".join(json.dumps(request()).encode() + b"\n" for _ in range(3))
-        done = await run("authenticate", "-", "--output", "-", env=env, stdin=stdin)
+        done = await run(*AUTHENTICATE, "-", "--output", "-", env=env, stdin=stdin)
         assert done.code == 0
         assert results_in(done.out).keys() == {1, 2, 3}
         assert "records" in done.err
 
     async def test_only_the_owner_may_read_the_results(self, env: dict[str, str], source: Path, target: Path) -> None:
-        await run("authenticate", write_lines(source, [request()]), "--output", target, env=env)
+        await run(*AUTHENTICATE, write_lines(source, [request()]), "--output", target, env=env)
         assert mode_of(target) == 0o600
 
     async def test_an_existing_output_needs_force(self, env: dict[str, str], source: Path, target: Path) -> None:
         write_lines(source, [request()])
         write_lines(target, ["precious"])
-        refused = await run("authenticate", source, "--output", target, env=env)
+        refused = await run(*AUTHENTICATE, source, "--output", target, env=env)
         assert (refused.code, text_of(target)) == (2, "precious\n")
         assert "--force" in refused.err
-        replaced = await run("authenticate", source, "--output", target, "--force", env=env)
+        replaced = await run(*AUTHENTICATE, source, "--output", target, "--force", env=env)
         assert replaced.code == 0
         assert results_in(text_of(target)).keys() == {1}
 
@@ -113,7 +114,7 @@ class TestAuthenticate:
         same = link(target, source) if through_a_link else source
         with source.open() as stdin:
             process = await asyncio.create_subprocess_exec(
-                *COMMAND, "authenticate", "-" if on_standard_input else source, "--output", same, "--force",
+                *COMMAND, *AUTHENTICATE, "-" if on_standard_input else source, "--output", same, "--force",
                 env=env, stdin=stdin, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
             done = await finish(process)
@@ -125,7 +126,7 @@ class TestAuthenticate:
         before = text_of(write_lines(source, [request()]))
         with source.open("a") as stdout:
             process = await asyncio.create_subprocess_exec(
-                *COMMAND, "authenticate", source, "--output", "-",
+                *COMMAND, *AUTHENTICATE, source, "--output", "-",
                 env=env, stdout=stdout, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
             done = await finish(process)
@@ -167,7 +168,7 @@ class TestAuthenticate:
     ) -> None:
         env = environment(sandbox.base_url, CHECKOUT_CLIENT_SECRET="not_the_secret")
         write_lines(source, referenced(500))
-        done = await run("authenticate", source, "--output", target, "--concurrency", "4", env=env)
+        done = await run(*AUTHENTICATE, source, "--output", target, "--concurrency", "4", env=env)
         results = results_in(text_of(target))
         assert done.code == 3
         assert "check client id, secret" in done.err
@@ -180,7 +181,7 @@ class TestAuthenticate:
     ) -> None:
         write_lines(source, referenced(500))
         full = ("--output", "/dev/full", "--output-format", "jsonl", "--force")
-        done = await run("authenticate", source, *full, "--concurrency", "2", env=env)
+        done = await run(*AUTHENTICATE, source, *full, "--concurrency", "2", env=env)
         assert done.code == 3
         assert "stopped: cannot write results: No space left on device" in done.err
         assert "0 of 500 records have a new result" in done.err
@@ -192,7 +193,7 @@ class TestAuthenticate:
         write_lines(source, referenced(500))
         reading, writing = os.pipe()
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, "authenticate", source, "--output", "-", "--concurrency", "2",
+            *COMMAND, *AUTHENTICATE, source, "--output", "-", "--concurrency", "2",
             env=env, stdout=writing, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         os.close(writing)
@@ -206,7 +207,7 @@ class TestAuthenticate:
         write_lines(source, referenced(3))
         leader, follower = pty.openpty()
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, "authenticate", source, "--output", target, env=env | {"TERM": "xterm"}, stderr=follower
+            *COMMAND, *AUTHENTICATE, source, "--output", target, env=env | {"TERM": "xterm"}, stderr=follower
         )
         os.close(follower)
         assert await asyncio.wait_for(process.wait(), timeout=60) == 0

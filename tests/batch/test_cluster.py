@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from checkout_async.batch import FAKE_BROWSER_DATA
 from checkout_async.batch.cluster.gather import gather_partitions
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
@@ -24,15 +25,15 @@ from checkout_async.batch.journal.fingerprint import key_file_of, load_key
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.report import Report
 from checkout_async.batch.results import ResultFile
-from checkout_async.errors import BatchFileError, RunIncomplete
+from checkout_async.errors import ConfigurationError, MissingExtra, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import CARD, request
-from tests.commands import link, mode_of, results_in, text_of, write_lines
+from tests.commands import AUTHENTICATE, link, mode_of, results_in, text_of, write_lines
 from tests.commands import run as command
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = PartitionSettings(concurrency=4, rate=None, lock_timeout=0)
+SETTINGS = PartitionSettings(concurrency=4, rate=None, lock_timeout=0, channel_data=FAKE_BROWSER_DATA)
 LINES = 12
 
 
@@ -101,7 +102,7 @@ async def test_one_machine_goes_on_with_what_many_left(sandbox: Sandbox, places:
     report = await asyncio.to_thread(gather_partitions, places, parts)
     assert report.unfinished == 1
     write_lines(places.input, lines)
-    finished = await command("authenticate", places.input, "-o", places.output, "--resume", env=env)
+    finished = await command(*AUTHENTICATE, places.input, "-o", places.output, "--resume", env=env)
     assert finished.code == 0, finished.err
     assert {row["result"] for row in results_in(text_of(places.output)).values()} == {"authenticated"}
     assert created(sandbox) == once_each()
@@ -187,7 +188,7 @@ async def test_an_environment_without_credentials_is_named(places: RunPaths, mon
     monkeypatch.delenv("CHECKOUT_CLIENT_ID")
     part, *_ = await planned(places)
     assert (await run(part)).error == ErrorInfo(
-        kind="BatchFileError", message="CHECKOUT_CLIENT_ID is not set; set it, or CHECKOUT_SECRET_KEY"
+        kind="ConfigurationError", message="CHECKOUT_CLIENT_ID is not set; set it, or CHECKOUT_SECRET_KEY"
     )
 
 
@@ -207,7 +208,7 @@ async def test_a_redis_that_can_never_be_used_is_not_passed_over(
     monkeypatch.setenv("CHECKOUT_REDIS_URL", f"{scheme}://{rest.replace(old, new, 1)}")
     part, *_ = await planned(places)
     assert (await run(part)).error == ErrorInfo(
-        kind="BatchFileError",
+        kind="ConfigurationError",
         message=f"Redis rejected the credentials or options in the URL ({kind}); correct the URL",
     )
     assert created(sandbox) == Counter()
@@ -251,7 +252,7 @@ def test_without_redis_the_rate_is_divided() -> None:
 
 @pytest.mark.parametrize("wrong", [{"parallelism": 0}, {"concurrency": 0}, {"rate": 0.0}])
 def test_settings_that_cannot_work_are_refused_where_they_are_made(wrong: dict[str, Any]) -> None:
-    with pytest.raises(BatchFileError, match=f"{next(iter(wrong))} must be a "):
+    with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))} must be a "):
         PartitionSettings(**wrong)
 
 
@@ -263,7 +264,7 @@ async def test_all_of_it_can_be_called_where_an_event_loop_runs_as_in_a_notebook
 
 def test_without_the_extra_the_error_says_what_to_install(places: RunPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(BatchFileError, match=r"the package distributed: pip install 'checkout-async\[dask\]'"):
+    with pytest.raises(MissingExtra, match=r"the package distributed: pip install 'checkout-async\[dask\]'"):
         run_file("tcp://127.0.0.1:8786", places.input, places.output)
 
 
@@ -372,7 +373,7 @@ class TestGathering:
         await asyncio.to_thread(gather_partitions, parquet, parts)
         results, kept = ResultFile.resume(parquet.output)
         with results:
-            assert "sid_of_an_earlier_run" not in {row.session_id for row in results.rows()}
+            assert "sid_of_an_earlier_run" not in {row.session_id for row in ResultFile.read(parquet.output)}
         assert len(kept) == LINES
 
 
@@ -396,26 +397,26 @@ class TestARunThatIsComplete:
 
     async def test_the_command_of_a_nightly_timer_ends_well(self, places: RunPaths, env: dict[str, str]) -> None:
         options = ("--scheduler", "foo://nowhere:1", "--resume")
-        done = await command("authenticate", places.input, "-o", places.output, *options, env=env)
+        done = await command(*AUTHENTICATE, places.input, "-o", places.output, *options, env=env)
         assert done.code == 0, done.err
         assert "authenticated" in done.out
 
     async def test_another_input_is_not_taken_for_it(self, places: RunPaths) -> None:
         write_lines(places.input, [request(reference="new")])
-        with pytest.raises(BatchFileError):
+        with pytest.raises(ConfigurationError):
             await self.again(places)
         assert sorted(results_in(text_of(places.output))) == list(range(1, LINES + 1))
 
     async def test_results_that_lack_rows_are_not_taken_for_it(self, places: RunPaths) -> None:
         rows = text_of(places.output).splitlines(keepends=True)
         places.output.write_text("".join(rows[:-1]))
-        with pytest.raises(BatchFileError):
+        with pytest.raises(ConfigurationError):
             await self.again(places)
 
     async def test_one_machine_takes_its_journal_as_any_other(
         self, sandbox: Sandbox, places: RunPaths, env: dict[str, str]
     ) -> None:
-        done = await command("authenticate", places.input, "-o", places.output, "--resume", env=env)
+        done = await command(*AUTHENTICATE, places.input, "-o", places.output, "--resume", env=env)
         assert done.code == 0, done.err
         assert created(sandbox) == once_each()
 
@@ -443,7 +444,7 @@ async def test_options_that_would_lose_something_are_refused(
     source = write_lines(places.input.with_name("in.json"), [request()])
     own = [str(source) if option == "in.json" else option for option in options]
     named = ("--output", places.output, "--input-format", "jsonl", "--scheduler", "foo://nowhere:1")
-    done = await command("authenticate", source, *named, *own, env=env)
+    done = await command(*AUTHENTICATE, source, *named, *own, env=env)
     assert (done.code, message in done.err) == (2, True), done.err
     assert CARD in text_of(source)
 
@@ -455,7 +456,7 @@ async def test_a_report_that_cannot_be_written_after_the_run_is_no_mistake_of_us
     await asyncio.to_thread(gather_partitions, places, await planned(places))
     report = link(places.input.with_name("report.json"), Path("/dev/full"))
     options = ("--scheduler", "foo://nowhere:1", "--resume", "--report", report)
-    done = await command("authenticate", places.input, "-o", places.output, *options, env=env)
+    done = await command(*AUTHENTICATE, places.input, "-o", places.output, *options, env=env)
     assert (done.code, "cannot write the report" in done.err) == (1, True), done.err
 
 

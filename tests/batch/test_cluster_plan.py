@@ -29,7 +29,7 @@ from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
-from checkout_async.errors import BatchFileError, JournalInUse
+from checkout_async.errors import BatchFileError, JournalInUse, MissingExtra
 from tests.batch.support import CARD, request
 from tests.commands import mode_of, write_lines
 
@@ -95,6 +95,16 @@ def test_the_parts_of_csv_have_the_records_of_the_whole_and_each_knows_the_heade
         ",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in [["reference", "currency"], *rows]
     ]
     source.write_text("\n".join(quoted) + "\n", encoding="utf-8")
+    assert read_in_parts(plan_partitions(places_in(folder, source), parts)) == read_whole(source)
+
+
+@given(text=st.text(st.sampled_from('ab",\n'), max_size=60), parts=st.integers(1, 7))
+def test_the_parts_of_csv_with_stray_quotes_have_the_records_of_the_whole(
+    tmp_path_factory: pytest.TempPathFactory, text: str, parts: int
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    source = folder / "in.csv"
+    source.write_text(f"reference,currency\n{text}", encoding="utf-8")
     assert read_in_parts(plan_partitions(places_in(folder, source), parts)) == read_whole(source)
 
 
@@ -248,7 +258,7 @@ def test_what_could_not_be_written_at_the_end_is_refused_before_anything_is_sent
 def test_parquet_results_need_pyarrow_where_they_are_gathered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     source = write_lines(tmp_path / "in.jsonl", [request()])
-    with pytest.raises(BatchFileError, match=r"pip install 'checkout-async\[parquet\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'checkout-async\[parquet\]'"):
         plan_partitions(RunPaths.of(source, tmp_path / "out.parquet"), 2)
 
 

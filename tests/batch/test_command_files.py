@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from checkout_async.batch import FAKE_BROWSER_DATA
 from checkout_async.batch.arrow import ParquetWriter, open_parquet
 from checkout_async.batch.command.job import Job
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.files import as_csv
 from tests.batch.support import CARD, ScriptedSender, request, session
-from tests.commands import is_there, mode_of, results_in, run, text_of, write_lines
+from tests.commands import AUTHENTICATE, is_there, mode_of, results_in, run, text_of, write_lines
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +70,7 @@ class TestCsv:
     async def test_in_and_out(self, env: dict[str, str], tmp_path: Path) -> None:
         source = write(tmp_path / "in.csv", table(row("a"), row("b", DECLINED), row("c", amount=-1)))
         target = tmp_path / "out.csv"
-        done = await run("authenticate", source, "--output", target, "--in-order", env=env)
+        done = await run(*AUTHENTICATE, source, "--output", target, "--in-order", env=env)
         [first, second, third] = rows_of(text_of(target))
         assert (done.code, mode_of(target)) == (1, 0o600)
         assert "3 of 3: " in done.err
@@ -81,25 +82,25 @@ class TestCsv:
     async def test_is_resumed(self, env: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
         source, target = tmp_path / "in.csv", tmp_path / "out.csv"
         write(source, table(row("a"), row("b", amount=-1)))
-        await run("authenticate", source, "--output", target, env=env)
+        await run(*AUTHENTICATE, source, "--output", target, env=env)
         write(source, table(row("a"), row("b"), row("c")))
-        done = await run("authenticate", source, "--output", target, "--resume", env=env)
+        done = await run(*AUTHENTICATE, source, "--output", target, "--resume", env=env)
         assert (done.code, sandbox.count("request_session")) == (0, 3)
         assert by_reference(rows_of(text_of(target))) == dict.fromkeys("abc", "authenticated")
 
     async def test_with_semicolons_within_gzip(self, env: dict[str, str], tmp_path: Path, target: Path) -> None:
         source = write(tmp_path / "in.csv.gz", gzip.compress(table(row("a"), row("b"), delimiter=";")))
-        done = await run("authenticate", source, "--output", target, env=env)
+        done = await run(*AUTHENTICATE, source, "--output", target, env=env)
         assert (done.code, set(results_in(text_of(target)))) == (0, {2, 3})
 
     async def test_on_standard_input(self, env: dict[str, str], target: Path) -> None:
         options = ("--output", target, "--input-format", "csv")
-        done = await run("authenticate", "-", *options, env=env, stdin=table(row("a"), row("b")))
+        done = await run(*AUTHENTICATE, "-", *options, env=env, stdin=table(row("a"), row("b")))
         assert (done.code, set(results_in(text_of(target)))) == (0, {2, 3})
 
     async def test_on_standard_output(self, env: dict[str, str], source: Path) -> None:
         write_lines(source, [request(reference="a")])
-        done = await run("authenticate", source, "--output", "-", "--output-format", "csv", env=env)
+        done = await run(*AUTHENTICATE, source, "--output", "-", "--output-format", "csv", env=env)
         assert (done.code, by_reference(rows_of(done.out))) == (0, {"a": "authenticated"})
 
     @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ class TestCsv:
     async def test_with_a_header_that_names_no_fields_is_refused_before_anything_is_made(
         self, env: dict[str, str], tmp_path: Path, target: Path, content: bytes, message: str
     ) -> None:
-        done = await run("authenticate", write(tmp_path / "in.csv", content), "--output", target, env=env)
+        done = await run(*AUTHENTICATE, write(tmp_path / "in.csv", content), "--output", target, env=env)
         assert (done.code, done.out, is_there(target)) == (2, "", False)
         assert message in done.err
         assert [each.name for each in tmp_path.iterdir()] == ["in.csv"]
@@ -134,7 +135,7 @@ class TestParquet:
     async def test_in_and_out(self, env: dict[str, str], tmp_path: Path) -> None:
         source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
         write_parquet(source, row("a"), row("b", DECLINED), row("c", amount=-1))
-        done = await run("authenticate", source, "--output", target, "--in-order", env=env)
+        done = await run(*AUTHENTICATE, source, "--output", target, "--in-order", env=env)
         assert (done.code, mode_of(target)) == (1, 0o600)
         [first, second, third] = read_parquet(target)
         assert (first["line"], first["result"], first["status"]) == (1, "authenticated", "approved")
@@ -145,9 +146,9 @@ class TestParquet:
     async def test_is_resumed(self, env: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
         source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
         write_parquet(source, row("a"), row("b", amount=-1))
-        await run("authenticate", source, "--output", target, env=env)
+        await run(*AUTHENTICATE, source, "--output", target, env=env)
         write_parquet(source, row("a"), row("b"), row("c"))
-        done = await run("authenticate", source, "--output", target, "--resume", env=env)
+        done = await run(*AUTHENTICATE, source, "--output", target, "--resume", env=env)
         assert (done.code, sandbox.count("request_session")) == (0, 3)
         assert by_reference(read_parquet(target)) == dict.fromkeys("abc", "authenticated")
 
@@ -161,7 +162,7 @@ class TestParquet:
             return session()
 
         write_lines(source, [request(reference="a")])
-        job = Job(input=source, output=target, messages=messages, tables=messages)
+        job = Job(input=source, output=target, channel_data=FAKE_BROWSER_DATA, messages=messages, tables=messages)
         assert await job.run(ScriptedSender(answer)) == 3
         assert f"stopped: cannot write results: {rows}, line 2: not a result of a run" in messages.getvalue()
         assert (is_there(rows), is_there(target)) == (True, False)
@@ -174,7 +175,7 @@ async def test_a_reference_too_long_for_the_results_is_not_in_them_and_the_run_c
     target = tmp_path / name
     write_lines(source, [request(reference="x" * 1_048_300), request(reference="x" * 200)])
     for options in ([], ["--resume"]):
-        done = await run("authenticate", source, "--output", target, *options, env=env)
+        done = await run(*AUTHENTICATE, source, "--output", target, *options, env=env)
         assert (done.code, "stopped" in done.err) == (0, False)
         by_line = {int(str(each["line"])): each for each in written(target)}
         assert {line: each["result"] for line, each in by_line.items()} == {1: "authenticated", 2: "authenticated"}
@@ -186,12 +187,12 @@ class TestGzip:
     async def test_of_json_lines(self, env: dict[str, str], tmp_path: Path, target: Path) -> None:
         lines = write_lines(tmp_path / "lines", [request(reference="a"), request(reference="b")])
         source = write(tmp_path / "in.jsonl.gz", gzip.compress(lines.read_bytes()))
-        done = await run("authenticate", source, "--output", target, env=env)
+        done = await run(*AUTHENTICATE, source, "--output", target, env=env)
         assert (done.code, set(results_in(text_of(target)))) == (0, {1, 2})
 
     async def test_on_standard_input(self, env: dict[str, str], tmp_path: Path, target: Path) -> None:
         lines = write_lines(tmp_path / "lines", [request(reference="a")])
-        done = await run("authenticate", "-", "--output", target, env=env, stdin=gzip.compress(lines.read_bytes()))
+        done = await run(*AUTHENTICATE, "-", "--output", target, env=env, stdin=gzip.compress(lines.read_bytes()))
         assert (done.code, set(results_in(text_of(target)))) == (0, {1})
 
     async def test_that_ends_too_early_stops_the_run_and_is_resumed_when_it_is_whole(
@@ -200,11 +201,11 @@ class TestGzip:
         lines = write_lines(tmp_path / "lines", [request(reference=f"ref-{each}") for each in range(20)])
         whole = gzip.compress(lines.read_bytes())
         source = write(tmp_path / "in.jsonl.gz", whole[:-9])
-        stopped = await run("authenticate", source, "--output", target, env=env)
+        stopped = await run(*AUTHENTICATE, source, "--output", target, env=env)
         assert stopped.code == 3
         assert "stopped: cannot read the input: the gzip data end too early" in stopped.err
         write(source, whole)
-        done = await run("authenticate", source, "--output", target, "--resume", env=env)
+        done = await run(*AUTHENTICATE, source, "--output", target, "--resume", env=env)
         assert (done.code, len(results_in(text_of(target))), sandbox.count("request_session")) == (0, 20, 20)
 
 
@@ -212,7 +213,7 @@ class TestReport:
     async def test_as_json_and_as_a_page(self, env: dict[str, str], source: Path, target: Path, tmp_path: Path) -> None:
         write_lines(source, [request(reference="a"), request(DECLINED, reference="b"), request(amount=-1)])
         report = tmp_path / "report.json"
-        first = await run("authenticate", source, "--output", target, "--report", report, env=env)
+        first = await run(*AUTHENTICATE, source, "--output", target, "--report", report, env=env)
         written = json.loads(text_of(report))
         assert (first.code, written["records"], written["results"]) == (
             1,
@@ -220,7 +221,7 @@ class TestReport:
             {"authenticated": 1, "declined": 1, "invalid": 1},
         )
         page = tmp_path / "report.html"
-        again = await run("authenticate", source, "--output", target, "--report", page, "--resume", env=env)
+        again = await run(*AUTHENTICATE, source, "--output", target, "--report", page, "--resume", env=env)
         assert again.code == 1
         assert text_of(page).startswith("<!doctype html>")
         assert CARD not in text_of(page) + text_of(report)
@@ -230,7 +231,7 @@ class TestReport:
         self, env: dict[str, str], sandbox: Sandbox, source: Path, target: Path, tmp_path: Path, name: str
     ) -> None:
         write_lines(source, [request(reference="a")])
-        done = await run("authenticate", source, "--output", target, "--report", tmp_path / name, env=env)
+        done = await run(*AUTHENTICATE, source, "--output", target, "--report", tmp_path / name, env=env)
         assert (done.code, done.out, sandbox.requests) == (2, "", ())
         assert name in done.err
 
@@ -240,7 +241,7 @@ async def test_results_stand_in_the_order_of_the_input_where_that_is_asked_for(
 ) -> None:
     cards = [SLOW, CARD, CARD, DECLINED, SLOW, CARD]
     write_lines(source, [request(card, reference=f"ref-{place}") for place, card in enumerate(cards)])
-    done = await run("authenticate", source, "--output", target, "--in-order", env=env)
+    done = await run(*AUTHENTICATE, source, "--output", target, "--in-order", env=env)
     assert (done.code, list(results_in(text_of(target)))) == (0, [1, 2, 3, 4, 5, 6])
 
 
@@ -263,7 +264,7 @@ async def test_formats_that_cannot_be_had_are_refused_before_anything_is_sent_or
     write_lines(tmp_path / "in.jsonl", [request(reference="a")])
     write_lines(tmp_path / "in.dat", [request(reference="a")])
     inside = [str(tmp_path / each) if "." in each else each for each in options]
-    done = await run("authenticate", *inside, env=env)
+    done = await run(*AUTHENTICATE, *inside, env=env)
     assert (done.code, done.out, sandbox.requests) == (2, "", ())
     assert message in done.err.replace(f"{tmp_path}/", "")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["in.dat", "in.jsonl"]
@@ -294,6 +295,6 @@ async def test_options_that_do_not_go_together_are_refused(
     env: dict[str, str], source: Path, target: Path, options: tuple[str, ...], message: str
 ) -> None:
     write_lines(source, [request()])
-    done = await run("authenticate", source, "--output", target, *options, env=env)
+    done = await run(*AUTHENTICATE, source, "--output", target, *options, env=env)
     assert (done.code, is_there(target)) == (2, False)
     assert message in done.err

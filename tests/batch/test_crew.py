@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
 from checkout_async import batch
-from checkout_async.batch import Backoff, BatchResult, Outcome, Record
+from checkout_async.batch import FAKE_BROWSER_DATA, Backoff, BatchResult, Outcome, Record
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.claim import Claiming, JournalOperation, Settling
 from checkout_async.batch.journal.ledger import JournalStore
@@ -71,11 +71,12 @@ def outcomes_of(
     *,
     concurrency: int = 1,
     retry_unknown: bool = False,
-) -> AsyncIterator[Outcome]:
+) -> AsyncGenerator[Outcome]:
     return batch.run(
         sender,
         records,
         concurrency=concurrency,
+        channel_data=FAKE_BROWSER_DATA,
         poll=AT_ONCE,
         outage_backoff=AT_ONCE,
         journal=journal,
@@ -131,7 +132,7 @@ class TestOrderOfThings:
     async def test_an_outcome_that_the_consumer_did_not_take_is_reported_by_the_next_run(self, path: Path) -> None:
         async with Journal(path) as journal:
             sender = ScriptedSender(lambda _: Conflict("409", status=409))
-            async with aclosing(batch.run(sender, numbered(1, 2), concurrency=1, journal=journal)) as outcomes:
+            async with aclosing(outcomes_of(sender, numbered(1, 2), journal)) as outcomes:
                 await anext(outcomes)
         sender = approved()
         [first, second] = await run_once(sender, numbered(1, 2), path)

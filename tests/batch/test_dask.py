@@ -20,6 +20,7 @@ import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from checkout_async.batch import FAKE_BROWSER_DATA
 from checkout_async.batch.cluster import PartitionSettings, RunPaths, plan_partitions
 from checkout_async.batch.cluster.partition import keyed
 from checkout_async.batch.dask import ClusterProgress, run_file
@@ -28,11 +29,11 @@ from checkout_async.batch.journal.fingerprint import load_key
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report import Report
 from checkout_async.batch.report.file import read_report
-from checkout_async.errors import BatchFileError, RunIncomplete
+from checkout_async.errors import ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from checkout_async.sandbox.http.faults import Behaviour
 from tests.batch.support import request
-from tests.commands import results_in, until, write_lines
+from tests.commands import AUTHENTICATE, results_in, until, write_lines
 from tests.commands import run as command
 from tests.forking import prepare
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 WORKERS = 3
 CONCURRENCY = 4
 LINES = 240
-SETTINGS = PartitionSettings(concurrency=CONCURRENCY, rate=5000)
+SETTINGS = PartitionSettings(concurrency=CONCURRENCY, rate=5000, channel_data=FAKE_BROWSER_DATA)
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -220,7 +221,7 @@ async def test_refused_credentials_end_the_run_with_the_reason(
 async def test_workers_without_credentials_get_an_error_that_names_what_is_missing(
     cluster: Client, source: Path, target: Path
 ) -> None:
-    with pytest.raises(RunIncomplete, match="BatchFileError: CHECKOUT_CLIENT_ID is not set"):
+    with pytest.raises(RunIncomplete, match="ConfigurationError: CHECKOUT_CLIENT_ID is not set"):
         await run(cluster, source, target, partitions=2)
 
 
@@ -228,7 +229,7 @@ def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> N
     dask: Any = import_module("dask")
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
-        pytest.raises(BatchFileError, match=r"cannot reach the scheduler 'tcp://127\.0\.0\.1:9'"),
+        pytest.raises(ConfigurationError, match=r"cannot reach the scheduler 'tcp://127\.0\.0\.1:9'"),
     ):
         run_file("tcp://127.0.0.1:9", source, target)
 
@@ -236,7 +237,7 @@ def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> N
 @pytest.mark.parametrize("address", ["", "nonsense", "foo://x:1", "tcp://127.0.0.1:port", "tcp://[::1"])
 def test_an_invalid_address_is_reported_at_once(source: Path, target: Path, address: str) -> None:
     with pytest.raises(
-        BatchFileError, match=r"cannot reach the scheduler '.*': an address has the form tcp://host:8786"
+        ConfigurationError, match=r"cannot reach the scheduler '.*': an address has the form tcp://host:8786"
     ):
         run_file(address, source, target)
 
@@ -244,7 +245,7 @@ def test_an_invalid_address_is_reported_at_once(source: Path, target: Path, addr
 async def test_missing_tls_configuration_is_reported_and_ends_the_command(
     env: dict[str, str], source: Path, target: Path
 ) -> None:
-    done = await command("authenticate", source, "-o", target, "--scheduler", "tls://127.0.0.1:9", env=env)
+    done = await command(*AUTHENTICATE, source, "-o", target, "--scheduler", "tls://127.0.0.1:9", env=env)
     assert done.code == 2
     assert done.err == (
         "checkout-async: cannot reach the scheduler 'tls://127.0.0.1:9': TLS is not configured; name the certificates "
@@ -256,7 +257,7 @@ async def test_an_asynchronous_client_is_refused(cluster: Client, source: Path, 
     untyped: Any = cluster
     client: Any = import_module("distributed").Client
     async with client(untyped.scheduler.address, asynchronous=True, set_as_default=False) as asynchronous:
-        with pytest.raises(BatchFileError, match="the Dask client is asynchronous"):
+        with pytest.raises(ConfigurationError, match="the Dask client is asynchronous"):
             run_file(asynchronous, source, target)
 
 
@@ -266,7 +267,7 @@ async def test_the_command_runs_on_a_cluster_too(
     untyped: Any = cluster
     report = target.with_name("report.json")
     options = ("--scheduler", untyped.scheduler.address, "--partitions", "5", "--rate", "0", "--report", report)
-    done = await command("authenticate", source, "--output", target, *options, env=env)
+    done = await command(*AUTHENTICATE, source, "--output", target, *options, env=env)
     assert done.code == 0, done.err
     assert sorted(results_in(target.read_text())) == list(range(1, LINES + 1))
     assert created(sandbox) == once_each()
@@ -280,7 +281,7 @@ async def test_a_command_that_could_not_finish_says_why_and_ends_with_3(
     cluster: Client, env: dict[str, str], source: Path, target: Path
 ) -> None:
     untyped: Any = cluster
-    done = await command("authenticate", source, "--output", target, "--scheduler", untyped.scheduler.address, env=env)
+    done = await command(*AUTHENTICATE, source, "--output", target, "--scheduler", untyped.scheduler.address, env=env)
     assert done.code == 3
     assert "stopped: " in done.err
     assert "AuthenticationFailed" in done.err

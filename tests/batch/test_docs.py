@@ -24,6 +24,7 @@ from checkout_async.cli import cli
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.support import client_of, request
+from tests.batch.test_kill import RECURRING
 from tests.commands import Finished, finish, is_there, results_in, text_of, write_lines
 
 pytestmark = pytest.mark.slow
@@ -177,7 +178,8 @@ class TestItsCode:
     async def test_a_results_file_is_begun_gone_on_with_and_then_left_alone(
         self, sandbox: Sandbox, source: Path, target: Path
     ) -> None:
-        resume, requests = code("resume"), [request(reference=f"ref-{number}") for number in range(3)]
+        resume = code("resume")
+        requests = [request(reference=f"ref-{number}", channel_data=RECURRING) for number in range(3)]
         async with client_of(sandbox) as checkout:
             await resume(checkout, write_lines(source, requests[:2]), target)
             await resume(checkout, write_lines(source, requests), target)

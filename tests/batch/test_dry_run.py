@@ -14,7 +14,7 @@ import pytest
 from checkout_async.sandbox import Sandbox
 from tests.batch.files import as_csv
 from tests.batch.support import CARD, request
-from tests.commands import Finished, finish, is_there, run, start, text_of, until, write_lines
+from tests.commands import AUTHENTICATE, Finished, finish, is_there, run, start, text_of, until, write_lines
 
 pytestmark = pytest.mark.slow
 
@@ -29,8 +29,10 @@ def bare() -> dict[str, str]:
 
 
 def counts(done: Finished) -> list[tuple[str, str]]:
-    """The rows of the table: what, and how often."""
-    rows = [row.split(maxsplit=1) for row in done.out.splitlines()]
+    """The rows of the table: what, and how often. Below them is what the lines of the input were."""
+    *table, lines = done.out.splitlines()
+    assert " read: " in lines
+    rows = [row.split(maxsplit=1) for row in table]
     return [(what, count) for count, what in rows]
 
 
@@ -38,7 +40,7 @@ async def test_good_records_are_counted_without_credentials_and_nothing_is_writt
     bare: dict[str, str], source: Path, tmp_path: Path
 ) -> None:
     write_lines(source, [request(reference="a"), request(reference="b"), request()])
-    done = await run("authenticate", source, "--dry-run", env=bare)
+    done = await run(*AUTHENTICATE, source, "--dry-run", env=bare)
     assert (done.code, done.err) == (0, "")
     assert counts(done) == [("valid", "3"), ("invalid", "0")]
     assert [each.name for each in tmp_path.iterdir()] == [source.name]
@@ -49,7 +51,7 @@ async def test_nothing_is_sent_and_the_output_that_is_named_stays_as_it_is(
 ) -> None:
     write_lines(source, [request(reference="a")])
     write_lines(target, ["precious"])
-    done = await run("authenticate", source, "--output", target, "--dry-run", env=env)
+    done = await run(*AUTHENTICATE, source, "--output", target, "--dry-run", env=env)
     assert done.code == 0
     assert sandbox.requests == ()
     assert text_of(target) == "precious\n"
@@ -61,7 +63,7 @@ async def test_records_are_checked_at_the_level_that_is_asked_for(
     bare: dict[str, str], source: Path, level: str, invalid: int
 ) -> None:
     write_lines(source, [request(), request(reference="x" * 101), request(amount="many")])
-    done = await run("authenticate", source, "--dry-run", "--validate", level, env=bare)
+    done = await run(*AUTHENTICATE, source, "--dry-run", "--validate", level, env=bare)
     assert counts(done)[:2] == [("valid", str(3 - invalid)), ("invalid", str(invalid))]
 
 
@@ -73,7 +75,7 @@ async def test_problems_are_reported_by_line_and_counted_by_json_path(bare: dict
         request(reference="c", amount="many"),
         request(reference="d", currency="POUNDS"),
     ]
-    done = await run("authenticate", write_lines(source, lines), "--dry-run", env=bare)
+    done = await run(*AUTHENTICATE, write_lines(source, lines), "--dry-run", env=bare)
     assert done.code == 1
     assert counts(done) == [
         ("valid", "1"),
@@ -88,7 +90,7 @@ async def test_problems_are_reported_by_line_and_counted_by_json_path(bare: dict
 
 async def test_records_that_a_run_would_take_for_one_are_problems(bare: dict[str, str], source: Path) -> None:
     write_lines(source, [request(reference="a"), request(), request(reference="a", amount=7), request()])
-    done = await run("authenticate", source, "--dry-run", env=bare)
+    done = await run(*AUTHENTICATE, source, "--dry-run", env=bare)
     assert done.code == 1
     assert counts(done)[:2] == [("valid", "2"), ("invalid", "2")]
     assert "line 3: the same reference as line 1; give each record its own" in done.err
@@ -97,19 +99,19 @@ async def test_records_that_a_run_would_take_for_one_are_problems(bare: dict[str
 
 async def test_of_many_problems_the_first_are_reported_and_all_counted(bare: dict[str, str], source: Path) -> None:
     write_lines(source, [request(reference=f"r{each}", amount=-each) for each in range(1, 1201)])
-    done = await run("authenticate", source, "--dry-run", env=bare)
+    done = await run(*AUTHENTICATE, source, "--dry-run", env=bare)
     assert counts(done) == [("valid", "0"), ("invalid", "1,200"), ("$.amount", "1,200")]
     assert len(done.err.splitlines()) == 20
 
 
 async def test_no_more_is_read_than_the_limit(bare: dict[str, str], source: Path) -> None:
     write_lines(source, [request(reference="a"), request(reference="b"), "{"])
-    done = await run("authenticate", source, "--dry-run", "--limit", "2", env=bare)
+    done = await run(*AUTHENTICATE, source, "--dry-run", "--limit", "2", env=bare)
     assert (done.code, counts(done)[0]) == (0, ("valid", "2"))
 
 
 async def test_ctrl_c_ends_it_without_a_traceback(bare: dict[str, str]) -> None:
-    process = await start("authenticate", "-", "--dry-run", env=bare)
+    process = await start(*AUTHENTICATE, "-", "--dry-run", env=bare)
     assert process.stdin is not None
     assert process.stderr is not None
     process.stdin.write(b"{\n")
@@ -122,7 +124,7 @@ async def test_ctrl_c_ends_it_without_a_traceback(bare: dict[str, str]) -> None:
 async def test_sigterm_ends_it_on_a_silent_input_and_leaves_nothing_behind(
     bare: dict[str, str], tmp_path: Path
 ) -> None:
-    process = await start("authenticate", "-", "--dry-run", env=bare | {"TMPDIR": str(tmp_path)})
+    process = await start(*AUTHENTICATE, "-", "--dry-run", env=bare | {"TMPDIR": str(tmp_path)})
     await until(lambda: any(tmp_path.glob("*/dry-run.journal")))
     process.send_signal(signal.SIGTERM)
     # Standard input stays open.
@@ -139,7 +141,7 @@ async def test_any_input_is_checked(bare: dict[str, str], tmp_path: Path, name: 
     path = tmp_path / name
     if name != "-":
         path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-    done = await run("authenticate", path if name != "-" else "-", "--dry-run", env=bare, stdin=content)
+    done = await run(*AUTHENTICATE, path if name != "-" else "-", "--dry-run", env=bare, stdin=content)
     assert (done.code, counts(done)) == (1, [("valid", "2"), ("invalid", "1"), ("$.amount", "1")])
     assert done.err.startswith("line 3: " if "csv" in name else "line 2: ")
 
@@ -148,7 +150,7 @@ async def test_input_that_cannot_be_read_to_its_end_is_no_success(bare: dict[str
     path = tmp_path / "in.jsonl.gz"
     lines = write_lines(tmp_path / "lines", [request(reference="a"), request(reference="b")])
     path.write_bytes(gzip.compress(lines.read_bytes())[:-9])
-    done = await run("authenticate", path, "--dry-run", env=bare)
+    done = await run(*AUTHENTICATE, path, "--dry-run", env=bare)
     assert (done.code, counts(done)[1]) == (3, ("invalid", "0"))
     assert done.err == "stopped: cannot read the input: the gzip data end too early; the file is not complete\n"
 
@@ -165,6 +167,6 @@ async def test_input_that_cannot_be_read_to_its_end_is_no_success(bare: dict[str
 async def test_input_that_cannot_be_opened_is_wrong_usage(
     bare: dict[str, str], arguments: list[str], message: str
 ) -> None:
-    done = await run("authenticate", *arguments, "--dry-run", env=bare)
+    done = await run(*AUTHENTICATE, *arguments, "--dry-run", env=bare)
     assert (done.code, done.out) == (2, "")
     assert message in done.err

@@ -9,7 +9,7 @@ import pytest
 from checkout_async import CheckoutClient, errors
 from checkout_async._core.body import encode_body
 from checkout_async.batch import (
-    DEFAULT_CHANNEL_DATA,
+    FAKE_BROWSER_DATA,
     Backoff,
     BatchResult,
     Outcome,
@@ -51,7 +51,7 @@ HOSTED = {"type": "hosted", "success_url": "https://shop.example/s", "failure_ur
 
 
 async def outcome_of(
-    sender: Sender, item: Record | None = None, channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
+    sender: Sender, item: Record | None = None, channel_data: SharedChannelData = FAKE_BROWSER_DATA
 ) -> Outcome:
     outcomes = run(sender, [item or record()], channel_data=channel_data, poll=AT_ONCE, outage_backoff=AT_ONCE)
     [outcome] = [outcome async for outcome in outcomes]
@@ -257,4 +257,4 @@ def completion_in(call: tuple[str, object]) -> tuple[str, object]:
 
 
 def test_the_default_browser_fits_the_specification() -> None:
-    assert encode_body("test", request(channel_data=DEFAULT_CHANNEL_DATA), sessions.SessionRequest)
+    assert encode_body("test", request(channel_data=FAKE_BROWSER_DATA), sessions.SessionRequest)

@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack
 import pytest
 from anyio import Event, wait_all_tasks_blocked
 
-from checkout_async.batch import Backoff, BatchResult, Outcome, run
+from checkout_async.batch import Backoff, BatchResult, Outcome
 from checkout_async.batch.gate import CircuitBreaker, RunStopped
 from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, ServerError
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
-from tests.batch.support import ScriptedSender, record, session
+from tests.batch.support import ScriptedSender, record, run, session
 
 AT_ONCE = Backoff(initial=0.001, maximum=0.001, give_up_after=60)
 REFUSED = ConnectFailed("request_session: connection refused; nothing was sent", operation="request_session")

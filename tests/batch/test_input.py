@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from checkout_async.batch import Record
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.sources import open_source, read_records
+from checkout_async.batch.sources.base import InputLines
 from checkout_async.batch.sources.inflate import Inflated
 from checkout_async.errors import BatchFileError
 from tests.batch.files import read, until_it_fails
@@ -133,6 +134,15 @@ def test_standard_input_is_read(content: bytes) -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], input=content, capture_output=True, check=True).stdout
     assert shown.decode().strip() == f"None {AMOUNTS}"
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+async def test_every_line_is_accounted_for(end: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"{}\n\n{}\n  \nnonsense" + end)
+    with open_source(path) as source:
+        assert len([item async for item in source.records()]) == 3
+        assert source.lines == InputLines(records=3, blank=2)
 
 
 def test_records_are_counted_without_blank_lines(tmp_path: Path) -> None:

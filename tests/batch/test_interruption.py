@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch import Outcome
+from checkout_async.batch import FAKE_BROWSER_DATA, Outcome
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.results import ResultFile
 from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.support import client_of, request
 from tests.commands import (
+    AUTHENTICATE,
     environment,
     finish,
     results_in,
@@ -40,7 +41,7 @@ class TestInterruption:
         self, env: dict[str, str], sandbox: Sandbox, source: Path, target: Path, number: signal.Signals, code: int
     ) -> None:
         write_lines(source, [request(SLOW, reference=f"ref-{number}") for number in range(2000)])
-        process = await start("authenticate", source, "--output", target, "--concurrency", "8", env=env)
+        process = await start(*AUTHENTICATE, source, "--output", target, "--concurrency", "8", env=env)
         await until(lambda: len(sandbox.sessions) >= 9)
         process.send_signal(number)
         done = await finish(process)
@@ -55,7 +56,7 @@ class TestInterruption:
         async with silent_api() as (url, arrived):
             write_lines(source, [request(reference=f"ref-{number}") for number in range(100)])
             env = environment(url)
-            process = await start("authenticate", source, "--output", target, "--concurrency", "3", env=env)
+            process = await start(*AUTHENTICATE, source, "--output", target, "--concurrency", "3", env=env)
             await until(lambda: len(arrived) == 3)
             process.send_signal(signal.SIGINT)
             assert process.stderr is not None
@@ -75,7 +76,7 @@ class TestInterruption:
         # Writing it waits for somebody to read it.
         report = tmp_path / "report.json"
         os.mkfifo(report)
-        command = ("authenticate", source, "--output", target, "--concurrency", "4", "--report", report)
+        command = (*AUTHENTICATE, source, "--output", target, "--concurrency", "4", "--report", report)
         process = await start(*command, env=env)
         await until(lambda: len(sandbox.sessions) >= 5)
         process.send_signal(signal.SIGTERM)
@@ -88,7 +89,7 @@ class TestInterruption:
         assert "authenticated" in done.out
 
     async def test_a_signal_is_heard_while_standard_input_is_silent(self, env: dict[str, str]) -> None:
-        process = await start("authenticate", "-", "--output", "-", env=env)
+        process = await start(*AUTHENTICATE, "-", "--output", "-", env=env)
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(request()).encode() + b"\n")
@@ -112,7 +113,7 @@ async def test_a_defect_in_writing_a_result_finishes_what_is_in_flight_and_leave
 
     monkeypatch.setattr(ResultFile, "write", write_but_the_first)
     messages = io.StringIO()
-    job = Job(input=source, output=target, messages=messages, tables=io.StringIO())
+    job = Job(input=source, output=target, channel_data=FAKE_BROWSER_DATA, messages=messages, tables=io.StringIO())
     async with client_of(sandbox) as checkout:
         assert await job.run(checkout) == 3
         assert "stopped: cannot write results: a defect of this package" in messages.getvalue()

@@ -88,6 +88,63 @@ async def test_a_session_is_there_as_soon_as_anything_later_is_confirmed(path: P
     assert (claim.step, claim.session_id) == (Step.ASK, SID)
 
 
+async def left_by_a_kill(path: Path, copy: Path) -> None:
+    """Write the files of a journal as they are while it is in use."""
+    async with Journal(path) as journal:
+        journal.note_session(await journal.claim(record(1)), SID)
+        await journal.claim(record(2))
+        content_by_file = contents(path)
+    for suffix, content in content_by_file.items():
+        file = Path(f"{copy}{suffix}")
+        file.touch(mode=0o600)
+        file.write_bytes(content)
+
+
+@pytest.mark.parametrize("linked", [False, True])
+async def test_a_kill_before_the_log_has_anything_is_no_loss(path: Path, tmp_path: Path, linked: bool) -> None:
+    async with Journal(path) as journal:
+        await authenticated(journal)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE journal SET needs_wal = 1")
+        database.commit()
+    Path(f"{path}-wal").touch(mode=0o600)
+    if linked:
+        link = tmp_path / "elsewhere" / "link.journal"
+        link.parent.mkdir()
+        link.symlink_to(path)
+        key_file_of(link).symlink_to(key_file_of(path))
+        path = link
+    assert await next_step(path) is Step.ASK
+
+
+async def test_a_journal_whose_log_was_merged_by_another_program_can_be_continued(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.journal"
+    await left_by_a_kill(path, copy)
+    with closing(sqlite3.connect(copy)) as database:
+        assert database.execute("SELECT count(*) FROM record").fetchone() == (2,)
+    assert not Path(f"{copy}-wal").exists()
+    assert await next_step(copy) is Step.ASK
+
+
+async def test_a_journal_whose_log_was_removed_after_a_kill_is_refused(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.journal"
+    await left_by_a_kill(path, copy)
+    Path(f"{copy}-wal").unlink()
+    for _ in range(2):
+        assert f"has lost the file {copy}-wal" in await refused(copy)
+
+
+async def test_a_journal_that_must_be_there_is_not_created(path: Path) -> None:
+    for expected in (f"there is no journal {path}", f"the journal {path} is empty"):
+        with pytest.raises(BatchFileError, match=f"{expected}.*An older copy does not know"):
+            await Journal(path, create=False).__aenter__()
+        assert [each.name for each in path.parent.iterdir()] == [each for each in ("run.journal",) if path.exists()]
+        path.touch()
+    assert await next_step(path) is Step.SEND
+    async with Journal(path, create=False) as journal:
+        assert (await journal.claim(record())).step is Step.REPORT
+
+
 async def test_a_second_process_is_refused_until_the_first_is_gone_even_if_it_is_killed(path: Path) -> None:
     process, connection = fork_worker(stays_open, str(path))
     assert await heard(connection) == "open"
@@ -202,7 +259,7 @@ async def test_a_key_that_is_given_is_kept_by_the_caller_alone(path: Path) -> No
 async def test_a_journal_without_its_key_is_refused_rather_than_begun_anew(path: Path) -> None:
     assert await next_step(path) is Step.SEND
     key_file_of(path).unlink()
-    with pytest.raises(BatchFileError, match=r"key of the journal .* is missing: restore .*run\.journal\.key"):
+    with pytest.raises(BatchFileError, match=r"key of the journal .* is missing: put it back as .*run\.journal\.key"):
         await next_step(path)
     assert not key_file_of(path).exists()
 
@@ -265,8 +322,8 @@ async def test_a_journal_is_made_in_a_directory_that_is_there(path: Path) -> Non
 async def test_a_journal_of_a_later_format_is_refused(path: Path) -> None:
     assert await next_step(path) is Step.SEND
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 2")
-    assert "has format 2, but this version of the package reads 1" in await refused(path)
+        database.execute("PRAGMA user_version = 3")
+    assert "has format 3, but this version of the package reads 2" in await refused(path)
 
 
 async def test_a_journal_that_lost_its_end_is_refused(path: Path) -> None:
@@ -483,7 +540,7 @@ async def test_the_closed_file_can_be_looked_at_with_sqlite(path: Path) -> None:
     async with Journal(path) as journal:
         await authenticated(journal)
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
         rows = database.execute(
             "SELECT line, session_id, result, reported, json_extract(outcome, '$.result') FROM record"
         ).fetchall()

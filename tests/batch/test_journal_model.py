@@ -42,10 +42,12 @@ class Known:
             return Step.REFUSE
         if self.result in {BatchResult.INVALID, BatchResult.FAILED}:
             return Step.SEND
-        if self.amount != amount:
-            return Step.REFUSE
         if self.result is not None and self.result is not BatchResult.UNKNOWN:
+            if self.amount != amount:
+                return Step.REFUSE
             return Step.REPLAY if self.reported else Step.ASK if self.session_id else Step.REPORT
+        if self.amount != amount:
+            return Step.REPORT
         if self.session_id:
             return Step.ASK
         return Step.SEND if retry_unknown else Step.REPORT

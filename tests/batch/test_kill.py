@@ -15,7 +15,7 @@ import pytest
 
 from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.support import request
-from tests.commands import environment, results_in, text_of, write_lines
+from tests.commands import AUTHENTICATE, environment, results_in, text_of, write_lines
 from tests.forking import Streams, ended, fork, kill_when
 
 pytestmark = pytest.mark.slow
@@ -63,7 +63,7 @@ async def test_killed_a_hundred_times_it_sends_nothing_twice_and_loses_nothing(t
     source, target, log = write_lines(tmp_path / "in.jsonl", requests), tmp_path / "out.jsonl", tmp_path / "log"
     streams = Streams(log, log)
     options = ("--concurrency", str(CONCURRENCY), "--rate", "0", "--resume")
-    command = ("authenticate", source, "--output", target, *options)
+    command = (*AUTHENTICATE, source, "--output", target, *options)
     async with Sandbox() as sandbox:
         env = environment(sandbox.base_url)
         kills = 0

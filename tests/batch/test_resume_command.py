@@ -15,6 +15,7 @@ import pytest
 from checkout_async.sandbox import Fault, Sandbox, card_number
 from tests.batch.support import request
 from tests.commands import (
+    AUTHENTICATE,
     COMMAND,
     Finished,
     environment,
@@ -69,12 +70,15 @@ class Batch:
     def __init__(self, sandbox: Sandbox, source: Path, target: Path) -> None:
         self._sandbox = sandbox
         self._env = environment(sandbox.base_url)
-        self._arguments = ("authenticate", source, "--output", target, "--rate", "0")
+        self._arguments = (*AUTHENTICATE, source, "--output", target, "--rate", "0")
         self.source = source
         self.target = target
 
     async def run(self, *options: str | Path, **env: str) -> Finished:
-        return await run(*self._arguments, *options, env=self._env | env)
+        arguments = [
+            each for each in self._arguments if each != "--fake-browser-data" or "--channel-data" not in options
+        ]
+        return await run(*arguments, *options, env=self._env | env)
 
     async def start(self, *options: str) -> asyncio.subprocess.Process:
         return await start(*self._arguments, *options, env=self._env)
@@ -323,9 +327,9 @@ class TestTheResultsOfAnEarlierRun:
         before, asked = text_of(batch.target), batch.asked
         remove(journal_of(batch.target))
         for options, advice in (
-            (["--resume"], "restore the journal"),
+            (["--resume"], "An older copy does not know what was sent after it was made"),
             ([], "name another output file"),
-            (["--resume"], "restore the journal"),
+            (["--resume"], "look up by their references the records without a final result"),
         ):
             refused = await batch.run(*options)
             assert (refused.code, refused.out) == (2, "")
@@ -369,9 +373,9 @@ class TestTwoAtOnce:
         write_lines(source, referenced(3))
         async with silent_api() as (url, arrived):
             env = environment(url)
-            first = await start("authenticate", source, "--output", target, env=env)
+            first = await start(*AUTHENTICATE, source, "--output", target, env=env)
             await until(lambda: len(arrived) == 3)
-            second = await run("authenticate", source, "--output", target, option, env=env)
+            second = await run(*AUTHENTICATE, source, "--output", target, option, env=env)
             assert (second.code, first.returncode, len(arrived)) == (2, None, 3)
             assert str(journal_of(target)) in second.err
             assert second.err.count("\n") == 1

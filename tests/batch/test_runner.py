@@ -13,13 +13,13 @@ import msgspec
 import pytest
 from anyio import wait_all_tasks_blocked
 
-from checkout_async.batch import DEFAULT_CHANNEL_DATA, Backoff, BatchResult, InvalidRecord, Outcome, Record, run
+from checkout_async.batch import FAKE_BROWSER_DATA, Backoff, BatchResult, InvalidRecord, Outcome, Record
 from checkout_async.batch.reader import Item
 from checkout_async.config import Validation
 from checkout_async.errors import (
     AuthenticationFailed,
-    BatchFileError,
     CheckoutError,
+    ConfigurationError,
     Conflict,
     Forbidden,
     RateLimited,
@@ -27,7 +27,17 @@ from checkout_async.errors import (
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
 from checkout_async.sandbox import SCENARIOS, Sandbox, card_number
-from tests.batch.support import ScriptedSender, bad_line, client_of, lines_of, record, reference_of, request, session
+from tests.batch.support import (
+    ScriptedSender,
+    bad_line,
+    client_of,
+    lines_of,
+    record,
+    reference_of,
+    request,
+    run,
+    session,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +68,7 @@ class Turnstile:
 
 
 def in_browser(count: int) -> list[Record]:
-    return [record(line, channel_data=DEFAULT_CHANNEL_DATA) for line in range(1, count + 1)]
+    return [record(line, channel_data=FAKE_BROWSER_DATA) for line in range(1, count + 1)]
 
 
 def numbered(count: int) -> list[Record]:
@@ -329,13 +339,13 @@ class TestLeavingEarly:
 
 
 async def test_a_concurrency_below_one_is_refused() -> None:
-    with pytest.raises(BatchFileError, match="concurrency"):
+    with pytest.raises(ConfigurationError, match="concurrency"):
         await anext(run(ScriptedSender(lambda _: session()), [], concurrency=0))
 
 
 async def test_a_level_that_does_not_exist_is_refused() -> None:
     level: Any = "Strict"
-    with pytest.raises(BatchFileError, match="validate must be one of"):
+    with pytest.raises(ConfigurationError, match="validate must be one of"):
         await anext(run(ScriptedSender(lambda _: session()), [], validate=level))
 
 

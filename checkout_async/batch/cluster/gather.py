@@ -14,7 +14,7 @@ import msgspec
 
 from checkout_async.batch.cluster.input import Input, note_finished, records_if_finished
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
-from checkout_async.batch.cluster.plan import RunPaths, planned_input
+from checkout_async.batch.cluster.plan import RunPaths, planned_input, planned_lines
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal.database import reason_of
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
@@ -44,6 +44,7 @@ def gather_partitions(places: RunPaths, parts: Sequence[Partition], summary: Sum
     with _errors_after_sending():
         _gather_results(places, parts, summary)
         _gather_journals(places, parts)
+        summary.lines = planned_lines(places)
         _remove(places, parts)
     return summary.report(str(places.input), str(places.output))
 
@@ -60,11 +61,8 @@ def finished_report(places: RunPaths, summary: Summary | None = None) -> Report 
     if records is None:
         return None
     summary = summary or Summary()
-    try:
-        for outcome in ResultFile.read(places.output, places.output_format):
-            summary.add(msgspec.structs.replace(outcome, replayed=True))
-    except OSError as error:
-        raise BatchFileError(f"cannot read the output file {places.output}: {error.strerror}") from None
+    for outcome in ResultFile.read(places.output, places.output_format):
+        summary.add(msgspec.structs.replace(outcome, replayed=True))
     # A run on one machine that was interrupted has removed the rows that it was to write again.
     return summary.report(str(places.input), str(places.output)) if summary.done >= records else None
 

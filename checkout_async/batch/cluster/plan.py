@@ -29,10 +29,11 @@ from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
+from checkout_async.batch.sources.base import InputLines
 from checkout_async.errors import BatchFileError, ConfigurationError
 from checkout_async.files import atomic_write
 
-__all__ = ["RunPaths", "plan_partitions", "planned_input"]
+__all__ = ["RunPaths", "plan_partitions", "planned_input", "planned_lines"]
 
 _PLAN: Final = "plan.json"
 _FORMAT: Final = 1
@@ -96,6 +97,7 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     output: str
     journal: str
     partitions: tuple[Partition, ...]
+    lines: InputLines | None = None
 
 
 def plan_partitions(
@@ -124,6 +126,11 @@ def plan_partitions(
 def planned_input(places: RunPaths) -> Input:
     """Return the input that the plan was made for. Raises BatchFileError."""
     return _read(places.plan).input
+
+
+def planned_lines(places: RunPaths) -> InputLines | None:
+    """Return what the lines of the planned input were; None for Parquet. Raises BatchFileError."""
+    return _read(places.plan).lines
 
 
 def _check_names(places: RunPaths) -> None:
@@ -236,7 +243,7 @@ async def _surveyed(places: RunPaths, count: int) -> _Plan:
     with open_source(places.input, format_) as source, DuplicateFinder(Fingerprints(key)) as duplicates:
         async with aclosing(source.records()) as records:
             await _look_through(records, marks, duplicates)
-        found = duplicates.found
+        found, lines = duplicates.found, source.lines
     partitions = _partitions(places, format_, before.size, marks.cut(count), found)
     if Input.of(places.input) != before:
         raise BatchFileError(f"{places.input} changed while it was read; run again when it is complete")
@@ -246,6 +253,7 @@ async def _surveyed(places: RunPaths, count: int) -> _Plan:
         output=str(places.output),
         journal=str(places.journal),
         partitions=partitions,
+        lines=lines,
     )
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from checkout_async.auth import RedisTokenStore
 from checkout_async.batch.cluster.loops import in_a_loop
 from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
 from checkout_async.batch.cluster.slices import records_of
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
+from checkout_async.batch.flow import Backoff, SharedChannelData
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import load_key
@@ -50,13 +51,13 @@ class PartitionSettings:
     `concurrency` is that of one partition. `rate` is the account's, in reads a second and as many writes; None is no
     limit. Workers share the rate through Redis. Without Redis it is divided by `parallelism`, the number of partitions
     that run at the same time. A partition waits up to `lock_timeout` seconds for another worker to release its
-    journal. Raises BatchFileError.
+    journal. Raises ConfigurationError.
     """
 
     concurrency: int = 64
     rate: float | None = 100.0
     parallelism: int = 1
-    channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
+    channel_data: SharedChannelData | None = None
     poll: Backoff | None = None
     validate: Validation = "shape"
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
@@ -124,9 +125,9 @@ class _Work:
                 self._done, self._all_read = partition.records, True
                 return self.end()
             checkout = await stack.enter_async_context(_client(self._settings))
+            await journal.reconcile(partial(ResultFile.read, partition.results, Format.JSONL))
             results, kept = await anyio.to_thread.run_sync(ResultFile.resume, partition.results, Format.JSONL)
             with results:
-                await journal.reconcile(results.rows)
                 await self._carry_out(checkout, journal, results, kept)
                 await anyio.to_thread.run_sync(results.finish)
             if self._all_read:
@@ -149,7 +150,9 @@ class _Work:
         async with AsyncExitStack() as stack:
             while True:
                 try:
-                    journal = await stack.enter_async_context(Journal(partition.journal, key=key))
+                    # The results are made after the journal.
+                    new = not partition.results.exists()
+                    journal = await stack.enter_async_context(Journal(partition.journal, key=key, create=new))
                     break
                 except JournalInUse:
                     if time.monotonic() >= until or self._is_to_stop():

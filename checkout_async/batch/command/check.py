@@ -10,6 +10,7 @@ from typing import Final, TextIO
 
 from checkout_async._core.body import encode_body
 from checkout_async.batch.command.saying import say
+from checkout_async.batch.flow import SharedChannelData, check_channel_data
 from checkout_async.batch.journal import Journal, Step
 from checkout_async.batch.outcome import ErrorInfo, Outcome
 from checkout_async.batch.records import InvalidRecord, Record
@@ -52,10 +53,14 @@ class Checked:
 
 
 async def check(
-    records: AsyncIterable[Record | InvalidRecord], messages: TextIO, validate: Validation = "shape"
+    records: AsyncIterable[Record | InvalidRecord],
+    messages: TextIO,
+    validate: Validation = "shape",
+    channel_data: SharedChannelData | None = None,
 ) -> Checked:
     """Check records against the specification, at a level, and each other; print the first problems to `messages`.
 
+    `channel_data` are those of a run, for requests that have none.
     An error of reading the input ends it. Raises BatchFileError.
     """
     found = Checked()
@@ -63,18 +68,21 @@ async def check(
         async with Journal(Path(folder, "dry-run.journal"), durable=False) as journal:
             try:
                 async for item in records:
-                    found.add(item, await _problem(item, journal, validate), messages)
+                    found.add(item, await _problem(item, journal, validate, channel_data), messages)
             except OSError as error:
                 found.stopped = f"cannot read the input: {error.strerror}"
     return found
 
 
-async def _problem(item: Record | InvalidRecord, journal: Journal, validate: Validation) -> ErrorInfo | None:
+async def _problem(
+    item: Record | InvalidRecord, journal: Journal, validate: Validation, channel_data: SharedChannelData | None
+) -> ErrorInfo | None:
     if isinstance(item, InvalidRecord):
         return Outcome.invalid_record(item).error
     try:
         request_session = operations.REQUEST_SESSION
         encode_body(request_session.name, item.request, request_session.request, validate=validate)
+        check_channel_data(item.request, channel_data)
         claim = await journal.claim(item)
     except InvalidRequest as error:
         return ErrorInfo.of(error)

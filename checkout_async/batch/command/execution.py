@@ -47,7 +47,7 @@ class Execution:
         retry_unknown: bool,
         concurrency: int,
         in_order: bool,
-        channel_data: SharedChannelData,
+        channel_data: SharedChannelData | None,
         outage_backoff: Backoff,
         messages: TextIO,
         pending_calls: PendingCalls,

@@ -12,6 +12,7 @@ import stat
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final, TextIO
@@ -24,10 +25,12 @@ from checkout_async.batch.command.check import check
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY, Execution
 from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.batch.command.saying import say
-from checkout_async.batch.flow import DEFAULT_CHANNEL_DATA, Backoff, SharedChannelData
+from checkout_async.batch.flow import Backoff, SharedChannelData
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
+from checkout_async.batch.journal.database import OLDER_COPY
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.report import line_counts
 from checkout_async.batch.report.file import check_report_path, write_report
 from checkout_async.batch.results import ResultFile
 from checkout_async.batch.results.spool import spool_of
@@ -64,7 +67,7 @@ class Job:
     limit: int | None = None
     concurrency: int = 64
     in_order: bool = False
-    channel_data: SharedChannelData = DEFAULT_CHANNEL_DATA
+    channel_data: SharedChannelData | None = None
     channel_data_file: Path | None = None
     outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
     validate: Validation = "shape"
@@ -77,12 +80,14 @@ class Job:
         assert task is not None
         with open_source(self.input, self.input_format) as source, Interrupt(task.cancel) as interrupt:
             try:
-                found = await check(self._records(source), self.messages, self.validate)
+                found = await check(self._records(source), self.messages, self.validate, self.channel_data)
             except asyncio.CancelledError:
                 if interrupt.exit_code is None:
                     raise
                 return interrupt.exit_code
         say(found.table(), self.tables)
+        if source.lines is not None:
+            say(line_counts(source.lines), self.tables)
         if found.stopped:
             say(f"stopped: {found.stopped}", self.messages)
             return STOPPED_EARLY
@@ -112,6 +117,7 @@ class Job:
             journal = await self._open_journal(opened)
             results = opened.enter_context(await self._open_results(journal))
             execution = self._execution(sender, results, total, journal)
+            execution.summary.lines = source.lines
             with execution.interrupt:
                 await execution.go(self._records(source))
                 try:
@@ -177,8 +183,8 @@ class Job:
         journal, there = self.journal_path, self._results_there()
         if self.resume and there and journal is not None and not journal.exists():
             raise BatchFileError(
-                f"{there} exists but its journal {journal} does not, so nothing says what was sent; "
-                "restore the journal, name another output file, or start over with --force, which replaces it"
+                f"{there} exists but its journal {journal} does not, so nothing says what was sent. Continue with the "
+                f"journal that the last run wrote. {OLDER_COPY}; --force, or another output file, sends all of them"
             )
         if self.resume or self.force:
             return
@@ -219,15 +225,16 @@ class Job:
             async with Journal(path):
                 pass
             _remove(path)
-        return await opened.enter_async_context(Journal(path))
+        # The output of a run is made after its journal.
+        return await opened.enter_async_context(Journal(path, create=self.force or self._results_there() is None))
 
     async def _open_results(self, journal: Journal | None) -> ResultFile:
         if self.output is None:
             return ResultFile.standard_output(self.output_format or Format.JSONL)
         if not self.resume or journal is None:
             return ResultFile.create(self.output, self.output_format, force=self.force)
+        await journal.reconcile(partial(ResultFile.read, self.output, self.output_format))
         results, _ = await anyio.to_thread.run_sync(ResultFile.resume, self.output, self.output_format)
-        await journal.reconcile(results.rows)
         return results
 
     async def _records(self, source: Source) -> AsyncGenerator[Record | InvalidRecord]:

@@ -7,6 +7,7 @@ twice. They are evaluated only if the journal has a row of the record already, w
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
@@ -39,6 +40,17 @@ _IN_DOUBT: Final = ErrorInfo(
     kind=OutcomeUnknown.__name__,
     message="an earlier run ended while this record was being sent; look it up by its reference; "
     "--retry-unknown sends it again",
+)
+
+_CHANGED: Final = ErrorInfo(
+    kind=OutcomeUnknown.__name__,
+    message="this record was changed, and its earlier request may have arrived: look it up by its reference; undo the "
+    "change to continue with it, or send the changed record with another reference",
+)
+_REPLACED: Final = ErrorInfo(
+    kind=OutcomeUnknown.__name__,
+    message="another record was in doubt on this line, and may be this one before it was changed: look it up; "
+    "--retry-unknown sends this one",
 )
 
 
@@ -112,6 +124,22 @@ class Claiming:
         self._serial = _serial()
         return (self._key, self._content, run, self._record.line, self._serial)
 
+    def may_replace(self, doubts: Mapping[int, bool]) -> bool:
+        """Whether this record may be one in doubt that was changed; only a reference can show that it is another.
+
+        `doubts` are the lines of records in doubt, and whether one without a reference is there.
+        """
+        has_doubt = doubts.get(self._record.line)
+        return has_doubt is not None and not self._retry_unknown and (has_doubt or not self._record.reference)
+
+    def inherit_doubt(self, run: int) -> JournalRow:
+        """Answer that it is unknown whether this record was sent, and return its row."""
+        outcome = self._outcome(BatchResult.UNKNOWN, _REPLACED)
+        self.claim = self._answer(Step.REPORT, outcome=outcome)
+        row = JournalRow(self._key, self._content, run, self._record.line, _serial())
+        result, stored, settled_at = settled(outcome)
+        return msgspec.structs.replace(row, result=BatchResult(result), outcome=stored, settled_at=settled_at)
+
     def made(self, row: JournalRow, run: int) -> bool:
         """Whether a row is the one that this claim wrote."""
         return row.run == run and row.claimed_at == self._serial
@@ -128,7 +156,7 @@ class Claiming:
         return msgspec.structs.replace(row, run=run, line=line)
 
     def undo(self) -> JournalRow | None:
-        """Return the row to restore if the record was to be sent and was not; None if there is nothing to restore."""
+        """Return the row to write back if the record was to be sent and was not; None if the row did not change."""
         if self.claim.step is not Step.SEND:
             return None
         unsent = JournalRow(
@@ -137,17 +165,18 @@ class Claiming:
         return self._before or unsent
 
     def _decide(self, row: JournalRow, run: int) -> Claim:
-        # The order matters: a duplicate within the run first, then what is safe to send again, then foreign references.
-        # Only after that may the outcome in the row count as that of this record.
+        # The order matters: a duplicate within the run first, then what is safe to send again, then doubts, which stay
+        # whatever was changed. Only a request that is the same may have the final outcome in the row.
         if row.run == run:
             return self._answer(Step.REFUSE, reason=repeated(self._record, row.line))
         if row.result in UNSENT:
             return self._refused(row) if self._would_be_refused_again(row) else self._answer(Step.SEND)
-        if row.content != self._content:
+        is_changed = row.content != self._content
+        if row.result is None or not row.result.is_final:
+            return self._in_doubt(row, is_changed=is_changed)
+        if is_changed:
             return self._answer(Step.REFUSE, reason="reference was used for another request in this journal")
-        if row.result is not None and row.result.is_final:
-            return self._finished(row)
-        return self._in_doubt(row)
+        return self._finished(row)
 
     def _would_be_refused_again(self, row: JournalRow) -> bool:
         """Whether the API itself has refused this very request as invalid."""
@@ -167,15 +196,17 @@ class Claiming:
         step = Step.REPORT if row.session_id is None else Step.ASK
         return self._answer(step, session_id=row.session_id, outcome=self._known(row))
 
-    def _in_doubt(self, row: JournalRow) -> Claim:
-        if row.session_id is not None and not (self._retry_unknown and self._is_gone(row)):
+    def _in_doubt(self, row: JournalRow, *, is_changed: bool) -> Claim:
+        if not is_changed and row.session_id is not None and not (self._retry_unknown and self._is_gone(row)):
             return self._answer(Step.ASK, session_id=row.session_id)
-        if self._retry_unknown:
+        if not is_changed and self._retry_unknown:
             return self._answer(Step.SEND)
         # Status and request id of the earlier failure are kept: support asks for them.
         met = self._known(row).error or _IN_DOUBT
-        failure = msgspec.structs.replace(_IN_DOUBT, status=met.status, request_id=met.request_id)
-        return self._answer(Step.REPORT, outcome=self._outcome(BatchResult.UNKNOWN, failure))
+        failure = _CHANGED if is_changed else _REPLACED if met.message == _REPLACED.message else _IN_DOUBT
+        failure = msgspec.structs.replace(failure, status=met.status, request_id=met.request_id)
+        outcome = self._outcome(BatchResult.UNKNOWN, failure)
+        return self._answer(Step.REPORT, outcome=msgspec.structs.replace(outcome, session_id=row.session_id))
 
     def _is_gone(self, row: JournalRow) -> bool:
         """Whether the API answered 404 for the session when it was last read."""

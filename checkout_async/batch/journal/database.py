@@ -16,12 +16,12 @@ from checkout_async.errors import BatchFileError, CheckoutError, JournalInUse
 from checkout_async.files import OWNER_ONLY
 from checkout_async.processes import forget_after_fork, leak
 
-__all__ = ["create_tables", "is_new", "not_opened", "open_database", "reason_of"]
+__all__ = ["OLDER_COPY", "create_tables", "is_new", "not_opened", "open_database", "reason_of"]
 
 _APPLICATION_ID: Final = 0x43_4B_4F_4A  # CKOJ
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _SCHEMA: Final = (
-    "CREATE TABLE journal (key_check TEXT NOT NULL, run INTEGER NOT NULL)",
+    "CREATE TABLE journal (key_check TEXT NOT NULL, run INTEGER NOT NULL, needs_wal INTEGER NOT NULL)",
     """CREATE TABLE record (
         id INTEGER PRIMARY KEY,
         fingerprint TEXT NOT NULL UNIQUE,
@@ -52,6 +52,13 @@ _PAGE: Final = 1024
 
 _LOG: Final = 32 * 1024 * 1024
 """Bytes that the write-ahead log may have before it is copied into the file."""
+
+OLDER_COPY: Final = (
+    "An older copy does not know what was sent after it was made, and nothing else says what was in flight when the "
+    "last run ended. So look up by their references the records without a final result, before you send any of them "
+    "again"
+)
+"""What a copy of a journal cannot know."""
 
 
 def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
@@ -100,7 +107,7 @@ def create_tables(database: sqlite3.Connection, key_check: bytes) -> None:
     """Turn an empty database into a journal, inside the caller's transaction. Raises sqlite3.Error."""
     for statement in _SCHEMA:
         database.execute(statement)
-    database.execute("INSERT INTO journal VALUES (?, 0)", (key_check.hex(),))
+    database.execute("INSERT INTO journal VALUES (?, 0, 0)", (key_check.hex(),))
 
 
 def is_new(database: sqlite3.Connection) -> bool:
@@ -127,7 +134,7 @@ def _code(error: sqlite3.Error) -> int:
 _REASONS: Final = {
     sqlite3.SQLITE_BUSY: "another process has it open; wait until it ends, or name another file",
     sqlite3.SQLITE_NOTADB: "not a journal file; name another one",
-    sqlite3.SQLITE_CORRUPT: "it is damaged; restore it from a copy",
+    sqlite3.SQLITE_CORRUPT: f"it is damaged. {OLDER_COPY}",
     sqlite3.SQLITE_FULL: "the disk is full; make room and run again",
     sqlite3.SQLITE_IOERR: "the disk cannot be read or written; repair it or make room, and run again",
     sqlite3.SQLITE_READONLY: "it cannot be written; change its permissions, or name another file",
@@ -175,7 +182,7 @@ def _prepare(path: Path, database: sqlite3.Connection, *, durable: bool) -> None
     database.execute(f"PRAGMA fullfsync = {int(durable)}")
     database.execute(f"PRAGMA cache_size = -{_CACHE}")
     if _pragma(database, "quick_check(1)") != "ok":
-        raise BatchFileError(f"the journal {path} is damaged; restore it from a copy")
+        raise BatchFileError(f"the journal {path} is damaged. {OLDER_COPY}")
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> object:

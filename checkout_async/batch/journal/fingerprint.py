@@ -99,7 +99,10 @@ def load_key(journal: Path) -> bytes | None:
     except OSError as error:
         raise BatchFileError(f"cannot read the journal's key {path}: {error.strerror}") from None
     if len(key) != KEY_BYTES:
-        raise BatchFileError(f"{path} is not a key of a journal, which has {KEY_BYTES} bytes; restore the right one")
+        raise BatchFileError(
+            f"{path} is not a key of a journal, which has {KEY_BYTES} bytes; put the key there that was made with the "
+            "journal: it never changes, so that any copy of it will do"
+        )
     return SecretBytes(key)
 
 

@@ -12,9 +12,10 @@ What is on disk at each moment, so that a run can stop between any two of these 
 4. `mark_reported`: the consumer has taken the outcome. A later run only replays it.
 
 The file is an SQLite 3 database in WAL mode, locked by the one process that has it open. `application_id` is
-0x434B4F4A; `user_version` is the format, 1. When it is closed, the `sqlite3` command can read it. Tables:
+0x434B4F4A; `user_version` is the format, 2. When it is closed, the `sqlite3` command can read it. Tables:
 
-journal   one row. `key_check`: HMAC of the empty string, to detect a wrong key; `run`: how often the file was opened.
+journal   one row. `key_check`: HMAC of the empty string, to detect a wrong key; `run`: how often the file was opened;
+          `needs_wal`: 1 in a file whose write-ahead log (`<journal>-wal`) has all that its last run wrote.
 record    one row a record. `fingerprint`: of its reference, or of its content if it has none; `content`: of its
           content (hexadecimal; fingerprint.py). `run`, `line`, `claimed_at`: where and when it last appeared (times in
           microseconds since 1970). `session_id`. `result`: null from its claim until it is settled. `outcome`: the
@@ -50,17 +51,19 @@ __all__ = ["Claim", "Journal", "Step"]
 class Journal:
     """The journal of a batch, used with `async with`; each such use is a run.
 
-    A missing file is created, with a random key unless `key` (32 bytes) is given. With `durable`, what a call has
-    confirmed survives a power failure; without it, only the end of the process. Opening raises BatchFileError. Once
-    a write fails, that call and every later one raise JournalError. In a process that was forked while the journal was
-    open, its methods raise WrongProcess, and leaving it does nothing.
+    A missing file is created, with a random key unless `key` (32 bytes) is given. Without `create`, a missing or empty
+    file is refused: use that if the run has an output. With `durable`, what a call has confirmed survives a power
+    failure; without it, only the end of the process. Opening raises BatchFileError. Once a write fails, that call and
+    every later one raise JournalError. In a process that was forked while the journal was open, its methods raise
+    WrongProcess, and leaving it does nothing.
     """
 
-    def __init__(self, path: Path | str, *, key: bytes | None = None, durable: bool = True) -> None:
+    def __init__(
+        self, path: Path | str, *, key: bytes | None = None, durable: bool = True, create: bool = True
+    ) -> None:
         self._path = Path(path)
-        self._opening = partial(
-            JournalStore, self._path, key=None if key is None else SecretBytes(key), durable=durable
-        )
+        key = None if key is None else SecretBytes(key)
+        self._opening = partial(JournalStore, self._path, key=key, durable=durable, create=create)
         self._writer: JournalWriter | None = None
         self._fingerprints: Fingerprints | None = None
         self._runs: list[Callable[[], Awaitable[None]]] = []
@@ -162,8 +165,10 @@ class Journal:
     async def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
         """Mark outcomes as reported if their session is in the output, and all others as not reported.
 
-        `results` is called in a thread. A result that the journal lacks, as after a full disk, settles its claim, which
-        is found by the reference or, without one, by the line.
+        `results` is called in a thread, and returns all rows of the output, before a run changes it. A result that the
+        journal lacks, as after a full disk, settles its claim, which is found by the reference or, without one, by the
+        line. Raises BatchFileError if the output has a final or unknown result without a claim: the journal is then
+        older than the output, was emptied, or belongs to another run, and other records may have been sent, too.
         """
         await self._opened.run(lambda store: store.reconcile(results))
 

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from checkout_async.batch.journal.claim import (
+    UNSENT,
     Claiming,
     JournalOperation,
     JournalRow,
@@ -25,7 +26,14 @@ from checkout_async.batch.journal.claim import (
     Settling,
     settled,
 )
-from checkout_async.batch.journal.database import create_tables, is_new, not_opened, open_database, reason_of
+from checkout_async.batch.journal.database import (
+    OLDER_COPY,
+    create_tables,
+    is_new,
+    not_opened,
+    open_database,
+    reason_of,
+)
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import BatchFileError, JournalError
@@ -60,18 +68,39 @@ _SETTLE: Final = (
     "FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
 )
 _MARK_REPORTED: Final = "UPDATE record SET reported = 1 WHERE fingerprint IN ({rows})"
+_UNSENT: Final = ", ".join(f"'{each}'" for each in sorted(UNSENT))
+_MAY_BE_SENT: Final = f"(result IS NULL OR result NOT IN ({_UNSENT}))"
+_IS_FINAL: Final = f"(result IS NOT NULL AND result != '{BatchResult.UNKNOWN}' AND {_MAY_BE_SENT})"
+_WRITTEN: Final = "CREATE TEMP TABLE written (line INTEGER, fingerprint TEXT, session_id TEXT, final INTEGER)"
+"""The rows of the output that may have been sent; `fingerprint` is that of the reference, if there is one."""
+_NOT_KNOWN: Final = (
+    "SELECT count(*), min(line) FROM written WHERE NOT ("  # noqa: S608
+    "coalesce(session_id, '') IN "
+    f"(SELECT session_id FROM record WHERE session_id IS NOT NULL AND {_MAY_BE_SENT}) "
+    "OR EXISTS (SELECT true FROM record WHERE record.fingerprint = written.fingerprint "
+    f"AND {_MAY_BE_SENT} AND (record.session_id IS NULL OR NOT written.final)) "
+    "OR (fingerprint IS NULL AND line IN (SELECT line FROM record "
+    f"WHERE fingerprint = content AND session_id IS NULL AND {_MAY_BE_SENT})) "
+    "OR (fingerprint IS NULL AND NOT final AND line IN "
+    f"(SELECT line FROM record WHERE fingerprint = content AND {_MAY_BE_SENT})))"
+)
+"""Counts the rows of the output without a record in the journal that may have been sent, and finds the first."""
 _SYNC_REPORTED: Final = (
-    "UPDATE record SET reported = 1 - reported "
-    "WHERE result IS NOT NULL AND reported != (coalesce(session_id, '') IN (SELECT session_id FROM written))"
+    "UPDATE record SET reported = 1 - reported WHERE result IS NOT NULL AND reported != "
+    "(coalesce(session_id, '') IN (SELECT session_id FROM written WHERE final AND session_id IS NOT NULL))"
 )
 _MARK_UNREPORTED: Final = "UPDATE record SET reported = 0 WHERE run = ? AND line IN (SELECT value FROM json_each(?))"
-_FORGET: Final = (
-    "DELETE FROM written WHERE session_id IN "  # noqa: S608
-    f"(SELECT session_id FROM record WHERE result IS NOT NULL AND result != '{BatchResult.UNKNOWN}')"
+_TO_ADOPT: Final = (
+    "SELECT session_id FROM written WHERE final AND session_id NOT IN "  # noqa: S608
+    f"(SELECT session_id FROM record WHERE session_id IS NOT NULL AND {_IS_FINAL})"
 )
 _ADOPT: Final = (
     "UPDATE record SET session_id = ?, result = ?, outcome = ?, settled_at = ?, reported = 1 "
     "WHERE {where} AND coalesce(session_id, ?) = ?"
+)
+_DOUBTS: Final = (
+    "SELECT line, max(fingerprint = content) FROM record "  # noqa: S608
+    f"WHERE result IS NULL OR result = '{BatchResult.UNKNOWN}' GROUP BY line"
 )
 _CHUNK: Final = 10_000
 """Results processed together."""
@@ -83,16 +112,20 @@ _encoder = msgspec.json.Encoder()
 class JournalStore:
     """An open journal file, used and closed by the thread that made it. Each instance is a run.
 
-    A missing file is created, and so is its key file unless a `key` is given. Raises BatchFileError. After an error
-    no further writes are accepted: every method raises JournalError.
+    A missing or empty file becomes a journal, or is refused without `create`; a missing key file is created unless a
+    `key` is given. Raises BatchFileError, also for a journal whose write-ahead log was removed after a kill. After an
+    error no further writes are accepted: every method raises JournalError.
     """
 
-    def __init__(self, path: Path, *, key: bytes | None = None, durable: bool = True) -> None:
+    def __init__(self, path: Path, *, key: bytes | None = None, durable: bool = True, create: bool = True) -> None:
         self._path = path
         self._failure = ""
+        if not create and not path.exists():
+            raise BatchFileError(f"there is no journal {path}. {OLDER_COPY}")
+        has_wal = _wal_of(path).exists()
         self._database = open_database(path, durable=durable)
         try:
-            self.fingerprints = self._begin(key)
+            self.fingerprints = self._begin(key, create=create, has_wal=has_wal)
         except sqlite3.Error as error:
             self._database.close()
             raise not_opened(path, error) from None
@@ -110,29 +143,49 @@ class JournalStore:
                     self._change([*each])
 
     def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
-        """Mark what is in the output as reported, and nothing else; adopt results that only the output has."""
-        with self._table_of(results()) as orphans:
-            if orphans:
-                for outcome in results():
-                    if outcome.session_id in orphans:
-                        self._adopt(outcome)
+        """Mark what is in the output as reported, and nothing else; adopt results that only the output has.
 
-    @contextmanager
-    def _table_of(self, results: Iterable[Outcome]) -> Generator[frozenset[str]]:
-        """Mark reported outcomes by the sessions in the output; yield the sessions that the journal does not know."""
-        self._database.execute("CREATE TEMP TABLE written (session_id TEXT PRIMARY KEY) WITHOUT ROWID")
-        try:
-            sessions = ((outcome.session_id,) for outcome in results if outcome.session_id is not None)
-            while chunk := [*islice(sessions, _CHUNK)]:
-                with self._transaction():
-                    self._database.executemany("INSERT OR IGNORE INTO written VALUES (?)", chunk)
+        Raises BatchFileError, and changes nothing, if the output has a row that may have been sent and is not known.
+        """
+        with self._table_of(results()):
+            self._check_known()
             with self._transaction():
                 self._database.execute(_SYNC_REPORTED)
-                self._database.execute(_FORGET)
-                found = self._database.execute("SELECT session_id FROM written").fetchall()
-            yield frozenset(row[0] for row in found)
+                to_adopt = {row[0] for row in self._database.execute(_TO_ADOPT)}
+        if to_adopt:
+            for outcome in results():
+                if outcome.result.is_final and outcome.session_id in to_adopt:
+                    self._adopt(outcome)
+
+    @contextmanager
+    def _table_of(self, results: Iterable[Outcome]) -> Generator[None]:
+        """Put the rows of an output that may have been sent into a table while the block runs."""
+        with self._transaction():
+            self._database.execute(_WRITTEN)
+        try:
+            rows = (self._row_of(outcome) for outcome in results if outcome.result not in UNSENT)
+            while chunk := [*islice(rows, _CHUNK)]:
+                with self._transaction():
+                    self._database.executemany("INSERT INTO written VALUES (?, ?, ?, ?)", chunk)
+            yield
         finally:
             self._database.execute("DROP TABLE written")
+
+    def _row_of(self, outcome: Outcome) -> tuple[int, str | None, str | None, bool]:
+        reference = outcome.reference
+        fingerprint = self.fingerprints.of_reference(reference).hex() if reference else None
+        return outcome.line, fingerprint, outcome.session_id, outcome.result.is_final
+
+    def _check_known(self) -> None:
+        """Refuse a journal that does not have the claims of what the output shows: it does not know other claims."""
+        with self._transaction():
+            [(rows, line)] = self._database.execute(_NOT_KNOWN).fetchall()
+        if rows:
+            raise BatchFileError(
+                f"the journal {self._path} does not know {rows} of the output's results, the first of line {line}: "
+                "it is older than the output, was emptied, or belongs to another run. Nothing was sent. Continue with "
+                f"the journal that the last run wrote. {OLDER_COPY}"
+            )
 
     def _adopt(self, outcome: Outcome) -> None:
         """Settle a claim whose outcome is in the output and not in the journal, as after a full disk."""
@@ -181,6 +234,7 @@ class JournalStore:
 
     def _claim(self, claims: Sequence[Claiming]) -> None:
         """Insert the rows of new records, and decide the claims of known ones."""
+        claims = self._without_changed(claims)
         if self._execute(_CLAIM, [claim.values(self._run) for claim in claims]) == len(claims):
             return
         rows = self._read({claim.key for claim in claims})
@@ -188,11 +242,23 @@ class JournalStore:
         for claim in claims:
             if claim.made(rows[claim.key], self._run):
                 continue
+            self._doubts.pop(rows[claim.key].line, None)
             row = claim.decide(rows[claim.key], self._run)
             if row is not None:
                 rows[claim.key] = changed[claim.key] = row
         if changed:
             self._database.execute(_REPLACE, (_json(list(changed.values())),))
+
+    def _without_changed(self, claims: Sequence[Claiming]) -> Sequence[Claiming]:
+        """Answer and leave out the claims of new records that may be records in doubt, changed."""
+        if not (suspects := [claim for claim in claims if claim.may_replace(self._doubts)]):
+            return claims
+        known = self._read({claim.key for claim in suspects}).keys()
+        # By key: a repetition of the same record is refused as any other.
+        changed = {claim.key: claim for claim in reversed(suspects) if claim.key not in known}
+        if changed:
+            self._database.execute(_REPLACE, (_json([each.inherit_doubt(self._run) for each in changed.values()]),))
+        return [claim for claim in claims if changed.get(claim.key) is not claim]
 
     def _undo(self, operations: Iterable[JournalOperation]) -> None:
         undone = (operation.undo() for operation in operations if isinstance(operation, Releasing))
@@ -215,13 +281,34 @@ class JournalStore:
                 self._database.rollback()
             raise JournalError(self._failure) from error
 
-    def _begin(self, key: bytes | None) -> Fingerprints:
+    def _begin(self, key: bytes | None, *, create: bool, has_wal: bool) -> Fingerprints:
         self._database.execute("BEGIN IMMEDIATE")
-        fingerprints = self._founded(key) if is_new(self._database) else self._resumed(key)
-        found = self._database.execute("UPDATE journal SET run = run + 1 RETURNING run").fetchall()
+        if is_new(self._database):
+            if not create:
+                raise BatchFileError(f"the journal {self._path} is empty. Nothing was sent. {OLDER_COPY}")
+            fingerprints = self._founded(key)
+        else:
+            fingerprints = self._resumed(key)
+            self._check_wal(has_wal=has_wal)
+        found = self._database.execute("UPDATE journal SET run = run + 1, needs_wal = 1 RETURNING run").fetchall()
         self._run: int = found[0][0]
+        self._doubts: dict[int, bool] = {
+            line: bool(is_bare) for line, is_bare in self._database.execute(_DOUBTS).fetchall()
+        }
         self._database.execute("COMMIT")
+        # From here on the file itself says that it needs its log, and the log says that it is there.
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._database.execute("UPDATE journal SET needs_wal = 0")
         return fingerprints
+
+    def _check_wal(self, *, has_wal: bool) -> None:
+        """Refuse a file whose write-ahead log was removed after a kill: nothing since then would be known."""
+        [(needs_wal,)] = self._database.execute("SELECT needs_wal FROM journal").fetchall()
+        if needs_wal and not has_wal:
+            raise BatchFileError(
+                f"the journal {self._path} has lost the file {_wal_of(self._path)}, in which the last run wrote. "
+                f"Nothing was sent. Put that file back. {OLDER_COPY}"
+            )
 
     def _founded(self, key: bytes | None) -> Fingerprints:
         fingerprints = Fingerprints(key or load_key(self._path) or make_key(self._path))
@@ -231,7 +318,10 @@ class JournalStore:
     def _resumed(self, key: bytes | None) -> Fingerprints:
         where = "the key given" if key else f"the key in {key_file_of(self._path)}"
         if (key := key or load_key(self._path)) is None:
-            raise BatchFileError(f"the key of the journal {self._path} is missing: restore {key_file_of(self._path)}")
+            raise BatchFileError(
+                f"the key of the journal {self._path} is missing: put it back as {key_file_of(self._path)}; it never "
+                "changes, so that any copy of it will do"
+            )
         fingerprints = Fingerprints(key)
         if self._database.execute("SELECT key_check FROM journal").fetchall() != [(fingerprints.check.hex(),)]:
             raise BatchFileError(f"{where} is not the one that the journal {self._path} was made with")
@@ -240,6 +330,11 @@ class JournalStore:
     def _read(self, keys: Iterable[str]) -> dict[str, JournalRow]:
         found = self._database.execute(_READ, (_json(list(keys)),)).fetchall()
         return {row.fingerprint: row for row in _rows.decode(found[0][0])}
+
+
+def _wal_of(path: Path) -> Path:
+    path = path.resolve()  # SQLite writes it next to the file itself, and not next to a link
+    return path.with_name(f"{path.name}-wal")
 
 
 def _json(value: object) -> str:

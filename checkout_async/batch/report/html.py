@@ -13,7 +13,7 @@ from typing import Final
 
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report.charts import distribution, share_bar, shares_bar
-from checkout_async.batch.report.report import PERCENTILES, Report
+from checkout_async.batch.report.report import PERCENTILES, Report, line_counts
 from checkout_async.batch.wording import RESULT_HELP, duration, label, latency, number, rate, share
 
 __all__ = ["page"]
@@ -74,6 +74,7 @@ def _results(report: Report) -> str:
     if report.replayed:
         verb = "was" if report.replayed == 1 else "were"
         replayed = f"<p>{number(report.replayed)} of them {verb} known from an earlier run and not sent again.</p>\n"
+    lines = "" if report.lines is None else f"<p>{line_counts(report.lines)}.</p>\n"
     return f"""<section>
 <h2>Results</h2>
 {shares_bar(report)}
@@ -83,7 +84,7 @@ def _results(report: Report) -> str:
 {rows}</tbody>
 <tfoot><tr><th scope="row">all</th><td></td><td class="n">{number(report.records)}</td><td></td></tr></tfoot>
 </table>
-{replayed}</section>
+{replayed}{lines}</section>
 """
 
 

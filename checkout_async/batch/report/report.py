@@ -15,9 +15,10 @@ import msgspec
 
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.report.latency import Latencies
+from checkout_async.batch.sources.base import InputLines
 from checkout_async.batch.wording import duration, label, latency, number, rate, share
 
-__all__ = ["PERCENTILES", "Report", "Summary"]
+__all__ = ["PERCENTILES", "Report", "Summary", "line_counts", "table"]
 
 Key = TypeVar("Key", bound=str)
 
@@ -30,7 +31,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     `results` counts all records by result, `errors` those with an error by its kind, `replayed` those that an earlier
     run had reported already. `latencies` are the times of the others. `stopped` says why the run ended before its
-    input did; it is empty if it did not.
+    input did; it is empty if it did not. `lines` says what each line was that was read of the input; it is None for an
+    input without lines (Parquet, Python) and if the input was not read.
     """
 
     input: str
@@ -42,6 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     replayed: int = 0
     latencies: Latencies = msgspec.field(default_factory=Latencies)
     stopped: str = ""
+    lines: InputLines | None = None
 
     @property
     def records(self) -> int:
@@ -86,11 +89,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             replayed=self.replayed + other.replayed,
             latencies=latencies,
             stopped="; ".join(filter(None, reasons)),
+            lines=self.lines.merge(other.lines) if self.lines and other.lines else self.lines or other.lines,
         )
 
 
 class Summary:
-    """Counts outcomes by result, and those with an error by its kind. `clock` is monotonic, `now` the date and time."""
+    """Counts outcomes by result, and those with an error by its kind. `clock` is monotonic, `now` the date and time.
+
+    Set `lines` to the counts of the input's lines, if it has lines.
+    """
 
     def __init__(
         self,
@@ -101,6 +108,7 @@ class Summary:
         self.by_error: Counter[str] = Counter()
         self.replayed = 0
         self.latencies = Latencies()
+        self.lines: InputLines | None = None
         self._clock = clock
         self._began = clock()
         self._started = now()
@@ -135,6 +143,7 @@ class Summary:
             replayed=self.replayed,
             latencies=latencies,
             stopped=stopped,
+            lines=self.lines and msgspec.structs.replace(self.lines),
         )
 
     def table(self) -> str:
@@ -167,8 +176,22 @@ def _remarks(report: Report) -> Iterator[str]:
         yield f"time per record: {', '.join(marks)}, max {latency(longest)}"
     if report.replayed:
         yield f"{number(report.replayed)} {'was' if report.replayed == 1 else 'were'} known from an earlier run"
+    if report.lines is not None:
+        yield line_counts(report.lines)
     pace = f", {rate(report.per_second)} a second" if report.seconds > 0 else ""
     yield f"took {duration(report.seconds)}{pace}"
+
+
+def line_counts(lines: InputLines) -> str:
+    """Return what the lines of an input were, as in `5 lines read: 1 header, 3 records, 1 blank`."""
+    named = {
+        "header": lines.header,
+        "record" if lines.records == 1 else "records": lines.records,
+        "further in records of several lines": lines.continued,
+        "blank": lines.blank,
+    }
+    parts = ", ".join(f"{number(count)} {name}" for name, count in named.items() if count)
+    return f"{number(lines.total)} {'line' if lines.total == 1 else 'lines'} read: {parts}".removesuffix(": ")
 
 
 def _sum(one: Mapping[Key, int], other: Mapping[Key, int]) -> dict[Key, int]:

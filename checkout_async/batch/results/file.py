@@ -88,8 +88,15 @@ class ResultFile:
 
     @staticmethod
     def read(path: Path, format_: Format | None = None) -> Iterator[Outcome]:
-        """Yield the results of an earlier run. Blocks; raises OSError and BatchFileError."""
-        return _existing(_OutputPaths.of(path, format_), path)
+        """Yield the results of an earlier run, none if there is no output. Blocks; raises BatchFileError."""
+        path = path.resolve()
+        place = _OutputPaths.of(path, format_)
+        if not path.exists() and not place.written.exists():
+            return
+        try:
+            yield from _existing(place, path)
+        except OSError as error:
+            raise BatchFileError(f"cannot read the output file {path}: {error.strerror}") from None
 
     def __enter__(self) -> Self:
         return self
@@ -98,12 +105,6 @@ class ResultFile:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._file.close()
-
-    def rows(self) -> Iterator[Outcome]:
-        """Yield the results in the file so far; none for standard output. Blocks; raises OSError."""
-        if self._place is not None:
-            with io.FileIO(self._place.written) as file:
-                yield from outcomes_in(self._place.written, chunks_now(file), self._format)
 
     def write(self, outcome: Outcome) -> None:
         """Write one row. Raises OSError; the file is then as before."""

@@ -10,9 +10,11 @@ from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
+import msgspec
+
 from checkout_async.batch.records import InvalidRecord, Record
 
-__all__ = ["Readable", "Source", "in_thread"]
+__all__ = ["InputLines", "Readable", "Source", "in_thread"]
 
 T = TypeVar("T")
 
@@ -25,6 +27,28 @@ class Readable(Protocol):
         ...
 
 
+class InputLines(msgspec.Struct, kw_only=True):
+    """What the lines were that have been read of a text: each counts once.
+
+    A row of CSV begins in a line of `records` or `header`; its other lines are `continued`.
+    """
+
+    header: int = 0
+    records: int = 0
+    continued: int = 0
+    blank: int = 0
+
+    @property
+    def total(self) -> int:
+        """The number of lines."""
+        return self.header + self.records + self.continued + self.blank
+
+    def merge(self, other: InputLines) -> InputLines:
+        """Return the counts of both."""
+        mine, others = msgspec.structs.asdict(self), msgspec.structs.asdict(other)
+        return InputLines(**{name: count + others[name] for name, count in mine.items()})
+
+
 class Source(ABC):
     """An open input. Close it after reading, or use it as a context manager."""
 
@@ -35,6 +59,11 @@ class Source(ABC):
         Raises OSError with a `strerror` if reading fails, and BatchFileError if a column is not a field of a
         session request.
         """
+
+    @property
+    def lines(self) -> InputLines | None:
+        """What the lines read so far were; None for a format that has no lines."""
+        return None
 
     @abstractmethod
     def total(self) -> int | None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Iterable
 import msgspec
 
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.sources.base import Readable
+from checkout_async.batch.sources.base import InputLines, Readable
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextSource, chunks_of
 
 __all__ = ["JsonLines", "parse_line", "read_records"]
@@ -36,17 +36,22 @@ def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None
     return Record.of(number, request)
 
 
-async def read_records(source: Readable) -> AsyncGenerator[Record | InvalidRecord]:
+async def read_records(source: Readable, counts: InputLines | None = None) -> AsyncGenerator[Record | InvalidRecord]:
     """Read JSON Lines (UTF-8, with or without a byte order mark) to the end. Blank lines are skipped.
+
+    Each line is counted in `counts`.
 
     Raises OSError if the file cannot be read.
     """
-    number = 0
+    number, counts = 0, counts or InputLines()
     async for line in _lines(source):
         number += 1
         content = line.removeprefix(codecs.BOM_UTF8) if line and number == 1 else line
         parsed = parse_line(number, content)
-        if parsed is not None:
+        if parsed is None:
+            counts.blank += 1
+        else:
+            counts.records += 1
             yield parsed
 
 
@@ -55,14 +60,15 @@ async def _lines(source: Readable) -> AsyncGenerator[bytes | None]:
     async for chunk in chunks_of(source):
         for line in splitter.feed(chunk):
             yield line
-    yield splitter.finish()
+    if (rest := splitter.finish()) != b"":
+        yield rest
 
 
 class JsonLines(TextSource):
     """A source of JSON Lines."""
 
-    def _read(self, content: Readable) -> AsyncGenerator[Record | InvalidRecord]:
-        return read_records(content)
+    def _read(self, content: Readable, counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
+        return read_records(content, counts)
 
     def _count(self, chunks: Iterable[bytes]) -> int:
         splitter = LineSplitter()

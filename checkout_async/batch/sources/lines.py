@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.sources.base import Readable, Source, in_thread
+from checkout_async.batch.sources.base import InputLines, Readable, Source, in_thread
 from checkout_async.batch.sources.inflate import GZIP_MAGIC, Inflated
 
 __all__ = ["LONGEST_LINE", "LineSplitter", "TextSource", "chunks_now", "chunks_of"]
@@ -71,11 +71,17 @@ class TextSource(Source):
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._counts = InputLines()
         self._file = io.FileIO(0, closefd=False) if path is None else io.FileIO(path)
 
     def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of the line it begins in, from 1."""
-        return self._read(Inflated(self._file))
+        return self._read(Inflated(self._file), self._counts)
+
+    @property
+    def lines(self) -> InputLines:
+        """What the lines read so far were."""
+        return self._counts
 
     def total(self) -> int | None:
         """Count the records of a regular file that is not compressed."""
@@ -96,8 +102,8 @@ class TextSource(Source):
         self._file.close()
 
     @abstractmethod
-    def _read(self, content: Readable) -> AsyncGenerator[Record | InvalidRecord]:
-        """Read text."""
+    def _read(self, content: Readable, counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
+        """Read text, and count its lines."""
 
     @abstractmethod
     def _count(self, chunks: Iterable[bytes]) -> int:

@@ -1,7 +1,11 @@
 """Split CSV (RFC 4180) as it is read: chunks of bytes into rows, and a row into its cells.
 
-A quoted cell may contain line feeds. Cells are separated by commas, semicolons or tabs, whichever the header has most
-of. A row of separators alone is skipped like a blank line.
+A quoted cell may contain line feeds if the row is then well-formed and has as many cells as the header. Otherwise the
+quote is a mistake in its own line: that line is a defective row, and the next line begins a row again. So a stray quote
+does not swallow the rows after it.
+
+Cells are separated by commas, semicolons or tabs, whichever the header has most of. A row of separators alone is
+skipped like a blank line.
 """
 
 from __future__ import annotations
@@ -9,15 +13,20 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 
+from checkout_async.batch.sources.base import InputLines
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter
 
 __all__ = ["CsvRow", "RowSplitter"]
 
 _DELIMITERS = ",;\t"
+# The same wherever the input ends, so that a part of a file gives the same records as the whole.
+_NOT_CLOSED = "the row has a quote that is not closed, and the lines after it do not complete a row like the header"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +39,34 @@ class CsvRow:
 
 
 class RowSplitter:
-    """Splits chunks of bytes into rows that may span chunks."""
+    """Splits chunks of bytes into rows that may span chunks.
 
-    def __init__(self) -> None:
+    It counts blank lines and further lines of rows in `counts`; the rows are counted by their reader.
+    """
+
+    def __init__(self, counts: InputLines | None = None) -> None:
         self.delimiter: str | None = None
+        self._counts = counts or InputLines()
+        self._width = 0
         self._lines = LineSplitter()
         self._number = 0
-        self._start = 0
-        self._part = bytearray()
-        self._in_quotes = False
+        # The lines of the row that is not complete yet: the first has a quote that is not closed.
+        self._row: list[bytes] = []
+        self._size = 0
 
     def feed(self, chunk: bytes) -> Iterator[CsvRow]:
         """Yield the rows that this chunk completes; take all of them before the next chunk."""
         for line in self._lines.feed(chunk):
-            yield from self._take(line)
+            yield from self._take(deque([line]))
 
     def finish(self) -> Iterator[CsvRow]:
-        """Yield the last row, if the file does not end with a line feed."""
-        yield from self._take(self._lines.finish())
-        if self._in_quotes:
-            yield self._failed("the row has a quote that is not closed before the end of the file")
+        """Yield the rows that are left: the last line if it has no line feed, and those after a quote left open."""
+        if (line := self._lines.finish()) != b"":
+            yield from self._take(deque([line]))
+        while self._row:
+            lines = deque[bytes | None]()
+            yield self._give_up(lines)
+            yield from self._take(lines)
 
     def cells(self, row: CsvRow) -> list[str]:
         """Return the cells of a row. Raises ValueError that says what is wrong with it."""
@@ -60,52 +77,107 @@ class RowSplitter:
         except UnicodeDecodeError:
             raise ValueError("the row is not valid UTF-8") from None
         try:
-            return next(csv.reader([text], delimiter=self.delimiter or ",", strict=True))
+            return self._parsed(text)
         except csv.Error as error:
             raise ValueError(f"the row is not valid CSV: {error}") from None
 
-    def _take(self, line: bytes | None) -> Iterator[CsvRow]:
-        self._number += 1
-        if not self._in_quotes:
-            self._start = self._number
-        if line is None or len(self._part) + len(line) > LONGEST_LINE:
-            quote = f", or has a quote that is not closed before line {self._number}" if self._in_quotes else ""
-            yield self._failed(f"the row is longer than {LONGEST_LINE} bytes{quote}")
-            return
+    def _parsed(self, text: str) -> list[str]:
+        return next(csv.reader([text], delimiter=self.delimiter or ",", strict=True))
+
+    def _take(self, lines: deque[bytes | None]) -> Iterator[CsvRow]:
+        """Take lines in; those after a quote that proves stray are put back and taken again, each once."""
+        while lines:
+            line = lines.popleft()
+            if line is None and self._row:
+                lines.appendleft(line)
+                yield self._give_up(lines)
+                continue
+            self._number += 1
+            if line is None:
+                yield CsvRow(self._number, defect=f"the row is longer than {LONGEST_LINE} bytes")
+            elif self._is_open_after(line):
+                if self._size > LONGEST_LINE:
+                    yield self._give_up(lines)
+            elif self._is_row():
+                yield from self._completed()
+            else:
+                yield self._give_up(lines)
+
+    def _is_open_after(self, line: bytes) -> bool:
+        """Add a line to the row, and return whether the row may go on in the next line."""
+        quoted = bool(self._row)
         if self._number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
-        self._part += line
-        self._in_quotes = self._ends_in_quotes(line)
-        if self._in_quotes:
-            self._part += b"\n"
-            return
-        content = bytes(self._part)
-        self._part.clear()
-        yield from self._completed(content)
-
-    def _ends_in_quotes(self, line: bytes) -> bool:
+        self._row.append(line)
+        self._size += len(line) + 1
         if b'"' not in line:
-            return self._in_quotes
-        begun = b'"' + line if self._in_quotes else line
-        return _closed(self.delimiter or _DELIMITERS).match(begun) is None
+            return quoted
+        return _unclosed(self.delimiter or _DELIMITERS).match(b'"' + line if quoted else line) is not None
 
-    def _completed(self, content: bytes) -> Iterator[CsvRow]:
-        content = content.removesuffix(b"\r")
-        if content.strip(b' ",;\t'):
-            if self.delimiter is None:
-                header = content.decode("utf-8", "replace")
-                self.delimiter = max(_DELIMITERS, key=header.count)
-            yield CsvRow(self._start, content)
+    def _is_row(self) -> bool:
+        """Whether the lines are a row: one line that ends outside quotes, or a well-formed row of several lines."""
+        *before, last = self._row
+        if not before:
+            return b'"' not in last or _closed(self.delimiter or _DELIMITERS).match(last) is not None
+        if _well_formed(self.delimiter or _DELIMITERS).match(b'"' + last) is None:
+            return False
+        try:
+            cells = self._parsed(self._content().decode("utf-8", "replace"))
+        except csv.Error:
+            return False
+        return not self._width or len(cells) == self._width
 
-    def _failed(self, defect: str) -> CsvRow:
-        self._part.clear()
-        self._in_quotes = False
-        return CsvRow(self._start, defect=defect)
+    def _content(self) -> bytes:
+        return b"\n".join(self._row).removesuffix(b"\r")
+
+    def _completed(self) -> Iterator[CsvRow]:
+        content, lines = self._content(), len(self._row)
+        self._clear()
+        if not content.strip(b' ",;\t'):
+            self._counts.blank += 1
+            return
+        self._counts.continued += lines - 1
+        if self.delimiter is None:
+            header = content.decode("utf-8", "replace")
+            self.delimiter = max(_DELIMITERS, key=header.count)
+            with suppress(csv.Error):  # `cells` raises the reason
+                self._width = len(self._parsed(header))
+        yield CsvRow(self._number - lines + 1, content)
+
+    def _give_up(self, lines: deque[bytes | None]) -> CsvRow:
+        """Return the first line of the row as a defective one, and put the others back."""
+        _, *others = self._row
+        lines.extendleft(reversed(others))
+        self._number -= len(others)
+        self._clear()
+        return CsvRow(self._number, defect=_NOT_CLOSED)
+
+    def _clear(self) -> None:
+        self._row.clear()
+        self._size = 0
+
+
+# Possessive patterns, so that no line takes long. A cell in quotes ends with a quote; another cell has none, or, in one
+# line alone, none at its beginning.
 
 
 @cache
 def _closed(delimiters: str) -> re.Pattern[bytes]:
-    """Return the pattern of a line that ends outside quotes. Possessive, so that no line takes long."""
+    """Return the pattern of a line that ends outside quotes."""
     quoted = rf'"(?:[^"]++|"")*+"[^{delimiters}]*+'
     bare = rf'[^"{delimiters}][^{delimiters}]*+'
     return re.compile(rf"(?:(?:{quoted}|{bare}|)[{delimiters}])*+(?:{quoted}|{bare}|)\Z".encode())
+
+
+@cache
+def _well_formed(delimiters: str) -> re.Pattern[bytes]:
+    """Return the pattern of a line of well-formed cells."""
+    cell = rf'(?:"(?:[^"]++|"")*+"|[^"{delimiters}]*+)'
+    return re.compile(rf"(?:{cell}[{delimiters}])*+{cell}\r?\Z".encode())
+
+
+@cache
+def _unclosed(delimiters: str) -> re.Pattern[bytes]:
+    """Return the pattern of a line of well-formed cells and the beginning of a cell in quotes."""
+    cell = rf'(?:"(?:[^"]++|"")*+"|[^"{delimiters}]*+)'
+    return re.compile(rf'(?:{cell}[{delimiters}])*+"(?:[^"]++|"")*+\Z'.encode())

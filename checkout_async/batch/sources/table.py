@@ -15,7 +15,7 @@ from typing import Final
 
 from checkout_async.batch.fields import Field, field_paths, find_field, nest, refuse_twice
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.sources.base import Readable
+from checkout_async.batch.sources.base import InputLines, Readable
 from checkout_async.batch.sources.inflate import Inflated
 from checkout_async.batch.sources.lines import TextSource, chunks_now, chunks_of
 from checkout_async.batch.sources.rows import CsvRow, RowSplitter
@@ -26,12 +26,12 @@ __all__ = ["CsvTable", "read_table"]
 _NO_HEADER: Final = 'the first row of a CSV file names the fields, such as "source.number"'
 
 
-async def read_table(source: Readable) -> AsyncGenerator[Record | InvalidRecord]:
-    """Read CSV (UTF-8, with or without a byte order mark) to its end.
+async def read_table(source: Readable, counts: InputLines | None = None) -> AsyncGenerator[Record | InvalidRecord]:
+    """Read CSV (UTF-8, with or without a byte order mark) to its end. Each line is counted in `counts`.
 
     Raises OSError if the file cannot be read, and BatchFileError for its header.
     """
-    reader = _CsvReader()
+    reader = _CsvReader(counts)
     async for chunk in chunks_of(source):
         for item in reader.feed(chunk):
             yield item
@@ -42,8 +42,9 @@ async def read_table(source: Readable) -> AsyncGenerator[Record | InvalidRecord]
 class _CsvReader:
     """Turns the rows after the header into records."""
 
-    def __init__(self) -> None:
-        self._rows = RowSplitter()
+    def __init__(self, counts: InputLines | None = None) -> None:
+        self._counts = counts or InputLines()
+        self._rows = RowSplitter(self._counts)
         self.fields: Sequence[Field] | None = None
 
     def feed(self, chunk: bytes) -> Iterator[Record | InvalidRecord]:
@@ -60,7 +61,9 @@ class _CsvReader:
         for row in rows:
             if self.fields is None:
                 self.fields = self._header(row)
+                self._counts.header += 1
             else:
+                self._counts.records += 1
                 yield self._record(row, self.fields)
 
     def _header(self, row: CsvRow) -> Sequence[Field]:
@@ -110,8 +113,8 @@ class CsvTable(TextSource):
                 self.close()
                 raise
 
-    def _read(self, content: Readable) -> AsyncGenerator[Record | InvalidRecord]:
-        return read_table(content)
+    def _read(self, content: Readable, counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
+        return read_table(content, counts)
 
     def _count(self, chunks: Iterable[bytes]) -> int:
         rows = RowSplitter()

@@ -1,0 +1,63 @@
+"""An input that was edited between two runs: what may have arrived is not sent again as another record."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from checkout_async.batch.command.job import Job
+from checkout_async.sandbox import Fault, Sandbox
+from tests.batch.support import RECURRING, client_of, request
+from tests.commands import results_in, write_lines
+
+Edit = tuple[Mapping[str, object], Mapping[str, object]]
+EDITS: dict[str, Edit] = {
+    "amount": ({"reference": "a"}, {"reference": "a", "amount": 7}),
+    "amount without reference": ({}, {"amount": 7}),
+    "reference added": ({}, {"reference": "a"}),
+    "reference removed": ({"reference": "a"}, {}),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+async def test_a_record_in_doubt_stays_unknown_however_it_was_changed(
+    edit: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    before, after = EDITS[edit]
+    source, quiet = tmp_path / "in.jsonl", io.StringIO()
+    job = Job(
+        input=source, output=tmp_path / "out.jsonl", messages=quiet, tables=quiet, channel_data=RECURRING, concurrency=1
+    )
+    write_lines(source, [request(**before), request(reference="other")])
+    sandbox.faults.add("request_session", Fault.LOST_REPLY, at=1, times=1)
+    async with client_of(sandbox) as checkout:
+        assert await job.run(checkout) == 1
+        write_lines(source, [request(**after), request(reference="other"), request(reference="new")])
+        for _ in range(3):
+            assert await replace(job, resume=True).run(checkout) == 1
+            results = results_in((tmp_path / "out.jsonl").read_text())
+            assert [results[line]["result"] for line in (1, 2, 3)] == ["unknown", "authenticated", "authenticated"]
+    assert sandbox.count("request_session") == len(sandbox.sessions) == 3
+
+
+async def test_a_record_in_doubt_that_is_changed_back_goes_on_with_its_session(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    source, quiet = tmp_path / "in.jsonl", io.StringIO()
+    job = Job(input=source, output=tmp_path / "out.jsonl", messages=quiet, tables=quiet, channel_data=RECURRING)
+    write_lines(source, [request(reference="a")])
+    sandbox.faults.add("update_session", Fault.NOT_JSON, times=None)
+    async with client_of(sandbox) as checkout:
+        assert await job.run(checkout) == 1
+        sandbox.faults.clear()
+        write_lines(source, [request(reference="a", amount=7)])
+        assert await replace(job, resume=True).run(checkout) == 1
+        [row] = results_in((tmp_path / "out.jsonl").read_text()).values()
+        assert (row["result"], [row["session_id"]]) == ("unknown", [*sandbox.sessions])
+        write_lines(source, [request(reference="a")])
+        assert await replace(job, resume=True).run(checkout) == 0
+    assert len(sandbox.sessions) == 1

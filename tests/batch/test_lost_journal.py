@@ -1,0 +1,282 @@
+"""A journal that does not know what the output shows stops the run before anything is sent: the sandbox is the witness.
+
+The output may be of any format, or that of a cluster. The journal is an older copy, emptied, another run's, or without
+the write-ahead log that a killed run left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import shutil
+import sqlite3
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from checkout_async import CheckoutClient
+from checkout_async.batch import Backoff
+from checkout_async.batch.cluster import PartitionSettings, RunPaths, gather_partitions, plan_partitions, run_partition
+from checkout_async.batch.cluster.partition import Partition
+from checkout_async.batch.command.job import Job
+from checkout_async.batch.results import ResultFile
+from checkout_async.errors import BatchFileError, ConnectFailed
+from checkout_async.sandbox import Fault, Sandbox
+from tests.batch.support import RECURRING, ScriptedSender, client_of, request
+from tests.commands import run as command
+from tests.commands import write_lines
+
+OUTPUTS = ["out.jsonl", "out.csv", "out.parquet"]
+
+
+@pytest.fixture
+async def checkout(sandbox: Sandbox) -> AsyncIterator[CheckoutClient]:
+    async with client_of(sandbox) as client:
+        yield client
+
+
+@pytest.fixture(params=OUTPUTS)
+def job(request: pytest.FixtureRequest, tmp_path: Path) -> Job:
+    return job_in(tmp_path, str(request.param))
+
+
+def job_in(folder: Path, output: str = "out.jsonl", count: int = 4) -> Job:
+    source = write_lines(folder / "in.jsonl", requests(count))
+    quiet = io.StringIO()
+    return Job(input=source, output=folder / output, messages=quiet, tables=quiet, channel_data=RECURRING)
+
+
+def requests(count: int) -> list[Mapping[str, object]]:
+    return [request(reference=f"ref-{number}") for number in range(1, count + 1)]
+
+
+def journal_of(job: Job) -> Path:
+    assert job.journal_path is not None
+    return job.journal_path
+
+
+def created(sandbox: Sandbox) -> Counter[str | None]:
+    return Counter(sandbox.sessions[each].reference for each in sandbox.sessions)
+
+
+def once(count: int) -> Counter[str | None]:
+    return Counter(f"ref-{number}" for number in range(1, count + 1))
+
+
+def output_files(job: Job) -> dict[str, bytes]:
+    """The output, and for Parquet the rows beside it."""
+    assert job.output is not None
+    return {path.name: path.read_bytes() for path in job.output.parent.glob("out.*") if ".journal" not in path.name}
+
+
+async def refused(job: Job, checkout: CheckoutClient) -> str:
+    """Why a resumed run is refused, twice; the output stays as it is."""
+    before, resumed = output_files(job), replace(job, resume=True)
+    reasons: list[str] = []
+    for _ in range(2):
+        with pytest.raises(BatchFileError) as caught:
+            await resumed.run(checkout)
+        reasons.append(str(caught.value))
+    assert output_files(job) == before
+    assert reasons[0] == reasons[1]
+    assert "An older copy does not know what was sent after it was made" in reasons[0]
+    assert "look up by their references" in reasons[0]
+    return reasons[0]
+
+
+def empty(journal: Path) -> None:
+    journal.write_bytes(b"")
+
+
+def delete_rows(journal: Path) -> None:
+    with closing(sqlite3.connect(journal)) as database:
+        database.execute("DELETE FROM record")
+        database.commit()
+
+
+def lose(journal: Path) -> None:
+    journal.unlink()
+
+
+def begin_anew(journal: Path) -> None:
+    for path in journal.parent.glob(f"{journal.name}*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("damage", [empty, delete_rows, lose, begin_anew])
+async def test_a_journal_that_was_emptied_or_lost(
+    job: Job, damage: Callable[[Path], None], checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    assert await job.run(checkout) == 0
+    damage(journal_of(job))
+    await refused(job, checkout)
+    assert created(sandbox) == once(4)
+
+
+async def test_an_older_copy_of_the_journal(job: Job, checkout: CheckoutClient, sandbox: Sandbox) -> None:
+    await replace(job, limit=2).run(checkout)
+    copy = journal_of(job).read_bytes()
+    assert await replace(job, resume=True).run(checkout) == 0
+    journal_of(job).write_bytes(copy)
+    assert "does not know 2 of the output's results, the first of line 3" in await refused(job, checkout)
+    assert created(sandbox) == once(4)
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+async def test_the_journal_of_another_run_of_the_same_records(
+    job: Job, tmp_path: Path, by_option: bool, checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = job_in(tmp_path / "other")
+    assert await job.run(checkout) == await other.run(checkout) == 0
+    if by_option:
+        job = replace(job, journal=other.journal_path)
+    else:
+        for suffix in ("", ".key"):
+            shutil.copy(f"{other.journal_path}{suffix}", f"{job.journal_path}{suffix}")
+    assert "does not know 4 of the output's results" in await refused(job, checkout)
+    assert set(created(sandbox).values()) == {2}
+
+
+async def test_rows_of_a_parquet_output_that_was_never_finished(
+    tmp_path: Path, checkout: CheckoutClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_in(tmp_path, "out.parquet")
+    with monkeypatch.context() as patch:
+        patch.setattr(ResultFile, "finish", Mock())
+        await job.run(checkout)
+    assert [*output_files(job)] == ["out.parquet.rows.jsonl"]
+    delete_rows(journal_of(job))
+    await refused(job, checkout)
+    assert created(sandbox) == once(4)
+
+
+async def test_a_result_that_is_unknown_is_evidence_too(
+    tmp_path: Path, checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    job = job_in(tmp_path, count=1)
+    sandbox.faults.add("request_session", Fault.LOST_REPLY, times=1)
+    assert await job.run(checkout) == 1
+    delete_rows(journal_of(job))
+    assert "does not know 1 of the output's results, the first of line 1" in await refused(job, checkout)
+    assert created(sandbox) == once(1)
+
+
+async def test_a_record_that_failed_when_the_copy_was_made_and_was_sent_later(
+    tmp_path: Path, checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    job = job_in(tmp_path, count=1)
+    unreachable = ScriptedSender(lambda _: ConnectFailed("nothing was sent", operation="request_session"))
+    assert await replace(job, outage_backoff=Backoff(give_up_after=0)).run(unreachable) == 3
+    copy = journal_of(job).read_bytes()
+    sandbox.faults.add("request_session", Fault.LOST_REPLY, times=1)
+    assert await replace(job, resume=True).run(checkout) == 1
+    journal_of(job).write_bytes(copy)
+    await refused(job, checkout)
+    assert created(sandbox) == once(1)
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+@pytest.mark.parametrize("has_wal", [True, False])
+async def test_the_log_of_a_killed_run(
+    tmp_path: Path, runs: int, has_wal: bool, checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    """The run is killed while all that it has sent is known to the log alone."""
+    job, killed = job_in(tmp_path), tmp_path / "killed"
+    if runs == 2:
+        await replace(job, limit=2).run(checkout)
+    sandbox.faults.add("request_session", Fault.STALLED_REPLY, times=None)
+    running = asyncio.create_task(replace(job, resume=True).run(checkout))
+    while sum(created(sandbox).values()) < 4:
+        await asyncio.sleep(0.01)
+    killed.mkdir()
+    # By another process: a reader within this one would end the journal's locks.
+    subprocess.run(["cp", *tmp_path.glob("out.*"), killed], check=True)  # noqa: ASYNC221
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    sandbox.faults.clear()
+    again = job_in(killed)
+    if has_wal:
+        assert await replace(again, resume=True).run(checkout) == 1
+    else:
+        Path(f"{again.journal_path}-wal").unlink()
+        reason = await refused(again, checkout)
+        assert f"has lost the file {again.journal_path}-wal" in reason
+    assert created(sandbox) == once(4)
+
+
+async def test_the_gathered_output_of_a_cluster(
+    tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch, checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    job = job_in(tmp_path)
+    await in_partitions(job, env, monkeypatch)
+    delete_rows(journal_of(job))
+    await refused(job, checkout)
+    assert created(sandbox) == once(4)
+
+
+@pytest.mark.parametrize("damage", [empty, delete_rows, lose])
+async def test_the_journal_of_a_partition(
+    tmp_path: Path,
+    damage: Callable[[Path], None],
+    env: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    sandbox: Sandbox,
+) -> None:
+    job = job_in(tmp_path)
+    sandbox.faults.add("request_session", Fault.LOST_REPLY, at=1, times=1)
+    [part] = await planned(job, env, monkeypatch, count=1)
+    settings = PartitionSettings(rate=None, channel_data=RECURRING)
+    assert (await asyncio.to_thread(run_partition, part, settings)).finished
+    part.done.unlink()
+    damage(part.journal)
+    before = part.results.read_bytes()
+    end = await asyncio.to_thread(run_partition, part, settings)
+    assert end.error is not None
+    assert (end.done, end.finished, end.error.kind) == (0, False, "BatchFileError")
+    assert part.results.read_bytes() == before
+    assert created(sandbox) == once(4)
+
+
+async def planned(
+    job: Job, env: dict[str, str], monkeypatch: pytest.MonkeyPatch, count: int = 2
+) -> Sequence[Partition]:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    return await asyncio.to_thread(plan_partitions, places_of(job), count)
+
+
+def places_of(job: Job) -> RunPaths:
+    assert job.input is not None
+    assert job.output is not None
+    return RunPaths.of(job.input, job.output)
+
+
+async def in_partitions(job: Job, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = await planned(job, env, monkeypatch)
+    for part in parts:
+        assert (
+            await asyncio.to_thread(run_partition, part, PartitionSettings(rate=None, channel_data=RECURRING))
+        ).finished
+    await asyncio.to_thread(gather_partitions, places_of(job), parts)
+
+
+@pytest.mark.slow
+async def test_the_command_ends_with_2(
+    tmp_path: Path, env: dict[str, str], checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    job = job_in(tmp_path)
+    await job.run(checkout)
+    delete_rows(journal_of(job))
+    arguments = ("authenticate", tmp_path / "in.jsonl", "-o", tmp_path / "out.jsonl", "--resume")
+    done = await command(*arguments, "--fake-browser-data", env=env)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert "does not know 4 of the output's results" in done.err
+    assert created(sandbox) == once(4)
