@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import os
 import ssl
+from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Self, TypedDict, TypeVar, Unpack, cast
 
 import anyio
 
+from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.events import Hook
 from checkout_async._core.prepare import user_agent
 from checkout_async._core.wire import ApiRequest, ApiResponse, Sender, Transport
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from checkout_async._generated.resources.sessions import SessionsResource
 
 T = TypeVar("T")
+
+_MAX_ABANDONED = 1000
 
 _SECRET_VARIABLES = frozenset({"CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY"})
 
@@ -137,6 +141,7 @@ class CheckoutClient:
             clock=clock,
             hooks=_check_hooks(hooks),
         )
+        self._abandoned = deque[AbandonedCall](maxlen=_MAX_ABANDONED)
         self._token_url = where.token_url
         self._authenticator = credentials.authenticator(self._token_sender, where.token_url)
         self._pipeline = Pipeline(
@@ -146,6 +151,7 @@ class CheckoutClient:
             where.base_url.__add__,
             self._settings,
             self._check_open,
+            self._abandoned.append,
         )
         self._closed = False
         self._process = ProcessGuard("the client")
@@ -198,10 +204,23 @@ class CheckoutClient:
         self._check_open()
         return await self._pipeline.send(request)
 
+    @property
+    def abandoned_calls(self) -> deque[AbandonedCall]:
+        """The last thousand calls with an idempotency key that were cancelled when they may have reached the API.
+
+        So were calls that `aclose()` cut off. The oldest comes first; remove those that you have dealt with. An
+        exception carries the key of its call (`errors.idempotency_key`), but none comes out of a task whose sibling
+        failed, of `anyio.move_on_after` and of `asyncio.shield`. A call that was cancelled before it was sent did
+        nothing, and is not here. In another process, or after a restart, the record is empty: hooks receive each entry
+        as `CallEnded.abandoned`.
+        """
+        return self._abandoned
+
     async def request_access_token(self) -> access.AccessToken:
         """Fetch a new access token with the client's credentials, for use elsewhere. The client's calls do not need it.
 
-        Raises AuthenticationFailed, or ConfigurationError if the credentials are not OAuth.
+        Raises AuthenticationFailed if the endpoint refuses the credentials, ConnectFailed if it cannot be reached or is
+        out of order, and ConfigurationError if the credentials are not OAuth.
         """
         self._check_open()
         if not isinstance(self._authenticator, OAuthAuthenticator):

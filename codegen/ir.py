@@ -91,7 +91,8 @@ class Security:
 class Operation:
     """An operation of the API. `responses` are the success responses in documented order, `errors` the others.
 
-    `idempotency_header` is the header for the idempotency key. It is not a parameter: the client sets it.
+    `idempotency_header` is the header for the idempotency key. It is not a parameter: the client sets it. The API knows
+    a key for `key_lifetime` seconds. `reference` is the member of the body with the merchant's name for the result.
     """
 
     name: str
@@ -102,6 +103,8 @@ class Operation:
     deprecated: bool
     idempotency: str
     idempotency_header: str | None
+    key_lifetime: int | None
+    reference: str | None
     parameters: tuple[Parameter, ...]
     body: Body | None
     responses: tuple[Response, ...]

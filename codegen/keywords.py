@@ -64,6 +64,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "description": "text",
         "deprecated": "bool",
         "x-idempotency": "text",
+        "x-reference": "text",
         "x-pagination": "pagination",
         "security": "[requirement]",
         "parameters": "[parameter]",
@@ -92,6 +93,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "example": "data",
         "x-python-name": "text",
         "x-role": "text",
+        "x-key-lifetime": "int",
     },
     "request body": {"description": "text", "required": "bool", "content": "{media type}"},
     "response": {

@@ -24,6 +24,7 @@ ERRORS: Final = {
     429: "RateLimited",
 }
 _DATES: Final = ("date", "datetime")
+_UNITS: Final = ((3600, "hour"), (60, "minute"), (1, "second"))
 BODY: Final = "body"
 _SECRET_ARGUMENTS: Final = frozenset({BODY, "extra_body", "session_secret", "idempotency_key", "headers"})
 
@@ -46,9 +47,16 @@ OPTIONS: Final = (
         "str | None",
         "None",
         "Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All attempts use the "
-        "same key. The client generates one if this is left out.",
+        "same key. The client generates one if this is left out. It is on every error of the call, but in no pickle: a "
+        "task queue passes its own key.",
     ),
-    Argument("timeout", "Timeouts | float | None", "None", "Deadline of the whole call in seconds, or a `Timeouts`."),
+    Argument(
+        "timeout",
+        "Timeouts | float | None",
+        "None",
+        "Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that says "
+        "whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say it.",
+    ),
     Argument("retry", "RetryPolicy | None", "None", "When to retry and how often, instead of the client's policy."),
     Argument("headers", "Mapping[str, str] | None", "None", "Additional HTTP headers."),
     Argument(
@@ -139,6 +147,10 @@ def operation_arguments(operation: Operation) -> str:
         lines.append("session_secret=True")
     if operation.idempotency_header:
         lines.append(f"idempotency_header={literal(operation.idempotency_header)}")
+    if operation.key_lifetime:
+        lines.append(f"key_lifetime={literal(operation.key_lifetime)}")
+    if operation.reference:
+        lines.append(f"reference={literal(operation.reference)}")
     return ",\n    ".join(lines) + ","
 
 
@@ -180,8 +192,23 @@ def summary_line(operation: Operation) -> str:
 
 def retry_rule(operation: Operation) -> str:
     """Return the sentences that say when an operation is retried, and why that is safe."""
-    header = f" The key is sent in the header `{operation.idempotency_header}`." if operation.idempotency_header else ""
-    return IDEMPOTENCY[operation.idempotency] + header
+    return " ".join([IDEMPOTENCY[operation.idempotency], *_key_rule(operation)])
+
+
+def _key_rule(operation: Operation) -> Iterator[str]:
+    """Yield the sentences that say where an idempotency key is sent, how long it lives, and what to do then."""
+    if operation.idempotency_header is None or operation.key_lifetime is None:
+        return
+    yield f"The key is sent in the header `{operation.idempotency_header}`, and the API knows it for"
+    yield f"{_duration(operation.key_lifetime)}."
+    named = f" by its `{operation.reference}`" if operation.reference else ""
+    yield f"After that, a repeated request is a new one: look the result up{named} first."
+
+
+def _duration(seconds: int) -> str:
+    """Return a duration in the largest unit that it is a whole number of."""
+    size, unit = next((size, unit) for size, unit in _UNITS if seconds % size == 0)
+    return f"{seconds // size} {unit}{'' if seconds == size else 's'}"
 
 
 def required_credentials(operation: Operation) -> str:

@@ -121,10 +121,10 @@ async def _error_responses(request: web.Request, handler: Handler) -> web.Stream
         return await handler(request)
     except (errors.MalformedMessage, errors.InvalidRequest, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise web.HTTPBadRequest(text=str(error)) from None
-    except errors.UnprocessableEntity:
+    except errors.CheckoutError as error:
+        if error.may_have_been_done or error.is_transient:
+            raise web.HTTPBadGateway(text="The bank cannot be reached right now. Try again later.") from None
         raise web.HTTPUnprocessableEntity(text="This card cannot be used.") from None
-    except errors.CheckoutError:
-        raise web.HTTPBadGateway(text="The bank cannot be reached right now.") from None
 
 
 def _json(value: msgspec.Struct) -> web.Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from checkout_async import CheckoutClient
+from checkout_async import CheckoutClient, errors
 from checkout_async.models import payments, sessions
 from checkout_async.sandbox import Sandbox
 
@@ -47,16 +47,21 @@ async def authenticate(checkout: CheckoutClient, sandbox: Sandbox) -> sessions.S
 
 async def pay(checkout: CheckoutClient, session: sessions.Session) -> payments.Payment:
     """Charge the card with the session's result. A decline is also a result, not an error."""
-    return await checkout.payments.request_payment(
-        payments.PaymentRequest(
-            source=payments.RequestCardSource(number=CARD, expiry_month=1, expiry_year=2030, cvv="100"),
-            amount=AMOUNT,
-            currency=CURRENCY,
-            capture=False,
-            reference="ORD-5023-4E89",
-            three_ds=payments.ThreeDsRequest(enabled=True, authentication_id=session.id),
-        )
+    order = payments.PaymentRequest(
+        source=payments.RequestCardSource(number=CARD, expiry_month=1, expiry_year=2030, cvv="100"),
+        amount=AMOUNT,
+        currency=CURRENCY,
+        capture=False,
+        reference="ORD-5023-4E89",
+        three_ds=payments.ThreeDsRequest(enabled=True, authentication_id=session.id),
     )
+    try:
+        return await checkout.payments.request_payment(order)
+    except errors.CheckoutError as error:
+        if not error.may_have_been_done:
+            raise
+        # The same key gives the payment if it was made, and makes it if it was not.
+        return await checkout.payments.request_payment(order, idempotency_key=error.idempotency_key)
 
 
 async def settle(checkout: CheckoutClient, payment_id: str) -> None:

@@ -21,7 +21,7 @@ async def main():
     async with CheckoutClient(credentials, timeout=5, **where) as checkout:
         try:
             await checkout.sessions.get_session("sid_" + "a" * 26)
-        except errors.AuthenticationFailed as error:
+        except errors.ConnectFailed as error:
             print("installed, imported, refused as expected:", error)
 
 asyncio.run(main())

@@ -20,6 +20,7 @@ PUBLIC = [
     "checkout_async.threeds",
     "checkout_async.threeds.emv",
     "checkout_async.webhooks",
+    "checkout_async.recovery",
 ]
 
 

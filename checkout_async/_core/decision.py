@@ -21,8 +21,9 @@ Nothing is charged twice, whichever step fails:
 - `prepare` sets the key before the first attempt, and all attempts of the call send the same one. If the connection
   breaks after the API carried the request out, the next attempt sends the same key, and the API returns the first
   result instead of acting again (it remembers a key for 24 hours).
-- `attach_key` puts the key on every error that ends a call, so the caller can repeat the call with it. If the call is
-  cancelled or the process dies, only a key that the caller chose is still known.
+- The pipeline puts the key on every exception that ends a call, cancellations included, so the caller can repeat the
+  call with it. Where no exception survives, `CheckoutClient.abandoned_calls` has it. If the process dies, only a key
+  that the caller chose is still known.
 - An operation with a second effect and no key (NONE) is sent again only if the failure proves that the attempt was not
   carried out.
 - A later failure never hides an earlier ambiguous one: `final_error` then returns OutcomeUnknown.
@@ -51,7 +52,7 @@ from checkout_async.errors import (
 )
 from checkout_async.redaction import Secret
 
-__all__ = ["attach_key", "check_key", "final_error", "is_ambiguous", "key_conflict_wait", "new_key", "retry_wait"]
+__all__ = ["check_key", "final_error", "is_ambiguous", "key_conflict_wait", "new_key", "retry_wait"]
 
 # RFC 8470: "too early" promises that the request was not processed.
 _NOT_PROCESSED = frozenset({425, 429})
@@ -155,7 +156,9 @@ def _described(
     says_done = isinstance(failure, UnexpectedResponse) and 200 <= failure.status < 300
     hides = may_have_been_done and not says_done and not is_ambiguous(failure)
     if hides and operation.idempotency is not Idempotency.SAFE:
-        unknown = OutcomeUnknown(f"an earlier attempt may have been carried out; the last one ended with: {failure}")
+        reason = failure.reason if isinstance(failure, TransportError) else ""
+        text = f"an earlier attempt may have been carried out; the last one ended with: {failure}"
+        unknown = OutcomeUnknown(text, reason=reason)
         unknown.__cause__ = failure
         failure = unknown
     if not isinstance(failure, TransportError):
@@ -164,7 +167,9 @@ def _described(
         return failure
     advice = _ADVICE[operation.idempotency] if isinstance(failure, OutcomeUnknown) else ""
     kind = ConnectFailed if isinstance(failure, ConnectFailed) else OutcomeUnknown
-    described = kind(f"{operation.name}: {failure}{advice}", operation=operation.name, attempts=attempts)
+    described = kind(
+        f"{operation.name}: {failure}{advice}", operation=operation.name, attempts=attempts, reason=failure.reason
+    )
     described.__cause__ = failure.__cause__
     return described
 
@@ -186,9 +191,3 @@ def check_key(operation: str, key: str) -> str:
             f"{operation}: idempotency_key {reason}", operation=operation, path="idempotency_key", reason=reason
         )
     return key
-
-
-def attach_key(error: CheckoutError, key: str | None) -> None:
-    """Attach to an error the idempotency key that its call sent; `error.idempotency_key` returns it."""
-    # `Secret`, so that a traceback that shows slots does not show the key.
-    error._idempotency_key = None if key is None else Secret(key)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - only this module sets it

@@ -3,7 +3,8 @@
 A call emits CallStarted first and CallEnded last. In between, each HTTP exchange emits Waited (only if it had to wait),
 AttemptStarted and AttemptEnded, and RetryScheduled comes between two exchanges. Fetching an access token is a separate
 call with TokenFetchStarted and TokenFetchEnded. No event contains a card number, a credential or a body, neither as a
-field nor in its `repr`. Durations are in seconds.
+field nor in its `repr`. Only an abandoned call has its idempotency key, and no `repr` shows it. Durations are in
+seconds.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.wire import Idempotency
 from checkout_async.errors import CheckoutError
 
@@ -76,6 +78,9 @@ class CallEnded(Event):
 
     `attempts` counts the HTTP exchanges. `status` and `request_id` are those of the last exchange, or None if it had no
     reply. `ignored` lists the JSON paths of the members whose type does not match the specification.
+
+    `may_have_been_done` is that of the failure. Of a cancelled call it says whether a request may have reached the API.
+    `abandoned` is what to keep of a call with an idempotency key whose caller may not see an exception, or None.
     """
 
     seconds: float
@@ -84,6 +89,8 @@ class CallEnded(Event):
     request_id: str | None
     failure: CheckoutError | None = None
     cancelled: bool = False
+    may_have_been_done: bool = False
+    abandoned: AbandonedCall | None = None
     ignored: tuple[str, ...] = ()
 
 

@@ -78,7 +78,9 @@ class Operation(Generic[T]):
     body). If a body may have several types, `alternatives` lists them instead, with the API names of the members that
     distinguish them. `responses` maps each documented success status to the type of its body (None: empty). Any one of
     the OAuth `scopes` is enough; `session_secret` says whether a session's own secret is accepted instead.
-    `idempotency_header` is the name of the header for the idempotency key, or None if the operation honours no key.
+    `idempotency_header` is the name of the header for the idempotency key, or None if the operation honours no key. The
+    API knows a key for `key_lifetime` seconds. `reference` is the member of the body with the merchant's name for the
+    result, by which it can be looked up.
     """
 
     name: str
@@ -93,6 +95,8 @@ class Operation(Generic[T]):
     session_secret: bool = False
     body_required: bool = True
     idempotency_header: str | None = None
+    key_lifetime: int = 0
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,11 @@ class Authenticator(Protocol):
         ...
 
     async def authorize(self) -> Secret:
-        """Return the header value for one attempt; wait for a token if necessary. Raises AuthenticationFailed."""
+        """Return the header value for one attempt; wait for a token if necessary.
+
+        Raises AuthenticationFailed if the credentials are refused, ConnectFailed if no token can be fetched now. The
+        call is not repeated for that: whoever fetches tokens repeats it as often as makes sense.
+        """
         ...
 
     def on_unauthorized(self, authorization: str) -> bool:

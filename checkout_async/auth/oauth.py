@@ -11,12 +11,12 @@ import time
 from base64 import b64encode
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 
 from checkout_async._core.codec import DecodeError, decode
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models import access
-from checkout_async._generated.operations.access import request_access_token
+from checkout_async._generated.operations.access import REQUEST_ACCESS_TOKEN, request_access_token
 from checkout_async.auth.base import SecretHolder, TokenSender
 from checkout_async.auth.shared_token import SharedToken, store_key
 from checkout_async.auth.static import FixedAuthenticator
@@ -27,13 +27,13 @@ from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
     ConfigurationError,
+    ConnectFailed,
     TransportError,
     UnexpectedResponse,
 )
-from checkout_async.models import to_json
 from checkout_async.redaction import MASK, Secret, SecretBytes, as_secret, sanitize
 
-__all__ = ["OAuthAuthenticator", "OAuthCredentials", "SecretMasker", "token_error"]
+__all__ = ["OAuthAuthenticator", "OAuthCredentials", "SecretMasker", "token_refusal"]
 
 
 class SecretMasker:
@@ -58,8 +58,8 @@ class SecretMasker:
         return SecretBytes(raw)
 
 
-def token_error(error: ApiError, masker: SecretMasker) -> AuthenticationFailed:
-    """Return the exception for an error status of the token endpoint."""
+def token_refusal(error: ApiError, masker: SecretMasker) -> AuthenticationFailed:
+    """Return the exception for a reply by which the token endpoint refuses the request."""
     code = description = None
     try:
         body, _ = decode(access.TokenError, error.body)
@@ -76,6 +76,11 @@ def token_error(error: ApiError, masker: SecretMasker) -> AuthenticationFailed:
         description=description or None,
         body=masker.mask_body(error.body),
     )
+
+
+def _is_refusal(error: ApiError) -> bool:
+    """Return whether the token endpoint refused the request: with a 4xx, unless it means that it is busy."""
+    return error.status < 500 and not error.is_transient
 
 
 # `expires_in` is recommended only (RFC 6749 section 5.1). Checkout.com's tokens are valid for an hour. If one expires
@@ -126,17 +131,19 @@ class OAuthCredentials(SecretHolder):
         if self._store is not None:
             shared = SharedToken(self._store, store_key(self._client_id, token_url or "", self._scopes))
         sender = token_sender(FixedAuthenticator(f"Basic {basic}"))
-        return OAuthAuthenticator(sender, self._scopes, SecretMasker(self._client_secret, basic), shared)
+        masker = SecretMasker(self._client_secret, basic)
+        return OAuthAuthenticator(sender, self._scopes, masker, shared, urlsplit(token_url or "").hostname or "")
 
 
 class OAuthAuthenticator(SecretHolder):
-    """Authenticates with bearer tokens from the token endpoint, cached and refreshed."""
+    """Authenticates with bearer tokens from the token endpoint at `host`, cached and refreshed."""
 
-    __slots__ = ("_cache", "_masker", "_scopes", "_sender")
+    __slots__ = ("_cache", "_host", "_masker", "_scopes", "_sender")
 
     def __init__(
-        self, sender: Sender, scopes: tuple[str, ...], masker: SecretMasker, shared: SharedToken | None
+        self, sender: Sender, scopes: tuple[str, ...], masker: SecretMasker, shared: SharedToken | None, host: str
     ) -> None:
+        self._host = host
         self._sender = sender
         self._scopes = scopes
         self._masker = masker
@@ -148,7 +155,7 @@ class OAuthAuthenticator(SecretHolder):
         return None if token is None else Secret(f"Bearer {token}")
 
     async def authorize(self) -> Secret:
-        """Return `Bearer` and a token that does not expire soon. Raises AuthenticationFailed."""
+        """Return `Bearer` and a token that does not expire soon. Raises AuthenticationFailed and ConnectFailed."""
         return Secret(f"Bearer {await self._cache.get()}")
 
     def on_unauthorized(self, authorization: str) -> bool:
@@ -161,21 +168,30 @@ class OAuthAuthenticator(SecretHolder):
         await self._cache.aclose()
 
     async def request_token(self) -> access.AccessToken:
-        """Fetch a token without the cache. Raises AuthenticationFailed."""
+        """Fetch a token without the cache. Raises AuthenticationFailed and ConnectFailed."""
         body = access.AccessTokenRequest(grant_type=access.GrantType.CLIENT_CREDENTIALS)
         if self._scopes:
             body.scope = " ".join(self._scopes)
         try:
             return await request_access_token(self._sender, body)
         except ApiError as error:
-            failure = token_error(error, self._masker)
+            refused = _is_refusal(error)
+            failure = token_refusal(error, self._masker) if refused else self._out_of_order(f"answered {error.status}")
         except UnexpectedResponse as error:
-            masked = self._masker.mask_body(error.body)
-            failure = AuthenticationFailed(f"token endpoint: {error.reason}", status=error.status, body=masked)
+            failure = self._out_of_order(f"answered {error.status} and what cannot be understood ({error.reason})")
         except TransportError as error:
-            raise AuthenticationFailed(f"token endpoint: {error}") from error
+            failure = self._out_of_order(f"cannot be used: {error.reason or error}", error.attempts)
         # Raised outside the handlers: a cause or context would contain the reply, which may quote the secret.
         raise failure
+
+    def _out_of_order(self, what: str, attempts: int = 1) -> ConnectFailed:
+        """Return the error for a token endpoint that does not do its work. It says nothing about the credentials."""
+        return ConnectFailed(
+            f"no access token: the token endpoint {self._host} {what}; nothing was sent",
+            operation=REQUEST_ACCESS_TOKEN.name,
+            attempts=attempts,
+            reason=f"the token endpoint {self._host} {what}",
+        )
 
     async def _fetch(self) -> AccessToken:
         requested = time.time()
@@ -183,9 +199,5 @@ class OAuthAuthenticator(SecretHolder):
         lifetime = _UNKNOWN_LIFETIME if reply.expires_in is None else float(reply.expires_in)
         token = AccessToken(as_secret(reply.access_token or ""), requested + lifetime, lifetime)
         if not token.is_usable:
-            raise AuthenticationFailed(
-                "token endpoint: the reply contains no valid token or no valid lifetime",
-                status=200,
-                body=to_json(reply),
-            )
+            raise self._out_of_order("sent no valid token or no valid lifetime")
         return token

@@ -22,6 +22,7 @@ from checkout_async.errors import (
     Conflict,
     ConnectFailed,
     Forbidden,
+    IncompatibleVersion,
     InvalidRequest,
     MissingExtra,
     RateLimited,
@@ -50,7 +51,14 @@ __all__ = [
 INVALID_RECORD: Final = "InvalidRecord"
 """`ErrorInfo.kind` of a record that is not a request."""
 
-_UNUSABLE_CLIENT: Final = (ClientClosed, ConfigurationError, MissingExtra, WrongLoop, WrongProcess)
+_UNUSABLE_CLIENT: Final = (
+    ClientClosed,
+    ConfigurationError,
+    IncompatibleVersion,
+    MissingExtra,
+    WrongLoop,
+    WrongProcess,
+)
 
 _SPEAK_OF_THE_REQUEST: Final = frozenset({400, 422})
 """Statuses that mean that the request itself is invalid. Others come from a wrong address, a gateway, a busy API."""
@@ -263,7 +271,7 @@ def is_unusable_client(error: Exception) -> bool:
 
 def is_refused_access(error: Exception) -> bool:
     """Whether the credentials were refused, so that every other record would fail in the same way."""
-    return isinstance(error, Unauthorized) or (isinstance(error, AuthenticationFailed) and not is_outage(error))
+    return isinstance(error, Unauthorized | AuthenticationFailed)
 
 
 def may_be_refused_access(error: Exception) -> bool:
@@ -277,8 +285,6 @@ def may_be_refused_access(error: Exception) -> bool:
 
 def is_outage(error: Exception) -> bool:
     """Whether the failure is one of the API or the network, and not of the record."""
-    if isinstance(error, AuthenticationFailed):
-        return error.is_transient
     if isinstance(error, ApiError):
         return isinstance(error, RateLimited) or error.status in {408, 425} or error.status >= 500
     return isinstance(error, TransportError)

@@ -6,6 +6,7 @@ its hook is created.
 
 from __future__ import annotations
 
+from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -24,6 +25,7 @@ from checkout_async.observability.logging import LoggingHook
 from checkout_async.observability.otel import OpenTelemetryHook
 
 __all__ = [
+    "AbandonedCall",
     "AttemptEnded",
     "AttemptStarted",
     "CallEnded",

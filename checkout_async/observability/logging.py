@@ -20,7 +20,6 @@ from checkout_async._core.events import (
     TokenFetchStarted,
     Waited,
 )
-from checkout_async._core.wire import Idempotency
 from checkout_async.errors import CheckoutError
 from checkout_async.observability.error_labels import attempt_error, call_error, error_text
 from checkout_async.redaction import scrub
@@ -37,7 +36,7 @@ class LoggingHook:
     """Logs each event: `CheckoutClient(hooks=[LoggingHook()])`.
 
     The end of a successful call has `level`; its steps have DEBUG. Retries and failed calls have WARNING. A failed or
-    cancelled call that may have been carried out, and is not just a read, has ERROR. The names of a record's fields
+    cancelled call that may have been carried out has ERROR. The names of a record's fields
     (`extra`) start with `checkout_`; docs/observability.md lists them.
     """
 
@@ -82,7 +81,7 @@ class LoggingHook:
     def _severity(self, event: CallEnded) -> int:
         if event.failure is None and not event.cancelled:
             return self._level
-        if _may_have_been_done(event) and event.call.idempotency is not Idempotency.SAFE:
+        if event.may_have_been_done:
             return logging.WARNING if isinstance(event, TokenFetchEnded) else logging.ERROR
         return logging.DEBUG if event.cancelled else logging.WARNING
 
@@ -131,13 +130,6 @@ class LoggingHook:
             f" ({details})" if details else "",
             extra={f"{_PREFIX}{name}": value for name, value in extra.items()},
         )
-
-
-def _may_have_been_done(event: CallEnded) -> bool:
-    """Return whether the call may have been carried out: its error says so, or it was cancelled after an attempt."""
-    if event.failure is not None:
-        return event.failure.may_have_been_done
-    return event.cancelled and event.attempts > 0
 
 
 def _masked(request_id: str | None) -> str | None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import ssl
 from dataclasses import replace
 from http import HTTPStatus
@@ -111,7 +112,8 @@ class AiohttpTransport:
                 timeout=limit,
             ) as reply:
                 if self._is_from_proxy(reply):
-                    return ConnectFailed(f"no connection: {_proxy_refusal(reply.status)}; nothing was sent to it")
+                    reason = _proxy_refusal(reply.status)
+                    return ConnectFailed(f"no connection: {reason}; nothing was sent to it", reason=reason)
                 body = await _read_capped(reply, self._limits.response_size)
                 handler = reply.handler if isinstance(reply, GuardedResponse) else None
                 is_first = handler is None or not handler.has_replied
@@ -124,7 +126,7 @@ class AiohttpTransport:
                     return response
                 return replace(response, is_first=is_first, discard=handler.close)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
-            return _translate_error(error, was_not_sent=exchange.was_not_sent)
+            return _translate_error(error, url, was_not_sent=exchange.was_not_sent)
         except IncompatibleVersion as error:
             return error.with_traceback(None)
 
@@ -230,43 +232,64 @@ def _build_response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> H
     return HttpResponse(status=reply.status, headers=headers, body=content, truncated=truncated)
 
 
-def _translate_error(error: Exception, *, was_not_sent: bool) -> TransportError:
+def _translate_error(error: Exception, url: URL, *, was_not_sent: bool) -> TransportError:
     """Return ConnectFailed if it is proved that no byte of the request was sent, else OutcomeUnknown."""
+    reason = _describe(error, url)
     if was_not_sent or isinstance(error, _NOT_SENT):
-        return ConnectFailed(f"no connection: {_describe(error)}; nothing was sent")
-    return OutcomeUnknown(f"no reply: {_describe(error)}; the request may have been carried out")
+        return ConnectFailed(f"no connection: {reason}; nothing was sent", reason=reason)
+    return OutcomeUnknown(f"no reply: {reason}; the request may have been carried out", reason=reason)
 
 
-def _describe(error: Exception) -> str:
-    """Describe the failure without aiohttp's text, which may contain URLs, headers and bytes of the reply."""
+# aiohttp's own texts are not used: they may contain URLs, headers and bytes of the reply. The first line that fits
+# counts. `{where}` is the host and port that could not be used: the server's, or those of a proxy.
+_REASONS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
+    (aiohttp.ClientConnectorDNSError, "the host name {host} could not be resolved"),
+    (aiohttp.ClientProxyConnectionError, "the proxy {where} could not be reached"),
+    (
+        aiohttp.ClientConnectorCertificateError,
+        (
+            "{where}: its TLS certificate was not accepted: it is not trusted, expired, or for another host (for a "
+            "private certificate authority pass an ssl_context)"
+        ),
+    ),
+    (
+        (aiohttp.ClientSSLError, ssl.SSLError),
+        "the TLS handshake with {where} failed (if it requires a client certificate, pass an ssl_context)",
+    ),
+    ((TimeoutError, asyncio.TimeoutError), "{where} took too long"),
+    ((aiohttp.ServerDisconnectedError, ConnectionResetError), "{where} closed the connection"),
+    (aiohttp.ClientConnectorError, "{where} could not be reached ({system})"),
+    (aiohttp.ClientPayloadError, "the reply of {where} broke off"),
+)
+
+
+def _describe(error: Exception, url: URL) -> str:
+    """Describe a failure. Of the addresses, it names only host and port, and no user or password of a proxy."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return _proxy_refusal(error.status)
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return "the proxy could not be reached"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return (
-            "the server's TLS certificate was not accepted: it is not trusted, expired, or for another host (for a "
-            "private certificate authority pass an ssl_context)"
-        )
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        return "the TLS handshake failed (if the server requires a client certificate, pass an ssl_context)"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the host name could not be resolved"
-    if isinstance(error, TimeoutError | asyncio.TimeoutError):
-        return "it took too long"
-    if isinstance(error, aiohttp.ClientOSError) and error.strerror:
-        return error.strerror.lower()
-    if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError) or _was_reset(error):
-        return "the server closed the connection"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return "the reply broke off"
-    return f"the exchange failed ({type(error).__name__})"
+    system, error = _system_text(error), _cause_of_reset(error)
+    # Errors of a connection have the address that was connected to, which may be that of a proxy.
+    host, port = getattr(error, "host", url.host), getattr(error, "port", url.port)
+    default = "the exchange with {where} failed ({system})"
+    text = next((text for kinds, text in _REASONS if isinstance(error, kinds)), default)
+    return text.format(host=host, where=_address(host, port), system=system)
+
+
+def _system_text(error: Exception) -> str:
+    number = error.errno if isinstance(error, OSError) else None
+    return type(error).__name__ if number is None else os.strerror(number).lower()
+
+
+def _cause_of_reset(error: Exception) -> Exception:
+    """Return another error if the server closed the connection in the TLS handshake; aiohttp's does not say it."""
+    was_reset = isinstance(error.__cause__, ConnectionResetError)
+    return ConnectionResetError() if was_reset and isinstance(error, aiohttp.ClientConnectorError) else error
+
+
+def _address(host: str | None, port: int | None) -> str:
+    host = host or "the server"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _proxy_refusal(status: int) -> str:
     return f"the proxy refused to connect to the API (status {status})"
-
-
-def _was_reset(error: Exception) -> bool:
-    """Return whether the server closed the connection in the TLS handshake; asyncio's error has no text then."""
-    return isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.__cause__, ConnectionError)

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -52,6 +53,9 @@ class CallObserver:
 
     def retry(self, seconds: float, failure: CheckoutError) -> None:
         """Report that the next attempt starts in `seconds`."""
+
+    def abandon(self, abandoned: AbandonedCall | None, *, may_have_been_done: bool) -> None:
+        """Note what the end of the call will report: that its caller may not see an exception."""
 
 
 class ObserverFactory:
@@ -98,6 +102,8 @@ class _HookObserver(CallObserver):
         self._event_types = started, ended
         self._attempts = 0
         self._reply: HttpResponse | None = None
+        self._abandoned: AbandonedCall | None = None
+        self._may_have_been_done = False
 
     async def call(self, execute: Callable[[], Awaitable[ApiResponse[T]]]) -> ApiResponse[T]:
         started, ended = self._event_types
@@ -110,6 +116,7 @@ class _HookObserver(CallObserver):
             return response  # noqa: TRY300 - `finally` uses it
         except CheckoutError as error:
             failure = error
+            self._may_have_been_done = error.may_have_been_done
             raise
         finally:
             self._emit(
@@ -121,6 +128,8 @@ class _HookObserver(CallObserver):
                     request_id=_request_id(self._reply),
                     failure=failure,
                     cancelled=failure is None and response is None,
+                    may_have_been_done=self._may_have_been_done,
+                    abandoned=self._abandoned,
                     ignored=response.ignored if response is not None else (),
                 )
             )
@@ -160,6 +169,9 @@ class _HookObserver(CallObserver):
 
     def retry(self, seconds: float, failure: CheckoutError) -> None:
         self._emit(RetryScheduled(call=self._call, attempt=self._attempts, seconds=seconds, failure=failure))
+
+    def abandon(self, abandoned: AbandonedCall | None, *, may_have_been_done: bool) -> None:
+        self._abandoned, self._may_have_been_done = abandoned, may_have_been_done
 
     def _emit(self, event: Event) -> None:
         for hook in self._hooks:

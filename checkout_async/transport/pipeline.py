@@ -18,25 +18,40 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
+from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.correlation import answers_another_read, mismatch
-from checkout_async._core.decision import attach_key, final_error, is_ambiguous, key_conflict_wait, retry_wait
+from checkout_async._core.decision import final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.events import Hook, WaitReason
 from checkout_async._core.prepare import check_header_value, prepare
 from checkout_async._core.response import parse_response
 from checkout_async._core.sent_secrets import black_out, sent_secrets
-from checkout_async._core.wire import ApiRequest, ApiResponse, HttpRequest, HttpResponse, Operation, Transport
+from checkout_async._core.wire import (
+    ApiRequest,
+    ApiResponse,
+    HttpResponse,
+    Transport,
+)
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
 from checkout_async.config import RetryPolicy, Timeouts, Validation, require_type
-from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, RateLimited, ReplyMismatch
+from checkout_async.errors import (
+    CheckoutError,
+    ClientClosed,
+    ConnectFailed,
+    OutcomeUnknown,
+    RateLimited,
+    ReplyMismatch,
+)
+from checkout_async.errors.base import attach_key
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers
-from checkout_async.transport.observer import CallObserver, ObserverFactory
+from checkout_async.transport.call_state import CallState
+from checkout_async.transport.observer import ObserverFactory
 
 __all__ = ["Pipeline", "Settings"]
 
@@ -57,38 +72,13 @@ class Settings:
     hooks: tuple[Hook, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _CallState(Generic[T]):
-    """One call in progress: what all its attempts have in common. `started` is monotonic time in seconds."""
-
-    request: ApiRequest[T]
-    http: HttpRequest
-    authenticator: Authenticator
-    retry: RetryPolicy
-    timeouts: Timeouts
-    started: float
-    caller_supplied_key: bool
-    observer: CallObserver
-    contradictions: list[object] = field(default_factory=list[object])
-    """The values of the replies that contradicted the request."""
-
-    @property
-    def operation(self) -> Operation[T]:
-        """What is called."""
-        return self.request.operation
-
-    @property
-    def idempotency_key(self) -> str | None:
-        """The idempotency key that every attempt sends, or None."""
-        return self.http.idempotency_key
-
-
 class Pipeline:
     """Executes calls to one server with one authenticator. It is a Sender.
 
     `locate` returns the URL for an operation's path and query. `limiter` is None for the pipeline that fetches access
     tokens: a token request must not wait for a slot, because the call that waits for the token occupies one.
-    `check_open` raises an error when the client is closed.
+    `check_open` raises an error when the client is closed. `on_abandoned` takes the calls with an idempotency key whose
+    caller may not see an exception.
     """
 
     def __init__(
@@ -99,6 +89,7 @@ class Pipeline:
         locate: Callable[[str], str],
         settings: Settings,
         check_open: Callable[[], None] = lambda: None,
+        on_abandoned: Callable[[AbandonedCall], None] = lambda _abandoned: None,
     ) -> None:
         self._transport = transport
         self._authenticator = authenticator
@@ -106,6 +97,7 @@ class Pipeline:
         self._locate = locate
         self._settings = settings
         self._check_open = check_open
+        self._on_abandoned = on_abandoned
         self._observers = ObserverFactory(settings.hooks, settings.clock.monotonic, tokens=limiter is None)
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
@@ -114,7 +106,7 @@ class Pipeline:
         retry = settings.retry if options.retry is None else options.retry
         require_type("retry", retry, RetryPolicy)
         http = prepare(request, self._locate, settings.user_agent, validate=settings.validate)
-        call = _CallState(
+        call = CallState(
             request=request,
             http=http,
             authenticator=self._authenticator_for(request),
@@ -129,14 +121,35 @@ class Pipeline:
             _log_ignored(call.operation.name, response.ignored)
         return response
 
-    async def _execute(self, call: _CallState[T]) -> ApiResponse[T]:
+    async def _execute(self, call: CallState[T]) -> ApiResponse[T]:
         if self._limiter is not None:
             self._limiter.budget.deposit()
         try:
             return await self._retry_loop(call)
         except CheckoutError as error:
-            attach_key(error, call.idempotency_key)
+            attach_key(error, call.idempotency_key, call.key_expires_at)
+            if self._is_closed():
+                self._abandon(call, may_have_been_done=error.may_have_been_done)
             raise
+        # A cancellation, Ctrl-C, or the end of a coroutine that nobody awaits any longer.
+        except BaseException as error:
+            attach_key(error, call.idempotency_key, call.key_expires_at)
+            self._abandon(call, may_have_been_done=call.may_have_been_done)
+            raise
+
+    def _is_closed(self) -> bool:
+        try:
+            self._check_open()
+        except CheckoutError as error:
+            return isinstance(error, ClientClosed)
+        return False
+
+    def _abandon(self, call: CallState[Any], *, may_have_been_done: bool) -> None:
+        """Record a call whose caller may not see an exception, if it has a key and may have been carried out."""
+        abandoned = call.abandoned(self._settings.clock.now()) if may_have_been_done else None
+        if abandoned is not None:
+            self._on_abandoned(abandoned)
+        call.observer.abandon(abandoned, may_have_been_done=may_have_been_done)
 
     def _authenticator_for(self, request: ApiRequest[Any]) -> Authenticator:
         secret = request.options.session_secret
@@ -144,14 +157,13 @@ class Pipeline:
             return self._authenticator
         return FixedAuthenticator(check_header_value(request.operation.name, "session_secret", secret))
 
-    async def _retry_loop(self, call: _CallState[T]) -> ApiResponse[T]:
+    async def _retry_loop(self, call: CallState[T]) -> ApiResponse[T]:
         """Attempt the call until it succeeds, the failure is final, or the deadline leaves no time for the wait.
 
         `attempt` counts all attempts. `counted` leaves out those that failed because the idempotency key was in use:
         `RetryPolicy.attempts` does not limit them.
         """
-        clock = self._settings.clock
-        may_have_been_done = False
+        clock, progress = self._settings.clock, call.progress
         attempt = counted = 0
         while True:
             attempt += 1
@@ -160,16 +172,19 @@ class Pipeline:
                 return response if attempt == 1 else replace(response, attempts=attempt)
             except CheckoutError as error:
                 failure = error
+            earlier = progress.may_have_been_done
+            # Kept across attempts: a later, clear failure does not prove that an earlier attempt was not carried out.
+            progress.is_in_flight, progress.may_have_been_done = False, earlier or is_ambiguous(failure)
             kind, note = call.operation.idempotency, ""
             # The API may know the key if an earlier attempt may have arrived, or if the caller may have used it before.
-            key_may_be_known = may_have_been_done or call.caller_supplied_key
+            key_may_be_known = earlier or call.caller_supplied_key
             wait = key_conflict_wait(kind, call.retry, failure, key_may_be_known=key_may_be_known)
             # A 429 for a key in use is not a rate limit: it slows down no other call.
             if wait is None and isinstance(failure, RateLimited):
                 self._slow_down(call, failure)
             if wait is None:
                 counted += 1
-                wait = retry_wait(kind, call.retry, counted, failure, clock.draw())
+                wait = None if progress.lacks_token else retry_wait(kind, call.retry, counted, failure, clock.draw())
                 # A retry is taken out of the budget only if the deadline leaves time for it.
                 if wait is not None and wait < self._remaining(call) and not self._withdraw_retry():
                     wait, note = None, "not retried: retry budget exhausted"
@@ -186,24 +201,22 @@ class Pipeline:
                     call.operation,
                     failure,
                     attempt,
-                    may_have_been_done=may_have_been_done,
+                    may_have_been_done=earlier,
                     key_may_be_known=key_may_be_known,
                     note=note,
                 )
-            # Kept across attempts: a later, clear failure does not prove that an earlier attempt was not carried out.
-            may_have_been_done = may_have_been_done or is_ambiguous(failure)
             call.observer.retry(wait, failure)
             await clock.sleep(wait)
 
     def _withdraw_retry(self) -> bool:
         return self._limiter is None or self._limiter.budget.try_withdraw()
 
-    def _slow_down(self, call: _CallState[Any], failure: RateLimited) -> None:
+    def _slow_down(self, call: CallState[Any], failure: RateLimited) -> None:
         """Make all calls wait as long as the reply asks for, but no longer than a call would wait for its own retry."""
         if self._limiter is not None:
             self._limiter.slow_down(min(failure.retry_after or 0.0, call.retry.max_retry_after))
 
-    async def _attempt(self, call: _CallState[T]) -> ApiResponse[T]:
+    async def _attempt(self, call: CallState[T]) -> ApiResponse[T]:
         """Acquire a slot, then send the request. After a 401, send it once more if there can be a new credential."""
         self._check_open()
         slots = self._limiter.slots if self._limiter is not None else None
@@ -225,7 +238,7 @@ class Pipeline:
         self._check_echo(call, response, parsed)
         return parsed
 
-    def _check_echo(self, call: _CallState[T], response: HttpResponse, parsed: ApiResponse[T]) -> None:
+    def _check_echo(self, call: CallState[T], response: HttpResponse, parsed: ApiResponse[T]) -> None:
         """Raise an error if the reply to a call with an idempotency key contradicts the request.
 
         Either the key was used before for another request, and the API replays the result of that one. Or the server
@@ -246,19 +259,24 @@ class Pipeline:
         if call.caller_supplied_key:
             raise error
 
-    async def _acquire_slot(self, slots: anyio.CapacityLimiter, call: _CallState[Any]) -> None:
+    async def _acquire_slot(self, slots: anyio.CapacityLimiter, call: CallState[Any]) -> None:
         try:
             slots.acquire_on_behalf_of_nowait(call)
         except anyio.WouldBlock:
             await self._await_with_deadline(call, WaitReason.SLOT, partial(slots.acquire_on_behalf_of, call))
 
-    async def _authorize(self, call: _CallState[Any]) -> str:
+    async def _authorize(self, call: CallState[Any]) -> str:
         authorization = call.authenticator.current()
         if authorization is not None:
             return authorization
-        return await self._await_with_deadline(call, WaitReason.TOKEN, call.authenticator.authorize)
+        try:
+            return await self._await_with_deadline(call, WaitReason.TOKEN, call.authenticator.authorize)
+        except CheckoutError:
+            # Else an outage of the token endpoint would multiply the call's attempts by those of the token request.
+            call.progress.lacks_token = True
+            raise
 
-    async def _exchange(self, call: _CallState[Any], authorization: str) -> HttpResponse:
+    async def _exchange(self, call: CallState[Any], authorization: str) -> HttpResponse:
         """Wait for a rate permit, then send one HTTP request."""
         await self._await_rate(call)
         remaining, timeouts, http = self._remaining(call), call.timeouts, call.http
@@ -268,9 +286,15 @@ class Pipeline:
             timeouts = replace(timeouts, attempt=remaining, connect=min(timeouts.connect, remaining))
         headers = Headers({**http.headers, "Authorization": authorization})
         request = replace(http, headers=headers)
-        return await call.observer.attempt(partial(self._transport.send, request, timeouts))
+        if call.progress.first_attempt is None:
+            call.progress.first_attempt = self._settings.clock.now()
+        # Not in a `finally`: if the exchange fails, its failure decides what it leaves open.
+        call.progress.is_in_flight = True
+        response = await call.observer.attempt(partial(self._transport.send, request, timeouts))
+        call.progress.is_in_flight = False
+        return response
 
-    async def _await_rate(self, call: _CallState[Any]) -> None:
+    async def _await_rate(self, call: CallState[Any]) -> None:
         """Wait until the rate limits allow one more request."""
         if self._limiter is None:
             return
@@ -279,14 +303,14 @@ class Pipeline:
             await self._await_with_deadline(call, WaitReason.RATE, throttle.acquire)
 
     async def _await_with_deadline(
-        self, call: _CallState[Any], reason: WaitReason, wait: Callable[[], Awaitable[T]]
+        self, call: CallState[Any], reason: WaitReason, wait: Callable[[], Awaitable[T]]
     ) -> T:
         """Wait before sending. Raises ConnectFailed at the deadline: nothing was sent."""
         with anyio.move_on_after(max(0.0, self._remaining(call))):
             return await call.observer.wait(reason, wait)
         raise _deadline_error(call, _WAIT_TEXTS[reason])
 
-    def _remaining(self, call: _CallState[Any]) -> float:
+    def _remaining(self, call: CallState[Any]) -> float:
         """Return the seconds until the call's deadline."""
         return call.started + call.timeouts.total - self._settings.clock.monotonic()
 
@@ -299,7 +323,7 @@ _WAIT_TEXTS = {
 }
 
 
-def _conceal(call: _CallState[Any], text: str) -> str:
+def _conceal(call: CallState[Any], text: str) -> str:
     return black_out(text, sent_secrets(call.request, call.http.body))
 
 
@@ -310,5 +334,5 @@ def _log_ignored(operation: str, paths: tuple[str, ...]) -> None:
         _log.warning("%s: members of an unexpected type were replaced by None: %s", operation, shown)
 
 
-def _deadline_error(call: _CallState[Any], phase: str) -> ConnectFailed:
+def _deadline_error(call: CallState[Any], phase: str) -> ConnectFailed:
     return ConnectFailed(f"the deadline of {call.timeouts.total:g} s passed {phase}; nothing was sent")

@@ -7,16 +7,19 @@ from typing import Final
 
 from codegen.checks.schemas import check_default, check_inline
 from codegen.diagnostics import Origin, Problems
-from codegen.document import Array, Object
+from codegen.document import EMPTY, Array, Object
 from codegen.keywords import IDEMPOTENCY, IDEMPOTENCY_KEY
 from codegen.parse import FORM, JSON, PARAMETER_LIMITS, SCALARS
 from codegen.passes.patterns import LIMITS
+from codegen.passes.unions import alternatives
 from codegen.passes.walk import (
     Call,
+    bodies,
     calls,
     idempotency_keys,
     incoming_operations,
     parameters,
+    reference_name,
     references,
     resolve,
     schemas,
@@ -43,6 +46,7 @@ def check_operations(document: Object, problems: Problems) -> None:
         check.tags(used)
         check.parameters()
         check.request_body()
+        check.reference()
         check.responses()
         check.security()
     for call in incoming_operations(document):
@@ -114,6 +118,10 @@ class _Check:
             if not expected:
                 message = f"operation {self._call.method} {self._call.path} has an idempotency key, so it needs"
                 self._problems.add(self._operation.at("x-idempotency"), f"{message} x-idempotency: key")
+            lifetime = key.get("x-key-lifetime")
+            if not isinstance(lifetime, int) or lifetime <= 0:
+                message = "an idempotency key needs an x-key-lifetime: for how many seconds the API knows it"
+                self._problems.add(key.at("x-role"), message)
             if key.text("in") != "header" or key.get("required") or key.object("schema").get("type") != "string":
                 self._problems.add(key.at("x-role"), "an idempotency key must be an optional header of type string")
 
@@ -153,6 +161,17 @@ class _Check:
                 self._problems.add(content.at(media_type), "the schema of a request body must be a $ref")
             elif media_type == FORM:
                 self._form(media.object("schema"), content.at(media_type))
+
+    def reference(self) -> None:
+        """Check that `x-reference` names a member of the body, or of each of its alternatives."""
+        if not (name := self._operation.text("x-reference")):
+            return
+        named = schemas(self._document)
+        body = next(bodies(self._operation.object("requestBody")), EMPTY)
+        schema = named.object(reference_name(body))
+        choices = [named.object(each) for each in alternatives(schema)] or [schema]
+        if not all(name in choice.object("properties") for choice in choices):
+            self._problems.add(self._operation.at("x-reference"), f"the request body has no member '{name}'")
 
     def _form(self, schema: Object, origin: Origin) -> None:
         named = schemas(self._document)

@@ -128,11 +128,12 @@ class Shop:
             request.headers, request.peer, threeds.read_browser_values(form.get("threeds_browser"))
         )
         hosted = form.get("completion") == "hosted"
+        session_request = _session_request(form, self._address + path, hosted=hosted)
         try:
-            session = await self._checkout.sessions.request_session(
-                _session_request(form, self._address + path, hosted=hosted)
-            )
-        except (errors.InvalidRequest, errors.UnprocessableEntity) as error:
+            session = await self._checkout.sessions.request_session(session_request)
+        except errors.CheckoutError as error:
+            if error.may_have_been_done or error.is_transient:
+                raise
             _LOG.warning("%s", error)
             return pages.error("Please check the card number and its expiry date.", 422)
         options = threeds.Options(method_notification_url=f"{self._address}{path}/method", complete=not hosted)

@@ -9,11 +9,13 @@ from contextlib import AsyncExitStack
 import pytest
 from anyio import Event, wait_all_tasks_blocked
 
+from checkout_async import RetryPolicy
 from checkout_async.batch import Backoff, BatchResult, Outcome
 from checkout_async.batch.gate import CircuitBreaker, RunStopped
 from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, ServerError
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
+from checkout_async.sandbox import CannedResponse, Fault, Sandbox
 from tests.batch.support import ScriptedSender, record, run, session
 
 AT_ONCE = Backoff(initial=0.001, maximum=0.001, give_up_after=60)
@@ -252,3 +254,23 @@ def entered(gate: CircuitBreaker) -> bool:
         return True
     permit.close()
     return False
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.NOT_JSON, Fault.CLOSED, CannedResponse(429)])
+async def test_a_token_endpoint_that_is_out_of_order_only_pauses_it(fault: Fault | CannedResponse) -> None:
+    reasons: list[str] = []
+
+    def note(reason: str, _seconds: float | None) -> None:
+        reasons.append(reason)
+
+    async with Sandbox() as sandbox, sandbox.client(retry=RetryPolicy(attempts=1)) as checkout:
+        sandbox.faults.add("request_access_token", fault, times=20)
+        records = [record(line) for line in range(1, 11)]
+        coming = run(checkout, records, concurrency=4, outage_backoff=AT_ONCE, on_pause=note)
+        outcomes = [outcome async for outcome in coming]
+        assert len(outcomes) == 10
+        assert not {outcome.result for outcome in outcomes} & {BatchResult.FAILED, BatchResult.UNKNOWN}
+        assert sandbox.count("request_session") == 10
+        assert sandbox.count("request_access_token") == 21
+    assert all("ConnectFailed: request_session: no access token: " in reason for reason in reasons if reason)
+    assert any(reasons)

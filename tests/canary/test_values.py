@@ -12,13 +12,13 @@ import msgspec
 import pytest
 
 from checkout_async import errors
-from checkout_async._core.decision import attach_key
 from checkout_async._core.model import RequestModel, ResponseModel
+from checkout_async.errors.base import attach_key
 from tests.canary.channels import leaks, rendered, shown
 from tests.canary.marks import Canaries
 
 APIS = ("access", "common", "payments", "sessions")
-ERRORS = [getattr(errors, name) for name in errors.__all__]
+ERRORS = [kind for name in errors.__all__ if isinstance(kind := getattr(errors, name), type)]
 
 
 def models() -> list[type[RequestModel | ResponseModel]]:
@@ -81,7 +81,7 @@ def test_an_error_pickles_and_copies_with_all_it_carries_but_its_key(kind: type[
     error = kind("the text")
     for name in vars(error):
         setattr(error, name, type(vars(error)[name])())
-    attach_key(error, "canary-of-a-key")
+    attach_key(error, "canary-of-a-key", None)
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert (type(twin), str(twin), vars(twin)) == (kind, "the text", vars(error))
         assert repr(vars(twin)) == repr(vars(error))

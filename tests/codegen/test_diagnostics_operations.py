@@ -152,7 +152,9 @@ def test_a_limit_that_is_not_checked_on_parameters(tmp_path: Path, limit: str) -
 # --- idempotency keys
 
 KEY = "x-idempotency: key"
-HEADER = "{name: X-Key, in: header, description: D., schema: {type: string}, x-role: idempotency-key}"
+HEADER = (
+    "{name: X-Key, in: header, description: D., schema: {type: string}, x-role: idempotency-key, x-key-lifetime: 60}"
+)
 
 
 @pytest.mark.parametrize(
@@ -168,12 +170,21 @@ HEADER = "{name: X-Key, in: header, description: D., schema: {type: string}, x-r
         (KEY, HEADER.replace("string", "integer"), "8: an idempotency key must be an optional header of type string"),
         (KEY, HEADER.replace("in:", "required: true, in:"), "8: an idempotency key must be an optional header of type"),
         (KEY, HEADER.replace("idempotency-key", "key"), "8: x-role must be idempotency-key"),
+        (KEY, HEADER.replace(", x-key-lifetime: 60", ""), "8: an idempotency key needs an x-key-lifetime"),
+        (KEY, HEADER.replace("60", "0"), "8: an idempotency key needs an x-key-lifetime"),
     ],
 )
 def test_an_idempotency_key(tmp_path: Path, idempotency: str, parameter: str | None, expected: str) -> None:
     text = f"{idempotency}\n  parameters:\n    - {parameter}\n" if parameter else f"{idempotency}\n"
     found = problems(tmp_path, (OPERATION, "x-idempotency: none\n", text))
     assert any(problem.startswith(f"openapi/{OPERATION}:{expected}") for problem in found), found
+
+
+def test_the_reference_is_a_member_of_the_body(tmp_path: Path) -> None:
+    assert problems(tmp_path, (OPERATION, "  x-id", "  x-reference: item\n  x-id")) == []
+    assert problems(tmp_path, (OPERATION, "  x-id", "  x-reference: name\n  x-id")) == [
+        f"openapi/{OPERATION}:6: the request body has no member 'name'"
+    ]
 
 
 def test_an_operation_takes_one_idempotency_key(tmp_path: Path) -> None:

@@ -145,6 +145,8 @@ async def cancelled(situation: Situation, subject: Subject, cancel: Canceller, n
         async with situation(sandbox, checkout, subject) as call:
             was_waiting = await cancel(call, n)
         assert subject.done(sandbox) <= 1
+        if was_waiting and subject is SUBJECTS["key"]:
+            assert subject.done(sandbox) <= len(checkout.abandoned_calls) <= 1, "a payment whose key is lost"
         another = await subject.prepare(checkout)
         await another(PATIENT)
         assert connections_in_use(checkout) == 0

@@ -50,9 +50,18 @@ def logged(*events: Event, at: int = logging.DEBUG, level: int = logging.DEBUG) 
     return kept.records
 
 
-def ended(failure: errors.CheckoutError | None, kind: Idempotency, *, cancelled: bool = False) -> CallEnded:
+def ended(
+    failure: errors.CheckoutError | None, kind: Idempotency, *, cancelled: bool = False, doubtful: bool = False
+) -> CallEnded:
     return CallEnded(
-        call=call(kind), seconds=1.0, attempts=1, status=None, request_id=None, failure=failure, cancelled=cancelled
+        call=call(kind),
+        seconds=1.0,
+        attempts=1,
+        status=None,
+        request_id=None,
+        failure=failure,
+        cancelled=cancelled,
+        may_have_been_done=doubtful,
     )
 
 
@@ -111,9 +120,10 @@ def test_a_retry_is_a_warning_and_a_wait_is_not() -> None:
         (ended(errors.NotFound("gone", status=404), Idempotency.KEY), logging.WARNING),
         (ended(errors.ConnectFailed("no connection"), Idempotency.NONE), logging.WARNING),
         (ended(errors.OutcomeUnknown("lost"), Idempotency.SAFE), logging.WARNING),
-        (ended(errors.OutcomeUnknown("lost"), Idempotency.NONE), logging.ERROR),
-        (ended(errors.ServerError("broken", status=500), Idempotency.KEY), logging.ERROR),
-        (ended(None, Idempotency.KEY, cancelled=True), logging.ERROR),
+        (ended(errors.OutcomeUnknown("lost"), Idempotency.NONE, doubtful=True), logging.ERROR),
+        (ended(errors.ServerError("broken", status=500), Idempotency.KEY, doubtful=True), logging.ERROR),
+        (ended(None, Idempotency.KEY, cancelled=True, doubtful=True), logging.ERROR),
+        (ended(None, Idempotency.KEY, cancelled=True), logging.DEBUG),
         (ended(None, Idempotency.SAFE, cancelled=True), logging.DEBUG),
     ],
 )

@@ -101,18 +101,27 @@ class TestNotSent:
     async def test_a_refused_connection(self, transport: AiohttpTransport) -> None:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
-            error = await failure(transport, f"http://127.0.0.1:{unused.getsockname()[1]}")
+            port = unused.getsockname()[1]
+            error = await failure(transport, f"http://127.0.0.1:{port}")
         assert isinstance(error, ConnectFailed)
-        assert "nothing was sent" in str(error)
+        assert error.reason == f"127.0.0.1:{port} could not be reached (connection refused)"
+        assert str(error) == f"no connection: {error.reason}; nothing was sent"
+
+    async def test_a_refused_connection_of_ipv6(self, transport: AiohttpTransport) -> None:
+        error = await failure(transport, "http://[::1]:9")
+        assert isinstance(error, ConnectFailed)
+        assert error.reason.startswith("[::1]:9 could not be reached (")
 
     async def test_a_host_that_does_not_exist(self, transport: AiohttpTransport) -> None:
-        assert isinstance(await failure(transport, "http://nowhere.invalid"), ConnectFailed)
+        error = await failure(transport, "http://nowhere.invalid")
+        assert isinstance(error, ConnectFailed)
+        assert str(error) == "no connection: the host name nowhere.invalid could not be resolved; nothing was sent"
 
     async def test_a_server_whose_certificate_is_not_trusted(self, transport: AiohttpTransport) -> None:
         async with Sandbox(ssl_context=certificates.untrusted()) as sandbox:
             error = await failure(transport, sandbox.base_url)
         assert isinstance(error, ConnectFailed)
-        assert "certificate was not accepted" in str(error)
+        assert f"{sandbox.base_url.removeprefix('https://')}: its TLS certificate was not accepted" in str(error)
         assert sandbox.requests == ()
 
     async def test_the_connection_takes_too_long(self, transport: AiohttpTransport) -> None:
@@ -123,11 +132,12 @@ class TestNotSent:
             for filler in fillers:
                 filler.setblocking(False)
                 filler.connect_ex(full.getsockname())
-            error = await failure(transport, f"http://127.0.0.1:{full.getsockname()[1]}", timeouts=SHORT)
+            port = full.getsockname()[1]
+            error = await failure(transport, f"http://127.0.0.1:{port}", timeouts=SHORT)
             for filler in fillers:
                 filler.close()
         assert isinstance(error, ConnectFailed)
-        assert "took too long" in str(error)
+        assert f"127.0.0.1:{port} took too long" in str(error)
 
 
 class TestMayHaveArrived:
@@ -140,6 +150,7 @@ class TestMayHaveArrived:
             error = await failure(transport, server.url, method, SHORT if behaviour is stall else PATIENT)
             assert isinstance(error, OutcomeUnknown)
             assert "may have been carried out" in str(error)
+            assert server.url.removeprefix("http://") in error.reason
             assert len(server.requests) == 1
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

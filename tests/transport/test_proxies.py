@@ -70,8 +70,9 @@ class TestThroughAProxy:
 
     async def test_a_server_that_is_not_trusted_is_not_trusted_through_it(self) -> None:
         async with Sandbox(ssl_context=certificates.untrusted()) as sandbox, proxy() as relay:
-            with pytest.raises(ConnectFailed, match="certificate was not accepted"):
+            with pytest.raises(ConnectFailed, match="its TLS certificate was not accepted") as caught:
                 await status(sandbox.base_url, proxy=relay.url())
+        assert sandbox.base_url.removeprefix("https://") in caught.value.reason
 
 
 class TestNothingWasSent:
@@ -97,10 +98,15 @@ class TestNothingWasSent:
     async def test_when_it_cannot_be_reached(self) -> None:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
-            url = f"http://{USER}@127.0.0.1:{unused.getsockname()[1]}"
-            with pytest.raises(ConnectFailed, match="the proxy could not be reached") as caught:
-                await status("https://127.0.0.1:9", proxy=url)
-        assert "sesame" not in f"{caught.value!r} {caught.value.__context__!r}"
+            where = f"127.0.0.1:{unused.getsockname()[1]}"
+            with pytest.raises(ConnectFailed, match=f"the proxy {where} could not be reached") as caught:
+                await status("https://127.0.0.1:9", proxy=f"http://{USER}@{where}")
+        assert "sesame" not in f"{caught.value!r} {vars(caught.value)} {caught.value.__context__!r}"
+
+    async def test_when_its_name_cannot_be_resolved(self) -> None:
+        with pytest.raises(ConnectFailed, match=r"the host name nowhere\.invalid could not be resolved") as caught:
+            await status("https://127.0.0.1:9", proxy=f"http://{USER}@nowhere.invalid:3128")
+        assert "sesame" not in f"{caught.value!r} {vars(caught.value)} {caught.value.__context__!r}"
 
     async def test_when_it_does_not_speak_http(self) -> None:
         async with proxy(b"\0\0\0") as relay:

@@ -91,6 +91,8 @@ REQUEST_PAYMENT: Final[Operation[Payment]] = Operation(
     ),
     scopes=("gateway", "gateway:payment"),
     idempotency_header="Cko-Idempotency-Key",
+    key_lifetime=86400,
+    reference="reference",
 )
 
 
@@ -138,13 +140,17 @@ async def request_payment(
 
     `POST /payments`. Requires an access token with the scope `gateway` or `gateway:payment`, or a secret key. It is
     retried with the same idempotency key, by which the API recognises a repeated request. The key is sent in the header
-    `Cko-Idempotency-Key`.
+    `Cko-Idempotency-Key`, and the API knows it for 24 hours. After that, a repeated request is a new one: look the
+    result up by its `reference` first.
 
     Args:
         body: The payment, payout or refund.
         idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All
-            attempts use the same key. The client generates one if this is left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            attempts use the same key. The client generates one if this is left out. It is on every error of the call,
+            but in no pickle: a task queue passes its own key.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -231,7 +237,9 @@ async def list_payments(
         reference: The merchant's own reference of the payments, as in their requests.
         limit: Number of payments on a page. Default on the server: `10`.
         skip: Number of payments to leave out before the page. Default on the server: `0`.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -282,7 +290,9 @@ def iterate_payments(
         limit: Number of payments on a page. Default on the server: `10`.
         skip: Number of items to skip before the first one yielded.
         max_items: Maximum number of items to yield, 0 or more; all if left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -358,7 +368,9 @@ async def get_payment(
     Args:
         payment_id: Identifier of the payment, or of the payment session that brought the customer back
             (`cko-session-id`).
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -428,7 +440,9 @@ async def get_payment_actions(
 
     Args:
         payment_id: Identifier of the payment, 30 characters, from the reply to its request.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -454,6 +468,8 @@ INCREMENT_AUTHORIZATION: Final[Operation[AuthorizationResult]] = Operation(
     request=AuthorizationRequest,
     scopes=("gateway", "gateway:payment-authorizations"),
     idempotency_header="Cko-Idempotency-Key",
+    key_lifetime=86400,
+    reference="reference",
 )
 
 
@@ -513,14 +529,18 @@ async def increment_authorization(
 
     `POST /payments/{id}/authorizations`. Requires an access token with the scope `gateway` or
     `gateway:payment-authorizations`, or a secret key. It is retried with the same idempotency key, by which the API
-    recognises a repeated request. The key is sent in the header `Cko-Idempotency-Key`.
+    recognises a repeated request. The key is sent in the header `Cko-Idempotency-Key`, and the API knows it for 24
+    hours. After that, a repeated request is a new one: look the result up by its `reference` first.
 
     Args:
         payment_id: Identifier of the payment, 30 characters, from the reply to its request.
         body: By how much to raise the authorization.
         idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All
-            attempts use the same key. The client generates one if this is left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            attempts use the same key. The client generates one if this is left out. It is on every error of the call,
+            but in no pickle: a task queue passes its own key.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -562,6 +582,8 @@ CANCEL_SCHEDULED_RETRY: Final[Operation[AcceptedAction]] = Operation(
     request=CancellationRequest,
     scopes=("gateway", "gateway:payment-cancellations"),
     idempotency_header="Cko-Idempotency-Key",
+    key_lifetime=86400,
+    reference="reference",
 )
 
 
@@ -619,14 +641,18 @@ async def cancel_scheduled_retry(
 
     `POST /payments/{id}/cancellations`. Requires an access token with the scope `gateway` or
     `gateway:payment-cancellations`, or a secret key. It is retried with the same idempotency key, by which the API
-    recognises a repeated request. The key is sent in the header `Cko-Idempotency-Key`.
+    recognises a repeated request. The key is sent in the header `Cko-Idempotency-Key`, and the API knows it for 24
+    hours. After that, a repeated request is a new one: look the result up by its `reference` first.
 
     Args:
         payment_id: Identifier of the payment, 30 characters, from the reply to its request.
         body: Reference of the cancellation.
         idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All
-            attempts use the same key. The client generates one if this is left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            attempts use the same key. The client generates one if this is left out. It is on every error of the call,
+            but in no pickle: a task queue passes its own key.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -669,6 +695,8 @@ CAPTURE_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
     body_required=False,
     scopes=("gateway", "gateway:payment-captures"),
     idempotency_header="Cko-Idempotency-Key",
+    key_lifetime=86400,
+    reference="reference",
 )
 
 
@@ -727,14 +755,18 @@ async def capture_payment(
 
     `POST /payments/{id}/captures`. Requires an access token with the scope `gateway` or `gateway:payment-captures`, or
     a secret key. It is retried with the same idempotency key, by which the API recognises a repeated request. The key
-    is sent in the header `Cko-Idempotency-Key`.
+    is sent in the header `Cko-Idempotency-Key`, and the API knows it for 24 hours. After that, a repeated request is a
+    new one: look the result up by its `reference` first.
 
     Args:
         payment_id: Identifier of the payment, 30 characters, from the reply to its request.
         body: What to capture. All of the payment if left out.
         idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All
-            attempts use the same key. The client generates one if this is left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            attempts use the same key. The client generates one if this is left out. It is on every error of the call,
+            but in no pickle: a task queue passes its own key.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -777,6 +809,8 @@ REFUND_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
     body_required=False,
     scopes=("gateway", "gateway:payment-refunds"),
     idempotency_header="Cko-Idempotency-Key",
+    key_lifetime=86400,
+    reference="reference",
 )
 
 
@@ -835,14 +869,18 @@ async def refund_payment(
 
     `POST /payments/{id}/refunds`. Requires an access token with the scope `gateway` or `gateway:payment-refunds`, or a
     secret key. It is retried with the same idempotency key, by which the API recognises a repeated request. The key is
-    sent in the header `Cko-Idempotency-Key`.
+    sent in the header `Cko-Idempotency-Key`, and the API knows it for 24 hours. After that, a repeated request is a new
+    one: look the result up by its `reference` first.
 
     Args:
         payment_id: Identifier of the payment, 30 characters, from the reply to its request.
         body: What to refund. All of the payment if left out.
         idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All
-            attempts use the same key. The client generates one if this is left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            attempts use the same key. The client generates one if this is left out. It is on every error of the call,
+            but in no pickle: a task queue passes its own key.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -886,6 +924,8 @@ REVERSE_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
     body_required=False,
     scopes=("gateway", "gateway:payment-refunds", "gateway:payment-voids"),
     idempotency_header="Cko-Idempotency-Key",
+    key_lifetime=86400,
+    reference="reference",
 )
 
 
@@ -945,14 +985,18 @@ async def reverse_payment(
 
     `POST /payments/{id}/reversals`. Requires an access token with the scope `gateway` or `gateway:payment-refunds` or
     `gateway:payment-voids`, or a secret key. It is retried with the same idempotency key, by which the API recognises a
-    repeated request. The key is sent in the header `Cko-Idempotency-Key`.
+    repeated request. The key is sent in the header `Cko-Idempotency-Key`, and the API knows it for 24 hours. After
+    that, a repeated request is a new one: look the result up by its `reference` first.
 
     Args:
         payment_id: Identifier of the payment, 30 characters, from the reply to its request.
         body: Reference and data of the reversal.
         idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All
-            attempts use the same key. The client generates one if this is left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            attempts use the same key. The client generates one if this is left out. It is on every error of the call,
+            but in no pickle: a task queue passes its own key.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -994,6 +1038,8 @@ VOID_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
     body_required=False,
     scopes=("gateway", "gateway:payment-voids"),
     idempotency_header="Cko-Idempotency-Key",
+    key_lifetime=86400,
+    reference="reference",
 )
 
 
@@ -1052,14 +1098,18 @@ async def void_payment(
 
     `POST /payments/{id}/voids`. Requires an access token with the scope `gateway` or `gateway:payment-voids`, or a
     secret key. It is retried with the same idempotency key, by which the API recognises a repeated request. The key is
-    sent in the header `Cko-Idempotency-Key`.
+    sent in the header `Cko-Idempotency-Key`, and the API knows it for 24 hours. After that, a repeated request is a new
+    one: look the result up by its `reference` first.
 
     Args:
         payment_id: Identifier of the payment, 30 characters, from the reply to its request.
         body: Reference and data of the void.
         idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All
-            attempts use the same key. The client generates one if this is left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            attempts use the same key. The client generates one if this is left out. It is on every error of the call,
+            but in no pickle: a task queue passes its own key.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -1140,7 +1190,9 @@ async def search_payments(
 
     Args:
         body: What to search for.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -1193,7 +1245,9 @@ def iterate_search_payments(
     Args:
         body: What to search for.
         max_items: Maximum number of items to yield, 0 or more; all if left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.

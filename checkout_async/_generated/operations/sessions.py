@@ -93,7 +93,9 @@ async def request_session(
 
     Args:
         body: The session to create.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -183,7 +185,9 @@ async def get_session(
         channel: Restricts `next_actions` of the reply to what this channel can do. Without it, a `pending` session
             lists `collect_channel_data` and, where the card range has a 3DS Method URL, `issuer_fingerprint`.
         session_secret: Secret of the session, used instead of the client's credentials.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -283,7 +287,9 @@ async def update_session(
         session_id: Identifier of the session, 30 characters, from the reply that created it.
         body: The channel data.
         session_secret: Secret of the session, used instead of the client's credentials.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -376,7 +382,9 @@ async def complete_session(
     Args:
         session_id: Identifier of the session, 30 characters, from the reply that created it.
         session_secret: Secret of the session, used instead of the client's credentials.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -470,7 +478,9 @@ async def update_three_ds_method_completion(
         session_id: Identifier of the session, 30 characters, from the reply that created it.
         body: Result of the 3DS Method.
         session_secret: Secret of the session, used instead of the client's credentials.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.

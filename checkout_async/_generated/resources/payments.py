@@ -58,13 +58,17 @@ class PaymentsResource:
 
         `POST /payments`. Requires an access token with the scope `gateway` or `gateway:payment`, or a secret key. It is
         retried with the same idempotency key, by which the API recognises a repeated request. The key is sent in the
-        header `Cko-Idempotency-Key`.
+        header `Cko-Idempotency-Key`, and the API knows it for 24 hours. After that, a repeated request is a new one:
+        look the result up by its `reference` first.
 
         Args:
             body: The payment, payout or refund.
             idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters.
-                All attempts use the same key. The client generates one if this is left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+                All attempts use the same key. The client generates one if this is left out. It is on every error of the
+                call, but in no pickle: a task queue passes its own key.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -119,7 +123,9 @@ class PaymentsResource:
             reference: The merchant's own reference of the payments, as in their requests.
             limit: Number of payments on a page. Default on the server: `10`.
             skip: Number of payments to leave out before the page. Default on the server: `0`.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -166,7 +172,9 @@ class PaymentsResource:
             limit: Number of payments on a page. Default on the server: `10`.
             skip: Number of items to skip before the first one yielded.
             max_items: Maximum number of items to yield, 0 or more; all if left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -209,7 +217,9 @@ class PaymentsResource:
         Args:
             payment_id: Identifier of the payment, or of the payment session that brought the customer back
                 (`cko-session-id`).
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -246,7 +256,9 @@ class PaymentsResource:
 
         Args:
             payment_id: Identifier of the payment, 30 characters, from the reply to its request.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -285,14 +297,18 @@ class PaymentsResource:
 
         `POST /payments/{id}/authorizations`. Requires an access token with the scope `gateway` or
         `gateway:payment-authorizations`, or a secret key. It is retried with the same idempotency key, by which the API
-        recognises a repeated request. The key is sent in the header `Cko-Idempotency-Key`.
+        recognises a repeated request. The key is sent in the header `Cko-Idempotency-Key`, and the API knows it for 24
+        hours. After that, a repeated request is a new one: look the result up by its `reference` first.
 
         Args:
             payment_id: Identifier of the payment, 30 characters, from the reply to its request.
             body: By how much to raise the authorization.
             idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters.
-                All attempts use the same key. The client generates one if this is left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+                All attempts use the same key. The client generates one if this is left out. It is on every error of the
+                call, but in no pickle: a task queue passes its own key.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -343,14 +359,18 @@ class PaymentsResource:
 
         `POST /payments/{id}/cancellations`. Requires an access token with the scope `gateway` or
         `gateway:payment-cancellations`, or a secret key. It is retried with the same idempotency key, by which the API
-        recognises a repeated request. The key is sent in the header `Cko-Idempotency-Key`.
+        recognises a repeated request. The key is sent in the header `Cko-Idempotency-Key`, and the API knows it for 24
+        hours. After that, a repeated request is a new one: look the result up by its `reference` first.
 
         Args:
             payment_id: Identifier of the payment, 30 characters, from the reply to its request.
             body: Reference of the cancellation.
             idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters.
-                All attempts use the same key. The client generates one if this is left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+                All attempts use the same key. The client generates one if this is left out. It is on every error of the
+                call, but in no pickle: a task queue passes its own key.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -402,14 +422,18 @@ class PaymentsResource:
 
         `POST /payments/{id}/captures`. Requires an access token with the scope `gateway` or `gateway:payment-captures`,
         or a secret key. It is retried with the same idempotency key, by which the API recognises a repeated request.
-        The key is sent in the header `Cko-Idempotency-Key`.
+        The key is sent in the header `Cko-Idempotency-Key`, and the API knows it for 24 hours. After that, a repeated
+        request is a new one: look the result up by its `reference` first.
 
         Args:
             payment_id: Identifier of the payment, 30 characters, from the reply to its request.
             body: What to capture. All of the payment if left out.
             idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters.
-                All attempts use the same key. The client generates one if this is left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+                All attempts use the same key. The client generates one if this is left out. It is on every error of the
+                call, but in no pickle: a task queue passes its own key.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -461,14 +485,18 @@ class PaymentsResource:
 
         `POST /payments/{id}/refunds`. Requires an access token with the scope `gateway` or `gateway:payment-refunds`,
         or a secret key. It is retried with the same idempotency key, by which the API recognises a repeated request.
-        The key is sent in the header `Cko-Idempotency-Key`.
+        The key is sent in the header `Cko-Idempotency-Key`, and the API knows it for 24 hours. After that, a repeated
+        request is a new one: look the result up by its `reference` first.
 
         Args:
             payment_id: Identifier of the payment, 30 characters, from the reply to its request.
             body: What to refund. All of the payment if left out.
             idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters.
-                All attempts use the same key. The client generates one if this is left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+                All attempts use the same key. The client generates one if this is left out. It is on every error of the
+                call, but in no pickle: a task queue passes its own key.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -522,14 +550,18 @@ class PaymentsResource:
 
         `POST /payments/{id}/reversals`. Requires an access token with the scope `gateway` or `gateway:payment-refunds`
         or `gateway:payment-voids`, or a secret key. It is retried with the same idempotency key, by which the API
-        recognises a repeated request. The key is sent in the header `Cko-Idempotency-Key`.
+        recognises a repeated request. The key is sent in the header `Cko-Idempotency-Key`, and the API knows it for 24
+        hours. After that, a repeated request is a new one: look the result up by its `reference` first.
 
         Args:
             payment_id: Identifier of the payment, 30 characters, from the reply to its request.
             body: Reference and data of the reversal.
             idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters.
-                All attempts use the same key. The client generates one if this is left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+                All attempts use the same key. The client generates one if this is left out. It is on every error of the
+                call, but in no pickle: a task queue passes its own key.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -580,14 +612,18 @@ class PaymentsResource:
 
         `POST /payments/{id}/voids`. Requires an access token with the scope `gateway` or `gateway:payment-voids`, or a
         secret key. It is retried with the same idempotency key, by which the API recognises a repeated request. The key
-        is sent in the header `Cko-Idempotency-Key`.
+        is sent in the header `Cko-Idempotency-Key`, and the API knows it for 24 hours. After that, a repeated request
+        is a new one: look the result up by its `reference` first.
 
         Args:
             payment_id: Identifier of the payment, 30 characters, from the reply to its request.
             body: Reference and data of the void.
             idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters.
-                All attempts use the same key. The client generates one if this is left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+                All attempts use the same key. The client generates one if this is left out. It is on every error of the
+                call, but in no pickle: a task queue passes its own key.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -640,7 +676,9 @@ class PaymentsResource:
 
         Args:
             body: What to search for.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -685,7 +723,9 @@ class PaymentsResource:
         Args:
             body: What to search for.
             max_items: Maximum number of items to yield, 0 or more; all if left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or

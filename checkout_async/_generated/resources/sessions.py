@@ -51,7 +51,9 @@ class SessionsResource:
 
         Args:
             body: The session to create.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -100,7 +102,9 @@ class SessionsResource:
             channel: Restricts `next_actions` of the reply to what this channel can do. Without it, a `pending` session
                 lists `collect_channel_data` and, where the card range has a 3DS Method URL, `issuer_fingerprint`.
             session_secret: Secret of the session, used instead of the client's credentials.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -152,7 +156,9 @@ class SessionsResource:
             session_id: Identifier of the session, 30 characters, from the reply that created it.
             body: The channel data.
             session_secret: Secret of the session, used instead of the client's credentials.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -206,7 +212,9 @@ class SessionsResource:
         Args:
             session_id: Identifier of the session, 30 characters, from the reply that created it.
             session_secret: Secret of the session, used instead of the client's credentials.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -252,7 +260,9 @@ class SessionsResource:
             session_id: Identifier of the session, 30 characters, from the reply that created it.
             body: Result of the 3DS Method.
             session_secret: Secret of the session, used instead of the client's credentials.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or

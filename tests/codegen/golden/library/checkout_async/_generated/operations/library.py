@@ -101,7 +101,9 @@ async def list_loans(
         page_size: Loans on a page. Default on the server: `10`.
         skip: Loans to leave out before the page.
         since: The first day.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -153,7 +155,9 @@ def iterate_loans(
         skip: Number of items to skip before the first one yielded.
         since: The first day.
         max_items: Maximum number of items to yield, 0 or more; all if left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -184,6 +188,7 @@ REQUEST_LOAN: Final[Operation[Loan]] = Operation(
     responses={201: Loan},
     alternatives=(Alternative(DonationRequest, ("donor", "kind")), Alternative(LoanRequest)),
     idempotency_header="Library-Request-Key",
+    key_lifetime=5400,
 )
 
 
@@ -228,13 +233,17 @@ async def request_loan(
     A donation is a loan without an end.
 
     `POST /loans`. Requires the client's own credentials. It is retried with the same idempotency key, by which the API
-    recognises a repeated request. The key is sent in the header `Library-Request-Key`.
+    recognises a repeated request. The key is sent in the header `Library-Request-Key`, and the API knows it for 90
+    minutes. After that, a repeated request is a new one: look the result up first.
 
     Args:
         body: The loan or the donation.
         idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All
-            attempts use the same key. The client generates one if this is left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            attempts use the same key. The client generates one if this is left out. It is on every error of the call,
+            but in no pickle: a task queue passes its own key.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -299,7 +308,9 @@ async def search_loans(
 
     Args:
         body: What to search for.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -344,7 +355,9 @@ def iterate_search_loans(
     Args:
         body: What to search for.
         max_items: Maximum number of items to yield, 0 or more; all if left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
@@ -374,6 +387,7 @@ RENEW_LOAN: Final[Operation[Loan | None]] = Operation(
     request=RenewalRequest,
     body_required=False,
     idempotency_header="Library-Request-Key",
+    key_lifetime=5400,
 )
 
 
@@ -421,14 +435,18 @@ async def renew_loan(
     Without a body, by two weeks.
 
     `POST /loans/{id}/renewals`. Requires the client's own credentials. It is retried with the same idempotency key, by
-    which the API recognises a repeated request. The key is sent in the header `Library-Request-Key`.
+    which the API recognises a repeated request. The key is sent in the header `Library-Request-Key`, and the API knows
+    it for 90 minutes. After that, a repeated request is a new one: look the result up first.
 
     Args:
         loan_id: Identifier of the loan.
         body: For how long.
         idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters. All
-            attempts use the same key. The client generates one if this is left out.
-        timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            attempts use the same key. The client generates one if this is left out. It is on every error of the call,
+            but in no pickle: a task queue passes its own key.
+        timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
+            says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
+            it.
         retry: When to retry and how often, instead of the client's policy.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.

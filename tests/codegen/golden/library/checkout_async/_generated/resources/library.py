@@ -52,7 +52,9 @@ class LibraryResource:
             page_size: Loans on a page. Default on the server: `10`.
             skip: Loans to leave out before the page.
             since: The first day.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -100,7 +102,9 @@ class LibraryResource:
             skip: Number of items to skip before the first one yielded.
             since: The first day.
             max_items: Maximum number of items to yield, 0 or more; all if left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -135,13 +139,17 @@ class LibraryResource:
         A donation is a loan without an end.
 
         `POST /loans`. Requires the client's own credentials. It is retried with the same idempotency key, by which the
-        API recognises a repeated request. The key is sent in the header `Library-Request-Key`.
+        API recognises a repeated request. The key is sent in the header `Library-Request-Key`, and the API knows it for
+        90 minutes. After that, a repeated request is a new one: look the result up first.
 
         Args:
             body: The loan or the donation.
             idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters.
-                All attempts use the same key. The client generates one if this is left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+                All attempts use the same key. The client generates one if this is left out. It is on every error of the
+                call, but in no pickle: a task queue passes its own key.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -179,7 +187,9 @@ class LibraryResource:
 
         Args:
             body: What to search for.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -216,7 +226,9 @@ class LibraryResource:
         Args:
             body: What to search for.
             max_items: Maximum number of items to yield, 0 or more; all if left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -251,14 +263,18 @@ class LibraryResource:
         Without a body, by two weeks.
 
         `POST /loans/{id}/renewals`. Requires the client's own credentials. It is retried with the same idempotency key,
-        by which the API recognises a repeated request. The key is sent in the header `Library-Request-Key`.
+        by which the API recognises a repeated request. The key is sent in the header `Library-Request-Key`, and the API
+        knows it for 90 minutes. After that, a repeated request is a new one: look the result up first.
 
         Args:
             loan_id: Identifier of the loan.
             body: For how long.
             idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters.
-                All attempts use the same key. The client generates one if this is left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+                All attempts use the same key. The client generates one if this is left out. It is on every error of the
+                call, but in no pickle: a task queue passes its own key.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or

@@ -64,6 +64,9 @@ class OrderRequest(RequestModel, kw_only=True):
     items: list[str]
     """The goods, by their numbers. Documented: at most 5 items."""
 
+    number: str | UnsetType | None = None
+    """The customer's own number of the order."""
+
     tip: Money | UnsetType | None = None
     """Something for the driver."""
 

@@ -42,7 +42,9 @@ class ShopResource:
             open: Only orders that are open.
             limit: Most orders wanted. Default on the server: `10`.
             shop_channel: Channel of the caller.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -79,13 +81,17 @@ class ShopResource:
         Nothing is charged before the goods leave the house.
 
         `POST /orders`. Requires an access token with the scope `shop:write`. It is retried with the same idempotency
-        key, by which the API recognises a repeated request. The key is sent in the header `Shop-Request-Key`.
+        key, by which the API recognises a repeated request. The key is sent in the header `Shop-Request-Key`, and the
+        API knows it for 1 hour. After that, a repeated request is a new one: look the result up by its `number` first.
 
         Args:
             body: The order.
             idempotency_key: Key by which the API recognises a repeated request, 1 to 255 printable ASCII characters.
-                All attempts use the same key. The client generates one if this is left out.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+                All attempts use the same key. The client generates one if this is left out. It is on every error of the
+                call, but in no pickle: a task queue passes its own key.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -129,7 +135,9 @@ class ShopResource:
         Args:
             order_id: Identifier of the order.
             session_secret: Secret of the session, used instead of the client's credentials.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
@@ -165,7 +173,9 @@ class ShopResource:
 
         Args:
             order_id: Identifier of the order.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or

@@ -24,6 +24,8 @@ class OrderRequest(RequestModel, kw_only=True):
 
     items: Annotated[list[Annotated[str, Meta(pattern="(?a)^\\d+\\Z")]], Meta(max_length=5)]
 
+    number: str | UnsetType | None = None
+
     tip: Money | UnsetType | None = None
 
     delivery: date | UnsetType | None = None

@@ -45,7 +45,9 @@ class NotesResource:
         Args:
             a_b: The "name" of the note | a path.
             body: The note.
-            timeout: Deadline of the whole call in seconds, or a `Timeouts`.
+            timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
+                that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
+                not say it.
             retry: When to retry and how often, instead of the client's policy.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or

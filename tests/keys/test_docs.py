@@ -1,0 +1,79 @@
+"""docs/errors.md: its table of errors is true and complete, and its code runs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkout_async import RetryPolicy, errors
+from checkout_async.sandbox import Fault, Sandbox
+from tests.documents import python_blocks
+from tests.keys.till import REFERENCE, order
+
+PAGE = Path(__file__).parents[2] / "docs/errors.md"
+CLASSES: dict[str, type[Any]] = {
+    name: kind for name in errors.__all__ if isinstance(kind := getattr(errors, name), type)
+}
+TABLE = re.findall(r"^\| (`[A-Z].*) \| (.+) \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
+ANOTHER_4XX = 418
+
+
+def made(name: str, described: str) -> list[errors.CheckoutError]:
+    """Return the errors of a class that a row of the table is about, by the statuses that it names."""
+    kind = CLASSES[name]
+    if issubclass(kind, errors.UnexpectedResponse):
+        return [kind("text", status=200)]
+    if not issubclass(kind, errors.ApiError):
+        return [kind("text")]
+    own = re.search(rf"`{name}` (?P<statuses>\d[\d, ]*)", described)
+    return [kind("text", status=int(each)) for each in re.findall(r"\d+", own["statuses"] if own else str(ANOTHER_4XX))]
+
+
+def test_the_table_has_every_error() -> None:
+    assert {name for row in TABLE for name in re.findall(r"`(\w+)`", row[0])} == set(CLASSES)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: re.sub(r"\W+", "-", row[0]).strip("-"))
+def test_the_two_attributes_of_an_error_are_as_the_table_says(row: tuple[str, str, str]) -> None:
+    """The first word of a cell is what the class says; the fault matrix tests what depends on the call."""
+    described, may_have_been_done, is_transient = row
+    for name in re.findall(r"`(\w+)`", described):
+        for error in made(name, described):
+            assert str(error.may_have_been_done) == re.split(r"\W", may_have_been_done)[0]
+            assert str(error.is_transient) == re.split(r"\W", is_transient)[0]
+
+
+def test_an_unreadable_reply_was_carried_out_only_after_a_success() -> None:
+    for kind in (errors.UnexpectedResponse, errors.ReplyMismatch):
+        found = [kind("text", status=status).may_have_been_done for status in (199, 200, 299, 300, 302)]
+        assert found == [False, True, True, False, False]
+
+
+async def run(block: str, **names: Any) -> dict[str, Any]:
+    """Run a block of the page, and return its variables."""
+    source = f"async def main():\n{textwrap.indent(block, '    ')}\n    return locals()\n"
+    exec(compile(source, str(PAGE), "exec"), names)
+    found: dict[str, Any] = await names["main"]()
+    return found
+
+
+async def test_its_code_runs() -> None:
+    recovery, cancellation = python_blocks(PAGE)
+    async with Sandbox() as sandbox, sandbox.client(retry=RetryPolicy(attempts=1)) as checkout:
+        sandbox.faults.add("request_payment", Fault.LOST_REPLY, times=1)
+        with pytest.raises(errors.OutcomeUnknown) as caught:
+            await checkout.payments.request_payment(order())
+        (payment_id,) = sandbox.payments
+        found = await run(recovery, checkout=checkout, order=order(), error=caught.value, payment_id=payment_id)
+        assert [payment.id for payment in found["found"]] == [payment_id]
+        assert found["done"] == []
+        sandbox.faults.add("request_payment", Fault.STALLED, times=1)
+        block = cancellation.replace("timeout(5)", "timeout(0.05)")
+        names = await run(block, checkout=checkout, order=order(), asyncio=asyncio, errors=errors)
+        assert [names["key"]] == [call.idempotency_key for call in checkout.abandoned_calls]
+        assert checkout.abandoned_calls[0].reference == REFERENCE
