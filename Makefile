@@ -5,13 +5,16 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= logical
+SAMPLE ?= 200
+SEED   ?= 1
+JOBS   ?= 1
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Without bytecode, each of the processes that the tests start would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz generate check-generated check-bundle lint format type bench bench-memory build clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz generate check-generated check-bundle lint format type bench bench-memory mutants build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +49,9 @@ screenshots: $(VENV)/.browser ## Take the screenshots in docs/images again, with
 
 matrix: $(VENV)/.dev ## Run every class of operations against every fault and print how each call ended.
 	@$(BIN)/python -m tests.faults
+
+mutants: $(VENV)/.dev ## Change the money path in 200 places, one at a time, and count how many changes the tests notice.
+	@$(BIN)/python -m scripts.mutants --sample $(SAMPLE) --seed $(SEED) --jobs $(JOBS)
 
 fuzz: $(VENV)/.dev ## Run the property tests of replies and inputs with many more examples.
 	@$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=thorough

@@ -39,7 +39,7 @@ from checkout_async.errors import ClientClosed, ConfigurationError, WrongLoop
 from checkout_async.limits.limiter import Limiter
 from checkout_async.limits.rate_limiter import RateLimiter
 from checkout_async.processes import ProcessGuard
-from checkout_async.redaction import Secret, as_secret
+from checkout_async.redaction import Secret, as_secret, clears_frames
 from checkout_async.transport.aiohttp import AiohttpTransport
 from checkout_async.transport.pipeline import Pipeline, Settings
 
@@ -81,6 +81,7 @@ class CheckoutClient:
     its process and event loop. Close it with `async with` or `aclose()`.
     """
 
+    @clears_frames
     def __init__(
         self,
         credentials: Credentials,
@@ -172,6 +173,7 @@ class CheckoutClient:
         return PaymentsResource(self)
 
     @classmethod
+    @clears_frames
     def from_env(
         cls,
         environ: Mapping[str, str] | None = None,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard, get_args
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from checkout_async.errors import ConfigurationError
+from checkout_async.redaction import clears_frames
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -49,6 +50,7 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+@clears_frames
 def require_type(name: str, value: object, *kinds: type) -> None:
     """Raise ConfigurationError if a setting has another type. Not every caller uses a type checker."""
     if not isinstance(value, kinds) or isinstance(value, bool):
@@ -56,17 +58,20 @@ def require_type(name: str, value: object, *kinds: type) -> None:
         raise ConfigurationError(f"{name} must be {allowed}, not {type(value).__name__}")
 
 
+@clears_frames
 def require_level(validate: object) -> None:
     """Raise ConfigurationError if this is no level at which requests are checked."""
     if validate not in get_args(Validation):
         raise ConfigurationError(f"validate must be one of {', '.join(get_args(Validation))}")
 
 
+@clears_frames
 def matches(value: object, pattern: re.Pattern[str]) -> bool:
     """Return whether a setting is text that matches a pattern. Callers without a type checker pass other types."""
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
+@clears_frames
 def require_bool(name: str, value: object) -> None:
     """Raise ConfigurationError if a switch is neither True nor False: any non-empty text would count as True."""
     if not isinstance(value, bool):
@@ -206,6 +211,7 @@ class Endpoints:
     environment: Environment | None = None
 
 
+@clears_frames
 def resolve_endpoints(
     environment: Environment | str | None,
     subdomain: str | NoSubdomain | None,
@@ -255,6 +261,7 @@ def _check_url(name: str, url: str) -> str:
     return url.rstrip("/")
 
 
+@clears_frames
 def check_proxy(url: str, name: str = "proxy") -> str:
     """Return the URL of an HTTP proxy if it can be used. `name` is the setting that it comes from.
 

@@ -1,13 +1,23 @@
 """Mask everything that must not be printed: card numbers, CVVs, tokens, keys, personal data, headers.
 
 Headers follow an allow-list: the value of any other header is masked. A value of a sensitive kind is never shown.
+
+Tools that report errors write the local variables of every frame. So a public function that takes a secret or a body
+is decorated with `clears_frames`, and what lives longer is a `Secret`, `SecretBytes`, `SecretMembers`, `SecretStruct`
+or `Headers`.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Mapping
-from typing import SupportsIndex, TypeVar, cast, overload
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
+from typing import ClassVar, ParamSpec, SupportsIndex, TypeVar, cast, overload
+
+import msgspec
 
 __all__ = [
     "MASK",
@@ -15,7 +25,9 @@ __all__ = [
     "Secret",
     "SecretBytes",
     "SecretMembers",
+    "SecretStruct",
     "as_secret",
+    "clears_frames",
     "mask",
     "mask_headers",
     "sanitize",
@@ -23,6 +35,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 MASK = "***"
 
@@ -171,6 +184,26 @@ def as_secret(value: T) -> T:
     return cast("T", SecretBytes(value)) if isinstance(value, bytes) else value
 
 
+class SecretStruct(msgspec.Struct, frozen=True):
+    """The base of values that contain secrets. Their `repr` leaves out the members in `__hidden__`.
+
+    Loggers and web frameworks write the members of a dataclass, and whatever `vars` returns, but not those of a Struct.
+    """
+
+    __hidden__: ClassVar[tuple[str, ...]] = ()
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Return the members that may be shown (the protocol of the rich library)."""
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in self.__hidden__]
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return the members that may be shown. Pickles and copies are whole: a Struct has `__reduce__` for them."""
+        return dict(self.__rich_repr__())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+
 class SecretMembers(dict[str, object]):
     """Members of a JSON object. Their `repr` shows the names only, sanitized."""
 
@@ -178,6 +211,8 @@ class SecretMembers(dict[str, object]):
 
     def __repr__(self) -> str:
         return repr({sanitize(str(name)): MASK for name in self})
+
+    __sentry_repr__ = __repr__  # without it, Sentry's SDK would write a mapping by its items
 
 
 class Headers(dict[str, str]):
@@ -187,3 +222,54 @@ class Headers(dict[str, str]):
 
     def __repr__(self) -> str:
         return repr(mask_headers(self))
+
+    __sentry_repr__ = __repr__  # as above
+
+
+def clears_frames(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a function, a coroutine function or a method that takes a secret or a body.
+
+    An exception leaves it without the local variables of its frames and of those below, as `traceback.clear_frames`
+    does it. A traceback still names file, line and function. The exceptions that it refers to are treated alike,
+    except for one that the caller was handling already.
+    """
+    if inspect.iscoroutinefunction(function):
+        return cast("Callable[P, T]", _clears_when_awaited(function))
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        handled = sys.exception()
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            del args, kwargs
+            _clear_frames(error, handled)
+            raise
+
+    return call
+
+
+def _clears_when_awaited(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    @wraps(function)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        handled = sys.exception()
+        try:
+            return await function(*args, **kwargs)
+        except BaseException as error:
+            del args, kwargs
+            _clear_frames(error, handled)
+            raise
+
+    return call
+
+
+def _clear_frames(error: BaseException, handled: BaseException | None) -> None:
+    """Clear the frames of an exception and of its causes and contexts. `handled` belongs to the caller."""
+    seen = {id(None), id(handled)}
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            traceback.clear_frames(each.__traceback__)
+            waiting += [each.__cause__, each.__context__]

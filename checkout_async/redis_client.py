@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 from checkout_async.errors import ConfigurationError, MissingExtra
 from checkout_async.processes import disconnect, forget_after_fork
-from checkout_async.redaction import as_secret
+from checkout_async.redaction import as_secret, clears_frames
 
 if TYPE_CHECKING:
     from redis.asyncio import Connection, Redis
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["connect"]
 
 
+@clears_frames
 def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
     """Return a client that gives up an exchange after `timeout` seconds and one retry. It opens no connection yet.
 

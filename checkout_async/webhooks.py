@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast
 from checkout_async._core.codec import DecodeError, decode
 from checkout_async._generated.models import webhooks as generated
 from checkout_async._generated.models.webhooks import AuthenticationEventType, PaymentEventType
-from checkout_async.errors import CheckoutError, ConfigurationError, InvalidSignature, MalformedMessage
-from checkout_async.redaction import Secret, SecretBytes, as_secret
+from checkout_async.errors import ConfigurationError, InvalidSignature, MalformedMessage
+from checkout_async.redaction import SecretBytes, clears_frames
 
 __all__ = [
     "AUTHORIZATION_HEADER",
@@ -84,12 +84,12 @@ WebhookEvent: TypeAlias = PaymentEvent | AuthenticationEvent | OtherEvent
 """An event; `match` or `isinstance` gives its class. `models.to_json(event)` returns the bytes it was received as."""
 
 _Event = TypeVar("_Event")
-_Read = TypeVar("_Read")
 _HEX_DIGEST = re.compile(r"[0-9A-Fa-f]{64}")
 _CHARSETS: Final = (("utf-8", "surrogateescape"), ("latin-1", "replace"))
 _ACCEPTED_HEADERS: Final = "pass request.headers, the `headers` of an ASGI scope, or request.META of Django"
 
 
+@clears_frames
 def receive(body: bytes, headers: RequestHeaders, signing_keys: str | Iterable[str]) -> WebhookEvent:
     """Check the signature of a webhook request, then return its event.
 
@@ -100,23 +100,22 @@ def receive(body: bytes, headers: RequestHeaders, signing_keys: str | Iterable[s
     Raises InvalidSignature (answer 401), MalformedMessage if the body is signed but is not a readable event, and
     ConfigurationError if an argument is of another type or a key is missing or unusable.
     """
-    content, keys, found = _read_body(body), _encode_keys(signing_keys), _single_header(headers, SIGNATURE_HEADER)
-    del body, headers, signing_keys  # anybody can send what fails here, and a traceback may show the locals
-    _check_signature(_value(content), _value(found), _value(keys))
-    return _parse(_value(content))
+    content = _read_body(body)
+    _check_signature(content, _single_header(headers, SIGNATURE_HEADER), _encode_keys(signing_keys))
+    return _parse(content)
 
 
+@clears_frames
 def verify(body: bytes, signature: str | None, signing_keys: str | Iterable[str]) -> None:
     """Raise InvalidSignature unless `signature` was made over the raw body with one of the keys.
 
     `signature` is the value of the header, or None if the request has no such header. The letter case of its digits
     does not matter. Every key is tried, each in constant time. Raises ConfigurationError like `receive`.
     """
-    content, received, keys = _read_body(body), _read_signature(signature), _encode_keys(signing_keys)
-    del body, signature, signing_keys  # a traceback may show the locals
-    _check_signature(_value(content), _value(received), _value(keys))
+    _check_signature(_read_body(body), _read_signature(signature), _encode_keys(signing_keys))
 
 
+@clears_frames
 def verify_authorization(headers: RequestHeaders | str | None, expected: str | Iterable[str]) -> None:
     """Raise InvalidSignature unless the request has the text that the workflow sends in `Authorization`.
 
@@ -124,37 +123,33 @@ def verify_authorization(headers: RequestHeaders | str | None, expected: str | I
     `expected` is the text that is set in the workflow, or several during a change of it. The whole texts are compared,
     each in constant time. Raises ConfigurationError like `receive`.
     """
-    found = as_secret(headers) if isinstance(headers, str) else _single_header(headers or (), AUTHORIZATION_HEADER)
-    encoded = _encode_keys(expected, "the Authorization text")
-    del headers, expected  # a traceback may show the locals
-    keys, value = _value(encoded), _value(found)
+    keys = _encode_keys(expected, "the Authorization text")
+    value = headers if isinstance(headers, str) else _single_header(headers or (), AUTHORIZATION_HEADER)
     if not value:
         raise InvalidSignature(f"the request has no header {AUTHORIZATION_HEADER}; is one set for this webhook?")
     # Servers read a header as UTF-8 or as Latin-1. The sum tries every pair, as in `verify`.
-    received = [SecretBytes(value.encode(charset, errors)) for charset, errors in _CHARSETS]
+    received = [value.encode(charset, errors) for charset, errors in _CHARSETS]
     if not sum(hmac.compare_digest(key, each) for key in keys for each in received):
         raise InvalidSignature(f"{AUTHORIZATION_HEADER} is not the text that is set for this webhook")
 
 
+@clears_frames
 def parse(body: bytes) -> WebhookEvent:
     """Return the event in a body whose signature you have checked.
 
     An event of a type that the specification does not list becomes an OtherEvent. A member of an unexpected type reads
     as None. Raises MalformedMessage if the body is not a JSON object with an `id` and a `type`.
     """
-    content = _read_body(body)
-    del body  # a traceback may show the locals
-    return _parse(_value(content))
+    return _parse(_read_body(body))
 
 
+@clears_frames
 def sign(body: bytes, signing_key: str) -> str:
     """Return the signature of a body as Checkout.com would send it: 64 lower-case hexadecimal digits."""
-    content, keys = _read_body(body), _encode_keys(signing_key)
-    del body, signing_key  # a traceback may show the locals
-    return _digest(_value(content), *_value(keys))
+    return _digest(_read_body(body), *_encode_keys(signing_key))
 
 
-def _parse(body: SecretBytes) -> WebhookEvent:
+def _parse(body: bytes) -> WebhookEvent:
     event = _decode_event(OtherEvent, body)
     if PaymentEventType(event.type).is_known:
         return _decode_event(PaymentEvent, body)
@@ -163,7 +158,7 @@ def _parse(body: SecretBytes) -> WebhookEvent:
     return event
 
 
-def _decode_event(type_: type[_Event], body: SecretBytes) -> _Event:
+def _decode_event(type_: type[_Event], body: bytes) -> _Event:
     try:
         return decode(type_, body)[0]
     except DecodeError as problem:
@@ -172,12 +167,12 @@ def _decode_event(type_: type[_Event], body: SecretBytes) -> _Event:
     raise MalformedMessage("webhook", reason)
 
 
-def _check_signature(body: SecretBytes, signature: str | None, keys: list[SecretBytes]) -> None:
+def _check_signature(body: bytes, signature: str | None, keys: list[bytes]) -> None:
     if not signature:
         raise InvalidSignature(f"the request has no header {SIGNATURE_HEADER}; is a signing key set for this webhook?")
     if not _HEX_DIGEST.fullmatch(signature):
         raise InvalidSignature(f"{SIGNATURE_HEADER} is not the 64 hexadecimal digits of an HMAC-SHA256")
-    received = Secret(signature.lower())
+    received = signature.lower()
     # The sum tries every key, so that the time taken does not reveal which one matched.
     if not sum(hmac.compare_digest(_digest(body, key), received) for key in keys):
         raise InvalidSignature(
@@ -189,54 +184,40 @@ def _digest(body: bytes, key: bytes) -> str:
     return hmac.new(key, body, hashlib.sha256).hexdigest()
 
 
-# The functions below read one argument each. They return what is wrong with it and do not raise it: their frames and
-# those of their callers still hold the argument, and a traceback may show it. `_value` raises it once that is dropped.
-
-
-def _value(read: _Read | CheckoutError) -> _Read:
-    """Return what was read. Raises the error if it could not be."""
-    if isinstance(read, CheckoutError):
-        raise read
-    return read
-
-
-def _wrong_type(what: str, value: object, allowed: str) -> CheckoutError:
+def _wrong_type(what: str, value: object, allowed: str) -> ConfigurationError:
     return ConfigurationError(f"{what} must be {allowed}, not {type(value).__name__}")
 
 
-def _read_body(body: object) -> SecretBytes | CheckoutError:
-    return SecretBytes(body) if isinstance(body, bytes) else _wrong_type("the body of a webhook", body, "bytes")
+def _read_body(body: object) -> SecretBytes:
+    if isinstance(body, bytes):
+        return SecretBytes(body)  # an event keeps the bytes it came as
+    raise _wrong_type("the body of a webhook", body, "bytes")
 
 
-def _read_signature(signature: object) -> Secret | CheckoutError | None:
-    if signature is None:
-        return None
-    if isinstance(signature, str):
-        return Secret(signature)
-    return _wrong_type("the signature of a webhook", signature, "str")
+def _read_signature(signature: object) -> str | None:
+    if signature is None or isinstance(signature, str):
+        return signature
+    raise _wrong_type("the signature of a webhook", signature, "str")
 
 
-def _single_header(headers: RequestHeaders, name: str) -> Secret | CheckoutError | None:
+def _single_header(headers: RequestHeaders, name: str) -> str | None:
     """Return the value of a header, or None. Several are an error."""
-    items = _header_items(headers)
-    if isinstance(items, CheckoutError):
-        return items
-    values = [value for key, value in items if _is_header(key, name)]
+    values = [value for key, value in _header_items(headers) if _is_header(key, name)]
     if len(values) > 1:
-        return InvalidSignature(f"the request has {len(values)} headers {name}; there must be one")
+        raise InvalidSignature(f"the request has {len(values)} headers {name}; there must be one")
     if not values:
         return None
     value = values[0]
     if isinstance(value, bytes):
-        return Secret(value.decode("latin-1"))
+        return value.decode("latin-1")
     if isinstance(value, str):
-        return Secret(value)
-    return ConfigurationError(
+        return value
+    raise ConfigurationError(
         f"the header {name} must be text or bytes, not {type(value).__name__}; {_ACCEPTED_HEADERS}"
     )
 
 
-def _header_items(headers: RequestHeaders) -> list[tuple[object, object]] | CheckoutError:
+def _header_items(headers: RequestHeaders) -> list[tuple[object, object]]:
     if isinstance(headers, Mapping):
         return list(cast("Mapping[object, object]", headers).items())
     given = cast("object", headers)  # not every caller uses a type checker
@@ -244,7 +225,7 @@ def _header_items(headers: RequestHeaders) -> list[tuple[object, object]] | Chec
     if isinstance(given, Iterable) and not isinstance(given, str | bytes):
         pairs = list(cast("Iterable[object]", given))
     if not all(isinstance(pair, tuple | list) and len(cast("list[object]", pair)) == 2 for pair in pairs):
-        return ConfigurationError(f"the headers must be a mapping or a list of pairs; {_ACCEPTED_HEADERS}")
+        raise ConfigurationError(f"the headers must be a mapping or a list of pairs; {_ACCEPTED_HEADERS}")
     return cast("list[tuple[object, object]]", pairs)
 
 
@@ -255,29 +236,26 @@ def _is_header(key: object, name: str) -> bool:
     return text.lower() == name.lower() or text == f"HTTP_{name.upper().replace('-', '_')}"  # PEP 3333
 
 
-def _encode_keys(keys: object, what: str = "the signing key") -> list[SecretBytes] | CheckoutError:
+def _encode_keys(keys: object, what: str = "the signing key") -> list[bytes]:
     if isinstance(keys, str):
         keys = [keys]
     if not isinstance(keys, Iterable):
-        return _wrong_type(what, keys, "str or Iterable")
-    encoded: list[SecretBytes] = []
-    for key in cast("Iterable[object]", keys):
-        one = _encode_key(key, what)
-        if isinstance(one, CheckoutError):
-            return one
-        encoded.append(one)
-    return encoded or ConfigurationError(f"{what} is missing: pass the one that is set for the webhook")
+        raise _wrong_type(what, keys, "str or Iterable")
+    encoded = [_encode_key(key, what) for key in cast("Iterable[object]", keys)]
+    if not encoded:
+        raise ConfigurationError(f"{what} is missing: pass the one that is set for the webhook")
+    return encoded
 
 
-def _encode_key(key: object, what: str) -> SecretBytes | CheckoutError:
+def _encode_key(key: object, what: str) -> bytes:
     if not isinstance(key, str):
-        return _wrong_type(what, key, "str")
+        raise _wrong_type(what, key, "str")
     try:
         encoded = key.encode()
     except UnicodeEncodeError:
         encoded = b""
     if not encoded.strip():
-        return ConfigurationError(f"{what} is empty or not valid text: pass the one that is set for the webhook")
+        raise ConfigurationError(f"{what} is empty or not valid text: pass the one that is set for the webhook")
     if key != key.strip():
-        return ConfigurationError(f"{what} begins or ends with a blank or line break: pass it without")
-    return SecretBytes(encoded)
+        raise ConfigurationError(f"{what} begins or ends with a blank or line break: pass it without")
+    return encoded

@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from codegen.compiler import FRAGMENTS, compile_document, compile_files
-from codegen.diagnostics import SpecificationError
+from codegen.diagnostics import CompilerError, SpecificationError
 from codegen.document import Object
 from codegen.parse import api_name
 from codegen.passes.directions import find_directions
@@ -22,11 +22,19 @@ from codegen.passes.unions import alternatives, is_alternatives, is_union, varia
 from codegen.passes.walk import calls, module_of, schemas
 from codegen.write import diff_tree, write_tree
 
+_REPORT: Final = (
+    "this is a fault of the compiler in codegen/. Undo your last change of openapi/ to go on, and report it with that "
+    "change"
+)
 _COLUMNS: Final = ("operations", "schemas", "objects", "enums", "unions", "properties", "enum values")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the compiler. Return 0, or 1 if the fragments have problems or `--check` found differences."""
+    """Run the compiler.
+
+    Return 0, or 1 if the fragments have problems or `--check` found differences, or 2 if the compiler or the disk is at
+    fault.
+    """
     options = _parse_arguments(arguments)
     root: Path = options.root.resolve()
     output: Path = (options.output or root).resolve()
@@ -40,14 +48,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         count = len(error.problems)
         print(f"found {count} problem{'s' if count > 1 else ''}; nothing was written", file=sys.stderr)
         return 1
+    except CompilerError as error:
+        print(f"{error}\nnothing was written: {_REPORT}", file=sys.stderr)
+        return 2
     if not options.check:
-        write_tree(output, files)
-        return 0
+        return _write(output, files)
     difference = diff_tree(output, files)
     print(difference, end="")
     if difference:
         print("the generated files do not match openapi/: run `make generate`", file=sys.stderr)
     return 1 if difference else 0
+
+
+def _write(output: Path, files: Mapping[str, bytes]) -> int:
+    try:
+        write_tree(output, files)
+    except OSError as error:
+        print(f"{error.filename or output}: {error.strerror or error}; the files are as they were", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

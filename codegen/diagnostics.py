@@ -1,4 +1,7 @@
-"""Problems in the fragments: each has a file and a line; all of them are collected and reported together."""
+"""Problems in the fragments: each has a file and a line; all of them are collected and reported together.
+
+Whatever is wrong in the compiler itself is a CompilerError.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,10 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}"
+
+
+class CompilerError(RuntimeError):
+    """The compiler made code that is not right. The fault is in codegen/, not in the fragments."""
 
 
 class SpecificationError(Exception):

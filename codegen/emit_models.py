@@ -7,8 +7,10 @@ request types, then response types, each in the order of the fragments.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ from datamodel_code_generator import DatetimeClassType, InputFileType, PythonVer
 from datamodel_code_generator.enums import DataModelType
 from datamodel_code_generator.format import Formatter
 
+from codegen.diagnostics import CompilerError, Origin, Problems
 from codegen.document import Object
 from codegen.generator_input import GeneratorInput, prepare_input
 from codegen.passes.levels import keep_documented, keep_enforced, without_texts
@@ -40,8 +43,8 @@ _IMPORTS: Final = {
 }
 
 
-class GeneratorError(RuntimeError):
-    """datamodel-code-generator wrote unexpected code. This is a bug in the compiler."""
+class GeneratorError(CompilerError):
+    """datamodel-code-generator wrote unexpected code."""
 
 
 def emit_models(document: Object) -> dict[str, str]:
@@ -81,7 +84,7 @@ def _statements(document: Object) -> tuple[dict[str, str], dict[str, str]]:
     named = dict(schemas(document).objects())
     prepared = prepare_input(document)
     aliases = {name: schema for name, schema in named.items() if is_alternatives(schema)}
-    statements, imports = _split_module(_run_generator(prepared), named.keys() - aliases.keys(), prepared.inline)
+    statements, imports = _split_module(_run_generator(prepared, named), named.keys() - aliases.keys(), prepared.inline)
     for name, schema in aliases.items():
         statements[name] = f"{name}: TypeAlias = {' | '.join(alternatives(schema))}"
     times = {name for name, statement in imports.items() if statement.startswith("from datetime import datetime")}
@@ -91,7 +94,41 @@ def _statements(document: Object) -> tuple[dict[str, str], dict[str, str]]:
     return statements, imports
 
 
-def _run_generator(prepared: GeneratorInput) -> str:
+def _run_generator(prepared: GeneratorInput, named: Mapping[str, Object]) -> str:
+    """Return what the generator writes. Raises SpecificationError if it warns: it did something else than was meant."""
+    source, warned = _generate(prepared)
+    problems = Problems()
+    for message in warned:
+        for origin, subject in _blame(message, prepared, named):
+            problems.add(origin, f"{subject}: datamodel-code-generator warns: {message}")
+    problems.stop_if_any()
+    return source
+
+
+def _blame(message: str, prepared: GeneratorInput, named: Mapping[str, Object]) -> Iterator[tuple[Origin, str]]:
+    """Yield place and name of each schema that the warning is about: it comes for it, and for no schema inside it."""
+    every: dict[str, object] = prepared.definitions["$defs"]
+    inside = {name: _reachable([name], named) for name in named if name in every}
+    warned: set[str] = set()
+    for name, found in inside.items():
+        part = {key: value for key, value in every.items() if key in found or key in prepared.inline}
+        if message in _generate(replace(prepared, definitions={"$defs": part}))[1]:
+            warned.add(name)
+    first = {name for name in warned if not warned & (inside[name] - {name})}
+    yield from ((named[name].origin, f"schema '{name}'") for name in first or warned)
+    if not warned:
+        yield next(iter(named.values())).origin, "the schemas"
+
+
+def _generate(prepared: GeneratorInput) -> tuple[str, list[str]]:
+    """Run the generator. Return what it writes and the texts of its warnings."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        source = _call_generator(prepared)
+    return source, [str(each.message) for each in warned]
+
+
+def _call_generator(prepared: GeneratorInput) -> str:
     result = generate(
         prepared.definitions,
         input_file_type=InputFileType.JsonSchema,

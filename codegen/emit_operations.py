@@ -28,9 +28,9 @@ _MODULE: Final = (
 _RESOURCE_MODULE: Final = "The resource class of the {} API: the class of `client.{}`."
 _STANDARD: Final = (
     "from collections.abc import AsyncIterator, Mapping",
-    "from dataclasses import replace",
     "from datetime import date, datetime",
     "from typing import Final",
+    "from msgspec.structs import replace",
     "from checkout_async._core.paging import Page, by_link, by_position",
     "from checkout_async._core.wire import Alternative, ApiRequest, BodyFormat, CallOptions, Idempotency",
     "from checkout_async._core.wire import Operation, Parameter, Sender, optional_parameter",

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from codegen.diagnostics import CompilerError
 from codegen.write import GENERATED
 
 _TRIAL: Final = Path(__file__).with_name("trial.py")
@@ -23,15 +24,13 @@ _STATEMENTS: Final = (
 )
 # What may be called while a module is imported.
 _CALLED: Final = frozenset({"Alternative", "Meta", "Operation", "msgspec.field"})
-_IMPORTED: Final = frozenset(
-    {"__future__", "checkout_async", "collections", "dataclasses", "datetime", "msgspec", "typing"}
-)
+_IMPORTED: Final = frozenset({"__future__", "checkout_async", "collections", "datetime", "msgspec", "typing"})
 # The types that the model generator imports under another name where a field has their own.
 _TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
 
 
-class ProofError(RuntimeError):
-    """Generated code is not what was meant, or does not work. This is a bug in the compiler."""
+class ProofError(CompilerError):
+    """Generated code is not what was meant, or does not work."""
 
 
 def prove(files: Mapping[str, bytes]) -> None:
@@ -74,6 +73,11 @@ def _unexpected_calls(node: ast.stmt) -> Iterator[ast.expr]:
             yield part
 
 
+def _last_lines(text: str) -> str:
+    """Return the end of what a process wrote: its error, and the lines of the generated code that it came from."""
+    return "\n".join(text.strip().splitlines()[-8:])
+
+
 def _try(modules: Mapping[str, bytes]) -> None:
     """Import the modules in a process of its own, from a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="codegen-") as name:
@@ -84,4 +88,4 @@ def _try(modules: Mapping[str, bytes]) -> None:
         run = [sys.executable, "-I", "-B", str(_TRIAL), str(Path(name) / GENERATED), str(_PACKAGE)]
         done = subprocess.run(run, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ProofError(f"the generated code does not work; this is a bug in the compiler:\n{done.stderr}")
+        raise ProofError(f"the generated code does not work: {_last_lines(done.stderr)}")

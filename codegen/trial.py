@@ -1,4 +1,7 @@
-"""The script that imports generated modules from a temporary folder and makes a decoder for each type and operation.
+"""The script that imports generated modules from a temporary folder, and tries each type and operation.
+
+Each type gets a decoder and an encoder: a value with all its members, and one with the required members only, is
+written as JSON and as MessagePack.
 
 It runs in a process of its own: `python trial.py FOLDER PACKAGE`, where PACKAGE is the folder of checkout_async. If it
 raises, the generated code cannot be used.
@@ -8,11 +11,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+from msgspec import inspect
 
 GENERATED = "checkout_async._generated"
 
@@ -28,8 +34,8 @@ def main(folder: Path, package: Path) -> None:
         for value in [*vars(module).values()]:
             if type(value).__name__ == "Operation":
                 _try_operation(value)
-            elif isinstance(value, type) and issubclass(value, msgspec.Struct):
-                msgspec.json.Decoder(value)
+            elif isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == module.__name__:
+                _try_type(value)
 
 
 def _add_package(name: str, folder: Path) -> None:
@@ -42,7 +48,48 @@ def _try_operation(operation: Any) -> None:
     bodies = [alternative.type for alternative in operation.alternatives] or [operation.request]
     for type_ in [*operation.responses.values(), *bodies]:
         if type_ is not None:
-            msgspec.json.Decoder(type_)
+            _try_type(type_)
+
+
+def _try_type(type_: Any) -> None:
+    msgspec.json.Decoder(type_)
+    msgspec.msgpack.Decoder(type_)
+    for depth in (_DEPTH, 0):
+        value = _sample(inspect.type_info(type_), depth)
+        msgspec.json.encode(value)
+        msgspec.msgpack.encode(value)
+
+
+def _sample(kind: inspect.Type, depth: int) -> Any:
+    """Return a value of a type, without regard to its limits. Optional members are left out below a depth."""
+    while isinstance(kind, inspect.Metadata):
+        kind = kind.type
+    if isinstance(kind, inspect.StructType):
+        members = (member for member in kind.fields if member.required or depth > 0)
+        return kind.cls(**{member.name: _sample(member.type, depth - 1) for member in members})
+    if isinstance(kind, inspect.UnionType):
+        return _sample(next(each for each in kind.types if not isinstance(each, inspect.NoneType)), depth)
+    if isinstance(kind, inspect.ListType):
+        return [_sample(kind.item_type, depth - 1)]
+    if isinstance(kind, inspect.DictType):
+        return {_sample(kind.key_type, depth): _sample(kind.value_type, depth - 1)}
+    if isinstance(kind, inspect.EnumType):
+        return next(iter(kind.cls))
+    if isinstance(kind, inspect.LiteralType):
+        return kind.values[0]
+    return _SIMPLE[type(kind)]()
+
+
+_DEPTH: Final = 3
+_SIMPLE: Final[dict[type, Callable[[], object]]] = {
+    inspect.AnyType: str,
+    inspect.BoolType: bool,
+    inspect.DateTimeType: lambda: datetime.now(UTC),
+    inspect.DateType: lambda: date(2000, 1, 1),
+    inspect.FloatType: float,
+    inspect.IntType: int,
+    inspect.StrType: str,
+}
 
 
 if __name__ == "__main__":

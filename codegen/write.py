@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from codegen import VERSION
+from codegen.diagnostics import CompilerError
 
 GENERATED: Final = "checkout_async/_generated"
 DOCS: Final = "docs/api.md"
@@ -31,8 +33,8 @@ _RUFF: Final = (
 )
 
 
-class FormatError(RuntimeError):
-    """ruff cannot parse the generated code. This is a bug in the compiler."""
+class FormatError(CompilerError):
+    """ruff cannot parse the generated code."""
 
 
 def format_files(files: Mapping[str, str]) -> dict[str, bytes]:
@@ -64,22 +66,49 @@ def build_manifest(root: Path, inputs: Iterable[Path], outputs: Mapping[str, byt
 
 
 def write_tree(output: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files and remove all other files from the generated package."""
-    for path in sorted(existing_files(output) - files.keys()):
-        (output / path).unlink()
+    """Replace the generated package and the API reference as a whole; other files in the package are removed.
+
+    Everything is written beside its place first. Then the old package is renamed, the new one takes its name, and the
+    reference is replaced. If a step fails, the old ones are put back. If a run is killed between the first two steps,
+    the next run puts the old package back before it does anything else. Raises OSError.
+    """
+    package, reference = output / GENERATED, output / DOCS
+    old, new = _beside(package, "old"), _beside(package, "new")
+    if old.exists() and not package.exists():
+        old.rename(package)
+    if not diff_tree(output, files):
+        return
+    for leftover in (old, new):
+        shutil.rmtree(leftover, ignore_errors=True)
+    had_package = package.exists()
+    try:
+        _write_beside(output, files)
+        if had_package:
+            package.rename(old)
+        new.rename(package)
+        _beside(reference, "new").replace(reference)
+    except BaseException:
+        if old.exists() or not had_package:
+            shutil.rmtree(package, ignore_errors=True)
+        if old.exists():
+            old.rename(package)
+        raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        _beside(reference, "new").unlink(missing_ok=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f".{path.name}.{suffix}")
+
+
+def _write_beside(output: Path, files: Mapping[str, bytes]) -> None:
+    new, reference = _beside(output / GENERATED, "new"), _beside(output / DOCS, "new")
     for path, content in files.items():
-        target = output / path
+        target = reference if path == DOCS else new / path.removeprefix(f"{GENERATED}/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.is_file() or target.read_bytes() != content:
-            _replace_file(target, content)
-    _remove_empty_folders(output / GENERATED)
-
-
-def _replace_file(target: Path, content: bytes) -> None:
-    """Write a file beside its place and rename it, so that a run that is killed leaves the old file or the new one."""
-    beside = target.with_name(f".{target.name}.new")
-    beside.write_bytes(content)
-    beside.replace(target)
+        target.write_bytes(content)
 
 
 def existing_files(output: Path) -> set[str]:
@@ -112,16 +141,8 @@ def _ruff(command: str, folder: Path, *arguments: str) -> None:
     run = [sys.executable, "-m", "ruff", command, *_RUFF, *arguments, str(folder)]
     done = subprocess.run(run, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise FormatError(
-            f"ruff cannot parse the generated code; this is a bug in the compiler:\n{done.stdout}{done.stderr}"
-        )
+        raise FormatError(f"ruff cannot parse the generated code: {done.stdout}{done.stderr}".strip())
 
 
 def _hashes(contents: Mapping[str, bytes]) -> dict[str, str]:
     return {path: hashlib.sha256(contents[path]).hexdigest() for path in sorted(contents)}
-
-
-def _remove_empty_folders(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir() and path.name != "__pycache__" and not any(path.iterdir()):
-            path.rmdir()

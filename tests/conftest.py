@@ -6,10 +6,12 @@ their number and the command that runs them. A test marked `slow` starts process
 matrix; `make check` leaves those out.
 """
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
-from tests import figures
+from tests import figures, loop_errors
 from tests.services import missing_browser, missing_service, redis_server, redis_url
 
 __all__ = ["redis_server", "redis_url"]
@@ -18,6 +20,8 @@ __all__ = ["redis_server", "redis_url"]
 settings.register_profile("untimed", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=2500, print_blob=True)
+# The same examples for every mutant: chance must not decide whether one is noticed.
+settings.register_profile("mutants", deadline=None, max_examples=25, derandomize=True, database=None)
 settings.load_profile("untimed")
 
 
@@ -28,6 +32,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _deselect(config, items, "browser", f"need {reason}, which is not installed here")
     elif "browser" not in config.option.markexpr:
         _deselect(config, items, "browser", "run in a real browser")
+
+
+def pytest_configure() -> None:
+    loop_errors.install()
+
+
+@pytest.fixture(autouse=True)
+def _no_error_is_left_to_the_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test in which an event loop's exception handler was called, unless it is marked `loop_errors`."""
+    yield
+    loop_errors.check(request.node)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -33,6 +33,12 @@ def lines() -> list[str]:
             f"canary: {len(NAMES['canaries'])} marked secrets searched for in {COUNTS['canary outputs']} outputs "
             f"({COUNTS['canary characters']:,} characters)"
         )
+    if NAMES["canaries in signatures"]:
+        found.append(
+            f"canary: {len(NAMES['canaries in signatures'])} canaries in {len(NAMES['signatures'])} public signatures; "
+            f"{COUNTS['errors of calls with canaries']:,} errors of {COUNTS['calls with canaries']:,} calls searched "
+            f"in {len(NAMES['sinks'])} sinks"
+        )
     if COUNTS["examples"]:
         found.append(f"fuzz: hypothesis ran {COUNTS['examples']} examples of {len(NAMES['properties'])} properties")
     return found

@@ -17,6 +17,10 @@ PUBLIC = [
     "checkout_async.models",
     "checkout_async.operations",
     "checkout_async.auth",
+    "checkout_async.batch",
+    "checkout_async.limits",
+    "checkout_async.observability",
+    "checkout_async.sandbox",
     "checkout_async.threeds",
     "checkout_async.threeds.emv",
     "checkout_async.webhooks",
@@ -64,21 +68,41 @@ def test_all_lists_every_name_that_the_package_imports(name: str) -> None:
     assert visible - submodules == set(module.__all__) - submodules
 
 
-def test_every_operation_is_a_function_a_builder_and_a_method() -> None:
-    from checkout_async.operations import sessions as functions
-
-    names = {
+OPERATIONS = {
+    "sessions": {
         "request_session",
         "get_session",
         "update_session",
         "complete_session",
         "update_three_ds_method_completion",
-    }
+    },
+    "payments": {
+        "request_payment",
+        "list_payments",
+        "get_payment",
+        "get_payment_actions",
+        "increment_authorization",
+        "cancel_scheduled_retry",
+        "capture_payment",
+        "refund_payment",
+        "reverse_payment",
+        "void_payment",
+        "search_payments",
+    },
+}
+ITERATORS = {"sessions": set[str](), "payments": {"iterate_payments", "iterate_search_payments"}}
+
+
+@pytest.mark.parametrize("api", OPERATIONS)
+def test_every_operation_is_a_function_a_builder_and_a_method(api: str) -> None:
+    functions = getattr(checkout_async.operations, api)
     credentials = checkout_async.SecretKey("sk_sbox_" + "a" * 27)
     client = checkout_async.CheckoutClient(credentials, environment="sandbox", subdomain="vkuhvk4v")
-    methods = {name for name in dir(client.sessions) if not name.startswith("_")}
-    assert methods == names
-    assert {f"build_{name}" for name in names} | names <= set(functions.__all__)
+    names, iterators = OPERATIONS[api], ITERATORS[api]
+    methods = {name for name in dir(getattr(client, api)) if not name.startswith("_")}
+    assert methods == names | iterators
+    public = {name for name in functions.__all__ if name.islower()}
+    assert public == names | iterators | {f"build_{name}" for name in names}
 
 
 def test_version_and_changelog_agree() -> None:

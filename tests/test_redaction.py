@@ -21,17 +21,23 @@ from checkout_async.redaction import (
     sanitize,
     scrub,
 )
+from tests.canary.marks import luhn
 
 
-def test_a_card_number_keeps_its_last_four_digits() -> None:
-    assert mask("4242424242424242", "pan") == "***4242"
+@pytest.mark.parametrize("number", ["4242424242424242", "4222222222222"])
+def test_a_card_number_keeps_its_last_four_digits(number: str) -> None:
+    assert mask(number, "pan") == f"***{number[-4:]}"
 
 
-@pytest.mark.parametrize(
-    ("value", "kind"), [("956", "cvv"), ("x", "secret"), ("Ada", "personal"), (5, "pan"), ("4242", "pan")]
-)
+@pytest.mark.parametrize("value", ["x", "956", "Ada Lovelace-King", "sek_Dal7UyiH8rIFXA4PfgiIk2jUyQkVDeEWgVBEL4Ts", 5])
+@pytest.mark.parametrize("kind", ["cvv", "secret", "personal"])
 def test_anything_else_sensitive_shows_nothing(value: object, kind: str) -> None:
     assert mask(value, kind) == "***"
+
+
+@pytest.mark.parametrize("number", ["", "4242", "4242424", "424242424242", 4242424242424242])
+def test_a_shortened_card_number_shows_nothing(number: object) -> None:
+    assert mask(number, "pan") == "***"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,8 @@ def test_anything_else_sensitive_shows_nothing(value: object, kind: str) -> None
         "4242.4242.4242.4242",
         "6759649826438453011",
         "sk_sbox_aaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "pk_sbox_aaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "ack_i4dcnxhzqv4ebkvxiu3ksa27ca",
         "sek_Dal7UyiH8rIFXA4PfgiIk2jUyQkVDeEWgVBEL4TsRTE=",
         "tok_ubfj2q76miwundwlk72vxt2i7q",
         "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhY2sifQ.c2lnbmF0dXJl",
@@ -63,9 +71,35 @@ def test_identifiers_codes_dates_and_short_numbers_stay(text: str) -> None:
     assert scrub(text) == text
 
 
-def test_only_listed_headers_show_their_values() -> None:
-    headers = {"Content-Type": "application/json", "Authorization": "Bearer x", "X-Anything": "y"}
-    assert mask_headers(headers) == {"Content-Type": "application/json", "Authorization": "***", "X-Anything": "***"}
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Accept",
+        "Cko-Request-Id",
+        "Cko-Version",
+        "Content-Length",
+        "CONTENT-TYPE",
+        "date",
+        "Retry-After",
+        "User-Agent",
+    ],
+)
+def test_a_listed_header_shows_its_value(name: str) -> None:
+    assert mask_headers({name: "y"}) == {name: "y"}
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Cko-Idempotency-Key", "Cookie", "Set-Cookie", "X-Anything"])
+def test_any_other_header_shows_no_value(name: str) -> None:
+    assert mask_headers({name: "y"}) == {name: "***"}
+
+
+def test_a_text_of_a_server_is_shown_up_to_200_characters() -> None:
+    assert sanitize("x" * 200) == "x" * 200
+    assert sanitize("x" * 201) == "x" * 200 + "..."
+
+
+def test_control_characters_of_a_server_are_escaped() -> None:
+    assert sanitize("a\r\nb\x1b[31m\u202e\u0085") == "a\\r\\nb\\x1b[31m\\u202e\\x85"
 
 
 @pytest.mark.parametrize("hidden", [Secret("hush " * 30), SecretBytes(b"hush " * 30)])
@@ -128,6 +162,15 @@ def test_a_card_number_is_masked_whatever_stands_beside_it(text: str) -> None:
     assert not re.search(r"4\D?2\D?4\D?2|378|2222|676770", shown)
 
 
+@pytest.mark.parametrize("length", range(12, 20))
+@pytest.mark.parametrize("digit", range(10))
+def test_a_number_of_any_digits_with_their_check_digit_is_a_card_and_no_other(digit: int, length: int) -> None:
+    number = luhn(f"{digit}" * (length - 1))
+    assert scrub(number) == MASK
+    another = f"{number[:-1]}{(int(number[-1]) + 1) % 10}"
+    assert scrub(another) == another
+
+
 @pytest.mark.parametrize(
     "number",
     [
@@ -136,6 +179,7 @@ def test_a_card_number_is_masked_whatever_stands_beside_it(text: str) -> None:
         "12345678903",
         "2026-11-21 12.00.00",
         "192.168.10.200",
+        "87 8766 2073 1215",
     ],
 )
 def test_a_number_without_length_grouping_or_check_digit_of_a_card_stays(number: str) -> None:

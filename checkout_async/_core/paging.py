@@ -63,8 +63,10 @@ async def by_link(
     budget = _item_budget(max_items)
     seen: set[str] = set()
     followed: set[str] = set()
-    page = await first() if budget > 0 else Page[T]((), ())
-    while budget > 0:
+    if budget <= 0:
+        return
+    page = await first()
+    while True:
         fresh = _new_items(page, seen)
         for item in fresh[: int(min(budget, len(fresh)))]:
             yield item

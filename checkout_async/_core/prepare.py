@@ -27,7 +27,7 @@ from checkout_async._core.wire import (
 from checkout_async._version import __version__
 from checkout_async.config import Validation, require_type
 from checkout_async.errors import ConfigurationError, InvalidRequest
-from checkout_async.redaction import Headers
+from checkout_async.redaction import Headers, clears_frames
 
 __all__ = ["check_header_value", "prepare", "user_agent"]
 
@@ -66,6 +66,7 @@ _RESERVED = frozenset(
 _KEY_HEADERS = frozenset({"cko-idempotency-key", "idempotency-key"})
 
 
+@clears_frames
 def prepare(
     request: ApiRequest[Any], locate: Callable[[str], str], user_agent: str, *, validate: Validation = "shape"
 ) -> HttpRequest:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from dataclasses import replace as replace_dataclass
 from enum import Enum
 from typing import Any, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 from urllib.parse import quote
 
+from msgspec.structs import force_setattr, replace
+
 from checkout_async._core.model import RequestModel
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 from checkout_async.errors import InvalidRequest
-from checkout_async.redaction import Headers, SecretBytes, SecretMembers, as_secret
+from checkout_async.redaction import Headers, SecretBytes, SecretMembers, SecretStruct, as_secret
 
 __all__ = [
     "Alternative",
@@ -121,40 +124,42 @@ class Parameter:
         return self.argument or self.name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallOptions:
+class CallOptions(SecretStruct, frozen=True, kw_only=True):
     """The options of a single call. None keeps the client's setting. Values that may be secret become Secret."""
+
+    __hidden__ = ("headers", "session_secret", "idempotency_key", "extra_body")
 
     timeout: Timeouts | float | None = None
     retry: RetryPolicy | None = None
-    headers: Mapping[str, str] | None = field(default=None, repr=False)
-    session_secret: str | None = field(default=None, repr=False)
-    idempotency_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] | None = None
+    session_secret: str | None = None
+    idempotency_key: str | None = None
     validate: Validation | None = None
-    extra_body: Mapping[str, object] | None = field(default=None, repr=False)
+    extra_body: Mapping[str, object] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "session_secret", as_secret(self.session_secret))
-        object.__setattr__(self, "idempotency_key", as_secret(self.idempotency_key))
+        force_setattr(self, "session_secret", as_secret(self.session_secret))
+        force_setattr(self, "idempotency_key", as_secret(self.idempotency_key))
         if isinstance(self.headers, Mapping):
             headers = Headers((name, as_secret(value)) for name, value in self.headers.items())
-            object.__setattr__(self, "headers", headers)
+            force_setattr(self, "headers", headers)
         if isinstance(self.extra_body, Mapping):
-            object.__setattr__(self, "extra_body", SecretMembers(self.extra_body))
+            force_setattr(self, "extra_body", SecretMembers(self.extra_body))
 
 
-@dataclass(frozen=True, kw_only=True)
-class ApiRequest(Generic[T]):
+class ApiRequest(SecretStruct, Generic[T], frozen=True, kw_only=True):
     """One call of an operation before it is sent. The generated `build_…` functions return it.
 
     `link` is the URL of a further page, as a reply gave it. It replaces the operation's target and is read with GET.
     """
 
+    __hidden__ = ("body",)
+
     operation: Operation[T]
     path: tuple[Parameter, ...] = ()
     query: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
-    body: object = field(default=None, repr=False)
+    body: object = None
     link: str | None = None
     options: CallOptions = CallOptions()
 
@@ -162,23 +167,24 @@ class ApiRequest(Generic[T]):
         # Some tools show what the expressions of a failing line refer to, `request.body` too.
         body: Any = self.body
         if isinstance(body, Mapping) and not isinstance(body, SecretMembers):
-            object.__setattr__(self, "body", SecretMembers(cast("Mapping[str, object]", body)))
+            force_setattr(self, "body", SecretMembers(cast("Mapping[str, object]", body)))
 
     def with_offset(self, name: str, position: int) -> Self:
         """Return the same call with the query parameter `name` set to `position`."""
-        query = (replace(each, value=str(position)) if each.name == name else each for each in self.query)
+        query = (replace_dataclass(each, value=str(position)) if each.name == name else each for each in self.query)
         return replace(self, query=tuple(query))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
+class HttpRequest(SecretStruct, frozen=True, kw_only=True):
     """An HTTP request as a transport gets it. Its `repr` shows no secret, nor do those of its headers and body."""
+
+    __hidden__ = ("idempotency_key",)
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
-    idempotency_key: str | None = field(default=None, repr=False)
+    idempotency_key: str | None = None
     """The key among the headers: two requests with the same one may get the same reply."""
     is_idempotent: bool = True
     """Whether sending the request twice does no more than sending it once."""
@@ -187,20 +193,25 @@ class HttpRequest:
         _wrap_secrets(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpResponse:
+def _do_nothing() -> None:
+    """Stand in for the connection of a reply that came on none."""
+
+
+class HttpResponse(SecretStruct, frozen=True, kw_only=True):
     """An HTTP response, read to its end, or `truncated` at `Limits.response_size` bytes.
 
     Header names are in lower case. Like that of a request, its `repr` shows no secret.
     """
 
+    __hidden__ = ("discard",)
+
     status: int
     headers: Mapping[str, str]
     body: bytes
     truncated: bool = False
-    is_first: bool = field(default=True, compare=False)
+    is_first: bool = True
     """Whether no other reply came before it on its connection."""
-    discard: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+    discard: Callable[[], None] = _do_nothing
     """Close the connection that the response came on: a reply that is not ours may have shifted all that follow."""
 
     def __post_init__(self) -> None:
@@ -215,24 +226,25 @@ class HttpResponse:
 def _wrap_secrets(message: HttpRequest | HttpResponse) -> None:
     """Wrap headers and body so that they never print a secret, wherever they go from here."""
     if not isinstance(message.headers, Headers):
-        object.__setattr__(message, "headers", Headers(message.headers))
+        force_setattr(message, "headers", Headers(message.headers))
     if message.body is not None and not isinstance(message.body, SecretBytes):
-        object.__setattr__(message, "body", SecretBytes(message.body))
+        force_setattr(message, "body", SecretBytes(message.body))
 
 
-@dataclass(frozen=True, kw_only=True)
-class ApiResponse(Generic[T]):
+class ApiResponse(SecretStruct, Generic[T], frozen=True, kw_only=True):
     """The decoded value of a reply, with its status, headers and body. `bytes(body)` gives the bytes received.
 
     `ignored` lists the JSON paths of the members whose type does not match the specification. They read as None in
     `value` and are still in `body`.
     """
 
+    __hidden__ = ("headers", "body")
+
     value: T
     status: int
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
     request_id: str | None
-    body: bytes = field(repr=False)
+    body: bytes
     ignored: tuple[str, ...] = ()
     attempts: int = 1
 

@@ -21,7 +21,7 @@ import anyio.to_thread
 from checkout_async.auth.token_store import LOCK_TIMEOUT, AccessToken, checked_seconds, decode_token, encode_token
 from checkout_async.errors import MissingExtra, TokenStoreError
 from checkout_async.files import OWNER_ONLY, atomic_write
-from checkout_async.redaction import SecretBytes, as_secret
+from checkout_async.redaction import SecretBytes, as_secret, clears_frames
 
 if TYPE_CHECKING:
     from filelock import AsyncFileLock
@@ -74,6 +74,7 @@ class FileTokenStore:
         """Write the token to a new file, then replace the old file with it."""
         await _in_thread(_write, self._file(key), encode_token(token))
 
+    @clears_frames
     async def remove(self, key: str, value: str) -> None:
         """Delete the file if its token still has this value.
 

@@ -31,7 +31,7 @@ from checkout_async.errors import (
     TransportError,
     UnexpectedResponse,
 )
-from checkout_async.redaction import MASK, Secret, SecretBytes, as_secret, sanitize
+from checkout_async.redaction import MASK, Secret, SecretBytes, as_secret, clears_frames, sanitize
 
 __all__ = ["OAuthAuthenticator", "OAuthCredentials", "SecretMasker", "token_refusal"]
 
@@ -39,18 +39,21 @@ __all__ = ["OAuthAuthenticator", "OAuthCredentials", "SecretMasker", "token_refu
 class SecretMasker:
     """Masks the given secrets, and their escaped forms, in a server's reply."""
 
+    @clears_frames
     def __init__(self, *secrets: str) -> None:
         forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), quote_plus(secret))}
         forms |= {form.replace("/", "\\/") for form in forms}
         # Long forms first: a short one may be part of a long one.
         self._forms = sorted(forms, key=len, reverse=True)
 
+    @clears_frames
     def mask_text(self, text: str) -> str:
         """Return the text with secrets masked, printable, and at most a few hundred characters long."""
         for form in self._forms:
             text = text.replace(form, MASK)
         return sanitize(text)
 
+    @clears_frames
     def mask_body(self, raw: bytes) -> SecretBytes:
         """Return the body with secrets masked, hidden from tracebacks because it may contain a token."""
         for form in self._forms:
@@ -100,6 +103,7 @@ class OAuthCredentials(SecretHolder):
 
     __slots__ = ("_client_id", "_client_secret", "_scopes", "_store")
 
+    @clears_frames
     def __init__(
         self, client_id: str, client_secret: str, *, scopes: Iterable[str] = (), store: TokenStore | None = None
     ) -> None:
@@ -124,6 +128,7 @@ class OAuthCredentials(SecretHolder):
     def check(self, environment: Environment | None) -> None:
         """Accept any environment: an access key does not show its environment."""
 
+    @clears_frames
     def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> OAuthAuthenticator:
         """Return an authenticator with its own token cache, in front of the store if there is one."""
         basic = as_secret(b64encode(f"{self._client_id}:{self._client_secret}".encode("ascii")).decode("ascii"))
@@ -158,6 +163,7 @@ class OAuthAuthenticator(SecretHolder):
         """Return `Bearer` and a token that does not expire soon. Raises AuthenticationFailed and ConnectFailed."""
         return Secret(f"Bearer {await self._cache.get()}")
 
+    @clears_frames
     def on_unauthorized(self, authorization: str) -> bool:
         """Drop the rejected token, if it is still the current one. Return True: the next attempt gets another one."""
         self._cache.drop(authorization.removeprefix("Bearer "))

@@ -20,7 +20,7 @@ from checkout_async.auth.token_store import (
 )
 from checkout_async.errors import TokenStoreError
 from checkout_async.processes import ProcessGuard
-from checkout_async.redaction import as_secret
+from checkout_async.redaction import as_secret, clears_frames
 from checkout_async.redis_client import connect
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class RedisTokenStore:
     was used.
     """
 
+    # Not a __dict__, whose values a serializer writes at any depth: the client of Redis contains a password.
+    __slots__ = ("_lock_ttl", "_owns_client", "_prefix", "_redis")
+
+    @clears_frames
     def __init__(self, redis: str | Redis, *, prefix: str = "checkout_async:", lock_ttl: float = LOCK_TTL) -> None:
         redis = as_secret(redis)
         self._lock_ttl = checked_seconds("lock_ttl", lock_ttl)
@@ -78,6 +82,7 @@ class RedisTokenStore:
         if left > 0:
             await _run(self._redis.set(self._redis_key(key), encode_token(token), px=left))
 
+    @clears_frames
     async def remove(self, key: str, value: str) -> None:
         """Delete the token if it still has this value, in one step."""
         value = as_secret(value)  # a traceback may show the locals

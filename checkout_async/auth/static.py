@@ -7,7 +7,7 @@ import re
 from checkout_async.auth.base import SecretHolder, TokenSender
 from checkout_async.config import Environment, matches
 from checkout_async.errors import ConfigurationError
-from checkout_async.redaction import Secret, as_secret
+from checkout_async.redaction import Secret, as_secret, clears_frames
 
 __all__ = ["FixedAuthenticator", "SecretKey", "SessionSecret"]
 
@@ -21,6 +21,7 @@ class FixedAuthenticator(SecretHolder):
 
     __slots__ = ("_authorization",)
 
+    @clears_frames
     def __init__(self, authorization: str) -> None:
         self._authorization = Secret(authorization)
 
@@ -45,6 +46,7 @@ class SecretKey(SecretHolder):
 
     __slots__ = ("_key", "_sandbox")
 
+    @clears_frames
     def __init__(self, key: str) -> None:
         """Raise ConfigurationError if this is not a secret key of the current platform."""
         key = as_secret(key)  # a traceback may show the locals
@@ -76,6 +78,7 @@ class SessionSecret(SecretHolder):
 
     __slots__ = ("_secret",)
 
+    @clears_frames
     def __init__(self, secret: str) -> None:
         """Raise ConfigurationError if this is not a session secret."""
         secret = as_secret(secret)

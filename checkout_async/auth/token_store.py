@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Final, NoReturn, Protocol, runtime_checkable
 
 import anyio
@@ -19,7 +18,7 @@ import msgspec
 
 from checkout_async.errors import ConfigurationError
 from checkout_async.processes import ProcessGuard
-from checkout_async.redaction import SecretBytes, as_secret
+from checkout_async.redaction import SecretBytes, SecretStruct, as_secret, clears_frames
 
 __all__ = [
     "LOCK_TIMEOUT",
@@ -42,19 +41,20 @@ LOCK_TTL: Final = 10.0
 """The default of after how many seconds a lock expires, for stores whose locks survive a process that died."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccessToken:
+class AccessToken(SecretStruct, frozen=True):
     """A token, the wall-clock time at which it expires (seconds since the epoch), and its lifetime in seconds.
 
     `expires_at` is wall-clock time because processes do not share a monotonic clock.
     """
 
-    value: str = field(repr=False)
+    __hidden__ = ("value",)
+
+    value: str
     expires_at: float
     lifetime: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", as_secret(self.value))
+        msgspec.structs.force_setattr(self, "value", as_secret(self.value))
 
     @property
     def is_usable(self) -> bool:
@@ -147,6 +147,7 @@ def checked_seconds(name: str, seconds: float) -> float:
     return seconds
 
 
+@clears_frames
 def encode_token(token: AccessToken) -> SecretBytes:
     """Return the JSON object that a store outside the process saves."""
     # msgspec does not encode subclasses of str.
@@ -154,6 +155,7 @@ def encode_token(token: AccessToken) -> SecretBytes:
     return SecretBytes(msgspec.json.encode(members))
 
 
+@clears_frames
 def decode_token(content: bytes | str, place: str) -> AccessToken | None:
     """Return the token. If the content is not a token, log a warning that names the place, and return None."""
     try:

@@ -229,12 +229,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             error=failure,
         )
 
-    def __repr__(self) -> str:
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Return the members that have a value, with the cryptogram masked (the protocol of the rich library)."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
         shown["cryptogram"] = self.cryptogram and MASK
-        given = {name: value for name, value in shown.items() if value is not None and value is not False}
-        members = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        return f"Outcome({members})"
+        return [(name, value) for name, value in shown.items() if value is not None and value is not False]
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what `repr` shows. Pickles and copies are whole: a Struct has `__reduce__` for them."""
+        return dict(self.__rich_repr__())
+
+    def __repr__(self) -> str:
+        return f"Outcome({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 def _result_of_session(session: sessions.Session) -> BatchResult:

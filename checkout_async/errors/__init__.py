@@ -37,6 +37,7 @@ The text of an error never contains a value from the request. Text from the serv
 like a card number, a key or a token, and of what the specification marks as sensitive in the request, should the server
 repeat it. Every attribute always exists. Errors can be pickled and copied: they take the
 reply's headers and body with them exactly as received, so that nothing of it is lost, and nothing of the request.
+`vars(error)` has neither headers nor body.
 """
 
 from __future__ import annotations

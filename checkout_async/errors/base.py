@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from datetime import datetime
-from typing import cast
+from typing import Self, cast
 from weakref import WeakKeyDictionary
 
 from checkout_async.redaction import Secret
@@ -49,6 +49,13 @@ class CheckoutError(Exception):
         """
         key: Secret | None = getattr(self, "_idempotency_key", None)
         return None if key is None else str(key)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what pickles and copies take along."""
+        return dict(vars(self))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...], dict[str, object]]:
+        return type(self), self.args, self.__getstate__()
 
 
 # Keys of exceptions that are not ours, such as CancelledError. Beside the exceptions, not in their __dict__, so that no

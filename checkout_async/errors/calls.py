@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from checkout_async.errors.base import CheckoutError
-from checkout_async.redaction import Headers, SecretBytes
+from checkout_async.redaction import Headers, SecretBytes, clears_frames
 
 __all__ = [
     "ApiError",
@@ -34,6 +34,35 @@ _NOT_PROCESSED: Final = frozenset({425, 429})
 _UNSUPPORTED: Final = frozenset({501, 505})
 
 
+class _WithReply(CheckoutError):
+    """The base of errors that keep a reply as it was received.
+
+    Its headers and body are in slots: whatever writes an error by its `vars`, or a traceback that shows them, does not
+    write what they contain. Pickles and copies take them along.
+    """
+
+    __slots__ = ("_body", "_headers")
+    _body: SecretBytes
+    _headers: Headers
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the reply, with names in lower case; empty if none came."""
+        return self._headers
+
+    @property
+    def body(self) -> bytes:
+        """The raw body of the reply, empty if none came. Its `repr` shows only its length."""
+        return self._body
+
+    def _keep(self, headers: Mapping[str, str] | None, body: bytes) -> None:
+        self._headers = Headers(headers or {})
+        self._body = SecretBytes(body)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**super().__getstate__(), "_headers": self._headers, "_body": self._body}
+
+
 class InvalidRequest(CheckoutError):
     """The request does not match the specification. Nothing was sent.
 
@@ -48,7 +77,7 @@ class InvalidRequest(CheckoutError):
         self.reason = reason
 
 
-class AuthenticationFailed(CheckoutError):
+class AuthenticationFailed(_WithReply):
     """The token endpoint refused the credentials, or the address it was asked at. Nothing was sent to the API.
 
     `error` is the OAuth error code, `description` the text that came with it (RFC 6749 section 5.2); each is None if
@@ -56,6 +85,7 @@ class AuthenticationFailed(CheckoutError):
     the server echoed it. If the endpoint cannot be reached or is out of order, the error is ConnectFailed.
     """
 
+    @clears_frames
     def __init__(
         self,
         message: str,
@@ -70,7 +100,7 @@ class AuthenticationFailed(CheckoutError):
         self.status = status
         self.error = error
         self.description = description
-        self.body: bytes = SecretBytes(body)
+        self._keep(None, body)
 
 
 class TransportError(CheckoutError):
@@ -109,13 +139,14 @@ class OutcomeUnknown(TransportError):
     is_transient = True
 
 
-class UnexpectedResponse(CheckoutError):
+class UnexpectedResponse(_WithReply):
     """The reply is not what the specification promises. Nothing of it is lost.
 
     `status`, `headers`, `request_id` and the raw `body` are as received. `reason` says what could not be understood.
     A success status means that the API carried the operation out.
     """
 
+    @clears_frames
     def __init__(
         self,
         message: str,
@@ -131,9 +162,8 @@ class UnexpectedResponse(CheckoutError):
         super().__init__(message)
         self.operation = operation
         self.status = status
-        self.headers: Mapping[str, str] = Headers(headers or {})
         self.request_id = request_id
-        self.body: bytes = SecretBytes(body)
+        self._keep(headers, body)
         self.reason = reason
         self.may_have_been_done = 200 <= status < 300
 
@@ -150,6 +180,7 @@ class ReplyMismatch(UnexpectedResponse):
     __slots__ = ("_value",)
     _value: object
 
+    @clears_frames
     def __init__(
         self,
         message: str,
@@ -180,7 +211,7 @@ class ReplyMismatch(UnexpectedResponse):
         return getattr(self, "_value", None)
 
 
-class ApiError(CheckoutError):
+class ApiError(_WithReply):
     """The API answered with an error status.
 
     `error_type` and `error_codes` come from the error body, scrubbed; they are None and empty if it has none.
@@ -188,6 +219,7 @@ class ApiError(CheckoutError):
     that the reply asked for, or None.
     """
 
+    @clears_frames
     def __init__(
         self,
         message: str,
@@ -205,12 +237,11 @@ class ApiError(CheckoutError):
         super().__init__(message)
         self.operation = operation
         self.status = status
-        self.headers: Mapping[str, str] = Headers(headers or {})
         self.request_id = request_id
         self.error_type = error_type
         self.error_codes = tuple(error_codes)
         self.retry_after = retry_after
-        self.body: bytes = SecretBytes(body)
+        self._keep(headers, body)
         self.may_have_been_done = status == _REQUEST_TIMEOUT or (status >= 500 and status not in _UNSUPPORTED)
         self.is_transient = self.may_have_been_done or status in _NOT_PROCESSED
 

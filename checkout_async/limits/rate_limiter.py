@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from checkout_async.errors import ConfigurationError, MissingExtra
 from checkout_async.processes import ProcessGuard
-from checkout_async.redaction import as_secret
+from checkout_async.redaction import as_secret, clears_frames
 from checkout_async.redis_client import connect
 
 if TYPE_CHECKING:
@@ -70,6 +70,18 @@ class RedisRateLimiter:
     warning when that begins.
     """
 
+    # Not a __dict__, whose values a serializer writes at any depth: the client of Redis contains a password.
+    __slots__ = (
+        "_account",
+        "_clock_checked_until",
+        "_has_failed",
+        "_owns_client",
+        "_paused_until",
+        "_redis",
+        "_window",
+    )
+
+    @clears_frames
     def __init__(self, redis: str | Redis, account: str, *, prefix: str = "checkout_async:") -> None:
         redis = as_secret(redis)
         if not account:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from checkout_async.errors import ConfigurationError, MalformedMessage
+from checkout_async.redaction import clears_frames
 
 __all__ = ["Network", "client_address", "parse_networks"]
 
@@ -17,6 +18,7 @@ Network = IPv4Network | IPv6Network
 _Address = IPv4Address | IPv6Address
 
 
+@clears_frames
 def parse_networks(trusted_proxies: Iterable[str | Network]) -> tuple[Network, ...]:
     """Return the networks as values. Raises ConfigurationError for text that is not a network, such as `10.0.0.1/8`."""
     if isinstance(trusted_proxies, str):
@@ -30,6 +32,7 @@ def parse_networks(trusted_proxies: Iterable[str | Network]) -> tuple[Network, .
     return tuple(found)
 
 
+@clears_frames
 def client_address(peer: str, forwarded_for: str = "", trusted_proxies: Iterable[str | Network] = ()) -> str:
     """Return the cardholder's IP address.
 

@@ -16,6 +16,7 @@ import msgspec
 from checkout_async._core.body import documented_lengths
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
+from checkout_async.redaction import clears_frames
 from checkout_async.threeds.address import Network, client_address
 from checkout_async.threeds.emv.encoding import parse_json
 
@@ -76,6 +77,7 @@ class BrowserValues(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     timezone_offset: float
     java_enabled: bool = False
 
+    @clears_frames
     def __post_init__(self) -> None:
         for name in ("screen_height", "screen_width"):
             if not 0 <= getattr(self, name) <= _MAX_SCREEN:
@@ -87,6 +89,7 @@ class BrowserValues(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 _values = msgspec.json.Decoder(BrowserValues)
 
 
+@clears_frames
 def read_browser_values(text: str | bytes | None) -> BrowserValues | None:
     """Read the script's values from JSON. Return None for an empty text, which means that the script did not run.
 
@@ -99,6 +102,7 @@ def read_browser_values(text: str | bytes | None) -> BrowserValues | None:
     return parse_json(_values, text, _NAME)
 
 
+@clears_frames
 def browser_channel_data(
     headers: Mapping[str, str],
     peer: str,

@@ -6,12 +6,13 @@ event is what can happen while a step waits for the cardholder. `build_step` mak
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
+from checkout_async.redaction import SecretStruct, clears_frames
 from checkout_async.threeds.emv.app import AppChallenge, app_challenge
 from checkout_async.threeds.emv.challenge import challenge_form
 from checkout_async.threeds.emv.html import FormPost, url_problem
@@ -46,8 +47,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(SecretStruct, frozen=True, kw_only=True):
     """The merchant's choices for the flow.
 
     `method_notification_url` is the URL to which the issuer sends the browser after the 3DS Method. Without it the 3DS
@@ -57,12 +57,15 @@ class Options:
     notification URL.
     """
 
+    __hidden__ = ("session_data",)
+
     method_notification_url: str | None = None
     size: WindowSize = WindowSize.W390_H400
-    session_data: bytes | None = field(default=None, repr=False)
+    session_data: bytes | None = None
     complete: bool = False
     app: bool = False
 
+    @clears_frames
     def __post_init__(self) -> None:
         if self.method_notification_url is not None:
             require_method_notification_url(self.method_notification_url)
@@ -127,11 +130,12 @@ class ShowAppChallenge:
     challenge: AppChallenge
 
 
-@dataclass(frozen=True, slots=True)
-class RedirectCardholder:
+class RedirectCardholder(SecretStruct, frozen=True):
     """Redirect the cardholder's browser to Checkout.com's page, which does the rest."""
 
-    url: str = field(repr=False)
+    __hidden__ = ("url",)
+
+    url: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ import asyncio
 import math
 import os
 import ssl
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
 import aiohttp
+from msgspec.structs import replace
 from yarl import URL
 
 from checkout_async._core.content_encoding import ACCEPTED, CorruptEncoding, decompress

@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import anyio
+from msgspec.structs import replace as replace_struct
 
 from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.correlation import answers_another_read, mismatch
@@ -49,7 +50,7 @@ from checkout_async.errors import (
 )
 from checkout_async.errors.base import attach_key
 from checkout_async.limits.limiter import Limiter
-from checkout_async.redaction import Headers
+from checkout_async.redaction import Headers, clears_frames
 from checkout_async.transport.call_state import CallState
 from checkout_async.transport.observer import ObserverFactory
 
@@ -151,6 +152,7 @@ class Pipeline:
             self._on_abandoned(abandoned)
         call.observer.abandon(abandoned, may_have_been_done=may_have_been_done)
 
+    @clears_frames
     def _authenticator_for(self, request: ApiRequest[Any]) -> Authenticator:
         secret = request.options.session_secret
         if secret is None:
@@ -169,7 +171,7 @@ class Pipeline:
             attempt += 1
             try:
                 response = await self._attempt(call)
-                return response if attempt == 1 else replace(response, attempts=attempt)
+                return response if attempt == 1 else replace_struct(response, attempts=attempt)
             except CheckoutError as error:
                 failure = error
             earlier = progress.may_have_been_done
@@ -285,7 +287,7 @@ class Pipeline:
         if remaining < timeouts.attempt:
             timeouts = replace(timeouts, attempt=remaining, connect=min(timeouts.connect, remaining))
         headers = Headers({**http.headers, "Authorization": authorization})
-        request = replace(http, headers=headers)
+        request = replace_struct(http, headers=headers)
         if call.progress.first_attempt is None:
             call.progress.first_attempt = self._settings.clock.now()
         # Not in a `finally`: if the exchange fails, its failure decides what it leaves open.

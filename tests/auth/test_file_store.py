@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock, Mock
 
+import anyio
 import pytest
 
-from checkout_async.auth import AccessToken, FileTokenStore
+from checkout_async.auth import AccessToken, FileTokenStore, file_store
 from checkout_async.errors import MissingExtra, TokenStoreError
 from tests.canary.frames import shown_by_frames
+from tests.transport.virtual_time import settle
 
 TOKEN = AccessToken("hush-hush", time.time() + 3600, 3600)
 
@@ -41,19 +47,39 @@ async def test_files_and_directory_are_for_their_owner_only(store: FileTokenStor
     assert mode(directory) == 0o700
 
 
-async def test_a_file_that_others_can_read_is_refused_and_then_replaced(store: FileTokenStore, directory: Path) -> None:
+@pytest.mark.parametrize("mode", ["0640", "0620", "0610", "0604", "0602", "0601", "0644"])
+async def test_a_file_that_others_can_use_is_refused_and_then_replaced(
+    mode: str, store: FileTokenStore, directory: Path
+) -> None:
     await store.save("key", TOKEN)
-    (directory / "key.json").chmod(0o644)
-    with pytest.raises(TokenStoreError, match=r"mode 0644\): chmod 600") as caught:
+    (directory / "key.json").chmod(int(mode, 8))
+    with pytest.raises(TokenStoreError, match=rf"mode {mode}\): chmod 600") as caught:
         await store.load("key")
     assert "hush" not in str(caught.value)
     await store.save("key", TOKEN)
     assert await store.load("key") == TOKEN
 
 
-async def test_a_directory_that_others_can_write_is_refused(store: FileTokenStore, directory: Path) -> None:
+async def test_a_file_that_its_owner_alone_can_read_is_accepted(store: FileTokenStore, directory: Path) -> None:
+    await store.save("key", TOKEN)
+    (directory / "key.json").chmod(0o400)
+    assert await store.load("key") == TOKEN
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o750, 0o705])
+async def test_a_directory_that_others_can_only_read_is_accepted(
+    mode: int, store: FileTokenStore, directory: Path
+) -> None:
     directory.mkdir(parents=True)
-    directory.chmod(0o777)
+    directory.chmod(mode)
+    await store.save("key", TOKEN)
+    assert await store.load("key") == TOKEN
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o720, 0o702, 0o777])
+async def test_a_directory_that_others_can_write_is_refused(mode: int, store: FileTokenStore, directory: Path) -> None:
+    directory.mkdir(parents=True)
+    directory.chmod(mode)
     with pytest.raises(TokenStoreError, match="chmod 700"):
         await store.save("key", TOKEN)
     with pytest.raises(TokenStoreError, match="chmod 700"):
@@ -131,3 +157,68 @@ async def test_a_disk_that_fails_shows_no_token_in_a_traceback(store: FileTokenS
     with pytest.raises(TokenStoreError) as caught:
         await store.remove("key", "hush-hush")
     assert "hush" not in shown_by_frames(caught.value)
+
+
+@pytest.mark.parametrize("way", ["task", "scope"])
+async def test_a_cancelled_caller_waits_for_no_file_system_that_hangs(
+    way: str, store: FileTokenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def read(_file: Path) -> None:
+        hangs.set()
+        goes_on.wait()
+
+    monkeypatch.setattr(file_store, "_read", read)
+    scope = anyio.CancelScope()
+
+    async def load() -> None:
+        with scope:
+            await store.load("key")
+
+    loading = asyncio.create_task(load())
+    await asyncio.to_thread(hangs.wait)
+    loading.cancel() if way == "task" else scope.cancel()
+    try:
+        await asyncio.wait([loading], timeout=5)
+        assert loading.done(), "the caller waits for the file system"
+    finally:
+        goes_on.set()
+        await asyncio.gather(loading, return_exceptions=True)
+    assert loading.cancelled() if way == "task" else scope.cancelled_caught
+
+
+async def test_a_lock_that_comes_after_its_caller_was_cancelled_is_released() -> None:
+    lock = Mock(release=AsyncMock())
+    for acquiring in (completed(), failed(), cancelled()):
+        await asyncio.wait([acquiring])
+        file_store._release_abandoned(lock, acquiring)
+    await settle()
+    assert lock.release.await_count == 1
+    assert not file_store._releases, "releases are kept no longer than they take"
+
+
+def completed() -> asyncio.Future[Any]:
+    return asyncio.ensure_future(asyncio.sleep(0))
+
+
+def failed() -> asyncio.Future[Any]:
+    future = asyncio.get_running_loop().create_future()
+    future.set_exception(TimeoutError())
+    return future
+
+
+def cancelled() -> asyncio.Future[Any]:
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    return future
+
+
+async def test_a_lock_file_that_cannot_be_opened_is_an_error_and_no_lock(
+    store: FileTokenStore, directory: Path
+) -> None:
+    await store.save("key", TOKEN)
+    (directory / "key.lock").mkdir()
+    with pytest.raises(TokenStoreError, match=r"key\.lock: Is a directory"):
+        async with store.lock("key"):
+            pytest.fail("the lock was acquired")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import pickle
 import socket
 import sys
 import time
+from collections.abc import Callable
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
@@ -69,3 +74,46 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     with pytest.raises(MissingExtra, match=r"checkout-async\[redis\]"):
         RedisTokenStore("redis://localhost")
+
+
+@pytest.mark.parametrize("travel", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_it_shows_no_password_and_does_not_leave_its_process(travel: Callable[[object], object]) -> None:
+    store = RedisTokenStore("redis://:hush@127.0.0.1")
+    assert "hush" not in repr(store)
+    with pytest.raises(TypeError, match="cannot be pickled; create one in each process"):
+        travel(store)
+
+
+def test_its_connections_are_given_two_seconds() -> None:
+    options = RedisTokenStore("redis://127.0.0.1")._redis.connection_pool.connection_kwargs
+    assert (options["socket_timeout"], options["socket_connect_timeout"]) == (2.0, 2.0)
+
+
+async def test_a_command_that_fails_is_tried_once_more_and_at_once() -> None:
+    connections = 0
+
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server, RedisTokenStore(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}") as store:
+        with pytest.raises(TokenStoreError, match="Redis: ConnectionError"):
+            await store.load("key")
+    assert connections == 2
+
+
+@pytest.mark.parametrize("acquired", [True, False])
+async def test_a_lock_is_waited_for_one_second_longer_than_it_lasts(
+    acquired: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RedisTokenStore("redis://127.0.0.1", lock_ttl=3.0)
+    lock = Mock(acquire=AsyncMock(return_value=acquired), release=AsyncMock())
+    make = Mock(return_value=lock)
+    monkeypatch.setattr(store._redis, "lock", make)
+    async with store.lock("key") as held:
+        assert held is acquired
+    make.assert_called_once_with("checkout_async:token:key:lock", timeout=3.0, sleep=0.05, thread_local=False)
+    lock.acquire.assert_awaited_once_with(blocking_timeout=4.0)
+    assert lock.release.await_count == acquired

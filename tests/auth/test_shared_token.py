@@ -16,6 +16,7 @@ from checkout_async.auth.shared_token import store_key
 from checkout_async.errors import AuthenticationFailed, ConfigurationError
 from checkout_async.sandbox import Sandbox
 from tests.auth.test_oauth import TokenEndpoint
+from tests.transport.virtual_time import settle
 
 URL = "https://access.example/connect/token"
 KEY = store_key("ack_x", URL, ())
@@ -71,6 +72,25 @@ async def test_a_stored_token_is_used_without_asking_the_endpoint() -> None:
     await store.save(KEY, stored("kept", 3000))
     assert await client(endpoint, store).authorize() == "Bearer kept"
     assert endpoint.bodies == []
+
+
+class CountingLoads(MemoryTokenStore):
+    loads = 0
+
+    async def load(self, key: str) -> AccessToken | None:
+        self.loads += 1
+        return await super().load(key)
+
+
+async def test_a_stored_token_is_read_once_and_then_kept() -> None:
+    endpoint, store = TokenEndpoint(), CountingLoads()
+    await store.save(KEY, stored("kept", 3000))
+    authenticator = client(endpoint, store)
+    for _ in range(3):
+        assert await authenticator.authorize() == "Bearer kept"
+        await settle()
+    assert authenticator.current() == "Bearer kept"
+    assert (store.loads, endpoint.bodies) == (1, [])
 
 
 async def test_a_client_without_a_token_uses_an_ageing_one_of_the_store() -> None:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import pytest
 
-from checkout_async.auth import AccessToken
+from checkout_async.auth import AccessToken, MemoryTokenStore
+from checkout_async.auth.shared_token import SharedToken
 from checkout_async.auth.token_cache import TokenCache
 from checkout_async.errors import AuthenticationFailed, ClientClosed
+from tests.transport.virtual_time import settle
 
 
 def granted(value: str, lifetime: float) -> AccessToken:
@@ -72,6 +74,8 @@ async def test_a_fresh_token_is_used_as_it_is() -> None:
     await cache.get()
     time.now += 3600 - 121
     assert await cache.get() == "token 1"
+    await settle()
+    assert cache._fetching is None
     assert endpoint.fetches == 1
 
 
@@ -101,8 +105,19 @@ async def test_a_short_lived_token_is_fresh_for_most_of_its_life() -> None:
     await cache.get()
     time.now += 29
     await cache.get()
-    assert endpoint.fetches == 1
-    time.now += 7
+    await settle()
+    assert (cache._fetching, endpoint.fetches) == (None, 1)
+    time.now += 2
+    assert await cache.get() == "token 1"
+    await settle()
+    assert endpoint.fetches == 2, "it is ageing in the last quarter of its life"
+
+
+async def test_a_short_lived_token_is_stale_in_the_last_eighth_of_its_life() -> None:
+    endpoint, time = Endpoint(lifetime=40), ManualTime()
+    cache = TokenCache(endpoint.fetch, time)
+    await cache.get()
+    time.now += 36
     assert await cache.get() == "token 2"
 
 
@@ -188,5 +203,42 @@ async def test_closing_cancels_a_fetch_in_progress_and_fails_its_callers() -> No
     await cache.aclose()
 
 
+@pytest.mark.parametrize(("left", "value", "fetches"), [(20, "ageing", 0), (100, "first", 1)], ids=["stale", "ageing"])
+async def test_an_ageing_token_of_the_store_is_taken_only_for_a_stale_one(left: int, value: str, fetches: int) -> None:
+    store, endpoint, clock = MemoryTokenStore(), Endpoint(), ManualTime()
+    cache = TokenCache(endpoint.fetch, clock, SharedToken(store, "key"))
+    await store.save("key", granted("first", 3000))
+    assert await cache.get() == "first"
+    clock.now += 3000 - left
+    await store.save("key", AccessToken("ageing", time.time() + 100, 3600))
+    assert await cache.get() == value
+    await settle()
+    assert endpoint.fetches == fetches
+
+
+async def test_a_fetch_that_something_else_cancels_does_not_mean_a_closed_client() -> None:
+    endpoint = Endpoint(held=True)
+    cache = TokenCache(endpoint.fetch, ManualTime())
+    waiting = asyncio.create_task(cache.get())
+    await settled(lambda: endpoint.fetches == 1)
+    assert cache._fetching is not None
+    cache._fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_a_caller_that_is_cancelled_stays_cancelled_though_the_cache_is_closed() -> None:
+    endpoint = Endpoint(held=True)
+    cache = TokenCache(endpoint.fetch, ManualTime())
+    await cache.aclose()
+    waiting = asyncio.create_task(cache.get())
+    await settled(lambda: endpoint.fetches == 1)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await cache.aclose()
+
+
 def test_a_token_is_not_printed() -> None:
-    assert "hush" not in repr(granted("hush", 5))
+    token = granted("hush", 5)
+    assert "hush" not in f"{token!r} {token.value!r}"

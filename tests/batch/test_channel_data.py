@@ -51,7 +51,7 @@ async def test_without_any_a_record_is_invalid_and_nothing_is_sent(
         members = cast("Mapping[str, object]", record().request)
         struct = msgspec.convert(members, sessions.SessionRequest)
         struct.channel_data = cast("None", member.get("channel_data"))
-        item = replace(item, request=struct)
+        item = msgspec.structs.replace(item, request=struct)
     outcome = await outcome_of(sender, item)
     assert sender.calls == []
     assert outcome.result is BatchResult.INVALID

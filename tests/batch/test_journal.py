@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from checkout_async.batch.journal import Claim, Journal, Step
+from checkout_async.batch.journal import claim as claim_module
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import BatchFileError, InvalidRequest, JournalError
@@ -112,6 +113,13 @@ async def test_of_the_same_record_claimed_twice_at_once_one_is_sent(path: Path) 
     assert [claim.step for claim in claims] == [Step.SEND] + [Step.REFUSE] * 19
 
 
+async def test_one_is_sent_though_the_clock_stands_still(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claim_module, "_now", lambda: 5)
+    async with Journal(path) as journal:
+        claims = await asyncio.gather(*(journal.claim(record(1)) for _ in range(20)))
+    assert [claim.step for claim in claims] == [Step.SEND] + [Step.REFUSE] * 19
+
+
 @pytest.mark.parametrize("result", FINAL)
 async def test_what_an_earlier_run_did_is_reported_once_in_a_run_too(path: Path, result: BatchResult) -> None:
     await earlier_run(path, result, session_id=SID, reported=True)
@@ -149,6 +157,22 @@ async def test_what_did_not_arrive_may_be_corrected_before_it_is_sent_again(path
     assert (await next_run(path, corrected)).step is Step.SEND
     assert (await next_run(path, corrected)).step is Step.REPORT, "the journal knows it by its new content"
     assert (await next_run(path)).step is Step.REPORT, "and the earlier one is in doubt no less"
+
+
+@pytest.mark.parametrize("reported", [True, False])
+async def test_what_the_api_itself_refused_as_invalid_is_not_sent_again(path: Path, reported: bool) -> None:
+    refusal = ErrorInfo(kind="UnprocessableEntity", message="request_session: 422", status=422, request_id="r-1")
+    async with Journal(path) as journal:
+        claim = await journal.claim(record())
+        await journal.settle(claim, Outcome(line=1, result=BatchResult.INVALID, error=refusal))
+        if reported:
+            journal.mark_reported(claim)
+    claim = await next_run(path)
+    assert claim.step is (Step.REPLAY if reported else Step.REPORT)
+    assert claim.outcome == Outcome(
+        line=1, reference="ref-1", result=BatchResult.INVALID, error=refusal, replayed=reported
+    )
+    assert (await next_run(path, record(1, amount=7))).step is Step.SEND, "it was corrected"
 
 
 # A later run: the record came to its end
@@ -217,6 +241,26 @@ async def test_a_doubt_with_a_session_is_asked_about(path: Path, result: BatchRe
     await earlier_run(path, result, session_id=SID)
     claim = await next_run(path, retry_unknown=True)
     assert (claim.step, claim.session_id, claim.outcome) == (Step.ASK, SID, None)
+
+
+async def test_a_session_that_the_api_did_not_know_is_asked_about_again_unless_a_person_decides(path: Path) -> None:
+    gone = ErrorInfo(kind="NotFound", message="get_session: 404", status=404)
+    async with Journal(path) as journal:
+        unknown = Outcome(line=1, result=BatchResult.UNKNOWN, session_id=SID, error=gone)
+        await journal.settle(await journal.claim(record()), unknown)
+    claim = await next_run(path)
+    assert (claim.step, claim.session_id) == (Step.ASK, SID)
+    assert (await next_run(path, retry_unknown=True)).step is Step.SEND
+
+
+@pytest.mark.parametrize("status", [None, 403, 503])
+async def test_a_session_that_could_not_be_read_is_not_sent_again(path: Path, status: int | None) -> None:
+    failure = ErrorInfo(kind="ApiError", message="get_session failed", status=status)
+    async with Journal(path) as journal:
+        unknown = Outcome(line=1, result=BatchResult.UNKNOWN, session_id=SID, error=failure)
+        await journal.settle(await journal.claim(record()), unknown)
+    claim = await next_run(path, retry_unknown=True)
+    assert (claim.step, claim.session_id) == (Step.ASK, SID)
 
 
 async def test_a_session_that_was_noted_outlives_an_outcome_without_it(path: Path) -> None:

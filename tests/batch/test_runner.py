@@ -401,9 +401,13 @@ async def test_a_read_that_never_returns_does_not_block_the_end() -> None:
         await anyio.to_thread.run_sync(read.wait)
 
     outcomes = run(ScriptedSender(lambda _: session()), records())
-    await anext(outcomes)
-    await outcomes.aclose()
-    read.set()
+    try:
+        async with asyncio.timeout(10):
+            assert (await anext(outcomes)).line == 1
+            await outcomes.aclose()
+        assert not read.is_set()
+    finally:
+        read.set()
 
 
 async def test_a_rule_against_one_record_does_not_end_the_run() -> None:

@@ -201,8 +201,9 @@ def pickled(error: errors.CheckoutError) -> Iterator[tuple[str, str]]:
 def without_reply(error: errors.CheckoutError) -> errors.CheckoutError:
     """Return a copy of an error without the reply, which is kept as it came so that nothing paid for is lost."""
     twin = copy.copy(error)
-    for name in {"body", "headers"} & vars(twin).keys():
-        setattr(twin, name, type(getattr(twin, name))())
+    for name in ("_body", "_headers"):
+        if hasattr(twin, name):
+            setattr(twin, name, type(getattr(twin, name))())
     return twin
 
 

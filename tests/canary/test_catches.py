@@ -13,8 +13,7 @@ import pytest
 
 from checkout_async import errors
 from checkout_async._core.events import CallEnded, CallInfo
-from checkout_async._core.wire import Idempotency
-from checkout_async.config import require_type
+from checkout_async._core.wire import Idempotency, quote_segment
 from tests.canary.channels import leaks, pickled, recording, rendered, shown, without_reply
 from tests.canary.marks import Canaries
 
@@ -81,7 +80,8 @@ def test_local_variables_of_the_package_are_searched_and_those_of_tests_are_not(
         raise errors.ConfigurationError("any")
     assert here
     assert not leaks(list(rendered(ours.value)), canaries)
-    with pytest.raises(errors.ConfigurationError) as theirs:
-        require_type(here, 1, str)
+    with pytest.raises(errors.InvalidRequest) as theirs:
+        quote_segment(here, "any", "")
     theirs.value.args = ("any",)
+    vars(theirs.value).clear()
     assert {leak.channel for leak in leaks(list(rendered(theirs.value)), canaries)} == {"traceback", "rich traceback"}

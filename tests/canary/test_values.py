@@ -17,6 +17,7 @@ from checkout_async.errors.base import attach_key
 from tests.canary.channels import leaks, rendered, shown
 from tests.canary.marks import Canaries
 
+LAST_FOUR = "7Qz9"
 APIS = ("access", "common", "payments", "sessions")
 ERRORS = [kind for name in errors.__all__ if isinstance(kind := getattr(errors, name), type)]
 
@@ -34,7 +35,10 @@ def name_of(kind: type) -> str:
 def filled(model: type[RequestModel | ResponseModel], canaries: Canaries) -> RequestModel | ResponseModel:
     """Return a model with text in every member, marked where the specification says that it is sensitive."""
     members: dict[str, Any] = {name: "any text" for name in model.__struct_fields__ if name != "type"}
-    members |= {name: canaries.add(name, f"canary-of-{name}") for name in model.__sensitive__}
+    canaries.values[LAST_FOUR] = "last four characters"
+    # Of a card number alone, the last four characters are shown.
+    for name, kind in model.__sensitive__.items():
+        members[name] = canaries.add(name, f"canary-of-{name}" + ("" if kind == "pan" else LAST_FOUR))
     return model(**members)
 
 

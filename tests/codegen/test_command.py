@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from codegen.__main__ import main
-from codegen.write import DOCS, GENERATED, MANIFEST
+from codegen.emit_models import GeneratorError
+from codegen.prove import ProofError
+from codegen.render_text import RenderError
+from codegen.write import DOCS, GENERATED, MANIFEST, FormatError
 from tests.codegen.support import HERE, INPUTS, SHOP, write_fragments
 
 pytestmark = pytest.mark.slow
@@ -101,6 +104,28 @@ def test_a_problem_stops_it_before_anything_is_written(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1] == "found 9 problems; nothing was written"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("fault", [ProofError, FormatError, GeneratorError, RenderError])
+def test_a_fault_of_the_compiler_says_what_to_do_and_writes_nothing(
+    tmp_path: Path, fault: type[Exception], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(files: object) -> None:
+        raise fault("models/shop.py:3: unexpected code: x")
+
+    monkeypatch.setattr("codegen.compiler.prove", fail)
+    root = write_fragments(tmp_path / "in", SHOP)
+    assert run(root, tmp_path / "out") == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "models/shop.py:3: unexpected code: x"
+    assert second.startswith("nothing was written: this is a fault of the compiler in codegen/. Undo your last change")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_disk_that_refuses_the_files_is_named(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop / "file").write_text("")
+    assert run(shop, shop / "file") == 2
+    assert capsys.readouterr().err.endswith("Not a directory; the files are as they were\n")
 
 
 def test_two_runs_in_different_surroundings_give_the_same_bytes(tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ def test_a_statement_that_no_template_writes_is_refused_and_never_run(code: str)
             "from typing import Annotated\nimport msgspec\nfrom msgspec import Meta\n"
             "class Order(msgspec.Struct):\n    total: Annotated[int, Meta(max_length=3)]\n__all__ = ['Order']\n"
         ),
+        # These have decoders, but no value of them can be written.
+        "import msgspec\nclass Order(msgspec.Struct):\n    total: int = 2**70\n",
+        "import msgspec\nclass Order(msgspec.Struct):\n    total: 'str' = object\n",
     ],
 )
 def test_code_that_cannot_be_used_is_refused(code: str) -> None:

@@ -12,6 +12,8 @@ from msgspec import UNSET, UnsetType
 
 from checkout_async._core.body import encode_body, encode_form
 from checkout_async.errors import InvalidRequest
+from checkout_async.redaction import SecretMembers
+from tests.canary.frames import shown_by_frames
 from tests.core.models import CardSource, Colour, Order, TokenSource
 
 PAN = "4242424242424242"
@@ -197,3 +199,23 @@ class TestExtraBody:
     def test_what_has_no_json_is_refused(self) -> None:
         with pytest.raises(InvalidRequest, match="extra_body cannot be written as JSON"):
             encode_body("place_order", self.BODY, Order, extra={"a": object()})
+
+
+CARD = {"source": {"type": "card", "number": PAN}}
+HIDDEN: dict[str, tuple[object, dict[str, Any]]] = {
+    "a member is wrong": ({**CARD, "amount": PAN}, {}),
+    "not JSON": ({**CARD, "amount": object()}, {}),
+    "not JSON, unchecked": ({**CARD, "amount": object()}, {"validate": "off"}),
+    "not a number": ({**CARD, "amount": math.nan}, {"validate": "off"}),
+    "extra is not JSON": (CARD, {"extra": SecretMembers(number=PAN, amount=object())}),
+    "extra is not a number": (CARD, {"extra": SecretMembers(number=PAN, amount=math.nan)}),
+    "extra is set already": (CARD, {"extra": SecretMembers(CARD)}),
+}
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_no_frame_shows_the_body(case: str) -> None:
+    body, options = HIDDEN[case]
+    with pytest.raises(InvalidRequest) as caught:
+        encode_body("place_order", body, Order, **options)
+    assert PAN not in shown_by_frames(caught.value)

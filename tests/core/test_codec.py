@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async._core.codec import DecodeError, decode
+from checkout_async._core.model import ResponseModel
 from checkout_async.models import to_json
 from tests.core.models import Colour, Link, Receipt
 
@@ -82,11 +83,12 @@ class TestReceiving:
         [
             b'"amount":"' + b"9" * 5000 + b'"',
             b'"amount":' + b"9" * 5000,
+            b'"amount":' + b"9" * 4301,
             b'"amount":1e400',
             b'"secret":"\\ud800"',
             b'"brand_new":"\\ud800"',
         ],
-        ids=["digits as text", "huge number", "beyond floats", "lone surrogate", "lone surrogate elsewhere"],
+        ids=["digits as text", "huge number", "too long for int", "beyond floats", "surrogate", "surrogate elsewhere"],
     )
     def test_valid_json_that_is_out_of_the_ordinary_loses_at_most_its_member(self, member: bytes) -> None:
         receipt, _ = decode(Receipt, b'{"id":"r1","colour":"red",' + member + b"}")
@@ -101,6 +103,18 @@ class TestReceiving:
         receipts, ignored = decode(list[Receipt], b'[{"id":"r1"},{"amount":5},"x",{"id":"r2","amount":"x"}]')
         assert receipts == [Receipt(id="r1"), Receipt(id="r2")]
         assert ignored == ("$[1]", "$[2]", "$[3].amount")
+
+    def test_one_text_in_place_of_a_list_of_numbers_reads_as_a_list(self) -> None:
+        class Draw(ResponseModel, frozen=True, kw_only=True):
+            id: str
+            numbers: list[int] | None = None
+
+        assert decode(Draw, b'{"id":"d1","numbers":"5"}') == (Draw(id="d1", numbers=[5]), ())
+
+    def test_a_number_is_no_value_of_an_enum(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":"r1","colour":5}')
+        assert receipt == Receipt(id="r1")
+        assert ignored == ("$.colour",)
 
     def test_null_reads_as_none(self) -> None:
         receipt, ignored = decode(Receipt, b'{"id":"r1","amount":null,"link":null}')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from checkout_async._core.paging import Page, by_link, by_position
@@ -45,6 +45,8 @@ async def collect(shelf: Shelf, *, links: bool, max_items: int | None = None) ->
 
 
 @pytest.mark.parametrize("links", [False, True])
+@example(size=5, page_size=2, max_items=0)
+@example(size=5, page_size=2, max_items=4)
 @given(size=st.integers(0, 50), page_size=st.integers(1, 20), max_items=st.none() | st.integers(0, 60))
 async def test_an_iterator_yields_the_first_items_in_order_and_fetches_no_page_too_many(
     links: bool, size: int, page_size: int, max_items: int | None
@@ -75,12 +77,37 @@ async def test_nothing_is_fetched_before_the_first_item_is_asked_for(links: bool
     assert len(shelf.requests) == 1
 
 
-async def test_a_page_that_is_repeated_for_ever_ends_the_iteration() -> None:
-    async def same(_position: int | str = 0) -> Page[str]:
-        return Page(["a", "b"], ["a", "b"], total=1000, next_link="again")
+class Repeater:
+    """A server that repeats one page for ever: under a new link each time, and with a total that grows."""
 
-    assert [item async for item in by_position(same, start=0, max_items=None)] == ["a", "b"]
-    assert [item async for item in by_link(same, same, max_items=None)] == ["a", "b"]
+    def __init__(self) -> None:
+        self.requests = 0
+
+    async def page(self, _position: int | str = 0) -> Page[str]:
+        self.requests += 1
+        if self.requests > 100:
+            pytest.fail("the iteration does not end")
+        return Page(["a", "b"], ["a", "b"], total=1000 * self.requests, next_link=f"page {self.requests}")
+
+
+async def test_positions_end_after_ten_pages_without_a_new_item() -> None:
+    server = Repeater()
+    assert [item async for item in by_position(server.page, start=0, max_items=None)] == ["a", "b"]
+    assert server.requests == 1 + 10
+
+
+async def test_links_end_at_the_first_page_without_a_new_item() -> None:
+    server = Repeater()
+    assert [item async for item in by_link(server.page, server.page, max_items=None)] == ["a", "b"]
+    assert server.requests == 1 + 1
+
+
+async def test_nine_pages_without_a_new_item_do_not_end_the_iteration() -> None:
+    async def crowded(position: int) -> Page[str]:
+        items = ["a"] if position < 10 else ["b"]
+        return Page(items, items, total=11)
+
+    assert [item async for item in by_position(crowded, start=0, max_items=None)] == ["a", "b"]
 
 
 async def test_a_link_that_leads_in_a_circle_is_followed_once() -> None:
@@ -111,6 +138,14 @@ async def test_items_that_arrive_during_the_iteration_cost_no_others() -> None:
         return page
 
     assert [item async for item in by_position(growing, start=0, max_items=None)] == [f"item {n}" for n in range(10)]
+
+
+async def test_a_page_must_name_each_of_its_items() -> None:
+    async def torn(_position: int) -> Page[str]:
+        return Page(["a", "b"], ["a"], total=2)
+
+    with pytest.raises(ValueError, match="shorter"):
+        await anext(by_position(torn, start=0, max_items=None))
 
 
 async def test_a_negative_number_of_items_is_refused() -> None:

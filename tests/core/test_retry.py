@@ -6,16 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async._core.decision import is_ambiguous, key_conflict_wait, retry_wait
+from checkout_async._core.decision import final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.response import error_class
-from checkout_async._core.wire import Idempotency
+from checkout_async._core.wire import Idempotency, Operation
 from checkout_async.config import RetryPolicy
 from checkout_async.errors import (
     CheckoutError,
     ConnectFailed,
     InvalidRequest,
     OutcomeUnknown,
-    RateLimited,
     UnexpectedResponse,
 )
 
@@ -54,10 +53,16 @@ def test_an_ambiguous_failure_is_repeated_unless_a_repetition_has_a_second_effec
 @pytest.mark.parametrize("idempotency", list(Idempotency))
 @pytest.mark.parametrize(
     "failure",
-    [*(status(code) for code in (400, 401, 403, 404, 409, 422, 501)), UnexpectedResponse("x"), InvalidRequest("x")],
+    [
+        *(status(code) for code in (400, 401, 403, 404, 409, 422, 501, 505)),
+        UnexpectedResponse("x", status=200),
+        InvalidRequest("x"),
+    ],
+    ids=["400", "401", "403", "404", "409", "422", "501", "505", "unexpected", "invalid"],
 )
 def test_an_answer_is_final(idempotency: Idempotency, failure: CheckoutError) -> None:
     assert not repeated(idempotency, failure)
+    assert not is_ambiguous(failure)
 
 
 def test_the_number_of_attempts_is_kept() -> None:
@@ -80,11 +85,8 @@ def test_the_servers_retry_after_is_waited_at_least() -> None:
 
 
 def test_a_retry_after_above_the_cap_ends_the_call() -> None:
+    assert retry_wait(SAFE, POLICY, 1, status(429, 20.0), 0.5) == 20.0
     assert retry_wait(SAFE, POLICY, 1, status(429, 20.5), 0.5) is None
-
-
-def test_every_429_is_a_rate_limited_error() -> None:
-    assert isinstance(status(429), RateLimited)
 
 
 def key_wait(failure: CheckoutError, idempotency: Idempotency = KEY, *, key_may_be_known: bool = False) -> float | None:
@@ -120,3 +122,68 @@ def test_a_single_attempt_stays_single_while_the_key_is_in_use() -> None:
 def test_waits_stay_finite_after_thousands_of_attempts() -> None:
     policy = RetryPolicy(attempts=5000, max_backoff=0.01)
     assert retry_wait(SAFE, policy, 4999, ConnectFailed("x"), 1.0) == 0.01
+
+
+# The error that a call ends with
+
+ADVICE = {
+    SAFE: "calling again is safe",
+    NATURAL: "calling again does no harm",
+    KEY: "call again with the same idempotency key (it is on this error)",
+    NONE: "look up whether it was carried out before calling again",
+}
+
+
+def final(
+    failure: CheckoutError, idempotency: Idempotency, *, may_have_been_done: bool = False, note: str = ""
+) -> CheckoutError:
+    operation = Operation[None](name="pay", method="POST", path="/pay", idempotency=idempotency, responses={200: None})
+    return final_error(operation, failure, 3, may_have_been_done=may_have_been_done, note=note)
+
+
+@pytest.mark.parametrize("idempotency", list(Idempotency))
+def test_an_unknown_outcome_says_what_to_do_next(idempotency: Idempotency) -> None:
+    error = final(OutcomeUnknown("no reply"), idempotency)
+    assert str(error) == f"pay: no reply; {ADVICE[idempotency]}"
+    assert isinstance(error, OutcomeUnknown)
+    assert (error.operation, error.attempts) == ("pay", 3)
+
+
+@pytest.mark.parametrize("idempotency", list(Idempotency))
+def test_where_nothing_was_sent_there_is_nothing_to_look_up(idempotency: Idempotency) -> None:
+    error = final(ConnectFailed("no connection; nothing was sent"), idempotency)
+    assert str(error) == "pay: no connection; nothing was sent"
+    assert isinstance(error, ConnectFailed)
+    assert (error.operation, error.attempts, error.may_have_been_done) == ("pay", 3, False)
+
+
+@pytest.mark.parametrize(("code", "advice"), [(502, True), (408, True), (501, False), (422, False), (409, False)])
+def test_an_error_of_the_api_has_the_advice_only_if_it_leaves_the_outcome_open(code: int, advice: bool) -> None:
+    failure = status(code)
+    assert final(failure, NONE) is failure
+    assert str(failure) == (f"failed; {ADVICE[NONE]}" if advice else "failed")
+
+
+def test_a_rate_limit_is_no_doubt_unless_the_api_may_know_the_key() -> None:
+    assert not final(status(429), KEY).may_have_been_done
+    in_use = final(status(409), KEY)
+    assert (in_use.may_have_been_done, in_use.is_transient) == (True, True)
+    answer = final(status(409), NATURAL)
+    assert (answer.may_have_been_done, answer.is_transient) == (False, False)
+
+
+def test_the_reason_for_no_further_attempt_follows_the_failure() -> None:
+    assert str(final(status(422), SAFE, note="not retried: retry budget exhausted")) == (
+        "failed; not retried: retry budget exhausted"
+    )
+
+
+@pytest.mark.parametrize("idempotency", [NATURAL, KEY, NONE])
+@pytest.mark.parametrize("code", [100, 199, 300, 302])
+def test_only_a_success_that_cannot_be_read_settles_an_earlier_doubt(idempotency: Idempotency, code: int) -> None:
+    error = final(UnexpectedResponse("odd", status=code), idempotency, may_have_been_done=True)
+    assert isinstance(error, OutcomeUnknown)
+    assert isinstance(error.__cause__, UnexpectedResponse)
+    for success in (200, 299):
+        unreadable = UnexpectedResponse("odd", status=success)
+        assert final(unreadable, idempotency, may_have_been_done=True) is unreadable

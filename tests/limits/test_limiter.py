@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from checkout_async.config import Limits
 from checkout_async.limits.limiter import Limiter, RetryBudget, Throttle
-from tests.transport.virtual_time import VirtualTime
+from tests.transport.virtual_time import VirtualTime, settle
 
 NEAR = 1e-6
 
@@ -182,6 +182,17 @@ async def test_the_429s_of_requests_already_in_flight_halve_the_rate_only_once()
     assert got[1] - got[0] == pytest.approx(1 / 20)
 
 
+@pytest.mark.parametrize(("after", "interval"), [(0.99, 1 / 20), (1.0, 1 / 10)])
+async def test_429s_up_to_a_second_after_a_pause_do_not_halve_the_rate_again(after: float, interval: float) -> None:
+    time = VirtualTime()
+    throttle = Throttle(40.0, time.clock())
+    throttle.slow_down(1.0)
+    time.now = 1.0 + after
+    throttle.slow_down(0.0)
+    first, second = (await permits(throttle, time, until=time.now + 0.3))[:2]
+    assert second - first == pytest.approx(interval, rel=0.1)
+
+
 async def test_each_later_429_halves_the_rate_again_down_to_one_per_second() -> None:
     time = VirtualTime()
     throttle = Throttle(16.0, time.clock())
@@ -252,7 +263,7 @@ async def test_without_a_limit_a_429_leaves_half_of_what_was_sent_in_the_last_se
     throttle = Throttle(None, time.clock())
     for _ in range(500):
         throttle.try_acquire()
-    time.now = 3.0
+    time.now = 1.0
     for _ in range(80):
         throttle.try_acquire()
         time.now += 0.0125
@@ -263,6 +274,14 @@ async def test_without_a_limit_a_429_leaves_half_of_what_was_sent_in_the_last_se
     got = await permits(throttle, time, until=started + 0.5)
     assert got[0] == started
     assert got[1] - got[0] == pytest.approx(1 / 40, rel=0.05)
+
+
+async def test_without_a_limit_a_429_leaves_an_idle_client_one_request_per_second() -> None:
+    time = VirtualTime()
+    throttle = Throttle(None, time.clock())
+    throttle.slow_down(2.0)
+    first, second = (await permits(throttle, time, until=3.5))[:2]
+    assert (first, second) == pytest.approx((2.0, 3.0))
 
 
 async def test_without_a_limit_there_is_none_again_after_recovery() -> None:
@@ -440,6 +459,27 @@ async def test_the_shared_limiter_gets_the_kind_and_the_rate_and_is_asked_only_i
     assert limiter.throttle("GET").try_acquire()
     await limiter.throttle("POST").acquire()
     assert shared.asked == [("writes", 50.0)]
+
+
+@pytest.mark.parametrize(("seconds", "is_ignored"), [(1.9, False), (2.1, True)])
+async def test_a_shared_limiter_is_given_two_seconds_to_answer(
+    seconds: float, is_ignored: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    real = loop.time
+
+    class Slow(Recording):
+        async def acquire(self, kind: str, rate: float) -> float:
+            loop.time = lambda: real() + seconds  # type: ignore[method-assign]
+            await settle()
+            return await super().acquire(kind, rate)
+
+    shared = Slow()
+    limiter = Limiter(Limits(write_rate=50.0), VirtualTime().clock(), shared)
+    await limiter.throttle("POST").acquire()
+    assert len(shared.asked) == (0 if is_ignored else 1)
+    ignored = ["the shared rate limiter failed with TimeoutError; this request ignores it"]
+    assert caplog.messages == (ignored if is_ignored else [])
 
 
 def test_a_limiter_made_outside_an_event_loop_works_inside_one() -> None:

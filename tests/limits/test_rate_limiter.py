@@ -22,7 +22,7 @@ from checkout_async.limits import rate_limiter as module
 from checkout_async.limits.limiter import Throttle
 from checkout_async.limits.rate_limiter import RedisRateLimiter
 
-pytestmark = [pytest.mark.services, pytest.mark.slow]
+pytestmark = pytest.mark.services
 
 ONE_IN_A_MINUTE = 1 / 60
 
@@ -60,6 +60,7 @@ async def test_a_permit_one_client_took_the_other_waits_for(one: RedisRateLimite
         assert 1.0 < await rates.acquire("writes", ONE_IN_A_MINUTE) <= 60.0
 
 
+@pytest.mark.slow
 async def test_after_the_wait_it_returned_a_permit_is_granted(one: RedisRateLimiter, other: RedisRateLimiter) -> None:
     assert await one.acquire("writes", 1.0) == 0.0
     asked = 0
@@ -124,6 +125,7 @@ class CountingServer:
         writer.close()
 
 
+@pytest.mark.slow
 async def test_three_processes_together_stay_below_the_rate_by_the_servers_own_count(redis_url: str) -> None:
     rate, number = 20.0, 25
     counted = CountingServer(3)
@@ -140,6 +142,7 @@ async def test_three_processes_together_stay_below_the_rate_by_the_servers_own_c
         assert count <= rate * (int(at - counted.began) + 1)
 
 
+@pytest.mark.slow
 async def test_two_clients_take_turns_in_one_process_too(one: RedisRateLimiter, other: RedisRateLimiter) -> None:
     rate = 10.0
     throttles = [Throttle(rate, Clock(), partial(rates.acquire, "reads", rate)) for rates in (one, other)]
@@ -169,6 +172,7 @@ async def test_where_redis_cannot_be_reached_calls_go_on_with_one_warning_and_no
     assert "open-sesame" not in caplog.text
 
 
+@pytest.mark.slow
 async def test_a_redis_that_does_not_answer_is_asked_once_and_then_left_alone_for_a_while() -> None:
     connections = 0
 
@@ -196,6 +200,7 @@ async def test_a_wrong_password_is_logged_without_it(caplog: pytest.LogCaptureFi
     assert "open-sesame" not in caplog.text
 
 
+@pytest.mark.slow
 async def test_when_redis_answers_again_the_rate_is_shared_again(
     one: RedisRateLimiter, redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -206,6 +211,40 @@ async def test_when_redis_answers_again_the_rate_is_shared_again(
         assert [await one.acquire("writes", ONE_IN_A_MINUTE) for _ in range(2)] == [0.0, 0.0]
     assert await one.acquire("writes", ONE_IN_A_MINUTE) > 1.0
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+async def test_a_redis_that_failed_is_asked_again_after_five_seconds(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked = 1000.0, 0
+
+    async def refuse() -> tuple[int, int]:
+        nonlocal asked
+        asked += 1
+        raise ConnectionError
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=time.time, monotonic=lambda: now))
+    monkeypatch.setattr(one._redis, "time", refuse)
+    for now, expected in ((1000.0, 1), (1004.9, 1), (1005.0, 2), (1009.9, 2), (1010.0, 3)):  # noqa: B007
+        assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
+        assert asked == expected
+
+
+async def test_the_clocks_are_compared_once_a_minute(one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, asked = 1000.0, 0
+    redis: Any = one._redis  # not wholly typed, hence Any
+    read = redis.time
+
+    async def counting() -> object:
+        nonlocal asked
+        asked += 1
+        return await read()
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=time.time, monotonic=lambda: now))
+    monkeypatch.setattr(redis, "time", counting)
+    for now, expected in ((1000.0, 1), (1059.9, 1), (1060.0, 2)):  # noqa: B007
+        await one.acquire("writes", 1000.0)
+        assert asked == expected
 
 
 @pytest.mark.parametrize("off", [-3.0, 3.0])

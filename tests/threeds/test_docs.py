@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import typing
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from checkout_async import CheckoutClient, threeds
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, amount
+from checkout_async.threeds import steps
 from tests.threeds.support import Html, skip_waits
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,6 +51,11 @@ def test_the_diagram_matches_the_tables() -> None:
 def test_every_verdict_is_in_the_page() -> None:
     for row in threeds.Verdict:
         assert f"`{row.name}`" in TEXT
+
+
+@pytest.mark.parametrize("step", typing.get_args(steps.Step), ids=lambda step: step.__name__)
+def test_the_diagram_leads_to_every_step(step: type[steps.Step]) -> None:
+    assert re.search(rf"Reply --> {step.__name__}: \w", TEXT)
 
 
 class TestShop:

@@ -85,6 +85,9 @@ class TestReplies:
     def test_status_and_next_actions_decide(self, status: str, actions: list[str], step: type[Step]) -> None:
         assert isinstance(flow(status, *actions).step(), step)
 
+    def test_a_session_may_come_without_next_actions(self) -> None:
+        assert flow("pending", next_actions=None).step() == ReadSession()
+
     def test_the_3ds_method_goes_to_the_issuer(self) -> None:
         step = flow("pending", METHOD).step()
         assert isinstance(step, RunMethod)
@@ -217,6 +220,14 @@ class TestChallenge:
         with pytest.raises(errors.MalformedMessage, match="about another session") if refused else nullcontext():
             assert challenged().handle_event(about, START).progress.challenge_failed
 
+    @pytest.mark.parametrize("kind", [ChallengeNotification, ChallengeResponse])
+    def test_another_sessions_message_is_refused(
+        self, kind: type[ChallengeNotification] | type[ChallengeResponse]
+    ) -> None:
+        other = kind(server_transaction_id=ACS_TRANSACTION, trans_status=sessions.ResponseCode.Y)
+        with pytest.raises(errors.MalformedMessage, match="about another session"):
+            challenged().handle_event(other, START)
+
     @pytest.mark.parametrize("seconds", [0, 1, 890])
     def test_an_early_timeout_event_is_ignored(self, seconds: float) -> None:
         assert challenged().handle_event(TimedOut(), START + seconds) == challenged()
@@ -287,10 +298,35 @@ class TestLaws:
             assert changed == ((type(before.step()), type(event)) in fitting)
 
     @pytest.mark.parametrize("status", STATUSES)
-    def test_a_repeated_event_changes_nothing_so_every_flow_ends(self, status: str) -> None:
+    def test_a_repeated_event_changes_nothing(self, status: str) -> None:
         for action, event in product(sessions.NextAction, self.EVENTS):
             once = flow(status, action).handle_event(event, START)
             assert once.handle_event(event, START) == once
+
+    @pytest.mark.parametrize("options", [WITH_METHOD, Options(), Options(complete=True), Options(app=True)])
+    @pytest.mark.parametrize("status", STATUSES)
+    def test_every_flow_ends_if_each_step_gets_its_event_or_reply(self, status: str, options: Options) -> None:
+        """The API approves as soon as it is asked again; the cardholder does what the step asks for."""
+        fitting: dict[type[Step], Event] = {
+            RunMethod: NOTIFIED,
+            ShowChallenge: CHALLENGE_OVER[0],
+            ShowAppChallenge: CardholderReturned(),
+            RedirectCardholder: CardholderReturned(),
+        }
+        members = APP_ACS if options.app and status == "challenged" else {}
+        for action in sessions.NextAction:
+            current, steps = flow(status, action, options=options, **members), list[type[Step]]()
+            while not isinstance(step := current.step(), Done):
+                steps.append(type(step))
+                if (event := fitting.get(type(step))) is not None:
+                    current = current.mark_shown(START).handle_event(event, START + 1)
+                    assert current.step() != step, "the event has an effect"
+                elif isinstance(step, ReadSession):
+                    current = current.apply_reply(step, session("approved", "complete"))
+                else:
+                    current = current.apply_reply(step, current.session)
+                assert len(steps) <= 6, steps
+            assert len(set(steps)) == len(steps), "no step is asked for twice"
 
     @given(st.data())
     def test_no_sequence_of_events_and_replies_resets_progress(self, data: st.DataObject) -> None:

@@ -27,14 +27,24 @@ async def raw_server(behave: Behaviour, ssl_context: ssl.SSLContext | None = Non
     """Serve on a free port; `behave(writer, n)` answers the n-th request, from 1."""
     seen = RawServer()
     open_writers: set[asyncio.StreamWriter] = set()
+    connections: set[asyncio.Task[None]] = set()
+    answers: set[asyncio.Future[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.connections += 1
         open_writers.add(writer)
+        if (connection := asyncio.current_task()) is not None:
+            connections.add(connection)
         try:
             while request := await _request(reader):
                 seen.requests.append(request)
-                await behave(writer, len(seen.requests))
+                # In a task of its own: asyncio reports an error if the task of a connection is cancelled.
+                answer = asyncio.ensure_future(behave(writer, len(seen.requests)))
+                answers.add(answer)
+                await asyncio.wait([answer])
+                if answer.cancelled():
+                    break
+                answer.result()
                 if writer.is_closing():
                     break
         except ConnectionError:
@@ -48,8 +58,12 @@ async def raw_server(behave: Behaviour, ssl_context: ssl.SSLContext | None = Non
         yield seen
     finally:
         server.close()
+        for answer in answers:
+            answer.cancel()
         for writer in open_writers:
             writer.close()
+        if connections:
+            await asyncio.wait(connections, timeout=5)
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:

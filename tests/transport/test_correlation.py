@@ -195,7 +195,7 @@ class TestReusedKeys:
         [
             ({"reference": "ORD-0"}, "reference"),
             ({"currency": "EUR"}, "currency"),
-            ({"amount": 500, "amount_requested": 600}, "amount"),
+            ({"amount": 500, "amount_requested": 600}, "amount_requested"),
         ],
     )
     async def test_a_reply_that_contradicts_the_request_is_an_error_with_all_it_came_with(
@@ -207,6 +207,9 @@ class TestReusedKeys:
         assert isinstance(caught.value.value, payments.Payment)
         assert caught.value.value.id == "pay_first"
         assert (caught.value.status, caught.value.request_id) == (201, "request-1")
+        assert caught.value.reason == f"its {name} is not the {name.removesuffix('_requested')} of this request"
+        assert caught.value.operation == "request_payment"
+        assert caught.value.headers["cko-request-id"] == "request-1"
         assert b"pay_first" in bytes(caught.value.body)
         assert caught.value.idempotency_key == "used before"
 

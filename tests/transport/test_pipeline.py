@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio
 import pytest
 
 from checkout_async import errors
@@ -322,6 +323,23 @@ class TestDeadline:
         assert "waiting for a free slot; nothing was sent" in str(error)
         assert wired.sent == 0
 
+    @pytest.mark.parametrize(("passed", "left"), [(0.0, 5.0), (4.0, 1.0), (7.0, 0.0)])
+    async def test_waiting_ends_at_the_deadline(
+        self, passed: float, left: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first attempt takes `passed` seconds and gets a 401; the next one has to wait for a token."""
+        limits: list[float] = []
+        move_on_after = anyio.move_on_after
+        wired = Wired(passed, status(401), OK, authenticator=Renewable())
+
+        def noting(seconds: float) -> anyio.CancelScope:
+            limits.append(seconds)
+            return move_on_after(seconds)
+
+        monkeypatch.setattr(anyio, "move_on_after", noting)
+        await asyncio.gather(wired.call(timeout=5.0), return_exceptions=True)
+        assert limits[:2] == [5.0, left]
+
     async def test_waiting_for_a_token_counts_and_sends_nothing(self) -> None:
         class Slow(Renewable):
             async def authorize(self) -> Secret:
@@ -445,6 +463,16 @@ class TestRates:
         await wired.failure(retry=RetryPolicy(attempts=1))
         await wired.call()
         assert wired.time.time >= 5
+
+    @pytest.mark.parametrize(("reply", "pause"), [(status(429), 0.0), (status(429, retry_after="5"), 5.0)])
+    async def test_a_429_pauses_calls_for_as_long_as_it_says(
+        self, reply: HttpResponse, pause: float, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wired = Wired(reply)
+        pauses: list[float] = []
+        monkeypatch.setattr(wired.limiter, "slow_down", pauses.append)
+        await wired.failure(retry=RetryPolicy(attempts=1))
+        assert pauses == [pause]
 
     async def test_other_calls_wait_no_longer_than_a_retry_would(self) -> None:
         wired = Wired(status(429, retry_after="86400"), OK)

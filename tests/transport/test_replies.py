@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import select
 import zlib
 from collections.abc import AsyncIterator
 
@@ -14,6 +15,7 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Limits, Timeouts
 from checkout_async.errors import OutcomeUnknown
 from checkout_async.transport.aiohttp import AiohttpTransport
+from checkout_async.transport.connector import GuardedHandler
 from tests.transport.servers import OK, Behaviour, RawServer, raw_server
 
 LIMIT = 1000
@@ -185,7 +187,12 @@ class TestSurplusReply:
             assert (await ask(transport, server)).body == b"{}"
         assert server.connections == 2
 
-    async def test_nor_where_it_waits_unread_at_the_socket(self, transport: AiohttpTransport) -> None:
+    @pytest.mark.parametrize("system", ["with poll", "without"])
+    async def test_nor_where_it_waits_unread_at_the_socket(
+        self, transport: AiohttpTransport, system: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if system == "without":  # Windows
+            monkeypatch.delattr(select, "poll")
         relay = Relay()
         async with raw_server(relay) as server:
             await ask(transport, server)
@@ -210,6 +217,15 @@ class TestSurplusReply:
             assert (await ask(transport, server)).body == b"{}"
             assert (await ask(transport, server)).body == b"{}"
         assert server.connections == 2
+
+    async def test_without_poll_a_clean_connection_is_kept(
+        self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delattr(select, "poll")
+        async with raw_server(writing(OK)) as server:
+            for _ in range(3):
+                await ask(transport, server)
+        assert server.connections == 1
 
     async def test_afterwards_connections_are_kept_as_before(self, transport: AiohttpTransport) -> None:
         async with raw_server(writing(OK + ANOTHER, OK)) as server:
@@ -238,3 +254,11 @@ class TestKeptConnections:
             for _ in range(3):
                 assert (await ask(transport, server)).body == b"{}"
         assert (len(server.requests), server.connections) == (3, 3)
+
+
+async def test_a_connection_remembers_its_last_sixteen_replies() -> None:
+    for others, is_remembered in ((15, True), (16, False)):
+        handler = GuardedHandler(asyncio.get_running_loop())
+        for number in range(1 + others):
+            assert handler.remember_reply(f"reply {number}", "call") is None
+        assert (handler.remember_reply("reply 0", "call") is not None) == is_remembered

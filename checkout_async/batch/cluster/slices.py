@@ -8,8 +8,9 @@ import os
 import stat
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from checkout_async.batch.cluster.partition import Partition
 from checkout_async.batch.formats import Format

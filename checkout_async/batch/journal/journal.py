@@ -43,7 +43,7 @@ from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import BatchFileError, JournalError
 from checkout_async.processes import ProcessGuard
-from checkout_async.redaction import SecretBytes
+from checkout_async.redaction import SecretBytes, clears_frames
 
 __all__ = ["Claim", "Journal", "Step"]
 
@@ -58,6 +58,7 @@ class Journal:
     WrongProcess, and leaving it does nothing.
     """
 
+    @clears_frames
     def __init__(
         self, path: Path | str, *, key: bytes | None = None, durable: bool = True, create: bool = True
     ) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
+from checkout_async.redaction import SecretStruct, clears_frames
 from checkout_async.threeds.emv.encoding import parse_json
 
 __all__ = ["AppChallenge", "SdkParameters", "app_challenge", "app_channel_data", "read_sdk_parameters"]
@@ -24,11 +25,13 @@ _MIN_TIMEOUT: Final = 5
 _ALL_ELEMENTS: Final = tuple(sessions.UiElement)
 
 
-class SdkParameters(msgspec.Struct, frozen=True, kw_only=True):
+class SdkParameters(SecretStruct, frozen=True, kw_only=True):
     """The result of the SDK's `getAuthenticationRequestParameters()`, which the app sends as a JSON object.
 
     `sdk_ephemeral_public_key` is a JSON Web Key, as an object or as text.
     """
+
+    __hidden__ = ("device_data", "sdk_app_id")
 
     device_data: str = msgspec.field(name="deviceData")
     sdk_transaction_id: str = msgspec.field(name="sdkTransactionID")
@@ -50,6 +53,7 @@ _parameters = msgspec.json.Decoder(SdkParameters)
 _key = msgspec.json.Decoder(dict[str, object])
 
 
+@clears_frames
 def read_sdk_parameters(body: str | bytes) -> SdkParameters:
     """Read the JSON that the app sent, up to 64 KiB. Raises MalformedMessage."""
     if len(body) > _MAX_PARAMETERS:
@@ -58,6 +62,7 @@ def read_sdk_parameters(body: str | bytes) -> SdkParameters:
     return parse_json(_parameters, body, _NAME)
 
 
+@clears_frames
 def app_channel_data(
     parameters: SdkParameters,
     *,

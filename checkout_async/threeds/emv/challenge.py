@@ -12,6 +12,7 @@ import msgspec
 
 from checkout_async.errors import MalformedMessage
 from checkout_async.models import sessions
+from checkout_async.redaction import clears_frames
 from checkout_async.threeds.emv.encoding import (
     decode_base64url,
     decode_message,
@@ -74,6 +75,7 @@ def challenge_request(session: sessions.Session, size: WindowSize = WindowSize.W
     )
 
 
+@clears_frames
 def challenge_form(
     session: sessions.Session, *, size: WindowSize = WindowSize.W390_H400, session_data: bytes | None = None
 ) -> FormPost:
@@ -91,11 +93,13 @@ def challenge_form(
     return FormPost(session.acs.url, fields)
 
 
+@clears_frames
 def read_challenge_response(form: Mapping[str, object]) -> ChallengeResponse | ErrorMessage:
     """Read the form that the issuer makes the browser POST to `challenge_notification_url`. Raises MalformedMessage."""
     return decode_message(_response, require_field(form, CRES_FIELD), CRES_FIELD)
 
 
+@clears_frames
 def read_session_data(form: Mapping[str, object]) -> bytes | None:
     """Return the merchant's own data from the same form, or None if it has none. Raises MalformedMessage."""
     if SESSION_DATA_FIELD not in form:

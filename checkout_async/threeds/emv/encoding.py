@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final, TypeVar
 
 import msgspec
 
 from checkout_async.errors import MalformedMessage
+from checkout_async.redaction import clears_frames
 
 __all__ = [
     "MESSAGE_LIMIT",
@@ -38,11 +40,13 @@ _TO_STANDARD: Final = str.maketrans({"-": "+", "_": "/", " ": "+", "\r": None, "
 _object: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, object])
 
 
+@clears_frames
 def encode_base64url(raw: bytes) -> str:
     """Return bytes as base64url without padding."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
 
 
+@clears_frames
 def decode_base64url(text: str, name: str = "base64url", *, limit: int = MESSAGE_LIMIT) -> bytes:
     """Return the bytes of base64 or base64url text, padded or not.
 
@@ -57,21 +61,28 @@ def decode_base64url(text: str, name: str = "base64url", *, limit: int = MESSAGE
         raise MalformedMessage(name, "is not base64url") from None
 
 
+@clears_frames
 def encode_json(message: msgspec.Struct | Mapping[str, object]) -> str:
-    """Return a message as JSON in base64url without padding."""
-    return encode_base64url(msgspec.json.encode(message))
+    """Return a message as JSON in base64url without padding. Raises MalformedMessage if JSON cannot express it."""
+    with suppress(TypeError, ValueError, RecursionError):
+        return encode_base64url(msgspec.json.encode(message))
+    # Raised outside the block: a context would carry the text that cannot be encoded.
+    raise MalformedMessage("message", "cannot be written as JSON")
 
 
+@clears_frames
 def decode_json(text: str, name: str = "message", *, limit: int = MESSAGE_LIMIT) -> dict[str, object]:
     """Return the JSON object in base64url text. Raises MalformedMessage, whose text calls the input `name`."""
     return parse_json(_object, decode_base64url(text, name, limit=limit), name)
 
 
+@clears_frames
 def decode_message(decoder: msgspec.json.Decoder[T], text: str, name: str) -> T:
     """Return the message in base64url text as the decoder's type. Raises MalformedMessage."""
     return parse_json(decoder, decode_base64url(text, name), name)
 
 
+@clears_frames
 def require_field(form: Mapping[str, object], name: str) -> str:
     """Return the text of a form field. Raises MalformedMessage if it is missing, empty or a file."""
     value = form.get(name)
@@ -80,6 +91,7 @@ def require_field(form: Mapping[str, object], name: str) -> str:
     return value
 
 
+@clears_frames
 def parse_json(decoder: msgspec.json.Decoder[T], raw: bytes | str, name: str) -> T:
     """Return JSON as the decoder's type. Raises MalformedMessage, whose text calls the input `name`."""
     try:

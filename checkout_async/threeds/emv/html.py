@@ -12,13 +12,15 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from html import escape
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from msgspec.structs import force_setattr
+
 from checkout_async.errors import ConfigurationError, MalformedMessage
+from checkout_async.redaction import SecretStruct, clears_frames
 from checkout_async.threeds.emv.messages import WindowSize
 
 __all__ = [
@@ -43,21 +45,23 @@ _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True)
-class FormPost:
+class FormPost(SecretStruct, frozen=True):
     """A form that the cardholder's browser POSTs: its target URL and its fields.
 
     Raises MalformedMessage if the action is not https (http is allowed on the loopback interface, for simulators).
     Pages that build their own forms can take it as JSON: `{"action": ..., "fields": {...}}`.
     """
 
-    action: str
-    fields: Mapping[str, str] = field(repr=False)
+    __hidden__ = ("fields",)
 
+    action: str
+    fields: Mapping[str, str]
+
+    @clears_frames
     def __post_init__(self) -> None:
         if (problem := url_problem(self.action)) is not None:
             raise MalformedMessage("action of the form", problem)
-        object.__setattr__(self, "fields", dict(self.fields))
+        force_setattr(self, "fields", dict(self.fields))
 
 
 def new_nonce() -> str:
@@ -65,6 +69,7 @@ def new_nonce() -> str:
     return secrets.token_urlsafe(16)
 
 
+@clears_frames
 def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
     """Return a value of the header `Content-Security-Policy` under which this module's HTML works.
 
@@ -85,6 +90,7 @@ def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
     return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
+@clears_frames
 def method_iframe(form: FormPost, *, name: str = "threeds-method", nonce: str | None = None) -> str:
     """Return an invisible iframe and a form that submits itself into it, for the 3DS Method.
 
@@ -94,6 +100,7 @@ def method_iframe(form: FormPost, *, name: str = "threeds-method", nonce: str | 
     return frame + _form(form, target=name, nonce=nonce)
 
 
+@clears_frames
 def challenge_iframe(
     form: FormPost,
     *,
@@ -111,6 +118,7 @@ def challenge_iframe(
     return frame + _form(form, target=name, nonce=nonce)
 
 
+@clears_frames
 def autosubmit_page(
     form: FormPost,
     *,
@@ -149,6 +157,7 @@ def _require_nonce(nonce: str) -> str:
     return nonce
 
 
+@clears_frames
 def url_problem(url: str, *, max_length: int = 2048) -> str | None:
     """Return why a URL may not be the target of a form or redirect, or None if it may.
 

@@ -12,6 +12,7 @@ import msgspec
 
 from checkout_async.errors import ConfigurationError, MalformedMessage
 from checkout_async.models import sessions
+from checkout_async.redaction import clears_frames
 from checkout_async.threeds.emv.encoding import decode_message, encode_json, require_field
 from checkout_async.threeds.emv.html import FormPost, url_problem
 from checkout_async.threeds.emv.messages import METHOD_FIELD, MethodData, MethodNotification
@@ -39,6 +40,7 @@ _MAX_URL_LENGTH: Final = 256
 _notification = msgspec.json.Decoder(MethodNotification)
 
 
+@clears_frames
 def require_method_notification_url(url: str) -> str:
     """Return the URL if the 3DS Method can notify it. Raises ConfigurationError if it is not https or too long."""
     if (problem := url_problem(url, max_length=_MAX_URL_LENGTH)) is not None:
@@ -46,6 +48,7 @@ def require_method_notification_url(url: str) -> str:
     return url
 
 
+@clears_frames
 def method_data(session: sessions.Session, notification_url: str) -> str:
     """Return the value of the form field for the 3DS Method: base64url JSON.
 
@@ -64,6 +67,7 @@ def method_url(session: sessions.Session) -> str | None:
     return link.href if link else None
 
 
+@clears_frames
 def method_form(session: sessions.Session, notification_url: str) -> FormPost | None:
     """Return the form for the hidden iframe, or None if the issuer has no 3DS Method.
 
@@ -74,6 +78,7 @@ def method_form(session: sessions.Session, notification_url: str) -> FormPost | 
     return FormPost(url, {METHOD_FIELD: method_data(session, notification_url)})
 
 
+@clears_frames
 def read_method_notification(form: Mapping[str, object]) -> MethodNotification:
     """Read the form that the issuer makes the browser POST to the notification URL. Raises MalformedMessage."""
     return decode_message(_notification, require_field(form, METHOD_FIELD), METHOD_FIELD)

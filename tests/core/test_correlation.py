@@ -1,0 +1,67 @@
+"""When a reply contradicts its request, and when it is about another resource than the one that was asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from checkout_async._core.correlation import answers_another_read, mismatch
+from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency, Operation, Parameter
+from checkout_async.models import payments
+
+
+def response(value: object) -> ApiResponse[Any]:
+    return ApiResponse(value=value, status=201, headers={"a": "b"}, request_id="q1", body=b"{}")
+
+
+def payment(**members: object) -> payments.Payment:
+    return msgspec.convert({"id": "pay_1", **members}, payments.Payment)
+
+
+def test_a_contradiction_is_an_error_with_all_that_the_reply_came_with() -> None:
+    error = mismatch("pay", b'{"reference":"a"}', response(payment(reference="b")))
+    assert error is not None
+    assert error.reason == "its reference is not the reference of this request"
+    assert str(error).startswith(f"pay: the reply belongs to another request: {error.reason}; ")
+    assert (error.operation, error.status, error.headers, error.request_id) == ("pay", 201, {"a": "b"}, "q1")
+    assert (error.body, error.value) == (b"{}", payment(reference="b"))
+
+
+@pytest.mark.parametrize("value", [None, [], "text", 5])
+def test_a_reply_without_a_model_contradicts_nothing(value: object) -> None:
+    assert mismatch("pay", b'{"reference":"a"}', response(value)) is None
+
+
+@pytest.mark.parametrize("body", [None, b"", b"{}", b"[]", b"5", b'"reference"', b'{"reference":null}'])
+def test_a_request_without_the_member_is_not_contradicted(body: bytes | None) -> None:
+    assert mismatch("pay", body, response(payment(reference="b"))) is None
+
+
+def asks(*identifiers: str, idempotency: Idempotency = Idempotency.SAFE) -> ApiRequest[Any]:
+    operation = Operation[Any](
+        name="get", method="GET", path="/payments/{id}", idempotency=idempotency, responses={200: payments.Payment}
+    )
+    return ApiRequest(operation=operation, path=tuple(Parameter(name="id", value=each) for each in identifiers))
+
+
+def test_the_reply_to_a_read_by_id_is_about_that_resource() -> None:
+    assert answers_another_read(asks("pay_2"), response(payment()))
+    assert not answers_another_read(asks("pay_1"), response(payment()))
+
+
+def test_ids_of_different_kinds_are_not_compared() -> None:
+    assert not answers_another_read(asks("sid_2"), response(payment()))
+
+
+@pytest.mark.parametrize(
+    "request_", [asks(), asks("pay_2", "pay_3"), asks("pay_2", idempotency=Idempotency.KEY)], ids=["list", "two", "key"]
+)
+def test_only_a_read_by_one_id_is_compared(request_: ApiRequest[Any]) -> None:
+    assert not answers_another_read(request_, response(payment()))
+
+
+@pytest.mark.parametrize("value", [None, [payment()], "text"])
+def test_a_reply_that_is_no_resource_is_not_compared(value: object) -> None:
+    assert not answers_another_read(asks("pay_2"), response(value))

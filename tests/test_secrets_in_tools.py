@@ -1,0 +1,89 @@
+"""No variable is left in the traceback of what `clears_frames` decorates, and no tool shows values with secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+import pickle
+import traceback
+
+import pytest
+from sentry_sdk.serializer import serialize
+
+from checkout_async.auth import AccessToken
+from checkout_async.redaction import Headers, SecretMembers, clears_frames
+
+
+@clears_frames
+def _fail(secret: str) -> None:
+    length = len(secret)
+    raise ValueError(length)
+
+
+@clears_frames
+async def _fail_later(secret: str) -> None:
+    await asyncio.sleep(0)
+    try:
+        _fail(f"{secret}!")
+    except ValueError as error:
+        raise KeyError from error
+
+
+def _variables(error: BaseException | None) -> list[object]:
+    assert error is not None
+    below = error.__traceback__
+    found: list[object] = []
+    while below is not None:
+        if below.tb_frame.f_code.co_name in {"_fail", "_fail_later", "call"}:
+            found += below.tb_frame.f_locals.values()
+        below = below.tb_next
+    return found
+
+
+def test_an_error_keeps_its_lines_and_loses_the_variables() -> None:
+    with pytest.raises(ValueError, match="5") as caught:
+        _fail("hush!")
+    assert [entry.name for entry in traceback.extract_tb(caught.value.__traceback__)][-2:] == ["call", "_fail"]
+    assert "hush!" not in repr(_variables(caught.value))
+
+
+async def test_so_does_an_error_of_a_coroutine_with_its_cause() -> None:
+    with pytest.raises(KeyError) as caught:
+        await _fail_later("hush!")
+    assert "hush!" not in repr(_variables(caught.value)) + repr(_variables(caught.value.__cause__))
+
+
+def test_an_error_that_the_caller_was_handling_keeps_its_variables() -> None:
+    def fail_before(own: str) -> None:
+        raise RuntimeError(len(own))
+
+    def fail_twice() -> None:
+        try:
+            fail_before("mine")
+        except RuntimeError:
+            _fail("hush!")
+
+    with pytest.raises(ValueError, match="5") as caught:
+        fail_twice()
+    context = caught.value.__context__
+    assert context is not None
+    assert "mine" in repr([frame.f_locals for frame, _ in traceback.walk_tb(context.__traceback__)][1:])
+
+
+def test_the_decorator_keeps_name_signature_and_kind() -> None:
+    assert inspect.iscoroutinefunction(_fail_later)
+    assert not inspect.iscoroutinefunction(_fail)
+    assert (_fail.__name__, str(inspect.signature(_fail))) == ("_fail", "(secret: 'str') -> 'None'")
+
+
+@pytest.mark.parametrize("value", [Headers({"Cookie": "hush!"}), SecretMembers({"card": {"number": "hush!"}})])
+def test_sentry_does_not_write_the_items_of_a_mapping_with_secrets(value: object) -> None:
+    assert "hush!" not in repr(serialize({"vars": {"value": value}}))
+
+
+def test_a_value_with_secrets_is_pickled_and_copied_whole() -> None:
+    token = AccessToken("hush!", 2e9, 3600.0)
+    for twin in (pickle.loads(pickle.dumps(token)), copy.copy(token), copy.deepcopy(token)):
+        assert (twin, twin.value) == (token, "hush!")
+    assert "hush!" not in f"{token!r} {token.__getstate__()}"
