@@ -54,7 +54,7 @@ class RedisTokenStore:
     """
 
     # Not a __dict__, whose values a serializer writes at any depth: the client of Redis contains a password.
-    __slots__ = ("_lock_ttl", "_owns_client", "_prefix", "_redis")
+    __slots__ = ("_lock_ttl", "_owns_client", "_prefix", "_process", "_redis")
 
     @clears_frames
     def __init__(self, redis: str | Redis, *, prefix: str = "checkout_async:", lock_ttl: float = LOCK_TTL) -> None:

@@ -77,6 +77,7 @@ class RedisRateLimiter:
         "_has_failed",
         "_owns_client",
         "_paused_until",
+        "_process",
         "_redis",
         "_window",
     )
