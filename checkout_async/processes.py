@@ -32,6 +32,9 @@ class ProcessGuard:
         self._what = what
         self._pid: int | None = None
 
+    def __repr__(self) -> str:
+        return f"ProcessGuard({self._what!r})"
+
     def check(self) -> None:
         """Raise WrongProcess if another process used the object first."""
         pid = os.getpid()
