@@ -96,6 +96,7 @@ bench-memory: $(VENV)/.dev ## Measure the memory of a batch of ten thousand and 
 bench: $(VENV)/.dev ## Measure the SDK against hand-written aiohttp code, and a batch against the bare loop, as ratios.
 	@$(BIN)/python benchmarks/overhead.py
 	@$(BIN)/python benchmarks/batch.py
+	@$(BIN)/python benchmarks/keepalive.py
 
 build: $(VENV)/.dev ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py

@@ -38,6 +38,7 @@ from checkout_async.config import (
 from checkout_async.errors import ClientClosed, ConfigurationError, WrongLoop
 from checkout_async.limits.limiter import Limiter
 from checkout_async.limits.rate_limiter import RateLimiter
+from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import Secret, as_secret, clears_frames
 from checkout_async.transport.aiohttp import AiohttpTransport
 from checkout_async.transport.pipeline import Pipeline, Settings
@@ -76,7 +77,8 @@ class CheckoutClient:
     """A client of Checkout.com's APIs for one account and environment.
 
     Make one and share it: it owns the connections, the access token and the limits. It opens nothing before the first
-    call, so it can be made before an event loop runs. Close it with `async with` or `aclose()`.
+    call, so it can be made before an event loop runs, and before a server forks its workers. Its first call binds it to
+    its process and event loop. Close it with `async with` or `aclose()`.
     """
 
     @clears_frames
@@ -153,6 +155,7 @@ class CheckoutClient:
             self._abandoned.append,
         )
         self._closed = False
+        self._process = ProcessGuard("the client")
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @cached_property
@@ -227,8 +230,13 @@ class CheckoutClient:
         return await self._authenticator.request_token()
 
     async def aclose(self) -> None:
-        """Stop background work and close the connections. Calls in flight fail; waiting calls fail after their wait."""
+        """Stop background work and close the connections. Calls in flight fail; waiting calls fail after their wait.
+
+        In a process that was forked after the client was used, nothing is closed: that is the parent's.
+        """
         self._closed = True
+        if self._process.is_foreign:
+            return
         # Shielded: if the surrounding scope is cancelled, an open connection would outlive its client.
         with anyio.CancelScope(shield=True):
             try:
@@ -237,9 +245,10 @@ class CheckoutClient:
                 await self._transport.aclose()
 
     def _check_open(self) -> None:
-        """Raise ClientClosed or WrongLoop if the client cannot be used here."""
+        """Raise ClientClosed, WrongProcess or WrongLoop if the client cannot be used here."""
         if self._closed:
             raise ClientClosed("the client is closed, so nothing was sent; make a new one")
+        self._process.check()
         loop = asyncio.get_running_loop()
         if self._loop not in {None, loop}:
             raise WrongLoop("the client belongs to another event loop, so nothing was sent; make one for each loop")

@@ -157,7 +157,12 @@ class Limits:
     limit; Checkout.com documents 100 each for an account (its sandbox allows less). `retry_budget` is the number of
     retries per call in the long run, or None for no limit; it keeps retries from making an outage worse.
 
-    An idle connection is closed after `keepalive` seconds. At most `response_size` bytes of a reply are read.
+    An idle connection is closed after `keepalive` seconds, or earlier if the server announces that it will close it
+    (`Keep-Alive: timeout=`). A request that must not be sent twice, because its operation honours no idempotency key,
+    takes only a connection that was idle for less than `keepalive_non_idempotent` seconds, or a new one: if the server
+    closes the connection just then, nobody knows whether it carried the request out. 0 means always a new one.
+
+    At most `response_size` bytes of a reply are read.
     """
 
     concurrency: int = 64
@@ -165,11 +170,15 @@ class Limits:
     write_rate: float | None = 100.0
     retry_budget: float | None = 0.2
     keepalive: float = 15.0
+    keepalive_non_idempotent: float = 0.5
     response_size: int = 16 * 1024 * 1024
 
     def __post_init__(self) -> None:
         _require_positive(
-            self, whole=("concurrency", "response_size"), optional=("read_rate", "write_rate", "retry_budget")
+            self,
+            whole=("concurrency", "response_size"),
+            zero_allowed=("keepalive_non_idempotent",),
+            optional=("read_rate", "write_rate", "retry_budget"),
         )
 
 

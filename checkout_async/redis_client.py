@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from checkout_async.errors import ConfigurationError, MissingExtra
+from checkout_async.processes import disconnect, forget_after_fork
 from checkout_async.redaction import as_secret, clears_frames
 
 if TYPE_CHECKING:
-    from redis.asyncio import Redis
+    from redis.asyncio import Connection, Redis
 
 __all__ = ["connect"]
 
@@ -34,6 +37,26 @@ def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 1),
+            redis_connect_func=_Connections().set_up,
         )
     # Outside the handler: the library's own error may quote the URL, and a URL may contain a password.
     raise ConfigurationError("not a Redis URL; use the form rediss://user:password@host:6379/0")
+
+
+class _Connections:
+    """The connections of a client: a child that is forked must not use its copies of their sockets."""
+
+    def __init__(self) -> None:
+        self._transports: WeakSet[asyncio.BaseTransport] = WeakSet()
+        forget_after_fork(self)
+
+    async def set_up(self, connection: Connection) -> None:
+        """Prepare a new connection."""
+        # `_writer` is private, but the library does not hand out the socket of a connection.
+        writer: asyncio.StreamWriter = getattr(connection, "_writer")  # noqa: B009
+        self._transports.add(writer.transport)
+        await connection.on_connect()
+
+    def forget(self) -> None:
+        """In a child that was just forked: disconnect the sockets."""
+        disconnect(transport.get_extra_info("socket") for transport in self._transports)

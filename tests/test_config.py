@@ -109,5 +109,10 @@ class TestValues:
         with pytest.raises(ConfigurationError, match=r"Timeouts\.total"):
             settings.merged(0)
 
+    def test_an_unkeyed_request_may_be_given_new_connections_only(self) -> None:
+        assert Limits(keepalive_non_idempotent=0).keepalive_non_idempotent == 0
+        with pytest.raises(ConfigurationError, match=r"Limits\.keepalive_non_idempotent must be"):
+            Limits(keepalive_non_idempotent=-1)
+
     def test_waits_may_be_zero(self) -> None:
         assert RetryPolicy(backoff=0, max_backoff=0, max_retry_after=0).backoff == 0

@@ -15,7 +15,15 @@ from urllib.parse import quote
 from checkout_async._core.body import SEND_ANYWAY, encode_body, encode_form
 from checkout_async._core.decision import check_key, new_key
 from checkout_async._core.validation import specified_pattern
-from checkout_async._core.wire import ApiRequest, BodyFormat, HttpRequest, Parameter, quote_part, quote_segment
+from checkout_async._core.wire import (
+    ApiRequest,
+    BodyFormat,
+    HttpRequest,
+    Idempotency,
+    Parameter,
+    quote_part,
+    quote_segment,
+)
 from checkout_async._version import __version__
 from checkout_async.config import Validation, require_type
 from checkout_async.errors import ConfigurationError, InvalidRequest
@@ -86,6 +94,7 @@ def prepare(
         headers=headers,
         body=body,
         idempotency_key=headers.get(operation.idempotency_header or ""),
+        is_idempotent=operation.idempotency is not Idempotency.NONE,
     )
 
 

@@ -186,6 +186,8 @@ class HttpRequest(SecretStruct, frozen=True, kw_only=True):
     body: bytes | None = None
     idempotency_key: str | None = None
     """The key among the headers: two requests with the same one may get the same reply."""
+    is_idempotent: bool = True
+    """Whether sending the request twice does no more than sending it once."""
 
     def __post_init__(self) -> None:
         _wrap_secrets(self)

@@ -45,6 +45,8 @@ class FileTokenStore:
     Only its owner may be able to write to the directory and to read a token file: a user who can put a token there
     chooses the account that takes the payments. `lock_timeout` is the longest wait for a lock, in seconds.
     Raises MissingExtra if the extra `file` is not installed; its methods raise TokenStoreError.
+
+    The store opens files only for the time of a call, so it can be used on both sides of a fork.
     """
 
     def __init__(self, directory: str | os.PathLike[str], *, lock_timeout: float = LOCK_TIMEOUT) -> None:
@@ -98,7 +100,7 @@ class FileTokenStore:
         try:
             yield True
         finally:
-            await lock.release()
+            await lock.release()  # in a child that was forked meanwhile, filelock leaves the lock to the parent
 
     def _file(self, key: str) -> Path:
         return self._directory / f"{key}.json"

@@ -19,6 +19,7 @@ from checkout_async.auth.token_store import (
     seconds_left,
 )
 from checkout_async.errors import TokenStoreError
+from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import as_secret, clears_frames
 from checkout_async.redis_client import connect
 
@@ -48,17 +49,19 @@ class RedisTokenStore:
     connections of a URL: close them with `aclose()` or `async with`. It does not close a client that you give it.
     `lock_ttl` is after how many seconds a lock expires if the process that has it died; others wait one second longer.
     Raises ConfigurationError if the extra `redis` is not installed or the URL is not a Redis URL. Its methods raise
-    TokenStoreError, which contains neither URL nor token.
+    TokenStoreError, which contains neither URL nor token, and WrongProcess in a process that was forked after the store
+    was used.
     """
 
     # Not a __dict__, whose values a serializer writes at any depth: the client of Redis contains a password.
-    __slots__ = ("_lock_ttl", "_owns_client", "_prefix", "_redis")
+    __slots__ = ("_lock_ttl", "_owns_client", "_prefix", "_process", "_redis")
 
     @clears_frames
     def __init__(self, redis: str | Redis, *, prefix: str = "checkout_async:", lock_ttl: float = LOCK_TTL) -> None:
         redis = as_secret(redis)
         self._lock_ttl = checked_seconds("lock_ttl", lock_ttl)
         self._prefix = prefix
+        self._process = ProcessGuard("the RedisTokenStore")
         self._owns_client = isinstance(redis, str)
         self._redis = (
             connect(redis, needed_by="RedisTokenStore", timeout=_SOCKET_TIMEOUT) if isinstance(redis, str) else redis
@@ -74,6 +77,7 @@ class RedisTokenStore:
 
     async def save(self, key: str, token: AccessToken) -> None:
         """Store the token until it expires."""
+        self._process.check()
         left = int(seconds_left(token) * 1000)
         if left > 0:
             await _run(self._redis.set(self._redis_key(key), encode_token(token), px=left))
@@ -92,6 +96,7 @@ class RedisTokenStore:
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncGenerator[bool]:
         """Wait until no other process or task has the lock, for at most one second longer than a lock lasts."""
+        self._process.check()
         name = f"{self._redis_key(key)}:lock"
         lock = self._redis.lock(name, timeout=self._lock_ttl, sleep=_POLL_INTERVAL, thread_local=False)
         # The extra second lets a waiter get the lock of a process that died.
@@ -99,12 +104,13 @@ class RedisTokenStore:
         try:
             yield held
         finally:
-            if held:
+            # In a child that was forked meanwhile, the lock is the parent's.
+            if held and not self._process.is_foreign:
                 await _run(_release(lock))
 
     async def aclose(self) -> None:
         """Close the connections that the store opened itself."""
-        if self._owns_client:
+        if self._owns_client and not self._process.is_foreign:
             with suppress(TokenStoreError):
                 await _run(self._redis.aclose())
 
@@ -125,6 +131,7 @@ class RedisTokenStore:
         return f"{self._prefix}token:{key}"
 
     async def _get(self, key: str) -> bytes | str | None:
+        self._process.check()
         return as_secret(await _run(self._redis.get(self._redis_key(key))))
 
 

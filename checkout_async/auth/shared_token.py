@@ -16,7 +16,7 @@ import anyio
 import msgspec
 
 from checkout_async.auth.token_store import AccessToken, TokenStore
-from checkout_async.errors import TokenStoreError
+from checkout_async.errors import TokenStoreError, WrongProcess
 
 __all__ = ["SharedToken", "store_key"]
 
@@ -97,7 +97,7 @@ class SharedToken:
                 return await method()
         except Exception as error:  # noqa: BLE001 - a user's store may raise anything
             self._has_failed = True
-            # Only our own error's text: another one may quote the token.
-            reason = error if isinstance(error, TokenStoreError) else type(error).__name__
+            # Only our own errors' texts: another one may quote the token.
+            reason = error if isinstance(error, TokenStoreError | WrongProcess) else type(error).__name__
             _log.warning("the token store %s failed: %s", type(self._store).__name__, reason)
             return None

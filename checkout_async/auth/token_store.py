@@ -17,6 +17,7 @@ import anyio
 import msgspec
 
 from checkout_async.errors import ConfigurationError
+from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import SecretBytes, SecretStruct, as_secret, clears_frames
 
 __all__ = [
@@ -91,30 +92,39 @@ class TokenStore(Protocol):
 
 
 class MemoryTokenStore:
-    """A store for the clients of one event loop, and for tests. `lock_timeout` limits the wait for a lock (seconds)."""
+    """A store for the clients of one event loop, and for tests. `lock_timeout` limits the wait for a lock (seconds).
+
+    Its methods raise WrongProcess in a process that was forked after the store was used: a lock that was held then
+    would never be released there.
+    """
 
     def __init__(self, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
         self._lock_timeout = checked_seconds("lock_timeout", lock_timeout)
         self._tokens: dict[str, AccessToken] = {}
         self._locks: dict[str, anyio.Lock] = {}
+        self._process = ProcessGuard("the MemoryTokenStore")
 
     async def load(self, key: str) -> AccessToken | None:
         """Return the token of the key, if there is one."""
+        self._process.check()
         return self._tokens.get(key)
 
     async def save(self, key: str, token: AccessToken) -> None:
         """Store the token."""
+        self._process.check()
         self._tokens[key] = token
 
     async def remove(self, key: str, value: str) -> None:
         """Remove the token if it still has this value."""
         value = as_secret(value)  # a traceback may show the locals
+        self._process.check()
         if (token := self._tokens.get(key)) is not None and token.value == value:
             del self._tokens[key]
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncGenerator[bool]:
         """Wait until no other task has the lock, for at most `lock_timeout` seconds."""
+        self._process.check()
         lock = self._locks.setdefault(key, anyio.Lock())
         held = False
         with anyio.move_on_after(self._lock_timeout):

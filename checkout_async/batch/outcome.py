@@ -22,6 +22,7 @@ from checkout_async.errors import (
     Conflict,
     ConnectFailed,
     Forbidden,
+    IncompatibleVersion,
     InvalidRequest,
     MissingExtra,
     RateLimited,
@@ -50,7 +51,14 @@ __all__ = [
 INVALID_RECORD: Final = "InvalidRecord"
 """`ErrorInfo.kind` of a record that is not a request."""
 
-_UNUSABLE_CLIENT: Final = (ClientClosed, ConfigurationError, MissingExtra, WrongLoop, WrongProcess)
+_UNUSABLE_CLIENT: Final = (
+    ClientClosed,
+    ConfigurationError,
+    IncompatibleVersion,
+    MissingExtra,
+    WrongLoop,
+    WrongProcess,
+)
 
 _SPEAK_OF_THE_REQUEST: Final = frozenset({400, 422})
 """Statuses that mean that the request itself is invalid. Others come from a wrong address, a gateway, a busy API."""

@@ -3,6 +3,7 @@
 CheckoutError
 ├── ConfigurationError        A setting is wrong. Nothing was sent.
 ├── MissingExtra              A package is not installed that this needs. The text says what to install.
+├── IncompatibleVersion       An installed package behaves in a way that this package cannot rely on. Nothing was sent.
 ├── ClientClosed              The client is closed. Nothing was sent.
 ├── WrongLoop                 The client belongs to another event loop. Nothing was sent.
 ├── WrongProcess              The client, store or journal belongs to another process. Nothing was sent.
@@ -63,6 +64,7 @@ from checkout_async.errors.local import (
     BatchFileError,
     ClientClosed,
     ConfigurationError,
+    IncompatibleVersion,
     InvalidSignature,
     JournalError,
     JournalInUse,
@@ -84,6 +86,7 @@ __all__ = [
     "Conflict",
     "ConnectFailed",
     "Forbidden",
+    "IncompatibleVersion",
     "InvalidRequest",
     "InvalidSignature",
     "JournalError",

@@ -8,6 +8,7 @@ __all__ = [
     "BatchFileError",
     "ClientClosed",
     "ConfigurationError",
+    "IncompatibleVersion",
     "InvalidSignature",
     "JournalError",
     "JournalInUse",
@@ -26,6 +27,13 @@ class ConfigurationError(CheckoutError):
 
 class MissingExtra(CheckoutError):
     """An optional package is not installed. The text has the command that installs it."""
+
+
+class IncompatibleVersion(CheckoutError):
+    """An installed package is of a version that this package cannot rely on. Nothing was sent.
+
+    The text names the package, its version and the versions that were tested.
+    """
 
 
 class ClientClosed(CheckoutError):

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 from checkout_async.errors import ConfigurationError, MissingExtra
+from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import as_secret, clears_frames
 from checkout_async.redis_client import connect
 
@@ -76,6 +77,7 @@ class RedisRateLimiter:
         "_has_failed",
         "_owns_client",
         "_paused_until",
+        "_process",
         "_redis",
         "_window",
     )
@@ -86,6 +88,7 @@ class RedisRateLimiter:
         if not account:
             raise ConfigurationError("account is empty; use a name that all processes of the account have in common")
         self._account = account
+        self._process = ProcessGuard("the RedisRateLimiter")
         self._owns_client = isinstance(redis, str)
         self._redis = (
             connect(redis, needed_by="RedisRateLimiter", timeout=_TIMEOUT) if isinstance(redis, str) else redis
@@ -95,7 +98,11 @@ class RedisRateLimiter:
         self._paused_until = self._clock_checked_until = -math.inf
 
     async def acquire(self, kind: str, rate: float) -> float:
-        """Return 0.0 if one more request of this kind may be sent, else the seconds after which to ask again."""
+        """Return 0.0 if one more request of this kind may be sent, else the seconds after which to ask again.
+
+        Raises WrongProcess in a process that was forked after the limiter was used.
+        """
+        self._process.check()
         if time.monotonic() < self._paused_until:
             return 0.0
         try:
@@ -115,6 +122,7 @@ class RedisRateLimiter:
 
         If Redis cannot be reached, this returns: it may be back soon.
         """
+        self._process.check()
         from redis.exceptions import AuthenticationError, RedisError, ResponseError  # noqa: PLC0415  # an extra
 
         try:
@@ -130,7 +138,7 @@ class RedisRateLimiter:
 
     async def aclose(self) -> None:
         """Close the limiter's own connections."""
-        if self._owns_client:
+        if self._owns_client and not self._process.is_foreign:
             await self._redis.aclose()
 
     async def __aenter__(self) -> Self:

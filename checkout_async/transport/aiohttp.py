@@ -2,7 +2,7 @@
 
 Of the client's modules, only those of this folder import aiohttp. These behaviours of aiohttp are switched off:
 
-- it resends a PUT, GET or DELETE when a kept connection turns out to be closed;
+- it resends a PUT, GET or DELETE when a kept connection turns out to be closed (`connector.py`);
 - it follows redirects, which would send the credential to another host;
 - it stores cookies;
 - it reads a body of any size;
@@ -16,7 +16,6 @@ import math
 import os
 import ssl
 from http import HTTPStatus
-from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
@@ -27,21 +26,26 @@ from checkout_async._core.content_encoding import ACCEPTED, CorruptEncoding, dec
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Limits, Timeouts, require_type
 from checkout_async.errors import (
+    CheckoutError,
     ClientClosed,
     ConfigurationError,
     ConnectFailed,
+    IncompatibleVersion,
     OutcomeUnknown,
     TransportError,
     WrongLoop,
 )
-from checkout_async.transport.connector import GuardedHandler, GuardedResponse, clean_connector
+from checkout_async.processes import ProcessGuard
+from checkout_async.transport.connector import clean_connector
+from checkout_async.transport.guards import Exchange, GuardedHandler, GuardedResponse, current_exchange
 from checkout_async.transport.proxies import Proxies
 
 __all__ = ["AiohttpTransport"]
 
-# There was no connection, so no byte of the request was sent, whatever the tracing says.
+# aiohttp raises these only while it has no connection to the server, so no byte of the request was sent.
 _NOT_SENT: Final = (
     aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
     aiohttp.ConnectionTimeoutError,
     aiohttp.InvalidURL,
     aiohttp.NonHttpUrlClientError,
@@ -65,10 +69,11 @@ class AiohttpTransport:
         proxy: str | None = None,
         proxies_from_env: bool = False,
     ) -> None:
+        self._process = ProcessGuard("the client")
+        self._session: aiohttp.ClientSession | None = None
         self._limits = limits
         self._ssl = None if ssl_context is None else _require_verification(ssl_context)
         self._proxies = Proxies(proxy, from_env=proxies_from_env)
-        self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
@@ -85,12 +90,14 @@ class AiohttpTransport:
             cancelled.__context__ = None
             raise cancelled.with_traceback(None)  # noqa: B904 - the same one
         # Raised outside the handler: aiohttp's errors contain the request's headers, and with them the credential.
-        if isinstance(result, TransportError):
+        if isinstance(result, CheckoutError):
             raise result
         return result
 
-    async def _exchange(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | TransportError:
-        progress = SimpleNamespace(sending=False)
+    async def _exchange(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | CheckoutError:
+        exchange = Exchange(is_idempotent=request.is_idempotent)
+        # It is not reset: a coroutine that is collected is closed in another context, where that raises an error.
+        current_exchange.set(exchange)
         url = URL(request.url, encoded=True)
         # aiohttp rounds timeouts above `ceil_threshold` up to whole seconds, beyond the caller's deadline.
         limit = aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect, ceil_threshold=math.inf)
@@ -103,7 +110,6 @@ class AiohttpTransport:
                 allow_redirects=False,
                 proxy=self._proxies.proxy_for(url),
                 timeout=limit,
-                trace_request_ctx=progress,
             ) as reply:
                 if self._is_from_proxy(reply):
                     reason = _proxy_refusal(reply.status)
@@ -120,13 +126,27 @@ class AiohttpTransport:
                     return response
                 return replace(response, is_first=is_first, discard=handler.close)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
-            return _translate_error(error, url, sending=progress.sending)
+            return _translate_error(error, url, was_not_sent=exchange.was_not_sent)
+        except IncompatibleVersion as error:
+            return error.with_traceback(None)
 
     async def aclose(self) -> None:
         """Close the session and its connections. The transport cannot be used again."""
         self._closed = True
+        if self._process.is_foreign:
+            self._give_up_session()
         if self._session is not None:
             await self._session.close()
+            self._session = None
+
+    def __del__(self) -> None:
+        if self._process.is_foreign:
+            self._give_up_session()
+
+    def _give_up_session(self) -> None:
+        """In a child process: leave the connections to the parent, and keep aiohttp from warning that they are open."""
+        if self._session is not None:
+            self._session.detach()
             self._session = None
 
     def _is_from_proxy(self, reply: aiohttp.ClientResponse) -> bool:
@@ -135,28 +155,25 @@ class AiohttpTransport:
         return wants_password and self._proxies.proxy_for(reply.url) is not None
 
     def _session_for_loop(self) -> aiohttp.ClientSession:
-        """Return the session; open it at the first request. Raises ClientClosed and WrongLoop."""
+        """Return the session; open it at the first request. Raises ClientClosed, WrongProcess and WrongLoop."""
         loop = asyncio.get_running_loop()
         if self._closed:
             raise ClientClosed("the client is closed, so nothing was sent; make a new one")
+        self._process.check()
         if self._loop not in {None, loop}:
             raise WrongLoop("the client belongs to another event loop, so nothing was sent; make one for each loop")
         if self._session is None:
             self._loop = loop
             self._session = aiohttp.ClientSession(
                 response_class=GuardedResponse,
-                connector=clean_connector(keepalive=self._limits.keepalive, ssl_context=self._ssl),
+                connector=clean_connector(self._limits, self._ssl),
                 auto_decompress=False,
                 headers={"Accept-Encoding": ACCEPTED},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
-                trace_configs=[_sending_trace()],
                 # The pipeline alone sets these headers.
                 skip_auto_headers=("User-Agent", "Content-Type"),
             )
-            # aiohttp must not resend a request: the pipeline alone decides on retries. There is no public switch;
-            # aiohttp's own test client sets the same attribute.
-            setattr(self._session, "_retry_connection", False)  # noqa: B010
         return self._session
 
 
@@ -215,21 +232,10 @@ def _build_response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> H
     return HttpResponse(status=reply.status, headers=headers, body=content, truncated=truncated)
 
 
-def _sending_trace() -> aiohttp.TraceConfig:
-    """Record in the request's context when aiohttp starts to write the request: from then on it may have arrived."""
-
-    async def sending(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        context.trace_request_ctx.sending = True
-
-    trace = aiohttp.TraceConfig()
-    trace.on_request_headers_sent.append(sending)
-    return trace
-
-
-def _translate_error(error: Exception, url: URL, *, sending: bool) -> TransportError:
-    """Return ConnectFailed if no byte of the request was sent, else OutcomeUnknown."""
+def _translate_error(error: Exception, url: URL, *, was_not_sent: bool) -> TransportError:
+    """Return ConnectFailed if it is proved that no byte of the request was sent, else OutcomeUnknown."""
     reason = _describe(error, url)
-    if isinstance(error, _NOT_SENT) or not sending:
+    if was_not_sent or isinstance(error, _NOT_SENT):
         return ConnectFailed(f"no connection: {reason}; nothing was sent", reason=reason)
     return OutcomeUnknown(f"no reply: {reason}; the request may have been carried out", reason=reason)
 

@@ -1,40 +1,37 @@
-"""A connector that reuses a kept connection only if nothing arrived on it since its last reply.
+"""A connector that reuses a kept connection only if a request can rely on it.
 
 aiohttp takes bytes that arrive on an idle connection for the reply to the next request. If a server or an intermediary
-sends a surplus reply, aiohttp would return it as the reply to another payment. So a connection is closed
+sends a surplus reply, aiohttp would return it as the reply to another payment. And a request on a connection that the
+server is closing just then has an unknown outcome. So a kept connection is closed
 
 - when bytes arrive while it is idle (`GuardedHandler.data_received`);
-- when it is to be reused and bytes wait unread at its socket (`_CleanConnector.connect`).
+- when it is to be used and bytes wait unread at its socket, or it was idle for too long (`GuardedHandler.is_usable`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import select
+import socket
 import ssl
-from collections.abc import Hashable
 from functools import cache, partial
-from typing import Final
+from typing import Any
+from weakref import WeakSet
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-__all__ = ["GuardedHandler", "GuardedResponse", "clean_connector"]
+from checkout_async.config import Limits
+from checkout_async.processes import ProcessGuard, disconnect, forget_after_fork
+from checkout_async.transport.guards import GuardedHandler, current_exchange, incompatible
+
+__all__ = ["clean_connector"]
 
 
-def clean_connector(*, keepalive: float, ssl_context: ssl.SSLContext | None) -> aiohttp.BaseConnector:
-    """Return a connector that closes a connection after `keepalive` idle seconds, or when surplus bytes arrive."""
-    connector = _CleanConnector(
-        limit=0,  # the pipeline limits calls; token requests are not limited
-        keepalive_timeout=keepalive,
-        ssl=_system_context() if ssl_context is None else ssl_context,
-    )
-    # `_factory` is private, but aiohttp has no public way to see bytes that arrive on an idle connection.
-    setattr(connector, "_factory", partial(GuardedHandler, loop=asyncio.get_running_loop()))  # noqa: B010
-    return connector
+def clean_connector(limits: Limits, ssl_context: ssl.SSLContext | None) -> aiohttp.BaseConnector:
+    """Return a connector. Raises IncompatibleVersion if aiohttp has no way to guard its connections."""
+    return _CleanConnector(limits, _system_context() if ssl_context is None else ssl_context)
 
 
 def _system_context() -> ssl.SSLContext:
@@ -56,68 +53,31 @@ def _context_for(_file: str | None, _directory: str | None) -> ssl.SSLContext:
     return context
 
 
-# A server that repeats a reply does so soon.
-_REMEMBERED_REPLIES: Final = 16
-
-
-class GuardedHandler(ResponseHandler):
-    """A connection's protocol that closes the connection when bytes arrive while it is idle.
-
-    It remembers its last replies, so that the transport recognises one that is sent a second time.
-    """
-
-    was_used = False
-    is_idle = False
-    has_replied = False
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
-        self._replies: dict[int, int] = {}
-
-    def remember_reply(self, reply: Hashable, call: Hashable) -> Hashable | None:
-        """Remember a reply to a call. Return the hash of the call that got the same reply before, or None."""
-        # Only hashes: replies are large and secret, and so is the idempotency key of a call.
-        number = hash(reply)
-        earlier = self._replies.pop(number, None)
-        self._replies[number] = hash(call)
-        if len(self._replies) > _REMEMBERED_REPLIES:
-            del self._replies[next(iter(self._replies))]
-        return earlier
-
-    def data_received(self, data: bytes) -> None:
-        """Close the connection if the bytes belong to no request."""
-        if self.is_idle and data:
-            self.force_close()
-        super().data_received(data)
-
-    def mark_idle(self) -> None:
-        """Record that the connection is back in the pool."""
-        self.is_idle = True
-
-    def is_clean(self) -> bool:
-        """Return whether nothing arrived since the last reply."""
-        # `should_close` is true if surplus bytes came together with the reply, or while the connection was idle.
-        return not self.should_close and self.transport is not None and not _has_unread_bytes(self.transport)
-
-
-class GuardedResponse(aiohttp.ClientResponse):
-    """A response that knows its connection's protocol, also after aiohttp has released the connection."""
-
-    handler: GuardedHandler | None = None
-
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        """Read the headers."""
-        if isinstance(connection.protocol, GuardedHandler):
-            self.handler = connection.protocol
-        return await super().start(connection)
-
-
 class _CleanConnector(aiohttp.TCPConnector):
-    """Hands out a kept connection only if it is clean.
+    """Hands out a kept connection only if it is usable, and only connections that are guarded.
 
     Bytes that arrive after a request was written cannot be distinguished from its reply: HTTP/1.1 numbers neither
     requests nor replies. What can be recognised is an earlier reply that is sent again; the transport looks for it.
     """
+
+    def __init__(self, limits: Limits, ssl_context: ssl.SSLContext) -> None:
+        self._process = ProcessGuard("the connector")
+        self._process.check()
+        self._own_sockets: WeakSet[socket.socket] = WeakSet()
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - aiohttp's type of an address
+            limit=0,  # the pipeline limits calls; token requests are not limited
+            keepalive_timeout=limits.keepalive,
+            ssl=ssl_context,
+            socket_factory=self._create_socket,
+        )
+        forget_after_fork(self)
+        self._max_idle = limits.keepalive
+        self._max_idle_non_idempotent = limits.keepalive_non_idempotent
+        # `_factory` is private, but aiohttp has no public way to see bytes that arrive on an idle connection. Setting
+        # an attribute that no longer exists would have no effect, so `connect` also looks at each connection.
+        if not hasattr(self, "_factory"):
+            raise incompatible("has no factory of connections that can be replaced")
+        setattr(self, "_factory", partial(GuardedHandler, loop=asyncio.get_running_loop()))  # noqa: B010
 
     async def connect(
         self,
@@ -125,25 +85,39 @@ class _CleanConnector(aiohttp.TCPConnector):
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
     ) -> Connection:
+        exchange = current_exchange.get()
+        # aiohttp resends a PUT, GET or DELETE by itself when a kept connection proves closed. The pipeline alone
+        # decides on retries, so the second connection for one request is refused, with the error that led to it.
+        if exchange.has_connection:
+            raise aiohttp.ServerDisconnectedError
+        exchange.is_connecting = True
+        max_idle = self._max_idle if exchange.is_idempotent else min(self._max_idle, self._max_idle_non_idempotent)
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
-            if not isinstance(protocol, GuardedHandler) or not protocol.was_used or protocol.is_clean():
+            if not isinstance(protocol, GuardedHandler):
+                connection.close()
+                raise incompatible("opens connections without this package's guard")
+            if protocol.is_usable(max_idle):
                 break
             connection.close()  # and take the next kept connection, or a new one
-        if isinstance(protocol, GuardedHandler):
-            protocol.was_used, protocol.is_idle = True, False
-            connection.add_callback(protocol.mark_idle)  # aiohttp calls it when it releases the connection
+        protocol.mark_used()
+        connection.add_callback(protocol.mark_idle)  # aiohttp calls it when it releases the connection
+        # From here on nothing proves that the request was not sent: aiohttp writes it as soon as this returns.
+        exchange.has_connection = True
         return connection
 
+    def forget(self) -> None:
+        """In a child that was just forked: disconnect its copies of the sockets, also those of requests in progress."""
+        disconnect(self._own_sockets)
 
-def _has_unread_bytes(transport: asyncio.Transport) -> bool:
-    """Return whether the socket has bytes, or the end of the connection, that the event loop has not read yet."""
-    descriptor: int = transport.get_extra_info("socket").fileno()
-    if descriptor < 0:
-        return True
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([descriptor], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))
+    def __del__(self, *arguments: Any) -> None:
+        # aiohttp would close the connections, which takes the parent's sockets out of the epoll object that both share.
+        if not self._process.is_foreign:
+            super().__del__(*arguments)
+
+    def _create_socket(self, address: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, *_ = address
+        created = socket.socket(family, kind, protocol)
+        self._own_sockets.add(created)
+        return created

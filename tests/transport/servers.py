@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ class RawServer:
 
 
 @asynccontextmanager
-async def raw_server(behave: Behaviour) -> AsyncGenerator[RawServer]:
+async def raw_server(behave: Behaviour, ssl_context: ssl.SSLContext | None = None) -> AsyncGenerator[RawServer]:
     """Serve on a free port; `behave(writer, n)` answers the n-th request, from 1."""
     seen = RawServer()
     open_writers: set[asyncio.StreamWriter] = set()
@@ -51,8 +52,8 @@ async def raw_server(behave: Behaviour) -> AsyncGenerator[RawServer]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    seen.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ssl_context)
+    seen.url = f"http{'s' if ssl_context else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield seen
     finally:

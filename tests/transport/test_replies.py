@@ -15,7 +15,7 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Limits, Timeouts
 from checkout_async.errors import OutcomeUnknown
 from checkout_async.transport.aiohttp import AiohttpTransport
-from checkout_async.transport.connector import GuardedHandler
+from checkout_async.transport.guards import GuardedHandler
 from tests.transport.servers import OK, Behaviour, RawServer, raw_server
 
 LIMIT = 1000

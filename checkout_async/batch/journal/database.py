@@ -14,6 +14,7 @@ import msgspec
 
 from checkout_async.errors import BatchFileError, CheckoutError, JournalInUse
 from checkout_async.files import OWNER_ONLY
+from checkout_async.processes import forget_after_fork, leak
 
 __all__ = ["OLDER_COPY", "create_tables", "is_new", "not_opened", "open_database", "reason_of"]
 
@@ -66,9 +67,12 @@ def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
     A file that is not a journal is not changed. Raises BatchFileError.
     """
     _make_private(path)
-    database: sqlite3.Connection | None = None
+    database: _Database | None = None
     try:
-        database = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, cached_statements=_STATEMENTS)
+        database = sqlite3.connect(
+            path, timeout=_BUSY_TIMEOUT, isolation_level=None, cached_statements=_STATEMENTS, factory=_Database
+        )
+        forget_after_fork(database)
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         _check_kind(path, database)
         _prepare(path, database, durable=durable)
@@ -79,6 +83,18 @@ def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
             raise not_opened(path, error) from None
         raise
     return database
+
+
+class _Database(sqlite3.Connection):
+    """A connection that is never closed in a child process.
+
+    Closing the copy would write the log into the file, and delete the log that the parent goes on to write
+    (https://www.sqlite.org/howtocorrupt.html section 2.6).
+    """
+
+    def forget(self) -> None:
+        """Keep the copy of a child for ever."""
+        leak(self)
 
 
 def not_opened(path: Path, error: sqlite3.Error) -> BatchFileError:

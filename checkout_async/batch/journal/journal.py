@@ -42,6 +42,7 @@ from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import BatchFileError, JournalError
+from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import SecretBytes, clears_frames
 
 __all__ = ["Claim", "Journal", "Step"]
@@ -53,7 +54,8 @@ class Journal:
     A missing file is created, with a random key unless `key` (32 bytes) is given. Without `create`, a missing or empty
     file is refused: use that if the run has an output. With `durable`, what a call has confirmed survives a power
     failure; without it, only the end of the process. Opening raises BatchFileError. Once a write fails, that call and
-    every later one raise JournalError.
+    every later one raise JournalError. In a process that was forked while the journal was open, its methods raise
+    WrongProcess, and leaving it does nothing.
     """
 
     @clears_frames
@@ -66,6 +68,7 @@ class Journal:
         self._writer: JournalWriter | None = None
         self._fingerprints: Fingerprints | None = None
         self._runs: list[Callable[[], Awaitable[None]]] = []
+        self._process = ProcessGuard(f"the journal {self._path}")
 
     def __repr__(self) -> str:
         return f"Journal({str(self._path)!r})"
@@ -73,6 +76,8 @@ class Journal:
     async def __aenter__(self) -> Self:
         if self._writer is not None:
             raise BatchFileError(f"the journal {self._path} is open already")
+        self._process = ProcessGuard(f"the journal {self._path}")
+        self._process.check()
         self._writer = JournalWriter(self._opening)
         try:
             self._fingerprints = await self._writer.open()
@@ -84,6 +89,8 @@ class Journal:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._process.is_foreign:
+            return  # the file and the thread that writes it are the parent's
         try:
             for end_run in (*self._runs,):
                 await end_run()
@@ -174,4 +181,5 @@ class Journal:
     def _opened(self) -> JournalWriter:
         if self._writer is None:
             raise BatchFileError(f"the journal {self._path} is not open: use `async with`")
+        self._process.check()
         return self._writer

@@ -6,7 +6,9 @@ import logging
 import socket
 from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import aiohttp
 import msgspec
@@ -45,13 +47,14 @@ class Notifier:
     """Sends over one HTTP session; each request may take `timeout` seconds of real time and follows no redirect.
 
     With `loopback_only` it connects to loopback addresses only. Otherwise a program that can reach the sandbox could
-    have it post to any machine that this one reaches.
+    have it post to any machine that this one reaches. `sockets` are those that are open.
     """
 
     def __init__(self, timeout: float, *, loopback_only: bool) -> None:
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._loopback_only = loopback_only
         self._http: aiohttp.ClientSession | None = None
+        self.sockets: WeakSet[socket.socket] = WeakSet()
 
     async def deliver(self, url: str, body: JsonObject) -> bool:
         """POST the body once; return whether the endpoint answered 2XX in time."""
@@ -80,11 +83,17 @@ class Notifier:
         if self._http is None:
             resolver = _LoopbackResolver() if self._loopback_only else None
             self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=resolver),
+                connector=aiohttp.TCPConnector(resolver=resolver, socket_factory=self._create_socket),
                 timeout=self._timeout,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._http
+
+    def _create_socket(self, address: tuple[Any, ...]) -> socket.socket:
+        family, kind, protocol, *_ = address
+        created = socket.socket(family, kind, protocol)
+        self.sockets.add(created)
+        return created
 
 
 class _LoopbackResolver(AbstractResolver):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from checkout_async.processes import ProcessGuard, disconnect, forget_after_fork
 from checkout_async.sandbox.core.calls import AccessControl
 from checkout_async.sandbox.core.clock import SandboxClock
 from checkout_async.sandbox.core.dispatch import EventDispatcher
@@ -74,8 +75,9 @@ class Sandbox:
     nulls, and numbers or booleans written as text. `refuse_reused_keys` refuses an idempotency key that comes again
     with another body, where the API replays the first reply. Completion callbacks go to loopback addresses, with
     `remote_callbacks` to others, too. The sandbox answers under loopback names, `host` and `allowed_hosts`.
-    Raises ValueError for a `webhook_url` that is not an http or https address, for an empty `webhook_secret`, and for a
-    `document` that is not one. Entering raises OSError if the port is in use.
+    In a process that was forked while the sandbox ran, its methods raise WrongProcess, and leaving it does nothing; the
+    child can make a client for `base_url`. Raises ValueError for a `webhook_url` that is not an http or https address,
+    for an empty `webhook_secret`, and for a `document` that is not one. Entering raises OSError if the port is in use.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class Sandbox:
             refuse_reused_keys=refuse_reused_keys,
         )
         notifier = Notifier(callback_timeout, loopback_only=False)  # its address comes from who starts the sandbox
+        self._notifiers = (self._simulation.notifier, notifier)
         self._webhooks = Webhooks(self._simulation, notifier, webhook_url, webhook_secret)
         self._hosts = AllowedHosts(host, allowed_hosts)
         self._sessions = SessionsSimulator(self._simulation)
@@ -136,10 +139,14 @@ class Sandbox:
         self._log = RequestLog()
         self._runner: web.AppRunner | None = None
         self._site: web.SockSite | None = None
+        self._listener: socket.socket | None = None
+        self._process = ProcessGuard("the Sandbox")
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
             raise RuntimeError("this Sandbox is already running; create another one")
+        self._process.check()
+        forget_after_fork(self)
         listener = socket.create_server(self._address)
         host, port = self._address[0], listener.getsockname()[1]
         scheme = "http" if self._ssl_context is None else "https"
@@ -154,12 +161,26 @@ class Sandbox:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._process.is_foreign:
+            return  # the server and its connections are the parent's
         runner, self._runner = self._runner, None
         self.faults.release()
         if runner is not None:
             await runner.cleanup()
         await self._webhooks.stop()
         await self._simulation.notifier.close()
+
+    def forget(self) -> None:
+        """In a child that was just forked: disconnect its copies of the sockets, so that it answers no request."""
+        connections = () if self._runner is None or self._runner.server is None else self._runner.server.connections
+        transports = (each.transport for each in connections if each.transport is not None)
+        disconnect(
+            (
+                *(() if self._listener is None else (self._listener,)),
+                *(transport.get_extra_info("socket") for transport in transports),
+                *(each for notifier in self._notifiers for each in notifier.sockets),
+            )
+        )
 
     @property
     def base_url(self) -> str:
@@ -176,6 +197,7 @@ class Sandbox:
     @property
     def requests(self) -> tuple[RequestRecord, ...]:
         """The latest 10,000 requests that were answered, oldest first."""
+        self._process.check()
         return self._log.records()
 
     @property
@@ -186,14 +208,17 @@ class Sandbox:
     @property
     def webhooks(self) -> tuple[WebhookRecord, ...]:
         """The latest 10,000 webhooks, oldest event first, whether delivered or not; none without `webhook_url`."""
+        self._process.check()
         return self._webhooks.records()
 
     async def webhooks_settled(self) -> None:
         """Wait until every webhook that is due by now was sent, and its attempt was answered or failed."""
+        self._process.check()
         await self._webhooks.settled()
 
     def count(self, operation_id: str) -> int:
         """Count the answered requests of an operation, including refusals."""
+        self._process.check()
         return self._log.count(operation_id)
 
     def client(
@@ -225,10 +250,12 @@ class Sandbox:
 
         Raises ValueError if `seconds` is negative or not finite.
         """
+        self._process.check()
         self.clock.advance(seconds)
 
     def revoke_tokens(self) -> None:
         """Invalidate every access token that was issued so far."""
+        self._process.check()
         self._simulation.tokens.revoke_all()
 
     def hold(self, operation_id: str) -> AbstractAsyncContextManager[HeldOperation]:
@@ -237,6 +264,7 @@ class Sandbox:
         The block gets an object whose `arrived` is set once a request waits. Raises ValueError for an operation that is
         not one of Payments.
         """
+        self._process.check()
         operation = self._simulation.spec.operations.get(operation_id)
         if operation is None or operation.api != "Payments":
             raise ValueError(f"{operation_id} is not a payment operation")
@@ -270,6 +298,7 @@ class Sandbox:
 
     async def _stop_listening(self) -> tuple[web.AppRunner, socket.socket]:
         """Close the listener and all connections; return a socket that reserves the port."""
+        self._process.check()
         runner, site = self._runner, self._site
         if runner is None or runner.server is None or site is None:
             raise RuntimeError("the sandbox accepts no connections now: it is not running, or refuses them already")
@@ -284,6 +313,7 @@ class Sandbox:
         return runner, _reserve_port(self._address[0], port)
 
     async def _listen(self, runner: web.AppRunner, listener: socket.socket, ssl_context: ssl.SSLContext | None) -> None:
+        self._listener = listener
         self._site = web.SockSite(runner, listener, ssl_context=ssl_context)
         await self._site.start()
 
