@@ -25,7 +25,6 @@ import checkout_async.auth.oauth as oauth
 import checkout_async.auth.token_cache as token_cache
 import checkout_async.limits.limiter as limiter
 import checkout_async.transport.aiohttp as transport
-import checkout_async.transport.connector as connector
 import checkout_async.transport.pipeline as pipeline
 from checkout_async import errors
 from checkout_async._core.wire import HttpRequest, HttpResponse, Idempotency
@@ -37,6 +36,7 @@ from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.records import Record
 from checkout_async.config import Timeouts
 from checkout_async.limits import RedisRateLimiter
+from checkout_async.transport.guards import GuardedHandler
 
 T = TypeVar("T")
 
@@ -169,9 +169,9 @@ def reply_that_came_before_believed() -> Generator[None]:
 
     with (
         _sending(change),
-        mock.patch.object(connector.GuardedHandler, "is_clean", _always(True)),
+        mock.patch.object(GuardedHandler, "is_clean", _always(True)),
         mock.patch.object(transport, "_is_repeated", _always(False)),
-        mock.patch.object(connector.GuardedHandler, "data_received", ResponseHandler.data_received),
+        mock.patch.object(GuardedHandler, "data_received", ResponseHandler.data_received),
         mock.patch.object(pipeline, "mismatch", _always(None)),
         mock.patch.object(pipeline, "answers_another_read", _always(False)),
     ):
@@ -349,8 +349,8 @@ def repeated_reply_believed() -> Generator[None]:
 def surplus_bytes_ignored() -> Generator[None]:
     """A connection on which bytes arrived while it was idle is used again, and they are taken for the next reply."""
     with (
-        mock.patch.object(connector.GuardedHandler, "is_clean", _always(True)),
-        mock.patch.object(connector.GuardedHandler, "data_received", ResponseHandler.data_received),
+        mock.patch.object(GuardedHandler, "is_clean", _always(True)),
+        mock.patch.object(GuardedHandler, "data_received", ResponseHandler.data_received),
         mock.patch.object(transport, "_is_repeated", _always(False)),
     ):
         yield

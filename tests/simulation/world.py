@@ -29,7 +29,7 @@ import simloom
 from aiohttp import web
 
 import checkout_async.client
-import checkout_async.transport.connector
+import checkout_async.transport.guards
 from checkout_async import CheckoutClient, Limits, OAuthCredentials, Timeouts
 from checkout_async.auth import RedisTokenStore, TokenStore
 from checkout_async.clock import Clock
@@ -264,11 +264,11 @@ def _seams(disk: Disk) -> Generator[None]:
         sleep=anyio.sleep,
         draw=random.random,
     )
-    connector = checkout_async.transport.connector
+    guards = checkout_async.transport.guards
     with (
         mock.patch.object(checkout_async.client, "Clock", lambda: clock),
         mock.patch.object(loop, "run_in_executor", disk.run_in_executor),
         mock.patch.object(socket, "create_server", _Address),
-        mock.patch.object(connector, "_has_unread_bytes", _has_unread_bytes),
+        mock.patch.object(guards, "_has_unread_bytes", _has_unread_bytes),
     ):
         yield
