@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from checkout_async._core.prepare import prepare, user_agent
 from checkout_async._core.wire import ApiRequest, CallOptions, HttpRequest, Parameter
@@ -132,7 +133,7 @@ def test_a_header_cannot_be_set_twice_in_different_letter_case() -> None:
 
 def test_a_caller_cannot_set_a_header_that_is_a_parameter_of_the_operation() -> None:
     version = Parameter(name="Cko-Version", value="2")
-    request = replace(place_order(headers={"cko-version": "1"}), headers=(version,))
+    request = structs.replace(place_order(headers={"cko-version": "1"}), headers=(version,))
     with pytest.raises(InvalidRequest, match=r"'cko-version' .* is already set"):
         prepared(request)
 
@@ -159,7 +160,7 @@ def test_a_parameter_must_keep_its_limits(
 ) -> None:
     def request(value: str) -> ApiRequest[Any]:
         changed: dict[str, Any] = {place: (Parameter(name="limit", value=value, **limits),)}
-        return replace(ApiRequest(operation=CLOSE_SHOP, path=(Parameter(name="shop", value="s1"),)), **changed)
+        return structs.replace(ApiRequest(operation=CLOSE_SHOP, path=(Parameter(name="shop", value="s1"),)), **changed)
 
     prepared(request(value))
     with pytest.raises(InvalidRequest, match=rf"close_shop: limit must (be|have) {reason}") as caught:
