@@ -140,7 +140,7 @@ class TestOneChargeForOneCall:
             first = asyncio.create_task(checkout.payments.request_payment(order(), idempotency_key="k"))
             await held.arrived.wait()
             with pytest.raises(errors.Conflict) as caught:
-                await checkout.payments.request_payment(order(), idempotency_key="k", timeout=Timeouts(total=10))
+                await checkout.payments.request_payment(order(), idempotency_key="k", timeout=Timeouts(total=1))
         assert caught.value.idempotency_key == "k"
         await first
 

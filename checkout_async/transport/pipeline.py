@@ -167,16 +167,19 @@ class Pipeline:
         """
         clock, progress = self._settings.clock, call.progress
         attempt = counted = 0
+        in_doubt = False
+        conflict: CheckoutError | None = None
         while True:
             attempt += 1
             try:
                 response = await self._attempt(call)
                 return response if attempt == 1 else replace_struct(response, attempts=attempt)
             except CheckoutError as error:
-                failure = error
-            earlier = progress.may_have_been_done
+                # If the deadline passed before the key could be tried again, the conflict is still what is known.
+                is_over = conflict is not None and isinstance(error, ConnectFailed) and self._remaining(call) <= 0
+                failure = conflict if conflict is not None and is_over else error
             # Kept across attempts: a later, clear failure does not prove that an earlier attempt was not carried out.
-            progress.is_in_flight, progress.may_have_been_done = False, earlier or is_ambiguous(failure)
+            earlier, in_doubt = in_doubt, in_doubt or is_ambiguous(failure)
             kind, note = call.operation.idempotency, ""
             # The API may know the key if an earlier attempt may have arrived, or if the caller may have used it before.
             key_may_be_known = earlier or call.caller_supplied_key
@@ -184,6 +187,10 @@ class Pipeline:
             # A 429 for a key in use is not a rate limit: it slows down no other call.
             if wait is None and isinstance(failure, RateLimited):
                 self._slow_down(call, failure)
+            # The request that holds the key is this payment too: if no later attempt is sent, it may still be done.
+            earlier = earlier or (conflict is not None and wait is None)
+            conflict = None if wait is None else failure
+            progress.is_in_flight, progress.may_have_been_done = False, in_doubt or earlier or conflict is not None
             if wait is None:
                 counted += 1
                 wait = None if progress.lacks_token else retry_wait(kind, call.retry, counted, failure, clock.draw())

@@ -58,15 +58,15 @@ def status(code: int, **headers: str) -> HttpResponse:
 
 
 class ManualClock:
-    """Time that passes only during a sleep; records the waits."""
+    """Time that passes only during a sleep; records the waits. Each sleep takes `oversleeps` seconds longer."""
 
     def __init__(self) -> None:
-        self.time = 0.0
+        self.time = self.oversleeps = 0.0
         self.waits: list[float] = []
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
-        self.time += seconds
+        self.time += seconds + self.oversleeps
         await asyncio.sleep(0)
 
     def clock(self) -> Clock:
@@ -284,6 +284,20 @@ class TestIdempotencyKey:
         assert isinstance(error, errors.Conflict)
         assert "key may still be in progress; retry with the same key after 30 s" in str(error)
         assert wired.time.waits == [30.0]
+
+    async def test_after_a_key_in_use_a_request_that_is_not_sent_leaves_the_payment_in_doubt(self) -> None:
+        error = await Wired(status(409), UNSENT, UNSENT, UNSENT).failure(
+            Idempotency.KEY, idempotency_key="k", timeout=200
+        )
+        assert isinstance(error, errors.OutcomeUnknown)
+        assert error.may_have_been_done
+
+    async def test_a_deadline_that_passes_before_the_key_is_tried_again_ends_with_the_conflict(self) -> None:
+        wired = Wired(status(409))
+        wired.time.oversleeps = 1.0
+        error = await wired.failure(Idempotency.KEY, idempotency_key="k", timeout=30.5)
+        assert isinstance(error, errors.Conflict)
+        assert (error.may_have_been_done, error.is_transient, wired.sent) == (True, True, 1)
 
     @pytest.mark.parametrize(
         "step", [LOST, UNSENT, status(500), status(422), HttpResponse(status=200, headers={}, body=b"")]
