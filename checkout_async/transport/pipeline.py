@@ -187,10 +187,12 @@ class Pipeline:
             # A 429 for a key in use is not a rate limit: it slows down no other call.
             if wait is None and isinstance(failure, RateLimited):
                 self._slow_down(call, failure)
-            # The request that holds the key is this payment too: if no later attempt is sent, it may still be done.
-            earlier = earlier or (conflict is not None and wait is None)
-            conflict = None if wait is None else failure
-            progress.is_in_flight, progress.may_have_been_done = False, in_doubt or earlier or conflict is not None
+            if wait is not None:
+                conflict = failure
+            elif conflict is not None:
+                # The request that held the key is this payment too: it may have been done, even if no other was sent.
+                earlier = in_doubt = True
+            progress.is_in_flight, progress.may_have_been_done = False, in_doubt or conflict is not None
             if wait is None:
                 counted += 1
                 wait = None if progress.lacks_token else retry_wait(kind, call.retry, counted, failure, clock.draw())
