@@ -38,15 +38,15 @@ async def find_payments(
     """Return the payments that the call in doubt may have made, the newest first.
 
     Several payments may fit, for instance that of an earlier try with the same reference, which was declined: compare
-    amount and status. An empty list means that the API shows none yet, and is no proof that none was made. But if the
-    error says that nothing was done, no request is sent.
+    amount and status. An empty list means that the API shows none yet, and is no proof that none was made.
 
     Args:
         sender: The client, with a credential that may read payments.
         doubt: The error that ended `request_payment`, a cancellation of it, or an entry of `client.abandoned_calls`.
         reference: The `reference` of the payment's request. An abandoned call knows it.
         since: Look at payments that were requested at this time or later. It needs a zone. By default, five minutes
-            before the first attempt, or 24 hours before now if that is not known.
+            before the first attempt, or all payments with the reference if that is not known: a key of your own may
+            have been used long before.
 
     Raises:
         InvalidRequest: There is no reference, or `since` has no zone.
@@ -57,8 +57,6 @@ async def find_payments(
     if not reference:
         raise _invalid("find_payments", "reference", "is missing; without it payments cannot be looked up")
     start = _start("find_payments", doubt, since)
-    if _is_certain(doubt):
-        return []
     try:
         found = [payment async for payment in operations.iterate_payments(sender, reference)]
     except NotFound:
@@ -76,8 +74,7 @@ async def find_actions(
 ) -> list[payments.PaymentAction]:
     """Return what was done to a payment since a capture, refund or other call on it is in doubt, the newest first.
 
-    Actions are carried out later than they are accepted, so an empty list is no proof that nothing will be done. But if
-    the error says that nothing was done, no request is sent.
+    Actions are carried out later than they are accepted, so an empty list is no proof that nothing will be done.
 
     Args:
         sender: The client, with a credential that may read payments.
@@ -93,8 +90,6 @@ async def find_actions(
     if reference is None and isinstance(doubt, AbandonedCall):
         reference = doubt.reference
     start = _start("find_actions", doubt, since)
-    if _is_certain(doubt):
-        return []
     return [
         action
         for action in await operations.get_payment_actions(sender, payment_id)
@@ -102,20 +97,15 @@ async def find_actions(
     ]
 
 
-def _is_certain(doubt: BaseException | AbandonedCall) -> bool:
-    """Return whether an error says that nothing was done."""
-    return isinstance(doubt, CheckoutError) and not doubt.may_have_been_done
-
-
 def _start(function: str, doubt: BaseException | AbandonedCall, since: datetime | None) -> datetime:
-    """Return the time from which on the call may have had an effect."""
+    """Return the time from which on the call may have had an effect; the beginning of time if it is not known."""
     if since is not None:
         if since.tzinfo is None:
             raise _invalid(function, "since", "needs a zone; datetime.now(timezone.utc) has one")
         return since
     expires_at = doubt.key_expires_at if isinstance(doubt, CheckoutError | AbandonedCall) else None
     if expires_at is None:
-        return datetime.now(UTC) - _KEY_LIFETIME
+        return datetime.min.replace(tzinfo=UTC)
     return expires_at - _KEY_LIFETIME - _CLOCK_DIFFERENCE
 
 

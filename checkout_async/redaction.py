@@ -12,10 +12,11 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import wraps
-from typing import ClassVar, ParamSpec, SupportsIndex, TypeVar, cast, overload
+from types import FrameType, TracebackType
+from typing import ClassVar, Final, ParamSpec, SupportsIndex, TypeVar, cast, overload
 
 import msgspec
 
@@ -215,6 +216,9 @@ class SecretMembers(dict[str, object]):
     __sentry_repr__ = __repr__  # without it, Sentry's SDK would write a mapping by its items
 
 
+_SUSPENDABLE: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
 class Headers(dict[str, str]):
     """HTTP headers. Their `repr` masks every value that is not on the allow-list."""
 
@@ -229,9 +233,9 @@ class Headers(dict[str, str]):
 def clears_frames(function: Callable[P, T]) -> Callable[P, T]:
     """Decorate a function, a coroutine function or a method that takes a secret or a body.
 
-    An exception leaves it without the local variables of its frames and of those below, as `traceback.clear_frames`
-    does it. A traceback still names file, line and function. The exceptions that it refers to are treated alike,
-    except for one that the caller was handling already.
+    An exception leaves it without the local variables of its frames and of those below. A traceback still names file,
+    line and function. The exceptions that it refers to are treated alike, except for one that the caller was handling
+    already. A generator or coroutine that went on after an exception keeps its variables: it is still in use.
     """
     if inspect.iscoroutinefunction(function):
         return cast("Callable[P, T]", _clears_when_awaited(function))
@@ -271,5 +275,23 @@ def _clear_frames(error: BaseException, handled: BaseException | None) -> None:
         each = waiting.pop()
         if each is not None and id(each) not in seen:
             seen.add(id(each))
-            traceback.clear_frames(each.__traceback__)
+            for frame, instruction in _frames(each.__traceback__):
+                if not _may_be_in_use(frame, instruction):
+                    with suppress(RuntimeError):  # it is running
+                        frame.clear()
             waiting += [each.__cause__, each.__context__]
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
+    """Yield the frames of a traceback, each with the instruction at which the exception left it."""
+    while traceback is not None:
+        yield traceback.tb_frame, traceback.tb_lasti
+        traceback = traceback.tb_next
+
+
+def _may_be_in_use(frame: FrameType, instruction: int) -> bool:
+    """Return whether a frame is of a generator or coroutine that went on after the exception: clearing would end it.
+
+    Where it is suspended is another instruction than the one that the exception came from.
+    """
+    return bool(frame.f_code.co_flags & _SUSPENDABLE) and frame.f_lasti != instruction

@@ -124,7 +124,7 @@ async def _error_responses(request: web.Request, handler: Handler) -> web.Stream
     except errors.CheckoutError as error:
         if error.may_have_been_done or error.is_transient:
             raise web.HTTPBadGateway(text="The bank cannot be reached right now. Try again later.") from None
-        raise web.HTTPUnprocessableEntity(text="This card cannot be used.") from None
+        raise web.HTTPUnprocessableEntity(text="The payment cannot be made.") from None
 
 
 def _json(value: msgspec.Struct) -> web.Response:

@@ -55,13 +55,18 @@ async def pay(checkout: CheckoutClient, session: sessions.Session) -> payments.P
         reference="ORD-5023-4E89",
         three_ds=payments.ThreeDsRequest(enabled=True, authentication_id=session.id),
     )
-    try:
-        return await checkout.payments.request_payment(order)
-    except errors.CheckoutError as error:
-        if not error.may_have_been_done:
-            raise
-        # The same key gives the payment if it was made, and makes it if it was not.
-        return await checkout.payments.request_payment(order, idempotency_key=error.idempotency_key)
+    key = None
+    for wait in (1, 10, 60):
+        try:
+            return await checkout.payments.request_payment(order, idempotency_key=key)
+        except errors.CheckoutError as error:
+            # Once in doubt, the payment stays so: a later "nothing was done" speaks of the later call only.
+            if key is None and not error.may_have_been_done:
+                raise
+            key = key or error.idempotency_key
+        await asyncio.sleep(wait)
+    # The same key gives the payment if it was made, and makes it if it was not.
+    return await checkout.payments.request_payment(order, idempotency_key=key)
 
 
 async def settle(checkout: CheckoutClient, payment_id: str) -> None:

@@ -7,10 +7,13 @@ import copy
 import inspect
 import pickle
 import traceback
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
 from sentry_sdk.serializer import serialize
 
+from checkout_async import webhooks
 from checkout_async.auth import AccessToken
 from checkout_async.redaction import Headers, SecretMembers, clears_frames
 
@@ -87,3 +90,33 @@ def test_a_value_with_secrets_is_pickled_and_copied_whole() -> None:
     for twin in (pickle.loads(pickle.dumps(token)), copy.copy(token), copy.deepcopy(token)):
         assert (twin, twin.value) == (token, "hush!")
     assert "hush!" not in f"{token!r} {token.__getstate__()}"
+
+
+async def test_a_coroutine_that_went_on_after_an_exception_is_not_ended_by_a_later_error_with_that_cause() -> None:
+    last: list[Exception] = []
+    rounds = 0
+
+    async def refresh() -> None:
+        nonlocal rounds
+        while True:
+            try:
+                int("the key server is down")
+            except ValueError as error:
+                last[:] = [error]
+            rounds += 1
+            await asyncio.sleep(0)
+
+    class KeyRing:
+        def __iter__(self) -> Iterator[str]:
+            raise RuntimeError("there are no keys yet") from last[0]
+
+    task = asyncio.create_task(refresh())
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="no keys yet"):
+        webhooks.receive(b"{}", {"cko-signature": "00"}, cast("Any", KeyRing()))
+    before = rounds
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not task.done()
+    assert rounds == before + 3
+    task.cancel()

@@ -28,7 +28,8 @@ class AbandonedCall(msgspec.Struct, frozen=True, kw_only=True):
     operation: str
     idempotency_key: str
     """A secret: whoever has the key and the account's credential can read the reply. `repr` masks it."""
-    key_expires_at: datetime
+    key_expires_at: datetime | None
+    """As on an error: None for a key of the caller's own."""
     abandoned_at: datetime
     reference: str | None = None
     """The merchant's reference in the body of the request, or None if it has none. `repr` leaves it out."""
@@ -42,13 +43,13 @@ class AbandonedCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def abandoned_call(
-    operation: Operation[Any], body: bytes | None, key: str, first_attempt: datetime, now: datetime
+    operation: Operation[Any], body: bytes | None, key: str, expires_at: datetime | None, now: datetime
 ) -> AbandonedCall:
     """Return the record of a call that is abandoned now. `body` is the JSON that was sent."""
     return AbandonedCall(
         operation=operation.name,
         idempotency_key=Secret(key),
-        key_expires_at=key_expires_at(operation, first_attempt),
+        key_expires_at=expires_at,
         abandoned_at=now,
         reference=_reference(operation, body),
     )

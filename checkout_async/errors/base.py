@@ -24,17 +24,17 @@ class CheckoutError(Exception):
     may_have_been_done: bool = False
     """Whether the operation may have been carried out in spite of the error.
 
-    False proves that it was not, or that the operation only reads. If True, look up the result before you call again,
-    or call again with the same `idempotency_key`.
+    False proves that this call did not do it, or that the operation only reads. If True, look up the result before you
+    call again, or call again with the same `idempotency_key`. Then a later False speaks of the later call alone.
     """
     is_transient: bool = False
     """Whether the same call can succeed later without a change. Look at `may_have_been_done` first."""
 
     key_expires_at: datetime | None = None
-    """When the API forgets the idempotency key, in UTC; None if no attempt was made, or the call has no key.
+    """When the API forgets the idempotency key, in UTC; None if no attempt was made, or the client made no key.
 
-    It counts from the first attempt of this call. If you used the key in an earlier call, it expires earlier. Until
-    then, the same call with the same key has no second effect. After that it has: look up the result first.
+    Until then, the same call with the same key has no second effect. After that it has: look up the result first. It
+    is None for a key of your own: only you know when you used it first. Keep the time of the first error.
     """
 
     # A slot, not an entry of __dict__: the key is not pickled, and a traceback that shows attributes does not show it.
@@ -69,7 +69,7 @@ def idempotency_key(error: BaseException) -> str | None:
     Whatever leaves a call with a key carries it: an error of this package, a cancellation, Ctrl-C. This finds it also
     behind exceptions that took its place, such as the TimeoutError of `asyncio.timeout` or a group of a TaskGroup: it
     looks through causes, contexts and groups, the nearest first. If the exceptions of a group belong to several calls,
-    ask for each of them.
+    ask for each of them. The key of another call, whose error was being handled, is not returned for a CheckoutError.
     """
     seen = {id(None)}
     waiting: deque[BaseException | None] = deque([error])
@@ -81,6 +81,10 @@ def idempotency_key(error: BaseException) -> str | None:
         key = each.idempotency_key if isinstance(each, CheckoutError) else _find_key(each)
         if key is not None:
             return str(key)
+        if isinstance(each, CheckoutError):
+            # The error of another call, whose key would belong to that call, may be its context.
+            waiting.append(each.__cause__)
+            continue
         if isinstance(each, BaseExceptionGroup):
             waiting.extend(cast("BaseExceptionGroup[BaseException]", each).exceptions)
         waiting += [each.__cause__, each.__context__]

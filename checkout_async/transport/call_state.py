@@ -64,13 +64,18 @@ class CallState(Generic[T]):
 
     @property
     def key_expires_at(self) -> datetime | None:
-        """When the API forgets the idempotency key; None if no attempt was made."""
+        """When the API forgets the idempotency key; None if no attempt was made, or if the caller chose the key.
+
+        The caller may have used the key before: then the API forgets it earlier.
+        """
         first_attempt = self.progress.first_attempt
-        return None if first_attempt is None else key_expires_at(self.operation, first_attempt)
+        if first_attempt is None or self.caller_supplied_key:
+            return None
+        return key_expires_at(self.operation, first_attempt)
 
     def abandoned(self, now: datetime) -> AbandonedCall | None:
         """Return the record of the call if it is abandoned now, or None if no attempt was made with a key."""
-        key, first_attempt = self.idempotency_key, self.progress.first_attempt
-        if key is None or first_attempt is None:
+        key = self.idempotency_key
+        if key is None or self.progress.first_attempt is None:
             return None
-        return abandoned_call(self.operation, self.http.body, key, first_attempt, now)
+        return abandoned_call(self.operation, self.http.body, key, self.key_expires_at, now)

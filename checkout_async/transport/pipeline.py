@@ -175,9 +175,7 @@ class Pipeline:
                 response = await self._attempt(call)
                 return response if attempt == 1 else replace_struct(response, attempts=attempt)
             except CheckoutError as error:
-                # If the deadline passed before the key could be tried again, the conflict is still what is known.
-                is_over = conflict is not None and isinstance(error, ConnectFailed) and self._remaining(call) <= 0
-                failure = conflict if conflict is not None and is_over else error
+                failure = self._what_is_known(call, error, conflict)
             # Kept across attempts: a later, clear failure does not prove that an earlier attempt was not carried out.
             earlier, in_doubt = in_doubt, in_doubt or is_ambiguous(failure)
             kind, note = call.operation.idempotency, ""
@@ -205,12 +203,9 @@ class Pipeline:
                     f"{wait:g} s"
                 )
             if wait is None or wait >= self._remaining(call):
-                # Without another attempt, a mistake of the caller's is more likely than one of the server's.
-                if call.caller_supplied_key and isinstance(failure.__cause__, ReplyMismatch):
-                    failure = failure.__cause__
                 raise final_error(
                     call.operation,
-                    failure,
+                    _likely_mistake(call, failure),
                     attempt,
                     may_have_been_done=earlier,
                     key_may_be_known=key_may_be_known,
@@ -218,6 +213,13 @@ class Pipeline:
                 )
             call.observer.retry(wait, failure)
             await clock.sleep(wait)
+
+    def _what_is_known(
+        self, call: CallState[Any], failure: CheckoutError, conflict: CheckoutError | None
+    ) -> CheckoutError:
+        """Return the conflict of an earlier attempt if the deadline passed before the key could be tried again."""
+        is_over = isinstance(failure, ConnectFailed) and self._remaining(call) <= 0
+        return conflict if conflict is not None and is_over else failure
 
     def _withdraw_retry(self) -> bool:
         return self._limiter is None or self._limiter.budget.try_withdraw()
@@ -332,6 +334,15 @@ _WAIT_TEXTS = {
     WaitReason.RATE: "waiting for the rate limit",
     WaitReason.TOKEN: "waiting for an access token",
 }
+
+
+def _likely_mistake(call: CallState[Any], failure: CheckoutError) -> CheckoutError:
+    """Return the failure to report without another attempt.
+
+    A reply that contradicts the request is then more likely a mistake of the caller's than one of the server's.
+    """
+    mismatch = failure.__cause__
+    return mismatch if call.caller_supplied_key and isinstance(mismatch, ReplyMismatch) else failure
 
 
 def _conceal(call: CallState[Any], text: str) -> str:

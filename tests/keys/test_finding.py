@@ -88,3 +88,9 @@ def test_a_key_does_not_outlive_its_exception() -> None:
     del error
     gc.collect()
     assert alive() is None
+
+
+def test_the_error_of_a_call_without_a_key_has_not_the_key_of_a_call_that_failed_before() -> None:
+    second = errors.InvalidRequest("the second payment has no amount")
+    second.__context__ = carrying(errors.OutcomeUnknown("the first payment"))
+    assert errors.idempotency_key(second) is None

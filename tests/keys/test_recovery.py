@@ -55,13 +55,17 @@ async def test_a_request_that_never_arrived_made_none(sandbox: Sandbox, checkout
     assert sandbox.count("list_payments") == 1
 
 
-async def test_an_error_that_says_that_nothing_was_done_is_believed(sandbox: Sandbox, checkout: CheckoutClient) -> None:
-    await checkout.payments.request_payment(order())
-    error = await failed(sandbox, checkout, Fault.RATE_LIMITED)
-    assert not error.may_have_been_done
-    assert await find_payments(checkout, error, reference=REFERENCE) == []
-    assert await find_actions(checkout, error, "pay_nobodyhasthisoneinhere0000") == []
-    assert sandbox.count("list_payments") == sandbox.count("get_payment_actions") == 0
+async def test_the_payment_of_an_earlier_call_with_the_same_key_is_found(
+    sandbox: Sandbox, checkout: CheckoutClient
+) -> None:
+    first = await failed(sandbox, checkout, Fault.LOST_REPLY)
+    (made,) = sandbox.payments
+    sandbox.faults.add("request_payment", Fault.RATE_LIMITED)
+    with pytest.raises(errors.RateLimited) as caught:
+        await checkout.payments.request_payment(order(), idempotency_key=first.idempotency_key)
+    # It speaks of the second call, which did nothing.
+    (found,) = await find_payments(checkout, caught.value, reference=REFERENCE)
+    assert found.id == made
 
 
 async def test_all_that_fit_are_returned_and_none_from_before_the_call(

@@ -90,7 +90,7 @@ async def test_a_return_without_a_finished_challenge_gives_no_verdict(
         (b"", 400, "truncated"),
         (b'{"token": 1}', 400, "Expected `str`"),
         (b'{"token": "\xff"}', 400, "utf-8"),
-        (b'{"token": "4111111111111111"}', 422, "This card cannot be used."),
+        (b'{"token": "4111111111111111"}', 422, "The payment cannot be made."),
     ],
 )
 async def test_a_malformed_order_is_refused_and_not_shown(
