@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
+from aiohttp.client_exceptions import UnixClientConnectorError
 from aioresponses import aioresponses
 
 from checkout_async._core.wire import HttpRequest
@@ -237,7 +238,7 @@ DESCRIPTIONS: dict[type[Exception], str] = {
     aiohttp.ClientHttpProxyError: "the proxy refused to connect to the API (status 407)",
     aiohttp.ClientConnectorError: "could not be reached",
     aiohttp.ClientProxyConnectionError: "the proxy ",
-    aiohttp.client_exceptions.UnixClientConnectorError: "could not be reached",
+    UnixClientConnectorError: "could not be reached",
     aiohttp.ConnectionTimeoutError: SLOW,
     aiohttp.ServerTimeoutError: SLOW,
     aiohttp.SocketTimeoutError: SLOW,
