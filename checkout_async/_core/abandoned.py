@@ -27,7 +27,7 @@ class AbandonedCall(msgspec.Struct, frozen=True, kw_only=True):
 
     operation: str
     idempotency_key: str
-    """A secret: whoever has the key and the account's credential can read the reply. `repr` masks it."""
+    """A secret: with the key and the account's credential anyone can read the reply. `repr` masks it."""
     key_expires_at: datetime | None
     """As on an error: None for a key of the caller's own."""
     abandoned_at: datetime

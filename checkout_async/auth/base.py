@@ -27,7 +27,7 @@ class Authenticator(Protocol):
         """Return the header value for one attempt; wait for a token if necessary.
 
         Raises AuthenticationFailed if the credentials are refused, ConnectFailed if no token can be fetched now. The
-        call is not repeated for that: whoever fetches tokens repeats it as often as makes sense.
+        call is not repeated for that: the request for a token has retries of its own.
         """
         ...
 

@@ -32,6 +32,8 @@ import checkout_async.client
 import checkout_async.transport.guards
 from checkout_async import CheckoutClient, Limits, OAuthCredentials, Timeouts
 from checkout_async.auth import RedisTokenStore, TokenStore
+from checkout_async.batch.gate import CircuitBreaker
+from checkout_async.batch.waits import PendingCalls
 from checkout_async.clock import Clock
 from checkout_async.limits import RateLimiter, RedisRateLimiter
 from checkout_async.observability import AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted
@@ -255,6 +257,20 @@ def _folder() -> Generator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+_REAL_CLOCK = time.monotonic
+
+
+@contextmanager
+def _on_simulated_time(function: Any, now: Callable[[], float]) -> Generator[None]:
+    """Replace the real clock among the defaults of a function, which are bound when its module is imported."""
+    before: tuple[Any, ...] = function.__defaults__
+    function.__defaults__ = tuple(now if each is _REAL_CLOCK else each for each in before)
+    try:
+        yield
+    finally:
+        function.__defaults__ = before
+
+
 @contextmanager
 def _seams(disk: Disk) -> Generator[None]:
     loop = asyncio.get_running_loop()
@@ -266,6 +282,8 @@ def _seams(disk: Disk) -> Generator[None]:
     )
     guards = checkout_async.transport.guards
     with (
+        _on_simulated_time(CircuitBreaker.__init__, loop.time),
+        _on_simulated_time(PendingCalls.__init__, loop.time),
         mock.patch.object(checkout_async.client, "Clock", lambda: clock),
         mock.patch.object(loop, "run_in_executor", disk.run_in_executor),
         mock.patch.object(socket, "create_server", _Address),
