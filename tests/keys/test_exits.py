@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import types
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -202,6 +202,15 @@ async def test_a_call_behind_a_shield_that_the_closing_client_cuts_off_is_record
         assert [errors.idempotency_key(error)] == till.keys == keys_of(checkout)
 
 
+@pytest.fixture
+def _pythons_own_ctrl_c() -> Iterator[None]:
+    """Python's handler, which asyncio.run replaces: a library that an earlier test started may have taken it away."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_pythons_own_ctrl_c")
 def test_ctrl_c_carries_the_key() -> None:
     found: list[str] = []
 
