@@ -6,7 +6,7 @@ of a second, and a failure can be replayed exactly. docs/reliability.md says wha
 - `world.py` starts the hosts and runs one universe;
 - `edge.py` is the intermediary through which every request goes: it injects faults and records what arrived;
 - `weather.py` changes the network and the API over time;
-- `shop.py` places orders as a web application would, and records what it was told;
-- `oracles.py` compares what was told with what the API did;
+- `shop.py` places orders as a web application would, and records what it was answered;
+- `oracles.py` compares what was answered with what the API did;
 - `defects.py` plants known mistakes, each of which the oracles must find.
 """

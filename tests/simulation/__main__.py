@@ -63,7 +63,7 @@ def _seeds(first: int, number: int | None, seconds: float | None) -> Iterator[in
 
 def _explore(seeds: Iterator[int]) -> int:
     started = time.perf_counter()
-    fired, said = Counter[str](), Counter[str]()
+    fired, outcome = Counter[str](), Counter[str]()
     hours, ran = 0.0, 0
     for seed in seeds:
         result = run(seed)
@@ -73,11 +73,11 @@ def _explore(seeds: Iterator[int]) -> int:
         universe: Universe = result.value
         hours += universe.hours
         fired += universe.edge.fired
-        said += Counter(told.said.value for told in universe.told)
+        outcome += Counter(answer.outcome.value for answer in universe.call_results)
     seconds = time.perf_counter() - started
     print(f"{ran} universes, no oracle objected: {ran / seconds:.2f} a second")
-    print(f"{hours:,.0f} simulated hours and {said.total():,} calls in {seconds:.0f} s")
-    print("calls ended:", ", ".join(f"{number:,} {what}" for what, number in said.most_common()))
+    print(f"{hours:,.0f} simulated hours and {outcome.total():,} calls in {seconds:.0f} s")
+    print("calls ended:", ", ".join(f"{number:,} {what}" for what, number in outcome.most_common()))
     print("faults fired:", ", ".join(f"{number:,} {what}" for what, number in sorted(fired.items())))
     return 0
 
@@ -97,9 +97,9 @@ def _replay(seed: int, trace: str | None) -> int:
         result.log.write_to(trace)
     print(f"seed {seed}: digest {result.digest}")
     if result.error is None:
-        for told in result.value.told:
-            what = f"{told.operation:16} {told.reference:10} {told.said.value} {told.kind}"
-            print(f"{told.started:12.3f} {told.ended:12.3f} {what}")
+        for answer in result.value.call_results:
+            what = f"{answer.operation:16} {answer.reference:10} {answer.outcome.value} {answer.kind}"
+            print(f"{answer.started:12.3f} {answer.ended:12.3f} {what}")
         return 0
     print(f"{type(result.error).__name__}: {result.error}")
     return 1

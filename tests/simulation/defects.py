@@ -294,7 +294,7 @@ def unknown_status_taken_for_success() -> Generator[None]:
 
 @defect
 def broken_reply_taken_for_success() -> Generator[None]:
-    """A 2xx whose body breaks off is a success without a value, and the caller is told so."""
+    """A 2xx whose body breaks off is a success without a value, and is returned as one."""
 
     def change(genuine: _Send) -> _Send:
         async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:

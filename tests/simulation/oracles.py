@@ -1,4 +1,4 @@
-"""The oracles: they know what the API's ledger holds, what reached the edge and what callers were told, and no more."""
+"""The oracles: they know what the API's ledger holds, what reached the edge and what calls reported, and no more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tests.simulation.shop import Said, Told
+from tests.simulation.shop import CallOutcome, CallResult
 
 if TYPE_CHECKING:
     from tests.simulation.world import Universe
@@ -55,27 +55,27 @@ def _twice(made: Counter[tuple[str, str]]) -> Iterator[str]:
 
 
 def _false_answers(universe: Universe, made: Counter[tuple[str, str]]) -> Iterator[str]:
-    """Compare each answer with the ledger: a success happened, and what was told as not done did not."""
-    latest: dict[tuple[str, str], list[Told]] = defaultdict(list)
-    for told in universe.told:
-        latest[told.operation, told.reference].append(told)
+    """Compare each answer with the ledger: a success happened, and what was reported as not done did not."""
+    latest: dict[tuple[str, str], list[CallResult]] = defaultdict(list)
+    for answer in universe.call_results:
+        latest[answer.operation, answer.reference].append(answer)
     for (operation, reference), calls in latest.items():
         if operation not in {*_WRITES, "request_session"}:
             continue
-        said = {told.said for told in calls}
-        if Said.DONE in said and made[operation, reference] == 0:
-            yield f"{operation} of {reference} was told as done, and was not"
-        if said == {Said.NOT_DONE} and made[operation, reference]:
-            yield f"{operation} of {reference} was told as not done, and was done"
+        outcome = {answer.outcome for answer in calls}
+        if CallOutcome.DONE in outcome and made[operation, reference] == 0:
+            yield f"{operation} of {reference} was reported as done, and was not"
+        if outcome == {CallOutcome.NOT_DONE} and made[operation, reference]:
+            yield f"{operation} of {reference} was reported as not done, and was done"
 
 
 def _strangers_replies(universe: Universe) -> Iterator[str]:
-    for told in universe.told:
-        if told.said is not Said.DONE:
+    for answer in universe.call_results:
+        if answer.outcome is not CallOutcome.DONE:
             continue
-        expected = told.reference
-        if told.operation in {"request_payment", "get_session"} and told.value.reference not in {expected, None}:
-            yield f"{told.operation} of {expected} got the reply to {told.value.reference}"
+        expected = answer.reference
+        if answer.operation in {"request_payment", "get_session"} and answer.value.reference not in {expected, None}:
+            yield f"{answer.operation} of {expected} got the reply to {answer.value.reference}"
 
 
 def _amounts(universe: Universe) -> Iterator[str]:
@@ -101,9 +101,10 @@ def _keys(universe: Universe) -> Iterator[str]:
 
 
 def _late(universe: Universe) -> Iterator[str]:
-    for told in universe.told:
-        if told.ended - told.started > told.total + 0.01:
-            yield f"{told.operation} of {told.reference} took {told.ended - told.started:.2f} s of {told.total:g} s"
+    for answer in universe.call_results:
+        if answer.ended - answer.started > answer.total + 0.01:
+            took = answer.ended - answer.started
+            yield f"{answer.operation} of {answer.reference} took {took:.2f} s of {answer.total:g} s"
 
 
 def _rates(universe: Universe) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A shop: one process of a web application, which places orders with one client and records what it was told.
+"""A shop: one process of a web application, which places orders with one client and records how its calls ended.
 
 Its rule is that of README: an error that says `may_have_been_done` leaves a payment in doubt, and the shop calls again
 with the same key; any other error proves that nothing was done, and the shop calls again as if for the first time. So
@@ -29,8 +29,8 @@ KEY_LIFETIME = 24 * 3600.0
 _CARD: Final = {"type": "card", "number": payment_card("approved"), "expiry_month": 6, "expiry_year": 2040}
 
 
-class Said(Enum):
-    """What a call told its caller."""
+class CallOutcome(Enum):
+    """How a call ended for its caller."""
 
     DONE = "done"
     NOT_DONE = "not done"
@@ -39,12 +39,12 @@ class Said(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CallResult:
     """One call and how it ended. Times are in simulated seconds; `total` is the deadline that the call had."""
 
     operation: str
     reference: str
-    said: Said
+    outcome: CallOutcome
     started: float
     ended: float
     total: float
@@ -73,7 +73,7 @@ class Shop:
     """
 
     name: str
-    told: list[Told]
+    call_results: list[CallResult]
     client: Callable[[], AbstractAsyncContextManager[CheckoutClient]]
     keeps_keys: bool
     total: float = 60.0
@@ -125,20 +125,20 @@ class Shop:
             return
         self.doubts["request_session", reference] = Doubt()
         for _ in range(MOST_TRIES):
-            told = await self._call(
+            answer = await self._call(
                 "request_session", reference, lambda: checkout.sessions.request_session(session_request(reference))
             )
-            if told.said is not Said.NOT_DONE:
+            if answer.outcome is not CallOutcome.NOT_DONE:
                 break
             await asyncio.sleep(60)
         else:
             raise AssertionError(f"request_session of {reference} was never done")
-        if told.said is Said.DONE:
-            secret = told.value.session_secret
+        if answer.outcome is CallOutcome.DONE:
+            secret = answer.value.session_secret
             await self._until_done(
                 "get_session",
                 reference,
-                lambda _key: checkout.sessions.get_session(told.value.id, session_secret=secret),
+                lambda _key: checkout.sessions.get_session(answer.value.id, session_secret=secret),
             )
 
     async def _sell(self, checkout: CheckoutClient, reference: str, amount: int, steps: int) -> None:
@@ -193,14 +193,14 @@ class Shop:
                     return self.values[step]
             # Cancellation loses a key that the client made: a shop that cancels chooses the key itself.
             cancels = not self.is_calm and simloom.draw("shop.cancel", 8) == 0
-            told = await self._attempt(step, doubt, call, cancels=cancels)
-            if told.said is Said.DONE:
-                self.values[step] = told.value
-                return told.value
+            answer = await self._attempt(step, doubt, call, cancels=cancels)
+            if answer.outcome is CallOutcome.DONE:
+                self.values[step] = answer.value
+                return answer.value
             await asyncio.sleep(min(600, 2**tries))
         raise AssertionError(f"{operation} of {reference} was called {MOST_TRIES} times and never done")
 
-    async def _attempt(self, step: tuple[str, str], doubt: Doubt, call: Call, *, cancels: bool) -> Told:
+    async def _attempt(self, step: tuple[str, str], doubt: Doubt, call: Call, *, cancels: bool) -> CallResult:
         in_doubt = doubt.key
         if in_doubt is None:
             doubt.since = self._now()
@@ -208,26 +208,26 @@ class Shop:
                 doubt.keys += 1
                 doubt.key = f"{'-'.join(step)}-{doubt.keys}"
         key = doubt.key
-        told = await self._call(*step, lambda: call(key), cancels=cancels)
-        if told.said in {Said.MAYBE, Said.CANCELLED}:
-            doubt.key = key or told.key
+        answer = await self._call(*step, lambda: call(key), cancels=cancels)
+        if answer.outcome in {CallOutcome.MAYBE, CallOutcome.CANCELLED}:
+            doubt.key = key or answer.key
         elif in_doubt is None:
             doubt.key = None
-        return told
+        return answer
 
     async def _look_up(self, step: tuple[str, str], doubt: Doubt, find: Callable[[], Awaitable[Any]]) -> None:
         """Find out what a key did that the API no longer remembers. Nothing of its requests is on the way any more."""
-        told = await self._call("look_up", step[1], find)
-        if told.said is Said.DONE and told.value is not None:
-            self.values[step] = told.value
-        elif told.said is Said.DONE:
+        answer = await self._call("look_up", step[1], find)
+        if answer.outcome is CallOutcome.DONE and answer.value is not None:
+            self.values[step] = answer.value
+        elif answer.outcome is CallOutcome.DONE:
             doubt.key = None
 
     async def _call(
         self, operation: str, reference: str, call: Callable[[], Awaitable[Any]], *, cancels: bool = False
-    ) -> Told:
-        """Make one call and record what it told. With `cancels`, cancel it at some moment."""
-        started, said, kind, key, value = self._now(), Said.DONE, "", None, None
+    ) -> CallResult:
+        """Make one call and record how it ended. With `cancels`, cancel it at some moment."""
+        started, outcome, kind, key, value = self._now(), CallOutcome.DONE, "", None, None
         try:
             if cancels:
                 async with asyncio.timeout(simloom.draw("shop.patience", 400) / 100):
@@ -235,13 +235,13 @@ class Shop:
             else:
                 value = await call()
         except TimeoutError:
-            said, kind = Said.CANCELLED, "TimeoutError"
+            outcome, kind = CallOutcome.CANCELLED, "TimeoutError"
         except errors.CheckoutError as error:
-            said = Said.MAYBE if error.may_have_been_done else Said.NOT_DONE
+            outcome = CallOutcome.MAYBE if error.may_have_been_done else CallOutcome.NOT_DONE
             kind, key = type(error).__name__, error.idempotency_key
-        told = Told(operation, reference, said, started, self._now(), self.total, kind, key, value)
-        self.told.append(told)
-        return told
+        answer = CallResult(operation, reference, outcome, started, self._now(), self.total, kind, key, value)
+        self.call_results.append(answer)
+        return answer
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -41,7 +41,7 @@ from checkout_async.sandbox import Sandbox
 from tests.simulation import redis
 from tests.simulation.edge import ADDRESS, API_PORT, PORT, Edge
 from tests.simulation.oracles import violations
-from tests.simulation.shop import Shop, Told
+from tests.simulation.shop import CallResult, Shop
 from tests.simulation.weather import storm
 from tests.simulation.worker import Disk, Worker
 
@@ -68,7 +68,7 @@ class Universe:
     """Whether all processes share one token and the rates."""
     redis_fails: bool
     shops: list[Shop] = field(default_factory=list[Shop])
-    told: list[Told] = field(default_factory=list[Told])
+    call_results: list[CallResult] = field(default_factory=list[CallResult])
     sent: list[tuple[float, str, bool]] = field(default_factory=list[tuple[float, str, bool]])
     """The attempts that clients began: when, on which shop, and whether they only read."""
     clients: dict[str, CheckoutClient] = field(default_factory=dict[str, CheckoutClient])
@@ -178,7 +178,7 @@ async def live(world: simloom.World) -> Universe:
         await asyncio.sleep(1)
         for name in (f"shop{number}" for number in range(SHOPS)):
             keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
-            shop = Shop(name, universe.told, partial(universe.client, name), keeps_keys)
+            shop = Shop(name, universe.call_results, partial(universe.client, name), keeps_keys)
             universe.shops.append(shop)
             world.host(shop.host).spawn(shop.run)
         world.host(worker.host).spawn(worker.run)
