@@ -7,7 +7,7 @@
         report = run_file(cluster, "/shared/cards.jsonl", "/shared/results.jsonl")
 
 The workers need this package, the environment variables for the API, and the same view of the input and of the folder.
-File positions, settings and counts travel through the scheduler: no record, no result, no secret.
+The name of the input, settings and counts travel through the scheduler: no record, no result, no secret.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from checkout_async.batch.cluster.gather import finished_report, gather_partitions
-from checkout_async.batch.cluster.loops import in_a_loop
-from checkout_async.batch.cluster.partition import Partition, stop_sign
+from checkout_async.batch.cluster.partition import Partition, stop_file
 from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
+from checkout_async.batch.cluster.sync import run_sync
 from checkout_async.batch.cluster.worker import PartitionResult, PartitionSettings, run_partition
 from checkout_async.batch.formats import Format
 from checkout_async.batch.report import Report, Summary
+from checkout_async.batch.sources import open_source
 from checkout_async.errors import ConfigurationError, JournalInUse, MissingExtra, RunIncomplete
 from checkout_async.redaction import sanitize
 
@@ -47,9 +48,9 @@ _RETRIES: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterProgress:
-    """The progress of a run: records in all and with an outcome (`done`), partitions in all and finished."""
+    """The progress of a run: records in all, if that is known, and with an outcome (`done`); partitions likewise."""
 
-    records: int
+    records: int | None
     done: int
     partitions: int
     finished: int
@@ -75,26 +76,29 @@ def run_file(
 
     `cluster` is a synchronous Client or a scheduler's address. All machines must see `input` and `folder` (by default
     `output` with `.parts`) under the same path; `folder` is kept until the run is complete. `output` and `journal` (by
-    default `output` with `.journal`) are written on this machine at the end, in the order of the partitions.
-    `partitions` is by default four for each thread of the cluster. `force` replaces an existing `output` and `journal`.
+    default `output` with `.journal`) are written on this machine at the end, in the order of the input. `partitions` is
+    by default four for each thread of the cluster; a resumed run has as many as before. `force` replaces an existing
+    `output` and `journal`.
 
     Call it again with `resume` to continue a run that ended early. Once `stop` is set, or after Ctrl-C, the sessions in
-    flight are finished first. If the run is complete already, `resume` returns the report of the rows in `output`,
-    counted as replayed, without the cluster. Raises BatchFileError, ConfigurationError or MissingExtra before anything
-    is sent, and RunIncomplete or KeyboardInterrupt if something is left to do.
+    flight are finished first. If the run is complete already, `resume` writes `output` anew from the journal and
+    returns the report of its rows, counted as replayed, without the cluster.
+
+    Raises BatchFileError, ConfigurationError or MissingExtra before anything is sent, and RunIncomplete or
+    KeyboardInterrupt if something is left to do.
     """
     summary = Summary()
-    places = RunPaths.of(
+    paths = RunPaths.of(
         input, output, journal=journal, folder=folder, input_format=input_format, output_format=output_format
     )
-    if resume and (report := finished_report(places, summary)) is not None:
+    if resume and (report := finished_report(paths, summary)) is not None:
         return report
     with _connected(cluster) as client:
         threads = max(1, sum(cast("Mapping[str, int]", client.nthreads()).values()))
-        parts = plan_partitions(places, partitions or _PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
+        parts = plan_partitions(paths, partitions, default=_PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
         settings = replace(settings or PartitionSettings(), parallelism=max(1, min(threads, len(parts))))
-        _Run(client, places, parts, settings, on_progress).carry_out(stop or threading.Event())
-    return gather_partitions(places, parts, summary)
+        _Run(client, paths, parts, settings, on_progress).carry_out(stop or threading.Event())
+    return gather_partitions(paths, parts, summary)
 
 
 @contextmanager
@@ -119,7 +123,7 @@ def _connected(cluster: Client | str) -> Generator[Any]:
 def _client_of(distributed: Any, address: str) -> Any:
     try:
         # A Client that fails to connect is left half initialised, and its clean-up waits a minute.
-        in_a_loop(lambda: _reach(distributed, address))
+        run_sync(lambda: _reach(distributed, address))
         return distributed.Client(address, set_as_default=False)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = _why_not_reached(error)
@@ -157,13 +161,15 @@ class _Run:
     def __init__(
         self,
         client: Any,
-        places: RunPaths,
+        paths: RunPaths,
         parts: Sequence[Partition],
         settings: PartitionSettings,
         on_progress: Callable[[ClusterProgress], None] | None,
     ) -> None:
         self._client = client
-        self._folder = places.folder
+        self._folder = paths.folder
+        with open_source(paths.input, paths.input_format) as source:
+            self._records = source.total()
         self._parts = parts
         self._settings = settings
         self._on_progress = on_progress
@@ -239,16 +245,15 @@ class _Run:
     def _show(self, number: int, done: int) -> None:
         self._done[number] = max(done, self._done[number])
         if self._on_progress is not None:
-            records = sum(part.records for part in self._parts)
             done = sum(self._done.values())
             self._on_progress(
-                ClusterProgress(records=records, done=done, partitions=len(self._parts), finished=self._finished)
+                ClusterProgress(records=self._records, done=done, partitions=len(self._parts), finished=self._finished)
             )
 
     def _ask_to_stop(self) -> None:
         # If the folder cannot be written, the partitions stop anyway: their journals are in it.
         with suppress(OSError):
-            stop_sign(self._folder).touch()
+            stop_file(self._folder).touch()
 
     def _what_is_left(self) -> str:
         left = f"{len(self._parts) - self._finished} of {len(self._parts)} partitions are not finished"

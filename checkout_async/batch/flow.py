@@ -13,18 +13,14 @@ from typing import Final, cast
 import anyio
 import msgspec
 
-from checkout_async._core.backoff import Backoff
 from checkout_async._core.wire import Sender
+from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.records import Record
-from checkout_async.config import Validation
 from checkout_async.errors import InvalidRequest
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 
-__all__ = ["FAKE_BROWSER_DATA", "Backoff", "RecordFlow", "SharedChannelData", "check_channel_data"]
-
-SharedChannelData = sessions.BrowserChannelData | sessions.MerchantInitiatedChannelData
-"""Channel data that several sessions may share; app channel data belong to a single transaction."""
+__all__ = ["FAKE_BROWSER_DATA", "RecordFlow", "check_channel_data"]
 
 FAKE_BROWSER_DATA: Final = sessions.BrowserChannelData(
     accept_header="text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
@@ -76,39 +72,34 @@ class RecordFlow:
     """The steps of one session. Each step except polling is taken at most once in a run, so that a run always ends.
 
     `session` is the session as last seen. With a `session_id` the session exists already: the run reads it and
-    continues from there, so a run that failed half-way can be repeated without creating a second session. `note` is
-    called with the id of a new session before its first further step, `begun` with the name of the operation that
-    brought the first reply. `channel_data` are for sessions whose request has none; without them, such a request is not
-    sent.
+    continues from there, so a run that failed half-way can be repeated without creating a second session. `on_session`
+    is called with the id of a new session before its first further step, `on_first_reply` with the name of the
+    operation that brought the first reply.
     """
 
     def __init__(
         self,
         sender: Sender,
-        channel_data: SharedChannelData | None,
-        poll: Backoff,
+        options: BatchOptions,
         session_id: str | None = None,
-        note: Callable[[str], None] | None = None,
-        validate: Validation | None = None,
+        on_session: Callable[[str], None] | None = None,
     ) -> None:
         self._sender = sender
-        self._channel_data = channel_data
-        self._poll = poll
-        self._note = note
-        self._validate: Validation | None = validate
-        self.begun: Callable[[str], None] | None = None
+        self._options = options
+        self._on_session = on_session
+        self.on_first_reply: Callable[[str], None] | None = None
         self.session_id = session_id
         self.session: sessions.Session | None = None
 
     async def run(self, record: Record) -> None:
         """Take steps until only the cardholder can continue. Raises the errors of the operations."""
-        waits, taken = self._poll.waits(), set[_Step]()
+        waits, taken = self._options.poll.waits(), set[_Step]()
         is_new = self.session_id is None
         self.session = session = await self._begin(record)
         while (step := self._next_step(session, waits, taken)) is not None:
             # Before the first step that can fail: if one does, a later run finds the session by its id.
-            if is_new and not taken and self._note is not None:
-                self._note(session.id)
+            if is_new and not taken and self._on_session is not None:
+                self._on_session(session.id)
             taken.add(step)
             self.session = session = await step(session)
 
@@ -117,11 +108,11 @@ class RecordFlow:
         if self.session_id is not None:
             session = await operations.get_session(self._sender, self.session_id)
         else:
-            check_channel_data(record.request, self._channel_data)
-            session = await operations.request_session(self._sender, record.request, validate=self._validate)
+            check_channel_data(record.request, self._options.channel_data)
+            session = await operations.request_session(self._sender, record.request, validate=self._options.validate)
             self.session_id = session.id
-        if self.begun is not None:
-            self.begun(operation.name)
+        if self.on_first_reply is not None:
+            self.on_first_reply(operation.name)
         return session
 
     def _next_step(self, session: sessions.Session, waits: Iterator[float], taken: set[_Step]) -> _Step | None:
@@ -139,7 +130,7 @@ class RecordFlow:
             yield self._read
 
     async def _supply_channel_data(self, session: sessions.Session) -> sessions.Session:
-        data = self._channel_data
+        data = self._options.channel_data
         if data is None:
             raise _missing()
         if isinstance(data, sessions.BrowserChannelData):

@@ -1,7 +1,7 @@
 """The outcome of one record: a `BatchResult`, the session as it was last seen, and the error if there was one.
 
 `Outcome` is the shape of a row of the output. Members without a value are left out. The cryptogram is payment data:
-`repr` masks it, the output contains it, the journal does not.
+`repr` masks it; the output and the journal contain it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _UNUSABLE_CLIENT: Final = (
     WrongProcess,
 )
 
-_SPEAK_OF_THE_REQUEST: Final = frozenset({400, 422})
+_INVALID_REQUEST_STATUSES: Final = frozenset({400, 422})
 """Statuses that mean that the request itself is invalid. Others come from a wrong address, a gateway, a busy API."""
 
 
@@ -154,7 +154,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The outcome of one record. If there is an `error`, the other members show how far the session had come.
 
     `seconds` is the time from the first request to the last reply. `replayed` means that an earlier run with the same
-    journal has reported the outcome already; its cryptogram is then left out.
+    journal found the outcome. `entry` is the id of the journal and the number of the outcome in it.
     """
 
     line: int
@@ -169,6 +169,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float | None = None
     error: ErrorInfo | None = None
     replayed: bool = False
+    entry: str | None = None
 
     @classmethod
     def invalid_record(cls, invalid: InvalidRecord) -> Outcome:
@@ -180,18 +181,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def not_sent(cls, record: Record, error: Exception) -> Outcome:
         """Return the outcome of a record that was not sent because of a failure on this machine."""
         return cls(line=record.line, reference=record.reference, result=BatchResult.FAILED, error=ErrorInfo.of(error))
-
-    @classmethod
-    def unread(cls, known: Outcome, error: Exception) -> Outcome:
-        """Return the outcome of a record whose session has ended but could not be read for its cryptogram."""
-        return msgspec.structs.replace(known, result=BatchResult.UNKNOWN, error=ErrorInfo.of(error))
-
-    @classmethod
-    def refused(cls, record: Record, reason: str) -> Outcome:
-        """Return the outcome of a record that must not be sent though its request is valid, such as a duplicate."""
-        path = "$.reference" if record.reference else "$"
-        failure = ErrorInfo(kind=InvalidRequest.__name__, message=reason, path=path)
-        return cls(line=record.line, reference=record.reference, result=BatchResult.INVALID, error=failure)
 
     @classmethod
     def of(
@@ -262,7 +251,7 @@ def _result_without_session(error: Exception | None) -> BatchResult:
     # The session exists. Only reading it failed, and that can succeed later.
     if error.operation == operations.GET_SESSION.name and error.is_transient:
         return BatchResult.UNKNOWN
-    return BatchResult.INVALID if error.status in _SPEAK_OF_THE_REQUEST else BatchResult.FAILED
+    return BatchResult.INVALID if error.status in _INVALID_REQUEST_STATUSES else BatchResult.FAILED
 
 
 def is_unsent(error: Exception) -> bool:

@@ -13,7 +13,7 @@ import sys
 import click
 
 from checkout_async._version import __version__
-from checkout_async.batch.command.saying import say
+from checkout_async.batch.command.console import echo
 from checkout_async.cli.authenticate import authenticate
 from checkout_async.cli.sandbox import sandbox
 from checkout_async.client import CheckoutClient
@@ -34,7 +34,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except CheckoutError as error:
-            say(f"checkout-async: {error}", sys.stderr)
+            echo(f"checkout-async: {error}", sys.stderr)
             ctx.exit(2 if isinstance(error, _NOTHING_STARTED) else 1)
         except (asyncio.CancelledError, KeyboardInterrupt):
             ctx.exit(128 + signal.SIGINT)

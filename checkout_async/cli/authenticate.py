@@ -13,9 +13,10 @@ import click
 from checkout_async.batch.cluster import PartitionSettings
 from checkout_async.batch.command.channel_data import read_channel_data
 from checkout_async.batch.command.job import Job
-from checkout_async.batch.flow import FAKE_BROWSER_DATA, SharedChannelData
+from checkout_async.batch.files import RunFiles
+from checkout_async.batch.flow import FAKE_BROWSER_DATA
 from checkout_async.batch.formats import Format
-from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF
+from checkout_async.batch.options import DEFAULT_OUTAGE_BACKOFF, BatchOptions, SharedChannelData
 from checkout_async.cli.cluster import ClusterJob
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits, Validation
@@ -121,29 +122,33 @@ def authenticate(
     if fake_browser_data and channel_data is not None:
         raise click.UsageError("--channel-data gives channel data, --fake-browser-data makes them up: choose one.")
     job = Job(
-        input=_path(input_file),
-        output=_path(output),
-        messages=sys.stderr,
-        tables=sys.stderr if output == _DASH else sys.stdout,
-        input_format=_format(input_format),
-        output_format=_format(output_format),
-        journal=journal,
-        resume=resume,
-        retry_unknown=retry_unknown,
-        force=force,
-        limit=limit,
-        concurrency=concurrency,
-        in_order=in_order,
-        channel_data=_channel_data(channel_data, fake=fake_browser_data),
+        files=RunFiles(
+            input=_path(input_file),
+            output=_path(output),
+            journal=journal,
+            input_format=_format(input_format),
+            output_format=_format(output_format),
+            resume=resume,
+            force=force,
+            limit=limit,
+        ),
+        stderr=sys.stderr,
+        stdout=sys.stderr if output == _DASH else sys.stdout,
+        options=BatchOptions(
+            concurrency=concurrency,
+            channel_data=_channel_data(channel_data, fake=fake_browser_data),
+            outage_backoff=replace(DEFAULT_OUTAGE_BACKOFF, give_up_after=outage_timeout),
+            validate=validate,
+            retry_unknown=retry_unknown,
+            in_order=in_order,
+        ),
         channel_data_file=channel_data,
-        outage_backoff=replace(DEFAULT_OUTAGE_BACKOFF, give_up_after=outage_timeout),
         report=report,
-        validate=validate,
     )
     if scheduler is not None:
         if dry_run or in_order or limit is not None:
             raise click.UsageError("--scheduler does not support --dry-run, --limit or --in-order.")
-        settings = _settings(job, rate)
+        settings = PartitionSettings(options=job.options, rate=rate or None)
         ctx.exit(
             ClusterJob(scheduler=scheduler, job=job, settings=settings, folder=folder, partitions=partitions).run()
         )
@@ -159,19 +164,10 @@ def _channel_data(path: Path | None, *, fake: bool) -> SharedChannelData | None:
     return FAKE_BROWSER_DATA if fake else None
 
 
-def _settings(job: Job, rate: float) -> PartitionSettings:
-    return PartitionSettings(
-        concurrency=job.concurrency,
-        rate=rate or None,
-        channel_data=job.channel_data,
-        outage_backoff=job.outage_backoff,
-        validate=job.validate,
-        retry_unknown=job.retry_unknown,
-    )
-
-
 async def _run(job: Job, limits: Limits) -> int:
-    async with CheckoutClient.from_env(limits=limits, validate=job.validate, hooks=[job.pending_calls]) as checkout:
+    async with CheckoutClient.from_env(
+        limits=limits, validate=job.options.validate or "shape", hooks=[job.pending_calls]
+    ) as checkout:
         return await job.run(checkout)
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, TextIO
 
-from checkout_async.batch.apart import check_apart
 from checkout_async.batch.cluster import PartitionSettings, RunPaths
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.dask import ClusterProgress, run_file
+from checkout_async.batch.formatting import number
+from checkout_async.batch.paths import require_distinct_files
 from checkout_async.batch.report import Report, check_report_path, table, write_report
-from checkout_async.batch.wording import number
 from checkout_async.errors import BatchFileError, ConfigurationError, RunIncomplete
 
 __all__ = ["ClusterJob"]
@@ -30,7 +30,7 @@ _EVERY: Final = 5.0
 class ClusterJob:
     """A job for the cluster whose scheduler has this address; `batch.dask.run_file` describes the rest.
 
-    Of the `job` it uses files, formats, streams, `resume` and `force`.
+    Of the `job` it uses the files and the streams.
     """
 
     scheduler: str
@@ -47,22 +47,23 @@ class ClusterJob:
             try:
                 report = self._run(stop)
             except RunIncomplete as incomplete:
-                print(f"stopped: {incomplete}", file=job.messages, flush=True)
+                print(f"stopped: {incomplete}", file=job.stderr, flush=True)
                 return 128 + signal.SIGTERM if stop.is_set() else STOPPED_EARLY
             except KeyboardInterrupt:
-                print("stopped; to continue, run the same command with --resume", file=job.messages, flush=True)
+                print("stopped; to continue, run the same command with --resume", file=job.stderr, flush=True)
                 return 128 + signal.SIGINT
-        print(table(report), file=job.tables, flush=True)
+        print(table(report), file=job.stdout, flush=True)
         return SOME_UNFINISHED if report.unfinished or not self._write(report) else 0
 
     def _check(self) -> None:
         job = self.job
-        if job.resume and job.force:
+        if job.files.resume and job.files.force:
             raise ConfigurationError("--resume continues an earlier run, --force replaces it: choose one")
         if job.report is not None:
             check_report_path(job.report)
-        places = self._places
-        check_apart({"input": places.input, "output": places.output, "journal": places.journal, "report": job.report})
+        paths = self._paths
+        named = {"input": paths.input, "output": paths.output, "journal": paths.journal, "report": job.report}
+        require_distinct_files(named)
 
     def _write(self, report: Report) -> bool:
         """Write the report, if one is requested; return whether that succeeded. A failure does not fail the run."""
@@ -71,33 +72,33 @@ class ClusterJob:
         try:
             write_report(report, self.job.report)
         except BatchFileError as error:
-            print(error, file=self.job.messages, flush=True)
+            print(error, file=self.job.stderr, flush=True)
             return False
         return True
 
     @property
-    def _places(self) -> RunPaths:
-        job = self.job
-        if job.input is None or job.output is None:
+    def _paths(self) -> RunPaths:
+        files = self.job.files
+        if files.input is None or files.output is None:
             raise ConfigurationError("a run on a cluster needs files, not standard input or output")
-        return RunPaths.of(job.input, job.output, journal=job.journal, folder=self.folder)
+        return RunPaths.of(files.input, files.output, journal=files.journal, folder=self.folder)
 
     def _run(self, stop: threading.Event) -> Report:
-        job, places = self.job, self._places
+        job, paths = self.job, self._paths
         return run_file(
             self.scheduler,
-            places.input,
-            places.output,
-            journal=places.journal,
-            folder=places.folder,
-            input_format=job.input_format,
-            output_format=job.output_format,
+            paths.input,
+            paths.output,
+            journal=paths.journal,
+            folder=paths.folder,
+            input_format=job.files.input_format,
+            output_format=job.files.output_format,
             partitions=self.partitions,
             settings=self.settings,
-            force=job.force,
-            resume=job.resume,
+            force=job.files.force,
+            resume=job.files.resume,
             stop=stop,
-            on_progress=_Lines(job.messages),
+            on_progress=_Lines(job.stderr),
         )
 
 
@@ -113,9 +114,9 @@ class _Lines:
         if not is_last and time.monotonic() - self._shown < _EVERY:
             return
         self._shown = time.monotonic()
+        of = "" if progress.records is None else f" of {number(progress.records)}"
         print(
-            f"{number(progress.done)} of {number(progress.records)} records, "
-            f"{progress.finished} of {progress.partitions} partitions finished",
+            f"{number(progress.done)}{of} records, {progress.finished} of {progress.partitions} partitions finished",
             file=self._stream,
             flush=True,
         )

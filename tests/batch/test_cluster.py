@@ -24,7 +24,7 @@ from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.report import Report
-from checkout_async.batch.results import ResultFile
+from checkout_async.batch.results import OutputFile
 from checkout_async.errors import ConfigurationError, MissingExtra, RunIncomplete
 from checkout_async.sandbox import Sandbox
 from tests.batch.support import CARD, request
@@ -368,12 +368,12 @@ class TestGathering:
         self, places: RunPaths, parts: tuple[Partition, ...], tmp_path: Path
     ) -> None:
         parquet = RunPaths.of(places.input, tmp_path / "out.parquet", folder=places.folder)
-        with ResultFile.create(parquet.output) as killed:
+        with OutputFile.create(parquet.output) as killed:
             killed.write(Outcome(line=1, result=BatchResult.AUTHENTICATED, session_id="sid_of_an_earlier_run"))
         await asyncio.to_thread(gather_partitions, parquet, parts)
-        results, kept = ResultFile.resume(parquet.output)
+        results, kept = OutputFile.resume(parquet.output)
         with results:
-            assert "sid_of_an_earlier_run" not in {row.session_id for row in ResultFile.read(parquet.output)}
+            assert "sid_of_an_earlier_run" not in {row.session_id for row in OutputFile.read(parquet.output)}
         assert len(kept) == LINES
 
 

@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkout_async.batch.cluster.cuts import Marks, starts_of_lines
+from checkout_async.batch.cluster.slices import records_of
+from checkout_async.batch.results.spool import spool_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async.batch.arrow import ParquetWriter
-from checkout_async.batch.cluster.cuts import Marks, starts_of_lines
 from checkout_async.batch.cluster.partition import Partition
 from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
-from checkout_async.batch.cluster.slices import records_of
 from checkout_async.batch.cluster.worker import PartitionSettings
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.results.spool import spool_of
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, JournalInUse, MissingExtra
 from tests.batch.support import CARD, request

@@ -8,12 +8,12 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+from checkout_async.batch.journal.claim import Claiming, JournalOperation, Settling
+from checkout_async.batch.journal.ledger import JournalStore
 
 from checkout_async import batch
 from checkout_async.batch import FAKE_BROWSER_DATA, Backoff, BatchResult, Outcome, Record
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.journal.claim import Claiming, JournalOperation, Settling
-from checkout_async.batch.journal.ledger import JournalStore
 from checkout_async.errors import (
     Conflict,
     ConnectFailed,

@@ -17,8 +17,8 @@ from checkout_async._core.body import encode_body
 from checkout_async.batch import InvalidRecord, Record
 from checkout_async.batch.sources import open_source, read_table
 from checkout_async.batch.sources.base import InputLines
+from checkout_async.batch.sources.csv_rows import RowSplitter
 from checkout_async.batch.sources.lines import LONGEST_LINE
-from checkout_async.batch.sources.rows import RowSplitter
 from checkout_async.errors import BatchFileError
 from checkout_async.models import sessions
 from tests.batch.files import EXAMPLES, as_csv, example_requests, flat, read, requests_in

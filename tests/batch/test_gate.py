@@ -11,7 +11,7 @@ from anyio import Event, wait_all_tasks_blocked
 
 from checkout_async import RetryPolicy
 from checkout_async.batch import Backoff, BatchResult, Outcome
-from checkout_async.batch.gate import CircuitBreaker, RunStopped
+from checkout_async.batch.breaker import CircuitBreaker, RunStopped
 from checkout_async.errors import CheckoutError, ConnectFailed, OutcomeUnknown, ServerError
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest

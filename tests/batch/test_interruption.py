@@ -14,7 +14,7 @@ import pytest
 
 from checkout_async.batch import FAKE_BROWSER_DATA, Outcome
 from checkout_async.batch.command.job import Job
-from checkout_async.batch.results import ResultFile
+from checkout_async.batch.results import OutputFile
 from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.support import client_of, request
 from tests.commands import (
@@ -104,14 +104,14 @@ async def test_a_defect_in_writing_a_result_finishes_what_is_in_flight_and_leave
     sandbox: Sandbox, source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_lines(source, [request(reference="ref-1"), *(request(SLOW, reference=f"ref-{each}") for each in range(2, 9))])
-    write, failures = ResultFile.write, [ValueError("unforeseen")]
+    write, failures = OutputFile.write, [ValueError("unforeseen")]
 
-    def write_but_the_first(results: ResultFile, outcome: Outcome) -> None:
+    def write_but_the_first(results: OutputFile, outcome: Outcome) -> None:
         if failures:
             raise failures.pop()
         write(results, outcome)
 
-    monkeypatch.setattr(ResultFile, "write", write_but_the_first)
+    monkeypatch.setattr(OutputFile, "write", write_but_the_first)
     messages = io.StringIO()
     job = Job(input=source, output=target, channel_data=FAKE_BROWSER_DATA, messages=messages, tables=io.StringIO())
     async with client_of(sandbox) as checkout:

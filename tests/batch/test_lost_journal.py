@@ -25,7 +25,7 @@ from checkout_async.batch import Backoff
 from checkout_async.batch.cluster import PartitionSettings, RunPaths, gather_partitions, plan_partitions, run_partition
 from checkout_async.batch.cluster.partition import Partition
 from checkout_async.batch.command.job import Job
-from checkout_async.batch.results import ResultFile
+from checkout_async.batch.results import OutputFile
 from checkout_async.errors import BatchFileError, ConnectFailed
 from checkout_async.sandbox import Fault, Sandbox
 from tests.batch.support import RECURRING, ScriptedSender, client_of, request
@@ -149,7 +149,7 @@ async def test_rows_of_a_parquet_output_that_was_never_finished(
 ) -> None:
     job = job_in(tmp_path, "out.parquet")
     with monkeypatch.context() as patch:
-        patch.setattr(ResultFile, "finish", Mock())
+        patch.setattr(OutputFile, "finish", Mock())
         await job.run(checkout)
     assert [*output_files(job)] == ["out.parquet.rows.jsonl"]
     delete_rows(journal_of(job))

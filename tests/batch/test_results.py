@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from checkout_async.batch import Outcome
 from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import BatchResult
-from checkout_async.batch.results import ResultFile
+from checkout_async.batch.results import OutputFile
 from checkout_async.batch.results.rows import COLUMNS
 from checkout_async.errors import BatchFileError
 from tests.batch.files import EXAMPLES, flat, outcomes
@@ -68,7 +68,7 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_a_result_is_in_the_file_as_soon_as_it_is_written(path: Path) -> None:
-    with ResultFile.create(path) as results:
+    with OutputFile.create(path) as results:
         for line in (2, 1):
             results.write(outcome(line))
             assert str(rows_in(path)[-1]["line"]) == str(line)
@@ -78,7 +78,7 @@ def test_a_table_has_a_column_for_each_member_and_the_errors_under_its_name(tmp_
     columns = "line result reference session_id status eci cryptogram xid response_code seconds"
     columns += " error.kind error.message error.path error.status error.request_id replayed"
     for name in FILES[1:]:
-        with ResultFile.create(tmp_path / name) as results:
+        with OutputFile.create(tmp_path / name) as results:
             results.write(Outcome.invalid_record(bad_line(9)))
             results.finish()
         (row,) = rows_in(tmp_path / name)
@@ -103,7 +103,7 @@ def test_the_documentation_lists_the_columns() -> None:
 
 
 def test_parquet_columns_are_typed(tmp_path: Path) -> None:
-    with ResultFile.create(tmp_path / "out.parquet") as results:
+    with OutputFile.create(tmp_path / "out.parquet") as results:
         results.finish()
     table = parquet.read_table(tmp_path / "out.parquet")
     types = {name: str(table.schema.field(name).type) for name in table.column_names}
@@ -118,15 +118,15 @@ def test_what_is_written_is_read_again(name: str, written: Sequence[Outcome]) ->
     final = [each for each in written if each.result.is_final]
     with TemporaryDirectory() as folder:
         path, copy = Path(folder, name), Path(folder, "copy.jsonl")
-        with ResultFile.create(path) as results:
+        with OutputFile.create(path) as results:
             for each in written:
                 results.write(each)
             results.finish()
-        results, kept = ResultFile.resume(path)
+        results, kept = OutputFile.resume(path)
         with results:
             results.finish()
         assert sorted(each.line for each in written if each.line in kept) == sorted(each.line for each in final)
-        with ResultFile.create(copy) as expected:
+        with OutputFile.create(copy) as expected:
             for each in final:
                 expected.write(each)
         assert [_given(row) for row in rows_in(path)] == [_given(row) for row in rows_in(copy)]
@@ -142,7 +142,7 @@ def _given(row: dict[str, object]) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_only_the_owner_may_read_the_files(name: str, tmp_path: Path) -> None:
-    with ResultFile.create(tmp_path / name) as results:
+    with OutputFile.create(tmp_path / name) as results:
         results.write(outcome(1))
         assert [mode_of(each) for each in tmp_path.iterdir()] == [0o600]
         results.finish()
@@ -154,16 +154,16 @@ def test_an_existing_file_is_refused_and_left_alone(name: str, tmp_path: Path) -
     path = tmp_path / name
     path.write_text("precious")
     with pytest.raises(BatchFileError, match=rf"{name} exists.*--force"):
-        ResultFile.create(path)
+        OutputFile.create(path)
     assert [each.read_text() for each in tmp_path.iterdir()] == ["precious"]
 
 
 def test_the_results_that_an_interrupted_run_left_for_parquet_are_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "out.parquet"
-    with ResultFile.create(path) as results:
+    with OutputFile.create(path) as results:
         results.write(outcome(1))
     with pytest.raises(BatchFileError, match=r"out.parquet.rows.jsonl exists.*--force"):
-        ResultFile.create(path)
+        OutputFile.create(path)
     assert [row["line"] for row in rows_in(tmp_path / "out.parquet.rows.jsonl")] == [1]
 
 
@@ -171,11 +171,11 @@ def test_the_results_that_an_interrupted_run_left_for_parquet_are_refused_and_le
 def test_force_begins_anew_with_private_files(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     for _ in range(2):
-        with ResultFile.create(path, force=True) as results:
+        with OutputFile.create(path, force=True) as results:
             results.write(outcome(1))
     path.write_text("old")
     path.chmod(0o644)
-    with ResultFile.create(path, force=True) as results:
+    with OutputFile.create(path, force=True) as results:
         results.write(outcome(2))
         results.finish()
     assert [int(str(row["line"])) for row in rows_in(path)] == [2]
@@ -184,7 +184,7 @@ def test_force_begins_anew_with_private_files(name: str, tmp_path: Path) -> None
 
 def test_a_device_is_written_to_and_keeps_its_mode() -> None:
     before = mode_of(Path(os.devnull))
-    with ResultFile.create(Path(os.devnull), Format.CSV, force=True) as results:
+    with OutputFile.create(Path(os.devnull), Format.CSV, force=True) as results:
         results.write(outcome(1))
         results.finish()
     assert mode_of(Path(os.devnull)) == before
@@ -193,7 +193,7 @@ def test_a_device_is_written_to_and_keeps_its_mode() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_folder_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(BatchFileError, match=r"nowhere.*No such file"):
-        ResultFile.create(tmp_path / "nowhere" / name)
+        OutputFile.create(tmp_path / "nowhere" / name)
 
 
 @pytest.mark.parametrize(
@@ -207,12 +207,12 @@ def test_a_folder_that_does_not_exist_is_named(name: str, tmp_path: Path) -> Non
 )
 def test_what_cannot_be_written_is_refused(name: str, format_: Format | None, said: str, tmp_path: Path) -> None:
     with pytest.raises(BatchFileError, match=said):
-        ResultFile.create(tmp_path / name, format_)
+        OutputFile.create(tmp_path / name, format_)
     assert [*tmp_path.iterdir()] == []
 
 
 def test_a_result_that_does_not_fit_leaves_the_file_with_whole_rows(path: Path) -> None:
-    with ResultFile.create(path) as results:
+    with OutputFile.create(path) as results:
         results.write(outcome(1))
         whole = path.read_bytes()
         with largest_file(len(whole) + 10), pytest.raises(OSError, match="File too large"):
@@ -224,7 +224,7 @@ def test_a_result_that_does_not_fit_leaves_the_file_with_whole_rows(path: Path) 
 
 def test_a_table_whose_header_does_not_fit_is_refused(tmp_path: Path) -> None:
     with largest_file(10), pytest.raises(BatchFileError, match="File too large"):
-        ResultFile.create(tmp_path / "out.csv")
+        OutputFile.create(tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_bytes() == b""
 
 
@@ -232,12 +232,12 @@ def test_a_parquet_file_that_cannot_be_written_leaves_the_results_to_resume_from
     path = tmp_path / "out.parquet"
     path_of_new = tmp_path / "out.parquet.new"
     path_of_new.mkdir()
-    with ResultFile.create(path) as results:
+    with OutputFile.create(path) as results:
         results.write(outcome(1))
         with pytest.raises(OSError, match=r"out\.parquet\.new"):
             results.finish()
     path_of_new.rmdir()
-    results, kept = ResultFile.resume(path)
+    results, kept = OutputFile.resume(path)
     with results:
         results.finish()
     assert 1 in kept
@@ -251,13 +251,13 @@ def test_results_go_to_standard_output(format_: Format, tmp_path: Path) -> None:
         "from checkout_async.batch import Outcome\n"
         "from checkout_async.batch.formats import Format\n"
         "from checkout_async.batch.outcome import BatchResult\n"
-        "from checkout_async.batch.results import ResultFile\n"
-        "with ResultFile.standard_output(Format(sys.argv[1])) as results:\n"
+        "from checkout_async.batch.results import OutputFile\n"
+        "with OutputFile.standard_output(Format(sys.argv[1])) as results:\n"
         "    results.write(Outcome(line=7, result=BatchResult.EXPIRED))\n"
         "    results.finish()\n"
         "print('open')\n"
     )
     shown = subprocess.run([sys.executable, "-c", code, format_], capture_output=True, check=True).stdout
-    with ResultFile.create(tmp_path / f"out.{format_}") as results:
+    with OutputFile.create(tmp_path / f"out.{format_}") as results:
         results.write(Outcome(line=7, result=BatchResult.EXPIRED))
     assert shown == (tmp_path / f"out.{format_}").read_bytes() + b"open\n"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from checkout_async.batch import ErrorInfo, Outcome
 from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import BatchResult
-from checkout_async.batch.results import LineSet, ResultFile
+from checkout_async.batch.results import OutputFile
 from checkout_async.errors import BatchFileError
 from tests.batch.support import CARD
 from tests.batch.test_results import FILES, mode_of, outcome, rows_in
@@ -35,7 +35,7 @@ def written_by(path: Path) -> Path:
 
 
 def first_run(path: Path, *outcomes: Outcome, finished: bool = True) -> None:
-    with ResultFile.create(path) as results:
+    with OutputFile.create(path) as results:
         for each in outcomes:
             results.write(each)
         if finished:
@@ -44,7 +44,7 @@ def first_run(path: Path, *outcomes: Outcome, finished: bool = True) -> None:
 
 def second_run(path: Path, *outcomes: Outcome) -> list[int]:
     """Go on to the end, and return the lines that need not be done again."""
-    results, kept = ResultFile.resume(path)
+    results, kept = OutputFile.resume(path)
     with results:
         for each in outcomes:
             results.write(each)
@@ -131,7 +131,7 @@ def test_a_parquet_file_that_was_finished_but_whose_spool_is_still_there_stays_a
 def test_a_run_killed_while_it_went_on_with_a_parquet_file_has_lost_nothing(tmp_path: Path) -> None:
     path = tmp_path / "out.parquet"
     first_run(path, outcome(1))
-    results, _ = ResultFile.resume(path)
+    results, _ = OutputFile.resume(path)
     with results:
         results.write(outcome(2))
     assert lines_in(path) == [1]
@@ -166,7 +166,7 @@ def test_a_file_that_is_no_results_file_is_named_with_the_line_and_left_alone(
     path = tmp_path / name
     path.write_text(content)
     with pytest.raises(BatchFileError, match=rf"{name}, line {line}: ") as caught:
-        ResultFile.resume(path)
+        OutputFile.resume(path)
     assert CARD not in str(caught.value)
     assert [each.read_text() for each in tmp_path.iterdir()] == [content]
 
@@ -179,7 +179,7 @@ def test_a_row_of_another_table_is_named_and_the_file_left_alone(tmp_path: Path)
         other = tmp_path / "other.csv"
         other.write_bytes(content)
         with pytest.raises(BatchFileError, match=r"other.csv, line 3: "):
-            ResultFile.resume(other)
+            OutputFile.resume(other)
         assert other.read_bytes() == content
 
 
@@ -193,13 +193,13 @@ def test_another_parquet_file_is_refused_and_left_alone(tmp_path: Path) -> None:
             parquet.write_table(arrow.table(content), path)
         before = path.read_bytes()
         with pytest.raises(BatchFileError, match=r"in\.parquet"):
-            ResultFile.resume(path)
+            OutputFile.resume(path)
         assert [each.read_bytes() for each in tmp_path.iterdir()] == [before]
 
 
 def test_a_device_cannot_be_resumed() -> None:
     with pytest.raises(BatchFileError, match="/dev/null is not a file"):
-        ResultFile.resume(Path("/dev/null"), Format.JSONL)
+        OutputFile.resume(Path("/dev/null"), Format.JSONL)
 
 
 @given(st.lists(st.integers(0, 2**60)), st.lists(st.integers(0, 300)))

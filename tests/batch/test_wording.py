@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checkout_async.batch import BatchResult
-from checkout_async.batch.wording import RESULT_HELP, duration, label, latency, number, rate, share, time_left
+from checkout_async.batch.formatting import RESULT_HELP, duration, label, latency, number, rate, share, time_left
 
 
 @pytest.mark.parametrize(

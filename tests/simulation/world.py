@@ -32,8 +32,8 @@ import checkout_async.client
 import checkout_async.transport.guards
 from checkout_async import CheckoutClient, Limits, OAuthCredentials, Timeouts
 from checkout_async.auth import RedisTokenStore, TokenStore
-from checkout_async.batch.gate import CircuitBreaker
-from checkout_async.batch.waits import PendingCalls
+from checkout_async.batch.backlog import PendingCalls
+from checkout_async.batch.breaker import CircuitBreaker
 from checkout_async.clock import Clock
 from checkout_async.limits import RateLimiter, RedisRateLimiter
 from checkout_async.observability import AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted

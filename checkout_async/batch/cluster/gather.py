@@ -1,70 +1,70 @@
-"""The end of a run on many machines: merges results and journals, then deletes the working folder.
+"""The end of a run on many machines: merges the journals, writes the output, then deletes the working folder.
 
 It may be interrupted at any point and repeated: the files that it reads are removed last.
 """
 
 from __future__ import annotations
 
-import io
 import sqlite3
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 
 import msgspec
 
 from checkout_async.batch.cluster.input import Input, note_finished, records_if_finished
-from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
-from checkout_async.batch.cluster.plan import RunPaths, planned_input, planned_lines
-from checkout_async.batch.formats import Format
+from checkout_async.batch.cluster.partition import Partition, PartitionDone, key_base_path, stop_file
+from checkout_async.batch.cluster.plan import RunPaths, planned_input
+from checkout_async.batch.cluster.sync import run_sync
+from checkout_async.batch.formats import format_of
+from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import reason_of
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
-from checkout_async.batch.journal.merge import merge_journals
+from checkout_async.batch.journal.merge import merge_journals, outcomes_in
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.report import Report, Summary
-from checkout_async.batch.results import ResultFile
-from checkout_async.batch.results.rows import outcomes_in
-from checkout_async.batch.results.spool import spool_of
-from checkout_async.batch.sources.lines import chunks_now
+from checkout_async.batch.results.rows import row_writer
 from checkout_async.errors import BatchFileError, ConfigurationError, MissingExtra, RunIncomplete
+from checkout_async.files import atomic_write
 
 __all__ = ["finished_report", "gather_partitions"]
 
 
-def gather_partitions(places: RunPaths, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
-    """Write the output and the journal of a run whose partitions are finished, remove its folder, return the report.
+def gather_partitions(paths: RunPaths, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
+    """Write the journal and the output of a run whose partitions are finished, remove its folder, return the report.
 
-    Rows are in the order of the partitions. `summary` counts them; pass one that was made when the run began, or the
-    report begins now. Raises RunIncomplete if a partition is not finished or lacks rows, or if something cannot be read
-    or written. The folder is then left as it was.
+    Rows are in the order of the input. `summary` counts them; pass one that was made when the run began, or the report
+    begins now. Raises RunIncomplete if a partition is not finished or lacks outcomes, or if something cannot be read or
+    written. The folder is then left as it was.
     """
     summary = summary or Summary()
     if left := [part.number for part in parts if not part.done.exists()]:
         numbers = ", ".join(map(str, left[:10]))
         raise RunIncomplete(f"{len(left)} of {len(parts)} partitions are not finished: {numbers}; resume to continue")
     with _errors_after_sending():
-        _gather_results(places, parts, summary)
-        _gather_journals(places, parts)
-        summary.lines = planned_lines(places)
-        _remove(places, parts)
-    return summary.report(str(places.input), str(places.output))
+        done = [_checked(part) for part in parts]
+        _gather_journals(paths, parts, sum(each.records for each in done))
+        run_sync(lambda: _export(paths, summary))
+        summary.lines = done[0].lines
+        _remove(paths, parts)
+    return summary.report(str(paths.input), str(paths.output))
 
 
-def finished_report(places: RunPaths, summary: Summary | None = None) -> Report | None:
-    """Return the report of a complete run: output and journal exist, and the input has not changed since.
+def finished_report(paths: RunPaths, summary: Summary | None = None) -> Report | None:
+    """Return the report of a complete run: its journal exists, and the input has not changed since.
 
-    Its rows are counted as replayed. Returns None if something is left to do or to decide. Raises BatchFileError.
+    The output is written anew, and its rows are counted as replayed. Returns None if something is left to do or to
+    decide. Raises BatchFileError.
     """
-    there = places.output.is_file() and places.journal.is_file()
-    if places.plan.exists() or not there:
+    if paths.plan.exists() or not paths.journal.is_file():
         return None
-    records = records_if_finished(places.journal, Input.of(places.input))
-    if records is None:
+    if records_if_finished(paths.journal, Input.of(paths.input)) is None:
         return None
     summary = summary or Summary()
-    for outcome in ResultFile.read(places.output, places.output_format):
-        summary.add(msgspec.structs.replace(outcome, replayed=True))
-    # A run on one machine that was interrupted has removed the rows that it was to write again.
-    return summary.report(str(places.input), str(places.output)) if summary.done >= records else None
+    try:
+        run_sync(lambda: _export(paths, summary, replayed=True))
+    except OSError as error:
+        raise BatchFileError(f"cannot write the output file {paths.output}: {error.strerror}") from None
+    return summary.report(str(paths.input), str(paths.output))
 
 
 @contextmanager
@@ -83,55 +83,55 @@ def _errors_after_sending() -> Generator[None]:
     raise RunIncomplete(f"every record was processed, but the results cannot be gathered: {reason}; then resume")
 
 
-def _gather_results(places: RunPaths, parts: Sequence[Partition], summary: Summary) -> None:
-    """Write all rows to a file next to the output, and move it to its place when it is complete."""
-    whole = places.output.with_name(f".gathering.{places.output.name}")
+def _checked(part: Partition) -> PartitionDone:
+    """Return what a finished partition says of itself. Raises RunIncomplete if its journal lacks outcomes."""
     try:
-        with ResultFile.create(whole, places.output_format, force=True) as results:
-            for part in parts:
-                for outcome in _rows_of(part):
-                    summary.add(outcome)
-                    results.write(outcome)
-            results.finish()
-        if spool := places.spool:
-            spool.unlink(missing_ok=True)
-        whole.replace(places.output)
-    finally:
-        for path in (whole, spool_of(whole)):
-            path.unlink(missing_ok=True)
-
-
-def _rows_of(part: Partition) -> Iterator[Outcome]:
-    rows = 0
-    with io.FileIO(part.results) as file:
-        for outcome in outcomes_in(part.results, chunks_now(file), Format.JSONL):
-            rows += 1
-            yield outcome
-    if rows != part.records:
+        done = msgspec.json.decode(part.done.read_bytes(), type=PartitionDone)
+    except ValueError:
+        done = None
+    rows = outcomes_in(part.journal)
+    if done is None or rows < done.records:
         part.done.unlink()
+        records = "its" if done is None else done.records
         raise RunIncomplete(
-            f"{part.results} has {rows} rows for {part.records} records; resume to check the partition again"
+            f"{part.journal} has {rows} outcomes for {records} records; resume to check the partition again"
         )
+    return done
 
 
-def _gather_journals(places: RunPaths, parts: Sequence[Partition]) -> None:
-    key = load_key(keyed(places.folder))
-    if load_key(places.journal) is None:
-        make_key(places.journal, key)
-    merge_journals(places.journal, [part.journal for part in parts])
+def _gather_journals(paths: RunPaths, parts: Sequence[Partition], records: int) -> None:
+    key = load_key(key_base_path(paths.folder))
+    if load_key(paths.journal) is None:
+        make_key(paths.journal, key)
+    merge_journals(paths.journal, [part.journal for part in parts])
     if key is not None:
-        note_finished(places.journal, key, planned_input(places), sum(part.records for part in parts))
+        note_finished(paths.journal, key, planned_input(paths), records)
 
 
-def _remove(places: RunPaths, parts: Sequence[Partition]) -> None:
+async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) -> None:
+    """Write the output from the journal, and count its rows."""
+    with (
+        atomic_write(paths.output) as file,
+        row_writer(file, format_of(paths.output, paths.output_format)) as write,
+    ):
+
+        def take(outcome: Outcome) -> None:
+            summary.add(msgspec.structs.replace(outcome, replayed=replayed))
+            write(outcome)
+
+        async with Journal(paths.journal, create=False) as journal:
+            await journal.export(take)
+
+
+def _remove(paths: RunPaths, parts: Sequence[Partition]) -> None:
     """Remove the files of the run, and the folder unless it contains something else."""
     # The plan goes first. With a plan and without journals, a later call would take the partitions for new ones and
     # send all their records again.
-    places.plan.unlink()
+    paths.plan.unlink()
     for part in parts:
-        for path in (part.done, part.results, part.journal):
+        for path in (part.done, part.journal):
             path.unlink(missing_ok=True)
-    for path in (key_file_of(keyed(places.folder)), stop_sign(places.folder)):
+    for path in (key_file_of(key_base_path(paths.folder)), stop_file(paths.folder)):
         path.unlink(missing_ok=True)
     with suppress(OSError):
-        places.folder.rmdir()
+        paths.folder.rmdir()

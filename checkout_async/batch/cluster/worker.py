@@ -11,57 +11,49 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import anyio.to_thread
+import anyio
 import msgspec
 
 from checkout_async.auth import RedisTokenStore
-from checkout_async.batch.cluster.loops import in_a_loop
-from checkout_async.batch.cluster.partition import Partition, keyed, stop_sign
-from checkout_async.batch.cluster.slices import records_of
-from checkout_async.batch.flow import Backoff, SharedChannelData
-from checkout_async.batch.formats import Format
+from checkout_async.batch.cluster.partition import Partition, PartitionDone, key_base_path, records_of, stop_file
+from checkout_async.batch.cluster.sync import run_sync
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import load_key
-from checkout_async.batch.outcome import ErrorInfo, Outcome
+from checkout_async.batch.options import BatchOptions
+from checkout_async.batch.outcome import ErrorInfo
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.results import LineSet, ResultFile
-from checkout_async.batch.runner import DEFAULT_OUTAGE_BACKOFF, run
+from checkout_async.batch.runner import run
+from checkout_async.batch.sources import Source, open_source
 from checkout_async.client import CheckoutClient
-from checkout_async.config import Limits, Validation
+from checkout_async.config import Limits
 from checkout_async.errors import BatchFileError, CheckoutError, ConfigurationError, JournalInUse
-from checkout_async.files import OWNER_ONLY
+from checkout_async.files import atomic_write
 from checkout_async.limits import RedisRateLimiter
 from checkout_async.redaction import as_secret
 
 __all__ = ["PartitionResult", "PartitionSettings", "run_partition"]
 
-_LOOK_EVERY: Final = 1.0
+POLL_INTERVAL: Final = 1.0
 """Seconds between checks for the stop file, between reports of progress, and between tries to open a journal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionSettings:
-    """The settings of all partitions of a run; `batch.run` describes those that are not described here.
+    """The settings of all partitions of a run.
 
-    `concurrency` is that of one partition. `rate` is the account's, in reads a second and as many writes; None is no
-    limit. Workers share the rate through Redis. Without Redis it is divided by `parallelism`, the number of partitions
-    that run at the same time. A partition waits up to `lock_timeout` seconds for another worker to release its
-    journal. Raises ConfigurationError.
+    The `concurrency` of the `options` is that of one partition. `rate` is the account's, in reads a second and as many
+    writes; None is no limit. Workers share the rate through Redis. Without Redis it is divided by `parallelism`, the
+    number of partitions that run at the same time. A partition waits up to `lock_timeout` seconds for another worker to
+    release its journal. Raises ConfigurationError.
     """
 
-    concurrency: int = 64
+    options: BatchOptions = field(default_factory=BatchOptions)
     rate: float | None = 100.0
     parallelism: int = 1
-    channel_data: SharedChannelData | None = None
-    poll: Backoff | None = None
-    validate: Validation = "shape"
-    outage_backoff: Backoff = DEFAULT_OUTAGE_BACKOFF
-    retry_unknown: bool = False
     lock_timeout: float = 300.0
 
     def __post_init__(self) -> None:
@@ -72,7 +64,7 @@ class PartitionSettings:
     def limits(self, *, shared: bool) -> Limits:
         """Return the limits of one partition's client."""
         rate = self.rate if shared or self.rate is None else self.rate / self.parallelism
-        return Limits(concurrency=self.concurrency, read_rate=rate, write_rate=rate)
+        return Limits(concurrency=self.options.concurrency, read_rate=rate, write_rate=rate)
 
 
 class PartitionResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +87,7 @@ def run_partition(
     """
     work = _Work(partition, settings or PartitionSettings(), on_progress)
     try:
-        return in_a_loop(work.run)
+        return run_sync(work.run)
     except CheckoutError as error:
         return work.end(ErrorInfo.of(error))
 
@@ -122,16 +114,15 @@ class _Work:
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(self._journal())
             if partition.done.exists():
-                self._done, self._all_read = partition.records, True
+                self._done = msgspec.json.decode(partition.done.read_bytes(), type=PartitionDone).records
+                self._all_read = True
                 return self.end()
             checkout = await stack.enter_async_context(_client(self._settings))
-            await journal.reconcile(partial(ResultFile.read, partition.results, Format.JSONL))
-            results, kept = await anyio.to_thread.run_sync(ResultFile.resume, partition.results, Format.JSONL)
-            with results:
-                await self._carry_out(checkout, journal, results, kept)
-                await anyio.to_thread.run_sync(results.finish)
-            if self._all_read:
-                partition.done.touch(OWNER_ONLY)
+            source = stack.enter_context(open_source(Path(partition.input), partition.format))
+            await self._authenticate(checkout, journal, source)
+        if self._all_read:
+            # After the journal is closed: what it has is on the disk.
+            self._mark_done(PartitionDone(records=self._done, lines=source.lines))
         return self.end()
 
     def end(self, error: ErrorInfo | None = None) -> PartitionResult:
@@ -143,75 +134,55 @@ class _Work:
     async def _journal(self) -> AsyncGenerator[Journal]:
         """Open the journal, which only one process can have open; wait for another worker to release it."""
         partition = self._partition
-        key = load_key(keyed(Path(partition.folder)))
+        key = load_key(key_base_path(Path(partition.folder)))
         if key is None:
             raise BatchFileError(f"{partition.folder} on this machine is not the folder in which the run was planned")
         until = time.monotonic() + self._settings.lock_timeout
         async with AsyncExitStack() as stack:
             while True:
                 try:
-                    # The results are made after the journal.
-                    new = not partition.results.exists()
-                    journal = await stack.enter_async_context(Journal(partition.journal, key=key, create=new))
+                    journal = await stack.enter_async_context(Journal(partition.journal, key=key))
                     break
                 except JournalInUse:
                     if time.monotonic() >= until or self._is_to_stop():
                         raise
-                await anyio.sleep(_LOOK_EVERY)
+                await anyio.sleep(POLL_INTERVAL)
             yield journal
 
-    async def _carry_out(self, checkout: CheckoutClient, journal: Journal, results: ResultFile, kept: LineSet) -> None:
-        settings = self._settings
-        outcomes = run(
-            checkout,
-            self._left(results, kept),
-            concurrency=settings.concurrency,
-            channel_data=settings.channel_data,
-            poll=settings.poll,
-            validate=settings.validate,
-            outage_backoff=settings.outage_backoff,
-            journal=journal,
-            retry_unknown=settings.retry_unknown,
-            stop=self._stop,
-        )
+    async def _authenticate(self, checkout: CheckoutClient, journal: Journal, source: Source) -> None:
+        records = self._records(source)
+        outcomes = run(checkout, records, options=self._settings.options, journal=journal, stop=self._stop)
         watch = asyncio.create_task(self._watch_stop_file(), name="checkout_async stop file")
         try:
             async with aclosing(outcomes):
-                async for outcome in outcomes:
-                    self._take(outcome, results)
+                async for _ in outcomes:
+                    self._count()
         finally:
             watch.cancel()
 
-    async def _left(self, results: ResultFile, kept: LineSet) -> AsyncGenerator[Record | InvalidRecord]:
-        """Yield the records that have no final result. Duplicates of other partitions' records are refused here."""
-        reasons = {duplicate.line: duplicate.reason for duplicate in self._partition.duplicates}
-        async with aclosing(records_of(self._partition)) as records:
+    async def _records(self, source: Source) -> AsyncGenerator[Record | InvalidRecord]:
+        async with aclosing(records_of(self._partition, source)) as records:
             async for item in records:
-                if item.line in kept:
-                    self._count()
-                elif isinstance(item, Record) and item.line in reasons:
-                    self._take(Outcome.refused(item, reasons[item.line]), results)
-                else:
-                    yield item
+                yield item
         self._all_read = True
 
-    def _take(self, outcome: Outcome, results: ResultFile) -> None:
-        results.write(outcome)
-        self._count()
+    def _mark_done(self, done: PartitionDone) -> None:
+        with atomic_write(self._partition.done) as file:
+            file.write(msgspec.json.encode(done))
 
     def _count(self) -> None:
         self._done += 1
-        if self._on_progress is not None and time.monotonic() - self._shown >= _LOOK_EVERY:
+        if self._on_progress is not None and time.monotonic() - self._shown >= POLL_INTERVAL:
             self._shown = time.monotonic()
             self._on_progress(self._done)
 
     async def _watch_stop_file(self) -> None:
         while not self._is_to_stop():  # noqa: ASYNC110 - no event announces a file that another machine creates
-            await anyio.sleep(_LOOK_EVERY)
+            await anyio.sleep(POLL_INTERVAL)
         self._stop.set()
 
     def _is_to_stop(self) -> bool:
-        return stop_sign(Path(self._partition.folder)).exists()
+        return stop_file(Path(self._partition.folder)).exists()
 
 
 @asynccontextmanager

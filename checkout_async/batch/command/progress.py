@@ -13,9 +13,9 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
-from checkout_async.batch.command.saying import Tolerant, say
+from checkout_async.batch.command.console import BestEffortStream, echo
+from checkout_async.batch.formatting import label, number, rate, time_left
 from checkout_async.batch.outcome import BatchResult, Outcome
-from checkout_async.batch.wording import label, number, rate, time_left
 
 __all__ = ["BarProgress", "LineProgress", "RunProgress", "Tally", "progress_on"]
 
@@ -44,7 +44,7 @@ def progress_on(stream: TextIO, total: int | None, pending_calls: object | None 
 
     The current text of `pending_calls`, such as a `PendingCalls`, is part of the display.
     """
-    console = Console(file=cast("TextIO", Tolerant(stream)))
+    console = Console(file=cast("TextIO", BestEffortStream(stream)))
     tally = Tally(total, pending_calls)
     if console.is_terminal and not console.is_dumb_terminal:
         return BarProgress(console, tally)
@@ -199,7 +199,7 @@ class LineProgress:
 
     def note(self, text: str) -> None:
         """Print a message on its own line."""
-        say(text, self._stream)
+        echo(text, self._stream)
 
     def pause(self, reason: str, seconds: float | None) -> None:
         """Print on its own line that a pause begins, goes on, or is over."""

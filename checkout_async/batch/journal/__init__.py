@@ -1,11 +1,12 @@
 """The journal of a batch: records are written to it before they are sent, outcomes before they are reported.
 
-Modules, low to high: fingerprint, claim, database, ledger, writer, journal, merge.
+Modules, low to high: rules, fingerprint, operations, database, store, writer, journal, merge.
 """
 
 from __future__ import annotations
 
-from checkout_async.batch.journal.claim import Claim, Step
 from checkout_async.batch.journal.journal import Journal
+from checkout_async.batch.journal.operations import Claim
+from checkout_async.batch.journal.rules import Step
 
 __all__ = ["Claim", "Journal", "Step"]

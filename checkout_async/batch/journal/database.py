@@ -6,6 +6,7 @@ An open database is locked: no other process can use it until its process closes
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -19,22 +20,27 @@ from checkout_async.processes import forget_after_fork, leak
 __all__ = ["OLDER_COPY", "create_tables", "is_new", "not_opened", "open_database", "reason_of"]
 
 _APPLICATION_ID: Final = 0x43_4B_4F_4A  # CKOJ
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 _SCHEMA: Final = (
-    "CREATE TABLE journal (key_check TEXT NOT NULL, run INTEGER NOT NULL, needs_wal INTEGER NOT NULL)",
+    """CREATE TABLE journal (
+        id TEXT NOT NULL, key_check TEXT NOT NULL, run INTEGER NOT NULL, entry INTEGER NOT NULL,
+        needs_wal INTEGER NOT NULL
+    )""",
     """CREATE TABLE record (
         id INTEGER PRIMARY KEY,
         fingerprint TEXT NOT NULL UNIQUE,
         content TEXT NOT NULL,
+        reference TEXT,
         run INTEGER NOT NULL,
         line INTEGER NOT NULL,
         claimed_at INTEGER NOT NULL,
         session_id TEXT,
         result TEXT,
         outcome TEXT,
-        reported INTEGER NOT NULL,
+        entry INTEGER,
         settled_at INTEGER
     )""",
+    "CREATE TABLE refusal (line INTEGER PRIMARY KEY, run INTEGER NOT NULL, outcome TEXT NOT NULL, entry INTEGER)",
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {_FORMAT}",
 )
@@ -107,7 +113,7 @@ def create_tables(database: sqlite3.Connection, key_check: bytes) -> None:
     """Turn an empty database into a journal, inside the caller's transaction. Raises sqlite3.Error."""
     for statement in _SCHEMA:
         database.execute(statement)
-    database.execute("INSERT INTO journal VALUES (?, 0, 0)", (key_check.hex(),))
+    database.execute("INSERT INTO journal VALUES (?, ?, 0, 0, 0)", (secrets.token_hex(4), key_check.hex()))
 
 
 def is_new(database: sqlite3.Connection) -> bool:
@@ -175,6 +181,8 @@ def _check_kind(path: Path, database: sqlite3.Connection) -> None:
 
 
 def _prepare(path: Path, database: sqlite3.Connection, *, durable: bool) -> None:
+    # A row that is deleted or emptied leaves no payment data in the file.
+    database.execute("PRAGMA secure_delete = ON")
     database.execute(f"PRAGMA page_size = {_PAGE}")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute(f"PRAGMA wal_autocheckpoint = {_LOG // _PAGE}")

@@ -22,7 +22,7 @@ from checkout_async.errors import BatchFileError, InvalidRequest
 from checkout_async.files import atomic_write
 from checkout_async.redaction import SecretBytes, sanitize
 
-__all__ = ["KEY_BYTES", "Fingerprints", "key_file_of", "load_key", "make_key"]
+__all__ = ["KEY_BYTES", "Fingerprints", "canonical", "key_file_of", "load_key", "make_key"]
 
 KEY_BYTES: Final = 32
 """Length of a key: that of the hash's output, as RFC 2104 section 3 recommends."""
@@ -43,7 +43,7 @@ class Fingerprints:
 
         Raises InvalidRequest for a mapping that cannot be written as JSON.
         """
-        return self._digest(b"content", _canonical(record))
+        return self._digest(b"content", canonical(record))
 
     def of_reference(self, reference: str) -> bytes:
         """Return the fingerprint of a record's reference."""
@@ -71,7 +71,11 @@ def _plain(value: object) -> object:
 _encoder = msgspec.json.Encoder(enc_hook=_plain, order="sorted")
 
 
-def _canonical(record: Record) -> bytes:
+def canonical(record: Record) -> bytes:
+    """Return the content of a record as bytes that do not depend on the order of its members.
+
+    Raises InvalidRequest for a mapping that cannot be written as JSON.
+    """
     try:
         return SecretBytes(_encoder.encode(record.request))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

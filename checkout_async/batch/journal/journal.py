@@ -1,4 +1,4 @@
-"""The journal of a batch: a record is written before it is sent, and its outcome before it is reported.
+"""The journal of a batch: what was sent, what is known, and the outcomes. It is the one truth about a batch.
 
     async with Journal("run.journal") as journal:
         claim = await journal.claim(record)
@@ -7,37 +7,46 @@ What is on disk at each moment, so that a run can stop between any two of these 
 
 1. `claim`: the row of the record, without a result. Then the request is sent. If the run stops here, the record may
    have been sent, and a later run does not send it by itself.
-2. `note_session`: the id of the new session. If the run stops here, a later run reads that session and continues.
-3. `settle`: the outcome. Then it is delivered. If the run stops here, a later run reports it.
-4. `mark_reported`: the consumer has taken the outcome. A later run only replays it.
+2. `record_session`: the id of the new session. If the run stops here, a later run reads that session and continues.
+3. `settle`: the outcome. Then it is reported. A later run reports it again, and sends nothing.
+
+What a later run does is the table in rules.py. Files of results are exports of the journal (`export`).
 
 The file is an SQLite 3 database in WAL mode, locked by the one process that has it open. `application_id` is
-0x434B4F4A; `user_version` is the format, 2. When it is closed, the `sqlite3` command can read it. Tables:
+0x434B4F4A; `user_version` is the format, 3. When it is closed, the `sqlite3` command can read it. Tables:
 
-journal   one row. `key_check`: HMAC of the empty string, to detect a wrong key; `run`: how often the file was opened;
-          `needs_wal`: 1 in a file whose write-ahead log (`<journal>-wal`) has all that its last run wrote.
+journal   one row. `id`: a random name; `key_check`: HMAC of the empty string, to detect a wrong key; `run`: how often
+          the file was opened; `entry`: the last entry when it was opened; `needs_wal`: 1 in a file whose write-ahead
+          log (`<journal>-wal`) has all that its last run wrote.
 record    one row a record. `fingerprint`: of its reference, or of its content if it has none; `content`: of its
-          content (hexadecimal; fingerprint.py). `run`, `line`, `claimed_at`: where and when it last appeared (times in
-          microseconds since 1970). `session_id`. `result`: null from its claim until it is settled. `outcome`: the
-          outcome as JSON, without reference and cryptogram. `reported`: 1 once the outcome was taken. `settled_at`.
+          content (hexadecimal; fingerprint.py). `reference`. `run`, `line`, `claimed_at`: where and when it last
+          appeared (times in microseconds since 1970). `session_id`. `result`: null from its claim until it is settled.
+          `outcome`: the outcome as JSON. `entry`: outcomes are numbered in the order in which they were written.
+          `settled_at`.
+refusal   one row a line that is no record of its own: it cannot be read, or repeats another record.
 
-The file contains no card numbers, references, requests or cryptograms. The key of the fingerprints is in a separate
-file next to it, `<journal>.key`. With both files one can find out whether a given request is in the journal.
+Like a file of results, the journal contains references, session ids, ECI values and cryptograms, until `purge` removes
+the payment data. Only its owner may read it. It contains no card number, CVV, token or request. The key of the
+fingerprints is in a separate file next to it, `<journal>.key`. With both files one can find out whether a given
+request is in the journal.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from checkout_async.batch.journal.claim import Claim, Claiming, Releasing, Reported, SessionNoted, Settling, Step
+from msgspec.structs import replace
+
 from checkout_async.batch.journal.fingerprint import Fingerprints
-from checkout_async.batch.journal.ledger import JournalStore
+from checkout_async.batch.journal.operations import Claim, ClaimOp, RecordSessionOp, RefuseOp, ReleaseOp, SettleOp
+from checkout_async.batch.journal.store import JournalStore
 from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
@@ -45,16 +54,16 @@ from checkout_async.errors import BatchFileError, JournalError
 from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import SecretBytes, clears_frames
 
-__all__ = ["Claim", "Journal", "Step"]
+__all__ = ["Journal"]
 
 
 class Journal:
     """The journal of a batch, used with `async with`; each such use is a run.
 
     A missing file is created, with a random key unless `key` (32 bytes) is given. Without `create`, a missing or empty
-    file is refused: use that if the run has an output. With `durable`, what a call has confirmed survives a power
-    failure; without it, only the end of the process. Opening raises BatchFileError. Once a write fails, that call and
-    every later one raise JournalError. In a process that was forked while the journal was open, its methods raise
+    file is refused: use that to resume a run. With `durable`, what a call has confirmed survives a power failure;
+    without it, only the end of the process. Opening raises BatchFileError. Once a write fails, that call and every
+    later one raise JournalError. In a process that was forked while the journal was open, its methods raise
     WrongProcess, and leaving it does nothing.
     """
 
@@ -67,6 +76,8 @@ class Journal:
         self._opening = partial(JournalStore, self._path, key=key, durable=durable, create=create)
         self._writer: JournalWriter | None = None
         self._fingerprints: Fingerprints | None = None
+        self._id = ""
+        self._entry = 0
         self._runs: list[Callable[[], Awaitable[None]]] = []
         self._process = ProcessGuard(f"the journal {self._path}")
 
@@ -80,10 +91,11 @@ class Journal:
         self._process.check()
         self._writer = JournalWriter(self._opening)
         try:
-            self._fingerprints = await self._writer.open()
+            store = await self._writer.open()
         except BaseException:
             self._writer = None
             raise
+        self._fingerprints, self._id, self._entry = store.fingerprints, store.id, store.entry
         return self
 
     async def __aexit__(
@@ -128,54 +140,65 @@ class Journal:
         assert fingerprints is not None
         content = fingerprints.of_content(record)
         key = fingerprints.of_reference(record.reference) if record.reference else content
-        claiming = Claiming(record, key, content, retry_unknown=retry_unknown)
+        operation = ClaimOp(record, key, content, retry_unknown=retry_unknown)
         try:
-            await writer.write(claiming)
+            await writer.write(operation)
         except asyncio.CancelledError:
             if self._writer is writer:  # a writer that is being closed accepts nothing more
-                writer.add(Releasing(claiming))
+                writer.add(ReleaseOp(operation))
             raise
-        return claiming.claim
+        return operation.claim
 
-    def note_session(self, claim: Claim, session_id: str) -> None:
+    def record_session(self, claim: Claim, session_id: str) -> None:
         """Note the session id of a record; it is written with the next commit, before any later operation."""
-        if claim.step is not Step.REFUSE:
-            self._opened.add(SessionNoted(claim, session_id))
+        self._opened.add(RecordSessionOp(claim, session_id))
 
-    async def settle(self, claim: Claim, outcome: Outcome) -> None:
-        """Write the outcome of a record: on return it is in the journal. It is written even if the caller is cancelled.
+    async def settle(self, claim: Claim | None, outcome: Outcome) -> Outcome:
+        """Write an outcome and return it with its entry: on return it is in the journal.
 
-        This and the other methods ignore a claim that was refused.
+        It is written even if the caller is cancelled. Without a `claim`, and for a claim that was refused, it is the
+        outcome of the line.
         """
-        if claim.step is not Step.REFUSE:
-            await self.settle_nowait(claim, outcome)
+        settled, writing = self.settle_nowait(claim, outcome)
+        await writing
+        return settled
 
-    def settle_nowait(self, claim: Claim, outcome: Outcome) -> asyncio.Future[None]:
-        """Write the outcome of a record that was not refused; the future is done when the outcome is in the journal."""
-        return self._opened.write(Settling(claim, outcome))
+    def settle_nowait(self, claim: Claim | None, outcome: Outcome) -> tuple[Outcome, asyncio.Future[None]]:
+        """Write an outcome; return it with its entry, and a future that is done when it is in the journal."""
+        writer = self._opened
+        entry = self._entry + 1
+        operation = RefuseOp(outcome, entry) if claim is None or not claim.has_row else SettleOp(claim, outcome, entry)
+        self._entry = entry
+        return replace(outcome, entry=f"{self._id}-{entry}"), writer.write(operation)
 
-    def mark_reported(self, claim: Claim) -> None:
-        """Note that the consumer has taken the outcome of a record; this is written with the next commit."""
-        if claim.step is not Step.REFUSE:
-            self._opened.add_to_next(Reported(claim))
+    async def export(self, take: Callable[[Outcome], None], *, only_final: bool = False) -> None:
+        """Pass every outcome to `take`, in the order of the lines. `take` is called in a thread, and must not wait.
 
-    async def mark_unreported(self, lines: Iterable[int]) -> None:
-        """Note that outcomes of this run, by their lines, were lost after they were taken: a later run reports them."""
-        await self._opened.run(lambda store: store.mark_unreported(lines))
-
-    async def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
-        """Mark outcomes as reported if their session is in the output, and all others as not reported.
-
-        `results` is called in a thread, and returns all rows of the output, before a run changes it. A result that the
-        journal lacks, as after a full disk, settles its claim, which is found by the reference or, without one, by the
-        line. Raises BatchFileError if the output has a final or unknown result without a claim: the journal is then
-        older than the output, was emptied, or belongs to another run, and other records may have been sent, too.
+        A record that was claimed and has no outcome is `unknown`. With `only_final`, pass only the outcomes that a run
+        does not change any more. Raises JournalError, and what `take` raises.
         """
-        await self._opened.run(lambda store: store.reconcile(results))
+        await self._opened.run(lambda store: store.export(take, only_final=only_final))
+
+    async def require_exported(self, output: Path, entries: Callable[[], Mapping[str, int]]) -> None:
+        """Check that a file of results is an export of this journal.
+
+        `entries` is called in a thread, and returns the last entry in the file by the id of its journal. Raises
+        BatchFileError if the file knows of more than the journal, or of another journal: other records may have been
+        sent, too.
+        """
+        await self._opened.run(lambda store: store.require_exported(output, entries()))
 
     async def counts(self) -> Mapping[BatchResult | None, int]:
         """Return the number of records by result; None counts those that were claimed and not settled."""
         return await self._opened.run(JournalStore.counts)
+
+    async def purge(self, older_than: float) -> int:
+        """Remove the payment data (cryptogram, ECI, xid) of outcomes older than some seconds; return their number.
+
+        What keeps a record from being sent twice stays.
+        """
+        before = time.time_ns() // 1000 - int(older_than * 1_000_000)
+        return await self._opened.run(lambda store: store.purge(before))
 
     @property
     def _opened(self) -> JournalWriter:

@@ -8,24 +8,25 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from checkout_async.batch.journal.claim import UNSENT
 from checkout_async.batch.journal.database import create_tables, is_new, open_database, reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints, load_key, make_key
-from checkout_async.batch.journal.ledger import COLUMNS
+from checkout_async.batch.journal.operations import NOT_CREATED
+from checkout_async.batch.journal.store import COLUMNS, LAST_ENTRY
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.errors import BatchFileError
 
-__all__ = ["merge_journals"]
+__all__ = ["merge_journals", "outcomes_in"]
 
 _NAMES: Final = ", ".join(COLUMNS)
-# The runs of a part are not runs of the target, whose first is 1.
-_VALUES: Final = ", ".join("0" if name == "run" else name for name in COLUMNS)
+# The runs of a part are not runs of the target, whose first is 1. Its entries are numbered after those of the target.
+_OF_PART: Final = {"run": "0", "entry": "entry + ?"}
+_VALUES: Final = ", ".join(_OF_PART.get(name, name) for name in COLUMNS)
 _CHANGES: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 
 
-def _knowledge(row: str) -> str:
+def _certainty_rank(row: str) -> str:
     """Return SQL that ranks a row by certainty: not sent, in doubt, in doubt with a session to read, final."""
-    unsent = ", ".join(f"'{result}'" for result in sorted(UNSENT))
+    unsent = ", ".join(f"'{result}'" for result in sorted(NOT_CREATED))
     return (
         f"CASE WHEN {row}.result IN ({unsent}) THEN 0 "
         f"WHEN {row}.result IS NULL OR {row}.result = '{BatchResult.UNKNOWN}' THEN 1 + ({row}.session_id IS NOT NULL) "
@@ -37,7 +38,12 @@ def _knowledge(row: str) -> str:
 _TAKE: Final = (
     f"INSERT INTO main.record ({_NAMES}) SELECT {_VALUES} FROM part.record WHERE true "  # noqa: S608
     f"ON CONFLICT (fingerprint) DO UPDATE SET {_CHANGES} "
-    f"WHERE ({_knowledge('excluded')}, excluded.claimed_at) > ({_knowledge('record')}, record.claimed_at)"
+    f"WHERE ({_certainty_rank('excluded')}, excluded.claimed_at) > ({_certainty_rank('record')}, record.claimed_at)"
+)
+
+_TAKE_REFUSALS: Final = (
+    "INSERT OR REPLACE INTO main.refusal (line, run, outcome, entry) "
+    "SELECT line, 0, outcome, entry + ? FROM part.refusal"
 )
 
 
@@ -56,9 +62,22 @@ def merge_journals(target: Path, parts: Sequence[Path]) -> None:
             if (check := _key_check_of(part)) is None:
                 continue
             try:
-                _take_in(database, target, part, check)
+                _import(database, target, part, check)
             except sqlite3.Error as error:
                 raise BatchFileError(f"cannot merge the journal {part}: {reason_of(error)}") from None
+
+
+def outcomes_in(part: Path) -> int:
+    """Return the number of records and lines with an outcome in a journal. Raises BatchFileError or sqlite3.Error."""
+    if not part.is_file():
+        return 0
+    with closing(open_database(part)) as database:
+        if is_new(database):
+            return 0
+        [(number,)] = database.execute(
+            "SELECT (SELECT count(*) FROM record WHERE result IS NOT NULL) + (SELECT count(*) FROM refusal)"
+        ).fetchall()
+    return int(number)
 
 
 def _key_check_of(part: Path) -> bytes | None:
@@ -73,19 +92,21 @@ def _stored_check(database: sqlite3.Connection) -> bytes:
     return bytes.fromhex(database.execute("SELECT key_check FROM journal").fetchall()[0][0])
 
 
-def _take_in(database: sqlite3.Connection, target: Path, part: Path, check: bytes) -> None:
+def _import(database: sqlite3.Connection, target: Path, part: Path, check: bytes) -> None:
     if is_new(database):
-        _found(database, target, part, check)
+        _initialise_target(database, target, part, check)
     if _stored_check(database) != check:
         raise BatchFileError(f"the journals {target} and {part} were made with different keys: use one key for all")
     database.execute("ATTACH DATABASE ? AS part", (str(part),))
     try:
-        database.execute(_TAKE)
+        [(entry,)] = database.execute(LAST_ENTRY).fetchall()
+        database.execute(_TAKE, (entry,))
+        database.execute(_TAKE_REFUSALS, (entry,))
     finally:
         database.execute("DETACH DATABASE part")
 
 
-def _found(database: sqlite3.Connection, target: Path, part: Path, check: bytes) -> None:
+def _initialise_target(database: sqlite3.Connection, target: Path, part: Path, check: bytes) -> None:
     """Turn the target into a journal with the key of the part, and copy the key file if there is one."""
     key = load_key(target) or load_key(part)
     if key is not None and Fingerprints(key).check != check:

@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from checkout_async.batch.journal.claim import JournalOperation
-from checkout_async.batch.journal.fingerprint import Fingerprints
-from checkout_async.batch.journal.ledger import JournalStore
+from checkout_async.batch.journal.operations import JournalOperation
+from checkout_async.batch.journal.store import JournalStore
 from checkout_async.errors import JournalError
 
 __all__ = ["JournalWriter"]
@@ -32,12 +31,12 @@ class JournalWriter:
         self._opening = opening
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "checkout_async journal")
-        self._gathered: _Batch = []
-        self._is_due = False
-        self._being_written = 0
-        self._ledger: JournalStore | None = None
+        self._pending: _Batch = []
+        self._is_scheduled = False
+        self._in_thread_now = 0
+        self._store: JournalStore | None = None
 
-    async def open(self) -> Fingerprints:
+    async def open(self) -> JournalStore:
         """Open the file; if the caller is cancelled meanwhile, the file is closed again. Raises BatchFileError."""
         try:
             return await self._in_thread(self._open)
@@ -52,50 +51,46 @@ class JournalWriter:
         Its error is a JournalError.
         """
         future: asyncio.Future[None] = self._loop.create_future()
-        self._gathered.append((operation, future))
-        self._make_due()
+        self._pending.append((operation, future))
+        self._schedule_flush()
         return future
 
     def add(self, operation: JournalOperation) -> None:
         """Write an operation as soon as the writes before it are done; return at once."""
-        self.add_to_next(operation)
-        self._make_due()
-
-    def add_to_next(self, operation: JournalOperation) -> None:
-        """Write an operation together with the next one that has a waiting caller."""
-        self._gathered.append((operation, None))
+        self._pending.append((operation, None))
+        self._schedule_flush()
 
     async def run(self, call: Callable[[JournalStore], T]) -> T:
         """Run a call on the store in the thread, after all pending operations. Raises JournalError."""
-        self._hand_over()
-        return await self._in_thread(lambda: call(self._held))
+        self._flush()
+        return await self._in_thread(lambda: call(self._opened))
 
     async def close(self) -> None:
         """Write the pending operations and close the file, even if the caller is cancelled. Raises JournalError."""
-        self._hand_over()
+        self._flush()
         closing = self._in_thread(self._close)
         self._thread.shutdown(wait=False)
         await closing
 
-    def _make_due(self) -> None:
-        if not self._is_due and not self._being_written:
+    def _schedule_flush(self) -> None:
+        if not self._is_scheduled and not self._in_thread_now:
             # All operations of this turn of the event loop go into the same group.
-            self._loop.call_soon(self._hand_over)
-        self._is_due = True
+            self._loop.call_soon(self._flush)
+        self._is_scheduled = True
 
-    def _hand_over(self) -> None:
-        self._is_due = False
-        if not self._gathered:
+    def _flush(self) -> None:
+        self._is_scheduled = False
+        if not self._pending:
             return
-        batch, self._gathered = self._gathered, []
-        self._being_written += 1
+        batch, self._pending = self._pending, []
+        self._in_thread_now += 1
         writing = self._loop.run_in_executor(self._thread, self._write, batch)
         writing.add_done_callback(partial(self._written, batch))
 
     def _written(self, batch: _Batch, writing: asyncio.Future[None]) -> None:
-        self._being_written -= 1
-        if self._is_due and not self._being_written:
-            self._hand_over()
+        self._in_thread_now -= 1
+        if self._is_scheduled and not self._in_thread_now:
+            self._flush()
         error = writing.exception()
         for _, future in batch:
             if future is None or future.done():
@@ -109,18 +104,18 @@ class JournalWriter:
     def _in_thread(self, call: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.shield(self._loop.run_in_executor(self._thread, call))
 
-    def _open(self) -> Fingerprints:
-        self._ledger = self._opening()
-        return self._ledger.fingerprints
+    def _open(self) -> JournalStore:
+        self._store = self._opening()
+        return self._store
 
     def _write(self, batch: _Batch) -> None:
-        self._held.apply([operation for operation, _ in batch])
+        self._opened.apply([operation for operation, _ in batch])
 
     def _close(self) -> None:
-        if self._ledger is not None:
-            self._ledger.close()
+        if self._store is not None:
+            self._store.close()
 
     @property
-    def _held(self) -> JournalStore:
-        assert self._ledger is not None
-        return self._ledger
+    def _opened(self) -> JournalStore:
+        assert self._store is not None
+        return self._store

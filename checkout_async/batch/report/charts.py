@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+from checkout_async.batch.formatting import label, latency, number, share
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report.latency import Bar, Latencies
 from checkout_async.batch.report.report import PERCENTILES, Report
-from checkout_async.batch.wording import label, latency, number, share
 
 __all__ = ["distribution", "share_bar", "shares_bar"]
 

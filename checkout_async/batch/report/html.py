@@ -11,10 +11,10 @@ from html import escape
 from importlib.resources import files
 from typing import Final
 
+from checkout_async.batch.formatting import RESULT_HELP, duration, label, latency, number, rate, share
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report.charts import distribution, share_bar, shares_bar
 from checkout_async.batch.report.report import PERCENTILES, Report, line_counts
-from checkout_async.batch.wording import RESULT_HELP, duration, label, latency, number, rate, share
 
 __all__ = ["page"]
 

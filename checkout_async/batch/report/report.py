@@ -13,10 +13,10 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
+from checkout_async.batch.formatting import duration, label, latency, number, rate, share
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.report.latency import Latencies
 from checkout_async.batch.sources.base import InputLines
-from checkout_async.batch.wording import duration, label, latency, number, rate, share
 
 __all__ = ["PERCENTILES", "Report", "Summary", "line_counts", "table"]
 

@@ -1,11 +1,10 @@
-"""The output of a run: files of JSON Lines, CSV or Parquet, which a later run can resume.
+"""The output of a run: files of JSON Lines, CSV or Parquet, which are exports of the journal.
 
-Modules, low to high: line_set, rows, spool, file.
+Modules, low to high: rows, file.
 """
 
 from __future__ import annotations
 
-from checkout_async.batch.results.file import ResultFile
-from checkout_async.batch.results.line_set import LineSet
+from checkout_async.batch.results.file import OutputFile
 
-__all__ = ["LineSet", "ResultFile"]
+__all__ = ["OutputFile"]

@@ -1,7 +1,8 @@
-"""The output file of a run: only its owner may read it, and it always consists of whole rows.
+"""The output file of a run: an export of its journal, which only its owner may read.
 
-Each result is on disk, or in the pipe, before the next one. A row that could not be written completely is removed
-again. The file contains cryptograms, which are payment data.
+Rows of JSON Lines and CSV are appended while the run goes on, each on disk or in the pipe before the next one. At the
+end, and when a run is resumed, the file is written anew from the journal and renamed. Parquet is written at the end
+only. The file contains cryptograms, which are payment data.
 """
 
 from __future__ import annotations
@@ -9,38 +10,42 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from checkout_async.batch.arrow import require_parquet
 from checkout_async.batch.formats import GZIP_SUFFIX, Format, format_of
+from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.results.line_set import LineSet
-from checkout_async.batch.results.rows import encode, header, outcomes_in
-from checkout_async.batch.results.spool import in_parquet, spool_of, to_parquet
-from checkout_async.batch.sources.lines import chunks_now
+from checkout_async.batch.results.rows import encode, entries_in, header, row_writer
 from checkout_async.errors import BatchFileError
 from checkout_async.files import OWNER_ONLY, atomic_write
 
-__all__ = ["ResultFile"]
+__all__ = ["OutputFile"]
 
 
-class ResultFile:
-    """An open output file. Call `finish` at the end of a run; without it, Parquet stays a spool to resume from."""
+class OutputFile:
+    """An open output. Call `finish` at the end of a run; a run that is killed before leaves the rows written so far."""
 
-    def __init__(self, file: io.FileIO, format_: Format, place: _OutputPaths | None = None) -> None:
+    def __init__(self, file: io.FileIO | None, format_: Format, path: Path | None = None) -> None:
+        # None for Parquet, which is written at the end.
         self._file = file
         self._format = format_
-        self._place = place
-        self._is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        # The path of a regular file. Anything else is a stream, to which each row is written once.
+        self._path = path if file is None or stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
     @staticmethod
-    def check(path: Path, format_: Format | None = None) -> None:
-        """Raise BatchFileError if an output cannot have this name and format."""
-        _OutputPaths.of(path, format_)
+    def check(path: Path, format_: Format | None = None) -> Format:
+        """Return the format of an output. Raises BatchFileError if it cannot have this name and format."""
+        if path.suffix.lower() == GZIP_SUFFIX:
+            raise BatchFileError(f"results are not compressed; name the output file without {GZIP_SUFFIX}: {path}")
+        found = format_of(path, format_)
+        if found is Format.PARQUET:
+            require_parquet()
+            if path.exists() and not path.is_file():
+                raise BatchFileError(f"Parquet needs a regular file, and {path} is not one")
+        return found
 
     @classmethod
     def create(cls, path: Path, format_: Format | None = None, *, force: bool = False) -> Self:
@@ -48,55 +53,60 @@ class ResultFile:
 
         Without a `format_`, the suffix of the name selects it. Raises BatchFileError.
         """
-        place = _OutputPaths.of(path, format_)
+        found = cls.check(path, format_)
+        if path.is_file() and not force:
+            raise BatchFileError(f"{path} exists; name another output file, or replace it with --force")
         try:
-            results = cls(_created(place, force=force), place.format, place)
-            results._begin()
+            flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force or path.exists() else os.O_EXCL)
+            file = io.FileIO(os.open(path, flags, OWNER_ONLY), "w")
+            if path.is_file():
+                path.chmod(OWNER_ONLY)
+            if found is Format.PARQUET:
+                # Now it is known that it can be written. An empty file would pass for an output of another run.
+                file.close()
+                path.unlink()
+                return cls(None, found, path)
+            output = cls(file, found, path)
+            output._begin(file)
         except OSError as error:
             raise BatchFileError(f"cannot create the output file {path}: {error.strerror}") from None
-        return results
+        return output
 
     @classmethod
     def standard_output(cls, format_: Format | None = None) -> Self:
         """Write to standard output, which stays open. Raises BatchFileError."""
         found = format_of(None, format_)
         try:
-            results = cls(io.FileIO(1, "w", closefd=False), found)
-            results._begin()
+            file = io.FileIO(1, "w", closefd=False)
+            output = cls(file, found)
+            output._begin(file)
         except OSError as error:
             raise BatchFileError(f"cannot write to standard output: {error.strerror}") from None
-        return results
+        return output
 
     @classmethod
-    def resume(cls, path: Path, format_: Format | None = None) -> tuple[Self, LineSet]:
-        """Open the output of an earlier run, or create it; return it and the lines whose rows stay in it.
+    async def resume(cls, path: Path, journal: Journal, format_: Format | None = None) -> Self:
+        """Open the output of an earlier run, or create it, with the outcomes in the journal that will not change.
 
-        An incomplete last row is removed, and so are rows whose result is not final, since the new run writes them
-        again. The file is replaced atomically. Raises BatchFileError; the file is then unchanged.
+        Raises BatchFileError if the file knows of more than the journal, or cannot be read or written. It is then
+        unchanged.
         """
-        path = path.resolve()
-        place = _OutputPaths.of(path, format_)
-        if not path.exists() and not place.written.exists():
-            return cls.create(path, place.format), LineSet()
+        path = _resolved(path)
+        found = cls.check(path, format_)
         try:
-            kept = _rewrite(place, path)
-            file = io.FileIO(os.open(place.written, os.O_WRONLY), "w")
-            file.seek(0, os.SEEK_END)
+            if path.is_file():
+                await journal.require_exported(path, lambda: entries_in(path, found))
+                output = cls(None if found is Format.PARQUET else _opened(path), found, path)
+            else:
+                output = cls.create(path, found, force=True)
+            try:
+                await output.begin_resumed(journal)
+            except BaseException:
+                output.close()
+                raise
         except OSError as error:
             raise BatchFileError(f"cannot resume with the output file {path}: {error.strerror}") from None
-        return cls(file, place.format, place), kept
-
-    @staticmethod
-    def read(path: Path, format_: Format | None = None) -> Iterator[Outcome]:
-        """Yield the results of an earlier run, none if there is no output. Blocks; raises BatchFileError."""
-        path = path.resolve()
-        place = _OutputPaths.of(path, format_)
-        if not path.exists() and not place.written.exists():
-            return
-        try:
-            yield from _existing(place, path)
-        except OSError as error:
-            raise BatchFileError(f"cannot read the output file {path}: {error.strerror}") from None
+        return output
 
     def __enter__(self) -> Self:
         return self
@@ -104,92 +114,66 @@ class ResultFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    async def begin_resumed(self, journal: Journal) -> None:
+        """Write the outcomes of earlier runs that will not change. Raises OSError."""
+        if self._path is None:
+            await journal.export(self.write, only_final=True)
+        elif self._format is not Format.PARQUET:
+            await self._write_anew(journal, self._path, only_final=True)
 
     def write(self, outcome: Outcome) -> None:
-        """Write one row. Raises OSError; the file is then as before."""
-        self._write(encode(outcome, self._format))
+        """Write one row; Parquet gets it at the end. Raises OSError; a file is then as before."""
+        if self._file is not None:
+            self._write(self._file, encode(outcome, self._format))
 
-    def finish(self) -> None:
-        """Sync the results to the disk and convert them to Parquet if requested. Blocks; raises OSError."""
-        if self._is_regular:
+    async def finish(self, journal: Journal | None) -> None:
+        """Write a file anew from the journal, in the order of the lines. Raises OSError; the file is then as before."""
+        if self._path is not None and journal is not None:
+            await self._write_anew(journal, self._path, only_final=False)
+        elif self._path is not None and self._file is not None:
             os.fsync(self._file.fileno())
-        if self._place is not None and self._place.parquet is not None:
-            to_parquet(self._place.written, self._place.parquet)
 
-    def _begin(self) -> None:
-        try:
-            self._write(header(self._format))
-        except OSError:
+    async def _write_anew(self, journal: Journal, path: Path, *, only_final: bool) -> None:
+        with atomic_write(path) as file, row_writer(file, self._format) as write:
+            await journal.export(write, only_final=only_final)
+        if self._file is not None:
             self._file.close()
+            self._file = _opened(path)
+
+    def _begin(self, file: io.FileIO) -> None:
+        try:
+            self._write(file, header(self._format))
+        except OSError:
+            file.close()
             raise
 
-    def _write(self, row: bytes) -> None:
-        start = self._file.tell() if self._is_regular else 0
+    def _write(self, file: io.FileIO, row: bytes) -> None:
+        start = file.tell() if self._path is not None else 0
         left = memoryview(row)
         try:
             while left:
-                left = left[self._file.write(left) or 0 :]
+                left = left[file.write(left) or 0 :]
         except OSError:
-            if self._is_regular:
-                self._file.truncate(start)
-                self._file.seek(start)
+            if self._path is not None:
+                file.truncate(start)
+                file.seek(start)
             raise
 
 
-@dataclass(frozen=True, slots=True)
-class _OutputPaths:
-    """The files of an output: the run writes to `written`, and at the end to `parquet` if that is requested."""
-
-    format: Format
-    written: Path
-    parquet: Path | None = None
-
-    @classmethod
-    def of(cls, path: Path, given: Format | None) -> Self:
-        if path.suffix.lower() == GZIP_SUFFIX:
-            raise BatchFileError(f"results are not compressed; name the output file without {GZIP_SUFFIX}: {path}")
-        found = format_of(path, given)
-        if found is not Format.PARQUET:
-            return cls(found, path)
-        require_parquet()
-        if path.exists() and not path.is_file():
-            raise BatchFileError(f"Parquet needs a regular file, and {path} is not one")
-        return cls(found, spool_of(path), path)
+def _resolved(path: Path) -> Path:
+    """Return the file that a link stands for: renaming another file to the link would replace the link."""
+    return path.resolve()
 
 
-def _created(place: _OutputPaths, *, force: bool) -> io.FileIO:
-    """Create the file to write to. Raises OSError."""
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
-    in_the_way = next((each for each in (place.parquet, place.written) if each and each.exists()), None)
-    if in_the_way and not force:
-        raise BatchFileError(f"{in_the_way} exists; name another output file, or replace it with --force")
-    file = io.FileIO(os.open(place.written, flags, OWNER_ONLY), "w")
-    if place.parquet:
-        place.parquet.unlink(missing_ok=True)
-    if place.written.is_file():
-        place.written.chmod(OWNER_ONLY)
+def _opened(path: Path) -> io.FileIO:
+    """Open a file to append to it. Raises OSError."""
+    file = io.FileIO(os.open(path, os.O_WRONLY), "w")
+    file.seek(0, os.SEEK_END)
     return file
-
-
-def _rewrite(place: _OutputPaths, path: Path) -> LineSet:
-    """Rewrite the file with the rows that stay, and return their lines."""
-    kept = LineSet()
-    with atomic_write(place.written) as file:
-        file.write(header(place.format))
-        for outcome in _existing(place, path):
-            if outcome.result.is_final:
-                kept.add(outcome.line)
-                file.write(encode(outcome, place.format))
-    return kept
-
-
-def _existing(place: _OutputPaths, path: Path) -> Iterator[Outcome]:
-    """Yield the existing results; a spool is newer than the Parquet file next to it."""
-    if place.parquet and not place.written.exists():
-        yield from in_parquet(path)
-        return
-    if not place.written.is_file():
-        raise BatchFileError(f"{place.written} is not a file to resume from")
-    with io.FileIO(place.written) as file:
-        yield from outcomes_in(place.written, chunks_now(file), place.format)

@@ -1,29 +1,31 @@
-"""Outcomes as rows of the output: encode and decode JSON Lines, and the columns of CSV and Parquet.
+"""Outcomes as rows of an output: written as JSON Lines, CSV or Parquet, and read for the entries they have.
 
-The columns are the members of `Outcome`, those of its `error` with `error.` before their names.
+The columns are the members of `Outcome`, those of its `error` with `error.` before their names. The last one, `entry`,
+is the journal's id and the number of the entry, as in `3f9a07c2-118`.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final, NoReturn, cast
+from typing import BinaryIO, Final, NoReturn, cast
 
 import msgspec
 from msgspec import inspect
 
+from checkout_async.batch.arrow import ParquetWriter, arrow_errors, open_parquet
 from checkout_async.batch.formats import Format
-from checkout_async.batch.outcome import ErrorInfo, Outcome
-from checkout_async.batch.sources.lines import LineSplitter
-from checkout_async.batch.sources.rows import CsvRow, RowSplitter
+from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
+from checkout_async.batch.sources.lines import LineSplitter, chunks_now
 from checkout_async.errors import BatchFileError
 
-__all__ = ["COLUMNS", "as_row", "encode", "header", "outcomes_in", "read_row", "refuse"]
+__all__ = ["COLUMNS", "encode", "entries_in", "header", "row_writer"]
 
-_to_json = msgspec.json.Encoder()
-_from_json = msgspec.json.Decoder(Outcome)
+_ROWS_AT_ONCE: Final = 8192
+"""Rows of a row group in Parquet."""
 
 _KINDS: Final[Mapping[type, type]] = {inspect.BoolType: bool, inspect.IntType: int, inspect.FloatType: float}
 
@@ -41,26 +43,18 @@ def _columns(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[s
 COLUMNS: Final[Mapping[str, type]] = dict(_columns(Outcome))
 """The columns of an output in CSV or Parquet, and their types: int, float, bool or str."""
 
-_OF_FAILURE: Final = {name: name.partition(".")[2] for name in COLUMNS if "." in name}
+_OF_ERROR: Final = {name: name.partition(".")[2] for name in COLUMNS if "." in name}
 _OF_OUTCOME: Final = tuple(name for name in COLUMNS if "." not in name)
 
+_to_json = msgspec.json.Encoder()
 
-def as_row(outcome: Outcome) -> dict[str, object]:
+
+def _as_row(outcome: Outcome) -> dict[str, object]:
     """Return an outcome by columns; those of the error only if there is one."""
     row = {name: getattr(outcome, name) for name in _OF_OUTCOME}
     if outcome.error is not None:
-        row |= {name: getattr(outcome.error, member) for name, member in _OF_FAILURE.items()}
+        row |= {name: getattr(outcome.error, member) for name, member in _OF_ERROR.items()}
     return row
-
-
-def read_row(row: Mapping[str, object]) -> Outcome | None:
-    """Return the outcome with these columns, given as values or texts; None if they are not those of an outcome."""
-    given = {name: value for name, value in row.items() if value is not None and value != ""}
-    failure = {_OF_FAILURE[name]: given.pop(name) for name in _OF_FAILURE.keys() & given.keys()}
-    try:
-        return msgspec.convert(given | ({"error": failure} if failure else {}), Outcome, strict=False)
-    except msgspec.ValidationError:
-        return None
 
 
 def header(format_: Format) -> bytes:
@@ -72,7 +66,7 @@ def encode(outcome: Outcome, format_: Format) -> bytes:
     """Return the line of a result, in JSON or CSV."""
     if format_ is not Format.CSV:
         return _to_json.encode(outcome) + b"\n"
-    row = as_row(outcome)
+    row = _as_row(outcome)
     return _csv_line(_cell(row.get(name)) for name in COLUMNS)
 
 
@@ -86,48 +80,102 @@ def _csv_line(cells: Iterable[object]) -> bytes:
     return line.getvalue().encode()
 
 
-def outcomes_in(path: Path, chunks: Iterable[bytes], format_: Format) -> Iterator[Outcome]:
-    """Yield the outcomes in an output; an incomplete last line, without its line feed, is left out.
+@contextmanager
+def row_writer(file: BinaryIO, format_: Format) -> Generator[Callable[[Outcome], None]]:
+    """Yield a function that writes one row of a new file of any format. Raises OSError."""
+    if format_ is Format.PARQUET:
+        with arrow_errors(), closing(ParquetWriter(file, COLUMNS)) as writer:
+            rows: list[dict[str, object]] = []
 
-    Raises BatchFileError that names the file and the line that is not a result.
+            def write(outcome: Outcome) -> None:
+                rows.append(_as_row(outcome))
+                if len(rows) >= _ROWS_AT_ONCE:
+                    writer.write(rows)
+                    rows.clear()
+
+            yield write
+            if rows:
+                writer.write(rows)
+        return
+    file.write(header(format_))
+
+    def write_line(outcome: Outcome) -> None:
+        file.write(encode(outcome, format_))
+
+    yield write_line
+
+
+class _Written(msgspec.Struct):
+    """What is read of a row."""
+
+    line: int
+    result: BatchResult
+    entry: str = ""
+
+
+_from_json = msgspec.json.Decoder(_Written)
+
+
+def entries_in(path: Path, format_: Format) -> dict[str, int]:
+    """Return the number of the last entry in an output, by the id of its journal; "" stands for no journal.
+
+    An incomplete last row is left out. Raises OSError, and BatchFileError that names the line that is not a result.
     """
-    return _in_csv(path, chunks) if format_ is Format.CSV else _in_json(path, chunks)
+    found: dict[str, int] = {}
+    for entry in _READERS[format_](path):
+        journal, _, number = entry.rpartition("-")
+        found[journal] = max(found.get(journal, 0), int(number) if journal and number.isdecimal() else 0)
+    return found
 
 
-def _in_json(path: Path, chunks: Iterable[bytes]) -> Iterator[Outcome]:
-    splitter = LineSplitter()
-    lines = (line for chunk in chunks for line in splitter.feed(chunk))
-    for number, line in enumerate(lines, 1):
-        yield _decoded(line or b"") or refuse(path, number)
+def _entries_in_json(path: Path) -> Iterator[str]:
+    splitter, number = LineSplitter(), 0
+    with io.FileIO(path) as file:
+        for chunk in chunks_now(file):
+            for line in splitter.feed(chunk):
+                number += 1
+                try:
+                    entry = _from_json.decode(line or b"").entry
+                except (ValueError, RecursionError):
+                    _refuse(path, number)
+                yield entry
 
 
-def _decoded(line: bytes) -> Outcome | None:
-    try:
-        return _from_json.decode(line)
-    except (ValueError, RecursionError):
-        return None
+def _entries_in_csv(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        try:
+            if next(rows, [*COLUMNS]) != [*COLUMNS]:
+                _refuse(path, 1)
+            before = rows.line_num
+            for row in rows:
+                if len(row) != len(COLUMNS):
+                    if next(rows, None) is None:
+                        return  # the last row, which a killed process has not written to its end
+                    _refuse(path, before + 1)
+                before = rows.line_num
+                yield row[-1]
+        except (csv.Error, UnicodeDecodeError):
+            _refuse(path, rows.line_num)
 
 
-def _in_csv(path: Path, chunks: Iterable[bytes]) -> Iterator[Outcome]:
-    splitter = RowSplitter()
-    rows = ((row.line, _cells(splitter, row)) for chunk in chunks for row in splitter.feed(chunk))
-    line, names = next(rows, (0, [*COLUMNS]))
-    if names != [*COLUMNS]:
-        refuse(path, line)
-    for line, cells in rows:
-        is_row = len(cells) == len(COLUMNS)
-        yield (is_row and read_row(dict(zip(COLUMNS, cells, strict=True)))) or refuse(path, line)
+def _entries_in_parquet(path: Path) -> Iterator[str]:
+    with closing(open_parquet(path)) as table:
+        if [column.name for column in table.schema_arrow] != [*COLUMNS]:
+            _refuse(path, 1)
+        with arrow_errors():
+            for batch in table.iter_batches(_ROWS_AT_ONCE):
+                yield from (str(entry or "") for entry in batch.column(len(COLUMNS) - 1).to_pylist())
 
 
-def _cells(splitter: RowSplitter, row: CsvRow) -> list[str]:
-    """Return the cells of a row; none if it cannot be parsed."""
-    try:
-        return splitter.cells(row)
-    except ValueError:
-        return []
+_READERS: Final = {
+    Format.JSONL: _entries_in_json,
+    Format.CSV: _entries_in_csv,
+    Format.PARQUET: _entries_in_parquet,
+}
 
 
-def refuse(path: Path, line: int) -> NoReturn:
+def _refuse(path: Path, line: int) -> NoReturn:
     """Raise the BatchFileError for a file that is not the output of a run."""
     what = "not a result of a run; name the output file of the run to resume"
     raise BatchFileError(f"{path}, line {line}: {what}")

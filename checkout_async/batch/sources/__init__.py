@@ -9,9 +9,9 @@ from pathlib import Path
 
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.sources.base import Readable, Source
-from checkout_async.batch.sources.columns import ParquetTable
+from checkout_async.batch.sources.csv import CsvTable, read_table
 from checkout_async.batch.sources.jsonl import JsonLines, parse_line, read_records
-from checkout_async.batch.sources.table import CsvTable, read_table
+from checkout_async.batch.sources.parquet import ParquetTable
 from checkout_async.errors import BatchFileError
 
 __all__ = ["Readable", "Source", "open_source", "parse_line", "read_records", "read_table"]

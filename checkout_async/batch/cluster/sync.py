@@ -7,12 +7,12 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["in_a_loop"]
+__all__ = ["run_sync"]
 
 T = TypeVar("T")
 
 
-def in_a_loop(start: Callable[[], Coroutine[object, object, T]]) -> T:
+def run_sync(start: Callable[[], Coroutine[object, object, T]]) -> T:
     """Run a coroutine in a new event loop and return its result."""
     try:
         asyncio.get_running_loop()

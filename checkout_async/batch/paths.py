@@ -9,10 +9,10 @@ from pathlib import Path
 
 from checkout_async.errors import BatchFileError
 
-__all__ = ["check_apart"]
+__all__ = ["require_distinct_files"]
 
 
-def check_apart(named: Mapping[str, Path | None]) -> None:
+def require_distinct_files(named: Mapping[str, Path | None]) -> None:
     """Raise BatchFileError if two of these are the same file, links included; the keys name them in the message."""
     places: dict[object, str] = {}
     for name, path in named.items():

@@ -29,8 +29,8 @@ class RecordFeed:
     def __init__(self, records: Records) -> None:
         self._iterator: Iterator[Item] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._wanted: deque[asyncio.Future[Item | None]] = deque()
-        self._is_wanted = asyncio.Event()
+        self._waiters: deque[asyncio.Future[Item | None]] = deque()
+        self._is_requested = asyncio.Event()
         self._ended = False
         self.position = 0
         self.failure: Exception | None = None
@@ -45,11 +45,11 @@ class RecordFeed:
         self._ended = True
         if self._reading is not None:
             self._reading.cancel()
-        self._dismiss()
+        self._release_waiters()
 
     async def take(self) -> tuple[int, Record | InvalidRecord] | None:
         """Return the next record and its number, from 0; None at the end."""
-        item = await self._asked() if self._iterator is None else self._next(self._iterator)
+        item = await self._request_next() if self._iterator is None else self._next(self._iterator)
         if item is None:
             return None
         self.position += 1
@@ -67,28 +67,28 @@ class RecordFeed:
             self.failure = error
         return None
 
-    async def _asked(self) -> Item | None:
+    async def _request_next(self) -> Item | None:
         if self._ended:
             return None
-        wanted: asyncio.Future[Item | None] = asyncio.get_running_loop().create_future()
-        self._wanted.append(wanted)
-        self._is_wanted.set()
-        return await wanted
+        waiter: asyncio.Future[Item | None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self._is_requested.set()
+        return await waiter
 
     async def _read(self, iterator: AsyncIterator[Item]) -> None:
         """Read one item for each waiter."""
         while True:
-            while not self._wanted:
-                self._is_wanted.clear()
-                await self._is_wanted.wait()
+            while not self._waiters:
+                self._is_requested.clear()
+                await self._is_requested.wait()
             try:
                 item = await anext(iterator)
             except StopAsyncIteration:
                 return
-            while self._wanted:
-                wanted = self._wanted.popleft()
-                if not wanted.done():
-                    wanted.set_result(item)
+            while self._waiters:
+                waiter = self._waiters.popleft()
+                if not waiter.done():
+                    waiter.set_result(item)
                     break
 
     def _finished(self, reading: asyncio.Task[None]) -> None:
@@ -99,13 +99,13 @@ class RecordFeed:
         elif isinstance(error := reading.exception(), Exception):
             self.failure = error
         self._ended = True
-        self._dismiss()
+        self._release_waiters()
 
-    def _dismiss(self) -> None:
-        while self._wanted:
-            wanted = self._wanted.popleft()
-            if not wanted.done():
-                wanted.set_result(None)
+    def _release_waiters(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 def _as_record(item: object, number: int) -> Record | InvalidRecord:

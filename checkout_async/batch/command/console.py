@@ -7,16 +7,16 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TextIO
 
-__all__ = ["Tolerant", "say"]
+__all__ = ["BestEffortStream", "echo"]
 
 
-def say(text: str, stream: TextIO) -> None:
+def echo(text: str, stream: TextIO) -> None:
     """Print best-effort: on a write error, redirect the stream to /dev/null so that later writes succeed silently."""
     with _tolerating(stream):
         print(text, file=stream, flush=True)
 
 
-class Tolerant:
+class BestEffortStream:
     """The part of a stream that rich uses, written best-effort: write errors, as of a closed terminal, are ignored."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -1,35 +1,34 @@
-"""The queue of results between the workers and the consumer: in the order of completion or of the input, bounded.
+"""The queue of outcomes between the workers and the consumer: as completed or in the order of the input, bounded.
 
-Workers put results in without waiting, and wait for room before they take new work. So a slow consumer stops the
+Workers put outcomes in without waiting, and wait for room before they take new work. So a slow consumer stops the
 reading of the input, and a fast one costs nothing.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Generic, TypeVar
 
 import anyio
 
-__all__ = ["Delivery"]
+from checkout_async.batch.outcome import Outcome
 
-T = TypeVar("T")
+__all__ = ["OutcomeQueue"]
 
 _WINDOW = 4
 
 
-class Delivery(Generic[T]):
-    """The results of work that is numbered from 0.
+class OutcomeQueue:
+    """The outcomes of records that are numbered from 0.
 
-    In the order of completion, at most `size` results wait here for the consumer. With `in_order`, work in progress
-    and waiting results lie within a window of four times `size` from the next result due.
+    As completed, at most `size` outcomes wait here for the consumer. With `in_order`, work in progress and waiting
+    outcomes lie within a window of four times `size` from the next outcome due.
     """
 
     def __init__(self, size: int, *, in_order: bool) -> None:
         self._size = size
         self._in_order = in_order
-        self._ready: deque[T] = deque()
-        self._early: dict[int, T] = {}
+        self._ready: deque[Outcome] = deque()
+        self._early: dict[int, Outcome] = {}
         self._due = 0
         self._ended = False
         self._something = anyio.Event()
@@ -42,33 +41,33 @@ class Delivery(Generic[T]):
                 self._room = anyio.Event()
             await self._room.wait()
 
-    def put(self, number: int, result: T) -> None:
-        """Add the result of a number, exactly once for each."""
+    def put(self, number: int, outcome: Outcome) -> None:
+        """Add the outcome of a number, exactly once for each."""
         if self._in_order:
-            self._early[number] = result
+            self._early[number] = outcome
             while self._due in self._early:
                 self._ready.append(self._early.pop(self._due))
                 self._due += 1
         else:
-            self._ready.append(result)
+            self._ready.append(outcome)
         self._something.set()
 
     def end(self) -> None:
-        """End the queue: no more results come, or no one takes them."""
+        """End the queue: no more outcomes come, or no one takes them."""
         self._ended = True
         self._something.set()
         self._room.set()
 
-    async def take(self) -> T | None:
-        """Return the next result, as soon as there is one; None at the end."""
+    async def take(self) -> Outcome | None:
+        """Return the next outcome, as soon as there is one; None at the end."""
         while not self._ready:
             if self._ended:
                 return None
             self._something = anyio.Event()
             await self._something.wait()
-        result = self._ready.popleft()
+        outcome = self._ready.popleft()
         self._room.set()
-        return result
+        return outcome
 
     def _has_room(self, number: int) -> bool:
         if self._in_order:

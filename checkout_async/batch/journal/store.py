@@ -9,23 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain, groupby, islice
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from checkout_async.batch.journal.claim import (
-    UNSENT,
-    Claiming,
-    JournalOperation,
-    JournalRow,
-    Releasing,
-    Reported,
-    SessionNoted,
-    Settling,
-    settled,
-)
 from checkout_async.batch.journal.database import (
     OLDER_COPY,
     create_tables,
@@ -35,10 +24,20 @@ from checkout_async.batch.journal.database import (
     reason_of,
 )
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
+from checkout_async.batch.journal.operations import (
+    ClaimOp,
+    JournalOperation,
+    JournalRow,
+    RecordSessionOp,
+    RefuseOp,
+    ReleaseOp,
+    SettleOp,
+    known_outcome,
+)
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import BatchFileError, JournalError
 
-__all__ = ["COLUMNS", "JournalStore"]
+__all__ = ["COLUMNS", "LAST_ENTRY", "JournalStore"]
 
 COLUMNS: Final = JournalRow.__struct_fields__
 _NAMES: Final = ", ".join(COLUMNS)
@@ -55,57 +54,45 @@ _REPLACE: Final = (
     f"ON CONFLICT (fingerprint) DO UPDATE SET {_REPLACED}"
 )
 _CLAIM: Final = (
-    "INSERT INTO record (fingerprint, content, run, line, claimed_at, reported) "
-    "SELECT *, 0 FROM (VALUES {rows}) WHERE true ON CONFLICT DO NOTHING"
+    "INSERT INTO record (fingerprint, content, reference, run, line, claimed_at) "
+    "SELECT * FROM (VALUES {rows}) WHERE true ON CONFLICT DO NOTHING"
 )
 """Inserts rows of new records; if the count of inserted rows is lower, some records are known."""
-_NOTE: Final = (
+_RECORD_SESSION: Final = (
     "UPDATE record SET session_id = changed.column2 FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
 )
 _SETTLE: Final = (
     "UPDATE record SET session_id = coalesce(changed.column2, session_id), result = changed.column3, "
-    "outcome = changed.column4, settled_at = changed.column5, reported = 0 "
+    "outcome = changed.column4, entry = changed.column5, settled_at = changed.column6 "
     "FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
 )
-_MARK_REPORTED: Final = "UPDATE record SET reported = 1 WHERE fingerprint IN ({rows})"
-_UNSENT: Final = ", ".join(f"'{each}'" for each in sorted(UNSENT))
-_MAY_BE_SENT: Final = f"(result IS NULL OR result NOT IN ({_UNSENT}))"
-_IS_FINAL: Final = f"(result IS NOT NULL AND result != '{BatchResult.UNKNOWN}' AND {_MAY_BE_SENT})"
-_WRITTEN: Final = "CREATE TEMP TABLE written (line INTEGER, fingerprint TEXT, session_id TEXT, final INTEGER)"
-"""The rows of the output that may have been sent; `fingerprint` is that of the reference, if there is one."""
-_NOT_KNOWN: Final = (
-    "SELECT count(*), min(line) FROM written WHERE NOT ("  # noqa: S608
-    "coalesce(session_id, '') IN "
-    f"(SELECT session_id FROM record WHERE session_id IS NOT NULL AND {_MAY_BE_SENT}) "
-    "OR EXISTS (SELECT true FROM record WHERE record.fingerprint = written.fingerprint "
-    f"AND {_MAY_BE_SENT} AND (record.session_id IS NULL OR NOT written.final)) "
-    "OR (fingerprint IS NULL AND line IN (SELECT line FROM record "
-    f"WHERE fingerprint = content AND session_id IS NULL AND {_MAY_BE_SENT})) "
-    "OR (fingerprint IS NULL AND NOT final AND line IN "
-    f"(SELECT line FROM record WHERE fingerprint = content AND {_MAY_BE_SENT})))"
-)
-"""Counts the rows of the output without a record in the journal that may have been sent, and finds the first."""
-_SYNC_REPORTED: Final = (
-    "UPDATE record SET reported = 1 - reported WHERE result IS NOT NULL AND reported != "
-    "(coalesce(session_id, '') IN (SELECT session_id FROM written WHERE final AND session_id IS NOT NULL))"
-)
-_MARK_UNREPORTED: Final = "UPDATE record SET reported = 0 WHERE run = ? AND line IN (SELECT value FROM json_each(?))"
-_TO_ADOPT: Final = (
-    "SELECT session_id FROM written WHERE final AND session_id NOT IN "  # noqa: S608
-    f"(SELECT session_id FROM record WHERE session_id IS NOT NULL AND {_IS_FINAL})"
-)
-_ADOPT: Final = (
-    "UPDATE record SET session_id = ?, result = ?, outcome = ?, settled_at = ?, reported = 1 "
-    "WHERE {where} AND coalesce(session_id, ?) = ?"
-)
+_REFUSE: Final = "INSERT OR REPLACE INTO refusal (line, outcome, entry, run) VALUES {rows}"
 _DOUBTS: Final = (
     "SELECT line, max(fingerprint = content) FROM record "  # noqa: S608
     f"WHERE result IS NULL OR result = '{BatchResult.UNKNOWN}' GROUP BY line"
 )
-_CHUNK: Final = 10_000
-"""Results processed together."""
+_FINAL: Final = ", ".join(f"'{each}'" for each in BatchResult if each.is_final)
+_IS_FINAL: Final = f"result IN ({_FINAL})"
+# A line that has become a record since has only the outcome of that record.
+_EXPORT: Final = (
+    f"SELECT line, entry, json_array({_NAMES}), NULL FROM record WHERE {{condition}} "  # noqa: S608
+    "UNION ALL SELECT line, entry, NULL, outcome FROM refusal AS refused WHERE {with_refusals} AND NOT EXISTS "
+    "(SELECT true FROM record WHERE record.line = refused.line AND record.run > refused.run) ORDER BY line, entry"
+)
+LAST_ENTRY: Final = (
+    "SELECT max((SELECT entry FROM main.journal), (SELECT coalesce(max(entry), 0) FROM main.record), "
+    "(SELECT coalesce(max(entry), 0) FROM main.refusal))"
+)
+"""Finds the number of the last entry."""
+_PURGE: Final = (
+    "UPDATE record SET outcome = json_remove(outcome, '$.cryptogram', '$.eci', '$.xid') WHERE settled_at < ? AND "
+    "coalesce(json_extract(outcome, '$.cryptogram'), json_extract(outcome, '$.eci'), json_extract(outcome, '$.xid')) "
+    "IS NOT NULL"
+)
 
 _rows: msgspec.json.Decoder[list[JournalRow]] = msgspec.json.Decoder(list[JournalRow])
+_row: msgspec.json.Decoder[JournalRow] = msgspec.json.Decoder(JournalRow)
+_outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
 _encoder = msgspec.json.Encoder()
 
 
@@ -113,8 +100,9 @@ class JournalStore:
     """An open journal file, used and closed by the thread that made it. Each instance is a run.
 
     A missing or empty file becomes a journal, or is refused without `create`; a missing key file is created unless a
-    `key` is given. Raises BatchFileError, also for a journal whose write-ahead log was removed after a kill. After an
-    error no further writes are accepted: every method raises JournalError.
+    `key` is given. `id` is that of the journal, `entry` the number of its last entry. Raises BatchFileError, also for
+    a journal whose write-ahead log was removed after a kill. After an error no further writes are accepted: every
+    method raises JournalError.
     """
 
     def __init__(self, path: Path, *, key: bytes | None = None, durable: bool = True, create: bool = True) -> None:
@@ -125,7 +113,7 @@ class JournalStore:
         has_wal = _wal_of(path).exists()
         self._database = open_database(path, durable=durable)
         try:
-            self.fingerprints = self._begin(key, create=create, has_wal=has_wal)
+            self.fingerprints = self._start_run(key, create=create, has_wal=has_wal)
         except sqlite3.Error as error:
             self._database.close()
             raise not_opened(path, error) from None
@@ -136,79 +124,62 @@ class JournalStore:
     def apply(self, operations: Sequence[JournalOperation]) -> None:
         """Apply operations in one transaction, those on one record in their order. Raises JournalError."""
         with self._transaction():
-            for released, each in groupby(operations, lambda operation: isinstance(operation, Releasing)):
+            for released, each in groupby(operations, lambda operation: isinstance(operation, ReleaseOp)):
                 if released:
                     self._undo(each)
                 else:
                     self._change([*each])
 
-    def reconcile(self, results: Callable[[], Iterable[Outcome]]) -> None:
-        """Mark what is in the output as reported, and nothing else; adopt results that only the output has.
+    def export(self, take: Callable[[Outcome], None], *, only_final: bool) -> None:
+        """Pass the outcome of each record and refused line to `take`, in the order of the lines.
 
-        Raises BatchFileError, and changes nothing, if the output has a row that may have been sent and is not known.
+        With `only_final`, pass those only that a run will not report again. A record that was claimed and has no
+        outcome is `unknown`. Raises JournalError, and what `take` raises.
         """
-        with self._table_of(results()):
-            self._check_known()
-            with self._transaction():
-                self._database.execute(_SYNC_REPORTED)
-                to_adopt = {row[0] for row in self._database.execute(_TO_ADOPT)}
-        if to_adopt:
-            for outcome in results():
-                if outcome.result.is_final and outcome.session_id in to_adopt:
-                    self._adopt(outcome)
-
-    @contextmanager
-    def _table_of(self, results: Iterable[Outcome]) -> Generator[None]:
-        """Put the rows of an output that may have been sent into a table while the block runs."""
+        condition = _IS_FINAL if only_final else "true"
+        query = _EXPORT.format(condition=condition, with_refusals=str(not only_final).lower())
+        failure: Exception | None = None
         with self._transaction():
-            self._database.execute(_WRITTEN)
-        try:
-            rows = (self._row_of(outcome) for outcome in results if outcome.result not in UNSENT)
-            while chunk := [*islice(rows, _CHUNK)]:
-                with self._transaction():
-                    self._database.executemany("INSERT INTO written VALUES (?, ?, ?, ?)", chunk)
-            yield
-        finally:
-            self._database.execute("DROP TABLE written")
+            for _, entry, row, refusal in self._database.execute(query):
+                outcome = known_outcome(_row.decode(row)) if row is not None else _outcomes.decode(refusal)
+                try:
+                    take(msgspec.structs.replace(outcome, entry=self.entry_id(entry)))
+                except Exception as error:  # noqa: BLE001 - an error of the output is not one of the journal
+                    failure = error
+                    break
+        if failure is not None:
+            raise failure
 
-    def _row_of(self, outcome: Outcome) -> tuple[int, str | None, str | None, bool]:
-        reference = outcome.reference
-        fingerprint = self.fingerprints.of_reference(reference).hex() if reference else None
-        return outcome.line, fingerprint, outcome.session_id, outcome.result.is_final
-
-    def _check_known(self) -> None:
-        """Refuse a journal that does not have the claims of what the output shows: it does not know other claims."""
-        with self._transaction():
-            [(rows, line)] = self._database.execute(_NOT_KNOWN).fetchall()
-        if rows:
+    def require_exported(self, output: Path, entries: Mapping[str, int]) -> None:
+        """Raise BatchFileError if the entries of an output, by the id of their journal, are not this journal's."""
+        if entries.keys() - {self.id}:
             raise BatchFileError(
-                f"the journal {self._path} does not know {rows} of the output's results, the first of line {line}: "
-                "it is older than the output, was emptied, or belongs to another run. Nothing was sent. Continue with "
-                f"the journal that the last run wrote. {OLDER_COPY}"
+                f"{output} has results of another journal than {self._path}, or of a run without one. Nothing was "
+                f"sent. Continue with the journal that the last run wrote, or name another output. {OLDER_COPY}"
+            )
+        if entries.get(self.id, 0) > self.entry:
+            raise BatchFileError(
+                f"the journal {self._path} is older than {output}: it does not know the latest results there. Nothing "
+                f"was sent. Continue with the journal that the last run wrote. {OLDER_COPY}"
             )
 
-    def _adopt(self, outcome: Outcome) -> None:
-        """Settle a claim whose outcome is in the output and not in the journal, as after a full disk."""
-        value: str | int
-        if outcome.reference:
-            where, value = "fingerprint = ?", self.fingerprints.of_reference(outcome.reference).hex()
-        else:
-            where, value = "fingerprint = content AND line = ?", outcome.line
-        with self._transaction():
-            session_id = outcome.session_id
-            values = (session_id, *settled(outcome), value, session_id, session_id)
-            self._database.execute(_ADOPT.format(where=where), values)
-
-    def mark_unreported(self, lines: Iterable[int]) -> None:
-        """Mark the outcomes of these lines of this run as not reported."""
-        with self._transaction():
-            self._database.execute(_MARK_UNREPORTED, (self._run, _json(list(lines))))
+    def entry_id(self, entry: int | None) -> str | None:
+        """Return how an output names an entry of this journal."""
+        return None if entry is None else f"{self.id}-{entry}"
 
     def counts(self) -> Mapping[BatchResult | None, int]:
         """Return the number of records by result; None counts those without one."""
         with self._transaction():
             found = self._database.execute("SELECT result, count(*) FROM record GROUP BY result").fetchall()
         return {None if result is None else BatchResult(result): number for result, number in found}
+
+    def purge(self, before: int) -> int:
+        """Remove the payment data of outcomes that are older (microseconds since 1970); return their number."""
+        with self._transaction():
+            purged = self._database.execute(_PURGE, (before,)).rowcount
+        # What was removed is also in the log until the log is empty.
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return purged
 
     def close(self) -> None:
         """Close the file, with the write-ahead log copied into it. Raises JournalError if anything failed before."""
@@ -217,13 +188,13 @@ class JournalStore:
             raise JournalError(self._failure)
 
     def _change(self, operations: Sequence[JournalOperation]) -> None:
-        """Apply operations of all kinds except Releasing; for one record they always come in the order used here."""
-        self._claim([each for each in operations if isinstance(each, Claiming)])
-        self._execute(_NOTE, [each.values for each in operations if isinstance(each, SessionNoted)])
-        outcomes = [each.values for each in operations if isinstance(each, Settling)]
+        """Apply operations of all kinds except ReleaseOp; for one record they always come in the order used here."""
+        self._claim([each for each in operations if isinstance(each, ClaimOp)])
+        self._execute(_RECORD_SESSION, [each.values for each in operations if isinstance(each, RecordSessionOp)])
+        outcomes = [each.values for each in operations if isinstance(each, SettleOp)]
         if self._execute(_SETTLE, outcomes) != len(outcomes):
             raise BatchFileError("an outcome belongs to a record that was never claimed in this journal")
-        self._execute(_MARK_REPORTED, [each.values for each in operations if isinstance(each, Reported)])
+        self._execute(_REFUSE, [(*each.values, self._run) for each in operations if isinstance(each, RefuseOp)])
 
     def _execute(self, statement: str, rows: Sequence[tuple[str | int | None, ...]]) -> int:
         """Execute a statement for all rows at once; return the number of rows changed."""
@@ -232,9 +203,9 @@ class JournalStore:
         marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
         return self._database.execute(statement.format(rows=marks), [*chain.from_iterable(rows)]).rowcount
 
-    def _claim(self, claims: Sequence[Claiming]) -> None:
+    def _claim(self, claims: Sequence[ClaimOp]) -> None:
         """Insert the rows of new records, and decide the claims of known ones."""
-        claims = self._without_changed(claims)
+        claims = self._without_suspects(claims)
         if self._execute(_CLAIM, [claim.values(self._run) for claim in claims]) == len(claims):
             return
         rows = self._read({claim.key for claim in claims})
@@ -249,19 +220,16 @@ class JournalStore:
         if changed:
             self._database.execute(_REPLACE, (_json(list(changed.values())),))
 
-    def _without_changed(self, claims: Sequence[Claiming]) -> Sequence[Claiming]:
-        """Answer and leave out the claims of new records that may be records in doubt, changed."""
-        if not (suspects := [claim for claim in claims if claim.may_replace(self._doubts)]):
+    def _without_suspects(self, claims: Sequence[ClaimOp]) -> Sequence[ClaimOp]:
+        """Answer and leave out the claims of new records that are held because of another record's doubt."""
+        if not (suspects := [claim for claim in claims if claim.is_suspect(self._doubts)]):
             return claims
         known = self._read({claim.key for claim in suspects}).keys()
-        # By key: a repetition of the same record is refused as any other.
-        changed = {claim.key: claim for claim in reversed(suspects) if claim.key not in known}
-        if changed:
-            self._database.execute(_REPLACE, (_json([each.inherit_doubt(self._run) for each in changed.values()]),))
-        return [claim for claim in claims if changed.get(claim.key) is not claim]
+        held = {id(claim) for claim in suspects if claim.key not in known and claim.hold_suspect()}
+        return [claim for claim in claims if id(claim) not in held]
 
     def _undo(self, operations: Iterable[JournalOperation]) -> None:
-        undone = (operation.undo() for operation in operations if isinstance(operation, Releasing))
+        undone = (operation.undo() for operation in operations if isinstance(operation, ReleaseOp))
         rows = [row for row in undone if row is not None]
         if rows:
             self._database.execute(_REPLACE, (_json(rows),))
@@ -281,17 +249,21 @@ class JournalStore:
                 self._database.rollback()
             raise JournalError(self._failure) from error
 
-    def _begin(self, key: bytes | None, *, create: bool, has_wal: bool) -> Fingerprints:
+    def _start_run(self, key: bytes | None, *, create: bool, has_wal: bool) -> Fingerprints:
         self._database.execute("BEGIN IMMEDIATE")
         if is_new(self._database):
             if not create:
                 raise BatchFileError(f"the journal {self._path} is empty. Nothing was sent. {OLDER_COPY}")
-            fingerprints = self._founded(key)
+            fingerprints = self._create(key)
         else:
-            fingerprints = self._resumed(key)
+            fingerprints = self._reopen(key)
             self._check_wal(has_wal=has_wal)
-        found = self._database.execute("UPDATE journal SET run = run + 1, needs_wal = 1 RETURNING run").fetchall()
-        self._run: int = found[0][0]
+        [(self.entry,)] = self._database.execute(LAST_ENTRY).fetchall()
+        found = self._database.execute(
+            "UPDATE journal SET run = run + 1, needs_wal = 1, entry = ? RETURNING id, run", (self.entry,)
+        ).fetchall()
+        self.id: str = found[0][0]
+        self._run: int = found[0][1]
         self._doubts: dict[int, bool] = {
             line: bool(is_bare) for line, is_bare in self._database.execute(_DOUBTS).fetchall()
         }
@@ -310,12 +282,12 @@ class JournalStore:
                 f"Nothing was sent. Put that file back. {OLDER_COPY}"
             )
 
-    def _founded(self, key: bytes | None) -> Fingerprints:
+    def _create(self, key: bytes | None) -> Fingerprints:
         fingerprints = Fingerprints(key or load_key(self._path) or make_key(self._path))
         create_tables(self._database, fingerprints.check)
         return fingerprints
 
-    def _resumed(self, key: bytes | None) -> Fingerprints:
+    def _reopen(self, key: bytes | None) -> Fingerprints:
         where = "the key given" if key else f"the key in {key_file_of(self._path)}"
         if (key := key or load_key(self._path)) is None:
             raise BatchFileError(

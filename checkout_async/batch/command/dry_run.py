@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from checkout_async._core.body import encode_body
-from checkout_async.batch.command.saying import say
-from checkout_async.batch.flow import SharedChannelData, check_channel_data
-from checkout_async.batch.journal import Journal, Step
+from checkout_async.batch.command.console import echo
+from checkout_async.batch.flow import check_channel_data
+from checkout_async.batch.formatting import number
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import ErrorInfo, Outcome
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.wording import number
-from checkout_async.config import Validation
 from checkout_async.errors import InvalidRequest
 from checkout_async.operations import sessions as operations
 
-__all__ = ["Checked", "check"]
+__all__ = ["DryRunReport", "check"]
 
 _SHOWN: Final = 20
 """Problems that are printed one by one; the others are counted."""
 
 
-class Checked:
+class DryRunReport:
     """The result of a dry run: the number of valid records, and the problems by JSON path or reason.
 
     `stopped` says why it ended before the input did; it is empty if it did not.
@@ -42,7 +42,7 @@ class Checked:
             self.valid += 1
             return
         if self.problems.total() < _SHOWN:
-            say(f"line {item.line}: {failure.message}", messages)
+            echo(f"line {item.line}: {failure.message}", messages)
         self.problems[_kind_of(failure)] += 1
 
     def table(self) -> str:
@@ -55,38 +55,34 @@ class Checked:
 async def check(
     records: AsyncIterable[Record | InvalidRecord],
     messages: TextIO,
-    validate: Validation = "shape",
-    channel_data: SharedChannelData | None = None,
-) -> Checked:
-    """Check records against the specification, at a level, and each other; print the first problems to `messages`.
+    options: BatchOptions,
+) -> DryRunReport:
+    """Check records against the specification and each other; print the first problems to `messages`.
 
-    `channel_data` are those of a run, for requests that have none.
     An error of reading the input ends it. Raises BatchFileError.
     """
-    found = Checked()
+    found = DryRunReport()
     with tempfile.TemporaryDirectory(prefix="checkout-async-") as folder:
         async with Journal(Path(folder, "dry-run.journal"), durable=False) as journal:
             try:
                 async for item in records:
-                    found.add(item, await _problem(item, journal, validate, channel_data), messages)
+                    found.add(item, await _problem(item, journal, options), messages)
             except OSError as error:
                 found.stopped = f"cannot read the input: {error.strerror}"
     return found
 
 
-async def _problem(
-    item: Record | InvalidRecord, journal: Journal, validate: Validation, channel_data: SharedChannelData | None
-) -> ErrorInfo | None:
+async def _problem(item: Record | InvalidRecord, journal: Journal, options: BatchOptions) -> ErrorInfo | None:
     if isinstance(item, InvalidRecord):
         return Outcome.invalid_record(item).error
     try:
         request_session = operations.REQUEST_SESSION
-        encode_body(request_session.name, item.request, request_session.request, validate=validate)
-        check_channel_data(item.request, channel_data)
+        encode_body(request_session.name, item.request, request_session.request, validate=options.validate or "shape")
+        check_channel_data(item.request, options.channel_data)
         claim = await journal.claim(item)
     except InvalidRequest as error:
         return ErrorInfo.of(error)
-    return Outcome.refused(item, claim.reason).error if claim.step is Step.REFUSE else None
+    return claim.outcome and claim.outcome.error
 
 
 def _kind_of(failure: ErrorInfo) -> str:

@@ -16,9 +16,9 @@ from typing import Final
 from checkout_async.batch.fields import Field, field_paths, find_field, nest, refuse_twice
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, Readable
+from checkout_async.batch.sources.csv_rows import CsvRow, RowSplitter
 from checkout_async.batch.sources.inflate import Inflated
 from checkout_async.batch.sources.lines import TextSource, chunks_now, chunks_of
-from checkout_async.batch.sources.rows import CsvRow, RowSplitter
 from checkout_async.errors import BatchFileError
 
 __all__ = ["CsvTable", "read_table"]

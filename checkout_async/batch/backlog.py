@@ -22,7 +22,7 @@ from checkout_async._core.events import (
     Waited,
     WaitReason,
 )
-from checkout_async.batch.wording import number
+from checkout_async.batch.formatting import number
 
 __all__ = ["PendingCalls"]
 

@@ -1,0 +1,195 @@
+"""A batch from an input file to an output file: `run_file` does from Python what the command does.
+
+`FileRun` is the same with what a command shows on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from checkout_async._core.wire import Sender
+from checkout_async.batch.breaker import OnPause
+from checkout_async.batch.files import RunFiles
+from checkout_async.batch.formats import Format
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.options import BatchOptions
+from checkout_async.batch.outcome import ErrorInfo, Outcome
+from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.report import Report, Summary
+from checkout_async.batch.results import OutputFile
+from checkout_async.batch.runner import run
+from checkout_async.batch.sources import Source
+from checkout_async.errors import CheckoutError, JournalError, RunIncomplete
+
+__all__ = ["FileRun", "run_file"]
+
+_DEFAULTS: Final = BatchOptions()
+
+
+async def run_file(
+    sender: Sender,
+    input: Path | str,  # noqa: A002  # the command's own word
+    output: Path | str,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    options: BatchOptions = _DEFAULTS,
+    journal: Path | str | None = None,
+    input_format: Format | None = None,
+    output_format: Format | None = None,
+    limit: int | None = None,
+    stop: anyio.Event | None = None,
+    on_outcome: Callable[[Outcome], object] | None = None,
+    on_pause: OnPause | None = None,
+) -> Report:
+    """Authenticate the records of a file, write their outcomes to another one, and return the report.
+
+    The formats follow from the suffixes of the names, unless they are given. The `journal` is by default `output` with
+    `.journal` appended: it is the truth about the run, and the output is an export of it. With `resume`, the run
+    continues an earlier one, or begins if there was none, and sends nothing twice; `force` replaces output and journal.
+    `on_outcome` is called with each outcome. `run` describes `options`, `stop` and `on_pause`.
+
+    Raises BatchFileError, ConfigurationError or MissingExtra before anything is sent. A run that ends early raises its
+    reason, such as AuthenticationFailed, JournalError or RunIncomplete, after the output is written.
+    """
+    files = RunFiles(
+        input=Path(input),
+        output=Path(output),
+        journal=None if journal is None else Path(journal),
+        input_format=input_format,
+        output_format=output_format,
+        resume=resume,
+        force=force,
+        limit=limit,
+    )
+    file_run = FileRun(files, options, stop=stop, on_outcome=on_outcome, on_pause=on_pause)
+    await file_run.run(sender)
+    if file_run.failure is not None:
+        raise file_run.failure
+    return file_run.report()
+
+
+class FileRun:
+    """A run from an input to an output. `failure` is the reason if it ends before its input does.
+
+    `in_flight` are the lines that were read and have no outcome yet. `on_start` is called with the number of records,
+    None if it is unknown; `on_problem` with a text about an outcome that could not be written.
+    """
+
+    def __init__(
+        self,
+        files: RunFiles,
+        options: BatchOptions,
+        *,
+        stop: anyio.Event | None = None,
+        on_start: Callable[[int | None], object] | None = None,
+        on_outcome: Callable[[Outcome], object] | None = None,
+        on_pause: OnPause | None = None,
+        on_problem: Callable[[str], object] | None = None,
+    ) -> None:
+        self._files = files
+        self._options = options
+        self._stop = stop or anyio.Event()
+        self._on_start = on_start
+        self._on_outcome = on_outcome
+        self._on_pause = on_pause
+        self._on_problem = on_problem
+        self.summary = Summary()
+        self.failure: CheckoutError | None = None
+        self.in_flight: set[int] = set()
+        self.last_line = 0
+        self.has_journal = False
+
+    async def run(self, sender: Sender) -> None:
+        """Run to the end. Raises errors of options and files before anything is sent; a later one is the `failure`."""
+        files = self._files
+        files.check()
+        with files.open_input() as source:
+            total = await files.count(source)
+            self.summary.lines = source.lines
+            try:
+                async with AsyncExitStack() as opened:
+                    journal = await files.open_journal(opened)
+                    self.has_journal = journal is not None
+                    output = opened.enter_context(await files.open_output(journal))
+                    if self._on_start is not None:
+                        self._on_start(total)
+                    await self._run(sender, source, output, journal)
+            except JournalError as error:
+                self._fail(error)
+
+    def report(self, stopped: str = "") -> Report:
+        """Return the report of the run so far."""
+        files = self._files
+        names = str(files.input or "standard input"), str(files.output or "standard output")
+        return self.summary.report(*names, stopped=stopped or ("" if self.failure is None else str(self.failure)))
+
+    async def _run(self, sender: Sender, source: Source, output: OutputFile, journal: Journal | None) -> None:
+        try:
+            await self._authenticate(sender, self._noted(self._files.records(source)), output, journal)
+        except CheckoutError as error:
+            self._fail(error)
+        except OSError as error:
+            self._fail(RunIncomplete(f"cannot read the input: {error.strerror}"))
+        try:
+            await output.finish(journal)
+        except (OSError, CheckoutError) as error:
+            self._fail(RunIncomplete(f"cannot write results: {_reason(error)}"))
+
+    async def _authenticate(
+        self,
+        sender: Sender,
+        records: AsyncIterable[Record | InvalidRecord],
+        output: OutputFile,
+        journal: Journal | None,
+    ) -> None:
+        outcomes = run(
+            sender, records, options=self._options, journal=journal, stop=self._stop, on_pause=self._on_pause
+        )
+        async with aclosing(outcomes):
+            async for outcome in outcomes:
+                self._take(outcome, output, journal)
+
+    async def _noted(self, records: AsyncIterable[Record | InvalidRecord]) -> AsyncGenerator[Record | InvalidRecord]:
+        async for item in records:
+            self.in_flight.add(item.line)
+            self.last_line = item.line
+            yield item
+
+    def _take(self, outcome: Outcome, output: OutputFile, journal: Journal | None) -> None:
+        self.in_flight.discard(outcome.line)
+        self.summary.add(outcome)
+        if self._on_outcome is not None:
+            self._on_outcome(outcome)
+        # A final outcome of an earlier run is in the output since the run began.
+        if outcome.replayed and outcome.result.is_final:
+            return
+        if journal is not None and outcome.entry is None:
+            # The output is an export of the journal, which could not be written.
+            self._tell_unwritten(outcome)
+            return
+        try:
+            output.write(outcome)
+        except Exception as error:  # noqa: BLE001  # calls in flight must finish all the same
+            self._fail(RunIncomplete(f"cannot write results: {_reason(error)}"))
+            self._stop.set()
+            if journal is None:
+                self._tell_unwritten(outcome)
+
+    def _tell_unwritten(self, outcome: Outcome) -> None:
+        if self._on_problem is not None:
+            what = f"session {outcome.session_id} {outcome.status}" if outcome.session_id else outcome.result
+            self._on_problem(f"not written: line {outcome.line}, {what}")
+
+    def _fail(self, error: CheckoutError) -> None:
+        # The first reason is the cause of those that follow.
+        self.failure = self.failure or error
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else ErrorInfo.of(error).message

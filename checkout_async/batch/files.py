@@ -1,0 +1,150 @@
+"""The files of a run: input, output and journal, what they may be, and in which order they are opened.
+
+The journal is next to the output and stays after the run.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import anyio.to_thread
+
+from checkout_async.batch.formats import Format, format_of
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.journal.database import OLDER_COPY
+from checkout_async.batch.paths import require_distinct_files
+from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.results import OutputFile
+from checkout_async.batch.sources import Source, open_source
+from checkout_async.errors import BatchFileError, ConfigurationError
+
+__all__ = ["RunFiles"]
+
+_JOURNAL_SUFFIX: Final = ".journal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFiles:
+    """The files of a run. An `input` or `output` of None is standard input or output.
+
+    The `journal` is by default `output` with `.journal` appended; a device, a pipe and standard output have none by
+    default. `resume` continues an earlier run, or begins if there was none; `force` replaces output and journal.
+    `limit` is the number of records of the input to read.
+    """
+
+    input: Path | None
+    output: Path | None
+    journal: Path | None = None
+    input_format: Format | None = None
+    output_format: Format | None = None
+    resume: bool = False
+    force: bool = False
+    limit: int | None = None
+
+    def check(self) -> None:
+        """Refuse options and files that do not fit each other. Raises ConfigurationError or BatchFileError."""
+        if self.output is None:
+            format_of(None, self.output_format)
+        else:
+            OutputFile.check(self.output, self.output_format)
+        if self.resume and self.force:
+            raise ConfigurationError("resume continues an earlier run, force replaces it: choose one")
+        if self.resume and self.journal_path is None:
+            raise ConfigurationError("resume needs a journal; with results in a stream, name one (--journal)")
+        require_distinct_files({"input": self.input, "output": self.output, "journal": self.journal_path})
+        self._check_leftovers()
+
+    @property
+    def journal_path(self) -> Path | None:
+        """The path of the journal, if there is one."""
+        if self.journal is not None or self.output is None or (self.output.exists() and not self.output.is_file()):
+            return self.journal
+        return self.output.with_name(self.output.name + _JOURNAL_SUFFIX)
+
+    def open_input(self) -> Source:
+        """Open the input. Raises BatchFileError, also if it is the output."""
+        source = open_source(self.input, self.input_format)
+        read = os.fstat(source.fileno())
+        written = _status_of(1 if self.output is None else self.output)
+        if written is not None and stat.S_ISREG(read.st_mode) and os.path.samestat(read, written):
+            source.close()
+            raise BatchFileError("the output is the input file; name another one")
+        return source
+
+    async def count(self, source: Source) -> int | None:
+        """Return the number of records to read; None if it is unknown. Raises BatchFileError."""
+        try:
+            total = await anyio.to_thread.run_sync(source.total)
+        except OSError as error:
+            raise BatchFileError(f"cannot read the input file {self.input}: {error.strerror}") from None
+        return total if total is None or self.limit is None else min(total, self.limit)
+
+    async def records(self, source: Source) -> AsyncGenerator[Record | InvalidRecord]:
+        """Read the records, up to the limit."""
+        left = count() if self.limit is None else range(self.limit)
+        records = source.records()
+        for _ in left:
+            item = await anext(records, None)
+            if item is None:
+                return
+            yield item
+
+    async def open_journal(self, opened: AsyncExitStack) -> Journal | None:
+        """Open the journal, if there is one. Raises BatchFileError."""
+        path = self.journal_path
+        if path is None:
+            return None
+        if path.exists() and self.force:
+            # Opening fails if it is not a journal, or if another process uses it.
+            async with Journal(path):
+                pass
+            path.unlink()
+        # The output of a run is made after its journal.
+        return await opened.enter_async_context(Journal(path, create=self.force or not self._has_output()))
+
+    async def open_output(self, journal: Journal | None) -> OutputFile:
+        """Open the output. To resume, it gets the final outcomes that are in the journal. Raises BatchFileError."""
+        if self.output is not None and self.resume and journal is not None:
+            return await OutputFile.resume(self.output, journal, self.output_format)
+        if self.output is not None:
+            return OutputFile.create(self.output, self.output_format, force=self.force)
+        output = OutputFile.standard_output(self.output_format or Format.JSONL)
+        if self.resume and journal is not None:
+            await output.begin_resumed(journal)
+        return output
+
+    def _check_leftovers(self) -> None:
+        """Refuse files of an earlier run, before this run creates a journal that would pass for that run's journal."""
+        journal = self.journal_path
+        if self.resume and self._has_output() and journal is not None and not journal.exists():
+            raise BatchFileError(
+                f"{self.output} exists but its journal {journal} does not, so nothing says what was sent. Continue "
+                f"with the journal that the last run wrote. {OLDER_COPY}; --force, or another output file, sends all "
+                "of them"
+            )
+        if self.resume or self.force:
+            return
+        if journal is not None and journal.exists():
+            raise BatchFileError(
+                f"the journal {journal} of an earlier run exists; continue that run with --resume, or replace the "
+                "journal and what it knows with --force"
+            )
+        if self._has_output():
+            raise BatchFileError(f"{self.output} exists; name another output file, or replace it with --force")
+
+    def _has_output(self) -> bool:
+        return self.output is not None and self.output.is_file()
+
+
+def _status_of(file: int | Path) -> os.stat_result | None:
+    try:
+        return os.stat(file)  # noqa: PTH116  # a Path has no such method for descriptors
+    except OSError:
+        return None
