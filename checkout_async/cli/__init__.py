@@ -1,4 +1,4 @@
-"""The commands: authenticate a file, run the sandbox, try the credentials. Errors are one line, never a traceback.
+"""The commands: authenticate a file, purge its journal, run the sandbox, try the credentials. Errors are one line, never a traceback.
 
 Exit codes: 0 done; 1 failed, or failed for some records; 2 wrong usage or configuration, nothing was sent;
 3 a batch ended before its input did; 130 and 143 after Ctrl-C and SIGTERM.
@@ -15,6 +15,7 @@ import click
 from checkout_async._version import __version__
 from checkout_async.batch.command.console import echo
 from checkout_async.cli.authenticate import authenticate
+from checkout_async.cli.journal import batch
 from checkout_async.cli.sandbox import sandbox
 from checkout_async.client import CheckoutClient
 from checkout_async.errors import BatchFileError, CheckoutError, ConfigurationError, MissingExtra
@@ -51,6 +52,7 @@ def cli() -> None:
 
 
 cli.add_command(authenticate)
+cli.add_command(batch)
 cli.add_command(sandbox)
 
 

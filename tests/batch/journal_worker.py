@@ -30,7 +30,7 @@ async def _goes_on_and_on(parent: Connection, path: Path) -> None:
             for line in lines:
                 claim = await journal.claim(record(line))
                 parent.send(f"claimed {line}")
-                journal.note_session(claim, f"sid_{line:026d}")
+                journal.record_session(claim, f"sid_{line:026d}")
                 await journal.settle(claim, outcome(line, BatchResult.DECLINED))
                 parent.send(f"settled {line}")
                 journal.mark_reported(claim)
@@ -45,7 +45,7 @@ def notes_a_session(parent: Connection, path: str) -> None:
 async def _notes_a_session(parent: Connection, path: Path) -> None:
     async with Journal(path) as journal:
         claim = await journal.claim(record(1))
-        journal.note_session(claim, SID)
+        journal.record_session(claim, SID)
         await journal.claim(record(2))
         parent.send("written")
         await asyncio.sleep(3600)

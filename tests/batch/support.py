@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import partial
-from typing import TypeVar, cast
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar, cast
 
+import anyio
 import msgspec
 
 from checkout_async import CheckoutClient, OAuthCredentials, batch
-from checkout_async.batch import FAKE_BROWSER_DATA, InvalidRecord, Outcome, Record
+from checkout_async.batch import FAKE_BROWSER_DATA, BatchOptions, InvalidRecord, Journal, Outcome, Record
+from checkout_async.batch.breaker import OnPause
+from checkout_async.batch.command.job import Job
+from checkout_async.batch.feed import Records
+from checkout_async.batch.files import RunFiles
 from checkout_async.models import sessions
-from checkout_async.operations import ApiRequest, ApiResponse
+from checkout_async.operations import ApiRequest, ApiResponse, Sender
 from checkout_async.sandbox import Sandbox
 
 T = TypeVar("T")
@@ -24,8 +29,30 @@ RECURRING = sessions.MerchantInitiatedChannelData(
     request_type=sessions.MerchantInitiatedRequestType.RECURRING_TRANSACTION
 )
 
-run = partial(batch.run, channel_data=FAKE_BROWSER_DATA)
-"""`batch.run` for requests without channel data, as `request` makes them."""
+
+def run(
+    sender: Sender,
+    records: Records,
+    *,
+    journal: Journal | None = None,
+    stop: anyio.Event | None = None,
+    on_pause: OnPause | None = None,
+    **options: Any,
+) -> AsyncGenerator[Outcome]:
+    """`batch.run` with these options, for requests without channel data, as `request` makes them."""
+    given = BatchOptions(**{"channel_data": FAKE_BROWSER_DATA, **options})
+    return batch.run(sender, records, options=given, journal=journal, stop=stop, on_pause=on_pause)
+
+
+_OPTIONS = {each.name for each in fields(BatchOptions)}
+_OF_JOB = {each.name for each in fields(Job)}
+
+
+def job_of(**given: Any) -> Job:
+    """A job of the command, with the members of its files and options named beside its own."""
+    options = {name: given.pop(name) for name in _OPTIONS & given.keys()}
+    own = {name: given.pop(name) for name in _OF_JOB & given.keys()}
+    return Job(files=RunFiles(**given), options=BatchOptions(**options), **own)
 
 
 class Clock:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch.command.job import Job
 from checkout_async.sandbox import Fault, Sandbox
-from tests.batch.support import RECURRING, client_of, request
+from tests.batch.support import RECURRING, client_of, job_of, request
 from tests.commands import results_in, write_lines
 
 Edit = tuple[Mapping[str, object], Mapping[str, object]]
@@ -29,8 +28,13 @@ async def test_a_record_in_doubt_stays_unknown_however_it_was_changed(
 ) -> None:
     before, after = EDITS[edit]
     source, quiet = tmp_path / "in.jsonl", io.StringIO()
-    job = Job(
-        input=source, output=tmp_path / "out.jsonl", messages=quiet, tables=quiet, channel_data=RECURRING, concurrency=1
+    job = job_of(
+        input=source,
+        output=tmp_path / "out.jsonl",
+        stderr=quiet,
+        stdout=quiet,
+        channel_data=RECURRING,
+        concurrency=1,
     )
     write_lines(source, [request(**before), request(reference="other")])
     sandbox.faults.add("request_session", Fault.LOST_REPLY, at=1, times=1)
@@ -48,7 +52,7 @@ async def test_a_record_in_doubt_that_is_changed_back_goes_on_with_its_session(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     source, quiet = tmp_path / "in.jsonl", io.StringIO()
-    job = Job(input=source, output=tmp_path / "out.jsonl", messages=quiet, tables=quiet, channel_data=RECURRING)
+    job = job_of(input=source, output=tmp_path / "out.jsonl", stderr=quiet, stdout=quiet, channel_data=RECURRING)
     write_lines(source, [request(reference="a")])
     sandbox.faults.add("update_session", Fault.NOT_JSON, times=None)
     async with client_of(sandbox) as checkout:

@@ -21,7 +21,7 @@ from checkout_async.batch.command.job import Job
 from checkout_async.cli import cli
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox
-from tests.batch.support import RECURRING, SID, ScriptedSender, client_of, in_turn, record, request, session
+from tests.batch.support import RECURRING, SID, ScriptedSender, client_of, in_turn, job_of, record, request, session
 from tests.commands import results_in, write_lines
 
 HOSTED = {"type": "hosted", "success_url": "https://shop.example/s", "failure_url": "https://shop.example/f"}
@@ -80,7 +80,7 @@ async def test_a_session_that_waits_for_some_that_are_not_given_stays_unknown_an
     """As after a run with channel data that is resumed without."""
     waiting = ScriptedSender(lambda _: session("pending", "collect_channel_data"))
     async with Journal(tmp_path / "run.journal") as journal:
-        journal.note_session(await journal.claim(record()), SID)
+        journal.record_session(await journal.claim(record()), SID)
     async with Journal(tmp_path / "run.journal") as journal:
         [outcome] = [each async for each in batch.run(waiting, [record()], journal=journal)]
     assert (outcome.result, outcome.session_id, waiting.operations) == (BatchResult.UNKNOWN, SID, ["get_session"])
@@ -96,8 +96,11 @@ async def test_a_session_that_waits_for_some_that_are_not_given_stays_unknown_an
 def job(tmp_path: Path) -> Job:
     lines = [request(reference="a"), request(reference="b", completion=HOSTED), request(reference="c", **OWN[0])]
     quiet = io.StringIO()
-    return Job(
-        input=write_lines(tmp_path / "in.jsonl", lines), output=tmp_path / "out.jsonl", messages=quiet, tables=quiet
+    return job_of(
+        input=write_lines(tmp_path / "in.jsonl", lines),
+        output=tmp_path / "out.jsonl",
+        stderr=quiet,
+        stdout=quiet,
     )
 
 

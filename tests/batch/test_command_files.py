@@ -14,11 +14,10 @@ import pytest
 
 from checkout_async.batch import FAKE_BROWSER_DATA
 from checkout_async.batch.arrow import ParquetWriter, open_parquet
-from checkout_async.batch.command.job import Job
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.files import as_csv
-from tests.batch.support import CARD, ScriptedSender, request, session
+from tests.batch.support import CARD, ScriptedSender, job_of, request, session
 from tests.commands import AUTHENTICATE, is_there, mode_of, results_in, run, text_of, write_lines
 
 pytestmark = pytest.mark.slow
@@ -162,7 +161,7 @@ class TestParquet:
             return session()
 
         write_lines(source, [request(reference="a")])
-        job = Job(input=source, output=target, channel_data=FAKE_BROWSER_DATA, messages=messages, tables=messages)
+        job = job_of(input=source, output=target, channel_data=FAKE_BROWSER_DATA, stderr=messages, stdout=messages)
         assert await job.run(ScriptedSender(answer)) == 3
         assert f"stopped: cannot write results: {rows}, line 2: not a result of a run" in messages.getvalue()
         assert (is_there(rows), is_there(target)) == (True, False)

@@ -216,7 +216,7 @@ class TestASecondRun:
 
     async def interrupted_after_the_first_reply(self, path: Path) -> None:
         async with Journal(path) as journal:
-            journal.note_session(await journal.claim(*numbered(1)), SID)
+            journal.record_session(await journal.claim(*numbered(1)), SID)
 
 
 class TestRecordsThatAreNotSent:

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from checkout_async.batch import FAKE_BROWSER_DATA, Outcome
-from checkout_async.batch.command.job import Job
 from checkout_async.batch.results import OutputFile
 from checkout_async.sandbox import Sandbox, card_number
-from tests.batch.support import client_of, request
+from tests.batch.support import client_of, job_of, request
 from tests.commands import (
     AUTHENTICATE,
     environment,
@@ -113,7 +112,7 @@ async def test_a_defect_in_writing_a_result_finishes_what_is_in_flight_and_leave
 
     monkeypatch.setattr(OutputFile, "write", write_but_the_first)
     messages = io.StringIO()
-    job = Job(input=source, output=target, channel_data=FAKE_BROWSER_DATA, messages=messages, tables=io.StringIO())
+    job = job_of(input=source, output=target, channel_data=FAKE_BROWSER_DATA, stderr=messages, stdout=io.StringIO())
     async with client_of(sandbox) as checkout:
         assert await job.run(checkout) == 3
         assert "stopped: cannot write results: a defect of this package" in messages.getvalue()

@@ -46,7 +46,7 @@ async def earlier_run(
         claim = await journal.claim(of or record())
         assert claim.step is Step.SEND
         if session_id is not None:
-            journal.note_session(claim, session_id)
+            journal.record_session(claim, session_id)
         if result is not None:
             await journal.settle(claim, outcome(result, session_id))
         if reported:
@@ -132,7 +132,7 @@ async def test_what_is_said_of_a_refused_record_changes_nothing(path: Path) -> N
     async with Journal(path) as journal:
         first, second = [await journal.claim(record()) for _ in range(2)]
         await journal.settle(first, outcome(BatchResult.DECLINED))
-        journal.note_session(second, "sid_" + "b" * 26)
+        journal.record_session(second, "sid_" + "b" * 26)
         await journal.settle(second, outcome(BatchResult.INVALID, None))
         journal.mark_reported(second)
     claim = await next_run(path)
@@ -266,7 +266,7 @@ async def test_a_session_that_could_not_be_read_is_not_sent_again(path: Path, st
 async def test_a_session_that_was_noted_outlives_an_outcome_without_it(path: Path) -> None:
     async with Journal(path) as journal:
         claim = await journal.claim(record())
-        journal.note_session(claim, SID)
+        journal.record_session(claim, SID)
         await journal.settle(claim, outcome(BatchResult.UNKNOWN, None))
     assert (await next_run(path)).session_id == SID
 

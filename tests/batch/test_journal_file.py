@@ -91,7 +91,7 @@ async def test_a_session_is_there_as_soon_as_anything_later_is_confirmed(path: P
 async def left_by_a_kill(path: Path, copy: Path) -> None:
     """Write the files of a journal as they are while it is in use."""
     async with Journal(path) as journal:
-        journal.note_session(await journal.claim(record(1)), SID)
+        journal.record_session(await journal.claim(record(1)), SID)
         await journal.claim(record(2))
         content_by_file = contents(path)
     for suffix, content in content_by_file.items():
@@ -211,7 +211,7 @@ async def test_no_payment_data_and_no_reference_gets_into_any_file(path: Path) -
     async with Journal(path) as journal:
         for line in range(1, 30):
             claim = await authenticated(journal, line)
-            journal.note_session(claim, SID)
+            journal.record_session(claim, SID)
             journal.mark_reported(claim)
         await journal.claim(Record(line=30, request=request(CARD)))
         await journal.counts()

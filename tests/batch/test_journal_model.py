@@ -112,9 +112,9 @@ class AgainstTheModel(RuleBasedStateMachine):
 
     @rule(name=st.data(), session_id=SESSIONS)
     @precondition(lambda self: self.claims)
-    def note_session(self, name: st.DataObject, session_id: str) -> None:
+    def record_session(self, name: st.DataObject, session_id: str) -> None:
         chosen = name.draw(st.sampled_from(list(self.claims)))
-        self.journal.note_session(self.claims[chosen], session_id)
+        self.journal.record_session(self.claims[chosen], session_id)
         self.known[chosen] = replace(self.known[chosen], session_id=session_id)
 
     @rule(name=st.data(), result=RESULTS, session_id=SESSIONS | st.none())

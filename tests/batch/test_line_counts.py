@@ -16,7 +16,7 @@ from checkout_async.batch.cluster import PartitionSettings, RunPaths, gather_par
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.report import line_counts
 from checkout_async.batch.sources.base import InputLines
-from tests.batch.support import RECURRING, ScriptedSender, session
+from tests.batch.support import RECURRING, ScriptedSender, job_of, session
 
 TABLE = (
     b"reference,source.type,source.number,source.expiry_month,source.expiry_year,source.name,amount,currency,"
@@ -35,11 +35,11 @@ def job(tmp_path: Path) -> Job:
     source = tmp_path / "in.csv"
     source.write_bytes(TABLE)
     quiet = io.StringIO()
-    return Job(
+    return job_of(
         input=source,
         output=tmp_path / "out.jsonl",
-        messages=quiet,
-        tables=quiet,
+        stderr=quiet,
+        stdout=quiet,
         channel_data=RECURRING,
         report=tmp_path / "report.json",
     )

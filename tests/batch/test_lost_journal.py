@@ -28,7 +28,7 @@ from checkout_async.batch.command.job import Job
 from checkout_async.batch.results import OutputFile
 from checkout_async.errors import BatchFileError, ConnectFailed
 from checkout_async.sandbox import Fault, Sandbox
-from tests.batch.support import RECURRING, ScriptedSender, client_of, request
+from tests.batch.support import RECURRING, ScriptedSender, client_of, job_of, request
 from tests.commands import run as command
 from tests.commands import write_lines
 
@@ -49,7 +49,7 @@ def job(request: pytest.FixtureRequest, tmp_path: Path) -> Job:
 def job_in(folder: Path, output: str = "out.jsonl", count: int = 4) -> Job:
     source = write_lines(folder / "in.jsonl", requests(count))
     quiet = io.StringIO()
-    return Job(input=source, output=folder / output, messages=quiet, tables=quiet, channel_data=RECURRING)
+    return job_of(input=source, output=folder / output, stderr=quiet, stdout=quiet, channel_data=RECURRING)
 
 
 def requests(count: int) -> list[Mapping[str, object]]:

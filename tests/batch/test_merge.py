@@ -47,7 +47,7 @@ async def ran(
         for line in lines:
             claim = await journal.claim(record(line))
             if session_id is not None:
-                journal.note_session(claim, session_id)
+                journal.record_session(claim, session_id)
             if result is not None:
                 await journal.settle(claim, Outcome(line=line, result=result, session_id=session_id))
             if reported:

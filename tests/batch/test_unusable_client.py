@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from checkout_async.batch import BatchResult, Journal, Outcome, Record
-from checkout_async.batch.command.job import Job
 from checkout_async.errors import (
     CheckoutError,
     ClientClosed,
@@ -30,6 +29,7 @@ from tests.batch.support import (
     ScriptedSender,
     client_of,
     in_turn,
+    job_of,
     record,
     reference_of,
     request,
@@ -96,11 +96,11 @@ def usable_twice(error: CheckoutError) -> ScriptedSender:
 async def test_the_command_writes_what_is_known_and_ends_with_3(kind: type[CheckoutError], tmp_path: Path) -> None:
     lines = [request(reference=f"ref-{number}") for number in range(1, 11)]
     source, messages = write_lines(tmp_path / "in.jsonl", lines), io.StringIO()
-    job = Job(
+    job = job_of(
         input=source,
         output=tmp_path / "out.jsonl",
-        messages=messages,
-        tables=messages,
+        stderr=messages,
+        stdout=messages,
         concurrency=1,
         channel_data=RECURRING,
     )

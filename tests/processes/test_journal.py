@@ -59,7 +59,7 @@ def test_calls_of_a_child_are_refused_and_the_parent_goes_on(
     claim = wait_for(loop, journal.claim(record(2)))
     settled = Outcome(line=2, reference="ref-2", result=BatchResult.AUTHENTICATED)
     calls: list[Callable[[], object]] = [
-        lambda: journal.note_session(claim, "sid_x"),
+        lambda: journal.record_session(claim, "sid_x"),
         lambda: journal.settle_nowait(claim, settled),
         lambda: journal.mark_reported(claim),
     ]

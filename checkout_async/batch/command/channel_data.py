@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from checkout_async._core.body import encode_body
-from checkout_async.batch.flow import SharedChannelData
+from checkout_async.batch.options import SharedChannelData
 from checkout_async.errors import BatchFileError, InvalidRequest
 
 __all__ = ["read_channel_data"]

@@ -82,7 +82,7 @@ async def _problem(item: Record | InvalidRecord, journal: Journal, options: Batc
         claim = await journal.claim(item)
     except InvalidRequest as error:
         return ErrorInfo.of(error)
-    return claim.outcome and claim.outcome.error
+    return None if claim.outcome is None else claim.outcome.error
 
 
 def _kind_of(failure: ErrorInfo) -> str:
