@@ -29,6 +29,7 @@ __all__ = [
     "RefuseOp",
     "ReleaseOp",
     "SettleOp",
+    "entry_name",
     "known_outcome",
 ]
 
@@ -70,12 +71,13 @@ class JournalRow(msgspec.Struct, array_like=True, frozen=True):
 class ClaimOp:
     """A record is about to be sent. `claim` is the answer: SEND, unless `decide` finds another by the known row."""
 
-    __slots__ = ("_before", "_content", "_key", "_record", "_retries", "_serial", "claim")
+    __slots__ = ("_before", "_content", "_journal_id", "_key", "_record", "_retries", "_serial", "claim")
 
-    def __init__(self, record: Record, key: bytes, content: bytes, *, retry_unknown: bool) -> None:
+    def __init__(self, record: Record, key: bytes, content: bytes, journal_id: str, *, retry_unknown: bool) -> None:
         self.claim = Claim(key=key, step=Step.SEND)
         self._key = key.hex()
         self._content = content.hex()
+        self._journal_id = journal_id
         self._record = record
         self._retries = retry_unknown
         self._serial = 0
@@ -133,7 +135,7 @@ class ClaimOp:
         rule = rule_for(state, is_changed=is_changed, retries=self._retries)
         outcome = session_id = None
         if rule.step is Step.REPLAY and row is not None:
-            outcome = msgspec.structs.replace(known_outcome(row), replayed=True)
+            outcome = msgspec.structs.replace(known_outcome(row, self._journal_id), replayed=True)
         elif rule.step is Step.HOLD and rule.reason is not None:
             outcome = self._held(rule.reason, row)
         elif rule.step is Step.REFUSE and rule.reason is not None:
@@ -156,7 +158,7 @@ class ClaimOp:
         error = ErrorInfo(kind=OutcomeUnknown.__name__, message=reason.value)
         if row is None:
             return Outcome(line=self._record.line, result=BatchResult.UNKNOWN, error=error)
-        known = known_outcome(row)
+        known = known_outcome(row, self._journal_id)
         if known.error is not None:
             # Status and request id of the earlier failure are kept: support asks for them.
             error = msgspec.structs.replace(error, status=known.error.status, request_id=known.error.request_id)
@@ -193,12 +195,17 @@ def _was_refused_by_api(row: JournalRow) -> bool:
 
 
 def _status_of(row: JournalRow) -> int | None:
-    error = known_outcome(row).error
+    error = None if row.outcome is None else _outcomes.decode(row.outcome).error
     return None if error is None else error.status
 
 
-def known_outcome(row: JournalRow) -> Outcome:
-    """Return the outcome that a row has; `unknown` if the run ended before it had one."""
+def entry_name(journal_id: str, entry: int | None) -> str | None:
+    """Return how an output names an entry of a journal."""
+    return None if entry is None else f"{journal_id}-{entry}"
+
+
+def known_outcome(row: JournalRow, journal_id: str) -> Outcome:
+    """Return the outcome that a row of a journal has; `unknown` if the run ended before it had one."""
     if row.outcome is None:
         error = ErrorInfo(kind=OutcomeUnknown.__name__, message=Reason.IN_DOUBT.value) if row.result is None else None
         return Outcome(
@@ -208,7 +215,12 @@ def known_outcome(row: JournalRow) -> Outcome:
             session_id=row.session_id,
             error=error,
         )
-    return msgspec.structs.replace(_outcomes.decode(row.outcome), line=row.line, reference=row.reference)
+    return msgspec.structs.replace(
+        _outcomes.decode(row.outcome),
+        line=row.line,
+        reference=row.reference,
+        entry=entry_name(journal_id, row.entry),
+    )
 
 
 class RecordSessionOp:
@@ -261,7 +273,7 @@ _encoder = msgspec.json.Encoder()
 
 def _encoded(outcome: Outcome, reference: str | None = None) -> str:
     """Return an outcome as JSON. The reference of a record has a column of its own."""
-    return _encoder.encode(msgspec.structs.replace(outcome, reference=reference, replayed=False)).decode()
+    return _encoder.encode(msgspec.structs.replace(outcome, reference=reference, replayed=False, entry=None)).decode()
 
 
 def _now() -> int:

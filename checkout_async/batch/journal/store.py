@@ -32,6 +32,7 @@ from checkout_async.batch.journal.operations import (
     RefuseOp,
     ReleaseOp,
     SettleOp,
+    entry_name,
     known_outcome,
 )
 from checkout_async.batch.outcome import BatchResult, Outcome
@@ -76,7 +77,7 @@ _IS_FINAL: Final = f"result IN ({_FINAL})"
 # A line that has become a record since has only the outcome of that record.
 _EXPORT: Final = (
     f"SELECT line, entry, json_array({_NAMES}), NULL FROM record WHERE {{condition}} "  # noqa: S608
-    "UNION ALL SELECT line, entry, NULL, outcome FROM refusal AS refused WHERE {with_refusals} AND NOT EXISTS "
+    "UNION ALL SELECT line, entry, NULL, outcome FROM refusal AS refused WHERE {refusals} AND NOT EXISTS "
     "(SELECT true FROM record WHERE record.line = refused.line AND record.run > refused.run) ORDER BY line, entry"
 )
 LAST_ENTRY: Final = (
@@ -130,20 +131,25 @@ class JournalStore:
                 else:
                     self._change([*each])
 
-    def export(self, take: Callable[[Outcome], None], *, only_final: bool) -> None:
+    def export(self, take: Callable[[Outcome], None], *, only_final: bool, is_complete: bool) -> None:
         """Pass the outcome of each record and refused line to `take`, in the order of the lines.
 
-        With `only_final`, pass those only that a run will not report again. A record that was claimed and has no
-        outcome is `unknown`. Raises JournalError, and what `take` raises.
+        With `only_final`, pass those only that a run will not report again; with `is_complete`, only those refused
+        lines that this run has read. A record that was claimed and has no outcome is `unknown`. Raises JournalError,
+        and what `take` raises.
         """
         condition = _IS_FINAL if only_final else "true"
-        query = _EXPORT.format(condition=condition, with_refusals=str(not only_final).lower())
+        refusals = "false" if only_final else f"refused.run >= {self._run if is_complete else 0}"
+        query = _EXPORT.format(condition=condition, refusals=refusals)
         failure: Exception | None = None
         with self._transaction():
             for _, entry, row, refusal in self._database.execute(query):
-                outcome = known_outcome(_row.decode(row)) if row is not None else _outcomes.decode(refusal)
+                if row is not None:
+                    outcome = known_outcome(_row.decode(row), self.id)
+                else:
+                    outcome = msgspec.structs.replace(_outcomes.decode(refusal), entry=entry_name(self.id, entry))
                 try:
-                    take(msgspec.structs.replace(outcome, entry=self.entry_id(entry)))
+                    take(outcome)
                 except Exception as error:  # noqa: BLE001 - an error of the output is not one of the journal
                     failure = error
                     break
@@ -162,10 +168,6 @@ class JournalStore:
                 f"the journal {self._path} is older than {output}: it does not know the latest results there. Nothing "
                 f"was sent. Continue with the journal that the last run wrote. {OLDER_COPY}"
             )
-
-    def entry_id(self, entry: int | None) -> str | None:
-        """Return how an output names an entry of this journal."""
-        return None if entry is None else f"{self.id}-{entry}"
 
     def counts(self) -> Mapping[BatchResult | None, int]:
         """Return the number of records by result; None counts those without one."""
