@@ -6,13 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tests.simulation.oracles_services import rates, tokens
 from tests.simulation.shop import CallOutcome, CallResult
 
 if TYPE_CHECKING:
     from tests.simulation.world import Universe
-
-BURST = 0.1
-"""Share of a second's requests that may come at once (docs/limits.md)."""
 
 _WRITES = {"request_payment": "Authorization", "capture_payment": "Capture", "refund_payment": "Refund"}
 
@@ -25,10 +23,11 @@ def violations(universe: Universe) -> list[str]:
         *_false_answers(universe, made),
         *_strangers_replies(universe),
         *_amounts(universe),
+        *_false_doubts(universe),
         *_keys(universe),
         *_late(universe),
-        *_rates(universe),
-        *_tokens(universe),
+        *rates(universe),
+        *tokens(universe),
         *_batch(universe, made),
         *_unfinished(universe),
         *_leaks(universe),
@@ -69,6 +68,16 @@ def _false_answers(universe: Universe, made: Counter[tuple[str, str]]) -> Iterat
             yield f"{operation} of {reference} was reported as not done, and was done"
 
 
+def _false_doubts(universe: Universe) -> Iterator[str]:
+    """Check that a call which sent nothing, for example because it got no access token, is not left in doubt."""
+    for answer in universe.call_results:
+        if answer.outcome is CallOutcome.MAYBE and not any(
+            attempt.order == answer.reference and answer.started <= attempt.at <= answer.ended
+            for attempt in universe.sent
+        ):
+            yield f"{answer.operation} of {answer.reference} sent nothing, and was reported as perhaps done"
+
+
 def _strangers_replies(universe: Universe) -> Iterator[str]:
     for answer in universe.call_results:
         if answer.outcome is not CallOutcome.DONE:
@@ -105,39 +114,6 @@ def _late(universe: Universe) -> Iterator[str]:
         if answer.ended - answer.started > answer.total + 0.01:
             took = answer.ended - answer.started
             yield f"{answer.operation} of {answer.reference} took {took:.2f} s of {answer.total:g} s"
-
-
-def _rates(universe: Universe) -> Iterator[str]:
-    """Check that in no second a process, or an account that shares its rates, began too many requests of a kind."""
-    by_kind: dict[tuple[str, bool], list[float]] = defaultdict(list)
-    for at, process, reads in universe.sent:
-        by_kind[process, reads].append(at)
-        if universe.shares and not universe.redis_fails:
-            by_kind["the account", reads].append(at)
-    for (process, _), times in by_kind.items():
-        for index, at in enumerate(times):
-            within = sum(1 for other in times[index:] if other < at + 1)
-            if within > universe.rate + max(1, universe.rate * BURST) + 1:
-                yield f"{process} began {within} requests in one second"
-                break
-
-
-def _tokens(universe: Universe) -> Iterator[str]:
-    """Check that clients ask for a token because one is due, and not for every call."""
-    asked = sum(1 for arrival in universe.edge.arrivals if arrival.path == "/connect/token")
-    refused = sum(1 for arrival in universe.edge.arrivals if arrival.status == 401)
-    # One for each process at first, for each 401 and for each hour, and retries of those that failed.
-    failed = sum(1 for each in universe.edge.arrivals if each.path == "/connect/token" and each.status != 200)
-    strayed = universe.edge.fired["UNAUTHORIZED"]
-    bound = 3 * (universe.starts + refused + strayed + universe.hours + failed) + 10
-    if asked > bound:
-        yield f"{asked} requests for a token, where {bound:.0f} would do"
-    if universe.most_token_fetches > 1:
-        yield f"a client requested {universe.most_token_fetches} tokens at once"
-    # Only calls that were in flight when the token became invalid can be refused.
-    due = 8 * (universe.starts + universe.hours + len(universe.processes) * universe.edge.fired["revoked_tokens"])
-    if refused > due:
-        yield f"{refused} requests were sent with a token that the API had refused, where {due:.0f} would do"
 
 
 def _batch(universe: Universe, made: Counter[tuple[str, str]]) -> Iterator[str]:

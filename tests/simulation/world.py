@@ -38,10 +38,14 @@ from checkout_async.clock import Clock
 from checkout_async.limits import RateLimiter, RedisRateLimiter
 from checkout_async.observability import AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted
 from checkout_async.sandbox import Sandbox
-from tests.simulation import redis
-from tests.simulation.edge import ADDRESS, API_PORT, PORT, Edge
+from tests.simulation import redis, token_endpoint
+from tests.simulation.clocks import Clocks
+from tests.simulation.edge import API_PORT, PORT, Edge
+from tests.simulation.http1 import ADDRESS
 from tests.simulation.oracles import violations
+from tests.simulation.services import Apart
 from tests.simulation.shop import CallResult, Shop
+from tests.simulation.token_endpoint import TokenEndpoint
 from tests.simulation.weather import storm
 from tests.simulation.worker import Disk, Worker
 
@@ -55,6 +59,17 @@ _PATIENCE = 6 * 3600.0
 """Seconds in which every order comes to its end once the weather is calm."""
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that a client began. `order` is the name of its task, which a shop names after the order."""
+
+    at: float
+    process: str
+    operation: str
+    reads: bool
+    order: str
+
+
 @dataclass
 class Universe:
     """A world in progress, and what is known about it at its end."""
@@ -62,6 +77,8 @@ class Universe:
     world: simloom.World
     sandbox: Sandbox
     edge: Edge
+    tokens: TokenEndpoint
+    clocks: Clocks
     worker: Worker
     redis: redis.Redis
     shares: bool
@@ -69,13 +86,15 @@ class Universe:
     redis_fails: bool
     shops: list[Shop] = field(default_factory=list[Shop])
     call_results: list[CallResult] = field(default_factory=list[CallResult])
-    sent: list[tuple[float, str, bool]] = field(default_factory=list[tuple[float, str, bool]])
-    """The attempts that clients began: when, on which shop, and whether they only read."""
+    sent: list[Attempt] = field(default_factory=list[Attempt])
+    """The attempts that clients began, except those of token requests."""
+    apart: list[Apart] = field(default_factory=list[Apart])
     clients: dict[str, CheckoutClient] = field(default_factory=dict[str, CheckoutClient])
     """The latest client of each shop."""
     starts: int = 0
     """How often a process of a shop started."""
     token_fetches: Counter[str] = field(default_factory=Counter[str])
+    all_token_fetches: int = 0
     most_token_fetches: int = 0
     """How many token requests one client had in flight at most."""
     rate: float = RATE
@@ -98,6 +117,11 @@ class Universe:
     def edge_host(self) -> simloom.Host:
         """The host of the edge."""
         return self.world.host("edge")
+
+    @property
+    def token_host(self) -> simloom.Host:
+        """The host of the token endpoint."""
+        return self.world.host("tokens")
 
     @property
     def redis_host(self) -> simloom.Host:
@@ -124,16 +148,20 @@ class Universe:
     def _client(self, shop: str, store: TokenStore | None, limiter: RateLimiter | None) -> CheckoutClient:
 
         def record(event: Event) -> None:
+            loop = asyncio.get_running_loop()
             if isinstance(event, TokenFetchStarted | TokenFetchEnded):
+                self.all_token_fetches += isinstance(event, TokenFetchStarted)
                 self.token_fetches[shop] += 1 if isinstance(event, TokenFetchStarted) else -1
                 self.most_token_fetches = max(self.most_token_fetches, self.token_fetches[shop])
             elif isinstance(event, AttemptStarted) and not event.call.path.endswith("/token"):
-                self.sent.append((asyncio.get_running_loop().time(), shop, event.call.method == "GET"))
+                task = asyncio.current_task()
+                order = "" if task is None else task.get_name()
+                self.sent.append(Attempt(loop.time(), shop, event.call.operation, event.call.method == "GET", order))
 
         client = CheckoutClient(
             OAuthCredentials("ack_sandbox", "sandbox_secret", store=store),
             base_url=f"http://{ADDRESS}:{PORT}",
-            token_url=f"http://{ADDRESS}:{PORT}/connect/token",
+            token_url=f"http://{ADDRESS}:{token_endpoint.PORT}/connect/token",
             timeout=Timeouts(total=60, attempt=10, connect=3),
             limits=Limits(concurrency=4, read_rate=RATE, write_rate=RATE),
             hooks=[record],
@@ -161,16 +189,31 @@ class Universe:
 
 async def live(world: simloom.World) -> Universe:
     """Run one universe from its first order to its last, and raise AssertionError if an oracle objects."""
-    disk = Disk(asyncio.get_running_loop())
-    with _seams(disk), _folder() as folder:
+    loop = asyncio.get_running_loop()
+    disk, clocks = Disk(loop), Clocks(loop.time, time.time)
+    with _seams(disk, clocks), _folder() as folder:
         sandbox = _SimulatedSandbox(port=API_PORT)
         edge = Edge(trouble=(0, 5, 20, 50)[simloom.draw("edge.level", 4)])
+        # One counter of faults for both.
+        tokens = TokenEndpoint(trouble=(0, 10, 30, 60)[simloom.draw("token.level", 4)], fired=edge.fired)
+        edge.accepts = tokens.accepts_token
         worker = Worker("worker", folder, disk, lambda: universe.client("worker"))
         sharing = simloom.draw("redis.shared", 3)
-        universe = Universe(world, sandbox, edge, worker, redis.Redis(), shares=sharing > 0, redis_fails=sharing > 1)
+        universe = Universe(
+            world,
+            sandbox,
+            edge,
+            tokens,
+            clocks,
+            worker,
+            redis.Redis(),
+            shares=sharing > 0,
+            redis_fails=sharing > 1,
+        )
         stop = asyncio.Event()
         api = universe.api_host.spawn(lambda: _serve_api(sandbox, stop))
         universe.edge_host.spawn(lambda: _serve(edge.handle, PORT, stop))
+        universe.token_host.spawn(lambda: _serve(tokens.handle, token_endpoint.PORT, stop))
         universe.redis_host.spawn(lambda: _serve(universe.redis.handle, redis.PORT, stop))
         # Not slowed down by the weather: a permit that is a second on its way is used a second late.
         world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002), loss=0)
@@ -183,7 +226,7 @@ async def live(world: simloom.World) -> Universe:
             world.host(shop.host).spawn(shop.run)
         world.host(worker.host).spawn(worker.run)
         await storm(universe)
-        edge.trouble = 0
+        edge.trouble = tokens.trouble = 0
         # Nothing is wrong any more: every order must come to its end.
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
@@ -272,18 +315,19 @@ def _on_simulated_time(function: Any, now: Callable[[], float]) -> Generator[Non
 
 
 @contextmanager
-def _seams(disk: Disk) -> Generator[None]:
+def _seams(disk: Disk, clocks: Clocks) -> Generator[None]:
     loop = asyncio.get_running_loop()
     clock = Clock(
-        monotonic=loop.time,
+        monotonic=clocks.since_start,
         now=lambda: datetime.fromtimestamp(time.time(), UTC),
         sleep=anyio.sleep,
         draw=random.random,
     )
     guards = checkout_async.transport.guards
     with (
-        _on_simulated_time(CircuitBreaker.__init__, loop.time),
-        _on_simulated_time(PendingCalls.__init__, loop.time),
+        clocks.installed(),
+        _on_simulated_time(CircuitBreaker.__init__, clocks.since_start),
+        _on_simulated_time(PendingCalls.__init__, clocks.since_start),
         mock.patch.object(checkout_async.client, "Clock", lambda: clock),
         mock.patch.object(loop, "run_in_executor", disk.run_in_executor),
         mock.patch.object(socket, "create_server", _Address),
