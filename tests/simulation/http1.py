@@ -1,4 +1,4 @@
-"""HTTP/1.1 on h11, as the edge and the token endpoint read and write it: messages, and what can happen to a connection."""
+"""HTTP/1.1 on h11, as the edge and the token endpoint speak it: messages, and the server's side of a connection."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ class Oddity(Enum):
     NEGATIVE_LIFETIME = "expires_in is negative"
     HUGE_LIFETIME = "expires_in is thirty million years"
     LIFETIME_IN_WORDS = "expires_in is a text"
-    EMPTY_TOKEN = "access_token is empty"  # noqa: S105 - no secret
-    NO_TOKEN = "access_token is null"  # noqa: S105 - no secret
+    EMPTY_TOKEN = "access_token is empty"
+    NO_TOKEN = "access_token is null"
     NOT_YET_ACCEPTED = "the API accepts the token some seconds later only"
     SOON_REVOKED = "the API accepts the token for some seconds only"
     NEVER_ACCEPTED = "the API does not know the token"
@@ -44,7 +44,11 @@ class Oddity(Enum):
     EMPTY_BODY = "200 without a body"
 
 
-LIFETIMES: Final = tuple(each for each in Oddity if "lifetime" in each.name.lower() or "FRACTION" in each.name) + (
+LIFETIMES: Final = (
+    Oddity.WITHOUT_LIFETIME,
+    Oddity.SHORT_LIFETIME,
+    Oddity.FRACTION_OF_A_SECOND,
+    Oddity.HUGE_LIFETIME,
     Oddity.NOT_YET_ACCEPTED,
     Oddity.SOON_REVOKED,
     Oddity.NEVER_ACCEPTED,

@@ -60,7 +60,7 @@ class Worker:
             async with self.client() as checkout:
                 for _ in range(_MOST_RUNS):
                     await self._run_once(checkout)
-                    if all(row.result.is_final or row.result == "unknown" for row in self.results.values()):
+                    if not any(_may_be_settled(row) for row in self.results.values()):
                         break
                     await asyncio.sleep(300)
         except BaseException as error:
@@ -102,6 +102,11 @@ class Worker:
 
     def _journal_of(self, start: int) -> Path:
         return self.folder / str(start) / "journal"
+
+
+def _may_be_settled(row: Outcome) -> bool:
+    """Return whether another run may give the record a final outcome: it was not sent, or its session can be read."""
+    return not row.result.is_final and (row.result != "unknown" or row.session_id is not None)
 
 
 class Disk:
