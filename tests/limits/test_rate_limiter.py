@@ -233,18 +233,55 @@ async def test_a_redis_that_failed_is_asked_again_after_five_seconds(
 async def test_the_clocks_are_compared_once_a_minute(one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
     now, asked = 1000.0, 0
     redis: Any = one._redis  # not wholly typed, hence Any
-    read = redis.time
 
     async def counting() -> object:
         nonlocal asked
         asked += 1
-        return await read()
+        return int(now), int(now % 1 * 1e6)
 
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=time.time, monotonic=lambda: now))
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now, monotonic=lambda: now))
     monkeypatch.setattr(redis, "time", counting)
     for now, expected in ((1000.0, 1), (1059.9, 1), (1060.0, 2)):  # noqa: B007
         await one.acquire("writes", 1000.0)
         assert asked == expected
+
+
+@pytest.mark.parametrize("off", [-3600.0, 3.0])
+async def test_a_clock_that_is_set_between_two_comparisons_is_noticed_at_once(
+    one: RedisRateLimiter,
+    other: RedisRateLimiter,
+    off: float,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    set_by = 0.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: time.time() + set_by, monotonic=time.monotonic))
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) > 0.0
+    set_by = off
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0, "it does not share the rates now"
+    assert "clock differs" in caplog.text
+    set_by = 0.0
+    assert 0.0 < await other.acquire("writes", ONE_IN_A_MINUTE) <= 60.0
+
+
+async def test_no_wait_is_longer_than_the_window_if_a_clock_is_set_meanwhile(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_by = 0.0
+    clock = SimpleNamespace(time=lambda: time.time() + set_by, monotonic=time.monotonic)
+    monkeypatch.setattr(module, "time", clock)
+    assert await one.acquire("writes", 1.0) == 0.0
+    window: Any = one._window
+    read = window.get_window_stats
+
+    async def set_back(*args: Any) -> Any:
+        nonlocal set_by
+        set_by = -3600.0
+        return await read(*args)
+
+    monkeypatch.setattr(window, "get_window_stats", set_back)
+    assert 0.0 < await one.acquire("writes", 1.0) <= 1.0
 
 
 @pytest.mark.parametrize("off", [-3.0, 3.0])
