@@ -62,7 +62,8 @@ def parse_response(
 ) -> ApiResponse[T]:
     """Return the decoded reply. Raises ApiError for an error status, UnexpectedResponse if the reply is not understood.
 
-    `now` is the time that a `Retry-After` date is compared with if the reply has no `Date`. `conceal` masks in the server's texts what was sent.
+    `now` is the time that a `Retry-After` date is compared with if the reply has no `Date`. `conceal` masks in the
+    server's texts what was sent.
     """
     if response.status >= 400:
         raise _api_error(operation.name, response, now, conceal)

@@ -141,6 +141,13 @@ class Disk:
         # A checkpoint starts the log anew; then there is no tail to tear.
         return (before, after) if after >= before > 0 else None
 
+    def kill(self) -> None:
+        """End the thread: the write that comes next may still reach the disk, and what waits behind it does not."""
+        if self._waiting and simloom.draw("disk.written", 2):
+            _, function, arguments = self._waiting[0]
+            function(*arguments)
+        self._waiting.clear()
+
     def _run_next(self) -> None:
         if not self._waiting:
             return

@@ -25,6 +25,7 @@ from typing import Any
 from unittest import mock
 
 import anyio
+import anyio.to_thread
 import simloom
 from aiohttp import web
 
@@ -45,6 +46,7 @@ from tests.simulation.http1 import ADDRESS
 from tests.simulation.oracles import violations
 from tests.simulation.services import Apart
 from tests.simulation.shop import CallResult, Shop
+from tests.simulation.threads import Threads, leave_half_a_file
 from tests.simulation.token_endpoint import TokenEndpoint
 from tests.simulation.weather import storm
 from tests.simulation.worker import Disk, Worker
@@ -84,6 +86,9 @@ class Universe:
     shares: bool
     """Whether all processes share one token and the rates."""
     redis_fails: bool
+    threads: Threads
+    token_folder: Path | None
+    """Where all processes, which are then on one machine, share their token in files; None if they do not."""
     shops: list[Shop] = field(default_factory=list[Shop])
     call_results: list[CallResult] = field(default_factory=list[CallResult])
     sent: list[Attempt] = field(default_factory=list[Attempt])
@@ -137,7 +142,10 @@ class Universe:
     async def client(self, name: str) -> AsyncGenerator[CheckoutClient]:
         """Yield a new client for a process. It may share its token and rates with the others through Redis."""
         async with AsyncExitStack() as stack:
-            store = limiter = None
+            limiter: RateLimiter | None = None
+            store: TokenStore | None = None
+            if self.token_folder is not None:
+                store = self.threads.token_store(self.token_folder)
             if self.shares:
                 # The third version of the protocol is one that the simulated server does not speak.
                 url = f"redis://{ADDRESS}:{redis.PORT}/0?protocol=2"
@@ -175,6 +183,9 @@ class Universe:
     def crash(self, process: Shop | Worker) -> None:
         """Kill a process: nothing of it runs any more, and its connections are reset."""
         self.world.host(process.host).crash()
+        self.threads.kill(process.name)
+        if self.token_folder is not None:
+            leave_half_a_file(self.token_folder)
         process.lose_the_process()
         # The simulation revives the dead tasks at its very end; their connections no longer answer to a close.
         transport: Any = self.clients[process.name]._transport
@@ -191,14 +202,15 @@ async def live(world: simloom.World) -> Universe:
     """Run one universe from its first order to its last, and raise AssertionError if an oracle objects."""
     loop = asyncio.get_running_loop()
     disk, clocks = Disk(loop), Clocks(loop.time, time.time)
-    with _seams(disk, clocks), _folder() as folder:
+    threads = Threads(loop, disk)
+    with _seams(threads, clocks), _folder() as folder:
         sandbox = _SimulatedSandbox(port=API_PORT)
         edge = Edge(trouble=(0, 5, 20, 50)[simloom.draw("edge.level", 4)])
         # One counter of faults for both.
         tokens = TokenEndpoint(trouble=(0, 10, 30, 60)[simloom.draw("token.level", 4)], fired=edge.fired)
         edge.accepts = tokens.accepts_token
         worker = Worker("worker", folder, disk, lambda: universe.client("worker"))
-        sharing = simloom.draw("redis.shared", 3)
+        sharing = simloom.draw("token.shared", 4)
         universe = Universe(
             world,
             sandbox,
@@ -207,8 +219,10 @@ async def live(world: simloom.World) -> Universe:
             clocks,
             worker,
             redis.Redis(),
-            shares=sharing > 0,
-            redis_fails=sharing > 1,
+            shares=sharing in {1, 2},
+            redis_fails=sharing == 2,
+            threads=threads,
+            token_folder=folder / "tokens" if sharing == 3 else None,
         )
         stop = asyncio.Event()
         api = universe.api_host.spawn(lambda: _serve_api(sandbox, stop))
@@ -315,7 +329,7 @@ def _on_simulated_time(function: Any, now: Callable[[], float]) -> Generator[Non
 
 
 @contextmanager
-def _seams(disk: Disk, clocks: Clocks) -> Generator[None]:
+def _seams(threads: Threads, clocks: Clocks) -> Generator[None]:
     loop = asyncio.get_running_loop()
     clock = Clock(
         monotonic=clocks.since_start,
@@ -329,7 +343,8 @@ def _seams(disk: Disk, clocks: Clocks) -> Generator[None]:
         _on_simulated_time(CircuitBreaker.__init__, clocks.since_start),
         _on_simulated_time(PendingCalls.__init__, clocks.since_start),
         mock.patch.object(checkout_async.client, "Clock", lambda: clock),
-        mock.patch.object(loop, "run_in_executor", disk.run_in_executor),
+        mock.patch.object(loop, "run_in_executor", threads.run_in_executor),
+        mock.patch.object(anyio.to_thread, "run_sync", threads.run_sync),
         mock.patch.object(socket, "create_server", _Address),
         mock.patch.object(guards, "_has_unread_bytes", _has_unread_bytes),
     ):
