@@ -51,6 +51,13 @@ class ProcessClock:
         return abs(self.wrong_by) >= FAR_APART
 
 
+def running_process() -> str:
+    """Return the name of the process whose code is running; an empty text outside of all hosts."""
+    host = current_host.get()
+    # A process that starts again gets a new host, such as shop0.1.
+    return "" if host is None else host.name.partition(".")[0]
+
+
 @dataclass
 class Clocks:
     """The clock of every process, by its name. `monotonic` and `wall` are true; both are in seconds."""
@@ -72,8 +79,7 @@ class Clocks:
         return self.monotonic() + self._here().slept
 
     def _here(self) -> ProcessClock:
-        host = current_host.get()
-        return self.of("" if host is None else host.name.partition(".")[0])
+        return self.of(running_process())
 
     @contextmanager
     def installed(self) -> Generator[None]:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import simloom
-from simloom._context import current_host
 
 from checkout_async.auth import FileTokenStore
+from tests.simulation.clocks import running_process
 from tests.simulation.worker import Disk
 
 
@@ -29,7 +29,7 @@ class Threads:
 
     def run_in_executor(self, executor: object, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
         """Take the place of the loop's method of this name."""
-        return self._disk(_process()).run_in_executor(executor, function, *arguments)
+        return self._disk(running_process()).run_in_executor(executor, function, *arguments)
 
     async def run_sync(self, function: Callable[..., Any], *arguments: Any, abandon_on_cancel: bool = False) -> Any:
         """Take the place of anyio's function of this name. A caller that is cancelled does not stop the thread."""
@@ -39,7 +39,7 @@ class Threads:
     def token_store(self, directory: Path) -> FileTokenStore:
         """Return a store for the running process, and remember the locks that it opens."""
         store = FileTokenStore(directory)
-        locks = self._locks.setdefault(_process(), [])
+        locks = self._locks.setdefault(running_process(), [])
         lock_class: Any = store._lock_class
 
         def opened(*args: Any, **named: Any) -> Any:
@@ -64,11 +64,6 @@ class Threads:
 
     def _disk(self, process: str) -> Disk:
         return self._disks.setdefault(process, Disk(self._loop))
-
-
-def _process() -> str:
-    host = current_host.get()
-    return "" if host is None else str(host.name).partition(".")[0]
 
 
 def leave_half_a_file(directory: Path) -> None:
