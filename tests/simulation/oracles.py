@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tests.simulation.shop import CallOutcome, CallResult
+from tests.simulation.calls import CallOutcome, CallResult
 
 if TYPE_CHECKING:
     from tests.simulation.world import Universe

@@ -41,7 +41,8 @@ from checkout_async.sandbox import Sandbox
 from tests.simulation import redis
 from tests.simulation.edge import ADDRESS, API_PORT, PORT, Edge
 from tests.simulation.oracles import violations
-from tests.simulation.shop import CallResult, Shop
+from tests.simulation.calls import CallResult
+from tests.simulation.shop import Shop
 from tests.simulation.weather import storm
 from tests.simulation.worker import Disk, Worker
 
