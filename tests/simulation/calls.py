@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -24,6 +23,7 @@ import simloom
 
 from checkout_async import CheckoutClient, errors
 from tests.simulation.cancellation import Cancelled, cancel_somewhere
+from tests.simulation.process import Process
 
 MOST_TRIES: Final = 200
 """More calls than the longest outage takes."""
@@ -81,57 +81,35 @@ class _Options(TypedDict, total=False):
     idempotency_key: str | None
 
 
-@dataclass
-class Caller(ABC):
-    """A process with orders to see through. All fields are its database: they outlive a crash of the process.
+@dataclass(kw_only=True)
+class Caller(Process):
+    """A process with orders to see through.
 
     A process that `keeps_keys` chooses the key of every call itself, and stores it before the call: it can crash.
     """
 
-    name: str
     call_results: list[CallResult]
-    client: Callable[[], AbstractAsyncContextManager[CheckoutClient]]
     keeps_keys: bool
     total: float = 60.0
     is_calm: bool = False
-    starts: int = 0
     doubts: dict[Step, Doubt] = field(default_factory=dict[Step, Doubt])
     values: dict[Step, Any] = field(default_factory=dict[Step, Any])
     open_orders: set[str] = field(default_factory=set[str])
-    failures: list[BaseException] = field(default_factory=list[BaseException])
-    closed: list[CheckoutClient] = field(default_factory=list[CheckoutClient])
-    """The clients that a second owner has closed."""
 
     orders = 12
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        self.can_die = self.keeps_keys
         self.open_orders |= {f"{self.name}-{number}" for number in range(self.orders)}
-        self.ended = asyncio.Event()
 
-    @property
-    def host(self) -> str:
-        """The name of the host on which the process runs now."""
-        return f"{self.name}.{self.starts}"
-
-    def lose_the_process(self) -> None:
-        """Nothing is lost: the database is elsewhere."""
-        self.starts += 1
-
-    async def run(self) -> None:
+    async def work(self) -> None:
         """See the orders through that are open, all at once or some seconds apart."""
         spread = (0, 300)[simloom.draw("shop.spread", 2)]
-        try:
-            async with AsyncExitStack() as self._opened, asyncio.TaskGroup() as group:
-                self.checkout = await self._opened.enter_async_context(self.client())
-                self._reopening = asyncio.Lock()
-                for reference in sorted(self.open_orders):
-                    group.create_task(self._see_through(reference), name=reference)
-                    await asyncio.sleep(simloom.draw("shop.pause", 1 + spread) / 100)
-        except BaseException as error:
-            self.failures.append(error)
-            raise
-        finally:
-            self.ended.set()
+        async with asyncio.TaskGroup() as group:
+            for reference in sorted(self.open_orders):
+                group.create_task(self._see_through(reference), name=reference)
+                await asyncio.sleep(simloom.draw("shop.pause", 1 + spread) / 100)
 
     async def _see_through(self, reference: str) -> None:
         await self.order(reference)
@@ -140,13 +118,6 @@ class Caller(ABC):
     @abstractmethod
     async def order(self, reference: str) -> None:
         """See one order through."""
-
-    async def close_the_client(self) -> None:
-        """Use the client for a while as a second owner does, who closes it although this process still uses it."""
-        checkout = self.checkout
-        async with checkout:
-            await asyncio.sleep(simloom.draw("owner.stays", 200) / 100)
-            self.closed.append(checkout)  # from here on, no call may send anything
 
     async def until_done(self, operation: str, reference: str, call: Call, find: Call | None = None) -> Any:
         """Call until it is done, with the same key while it is in doubt and a new one after a clear refusal."""
@@ -196,7 +167,7 @@ class Caller(ABC):
     ) -> CallResult:
         """Make one call and record how it ended. Now and then it is cancelled, or has a deadline that is short."""
         checkout, started, total = self.checkout, now(), self.total if has_deadline else math.inf
-        was_closed = self._is_closed(checkout)
+        was_closed = self.is_closed(checkout)
         options: _Options = {}
         if has_deadline and not self.is_calm and simloom.draw("shop.deadline", 8) == 1:
             options["timeout"] = total = (1 + simloom.draw("shop.total", 400)) / 100
@@ -215,8 +186,8 @@ class Caller(ABC):
             value = None
         answer = CallResult(operation, reference, outcome, started, now(), total, kind, key, value, was_closed)
         self.call_results.append(answer)
-        if outcome is not CallOutcome.DONE and self._is_closed(checkout):
-            await self._reopen(checkout)
+        if outcome is not CallOutcome.DONE:
+            await self.replace_closed(checkout)
         return answer
 
     def _key_of(
@@ -233,15 +204,6 @@ class Caller(ABC):
                 checkout.abandoned_calls.remove(each)
                 return str(each.idempotency_key)
         return None
-
-    def _is_closed(self, checkout: CheckoutClient) -> bool:
-        return any(each is checkout for each in self.closed)
-
-    async def _reopen(self, closed: CheckoutClient) -> None:
-        """Make a new client in place of one that was closed; the first call that ends makes it for all."""
-        async with self._reopening:
-            if self.checkout is closed:
-                self.checkout = await self._opened.enter_async_context(self.client())
 
 
 def now() -> float:

@@ -111,7 +111,7 @@ async def _sibling_fails(call: Call[T]) -> T | Cancelled:
     try:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(call())
-            await asyncio.sleep(_patience())
+            await asyncio.wait([task], timeout=_patience())
             if not task.done():
                 raise _SiblingFailedError
     except* (_SiblingFailedError, CheckoutError):
@@ -158,7 +158,7 @@ async def _move_on_after(call: Call[T]) -> T | Cancelled:
 
 
 def _patience() -> float:
-    return simloom.draw("cancel.patience", 400) / 100
+    return (1 + simloom.draw("cancel.patience", 400)) / 100
 
 
 def _now() -> float:

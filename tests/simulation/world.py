@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import socket
+import sqlite3
 import tempfile
 import time
 from collections import Counter
@@ -32,6 +33,7 @@ import checkout_async.client
 import checkout_async.transport.guards
 from checkout_async import CheckoutClient, Limits, OAuthCredentials, Timeouts
 from checkout_async.auth import RedisTokenStore, TokenStore
+from checkout_async.batch import Outcome
 from checkout_async.batch.gate import CircuitBreaker
 from checkout_async.batch.waits import PendingCalls
 from checkout_async.clock import Clock
@@ -41,10 +43,12 @@ from checkout_async.sandbox import Sandbox
 from tests.simulation import redis
 from tests.simulation.edge import ADDRESS, API_PORT, PORT, Edge
 from tests.simulation.oracles import violations
-from tests.simulation.calls import CallResult
+from tests.simulation.process import Process
+from tests.simulation.calls import Caller, CallResult
+from tests.simulation.disk import Disk
 from tests.simulation.shop import Shop
 from tests.simulation.weather import storm
-from tests.simulation.worker import Disk, Worker
+from tests.simulation.worker import Batch, Worker
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -63,12 +67,12 @@ class Universe:
     world: simloom.World
     sandbox: Sandbox
     edge: Edge
-    worker: Worker
+    batch: Batch
     redis: redis.Redis
     shares: bool
     """Whether all processes share one token and the rates."""
     redis_fails: bool
-    shops: list[Shop] = field(default_factory=list[Shop])
+    processes: list[Process] = field(default_factory=list[Process])
     call_results: list[CallResult] = field(default_factory=list[CallResult])
     sent: list[tuple[float, str, bool]] = field(default_factory=list[tuple[float, str, bool]])
     """The attempts that clients began: when, on which shop, and whether they only read."""
@@ -84,16 +88,18 @@ class Universe:
     """Simulated hours until the last order was done."""
     left_over: list[str] = field(default_factory=list[str])
     """Names of the tasks and connections that were left when all shops had closed."""
+    journal: list[Outcome] = field(default_factory=list[Outcome])
+    """What the journal of the batch says in the end."""
 
     @property
     def shop_hosts(self) -> list[simloom.Host]:
-        """The hosts on which the shops and the worker run now."""
+        """The hosts on which the shops and the workers run now."""
         return [self.world.host(process.host) for process in self.processes]
 
     @property
-    def processes(self) -> list[Shop | Worker]:
-        """The shops and the worker."""
-        return [*self.shops, self.worker]
+    def callers(self) -> list[Caller]:
+        """The processes with orders."""
+        return [process for process in self.processes if isinstance(process, Caller)]
 
     @property
     def edge_host(self) -> simloom.Host:
@@ -145,7 +151,7 @@ class Universe:
         self.starts += 1
         return client
 
-    def crash(self, process: Shop | Worker) -> None:
+    def crash(self, process: Process) -> None:
         """Kill a process: nothing of it runs any more, and its connections are reset."""
         self.world.host(process.host).crash()
         process.lose_the_process()
@@ -155,7 +161,7 @@ class Universe:
             transport._session.connector._closed = True
             transport._session.detach()
 
-    def restart(self, process: Shop | Worker) -> None:
+    def restart(self, process: Process) -> None:
         """Start a new process, on a new host: timers that the dead process left must not run on it."""
         self.world.host(process.host).spawn(process.run)
 
@@ -166,9 +172,10 @@ async def live(world: simloom.World) -> Universe:
     with _seams(disk), _folder() as folder:
         sandbox = _SimulatedSandbox(port=API_PORT)
         edge = Edge(trouble=(0, 5, 20, 50)[simloom.draw("edge.level", 4)])
-        worker = Worker("worker", folder, disk, lambda: universe.client("worker"))
         sharing = simloom.draw("redis.shared", 3)
-        universe = Universe(world, sandbox, edge, worker, redis.Redis(), shares=sharing > 0, redis_fails=sharing > 1)
+        universe = Universe(
+            world, sandbox, edge, Batch(folder, disk), redis.Redis(), shares=sharing > 0, redis_fails=sharing > 1
+        )
         stop = asyncio.Event()
         api = universe.api_host.spawn(lambda: _serve_api(sandbox, stop))
         universe.edge_host.spawn(lambda: _serve(edge.handle, PORT, stop))
@@ -177,29 +184,41 @@ async def live(world: simloom.World) -> Universe:
         world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002), loss=0)
         world.net.clog_node_in(universe.redis_host, latency=(0.0005, 0.002), loss=0)
         await asyncio.sleep(1)
-        for name in (f"shop{number}" for number in range(SHOPS)):
-            keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
-            shop = Shop(name, universe.call_results, partial(universe.client, name), keeps_keys)
-            universe.shops.append(shop)
-            world.host(shop.host).spawn(shop.run)
-        world.host(worker.host).spawn(worker.run)
+        universe.processes += _processes(universe)
+        for process in universe.processes:
+            world.host(process.host).spawn(process.run)
         await storm(universe)
         edge.trouble = 0
         # Nothing is wrong any more: every order must come to its end.
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
-                for shop in universe.shops:
-                    shop.is_calm = True
+                for caller in universe.callers:
+                    caller.is_calm = True
                 for process in universe.processes:
                     await process.ended.wait()
         await asyncio.sleep(120)
         universe.hours = asyncio.get_running_loop().time() / 3600
         universe.left_over = _left_over(universe)
+        edge.fired["journal_in_use"] += universe.batch.refusals
+        universe.journal = await universe.batch.read_journal()
         stop.set()
         await api
         if found := violations(universe):
             raise AssertionError("; ".join(found))
         return universe
+
+
+def _processes(universe: Universe) -> list[Process]:
+    """Make the shops and the workers of a universe."""
+    processes: list[Process] = []
+    for name in (f"shop{number}" for number in range(SHOPS)):
+        keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
+        client, results = partial(universe.client, name), universe.call_results
+        processes.append(Shop(name=name, client=client, call_results=results, keeps_keys=keeps_keys))
+    for name in ("worker", "rival")[: 1 + simloom.draw("batch.rival", 2)]:
+        delay = simloom.draw("batch.delay", 60) if processes[-1].name == "worker" else 0
+        processes.append(Worker(name=name, client=partial(universe.client, name), batch=universe.batch, delay=delay))
+    return processes
 
 
 def _left_over(universe: Universe) -> list[str]:
@@ -287,6 +306,8 @@ def _seams(disk: Disk) -> Generator[None]:
         _on_simulated_time(PendingCalls.__init__, loop.time),
         mock.patch.object(checkout_async.client, "Clock", lambda: clock),
         mock.patch.object(loop, "run_in_executor", disk.run_in_executor),
+        mock.patch.object(sqlite3, "connect", disk.connect),
+        mock.patch.object(os, "fsync", disk.fsync),
         mock.patch.object(socket, "create_server", _Address),
         mock.patch.object(guards, "_has_unread_bytes", _has_unread_bytes),
     ):
