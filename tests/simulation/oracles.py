@@ -6,8 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tests.simulation.batch_oracles import batch_violations
+from tests.simulation.calls import CallOutcome, CallResult
 from tests.simulation.oracles_services import rates, tokens
-from tests.simulation.shop import CallOutcome, CallResult
 
 if TYPE_CHECKING:
     from tests.simulation.world import Universe
@@ -28,7 +29,8 @@ def violations(universe: Universe) -> list[str]:
         *_late(universe),
         *rates(universe),
         *tokens(universe),
-        *_batch(universe, made),
+        *_after_closing(universe),
+        *batch_violations(universe, made),
         *_unfinished(universe),
         *_leaks(universe),
     ]
@@ -109,29 +111,20 @@ def _keys(universe: Universe) -> Iterator[str]:
             yield f"the idempotency key {key} was sent for {len(owned)} requests"
 
 
+def _after_closing(universe: Universe) -> Iterator[str]:
+    """Check that a call with a closed client ends at once with ClientClosed: it did nothing."""
+    for answer in universe.call_results:
+        if answer.client_was_closed and (answer.outcome, answer.kind) != (CallOutcome.NOT_DONE, "ClientClosed"):
+            yield f"{answer.operation} of {answer.reference} with a closed client was {answer.outcome} {answer.kind}"
+        if answer.client_was_closed and answer.ended > answer.started:
+            yield f"{answer.operation} of {answer.reference} with a closed client took a while"
+
+
 def _late(universe: Universe) -> Iterator[str]:
     for answer in universe.call_results:
         if answer.ended - answer.started > answer.total + 0.01:
             took = answer.ended - answer.started
             yield f"{answer.operation} of {answer.reference} took {took:.2f} s of {answer.total:g} s"
-
-
-def _batch(universe: Universe, made: Counter[tuple[str, str]]) -> Iterator[str]:
-    """Check that each record has an outcome, which is true, and that a final outcome never changes."""
-    worker = universe.worker
-    for record in worker.records:
-        rows = [row for row in worker.rows if row.line == record.line]
-        if not rows:
-            yield f"record {record.line} has no outcome"
-            continue
-        exists = made["request_session", str(record.reference)] > 0
-        if rows[-1].result.is_final and not exists:
-            yield f"record {record.line} is {rows[-1].result}, and has no session"
-        if rows[-1].result in {"failed", "invalid"} and exists:
-            yield f"record {record.line} is {rows[-1].result}, and has a session"
-        final = {row.result for row in rows if row.result.is_final}
-        if len(final) > 1 or (final and not rows[-1].result.is_final):
-            yield f"record {record.line} is {' and then '.join(row.result for row in rows)}"
 
 
 def _unfinished(universe: Universe) -> Iterator[str]:
@@ -140,13 +133,14 @@ def _unfinished(universe: Universe) -> Iterator[str]:
         yield from (f"{process.name} failed: {error!r}" for error in process.failures)
         if not process.ended.is_set():
             yield f"{process.name} did not come to its end"
-    for shop in universe.shops:
+    for shop in universe.callers:
         if shop.open_orders:
             yield f"{shop.name} left {len(shop.open_orders)} orders open"
 
 
 def _leaks(universe: Universe) -> Iterator[str]:
     yield from (f"left over: {each}" for each in universe.left_over)
-    for client in universe.clients.values():
+    closed = [client for process in universe.processes for client in process.closed]
+    for client in [*universe.clients.values(), *closed]:
         if used := client._limiter.slots.borrowed_tokens:
             yield f"{used} slots of a client are still taken"

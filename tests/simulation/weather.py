@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 import simloom
 
 from tests.simulation.services import SERVICES, Condition, lasting
-from tests.simulation.shop import Shop
 
 if TYPE_CHECKING:
     from tests.simulation.world import Universe
@@ -102,11 +101,18 @@ async def time_passes(_universe: Universe) -> None:
 async def process_dies(universe: Universe) -> None:
     """A process dies at any moment, and starts again some time later."""
     process = universe.processes[simloom.draw("weather.process", len(universe.processes))]
-    if process.ended.is_set() or (isinstance(process, Shop) and not process.keeps_keys):
+    if process.ended.is_set() or not process.can_die:
         return
     universe.crash(process)
     await lasting(60)
     universe.restart(process)
+
+
+async def second_owner(universe: Universe) -> None:
+    """Another task of a process uses its client, too, and closes it."""
+    process = universe.processes[simloom.draw("weather.process", len(universe.processes))]
+    if not process.ended.is_set():
+        await universe.world.host(process.host).spawn(process.close_the_client)
 
 
 async def a_day_passes(_universe: Universe) -> None:
@@ -130,5 +136,6 @@ CONDITIONS: Final[tuple[Condition, ...]] = (
     time_passes,
     process_dies,
     process_dies,
+    second_owner,
     a_day_passes,
 )

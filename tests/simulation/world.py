@@ -1,55 +1,42 @@
 """One universe: hosts with shops, the edge and the API, from the first order to the last.
 
 Everything that could differ from run to run comes from the seed: simloom owns the event loop, the clock of `time`, the
-network and `os.urandom`. What it cannot reach is replaced here: the listening socket of the sandbox, the look at a
-socket's unread bytes, and the default clock of a client, whose functions are bound when the package is imported.
+network and `os.urandom`. What it cannot reach is replaced by `seams.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import random
-import shutil
-import socket
-import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
-from unittest import mock
 
-import anyio
-import anyio.to_thread
 import simloom
-from aiohttp import web
 
-import checkout_async.client
-import checkout_async.transport.guards
 from checkout_async import CheckoutClient, Limits, OAuthCredentials, Timeouts
 from checkout_async.auth import RedisTokenStore, TokenStore
-from checkout_async.batch.gate import CircuitBreaker
-from checkout_async.batch.waits import PendingCalls
-from checkout_async.clock import Clock
+from checkout_async.batch import Outcome
 from checkout_async.limits import RateLimiter, RedisRateLimiter
 from checkout_async.observability import AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted
 from checkout_async.sandbox import Sandbox
-from tests.simulation import redis, token_endpoint
+from tests.simulation import redis, seams, token_endpoint
+from tests.simulation.calls import CURRENT_ORDER, Caller, CallResult
 from tests.simulation.clocks import Clocks
+from tests.simulation.disk import Disk
 from tests.simulation.edge import API_PORT, PORT, Edge
 from tests.simulation.http1 import ADDRESS
 from tests.simulation.oracles import violations
+from tests.simulation.process import Process
 from tests.simulation.services import Apart
-from tests.simulation.shop import CallResult, Shop
-from tests.simulation.threads import Threads, leave_half_a_file
+from tests.simulation.shop import Shop
 from tests.simulation.token_endpoint import TokenEndpoint
+from tests.simulation.token_files import TokenFiles
 from tests.simulation.weather import storm
-from tests.simulation.worker import Disk, Worker
+from tests.simulation.worker import Batch, Worker
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -63,11 +50,10 @@ _PATIENCE = 6 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that a client began. `order` is the name of its task, which a shop names after the order."""
+    """An attempt that a client began, and the reference of the order that it is for."""
 
     at: float
     process: str
-    operation: str
     reads: bool
     order: str
 
@@ -81,15 +67,14 @@ class Universe:
     edge: Edge
     tokens: TokenEndpoint
     clocks: Clocks
-    worker: Worker
+    batch: Batch
     redis: redis.Redis
     shares: bool
     """Whether all processes share one token and the rates."""
     redis_fails: bool
-    threads: Threads
-    token_folder: Path | None
-    """Where all processes, which are then on one machine, share their token in files; None if they do not."""
-    shops: list[Shop] = field(default_factory=list[Shop])
+    token_files: TokenFiles | None
+    """Where all processes, which are then on one machine, share their token; None if they do not."""
+    processes: list[Process] = field(default_factory=list[Process])
     call_results: list[CallResult] = field(default_factory=list[CallResult])
     sent: list[Attempt] = field(default_factory=list[Attempt])
     """The attempts that clients began, except those of token requests."""
@@ -107,16 +92,18 @@ class Universe:
     """Simulated hours until the last order was done."""
     left_over: list[str] = field(default_factory=list[str])
     """Names of the tasks and connections that were left when all shops had closed."""
+    journal: list[Outcome] = field(default_factory=list[Outcome])
+    """What the journal of the batch says in the end."""
 
     @property
     def shop_hosts(self) -> list[simloom.Host]:
-        """The hosts on which the shops and the worker run now."""
+        """The hosts on which the shops and the workers run now."""
         return [self.world.host(process.host) for process in self.processes]
 
     @property
-    def processes(self) -> list[Shop | Worker]:
-        """The shops and the worker."""
-        return [*self.shops, self.worker]
+    def callers(self) -> list[Caller]:
+        """The processes with orders."""
+        return [process for process in self.processes if isinstance(process, Caller)]
 
     @property
     def edge_host(self) -> simloom.Host:
@@ -144,8 +131,8 @@ class Universe:
         async with AsyncExitStack() as stack:
             limiter: RateLimiter | None = None
             store: TokenStore | None = None
-            if self.token_folder is not None:
-                store = self.threads.token_store(self.token_folder)
+            if self.token_files is not None:
+                store = self.token_files.store()
             if self.shares:
                 # The third version of the protocol is one that the simulated server does not speak.
                 url = f"redis://{ADDRESS}:{redis.PORT}/0?protocol=2"
@@ -156,15 +143,13 @@ class Universe:
     def _client(self, shop: str, store: TokenStore | None, limiter: RateLimiter | None) -> CheckoutClient:
 
         def record(event: Event) -> None:
-            loop = asyncio.get_running_loop()
             if isinstance(event, TokenFetchStarted | TokenFetchEnded):
                 self.all_token_fetches += isinstance(event, TokenFetchStarted)
                 self.token_fetches[shop] += 1 if isinstance(event, TokenFetchStarted) else -1
                 self.most_token_fetches = max(self.most_token_fetches, self.token_fetches[shop])
             elif isinstance(event, AttemptStarted) and not event.call.path.endswith("/token"):
-                task = asyncio.current_task()
-                order = "" if task is None else task.get_name()
-                self.sent.append(Attempt(loop.time(), shop, event.call.operation, event.call.method == "GET", order))
+                now, reads = asyncio.get_running_loop().time(), event.call.method == "GET"
+                self.sent.append(Attempt(now, shop, reads, CURRENT_ORDER.get()))
 
         client = CheckoutClient(
             OAuthCredentials("ack_sandbox", "sandbox_secret", store=store),
@@ -180,12 +165,11 @@ class Universe:
         self.starts += 1
         return client
 
-    def crash(self, process: Shop | Worker) -> None:
+    def crash(self, process: Process) -> None:
         """Kill a process: nothing of it runs any more, and its connections are reset."""
         self.world.host(process.host).crash()
-        self.threads.kill(process.name)
-        if self.token_folder is not None:
-            leave_half_a_file(self.token_folder)
+        if self.token_files is not None:
+            self.token_files.lose_a_process(process.name)
         process.lose_the_process()
         # The simulation revives the dead tasks at its very end; their connections no longer answer to a close.
         transport: Any = self.clients[process.name]._transport
@@ -193,7 +177,7 @@ class Universe:
             transport._session.connector._closed = True
             transport._session.detach()
 
-    def restart(self, process: Shop | Worker) -> None:
+    def restart(self, process: Process) -> None:
         """Start a new process, on a new host: timers that the dead process left must not run on it."""
         self.world.host(process.host).spawn(process.run)
 
@@ -202,14 +186,12 @@ async def live(world: simloom.World) -> Universe:
     """Run one universe from its first order to its last, and raise AssertionError if an oracle objects."""
     loop = asyncio.get_running_loop()
     disk, clocks = Disk(loop), Clocks(loop.time, time.time)
-    threads = Threads(loop, disk)
-    with _seams(threads, clocks), _folder() as folder:
-        sandbox = _SimulatedSandbox(port=API_PORT)
+    with seams.folder() as folder, seams.installed(disk, clocks, token_files := TokenFiles(folder / "tokens", disk)):
+        sandbox = seams.SimulatedSandbox(port=API_PORT)
         edge = Edge(trouble=(0, 5, 20, 50)[simloom.draw("edge.level", 4)])
         # One counter of faults for both.
         tokens = TokenEndpoint(trouble=(0, 10, 30, 60)[simloom.draw("token.level", 4)], fired=edge.fired)
         edge.accepts = tokens.accepts_token
-        worker = Worker("worker", folder, disk, lambda: universe.client("worker"))
         sharing = simloom.draw("token.shared", 4)
         universe = Universe(
             world,
@@ -217,12 +199,11 @@ async def live(world: simloom.World) -> Universe:
             edge,
             tokens,
             clocks,
-            worker,
+            Batch(folder, disk),
             redis.Redis(),
             shares=sharing in {1, 2},
             redis_fails=sharing == 2,
-            threads=threads,
-            token_folder=folder / "tokens" if sharing == 3 else None,
+            token_files=token_files if sharing == 3 else None,
         )
         stop = asyncio.Event()
         api = universe.api_host.spawn(lambda: _serve_api(sandbox, stop))
@@ -233,29 +214,41 @@ async def live(world: simloom.World) -> Universe:
         world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002), loss=0)
         world.net.clog_node_in(universe.redis_host, latency=(0.0005, 0.002), loss=0)
         await asyncio.sleep(1)
-        for name in (f"shop{number}" for number in range(SHOPS)):
-            keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
-            shop = Shop(name, universe.call_results, partial(universe.client, name), keeps_keys)
-            universe.shops.append(shop)
-            world.host(shop.host).spawn(shop.run)
-        world.host(worker.host).spawn(worker.run)
+        universe.processes += _processes(universe)
+        for process in universe.processes:
+            world.host(process.host).spawn(process.run)
         await storm(universe)
         edge.trouble = tokens.trouble = 0
         # Nothing is wrong any more: every order must come to its end.
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
-                for shop in universe.shops:
-                    shop.is_calm = True
+                for caller in universe.callers:
+                    caller.is_calm = True
                 for process in universe.processes:
                     await process.ended.wait()
         await asyncio.sleep(120)
         universe.hours = asyncio.get_running_loop().time() / 3600
         universe.left_over = _left_over(universe)
+        edge.fired["journal_in_use"] += universe.batch.refusals
+        universe.journal = await universe.batch.read_journal()
         stop.set()
         await api
         if found := violations(universe):
             raise AssertionError("; ".join(found))
         return universe
+
+
+def _processes(universe: Universe) -> list[Process]:
+    """Make the shops and the workers of a universe."""
+    processes: list[Process] = []
+    for name in (f"shop{number}" for number in range(SHOPS)):
+        keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
+        client, results = partial(universe.client, name), universe.call_results
+        processes.append(Shop(name=name, client=client, call_results=results, keeps_keys=keeps_keys))
+    for name in ("worker", "rival")[: 1 + simloom.draw("batch.rival", 2)]:
+        delay = simloom.draw("batch.delay", 60) if processes[-1].name == "worker" else 0
+        processes.append(Worker(name=name, client=partial(universe.client, name), batch=universe.batch, delay=delay))
+    return processes
 
 
 def _left_over(universe: Universe) -> list[str]:
@@ -276,76 +269,3 @@ async def _serve(handle: Handler, port: int, stop: asyncio.Event) -> None:
     server = await asyncio.start_server(handle, ADDRESS, port)
     await stop.wait()
     server.close()
-
-
-class _SimulatedSandbox(Sandbox):
-    """The simulator of the API, listening in the simulated network."""
-
-    async def _listen(self, runner: web.AppRunner, listener: Any, ssl_context: Any) -> None:
-        host, port = listener.getsockname()
-        site: Any = web.TCPSite(runner, host, port, ssl_context=ssl_context)
-        self._site = site
-        await site.start()
-
-
-class _Address:
-    """What the sandbox asks of a listening socket."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._address = address
-
-    def getsockname(self) -> tuple[str, int]:
-        return self._address
-
-
-def _has_unread_bytes(transport: Any) -> bool:
-    return bool(transport._inbox)
-
-
-@contextmanager
-def _folder() -> Generator[Path]:
-    """Make a folder whose name does not depend on chance, since the seed decides over chance here."""
-    path = Path(tempfile.gettempdir()) / f"simulation-{os.getpid()}"
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(mode=0o700)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-_REAL_CLOCK = time.monotonic
-
-
-@contextmanager
-def _on_simulated_time(function: Any, now: Callable[[], float]) -> Generator[None]:
-    """Replace the real clock among the defaults of a function, which are bound when its module is imported."""
-    before: tuple[Any, ...] = function.__defaults__
-    function.__defaults__ = tuple(now if each is _REAL_CLOCK else each for each in before)
-    try:
-        yield
-    finally:
-        function.__defaults__ = before
-
-
-@contextmanager
-def _seams(threads: Threads, clocks: Clocks) -> Generator[None]:
-    loop = asyncio.get_running_loop()
-    clock = Clock(
-        monotonic=clocks.since_start,
-        now=lambda: datetime.fromtimestamp(time.time(), UTC),
-        sleep=anyio.sleep,
-        draw=random.random,
-    )
-    guards = checkout_async.transport.guards
-    with (
-        clocks.installed(),
-        _on_simulated_time(CircuitBreaker.__init__, clocks.since_start),
-        _on_simulated_time(PendingCalls.__init__, clocks.since_start),
-        mock.patch.object(checkout_async.client, "Clock", lambda: clock),
-        mock.patch.object(loop, "run_in_executor", threads.run_in_executor),
-        mock.patch.object(anyio.to_thread, "run_sync", threads.run_sync),
-        mock.patch.object(socket, "create_server", _Address),
-        mock.patch.object(guards, "_has_unread_bytes", _has_unread_bytes),
-    ):
-        yield
