@@ -5,7 +5,10 @@ of a second, and a failure can be replayed exactly. docs/reliability.md says wha
 
 - `world.py` starts the hosts and runs one universe;
 - `edge.py` is the intermediary through which every request goes: it injects faults and records what arrived;
+- `token_endpoint.py` issues tokens, and is erratic by itself;
 - `weather.py` changes the network and the API over time;
+- `services.py` does so to the token endpoint, Redis and the clocks (`redis.py`, `clocks.py`, `token_files.py`);
+- `seams.py` replaces what simloom cannot reach;
 - `shop.py` places orders as a web application would, and records what it was answered;
 - `oracles.py` compares what was answered with what the API did;
 - `defects.py` plants known mistakes, each of which the oracles must find.

@@ -63,7 +63,7 @@ class Disk:
         mine, self._databases[host] = self._databases[host], []
         if mine:
             # Closing a connection is the only way to release its locks. It would also write the log into the database.
-            files = {file: file.read_bytes() for file in database.parent.iterdir()}
+            files = {file: file.read_bytes() for file in database.parent.iterdir() if file.is_file()}
             for each in mine:
                 each.close()
             for file, content in files.items():
