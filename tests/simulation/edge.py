@@ -56,6 +56,8 @@ class Arrival:
     key: str | None
     reference: str | None
     status: int | None
+    authentication_id: str | None = None
+    """The session of 3D Secure that a payment request names."""
 
 
 @dataclass
@@ -114,7 +116,9 @@ class Edge:
     def _record(self, request: _Message, status: int | None) -> None:
         now = asyncio.get_running_loop().time()
         path = request.target.decode().partition("?")[0]
-        self.arrivals.append(Arrival(now, request.method, path, request.key, request.reference, status))
+        self.arrivals.append(
+            Arrival(now, request.method, path, request.key, request.reference, status, request.authentication_id)
+        )
 
     async def _forward(self, request: _Message, link: _Link) -> bool:
         link.write(await self._process(request))
@@ -235,12 +239,22 @@ class _Message:
     @property
     def reference(self) -> str | None:
         """The member `reference` of a JSON body."""
+        reference: str | None = self._json.get("reference")
+        return reference
+
+    @property
+    def authentication_id(self) -> str | None:
+        """The session of 3D Secure in the body of a payment request."""
+        session_id: str | None = self._json.get("3ds", {}).get("authentication_id") if self.method == "POST" else None
+        return session_id
+
+    @property
+    def _json(self) -> dict[str, Any]:
         try:
             body: Any = json.loads(self.body or b"{}")
         except ValueError:
-            return None
-        reference: str | None = body.get("reference")
-        return reference
+            return {}
+        return body if isinstance(body, dict) else {}
 
     def encode(self) -> bytes:
         """Write the message as HTTP/1.1; its body is framed by Content-Length."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulation.batch_oracles import batch_violations
 from tests.simulation.calls import CallOutcome, CallResult
+from tests.simulation.threeds_oracles import threeds_violations
 
 if TYPE_CHECKING:
     from tests.simulation.world import Universe
@@ -32,6 +33,7 @@ def violations(universe: Universe) -> list[str]:
         *_tokens(universe),
         *_after_closing(universe),
         *batch_violations(universe, made),
+        *threeds_violations(universe, made),
         *_unfinished(universe),
         *_leaks(universe),
     ]
@@ -119,17 +121,17 @@ def _late(universe: Universe) -> Iterator[str]:
 
 
 def _rates(universe: Universe) -> Iterator[str]:
-    """Check that in no second a process, or an account that shares its rates, began too many requests of a kind."""
+    """Check that in no second a client, or an account that shares its rates, began too many requests of a kind."""
     by_kind: dict[tuple[str, bool], list[float]] = defaultdict(list)
-    for at, process, reads in universe.sent:
-        by_kind[process, reads].append(at)
+    for at, client, reads in universe.sent:
+        by_kind[client, reads].append(at)
         if universe.shares and not universe.redis_fails:
             by_kind["the account", reads].append(at)
-    for (process, _), times in by_kind.items():
+    for (client, _), times in by_kind.items():
         for index, at in enumerate(times):
             within = sum(1 for other in times[index:] if other < at + 1)
             if within > universe.rate + max(1, universe.rate * BURST) + 1:
-                yield f"{process} began {within} requests in one second"
+                yield f"{client} began {within} requests in one second"
                 break
 
 

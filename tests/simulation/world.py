@@ -41,11 +41,13 @@ from checkout_async.limits import RateLimiter, RedisRateLimiter
 from checkout_async.observability import AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted
 from checkout_async.sandbox import Sandbox
 from tests.simulation import redis
+from tests.simulation.calls import Caller, CallResult
+from tests.simulation.cardholder import Cardholder
+from tests.simulation.checkout_page import CheckoutPage
+from tests.simulation.disk import Disk
 from tests.simulation.edge import ADDRESS, API_PORT, PORT, Edge
 from tests.simulation.oracles import violations
 from tests.simulation.process import Process
-from tests.simulation.calls import Caller, CallResult
-from tests.simulation.disk import Disk
 from tests.simulation.shop import Shop
 from tests.simulation.weather import storm
 from tests.simulation.worker import Batch, Worker
@@ -75,7 +77,7 @@ class Universe:
     processes: list[Process] = field(default_factory=list[Process])
     call_results: list[CallResult] = field(default_factory=list[CallResult])
     sent: list[tuple[float, str, bool]] = field(default_factory=list[tuple[float, str, bool]])
-    """The attempts that clients began: when, on which shop, and whether they only read."""
+    """The attempts that clients began: when, which client, and whether they only read."""
     clients: dict[str, CheckoutClient] = field(default_factory=dict[str, CheckoutClient])
     """The latest client of each shop."""
     starts: int = 0
@@ -129,13 +131,14 @@ class Universe:
             yield await stack.enter_async_context(self._client(name, store, limiter))
 
     def _client(self, shop: str, store: TokenStore | None, limiter: RateLimiter | None) -> CheckoutClient:
+        name = f"{shop}, client {self.starts}"
 
         def record(event: Event) -> None:
             if isinstance(event, TokenFetchStarted | TokenFetchEnded):
                 self.token_fetches[shop] += 1 if isinstance(event, TokenFetchStarted) else -1
                 self.most_token_fetches = max(self.most_token_fetches, self.token_fetches[shop])
             elif isinstance(event, AttemptStarted) and not event.call.path.endswith("/token"):
-                self.sent.append((asyncio.get_running_loop().time(), shop, event.call.method == "GET"))
+                self.sent.append((asyncio.get_running_loop().time(), name, event.call.method == "GET"))
 
         client = CheckoutClient(
             OAuthCredentials("ack_sandbox", "sandbox_secret", store=store),
@@ -215,6 +218,17 @@ def _processes(universe: Universe) -> list[Process]:
         keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
         client, results = partial(universe.client, name), universe.call_results
         processes.append(Shop(name=name, client=client, call_results=results, keeps_keys=keeps_keys))
+    if simloom.draw("page.exists", 2):
+        keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
+        processes.append(
+            CheckoutPage(
+                name="page",
+                client=partial(universe.client, "page"),
+                call_results=universe.call_results,
+                keeps_keys=keeps_keys,
+                cardholder=partial(Cardholder, universe.sandbox),
+            )
+        )
     for name in ("worker", "rival")[: 1 + simloom.draw("batch.rival", 2)]:
         delay = simloom.draw("batch.delay", 60) if processes[-1].name == "worker" else 0
         processes.append(Worker(name=name, client=partial(universe.client, name), batch=universe.batch, delay=delay))
