@@ -33,7 +33,8 @@ class Cardholder:
         if isinstance(step, threeds.RunMethod):
             return await self._run_method(step, left)
         assert isinstance(step, threeds.ShowChallenge), step
-        return await _CHALLENGES[simloom.draw("cardholder.challenge", len(_CHALLENGES))](self, session_id, left)
+        what = simloom.draw("cardholder.challenge", len(_CHALLENGES) + 1)
+        return await _CHALLENGES[what](self, session_id, left) if what < len(_CHALLENGES) else _forged(step)
 
     async def _run_method(self, step: threeds.RunMethod, left: float) -> Events:
         """The issuer's script answers in time, late, twice or never; at the end of the time the page says so."""
@@ -82,6 +83,13 @@ class Cardholder:
     async def _sees_an_error(self, _session_id: str, _left: float) -> Events:
         """The issuer's page cannot continue."""
         return [emv.ErrorMessage(error_code="402", error_component="A")]
+
+
+def _forged(step: threeds.ShowChallenge) -> Events:
+    """The browser says that the challenge was passed, and it is still to be answered."""
+    request = emv.decode_json(step.form.fields["creq"], "creq")
+    answer = {**request, "messageType": "CRes", "transStatus": "Y"}
+    return [emv.read_challenge_response({"cres": emv.encode_json(answer)})]
 
 
 def _doubled(event: threeds.Event, twice: object) -> Events:

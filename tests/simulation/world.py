@@ -135,8 +135,8 @@ class Universe:
 
         def record(event: Event) -> None:
             if isinstance(event, TokenFetchStarted | TokenFetchEnded):
-                self.token_fetches[shop] += 1 if isinstance(event, TokenFetchStarted) else -1
-                self.most_token_fetches = max(self.most_token_fetches, self.token_fetches[shop])
+                self.token_fetches[name] += 1 if isinstance(event, TokenFetchStarted) else -1
+                self.most_token_fetches = max(self.most_token_fetches, self.token_fetches[name])
             elif isinstance(event, AttemptStarted) and not event.call.path.endswith("/token"):
                 self.sent.append((asyncio.get_running_loop().time(), name, event.call.method == "GET"))
 
@@ -150,7 +150,6 @@ class Universe:
             rate_limiter=limiter,
         )
         self.clients[shop] = client
-        self.token_fetches[shop] = 0
         self.starts += 1
         return client
 
@@ -159,8 +158,9 @@ class Universe:
         self.world.host(process.host).crash()
         process.lose_the_process()
         # The simulation revives the dead tasks at its very end; their connections no longer answer to a close.
-        transport: Any = self.clients[process.name]._transport
-        if transport._session is not None:
+        client = self.clients.get(process.name)
+        transport: Any = None if client is None else client._transport
+        if transport is not None and transport._session is not None:
             transport._session.connector._closed = True
             transport._session.detach()
 
