@@ -6,7 +6,10 @@ of a second, and a failure can be replayed exactly. docs/reliability.md says wha
 - `world.py` starts the hosts and runs one universe;
 - `edge.py` is the intermediary through which every request goes: it injects faults and records what arrived;
 - `weather.py` changes the network and the API over time;
-- `shop.py` places orders as a web application would, and records what it was answered;
-- `oracles.py` compares what was answered with what the API did;
+- `process.py` is a process that may die, and `calls.py` one that sees calls through and records how they ended;
+- `shop.py` places orders as a web application would, `checkout_page.py` authenticates with 3D Secure and pays, with the
+  cardholders of `cardholder.py`, and `worker.py` runs a batch on the disk of `disk.py`;
+- `cancellation.py` ends calls early, in each way in which a program can;
+- `oracles.py`, `batch_oracles.py` and `threeds_oracles.py` compare what was answered with what the API did;
 - `defects.py` plants known mistakes, each of which the oracles must find.
 """
