@@ -3,7 +3,7 @@
 Time, the schedule of tasks, the network and all chance are simulated (simloom), so that a run of hours takes a fraction
 of a second, and a failure can be replayed exactly. docs/reliability.md says what is promised and what is not simulated.
 
-- `world.py` starts the hosts and runs one universe;
+- `world.py` starts the hosts of `population.py` and runs one universe;
 - `edge.py` is the intermediary through which every request goes: it injects faults and records what arrived;
 - `weather.py` changes the network and the API over time;
 - `process.py` is a process that may die, and `calls.py` one that sees calls through and records how they ended;
@@ -11,5 +11,5 @@ of a second, and a failure can be replayed exactly. docs/reliability.md says wha
   cardholders of `cardholder.py`, and `worker.py` runs a batch on the disk of `disk.py`;
 - `cancellation.py` ends calls early, in each way in which a program can;
 - `oracles.py`, `batch_oracles.py` and `threeds_oracles.py` compare what was answered with what the API did;
-- `defects.py` plants known mistakes, each of which the oracles must find.
+- `defects.py` and `process_defects.py` plant known mistakes, each of which the oracles must find.
 """

@@ -20,7 +20,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -42,19 +41,16 @@ from checkout_async.observability import AttemptStarted, Event, TokenFetchEnded,
 from checkout_async.sandbox import Sandbox
 from tests.simulation import redis
 from tests.simulation.calls import Caller, CallResult
-from tests.simulation.cardholder import Cardholder
-from tests.simulation.checkout_page import CheckoutPage
 from tests.simulation.disk import Disk
 from tests.simulation.edge import ADDRESS, API_PORT, PORT, Edge
 from tests.simulation.oracles import violations
+from tests.simulation.population import left_over, processes_of
 from tests.simulation.process import Process
-from tests.simulation.shop import Shop
 from tests.simulation.weather import storm
-from tests.simulation.worker import Batch, Worker
+from tests.simulation.worker import Batch
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-SHOPS = 2
 RATE = 5.0
 """Requests per second of each kind that a shop's client may send."""
 
@@ -187,7 +183,7 @@ async def live(world: simloom.World) -> Universe:
         world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002), loss=0)
         world.net.clog_node_in(universe.redis_host, latency=(0.0005, 0.002), loss=0)
         await asyncio.sleep(1)
-        universe.processes += _processes(universe)
+        universe.processes += processes_of(universe)
         for process in universe.processes:
             world.host(process.host).spawn(process.run)
         await storm(universe)
@@ -201,7 +197,7 @@ async def live(world: simloom.World) -> Universe:
                     await process.ended.wait()
         await asyncio.sleep(120)
         universe.hours = asyncio.get_running_loop().time() / 3600
-        universe.left_over = _left_over(universe)
+        universe.left_over = left_over(universe)
         edge.fired["journal_in_use"] += universe.batch.refusals
         universe.journal = await universe.batch.read_journal()
         stop.set()
@@ -209,39 +205,6 @@ async def live(world: simloom.World) -> Universe:
         if found := violations(universe):
             raise AssertionError("; ".join(found))
         return universe
-
-
-def _processes(universe: Universe) -> list[Process]:
-    """Make the shops and the workers of a universe."""
-    processes: list[Process] = []
-    for name in (f"shop{number}" for number in range(SHOPS)):
-        keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
-        client, results = partial(universe.client, name), universe.call_results
-        processes.append(Shop(name=name, client=client, call_results=results, keeps_keys=keeps_keys))
-    if simloom.draw("page.exists", 2):
-        keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
-        processes.append(
-            CheckoutPage(
-                name="page",
-                client=partial(universe.client, "page"),
-                call_results=universe.call_results,
-                keeps_keys=keeps_keys,
-                cardholder=partial(Cardholder, universe.sandbox),
-            )
-        )
-    for name in ("worker", "rival")[: 1 + simloom.draw("batch.rival", 2)]:
-        delay = simloom.draw("batch.delay", 60) if processes[-1].name == "worker" else 0
-        processes.append(Worker(name=name, client=partial(universe.client, name), batch=universe.batch, delay=delay))
-    return processes
-
-
-def _left_over(universe: Universe) -> list[str]:
-    """Name the connections and tasks that the shops' hosts still have."""
-    network: Any = universe.world.net
-    owners = [each.owner.name for each in network._live_transports.values() if each.owner]
-    hosts: dict[str, Any] = {host.name: host for host in universe.shop_hosts}
-    tasks = [task.get_name() for host in hosts.values() for task in host._live_tasks()]
-    return [f"connection of {name}" for name in owners if name in hosts] + [f"task {name}" for name in tasks]
 
 
 async def _serve_api(sandbox: Sandbox, stop: asyncio.Event) -> None:
