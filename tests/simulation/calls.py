@@ -171,8 +171,9 @@ class Caller(Process):
     ) -> CallResult:
         """Make one call and record how it ended. Now and then it is cancelled, or has a deadline that is short."""
         checkout, started, total = self.checkout, now(), self.total if has_deadline else math.inf
-        was_closed = self.is_closed(checkout)
+        # Without a deadline it is no single call: a driver may wait first, or need no call at all.
         CURRENT_ORDER.set(reference)
+        was_closed = has_deadline and self.is_closed(checkout)
         options: _Options = {}
         if has_deadline and not self.is_calm and simloom.draw("shop.deadline", 8) == 1:
             options["timeout"] = total = (1 + simloom.draw("shop.total", 400)) / 100

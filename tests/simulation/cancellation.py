@@ -34,7 +34,8 @@ class Cancelled:
 
 async def cancel_somewhere(call: Call[T]) -> T | Cancelled:
     """Make a call and cancel it somewhere; return its value if it ended before."""
-    return await _WAYS[simloom.draw("cancel.way", len(_WAYS))](call)
+    ended: T | Cancelled = await _WAYS[simloom.draw("cancel.way", len(_WAYS))](call)
+    return ended
 
 
 @dataclass
@@ -113,7 +114,7 @@ async def _sibling_fails(call: Call[T]) -> T | Cancelled:
             task = group.create_task(call())
             await asyncio.wait([task], timeout=_patience())
             if not task.done():
-                raise _SiblingFailedError
+                raise _SiblingFailedError  # noqa: TRY301 - as a task of the group does
     except* (_SiblingFailedError, CheckoutError):
         pass  # that of the call is raised below
     assert task is not None

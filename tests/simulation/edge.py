@@ -69,6 +69,8 @@ class Arrival:
     key: str | None
     reference: str | None
     status: int | None
+    authentication_id: str | None = None
+    """The session of 3D Secure that a payment request names."""
 
 
 @dataclass
@@ -154,7 +156,9 @@ class Edge:
     def _record(self, request: Message, status: int | None) -> None:
         now = asyncio.get_running_loop().time()
         path = request.target.decode().partition("?")[0]
-        self.arrivals.append(Arrival(now, request.method, path, request.key, request.reference, status))
+        self.arrivals.append(
+            Arrival(now, request.method, path, request.key, request.reference, status, request.authentication_id)
+        )
 
     async def _forward(self, request: Message, link: Link) -> bool:
         link.write(await self._process(request))

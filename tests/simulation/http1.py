@@ -59,12 +59,22 @@ class Message:
     @property
     def reference(self) -> str | None:
         """The member `reference` of a JSON body."""
+        reference: str | None = self._json.get("reference")
+        return reference
+
+    @property
+    def authentication_id(self) -> str | None:
+        """The session of 3D Secure in the body of a payment request."""
+        session_id: str | None = self._json.get("3ds", {}).get("authentication_id") if self.method == "POST" else None
+        return session_id
+
+    @property
+    def _json(self) -> dict[str, Any]:
         try:
             body: Any = json.loads(self.body or b"{}")
         except ValueError:
-            return None
-        reference: str | None = body.get("reference")
-        return reference
+            return {}
+        return body if isinstance(body, dict) else {}
 
     def encode(self) -> bytes:
         """Write the message as HTTP/1.1; its body is framed by Content-Length."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tests.simulation.batch_oracles import batch_violations
 from tests.simulation.calls import CallOutcome, CallResult
 from tests.simulation.oracles_services import rates, tokens
+from tests.simulation.threeds_oracles import threeds_violations
 
 if TYPE_CHECKING:
     from tests.simulation.world import Universe
@@ -31,6 +32,7 @@ def violations(universe: Universe) -> list[str]:
         *tokens(universe),
         *_after_closing(universe),
         *batch_violations(universe, made),
+        *threeds_violations(universe, made),
         *_unfinished(universe),
         *_leaks(universe),
     ]

@@ -23,22 +23,22 @@ _IN_FLIGHT = 8
 
 
 def rates(universe: Universe) -> Iterator[str]:
-    """Check that in no second a process, or an account that shares its rates, began too many requests of a kind.
+    """Check that in no second a client, or an account that shares its rates, began too many requests of a kind.
 
     A process that cannot reach Redis, or whose clock is wrong, does not share the rates: its requests do not count for
-    the account then. They count for the process, always.
+    the account then. They count for the client, always.
     """
     by_kind: dict[tuple[str, bool], list[float]] = defaultdict(list)
     for attempt in universe.sent:
-        by_kind[attempt.process, attempt.reads].append(attempt.at)
+        by_kind[attempt.client, attempt.reads].append(attempt.at)
         if universe.shares and not _is_apart(universe, attempt):
             by_kind["the account", attempt.reads].append(attempt.at)
-    for (process, _), times in by_kind.items():
+    for (client, _), times in by_kind.items():
         times.sort()
         for index, at in enumerate(times):
             within = bisect_left(times, at + 1) - index
             if within > universe.rate + max(1, universe.rate * BURST) + 1:
-                yield f"{process} began {within} requests in one second from {at:.2f} on"
+                yield f"{client} began {within} requests in one second from {at:.2f} on"
                 break
 
 

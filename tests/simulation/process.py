@@ -28,6 +28,7 @@ class Process(ABC):
 
     def __post_init__(self) -> None:
         self.ended = asyncio.Event()
+        self._checkout: CheckoutClient | None = None
 
     @property
     def host(self) -> str:
@@ -37,13 +38,20 @@ class Process(ABC):
     def lose_the_process(self) -> None:
         """Go on where the next process begins, on a new host."""
         self.starts += 1
+        self._checkout = None
+
+    @property
+    def checkout(self) -> CheckoutClient:
+        """The client to make calls with."""
+        assert self._checkout is not None
+        return self._checkout
 
     async def run(self) -> None:
         """Run the process from its start to its end."""
         try:
             async with AsyncExitStack() as self._opened:
                 self._reopening = asyncio.Lock()
-                self.checkout = await self._opened.enter_async_context(self.client())
+                self._checkout = await self._opened.enter_async_context(self.client())
                 await self.work()
         except BaseException as error:
             self.failures.append(error)
@@ -57,7 +65,9 @@ class Process(ABC):
 
     async def close_the_client(self) -> None:
         """Use the client for a while as a second owner does, who closes it although this process still uses it."""
-        checkout = self.checkout
+        checkout = self._checkout
+        if checkout is None:
+            return  # the process is just starting
         async with checkout:
             await asyncio.sleep(simloom.draw("owner.stays", 200) / 100)
             self.closed.append(checkout)  # from here on, no call may send anything
@@ -72,4 +82,4 @@ class Process(ABC):
             return
         async with self._reopening:
             if self.checkout is checkout:
-                self.checkout = await self._opened.enter_async_context(self.client())
+                self._checkout = await self._opened.enter_async_context(self.client())

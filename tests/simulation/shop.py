@@ -1,4 +1,4 @@
-"""A shop: one process of a web application, which places orders: it authorizes, captures and refunds, or authenticates."""
+"""A shop: one process of a web application. It authorizes, captures and refunds, or only authenticates."""
 
 from __future__ import annotations
 

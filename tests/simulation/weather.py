@@ -100,9 +100,10 @@ async def time_passes(_universe: Universe) -> None:
 
 async def process_dies(universe: Universe) -> None:
     """A process dies at any moment, and starts again some time later."""
-    process = universe.processes[simloom.draw("weather.process", len(universe.processes))]
-    if process.ended.is_set() or not process.can_die:
+    alive = [process for process in universe.processes if process.can_die and not process.ended.is_set()]
+    if not alive:
         return
+    process = alive[simloom.draw("weather.process", len(alive))]
     universe.crash(process)
     await lasting(60)
     universe.restart(process)
@@ -110,8 +111,9 @@ async def process_dies(universe: Universe) -> None:
 
 async def second_owner(universe: Universe) -> None:
     """Another task of a process uses its client, too, and closes it."""
-    process = universe.processes[simloom.draw("weather.process", len(universe.processes))]
-    if not process.ended.is_set():
+    running = [process for process in universe.processes if not process.ended.is_set()]
+    if running:
+        process = running[simloom.draw("weather.process", len(running))]
         await universe.world.host(process.host).spawn(process.close_the_client)
 
 

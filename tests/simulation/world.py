@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import simloom
@@ -30,17 +29,16 @@ from tests.simulation.disk import Disk
 from tests.simulation.edge import API_PORT, PORT, Edge
 from tests.simulation.http1 import ADDRESS
 from tests.simulation.oracles import violations
+from tests.simulation.population import left_over, processes_of
 from tests.simulation.process import Process
 from tests.simulation.services import Apart
-from tests.simulation.shop import Shop
 from tests.simulation.token_endpoint import TokenEndpoint
 from tests.simulation.token_files import TokenFiles
 from tests.simulation.weather import storm
-from tests.simulation.worker import Batch, Worker
+from tests.simulation.worker import Batch
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-SHOPS = 2
 RATE = 5.0
 """Requests per second of each kind that a shop's client may send."""
 
@@ -50,10 +48,11 @@ _PATIENCE = 6 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that a client began, and the reference of the order that it is for."""
+    """An attempt that a client of a process began, and the reference of the order that it is for."""
 
     at: float
     process: str
+    client: str
     reads: bool
     order: str
 
@@ -141,15 +140,16 @@ class Universe:
             yield await stack.enter_async_context(self._client(name, store, limiter))
 
     def _client(self, shop: str, store: TokenStore | None, limiter: RateLimiter | None) -> CheckoutClient:
+        name = f"{shop}, client {self.starts}"
 
         def record(event: Event) -> None:
             if isinstance(event, TokenFetchStarted | TokenFetchEnded):
                 self.all_token_fetches += isinstance(event, TokenFetchStarted)
-                self.token_fetches[shop] += 1 if isinstance(event, TokenFetchStarted) else -1
-                self.most_token_fetches = max(self.most_token_fetches, self.token_fetches[shop])
+                self.token_fetches[name] += 1 if isinstance(event, TokenFetchStarted) else -1
+                self.most_token_fetches = max(self.most_token_fetches, self.token_fetches[name])
             elif isinstance(event, AttemptStarted) and not event.call.path.endswith("/token"):
                 now, reads = asyncio.get_running_loop().time(), event.call.method == "GET"
-                self.sent.append(Attempt(now, shop, reads, CURRENT_ORDER.get()))
+                self.sent.append(Attempt(now, shop, name, reads, CURRENT_ORDER.get()))
 
         client = CheckoutClient(
             OAuthCredentials("ack_sandbox", "sandbox_secret", store=store),
@@ -161,7 +161,6 @@ class Universe:
             rate_limiter=limiter,
         )
         self.clients[shop] = client
-        self.token_fetches[shop] = 0
         self.starts += 1
         return client
 
@@ -172,8 +171,9 @@ class Universe:
             self.token_files.lose_a_process(process.name)
         process.lose_the_process()
         # The simulation revives the dead tasks at its very end; their connections no longer answer to a close.
-        transport: Any = self.clients[process.name]._transport
-        if transport._session is not None:
+        client = self.clients.get(process.name)
+        transport: Any = None if client is None else client._transport
+        if transport is not None and transport._session is not None:
             transport._session.connector._closed = True
             transport._session.detach()
 
@@ -214,7 +214,7 @@ async def live(world: simloom.World) -> Universe:
         world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002), loss=0)
         world.net.clog_node_in(universe.redis_host, latency=(0.0005, 0.002), loss=0)
         await asyncio.sleep(1)
-        universe.processes += _processes(universe)
+        universe.processes += processes_of(universe)
         for process in universe.processes:
             world.host(process.host).spawn(process.run)
         await storm(universe)
@@ -228,7 +228,7 @@ async def live(world: simloom.World) -> Universe:
                     await process.ended.wait()
         await asyncio.sleep(120)
         universe.hours = asyncio.get_running_loop().time() / 3600
-        universe.left_over = _left_over(universe)
+        universe.left_over = left_over(universe)
         edge.fired["journal_in_use"] += universe.batch.refusals
         universe.journal = await universe.batch.read_journal()
         stop.set()
@@ -236,28 +236,6 @@ async def live(world: simloom.World) -> Universe:
         if found := violations(universe):
             raise AssertionError("; ".join(found))
         return universe
-
-
-def _processes(universe: Universe) -> list[Process]:
-    """Make the shops and the workers of a universe."""
-    processes: list[Process] = []
-    for name in (f"shop{number}" for number in range(SHOPS)):
-        keeps_keys = bool(simloom.draw("shop.keeps_keys", 2))
-        client, results = partial(universe.client, name), universe.call_results
-        processes.append(Shop(name=name, client=client, call_results=results, keeps_keys=keeps_keys))
-    for name in ("worker", "rival")[: 1 + simloom.draw("batch.rival", 2)]:
-        delay = simloom.draw("batch.delay", 60) if processes[-1].name == "worker" else 0
-        processes.append(Worker(name=name, client=partial(universe.client, name), batch=universe.batch, delay=delay))
-    return processes
-
-
-def _left_over(universe: Universe) -> list[str]:
-    """Name the connections and tasks that the shops' hosts still have."""
-    network: Any = universe.world.net
-    owners = [each.owner.name for each in network._live_transports.values() if each.owner]
-    hosts: dict[str, Any] = {host.name: host for host in universe.shop_hosts}
-    tasks = [task.get_name() for host in hosts.values() for task in host._live_tasks()]
-    return [f"connection of {name}" for name in owners if name in hosts] + [f"task {name}" for name in tasks]
 
 
 async def _serve_api(sandbox: Sandbox, stop: asyncio.Event) -> None:
