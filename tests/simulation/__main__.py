@@ -135,7 +135,9 @@ def _plant(names: list[str], jobs: int) -> int:
             alone |= found.words.keys() if len(found.words) == 1 else set[str]()
             missed += [found.name] if found.seed is None else []
     fixes = [name for name in names if DEFECTS[name].fix]
-    print(f"{len(names) - len(missed)} of {len(names)} defects found, {len(fixes)} of them fixes of the past, reverted:")
+    print(
+        f"{len(names) - len(missed)} of {len(names)} defects found, {len(fixes)} of them fixes of the past, reverted:"
+    )
     print("\n".join(f"    {name}: {DEFECTS[name].fix}" for name in fixes))
     if len(names) < len(DEFECTS):
         return min(len(missed), 1)
@@ -152,10 +154,10 @@ def _find(name: str) -> _Found:
         with DEFECTS[name]():
             result = run(seed)
         words = objections(result.error)
+        if result.error is not None and words and not any(each in str(result.error) for each in _BROKEN):
+            return _Found(name, seed, words)
         if result.error is not None:
-            is_broken = not words or any(each in str(result.error) for each in _BROKEN)
-            broken = {"": f"seed {seed}: {type(result.error).__name__}: {result.error}"}
-            return _Found(name, None, broken) if is_broken else _Found(name, seed, words)
+            return _Found(name, None, {"": f"seed {seed}: {type(result.error).__name__}: {result.error}"})
     return _Found(name, None, words)
 
 

@@ -36,7 +36,7 @@ from checkout_async.batch.gate import CircuitBreaker
 from checkout_async.batch.waits import PendingCalls
 from checkout_async.clock import Clock
 from checkout_async.limits import RateLimiter, RedisRateLimiter
-from checkout_async.observability import AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted
+from checkout_async.observability import AttemptEnded, AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted
 from checkout_async.sandbox import Sandbox
 from tests.simulation import redis
 from tests.simulation.edge import ADDRESS, API_PORT, PORT, Edge
@@ -79,6 +79,9 @@ class Universe:
     most_token_fetches: int = 0
     """How many token requests one client had in flight at most."""
     rate: float = RATE
+    attempt: float = 10.0
+    """Seconds that one attempt may take."""
+    longest_attempt: float = 0.0
     hours: float = 0.0
     """Simulated hours until the last order was done."""
     left_over: list[str] = field(default_factory=list[str])
@@ -127,6 +130,8 @@ class Universe:
             if isinstance(event, TokenFetchStarted | TokenFetchEnded):
                 self.token_fetches[shop] += 1 if isinstance(event, TokenFetchStarted) else -1
                 self.most_token_fetches = max(self.most_token_fetches, self.token_fetches[shop])
+            elif isinstance(event, AttemptEnded):
+                self.longest_attempt = max(self.longest_attempt, event.seconds)
             elif isinstance(event, AttemptStarted) and not event.call.path.endswith("/token"):
                 self.sent.append((asyncio.get_running_loop().time(), shop, event.call.method == "GET"))
 
@@ -134,7 +139,7 @@ class Universe:
             OAuthCredentials("ack_sandbox", "sandbox_secret", store=store),
             base_url=f"http://{ADDRESS}:{PORT}",
             token_url=f"http://{ADDRESS}:{PORT}/connect/token",
-            timeout=Timeouts(total=60, attempt=10, connect=3),
+            timeout=Timeouts(total=60, attempt=self.attempt, connect=3),
             limits=Limits(concurrency=4, read_rate=RATE, write_rate=RATE),
             hooks=[record],
             rate_limiter=limiter,

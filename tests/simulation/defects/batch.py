@@ -98,15 +98,15 @@ def _replacing_results(result: BatchResult, kinds: tuple[type[Exception], ...]) 
 
 @defect()
 def unknown_outcome_taken_for_invalid() -> Generator[None]:
-    """A record whose request ended with a server error counts as one that the API refused as invalid."""
-    with _replacing_results(BatchResult.INVALID, (errors.ServerError,)):
+    """A record whose request ended with an error status counts as one that the API refused as invalid."""
+    with _replacing_results(BatchResult.INVALID, (errors.ApiError,)):
         yield
 
 
 @defect()
 def outage_taken_for_an_answer() -> Generator[None]:
-    """A record that could not be sent counts as one whose issuer is unavailable, which is final."""
-    with _replacing_results(BatchResult.UNAVAILABLE, (errors.ConnectFailed, errors.RateLimited)):
+    """A record whose request failed counts as one whose issuer is unavailable, which is final."""
+    with _replacing_results(BatchResult.UNAVAILABLE, (errors.CheckoutError,)):
         yield
 
 
@@ -120,4 +120,29 @@ def outcome_never_marked_as_reported() -> Generator[None]:
             genuine(self, operation)
 
     with replaced(JournalWriter, "add_to_next", add_to_next):
+        yield
+
+
+@defect()
+def batch_that_never_ends() -> Generator[None]:
+    """The end of the records does not end the wait for the next outcome."""
+
+    def end(_self: Any) -> None:
+        pass
+
+    with replaced(Delivery, "end", end):
+        yield
+
+
+@defect()
+def journal_that_fails_when_it_is_closed() -> Generator[None]:
+    """Closing the journal reports an error though everything was written."""
+    genuine = JournalWriter.close
+
+    async def close(self: JournalWriter) -> None:
+        await genuine(self)
+        message = "the journal could not be closed"
+        raise errors.JournalError(message)
+
+    with replaced(JournalWriter, "close", close):
         yield

@@ -21,6 +21,8 @@ _STANDARD: Final = frozenset({408, 500, 502, 503, 504})
 
 _PAYMENT: Final = b'{"id": "pay_aaaaaaaaaaaaaaaaaaaaaaaaaa"}'
 
+_ACTION: Final = b'{"action_id": "act_aaaaaaaaaaaaaaaaaaaaaaaaaa"}'
+
 
 @defect()
 def unknown_outcome_taken_for_not_sent() -> Generator[None]:
@@ -132,6 +134,26 @@ def broken_reply_taken_for_success() -> Generator[None]:
                 return await genuine(self, request, timeouts)
             except errors.OutcomeUnknown:
                 return HttpResponse(status=200, headers={}, body=_PAYMENT)
+
+        return send
+
+    with sending(change):
+        yield
+
+
+@defect()
+def refund_done_when_sent() -> Generator[None]:
+    """A refund is a success as soon as it was sent, whatever the reply."""
+
+    def change(genuine: Send) -> Send:
+        async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
+            if not request.url.endswith("/refunds"):
+                return await genuine(self, request, timeouts)
+            try:
+                reply = await genuine(self, request, timeouts)
+            except errors.OutcomeUnknown:
+                return HttpResponse(status=202, headers={}, body=_ACTION)
+            return msgspec.structs.replace(reply, status=202, body=_ACTION) if reply.status >= 500 else reply
 
         return send
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Final
 
 import msgspec
 
@@ -13,8 +15,11 @@ from checkout_async import errors
 from checkout_async._core import prepare
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Timeouts
+from checkout_async.errors.base import attach_key
 from checkout_async.transport import pipeline
 from tests.simulation.defects.plant import Send, always, defect, replaced, sending
+
+_KEY_HEADER: Final = "cko-idempotency-key"
 
 
 @defect()
@@ -25,7 +30,7 @@ def key_made_per_attempt() -> Generator[None]:
     def change(genuine: Send) -> Send:
         async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
             headers = dict(request.headers)
-            for name in [name for name in headers if name.lower() == "cko-idempotency-key"]:
+            for name in [name for name in headers if name.lower() == _KEY_HEADER]:
                 headers[name] = f"attempt-{next(numbers)}"
             return await genuine(self, msgspec.structs.replace(request, headers=headers), timeouts)
 
@@ -52,31 +57,68 @@ def key_missing_on_the_error() -> Generator[None]:
 
 @defect(fix="Keep the key of a payment through every exit: cancellation, time-outs of the caller, Ctrl-C")
 def key_lost_on_cancellation() -> Generator[None]:
-    """A call that is cancelled leaves nothing behind."""
+    """A call that is cancelled leaves its key nowhere."""
     genuine = pipeline.Pipeline.__init__
 
     def init(self: Any, *args: Any, **named: Any) -> None:
-        genuine(self, *args[:6], **named)
+        genuine(self, *args, **named)
+        self._on_abandoned = always(None)
 
-    with replaced(pipeline.Pipeline, "__init__", init), replaced(pipeline, "attach_key", always(None)):
+    def attach(error: BaseException, key: str | None, expires_at: datetime | None) -> None:
+        if isinstance(error, errors.CheckoutError):
+            attach_key(error, key, expires_at)
+
+    with replaced(pipeline.Pipeline, "__init__", init), replaced(pipeline, "attach_key", attach):
         yield
 
 
 @defect()
-def body_of_an_earlier_call_sent() -> Generator[None]:
-    """Captures and refunds share one buffer, so that one may be sent with the amount of another."""
-    buffers: dict[str, deque[bytes | None]] = {}
+def key_of_the_payment_sent() -> Generator[None]:
+    """Captures and refunds of a payment are sent under one key, which is made of the payment's id."""
 
     def change(genuine: Send) -> Send:
         async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
-            action = request.url.rpartition("/")[2]
-            if action in {"captures", "refunds"}:
-                buffer = buffers.setdefault(action, deque(maxlen=2))
-                buffer.append(request.body)
-                request = msgspec.structs.replace(request, body=buffer[0])
+            payment = request.url.split("/")[-2]
+            if payment.startswith("pay_"):
+                headers = {name: value for name, value in request.headers.items() if name.lower() != _KEY_HEADER}
+                request = msgspec.structs.replace(request, headers=headers | {_KEY_HEADER: payment})
             return await genuine(self, request, timeouts)
 
         return send
 
     with sending(change):
+        yield
+
+
+def _changing_amounts(action: str, change_amount: Callable[[int], int]) -> AbstractContextManager[object]:
+    def change(genuine: Send) -> Send:
+        async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
+            if request.url.endswith(action):
+                body = msgspec.json.decode(request.body or b"{}")
+                body["amount"] = change_amount(body["amount"])
+                request = msgspec.structs.replace(request, body=msgspec.json.encode(body))
+            return await genuine(self, request, timeouts)
+
+        return send
+
+    return sending(change)
+
+
+@defect()
+def amount_of_an_earlier_call_sent() -> Generator[None]:
+    """A capture is sent with the amount of the smallest before it: they share a buffer."""
+    seen = deque[int]()
+
+    def change(amount: int) -> int:
+        seen.append(amount)
+        return min(seen)
+
+    with _changing_amounts("/captures", change):
+        yield
+
+
+@defect()
+def refund_of_another_amount() -> Generator[None]:
+    """The amount of a partial refund is not sent as the caller gave it."""
+    with _changing_amounts("/refunds", lambda amount: amount + 1):
         yield

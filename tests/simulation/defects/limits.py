@@ -106,16 +106,3 @@ def rates_not_shared() -> Generator[None]:
 
     with replaced(RedisRateLimiter, "acquire", acquire):
         yield
-
-
-@defect()
-def permit_lost() -> Generator[None]:
-    """A shared limiter that says how long to wait is taken for one that refuses for good."""
-
-    async def acquire(self: Any, kind: str, rate: float) -> float:
-        wait: float = await genuine(self, kind, rate)
-        return 1e6 if wait else wait
-
-    genuine: Any = RedisRateLimiter.acquire
-    with replaced(RedisRateLimiter, "acquire", acquire):
-        yield
