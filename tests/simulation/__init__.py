@@ -8,5 +8,5 @@ of a second, and a failure can be replayed exactly. docs/reliability.md says wha
 - `weather.py` changes the network and the API over time;
 - `shop.py` places orders as a web application would, and records what it was answered;
 - `oracles.py` compares what was answered with what the API did;
-- `defects.py` plants known mistakes, each of which the oracles must find.
+- `defects/` plants known mistakes, each of which the oracles must find; `checks.py` names the single checks.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Generator
 from typing import Any
 
@@ -38,13 +39,23 @@ def claim_not_on_disk_before_the_request() -> Generator[None]:
 
 @defect()
 def outcome_delivered_before_it_is_written() -> Generator[None]:
-    """An outcome is delivered at once, and written together with the next claim. A crash loses it."""
+    """Outcomes are delivered at once, and written when the journal is closed. A crash loses them."""
+    genuine = JournalWriter.write
 
-    def settle_nowait(self: Journal, claim: Claim, outcome: Outcome) -> asyncio.Future[None]:
-        self._opened.add_to_next(Settling(claim, outcome))
+    def write(self: JournalWriter, operation: JournalOperation) -> asyncio.Future[None]:
+        if not isinstance(operation, Settling):
+            return genuine(self, operation)
+        kept.append(operation)
         return _confirmed()
 
-    with replaced(Journal, "settle_nowait", settle_nowait):
+    async def close(self: JournalWriter) -> None:
+        while kept:
+            self.add_to_next(kept.popleft())
+        await genuine_close(self)
+
+    kept = deque[Settling]()
+    genuine_close = JournalWriter.close
+    with replaced(JournalWriter, "write", write), replaced(JournalWriter, "close", close):
         yield
 
 
