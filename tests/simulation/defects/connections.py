@@ -17,7 +17,7 @@ from checkout_async.transport.guards import GuardedHandler
 from tests.simulation.defects.plant import Send, always, defect, replaced, sending
 
 
-@defect()
+@defect(fix="Read replies up to a limit, undo compression ourselves, and reuse a connection only while it is silent")
 def reply_that_came_before_believed() -> Generator[None]:
     """A reply that the server sends twice is taken for the reply to the next request, whatever it says."""
 
