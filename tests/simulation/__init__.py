@@ -13,6 +13,7 @@ of a second, and a failure can be replayed exactly. docs/reliability.md says wha
 - `shop.py` places orders as a web application would, `checkout_page.py` authenticates with 3D Secure and pays, with the
   cardholders of `cardholder.py`, and `worker.py` runs a batch on the disk of `disk.py`;
 - `cancellation.py` ends calls early, in each way in which a program can;
-- `oracles.py`, `oracles_services.py`, `batch_oracles.py` and `threeds_oracles.py` compare what was answered with what the API did;
-- `defects.py` and `process_defects.py` plant known mistakes, each of which the oracles must find.
+- `oracles.py`, `oracles_services.py`, `batch_oracles.py` and `threeds_oracles.py` compare what was answered with what
+  the API did;
+- `defects/` plants known mistakes, each of which the oracles must find; `checks.py` names the single checks.
 """

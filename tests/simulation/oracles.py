@@ -35,6 +35,9 @@ def violations(universe: Universe) -> list[str]:
         *threeds_violations(universe, made),
         *_unfinished(universe),
         *_leaks(universe),
+        *_false_refusals(universe),
+        *_refused_credentials(universe),
+        *_long_attempts(universe),
     ]
 
 
@@ -146,3 +149,46 @@ def _leaks(universe: Universe) -> Iterator[str]:
     for client in [*universe.clients.values(), *closed]:
         if used := client._limiter.slots.borrowed_tokens:
             yield f"{used} slots of a client are still taken"
+
+
+_PATHS = {
+    "request_session": "/sessions",
+    "request_payment": "/payments",
+    "capture_payment": "/captures",
+    "refund_payment": "/refunds",
+}
+
+
+def _false_refusals(universe: Universe) -> Iterator[str]:
+    """Check that no call was reported as not done that the API carried out meanwhile.
+
+    Only the first call of a step counts: what the API carries out during a later one may be of an earlier one.
+    """
+    begun = set[tuple[str, str]]()
+    for answer in sorted(universe.call_results, key=lambda each: each.started):
+        step = answer.operation, answer.reference
+        is_first = step not in begun
+        begun.add(step)
+        if is_first and answer.outcome is CallOutcome.NOT_DONE and answer.operation in _PATHS:
+            path = _PATHS[answer.operation]
+            if any(
+                answer.started < each.at < answer.ended and each.status is not None and each.status < 300
+                for each in universe.edge.arrivals
+                if each.reference == answer.reference and each.path.endswith(path) and each.method == "POST"
+            ):
+                yield f"{answer.operation} of {answer.reference} was reported as not done, and was done"
+
+
+def _refused_credentials(universe: Universe) -> Iterator[str]:
+    """Check that no call says that its credentials were refused if nothing refused them."""
+    if any(what.endswith(("UNAUTHORIZED", "BAD_REQUEST")) for what in universe.edge.fired):
+        return
+    for answer in universe.call_results:
+        if answer.kind == "AuthenticationFailed":
+            yield f"{answer.operation} of {answer.reference} failed for its credentials, and they were not refused"
+
+
+def _long_attempts(universe: Universe) -> Iterator[str]:
+    """Check that each attempt ends by its own deadline."""
+    if universe.longest_attempt > universe.attempt + 0.01:
+        yield f"an attempt took {universe.longest_attempt:.2f} s of {universe.attempt:g} s"

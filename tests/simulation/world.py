@@ -20,7 +20,7 @@ from checkout_async import CheckoutClient, Limits, OAuthCredentials, Timeouts
 from checkout_async.auth import RedisTokenStore, TokenStore
 from checkout_async.batch import Outcome
 from checkout_async.limits import RateLimiter, RedisRateLimiter
-from checkout_async.observability import AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted
+from checkout_async.observability import AttemptEnded, AttemptStarted, Event, TokenFetchEnded, TokenFetchStarted
 from checkout_async.sandbox import Sandbox
 from tests.simulation import redis, seams, token_endpoint
 from tests.simulation.calls import CURRENT_ORDER, Caller, CallResult
@@ -87,6 +87,9 @@ class Universe:
     most_token_fetches: int = 0
     """How many token requests one client had in flight at most."""
     rate: float = RATE
+    attempt: float = 10.0
+    """Seconds that one attempt may take."""
+    longest_attempt: float = 0.0
     hours: float = 0.0
     """Simulated hours until the last order was done."""
     left_over: list[str] = field(default_factory=list[str])
@@ -147,6 +150,8 @@ class Universe:
                 self.all_token_fetches += isinstance(event, TokenFetchStarted)
                 self.token_fetches[name] += 1 if isinstance(event, TokenFetchStarted) else -1
                 self.most_token_fetches = max(self.most_token_fetches, self.token_fetches[name])
+            elif isinstance(event, AttemptEnded):
+                self.longest_attempt = max(self.longest_attempt, event.seconds)
             elif isinstance(event, AttemptStarted) and not event.call.path.endswith("/token"):
                 now, reads = asyncio.get_running_loop().time(), event.call.method == "GET"
                 self.sent.append(Attempt(now, shop, name, reads, CURRENT_ORDER.get()))
@@ -155,7 +160,7 @@ class Universe:
             OAuthCredentials("ack_sandbox", "sandbox_secret", store=store),
             base_url=f"http://{ADDRESS}:{PORT}",
             token_url=f"http://{ADDRESS}:{token_endpoint.PORT}/connect/token",
-            timeout=Timeouts(total=60, attempt=10, connect=3),
+            timeout=Timeouts(total=60, attempt=self.attempt, connect=3),
             limits=Limits(concurrency=4, read_rate=RATE, write_rate=RATE),
             hooks=[record],
             rate_limiter=limiter,

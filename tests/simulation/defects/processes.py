@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from typing import Any
-from unittest import mock
 
 import checkout_async.batch.journal.database as database
 from checkout_async import CheckoutClient, threeds
@@ -13,35 +12,35 @@ from checkout_async.models import payments
 from checkout_async.operations import sessions as operations
 from checkout_async.threeds import Driver, ThreeDSResult
 from checkout_async.transport.pipeline import Pipeline
-from tests.simulation.defects import defect
+from tests.simulation.defects.plant import defect, replaced
 
 
-@defect
+@defect()
 def abandoned_call_not_recorded() -> Generator[None]:
     """A call whose cancellation nobody sees is not in the record of abandoned calls."""
-    with mock.patch.object(Pipeline, "_abandon", lambda *_args, **_named: None):
+    with replaced(Pipeline, "_abandon", lambda *_args, **_named: None):
         yield
 
 
-@defect
+@defect()
 def timeout_of_a_call_ignored() -> Generator[None]:
     """The deadline of each call is that of the client."""
 
     def remaining(self: Any, call: Any) -> float:
         return float(call.started + self._settings.timeouts.total - self._settings.clock.monotonic())
 
-    with mock.patch.object(Pipeline, "_remaining", remaining):
+    with replaced(Pipeline, "_remaining", remaining):
         yield
 
 
-@defect
+@defect()
 def closed_client_still_sends() -> Generator[None]:
     """A call with a closed client is sent."""
-    with mock.patch.object(CheckoutClient, "_check_open", lambda _self: None):
+    with replaced(CheckoutClient, "_check_open", lambda _self: None):
         yield
 
 
-@defect
+@defect()
 def journal_not_locked() -> Generator[None]:
     """Two runs can have one journal open at once."""
 
@@ -49,22 +48,22 @@ def journal_not_locked() -> Generator[None]:
         def execute(self, sql: str, *parameters: Any) -> Any:
             return super().execute("SELECT 1" if "locking_mode" in sql else sql, *parameters)
 
-    with mock.patch.object(database, "_Database", Unlocked):
+    with replaced(database, "_Database", Unlocked):
         yield
 
 
-@defect
+@defect()
 def results_not_reconciled() -> Generator[None]:
     """A resumed run believes that the results file has every row that the journal reported."""
 
     async def reconcile(*_args: object) -> None:
         pass
 
-    with mock.patch.object(Journal, "reconcile", reconcile):
+    with replaced(Journal, "reconcile", reconcile):
         yield
 
 
-@defect
+@defect()
 def browser_believed() -> Generator[None]:
     """What the browser says of a challenge is the verdict."""
     genuine = Driver.advance
@@ -74,11 +73,11 @@ def browser_believed() -> Generator[None]:
             return threeds.Done(ThreeDSResult(verdict=threeds.Verdict.AUTHENTICATED, session=self.session))
         return await genuine(self, event)
 
-    with mock.patch.object(Driver, "advance", advance):
+    with replaced(Driver, "advance", advance):
         yield
 
 
-@defect
+@defect()
 def session_not_read_after_the_time() -> Generator[None]:
     """A challenge whose end the shop did not hear of is abandoned, whatever its session says."""
     genuine = Driver.advance
@@ -88,18 +87,18 @@ def session_not_read_after_the_time() -> Generator[None]:
             return threeds.Done(ThreeDSResult(verdict=threeds.Verdict.ABANDONED, session=self.session))
         return await genuine(self, event)
 
-    with mock.patch.object(Driver, "advance", advance):
+    with replaced(Driver, "advance", advance):
         yield
 
 
-@defect
+@defect()
 def payment_without_its_session() -> Generator[None]:
     """The payment that follows an authentication does not name it."""
-    with mock.patch.object(ThreeDSResult, "three_ds", lambda _self: payments.ThreeDsRequest(enabled=True)):
+    with replaced(ThreeDSResult, "three_ds", lambda _self: payments.ThreeDsRequest(enabled=True)):
         yield
 
 
-@defect
+@defect()
 def failed_completion_loses_the_result() -> Generator[None]:
     """The result of an authentication is lost if the session cannot be completed."""
 
@@ -107,5 +106,5 @@ def failed_completion_loses_the_result() -> Generator[None]:
         await operations.complete_session(self._sender, self.session.id)
         self._flow = self._flow.apply_reply(step)
 
-    with mock.patch.object(Driver, "_complete", complete):
+    with replaced(Driver, "_complete", complete):
         yield
