@@ -1,0 +1,93 @@
+"""A batch sends each record at most once without a person's word, and reports it at least once, whatever is killed.
+
+The states that killed processes can leave behind are few. From each of them, every way of a further process is tried,
+until there is no new state: so a batch may be killed any number of times.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
+
+import simloom
+
+from checkout_async.batch import BatchResult
+from tests.simulation.systematic.batch_world import PROCESS, Batch, Bounds, State
+from tests.simulation.systematic.disk import Disk
+from tests.simulation.systematic.schedules import Steps, every_schedule
+
+_DONE = {BatchResult.AUTHENTICATED, BatchResult.INVALID}
+
+
+class Exploration:
+    """All states that can be reached, and how many schedules that took."""
+
+    def __init__(self, *, needs_read: bool = False, failures: int = 1, words: bool = False) -> None:
+        self._needs_read = needs_read
+        self._failures = failures
+        self._words = words
+        self._disk = Disk(_written)
+        self.states: dict[object, State] = {}
+        self.schedules = 0
+
+    def run(self, first: State) -> None:
+        """Try every way of one process from each state that can be reached."""
+        waiting = [first]
+        with self._disk.watched():
+            while waiting:
+                state = waiting.pop()
+                for word in (False, True)[: 1 + (self._words and state.is_in_doubt)]:
+                    for left in self._after(state, word=word):
+                        if (key := left.key) not in self.states:
+                            self.states[key] = left
+                            waiting.append(left)
+            for state in self.states.values():
+                self.schedules += every_schedule(lambda steps, world, state=state: self._finish(steps, world, state))
+                self._disk.close_all()
+
+    def _after(self, state: State, *, word: bool) -> list[State]:
+        """Return the states that one process can leave behind."""
+        states: list[State] = []
+
+        async def scenario(steps: Steps, world: simloom.World) -> None:
+            steps.cleanups.append(self._disk.close_all)
+            bounds = Bounds(steps, kills=1, failures=self._failures)
+            batch = Batch(world, bounds, state, needs_read=self._needs_read)
+            process = batch.start(word=word)
+            await process.ended.wait()
+            assert process.left is not None
+            if process.error is not None:
+                raise process.error
+            states.append(process.left)
+
+        self.schedules += every_schedule(scenario)
+        return states
+
+    async def _finish(self, steps: Steps, world: simloom.World, state: State) -> None:
+        """From a state on, nothing goes wrong any more: each record gets an outcome, and by a person's word an end."""
+        steps.cleanups.append(self._disk.close_all)
+        batch = Batch(world, Bounds(steps), state, needs_read=self._needs_read)
+        for word in (False, True, True):
+            process = batch.start(word=word)
+            await process.ended.wait()
+            if process.error is not None:
+                raise process.error
+            assert len(process.results) == len(batch.records), "a record has no outcome"
+            for line in process.results:
+                assert any(each == line for each, _ in batch.delivered), "never reported"
+        assert {outcome.result for outcome in process.results.values()} <= _DONE
+
+
+def _written(cuts: list[int]) -> None:
+    """Choose whether the process is killed after a write, or in it."""
+    process = PROCESS.get(None)
+    if process is not None and process.is_alive and (way := process.batch.bounds.kill(2 + len(cuts))):
+        process.die(cuts[way - 2] if way > 1 else None)
+
+
+@pytest.mark.parametrize("needs_read", [False, True])
+def test_one_record_is_sent_once_however_often_its_batch_is_killed(needs_read: bool) -> None:
+    exploration = Exploration(needs_read=needs_read, failures=2)
+    exploration.run(State())
+    assert exploration.schedules > 1000
