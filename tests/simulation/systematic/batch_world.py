@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
-
-import simloom
 
 from checkout_async import CheckoutClient, Limits, RetryPolicy, SecretKey, Timeouts, batch, errors
 from checkout_async._core.wire import HttpRequest, HttpResponse
@@ -86,8 +84,7 @@ class Bounds:
 class Batch:
     """The records, and what the API and the consumer know of them, from one state on."""
 
-    def __init__(self, world: simloom.World, bounds: Bounds, state: State, *, needs_read: bool) -> None:
-        self.world = world
+    def __init__(self, bounds: Bounds, state: State, *, needs_read: bool) -> None:
         self.bounds = bounds
         self.needs_read = needs_read
         self.made = [*state.made]
@@ -103,7 +100,7 @@ class Batch:
         process = Process(self)
         if word:
             self.before_word = tuple(self.made)
-        self.world.host(f"process {id(process)}").spawn(lambda: process.run(retry_unknown=word))
+        process.task = asyncio.create_task(process.run(retry_unknown=word))
         return process
 
     def session_of(self, line: int) -> str:
@@ -143,9 +140,8 @@ class Process:
         self.is_refused = False
         """Whether it ended at once, because another process has the journal open."""
         self.results: dict[int, Outcome] = {}
-        self.error: BaseException | None = None
         self.left: State | None = None
-        self.ended = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
 
     async def run(self, *, retry_unknown: bool) -> None:
         """Run the batch once. An outage may end the run early; it is not an error here."""
@@ -154,12 +150,21 @@ class Process:
             await self._run(retry_unknown=retry_unknown)
         except errors.JournalInUse:
             self.is_refused = True
-        except (errors.BatchFileError, errors.JournalError, AssertionError) as error:
-            self.error = error
+        except (errors.BatchFileError, errors.JournalError):
+            if self.is_alive:
+                raise
         except errors.CheckoutError:
             pass
         await self.effect()
         self._leave(None)
+
+    async def end(self) -> State:
+        """Wait until the process has ended, and return what it leaves behind. Raises what is wrong."""
+        assert self.task is not None
+        with suppress(asyncio.CancelledError):
+            await self.task
+        assert self.left is not None
+        return self.left
 
     async def _run(self, *, retry_unknown: bool) -> None:
         client = CheckoutClient(
@@ -181,6 +186,7 @@ class Process:
             )
             async with aclosing(outcomes):
                 async for outcome in outcomes:
+                    await self.stop_if_dead()
                     world.check(outcome)
                     assert outcome.line not in self.results, "a record has two outcomes"
                     self.results[outcome.line] = outcome
@@ -193,23 +199,28 @@ class Process:
         """Do not go on if the process is killed after what it has just done."""
         if self.is_alive and self.batch.bounds.kill():
             self.die()
+        await self.stop_if_dead()
+
+    async def stop_if_dead(self) -> None:
+        """Wait for the cancellation of a process that was killed."""
         if not self.is_alive:
             await asyncio.get_running_loop().create_future()
 
     def die(self, cut: int | None = None) -> None:
-        """Leave the files as they are now, with the write-ahead log cut to a size, and never run again.
+        """Leave behind what there is now, with the write-ahead log cut to a size.
 
-        A function that is running in a thread of the process goes on to its end, but nobody sees what it writes.
+        From here on nobody sees what the process does: it has no connection, and its files were taken away. So it does
+        not matter that its task ends by a cancellation.
         """
         self._leave(cut)
-        self.batch.world.host(f"process {id(self)}").crash()
+        assert self.task is not None
+        self.task.cancel()
 
     def _leave(self, cut: int | None) -> None:
         self.is_alive = False
         world = self.batch
         files = save(world.folder, cut)
         self.left = State(files, tuple(world.made), frozenset(world.delivered), world.before_word)
-        self.ended.set()
 
     def arrives_later(self, line: int) -> None:
         """Have the API carry out a request of a process that was killed meanwhile."""
@@ -237,8 +248,7 @@ class _Link:
             process.die()
             if create and world.bounds.steps.choose("arrives later", 2):
                 process.arrives_later(line)
-        if not process.is_alive:
-            await asyncio.get_running_loop().create_future()
+        await process.stop_if_dead()
         way = world.bounds.failure(CREATE if create else READ)
         if way == "never arrived":
             raise errors.ConnectFailed("refused")

@@ -69,14 +69,10 @@ def save(folder: Path, cut: int | None) -> Files:
 
 class Disk:
     """Watches what the journal writes. `written` is called after each write, with the sizes that a torn log may have.
-
-    It closes what killed processes have left open.
     """
 
     def __init__(self, written: Callable[[list[int]], None]) -> None:
         self._written = written
-        self._connections: dict[int, sqlite3.Connection] = {}
-        self._before: list[tuple[int, int] | None] = []
 
     @contextmanager
     def watched(self) -> Generator[None]:
@@ -85,7 +81,6 @@ class Disk:
         after = self._after(execute)
 
         def execute_watched(connection: Any, statement: str, *arguments: Any) -> Any:
-            self._connections[id(connection)] = connection
             is_setting = statement.startswith("PRAGMA") and "journal_mode" not in statement
             reads = statement.startswith("SELECT") or (is_setting and "checkpoint" not in statement)
             # Inside a transaction nothing is written before its end.
@@ -101,21 +96,14 @@ class Disk:
         ):
             yield
 
-    def close_all(self) -> None:
-        """Close every connection."""
-        for connection in self._connections.values():
-            sqlite3.Connection.close(connection)
-        self._connections.clear()
-        self._before.clear()
-
     def _after(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that looks at the disk after each call of the given one."""
         folder = str(folder_of("batch"))
 
         def call(*arguments: Any) -> Any:
-            before = self._before or _state(folder)
+            before = _state(folder)
             result = function(*arguments)
-            self._before = after = _state(folder)
+            after = _state(folder)
             if after != before:
                 sizes = [0 if state[1] is None else state[1][0] for state in (before, after)]
                 frames = range(sizes[0], sizes[1], _HEADER + _PAGE)

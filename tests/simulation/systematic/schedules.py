@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import simloom
 
-Scenario = Callable[["Steps", simloom.World], Coroutine[Any, Any, None]]
+Scenario = Callable[["Steps"], Coroutine[Any, Any, None]]
 
 _MOST_WAYS: Final = 256
 """simloom does not vary a choice among more ways."""
@@ -31,8 +31,6 @@ class Steps:
         self._interruptions: list[Callable[[], object]] = []
         self._left = 0
         self.has_ended = False
-        self.cleanups: list[Callable[[], object]] = []
-        """Called when the run is over and simloom has ended its tasks."""
 
     def choose(self, label: str, ways: int) -> int:
         """Choose one of several ways; 0 is the usual one."""
@@ -64,31 +62,24 @@ def every_schedule(scenario: Scenario, *, reorderings: int = 0) -> int:
     """Run a scenario in every way within its bounds; return how many there are. Raises AssertionError if one fails."""
     current: list[Steps] = []
 
-    def clean_up() -> None:
-        for steps in current:
-            for cleanup in steps.cleanups:
-                cleanup()
-
     def scheduler(loop: simloom.SimLoop) -> Steps:
-        clean_up()
         current[:] = [Steps(loop, reorderings)]
         return current[0]
 
-    async def main(world: simloom.World) -> None:
+    async def main() -> None:
         [steps] = current
         try:
-            await scenario(steps, world)
+            await scenario(steps)
         finally:
             steps.has_ended = True
 
     gc.freeze()  # each run ends with a collection, which need not look at what was there before
     try:
         result = simloom.explore_systematic(
-            main, max_delays=10**9, max_schedules=10**9, scheduler=scheduler, virtual_time=True
+            main, max_delays=10**9, max_schedules=10**9, scheduler=scheduler, virtual_time=True, world=False
         )
     finally:
         gc.unfreeze()
-        clean_up()
     if result.first is not None:
         ways = ", ".join(f"{draw.label} {draw.value}" for draw in result.first.tape if draw.value)
         raise AssertionError(f"schedule {result.schedules} ({ways or 'the usual one'}) failed") from result.first.error

@@ -10,8 +10,6 @@ import pytest
 
 pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
 
-import simloom
-
 from checkout_async.batch import BatchResult
 from tests.simulation.systematic.batch_world import PROCESS, Batch, Bounds, State
 from tests.simulation.systematic.disk import Disk
@@ -43,36 +41,27 @@ class Exploration:
                             self.states[key] = left
                             waiting.append(left)
             for state in self.states.values():
-                self.schedules += every_schedule(lambda steps, world, state=state: self._finish(steps, world, state))
-                self._disk.close_all()
+                self.schedules += every_schedule(lambda steps, state=state: self._finish(steps, state))
 
     def _after(self, state: State, *, word: bool) -> list[State]:
         """Return the states that one process can leave behind."""
         states: list[State] = []
 
-        async def scenario(steps: Steps, world: simloom.World) -> None:
-            steps.cleanups.append(self._disk.close_all)
+        async def scenario(steps: Steps) -> None:
             bounds = Bounds(steps, kills=1, failures=self._failures)
-            batch = Batch(world, bounds, state, needs_read=self._needs_read)
+            batch = Batch(bounds, state, needs_read=self._needs_read)
             process = batch.start(word=word)
-            await process.ended.wait()
-            assert process.left is not None
-            if process.error is not None:
-                raise process.error
-            states.append(process.left)
+            states.append(await process.end())
 
         self.schedules += every_schedule(scenario)
         return states
 
-    async def _finish(self, steps: Steps, world: simloom.World, state: State) -> None:
+    async def _finish(self, steps: Steps, state: State) -> None:
         """From a state on, nothing goes wrong any more: each record gets an outcome, and by a person's word an end."""
-        steps.cleanups.append(self._disk.close_all)
-        batch = Batch(world, Bounds(steps), state, needs_read=self._needs_read)
+        batch = Batch(Bounds(steps), state, needs_read=self._needs_read)
         for word in (False, True, True):
             process = batch.start(word=word)
-            await process.ended.wait()
-            if process.error is not None:
-                raise process.error
+            await process.end()
             assert len(process.results) == len(batch.records), "a record has no outcome"
             for line in process.results:
                 assert any(each == line for each, _ in batch.delivered), "never reported"
