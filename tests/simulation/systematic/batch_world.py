@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import aclosing, suppress
+from collections.abc import Generator
+from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 from checkout_async import CheckoutClient, Limits, RetryPolicy, SecretKey, Timeouts, batch, errors
 from checkout_async._core.wire import HttpRequest, HttpResponse
-from checkout_async.batch import BatchResult, Outcome
+from checkout_async.batch import BatchResult, Outcome, gate, runner
 from checkout_async.batch.records import Record
 from tests.simulation.shop import session_request
 from tests.simulation.systematic.disk import Files, folder_of, load, save
@@ -26,9 +28,10 @@ from tests.simulation.systematic.schedules import Steps
 _KEY: Final = SecretKey("sk_sbox_" + "a" * 27)
 _UNSENT: Final = {BatchResult.FAILED, BatchResult.INVALID}
 
-CREATE: Final = ("done", "reply lost", "422", "500", "never arrived")
-"""What may happen to a request for a session. A 422 and a 500 have no effect here, which only the 422 proves."""
-READ: Final = ("done", "reply lost", "500", "never arrived")
+CREATE: Final = ("done", "reply lost", "422", "500", "never arrived", "outage")
+"""What may happen to a request for a session. A 422 and a 500 have no effect here, which only the 422 proves. In an
+outage, nothing arrives until the run ends."""
+READ: Final = ("done", "reply lost", "500", "never arrived", "outage")
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ class Process:
     def __init__(self, world: Batch) -> None:
         self.batch = world
         self.is_alive = True
+        self.has_outage = False
         self.is_refused = False
         """Whether it ended at once, because another process has the journal open."""
         self.results: dict[int, Outcome] = {}
@@ -229,6 +233,17 @@ class Process:
         self.left = replace(self.left, made=tuple(self.batch.made))
 
 
+@contextmanager
+def simulated_time() -> Generator[None]:
+    """Have the pauses of a batch pass in simulated time: the clock is bound when the package is imported."""
+
+    def now() -> float:
+        return asyncio.get_running_loop().time()
+
+    with mock.patch.object(runner, "CircuitBreaker", partial(gate.CircuitBreaker, clock=now)):
+        yield
+
+
 PROCESS: ContextVar[Process] = ContextVar("PROCESS")
 """The process that the current task belongs to."""
 
@@ -249,8 +264,9 @@ class _Link:
             if create and world.bounds.steps.choose("arrives later", 2):
                 process.arrives_later(line)
         await process.stop_if_dead()
-        way = world.bounds.failure(CREATE if create else READ)
-        if way == "never arrived":
+        way = "outage" if process.has_outage else world.bounds.failure(CREATE if create else READ)
+        process.has_outage = way == "outage"
+        if way in {"never arrived", "outage"}:
             raise errors.ConnectFailed("refused")
         if way.isdigit():
             return _reply(int(way), {"error_type": "error"})

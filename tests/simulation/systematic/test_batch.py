@@ -6,12 +6,14 @@ until there is no new state: so a batch may be killed any number of times.
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
 
 from checkout_async.batch import BatchResult
-from tests.simulation.systematic.batch_world import PROCESS, Batch, Bounds, State
+from tests.simulation.systematic.batch_world import PROCESS, Batch, Bounds, State, simulated_time
 from tests.simulation.systematic.disk import Disk
 from tests.simulation.systematic.schedules import Steps, every_schedule
 
@@ -32,7 +34,7 @@ class Exploration:
     def run(self, first: State) -> None:
         """Try every way of one process from each state that can be reached."""
         waiting = [first]
-        with self._disk.watched():
+        with self._disk.watched(), simulated_time():
             while waiting:
                 state = waiting.pop()
                 for word in (False, True)[: 1 + (self._words and state.is_in_doubt)]:
@@ -75,8 +77,42 @@ def _written(cuts: list[int]) -> None:
         process.die(cuts[way - 2] if way > 1 else None)
 
 
-@pytest.mark.parametrize("needs_read", [False, True])
-def test_one_record_is_sent_once_however_often_its_batch_is_killed(needs_read: bool) -> None:
-    exploration = Exploration(needs_read=needs_read, failures=2)
+def test_one_record_is_sent_once_however_often_its_batch_is_killed() -> None:
+    exploration = Exploration(words=True)
+    exploration.run(State())
+    assert exploration.schedules > 3000
+
+
+def test_a_session_that_must_be_read_is_read_however_often_its_batch_is_killed() -> None:
+    exploration = Exploration(needs_read=True)
     exploration.run(State())
     assert exploration.schedules > 1000
+
+
+def test_two_records_are_sent_once_however_often_their_batch_is_killed() -> None:
+    exploration = Exploration()
+    exploration.run(State(made=(0, 0)))
+    assert exploration.schedules > 3000
+
+
+def test_of_two_runs_at_once_one_waits_for_the_other() -> None:
+    """The second run starts at each step of the first."""
+    refused: list[bool] = []
+
+    async def scenario(steps: Steps) -> None:
+        batch = Batch(Bounds(steps, failures=1), State(), needs_read=False)
+        first = batch.start()
+        for _ in range(steps.choose("start of the second run", 100)):
+            await asyncio.sleep(0)
+        second = batch.start()
+        await first.end()
+        await second.end()
+        refused.append(second.is_refused)
+        assert not (first.is_refused and second.is_refused)
+        last = batch.start()
+        await last.end()
+        assert last.results
+
+    with Disk(_written).watched(), simulated_time():
+        assert every_schedule(scenario) > 400
+    assert set(refused) == {False, True}
