@@ -29,7 +29,7 @@ class Steps:
         self._loop = loop
         self._reorderings = reorderings
         self._interruptions: list[Callable[[], object]] = []
-        self._left = 0
+        self._is_interrupted = False
         self.has_ended = False
 
     def choose(self, label: str, ways: int) -> int:
@@ -38,16 +38,15 @@ class Steps:
         # After the end nothing is chosen: simloom then only cleans up.
         return 0 if self.has_ended or ways < 2 else self._loop.tape.draw(label, ways)
 
-    def interrupt(self, *interruptions: Callable[[], object], at_most: int = 1) -> None:
-        """Call one of these before any step from now on, or none: to cancel a task, or to crash a host."""
+    def interrupt(self, *interruptions: Callable[[], object]) -> None:
+        """Call one of all that are given, before any step from now on, or none: such as the `cancel` of a task."""
         self._interruptions += interruptions
-        self._left = at_most
 
     def pick(self, ready: Sequence[asyncio.Handle]) -> int:
         """Return the number of the callback that runs next. simloom calls this."""
-        if self._left and self._interruptions and (which := self.choose("interruption", 1 + len(self._interruptions))):
-            self._left -= 1
-            interruption = self._interruptions.pop(which - 1)
+        if not self._is_interrupted and (which := self.choose("interruption", 1 + len(self._interruptions))):
+            self._is_interrupted = True
+            interruption = self._interruptions[which - 1]
             assert isinstance(ready, list)
             ready.insert(0, asyncio.Handle(interruption, (), self._loop))
             return 0

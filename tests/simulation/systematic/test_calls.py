@@ -85,6 +85,7 @@ FINAL: Final = (
 )
 UNAUTHORIZED: Final = Result("401", _N, status=401)
 IN_USE: Final = Result("409", _N, status=409)
+_CONFLICTS: Final = (IN_USE, TRANSIENT[7])
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,9 @@ class Server:
         """Exchange a request for a reply, or fail."""
         if request.url.endswith("/token"):
             return await self._token()
-        number = 0 if self.is_healthy else self.steps.choose("result", len(self.results))
-        result = self.results[number]
+        # A key may be in use for long: once is enough here.
+        ways = [each for each in self.results if each not in _CONFLICTS or each not in self.sent]
+        result = ways[0 if self.is_healthy else self.steps.choose("result", len(ways))]
         self.sent.append(result)
         self.keys.append(next((value for name, value in request.headers.items() if "key" in name.lower()), None))
         self.in_flight += 1
@@ -199,7 +201,6 @@ class Oracle:
 
     server: Server
     attempts: int
-    caller_gave_key: bool = False
 
     @property
     def may_have_been_done(self) -> bool:
@@ -212,20 +213,30 @@ class Oracle:
     def check_requests(self) -> None:
         """Check how often and with which key the request was sent."""
         kind, sent, keys = self.server.kind, self.server.sent, self.server.keys
-        counted = [
-            result
-            for result in sent
-            if result is not UNAUTHORIZED and not (kind.keyed and self.attempts > 1 and result is IN_USE)
-        ]
+        counted = self._counted() if self.attempts > 1 else [each for each in sent if each is not UNAUTHORIZED]
         assert len(counted) <= self.attempts, "more attempts than configured"
-        for earlier, later in zip(sent, sent[1:], strict=False):
-            assert not (earlier is UNAUTHORIZED and later is UNAUTHORIZED and self.attempts == 1), "repeated twice"
+        for number in range(1, len(sent) - 1):
+            assert sent[number - 1 : number + 1] != [UNAUTHORIZED] * 2, "a second refused token was not the end"
         if not kind.repeatable:
             assert all(result.effect is Effect.NONE for result in sent[:-1]), "sent again after it may have been done"
         if kind.keyed:
             assert len(set(keys)) <= 1 and None not in keys, "the key changed"
         else:
             assert set(keys) <= {None}, "a key that the API does not honour"
+
+    def _counted(self) -> list[Result]:
+        """Return the attempts that count: not a refused token, nor a key that is in use.
+
+        A 429 says that too, if an attempt before it may have arrived and it names no wait.
+        """
+        sent, keyed = self.server.sent, self.server.kind.keyed
+        counted: list[Result] = []
+        for number, result in enumerate(sent):
+            is_known = any(each.effect is not Effect.NONE or each is IN_USE for each in sent[:number])
+            in_use = keyed and (result is IN_USE or (result is _CONFLICTS[1] and is_known))
+            if result is not UNAUTHORIZED and not in_use:
+                counted.append(result)
+        return counted
 
     def check_result(self, error: BaseException | None, took: float) -> None:
         """Check what the caller got."""
@@ -250,9 +261,8 @@ class Oracle:
         if kind.keyed and last is IN_USE:
             assert self.attempts == 1 or took + CONFLICT_WAIT > TOTAL, "gave up on a key in use"
         elif last.repeat and (kind.repeatable or last.effect is Effect.NONE):
-            counted = [each for each in sent if each is not UNAUTHORIZED and each is not IN_USE]
             wait = CONFLICT_WAIT if kind.keyed and last.name == "429" else 10.0
-            assert len(counted) >= self.attempts or took + wait > TOTAL, f"gave up after {last.name}"
+            assert len(self._counted()) >= self.attempts or took + wait > TOTAL, f"gave up after {last.name}"
 
 
 def _client(server: Server, attempts: int) -> CheckoutClient:
@@ -281,7 +291,7 @@ def explore(
             client = _client(server, attempts)
         async with client:
             started = loop.time()
-            task = asyncio.ensure_future(_value(kind.call(client)))
+            task = asyncio.ensure_future(_made(kind, client))
             if cancels:
                 steps.interrupt(task.cancel)
             error: BaseException | None = None
@@ -305,8 +315,8 @@ def explore(
     return every_schedule(scenario)
 
 
-async def _value(call: Awaitable[Any]) -> Any:
-    return await call
+async def _made(kind: Kind, client: CheckoutClient) -> Any:
+    return await kind.call(client)
 
 
 def _check_cancelled(oracle: Oracle, client: CheckoutClient, cancelled: asyncio.CancelledError) -> None:
