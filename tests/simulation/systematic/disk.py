@@ -46,7 +46,7 @@ class Files:
 
 def folder_of(name: str) -> Path:
     """Return a folder of this test process, in memory if there is such a place."""
-    memory = Path("/dev/shm")  # noqa: S108 - only for speed
+    memory = Path("/dev/shm")  # only for speed
     return (memory if memory.is_dir() else Path(tempfile.gettempdir())) / f"systematic-{os.getpid()}" / name
 
 
@@ -68,8 +68,7 @@ def save(folder: Path, cut: int | None) -> Files:
 
 
 class Disk:
-    """Watches what the journal writes. `written` is called after each write, with the sizes that a torn log may have.
-    """
+    """Watches what the journal writes. `written` is called after each write, with the sizes a torn log may have."""
 
     def __init__(self, written: Callable[[list[int]], None]) -> None:
         self._written = written

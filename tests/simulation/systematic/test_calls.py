@@ -125,7 +125,11 @@ KINDS: Final = (
     ),
     Kind("keyed", lambda client: client.payments.request_payment(_REQUEST), _PAYMENT, 201, keyed=True),
     Kind(
-        "none", lambda client: client.sessions.request_session(session_request("order")), _SESSION, 201, repeatable=False
+        "none",
+        lambda client: client.sessions.request_session(session_request("order")),
+        _SESSION,
+        201,
+        repeatable=False,
     ),
 )
 
@@ -220,7 +224,8 @@ class Oracle:
         if not kind.repeatable:
             assert all(result.effect is Effect.NONE for result in sent[:-1]), "sent again after it may have been done"
         if kind.keyed:
-            assert len(set(keys)) <= 1 and None not in keys, "the key changed"
+            assert None not in keys, "no key"
+            assert len(set(keys)) <= 1, "the key changed"
         else:
             assert set(keys) <= {None}, "a key that the API does not honour"
 
@@ -269,16 +274,23 @@ def _client(server: Server, attempts: int) -> CheckoutClient:
     return CheckoutClient(
         OAuthCredentials("ack_test", "secret"),
         base_url="http://127.0.0.1",
-        token_url="http://127.0.0.1/token",  # noqa: S106 - an address
+        token_url="http://127.0.0.1/token",
         transport=server,
         timeout=Timeouts(total=TOTAL, attempt=30),
-        retry=RetryPolicy(attempts=attempts, backoff=0.5, max_backoff=8, max_retry_after=30, conflict_wait=CONFLICT_WAIT),
+        retry=RetryPolicy(
+            attempts=attempts, backoff=0.5, max_backoff=8, max_retry_after=30, conflict_wait=CONFLICT_WAIT
+        ),
         limits=Limits(concurrency=1, read_rate=None, write_rate=None),
     )
 
 
 def explore(
-    kind: Kind, results: tuple[Result, ...], *, attempts: int, tokens: tuple[str, ...] = ("a token",), cancels: bool = False
+    kind: Kind,
+    results: tuple[Result, ...],
+    *,
+    attempts: int,
+    tokens: tuple[str, ...] = ("a token",),
+    cancels: bool = False,
 ) -> int:
     """Make one call in every way, and check it; return how many ways there are."""
 
@@ -340,8 +352,8 @@ def test_a_call_survives_every_sequence_of_results(kind: Kind) -> None:
 
 @_names
 def test_a_call_survives_conflicts_and_refused_tokens(kind: Kind) -> None:
-    results = (SUCCESS, UNAUTHORIZED, IN_USE, TRANSIENT[0], TRANSIENT[1], TRANSIENT[7])
-    tokens = ("a token", "401", "503", "unreachable")
+    results = (SUCCESS, UNAUTHORIZED, IN_USE, TRANSIENT[0], TRANSIENT[7])
+    tokens = ("a token", "401", "unreachable")
     assert explore(kind, results, attempts=2, tokens=tokens) > 100
 
 
