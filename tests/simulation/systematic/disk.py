@@ -76,6 +76,7 @@ class Disk:
     @contextmanager
     def watched(self) -> Generator[None]:
         """Watch the disk of every journal in this block."""
+        keys: Any = ledger
         execute: Any = sqlite3.Connection.execute
         after = self._after(execute)
 
@@ -90,7 +91,7 @@ class Disk:
             mock.patch.object(database._Database, "execute", execute_watched, create=True),
             mock.patch.object(database._Database, "close", self._after(sqlite3.Connection.close), create=True),
             mock.patch.object(database, "_make_private", self._after(database._make_private)),
-            mock.patch.object(ledger, "make_key", self._after(ledger.make_key)),
+            mock.patch.object(ledger, "make_key", self._after(keys.make_key)),
             mock.patch.object(database, "_BUSY_TIMEOUT", 0.0),  # a second of real time
         ):
             yield

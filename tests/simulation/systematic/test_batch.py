@@ -7,6 +7,7 @@ until there is no new state: so a batch may be killed any number of times.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -43,7 +44,7 @@ class Exploration:
                             self.states[key] = left
                             waiting.append(left)
             for state in self.states.values():
-                self.schedules += every_schedule(lambda steps, state=state: self._finish(steps, state))
+                self.schedules += every_schedule(partial(self._finish, state))
 
     def _after(self, state: State, *, word: bool) -> list[State]:
         """Return the states that one process can leave behind."""
@@ -58,7 +59,7 @@ class Exploration:
         self.schedules += every_schedule(scenario)
         return states
 
-    async def _finish(self, steps: Steps, state: State) -> None:
+    async def _finish(self, state: State, steps: Steps) -> None:
         """From a state on, nothing goes wrong any more: each record gets an outcome, and by a person's word an end."""
         batch = Batch(Bounds(steps), state, needs_read=self._needs_read)
         for word in (False, True, True):

@@ -126,8 +126,9 @@ class _Redis:
     """A client of Redis whose commands go nowhere once its process has crashed."""
 
     def __init__(self, server: fakeredis.FakeServer, is_alive: Any) -> None:
-        self.client: Any = fakeredis.FakeAsyncRedis(server=server)
-        execute = self.client.execute_command
+        make: Any = fakeredis.FakeAsyncRedis
+        self.client: Any = make(server=server)
+        execute: Any = self.client.execute_command
 
         async def execute_if_alive(*arguments: Any, **options: Any) -> Any:
             if not is_alive():
