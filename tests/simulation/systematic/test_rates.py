@@ -48,11 +48,12 @@ async def _queue(steps: Steps, callers: int, pause: float) -> None:
         granted.append((number, loop.time()))
 
     slowed = steps.choose("429 after", callers + 1)
+    apart = (0.1, 0.25)[steps.choose("apart", 2)]  # the third caller comes when the second one's permit is due
     tasks: list[asyncio.Task[None]] = []
     for number in range(callers):
         tasks.append(asyncio.create_task(acquire(number)))
         steps.interrupt(tasks[-1].cancel)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(apart)
         if slowed == number + 1:
             throttle.slow_down(pause)
     _, pending = await asyncio.wait(tasks, timeout=60)
