@@ -203,5 +203,4 @@ def _window(rate: float) -> RateLimitItem:
     """Return the rate as permits in a window of whole seconds, which `limits` can count; never more than the rate."""
     from limits import RateLimitItemPerSecond  # noqa: PLC0415  # an extra
 
-    seconds = 1 if rate >= 1 else math.ceil(1 / rate)
-    return RateLimitItemPerSecond(max(1, math.floor(rate * seconds)), seconds)
+    return RateLimitItemPerSecond(max(1, math.floor(rate)), math.ceil(1 / rate))

@@ -147,6 +147,18 @@ def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkey
         FileTokenStore(tmp_path)
 
 
+async def test_a_token_that_another_process_has_just_removed_is_removed(store: FileTokenStore, directory: Path) -> None:
+    class Slow(FileTokenStore):
+        async def load(self, key: str) -> AccessToken | None:
+            token = await super().load(key)
+            await store.remove(key, TOKEN.value)
+            return token
+
+    await store.save("key", TOKEN)
+    await Slow(directory).remove("key", TOKEN.value)
+    assert list(directory.iterdir()) == []
+
+
 async def test_a_disk_that_fails_shows_no_token_in_a_traceback(store: FileTokenStore, directory: Path) -> None:
     directory.parent.mkdir()
     directory.write_text("not a directory")

@@ -176,6 +176,16 @@ async def test_a_failed_fetch_fails_its_waiters_and_the_next_caller_tries_again(
     assert await cache.get() == "token 2"
 
 
+async def test_each_waiter_learns_the_cause_of_the_failure() -> None:
+    endpoint = Endpoint()
+    endpoint.failure = AuthenticationFailed("refused")
+    endpoint.failure.__cause__ = cause = ValueError("why")
+    cache = TokenCache(endpoint.fetch, ManualTime())
+    for error in await asyncio.gather(cache.get(), cache.get(), return_exceptions=True):
+        assert isinstance(error, AuthenticationFailed)
+        assert error.__cause__ is cause
+
+
 async def test_a_failing_refresh_pauses_while_the_old_token_is_still_good() -> None:
     endpoint, time = Endpoint(), ManualTime()
     cache = TokenCache(endpoint.fetch, time)

@@ -46,6 +46,17 @@ class TestReceiving:
         assert receipt.links == [Link(), Link()]
         assert ignored == ("$.colours[1]", "$.links[0].href", "$.links[1]")
 
+    def test_of_a_map_only_the_members_that_do_not_fit_are_left_out(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":"r1","by_name":{"a":{"href":"/x"},"b":{"href":[]},"c":5}}')
+        assert receipt.by_name == {"a": Link(href="/x"), "b": Link()}
+        assert ignored == ('$.by_name["b"].href', '$.by_name["c"]')
+
+    def test_the_name_of_a_member_of_a_map_is_scrubbed_where_it_is_reported(self) -> None:
+        _, ignored = decode(Receipt, json.dumps({"id": "r1", "by_name": {f'"{PAN}"': 5}}).encode())
+        (path,) = ignored
+        assert path.startswith('$.by_name["')
+        assert PAN not in path
+
     def test_a_byte_order_mark_is_skipped_and_kept_in_the_raw_bytes(self) -> None:
         body = b'\xef\xbb\xbf{"id":"r1","amount":"five"}'
         receipt, ignored = decode(Receipt, body)

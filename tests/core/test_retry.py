@@ -99,6 +99,11 @@ def test_a_conflict_of_an_operation_with_a_key_is_waited_out() -> None:
     assert key_wait(status(409, 45.0)) == 45.0
 
 
+def test_a_short_wait_for_a_key_is_not_made_longer() -> None:
+    policy = RetryPolicy(conflict_wait=0.25)
+    assert key_conflict_wait(KEY, policy, status(409), key_may_be_known=False) == 0.25
+
+
 @pytest.mark.parametrize("idempotency", [SAFE, NATURAL, NONE])
 def test_a_conflict_of_any_other_operation_is_an_answer(idempotency: Idempotency) -> None:
     assert key_wait(status(409), idempotency) is None

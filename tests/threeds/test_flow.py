@@ -170,6 +170,10 @@ class TestMethod:
         after = flow("pending", METHOD).mark_shown(START).handle_event(NOTIFIED, START + 1)
         assert after.step() == ReportMethod(Completion.Y)
 
+    def test_a_completion_that_went_with_the_channel_data_is_not_reported_again(self) -> None:
+        both = flow("pending", COLLECT, METHOD, options=Options())
+        assert both.apply_reply(SendChannelData(Completion.N), session("pending", METHOD)).step() == ReadSession()
+
     def test_another_sessions_notification_is_refused(self) -> None:
         other = MethodNotification(server_transaction_id="352455b7-b3b1-4696-a916-69e2e4274e6c")
         with pytest.raises(errors.MalformedMessage, match="about another session"):

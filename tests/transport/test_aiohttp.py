@@ -68,6 +68,19 @@ class TestExchange:
         names = {line.partition(b":")[0] for line in head.split(b"\r\n")[1:]}
         assert names == {b"Host", b"Accept", b"Accept-Encoding", b"Content-Length"}
 
+    async def test_only_compressions_that_the_package_decodes_are_asked_for(
+        self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # As aiohttp has it where Brotli and zstd are installed.
+        headers = {**aiohttp.ClientRequest.DEFAULT_HEADERS, "Accept-Encoding": "gzip, deflate, br, zstd"}
+        monkeypatch.setattr(aiohttp.ClientRequest, "DEFAULT_HEADERS", headers)
+        async with raw_server(ok) as server:
+            await transport.send(request(server.url), PATIENT)
+        (head,) = server.requests
+        assert [line for line in head.split(b"\r\n") if line.lower().startswith(b"accept-encoding:")] == [
+            b"Accept-Encoding: gzip, deflate"
+        ]
+
     async def test_a_cookie_is_not_kept(self, transport: AiohttpTransport) -> None:
         async def bake(writer: asyncio.StreamWriter, _number: int) -> None:
             writer.write(OK.replace(b"\r\n\r\n", b"\r\nSet-Cookie: visit=hush\r\n\r\n"))
@@ -246,6 +259,17 @@ DESCRIPTIONS: dict[type[Exception], str] = {
 }
 
 
+# aiohttp raises these only while it has no connection, which is the proof if a library replaces its connector.
+WITHOUT_CONNECTION = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+    aiohttp.ServerFingerprintMismatch,
+)
+
+
 class TestNothingOfAiohttpGetsOut:
     @pytest.mark.parametrize("cls", aiohttp_errors(), ids=lambda cls: cls.__name__)
     async def test_each_of_its_errors_becomes_ours_without_its_text(
@@ -259,6 +283,7 @@ class TestNothingOfAiohttpGetsOut:
             with pytest.raises(TransportError) as caught:
                 await transport.send(request("https://api.example"), SHORT)
         assert DESCRIPTIONS.get(cls, f"failed ({cls.__name__})") in str(caught.value)
+        assert isinstance(caught.value, ConnectFailed if issubclass(cls, WITHOUT_CONNECTION) else OutcomeUnknown)
         assert caught.value.__cause__ is None
         assert caught.value.__context__ is None
 

@@ -95,6 +95,11 @@ class TestNothingWasSent:
             sandbox.faults.add("get_payment", CannedResponse(407))
             assert await status(sandbox.base_url, proxy=relay.url()) == 407
 
+    async def test_and_without_a_proxy_it_is_the_servers(self) -> None:
+        async with Sandbox() as sandbox:
+            sandbox.faults.add("get_payment", CannedResponse(407))
+            assert await status(sandbox.base_url) == 407
+
     async def test_when_it_cannot_be_reached(self) -> None:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
