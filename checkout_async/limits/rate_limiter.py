@@ -127,8 +127,8 @@ class RedisRateLimiter:
 
         try:
             await self._redis.time()  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
-        # TypeError and ValueError: an option of the URL does not exist or has an invalid value.
-        except (TypeError, ValueError, AuthenticationError, ResponseError) as error:
+        # TypeError, ValueError and LookupError: an option of the URL does not exist or has an invalid value.
+        except (TypeError, ValueError, LookupError, AuthenticationError, ResponseError) as error:
             kind = type(error).__name__
         except (RedisError, OSError):
             return
