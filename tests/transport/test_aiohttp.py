@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
@@ -14,9 +16,10 @@ import pytest
 from aiohttp.client_exceptions import UnixClientConnectorError
 from aioresponses import aioresponses
 
+from checkout_async import processes
 from checkout_async._core.wire import HttpRequest
 from checkout_async.config import Limits, Timeouts
-from checkout_async.errors import ClientClosed, ConnectFailed, OutcomeUnknown, TransportError, WrongLoop
+from checkout_async.errors import ClientClosed, ConnectFailed, OutcomeUnknown, TransportError, WrongLoop, WrongProcess
 from checkout_async.sandbox import Sandbox
 from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.faults import certificates
@@ -129,6 +132,39 @@ class TestExchange:
         with pytest.raises(ClientClosed, match="is closed"):
             await transport.send(request("http://127.0.0.1:9"), PATIENT)
 
+    @pytest.mark.parametrize("way", ["closed", "collected"])
+    async def test_another_process_can_neither_use_nor_close_its_connections(
+        self, way: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        transport = AiohttpTransport(Limits())
+        async with raw_server(ok) as server:
+            await transport.send(request(server.url), PATIENT)
+            assert transport._session is not None
+            connector = transport._session.connector
+            assert connector is not None
+            with monkeypatch.context() as child:
+                child.setattr(processes, "os", SimpleNamespace(getpid=lambda: -1))
+                with pytest.raises(WrongProcess, match="the client was first used in another process"):
+                    await transport.send(request(server.url), PATIENT)
+                if way == "closed":
+                    await transport.aclose()
+                del transport
+                gc.collect()
+            assert not connector.closed
+            await connector.close()
+        assert (len(server.requests), server.connections) == (1, 1)
+
+    async def test_closing_ends_its_connections(self) -> None:
+        transport = AiohttpTransport(Limits())
+        async with raw_server(ok) as server:
+            await transport.send(request(server.url), PATIENT)
+            assert transport._session is not None
+            connector = transport._session.connector
+            assert connector is not None
+            await transport.aclose()
+            assert connector.closed
+            await transport.aclose()
+
 
 class TestNotSent:
     async def test_a_refused_connection(self, transport: AiohttpTransport) -> None:
@@ -157,7 +193,6 @@ class TestNotSent:
         assert f"{sandbox.base_url.removeprefix('https://')}: its TLS certificate was not accepted" in str(error)
         assert sandbox.requests == ()
 
-    @pytest.mark.slow
     async def test_the_connection_takes_too_long(self, transport: AiohttpTransport) -> None:
         with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
@@ -167,7 +202,7 @@ class TestNotSent:
                 filler.setblocking(False)
                 filler.connect_ex(full.getsockname())
             port = full.getsockname()[1]
-            error = await failure(transport, f"http://127.0.0.1:{port}", timeouts=SHORT)
+            error = await failure(transport, f"http://127.0.0.1:{port}", timeouts=Timeouts(connect=0.05))
             for filler in fillers:
                 filler.close()
         assert isinstance(error, ConnectFailed)
@@ -205,6 +240,30 @@ class TestMayHaveArrived:
             assert isinstance(await failure(transport, server.url, method), OutcomeUnknown)
             assert len(server.requests) == 2, "one that was answered, one that was not: nothing was repeated"
 
+    async def test_a_reply_that_takes_longer_than_an_attempt_may(self, transport: AiohttpTransport) -> None:
+        async with raw_server(stall) as server:
+            error = await failure(transport, server.url, timeouts=Timeouts(attempt=0.05))
+        assert isinstance(error, OutcomeUnknown)
+        assert error.reason.endswith(" took too long")
+
+    async def test_no_time_limit_is_rounded_up_to_whole_seconds(
+        self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        call_at, limits = loop.call_at, list[float]()
+
+        def note(when: float, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
+            limits.append(when)
+            return call_at(when, *arguments, **options)
+
+        monkeypatch.setattr(loop, "call_at", note)
+        async with raw_server(ok) as server:
+            started = loop.time()
+            await transport.send(request(server.url), Timeouts(attempt=20.0, connect=10.0))
+            ended = loop.time()
+        for seconds in (10.0, 20.0):
+            assert [when for when in limits if started + seconds <= when <= ended + seconds]
+
     async def test_the_transport_works_on_after_failures(self, transport: AiohttpTransport) -> None:
         async def ok_at_last(writer: asyncio.StreamWriter, number: int) -> None:
             await (break_off if number <= 8 else ok)(writer, number)
@@ -234,7 +293,8 @@ def aiohttp_errors() -> list[type[Exception]]:
     classes = {
         cls for _, cls in inspect.getmembers(client_exceptions, inspect.isclass) if issubclass(cls, aiohttp.ClientError)
     }
-    return sorted([*classes, TimeoutError, ConnectionResetError, OSError, ssl.SSLError], key=lambda cls: cls.__name__)
+    others = {TimeoutError, ConnectionResetError, OSError, ssl.SSLError, ValueError, RuntimeError}
+    return sorted(classes | others, key=lambda cls: cls.__name__)
 
 
 CLOSED, HANDSHAKE, SLOW = "closed the connection", "the TLS handshake ", "took too long"

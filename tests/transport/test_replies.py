@@ -97,6 +97,14 @@ class TestCompression:
             assert [(await ask(transport, server)).body for _ in replies] == [b"[1]", b"[2]"]
             assert b"Accept-Encoding: gzip, deflate\r\n" in server.requests[0]
 
+    async def test_a_compressed_body_of_just_the_limit_is_undone(self) -> None:
+        body = gzip.compress(b"{}")
+        transport = AiohttpTransport(Limits(response_size=len(body)))
+        async with raw_server(writing(reply(body, b"Content-Encoding: gzip"))) as server:
+            response = await ask(transport, server)
+            await transport.aclose()
+        assert (response.body, response.truncated) == (b"{}", False)
+
     async def test_a_damaged_body_comes_as_it_was_received(self, transport: AiohttpTransport) -> None:
         damaged = gzip.compress(b"{}")[:-3]
         async with raw_server(writing(reply(damaged, b"Content-Encoding: gzip", b"Cko-Request-Id: q1"))) as server:
