@@ -186,14 +186,13 @@ def _require_verification(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 async def _read_capped(reply: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Read a body to its end, or to the first chunk beyond the limit; then close the connection."""
+    """Read a body to its end, or to the first chunk beyond the limit: then aiohttp closes the connection."""
     chunks: list[bytes] = []
     size = 0
     while chunk := await reply.content.readany():
         chunks.append(chunk)
         size += len(chunk)
         if size > limit:
-            reply.close()
             break
     return b"".join(chunks)
 

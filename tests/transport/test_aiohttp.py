@@ -7,6 +7,8 @@ import gc
 import inspect
 import socket
 import ssl
+import struct
+import traceback
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -63,6 +65,12 @@ class TestExchange:
         assert body == b'{"a":1}'
         assert b"User-Agent: tests/1" in lines
         assert b"Accept-Encoding: gzip, deflate" in lines
+
+    async def test_no_character_of_a_path_is_escaped_or_unescaped(self, transport: AiohttpTransport) -> None:
+        async with raw_server(ok) as server:
+            sent = HttpRequest(method="GET", url=f"{server.url}/%7e%41?q=%2b+%20", headers={})
+            await transport.send(sent, PATIENT)
+        assert server.requests[0].startswith(b"GET /%7e%41?q=%2b+%20 HTTP/1.1\r\n")
 
     async def test_aiohttp_adds_neither_its_name_nor_a_content_type(self, transport: AiohttpTransport) -> None:
         async with raw_server(ok) as server:
@@ -186,6 +194,11 @@ class TestNotSent:
         assert isinstance(error, ConnectFailed)
         assert str(error) == "no connection: the host name nowhere.invalid could not be resolved; nothing was sent"
 
+    async def test_an_address_without_a_host(self, transport: AiohttpTransport) -> None:
+        error = await failure(transport, "https://")
+        assert isinstance(error, ConnectFailed)
+        assert "the server" in error.reason
+
     async def test_a_server_whose_certificate_is_not_trusted(self, transport: AiohttpTransport) -> None:
         async with Sandbox(ssl_context=certificates.untrusted()) as sandbox:
             error = await failure(transport, sandbox.base_url)
@@ -263,6 +276,19 @@ class TestMayHaveArrived:
             ended = loop.time()
         for seconds in (10.0, 20.0):
             assert [when for when in limits if started + seconds <= when <= ended + seconds]
+
+    async def test_a_reply_that_a_reset_cuts_broke_off(self, transport: AiohttpTransport) -> None:
+        async def reset(writer: asyncio.StreamWriter, _number: int) -> None:
+            writer.write(OK[:-1])
+            await writer.drain()
+            linger = struct.pack("ii", 1, 0)  # closing sends RST
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.close()
+
+        async with raw_server(reset) as server:
+            error = await failure(transport, server.url)
+        assert isinstance(error, OutcomeUnknown)
+        assert error.reason == f"the reply of {server.url.removeprefix('http://')} broke off"
 
     async def test_the_transport_works_on_after_failures(self, transport: AiohttpTransport) -> None:
         async def ok_at_last(writer: asyncio.StreamWriter, number: int) -> None:
@@ -345,6 +371,18 @@ class TestNothingOfAiohttpGetsOut:
         assert DESCRIPTIONS.get(cls, f"failed ({cls.__name__})") in str(caught.value)
         assert isinstance(caught.value, ConnectFailed if issubclass(cls, WITHOUT_CONNECTION) else OutcomeUnknown)
         assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+
+    async def test_a_cancellation_shows_no_frame_of_it(self, transport: AiohttpTransport) -> None:
+        async with raw_server(stall) as server:
+            sending = asyncio.create_task(transport.send(request(server.url), PATIENT))
+            while not server.requests:
+                await asyncio.sleep(0.001)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await sending
+        files = {frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)}
+        assert not [name for name in files if "/aiohttp/" in name]
         assert caught.value.__context__ is None
 
     async def test_the_credential_is_in_no_error(self, transport: AiohttpTransport) -> None:

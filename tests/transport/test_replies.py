@@ -68,6 +68,18 @@ class TestSize:
             assert (await ask(transport, server)).body == b"{}"
         assert server.connections == 2
 
+    async def test_one_whose_first_part_is_just_the_limit_is_cut_too(self, transport: AiohttpTransport) -> None:
+        async def in_two(writer: asyncio.StreamWriter, _number: int) -> None:
+            whole = reply(b"a" * (LIMIT + 1))
+            writer.write(whole[:-1])
+            await writer.drain()
+            await settle()
+            writer.write(whole[-1:])
+
+        async with raw_server(in_two) as server:
+            response = await ask(transport, server)
+        assert (response.body, response.truncated) == (b"a" * LIMIT, True)
+
     async def test_a_body_without_end_is_cut(self, transport: AiohttpTransport) -> None:
         async def endless(writer: asyncio.StreamWriter, _number: int) -> None:
             writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
