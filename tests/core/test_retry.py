@@ -169,6 +169,12 @@ def test_an_error_of_the_api_has_the_advice_only_if_it_leaves_the_outcome_open(c
     assert str(failure) == (f"failed; {ADVICE[NONE]}" if advice else "failed")
 
 
+@pytest.mark.parametrize("failure", [OutcomeUnknown("x"), status(503)], ids=["no reply", "503"])
+def test_a_read_has_done_nothing_however_it_ends(failure: CheckoutError) -> None:
+    assert failure.may_have_been_done
+    assert not final(failure, SAFE, may_have_been_done=True).may_have_been_done
+
+
 def test_a_rate_limit_is_no_doubt_unless_the_api_may_know_the_key() -> None:
     assert not final(status(429), KEY).may_have_been_done
     in_use = final(status(409), KEY)
