@@ -213,6 +213,7 @@ async def test_dropping_an_older_token_leaves_the_current_one() -> None:
 
 async def test_a_caller_between_the_end_of_a_fetch_and_its_callbacks_causes_another_one() -> None:
     outcomes: list[object] = []
+    fetches = 0
 
     def call() -> None:
         calling = cache.get()
@@ -230,7 +231,6 @@ async def test_a_caller_between_the_end_of_a_fetch_and_its_callbacks_causes_anot
             raise AuthenticationFailed("refused")
         return granted("later", 3600)
 
-    fetches = 0
     cache = TokenCache(fetch, ManualTime())
     with pytest.raises(AuthenticationFailed):
         await cache.get()
@@ -346,7 +346,8 @@ async def test_closing_waits_until_a_fetch_has_ended() -> None:
     async def fetch() -> AccessToken:
         nonlocal ended
         try:
-            return await asyncio.get_running_loop().create_future()
+            await asyncio.Event().wait()
+            return granted("late", 3600)
         finally:
             await asyncio.sleep(0)
             ended = True

@@ -95,7 +95,7 @@ async def test_the_wait_is_until_a_permit_is_free_but_at_least_half_of_what_one_
         return False
 
     async def stats(*_arguments: object) -> SimpleNamespace:
-        return SimpleNamespace(reset_time=module.time.time() + until_free)
+        return SimpleNamespace(reset_time=now + until_free)
 
     now = time.time()
     monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic))
