@@ -331,7 +331,7 @@ async def test_closing_cancels_a_fetch_in_progress_and_fails_its_callers() -> No
 async def test_an_ageing_token_of_the_store_is_taken_only_for_a_stale_one(left: int, value: str, fetches: int) -> None:
     store, endpoint, clock = MemoryTokenStore(), Endpoint(), ManualTime()
     cache = TokenCache(endpoint.fetch, clock, SharedToken(store, "key"))
-    await store.save("key", granted("first", 3000))
+    await store.save("key", AccessToken("first", time.time() + 4000, 3000))
     assert await cache.get() == "first"
     clock.now += 3000 - left
     await store.save("key", AccessToken("ageing", time.time() + 100, 3600))
