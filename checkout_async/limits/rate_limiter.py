@@ -132,8 +132,8 @@ class RedisRateLimiter:
 
         try:
             await self._redis.time()  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
-        # TypeError and ValueError: an option of the URL does not exist or has an invalid value.
-        except (TypeError, ValueError, AuthenticationError, ResponseError) as error:
+        # TypeError, ValueError and LookupError: an option of the URL does not exist or has an invalid value.
+        except (TypeError, ValueError, LookupError, AuthenticationError, ResponseError) as error:
             kind = type(error).__name__
         except (RedisError, OSError):
             return
@@ -212,5 +212,4 @@ def _window(rate: float) -> RateLimitItem:
     """Return the rate as permits in a window of whole seconds, which `limits` can count; never more than the rate."""
     from limits import RateLimitItemPerSecond  # noqa: PLC0415  # an extra
 
-    seconds = 1 if rate >= 1 else math.ceil(1 / rate)
-    return RateLimitItemPerSecond(max(1, math.floor(rate * seconds)), seconds)
+    return RateLimitItemPerSecond(max(1, math.floor(rate)), math.ceil(1 / rate))
