@@ -92,7 +92,7 @@ class Disk:
             mock.patch.object(database._Database, "execute", execute_watched, create=True),
             mock.patch.object(database._Database, "close", self._after(sqlite3.Connection.close), create=True),
             mock.patch.object(database, "_make_private", self._after(database._make_private)),
-            mock.patch.object(ledger, "make_key", self._after(keys.make_key)),
+            mock.patch.object(journal_store, "make_key", self._after(keys.make_key)),
             mock.patch.object(database, "_BUSY_TIMEOUT", 0.0),  # a second of real time
         ):
             yield
