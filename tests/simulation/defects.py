@@ -52,7 +52,7 @@ def defect(plant: Callable[[], Generator[None]]) -> Defect:
     return made
 
 
-def _always(value: T) -> Callable[..., T]:
+def always(value: T) -> Callable[..., T]:
     """Return a function that returns the value whatever it is called with."""
     return lambda *_args, **_named: value
 
@@ -169,11 +169,11 @@ def reply_that_came_before_believed() -> Generator[None]:
 
     with (
         _sending(change),
-        mock.patch.object(GuardedHandler, "is_clean", _always(True)),
-        mock.patch.object(transport, "_is_repeated", _always(False)),
+        mock.patch.object(GuardedHandler, "is_clean", always(True)),
+        mock.patch.object(transport, "_is_repeated", always(False)),
         mock.patch.object(GuardedHandler, "data_received", ResponseHandler.data_received),
-        mock.patch.object(pipeline, "mismatch", _always(None)),
-        mock.patch.object(pipeline, "answers_another_read", _always(False)),
+        mock.patch.object(pipeline, "mismatch", always(None)),
+        mock.patch.object(pipeline, "answers_another_read", always(False)),
     ):
         yield
 
@@ -203,14 +203,14 @@ class _Slots:
 @defect
 def refused_token_kept() -> Generator[None]:
     """A token that the API has refused stays in use."""
-    with mock.patch.object(token_cache.TokenCache, "drop", _always(None)):
+    with mock.patch.object(token_cache.TokenCache, "drop", always(None)):
         yield
 
 
 @defect
 def token_fetched_by_every_call() -> Generator[None]:
     """The token of a reply is not kept."""
-    with mock.patch.object(token_cache.TokenCache, "_set", _always(None)):
+    with mock.patch.object(token_cache.TokenCache, "_set", always(None)):
         yield
 
 
@@ -229,9 +229,9 @@ def token_fetched_by_every_waiter() -> Generator[None]:
 def token_that_never_expires() -> Generator[None]:
     """A 401 is final, and a token is used beyond its lifetime."""
     with (
-        mock.patch.object(token_cache, "_expiry_margin", _always(-1e9)),
-        mock.patch.object(token_cache, "_refresh_margin", _always(-1e9)),
-        mock.patch.object(oauth.OAuthAuthenticator, "on_unauthorized", _always(False)),
+        mock.patch.object(token_cache, "_expiry_margin", always(-1e9)),
+        mock.patch.object(token_cache, "_refresh_margin", always(-1e9)),
+        mock.patch.object(oauth.OAuthAuthenticator, "on_unauthorized", always(False)),
     ):
         yield
 
@@ -264,14 +264,14 @@ def no_deadline_while_reading() -> Generator[None]:
 @defect
 def rate_ignored() -> Generator[None]:
     """Requests are sent as fast as callers make them."""
-    with mock.patch.object(limiter.Throttle, "try_acquire", _always(True)):
+    with mock.patch.object(limiter.Throttle, "try_acquire", always(True)):
         yield
 
 
 @defect
 def permit_never_consumed() -> Generator[None]:
     """A permit is granted for each time that somebody asks, and never consumed."""
-    with mock.patch.object(limiter._Gcra, "consume", _always(None)):
+    with mock.patch.object(limiter._Gcra, "consume", always(None)):
         yield
 
 
@@ -312,7 +312,7 @@ def broken_reply_taken_for_success() -> Generator[None]:
 @defect
 def key_missing_on_the_error() -> Generator[None]:
     """The error that ends a call in doubt has no key, so the caller begins anew."""
-    with mock.patch.object(pipeline, "attach_key", _always(None)):
+    with mock.patch.object(pipeline, "attach_key", always(None)):
         yield
 
 
@@ -341,7 +341,7 @@ def cancelled_waiter_cancels_the_fetch() -> Generator[None]:
 @defect
 def repeated_reply_believed() -> Generator[None]:
     """A reply with the same request id as an earlier one of its connection is believed."""
-    with mock.patch.object(transport, "_is_repeated", _always(False)):
+    with mock.patch.object(transport, "_is_repeated", always(False)):
         yield
 
 
@@ -349,9 +349,9 @@ def repeated_reply_believed() -> Generator[None]:
 def surplus_bytes_ignored() -> Generator[None]:
     """A connection on which bytes arrived while it was idle is used again, and they are taken for the next reply."""
     with (
-        mock.patch.object(GuardedHandler, "is_clean", _always(True)),
+        mock.patch.object(GuardedHandler, "is_clean", always(True)),
         mock.patch.object(GuardedHandler, "data_received", ResponseHandler.data_received),
-        mock.patch.object(transport, "_is_repeated", _always(False)),
+        mock.patch.object(transport, "_is_repeated", always(False)),
     ):
         yield
 

@@ -13,13 +13,13 @@ from checkout_async.models import payments
 from checkout_async.operations import sessions as operations
 from checkout_async.threeds import Driver, ThreeDSResult
 from checkout_async.transport.pipeline import Pipeline
-from tests.simulation.defects import defect
+from tests.simulation.defects import always, defect
 
 
 @defect
 def abandoned_call_not_recorded() -> Generator[None]:
     """A call whose cancellation nobody sees is not in the record of abandoned calls."""
-    with mock.patch.object(Pipeline, "_abandon", lambda *_args, **_named: None):
+    with mock.patch.object(Pipeline, "_abandon", always(None)):
         yield
 
 
@@ -37,7 +37,7 @@ def timeout_of_a_call_ignored() -> Generator[None]:
 @defect
 def closed_client_still_sends() -> Generator[None]:
     """A call with a closed client is sent."""
-    with mock.patch.object(CheckoutClient, "_check_open", lambda _self: None):
+    with mock.patch.object(CheckoutClient, "_check_open", always(None)):
         yield
 
 
@@ -95,7 +95,7 @@ def session_not_read_after_the_time() -> Generator[None]:
 @defect
 def payment_without_its_session() -> Generator[None]:
     """The payment that follows an authentication does not name it."""
-    with mock.patch.object(ThreeDSResult, "three_ds", lambda _self: payments.ThreeDsRequest(enabled=True)):
+    with mock.patch.object(ThreeDSResult, "three_ds", always(payments.ThreeDsRequest(enabled=True))):
         yield
 
 
