@@ -20,7 +20,7 @@ from typing import Final
 
 import simloom
 
-import tests.simulation.process_defects  # noqa: F401 - registers its defects
+import tests.simulation.process_defects  # noqa: F401  # pyright: ignore[reportUnusedImport] - registers its defects
 from tests.simulation.defects import DEFECTS, Defect
 from tests.simulation.world import Universe, live
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import h11
 import simloom
@@ -254,7 +254,7 @@ class _Message:
             body: Any = json.loads(self.body or b"{}")
         except ValueError:
             return {}
-        return body if isinstance(body, dict) else {}
+        return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
 
     def encode(self) -> bytes:
         """Write the message as HTTP/1.1; its body is framed by Content-Length."""
