@@ -96,8 +96,12 @@ class Batch:
     async def read_journal(self) -> list[Outcome]:
         """Return what the journal says in the end: a run that has nothing to send replays it."""
         sender: Any = None
-        async with batch.Journal(self.journal) as journal:
-            return [outcome async for outcome in batch.run(sender, self.records, journal=journal)]
+        try:
+            async with batch.Journal(self.journal) as journal:
+                return [outcome async for outcome in batch.run(sender, self.records, journal=journal)]
+        except errors.CheckoutError as error:
+            self.objections.append(f"the journal cannot be read in the end: {type(error).__name__}")
+            return []
 
 
 @dataclass(kw_only=True)
