@@ -187,6 +187,10 @@ class TestRetries:
         response = await wired.call()
         assert (response.attempts, wired.sent, wired.time.waits) == (3, 3, [1.0, 2.0])
 
+    @pytest.mark.parametrize("attempts", [1, 2, 3])
+    async def test_a_reply_says_how_many_attempts_it_took(self, attempts: int) -> None:
+        assert (await Wired(*[UNSENT] * (attempts - 1), OK).call()).attempts == attempts
+
     async def test_the_last_failure_is_raised_when_attempts_run_out(self) -> None:
         wired = Wired(UNSENT, UNSENT, UNSENT)
         error = await wired.failure()
