@@ -272,6 +272,15 @@ class TestIdempotencyKey:
         keys = [request.headers["Cko-Idempotency-Key"] for request in wired.script.requests]
         assert keys[0] == keys[1] == keys[2] != keys[3]
 
+    async def test_a_429_after_a_lost_reply_means_the_key_and_slows_down_no_other_call(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for steps, waits, pauses in (((LOST, status(429), OK), [1.0, 30.0], 0), ((status(429), OK), [1.0], 1)):
+            wired, slowed = Wired(*steps), list[float]()
+            monkeypatch.setattr(wired.limiter, "slow_down", slowed.append)
+            await wired.call(Idempotency.KEY)
+            assert (wired.time.waits, len(slowed)) == (waits, pauses)
+
     async def test_a_key_in_use_is_waited_out_beyond_the_number_of_attempts(self) -> None:
         wired = Wired(LOST, *[status(409)] * 4, OK)
         response = await wired.call(Idempotency.KEY, timeout=200)
