@@ -385,6 +385,15 @@ class TestNothingOfAiohttpGetsOut:
         assert not [name for name in files if "/aiohttp/" in name]
         assert caught.value.__context__ is None
 
+    async def test_nor_an_error_of_it_as_its_context(self, transport: AiohttpTransport) -> None:
+        cancelled = asyncio.CancelledError()
+        cancelled.__context__ = aiohttp.ClientError(SECRET)
+        with aioresponses() as mocked:
+            cast("Any", mocked).post("https://api.example/a%2Fb", exception=cancelled)
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await transport.send(request("https://api.example"), PATIENT)
+        assert caught.value.__context__ is None
+
     async def test_the_credential_is_in_no_error(self, transport: AiohttpTransport) -> None:
         async with raw_server(babble) as server:
             error = await failure(transport, server.url)

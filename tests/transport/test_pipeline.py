@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 from checkout_async import errors
+from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -341,6 +342,39 @@ class TestDeadline:
         error = await wired.failure(timeout=10)
         assert isinstance(error, errors.ConnectFailed)
         assert (wired.sent, wired.time.waits) == (1, [])
+
+    async def test_a_wait_that_ends_just_at_the_deadline_is_not_begun_and_takes_no_retry_out_of_the_budget(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for timeout, withdrawals in ((1.0, 0), (0.5, 0), (1.5, 1)):
+            wired, withdrawn = Wired(UNSENT, UNSENT, UNSENT), list[bool]()
+            monkeypatch.setattr(wired.pipeline, "_withdraw_retry", lambda seen=withdrawn: seen.append(True) or True)
+            await wired.failure(timeout=timeout)
+            assert (wired.time.waits, len(withdrawn)) == ([1.0] * withdrawals, withdrawals)
+
+    async def test_where_no_time_is_left_to_wait_for_a_key_the_error_says_when_to_retry(self) -> None:
+        wired = Wired(status(409))
+        error = await wired.failure(Idempotency.KEY, timeout=30.0)
+        assert "may still be in progress; retry with the same key after 30 s" in str(error)
+        assert wired.time.waits == []
+
+    async def test_a_call_cancelled_while_it_waits_for_a_key_is_recorded(self) -> None:
+        wired, abandoned = Wired(status(409)), list[AbandonedCall]()
+        waits = asyncio.Event()
+
+        async def sleep(_seconds: float) -> None:
+            waits.set()
+            await asyncio.Event().wait()
+
+        wired.time.sleep = sleep  # type: ignore[method-assign]  # it never ends
+        wired.pipeline._settings = Settings(user_agent="t", clock=wired.time.clock())
+        wired.pipeline._on_abandoned = abandoned.append
+        calling = asyncio.create_task(wired.call(Idempotency.KEY))
+        await waits.wait()
+        calling.cancel()
+        await asyncio.wait([calling])
+        (record,) = abandoned
+        assert record.idempotency_key == wired.script.requests[0].headers["Cko-Idempotency-Key"]
 
     async def test_waiting_for_a_slot_counts_and_sends_nothing(self) -> None:
         wired = Wired(OK, concurrency=1)
