@@ -83,8 +83,8 @@ class TestExchange:
         self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # As aiohttp has it where Brotli and zstd are installed.
-        headers = {**aiohttp.ClientRequest.DEFAULT_HEADERS, "Accept-Encoding": "gzip, deflate, br, zstd"}
-        monkeypatch.setattr(aiohttp.ClientRequest, "DEFAULT_HEADERS", headers)
+        headers: dict[Any, str] = aiohttp.ClientRequest.DEFAULT_HEADERS
+        monkeypatch.setitem(headers, "Accept-Encoding", "gzip, deflate, br, zstd")
         async with raw_server(ok) as server:
             await transport.send(request(server.url), PATIENT)
         (head,) = server.requests

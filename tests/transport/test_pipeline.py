@@ -358,11 +358,42 @@ class TestDeadline:
         assert "may still be in progress; retry with the same key after 30 s" in str(error)
         assert wired.time.waits == []
 
+    @pytest.mark.parametrize(
+        ("steps", "left", "kind", "cause"),
+        [
+            ((), 0.0, errors.Conflict, type(None)),
+            ((UNSENT,), 0.5, errors.OutcomeUnknown, errors.ConnectFailed),
+            ((1.0, status(422)), 0.5, errors.OutcomeUnknown, errors.UnprocessableEntity),
+        ],
+        ids=["deadline", "not sent in time", "answered late"],
+    )
+    async def test_a_call_whose_time_ends_before_the_key_is_free_ends_with_the_conflict(
+        self, steps: tuple[Step, ...], left: float, kind: type[Exception], cause: type[object]
+    ) -> None:
+        wired = Wired(status(409), *steps)
+        wired.time.oversleeps = 10.0 - left
+        error = await wired.failure(Idempotency.KEY, timeout=40.0)
+        assert type(error) is kind
+        assert isinstance(error.__cause__, cause)
+
+    async def test_a_failure_after_the_deadline_without_a_conflict_stays_what_it_is(self) -> None:
+        assert isinstance(await Wired(61.0, UNSENT).failure(Idempotency.KEY), errors.ConnectFailed)
+
+    @pytest.mark.parametrize(("key", "may_have_been_done"), [("mine", True), (None, False)])
+    async def test_a_429_to_a_key_of_the_caller_may_mean_that_the_call_is_being_carried_out(
+        self, key: str | None, may_have_been_done: bool
+    ) -> None:
+        retry = RetryPolicy(attempts=1)
+        error = await Wired(status(429)).failure(Idempotency.KEY, idempotency_key=key, retry=retry)
+        assert isinstance(error, errors.RateLimited)
+        assert error.may_have_been_done == may_have_been_done
+
     async def test_a_call_cancelled_while_it_waits_for_a_key_is_recorded(self) -> None:
         wired, abandoned = Wired(status(409)), list[AbandonedCall]()
         waits = asyncio.Event()
 
-        async def sleep(_seconds: float) -> None:
+        async def sleep(seconds: float) -> None:
+            assert seconds == 30.0
             waits.set()
             await asyncio.Event().wait()
 
