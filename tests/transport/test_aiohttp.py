@@ -385,6 +385,16 @@ class TestNothingOfAiohttpGetsOut:
         assert not [name for name in files if "/aiohttp/" in name]
         assert caught.value.__context__ is None
 
+    async def test_a_reset_while_a_reply_is_read_is_not_taken_for_one_of_the_handshake(
+        self, transport: AiohttpTransport
+    ) -> None:
+        error = aiohttp.ClientPayloadError()
+        error.__cause__ = ConnectionResetError()
+        with aioresponses() as mocked:
+            cast("Any", mocked).post("https://api.example/a%2Fb", exception=error)
+            failed = await failure(transport, "https://api.example")
+        assert failed.reason == "the reply of api.example:443 broke off"
+
     async def test_nor_an_error_of_it_as_its_context(self, transport: AiohttpTransport) -> None:
         cancelled = asyncio.CancelledError()
         cancelled.__context__ = aiohttp.ClientError(SECRET)

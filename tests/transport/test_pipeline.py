@@ -188,6 +188,11 @@ class TestRetries:
         response = await wired.call()
         assert (response.attempts, wired.sent, wired.time.waits) == (3, 3, [1.0, 2.0])
 
+    async def test_without_a_limiter_as_for_access_tokens_it_is_retried_too(self) -> None:
+        wired = Wired(UNSENT, status(429), OK)
+        wired.pipeline._limiter = None
+        assert ((await wired.call()).attempts, wired.time.waits) == (3, [1.0, 2.0])
+
     @pytest.mark.parametrize("attempts", [1, 2, 3])
     async def test_a_reply_says_how_many_attempts_it_took(self, attempts: int) -> None:
         assert (await Wired(*[UNSENT] * (attempts - 1), OK).call()).attempts == attempts
