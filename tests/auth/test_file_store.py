@@ -240,7 +240,7 @@ async def test_a_caller_cancelled_while_it_waits_for_a_lock_goes_at_once_and_lea
     store: FileTokenStore,
 ) -> None:
     lock = SlowLock()
-    cast("Any", store)._lock_class = lambda *_arguments, **_options: lock
+    cast("Any", store)._lock_class = Mock(return_value=lock)
 
     async def enter() -> None:
         async with store.lock("key"):

@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import pytest
@@ -352,10 +353,11 @@ class TestDeadline:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for timeout, withdrawals in ((1.0, 0), (0.5, 0), (1.5, 1)):
-            wired, withdrawn = Wired(UNSENT, UNSENT, UNSENT), list[bool]()
-            monkeypatch.setattr(wired.pipeline, "_withdraw_retry", lambda seen=withdrawn: seen.append(True) or True)
+            wired = Wired(UNSENT, UNSENT, UNSENT)
+            withdraw = Mock(return_value=True)
+            monkeypatch.setattr(wired.pipeline, "_withdraw_retry", withdraw)
             await wired.failure(timeout=timeout)
-            assert (wired.time.waits, len(withdrawn)) == ([1.0] * withdrawals, withdrawals)
+            assert (wired.time.waits, withdraw.call_count) == ([1.0] * withdrawals, withdrawals)
 
     async def test_where_no_time_is_left_to_wait_for_a_key_the_error_says_when_to_retry(self) -> None:
         wired = Wired(status(409))
