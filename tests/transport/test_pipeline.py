@@ -395,6 +395,25 @@ class TestDeadline:
         assert isinstance(error, errors.RateLimited)
         assert error.may_have_been_done == may_have_been_done
 
+    async def test_a_call_cancelled_while_it_waits_for_a_token_after_a_401_has_done_nothing(self) -> None:
+        waits = asyncio.Event()
+
+        class Slow(Renewable):
+            async def authorize(self) -> Secret:
+                if self.refused:
+                    waits.set()
+                    await asyncio.Event().wait()
+                return await super().authorize()
+
+        wired, abandoned = Wired(status(401), authenticator=Slow()), list[AbandonedCall]()
+        wired.pipeline._on_abandoned = abandoned.append
+        calling = asyncio.create_task(wired.call(Idempotency.KEY))
+        await waits.wait()
+        calling.cancel()
+        await asyncio.wait([calling])
+        assert calling.cancelled()
+        assert abandoned == []
+
     async def test_a_call_cancelled_while_it_waits_for_a_key_is_recorded(self) -> None:
         wired, abandoned = Wired(status(409)), list[AbandonedCall]()
         waits = asyncio.Event()
