@@ -69,7 +69,7 @@ class Settings:
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     validate: Validation = "shape"
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock
     hooks: tuple[Hook, ...] = ()
 
 

@@ -100,8 +100,9 @@ async def _task(call: Call[T]) -> T | Cancelled:
 
 async def _scope(call: Call[T]) -> T | Cancelled:
     """Cancel the scope around the call at an await. Nothing comes out of the scope."""
-    with anyio.CancelScope() as scope:
-        counted = _Counted(call(), scope.cancel)
+    scope = anyio.CancelScope()
+    counted = _Counted(call(), scope.cancel)
+    with scope:
         return await counted
     return Cancelled(counted.at)
 

@@ -33,7 +33,7 @@ class Cardholder:
         if isinstance(step, threeds.RunMethod):
             return await self._run_method(step, left)
         assert isinstance(step, threeds.ShowChallenge), step
-        what = simloom.draw("cardholder.challenge", len(_CHALLENGES) + 1)
+        what = simloom.draw("cardholder.challenge", len(_CHALLENGES) + 3)
         return await _CHALLENGES[what](self, session_id, left) if what < len(_CHALLENGES) else _forged(step)
 
     async def _run_method(self, step: threeds.RunMethod, left: float) -> Events:

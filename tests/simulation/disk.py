@@ -18,7 +18,7 @@ from simloom._context import current_host
 
 _Job = tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]]
 
-_connect = sqlite3.connect
+_connect: Callable[..., sqlite3.Connection] = sqlite3.connect
 
 
 class Disk:
@@ -47,7 +47,7 @@ class Disk:
 
     def connect(self, path: Path, **options: Any) -> sqlite3.Connection:
         """Take the place of `sqlite3.connect`. SQLite would wait for a lock in real time, so here it does not wait."""
-        database: sqlite3.Connection = _connect(path, **{**options, "timeout": 0.0})
+        database = _connect(path, **{**options, "timeout": 0.0})
         self._databases[_host()].append(database)
         return database
 

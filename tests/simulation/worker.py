@@ -95,8 +95,11 @@ class Batch:
     async def read_journal(self) -> list[Outcome]:
         """Return what the journal says in the end."""
         outcomes: list[Outcome] = []
-        async with batch.Journal(self.journal) as journal:
-            await journal.export(outcomes.append)
+        try:
+            async with batch.Journal(self.journal) as journal:
+                await journal.export(outcomes.append)
+        except errors.CheckoutError as error:
+            self.objections.append(f"the journal cannot be read in the end: {type(error).__name__}")
         return outcomes
 
 

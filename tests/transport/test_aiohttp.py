@@ -83,8 +83,8 @@ class TestExchange:
         self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # As aiohttp has it where Brotli and zstd are installed.
-        headers = {**aiohttp.ClientRequest.DEFAULT_HEADERS, "Accept-Encoding": "gzip, deflate, br, zstd"}
-        monkeypatch.setattr(aiohttp.ClientRequest, "DEFAULT_HEADERS", headers)
+        headers: dict[Any, str] = aiohttp.ClientRequest.DEFAULT_HEADERS
+        monkeypatch.setitem(headers, "Accept-Encoding", "gzip, deflate, br, zstd")
         async with raw_server(ok) as server:
             await transport.send(request(server.url), PATIENT)
         (head,) = server.requests
@@ -383,6 +383,25 @@ class TestNothingOfAiohttpGetsOut:
                 await sending
         files = {frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)}
         assert not [name for name in files if "/aiohttp/" in name]
+        assert caught.value.__context__ is None
+
+    async def test_a_reset_while_a_reply_is_read_is_not_taken_for_one_of_the_handshake(
+        self, transport: AiohttpTransport
+    ) -> None:
+        error = aiohttp.ClientPayloadError()
+        error.__cause__ = ConnectionResetError()
+        with aioresponses() as mocked:
+            cast("Any", mocked).post("https://api.example/a%2Fb", exception=error)
+            failed = await failure(transport, "https://api.example")
+        assert failed.reason == "the reply of api.example:443 broke off"
+
+    async def test_nor_an_error_of_it_as_its_context(self, transport: AiohttpTransport) -> None:
+        cancelled = asyncio.CancelledError()
+        cancelled.__context__ = aiohttp.ClientError(SECRET)
+        with aioresponses() as mocked:
+            cast("Any", mocked).post("https://api.example/a%2Fb", exception=cancelled)
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await transport.send(request("https://api.example"), PATIENT)
         assert caught.value.__context__ is None
 
     async def test_the_credential_is_in_no_error(self, transport: AiohttpTransport) -> None:

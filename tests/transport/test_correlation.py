@@ -245,7 +245,22 @@ class TestReusedKeys:
             await checkout.payments.request_payment(order("ORD-0"))
             with pytest.raises(errors.ReplyMismatch, match="look it up"):
                 await checkout.payments.request_payment(order(), idempotency_key="used before")
-            assert len(server.requests) == 3
+            assert (len(server.requests), server.connections) == (3, 2)
+
+    async def test_the_same_contradiction_on_two_warm_connections_is_the_reply(self) -> None:
+        both = asyncio.Barrier(2)
+
+        async def behave(writer: asyncio.StreamWriter, number: int) -> None:
+            if number <= 2:
+                await both.wait()
+            writer.write(http(201, f"request-{number}", {"id": "pay_first", "reference": "ORD-0"}))
+            await writer.drain()
+
+        async with raw_server(behave) as server, client(server, 2) as checkout:
+            await asyncio.gather(*(checkout.payments.request_payment(order("ORD-0")) for _ in range(2)))
+            with pytest.raises(errors.ReplyMismatch, match="reference"):
+                await checkout.payments.request_payment(order(), idempotency_key="used before")
+            assert (len(server.requests), server.connections) == (4, 2)
 
     @pytest.mark.parametrize("attempts", [1, 2])
     async def test_the_letter_case_of_a_reference_tells(self, attempts: int) -> None:

@@ -8,11 +8,13 @@ import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import pytest
 
 from checkout_async import errors
+from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.events import (
     AttemptEnded,
     AttemptStarted,
@@ -187,6 +189,15 @@ class TestRetries:
         response = await wired.call()
         assert (response.attempts, wired.sent, wired.time.waits) == (3, 3, [1.0, 2.0])
 
+    async def test_without_a_limiter_as_for_access_tokens_it_is_retried_too(self) -> None:
+        wired = Wired(UNSENT, status(429), OK)
+        wired.pipeline._limiter = None
+        assert ((await wired.call()).attempts, wired.time.waits) == (3, [1.0, 2.0])
+
+    @pytest.mark.parametrize("attempts", [1, 2, 3])
+    async def test_a_reply_says_how_many_attempts_it_took(self, attempts: int) -> None:
+        assert (await Wired(*[UNSENT] * (attempts - 1), OK).call()).attempts == attempts
+
     async def test_the_last_failure_is_raised_when_attempts_run_out(self) -> None:
         wired = Wired(UNSENT, UNSENT, UNSENT)
         error = await wired.failure()
@@ -268,6 +279,15 @@ class TestIdempotencyKey:
         keys = [request.headers["Cko-Idempotency-Key"] for request in wired.script.requests]
         assert keys[0] == keys[1] == keys[2] != keys[3]
 
+    async def test_a_429_after_a_lost_reply_means_the_key_and_slows_down_no_other_call(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for steps, waits, pauses in (((LOST, status(429), OK), [1.0, 30.0], 0), ((status(429), OK), [1.0], 1)):
+            wired, slowed = Wired(*steps), list[float]()
+            monkeypatch.setattr(wired.limiter, "slow_down", slowed.append)
+            await wired.call(Idempotency.KEY)
+            assert (wired.time.waits, len(slowed)) == (waits, pauses)
+
     async def test_a_key_in_use_is_waited_out_beyond_the_number_of_attempts(self) -> None:
         wired = Wired(LOST, *[status(409)] * 4, OK)
         response = await wired.call(Idempotency.KEY, timeout=200)
@@ -333,6 +353,90 @@ class TestDeadline:
         error = await wired.failure(timeout=10)
         assert isinstance(error, errors.ConnectFailed)
         assert (wired.sent, wired.time.waits) == (1, [])
+
+    async def test_a_wait_that_ends_just_at_the_deadline_is_not_begun_and_takes_no_retry_out_of_the_budget(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for timeout, withdrawals in ((1.0, 0), (0.5, 0), (1.5, 1)):
+            wired = Wired(UNSENT, UNSENT, UNSENT)
+            withdraw = Mock(return_value=True)
+            monkeypatch.setattr(wired.pipeline, "_withdraw_retry", withdraw)
+            await wired.failure(timeout=timeout)
+            assert (wired.time.waits, withdraw.call_count) == ([1.0] * withdrawals, withdrawals)
+
+    async def test_where_no_time_is_left_to_wait_for_a_key_the_error_says_when_to_retry(self) -> None:
+        wired = Wired(status(409))
+        error = await wired.failure(Idempotency.KEY, timeout=30.0)
+        assert "may still be in progress; retry with the same key after 30 s" in str(error)
+        assert wired.time.waits == []
+
+    @pytest.mark.parametrize(
+        ("steps", "left", "kind", "cause"),
+        [
+            ((), 0.0, errors.Conflict, type(None)),
+            ((UNSENT,), 0.5, errors.OutcomeUnknown, errors.ConnectFailed),
+            ((1.0, status(422)), 0.5, errors.OutcomeUnknown, errors.UnprocessableEntity),
+        ],
+        ids=["deadline", "not sent in time", "answered late"],
+    )
+    async def test_a_call_whose_time_ends_before_the_key_is_free_ends_with_the_conflict(
+        self, steps: tuple[Step, ...], left: float, kind: type[Exception], cause: type[object]
+    ) -> None:
+        wired = Wired(status(409), *steps)
+        wired.time.oversleeps = 10.0 - left
+        error = await wired.failure(Idempotency.KEY, timeout=40.0)
+        assert type(error) is kind
+        assert isinstance(error.__cause__, cause)
+
+    async def test_a_failure_after_the_deadline_without_a_conflict_stays_what_it_is(self) -> None:
+        assert isinstance(await Wired(61.0, UNSENT).failure(Idempotency.KEY), errors.ConnectFailed)
+
+    @pytest.mark.parametrize(("key", "may_have_been_done"), [("mine", True), (None, False)])
+    async def test_a_429_to_a_key_of_the_caller_may_mean_that_the_call_is_being_carried_out(
+        self, key: str | None, may_have_been_done: bool
+    ) -> None:
+        retry = RetryPolicy(attempts=1)
+        error = await Wired(status(429)).failure(Idempotency.KEY, idempotency_key=key, retry=retry)
+        assert isinstance(error, errors.RateLimited)
+        assert error.may_have_been_done == may_have_been_done
+
+    async def test_a_call_cancelled_while_it_waits_for_a_token_after_a_401_has_done_nothing(self) -> None:
+        waits = asyncio.Event()
+
+        class Slow(Renewable):
+            async def authorize(self) -> Secret:
+                if self.refused:
+                    waits.set()
+                    await asyncio.Event().wait()
+                return await super().authorize()
+
+        wired, abandoned = Wired(status(401), authenticator=Slow()), list[AbandonedCall]()
+        wired.pipeline._on_abandoned = abandoned.append
+        calling = asyncio.create_task(wired.call(Idempotency.KEY))
+        await waits.wait()
+        calling.cancel()
+        await asyncio.wait([calling])
+        assert calling.cancelled()
+        assert abandoned == []
+
+    async def test_a_call_cancelled_while_it_waits_for_a_key_is_recorded(self) -> None:
+        wired, abandoned = Wired(status(409)), list[AbandonedCall]()
+        waits = asyncio.Event()
+
+        async def sleep(seconds: float) -> None:
+            assert seconds == 30.0
+            waits.set()
+            await asyncio.Event().wait()
+
+        wired.time.sleep = sleep  # type: ignore[method-assign]  # it never ends
+        wired.pipeline._settings = Settings(user_agent="t", clock=wired.time.clock())
+        wired.pipeline._on_abandoned = abandoned.append
+        calling = asyncio.create_task(wired.call(Idempotency.KEY))
+        await waits.wait()
+        calling.cancel()
+        await asyncio.wait([calling])
+        (record,) = abandoned
+        assert record.idempotency_key == wired.script.requests[0].headers["Cko-Idempotency-Key"]
 
     async def test_waiting_for_a_slot_counts_and_sends_nothing(self) -> None:
         wired = Wired(OK, concurrency=1)
