@@ -77,8 +77,9 @@ async def run_file(
 class FileRun:
     """A run from an input to an output. `failure` is the reason if it ends before its input does.
 
-    `in_flight` are the lines that were read and have no outcome yet. `on_start` is called with the number of records,
-    None if it is unknown; `on_problem` with a text about an outcome that could not be written.
+    `in_flight` are the lines that were read and have no outcome yet, `recorded` is the number of new outcomes that are
+    in the journal or, without one, in the output. `on_start` is called with the number of records, None if it is
+    unknown; `on_problem` with a text about an outcome that could not be written.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class FileRun:
         self.failure: CheckoutError | None = None
         self.in_flight: set[int] = set()
         self.last_line = 0
+        self.recorded = 0
         self.has_journal = False
 
     async def run(self, sender: Sender) -> None:
@@ -174,6 +176,7 @@ class FileRun:
             # The output is an export of the journal, which could not be written.
             self._tell_unwritten(outcome)
             return
+        self.recorded += journal is not None and not outcome.replayed
         try:
             output.write(outcome)
         except Exception as error:  # noqa: BLE001  # calls in flight must finish all the same
@@ -181,6 +184,8 @@ class FileRun:
             self._stop.set()
             if journal is None:
                 self._tell_unwritten(outcome)
+        else:
+            self.recorded += journal is None
 
     def _tell_unwritten(self, outcome: Outcome) -> None:
         if self._on_problem is not None:
