@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkout_async.batch import Journal, Outcome
@@ -180,11 +180,11 @@ async def test_parquet_columns_are_typed(tmp_path: Path, journal: Journal) -> No
     assert table.num_rows == 0
 
 
-@pytest.mark.parametrize("name", FILES)
-@given(made=st.lists(outcomes, max_size=5, unique_by=lambda each: each.line))
-def test_what_is_in_the_journal_is_in_the_file(name: str, made: Sequence[Outcome]) -> None:
+@settings(max_examples=30)
+@given(made=st.lists(outcomes, min_size=1, max_size=9, unique_by=lambda each: each.line))
+def test_what_is_in_the_journal_is_in_the_file(made: Sequence[Outcome]) -> None:
     with TemporaryDirectory() as folder:
-        path, appended = Path(folder, name), Path(folder, "appended.jsonl")
+        paths, appended = [Path(folder, name) for name in FILES], Path(folder, "appended.jsonl")
 
         async def write() -> None:
             async with Journal(Path(folder, "run.journal"), durable=False) as journal:
@@ -192,11 +192,13 @@ def test_what_is_in_the_journal_is_in_the_file(name: str, made: Sequence[Outcome
                 with OutputFile.create(appended) as rows:
                     for each in sorted(written, key=lambda each: each.line):
                         rows.write(msgspec.structs.replace(each, replayed=False))
-                with OutputFile.create(path) as output:
-                    await output.finish(journal)
+                for path in paths:
+                    with OutputFile.create(path) as output:
+                        await output.finish(journal)
 
         asyncio.run(write())
-        assert [_given(row) for row in rows_in(path)] == [_given(row) for row in rows_in(appended)]
+        expected = [_given(row) for row in rows_in(appended)]
+        assert [[_given(row) for row in rows_in(path)] for path in paths] == [expected] * 3
 
 
 def _given(row: dict[str, object]) -> dict[str, str]:
