@@ -30,6 +30,7 @@ from tests.batch.support import run as run_batch
 
 AT_ONCE = Backoff(initial=0.001, maximum=0.001, give_up_after=0.005)
 CRYPTOGRAM = "c" * 28
+METHOD = {"three_ds_method_url": {"href": "https://acs.example/method"}}
 FailAfter = Callable[[type[ClaimOp | SettleOp], int], None]
 
 
@@ -179,7 +180,7 @@ class TestASecondRun:
 
     async def test_a_session_in_doubt_is_asked_for_and_goes_on_from_where_it_is(self, path: Path) -> None:
         await self.interrupted_after_the_first_reply(path)
-        sender = in_turn(session("pending", "issuer_fingerprint"), session())
+        sender = in_turn(session("pending", "issuer_fingerprint", _links=METHOD), session())
         again = only(await run_once(sender, numbered(1), path))
         assert sender.operations == ["get_session", "update_three_ds_method_completion"]
         assert (again.result, again.session_id, again.cryptogram) == (BatchResult.AUTHENTICATED, SID, CRYPTOGRAM)
