@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
-from contextlib import AsyncExitStack, aclosing
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -95,7 +96,9 @@ class FileRun:
     ) -> None:
         self._files = files
         self._options = options
-        self._stop = stop or anyio.Event()
+        self._caller_stop = stop
+        # Of its own: the caller may stop several runs by one event, and this run stops if it cannot write.
+        self._stop = anyio.Event()
         self._on_start = on_start
         self._on_outcome = on_outcome
         self._on_pause = on_pause
@@ -154,9 +157,24 @@ class FileRun:
         outcomes = run(
             sender, records, options=self._options, journal=journal, stop=self._stop, on_pause=self._on_pause
         )
-        async with aclosing(outcomes):
-            async for outcome in outcomes:
-                self._take(outcome, output, journal)
+        with self._following_caller():
+            async with aclosing(outcomes):
+                async for outcome in outcomes:
+                    self._take(outcome, output, journal)
+
+    @contextmanager
+    def _following_caller(self) -> Generator[None]:
+        """While entered, stop when the caller says so."""
+        following = asyncio.create_task(self._follow(self._caller_stop)) if self._caller_stop is not None else None
+        try:
+            yield
+        finally:
+            if following is not None:
+                following.cancel()
+
+    async def _follow(self, stop: anyio.Event) -> None:
+        await stop.wait()
+        self._stop.set()
 
     async def _noted(self, records: AsyncIterable[Record | InvalidRecord]) -> AsyncGenerator[Record | InvalidRecord]:
         async for item in records:

@@ -13,11 +13,12 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 import msgspec
 import pytest
@@ -29,7 +30,7 @@ from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.results import file as output_file
-from checkout_async.batch.results.rows import COLUMNS
+from checkout_async.batch.results.rows import COLUMNS, row_writer
 from checkout_async.errors import BatchFileError
 from tests.batch.files import EXAMPLES, flat, outcomes
 from tests.batch.support import bad_line, record, session
@@ -309,11 +310,10 @@ async def test_a_cancellation_does_not_close_the_file_while_it_is_being_written(
 ) -> None:
     """The journal's thread writes it: a file that is closed meanwhile would be an error there, or worse."""
     writing, may_go_on, ended = threading.Event(), threading.Event(), list[str]()
-    row_writer = output_file.row_writer
 
     @contextmanager
-    def slow_writer(file: object, format_: Format) -> Generator[object]:
-        with row_writer(file, format_) as write:  # type: ignore[arg-type]
+    def slow_writer(file: BinaryIO, format_: Format) -> Generator[Callable[[Outcome], None]]:
+        with row_writer(file, format_) as write:
 
             def slow(each: Outcome) -> None:
                 writing.set()

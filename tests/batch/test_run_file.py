@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from checkout_async.batch import Backoff, BatchOptions, Outcome, Report, run_file
+from checkout_async.batch import Backoff, BatchOptions, BatchResult, Outcome, Report, run_file
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal.operations import ClaimOp, JournalOperation, SettleOp
 from checkout_async.batch.journal.store import JournalStore
@@ -200,6 +200,27 @@ async def test_a_stop_ends_it_without_an_error_and_with_what_was_read(source: Pa
     assert {row["result"] for row in rows.values()} == {"authenticated"}
 
 
+async def test_a_run_that_was_stopped_before_it_began_reads_no_more_than_it_has_workers(
+    source: Path, target: Path
+) -> None:
+    write_lines(source, requests(5))
+    stop = anyio.Event()
+    stop.set()
+    sender = approved()
+    report = await run_file(sender, source, target, options=OPTIONS, stop=stop)
+    assert len(sender.calls) == report.records == len(outcomes(target)) <= OPTIONS.concurrency
+
+
+async def test_an_output_that_cannot_be_written_does_not_set_the_event_of_the_caller(source: Path) -> None:
+    """The caller may stop other runs by it."""
+    write_lines(source, requests(50))
+    stop, sender = anyio.Event(), approved()
+    with pytest.raises(RunIncomplete, match="No space left on device"):
+        await run_file(sender, source, "/dev/full", output_format=Format.JSONL, options=OPTIONS, stop=stop)
+    assert len(sender.calls) < 50
+    assert not stop.is_set()
+
+
 async def test_what_a_lost_reply_leaves_is_unknown_until_a_person_decides(source: Path, target: Path) -> None:
     write_lines(source, requests(1))
     lost = ScriptedSender(lambda _: OutcomeUnknown("lost", operation="request_session"))
@@ -253,7 +274,7 @@ async def test_an_outcome_that_the_journal_lacks_is_not_in_the_output_and_is_pas
     report = await run_file(again, source, target, resume=True, options=OPTIONS)
     assert len(results_in(text_of(target))) == report.records == 30
     assert not sent & {int(reference_of_call(body)) for _, body in again.calls}
-    assert report.results.get("unknown", 0) == len(sent - rows.keys())
+    assert report.results.get(BatchResult.UNKNOWN, 0) == len(sent - rows.keys())
 
 
 def reference_of_call(body: object) -> str:
