@@ -179,8 +179,9 @@ class Pipeline:
             # Kept across attempts: a later, clear failure does not prove that an earlier attempt was not carried out.
             earlier, in_doubt = in_doubt, in_doubt or is_ambiguous(failure)
             kind, note = call.operation.idempotency, ""
-            # The API may know the key if an earlier attempt may have arrived, or if the caller may have used it before.
-            key_may_be_known = earlier or call.caller_supplied_key
+            # The API may know the key if an earlier attempt may have arrived or found it in use, or if the caller may
+            # have used it before.
+            key_may_be_known = earlier or conflict is not None or call.caller_supplied_key
             wait = key_conflict_wait(kind, call.retry, failure, key_may_be_known=key_may_be_known)
             # A 429 for a key in use is not a rate limit: it slows down no other call.
             if wait is None and isinstance(failure, RateLimited):
@@ -292,6 +293,9 @@ class Pipeline:
     async def _exchange(self, call: CallState[Any], authorization: str) -> HttpResponse:
         """Wait for a rate permit, then send one HTTP request."""
         await self._await_rate(call)
+        if call.request.options.before_send is not None:
+            # Nothing is waited for any more, so what the caller records here is really about to be sent.
+            await call.request.options.before_send()
         remaining, timeouts, http = self._remaining(call), call.timeouts, call.http
         if remaining <= 0:
             raise _deadline_error(call, "before sending")

@@ -40,7 +40,8 @@ def run(
     **options: Any,
 ) -> AsyncGenerator[Outcome]:
     """`batch.run` with these options, for requests without channel data, as `request` makes them."""
-    given = BatchOptions(**{"channel_data": FAKE_BROWSER_DATA, **options})
+    members: dict[str, Any] = {"channel_data": FAKE_BROWSER_DATA, **options}
+    given = BatchOptions(**members)
     return batch.run(sender, records, options=given, journal=journal, stop=stop, on_pause=on_pause)
 
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import anyio
 import pytest
@@ -278,8 +279,7 @@ async def test_an_outcome_that_the_journal_lacks_is_not_in_the_output_and_is_pas
 
 
 def reference_of_call(body: object) -> str:
-    assert isinstance(body, dict)
-    return str(body["reference"]).removeprefix("ref-")
+    return str(cast("Mapping[str, object]", body)["reference"]).removeprefix("ref-")
 
 
 async def test_a_session_that_an_earlier_run_made_is_read(sandbox: Sandbox, source: Path, target: Path) -> None:
