@@ -16,7 +16,7 @@ from checkout_async.errors import BatchFileError
 from tests.batch.support import CARD, bad_line
 from tests.batch.test_results import FILES, lines_in, mode_of, outcome, rows_in, settled
 
-FAILURE = ErrorInfo(kind="ConnectFailed", message='nothing\nwas, "sent"')
+FAILURE = ErrorInfo(kind="ConnectFailed", message='nothing\nwas, "sent" à Genève')
 OPEN = [BatchResult.INVALID, BatchResult.FAILED, BatchResult.UNKNOWN]
 
 
