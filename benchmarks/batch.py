@@ -22,7 +22,7 @@ import msgspec
 from canned import CANNED, canned_server
 
 from checkout_async import CheckoutClient, Limits, SecretKey
-from checkout_async.batch import BatchResult, Journal, run
+from checkout_async.batch import BatchOptions, BatchResult, Journal, run
 
 CONCURRENCY, RECORDS, ROUNDS = 64, 6000, 5
 REQUEST = msgspec.json.decode((CANNED / "request_session.merchant_initiated.request.json").read_bytes())
@@ -54,7 +54,7 @@ async def bare(checkout: CheckoutClient, count: int) -> None:
 
 async def batch(checkout: CheckoutClient, count: int, journal: Journal | None = None) -> None:
     """Authenticate as many records, with or without a journal."""
-    async for outcome in run(checkout, requests(count), concurrency=CONCURRENCY, journal=journal):
+    async for outcome in run(checkout, requests(count), options=BatchOptions(concurrency=CONCURRENCY), journal=journal):
         assert outcome.result is BatchResult.AUTHENTICATED
 
 

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
-from contextlib import AsyncExitStack, aclosing
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -77,8 +78,9 @@ async def run_file(
 class FileRun:
     """A run from an input to an output. `failure` is the reason if it ends before its input does.
 
-    `in_flight` are the lines that were read and have no outcome yet. `on_start` is called with the number of records,
-    None if it is unknown; `on_problem` with a text about an outcome that could not be written.
+    `in_flight` are the lines that were read and have no outcome yet, `recorded` is the number of new outcomes that are
+    in the journal or, without one, in the output. `on_start` is called with the number of records, None if it is
+    unknown; `on_problem` with a text about an outcome that could not be written.
     """
 
     def __init__(
@@ -94,7 +96,9 @@ class FileRun:
     ) -> None:
         self._files = files
         self._options = options
-        self._stop = stop or anyio.Event()
+        self._caller_stop = stop
+        # Of its own: the caller may stop several runs by one event, and this run stops if it cannot write.
+        self._stop = anyio.Event()
         self._on_start = on_start
         self._on_outcome = on_outcome
         self._on_pause = on_pause
@@ -103,6 +107,7 @@ class FileRun:
         self.failure: CheckoutError | None = None
         self.in_flight: set[int] = set()
         self.last_line = 0
+        self.recorded = 0
         self.has_journal = False
 
     async def run(self, sender: Sender) -> None:
@@ -152,9 +157,24 @@ class FileRun:
         outcomes = run(
             sender, records, options=self._options, journal=journal, stop=self._stop, on_pause=self._on_pause
         )
-        async with aclosing(outcomes):
-            async for outcome in outcomes:
-                self._take(outcome, output, journal)
+        with self._following_caller():
+            async with aclosing(outcomes):
+                async for outcome in outcomes:
+                    self._take(outcome, output, journal)
+
+    @contextmanager
+    def _following_caller(self) -> Generator[None]:
+        """While entered, stop when the caller says so."""
+        following = asyncio.create_task(self._follow(self._caller_stop)) if self._caller_stop is not None else None
+        try:
+            yield
+        finally:
+            if following is not None:
+                following.cancel()
+
+    async def _follow(self, stop: anyio.Event) -> None:
+        await stop.wait()
+        self._stop.set()
 
     async def _noted(self, records: AsyncIterable[Record | InvalidRecord]) -> AsyncGenerator[Record | InvalidRecord]:
         async for item in records:
@@ -174,6 +194,7 @@ class FileRun:
             # The output is an export of the journal, which could not be written.
             self._tell_unwritten(outcome)
             return
+        self.recorded += journal is not None and not outcome.replayed
         try:
             output.write(outcome)
         except Exception as error:  # noqa: BLE001  # calls in flight must finish all the same
@@ -181,6 +202,8 @@ class FileRun:
             self._stop.set()
             if journal is None:
                 self._tell_unwritten(outcome)
+        else:
+            self.recorded += journal is None
 
     def _tell_unwritten(self, outcome: Outcome) -> None:
         if self._on_problem is not None:

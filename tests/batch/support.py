@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
 
 import anyio
@@ -40,7 +40,8 @@ def run(
     **options: Any,
 ) -> AsyncGenerator[Outcome]:
     """`batch.run` with these options, for requests without channel data, as `request` makes them."""
-    given = BatchOptions(**{"channel_data": FAKE_BROWSER_DATA, **options})
+    members: dict[str, Any] = {"channel_data": FAKE_BROWSER_DATA, **options}
+    given = BatchOptions(**members)
     return batch.run(sender, records, options=given, journal=journal, stop=stop, on_pause=on_pause)
 
 
@@ -53,6 +54,13 @@ def job_of(**given: Any) -> Job:
     options = {name: given.pop(name) for name in _OPTIONS & given.keys()}
     own = {name: given.pop(name) for name in _OF_JOB & given.keys()}
     return Job(files=RunFiles(**given), options=BatchOptions(**options), **own)
+
+
+def changed(job: Job, **given: Any) -> Job:
+    """The same job with other files, options or members of its own."""
+    options = {name: given.pop(name) for name in _OPTIONS & given.keys()}
+    own = {name: given.pop(name) for name in _OF_JOB & given.keys()}
+    return replace(job, files=replace(job.files, **given), options=replace(job.options, **options), **own)
 
 
 class Clock:

@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -14,14 +13,26 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from checkout_async import UNSET, batch
+from checkout_async import UNSET
 from checkout_async.batch import FAKE_BROWSER_DATA, BatchResult, Journal, Outcome, Record, SharedChannelData
-from checkout_async.batch.cluster import PartitionSettings, RunPaths, plan_partitions, run_partition
+from checkout_async.batch.cluster import PartitionSettings, RunPaths, gather_partitions, plan_partitions, run_partition
 from checkout_async.batch.command.job import Job
 from checkout_async.cli import cli
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox
-from tests.batch.support import RECURRING, SID, ScriptedSender, client_of, in_turn, job_of, record, request, session
+from tests.batch.support import (
+    RECURRING,
+    SID,
+    ScriptedSender,
+    changed,
+    client_of,
+    in_turn,
+    job_of,
+    record,
+    request,
+    run,
+    session,
+)
 from tests.commands import results_in, write_lines
 
 HOSTED = {"type": "hosted", "success_url": "https://shop.example/s", "failure_url": "https://shop.example/f"}
@@ -37,7 +48,7 @@ OWN: list[Mapping[str, object]] = [
 async def outcome_of(
     sender: ScriptedSender, item: Record | sessions.SessionRequest, channel_data: SharedChannelData | None = None
 ) -> Outcome:
-    [outcome] = [outcome async for outcome in batch.run(sender, [item], channel_data=channel_data)]
+    [outcome] = [outcome async for outcome in run(sender, [item], channel_data=channel_data)]
     return outcome
 
 
@@ -82,13 +93,13 @@ async def test_a_session_that_waits_for_some_that_are_not_given_stays_unknown_an
     async with Journal(tmp_path / "run.journal") as journal:
         journal.record_session(await journal.claim(record()), SID)
     async with Journal(tmp_path / "run.journal") as journal:
-        [outcome] = [each async for each in batch.run(waiting, [record()], journal=journal)]
+        [outcome] = [each async for each in run(waiting, [record()], journal=journal, channel_data=None)]
     assert (outcome.result, outcome.session_id, waiting.operations) == (BatchResult.UNKNOWN, SID, ["get_session"])
     assert outcome.error is not None
     assert outcome.error.path == "$.channel_data"
     sender = in_turn(session("pending", "collect_channel_data"), session())
     async with Journal(tmp_path / "run.journal") as journal:
-        [outcome] = [each async for each in batch.run(sender, [record()], journal=journal, channel_data=RECURRING)]
+        [outcome] = [each async for each in run(sender, [record()], journal=journal, channel_data=RECURRING)]
     assert (outcome.result, outcome.session_id) == (BatchResult.AUTHENTICATED, SID)
 
 
@@ -107,21 +118,21 @@ def job(tmp_path: Path) -> Job:
 async def test_a_job_sends_only_records_that_have_some_and_the_others_once_some_are_given(
     job: Job, sandbox: Sandbox
 ) -> None:
-    assert job.output is not None
+    assert job.files.output is not None
     async with client_of(sandbox) as checkout:
         assert await job.run(checkout) == 1
-        assert results_by_line(job.output) == ["invalid", "challenge_required", "authenticated"]
+        assert results_by_line(job.files.output) == ["invalid", "challenge_required", "authenticated"]
         assert sandbox.count("request_session") == 2
-        assert await replace(job, resume=True, channel_data=RECURRING).run(checkout) == 0
-    assert results_by_line(job.output) == ["authenticated", "challenge_required", "authenticated"]
+        assert await changed(job, resume=True, channel_data=RECURRING).run(checkout) == 0
+    assert results_by_line(job.files.output) == ["authenticated", "challenge_required", "authenticated"]
     channels = [view.channel_data["channel"] for view in sandbox.sessions.values() if view.channel_data]
     assert channels == ["merchant_initiated"] * 2
 
 
 async def test_a_dry_run_says_which_records_have_none(job: Job) -> None:
     assert await job.check() == 1
-    assert "line 1: no channel data" in cast("io.StringIO", job.messages).getvalue()
-    assert await replace(job, channel_data=FAKE_BROWSER_DATA).check() == 0
+    assert "line 1: no channel data" in cast("io.StringIO", job.stderr).getvalue()
+    assert await changed(job, channel_data=FAKE_BROWSER_DATA).check() == 0
 
 
 async def test_a_partition_sends_only_records_that_have_some(
@@ -129,19 +140,22 @@ async def test_a_partition_sends_only_records_that_have_some(
 ) -> None:
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    assert job.input is not None
-    assert job.output is not None
-    [part] = await asyncio.to_thread(plan_partitions, RunPaths.of(job.input, job.output), 1)
-    await asyncio.to_thread(run_partition, part, PartitionSettings(rate=None))
-    assert results_by_line(part.results) == ["invalid", "challenge_required", "authenticated"]
+    assert job.files.input is not None
+    assert job.files.output is not None
+    paths = RunPaths.of(job.files.input, job.files.output)
+    [part] = await asyncio.to_thread(plan_partitions, paths, 1, default=1)
+    done = await asyncio.to_thread(run_partition, part, PartitionSettings(rate=None))
+    assert done.finished
+    await asyncio.to_thread(gather_partitions, paths, [part])
+    assert results_by_line(job.files.output) == ["invalid", "challenge_required", "authenticated"]
     assert sandbox.count("request_session") == 2
 
 
 def test_the_command_makes_a_browser_up_only_by_name(job: Job, tmp_path: Path) -> None:
     data = tmp_path / "data.json"
     data.write_text(json.dumps(OWN[0]["channel_data"]))
-    arguments = ["authenticate", str(job.input), "--dry-run"]
-    runs = {
+    arguments = ["authenticate", str(job.files.input), "--dry-run"]
+    done = {
         options: CliRunner().invoke(cli, [*arguments, *options])
         for options in [
             (),
@@ -150,8 +164,8 @@ def test_the_command_makes_a_browser_up_only_by_name(job: Job, tmp_path: Path) -
             ("--channel-data", str(data), "--fake-browser-data"),
         ]
     }
-    assert [run.exit_code for run in runs.values()] == [1, 0, 0, 2]
-    assert "choose one" in [*runs.values()][-1].output
+    assert [each.exit_code for each in done.values()] == [1, 0, 0, 2]
+    assert "choose one" in [*done.values()][-1].output
 
 
 def results_by_line(path: Path) -> list[str]:

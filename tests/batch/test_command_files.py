@@ -12,13 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch import FAKE_BROWSER_DATA
 from checkout_async.batch.arrow import ParquetWriter, open_parquet
-from checkout_async.models import sessions
-from checkout_async.sandbox import Sandbox, card_number
+from checkout_async.sandbox import Fault, Sandbox, card_number
 from tests.batch.files import as_csv
-from tests.batch.support import CARD, ScriptedSender, job_of, request, session
-from tests.commands import AUTHENTICATE, is_there, mode_of, results_in, run, text_of, write_lines
+from tests.batch.support import CARD, request
+from tests.commands import AUTHENTICATE, is_there, mode_of, results_in, run, start, text_of, until, write_lines
 
 pytestmark = pytest.mark.slow
 
@@ -54,11 +52,6 @@ def written(target: Path) -> Sequence[Mapping[str, object]]:
         return read_parquet(target)
     text = text_of(target)
     return rows_of(text) if target.suffix == ".csv" else list(results_in(text).values())
-
-
-@pytest.fixture
-def messages() -> io.StringIO:
-    return io.StringIO()
 
 
 def by_reference(rows: Sequence[Mapping[str, object]]) -> dict[object, object]:
@@ -140,7 +133,7 @@ class TestParquet:
         assert (first["line"], first["result"], first["status"]) == (1, "authenticated", "approved")
         assert second["result"] == "declined"
         assert (third["result"], third["error.path"]) == ("invalid", "$.amount")
-        assert not is_there(tmp_path / "out.parquet.rows.jsonl")
+        assert [each.name for each in tmp_path.glob("out.*") if ".journal" not in each.name] == ["out.parquet"]
 
     async def test_is_resumed(self, env: dict[str, str], sandbox: Sandbox, tmp_path: Path) -> None:
         source, target = tmp_path / "in.parquet", tmp_path / "out.parquet"
@@ -151,20 +144,20 @@ class TestParquet:
         assert (done.code, sandbox.count("request_session")) == (0, 3)
         assert by_reference(read_parquet(target)) == dict.fromkeys("abc", "authenticated")
 
-    async def test_whose_rows_somebody_damaged_meanwhile_stops_and_leaves_them(
-        self, source: Path, tmp_path: Path, messages: io.StringIO
+    async def test_of_a_killed_run_is_exported_by_the_next_one(
+        self, env: dict[str, str], sandbox: Sandbox, source: Path, tmp_path: Path
     ) -> None:
-        target, rows = tmp_path / "out.parquet", tmp_path / "out.parquet.rows.jsonl"
-
-        def answer(_request: object) -> sessions.Session:
-            write(rows, b"no result\n" * 100)
-            return session()
-
-        write_lines(source, [request(reference="a")])
-        job = job_of(input=source, output=target, channel_data=FAKE_BROWSER_DATA, stderr=messages, stdout=messages)
-        assert await job.run(ScriptedSender(answer)) == 3
-        assert f"stopped: cannot write results: {rows}, line 2: not a result of a run" in messages.getvalue()
-        assert (is_there(rows), is_there(target)) == (True, False)
+        target = tmp_path / "out.parquet"
+        write_lines(source, [request(reference="a"), request(reference="b")])
+        sandbox.faults.add("request_session", Fault.STALLED_REPLY, at=2, times=1)
+        process = await start(*AUTHENTICATE, source, "--output", target, "--concurrency", "1", env=env)
+        await until(lambda: len(sandbox.sessions) == 2)
+        process.kill()
+        await process.wait()
+        assert not is_there(target)
+        done = await run(*AUTHENTICATE, source, "--output", target, "--resume", env=env)
+        assert (done.code, sandbox.count("request_session")) == (1, 2)
+        assert by_reference(read_parquet(target)) == {"a": "authenticated", "b": "unknown"}
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])

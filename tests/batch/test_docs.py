@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 import anyio
+import click
 import msgspec
 import pytest
 
@@ -59,7 +60,9 @@ class TestWhatItSays:
         options = {name for parameter in command.params for name in parameter.opts if name.startswith("-")}
         in_table = {name for row in rows("Options") for name in re.findall(r"`(-[-a-z]+)`", row[0])}
         assert in_table == options
-        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) <= options
+        purge = cast("click.Group", cli.commands["batch"]).commands["purge"]
+        others = {name for parameter in purge.params for name in parameter.opts if name.startswith("-")}
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) <= options | others
 
     def test_every_result_is_explained_as_in_the_reports(self) -> None:
         documented = {cells[0]: (cells[1], cells[2]) for cells in rows("What each result means")}
@@ -132,6 +135,13 @@ class TestItsCommands:
         channels = Counter(view.channel_data["channel"] for view in sandbox.sessions.values() if view.channel_data)
         assert channels == {"merchant_initiated": 3}
 
+    async def test_payment_data_are_purged(self, env: dict[str, str], tmp_path: Path) -> None:
+        [purge] = [block for block in blocks("sh") if "batch purge" in block]
+        prepare, _, first, *_ = re.split(r"^(?=checkout-async|sed)", blocks("sh")[0], flags=re.MULTILINE)
+        assert (await self.run(prepare + first, tmp_path, env)).code == 1
+        done = await self.run(purge, tmp_path, env)
+        assert (done.code, done.out) == (0, "removed the payment data of 0 outcomes\n")
+
     async def test_a_request_that_it_shows_is_authenticated(
         self, env: dict[str, str], tmp_path: Path, sandbox: Sandbox
     ) -> None:
@@ -175,16 +185,16 @@ class TestItsCode:
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == sandbox.count("request_session") >= 5
 
-    async def test_a_results_file_is_begun_gone_on_with_and_then_left_alone(
+    async def test_a_file_is_begun_and_continued_and_then_stays_as_it_is(
         self, sandbox: Sandbox, source: Path, target: Path
     ) -> None:
-        resume = code("resume")
+        authenticate_file = code("authenticate_file")
         requests = [request(reference=f"ref-{number}", channel_data=RECURRING) for number in range(3)]
         async with client_of(sandbox) as checkout:
-            await resume(checkout, write_lines(source, requests[:2]), target)
-            await resume(checkout, write_lines(source, requests), target)
+            await authenticate_file(checkout, write_lines(source, requests[:2]), target)
+            await authenticate_file(checkout, write_lines(source, requests), target)
             written = text_of(target)
-            await resume(checkout, source, target)
+            await authenticate_file(checkout, source, target)
         assert results_in(written).keys() == {1, 2, 3}
         assert text_of(target) == written
         assert sandbox.count("request_session") == 3

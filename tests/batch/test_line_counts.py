@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
-from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import msgspec
 import pytest
 
-from checkout_async.batch import Summary, read_report, write_report
+from checkout_async.batch import BatchOptions, Summary, read_report, write_report
 from checkout_async.batch.cluster import PartitionSettings, RunPaths, gather_partitions, plan_partitions, run_partition
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.report import line_counts
 from checkout_async.batch.sources.base import InputLines
-from tests.batch.support import RECURRING, ScriptedSender, job_of, session
+from tests.batch.support import RECURRING, ScriptedSender, changed, job_of, session
 
 TABLE = (
     b"reference,source.type,source.number,source.expiry_month,source.expiry_year,source.name,amount,currency,"
@@ -46,7 +45,7 @@ def job(tmp_path: Path) -> Job:
 
 
 def printed(job: Job) -> str:
-    return cast("io.StringIO", job.tables).getvalue()
+    return cast("io.StringIO", job.stdout).getvalue()
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,7 @@ async def test_a_run_prints_and_reports_it(job: Job) -> None:
 
 
 async def test_a_run_that_stops_early_counts_what_it_read(job: Job) -> None:
-    assert await replace(job, limit=1).run(ScriptedSender(lambda _: session())) == 0
+    assert await changed(job, limit=1).run(ScriptedSender(lambda _: session())) == 0
     assert "3 lines read: 1 header, 1 record, 1 further in records of several lines\n" in printed(job)
 
 
@@ -86,12 +85,14 @@ async def test_a_dry_run_prints_it(job: Job) -> None:
 async def test_the_report_of_a_cluster_has_it(job: Job, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    assert job.input is not None
-    assert job.output is not None
-    places = RunPaths.of(job.input, job.output)
-    parts = await asyncio.to_thread(plan_partitions, places, 2)
+    assert job.files.input is not None
+    assert job.files.output is not None
+    places = RunPaths.of(job.files.input, job.files.output)
+    parts = await asyncio.to_thread(plan_partitions, places, 2, default=2)
     for part in parts:
-        await asyncio.to_thread(run_partition, part, PartitionSettings(rate=None, channel_data=RECURRING))
+        await asyncio.to_thread(
+            run_partition, part, PartitionSettings(rate=None, options=BatchOptions(channel_data=RECURRING))
+        )
     report = await asyncio.to_thread(gather_partitions, places, parts)
     assert (report.lines, report.records) == (LINES, 3)
 

@@ -1,6 +1,6 @@
 """A journal that does not know what the output shows stops the run before anything is sent: the sandbox is the witness.
 
-The output may be of any format, or that of a cluster. The journal is an older copy, emptied, another run's, or without
+The output may be of any format. The journal is an older copy, emptied, another run's, or without
 the write-ahead log that a killed run left.
 """
 
@@ -12,23 +12,18 @@ import shutil
 import sqlite3
 import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
 from checkout_async import CheckoutClient
-from checkout_async.batch import Backoff
-from checkout_async.batch.cluster import PartitionSettings, RunPaths, gather_partitions, plan_partitions, run_partition
-from checkout_async.batch.cluster.partition import Partition
+from checkout_async.batch import Backoff, Journal
 from checkout_async.batch.command.job import Job
-from checkout_async.batch.results import OutputFile
 from checkout_async.errors import BatchFileError, ConnectFailed
 from checkout_async.sandbox import Fault, Sandbox
-from tests.batch.support import RECURRING, ScriptedSender, client_of, job_of, request
+from tests.batch.support import RECURRING, ScriptedSender, changed, client_of, job_of, request
 from tests.commands import run as command
 from tests.commands import write_lines
 
@@ -57,8 +52,8 @@ def requests(count: int) -> list[Mapping[str, object]]:
 
 
 def journal_of(job: Job) -> Path:
-    assert job.journal_path is not None
-    return job.journal_path
+    assert job.files.journal_path is not None
+    return job.files.journal_path
 
 
 def created(sandbox: Sandbox) -> Counter[str | None]:
@@ -70,14 +65,16 @@ def once(count: int) -> Counter[str | None]:
 
 
 def output_files(job: Job) -> dict[str, bytes]:
-    """The output, and for Parquet the rows beside it."""
-    assert job.output is not None
-    return {path.name: path.read_bytes() for path in job.output.parent.glob("out.*") if ".journal" not in path.name}
+    """The output, and nothing beside it but the journal."""
+    assert job.files.output is not None
+    return {
+        path.name: path.read_bytes() for path in job.files.output.parent.glob("out.*") if ".journal" not in path.name
+    }
 
 
 async def refused(job: Job, checkout: CheckoutClient) -> str:
     """Why a resumed run is refused, twice; the output stays as it is."""
-    before, resumed = output_files(job), replace(job, resume=True)
+    before, resumed = output_files(job), changed(job, resume=True)
     reasons: list[str] = []
     for _ in range(2):
         with pytest.raises(BatchFileError) as caught:
@@ -120,11 +117,11 @@ async def test_a_journal_that_was_emptied_or_lost(
 
 
 async def test_an_older_copy_of_the_journal(job: Job, checkout: CheckoutClient, sandbox: Sandbox) -> None:
-    await replace(job, limit=2).run(checkout)
+    await changed(job, limit=2).run(checkout)
     copy = journal_of(job).read_bytes()
-    assert await replace(job, resume=True).run(checkout) == 0
+    assert await changed(job, resume=True).run(checkout) == 0
     journal_of(job).write_bytes(copy)
-    assert "does not know 2 of the output's results, the first of line 3" in await refused(job, checkout)
+    assert f"the journal {journal_of(job)} is older than {job.files.output}" in await refused(job, checkout)
     assert created(sandbox) == once(4)
 
 
@@ -136,25 +133,12 @@ async def test_the_journal_of_another_run_of_the_same_records(
     other = job_in(tmp_path / "other")
     assert await job.run(checkout) == await other.run(checkout) == 0
     if by_option:
-        job = replace(job, journal=other.journal_path)
+        job = changed(job, journal=other.files.journal_path)
     else:
         for suffix in ("", ".key"):
-            shutil.copy(f"{other.journal_path}{suffix}", f"{job.journal_path}{suffix}")
-    assert "does not know 4 of the output's results" in await refused(job, checkout)
+            shutil.copy(f"{other.files.journal_path}{suffix}", f"{job.files.journal_path}{suffix}")
+    assert f"{job.files.output} has results of another journal" in await refused(job, checkout)
     assert set(created(sandbox).values()) == {2}
-
-
-async def test_rows_of_a_parquet_output_that_was_never_finished(
-    tmp_path: Path, checkout: CheckoutClient, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = job_in(tmp_path, "out.parquet")
-    with monkeypatch.context() as patch:
-        patch.setattr(OutputFile, "finish", Mock())
-        await job.run(checkout)
-    assert [*output_files(job)] == ["out.parquet.rows.jsonl"]
-    delete_rows(journal_of(job))
-    await refused(job, checkout)
-    assert created(sandbox) == once(4)
 
 
 async def test_a_result_that_is_unknown_is_evidence_too(
@@ -163,8 +147,10 @@ async def test_a_result_that_is_unknown_is_evidence_too(
     job = job_in(tmp_path, count=1)
     sandbox.faults.add("request_session", Fault.LOST_REPLY, times=1)
     assert await job.run(checkout) == 1
-    delete_rows(journal_of(job))
-    assert "does not know 1 of the output's results, the first of line 1" in await refused(job, checkout)
+    begin_anew(journal_of(job))
+    async with Journal(journal_of(job)):
+        pass  # a journal that knows nothing
+    await refused(job, checkout)
     assert created(sandbox) == once(1)
 
 
@@ -173,10 +159,10 @@ async def test_a_record_that_failed_when_the_copy_was_made_and_was_sent_later(
 ) -> None:
     job = job_in(tmp_path, count=1)
     unreachable = ScriptedSender(lambda _: ConnectFailed("nothing was sent", operation="request_session"))
-    assert await replace(job, outage_backoff=Backoff(give_up_after=0)).run(unreachable) == 3
+    assert await changed(job, outage_backoff=Backoff(give_up_after=0)).run(unreachable) == 3
     copy = journal_of(job).read_bytes()
     sandbox.faults.add("request_session", Fault.LOST_REPLY, times=1)
-    assert await replace(job, resume=True).run(checkout) == 1
+    assert await changed(job, resume=True).run(checkout) == 1
     journal_of(job).write_bytes(copy)
     await refused(job, checkout)
     assert created(sandbox) == once(1)
@@ -190,9 +176,9 @@ async def test_the_log_of_a_killed_run(
     """The run is killed while all that it has sent is known to the log alone."""
     job, killed = job_in(tmp_path), tmp_path / "killed"
     if runs == 2:
-        await replace(job, limit=2).run(checkout)
+        await changed(job, limit=2).run(checkout)
     sandbox.faults.add("request_session", Fault.STALLED_REPLY, times=None)
-    running = asyncio.create_task(replace(job, resume=True).run(checkout))
+    running = asyncio.create_task(changed(job, resume=True).run(checkout))
     while sum(created(sandbox).values()) < 4:
         await asyncio.sleep(0.01)
     killed.mkdir()
@@ -204,68 +190,12 @@ async def test_the_log_of_a_killed_run(
     sandbox.faults.clear()
     again = job_in(killed)
     if has_wal:
-        assert await replace(again, resume=True).run(checkout) == 1
+        assert await changed(again, resume=True).run(checkout) == 1
     else:
-        Path(f"{again.journal_path}-wal").unlink()
+        Path(f"{again.files.journal_path}-wal").unlink()
         reason = await refused(again, checkout)
-        assert f"has lost the file {again.journal_path}-wal" in reason
+        assert f"has lost the file {again.files.journal_path}-wal" in reason
     assert created(sandbox) == once(4)
-
-
-async def test_the_gathered_output_of_a_cluster(
-    tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch, checkout: CheckoutClient, sandbox: Sandbox
-) -> None:
-    job = job_in(tmp_path)
-    await in_partitions(job, env, monkeypatch)
-    delete_rows(journal_of(job))
-    await refused(job, checkout)
-    assert created(sandbox) == once(4)
-
-
-@pytest.mark.parametrize("damage", [empty, delete_rows, lose])
-async def test_the_journal_of_a_partition(
-    tmp_path: Path,
-    damage: Callable[[Path], None],
-    env: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    sandbox: Sandbox,
-) -> None:
-    job = job_in(tmp_path)
-    sandbox.faults.add("request_session", Fault.LOST_REPLY, at=1, times=1)
-    [part] = await planned(job, env, monkeypatch, count=1)
-    settings = PartitionSettings(rate=None, channel_data=RECURRING)
-    assert (await asyncio.to_thread(run_partition, part, settings)).finished
-    part.done.unlink()
-    damage(part.journal)
-    before = part.results.read_bytes()
-    end = await asyncio.to_thread(run_partition, part, settings)
-    assert end.error is not None
-    assert (end.done, end.finished, end.error.kind) == (0, False, "BatchFileError")
-    assert part.results.read_bytes() == before
-    assert created(sandbox) == once(4)
-
-
-async def planned(
-    job: Job, env: dict[str, str], monkeypatch: pytest.MonkeyPatch, count: int = 2
-) -> Sequence[Partition]:
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    return await asyncio.to_thread(plan_partitions, places_of(job), count)
-
-
-def places_of(job: Job) -> RunPaths:
-    assert job.input is not None
-    assert job.output is not None
-    return RunPaths.of(job.input, job.output)
-
-
-async def in_partitions(job: Job, env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = await planned(job, env, monkeypatch)
-    for part in parts:
-        assert (
-            await asyncio.to_thread(run_partition, part, PartitionSettings(rate=None, channel_data=RECURRING))
-        ).finished
-    await asyncio.to_thread(gather_partitions, places_of(job), parts)
 
 
 @pytest.mark.slow
@@ -274,9 +204,9 @@ async def test_the_command_ends_with_2(
 ) -> None:
     job = job_in(tmp_path)
     await job.run(checkout)
-    delete_rows(journal_of(job))
+    empty(journal_of(job))
     arguments = ("authenticate", tmp_path / "in.jsonl", "-o", tmp_path / "out.jsonl", "--resume")
     done = await command(*arguments, "--fake-browser-data", env=env)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-    assert "does not know 4 of the output's results" in done.err
+    assert "is empty. Nothing was sent" in done.err
     assert created(sandbox) == once(4)

@@ -67,7 +67,7 @@ def test_an_invalid_request_names_its_path() -> None:
         ("rejected", BatchResult.REJECTED),
         ("unavailable", BatchResult.UNAVAILABLE),
         ("expired", BatchResult.EXPIRED),
-        ("challenge_abandoned", BatchResult.EXPIRED),
+        ("challenge_abandoned", BatchResult.ABANDONED),
         ("processing", BatchResult.UNKNOWN),
         ("pending", BatchResult.UNKNOWN),
         ("postponed", BatchResult.UNKNOWN),

@@ -69,7 +69,7 @@ def test_replayed_records_count_as_records_but_not_in_rate_and_times() -> None:
 
 def test_the_report_knows_what_may_be_authorised_and_what_is_left_to_do() -> None:
     report = summary_of(*(outcome(result) for result in BatchResult)).report("in", "out")
-    assert (report.records, report.authenticated, report.unfinished) == (10, 2, 3)
+    assert (report.records, report.authenticated, report.unfinished) == (11, 2, 3)
 
 
 def test_the_end_is_by_the_clock_that_cannot_be_set_back() -> None:

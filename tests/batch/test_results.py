@@ -1,29 +1,36 @@
-"""Results are written at once, whole, and into a file that only its owner may read; any format gives them back."""
+"""The output is an export of the journal in any format: rows appended at once and whole, and written anew at the end.
+
+Only its owner may read it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import os
 import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from checkout_async.batch import Outcome
+from checkout_async.batch import Journal, Outcome
 from checkout_async.batch.formats import Format
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.results import OutputFile
-from checkout_async.batch.results.rows import COLUMNS
+from checkout_async.batch.results import file as output_file
+from checkout_async.batch.results.rows import COLUMNS, row_writer
 from checkout_async.errors import BatchFileError
 from tests.batch.files import EXAMPLES, flat, outcomes
 from tests.batch.support import bad_line, record, session
@@ -35,6 +42,21 @@ FILES = ["out.jsonl", "out.csv", "out.parquet"]
 
 def outcome(line: int) -> Outcome:
     return Outcome.of(record(line), session())
+
+
+async def settled(journal: Journal, *given: Outcome) -> list[Outcome]:
+    """Outcomes in a journal, with their entries: what a run would write to its output."""
+    written: list[Outcome] = []
+    for each in given:
+        claim = await journal.claim(record(each.line))
+        written += [await journal.settle(claim, msgspec.structs.replace(each, reference=f"ref-{each.line}"))]
+    return written
+
+
+@pytest.fixture
+async def journal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Journal]:
+    async with Journal(tmp_path_factory.mktemp("journal") / "run.journal", durable=False) as opened:
+        yield opened
 
 
 def mode_of(path: Path) -> int:
@@ -67,32 +89,79 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / str(request.param)
 
 
-def test_a_result_is_in_the_file_as_soon_as_it_is_written(path: Path) -> None:
-    with OutputFile.create(path) as results:
+def lines_in(path: Path) -> list[int]:
+    return [int(str(row["line"])) for row in rows_in(path)]
+
+
+def test_a_row_is_in_the_file_as_soon_as_it_is_written(path: Path) -> None:
+    with OutputFile.create(path) as output:
         for line in (2, 1):
-            results.write(outcome(line))
-            assert str(rows_in(path)[-1]["line"]) == str(line)
+            output.write(outcome(line))
+            assert lines_in(path)[-1] == line
 
 
-def test_a_table_has_a_column_for_each_member_and_the_errors_under_its_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", FILES)
+async def test_at_the_end_the_rows_are_in_the_order_of_the_lines(name: str, tmp_path: Path, journal: Journal) -> None:
+    path = tmp_path / name
+    with OutputFile.create(path) as output:
+        for each in await settled(journal, outcome(3), outcome(1), outcome(2)):
+            output.write(each)
+        await output.finish(journal)
+        assert lines_in(path) == [1, 2, 3]
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_a_record_without_an_outcome_is_unknown_at_the_end(name: str, tmp_path: Path, journal: Journal) -> None:
+    path = tmp_path / name
+    await journal.claim(record(2))
+    with OutputFile.create(path) as output:
+        await settled(journal, outcome(1))
+        await output.finish(journal)
+    assert [(int(str(row["line"])), row["result"]) for row in rows_in(path)] == [(1, "authenticated"), (2, "unknown")]
+
+
+async def test_a_row_may_be_appended_after_the_file_was_written_anew(path: Path, journal: Journal) -> None:
+    [first] = await settled(journal, outcome(1))
+    async with Journal(path.with_name("other.journal"), durable=False) as other:
+        [second] = await settled(other, outcome(2))
+    with await OutputFile.resume(path, journal) as output:
+        output.write(second)
+    assert lines_in(path) == [first.line, second.line]
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_each_row_names_the_journal_and_its_entry(name: str, tmp_path: Path, journal: Journal) -> None:
+    path = tmp_path / name
+    with OutputFile.create(path) as output:
+        await settled(journal, outcome(2), outcome(1))
+        await output.finish(journal)
+    (one, first), (other, second) = (str(row["entry"]).split("-") for row in rows_in(path))
+    assert one == other
+    assert (first, second) == ("2", "1")
+
+
+@pytest.mark.parametrize("name", FILES[1:])
+async def test_a_table_has_a_column_for_each_member_and_the_errors_under_its_name(
+    name: str, tmp_path: Path, journal: Journal
+) -> None:
     columns = "line result reference session_id status eci cryptogram xid response_code seconds"
-    columns += " error.kind error.message error.path error.status error.request_id replayed"
-    for name in FILES[1:]:
-        with OutputFile.create(tmp_path / name) as results:
-            results.write(Outcome.invalid_record(bad_line(9)))
-            results.finish()
-        (row,) = rows_in(tmp_path / name)
-        assert " ".join(row) == columns
-        given = {name: str(value).lower() for name, value in row.items() if value not in {None, ""}}
-        message = "the line is not a json object"
-        assert given == {
-            "line": "9",
-            "result": "invalid",
-            "error.kind": "invalidrecord",
-            "error.message": message,
-            "error.path": "$",
-            "replayed": "false",
-        }
+    columns += " error.kind error.message error.path error.status error.request_id replayed entry"
+    with OutputFile.create(tmp_path / name) as output:
+        await journal.settle(None, Outcome.invalid_record(bad_line(9)))
+        await output.finish(journal)
+    (row,) = rows_in(tmp_path / name)
+    assert " ".join(row) == columns
+    given = {name: str(value).lower() for name, value in row.items() if value not in {None, ""}}
+    assert given.pop("entry").endswith("-1")
+    assert given == {
+        "line": "9",
+        "result": "invalid",
+        "error.kind": "invalidrecord",
+        "error.message": "the line is not a json object",
+        "error.path": "$",
+        "replayed": "false",
+    }
 
 
 def test_the_documentation_lists_the_columns() -> None:
@@ -102,9 +171,9 @@ def test_the_documentation_lists_the_columns() -> None:
     assert [name.strip() for name in listed] == [*COLUMNS]
 
 
-def test_parquet_columns_are_typed(tmp_path: Path) -> None:
-    with OutputFile.create(tmp_path / "out.parquet") as results:
-        results.finish()
+async def test_parquet_columns_are_typed(tmp_path: Path, journal: Journal) -> None:
+    with OutputFile.create(tmp_path / "out.parquet") as output:
+        await output.finish(journal)
     table = parquet.read_table(tmp_path / "out.parquet")
     types = {name: str(table.schema.field(name).type) for name in table.column_names}
     others = {name: type_ for name, type_ in types.items() if type_ != "string"}
@@ -112,24 +181,25 @@ def test_parquet_columns_are_typed(tmp_path: Path) -> None:
     assert table.num_rows == 0
 
 
-@pytest.mark.parametrize("name", FILES)
-@given(written=st.lists(outcomes, max_size=5, unique_by=lambda each: each.line))
-def test_what_is_written_is_read_again(name: str, written: Sequence[Outcome]) -> None:
-    final = [each for each in written if each.result.is_final]
+@settings(max_examples=30)
+@given(made=st.lists(outcomes, min_size=1, max_size=9, unique_by=lambda each: each.line))
+def test_what_is_in_the_journal_is_in_the_file(made: Sequence[Outcome]) -> None:
     with TemporaryDirectory() as folder:
-        path, copy = Path(folder, name), Path(folder, "copy.jsonl")
-        with OutputFile.create(path) as results:
-            for each in written:
-                results.write(each)
-            results.finish()
-        results, kept = OutputFile.resume(path)
-        with results:
-            results.finish()
-        assert sorted(each.line for each in written if each.line in kept) == sorted(each.line for each in final)
-        with OutputFile.create(copy) as expected:
-            for each in final:
-                expected.write(each)
-        assert [_given(row) for row in rows_in(path)] == [_given(row) for row in rows_in(copy)]
+        paths, appended = [Path(folder, name) for name in FILES], Path(folder, "appended.jsonl")
+
+        async def write() -> None:
+            async with Journal(Path(folder, "run.journal"), durable=False) as journal:
+                written = await settled(journal, *made)
+                with OutputFile.create(appended) as rows:
+                    for each in sorted(written, key=lambda each: each.line):
+                        rows.write(msgspec.structs.replace(each, replayed=False))
+                for path in paths:
+                    with OutputFile.create(path) as output:
+                        await output.finish(journal)
+
+        asyncio.run(write())
+        expected = [_given(row) for row in rows_in(appended)]
+        assert [[_given(row) for row in rows_in(path)] for path in paths] == [expected] * 3
 
 
 def _given(row: dict[str, object]) -> dict[str, str]:
@@ -141,11 +211,12 @@ def _given(row: dict[str, object]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_only_the_owner_may_read_the_files(name: str, tmp_path: Path) -> None:
-    with OutputFile.create(tmp_path / name) as results:
-        results.write(outcome(1))
-        assert [mode_of(each) for each in tmp_path.iterdir()] == [0o600]
-        results.finish()
+async def test_only_the_owner_may_read_the_file(name: str, tmp_path: Path, journal: Journal) -> None:
+    with OutputFile.create(tmp_path / name) as output:
+        for each in await settled(journal, outcome(1)):
+            output.write(each)
+        assert {mode_of(each) for each in tmp_path.iterdir()} <= {0o600}
+        await output.finish(journal)
     assert [(each.name, mode_of(each)) for each in tmp_path.iterdir()] == [(name, 0o600)]
 
 
@@ -158,35 +229,24 @@ def test_an_existing_file_is_refused_and_left_alone(name: str, tmp_path: Path) -
     assert [each.read_text() for each in tmp_path.iterdir()] == ["precious"]
 
 
-def test_the_results_that_an_interrupted_run_left_for_parquet_are_refused_and_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "out.parquet"
-    with OutputFile.create(path) as results:
-        results.write(outcome(1))
-    with pytest.raises(BatchFileError, match=r"out.parquet.rows.jsonl exists.*--force"):
-        OutputFile.create(path)
-    assert [row["line"] for row in rows_in(tmp_path / "out.parquet.rows.jsonl")] == [1]
-
-
 @pytest.mark.parametrize("name", FILES)
-def test_force_begins_anew_with_private_files(name: str, tmp_path: Path) -> None:
+async def test_force_begins_anew_with_a_private_file(name: str, tmp_path: Path, journal: Journal) -> None:
     path = tmp_path / name
-    for _ in range(2):
-        with OutputFile.create(path, force=True) as results:
-            results.write(outcome(1))
     path.write_text("old")
     path.chmod(0o644)
-    with OutputFile.create(path, force=True) as results:
-        results.write(outcome(2))
-        results.finish()
-    assert [int(str(row["line"])) for row in rows_in(path)] == [2]
+    with OutputFile.create(path, force=True) as output:
+        for each in await settled(journal, outcome(2)):
+            output.write(each)
+        await output.finish(journal)
+    assert lines_in(path) == [2]
     assert mode_of(path) == 0o600
 
 
-def test_a_device_is_written_to_and_keeps_its_mode() -> None:
+async def test_a_device_is_written_to_and_keeps_its_mode(journal: Journal) -> None:
     before = mode_of(Path(os.devnull))
-    with OutputFile.create(Path(os.devnull), Format.CSV, force=True) as results:
-        results.write(outcome(1))
-        results.finish()
+    with OutputFile.create(Path(os.devnull), Format.CSV, force=True) as output:
+        output.write(outcome(1))
+        await output.finish(journal)
     assert mode_of(Path(os.devnull)) == before
 
 
@@ -211,15 +271,15 @@ def test_what_cannot_be_written_is_refused(name: str, format_: Format | None, sa
     assert [*tmp_path.iterdir()] == []
 
 
-def test_a_result_that_does_not_fit_leaves_the_file_with_whole_rows(path: Path) -> None:
-    with OutputFile.create(path) as results:
-        results.write(outcome(1))
+def test_a_row_that_does_not_fit_leaves_the_file_with_whole_rows(path: Path) -> None:
+    with OutputFile.create(path) as output:
+        output.write(outcome(1))
         whole = path.read_bytes()
         with largest_file(len(whole) + 10), pytest.raises(OSError, match="File too large"):
-            results.write(outcome(2))
+            output.write(outcome(2))
         assert path.read_bytes() == whole
-        results.write(outcome(3))
-    assert [int(str(row["line"])) for row in rows_in(path)] == [1, 3]
+        output.write(outcome(3))
+    assert lines_in(path) == [1, 3]
 
 
 def test_a_table_whose_header_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -228,36 +288,70 @@ def test_a_table_whose_header_does_not_fit_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "out.csv").read_bytes() == b""
 
 
-def test_a_parquet_file_that_cannot_be_written_leaves_the_results_to_resume_from(tmp_path: Path) -> None:
-    path = tmp_path / "out.parquet"
-    path_of_new = tmp_path / "out.parquet.new"
-    path_of_new.mkdir()
-    with OutputFile.create(path) as results:
-        results.write(outcome(1))
-        with pytest.raises(OSError, match=r"out\.parquet\.new"):
-            results.finish()
-    path_of_new.rmdir()
-    results, kept = OutputFile.resume(path)
-    with results:
-        results.finish()
-    assert 1 in kept
-    assert [row["line"] for row in rows_in(path)] == [1]
+@pytest.mark.parametrize("name", FILES)
+async def test_a_file_that_cannot_be_written_anew_leaves_the_rows_appended_before(
+    name: str, tmp_path: Path, journal: Journal
+) -> None:
+    path = tmp_path / name
+    with OutputFile.create(path) as output:
+        for each in await settled(journal, outcome(2), outcome(1)):
+            output.write(each)
+        with largest_file(200), pytest.raises(OSError, match="File too large"):
+            await output.finish(journal)
+        appended = [] if name == "out.parquet" else [(name, [2, 1])]
+        assert [(each.name, lines_in(each)) for each in tmp_path.iterdir()] == appended
+        await output.finish(journal)
+    assert lines_in(path) == [1, 2]
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_a_cancellation_does_not_close_the_file_while_it_is_being_written(
+    name: str, tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The journal's thread writes it: a file that is closed meanwhile would be an error there, or worse."""
+    writing, may_go_on, ended = threading.Event(), threading.Event(), list[str]()
+
+    @contextmanager
+    def slow_writer(file: BinaryIO, format_: Format) -> Generator[Callable[[Outcome], None]]:
+        with row_writer(file, format_) as write:
+
+            def slow(each: Outcome) -> None:
+                writing.set()
+                may_go_on.wait(10)
+                write(each)
+                ended.append("written")
+
+            yield slow
+        ended.append("closed")
+
+    monkeypatch.setattr(output_file, "row_writer", slow_writer)
+    await settled(journal, outcome(1))
+    with OutputFile.create(tmp_path / name) as output:
+        finishing = asyncio.create_task(output.finish(journal))
+        await asyncio.to_thread(writing.wait)
+        finishing.cancel()
+        await asyncio.sleep(0)
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await finishing
+    assert ended == ["written"]
+    assert not (tmp_path / f"{name}.new").exists()
 
 
 @pytest.mark.parametrize("format_", [Format.JSONL, Format.CSV])
-def test_results_go_to_standard_output(format_: Format, tmp_path: Path) -> None:
+def test_rows_go_to_standard_output(format_: Format, tmp_path: Path) -> None:
     code = (
-        "import sys\n"
+        "import asyncio, sys\n"
         "from checkout_async.batch import Outcome\n"
         "from checkout_async.batch.formats import Format\n"
         "from checkout_async.batch.outcome import BatchResult\n"
         "from checkout_async.batch.results import OutputFile\n"
-        "with OutputFile.standard_output(Format(sys.argv[1])) as results:\n"
-        "    results.write(Outcome(line=7, result=BatchResult.EXPIRED))\n"
-        "    results.finish()\n"
+        "with OutputFile.standard_output(Format(sys.argv[1])) as output:\n"
+        "    output.write(Outcome(line=7, result=BatchResult.EXPIRED))\n"
+        "    asyncio.run(output.finish(None))\n"
         "print('open')\n"
     )
     shown = subprocess.run([sys.executable, "-c", code, format_], capture_output=True, check=True).stdout
-    with OutputFile.create(tmp_path / f"out.{format_}") as results:
-        results.write(Outcome(line=7, result=BatchResult.EXPIRED))
+    with OutputFile.create(tmp_path / f"out.{format_}") as output:
+        output.write(Outcome(line=7, result=BatchResult.EXPIRED))
     assert shown == (tmp_path / f"out.{format_}").read_bytes() + b"open\n"

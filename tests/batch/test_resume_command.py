@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,19 @@ def journal_of(target: Path) -> Path:
 
 def remove(path: Path) -> None:
     path.unlink()
+
+
+def make_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def remove_folder(path: Path) -> None:
+    path.rmdir()
+
+
+def append(path: Path, line: str) -> None:
+    path.write_text(f"{text_of(path)}{line}\n")
 
 
 def results(target: Path) -> dict[int, dict[str, Any]]:
@@ -104,6 +118,11 @@ class Batch:
         """Sessions by reference."""
         sessions = self._sandbox.sessions
         return Counter(sessions[session_id].reference for session_id in sessions)
+
+    @property
+    def sessions(self) -> set[str]:
+        """The ids of all sessions."""
+        return {*self._sandbox.sessions}
 
     def results(self) -> dict[int, dict[str, Any]]:
         return results(self.target)
@@ -200,7 +219,7 @@ class TestAnInterruptedRun:
         assert (stopped.code, len(reported) < 40) == (130, True)
         assert "to continue, run the same command with --resume" in stopped.err
         assert (await batch.run("--resume")).code == 0
-        assert batch.results().keys() == set(range(1, 41))
+        assert [*batch.results()] == [*range(1, 41)]
         assert {line: batch.results()[line] for line in reported} == reported
         assert set(batch.made.values()) == {1}
 
@@ -215,6 +234,8 @@ class TestAnInterruptedRun:
         await said(process, "a second signal stops at once")
         process.send_signal(signal.SIGINT)
         assert (await finish(process)).code == 130
+        # There is no export at the end: the file has the rows that were appended.
+        assert batch.outcomes() == ["authenticated"]
         assert (await batch.run("--resume")).code == 1
         assert batch.outcomes() == ["authenticated", "unknown", *["authenticated"] * 4]
         assert "--retry-unknown" in batch.results()[2]["error"]["message"]
@@ -257,22 +278,41 @@ class TestAnInterruptedRun:
         assert f"stopped: the journal {journal_of(batch.target)} failed" in stopped.err
         assert stopped.err.count("failed: the disk") == 1
         assert "records" in stopped.out
-        reported = {result["reference"] for result in batch.results().values() if "session_id" in result}
-        assert reported == batch.made.keys()
-        assert (await batch.run("--resume", "--retry-unknown")).code == 0
-        assert batch.outcomes() == ["authenticated"] * 1000
+        # Each session is in the output, or in neither journal nor output and named.
+        reported = {result["session_id"] for result in batch.results().values() if "session_id" in result}
+        named = dict(re.findall(r"not written: line (\d+), session (\w+) approved", stopped.err))
+        assert not reported & {*named.values()}
+        assert reported | {*named.values()} == batch.sessions
+        assert (await batch.run("--resume")).code == 1
         assert batch.made == dict.fromkeys((f"ref-{each}" for each in range(1, 1001)), 1)
+        # Only a person who has read the messages knows of the sessions that the journal does not know.
+        unknown = [line for line, result in batch.results().items() if result["result"] == "unknown"]
+        assert {*map(str, unknown)} <= named.keys()
+        assert {result["result"] for result in batch.results().values()} == {"authenticated", "unknown"}
 
-    async def test_a_journal_that_fails_while_resuming_ends_it_early(self, batch: Batch) -> None:
+    async def test_a_journal_that_cannot_be_opened_for_want_of_room_is_left_alone(self, batch: Batch) -> None:
         batch.requests(*referenced(600))
         await batch.run()
-        batch.target.write_text(text_of(batch.target).splitlines(keepends=True)[0])
+        before = text_of(batch.target)
         stopped = await batch.run_in('ulimit -f 60; exec "$@"', "--resume")
-        assert (stopped.code, stopped.out) == (3, "")
-        assert stopped.err.startswith(f"stopped: the journal {journal_of(batch.target)} failed: ")
-        assert stopped.err.count("\n") == 1
+        assert (stopped.code, stopped.out, text_of(batch.target)) == (2, "", before)
         assert (await batch.run("--resume")).code == 0
         assert (len(batch.results()), batch.asked["request_session"]) == (600, 600)
+
+    async def test_a_disk_that_is_full_when_the_output_is_written_anew_leaves_the_rows_appended_before(
+        self, batch: Batch
+    ) -> None:
+        """A folder stands where the new file would be written."""
+        batch.requests(*reversed(referenced(5)))
+        new = make_folder(batch.target.with_name(f"{batch.target.name}.new"))
+        stopped = await batch.run()
+        assert (stopped.code, stopped.err.count("not written: ")) == (3, 0)
+        assert "stopped: cannot write results: Is a directory" in stopped.err
+        assert "5 of 5 records have a new result" in stopped.err
+        assert batch.results().keys() == {1, 2, 3, 4, 5}
+        remove_folder(new)
+        again = await batch.run("--resume")
+        assert (again.code, [*batch.results()], batch.asked["request_session"]) == (0, [1, 2, 3, 4, 5], 5)
 
 
 class TestLostReplies:
@@ -316,10 +356,11 @@ class TestTheResultsOfAnEarlierRun:
         await batch.run()
         before = batch.results()
         remove(batch.target)
+        asked = batch.asked
         assert (await batch.run("--resume")).code == 1
         assert without_times(batch.results()) == without_times(before)
         assert "cryptogram" in batch.results()[1]
-        assert batch.asked["request_session"] == 3
+        assert batch.asked == asked
 
     async def test_if_their_journal_is_gone_nothing_is_sent_whatever_is_tried(self, batch: Batch) -> None:
         batch.requests(*referenced(2))
@@ -336,14 +377,18 @@ class TestTheResultsOfAnEarlierRun:
             assert advice in refused.err
         assert (text_of(batch.target), batch.asked) == (before, asked)
 
-    async def test_nor_if_they_wait_to_become_parquet(self, batch: Batch, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("edited", ["without an entry", "another journal", "a later entry"])
+    async def test_that_were_edited_are_refused_and_left_alone(self, batch: Batch, edited: str) -> None:
         batch.requests(*referenced(2))
         await batch.run()
-        spool, parquet = tmp_path / "late.parquet.rows.jsonl", tmp_path / "late.parquet"
-        write_lines(spool, text_of(batch.target).splitlines())
-        refused = await batch.run("--output", parquet, "--resume")
-        assert (refused.code, batch.asked["request_session"]) == (2, 2)
-        assert f"{spool} exists but its journal" in refused.err
+        asked, row = batch.asked, {"line": 3, "result": "declined"}
+        known = str(batch.results()[1]["entry"]).partition("-")[0]
+        entries = {"another journal": "00000000-1", "a later entry": f"{known}-3"}
+        append(batch.target, json.dumps(row | ({"entry": entries[edited]} if edited in entries else {})))
+        before = text_of(batch.target)
+        refused = await batch.run("--resume")
+        assert (refused.code, refused.out, text_of(batch.target), batch.asked) == (2, "", before, asked)
+        assert ("is older than" if edited == "a later entry" else "of another journal") in refused.err
 
     async def test_what_is_not_results_is_left_alone(self, batch: Batch) -> None:
         batch.requests(*referenced(1))
@@ -414,24 +459,32 @@ class TestOptions:
     ) -> None:
         batch.requests(*referenced(2))
         own = ("--output", "-", "--journal", tmp_path / "own.journal")
-        assert results_in((await batch.run(*own)).out).keys() == {1, 2}
+        first = await batch.run(*own)
+        assert results_in(first.out).keys() == {1, 2}
+        asked = batch.asked
+        batch.requests(*referenced(3))
         again = await batch.run(*own, "--resume")
-        assert (again.code, again.out, batch.asked["request_session"]) == (0, "", 2)
+        # The new reader gets all of it: what is known first, and each record once.
+        assert again.code == 0
+        assert again.out.startswith("".join(sorted(first.out.splitlines(keepends=True), key=line_of)))
+        assert [*results_in(again.out)] == [1, 2, 3]
+        assert batch.asked["request_session"] == asked["request_session"] + 1
 
-    async def test_what_standard_output_did_not_take_is_reported_by_the_next_run(
+    async def test_what_standard_output_did_not_take_is_written_by_the_next_run(
         self, batch: Batch, tmp_path: Path
     ) -> None:
         # The API refuses the last one: it has no session.
         batch.requests(*referenced(2), request(MISTYPED, reference="ref-3"))
         own = ("--output", "-", "--journal", tmp_path / "own.journal")
         lost = await batch.run_in('exec "$@" >/dev/full', *own)
-        assert (lost.code, lost.err.count("not written: line ")) == (3, 3)
+        assert (lost.code, lost.err.count("not written: line ")) == (3, 0)
         assert "stopped: cannot write results: No space left on device" in lost.err
-        again = await batch.run(*own, "--resume")
-        assert (again.code, sorted(results_in(again.out))) == (1, [1, 2, 3])
-        assert "cryptogram" in results_in(again.out)[1]
-        assert batch.asked["request_session"] == 3
-        assert (await batch.run(*own, "--resume")).out == ""
+        asked = batch.asked
+        for _ in range(2):
+            again = await batch.run(*own, "--resume")
+            assert (again.code, sorted(results_in(again.out))) == (1, [1, 2, 3])
+            assert "cryptogram" in results_in(again.out)[1]
+        assert batch.asked == asked
 
     async def test_a_report_that_cannot_be_written_is_no_reason_to_say_that_nothing_was_sent(
         self, batch: Batch, tmp_path: Path
@@ -473,8 +526,13 @@ class TestNobodyReads:
         assert (await batch.run_in('exec "$@" >/dev/full 2>/dev/full', "--dry-run")).code == 1
 
 
+def line_of(row: str) -> int:
+    return int(json.loads(row)["line"])
+
+
 def without_times(found: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
-    """Results without `seconds`, which a second look changes."""
+    """Results without `seconds` and `entry`, which are new where a line is read again."""
     return {
-        line: {name: value for name, value in result.items() if name != "seconds"} for line, result in found.items()
+        line: {name: value for name, value in result.items() if name not in {"seconds", "entry"}}
+        for line, result in found.items()
     }

@@ -6,7 +6,6 @@ import asyncio
 import io
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from checkout_async.sandbox import Sandbox
 from tests.batch.support import (
     RECURRING,
     ScriptedSender,
+    changed,
     client_of,
     in_turn,
     job_of,
@@ -110,7 +110,7 @@ async def test_the_command_writes_what_is_known_and_ends_with_3(kind: type[Check
     written = results_in((tmp_path / "out.jsonl").read_text())
     assert [row["result"] for row in written.values()] == ["authenticated", "authenticated", "failed"]
     healthy = ScriptedSender(lambda request: session(id=f"sid_{reference_of(request):a>26}"))
-    assert await replace(job, resume=True).run(healthy) == 0
+    assert await changed(job, resume=True).run(healthy) == 0
     assert len(healthy.calls) == 8
 
 

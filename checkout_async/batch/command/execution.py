@@ -37,7 +37,6 @@ class Execution:
         self._pending_calls = pending_calls
         self._progress: RunProgress | None = None
         self._total: int | None = None
-        self._written = 0
         self.interrupt = Interrupt(self._announce_stop)
         self._run = FileRun(
             files,
@@ -101,7 +100,6 @@ class Execution:
         progress.__exit__(None, None, None)
 
     def _count(self, outcome: Outcome) -> None:
-        self._written += not outcome.replayed and (outcome.entry is not None or not self._run.has_journal)
         if self._progress is not None:
             self._progress.advance(outcome)
 
@@ -122,7 +120,7 @@ class Execution:
         replayed = self._run.summary.replayed
         known = f", {number(replayed)} were known" if replayed else ""
         last = self._run.last_line
-        self._note(f"{number(self._written)}{of} records have a new result{known}; the last line read was {last}")
+        self._note(f"{number(self._run.recorded)}{of} records have a new result{known}; the last line read was {last}")
         if self._run.has_journal:
             self._note("to continue, run the same command with --resume")
 

@@ -63,9 +63,9 @@ class Job:
         execution = Execution(self.files, self.options, self.stderr, self.pending_calls)
         with execution.interrupt:
             await execution.go(sender)
-        reported = self._report(execution)
-        echo(execution.table(), self.stdout)
-        return execution.exit_code if reported else execution.exit_code or SOME_UNFINISHED
+            reported = self._report(execution)
+            echo(execution.table(), self.stdout)
+            return execution.exit_code if reported else execution.exit_code or SOME_UNFINISHED
 
     def _report(self, execution: Execution) -> bool:
         """Write the report, if one is requested; return whether that succeeded. A failure does not fail the run."""

@@ -7,6 +7,7 @@ only. The file contains cryptograms, which are payment data.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import stat
@@ -147,7 +148,13 @@ class OutputFile:
         self, journal: Journal, path: Path, *, only_final: bool = False, is_complete: bool = False
     ) -> None:
         with atomic_write(path) as file, row_writer(file, self._format) as write:
-            await journal.export(write, only_final=only_final, is_complete=is_complete)
+            exporting = asyncio.ensure_future(journal.export(write, only_final=only_final, is_complete=is_complete))
+            try:
+                await asyncio.shield(exporting)
+            except asyncio.CancelledError:
+                # The journal's thread still writes: the file must not be closed before it ends.
+                await asyncio.wait([exporting])
+                raise
         if self._file is not None:
             self._file.close()
             self._file = _opened(path)

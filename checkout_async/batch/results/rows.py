@@ -143,7 +143,8 @@ def _entries_in_json(path: Path) -> Iterator[str]:
 
 def _entries_in_csv(path: Path) -> Iterator[str]:
     is_whole = _ends_with_line_feed(path)
-    with path.open(encoding="utf-8", newline="") as file:
+    # The last row may end within a character. Entries are ASCII.
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
         rows = csv.reader(file)
         try:
             if next(rows, [*COLUMNS]) != [*COLUMNS]:
@@ -157,7 +158,7 @@ def _entries_in_csv(path: Path) -> Iterator[str]:
                     _refuse(path, line)
                 yield row[-1]
                 row = following
-        except (csv.Error, UnicodeDecodeError):
+        except csv.Error:
             _refuse(path, rows.line_num)
 
 
