@@ -40,6 +40,8 @@ _SCHEMA: Final = (
         entry INTEGER,
         settled_at INTEGER
     )""",
+    # For the order of an export: sorting whole rows would put payment data into temporary files.
+    "CREATE INDEX record_line ON record (line)",
     "CREATE TABLE refusal (line INTEGER PRIMARY KEY, run INTEGER NOT NULL, outcome TEXT NOT NULL, entry INTEGER)",
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {_FORMAT}",
@@ -55,9 +57,6 @@ _STATEMENTS: Final = 512
 
 _PAGE: Final = 1024
 """Bytes of a page of a new file. Fingerprints are random, so that most claims write a separate page."""
-
-_LOG: Final = 32 * 1024 * 1024
-"""Bytes that the write-ahead log may have before it is copied into the file."""
 
 OLDER_COPY: Final = (
     "An older copy does not know what was sent after it was made, and nothing else says what was in flight when the "
@@ -176,7 +175,8 @@ def _check_kind(path: Path, database: sqlite3.Connection) -> None:
         raise BatchFileError(f"{path} is a database, but not a journal; name another file")
     if (version := _pragma(database, "user_version")) != _FORMAT:
         raise BatchFileError(
-            f"the journal {path} has format {version}, but this version of the package reads {_FORMAT}: use a newer one"
+            f"the journal {path} has format {version}, and this version of the package reads format {_FORMAT} only: "
+            "continue with the version of the package that wrote it"
         )
 
 
@@ -185,7 +185,8 @@ def _prepare(path: Path, database: sqlite3.Connection, *, durable: bool) -> None
     database.execute("PRAGMA secure_delete = ON")
     database.execute(f"PRAGMA page_size = {_PAGE}")
     database.execute("PRAGMA journal_mode = WAL")
-    database.execute(f"PRAGMA wal_autocheckpoint = {_LOG // _PAGE}")
+    # JournalStore copies the log into the file when it is long.
+    database.execute("PRAGMA wal_autocheckpoint = 0")
     database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     database.execute(f"PRAGMA fullfsync = {int(durable)}")
     database.execute(f"PRAGMA cache_size = -{_CACHE}")

@@ -45,7 +45,15 @@ from typing import Self
 from msgspec.structs import replace
 
 from checkout_async.batch.journal.fingerprint import Fingerprints
-from checkout_async.batch.journal.operations import Claim, ClaimOp, RecordSessionOp, RefuseOp, ReleaseOp, SettleOp
+from checkout_async.batch.journal.operations import (
+    Claim,
+    ClaimOp,
+    RecordSessionOp,
+    RefuseOp,
+    ReleaseOp,
+    SettleOp,
+    entry_name,
+)
 from checkout_async.batch.journal.store import JournalStore
 from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.outcome import BatchResult, Outcome
@@ -140,7 +148,7 @@ class Journal:
         assert fingerprints is not None
         content = fingerprints.of_content(record)
         key = fingerprints.of_reference(record.reference) if record.reference else content
-        operation = ClaimOp(record, key, content, retry_unknown=retry_unknown)
+        operation = ClaimOp(record, key, content, journal=self._id, retry_unknown=retry_unknown)
         try:
             await writer.write(operation)
         except asyncio.CancelledError:
@@ -169,7 +177,7 @@ class Journal:
         entry = self._entry + 1
         operation = RefuseOp(outcome, entry) if claim is None or not claim.has_row else SettleOp(claim, outcome, entry)
         self._entry = entry
-        return replace(outcome, entry=f"{self._id}-{entry}"), writer.write(operation)
+        return replace(outcome, entry=entry_name(self._id, entry)), writer.write(operation)
 
     async def export(self, take: Callable[[Outcome], None], *, only_final: bool = False) -> None:
         """Pass every outcome to `take`, in the order of the lines. `take` is called in a thread, and must not wait.

@@ -10,27 +10,24 @@ from typing import Final
 
 from checkout_async.batch.journal.database import create_tables, is_new, open_database, reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints, load_key, make_key
-from checkout_async.batch.journal.operations import NOT_CREATED
-from checkout_async.batch.journal.store import COLUMNS, LAST_ENTRY
-from checkout_async.batch.outcome import BatchResult
+from checkout_async.batch.journal.statements import COLUMNS, FINAL, LAST_ENTRY, UNSENT
 from checkout_async.errors import BatchFileError
 
 __all__ = ["merge_journals", "outcomes_in"]
 
 _NAMES: Final = ", ".join(COLUMNS)
 # The runs of a part are not runs of the target, whose first is 1. Its entries are numbered after those of the target.
-_OF_PART: Final = {"run": "0", "entry": "entry + ?"}
+_RUN: Final = "run - (SELECT run FROM part.journal)"
+_OF_PART: Final = {"run": _RUN, "entry": "entry + ?"}
 _VALUES: Final = ", ".join(_OF_PART.get(name, name) for name in COLUMNS)
 _CHANGES: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 
 
 def _certainty_rank(row: str) -> str:
     """Return SQL that ranks a row by certainty: not sent, in doubt, in doubt with a session to read, final."""
-    unsent = ", ".join(f"'{result}'" for result in sorted(NOT_CREATED))
     return (
-        f"CASE WHEN {row}.result IN ({unsent}) THEN 0 "
-        f"WHEN {row}.result IS NULL OR {row}.result = '{BatchResult.UNKNOWN}' THEN 1 + ({row}.session_id IS NOT NULL) "
-        "ELSE 3 END"
+        f"CASE WHEN {row}.result IN ({FINAL}) THEN 3 WHEN {row}.session_id IS NOT NULL THEN 2 "
+        f"WHEN {row}.result IN ({UNSENT}) THEN 0 ELSE 1 END"
     )
 
 
@@ -42,8 +39,8 @@ _TAKE: Final = (
 )
 
 _TAKE_REFUSALS: Final = (
-    "INSERT OR REPLACE INTO main.refusal (line, run, outcome, entry) "
-    "SELECT line, 0, outcome, entry + ? FROM part.refusal"
+    "INSERT OR REPLACE INTO main.refusal (line, run, outcome, entry) "  # noqa: S608
+    f"SELECT line, {_RUN}, outcome, entry + ? FROM part.refusal"
 )
 
 

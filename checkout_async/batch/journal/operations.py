@@ -29,11 +29,14 @@ __all__ = [
     "RefuseOp",
     "ReleaseOp",
     "SettleOp",
+    "entry_name",
     "known_outcome",
 ]
 
 NOT_CREATED: Final = frozenset({BatchResult.INVALID, BatchResult.FAILED})
 """Results that mean that no session was created."""
+
+_NOT_READ: Final = "the run ended before the outcome of the session was known; --resume reads the session"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +73,17 @@ class JournalRow(msgspec.Struct, array_like=True, frozen=True):
 class ClaimOp:
     """A record is about to be sent. `claim` is the answer: SEND, unless `decide` finds another by the known row."""
 
-    __slots__ = ("_before", "_content", "_key", "_record", "_retries", "_serial", "claim")
+    __slots__ = ("_before", "_content", "_journal", "_key", "_record", "_retries", "_serial", "claim")
 
-    def __init__(self, record: Record, key: bytes, content: bytes, *, retry_unknown: bool) -> None:
+    def __init__(
+        self, record: Record, key: bytes, content: bytes, *, journal: str = "", retry_unknown: bool = False
+    ) -> None:
+        """Make a claim of a record with this fingerprint, in the journal with this id."""
         self.claim = Claim(key=key, step=Step.SEND)
         self._key = key.hex()
         self._content = content.hex()
         self._record = record
+        self._journal = journal
         self._retries = retry_unknown
         self._serial = 0
         self._before: JournalRow | None = None
@@ -91,13 +98,13 @@ class ClaimOp:
         self._serial = _serial()
         return (self._key, self._content, self._record.reference, run, self._record.line, self._serial)
 
-    def is_suspect(self, doubts: Mapping[int, bool]) -> bool:
+    def is_suspect(self, doubts: Mapping[int, Mapping[str, bool]]) -> bool:
         """Whether this record, if it is new, may be one in doubt that was changed: only a reference shows that not.
 
-        `doubts` are the lines of records in doubt, and whether one without a reference is there.
+        `doubts` are the lines of records in doubt, with the fingerprint of each and whether it has no reference.
         """
-        has_doubt = doubts.get(self._record.line)
-        return has_doubt is not None and (has_doubt or not self._record.reference)
+        on_line = doubts.get(self._record.line, {}).values()
+        return any(on_line) or (bool(on_line) and not self._record.reference)
 
     def hold_suspect(self) -> bool:
         """Answer for a record that is new and suspect. Return whether the journal is to leave it out."""
@@ -133,7 +140,8 @@ class ClaimOp:
         rule = rule_for(state, is_changed=is_changed, retries=self._retries)
         outcome = session_id = None
         if rule.step is Step.REPLAY and row is not None:
-            outcome = msgspec.structs.replace(known_outcome(row), replayed=True)
+            entry = entry_name(self._journal, row.entry)
+            outcome = msgspec.structs.replace(known_outcome(row), replayed=True, entry=entry)
         elif rule.step is Step.HOLD and rule.reason is not None:
             outcome = self._held(rule.reason, row)
         elif rule.step is Step.REFUSE and rule.reason is not None:
@@ -143,7 +151,7 @@ class ClaimOp:
         self.claim = Claim(
             key=self.claim.key,
             step=rule.step,
-            has_row=row is not None and rule.step is not Step.REFUSE,
+            has_row=rule.step is Step.SEND or (row is not None and rule.step is not Step.REFUSE),
             session_id=session_id,
             outcome=self._mine(outcome),
         )
@@ -178,7 +186,7 @@ def _state_of(row: JournalRow, run: int, content: str) -> State:
     """Return the state of a record that the journal knows."""
     if row.run == run:
         return State.REPEATED
-    if row.result in NOT_CREATED:
+    if row.result in NOT_CREATED and row.session_id is None:
         return State.REFUSED if _was_refused_by_api(row) else State.NOT_CREATED
     if row.result is not None and row.result.is_final:
         return State.FINISHED
@@ -197,10 +205,16 @@ def _status_of(row: JournalRow) -> int | None:
     return None if error is None else error.status
 
 
+def entry_name(journal: str, entry: int | None) -> str:
+    """Return what an output calls an entry of the journal with this id; 0 stands for a row that has none."""
+    return f"{journal}-{entry or 0}"
+
+
 def known_outcome(row: JournalRow) -> Outcome:
     """Return the outcome that a row has; `unknown` if the run ended before it had one."""
     if row.outcome is None:
-        error = ErrorInfo(kind=OutcomeUnknown.__name__, message=Reason.IN_DOUBT.value) if row.result is None else None
+        message = Reason.IN_DOUBT.value if row.session_id is None else _NOT_READ
+        error = ErrorInfo(kind=OutcomeUnknown.__name__, message=message) if row.result is None else None
         return Outcome(
             line=row.line,
             reference=row.reference,

@@ -32,63 +32,30 @@ from checkout_async.batch.journal.operations import (
     RefuseOp,
     ReleaseOp,
     SettleOp,
+    entry_name,
     known_outcome,
+)
+from checkout_async.batch.journal.statements import (
+    CLAIM,
+    COUNTS,
+    DOUBTS,
+    EXPORT,
+    EXPORT_FINAL,
+    LAST_ENTRY,
+    PURGE,
+    READ,
+    RECORD_SESSION,
+    REFUSE,
+    REPLACE,
+    SETTLE,
 )
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import BatchFileError, JournalError
 
-__all__ = ["COLUMNS", "LAST_ENTRY", "JournalStore"]
+__all__ = ["JournalStore"]
 
-COLUMNS: Final = JournalRow.__struct_fields__
-_NAMES: Final = ", ".join(COLUMNS)
-_ITEMS: Final = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(COLUMNS)))
-_REPLACED: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
-
-# Only constants of this package and question marks are formatted into these statements.
-_READ: Final = (
-    f"SELECT json_group_array(json_array({_NAMES})) FROM record "  # noqa: S608
-    "WHERE fingerprint IN (SELECT value FROM json_each(?))"
-)
-_REPLACE: Final = (
-    f"INSERT INTO record ({_NAMES}) SELECT {_ITEMS} FROM json_each(?) WHERE true "  # noqa: S608
-    f"ON CONFLICT (fingerprint) DO UPDATE SET {_REPLACED}"
-)
-_CLAIM: Final = (
-    "INSERT INTO record (fingerprint, content, reference, run, line, claimed_at) "
-    "SELECT * FROM (VALUES {rows}) WHERE true ON CONFLICT DO NOTHING"
-)
-"""Inserts rows of new records; if the count of inserted rows is lower, some records are known."""
-_RECORD_SESSION: Final = (
-    "UPDATE record SET session_id = changed.column2 FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
-)
-_SETTLE: Final = (
-    "UPDATE record SET session_id = coalesce(changed.column2, session_id), result = changed.column3, "
-    "outcome = changed.column4, entry = changed.column5, settled_at = changed.column6 "
-    "FROM (VALUES {rows}) AS changed WHERE fingerprint = changed.column1"
-)
-_REFUSE: Final = "INSERT OR REPLACE INTO refusal (line, outcome, entry, run) VALUES {rows}"
-_DOUBTS: Final = (
-    "SELECT line, max(fingerprint = content) FROM record "  # noqa: S608
-    f"WHERE result IS NULL OR result = '{BatchResult.UNKNOWN}' GROUP BY line"
-)
-_FINAL: Final = ", ".join(f"'{each}'" for each in BatchResult if each.is_final)
-_IS_FINAL: Final = f"result IN ({_FINAL})"
-# A line that has become a record since has only the outcome of that record.
-_EXPORT: Final = (
-    f"SELECT line, entry, json_array({_NAMES}), NULL FROM record WHERE {{condition}} "  # noqa: S608
-    "UNION ALL SELECT line, entry, NULL, outcome FROM refusal AS refused WHERE {with_refusals} AND NOT EXISTS "
-    "(SELECT true FROM record WHERE record.line = refused.line AND record.run > refused.run) ORDER BY line, entry"
-)
-LAST_ENTRY: Final = (
-    "SELECT max((SELECT entry FROM main.journal), (SELECT coalesce(max(entry), 0) FROM main.record), "
-    "(SELECT coalesce(max(entry), 0) FROM main.refusal))"
-)
-"""Finds the number of the last entry."""
-_PURGE: Final = (
-    "UPDATE record SET outcome = json_remove(outcome, '$.cryptogram', '$.eci', '$.xid') WHERE settled_at < ? AND "
-    "coalesce(json_extract(outcome, '$.cryptogram'), json_extract(outcome, '$.eci'), json_extract(outcome, '$.xid')) "
-    "IS NOT NULL"
-)
+_LOG: Final = 32 * 1024 * 1024
+"""Bytes that the write-ahead log may have before it is copied into the file."""
 
 _rows: msgspec.json.Decoder[list[JournalRow]] = msgspec.json.Decoder(list[JournalRow])
 _row: msgspec.json.Decoder[JournalRow] = msgspec.json.Decoder(JournalRow)
@@ -110,7 +77,8 @@ class JournalStore:
         self._failure = ""
         if not create and not path.exists():
             raise BatchFileError(f"there is no journal {path}. {OLDER_COPY}")
-        has_wal = _wal_of(path).exists()
+        self._wal = _wal_of(path)
+        has_wal = self._wal.exists()
         self._database = open_database(path, durable=durable)
         try:
             self.fingerprints = self._start_run(key, create=create, has_wal=has_wal)
@@ -123,6 +91,9 @@ class JournalStore:
 
     def apply(self, operations: Sequence[JournalOperation]) -> None:
         """Apply operations in one transaction, those on one record in their order. Raises JournalError."""
+        with self._errors():
+            if self._wal.stat().st_size >= _LOG:
+                self._checkpoint()
         with self._transaction():
             for released, each in groupby(operations, lambda operation: isinstance(operation, ReleaseOp)):
                 if released:
@@ -136,14 +107,12 @@ class JournalStore:
         With `only_final`, pass those only that a run will not report again. A record that was claimed and has no
         outcome is `unknown`. Raises JournalError, and what `take` raises.
         """
-        condition = _IS_FINAL if only_final else "true"
-        query = _EXPORT.format(condition=condition, with_refusals=str(not only_final).lower())
         failure: Exception | None = None
         with self._transaction():
-            for _, entry, row, refusal in self._database.execute(query):
+            for _, entry, row, refusal in self._database.execute(EXPORT_FINAL if only_final else EXPORT):
                 outcome = known_outcome(_row.decode(row)) if row is not None else _outcomes.decode(refusal)
                 try:
-                    take(msgspec.structs.replace(outcome, entry=self.entry_id(entry)))
+                    take(msgspec.structs.replace(outcome, entry=entry_name(self.id, entry)))
                 except Exception as error:  # noqa: BLE001 - an error of the output is not one of the journal
                     failure = error
                     break
@@ -163,22 +132,19 @@ class JournalStore:
                 f"was sent. Continue with the journal that the last run wrote. {OLDER_COPY}"
             )
 
-    def entry_id(self, entry: int | None) -> str | None:
-        """Return how an output names an entry of this journal."""
-        return None if entry is None else f"{self.id}-{entry}"
-
     def counts(self) -> Mapping[BatchResult | None, int]:
         """Return the number of records by result; None counts those without one."""
         with self._transaction():
-            found = self._database.execute("SELECT result, count(*) FROM record GROUP BY result").fetchall()
+            found = self._database.execute(COUNTS).fetchall()
         return {None if result is None else BatchResult(result): number for result, number in found}
 
     def purge(self, before: int) -> int:
         """Remove the payment data of outcomes that are older (microseconds since 1970); return their number."""
         with self._transaction():
-            purged = self._database.execute(_PURGE, (before,)).rowcount
-        # What was removed is also in the log until the log is empty.
-        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            purged = self._database.execute(PURGE, (before,)).rowcount
+        with self._errors():
+            # What was removed is also in the log until the log is empty.
+            self._checkpoint()
         return purged
 
     def close(self) -> None:
@@ -190,11 +156,11 @@ class JournalStore:
     def _change(self, operations: Sequence[JournalOperation]) -> None:
         """Apply operations of all kinds except ReleaseOp; for one record they always come in the order used here."""
         self._claim([each for each in operations if isinstance(each, ClaimOp)])
-        self._execute(_RECORD_SESSION, [each.values for each in operations if isinstance(each, RecordSessionOp)])
+        self._execute(RECORD_SESSION, [each.values for each in operations if isinstance(each, RecordSessionOp)])
         outcomes = [each.values for each in operations if isinstance(each, SettleOp)]
-        if self._execute(_SETTLE, outcomes) != len(outcomes):
+        if self._execute(SETTLE, outcomes) != len(outcomes):
             raise BatchFileError("an outcome belongs to a record that was never claimed in this journal")
-        self._execute(_REFUSE, [(*each.values, self._run) for each in operations if isinstance(each, RefuseOp)])
+        self._execute(REFUSE, [(*each.values, self._run) for each in operations if isinstance(each, RefuseOp)])
 
     def _execute(self, statement: str, rows: Sequence[tuple[str | int | None, ...]]) -> int:
         """Execute a statement for all rows at once; return the number of rows changed."""
@@ -206,19 +172,19 @@ class JournalStore:
     def _claim(self, claims: Sequence[ClaimOp]) -> None:
         """Insert the rows of new records, and decide the claims of known ones."""
         claims = self._without_suspects(claims)
-        if self._execute(_CLAIM, [claim.values(self._run) for claim in claims]) == len(claims):
+        if self._execute(CLAIM, [claim.values(self._run) for claim in claims]) == len(claims):
             return
         rows = self._read({claim.key for claim in claims})
         changed: dict[str, JournalRow] = {}
         for claim in claims:
             if claim.made(rows[claim.key], self._run):
                 continue
-            self._doubts.pop(rows[claim.key].line, None)
+            self._doubts.get(rows[claim.key].line, {}).pop(claim.key, None)
             row = claim.decide(rows[claim.key], self._run)
             if row is not None:
                 rows[claim.key] = changed[claim.key] = row
         if changed:
-            self._database.execute(_REPLACE, (_json(list(changed.values())),))
+            self._database.execute(REPLACE, (_json(list(changed.values())),))
 
     def _without_suspects(self, claims: Sequence[ClaimOp]) -> Sequence[ClaimOp]:
         """Answer and leave out the claims of new records that are held because of another record's doubt."""
@@ -232,17 +198,23 @@ class JournalStore:
         undone = (operation.undo() for operation in operations if isinstance(operation, ReleaseOp))
         rows = [row for row in undone if row is not None]
         if rows:
-            self._database.execute(_REPLACE, (_json(rows),))
+            self._database.execute(REPLACE, (_json(rows),))
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        """Run the block in a transaction. An error becomes a JournalError, which every later call raises too."""
-        if self._failure:
-            raise JournalError(self._failure)
-        try:
+        """Run the block in a transaction. Raises JournalError."""
+        with self._errors():
             self._database.execute("BEGIN IMMEDIATE")
             yield
             self._database.execute("COMMIT")
+
+    @contextmanager
+    def _errors(self) -> Generator[None]:
+        """Raise an error of the block as a JournalError, which every later call raises too."""
+        if self._failure:
+            raise JournalError(self._failure)
+        try:
+            yield
         except Exception as error:
             self._failure = f"the journal {self._path} failed: {reason_of(error)}"
             if self._database.in_transaction:
@@ -260,25 +232,33 @@ class JournalStore:
             self._check_wal(has_wal=has_wal)
         [(self.entry,)] = self._database.execute(LAST_ENTRY).fetchall()
         found = self._database.execute(
-            "UPDATE journal SET run = run + 1, needs_wal = 1, entry = ? RETURNING id, run", (self.entry,)
+            "UPDATE journal SET run = run + 1, entry = ? RETURNING id, run", (self.entry,)
         ).fetchall()
         self.id: str = found[0][0]
         self._run: int = found[0][1]
-        self._doubts: dict[int, bool] = {
-            line: bool(is_bare) for line, is_bare in self._database.execute(_DOUBTS).fetchall()
-        }
+        self._doubts: dict[int, dict[str, bool]] = {}
+        for line, fingerprint, is_bare in self._database.execute(DOUBTS):
+            self._doubts.setdefault(line, {})[fingerprint] = bool(is_bare)
         self._database.execute("COMMIT")
-        # From here on the file itself says that it needs its log, and the log says that it is there.
+        self._checkpoint()
+        return fingerprints
+
+    def _checkpoint(self) -> None:
+        """Copy the log into the file, and empty it. Raises sqlite3.Error.
+
+        From then on the file says that it needs its log, and the log says that it is there. So SQLite must not copy it
+        by itself while the file is open.
+        """
+        self._database.execute("UPDATE journal SET needs_wal = 1")
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._database.execute("UPDATE journal SET needs_wal = 0")
-        return fingerprints
 
     def _check_wal(self, *, has_wal: bool) -> None:
         """Refuse a file whose write-ahead log was removed after a kill: nothing since then would be known."""
         [(needs_wal,)] = self._database.execute("SELECT needs_wal FROM journal").fetchall()
         if needs_wal and not has_wal:
             raise BatchFileError(
-                f"the journal {self._path} has lost the file {_wal_of(self._path)}, in which the last run wrote. "
+                f"the journal {self._path} has lost the file {self._wal}, in which the last run wrote. "
                 f"Nothing was sent. Put that file back. {OLDER_COPY}"
             )
 
@@ -300,7 +280,7 @@ class JournalStore:
         return fingerprints
 
     def _read(self, keys: Iterable[str]) -> dict[str, JournalRow]:
-        found = self._database.execute(_READ, (_json(list(keys)),)).fetchall()
+        found = self._database.execute(READ, (_json(list(keys)),)).fetchall()
         return {row.fingerprint: row for row in _rows.decode(found[0][0])}
 
 
