@@ -137,7 +137,8 @@ class FileRun:
         except OSError as error:
             self._fail(RunIncomplete(f"cannot read the input: {error.strerror}"))
         try:
-            await output.finish(journal)
+            was_stopped = self._stop.is_set() or self.failure is not None or self._files.limit is not None
+            await output.finish(journal, is_complete=not was_stopped)
         except (OSError, CheckoutError) as error:
             self._fail(RunIncomplete(f"cannot write results: {_reason(error)}"))
 

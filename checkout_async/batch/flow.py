@@ -1,24 +1,24 @@
 """One record from request to result: create the session and follow its next actions as far as a machine can.
 
-There is no browser to run the 3DS Method and no cardholder to answer a challenge. The 3DS Method is reported as not
-completed (integration guide, "issuer fingerprint"). A challenge or a hosted page ends the flow with the session as it
-is. Completing a session is optional and left to the caller.
+The driver of `threeds` decides and makes the calls. There is no browser to run the 3DS Method and no cardholder to
+answer a challenge: the 3DS Method is reported as not completed (integration guide, "issuer fingerprint"), and a
+challenge or a hosted page ends the flow with the session as it is. Completing a session is left to the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, cast
 
-import anyio
 import msgspec
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.records import Record
-from checkout_async.errors import InvalidRequest
+from checkout_async.errors import InvalidRequest, MalformedMessage
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
+from checkout_async.threeds import Driver, Options, SendChannelData, ThreeDSResult, Verdict
 
 __all__ = ["FAKE_BROWSER_DATA", "RecordFlow", "check_channel_data"]
 
@@ -40,10 +40,6 @@ _MISSING: Final = (
     "no channel data: add channel_data to the request, or give some for all such requests (--channel-data FILE, "
     "channel_data=); --fake-browser-data or FAKE_BROWSER_DATA makes up a browser, for tests only"
 )
-
-_AUTHENTICATED = frozenset({sessions.SessionStatus.APPROVED, sessions.SessionStatus.ATTEMPTED})
-
-_Step = Callable[[sessions.Session], Awaitable[sessions.Session]]
 
 
 def check_channel_data(request: sessions.SessionRequest | Mapping[str, object], shared: object) -> None:
@@ -69,7 +65,7 @@ def _missing() -> InvalidRequest:
 
 
 class RecordFlow:
-    """The steps of one session. Each step except polling is taken at most once in a run, so that a run always ends.
+    """The steps of one session, by the driver of `threeds`. Each step is taken at most once, so that a run always ends.
 
     `session` is the session as last seen. With a `session_id` the session exists already: the run reads it and
     continues from there, so a run that failed half-way can be repeated without creating a second session. `on_session`
@@ -93,62 +89,53 @@ class RecordFlow:
 
     async def run(self, record: Record) -> None:
         """Take steps until only the cardholder can continue. Raises the errors of the operations."""
-        waits, taken = self._options.poll.waits(), set[_Step]()
         is_new = self.session_id is None
         self.session = session = await self._begin(record)
-        while (step := self._next_step(session, waits, taken)) is not None:
+        if is_new and self._on_session is not None and not _is_settled(session):
             # Before the first step that can fail: if one does, a later run finds the session by its id.
-            if is_new and not taken and self._on_session is not None:
-                self._on_session(session.id)
-            taken.add(step)
-            self.session = session = await step(session)
+            self._on_session(session.id)
+        if _is_settled(session):
+            return
+        driver = Driver(
+            self._sender,
+            session,
+            options=_flow_options(record.request),
+            channel_data=self._options.channel_data,
+            poll=self._options.poll,
+        )
+        try:
+            step = await driver.advance()
+        except MalformedMessage:
+            # The step is one for a browser, which is not here: the session stays as it is.
+            step = None
+        finally:
+            self.session = driver.session
+        if isinstance(step, SendChannelData):
+            raise _missing()
 
     async def _begin(self, record: Record) -> sessions.Session:
-        operation = operations.REQUEST_SESSION if self.session_id is None else operations.GET_SESSION
         if self.session_id is not None:
-            session = await operations.get_session(self._sender, self.session_id)
+            session, operation = await operations.get_session(self._sender, self.session_id), operations.GET_SESSION
         else:
             check_channel_data(record.request, self._options.channel_data)
-            session = await operations.request_session(self._sender, record.request, validate=self._options.validate)
-            self.session_id = session.id
+            request, level = record.request, self._options.validate
+            session = await operations.request_session(self._sender, request, validate=level)
+            self.session_id, operation = session.id, operations.REQUEST_SESSION
         if self.on_first_reply is not None:
             self.on_first_reply(operation.name)
         return session
 
-    def _next_step(self, session: sessions.Session, waits: Iterator[float], taken: set[_Step]) -> _Step | None:
-        if session.status == sessions.SessionStatus.PROCESSING:
-            return self._after(wait) if (wait := next(waits, None)) is not None else None
-        return next((step for step in self._due(session) if step not in taken), None)
 
-    def _due(self, session: sessions.Session) -> Iterator[_Step]:
-        actions = session.next_actions or ()
-        if sessions.NextAction.COLLECT_CHANNEL_DATA in actions:
-            yield self._supply_channel_data
-        elif sessions.NextAction.ISSUER_FINGERPRINT in actions:
-            yield self._report_method_not_completed
-        elif session.status in _AUTHENTICATED and (session.eci is None or session.cryptogram is None):
-            yield self._read
+def _is_settled(session: sessions.Session) -> bool:
+    """Whether the reply to the request has all that the driver could bring: the usual case, kept quick."""
+    result = ThreeDSResult.from_session(session)
+    if result.authenticated:
+        return result.eci is not None and result.cryptogram is not None
+    return result.verdict is not Verdict.UNDECIDED
 
-    async def _supply_channel_data(self, session: sessions.Session) -> sessions.Session:
-        data = self._options.channel_data
-        if data is None:
-            raise _missing()
-        if isinstance(data, sessions.BrowserChannelData):
-            has_method = sessions.NextAction.ISSUER_FINGERPRINT in (session.next_actions or ())
-            completion = sessions.ThreeDsMethodCompletion.N if has_method else sessions.ThreeDsMethodCompletion.U
-            data = msgspec.structs.replace(data, three_ds_method_completion=completion)
-        return await operations.update_session(self._sender, session.id, data)
 
-    async def _report_method_not_completed(self, session: sessions.Session) -> sessions.Session:
-        body = sessions.ThreeDsMethodCompletionRequest(three_ds_method_completion=sessions.ThreeDsMethodCompletion.N)
-        return await operations.update_three_ds_method_completion(self._sender, session.id, body)
-
-    async def _read(self, session: sessions.Session) -> sessions.Session:
-        return await operations.get_session(self._sender, session.id)
-
-    def _after(self, wait: float) -> _Step:
-        async def poll(session: sessions.Session) -> sessions.Session:
-            await anyio.sleep(wait)
-            return await self._read(session)
-
-        return poll
+def _flow_options(request: sessions.SessionRequest | Mapping[str, object]) -> Options:
+    """Return the options of the flow. No issuer is given a URL for the 3DS Method: there is no browser to run it."""
+    channel = _member(_member(request, "channel_data"), "channel")
+    is_app = channel == "app" or isinstance(_member(request, "channel_data"), sessions.AppChannelData)
+    return Options(app=is_app)

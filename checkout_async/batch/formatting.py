@@ -45,6 +45,7 @@ RESULT_HELP: Final = {
         "Authentication could not be done.",
         "Try again later, or authorise without authentication at your own risk.",
     ),
+    BatchResult.ABANDONED: ResultHelp("The cardholder left the challenge.", "Request a new session."),
     BatchResult.EXPIRED: ResultHelp("The session ended before anything was decided.", "Request a new session."),
     BatchResult.INVALID: ResultHelp(
         "The request breaks the specification, or the API refused it; no session was created.",

@@ -35,6 +35,7 @@ from checkout_async.errors import (
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.redaction import MASK
+from checkout_async.threeds import ThreeDSResult, Verdict
 
 __all__ = [
     "INVALID_RECORD",
@@ -65,21 +66,23 @@ _INVALID_REQUEST_STATUSES: Final = frozenset({400, 422})
 
 
 class BatchResult(StrEnum):
-    """The result of a record, and what to do about it."""
+    """The result of a record, and what to do about it: a verdict of `threeds`, or how far the record came."""
 
-    AUTHENTICATED = "authenticated"
+    AUTHENTICATED = Verdict.AUTHENTICATED.value
     """The cardholder is authenticated: authorise with eci and cryptogram, or with the session's id."""
-    ATTEMPTED = "attempted"
+    ATTEMPTED = Verdict.ATTEMPTED.value
     """A stand-in answered for the issuer; counts as authenticated."""
     CHALLENGE_REQUIRED = "challenge_required"
     """Only the cardholder can continue: with a challenge, or on a hosted page."""
-    DECLINED = "declined"
+    DECLINED = Verdict.DECLINED.value
     """The issuer did not authenticate: do not authorise."""
-    REJECTED = "rejected"
+    REJECTED = Verdict.REJECTED.value
     """The issuer rejects the transaction: do not authorise."""
-    UNAVAILABLE = "unavailable"
+    UNAVAILABLE = Verdict.UNAVAILABLE.value
     """Authentication could not be done; authorising without it is the merchant's own risk."""
-    EXPIRED = "expired"
+    ABANDONED = Verdict.ABANDONED.value
+    """The cardholder left the challenge: do not authorise; a new session may be requested."""
+    EXPIRED = Verdict.EXPIRED.value
     """The session ended before anything was decided; a new one may be requested."""
     INVALID = "invalid"
     """The request breaks the specification, or the API refused it: no session was created. Fix it and resume."""
@@ -92,18 +95,6 @@ class BatchResult(StrEnum):
     def is_final(self) -> bool:
         """Whether the record is finished: a later run does nothing for it."""
         return self not in {BatchResult.INVALID, BatchResult.FAILED, BatchResult.UNKNOWN}
-
-
-_BY_STATUS: Final = {
-    sessions.SessionStatus.APPROVED: BatchResult.AUTHENTICATED,
-    sessions.SessionStatus.ATTEMPTED: BatchResult.ATTEMPTED,
-    sessions.SessionStatus.CHALLENGED: BatchResult.CHALLENGE_REQUIRED,
-    sessions.SessionStatus.DECLINED: BatchResult.DECLINED,
-    sessions.SessionStatus.REJECTED: BatchResult.REJECTED,
-    sessions.SessionStatus.UNAVAILABLE: BatchResult.UNAVAILABLE,
-    sessions.SessionStatus.EXPIRED: BatchResult.EXPIRED,
-    sessions.SessionStatus.CHALLENGE_ABANDONED: BatchResult.EXPIRED,
-}
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -233,10 +224,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def _result_of_session(session: sessions.Session) -> BatchResult:
+    if _waits_for_cardholder(session):
+        return BatchResult.CHALLENGE_REQUIRED
+    verdict = ThreeDSResult.from_session(session).verdict
+    return BatchResult.UNKNOWN if verdict is Verdict.UNDECIDED else BatchResult(verdict.value)
+
+
+def _waits_for_cardholder(session: sessions.Session) -> bool:
     if session.status is sessions.SessionStatus.PENDING:
-        waits_for_cardholder = sessions.NextAction.REDIRECT_CARDHOLDER in (session.next_actions or ())
-        return BatchResult.CHALLENGE_REQUIRED if waits_for_cardholder else BatchResult.UNKNOWN
-    return BatchResult.UNKNOWN if session.status is None else _BY_STATUS.get(session.status, BatchResult.UNKNOWN)
+        return sessions.NextAction.REDIRECT_CARDHOLDER in (session.next_actions or ())
+    return session.status is sessions.SessionStatus.CHALLENGED
 
 
 def _result_without_session(error: Exception | None) -> BatchResult:

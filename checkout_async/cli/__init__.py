@@ -1,4 +1,6 @@
-"""The commands: authenticate a file, purge its journal, run the sandbox, try the credentials. Errors are one line, never a traceback.
+"""The commands: authenticate a file, purge its journal, run the sandbox, try the credentials.
+
+Errors are one line, never a traceback.
 
 Exit codes: 0 done; 1 failed, or failed for some records; 2 wrong usage or configuration, nothing was sent;
 3 a batch ended before its input did; 130 and 143 after Ctrl-C and SIGTERM.

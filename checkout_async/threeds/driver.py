@@ -33,6 +33,8 @@ CardholderHandler = Callable[[steps.CardholderStep], Awaitable[steps.Event]]
 CardholderData = sessions.BrowserChannelData | sessions.AppChannelData
 """Channel data of a cardholder who is present."""
 
+ChannelData = CardholderData | sessions.MerchantInitiatedChannelData
+
 _POLL: Final = Backoff(initial=0.2, maximum=2.0, give_up_after=30.0)
 
 
@@ -55,7 +57,7 @@ class Driver:
         *,
         options: Options | None = None,
         progress: Progress | None = None,
-        channel_data: CardholderData | None = None,
+        channel_data: ChannelData | None = None,
         poll: Backoff | None = None,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
@@ -123,7 +125,7 @@ class Driver:
                 return step
 
     async def _send_channel_data(
-        self, data: CardholderData, completion: sessions.ThreeDsMethodCompletion | None
+        self, data: ChannelData, completion: sessions.ThreeDsMethodCompletion | None
     ) -> sessions.Session:
         if isinstance(data, sessions.BrowserChannelData) and completion is not None:
             data = replace_struct(data, three_ds_method_completion=completion)
@@ -192,7 +194,7 @@ async def authenticate(
     on_step: CardholderHandler,
     *,
     options: Options | None = None,
-    channel_data: CardholderData | None = None,
+    channel_data: ChannelData | None = None,
     poll: Backoff | None = None,
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep,

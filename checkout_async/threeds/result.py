@@ -22,7 +22,7 @@ class Verdict(StrEnum):
     """The cardholder is authenticated: pay."""
     ATTEMPTED = "attempted"
     """A stand-in answered for the issuer. This counts as success: pay."""
-    NOT_AUTHENTICATED = "not authenticated"
+    DECLINED = "declined"
     """The issuer denied it: do not pay."""
     REJECTED = "rejected"
     """The issuer rejects the transaction: do not pay."""
@@ -39,7 +39,7 @@ class Verdict(StrEnum):
 _VERDICTS: Final = {
     sessions.SessionStatus.APPROVED: Verdict.AUTHENTICATED,
     sessions.SessionStatus.ATTEMPTED: Verdict.ATTEMPTED,
-    sessions.SessionStatus.DECLINED: Verdict.NOT_AUTHENTICATED,
+    sessions.SessionStatus.DECLINED: Verdict.DECLINED,
     sessions.SessionStatus.REJECTED: Verdict.REJECTED,
     sessions.SessionStatus.CHALLENGE_ABANDONED: Verdict.ABANDONED,
     sessions.SessionStatus.UNAVAILABLE: Verdict.UNAVAILABLE,

@@ -15,12 +15,11 @@ from checkout_async.batch import (
     Outcome,
     Record,
     SharedChannelData,
-    run,
 )
 from checkout_async.models import sessions
 from checkout_async.operations import Sender
 from checkout_async.sandbox import Sandbox, amount, card_number
-from tests.batch.support import SID, ScriptedSender, client_of, in_turn, record, request, session
+from tests.batch.support import SID, ScriptedSender, client_of, in_turn, record, request, run, session
 
 AT_ONCE = Backoff(initial=0.001, maximum=0.001, give_up_after=0.005)
 BROWSER = {
@@ -47,6 +46,7 @@ APP = {
     "sdk_ui_elements": ["text"],
 }
 RECURRING = {"channel": "merchant_initiated", "request_type": "recurring_transaction"}
+METHOD = {"three_ds_method_url": {"href": "https://acs.example/method"}}
 HOSTED = {"type": "hosted", "success_url": "https://shop.example/s", "failure_url": "https://shop.example/f"}
 
 
@@ -152,7 +152,7 @@ class TestAgainstTheSandbox:
 
 class TestSteps:
     async def test_the_3ds_method_is_reported_as_not_completed_where_there_is_one(self) -> None:
-        sender = in_turn(session("pending", "collect_channel_data", "issuer_fingerprint"), session())
+        sender = in_turn(session("pending", "collect_channel_data", "issuer_fingerprint", _links=METHOD), session())
         await outcome_of(sender)
         assert completion_in(sender.calls[1]) == ("update_session", "N")
 
@@ -162,7 +162,7 @@ class TestSteps:
         assert completion_in(sender.calls[1]) == ("update_session", "U")
 
     async def test_channel_data_of_the_request_need_the_3ds_method_only(self) -> None:
-        sender = in_turn(session("pending", "issuer_fingerprint"), session())
+        sender = in_turn(session("pending", "issuer_fingerprint", _links=METHOD), session())
         await outcome_of(sender, record(channel_data=BROWSER))
         assert completion_in(sender.calls[1]) == ("update_three_ds_method_completion", "N")
 
@@ -197,7 +197,7 @@ class TestSteps:
     async def test_an_api_that_keeps_asking_for_the_same_is_not_answered_twice(self) -> None:
         sender = ScriptedSender(lambda _: session("pending", "collect_channel_data"))
         assert (await outcome_of(sender)).status == "pending"
-        assert sender.operations == ["request_session", "update_session"]
+        assert sender.operations == ["request_session", "update_session"] + ["get_session"] * 5
 
     async def test_a_status_this_version_does_not_know_is_reported(self) -> None:
         assert (await outcome_of(in_turn(session("postponed", "call_the_bank")))).status == "postponed"

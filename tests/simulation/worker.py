@@ -23,6 +23,7 @@ from tests.simulation.shop import session_request
 
 RECORDS: Final = 16
 _MOST_RUNS: Final = 50
+_OPTIONS: Final = batch.BatchOptions(concurrency=4)
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Worker:
     async def _run_once(self, checkout: CheckoutClient) -> None:
         try:
             async with batch.Journal(self.journal) as journal:
-                async for outcome in batch.run(checkout, self.records, concurrency=4, journal=journal):
+                async for outcome in batch.run(checkout, self.records, options=_OPTIONS, journal=journal):
                     self.rows.append(outcome)
         except (errors.JournalError, errors.BatchFileError):
             raise

@@ -68,7 +68,7 @@ async def test_a_failed_challenge_gives_no_payment_data(
     backend: Backend, http: aiohttp.ClientSession, sandbox: Sandbox
 ) -> None:
     number, verdict = await RecordingPhone(http, sandbox, "N").pay(TOKEN)
-    assert verdict is threeds.Verdict.NOT_AUTHENTICATED
+    assert verdict is threeds.Verdict.DECLINED
     result = await backend.result(number)
     assert result is not None
     with pytest.raises(errors.InvalidRequest, match="the cardholder is not authenticated"):

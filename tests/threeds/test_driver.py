@@ -69,8 +69,8 @@ class TestOutcomes:
         [
             ("frictionless", Verdict.AUTHENTICATED),
             ("attempted", Verdict.ATTEMPTED),
-            ("declined", Verdict.NOT_AUTHENTICATED),
-            ("risk_declined", Verdict.NOT_AUTHENTICATED),
+            ("declined", Verdict.DECLINED),
+            ("risk_declined", Verdict.DECLINED),
             ("rejected", Verdict.REJECTED),
             ("unavailable", Verdict.UNAVAILABLE),
         ],
@@ -84,7 +84,7 @@ class TestOutcomes:
 
     @pytest.mark.parametrize(
         ("answer", "verdict"),
-        [("Y", Verdict.AUTHENTICATED), ("N", Verdict.NOT_AUTHENTICATED), ("U", Verdict.UNAVAILABLE)],
+        [("Y", Verdict.AUTHENTICATED), ("N", Verdict.DECLINED), ("U", Verdict.UNAVAILABLE)],
     )
     async def test_after_a_challenge(self, shop: Shop, answer: str, verdict: Verdict) -> None:
         driver = await shop.driver("challenge_no_method")
@@ -100,7 +100,7 @@ class TestOutcomes:
         await driver.advance()
         back = await shop.sandbox.cardholder.complete_challenge(driver.session.id, "N")
         forged = threeds.read_browser_event(back.event | {"transStatus": "Y"})
-        assert result_of(await driver.advance(forged)).verdict is Verdict.NOT_AUTHENTICATED
+        assert result_of(await driver.advance(forged)).verdict is Verdict.DECLINED
 
     async def test_a_challenge_that_is_cancelled(self, shop: Shop) -> None:
         driver = await shop.driver("challenge_no_method")

@@ -188,7 +188,7 @@ class TestChallenge:
         assert refreshing.step() == ReadSession()
         done = refreshing.apply_reply(ReadSession(), session("declined", "complete")).step()
         assert isinstance(done, Done)
-        assert done.result.verdict is Verdict.NOT_AUTHENTICATED
+        assert done.result.verdict is Verdict.DECLINED
 
     def test_an_unchanged_session_is_read_until_it_changes_or_polling_ends(self) -> None:
         refreshing = challenged().handle_event(CHALLENGE_OVER[0], START + 60)

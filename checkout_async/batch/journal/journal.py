@@ -148,7 +148,7 @@ class Journal:
         assert fingerprints is not None
         content = fingerprints.of_content(record)
         key = fingerprints.of_reference(record.reference) if record.reference else content
-        operation = ClaimOp(record, key, content, journal=self._id, retry_unknown=retry_unknown)
+        operation = ClaimOp(record, key, content, self._id, retry_unknown=retry_unknown)
         try:
             await writer.write(operation)
         except asyncio.CancelledError:
@@ -179,13 +179,16 @@ class Journal:
         self._entry = entry
         return replace(outcome, entry=entry_name(self._id, entry)), writer.write(operation)
 
-    async def export(self, take: Callable[[Outcome], None], *, only_final: bool = False) -> None:
+    async def export(
+        self, take: Callable[[Outcome], None], *, only_final: bool = False, is_complete: bool = False
+    ) -> None:
         """Pass every outcome to `take`, in the order of the lines. `take` is called in a thread, and must not wait.
 
         A record that was claimed and has no outcome is `unknown`. With `only_final`, pass only the outcomes that a run
-        does not change any more. Raises JournalError, and what `take` raises.
+        does not change any more. If this run has read its whole input, `is_complete` leaves out lines that only an
+        earlier input had. Raises JournalError, and what `take` raises.
         """
-        await self._opened.run(lambda store: store.export(take, only_final=only_final))
+        await self._opened.run(lambda store: store.export(take, only_final=only_final, is_complete=is_complete))
 
     async def require_exported(self, output: Path, entries: Callable[[], Mapping[str, int]]) -> None:
         """Check that a file of results is an export of this journal.

@@ -73,17 +73,14 @@ class JournalRow(msgspec.Struct, array_like=True, frozen=True):
 class ClaimOp:
     """A record is about to be sent. `claim` is the answer: SEND, unless `decide` finds another by the known row."""
 
-    __slots__ = ("_before", "_content", "_journal", "_key", "_record", "_retries", "_serial", "claim")
+    __slots__ = ("_before", "_content", "_journal_id", "_key", "_record", "_retries", "_serial", "claim")
 
-    def __init__(
-        self, record: Record, key: bytes, content: bytes, *, journal: str = "", retry_unknown: bool = False
-    ) -> None:
-        """Make a claim of a record with this fingerprint, in the journal with this id."""
+    def __init__(self, record: Record, key: bytes, content: bytes, journal_id: str, *, retry_unknown: bool) -> None:
         self.claim = Claim(key=key, step=Step.SEND)
         self._key = key.hex()
         self._content = content.hex()
+        self._journal_id = journal_id
         self._record = record
-        self._journal = journal
         self._retries = retry_unknown
         self._serial = 0
         self._before: JournalRow | None = None
@@ -140,8 +137,7 @@ class ClaimOp:
         rule = rule_for(state, is_changed=is_changed, retries=self._retries)
         outcome = session_id = None
         if rule.step is Step.REPLAY and row is not None:
-            entry = entry_name(self._journal, row.entry)
-            outcome = msgspec.structs.replace(known_outcome(row), replayed=True, entry=entry)
+            outcome = msgspec.structs.replace(known_outcome(row, self._journal_id), replayed=True)
         elif rule.step is Step.HOLD and rule.reason is not None:
             outcome = self._held(rule.reason, row)
         elif rule.step is Step.REFUSE and rule.reason is not None:
@@ -164,7 +160,7 @@ class ClaimOp:
         error = ErrorInfo(kind=OutcomeUnknown.__name__, message=reason.value)
         if row is None:
             return Outcome(line=self._record.line, result=BatchResult.UNKNOWN, error=error)
-        known = known_outcome(row)
+        known = known_outcome(row, self._journal_id)
         if known.error is not None:
             # Status and request id of the earlier failure are kept: support asks for them.
             error = msgspec.structs.replace(error, status=known.error.status, request_id=known.error.request_id)
@@ -201,17 +197,17 @@ def _was_refused_by_api(row: JournalRow) -> bool:
 
 
 def _status_of(row: JournalRow) -> int | None:
-    error = known_outcome(row).error
+    error = None if row.outcome is None else _outcomes.decode(row.outcome).error
     return None if error is None else error.status
 
 
-def entry_name(journal: str, entry: int | None) -> str:
-    """Return what an output calls an entry of the journal with this id; 0 stands for a row that has none."""
-    return f"{journal}-{entry or 0}"
+def entry_name(journal_id: str, entry: int | None) -> str:
+    """Return how an output names an entry of a journal. 0 stands for a row that has none: its journal is known too."""
+    return f"{journal_id}-{entry or 0}"
 
 
-def known_outcome(row: JournalRow) -> Outcome:
-    """Return the outcome that a row has; `unknown` if the run ended before it had one."""
+def known_outcome(row: JournalRow, journal_id: str) -> Outcome:
+    """Return the outcome that a row of a journal has; `unknown` if the run ended before it had one."""
     if row.outcome is None:
         message = Reason.IN_DOUBT.value if row.session_id is None else _NOT_READ
         error = ErrorInfo(kind=OutcomeUnknown.__name__, message=message) if row.result is None else None
@@ -221,8 +217,14 @@ def known_outcome(row: JournalRow) -> Outcome:
             result=row.result or BatchResult.UNKNOWN,
             session_id=row.session_id,
             error=error,
+            entry=entry_name(journal_id, row.entry),
         )
-    return msgspec.structs.replace(_outcomes.decode(row.outcome), line=row.line, reference=row.reference)
+    return msgspec.structs.replace(
+        _outcomes.decode(row.outcome),
+        line=row.line,
+        reference=row.reference,
+        entry=entry_name(journal_id, row.entry),
+    )
 
 
 class RecordSessionOp:
@@ -275,7 +277,7 @@ _encoder = msgspec.json.Encoder()
 
 def _encoded(outcome: Outcome, reference: str | None = None) -> str:
     """Return an outcome as JSON. The reference of a record has a column of its own."""
-    return _encoder.encode(msgspec.structs.replace(outcome, reference=reference, replayed=False)).decode()
+    return _encoder.encode(msgspec.structs.replace(outcome, reference=reference, replayed=False, entry=None)).decode()
 
 
 def _now() -> int:

@@ -76,15 +76,15 @@ _ORDER: Final = "ORDER BY line, entry"
 EXPORT_FINAL: Final = f"{_RECORDS} WHERE result IN ({FINAL}) {_ORDER}"
 """Finds the outcomes that a later run does not change."""
 
-# The input was edited between two runs: what is on a line now replaces what was there and is not known to have arrived.
+# The input was edited between two runs: what is on a line now replaces what was there and was not sent.
 EXPORT: Final = (
-    f"{_RECORDS} AS old WHERE result IS NULL OR result NOT IN ({UNSENT}) OR session_id IS NOT NULL OR NOT ("  # noqa: S608
-    "EXISTS (SELECT true FROM record WHERE record.line = old.line AND record.run > old.run) OR "
-    "EXISTS (SELECT true FROM refusal WHERE refusal.line = old.line AND refusal.run > old.run)) "
-    "UNION ALL SELECT line, entry, NULL, outcome FROM refusal AS old WHERE NOT EXISTS "
+    f"{_RECORDS} AS old WHERE result IS NULL OR result NOT IN ({UNSENT}) OR session_id IS NOT NULL OR ("  # noqa: S608
+    "run >= :since AND NOT EXISTS (SELECT true FROM record WHERE record.line = old.line AND record.run > old.run) "
+    "AND NOT EXISTS (SELECT true FROM refusal WHERE refusal.line = old.line AND refusal.run > old.run)) "
+    "UNION ALL SELECT line, entry, NULL, outcome FROM refusal AS old WHERE run >= :since AND NOT EXISTS "
     f"(SELECT true FROM record WHERE record.line = old.line AND record.run > old.run) {_ORDER}"
 )
-"""Finds all outcomes."""
+"""Finds all outcomes; of lines whose record was not sent, those of runs from `since` on."""
 
 LAST_ENTRY: Final = (
     "SELECT max((SELECT entry FROM main.journal), (SELECT coalesce(max(entry), 0) FROM main.record), "

@@ -57,6 +57,9 @@ __all__ = ["JournalStore"]
 _LOG: Final = 32 * 1024 * 1024
 """Bytes that the write-ahead log may have before it is copied into the file."""
 
+_ANY: Final = -(2**63)
+"""Lower than the number of any run; a merged journal has negative ones."""
+
 _rows: msgspec.json.Decoder[list[JournalRow]] = msgspec.json.Decoder(list[JournalRow])
 _row: msgspec.json.Decoder[JournalRow] = msgspec.json.Decoder(JournalRow)
 _outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
@@ -101,18 +104,23 @@ class JournalStore:
                 else:
                     self._change([*each])
 
-    def export(self, take: Callable[[Outcome], None], *, only_final: bool) -> None:
+    def export(self, take: Callable[[Outcome], None], *, only_final: bool, is_complete: bool) -> None:
         """Pass the outcome of each record and refused line to `take`, in the order of the lines.
 
-        With `only_final`, pass those only that a run will not report again. A record that was claimed and has no
-        outcome is `unknown`. Raises JournalError, and what `take` raises.
+        With `only_final`, pass those only that a run will not report again. With `is_complete`, pass lines whose record
+        was not sent only if this run has read them. A record that was claimed and has no outcome is `unknown`. Raises
+        JournalError, and what `take` raises.
         """
         failure: Exception | None = None
+        query, values = (EXPORT_FINAL, {}) if only_final else (EXPORT, {"since": self._run if is_complete else _ANY})
         with self._transaction():
-            for _, entry, row, refusal in self._database.execute(EXPORT_FINAL if only_final else EXPORT):
-                outcome = known_outcome(_row.decode(row)) if row is not None else _outcomes.decode(refusal)
+            for _, entry, row, refusal in self._database.execute(query, values):
+                if row is not None:
+                    outcome = known_outcome(_row.decode(row), self.id)
+                else:
+                    outcome = msgspec.structs.replace(_outcomes.decode(refusal), entry=entry_name(self.id, entry))
                 try:
-                    take(msgspec.structs.replace(outcome, entry=entry_name(self.id, entry)))
+                    take(outcome)
                 except Exception as error:  # noqa: BLE001 - an error of the output is not one of the journal
                     failure = error
                     break

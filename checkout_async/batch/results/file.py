@@ -133,16 +133,21 @@ class OutputFile:
         if self._file is not None:
             self._write(self._file, encode(outcome, self._format))
 
-    async def finish(self, journal: Journal | None) -> None:
-        """Write a file anew from the journal, in the order of the lines. Raises OSError; the file is then as before."""
+    async def finish(self, journal: Journal | None, *, is_complete: bool = True) -> None:
+        """Write a file anew from the journal, in the order of the lines; `is_complete` if the whole input was read.
+
+        Raises OSError; the file is then as before.
+        """
         if self._path is not None and journal is not None:
-            await self._write_anew(journal, self._path, only_final=False)
+            await self._write_anew(journal, self._path, is_complete=is_complete)
         elif self._path is not None and self._file is not None:
             os.fsync(self._file.fileno())
 
-    async def _write_anew(self, journal: Journal, path: Path, *, only_final: bool) -> None:
+    async def _write_anew(
+        self, journal: Journal, path: Path, *, only_final: bool = False, is_complete: bool = False
+    ) -> None:
         with atomic_write(path) as file, row_writer(file, self._format) as write:
-            await journal.export(write, only_final=only_final)
+            await journal.export(write, only_final=only_final, is_complete=is_complete)
         if self._file is not None:
             self._file.close()
             self._file = _opened(path)

@@ -142,21 +142,29 @@ def _entries_in_json(path: Path) -> Iterator[str]:
 
 
 def _entries_in_csv(path: Path) -> Iterator[str]:
+    is_whole = _ends_with_line_feed(path)
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         try:
             if next(rows, [*COLUMNS]) != [*COLUMNS]:
                 _refuse(path, 1)
-            before = rows.line_num
-            for row in rows:
+            row = next(rows, None)
+            while row is not None:
+                line, following = rows.line_num, next(rows, None)
+                if following is None and (not is_whole or len(row) != len(COLUMNS)):
+                    return  # the last row, which a killed process has not written to its end
                 if len(row) != len(COLUMNS):
-                    if next(rows, None) is None:
-                        return  # the last row, which a killed process has not written to its end
-                    _refuse(path, before + 1)
-                before = rows.line_num
+                    _refuse(path, line)
                 yield row[-1]
+                row = following
         except (csv.Error, UnicodeDecodeError):
             _refuse(path, rows.line_num)
+
+
+def _ends_with_line_feed(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, io.SEEK_END) - 1))
+        return file.read(1) == b"\n"
 
 
 def _entries_in_parquet(path: Path) -> Iterator[str]:
