@@ -116,10 +116,10 @@ class ClaimOp:
         on_line = doubts.get(self._record.line, {}).values()
         return any(on_line) or (bool(on_line) and not self._record.reference)
 
-    def hold_suspect(self) -> bool:
-        """Answer for a record that is new and suspect. Return whether the journal is to leave it out."""
+    def hold_suspect(self, run: int) -> JournalRow | None:
+        """Answer for a record that is new and suspect. If it is held, return the row that it would have had."""
         self._answer(State.SUSPECT, None)
-        return self.claim.step is not Step.SEND
+        return None if self.claim.step is Step.SEND else self._new_row(run)
 
     def made(self, row: JournalRow, run: int) -> bool:
         """Whether a row is the one that this claim wrote."""

@@ -79,6 +79,8 @@ class JournalStore:
     def __init__(self, path: Path, *, key: bytes | None = None, durable: bool = True, create: bool = True) -> None:
         self._path = path
         self._failure = ""
+        # Records that this run holds without a row, so that an equal one counts as repeated.
+        self._held: dict[str, JournalRow] = {}
         if not create and not path.exists():
             raise BatchFileError(f"there is no journal {path}. {OLDER_COPY}")
         self._wal = _wal_of(path)
@@ -198,11 +200,22 @@ class JournalStore:
 
     def _without_suspects(self, claims: Sequence[ClaimOp]) -> Sequence[ClaimOp]:
         """Answer and leave out the claims of new records that are held because of another record's doubt."""
-        if not (suspects := [claim for claim in claims if claim.is_suspect(self._doubts)]):
+        suspects = [claim for claim in claims if claim.key in self._held or claim.is_suspect(self._doubts)]
+        if not suspects:
             return claims
         known = self._read({claim.key for claim in suspects}).keys()
-        held = {id(claim) for claim in suspects if claim.key not in known and claim.hold_suspect()}
-        return [claim for claim in claims if id(claim) not in held]
+        answered: set[int] = set()
+        for claim in suspects:
+            if claim.key in known:
+                continue
+            if claim.key in self._held:
+                claim.decide(self._held[claim.key], self._run)
+            elif row := claim.hold_suspect(self._run):
+                self._held[claim.key] = row
+            else:
+                continue
+            answered.add(id(claim))
+        return [claim for claim in claims if id(claim) not in answered]
 
     def _undo(self, operations: Iterable[JournalOperation]) -> None:
         undone = (operation.undo() for operation in operations if isinstance(operation, ReleaseOp))
