@@ -155,7 +155,8 @@ class Journal:
         Nothing is written about a record that is to be sent: `claim` it when its request is sent, and not while it
         waits, so that a killed run leaves in doubt only what was in flight.
         """
-        if self._opened and not self._has_records:
+        if not self._has_records:
+            self._process.check()
             return None
         claim = await self._claim(record, retry_unknown=retry_unknown, defers=True)
         return None if claim.step is Step.SEND else claim

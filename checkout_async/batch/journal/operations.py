@@ -20,6 +20,7 @@ from checkout_async.batch.records import Record
 from checkout_async.errors import InvalidRequest, OutcomeUnknown
 
 __all__ = [
+    "IN_DOUBT",
     "NOT_CREATED",
     "Claim",
     "ClaimOp",
@@ -35,6 +36,9 @@ __all__ = [
 
 NOT_CREATED: Final = frozenset({BatchResult.INVALID, BatchResult.FAILED})
 """Results that mean that no session was created."""
+
+IN_DOUBT: Final = frozenset({None, BatchResult.UNKNOWN})
+"""Results of records that may have been sent, and are not finished; None for one that has none yet."""
 
 _NOT_READ: Final = "the run ended before the outcome of the session was known; --resume reads the session"
 

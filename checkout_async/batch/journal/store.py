@@ -25,6 +25,7 @@ from checkout_async.batch.journal.database import (
 )
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.journal.operations import (
+    IN_DOUBT,
     ClaimOp,
     JournalOperation,
     JournalRow,
@@ -220,6 +221,9 @@ class JournalStore:
     def _undo(self, operations: Iterable[JournalOperation]) -> None:
         undone = (operation.undo() for operation in operations if isinstance(operation, ReleaseOp))
         rows = [row for row in undone if row is not None]
+        for row in rows:
+            if row.result in IN_DOUBT:
+                self._doubts.setdefault(row.line, {})[row.fingerprint] = row.fingerprint == row.content
         if rows:
             self._database.execute(REPLACE, (_json(rows),))
 
