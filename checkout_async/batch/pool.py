@@ -258,7 +258,9 @@ class WorkerPool:
         flow = RecordFlow(self._config.sender, self._config.options, session_id, on_session, claiming)
         started = time.monotonic()
         error = await self._run(flow, record)
-        seconds = round(time.monotonic() - started, 4)
+        # The time of a record that never reached the API would only say how long the run paused.
+        was_sent = flow.session is not None or error is None or not _is_certainly_unsent(error)
+        seconds = round(time.monotonic() - started, 4) if was_sent else None
         return Outcome.of(record, flow.session, error, session_id=flow.session_id, seconds=seconds)
 
     async def _run(self, flow: RecordFlow, record: Record) -> Exception | None:
@@ -322,3 +324,11 @@ class WorkerPool:
     def _abort(self, failure: Exception) -> None:
         self._failure = self._failure or failure
         self.stop()
+
+
+def _is_certainly_unsent(error: Exception) -> bool:
+    return (
+        isinstance(error, InvalidRequest)
+        or is_unusable_client(error)
+        or (isinstance(error, AuthenticationFailed | ConnectFailed))
+    )
