@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from checkout_async.batch import Journal, Record
 from checkout_async.batch.command.job import Job
 from checkout_async.sandbox import Fault, Sandbox
 from tests.batch.support import RECURRING, client_of, job_of, request
@@ -58,6 +59,25 @@ async def test_a_record_in_doubt_stays_unknown_however_it_was_changed(
             expected = in_doubt[:1] if before.get("reference") == after.get("reference") == "a" else in_doubt
             assert found == [*expected, (2, "other", "authenticated"), (3, "new", "authenticated")]
     assert sandbox.count("request_session") == len(sandbox.sessions) == 3
+
+
+async def test_a_record_in_doubt_that_the_input_has_no_more_stays_in_the_output(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    source, target, quiet = tmp_path / "in.jsonl", tmp_path / "out.jsonl", io.StringIO()
+    async with Journal(f"{target}.journal") as journal:
+        await journal.claim(Record(line=2, request=request(reference="gone"), reference="gone"))
+    job = job_of(input=source, output=target, stderr=quiet, stdout=quiet, channel_data=RECURRING, resume=True)
+    write_lines(source, [request(reference="a")])
+    async with client_of(sandbox) as checkout:
+        for _ in range(3):
+            assert await job.run(checkout) == 0
+            results = results_in(target.read_text())
+            assert [(row["reference"], row["result"]) for row in results.values()] == [
+                ("a", "authenticated"),
+                ("gone", "unknown"),
+            ]
+    assert len(sandbox.sessions) == 1
 
 
 async def test_a_record_in_doubt_that_is_changed_back_goes_on_with_its_session(

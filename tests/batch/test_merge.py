@@ -195,6 +195,21 @@ async def test_a_part_that_was_stopped_at_its_birth_is_empty(target: Path, parts
     assert await steps(target, range(1, 3)) == [Step.REPLAY, Step.SEND]
 
 
+@pytest.mark.parametrize("which", ["target", "part"])
+async def test_a_journal_that_has_lost_its_log_is_not_merged(
+    target: Path, parts: list[Path], tmp_path: Path, which: str
+) -> None:
+    await ran(target, range(1, 2), BatchResult.DECLINED)
+    await ran(parts[0], range(2, 3), BatchResult.DECLINED)
+    lost = {"target": target, "part": parts[0]}[which]
+    async with Journal(lost, key=KEY):
+        as_after_a_kill = _content(lost)
+    lost.write_bytes(as_after_a_kill)
+    for _ in range(2):
+        with pytest.raises(BatchFileError, match=rf"the journal {lost} has lost the file {lost}-wal"):
+            merge_journals(target, parts[:1])
+
+
 async def test_any_number_of_parts_will_do(target: Path, tmp_path: Path) -> None:
     many = [
         await ran(tmp_path / f"{line}.journal", range(line, line + 1), BatchResult.DECLINED) for line in range(1, 26)
@@ -253,6 +268,11 @@ async def test_a_journal_in_use_is_not_merged(target: Path, parts: list[Path], w
 def _claimed_at(path: Path, microseconds: int) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE record SET claimed_at = ?", (microseconds,))
+
+
+def _content(path: Path) -> bytes:
+    """What is in a file, read by another process: a reader within this one would end the lock of an open journal."""
+    return subprocess.check_output(["cat", path])
 
 
 def _run(code: str, path: Path) -> int:

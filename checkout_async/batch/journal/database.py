@@ -17,7 +17,7 @@ from checkout_async.errors import BatchFileError, CheckoutError, JournalInUse
 from checkout_async.files import OWNER_ONLY
 from checkout_async.processes import forget_after_fork, leak
 
-__all__ = ["OLDER_COPY", "create_tables", "is_new", "not_opened", "open_database", "reason_of"]
+__all__ = ["OLDER_COPY", "create_tables", "is_new", "not_opened", "open_database", "reason_of", "require_wal", "wal_of"]
 
 _APPLICATION_ID: Final = 0x43_4B_4F_4A  # CKOJ
 _FORMAT: Final = 3
@@ -118,6 +118,25 @@ def create_tables(database: sqlite3.Connection, key_check: bytes) -> None:
 def is_new(database: sqlite3.Connection) -> bool:
     """Whether a database has no tables yet."""
     return _pragma(database, "schema_version") == 0
+
+
+def wal_of(path: Path) -> Path:
+    """Return the path of the write-ahead log of a journal."""
+    path = path.resolve()  # SQLite writes it next to the file itself, and not next to a link
+    return path.with_name(f"{path.name}-wal")
+
+
+def require_wal(path: Path, database: sqlite3.Connection, *, has_wal: bool) -> None:
+    """Refuse a journal whose write-ahead log was removed after a kill: nothing since then would be known.
+
+    `has_wal` is whether there was a log before the journal was opened. Raises BatchFileError.
+    """
+    [(needs_wal,)] = database.execute("SELECT needs_wal FROM journal").fetchall()
+    if needs_wal and not has_wal:
+        raise BatchFileError(
+            f"the journal {path} has lost the file {wal_of(path)}, in which the last run wrote. Nothing was sent. Put "
+            f"that file back. {OLDER_COPY}"
+        )
 
 
 def reason_of(error: Exception) -> str:

@@ -8,7 +8,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from checkout_async.batch.journal.database import create_tables, is_new, open_database, reason_of
+from checkout_async.batch.journal.database import (
+    create_tables,
+    is_new,
+    open_database,
+    reason_of,
+    require_wal,
+    wal_of,
+)
 from checkout_async.batch.journal.fingerprint import Fingerprints, load_key, make_key
 from checkout_async.batch.journal.statements import COLUMNS, FINAL, LAST_ENTRY, UNSENT
 from checkout_async.errors import BatchFileError
@@ -51,10 +58,13 @@ def merge_journals(target: Path, parts: Sequence[Path]) -> None:
     before one without, any doubt before the certainty that nothing was sent, and of equals the later. A doubt wins over
     "not sent" because sending again could create a second session. Merging a part twice is harmless.
 
-    Raises BatchFileError for a part that is missing or not a journal, for journals with different keys, and for a
-    journal that is in use.
+    Raises BatchFileError for a part that is missing, not a journal or has lost its write-ahead log, for journals with
+    different keys, and for a journal that is in use.
     """
+    has_wal = wal_of(target).exists()
     with closing(open_database(target)) as database:
+        if not is_new(database):
+            require_wal(target, database, has_wal=has_wal)
         for part in parts:
             if (check := _key_check_of(part)) is None:
                 continue
@@ -81,8 +91,12 @@ def _key_check_of(part: Path) -> bytes | None:
     """Return the key check of a journal; None for an empty file, whose writer was stopped at once."""
     if not part.is_file():
         raise BatchFileError(f"there is no journal {part}")
+    has_wal = wal_of(part).exists()
     with closing(open_database(part)) as database:
-        return None if is_new(database) else _stored_check(database)
+        if is_new(database):
+            return None
+        require_wal(part, database, has_wal=has_wal)
+        return _stored_check(database)
 
 
 def _stored_check(database: sqlite3.Connection) -> bytes:

@@ -22,6 +22,8 @@ from checkout_async.batch.journal.database import (
     not_opened,
     open_database,
     reason_of,
+    require_wal,
+    wal_of,
 )
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.journal.operations import (
@@ -84,7 +86,7 @@ class JournalStore:
         self._held: dict[str, JournalRow] = {}
         if not create and not path.exists():
             raise BatchFileError(f"there is no journal {path}. {OLDER_COPY}")
-        self._wal = _wal_of(path)
+        self._wal = wal_of(path)
         has_wal = self._wal.exists()
         self._database = open_database(path, durable=durable)
         try:
@@ -256,7 +258,7 @@ class JournalStore:
             fingerprints = self._create(key)
         else:
             fingerprints = self._reopen(key)
-            self._check_wal(has_wal=has_wal)
+            require_wal(self._path, self._database, has_wal=has_wal)
         [(self.entry,)] = self._database.execute(LAST_ENTRY).fetchall()
         [(has_records,)] = self._database.execute("SELECT EXISTS (SELECT true FROM record)").fetchall()
         self.has_records = bool(has_records)
@@ -282,15 +284,6 @@ class JournalStore:
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._database.execute("UPDATE journal SET needs_wal = 0")
 
-    def _check_wal(self, *, has_wal: bool) -> None:
-        """Refuse a file whose write-ahead log was removed after a kill: nothing since then would be known."""
-        [(needs_wal,)] = self._database.execute("SELECT needs_wal FROM journal").fetchall()
-        if needs_wal and not has_wal:
-            raise BatchFileError(
-                f"the journal {self._path} has lost the file {self._wal}, in which the last run wrote. "
-                f"Nothing was sent. Put that file back. {OLDER_COPY}"
-            )
-
     def _create(self, key: bytes | None) -> Fingerprints:
         fingerprints = Fingerprints(key or load_key(self._path) or make_key(self._path))
         create_tables(self._database, fingerprints.check)
@@ -311,11 +304,6 @@ class JournalStore:
     def _read(self, keys: Iterable[str]) -> dict[str, JournalRow]:
         found = self._database.execute(READ, (_json(list(keys)),)).fetchall()
         return {row.fingerprint: row for row in _rows.decode(found[0][0])}
-
-
-def _wal_of(path: Path) -> Path:
-    path = path.resolve()  # SQLite writes it next to the file itself, and not next to a link
-    return path.with_name(f"{path.name}-wal")
 
 
 def _json(value: object) -> str:
