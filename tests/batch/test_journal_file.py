@@ -179,6 +179,31 @@ async def test_a_journal_whose_log_was_removed_after_a_kill_is_refused(path: Pat
         assert f"has lost the file {copy}-wal" in await refused(copy)
 
 
+@pytest.mark.parametrize("runs", [1, 2])
+async def test_a_journal_whose_rows_were_deleted_is_refused(path: Path, runs: int) -> None:
+    for line in range(1, runs + 1):
+        async with Journal(path) as journal:
+            await authenticated(journal, line)
+    async with Journal(path):
+        pass
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DELETE FROM record")
+        database.commit()
+    assert f"the journal {path} was emptied. Nothing was sent" in await refused(path)
+
+
+async def test_a_log_that_is_removed_while_it_is_in_use_stops_the_run(path: Path) -> None:
+    journal = Journal(path)
+    await journal.__aenter__()
+    await authenticated(journal)
+    Path(f"{path}-wal").unlink()
+    for call in (journal.claim(record(2)), journal.__aexit__(None, None, None)):
+        with pytest.raises(JournalError, match=r"cannot read its file .*run\.journal-wal"):
+            await call
+    assert await next_step(path) is Step.REPLAY
+    assert await next_step(path, record(2)) is Step.SEND
+
+
 async def test_a_journal_that_must_be_there_is_not_created(path: Path) -> None:
     for expected in (f"there is no journal {path}", f"the journal {path} is empty"):
         with pytest.raises(BatchFileError, match=f"{expected}.*An older copy does not know"):

@@ -53,8 +53,8 @@ from checkout_async.batch.journal.operations import (
     RefuseOp,
     ReleaseOp,
     SettleOp,
-    entry_name,
 )
+from checkout_async.batch.journal.rows import entry_name
 from checkout_async.batch.journal.rules import Step
 from checkout_async.batch.journal.store import JournalStore
 from checkout_async.batch.journal.writer import JournalWriter

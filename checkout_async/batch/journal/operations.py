@@ -10,37 +10,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
 
 import msgspec
 
+from checkout_async.batch.journal.rows import NOT_CREATED, JournalRow, encode_outcome, known_outcome, status_of
 from checkout_async.batch.journal.rules import Reason, State, Step, rule_for
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import InvalidRequest, OutcomeUnknown
 
-__all__ = [
-    "IN_DOUBT",
-    "NOT_CREATED",
-    "Claim",
-    "ClaimOp",
-    "JournalOperation",
-    "JournalRow",
-    "RecordSessionOp",
-    "RefuseOp",
-    "ReleaseOp",
-    "SettleOp",
-    "entry_name",
-    "known_outcome",
-]
-
-NOT_CREATED: Final = frozenset({BatchResult.INVALID, BatchResult.FAILED})
-"""Results that mean that no session was created."""
-
-IN_DOUBT: Final = frozenset({None, BatchResult.UNKNOWN})
-"""Results of records that may have been sent, and are not finished; None for one that has none yet."""
-
-_NOT_READ: Final = "the run ended before the outcome of the session was known; --resume reads the session"
+__all__ = ["Claim", "ClaimOp", "JournalOperation", "RecordSessionOp", "RefuseOp", "ReleaseOp", "SettleOp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +35,6 @@ class Claim:
     has_row: bool = True
     session_id: str | None = None
     outcome: Outcome | None = None
-
-
-class JournalRow(msgspec.Struct, array_like=True, frozen=True):
-    """The columns of table `record`, in their order; journal.py describes them."""
-
-    fingerprint: str
-    content: str
-    reference: str | None
-    run: int
-    line: int
-    claimed_at: int
-    session_id: str | None = None
-    result: BatchResult | None = None
-    outcome: str | None = None
-    entry: int | None = None
-    settled_at: int | None = None
 
 
 class ClaimOp:
@@ -205,43 +168,12 @@ def _state_of(row: JournalRow, run: int, content: str) -> State:
         return State.FINISHED
     if row.session_id is None:
         return State.IN_DOUBT
-    return State.GONE if _status_of(row) == HTTPStatus.NOT_FOUND else State.OPEN
+    return State.GONE if status_of(row) == HTTPStatus.NOT_FOUND else State.OPEN
 
 
 def _was_refused_by_api(row: JournalRow) -> bool:
     """Whether the API itself, and not this package, has refused the request as invalid."""
-    return row.result is BatchResult.INVALID and _status_of(row) is not None
-
-
-def _status_of(row: JournalRow) -> int | None:
-    error = None if row.outcome is None else _outcomes.decode(row.outcome).error
-    return None if error is None else error.status
-
-
-def entry_name(journal_id: str, entry: int | None) -> str:
-    """Return how an output names an entry of a journal. 0 stands for a row that has none: its journal is known too."""
-    return f"{journal_id}-{entry or 0}"
-
-
-def known_outcome(row: JournalRow, journal_id: str) -> Outcome:
-    """Return the outcome that a row of a journal has; `unknown` if the run ended before it had one."""
-    if row.outcome is None:
-        message = Reason.IN_DOUBT.value if row.session_id is None else _NOT_READ
-        error = ErrorInfo(kind=OutcomeUnknown.__name__, message=message) if row.result is None else None
-        return Outcome(
-            line=row.line,
-            reference=row.reference,
-            result=row.result or BatchResult.UNKNOWN,
-            session_id=row.session_id,
-            error=error,
-            entry=entry_name(journal_id, row.entry),
-        )
-    return msgspec.structs.replace(
-        _outcomes.decode(row.outcome),
-        line=row.line,
-        reference=row.reference,
-        entry=entry_name(journal_id, row.entry),
-    )
+    return row.result is BatchResult.INVALID and status_of(row) is not None
 
 
 class RecordSessionOp:
@@ -260,7 +192,7 @@ class SettleOp:
 
     def __init__(self, claim: Claim, outcome: Outcome, entry: int) -> None:
         # An outcome that cannot be encoded fails here, and not the group of operations that it would be in.
-        self.values = (claim.key.hex(), outcome.session_id, str(outcome.result), _encoded(outcome), entry, _now())
+        self.values = (claim.key.hex(), outcome.session_id, str(outcome.result), encode_outcome(outcome), entry, _now())
 
 
 class RefuseOp:
@@ -269,7 +201,7 @@ class RefuseOp:
     __slots__ = ("values",)
 
     def __init__(self, outcome: Outcome, entry: int) -> None:
-        self.values = (outcome.line, _encoded(outcome, outcome.reference), entry)
+        self.values = (outcome.line, encode_outcome(outcome, outcome.reference), entry)
 
 
 class ReleaseOp:
@@ -287,14 +219,6 @@ class ReleaseOp:
 
 JournalOperation = ClaimOp | RecordSessionOp | SettleOp | RefuseOp | ReleaseOp
 """What can happen to a record in the journal."""
-
-_outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
-_encoder = msgspec.json.Encoder()
-
-
-def _encoded(outcome: Outcome, reference: str | None = None) -> str:
-    """Return an outcome as JSON. The reference of a record has a column of its own."""
-    return _encoder.encode(msgspec.structs.replace(outcome, reference=reference, replayed=False, entry=None)).decode()
 
 
 def _now() -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from checkout_async.batch.journal.operations import NOT_CREATED, JournalRow
+from checkout_async.batch.journal.rows import NOT_CREATED, JournalRow
 from checkout_async.batch.outcome import BatchResult
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "EXPORT",
     "EXPORT_FINAL",
     "FINAL",
+    "HAS_RECORDS",
+    "HAS_REFUSALS",
     "LAST_ENTRY",
     "PURGE",
     "READ",
@@ -69,6 +71,8 @@ DOUBTS: Final = (
 )
 """Finds the lines of records in doubt, and whether each has no reference."""
 
+HAS_RECORDS: Final = "SELECT EXISTS (SELECT true FROM record)"
+HAS_REFUSALS: Final = "SELECT EXISTS (SELECT true FROM refusal)"
 COUNTS: Final = "SELECT result, count(*) FROM record GROUP BY result"
 
 _RECORDS: Final = f"SELECT line, entry, json_array({_NAMES}), NULL FROM record"  # noqa: S608

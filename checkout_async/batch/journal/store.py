@@ -15,36 +15,22 @@ from typing import Final
 
 import msgspec
 
-from checkout_async.batch.journal.database import (
-    OLDER_COPY,
-    create_tables,
-    is_new,
-    not_opened,
-    open_database,
-    reason_of,
-    require_wal,
-    wal_of,
-)
-from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
+from checkout_async.batch.journal.database import OLDER_COPY, not_opened, open_database, reason_of, wal_of
+from checkout_async.batch.journal.opening import checkpoint, start_run
 from checkout_async.batch.journal.operations import (
-    IN_DOUBT,
     ClaimOp,
     JournalOperation,
-    JournalRow,
     RecordSessionOp,
     RefuseOp,
     ReleaseOp,
     SettleOp,
-    entry_name,
-    known_outcome,
 )
+from checkout_async.batch.journal.rows import IN_DOUBT, JournalRow, decode_outcome, entry_name, known_outcome
 from checkout_async.batch.journal.statements import (
     CLAIM,
     COUNTS,
-    DOUBTS,
     EXPORT,
     EXPORT_FINAL,
-    LAST_ENTRY,
     PURGE,
     READ,
     RECORD_SESSION,
@@ -65,7 +51,6 @@ _ANY: Final = -(2**63)
 
 _rows: msgspec.json.Decoder[list[JournalRow]] = msgspec.json.Decoder(list[JournalRow])
 _row: msgspec.json.Decoder[JournalRow] = msgspec.json.Decoder(JournalRow)
-_outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
 _encoder = msgspec.json.Encoder()
 
 
@@ -74,9 +59,8 @@ class JournalStore:
 
     A missing or empty file becomes a journal, or is refused without `create`; a missing key file is created unless a
     `key` is given. `id` is that of the journal, `entry` the number of its last entry when it was opened; `has_records`
-    is whether it had records then. Raises BatchFileError, also for
-    a journal whose write-ahead log was removed after a kill. After an error no further writes are accepted: every
-    method raises JournalError.
+    is whether it had records then. Raises BatchFileError, also for a journal whose write-ahead log was removed after a
+    kill. After an error no further writes are accepted: every method raises JournalError.
     """
 
     def __init__(self, path: Path, *, key: bytes | None = None, durable: bool = True, create: bool = True) -> None:
@@ -90,19 +74,22 @@ class JournalStore:
         has_wal = self._wal.exists()
         self._database = open_database(path, durable=durable)
         try:
-            self.fingerprints = self._start_run(key, create=create, has_wal=has_wal)
+            run = start_run(path, self._database, key, create=create, has_wal=has_wal)
         except sqlite3.Error as error:
             self._database.close()
             raise not_opened(path, error) from None
         except BaseException:
             self._database.close()
             raise
+        self.fingerprints, self.id, self.entry, self.has_records = run.fingerprints, run.id, run.entry, run.has_records
+        self._run = run.number
+        self._doubts = run.doubts
 
     def apply(self, operations: Sequence[JournalOperation]) -> None:
         """Apply operations in one transaction, those on one record in their order. Raises JournalError."""
         with self._errors():
-            if self._wal.stat().st_size >= _LOG:
-                self._checkpoint()
+            if self._size_of_log() >= _LOG:
+                checkpoint(self._database)
         with self._transaction():
             for released, each in groupby(operations, lambda operation: isinstance(operation, ReleaseOp)):
                 if released:
@@ -124,7 +111,7 @@ class JournalStore:
                 if row is not None:
                     outcome = known_outcome(_row.decode(row), self.id)
                 else:
-                    outcome = msgspec.structs.replace(_outcomes.decode(refusal), entry=entry_name(self.id, entry))
+                    outcome = msgspec.structs.replace(decode_outcome(refusal), entry=entry_name(self.id, entry))
                 try:
                     take(outcome)
                 except Exception as error:  # noqa: BLE001 - an error of the output is not one of the journal
@@ -158,7 +145,7 @@ class JournalStore:
             purged = self._database.execute(PURGE, (before,)).rowcount
         with self._errors():
             # What was removed is also in the log until the log is empty.
-            self._checkpoint()
+            checkpoint(self._database)
         return purged
 
     def close(self) -> None:
@@ -250,56 +237,11 @@ class JournalStore:
                 self._database.rollback()
             raise JournalError(self._failure) from error
 
-    def _start_run(self, key: bytes | None, *, create: bool, has_wal: bool) -> Fingerprints:
-        self._database.execute("BEGIN IMMEDIATE")
-        if is_new(self._database):
-            if not create:
-                raise BatchFileError(f"the journal {self._path} is empty. Nothing was sent. {OLDER_COPY}")
-            fingerprints = self._create(key)
-        else:
-            fingerprints = self._reopen(key)
-            require_wal(self._path, self._database, has_wal=has_wal)
-        [(self.entry,)] = self._database.execute(LAST_ENTRY).fetchall()
-        [(has_records,)] = self._database.execute("SELECT EXISTS (SELECT true FROM record)").fetchall()
-        self.has_records = bool(has_records)
-        found = self._database.execute(
-            "UPDATE journal SET run = run + 1, entry = ? RETURNING id, run", (self.entry,)
-        ).fetchall()
-        self.id: str = found[0][0]
-        self._run: int = found[0][1]
-        self._doubts: dict[int, dict[str, bool]] = {}
-        for line, fingerprint, is_bare in self._database.execute(DOUBTS):
-            self._doubts.setdefault(line, {})[fingerprint] = bool(is_bare)
-        self._database.execute("COMMIT")
-        self._checkpoint()
-        return fingerprints
-
-    def _checkpoint(self) -> None:
-        """Copy the log into the file, and empty it. Raises sqlite3.Error.
-
-        From then on the file says that it needs its log, and the log says that it is there. So SQLite must not copy it
-        by itself while the file is open.
-        """
-        self._database.execute("UPDATE journal SET needs_wal = 1")
-        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        self._database.execute("UPDATE journal SET needs_wal = 0")
-
-    def _create(self, key: bytes | None) -> Fingerprints:
-        fingerprints = Fingerprints(key or load_key(self._path) or make_key(self._path))
-        create_tables(self._database, fingerprints.check)
-        return fingerprints
-
-    def _reopen(self, key: bytes | None) -> Fingerprints:
-        where = "the key given" if key else f"the key in {key_file_of(self._path)}"
-        if (key := key or load_key(self._path)) is None:
-            raise BatchFileError(
-                f"the key of the journal {self._path} is missing: put it back as {key_file_of(self._path)}; it never "
-                "changes, so that any copy of it will do"
-            )
-        fingerprints = Fingerprints(key)
-        if self._database.execute("SELECT key_check FROM journal").fetchall() != [(fingerprints.check.hex(),)]:
-            raise BatchFileError(f"{where} is not the one that the journal {self._path} was made with")
-        return fingerprints
+    def _size_of_log(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except OSError as error:
+            raise BatchFileError(f"cannot read its file {self._wal}: {error.strerror}") from None
 
     def _read(self, keys: Iterable[str]) -> dict[str, JournalRow]:
         found = self._database.execute(READ, (_json(list(keys)),)).fetchall()
