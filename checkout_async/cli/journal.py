@@ -35,7 +35,7 @@ def purge(journal: Path, older_than: float) -> None:
     """Remove the payment data of old outcomes from a JOURNAL: cryptograms, ECI values and transaction ids (xid).
 
     They are overwritten in the file. What keeps a record from being sent twice stays. Files of results are not changed:
-    delete them yourself.
+    delete them yourself. If a run is resumed later, its results are written anew without what was removed.
     """
     purged = asyncio.run(_purge(journal, older_than * _DAY))
     click.echo(f"removed the payment data of {number(purged)} outcomes")

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from checkout_async.batch import Journal, Record
+from checkout_async.batch.command.job import Job
 from checkout_async.sandbox import Fault, Sandbox
 from tests.batch.support import RECURRING, client_of, job_of, request
 from tests.commands import results_in, write_lines
+
+
+def resumed(job: Job) -> Job:
+    """The same command with `--resume`."""
+    return replace(job, files=replace(job.files, resume=True))
+
 
 Edit = tuple[Mapping[str, object], Mapping[str, object]]
 EDITS: dict[str, Edit] = {
@@ -42,10 +51,33 @@ async def test_a_record_in_doubt_stays_unknown_however_it_was_changed(
         assert await job.run(checkout) == 1
         write_lines(source, [request(**after), request(reference="other"), request(reference="new")])
         for _ in range(3):
-            assert await replace(job, resume=True).run(checkout) == 1
-            results = results_in((tmp_path / "out.jsonl").read_text())
-            assert [results[line]["result"] for line in (1, 2, 3)] == ["unknown", "authenticated", "authenticated"]
+            assert await resumed(job).run(checkout) == 1
+            rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+            found = [(row["line"], row.get("reference"), row["result"]) for row in rows]
+            # Without one reference for both, the record in doubt and the one in its place have a row each.
+            in_doubt = [(1, each.get("reference"), "unknown") for each in (before, after)]
+            expected = in_doubt[:1] if before.get("reference") == after.get("reference") == "a" else in_doubt
+            assert found == [*expected, (2, "other", "authenticated"), (3, "new", "authenticated")]
     assert sandbox.count("request_session") == len(sandbox.sessions) == 3
+
+
+async def test_a_record_in_doubt_that_the_input_has_no_more_stays_in_the_output(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    source, target, quiet = tmp_path / "in.jsonl", tmp_path / "out.jsonl", io.StringIO()
+    async with Journal(f"{target}.journal") as journal:
+        await journal.claim(Record(line=2, request=request(reference="gone"), reference="gone"))
+    job = job_of(input=source, output=target, stderr=quiet, stdout=quiet, channel_data=RECURRING, resume=True)
+    write_lines(source, [request(reference="a")])
+    async with client_of(sandbox) as checkout:
+        for _ in range(3):
+            assert await job.run(checkout) == 0
+            results = results_in(target.read_text())
+            assert [(row["reference"], row["result"]) for row in results.values()] == [
+                ("a", "authenticated"),
+                ("gone", "unknown"),
+            ]
+    assert len(sandbox.sessions) == 1
 
 
 async def test_a_record_in_doubt_that_is_changed_back_goes_on_with_its_session(
@@ -59,9 +91,9 @@ async def test_a_record_in_doubt_that_is_changed_back_goes_on_with_its_session(
         assert await job.run(checkout) == 1
         sandbox.faults.clear()
         write_lines(source, [request(reference="a", amount=7)])
-        assert await replace(job, resume=True).run(checkout) == 1
+        assert await resumed(job).run(checkout) == 1
         [row] = results_in((tmp_path / "out.jsonl").read_text()).values()
         assert (row["result"], [row["session_id"]]) == ("unknown", [*sandbox.sessions])
         write_lines(source, [request(reference="a")])
-        assert await replace(job, resume=True).run(checkout) == 0
+        assert await resumed(job).run(checkout) == 0
     assert len(sandbox.sessions) == 1

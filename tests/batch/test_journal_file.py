@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import threading
-from collections.abc import Callable, Coroutine
-from contextlib import closing, suppress
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import aclosing, closing, suppress
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from checkout_async.batch.journal import Claim, Journal, Step
+from checkout_async.batch.journal import Claim, Journal, Step, store
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
-from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.records import Record
+from checkout_async.batch.outcome import BatchResult, ErrorInfo
+from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.errors import BatchFileError, JournalError
+from checkout_async.sandbox import Fault, Sandbox
 from tests.batch.journal_worker import (
     CRYPTOGRAM,
     goes_on_and_on,
@@ -28,7 +31,9 @@ from tests.batch.journal_worker import (
     runs_out_of_room,
     stays_open,
 )
-from tests.batch.support import CARD, SID, record, request
+from tests.batch.support import CARD, SID, client_of, record, request, run
+from tests.commands import AUTHENTICATE, write_lines
+from tests.commands import run as run_command
 from tests.forking import ended, fork_worker, heard
 
 
@@ -77,7 +82,7 @@ async def test_what_was_confirmed_is_there_after_a_kill(path: Path, lines: int) 
         steps = {line: (await journal.claim(record(line))).step for line in range(1, len(heard) + 20)}
     for line_heard in heard:
         what, line = line_heard.split()
-        allowed = {Step.ASK, Step.REPLAY} if what == "settled" else {Step.ASK, Step.REPLAY, Step.REPORT}
+        allowed = {Step.REPLAY} if what == "settled" else {Step.READ, Step.REPLAY, Step.HOLD}
         assert steps[int(line)] in allowed, line_heard
 
 
@@ -85,7 +90,7 @@ async def test_a_session_is_there_as_soon_as_anything_later_is_confirmed(path: P
     assert await said_before_it_was_killed(notes_a_session, path, 1) == ["written"]
     async with Journal(path) as journal:
         claim = await journal.claim(record(1))
-    assert (claim.step, claim.session_id) == (Step.ASK, SID)
+    assert (claim.step, claim.session_id) == (Step.READ, SID)
 
 
 async def left_by_a_kill(path: Path, copy: Path) -> None:
@@ -114,7 +119,7 @@ async def test_a_kill_before_the_log_has_anything_is_no_loss(path: Path, tmp_pat
         link.symlink_to(path)
         key_file_of(link).symlink_to(key_file_of(path))
         path = link
-    assert await next_step(path) is Step.ASK
+    assert await next_step(path) is Step.REPLAY
 
 
 async def test_a_journal_whose_log_was_merged_by_another_program_can_be_continued(path: Path, tmp_path: Path) -> None:
@@ -123,7 +128,47 @@ async def test_a_journal_whose_log_was_merged_by_another_program_can_be_continue
     with closing(sqlite3.connect(copy)) as database:
         assert database.execute("SELECT count(*) FROM record").fetchone() == (2,)
     assert not Path(f"{copy}-wal").exists()
-    assert await next_step(copy) is Step.ASK
+    assert await next_step(copy) is Step.READ
+
+
+def copied(path: Path, copy: Path, *suffixes: str) -> Path:
+    """Copy files of a journal as they are while it is in use, as a kill would leave them."""
+    content_by_file = contents(path)
+    for suffix in suffixes:
+        file = Path(f"{copy}{suffix}")
+        file.touch(mode=0o600)
+        file.write_bytes(content_by_file[suffix])
+    return copy
+
+
+@pytest.mark.parametrize("why", ["long", "purged"])
+async def test_a_log_that_is_lost_after_it_was_copied_into_the_file_is_missed(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    monkeypatch.setattr(store, "_LOG", 20_000)
+    async with Journal(path) as journal:
+        if why == "purged":
+            await authenticated(journal)
+            await journal.purge(0)
+        else:
+            for line in range(1, 30):
+                await authenticated(journal, line)
+        assert CRYPTOGRAM.encode() in contents(path)[""] or why == "purged", "the log was copied into the file"
+        await journal.claim(record(30))
+        whole = copied(path, tmp_path / "whole.journal", "", "-wal", ".key")
+        lost = copied(path, tmp_path / "lost.journal", "", ".key")
+    assert await next_step(whole, record(30)) is Step.HOLD
+    assert f"has lost the file {lost}-wal" in await refused(lost)
+
+
+async def test_the_log_does_not_grow_without_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_LOG", 100_000)
+    sizes: list[int] = []
+    async with Journal(path, durable=False) as journal:
+        for line in range(1, 100):
+            await authenticated(journal, line)
+            sizes.append(Path(f"{path}-wal").stat().st_size)
+    assert 50_000 < max(sizes) < 150_000
 
 
 async def test_a_journal_whose_log_was_removed_after_a_kill_is_refused(path: Path, tmp_path: Path) -> None:
@@ -134,6 +179,31 @@ async def test_a_journal_whose_log_was_removed_after_a_kill_is_refused(path: Pat
         assert f"has lost the file {copy}-wal" in await refused(copy)
 
 
+@pytest.mark.parametrize("runs", [1, 2])
+async def test_a_journal_whose_rows_were_deleted_is_refused(path: Path, runs: int) -> None:
+    for line in range(1, runs + 1):
+        async with Journal(path) as journal:
+            await authenticated(journal, line)
+    async with Journal(path):
+        pass
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DELETE FROM record")
+        database.commit()
+    assert f"the journal {path} was emptied. Nothing was sent" in await refused(path)
+
+
+async def test_a_log_that_is_removed_while_it_is_in_use_stops_the_run(path: Path) -> None:
+    journal = Journal(path)
+    await journal.__aenter__()
+    await authenticated(journal)
+    Path(f"{path}-wal").unlink()
+    for call in (journal.claim(record(2)), journal.__aexit__(None, None, None)):
+        with pytest.raises(JournalError, match=r"cannot read its file .*run\.journal-wal"):
+            await call
+    assert await next_step(path) is Step.REPLAY
+    assert await next_step(path, record(2)) is Step.SEND
+
+
 async def test_a_journal_that_must_be_there_is_not_created(path: Path) -> None:
     for expected in (f"there is no journal {path}", f"the journal {path} is empty"):
         with pytest.raises(BatchFileError, match=f"{expected}.*An older copy does not know"):
@@ -142,7 +212,7 @@ async def test_a_journal_that_must_be_there_is_not_created(path: Path) -> None:
         path.touch()
     assert await next_step(path) is Step.SEND
     async with Journal(path, create=False) as journal:
-        assert (await journal.claim(record())).step is Step.REPORT
+        assert (await journal.claim(record())).step is Step.HOLD
 
 
 async def test_a_second_process_is_refused_until_the_first_is_gone_even_if_it_is_killed(path: Path) -> None:
@@ -175,7 +245,7 @@ async def test_a_journal_outlives_its_process_however_little_it_syncs(
         file = Path(f"{copy}{suffix}")
         file.touch(mode=0o600)
         file.write_bytes(content)
-    assert await next_step(copy) is Step.ASK
+    assert await next_step(copy) is Step.REPLAY
 
 
 # Closed
@@ -183,8 +253,8 @@ async def test_a_journal_outlives_its_process_however_little_it_syncs(
 
 async def test_what_was_not_waited_for_is_written_on_closing(path: Path) -> None:
     async with Journal(path) as journal:
-        journal.mark_reported(await authenticated(journal))
-    assert await next_step(path) is Step.REPLAY
+        journal.record_session(await journal.claim(record()), SID)
+    assert await next_step(path) is Step.READ
 
 
 async def test_a_closed_journal_is_one_file_and_its_key(path: Path) -> None:
@@ -201,26 +271,107 @@ async def test_a_run_that_fails_closes_its_journal(path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         await fails()
-    assert await next_step(path) is Step.ASK
+    assert await next_step(path) is Step.REPLAY
 
 
 # Secrecy
 
 
-async def test_no_payment_data_and_no_reference_gets_into_any_file(path: Path) -> None:
+async def test_no_request_gets_into_any_file(path: Path) -> None:
     async with Journal(path) as journal:
         for line in range(1, 30):
             claim = await authenticated(journal, line)
             journal.record_session(claim, SID)
-            journal.mark_reported(claim)
         await journal.claim(Record(line=30, request=request(CARD)))
-        await journal.counts()
+        await journal.claim(Record(line=30, request=request(CARD)))
+        await journal.export(lambda _: None)
         content = b"".join(contents(path).values())
     content += path.read_bytes()
-    assert SID.encode() in content
-    for secret in (CARD, "ref-", CRYPTOGRAM, "expiry", "non_hosted"):
+    for kept in (SID, "ref-29", CRYPTOGRAM):
+        assert kept.encode() in content
+    for secret in (CARD, "expiry", "non_hosted"):
         assert secret.encode() not in content
         assert secret.encode().hex().encode() not in content
+
+
+CANARIES = {
+    "card number": CARD,
+    "CVV": "0917",
+    "cardholder": "Canary Holder",
+    "e-mail address": "canary@example.test",
+    "street": "Canary Street",
+    "client secret": "sandbox_secret",
+}
+
+
+async def test_a_run_leaves_no_card_number_cvv_token_or_request_in_any_file_at_any_time(
+    sandbox: Sandbox, path: Path
+) -> None:
+    source: Mapping[str, object] = {
+        "type": "card",
+        "number": CARD,
+        "expiry_month": 1,
+        "expiry_year": 2035,
+        "name": "Canary Holder",
+        "email": "canary@example.test",
+        "billing_address": {"address_line1": "Canary Street", "city": "London", "country": "GB", "zip": "W1A"},
+    }
+    records: list[Record | InvalidRecord] = [
+        Record(line=line, request=request(source=source, amount=line, reference=f"ref-{line}"), reference=f"ref-{line}")
+        for line in range(1, 9)
+    ]
+    records += [
+        Record(line=9, request=request(source=source, amount="1.00"), reference="wrong"),
+        Record(line=12, request=request(source={**source, "cvv": "0917"}), reference="unknown member"),
+        Record(line=10, request=request(source=source), reference="ref-1"),
+        InvalidRecord(line=11, reason="the line is not a JSON object"),
+    ]
+    sandbox.faults.add("request_session", Fault.LOST_REPLY, at=3, times=1)
+    sandbox.faults.add("update_session", Fault.NOT_JSON, at=5, times=1)
+    tokens: set[str] = set()
+    found: list[bytes] = []
+    for retry_unknown in (False, True):
+        async with client_of(sandbox) as checkout, Journal(path) as journal:
+            tokens.add((await checkout.request_access_token()).access_token)
+            outcomes = run(checkout, records, journal=journal, concurrency=2, retry_unknown=retry_unknown)
+            async with aclosing(outcomes):
+                async for _ in outcomes:
+                    found += contents(path).values()
+            found += contents(path).values()
+        found.append(path.read_bytes())
+    content = b"".join(found)
+    assert b"ref-8" in content
+    assert b"authenticated" in content
+    secrets = CANARIES | {f"token {number}": token for number, token in enumerate(tokens)}
+    for what, canary in secrets.items():
+        for form in (canary.encode(), canary.encode().hex().encode(), base64.b64encode(canary.encode())):
+            assert form not in content, what
+
+
+async def test_purging_leaves_no_payment_data_in_the_bytes_of_any_file(path: Path) -> None:
+    known = {"cryptogram": "Canary+Cryptogram+1234567890", "xid": "Canary/Xid/1234567890abcdef=", "eci": "C7"}
+    async with Journal(path) as journal:
+        for line in range(1, 50):
+            settled = msgspec.structs.replace(outcome(line), **known)
+            await journal.settle(await journal.claim(record(line)), settled)
+        in_use = b"".join(contents(path).values())
+        assert await journal.purge(0) == 49
+        purged = b"".join(contents(path).values())
+        await authenticated(journal, 50)
+    for canary in known.values():
+        assert canary.encode() in in_use
+        assert canary.encode() not in purged + path.read_bytes()
+
+
+async def test_a_record_that_is_sent_again_leaves_nothing_of_its_earlier_outcome(path: Path) -> None:
+    async with Journal(path) as journal:
+        doubt = outcome(1, BatchResult.UNKNOWN)
+        gone = ErrorInfo(kind="NotFound", message="get_session: 404", status=404)
+        await journal.settle(await journal.claim(record()), msgspec.structs.replace(doubt, error=gone))
+    assert CRYPTOGRAM.encode() in path.read_bytes()
+    async with Journal(path) as journal:
+        assert (await journal.claim(record(), retry_unknown=True)).step is Step.SEND
+    assert CRYPTOGRAM.encode() not in path.read_bytes()
 
 
 async def test_the_key_is_in_its_own_file_only(path: Path) -> None:
@@ -253,7 +404,7 @@ async def test_a_key_that_is_given_is_kept_by_the_caller_alone(path: Path) -> No
         await authenticated(journal)
     assert not key_file_of(path).exists()
     async with Journal(path, key=bytes(32)) as journal:
-        assert (await journal.claim(record())).step is Step.ASK
+        assert (await journal.claim(record())).step is Step.REPLAY
 
 
 async def test_a_journal_without_its_key_is_refused_rather_than_begun_anew(path: Path) -> None:
@@ -278,7 +429,7 @@ async def test_a_key_made_before_the_journal_is_used(path: Path) -> None:
     assert await next_step(path) is Step.SEND
     assert load_key(path) == key
     async with Journal(path, key=key) as journal:
-        assert (await journal.claim(record())).step is Step.REPORT
+        assert (await journal.claim(record())).step is Step.HOLD
 
 
 async def test_a_key_of_another_length_is_refused(path: Path) -> None:
@@ -319,11 +470,26 @@ async def test_a_journal_is_made_in_a_directory_that_is_there(path: Path) -> Non
     assert "cannot create the journal" in await refused(path / "run.journal")
 
 
-async def test_a_journal_of_a_later_format_is_refused(path: Path) -> None:
+@pytest.mark.parametrize("version", [2, 4])
+async def test_a_journal_of_another_format_is_refused(path: Path, version: int) -> None:
     assert await next_step(path) is Step.SEND
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 3")
-    assert "has format 3, but this version of the package reads 2" in await refused(path)
+        database.execute(f"PRAGMA user_version = {version}")
+    message = f"has format {version}, and this version of the package reads format 3 only: continue with the version"
+    assert message in await refused(path)
+
+
+async def test_the_command_ends_with_2_for_a_journal_of_another_format(
+    env: dict[str, str], source: Path, target: Path, sandbox: Sandbox
+) -> None:
+    journal = Path(f"{target}.journal")
+    assert await next_step(journal) is Step.SEND
+    with closing(sqlite3.connect(journal)) as database:
+        database.execute("PRAGMA user_version = 2")
+    write_lines(source, [request(reference="A")])
+    found = await run_command(*AUTHENTICATE, source, "--output", target, "--resume", env=env)
+    assert (found.code, sandbox.count("request_session")) == (2, 0)
+    assert f"the journal {journal} has format 2" in found.err
 
 
 async def test_a_journal_that_lost_its_end_is_refused(path: Path) -> None:
@@ -362,7 +528,7 @@ async def test_a_journal_that_cannot_be_written_says_so_and_keeps_what_it_confir
     assert f"the journal {path} failed: the disk" in message
     async with Journal(path) as journal:
         steps = {(await journal.claim(record(number))).step for number in range(1, int(line))}
-        assert steps == {Step.ASK}
+        assert steps == {Step.REPLAY}
         assert (await journal.claim(record(int(line) + 1))).step is Step.SEND
 
 
@@ -374,7 +540,7 @@ async def test_a_journal_that_failed_takes_nothing_more_in(path: Path, tmp_path:
     with pytest.raises(JournalError, match="never claimed"):
         await journal.settle(stray, outcome())
     ending = journal.__aexit__(None, None, None)
-    for later in (journal.claim(record(2)), journal.counts(), journal.reconcile(list), ending):
+    for later in (journal.claim(record(2)), journal.counts(), journal.export(print), journal.purge(0), ending):
         with pytest.raises(JournalError, match=r"the journal .*run\.journal failed: .+"):
             await later
     assert await next_step(path, record(2)) is Step.SEND
@@ -397,20 +563,20 @@ async def test_what_could_not_be_written_on_closing_is_an_error(path: Path, tmp_
 
 
 class Hold:
-    """Results for a reconciliation that lasts until it is let go: meanwhile the journal writes nothing."""
+    """Entries of an output whose reading lasts until it is let go: meanwhile the journal writes nothing."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._go = threading.Event()
 
-    def __call__(self) -> list[Outcome]:
+    def __call__(self) -> dict[str, int]:
         self._loop.call_soon_threadsafe(self.reached.set)
         assert self._go.wait(60)
-        return []
+        return {}
 
     async def on(self, journal: Journal) -> asyncio.Task[None]:
-        task = asyncio.create_task(journal.reconcile(self))
+        task = asyncio.create_task(journal.require_exported(Path("out.jsonl"), self))
         await self.reached.wait()
         return task
 
@@ -450,7 +616,7 @@ async def test_a_claim_that_is_taken_back_leaves_an_earlier_doubt(path: Path) ->
         await _cancelled(journal.claim(record(), retry_unknown=True))
         hold.let_go()
         await holding
-    assert await next_step(path) is Step.REPORT
+    assert await next_step(path) is Step.HOLD
 
 
 async def test_a_refused_claim_takes_nothing_back(path: Path) -> None:
@@ -462,7 +628,7 @@ async def test_a_refused_claim_takes_nothing_back(path: Path) -> None:
         await _cancelled(journal.claim(record()))
         hold.let_go()
         await holding
-    assert await next_step(path) is Step.REPORT
+    assert await next_step(path) is Step.HOLD
 
 
 async def test_an_outcome_is_written_even_if_the_caller_was_cancelled(path: Path) -> None:
@@ -474,7 +640,7 @@ async def test_an_outcome_is_written_even_if_the_caller_was_cancelled(path: Path
         await _cancelled(journal.settle(claim, outcome()))
         hold.let_go()
         await holding
-    assert await next_step(path) is Step.ASK
+    assert await next_step(path) is Step.REPLAY
 
 
 async def test_cancelling_one_does_not_disturb_the_others_of_its_batch(path: Path) -> None:
@@ -496,14 +662,14 @@ async def test_closing_that_is_cancelled_writes_and_closes_all_the_same(path: Pa
     journal = Journal(path)
     await journal.__aenter__()
     await authenticated(journal, 9)
-    claim = await authenticated(journal)
+    claim = await journal.claim(record())
     hold = Hold()
     holding = await hold.on(journal)
-    journal.mark_reported(claim)
+    journal.record_session(claim, SID)
     await _cancelled(journal.__aexit__(None, None, None))
     hold.let_go()
     await holding
-    assert await next_step(path) is Step.REPLAY
+    assert await next_step(path) is Step.READ
 
 
 async def test_a_claim_that_is_cancelled_while_the_journal_closes_stays_in_doubt(path: Path) -> None:
@@ -520,14 +686,14 @@ async def test_a_claim_that_is_cancelled_while_the_journal_closes_stays_in_doubt
     await asyncio.gather(holding, ending)
     with pytest.raises(asyncio.CancelledError):
         await claiming
-    assert await next_step(path) is Step.REPORT
+    assert await next_step(path) is Step.HOLD
 
 
 async def test_opening_that_is_cancelled_leaves_the_journal_to_others(path: Path) -> None:
     async with Journal(path) as journal:
         await _cancelled(Journal(path).__aenter__())
         assert (await journal.claim(record())).step is Step.SEND
-    assert await next_step(path) is Step.REPORT
+    assert await next_step(path) is Step.HOLD
 
 
 # Read by people
@@ -537,11 +703,11 @@ async def test_the_closed_file_can_be_looked_at_with_sqlite(path: Path) -> None:
     async with Journal(path) as journal:
         await authenticated(journal)
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
         rows = database.execute(
-            "SELECT line, session_id, result, reported, json_extract(outcome, '$.result') FROM record"
+            "SELECT line, reference, session_id, result, entry, json_extract(outcome, '$.cryptogram') FROM record"
         ).fetchall()
-    assert rows == [(1, SID, "authenticated", 0, "authenticated")]
+    assert rows == [(1, "ref-1", SID, "authenticated", 1, CRYPTOGRAM)]
 
 
 async def test_a_journal_can_be_copied_with_its_key(path: Path, tmp_path: Path) -> None:
@@ -550,4 +716,4 @@ async def test_a_journal_can_be_copied_with_its_key(path: Path, tmp_path: Path) 
     copy.parent.mkdir()
     shutil.copy(path, copy)
     shutil.copy(key_file_of(path), key_file_of(copy))
-    assert await next_step(copy) is Step.REPORT
+    assert await next_step(copy) is Step.HOLD

@@ -34,13 +34,16 @@ FINAL_STATUS = {
 }
 
 
+SCENARIOS = ["frictionless"] * 6 + ["declined", "attempted", "slow", "challenge", "unavailable", "not_enrolled"]
+CARDS = {card_number(name) for name in SCENARIOS}
+
+
 def make_requests(rng: random.Random) -> list[Mapping[str, object]]:
     """Mostly merchant-initiated sessions; some take several steps, some are polled, some are refused."""
-    scenarios = ["frictionless"] * 6 + ["declined", "attempted", "slow", "challenge", "unavailable", "not_enrolled"]
     requests: list[Mapping[str, object]] = []
     for number in range(RECORDS):
         channel = {} if rng.random() < 0.3 else {"channel_data": RECURRING}
-        requests.append(request(card_number(rng.choice(scenarios)), reference=f"kill-{number}", **channel))
+        requests.append(request(card_number(rng.choice(SCENARIOS)), reference=f"kill-{number}", **channel))
     return requests
 
 
@@ -75,6 +78,7 @@ async def test_killed_a_hundred_times_it_sends_nothing_twice_and_loses_nothing(t
         before = results_in(text_of(target))
         report("after", kills, before, sandbox)
         check(requests, before, sandbox)
+        check_files(target)
         assert sum(result["result"] == "unknown" for result in before.values()) <= KILLS * CONCURRENCY
 
         assert await ended(fork((*command, "--retry-unknown"), env, streams)) == 1
@@ -89,7 +93,7 @@ async def test_killed_a_hundred_times_it_sends_nothing_twice_and_loses_nothing(t
 
 def check(requests: list[Mapping[str, object]], results: dict[int, dict[str, Any]], sandbox: Sandbox) -> None:
     """Compare the results with what the sandbox saw."""
-    assert results.keys() == set(range(1, RECORDS + 1))
+    assert [*results] == [*range(1, RECORDS + 1)], "the output is in the order of the lines"
     made = Counter(session.reference for session in sandbox.sessions.values())
     assert set(made.values()) == {1}, "a session was made twice"
     reported = {result["session_id"] for result in results.values() if "session_id" in result}
@@ -105,6 +109,18 @@ def check(requests: list[Mapping[str, object]], results: dict[int, dict[str, Any
     unknown = {result["reference"] for result in results.values() if result["result"] == "unknown"}
     for session_id, session in sandbox.sessions.items():
         assert session_id in reported or session.reference in unknown, "a session that was not reported"
+
+
+def check_files(target: Path) -> None:
+    """No file that is left contains a card number; the rows are all of one journal."""
+    left = sorted(target.parent.glob(f"{target.name}*"))
+    assert [path.name for path in left] == ["out.jsonl", "out.jsonl.journal", "out.jsonl.journal.key"]
+    for path in left:
+        content = path.read_bytes()
+        assert not [number for number in CARDS if number.encode() in content]
+    entries = [result["entry"].split("-") for result in results_in(text_of(target)).values()]
+    assert len({journal for journal, _ in entries}) == 1
+    assert len({number for _, number in entries}) == RECORDS
 
 
 def report(when: str, kills: int, results: dict[int, dict[str, Any]], sandbox: Sandbox) -> None:

@@ -22,9 +22,9 @@ KEY = bytes(range(32))
 
 LESS_TO_MORE: list[tuple[BatchResult | None, str | None, Step]] = [
     (BatchResult.FAILED, None, Step.SEND),
-    (None, None, Step.REPORT),
-    (BatchResult.UNKNOWN, SID, Step.ASK),
-    (BatchResult.DECLINED, "sid_" + "d" * 26, Step.ASK),
+    (None, None, Step.HOLD),
+    (BatchResult.UNKNOWN, SID, Step.READ),
+    (BatchResult.DECLINED, None, Step.REPLAY),
 ]
 """What a journal may know of a record, from the least to the most: result, session, and what is to be done then."""
 
@@ -39,9 +39,7 @@ def parts(tmp_path: Path) -> list[Path]:
     return [tmp_path / f"{name}.journal" for name in "ab"]
 
 
-async def ran(
-    path: Path, lines: range, result: BatchResult | None, session_id: str | None = SID, **reported: bool
-) -> Path:
+async def ran(path: Path, lines: range, result: BatchResult | None, session_id: str | None = SID) -> Path:
     """A journal in which these lines came to this."""
     async with Journal(path, key=KEY, durable=False) as journal:
         for line in lines:
@@ -50,8 +48,6 @@ async def ran(
                 journal.record_session(claim, session_id)
             if result is not None:
                 await journal.settle(claim, Outcome(line=line, result=result, session_id=session_id))
-            if reported:
-                journal.mark_reported(claim)
     return path
 
 
@@ -61,10 +57,10 @@ async def steps(path: Path, lines: range) -> list[Step]:
 
 
 async def test_the_records_of_all_parts_are_in_the_target(target: Path, parts: list[Path]) -> None:
-    await ran(parts[0], range(1, 4), BatchResult.DECLINED, reported=True)
+    await ran(parts[0], range(1, 4), BatchResult.DECLINED)
     await ran(parts[1], range(4, 6), None, None)
     merge_journals(target, parts)
-    assert await steps(target, range(1, 7)) == [Step.REPLAY] * 3 + [Step.REPORT] * 2 + [Step.SEND]
+    assert await steps(target, range(1, 7)) == [Step.REPLAY] * 3 + [Step.HOLD] * 2 + [Step.SEND]
 
 
 async def test_the_parts_stay_as_they_are(target: Path, parts: list[Path]) -> None:
@@ -86,7 +82,7 @@ async def test_a_target_goes_on_with_what_it_had(target: Path, parts: list[Path]
     await ran(target, range(1, 3), BatchResult.DECLINED)
     await ran(parts[0], range(3, 5), BatchResult.DECLINED)
     merge_journals(target, parts[:1])
-    assert await steps(target, range(1, 6)) == [Step.ASK] * 4 + [Step.SEND]
+    assert await steps(target, range(1, 6)) == [Step.REPLAY] * 4 + [Step.SEND]
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -104,6 +100,68 @@ async def test_of_two_rows_about_a_record_the_one_that_knows_more_stays(
     async with Journal(target, key=KEY) as journal:
         claim = await journal.claim(record(1))
     assert (claim.step, claim.session_id) == (more[2], more[1])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("result", [BatchResult.FAILED, BatchResult.INVALID])
+async def test_a_row_with_a_session_was_sent_whatever_its_result_says(
+    target: Path, parts: list[Path], result: BatchResult, order: int
+) -> None:
+    await ran(parts[0], range(1, 2), result, SID)
+    await ran(parts[1], range(1, 2), None, None)
+    merge_journals(target, parts[::order])
+    assert await steps(target, range(1, 2)) == [Step.READ]
+
+
+async def exported(path: Path) -> list[Outcome]:
+    rows: list[Outcome] = []
+    async with Journal(path, key=KEY, durable=False) as journal:
+        await journal.export(rows.append)
+    return rows
+
+
+async def test_the_export_of_the_target_has_the_rows_of_all_parts_in_the_order_of_the_lines(
+    target: Path, parts: list[Path]
+) -> None:
+    for part, lines in zip(parts, ([1, 4], [2, 3]), strict=True):
+        for line in lines:
+            await ran(part, range(line, line + 1), BatchResult.DECLINED)
+    async with Journal(parts[0], key=KEY) as journal:
+        await journal.settle(None, Outcome(line=5, result=BatchResult.INVALID))
+    merge_journals(target, parts)
+    assert [row.line for row in await exported(target)] == [1, 2, 3, 4, 5]
+
+
+async def test_each_outcome_gets_an_entry_of_the_target(target: Path, parts: list[Path]) -> None:
+    await ran(target, range(1, 3), BatchResult.DECLINED)
+    before = {row.line: row.entry for row in await exported(target)}
+    for part, lines in zip(parts, (range(3, 5), range(5, 7)), strict=True):
+        await ran(part, lines, BatchResult.DECLINED)
+    for _ in range(2):
+        merge_journals(target, parts)
+    after = {row.line: str(row.entry) for row in await exported(target)}
+    name = after[1].rpartition("-")[0]
+    assert after == before | {line: f"{name}-{line}" for line in range(3, 7)}
+    async with Journal(target, key=KEY) as journal:
+        settled = await journal.settle(None, Outcome(line=9, result=BatchResult.INVALID))
+    assert settled.entry == f"{name}-7"
+
+
+async def test_a_line_that_a_part_has_corrected_has_the_outcome_of_its_record_only(
+    target: Path, parts: list[Path]
+) -> None:
+    async with Journal(parts[0], key=KEY) as journal:
+        await journal.settle(None, Outcome(line=1, result=BatchResult.INVALID))
+    await ran(parts[0], range(1, 2), BatchResult.DECLINED)
+    merge_journals(target, parts[:1])
+    assert [row.result for row in await exported(target)] == [BatchResult.DECLINED]
+
+
+async def test_the_runs_of_a_part_are_no_runs_of_the_target(target: Path, parts: list[Path]) -> None:
+    for _ in range(3):
+        await ran(parts[0], range(1, 2), BatchResult.FAILED, None)
+    merge_journals(target, parts[:1])
+    assert await steps(target, range(1, 2)) == [Step.SEND]
 
 
 async def test_of_rows_that_know_as_much_the_later_stays(target: Path, parts: list[Path]) -> None:
@@ -127,14 +185,29 @@ asyncio.run(work())
 """
     assert _run(code, parts[0]) == -9
     merge_journals(target, parts[:1])
-    assert await steps(target, range(1, 3)) == [Step.REPORT, Step.SEND]
+    assert await steps(target, range(1, 3)) == [Step.HOLD, Step.SEND]
 
 
 async def test_a_part_that_was_stopped_at_its_birth_is_empty(target: Path, parts: list[Path]) -> None:
     await ran(parts[0], range(1, 2), BatchResult.DECLINED)
     parts[1].touch()
     merge_journals(target, parts)
-    assert await steps(target, range(1, 3)) == [Step.ASK, Step.SEND]
+    assert await steps(target, range(1, 3)) == [Step.REPLAY, Step.SEND]
+
+
+@pytest.mark.parametrize("which", ["target", "part"])
+async def test_a_journal_that_has_lost_its_log_is_not_merged(
+    target: Path, parts: list[Path], tmp_path: Path, which: str
+) -> None:
+    await ran(target, range(1, 2), BatchResult.DECLINED)
+    await ran(parts[0], range(2, 3), BatchResult.DECLINED)
+    lost = {"target": target, "part": parts[0]}[which]
+    async with Journal(lost, key=KEY):
+        as_after_a_kill = _content(lost)
+    lost.write_bytes(as_after_a_kill)
+    for _ in range(2):
+        with pytest.raises(BatchFileError, match=rf"the journal {lost} has lost the file {lost}-wal"):
+            merge_journals(target, parts[:1])
 
 
 async def test_any_number_of_parts_will_do(target: Path, tmp_path: Path) -> None:
@@ -142,7 +215,7 @@ async def test_any_number_of_parts_will_do(target: Path, tmp_path: Path) -> None
         await ran(tmp_path / f"{line}.journal", range(line, line + 1), BatchResult.DECLINED) for line in range(1, 26)
     ]
     merge_journals(target, many)
-    assert await steps(target, range(1, 26)) == [Step.ASK] * 25
+    assert await steps(target, range(1, 26)) == [Step.REPLAY] * 25
 
 
 async def test_a_key_beside_a_part_goes_with_its_records(target: Path, parts: list[Path]) -> None:
@@ -152,7 +225,7 @@ async def test_a_key_beside_a_part_goes_with_its_records(target: Path, parts: li
     assert load_key(target) == load_key(parts[0])
     assert key_file_of(target).stat().st_mode & 0o777 == 0o600
     async with Journal(target) as journal:
-        assert (await journal.claim(record(1))).step is Step.REPORT
+        assert (await journal.claim(record(1))).step is Step.HOLD
 
 
 async def test_journals_of_different_keys_are_refused(target: Path, parts: list[Path]) -> None:
@@ -161,7 +234,7 @@ async def test_journals_of_different_keys_are_refused(target: Path, parts: list[
         await journal.claim(record(2))
     with pytest.raises(BatchFileError, match=r"all\.journal and .*b\.journal were made with different keys"):
         merge_journals(target, parts)
-    assert await steps(target, range(1, 3)) == [Step.ASK, Step.SEND]
+    assert await steps(target, range(1, 3)) == [Step.REPLAY, Step.SEND]
 
 
 async def test_a_new_target_beside_another_key_is_refused(target: Path, parts: list[Path]) -> None:
@@ -195,6 +268,11 @@ async def test_a_journal_in_use_is_not_merged(target: Path, parts: list[Path], w
 def _claimed_at(path: Path, microseconds: int) -> None:
     with closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE record SET claimed_at = ?", (microseconds,))
+
+
+def _content(path: Path) -> bytes:
+    """What is in a file, read by another process: a reader within this one would end the lock of an open journal."""
+    return subprocess.check_output(["cat", path])
 
 
 def _run(code: str, path: Path) -> int:

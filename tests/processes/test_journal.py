@@ -61,7 +61,6 @@ def test_calls_of_a_child_are_refused_and_the_parent_goes_on(
     calls: list[Callable[[], object]] = [
         lambda: journal.record_session(claim, "sid_x"),
         lambda: journal.settle_nowait(claim, settled),
-        lambda: journal.mark_reported(claim),
     ]
 
     def child() -> str:
@@ -69,8 +68,10 @@ def test_calls_of_a_child_are_refused_and_the_parent_goes_on(
             outcome(loop, journal.claim(record(3))),
             outcome(loop, journal.settle(claim, settled)),
             outcome(loop, journal.counts()),
-            outcome(loop, journal.mark_unreported([1])),
-            outcome(loop, journal.reconcile(list)),
+            outcome(loop, journal.claim_known(record(2))),
+            outcome(loop, journal.export(print)),
+            outcome(loop, journal.require_exported(path, dict)),
+            outcome(loop, journal.purge(0)),
         ]
         for call in calls:
             with pytest.raises(Exception, match="was first used in another process") as caught:
@@ -78,7 +79,7 @@ def test_calls_of_a_child_are_refused_and_the_parent_goes_on(
             ended.append(type(caught.value).__name__)
         return " ".join(ended)
 
-    assert fork(child) == [" ".join(["WrongProcess"] * 8)] * 2
+    assert fork(child) == [" ".join(["WrongProcess"] * 9)] * 2
     wait_for(loop, journal.claim(record(4)))
     assert survivors(path, tmp_path / "copy") == 3
     wait_for(loop, leave(journal))

@@ -1,6 +1,7 @@
 """The journal of a batch: records are written to it before they are sent, outcomes before they are reported.
 
-Modules, low to high: rules, fingerprint, operations, database, store, writer, journal, merge.
+Modules, low to high: rules, rows, fingerprint, operations, statements, database, opening, store, writer, journal,
+merge.
 """
 
 from __future__ import annotations

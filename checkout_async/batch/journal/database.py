@@ -17,7 +17,7 @@ from checkout_async.errors import BatchFileError, CheckoutError, JournalInUse
 from checkout_async.files import OWNER_ONLY
 from checkout_async.processes import forget_after_fork, leak
 
-__all__ = ["OLDER_COPY", "create_tables", "is_new", "not_opened", "open_database", "reason_of"]
+__all__ = ["OLDER_COPY", "create_tables", "is_new", "not_opened", "open_database", "reason_of", "require_wal", "wal_of"]
 
 _APPLICATION_ID: Final = 0x43_4B_4F_4A  # CKOJ
 _FORMAT: Final = 3
@@ -40,6 +40,8 @@ _SCHEMA: Final = (
         entry INTEGER,
         settled_at INTEGER
     )""",
+    # For the order of an export: sorting whole rows would put payment data into temporary files.
+    "CREATE INDEX record_line ON record (line)",
     "CREATE TABLE refusal (line INTEGER PRIMARY KEY, run INTEGER NOT NULL, outcome TEXT NOT NULL, entry INTEGER)",
     f"PRAGMA application_id = {_APPLICATION_ID}",
     f"PRAGMA user_version = {_FORMAT}",
@@ -55,9 +57,6 @@ _STATEMENTS: Final = 512
 
 _PAGE: Final = 1024
 """Bytes of a page of a new file. Fingerprints are random, so that most claims write a separate page."""
-
-_LOG: Final = 32 * 1024 * 1024
-"""Bytes that the write-ahead log may have before it is copied into the file."""
 
 OLDER_COPY: Final = (
     "An older copy does not know what was sent after it was made, and nothing else says what was in flight when the "
@@ -121,6 +120,25 @@ def is_new(database: sqlite3.Connection) -> bool:
     return _pragma(database, "schema_version") == 0
 
 
+def wal_of(path: Path) -> Path:
+    """Return the path of the write-ahead log of a journal."""
+    path = path.resolve()  # SQLite writes it next to the file itself, and not next to a link
+    return path.with_name(f"{path.name}-wal")
+
+
+def require_wal(path: Path, database: sqlite3.Connection, *, has_wal: bool) -> None:
+    """Refuse a journal whose write-ahead log was removed after a kill: nothing since then would be known.
+
+    `has_wal` is whether there was a log before the journal was opened. Raises BatchFileError.
+    """
+    [(needs_wal,)] = database.execute("SELECT needs_wal FROM journal").fetchall()
+    if needs_wal and not has_wal:
+        raise BatchFileError(
+            f"the journal {path} has lost the file {wal_of(path)}, in which the last run wrote. Nothing was sent. Put "
+            f"that file back. {OLDER_COPY}"
+        )
+
+
 def reason_of(error: Exception) -> str:
     """Return the text of why a journal cannot be used, and what to do about it."""
     if isinstance(error, CheckoutError):
@@ -176,7 +194,8 @@ def _check_kind(path: Path, database: sqlite3.Connection) -> None:
         raise BatchFileError(f"{path} is a database, but not a journal; name another file")
     if (version := _pragma(database, "user_version")) != _FORMAT:
         raise BatchFileError(
-            f"the journal {path} has format {version}, but this version of the package reads {_FORMAT}: use a newer one"
+            f"the journal {path} has format {version}, and this version of the package reads format {_FORMAT} only: "
+            "continue with the version of the package that wrote it"
         )
 
 
@@ -185,7 +204,8 @@ def _prepare(path: Path, database: sqlite3.Connection, *, durable: bool) -> None
     database.execute("PRAGMA secure_delete = ON")
     database.execute(f"PRAGMA page_size = {_PAGE}")
     database.execute("PRAGMA journal_mode = WAL")
-    database.execute(f"PRAGMA wal_autocheckpoint = {_LOG // _PAGE}")
+    # JournalStore copies the log into the file when it is long.
+    database.execute("PRAGMA wal_autocheckpoint = 0")
     database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     database.execute(f"PRAGMA fullfsync = {int(durable)}")
     database.execute(f"PRAGMA cache_size = -{_CACHE}")

@@ -17,16 +17,17 @@ The file is an SQLite 3 database in WAL mode, locked by the one process that has
 
 journal   one row. `id`: a random name; `key_check`: HMAC of the empty string, to detect a wrong key; `run`: how often
           the file was opened; `entry`: the last entry when it was opened; `needs_wal`: 1 in a file whose write-ahead
-          log (`<journal>-wal`) has all that its last run wrote.
+          log (`<journal>-wal`) has what its last run wrote.
 record    one row a record. `fingerprint`: of its reference, or of its content if it has none; `content`: of its
           content (hexadecimal; fingerprint.py). `reference`. `run`, `line`, `claimed_at`: where and when it last
           appeared (times in microseconds since 1970). `session_id`. `result`: null from its claim until it is settled.
           `outcome`: the outcome as JSON. `entry`: outcomes are numbered in the order in which they were written.
           `settled_at`.
-refusal   one row a line that is no record of its own: it cannot be read, or repeats another record.
+refusal   one row a line that is no record of its own: it cannot be read, repeats another record, or is held because
+          another record was in doubt on it. `run`; `outcome`; `entry`.
 
-Like a file of results, the journal contains references, session ids, ECI values and cryptograms, until `purge` removes
-the payment data. Only its owner may read it. It contains no card number, CVV, token or request. The key of the
+Like a file of results, the journal contains references, session ids, ECI values, xids and cryptograms, until `purge`
+removes the payment data. Only its owner may read it. It contains no card number, CVV, token or request. The key of the
 fingerprints is in a separate file next to it, `<journal>.key`. With both files one can find out whether a given
 request is in the journal.
 """
@@ -52,8 +53,8 @@ from checkout_async.batch.journal.operations import (
     RefuseOp,
     ReleaseOp,
     SettleOp,
-    entry_name,
 )
+from checkout_async.batch.journal.rows import entry_name
 from checkout_async.batch.journal.rules import Step
 from checkout_async.batch.journal.store import JournalStore
 from checkout_async.batch.journal.writer import JournalWriter
@@ -156,6 +157,7 @@ class Journal:
         waits, so that a killed run leaves in doubt only what was in flight.
         """
         if not self._has_records:
+            self._process.check()
             return None
         claim = await self._claim(record, retry_unknown=retry_unknown, defers=True)
         return None if claim.step is Step.SEND else claim
@@ -223,7 +225,8 @@ class Journal:
     async def purge(self, older_than: float) -> int:
         """Remove the payment data (cryptogram, ECI, xid) of outcomes older than some seconds; return their number.
 
-        What keeps a record from being sent twice stays.
+        They are overwritten in the file and its log. What keeps a record from being sent twice stays. A later export
+        lacks what was removed. Raises JournalError.
         """
         before = time.time_ns() // 1000 - int(older_than * 1_000_000)
         return await self._opened.run(lambda store: store.purge(before))

@@ -8,29 +8,33 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from checkout_async.batch.journal.database import create_tables, is_new, open_database, reason_of
+from checkout_async.batch.journal.database import (
+    create_tables,
+    is_new,
+    open_database,
+    reason_of,
+    require_wal,
+    wal_of,
+)
 from checkout_async.batch.journal.fingerprint import Fingerprints, load_key, make_key
-from checkout_async.batch.journal.operations import NOT_CREATED
-from checkout_async.batch.journal.store import COLUMNS, LAST_ENTRY
-from checkout_async.batch.outcome import BatchResult
+from checkout_async.batch.journal.statements import COLUMNS, FINAL, LAST_ENTRY, UNSENT
 from checkout_async.errors import BatchFileError
 
 __all__ = ["merge_journals", "outcomes_in"]
 
 _NAMES: Final = ", ".join(COLUMNS)
 # The runs of a part are not runs of the target, whose first is 1. Its entries are numbered after those of the target.
-_OF_PART: Final = {"run": "0", "entry": "entry + ?"}
+_RUN: Final = "run - (SELECT run FROM part.journal)"
+_OF_PART: Final = {"run": _RUN, "entry": "entry + ?"}
 _VALUES: Final = ", ".join(_OF_PART.get(name, name) for name in COLUMNS)
 _CHANGES: Final = ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])
 
 
 def _certainty_rank(row: str) -> str:
     """Return SQL that ranks a row by certainty: not sent, in doubt, in doubt with a session to read, final."""
-    unsent = ", ".join(f"'{result}'" for result in sorted(NOT_CREATED))
     return (
-        f"CASE WHEN {row}.result IN ({unsent}) THEN 0 "
-        f"WHEN {row}.result IS NULL OR {row}.result = '{BatchResult.UNKNOWN}' THEN 1 + ({row}.session_id IS NOT NULL) "
-        "ELSE 3 END"
+        f"CASE WHEN {row}.result IN ({FINAL}) THEN 3 WHEN {row}.session_id IS NOT NULL THEN 2 "
+        f"WHEN {row}.result IN ({UNSENT}) THEN 0 ELSE 1 END"
     )
 
 
@@ -42,8 +46,8 @@ _TAKE: Final = (
 )
 
 _TAKE_REFUSALS: Final = (
-    "INSERT OR REPLACE INTO main.refusal (line, run, outcome, entry) "
-    "SELECT line, 0, outcome, entry + ? FROM part.refusal"
+    "INSERT OR REPLACE INTO main.refusal (line, run, outcome, entry) "  # noqa: S608
+    f"SELECT line, {_RUN}, outcome, entry + ? FROM part.refusal"
 )
 
 
@@ -54,10 +58,13 @@ def merge_journals(target: Path, parts: Sequence[Path]) -> None:
     before one without, any doubt before the certainty that nothing was sent, and of equals the later. A doubt wins over
     "not sent" because sending again could create a second session. Merging a part twice is harmless.
 
-    Raises BatchFileError for a part that is missing or not a journal, for journals with different keys, and for a
-    journal that is in use.
+    Raises BatchFileError for a part that is missing, not a journal or has lost its write-ahead log, for journals with
+    different keys, and for a journal that is in use.
     """
+    has_wal = wal_of(target).exists()
     with closing(open_database(target)) as database:
+        if not is_new(database):
+            require_wal(target, database, has_wal=has_wal)
         for part in parts:
             if (check := _key_check_of(part)) is None:
                 continue
@@ -84,8 +91,12 @@ def _key_check_of(part: Path) -> bytes | None:
     """Return the key check of a journal; None for an empty file, whose writer was stopped at once."""
     if not part.is_file():
         raise BatchFileError(f"there is no journal {part}")
+    has_wal = wal_of(part).exists()
     with closing(open_database(part)) as database:
-        return None if is_new(database) else _stored_check(database)
+        if is_new(database):
+            return None
+        require_wal(part, database, has_wal=has_wal)
+        return _stored_check(database)
 
 
 def _stored_check(database: sqlite3.Connection) -> bytes:

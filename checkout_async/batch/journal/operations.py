@@ -10,31 +10,16 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
 
 import msgspec
 
+from checkout_async.batch.journal.rows import NOT_CREATED, JournalRow, encode_outcome, known_outcome, status_of
 from checkout_async.batch.journal.rules import Reason, State, Step, rule_for
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.records import Record
 from checkout_async.errors import InvalidRequest, OutcomeUnknown
 
-__all__ = [
-    "NOT_CREATED",
-    "Claim",
-    "ClaimOp",
-    "JournalOperation",
-    "JournalRow",
-    "RecordSessionOp",
-    "RefuseOp",
-    "ReleaseOp",
-    "SettleOp",
-    "entry_name",
-    "known_outcome",
-]
-
-NOT_CREATED: Final = frozenset({BatchResult.INVALID, BatchResult.FAILED})
-"""Results that mean that no session was created."""
+__all__ = ["Claim", "ClaimOp", "JournalOperation", "RecordSessionOp", "RefuseOp", "ReleaseOp", "SettleOp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,22 +35,6 @@ class Claim:
     has_row: bool = True
     session_id: str | None = None
     outcome: Outcome | None = None
-
-
-class JournalRow(msgspec.Struct, array_like=True, frozen=True):
-    """The columns of table `record`, in their order; journal.py describes them."""
-
-    fingerprint: str
-    content: str
-    reference: str | None
-    run: int
-    line: int
-    claimed_at: int
-    session_id: str | None = None
-    result: BatchResult | None = None
-    outcome: str | None = None
-    entry: int | None = None
-    settled_at: int | None = None
 
 
 class ClaimOp:
@@ -106,18 +75,18 @@ class ClaimOp:
         self._serial = _serial()
         return (self._key, self._content, self._record.reference, run, self._record.line, self._serial)
 
-    def is_suspect(self, doubts: Mapping[int, bool]) -> bool:
+    def is_suspect(self, doubts: Mapping[int, Mapping[str, bool]]) -> bool:
         """Whether this record, if it is new, may be one in doubt that was changed: only a reference shows that not.
 
-        `doubts` are the lines of records in doubt, and whether one without a reference is there.
+        `doubts` are the lines of records in doubt, with the fingerprint of each and whether it has no reference.
         """
-        has_doubt = doubts.get(self._record.line)
-        return has_doubt is not None and (has_doubt or not self._record.reference)
+        on_line = doubts.get(self._record.line, {}).values()
+        return any(on_line) or (bool(on_line) and not self._record.reference)
 
-    def hold_suspect(self) -> bool:
-        """Answer for a record that is new and suspect. Return whether the journal is to leave it out."""
+    def hold_suspect(self, run: int) -> JournalRow | None:
+        """Answer for a record that is new and suspect. If it is held, return the row that it would have had."""
         self._answer(State.SUSPECT, None)
-        return self.claim.step is not Step.SEND
+        return None if self.claim.step is Step.SEND else self._new_row(run)
 
     def made(self, row: JournalRow, run: int) -> bool:
         """Whether a row is the one that this claim wrote."""
@@ -158,7 +127,7 @@ class ClaimOp:
         self.claim = Claim(
             key=self.claim.key,
             step=rule.step,
-            has_row=row is not None and rule.step is not Step.REFUSE,
+            has_row=rule.step is Step.SEND or (row is not None and rule.step is not Step.REFUSE),
             session_id=session_id,
             outcome=self._mine(outcome),
         )
@@ -193,47 +162,18 @@ def _state_of(row: JournalRow, run: int, content: str) -> State:
     """Return the state of a record that the journal knows."""
     if row.run == run:
         return State.REPEATED
-    if row.result in NOT_CREATED:
+    if row.result in NOT_CREATED and row.session_id is None:
         return State.REFUSED if _was_refused_by_api(row) else State.NOT_CREATED
     if row.result is not None and row.result.is_final:
         return State.FINISHED
     if row.session_id is None:
         return State.IN_DOUBT
-    return State.GONE if _status_of(row) == HTTPStatus.NOT_FOUND else State.OPEN
+    return State.GONE if status_of(row) == HTTPStatus.NOT_FOUND else State.OPEN
 
 
 def _was_refused_by_api(row: JournalRow) -> bool:
     """Whether the API itself, and not this package, has refused the request as invalid."""
-    return row.result is BatchResult.INVALID and _status_of(row) is not None
-
-
-def _status_of(row: JournalRow) -> int | None:
-    error = None if row.outcome is None else _outcomes.decode(row.outcome).error
-    return None if error is None else error.status
-
-
-def entry_name(journal_id: str, entry: int | None) -> str | None:
-    """Return how an output names an entry of a journal."""
-    return None if entry is None else f"{journal_id}-{entry}"
-
-
-def known_outcome(row: JournalRow, journal_id: str) -> Outcome:
-    """Return the outcome that a row of a journal has; `unknown` if the run ended before it had one."""
-    if row.outcome is None:
-        error = ErrorInfo(kind=OutcomeUnknown.__name__, message=Reason.IN_DOUBT.value) if row.result is None else None
-        return Outcome(
-            line=row.line,
-            reference=row.reference,
-            result=row.result or BatchResult.UNKNOWN,
-            session_id=row.session_id,
-            error=error,
-        )
-    return msgspec.structs.replace(
-        _outcomes.decode(row.outcome),
-        line=row.line,
-        reference=row.reference,
-        entry=entry_name(journal_id, row.entry),
-    )
+    return row.result is BatchResult.INVALID and status_of(row) is not None
 
 
 class RecordSessionOp:
@@ -252,7 +192,7 @@ class SettleOp:
 
     def __init__(self, claim: Claim, outcome: Outcome, entry: int) -> None:
         # An outcome that cannot be encoded fails here, and not the group of operations that it would be in.
-        self.values = (claim.key.hex(), outcome.session_id, str(outcome.result), _encoded(outcome), entry, _now())
+        self.values = (claim.key.hex(), outcome.session_id, str(outcome.result), encode_outcome(outcome), entry, _now())
 
 
 class RefuseOp:
@@ -261,7 +201,7 @@ class RefuseOp:
     __slots__ = ("values",)
 
     def __init__(self, outcome: Outcome, entry: int) -> None:
-        self.values = (outcome.line, _encoded(outcome, outcome.reference), entry)
+        self.values = (outcome.line, encode_outcome(outcome, outcome.reference), entry)
 
 
 class ReleaseOp:
@@ -279,14 +219,6 @@ class ReleaseOp:
 
 JournalOperation = ClaimOp | RecordSessionOp | SettleOp | RefuseOp | ReleaseOp
 """What can happen to a record in the journal."""
-
-_outcomes: msgspec.json.Decoder[Outcome] = msgspec.json.Decoder(Outcome)
-_encoder = msgspec.json.Encoder()
-
-
-def _encoded(outcome: Outcome, reference: str | None = None) -> str:
-    """Return an outcome as JSON. The reference of a record has a column of its own."""
-    return _encoder.encode(msgspec.structs.replace(outcome, reference=reference, replayed=False, entry=None)).decode()
 
 
 def _now() -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
-from checkout_async.batch.journal import database
+from checkout_async.batch.journal import database, opening
 from checkout_async.batch.journal import store as journal_store
 
 _HEADER: Final = 24
@@ -77,7 +77,7 @@ class Disk:
     @contextmanager
     def watched(self) -> Generator[None]:
         """Watch the disk of every journal in this block."""
-        keys: Any = journal_store
+        keys: Any = opening
         execute: Any = sqlite3.Connection.execute
         after = self._after(execute)
 
@@ -92,7 +92,7 @@ class Disk:
             mock.patch.object(database._Database, "execute", execute_watched, create=True),
             mock.patch.object(database._Database, "close", self._after(sqlite3.Connection.close), create=True),
             mock.patch.object(database, "_make_private", self._after(database._make_private)),
-            mock.patch.object(journal_store, "make_key", self._after(keys.make_key)),
+            mock.patch.object(opening, "make_key", self._after(keys.make_key)),
             mock.patch.object(database, "_BUSY_TIMEOUT", 0.0),  # a second of real time
         ):
             yield

@@ -1,0 +1,98 @@
+"""The start of a run with an open database: its key, its number, and what the journal knows.
+
+A journal that lost what it knew is refused: an empty one, one whose log is gone, and one whose rows were deleted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from checkout_async.batch.journal.database import OLDER_COPY, create_tables, is_new, require_wal
+from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
+from checkout_async.batch.journal.statements import DOUBTS, HAS_RECORDS, HAS_REFUSALS, LAST_ENTRY
+from checkout_async.errors import BatchFileError
+
+__all__ = ["JournalRun", "checkpoint", "start_run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalRun:
+    """A run with a journal, and what the journal knew when it began.
+
+    `id` is that of the journal, `entry` its last entry. `doubts` are the lines of records in doubt, with the
+    fingerprint of each and whether it has no reference.
+    """
+
+    id: str
+    number: int
+    entry: int
+    has_records: bool
+    fingerprints: Fingerprints
+    doubts: dict[int, dict[str, bool]]
+
+
+def start_run(
+    path: Path, database: sqlite3.Connection, key: bytes | None, *, create: bool, has_wal: bool
+) -> JournalRun:
+    """Begin a run; a new database becomes a journal. Raises BatchFileError or sqlite3.Error."""
+    database.execute("BEGIN IMMEDIATE")
+    if is_new(database):
+        if not create:
+            raise BatchFileError(f"the journal {path} is empty. Nothing was sent. {OLDER_COPY}")
+        fingerprints = _create(path, database, key)
+    else:
+        fingerprints = _reopen(path, database, key)
+        require_wal(path, database, has_wal=has_wal)
+    [(entry,)] = database.execute(LAST_ENTRY).fetchall()
+    [(has_records,)] = database.execute(HAS_RECORDS).fetchall()
+    [(has_refusals,)] = database.execute(HAS_REFUSALS).fetchall()
+    if entry and not has_records and not has_refusals:
+        raise BatchFileError(f"the journal {path} was emptied. Nothing was sent. {OLDER_COPY}")
+    [(journal_id, number)] = database.execute(
+        "UPDATE journal SET run = run + 1, entry = ? RETURNING id, run", (entry,)
+    ).fetchall()
+    doubts: dict[int, dict[str, bool]] = {}
+    for line, fingerprint, is_bare in database.execute(DOUBTS):
+        doubts.setdefault(line, {})[fingerprint] = bool(is_bare)
+    database.execute("COMMIT")
+    checkpoint(database)
+    return JournalRun(
+        id=journal_id,
+        number=number,
+        entry=entry,
+        has_records=bool(has_records),
+        fingerprints=fingerprints,
+        doubts=doubts,
+    )
+
+
+def checkpoint(database: sqlite3.Connection) -> None:
+    """Copy the log into the file, and empty it. Raises sqlite3.Error.
+
+    From then on the file says that it needs its log, and the log says that it is there. So SQLite must not copy it by
+    itself while the file is open.
+    """
+    database.execute("UPDATE journal SET needs_wal = 1")
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    database.execute("UPDATE journal SET needs_wal = 0")
+
+
+def _create(path: Path, database: sqlite3.Connection, key: bytes | None) -> Fingerprints:
+    fingerprints = Fingerprints(key or load_key(path) or make_key(path))
+    create_tables(database, fingerprints.check)
+    return fingerprints
+
+
+def _reopen(path: Path, database: sqlite3.Connection, key: bytes | None) -> Fingerprints:
+    where = "the key given" if key else f"the key in {key_file_of(path)}"
+    if (key := key or load_key(path)) is None:
+        raise BatchFileError(
+            f"the key of the journal {path} is missing: put it back as {key_file_of(path)}; it never "
+            "changes, so that any copy of it will do"
+        )
+    fingerprints = Fingerprints(key)
+    if database.execute("SELECT key_check FROM journal").fetchall() != [(fingerprints.check.hex(),)]:
+        raise BatchFileError(f"{where} is not the one that the journal {path} was made with")
+    return fingerprints
