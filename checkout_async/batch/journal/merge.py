@@ -41,9 +41,14 @@ _TAKE: Final = (
     f"WHERE ({_certainty_rank('excluded')}, excluded.claimed_at) > ({_certainty_rank('record')}, record.claimed_at)"
 )
 
+# A line that has become a record since has only the outcome of that record.
+_IS_CURRENT: Final = (
+    "NOT EXISTS (SELECT true FROM {schema}.record AS record "
+    "WHERE record.line = refused.line AND record.run > refused.run)"
+)
 _TAKE_REFUSALS: Final = (
-    "INSERT OR REPLACE INTO main.refusal (line, run, outcome, entry) "
-    "SELECT line, 0, outcome, entry + ? FROM part.refusal"
+    "INSERT OR REPLACE INTO main.refusal (line, run, outcome, entry) "  # noqa: S608 - only constants, as above
+    f"SELECT line, 0, outcome, entry + ? FROM part.refusal AS refused WHERE {_IS_CURRENT.format(schema='part')}"
 )
 
 
@@ -75,7 +80,8 @@ def outcomes_in(part: Path) -> int:
         if is_new(database):
             return 0
         [(number,)] = database.execute(
-            "SELECT (SELECT count(*) FROM record WHERE result IS NOT NULL) + (SELECT count(*) FROM refusal)"
+            "SELECT (SELECT count(*) FROM record WHERE result IS NOT NULL) + "  # noqa: S608 - only constants
+            f"(SELECT count(*) FROM refusal AS refused WHERE {_IS_CURRENT.format(schema='main')})"
         ).fetchall()
     return int(number)
 
