@@ -133,7 +133,9 @@ class _Work:
                 self._done, self._all_read = done.records, True
                 return self.end()
             checkout = await stack.enter_async_context(_client(self._settings))
-            source = stack.enter_context(open_source(Path(partition.input), partition.format))
+            path = Path(partition.input)
+            path.open("rb").close()  # an OSError: another machine may see the input
+            source = stack.enter_context(open_source(path, partition.format))
             await self._authenticate(checkout, journal, source)
         if self._all_read:
             # After the journal is closed: what it has is on the disk.
