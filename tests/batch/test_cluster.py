@@ -9,6 +9,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import msgspec
 import pytest
 
 from checkout_async.batch import FAKE_BROWSER_DATA, BatchOptions
+from checkout_async.batch.arrow import ParquetWriter
 from checkout_async.batch.cluster.gather import finished_report, gather_partitions
 from checkout_async.batch.cluster.partition import Partition, PartitionDone, key_base_path, stop_file
 from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
@@ -28,6 +30,7 @@ from checkout_async.batch.outcome import ErrorInfo
 from checkout_async.batch.report import Report
 from checkout_async.errors import BatchFileError, ConfigurationError, MissingExtra, RunIncomplete
 from checkout_async.sandbox import Fault, Sandbox
+from tests.batch.files import as_csv, flat
 from tests.batch.support import CARD, request
 from tests.commands import AUTHENTICATE, link, mode_of, results_in, text_of, write_lines
 from tests.commands import run as command
@@ -100,11 +103,7 @@ ROWS = [(number, f"ref-{number}") for number in range(1, LINES + 1)]
 async def test_the_partitions_together_do_the_work_of_one_run(sandbox: Sandbox, paths: RunPaths) -> None:
     parts = await planned(paths)
     ends = [await run(part) for part in reversed(parts)]
-    assert [(end.number, end.finished, end.error) for end in ends] == [
-        (2, True, None),
-        (1, True, None),
-        (0, True, None),
-    ]
+    assert [(end.number, end.finished, end.error) for end in ends] == [(number, True, None) for number in (2, 1, 0)]
     assert sum(end.done for end in ends) == LINES
     assert max(end.done for end in ends) < LINES
     report = await gathered(paths, parts)
@@ -115,22 +114,16 @@ async def test_the_partitions_together_do_the_work_of_one_run(sandbox: Sandbox, 
 
 @pytest.mark.parametrize("name", ["in.jsonl.gz", "in.csv", "in.csv.gz", "in.parquet"])
 async def test_an_input_may_have_any_format(sandbox: Sandbox, tmp_path: Path, name: str) -> None:
-    from tests.batch.files import as_csv, flat
-
     source = tmp_path / name
     columns = [path for path, _ in flat(requests()[0])]
     table = [[value for _, value in flat(each)] for each in requests()]
     if name == "in.parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        untyped: Any = pq
-        made: Any = pa
-        untyped.write_table(made.table(dict(zip(columns, map(list, zip(*table, strict=True)), strict=True))), source)
+        types = {path: type(value) for path, value in flat(requests()[0])}
+        with source.open("wb") as file, closing(ParquetWriter(file, types)) as writer:
+            writer.write([dict(zip(columns, row, strict=True)) for row in table])
     else:
-        text = (
-            as_csv(columns, *table) if "csv" in name else b"".join(msgspec.json.encode(r) + b"\n" for r in requests())
-        )
+        lines = b"".join(msgspec.json.encode(each) + b"\n" for each in requests())
+        text = as_csv(columns, *table) if "csv" in name else lines
         source.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
     paths = RunPaths.of(source, tmp_path / "out.jsonl")
     report = await complete(paths)
@@ -346,13 +339,16 @@ async def test_a_machine_that_sees_another_folder_sends_nothing(sandbox: Sandbox
     assert sum(created(sandbox).values()) == 0
 
 
-async def test_a_machine_without_the_folder_may_be_another_ones_turn(paths: RunPaths) -> None:
+async def test_a_machine_that_does_not_see_the_input_raises_so_that_the_engine_tries_another_one(
+    sandbox: Sandbox, paths: RunPaths
+) -> None:
     part, *_ = await planned(paths)
-    elsewhere = msgspec.structs.replace(part, input=str(paths.input.with_name("missing.jsonl")))
-    end = await run(elsewhere)
-    assert not end.finished
-    assert end.error is not None
-    assert end.error.kind == "BatchFileError"
+    hidden = paths.input.rename(paths.input.with_name("hidden"))
+    with pytest.raises(FileNotFoundError):
+        await run(part)
+    hidden.rename(paths.input)
+    assert (await run(part)).finished
+    assert max(created(sandbox).values()) == 1
 
 
 @pytest.mark.usefixtures("quick_poll")

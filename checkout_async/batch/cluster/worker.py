@@ -133,9 +133,7 @@ class _Work:
                 self._done, self._all_read = done.records, True
                 return self.end()
             checkout = await stack.enter_async_context(_client(self._settings))
-            path = Path(partition.input)
-            path.open("rb").close()  # an OSError: another machine may see the input
-            source = stack.enter_context(open_source(path, partition.format))
+            source = stack.enter_context(_input_of(partition))
             await self._authenticate(checkout, journal, source)
         if self._all_read:
             # After the journal is closed: what it has is on the disk.
@@ -206,6 +204,12 @@ class _Work:
 
     def _is_to_stop(self) -> bool:
         return stop_file(Path(self._partition.folder)).exists()
+
+
+def _input_of(partition: Partition) -> Source:
+    path = Path(partition.input)
+    path.open("rb").close()  # raises OSError, and not BatchFileError: another machine may see the input
+    return open_source(path, partition.format)
 
 
 @asynccontextmanager
