@@ -206,9 +206,6 @@ async def test_the_log_of_a_killed_worker(paths: RunPaths, tmp_path: Path, has_w
     await until(lambda: replies.held == 1)
     # By another process: a reader within this one would end the journal's locks.
     subprocess.run(["cp", "-r", paths.folder, copied], check=True)  # noqa: ASYNC221
-    stop_file(paths.folder).touch()
-    replies.released.set()
-    await running
     again = replace(part, folder=str(copied))
     if not has_wal:
         Path(f"{again.journal}-wal").unlink()
@@ -221,6 +218,9 @@ async def test_the_log_of_a_killed_worker(paths: RunPaths, tmp_path: Path, has_w
         assert end.error is not None
         assert f"has lost the file {again.journal}-wal" in end.error.message
         assert created(sandbox) == before
+    stop_file(paths.folder).touch()
+    replies.released.set()
+    await running
 
 
 async def test_a_mark_is_never_above_what_the_journal_has_on_disk(
