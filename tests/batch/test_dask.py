@@ -123,7 +123,10 @@ async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
     assert not any("session_id" in row for row in in_doubt)
     assert report.results == {"authenticated": LINES - CONCURRENCY, "unknown": CONCURRENCY}
     async with Journal(target.with_name(f"{target.name}.journal")) as journal:
-        assert await journal.counts() == {BatchResult.AUTHENTICATED: LINES - CONCURRENCY, None: CONCURRENCY}
+        assert await journal.counts() == {
+            BatchResult.AUTHENTICATED: LINES - CONCURRENCY,
+            BatchResult.UNKNOWN: CONCURRENCY,
+        }
     assert sandbox.count("request_access_token") == 1
     assert await asked_of_redis(redis_url, "evalsha") > asked_before
     assert shown[-1] == ClusterProgress(records=LINES, done=LINES, partitions=6, finished=6)
