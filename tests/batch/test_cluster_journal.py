@@ -33,6 +33,8 @@ from checkout_async.sandbox import Sandbox
 from tests.batch.support import HeldReplies, request
 from tests.commands import results_in, text_of, until, write_lines
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = PartitionSettings(
     options=BatchOptions(concurrency=1, channel_data=FAKE_BROWSER_DATA), rate=None, lock_timeout=0
 )
@@ -73,10 +75,10 @@ async def begun(paths: RunPaths, monkeypatch: pytest.MonkeyPatch) -> tuple[Parti
 
     for _ in range(2):
         end = await asyncio.to_thread(run_partition, part, SETTINGS, stop_after_another)
+        assert not end.finished
         stop_file(paths.folder).unlink()
         before = end.done
         copies.append(part.journal.read_bytes())
-    assert not end.finished
     return part, copies[0]
 
 
