@@ -95,7 +95,9 @@ def on_spark() -> Generator[dict[str, Any]]:
     from pyspark.sql import SparkSession  # noqa: PLC0415 - each engine is needed by itself
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    spark = SparkSession.builder.master("local[4,4]").config("spark.ui.enabled", "false").getOrCreate()
+    quiet = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+    spark = SparkSession.builder.master("local[4,4]").config(map=quiet).getOrCreate()
+    spark.sparkContext.setLogLevel("OFF")
     print(f"Spark {spark.version}, {spark.sparkContext.master}")
     try:
         yield {"spark": spark}
@@ -164,7 +166,7 @@ def try_engine(engine: str) -> None:
         in_doubt = [row for row in rows if row["result"] == "unknown"]
         assert report.results.get("authenticated", 0) + len(in_doubt) == report.records == RECORDS
         assert len(in_doubt) <= 64, "more are in doubt than one worker had in flight"
-        print(f"{sum(sent.values())} sessions, none twice; {len(in_doubt)} records in doubt")
+        print(f"{sum(sent.values())} sessions, none twice; in doubt: {len(in_doubt)}")
 
 
 def _counts(results: Mapping[str, int]) -> str:

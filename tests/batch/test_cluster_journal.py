@@ -28,9 +28,12 @@ from checkout_async.batch.cluster import (
     run_partition,
 )
 from checkout_async.batch.cluster.partition import stop_file
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.journal.merge import merge_journals, outcomes_in
+from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import RunIncomplete
 from checkout_async.sandbox import Sandbox
-from tests.batch.support import HeldReplies, request
+from tests.batch.support import HeldReplies, bad_line, record, request
 from tests.commands import results_in, text_of, until, write_lines
 
 pytestmark = pytest.mark.slow
@@ -233,3 +236,18 @@ async def test_a_mark_is_never_above_what_the_journal_has_on_disk(
     with closing(sqlite3.connect(part.journal)) as database:
         [(journal_id, last)] = database.execute("SELECT id, (SELECT max(entry) FROM record) FROM journal").fetchall()
     assert part.mark.read_text() == f"{journal_id}-{last}"
+
+
+async def test_a_line_that_became_a_record_has_one_outcome_after_the_merge(tmp_path: Path) -> None:
+    part, target = tmp_path / "part.journal", tmp_path / "all.journal"
+    async with Journal(part) as journal:
+        await journal.settle(None, Outcome.invalid_record(bad_line(1)))
+    async with Journal(part) as journal:
+        claim = await journal.claim(record(1))
+        await journal.settle(claim, Outcome(line=1, result=BatchResult.DECLINED))
+    assert outcomes_in(part) == 1
+    merge_journals(target, [part])
+    rows: list[Outcome] = []
+    async with Journal(target) as journal:
+        await journal.export(rows.append)
+    assert [(row.line, row.result) for row in rows] == [(1, BatchResult.DECLINED)]
