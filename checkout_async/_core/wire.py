@@ -7,7 +7,7 @@ package are protocols here: an operation function needs a `Sender`, and a `Trans
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import replace as replace_dataclass
 from enum import Enum
@@ -125,7 +125,11 @@ class Parameter:
 
 
 class CallOptions(SecretStruct, frozen=True, kw_only=True):
-    """The options of a single call. None keeps the client's setting. Values that may be secret become Secret."""
+    """The options of a single call. None keeps the client's setting. Values that may be secret become Secret.
+
+    `before_send` is awaited before each attempt, when the call has its slot, its credential and its rate permit. If it
+    raises, the call ends with that exception, and this attempt is not sent.
+    """
 
     __hidden__ = ("headers", "session_secret", "idempotency_key", "extra_body")
 
@@ -136,6 +140,7 @@ class CallOptions(SecretStruct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     validate: Validation | None = None
     extra_body: Mapping[str, object] | None = None
+    before_send: Callable[[], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
         force_setattr(self, "session_secret", as_secret(self.session_secret))

@@ -7,7 +7,7 @@ challenge or a hosted page ends the flow with the session as it is. Completing a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, cast
 
 import msgspec
@@ -70,7 +70,7 @@ class RecordFlow:
     `session` is the session as last seen. With a `session_id` the session exists already: the run reads it and
     continues from there, so a run that failed half-way can be repeated without creating a second session. `on_session`
     is called with the id of a new session before its first further step, `on_first_reply` with the name of the
-    operation that brought the first reply.
+    operation that brought the first reply. `before_send` is awaited before the request of a new session is sent.
     """
 
     def __init__(
@@ -79,10 +79,12 @@ class RecordFlow:
         options: BatchOptions,
         session_id: str | None = None,
         on_session: Callable[[str], None] | None = None,
+        before_send: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._sender = sender
         self._options = options
         self._on_session = on_session
+        self._before_send = before_send
         self.on_first_reply: Callable[[str], None] | None = None
         self.session_id = session_id
         self.session: sessions.Session | None = None
@@ -118,8 +120,9 @@ class RecordFlow:
             session, operation = await operations.get_session(self._sender, self.session_id), operations.GET_SESSION
         else:
             check_channel_data(record.request, self._options.channel_data)
-            request, level = record.request, self._options.validate
-            session = await operations.request_session(self._sender, request, validate=level)
+            request = operations.build_request_session(record.request, validate=self._options.validate)
+            options = msgspec.structs.replace(request.options, before_send=self._before_send)
+            session = (await self._sender.send(msgspec.structs.replace(request, options=options))).value
             self.session_id, operation = session.id, operations.REQUEST_SESSION
         if self.on_first_reply is not None:
             self.on_first_reply(operation.name)

@@ -1,7 +1,8 @@
 """The workers of a run: each takes a record, looks it up in the journal, authenticates it, and reports the outcome.
 
-The order for each record: the claim is on disk before anything is sent, and the outcome is on disk before it is
-reported. A request that was not sent because the API failed is tried again when the API is back.
+The order for each record: the claim is on disk immediately before the request is sent, not while it waits for a slot
+or a rate, and the outcome is on disk before it is reported. A request that was not sent because the API failed is tried
+again when the API is back.
 
 A failure between two of these steps is safe. After the claim and before the reply, the journal says that the request
 may have been sent, so a later run does not send it by itself. After the reply and before the outcome is on disk, the
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -36,6 +38,7 @@ from checkout_async.batch.outcome import (
 )
 from checkout_async.batch.queue import OutcomeQueue
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.client import CheckoutClient
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
@@ -61,6 +64,55 @@ class RunConfig:
     sender: Sender
     options: BatchOptions
     journal: Journal | None
+
+
+class _NotToBeSent(Exception):
+    """The journal has another answer than to send the record, for example because it is a duplicate."""
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__()
+        self.claim = claim
+
+
+class _Claiming:
+    """Claims one record, once: at the last moment before its request is sent. It is the `before_send` of the call."""
+
+    def __init__(self, journal: Journal, record: Record, *, retry_unknown: bool) -> None:
+        self._journal = journal
+        self._record = record
+        self._retry_unknown = retry_unknown
+        self.claim: Claim | None = None
+        self.failure: Exception | None = None
+
+    async def known(self) -> Claim | None:
+        """Return the claim of a record that the journal knows and that is not to be sent; None for another record."""
+        return await self._journal.claim_known(self._record, retry_unknown=self._retry_unknown)
+
+    async def now(self) -> Claim:
+        """Claim the record."""
+        self.claim = await self._journal.claim(self._record, retry_unknown=self._retry_unknown)
+        return self.claim
+
+    async def afterwards(self) -> Claim:
+        """Return the claim after the call. A record that could not be sent is claimed now, to have an outcome."""
+        if self.failure is not None:
+            raise self.failure
+        return self.claim or await self.now()
+
+    async def __call__(self) -> None:
+        """Claim the record unless that is done. Raises _NotToBeSent or JournalError if it must not be sent."""
+        try:
+            claim = self.claim or await self.now()
+        except Exception as error:
+            self.failure = error
+            raise
+        if claim.step is not Step.SEND:
+            raise _NotToBeSent(claim)
+
+    def record_session(self, session_id: str) -> None:
+        """Note the session of the record."""
+        if self.claim is not None:
+            self._journal.record_session(self.claim, session_id)
 
 
 class WorkerPool:
@@ -122,21 +174,44 @@ class WorkerPool:
         elif isinstance(item, InvalidRecord):
             self._outcomes.put(number, Outcome.invalid_record(item))
         else:
-            self._outcomes.put(number, await self._authenticated(item, None))
+            self._outcomes.put(number, await self._authenticated(item))
 
     async def _process_journaled(self, number: int, item: Record | InvalidRecord, journal: Journal) -> None:
         if isinstance(item, InvalidRecord):
             self._settle(number, journal, None, Outcome.invalid_record(item))
             return
+        claiming = _Claiming(journal, item, retry_unknown=self._config.options.retry_unknown)
         try:
-            claim = await journal.claim(item, retry_unknown=self._config.options.retry_unknown)
+            # Only a client says when a request is sent. For another sender, a record counts as sent when it is claimed.
+            claim = await (claiming.known() if isinstance(self._config.sender, CheckoutClient) else claiming.now())
         except InvalidRequest as error:
             self._settle(number, journal, None, Outcome.of(item, None, error))
         except Exception as error:  # noqa: BLE001  # nothing may be sent before its claim is on disk
             self._abort(error)
             self._outcomes.put(number, Outcome.not_sent(item, error))
         else:
-            await self._follow(number, item, journal, claim)
+            if claim is None:
+                await self._send(number, item, journal, claiming)
+            else:
+                await self._follow(number, item, journal, claim)
+
+    async def _send(self, number: int, record: Record, journal: Journal, claiming: _Claiming) -> None:
+        """Authenticate a record that is claimed when its request is sent."""
+        try:
+            outcome = await self._authenticated(record, claiming=claiming)
+        except _NotToBeSent as refused:
+            await self._follow(number, record, journal, refused.claim)
+            return
+        try:
+            claim = await claiming.afterwards()
+        except Exception as error:  # noqa: BLE001  # as above
+            self._abort(error)
+            self._outcomes.put(number, Outcome.not_sent(record, error))
+            return
+        if claim.step is Step.SEND:
+            self._settle(number, journal, claim, outcome)
+        else:
+            await self._follow(number, record, journal, claim)
 
     async def _follow(self, number: int, record: Record, journal: Journal, claim: Claim) -> None:
         """Do what the journal has answered."""
@@ -170,14 +245,22 @@ class WorkerPool:
         if not self._unsettled:
             self._all_settled.set()
 
-    async def _authenticated(self, record: Record, claim: Claim | None) -> Outcome:
-        config, journal = self._config, self._config.journal
+    async def _authenticated(
+        self, record: Record, claim: Claim | None = None, claiming: _Claiming | None = None
+    ) -> Outcome:
         session_id = None if claim is None else claim.session_id
-        on_session = None if journal is None or claim is None else partial(journal.record_session, claim)
-        flow = RecordFlow(config.sender, config.options, session_id, on_session)
+        on_session: Callable[[str], None] | None = None
+        journal = self._config.journal
+        if claiming is not None:
+            on_session = claiming.record_session
+        elif journal is not None and claim is not None:
+            on_session = partial(journal.record_session, claim)
+        flow = RecordFlow(self._config.sender, self._config.options, session_id, on_session, claiming)
         started = time.monotonic()
         error = await self._run(flow, record)
-        seconds = round(time.monotonic() - started, 4)
+        # The time of a record that never reached the API would only say how long the run paused.
+        was_sent = flow.session is not None or error is None or not _is_certainly_unsent(error)
+        seconds = round(time.monotonic() - started, 4) if was_sent else None
         return Outcome.of(record, flow.session, error, session_id=flow.session_id, seconds=seconds)
 
     async def _run(self, flow: RecordFlow, record: Record) -> Exception | None:
@@ -207,6 +290,8 @@ class WorkerPool:
         flow.on_first_reply = partial(self._on_first_reply, epoch)
         try:
             await flow.run(record)
+        except _NotToBeSent:
+            raise
         except Exception as error:  # noqa: BLE001  # a defect here must not lose the results of other records
             self._classify_failure(error, epoch)
             return error
@@ -239,3 +324,11 @@ class WorkerPool:
     def _abort(self, failure: Exception) -> None:
         self._failure = self._failure or failure
         self.stop()
+
+
+def _is_certainly_unsent(error: Exception) -> bool:
+    return (
+        isinstance(error, InvalidRequest)
+        or is_unusable_client(error)
+        or (isinstance(error, AuthenticationFailed | ConnectFailed))
+    )

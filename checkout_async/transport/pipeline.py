@@ -292,6 +292,9 @@ class Pipeline:
     async def _exchange(self, call: CallState[Any], authorization: str) -> HttpResponse:
         """Wait for a rate permit, then send one HTTP request."""
         await self._await_rate(call)
+        if call.request.options.before_send is not None:
+            # Nothing is waited for any more, so what the caller records here is really about to be sent.
+            await call.request.options.before_send()
         remaining, timeouts, http = self._remaining(call), call.timeouts, call.http
         if remaining <= 0:
             raise _deadline_error(call, "before sending")

@@ -19,7 +19,7 @@ import anyio
 import msgspec
 from aiohttp.client_proto import ResponseHandler
 from anyio import CapacityLimiter
-from checkout_async.batch.journal.claim import JournalOperation
+from checkout_async.batch.journal.operations import JournalOperation
 
 import checkout_async._core.decision as decision
 import checkout_async.auth.oauth as oauth
@@ -31,7 +31,7 @@ from checkout_async import errors
 from checkout_async._core.wire import HttpRequest, HttpResponse, Idempotency
 from checkout_async._generated.operations import sessions as session_operations
 from checkout_async.auth.token_store import AccessToken
-from checkout_async.batch.journal.journal import Claim, Journal
+from checkout_async.batch.journal import Claim, Journal
 from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.records import Record
 from checkout_async.config import Timeouts

@@ -1,7 +1,7 @@
 """One run of the command: it shows progress, handles signals, and prints how far the run came.
 
-Exit codes: 0 every record has a final result, even a declined one; 1 some are invalid, failed or unknown; 3 the run
-ended before its input did; 130 after Ctrl-C and 143 after SIGTERM.
+Exit codes: 0 every record has a final result, even a declined one; 1 some are invalid, failed or unknown, or the input
+has no records; 3 the run ended before its input did; 130 after Ctrl-C and 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ class Execution:
             return ended_by_signal
         if self._run.failure is not None:
             return STOPPED_EARLY
+        if not self._run.summary.done:
+            return SOME_UNFINISHED
         by_result = self._run.summary.by_result
         return SOME_UNFINISHED if any(count for result, count in by_result.items() if not result.is_final) else 0
 
@@ -92,6 +94,8 @@ class Execution:
         failure = self._run.failure
         if failure is not None:
             self._note(f"stopped: {failure}")
+        elif not self._run.summary.done and self.interrupt.received is None:
+            self._note("the input has no records")
         if failure is not None or self.interrupt.received is not None:
             self._print_summary()
         progress.__exit__(None, None, None)

@@ -54,6 +54,7 @@ from checkout_async.batch.journal.operations import (
     SettleOp,
     entry_name,
 )
+from checkout_async.batch.journal.rules import Step
 from checkout_async.batch.journal.store import JournalStore
 from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.outcome import BatchResult, Outcome
@@ -86,6 +87,7 @@ class Journal:
         self._fingerprints: Fingerprints | None = None
         self._id = ""
         self._entry = 0
+        self._has_records = False
         self._runs: list[Callable[[], Awaitable[None]]] = []
         self._process = ProcessGuard(f"the journal {self._path}")
 
@@ -104,6 +106,7 @@ class Journal:
             self._writer = None
             raise
         self._fingerprints, self._id, self._entry = store.fingerprints, store.id, store.entry
+        self._has_records = store.has_records
         return self
 
     async def __aexit__(
@@ -149,11 +152,25 @@ class Journal:
 
         A caller that is cancelled meanwhile has not sent the record: the claim is withdrawn.
         """
+        return await self._claim(record, retry_unknown=retry_unknown)
+
+    async def claim_known(self, record: Record, *, retry_unknown: bool = False) -> Claim | None:
+        """Return what to do with a record that an earlier run or line had; None if it is to be sent.
+
+        Nothing is written about a record that is to be sent: `claim` it when its request is sent, and not while it
+        waits, so that a killed run leaves in doubt only what was in flight.
+        """
+        if not self._has_records:
+            return None
+        claim = await self._claim(record, retry_unknown=retry_unknown, defers=True)
+        return None if claim.step is Step.SEND else claim
+
+    async def _claim(self, record: Record, *, retry_unknown: bool, defers: bool = False) -> Claim:
         writer, fingerprints = self._opened, self._fingerprints
         assert fingerprints is not None
         content = fingerprints.of_content(record)
         key = fingerprints.of_reference(record.reference) if record.reference else content
-        operation = ClaimOp(record, key, content, self._id, retry_unknown=retry_unknown)
+        operation = ClaimOp(record, key, content, self._id, retry_unknown=retry_unknown, defers=defers)
         try:
             await writer.write(operation)
         except asyncio.CancelledError:

@@ -69,11 +69,24 @@ class JournalRow(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ClaimOp:
-    """A record is about to be sent. `claim` is the answer: SEND, unless `decide` finds another by the known row."""
+    """A record is about to be sent. `claim` is the answer: SEND, unless `decide` finds another by the known row.
 
-    __slots__ = ("_before", "_content", "_journal_id", "_key", "_record", "_retries", "_serial", "claim")
+    With `defers`, a record that is to be sent is left alone, and will be claimed when its request is sent.
+    """
 
-    def __init__(self, record: Record, key: bytes, content: bytes, journal_id: str, *, retry_unknown: bool) -> None:
+    __slots__ = ("_before", "_content", "_journal_id", "_key", "_record", "_retries", "_serial", "claim", "defers")
+
+    def __init__(
+        self,
+        record: Record,
+        key: bytes,
+        content: bytes,
+        journal_id: str,
+        *,
+        retry_unknown: bool,
+        defers: bool = False,
+    ) -> None:
+        self.defers = defers
         self.claim = Claim(key=key, step=Step.SEND)
         self._key = key.hex()
         self._content = content.hex()
@@ -114,7 +127,7 @@ class ClaimOp:
         """Decide by the known row, and return the row to write in its place; None if it stays."""
         self._before = row
         self._answer(_state_of(row, run, self._content), row)
-        if self.claim.step is Step.REFUSE:
+        if self.claim.step is Step.REFUSE or (self.defers and self.claim.step is Step.SEND):
             return None
         if self.claim.step is Step.SEND:
             return self._new_row(run)
@@ -123,7 +136,7 @@ class ClaimOp:
 
     def undo(self) -> JournalRow | None:
         """Return the row to write back if the record was to be sent and was not; None if the row did not change."""
-        if self.claim.step is not Step.SEND:
+        if self.claim.step is not Step.SEND or self.defers:
             return None
         return self._before or msgspec.structs.replace(self._new_row(0), result=BatchResult.FAILED, settled_at=_now())
 

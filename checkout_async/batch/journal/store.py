@@ -101,7 +101,8 @@ class JournalStore:
     """An open journal file, used and closed by the thread that made it. Each instance is a run.
 
     A missing or empty file becomes a journal, or is refused without `create`; a missing key file is created unless a
-    `key` is given. `id` is that of the journal, `entry` the number of its last entry. Raises BatchFileError, also for
+    `key` is given. `id` is that of the journal, `entry` the number of its last entry when it was opened; `has_records`
+    is whether it had records then. Raises BatchFileError, also for
     a journal whose write-ahead log was removed after a kill. After an error no further writes are accepted: every
     method raises JournalError.
     """
@@ -208,12 +209,13 @@ class JournalStore:
     def _claim(self, claims: Sequence[ClaimOp]) -> None:
         """Insert the rows of new records, and decide the claims of known ones."""
         claims = self._without_suspects(claims)
-        if self._execute(_CLAIM, [claim.values(self._run) for claim in claims]) == len(claims):
+        new = [claim for claim in claims if not claim.defers]
+        if self._execute(_CLAIM, [claim.values(self._run) for claim in new]) == len(claims):
             return
         rows = self._read({claim.key for claim in claims})
         changed: dict[str, JournalRow] = {}
         for claim in claims:
-            if claim.made(rows[claim.key], self._run):
+            if claim.key not in rows or claim.made(rows[claim.key], self._run):
                 continue
             self._doubts.pop(rows[claim.key].line, None)
             row = claim.decide(rows[claim.key], self._run)
@@ -261,6 +263,8 @@ class JournalStore:
             fingerprints = self._reopen(key)
             self._check_wal(has_wal=has_wal)
         [(self.entry,)] = self._database.execute(LAST_ENTRY).fetchall()
+        [(has_records,)] = self._database.execute("SELECT EXISTS (SELECT true FROM record)").fetchall()
+        self.has_records = bool(has_records)
         found = self._database.execute(
             "UPDATE journal SET run = run + 1, needs_wal = 1, entry = ? RETURNING id, run", (self.entry,)
         ).fetchall()

@@ -1,0 +1,78 @@
+"""`before_send` of a call: awaited when nothing is waited for any more, before each attempt, and able to prevent it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from checkout_async import CheckoutClient, Limits, OAuthCredentials
+from checkout_async.models import sessions
+from checkout_async.operations import ApiResponse
+from checkout_async.operations import sessions as operations
+from checkout_async.sandbox import Fault, Sandbox
+from tests.batch.support import RECURRING, request
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as running:
+        yield running
+
+
+@asynccontextmanager
+async def client(sandbox: Sandbox, limits: Limits | None = None) -> AsyncIterator[CheckoutClient]:
+    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret")
+    async with CheckoutClient(
+        credentials, base_url=sandbox.base_url, token_url=sandbox.token_url, limits=limits or Limits()
+    ) as checkout:
+        yield checkout
+
+
+async def send(checkout: CheckoutClient, before_send: Callable[[], Awaitable[None]]) -> ApiResponse[sessions.Session]:
+    call = operations.build_request_session(request(channel_data=msgspec.to_builtins(RECURRING)))
+    options = msgspec.structs.replace(call.options, before_send=before_send)
+    return await checkout.send(msgspec.structs.replace(call, options=options))
+
+
+async def test_a_call_that_waits_for_a_slot_is_not_announced(sandbox: Sandbox) -> None:
+    announced: list[int] = []
+    go = asyncio.Event()
+
+    async def before(number: int) -> None:
+        announced.append(number)
+        await go.wait()
+
+    async with client(sandbox, Limits(concurrency=1)) as checkout, asyncio.TaskGroup() as group:
+        for number in range(3):
+            group.create_task(send(checkout, lambda number=number: before(number)))
+        await asyncio.sleep(0.1)
+        assert announced == [0]
+        go.set()
+    assert (announced, len(sandbox.sessions)) == ([0, 1, 2], 3)
+
+
+async def test_each_attempt_is_announced(sandbox: Sandbox) -> None:
+    announced: list[None] = []
+
+    async def before() -> None:
+        announced.append(None)
+
+    sandbox.faults.add("request_session", Fault.RATE_LIMITED)
+    async with client(sandbox) as checkout:
+        await send(checkout, before)
+    assert len(announced) == 2
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), asyncio.CancelledError()])
+async def test_a_call_whose_announcement_fails_is_not_sent(sandbox: Sandbox, error: BaseException) -> None:
+    async def before() -> None:
+        raise error
+
+    async with client(sandbox) as checkout:
+        with pytest.raises(type(error)):
+            await send(checkout, before)
+    assert not sandbox.sessions
