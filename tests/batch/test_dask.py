@@ -215,6 +215,8 @@ async def test_workers_without_credentials_get_an_error_that_names_what_is_missi
 
 def test_a_scheduler_that_cannot_be_reached_is_named(source: Path, target: Path) -> None:
     dask: Any = import_module("dask")
+    # Its import adds to the configuration, and would be undone with the change if it came later.
+    import_module("distributed")
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(ConfigurationError, match=r"cannot reach the scheduler 'tcp://127\.0\.0\.1:9'"),
