@@ -66,7 +66,7 @@ test-simulation: $(SIMULATE)/.ready ## Test the simulation: it is a function of 
 	@$(SIMULATE)/bin/python -m pytest -q tests/simulation
 
 simulate-night: $(SIMULATE)/.ready ## Plant known defects, then simulate for eight hours.
-	@$(SIMULATE)/bin/python -m tests.simulation --defects
+	@$(SIMULATE)/bin/python -m tests.simulation --defects --jobs 2
 	@$(SIMULATE)/bin/python -m tests.simulation --seconds 28800
 
 engines: $(ENGINES)/.ready ## Run the recipes of docs/cluster.md on real Spark and Ray (1 GB; Spark needs Java 17).

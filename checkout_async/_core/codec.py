@@ -28,14 +28,14 @@ class DecodeError(ValueError):
     """A reply is not JSON, is not an object, or lacks its identifier. The text contains no value from the reply."""
 
 
-_decoders: dict[tuple[Any, bool], msgspec.json.Decoder[Any]] = {}
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
-def _decoder(type_: Any, *, strict: bool) -> msgspec.json.Decoder[Any]:
-    """Return the cached decoder of a type. With `strict` off, it accepts numbers written as text."""
-    decoder = _decoders.get((type_, strict))
+def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
+    """Return the cached decoder of a type. It accepts numbers written as text."""
+    decoder = _decoders.get(type_)
     if decoder is None:
-        decoder = _decoders[type_, strict] = msgspec.json.Decoder(type_, strict=strict)
+        decoder = _decoders[type_] = msgspec.json.Decoder(type_, strict=False)
     return decoder
 
 
@@ -53,7 +53,7 @@ def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
 
 def _decode_or_salvage(type_: type[T], body: bytes, ignored: list[str]) -> T:
     try:
-        return cast("T", _decoder(type_, strict=False).decode(body))
+        return cast("T", _decoder(type_).decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
@@ -151,7 +151,7 @@ def _salvage_array(value: list[Any], type_: Any, path: str, ignored: list[str]) 
             except msgspec.ValidationError:
                 ignored.append(scrub(here))
         return kept
-    msgspec.convert(value, type_, strict=False)
+    msgspec.convert(value, type_)  # raises the error that says which type was expected
     return value
 
 

@@ -28,7 +28,6 @@ def mismatch(operation: str, body: bytes | None, response: ApiResponse[Any]) -> 
     one of the two leaves out, or leaves empty, contradicts nothing.
     """
     echo = _broken_echo(body, response.value)
-    del body  # a traceback may show the locals
     if echo is None:
         return None
     name, echoed = echo

@@ -54,7 +54,7 @@ from checkout_async.redaction import Secret
 
 __all__ = ["check_key", "final_error", "is_ambiguous", "key_conflict_wait", "new_key", "retry_wait"]
 
-# RFC 8470: "too early" promises that the request was not processed.
+# RFC 8470: "too early" promises that the request was not processed. A rate limit refuses it before that, too.
 _NOT_PROCESSED = frozenset({425, 429})
 
 
@@ -76,10 +76,10 @@ def key_conflict_wait(
     or the caller chose the key) and the reply has no `Retry-After`, which would mean a rate limit. The wait is
     `policy.conflict_wait`, or the reply's `Retry-After` if that is longer. Such waits do not count as attempts.
     """
-    in_use = _key_is_in_use(idempotency, failure, key_may_be_known=key_may_be_known)
-    if policy.attempts == 1 or not in_use or not isinstance(failure, ApiError):
+    if policy.attempts == 1 or not _key_is_in_use(idempotency, failure, key_may_be_known=key_may_be_known):
         return None
-    return max(policy.conflict_wait, failure.retry_after or 0.0)
+    asked = failure.retry_after if isinstance(failure, ApiError) else None
+    return max(policy.conflict_wait, asked or 0.0)
 
 
 def _key_is_in_use(idempotency: Idempotency, failure: CheckoutError, *, key_may_be_known: bool) -> bool:
@@ -107,7 +107,7 @@ def retry_wait(
 
 
 def _may_retry(idempotency: Idempotency, failure: CheckoutError) -> bool:
-    if isinstance(failure, ConnectFailed | RateLimited):
+    if isinstance(failure, ConnectFailed):
         return True
     if isinstance(failure, ApiError) and failure.status in _NOT_PROCESSED:
         return True

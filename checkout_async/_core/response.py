@@ -62,7 +62,8 @@ def parse_response(
 ) -> ApiResponse[T]:
     """Return the decoded reply. Raises ApiError for an error status, UnexpectedResponse if the reply is not understood.
 
-    `now` is the time that a `Retry-After` date is compared with. `conceal` masks in the server's texts what was sent.
+    `now` is the time that a `Retry-After` date is compared with if the reply has no `Date`. `conceal` masks in the
+    server's texts what was sent.
     """
     if response.status >= 400:
         raise _api_error(operation.name, response, now, conceal)
@@ -134,7 +135,7 @@ def _api_error(operation: str, response: HttpResponse, now: datetime, conceal: C
         request_id=request_id,
         error_type=error_type,
         error_codes=error_codes,
-        retry_after=retry_after(response.headers.get("retry-after"), now),
+        retry_after=retry_after(response.headers.get("retry-after"), _sent_at(response) or now),
         body=response.body,
     )
 
@@ -172,10 +173,19 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdigit():
         return float(text)
+    date = _http_date(text)
+    return None if date is None else max(0.0, (date - now).total_seconds())
+
+
+def _sent_at(response: HttpResponse) -> datetime | None:
+    """Return when the server sent the reply, by the clock that its `Retry-After` date is of too, if it says so."""
+    return _http_date(response.headers.get("date", ""))
+
+
+def _http_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
         # A date without a zone is UTC (RFC 9110 section 5.6.7).
-        aware = date if date.tzinfo else date.replace(tzinfo=UTC)
-        return max(0.0, (aware - now).total_seconds())
+        return date if date.tzinfo else date.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None

@@ -28,6 +28,7 @@ from checkout_async.errors import (
     AuthenticationFailed,
     ConfigurationError,
     ConnectFailed,
+    ServerError,
     TransportError,
     UnexpectedResponse,
 )
@@ -83,7 +84,7 @@ def token_refusal(error: ApiError, masker: SecretMasker) -> AuthenticationFailed
 
 def _is_refusal(error: ApiError) -> bool:
     """Return whether the token endpoint refused the request: with a 4xx, unless it means that it is busy."""
-    return error.status < 500 and not error.is_transient
+    return not (error.is_transient or isinstance(error, ServerError))
 
 
 # `expires_in` is recommended only (RFC 6749 section 5.1). Checkout.com's tokens are valid for an hour. If one expires
@@ -132,23 +133,28 @@ class OAuthCredentials(SecretHolder):
     def authenticator(self, token_sender: TokenSender, token_url: str | None = None) -> OAuthAuthenticator:
         """Return an authenticator with its own token cache, in front of the store if there is one."""
         basic = as_secret(b64encode(f"{self._client_id}:{self._client_secret}".encode("ascii")).decode("ascii"))
-        shared = None
+        url, shared = token_url or "", None
         if self._store is not None:
-            shared = SharedToken(self._store, store_key(self._client_id, token_url or "", self._scopes))
+            shared = SharedToken(self._store, store_key(self._client_id, url, self._scopes))
         sender = token_sender(FixedAuthenticator(f"Basic {basic}"))
         masker = SecretMasker(self._client_secret, basic)
-        return OAuthAuthenticator(sender, self._scopes, masker, shared, urlsplit(token_url or "").hostname or "")
+        return OAuthAuthenticator(sender, self._scopes, masker, shared, urlsplit(url).hostname)
 
 
 class OAuthAuthenticator(SecretHolder):
-    """Authenticates with bearer tokens from the token endpoint at `host`, cached and refreshed."""
+    """Authenticates with bearer tokens from the token endpoint, cached and refreshed. Errors name its `host`."""
 
-    __slots__ = ("_cache", "_host", "_masker", "_scopes", "_sender")
+    __slots__ = ("_cache", "_endpoint", "_masker", "_scopes", "_sender")
 
     def __init__(
-        self, sender: Sender, scopes: tuple[str, ...], masker: SecretMasker, shared: SharedToken | None, host: str
+        self,
+        sender: Sender,
+        scopes: tuple[str, ...],
+        masker: SecretMasker,
+        shared: SharedToken | None,
+        host: str | None,
     ) -> None:
-        self._host = host
+        self._endpoint = f"the token endpoint {host}" if host else "the token endpoint"
         self._sender = sender
         self._scopes = scopes
         self._masker = masker
@@ -193,10 +199,10 @@ class OAuthAuthenticator(SecretHolder):
     def _out_of_order(self, what: str, attempts: int = 1) -> ConnectFailed:
         """Return the error for a token endpoint that does not do its work. It says nothing about the credentials."""
         return ConnectFailed(
-            f"no access token: the token endpoint {self._host} {what}; nothing was sent",
+            f"no access token: {self._endpoint} {what}; nothing was sent",
             operation=REQUEST_ACCESS_TOKEN.name,
             attempts=attempts,
-            reason=f"the token endpoint {self._host} {what}",
+            reason=f"{self._endpoint} {what}",
         )
 
     async def _fetch(self) -> AccessToken:

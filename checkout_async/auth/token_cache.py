@@ -3,8 +3,8 @@
 A token passes through three states:
 
 - fresh: callers use it;
-- ageing (less than `_refresh_margin` left): callers use it, and one fetch runs in the background;
-- stale (less than `_expiry_margin` left, or dropped after a 401): callers wait for the fetch.
+- ageing (no more than `_refresh_margin` left): callers use it, and one fetch runs in the background;
+- stale (no more than `_expiry_margin` left, or dropped after a 401): callers wait for the fetch.
 
 A cancelled caller does not cancel the fetch for the others. If the token is shared, the fetch reads the store first
 (`shared_token.py`).
@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import math
 from collections.abc import Awaitable, Callable
 
 from checkout_async.auth.shared_token import SharedToken
@@ -47,8 +48,7 @@ class TokenCache:
         self._shared = shared
         self._rejected: str | None = None
         self._token: AccessToken | None = None
-        self._expires = 0.0
-        self._paused_until = 0.0
+        self._expires = self._paused_until = -math.inf
         self._closed = False
         self._fetching: asyncio.Task[AccessToken] | None = None
 

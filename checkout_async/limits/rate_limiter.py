@@ -32,6 +32,9 @@ _PAUSE_AFTER_FAILURE = 5.0
 _MAX_CLOCK_DIFFERENCE = 0.25
 _CLOCK_CHECK_INTERVAL = 60.0
 
+_MAX_CLOCK_CHANGE = 0.05
+"""Seconds by which the wall clock may move away from the monotonic one between two checks: slewing moves it less."""
+
 
 @runtime_checkable
 class RateLimiter(Protocol):
@@ -74,6 +77,7 @@ class RedisRateLimiter:
     __slots__ = (
         "_account",
         "_clock_checked_until",
+        "_clock_offset",
         "_has_failed",
         "_owns_client",
         "_paused_until",
@@ -96,6 +100,7 @@ class RedisRateLimiter:
         self._window = _moving_window(self._redis, prefix)
         self._has_failed = False
         self._paused_until = self._clock_checked_until = -math.inf
+        self._clock_offset = 0.0
 
     async def acquire(self, kind: str, rate: float) -> float:
         """Return 0.0 if one more request of this kind may be sent, else the seconds after which to ask again.
@@ -127,8 +132,8 @@ class RedisRateLimiter:
 
         try:
             await self._redis.time()  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
-        # TypeError and ValueError: an option of the URL does not exist or has an invalid value.
-        except (TypeError, ValueError, AuthenticationError, ResponseError) as error:
+        # TypeError, ValueError and LookupError: an option of the URL does not exist or has an invalid value.
+        except (TypeError, ValueError, LookupError, AuthenticationError, ResponseError) as error:
             kind = type(error).__name__
         except (RedisError, OSError):
             return
@@ -159,20 +164,24 @@ class RedisRateLimiter:
         if await self._window.hit(item, self._account, kind):
             return 0.0
         stats = await self._window.get_window_stats(item, self._account, kind)
-        # At least half the time of a permit: long enough not to keep Redis busy, short enough to miss no permit.
-        return max(stats.reset_time - time.time(), item.get_expiry() / item.amount / 2)
+        # At least half the time of a permit: long enough not to keep Redis busy, short enough to miss no permit. At
+        # most the window: a time beyond it comes from a clock that was set in between, here or on another machine.
+        wait = max(stats.reset_time - time.time(), item.get_expiry() / item.amount / 2)
+        return min(wait, item.get_expiry())
 
     async def _check_clock(self) -> None:
-        started = time.monotonic()
-        if started < self._clock_checked_until:
+        started, before = time.monotonic(), time.time()
+        # A clock that was set since the last check is compared at once, not a minute later.
+        is_set = abs(before - started - self._clock_offset) >= _MAX_CLOCK_CHANGE
+        if started < self._clock_checked_until and not is_set:
             return
-        before = time.time()
         seconds, microseconds = await self._redis.time()  # pyright: ignore[reportUnknownMemberType] - as above
         difference = max(before - (seconds + microseconds / 1e6), seconds + microseconds / 1e6 - time.time())
         if difference >= _MAX_CLOCK_DIFFERENCE:
             message = f"this machine's clock differs from that of Redis by {difference:.1f} s; synchronise the clocks"
             raise _ClocksDiffer(message)
         self._clock_checked_until = started + _CLOCK_CHECK_INTERVAL
+        self._clock_offset = before - started
 
     def _record_failure(self, error: Exception) -> None:
         # Only our own error's text: another one may quote the URL, and a URL may contain a password.
@@ -203,5 +212,4 @@ def _window(rate: float) -> RateLimitItem:
     """Return the rate as permits in a window of whole seconds, which `limits` can count; never more than the rate."""
     from limits import RateLimitItemPerSecond  # noqa: PLC0415  # an extra
 
-    seconds = 1 if rate >= 1 else math.ceil(1 / rate)
-    return RateLimitItemPerSecond(max(1, math.floor(rate * seconds)), seconds)
+    return RateLimitItemPerSecond(max(1, math.floor(rate)), math.ceil(1 / rate))

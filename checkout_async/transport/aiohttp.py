@@ -125,7 +125,7 @@ class AiohttpTransport:
                 if handler is None:
                     return response
                 return replace(response, is_first=is_first, discard=handler.close)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:  # OSError: also TimeoutError
             return _translate_error(error, url, was_not_sent=exchange.was_not_sent)
         except IncompatibleVersion as error:
             return error.with_traceback(None)
@@ -137,7 +137,6 @@ class AiohttpTransport:
             self._give_up_session()
         if self._session is not None:
             await self._session.close()
-            self._session = None
 
     def __del__(self) -> None:
         if self._process.is_foreign:
@@ -147,7 +146,6 @@ class AiohttpTransport:
         """In a child process: leave the connections to the parent, and keep aiohttp from warning that they are open."""
         if self._session is not None:
             self._session.detach()
-            self._session = None
 
     def _is_from_proxy(self, reply: aiohttp.ClientResponse) -> bool:
         """Return whether the reply is a proxy's 407. Through a tunnel (https), a reply is the server's own."""
@@ -170,7 +168,6 @@ class AiohttpTransport:
                 auto_decompress=False,
                 headers={"Accept-Encoding": ACCEPTED},
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),
                 # The pipeline alone sets these headers.
                 skip_auto_headers=("User-Agent", "Content-Type"),
             )
@@ -189,14 +186,13 @@ def _require_verification(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 async def _read_capped(reply: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Read a body to its end, or to the first chunk beyond the limit; then close the connection."""
+    """Read a body to its end, or to the first chunk beyond the limit: then aiohttp closes the connection."""
     chunks: list[bytes] = []
     size = 0
     while chunk := await reply.content.readany():
         chunks.append(chunk)
         size += len(chunk)
         if size > limit:
-            reply.close()
             break
     return b"".join(chunks)
 
@@ -256,7 +252,7 @@ _REASONS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str],
         (aiohttp.ClientSSLError, ssl.SSLError),
         "the TLS handshake with {where} failed (if it requires a client certificate, pass an ssl_context)",
     ),
-    ((TimeoutError, asyncio.TimeoutError), "{where} took too long"),
+    (TimeoutError, "{where} took too long"),
     ((aiohttp.ServerDisconnectedError, ConnectionResetError), "{where} closed the connection"),
     (aiohttp.ClientConnectorError, "{where} could not be reached ({system})"),
     (aiohttp.ClientPayloadError, "the reply of {where} broke off"),

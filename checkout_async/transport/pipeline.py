@@ -179,8 +179,9 @@ class Pipeline:
             # Kept across attempts: a later, clear failure does not prove that an earlier attempt was not carried out.
             earlier, in_doubt = in_doubt, in_doubt or is_ambiguous(failure)
             kind, note = call.operation.idempotency, ""
-            # The API may know the key if an earlier attempt may have arrived, or if the caller may have used it before.
-            key_may_be_known = earlier or call.caller_supplied_key
+            # The API may know the key if an earlier attempt may have arrived or found it in use, or if the caller may
+            # have used it before.
+            key_may_be_known = earlier or conflict is not None or call.caller_supplied_key
             wait = key_conflict_wait(kind, call.retry, failure, key_may_be_known=key_may_be_known)
             # A 429 for a key in use is not a rate limit: it slows down no other call.
             if wait is None and isinstance(failure, RateLimited):

@@ -121,8 +121,19 @@ def _is_skipped(node: ast.AST, parents: tuple[ast.AST, ...]) -> bool:
         return True
     if isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias":
         return True
+    is_union = isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and _names_classes(node.value)
+    if is_union and len(parents) == 1:
+        return True  # a type alias
     is_docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     return is_docstring or (isinstance(node, ast.keyword) and isinstance(parents[-1], ast.ClassDef))
+
+
+def _names_classes(node: ast.expr) -> bool:
+    """Return whether an expression is one class or a union of classes, by names in CapWords."""
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.BitOr) and _names_classes(node.left) and _names_classes(node.right)
+    name = ast.unparse(node).rpartition(".")[2]
+    return name.isidentifier() and name[0].isupper() and not name.isupper()
 
 
 def _evaluated_children(node: ast.AST) -> Iterator[ast.AST]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import AsyncMock, Mock
 
 import anyio
@@ -147,6 +149,18 @@ def test_without_the_extra_the_error_says_what_to_install(tmp_path: Path, monkey
         FileTokenStore(tmp_path)
 
 
+async def test_a_token_that_another_process_has_just_removed_is_removed(store: FileTokenStore, directory: Path) -> None:
+    class Slow(FileTokenStore):
+        async def load(self, key: str) -> AccessToken | None:
+            token = await super().load(key)
+            await store.remove(key, TOKEN.value)
+            return token
+
+    await store.save("key", TOKEN)
+    await Slow(directory).remove("key", TOKEN.value)
+    assert list(directory.iterdir()) == []
+
+
 async def test_a_disk_that_fails_shows_no_token_in_a_traceback(store: FileTokenStore, directory: Path) -> None:
     directory.parent.mkdir()
     directory.write_text("not a directory")
@@ -190,12 +204,96 @@ async def test_a_cancelled_caller_waits_for_no_file_system_that_hangs(
 
 async def test_a_lock_that_comes_after_its_caller_was_cancelled_is_released() -> None:
     lock = Mock(release=AsyncMock())
-    for acquiring in (completed(), failed(), cancelled()):
+    for acquiring, releases in ((failed(), 0), (cancelled(), 0), (completed(), 1)):
         await asyncio.wait([acquiring])
         file_store._release_abandoned(lock, acquiring)
-    await settle()
-    assert lock.release.await_count == 1
+        await settle()
+        assert lock.release.await_count == releases
     assert not file_store._releases, "releases are kept no longer than they take"
+
+
+class SlowLock:
+    """A lock that is acquired when the test says so, even if its acquisition is cancelled before."""
+
+    def __init__(self) -> None:
+        self.is_wanted, self.is_free = asyncio.Event(), asyncio.Event()
+        self.was_cancelled = False
+        self.releasing: weakref.ref[asyncio.Task[Any]] | None = None
+
+    async def acquire(self) -> None:
+        self.is_wanted.set()
+        try:
+            await self.is_free.wait()
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            await self.is_free.wait()
+
+    async def release(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.releasing = weakref.ref(task)
+        del task
+        await asyncio.get_running_loop().create_future()  # which nothing but this task refers to
+
+
+async def test_a_caller_cancelled_while_it_waits_for_a_lock_goes_at_once_and_leaves_no_lock(
+    store: FileTokenStore,
+) -> None:
+    lock = SlowLock()
+    cast("Any", store)._lock_class = lambda *_arguments, **_options: lock
+
+    async def enter() -> None:
+        async with store.lock("key"):
+            pytest.fail("the lock was acquired")
+
+    waiting = asyncio.create_task(enter())
+    await asyncio.wait_for(lock.is_wanted.wait(), 10)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    await settle()
+    assert lock.was_cancelled, "the lock is still waited for"
+    lock.is_free.set()
+    await settle()
+    gc.collect()
+    assert lock.releasing is not None, "the lock stays acquired"
+    releasing = lock.releasing()
+    assert releasing is not None, "the release was collected before it was done"
+    releasing.cancel()
+    await asyncio.wait([releasing])
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(64 * 1024, True), (64 * 1024 + 1, False)])
+async def test_of_a_file_no_more_than_64_kib_are_read(
+    size: int, is_read: bool, store: FileTokenStore, directory: Path
+) -> None:
+    await store.save("key", TOKEN)
+    file = directory / "key.json"
+    file.write_bytes(file.read_bytes().rjust(size))  # white space before the token
+    assert await store.load("key") == (TOKEN if is_read else None)
+
+
+async def test_a_system_that_cannot_refuse_links_reads_tokens(
+    store: FileTokenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "O_NOFOLLOW")  # Windows
+    await store.save("key", TOKEN)
+    assert await store.load("key") == TOKEN
+
+
+async def test_tokens_that_are_saved_at_once_do_not_meet(
+    store: FileTokenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together, sync = threading.Barrier(2), os.fsync
+
+    def wait(descriptor: int) -> None:
+        together.wait(10)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", wait)
+    others = AccessToken("bye-bye", TOKEN.expires_at, 3600)
+    await asyncio.gather(store.save("key", TOKEN), store.save("key", others))
+    assert await store.load("key") in {TOKEN, others}
 
 
 def completed() -> asyncio.Future[Any]:

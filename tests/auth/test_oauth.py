@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any, TypeVar, cast
 
@@ -13,8 +14,9 @@ from checkout_async.auth import Authenticator, MemoryTokenStore, OAuthCredential
 from checkout_async.auth.oauth import OAuthAuthenticator
 from checkout_async.auth.shared_token import store_key
 from checkout_async.config import Environment
-from checkout_async.errors import AuthenticationFailed, ConnectFailed
+from checkout_async.errors import AuthenticationFailed, ClientClosed, ConnectFailed
 from tests.core.test_response import NOW
+from tests.transport.virtual_time import settle
 
 T = TypeVar("T")
 
@@ -30,6 +32,8 @@ class TokenEndpoint:
         self.reply = HttpResponse(status=status, headers={}, body=body)
         self.bodies: list[Any] = []
         self.client: Authenticator | None = None
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     def connect(self, authenticator: Authenticator) -> TokenEndpoint:
         self.client = authenticator
@@ -37,6 +41,7 @@ class TokenEndpoint:
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
         self.bodies.append(request.body)
+        await self.may_answer.wait()
         return parse_response(request.operation, self.reply, NOW)
 
 
@@ -96,10 +101,12 @@ async def test_an_error_names_status_and_code(code: str) -> None:
     assert f"400 {code}" in str(error)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>not acceptable</html>", b"[]", b'{"error":5}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>not acceptable</html>", b"[]", b'{"error":5}', b'{"error":"","error_description":""}']
+)
 async def test_an_error_without_an_oauth_body_is_still_clear(body: bytes) -> None:
     error = await authentication_failure(TokenEndpoint(406, body))
-    assert (error.status, error.error, error.body) == (406, None, body)
+    assert (error.status, error.error, error.description, error.body) == (406, None, None, body)
     assert "406 without an OAuth error code" in str(error)
 
 
@@ -118,6 +125,36 @@ async def test_an_answer_without_a_usable_token_is_none(body: bytes) -> None:
     with pytest.raises(ConnectFailed, match=r"no access token: the token endpoint auth\.example ") as caught:
         await authenticator(TokenEndpoint(200, body)).authorize()
     assert "evil" not in f"{caught.value} {vars(caught.value)}"
+
+
+async def test_closing_ends_a_token_request_in_progress() -> None:
+    endpoint = TokenEndpoint()
+    endpoint.may_answer.clear()
+    subject = authenticator(endpoint)
+    waiting = asyncio.create_task(subject.authorize())
+    await settle()
+    assert len(endpoint.bodies) == 1
+    await subject.aclose()
+    with pytest.raises(ClientClosed, match="client was closed"):
+        await waiting
+
+
+async def test_a_page_in_place_of_a_token_counts_as_one_attempt() -> None:
+    with pytest.raises(ConnectFailed) as caught:
+        await authenticator(TokenEndpoint(200, b"<html>sorry</html>")).authorize()
+    assert (caught.value.operation, caught.value.attempts) == ("request_access_token", 1)
+    assert caught.value.reason.startswith("the token endpoint auth.example answered 200 ")
+
+
+@pytest.mark.parametrize(
+    ("url", "name"), [(TOKEN_URL, "the token endpoint auth.example"), (None, "the token endpoint")], ids=["url", "none"]
+)
+async def test_an_error_names_the_host_of_the_token_endpoint_if_it_is_known(url: str | None, name: str) -> None:
+    endpoint = TokenEndpoint(503, b"")
+    with pytest.raises(ConnectFailed) as caught:
+        await OAuthCredentials("ack_x", SECRET).authenticator(endpoint.connect, url).authorize()
+    assert caught.value.reason == f"{name} answered 503"
+    assert str(caught.value) == f"no access token: {name} answered 503; nothing was sent"
 
 
 @pytest.mark.parametrize("lifetime", [b"", b',"expires_in":null', b',"expires_in":"long"'])

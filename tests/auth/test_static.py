@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import pytest
 
@@ -66,9 +67,27 @@ def test_what_is_not_an_access_key_is_refused(client_id: str, client_secret: str
         OAuthCredentials(client_id, client_secret)
 
 
-def test_one_str_is_not_a_list_of_scopes() -> None:
-    with pytest.raises(ConfigurationError, match="scopes"):
-        OAuthCredentials("i", "s", scopes="sessions:app sessions:browser")
+@pytest.mark.parametrize("scopes", ["sessions:app sessions:browser", None, 5])
+def test_what_is_not_a_list_of_scopes_is_refused(scopes: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"scopes must be a list of str, not {type(scopes).__name__}"):
+        OAuthCredentials("i", "s", scopes=scopes)
+
+
+@pytest.mark.parametrize("scope", ["", "sessions:app sessions:browser", 'a"b', "a\\b", "a\n", "é", "\x7f", None])
+def test_what_is_not_a_scope_is_refused(scope: Any) -> None:
+    with pytest.raises(ConfigurationError, match="each scope must be one word"):
+        OAuthCredentials("i", "s", scopes=["sessions:app", scope])
+
+
+@pytest.mark.parametrize("scope", ["sessions:browser", "!#[]~", "https://scope.example/read"])
+def test_a_scope_may_have_any_character_of_the_rfc(scope: str) -> None:
+    OAuthCredentials("i", "s", scopes=iter([scope]))
+
+
+@pytest.mark.parametrize("store", [object(), "tokens"])
+def test_what_is_not_a_token_store_is_refused(store: Any) -> None:
+    with pytest.raises(ConfigurationError, match="store must be TokenStore, not "):
+        OAuthCredentials("i", "s", store=store)
 
 
 @pytest.mark.parametrize(

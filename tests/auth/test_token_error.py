@@ -13,7 +13,7 @@ import trustme
 from aiohttp import web
 
 from checkout_async import CheckoutClient, OAuthCredentials, RetryPolicy
-from checkout_async.errors import ConnectFailed
+from checkout_async.errors import AuthenticationFailed, ConnectFailed
 from tests.auth.test_oauth import SECRET, TokenEndpoint, authentication_failure
 
 BASIC = base64.b64encode(f"ack_x:{SECRET}".encode()).decode()
@@ -40,6 +40,17 @@ async def test_a_secret_that_the_endpoint_quotes_is_masked_everywhere(echo: str)
     shown = f"{error} {error!r} {vars(error)} {pickle.loads(pickle.dumps(error)).body!r}"
     assert echo not in shown
     assert SECRET not in shown
+
+
+async def test_a_secret_that_is_also_a_part_of_its_basic_form_uncovers_no_rest_of_it() -> None:
+    secret = "g6"
+    basic = base64.b64encode(f"ack_x:{secret}".encode()).decode()
+    assert secret in basic
+    endpoint = TokenEndpoint(400, b'{"error":"invalid_client","error_description":"not %s"}' % basic.encode())
+    with pytest.raises(AuthenticationFailed) as caught:
+        await OAuthCredentials("ack_x", secret).authenticator(endpoint.connect).authorize()
+    assert caught.value.description == "not ***"
+    assert caught.value.body == b'{"error":"invalid_client","error_description":"not ***"}'
 
 
 async def test_a_description_as_long_as_a_page_is_cut() -> None:

@@ -116,6 +116,13 @@ async def test_a_call_fails_as_one_that_was_not_sent_after_the_attempts_of_one_t
         assert caught.value.is_transient
 
 
+async def test_an_error_says_how_often_the_token_endpoint_was_asked() -> None:
+    async with hosts_and_client(hang_up) as (hosts, checkout):
+        with pytest.raises(errors.ConnectFailed) as caught:
+            await checkout.request_access_token()
+        assert caught.value.attempts == hosts.token_requests == ATTEMPTS
+
+
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 405])
 async def test_a_refusal_is_not_transient_and_not_repeated(code: int) -> None:
     async with hosts_and_client(status(code, b'{"error":"invalid_client"}')) as (hosts, checkout):

@@ -19,6 +19,14 @@ from tests.core.models import Colour, Link, Receipt
 PAN = "4242424242424242"
 
 
+class Measured(ResponseModel, frozen=True, kw_only=True):
+    id: str
+    weight: float | None = None
+    is_paid: bool | None = None
+    amount: int | None = None
+    name: str | None = None
+
+
 class TestReceiving:
     def test_a_reply_is_decoded(self) -> None:
         receipt, ignored = decode(Receipt, b'{"id":"r1","amount":5,"link":{"href":"/x"}}')
@@ -45,6 +53,39 @@ class TestReceiving:
         assert receipt.colours == ["red", "teal"]
         assert receipt.links == [Link(), Link()]
         assert ignored == ("$.colours[1]", "$.links[0].href", "$.links[1]")
+
+    def test_of_a_map_only_the_members_that_do_not_fit_are_left_out(self) -> None:
+        receipt, ignored = decode(Receipt, b'{"id":"r1","by_name":{"a":{"href":"/x"},"b":{"href":[]},"c":5}}')
+        assert receipt.by_name == {"a": Link(href="/x"), "b": Link()}
+        assert ignored == ('$.by_name["b"].href', '$.by_name["c"]')
+
+    def test_the_name_of_a_member_of_a_map_is_scrubbed_where_it_is_reported(self) -> None:
+        _, ignored = decode(Receipt, json.dumps({"id": "r1", "by_name": {f'"{PAN}"': 5}}).encode())
+        (path,) = ignored
+        assert path.startswith('$.by_name["')
+        assert PAN not in path
+
+    def test_other_values_written_as_text_read_as_such_beside_a_member_that_does_not_fit(self) -> None:
+        body = b'{"id":"r1","weight":"1.5","is_paid":"true","amount":[],"name":2.5}'
+        measured, ignored = decode(Measured, body)
+        assert measured == Measured(id="r1", weight=1.5, is_paid=True, name="2.5")
+        assert ignored == ("$.amount",)
+
+    @pytest.mark.parametrize("member", [b'"is_paid":"01"', b'"name":true', b'"name":false'])
+    def test_a_truth_value_is_neither_text_nor_number(self, member: bytes) -> None:
+        measured, ignored = decode(Measured, b'{"id":"r1",' + member + b"}")
+        assert measured == Measured(id="r1")
+        assert len(ignored) == 1
+
+    def test_a_number_of_thousands_of_digits_is_text_where_text_is_expected(self) -> None:
+        for digits in (20, 4300):
+            measured, ignored = decode(Measured, b'{"id":"r1","name":%s}' % (b"9" * digits))
+            assert (measured.name, ignored) == ("9" * digits, ())
+
+    @pytest.mark.parametrize("depth", [1500, 100_000])
+    def test_nesting_too_deep_to_read_is_a_decode_error(self, depth: int) -> None:
+        with pytest.raises(DecodeError, match="not valid JSON"):
+            decode(Receipt, b'{"id":"r1","new":' + b"[" * depth + b"]" * depth + b"}")
 
     def test_a_byte_order_mark_is_skipped_and_kept_in_the_raw_bytes(self) -> None:
         body = b'\xef\xbb\xbf{"id":"r1","amount":"five"}'

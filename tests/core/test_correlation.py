@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from checkout_async._core.correlation import answers_another_read, mismatch
+from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency, Operation, Parameter
 from checkout_async.models import payments
+from tests.core.models import Receipt
 
 
 def response(value: object) -> ApiResponse[Any]:
@@ -39,6 +41,29 @@ def test_a_request_without_the_member_is_not_contradicted(body: bytes | None) ->
     assert mismatch("pay", body, response(payment(reference="b"))) is None
 
 
+def test_a_request_that_is_no_json_is_read_only_if_the_reply_could_contradict_it() -> None:
+    assert mismatch("token", b"grant_type=client_credentials", response(Receipt(id="r1"))) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [("GBP", "gbp"), (" GBP ", "GBP"), ("", "EUR"), ("GBP", ""), (None, "EUR"), ("GBP", None)],
+)
+def test_a_currency_in_other_letters_or_left_out_is_no_contradiction(sent: str | None, received: str | None) -> None:
+    body = msgspec.json.encode({"currency": sent})
+    assert mismatch("pay", body, response(payment(currency=received))) is None
+
+
+@pytest.mark.parametrize(("sent", "received"), [("GBP", "EUR"), ("GBP", "GBPX"), ("gbp1", "GBP1")])
+def test_another_currency_is_a_contradiction(sent: str, received: str) -> None:
+    assert mismatch("pay", msgspec.json.encode({"currency": sent}), response(payment(currency=received))) is not None
+
+
+class Numbered(ResponseModel, frozen=True, kw_only=True):
+    number: int
+    text: str | None = None
+
+
 def asks(*identifiers: str, idempotency: Idempotency = Idempotency.SAFE) -> ApiRequest[Any]:
     operation = Operation[Any](
         name="get", method="GET", path="/payments/{id}", idempotency=idempotency, responses={200: payments.Payment}
@@ -62,6 +87,6 @@ def test_only_a_read_by_one_id_is_compared(request_: ApiRequest[Any]) -> None:
     assert not answers_another_read(request_, response(payment()))
 
 
-@pytest.mark.parametrize("value", [None, [payment()], "text"])
+@pytest.mark.parametrize("value", [None, [payment()], "text", Numbered(number=5, text="pay_3")])
 def test_a_reply_that_is_no_resource_is_not_compared(value: object) -> None:
     assert not answers_another_read(asks("pay_2"), response(value))

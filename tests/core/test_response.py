@@ -184,6 +184,19 @@ class TestRetryAfter:
     def test_seconds_and_http_dates_are_read(self, value: str | None, seconds: float | None) -> None:
         assert retry_after(value, NOW) == seconds
 
+    @pytest.mark.parametrize(
+        ("sent_at", "seconds"),
+        [
+            ("Sun, 22 Nov 2026 12:00:00 GMT", 30.0),  # the clock of this machine is a day late
+            ("Fri, 20 Nov 2026 12:00:00 GMT", 2 * 86400 + 30.0),
+            ("soon", 86400 + 30.0),
+            ("Wed, 21 Oct 2026 07:28:00 +99999999999999999999", 86400 + 30.0),
+        ],
+    )
+    def test_a_date_is_compared_with_the_clock_of_the_server_that_wrote_it(self, sent_at: str, seconds: float) -> None:
+        error = failure(503, retry_after="Sun, 22 Nov 2026 12:00:30 GMT", date=sent_at)
+        assert error.retry_after == seconds
+
     @given(st.text())
     def test_any_header_is_read_or_left_alone(self, value: str) -> None:
         seconds = retry_after(value, NOW)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async._core.decision import final_error, is_ambiguous, key_conflict_wait, retry_wait
+from checkout_async._core.decision import check_key, final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.response import error_class
 from checkout_async._core.wire import Idempotency, Operation
 from checkout_async.config import RetryPolicy
@@ -15,6 +15,7 @@ from checkout_async.errors import (
     ConnectFailed,
     InvalidRequest,
     OutcomeUnknown,
+    TransportError,
     UnexpectedResponse,
 )
 
@@ -99,6 +100,11 @@ def test_a_conflict_of_an_operation_with_a_key_is_waited_out() -> None:
     assert key_wait(status(409, 45.0)) == 45.0
 
 
+def test_a_short_wait_for_a_key_is_not_made_longer() -> None:
+    policy = RetryPolicy(conflict_wait=0.25)
+    assert key_conflict_wait(KEY, policy, status(409), key_may_be_known=False) == 0.25
+
+
 @pytest.mark.parametrize("idempotency", [SAFE, NATURAL, NONE])
 def test_a_conflict_of_any_other_operation_is_an_answer(idempotency: Idempotency) -> None:
     assert key_wait(status(409), idempotency) is None
@@ -157,11 +163,37 @@ def test_where_nothing_was_sent_there_is_nothing_to_look_up(idempotency: Idempot
     assert (error.operation, error.attempts, error.may_have_been_done) == ("pay", 3, False)
 
 
+@pytest.mark.parametrize("kind", [ConnectFailed, OutcomeUnknown])
+def test_the_reason_of_a_failure_stays_on_the_error(kind: type[TransportError]) -> None:
+    failure = kind("no connection: the lines are cut", reason="the lines are cut")
+    error = final(failure, KEY)
+    assert isinstance(error, kind)
+    assert error.reason == "the lines are cut"
+    hidden = final(ConnectFailed("no connection", reason="the lines are cut"), KEY, may_have_been_done=True)
+    assert isinstance(hidden, OutcomeUnknown)
+    assert hidden.reason == "the lines are cut"
+
+
+def test_a_key_that_cannot_be_sent_is_named_but_not_shown() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check_key("request_payment", "two\nlines")
+    error = caught.value
+    assert (error.operation, error.path) == ("request_payment", "idempotency_key")
+    assert error.reason == "must be 1 to 255 printable ASCII characters without outer spaces"
+    assert str(error) == f"request_payment: idempotency_key {error.reason}"
+
+
 @pytest.mark.parametrize(("code", "advice"), [(502, True), (408, True), (501, False), (422, False), (409, False)])
 def test_an_error_of_the_api_has_the_advice_only_if_it_leaves_the_outcome_open(code: int, advice: bool) -> None:
     failure = status(code)
     assert final(failure, NONE) is failure
     assert str(failure) == (f"failed; {ADVICE[NONE]}" if advice else "failed")
+
+
+@pytest.mark.parametrize("failure", [OutcomeUnknown("x"), status(503)], ids=["no reply", "503"])
+def test_a_read_has_done_nothing_however_it_ends(failure: CheckoutError) -> None:
+    assert failure.may_have_been_done
+    assert not final(failure, SAFE, may_have_been_done=True).may_have_been_done
 
 
 def test_a_rate_limit_is_no_doubt_unless_the_api_may_know_the_key() -> None:

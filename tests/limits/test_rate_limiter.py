@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from checkout_async import processes
 from checkout_async.clock import Clock
-from checkout_async.errors import ConfigurationError, MissingExtra
+from checkout_async.errors import ConfigurationError, MissingExtra, WrongProcess
 from checkout_async.limits import rate_limiter as module
 from checkout_async.limits.limiter import Throttle
 from checkout_async.limits.rate_limiter import RedisRateLimiter
@@ -84,6 +85,31 @@ def test_a_rate_becomes_permits_in_whole_seconds_and_is_never_exceeded(rate: flo
     item = module._window(rate)
     assert (item.amount, item.get_expiry()) == (permits, seconds)
     assert permits / seconds <= rate
+
+
+@pytest.mark.parametrize(("until_free", "wait"), [(0.6, 0.6), (0.01, 0.125), (-0.5, 0.125)])
+async def test_the_wait_is_until_a_permit_is_free_but_at_least_half_of_what_one_takes(
+    one: RedisRateLimiter, until_free: float, wait: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_arguments: object) -> bool:
+        return False
+
+    async def stats(*_arguments: object) -> SimpleNamespace:
+        return SimpleNamespace(reset_time=now + until_free)
+
+    now = time.time()
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic))
+    monkeypatch.setattr(one._window, "hit", refuse)
+    monkeypatch.setattr(one._window, "get_window_stats", stats)
+    assert await one.acquire("writes", 4.0) == pytest.approx(wait, abs=1e-6)
+
+
+async def test_its_keys_in_redis_have_the_prefix(redis_url: str) -> None:
+    async with RedisRateLimiter(redis_url, "vkuhvk4v", prefix="shop:") as rates:
+        await rates.acquire("writes", 1.0)
+        found: list[bytes] = await cast("Any", rates._redis).keys("*")
+    assert found
+    assert all(name.startswith(b"shop:limits") for name in found)
 
 
 WORKER = """
@@ -230,21 +256,121 @@ async def test_a_redis_that_failed_is_asked_again_after_five_seconds(
         assert asked == expected
 
 
+async def test_each_outage_is_logged_once_and_so_is_its_end(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(*_arguments: object) -> tuple[int, int]:
+        raise ConnectionError
+
+    monkeypatch.setattr(module, "_PAUSE_AFTER_FAILURE", 0.0)
+    caplog.set_level(logging.INFO, "checkout_async")
+    for _ in range(2):
+        with monkeypatch.context() as outage:
+            outage.setattr(one._window, "hit", refuse)
+            assert [await one.acquire("writes", 1000.0) for _ in range(2)] == [0.0, 0.0]
+        assert [await one.acquire("writes", 1000.0) for _ in range(2)] == [0.0, 0.0]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"] * 2
+    assert caplog.records[1].getMessage() == "the rates are shared through Redis again"
+
+
 async def test_the_clocks_are_compared_once_a_minute(one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
     now, asked = 1000.0, 0
     redis: Any = one._redis  # not wholly typed, hence Any
-    read = redis.time
 
     async def counting() -> object:
         nonlocal asked
         asked += 1
-        return await read()
+        return int(now), int(now % 1 * 1e6)
 
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=time.time, monotonic=lambda: now))
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now, monotonic=lambda: now))
     monkeypatch.setattr(redis, "time", counting)
     for now, expected in ((1000.0, 1), (1059.9, 1), (1060.0, 2)):  # noqa: B007
         await one.acquire("writes", 1000.0)
         assert asked == expected
+
+
+@pytest.mark.parametrize("off", [-3600.0, 3.0])
+async def test_a_clock_that_is_set_between_two_comparisons_is_noticed_at_once(
+    one: RedisRateLimiter,
+    other: RedisRateLimiter,
+    off: float,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    set_by = 0.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: time.time() + set_by, monotonic=time.monotonic))
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) > 0.0
+    set_by = off
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0, "it does not share the rates now"
+    assert "clock differs" in caplog.text
+    set_by = 0.0
+    assert 0.0 < await other.acquire("writes", ONE_IN_A_MINUTE) <= 60.0
+
+
+async def test_no_wait_is_longer_than_the_window_if_a_clock_is_set_meanwhile(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_by = 0.0
+    clock = SimpleNamespace(time=lambda: time.time() + set_by, monotonic=time.monotonic)
+    monkeypatch.setattr(module, "time", clock)
+    assert await one.acquire("writes", 1.0) == 0.0
+    window: Any = one._window
+    read = window.get_window_stats
+
+    async def set_back(*args: Any) -> Any:
+        nonlocal set_by
+        set_by = -3600.0
+        return await read(*args)
+
+    monkeypatch.setattr(window, "get_window_stats", set_back)
+    assert 0.0 < await one.acquire("writes", 1.0) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "microseconds", "shares"),
+    [
+        (1000, 0, True),
+        (999, 750_001, True),
+        (999, 750_000, False),
+        (999, 250_000, False),
+        (1000, 249_999, True),
+        (1000, 250_000, False),
+        (1000, 750_000, False),
+        (1001, 0, False),
+    ],
+)
+async def test_clocks_a_quarter_of_a_second_apart_are_too_far_apart(
+    one: RedisRateLimiter,
+    seconds: int,
+    microseconds: int,
+    shares: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def read() -> tuple[int, int]:
+        return seconds, microseconds
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: 1000.0, monotonic=time.monotonic))
+    monkeypatch.setattr(one._redis, "time", read)
+    assert await one.acquire("writes", 1000.0) == 0.0
+    assert len(caplog.records) == (0 if shares else 1)
+
+
+async def test_the_way_to_redis_and_back_is_no_difference_of_the_clocks(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 1000.0
+
+    async def read_slowly() -> tuple[int, int]:
+        nonlocal now
+        now += 0.4
+        return 1000, 200_000
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic))
+    monkeypatch.setattr(one._redis, "time", read_slowly)
+    assert await one.acquire("writes", 1000.0) == 0.0
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("off", [-3.0, 3.0])
@@ -270,7 +396,88 @@ async def test_a_caller_cancelled_at_any_await_leaves_the_connection_usable(
     assert not caplog.records
 
 
+# Whether Redis can be used at all
+
+
+@pytest.mark.parametrize(
+    ("options", "kind"),
+    [
+        ("?nonexistent=1", "TypeError"),
+        ("?encoding=%00", "ValueError"),
+        ("?encoding=nonexistent", "LookupError"),
+        ("?client_name=two%20words", "ResponseError"),
+        ("?username=nobody", "AuthenticationError"),
+    ],
+)
+async def test_a_check_says_that_the_url_has_to_be_corrected(redis_url: str, options: str, kind: str) -> None:
+    async with RedisRateLimiter(redis_url + options, "vkuhvk4v") as rates:
+        with pytest.raises(ConfigurationError, match=rf"credentials or options in the URL \({kind}\)") as caught:
+            await rates.check()
+    assert redis_url not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("error", [OSError(113, "No route to host"), TimeoutError()], ids=["OSError", "TimeoutError"])
+async def test_a_check_does_not_fail_if_redis_may_be_back_soon(
+    one: RedisRateLimiter, error: Exception, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise error
+
+    await one.check()
+    monkeypatch.setattr(one._redis, "time", fail)
+    await one.check()
+    async with RedisRateLimiter(f"redis://127.0.0.1:{unused_tcp_port}/0", "vkuhvk4v") as unreachable:
+        await unreachable.check()
+
+
+# Whose connections it closes
+
+
+async def is_connected(redis: Any, name: str) -> bool:
+    return name in {each["name"] for each in await redis.client_list()}
+
+
+async def test_its_own_connections_end_with_it(one: RedisRateLimiter, redis_url: str) -> None:
+    async with RedisRateLimiter(f"{redis_url}?client_name=own", "vkuhvk4v") as rates:
+        await rates.acquire("writes", 1.0)
+        assert await is_connected(one._redis, "own")
+    for _ in range(100):  # Redis notices the end of a connection in its own time
+        if not await is_connected(one._redis, "own"):
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("the connection stays open")
+
+
+async def test_a_client_that_was_given_stays_open(one: RedisRateLimiter, redis_url: str) -> None:
+    redis = cast("Any", import_module("redis.asyncio")).Redis.from_url(f"{redis_url}?client_name=given")
+    async with redis:
+        async with RedisRateLimiter(redis, "vkuhvk4v") as rates:
+            await rates.acquire("writes", 1.0)
+        assert await is_connected(one._redis, "given")
+
+
+async def test_another_process_can_neither_use_nor_close_it(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await one.acquire("writes", 1.0)
+    redis: Any = one._redis  # not wholly typed, hence Any
+    before = await redis.client_id()
+    with monkeypatch.context() as child:
+        child.setattr(processes, "os", SimpleNamespace(getpid=lambda: -1))
+        for call in (one.acquire("writes", 1.0), one.check()):
+            with pytest.raises(WrongProcess, match="the RedisRateLimiter was first used in another process"):
+                await call
+        await one.aclose()
+    assert await redis.client_id() == before
+
+
 # How it is made
+
+
+def test_an_exchange_with_redis_takes_at_most_half_a_second() -> None:
+    options = RedisRateLimiter("redis://127.0.0.1", "vkuhvk4v")._redis.connection_pool.connection_kwargs
+    assert (options["socket_timeout"], options["socket_connect_timeout"]) == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("url", ["", "http://:open-sesame@127.0.0.1", "127.0.0.1:6379", "redis://:open-sesame@host:x"])

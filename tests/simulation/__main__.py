@@ -3,6 +3,7 @@
 python -m tests.simulation --seeds 100 [--first 0]     universes one after the other
 python -m tests.simulation --seconds 60                as many as fit into a minute
 python -m tests.simulation --defects [NAME ...]        plant each defect, and count the seeds until it is found
+    [--jobs 2]                                         in as many processes
 python -m tests.simulation --replay SEED [--trace F]   one universe again, with every call and mishap
 """
 
@@ -15,16 +16,22 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from itertools import count, takewhile
 from typing import Final
 
 import simloom
 
-from tests.simulation.defects import DEFECTS, Defect
+from tests.simulation.checks import checks, objections
+from tests.simulation.defects import DEFECTS
 from tests.simulation.world import Universe, live
 
 _MOST_SEEDS = 60
 """A planted defect must be found within this many seeds."""
+
+# What a patch raises whose target has changed. A process that fails with one is no mistake that an oracle has found.
+_BROKEN: Final = ("TypeError", "AttributeError", "NameError", "ImportError")
 
 # More steps than any instant has, but few enough to end a busy loop soon; collecting garbage rarely is faster.
 _OPTIONS: Final = {"max_steps_per_instant": 100_000, "gc_interval": 50_021}
@@ -37,13 +44,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--defects", nargs="*", metavar="NAME")
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--replay", type=int, metavar="SEED")
     parser.add_argument("--trace", metavar="FILE")
     given = parser.parse_args(arguments)
     if given.replay is not None:
         return _replay(given.replay, given.trace)
     if given.defects is not None:
-        return _plant(given.defects or list(DEFECTS))
+        return _plant(given.defects or list(DEFECTS), given.jobs)
     return _explore(_seeds(given.first, given.seeds, given.seconds))
 
 
@@ -105,24 +113,55 @@ def _replay(seed: int, trace: str | None) -> int:
     return 1
 
 
-def _plant(names: list[str]) -> int:
-    missed = 0
-    for name in names:
-        found = _seeds_to_find(DEFECTS[name])
-        missed += found is None
-        print(
-            f"{name:42} {'NOT FOUND' if found is None else f'found with seed {found[0]}: {found[1]}'}"[:160], flush=True
-        )
-    return min(missed, 1)
+@dataclass(frozen=True)
+class _Found:
+    """A planted defect, the seed that found it (None: none did), and what the oracles objected to, by check."""
+
+    name: str
+    seed: int | None
+    words: dict[str, str]
 
 
-def _seeds_to_find(plant: Defect) -> tuple[int, str] | None:
+def _plant(names: list[str], jobs: int) -> int:
+    """Plant defects, print a table, and return 1 if one was not found, or if no defect trips some check."""
+    tripped, alone, missed = set[str](), set[str](), list[str]()
+    with ProcessPoolExecutor(jobs) as pool:
+        for found in pool.map(_find, names):
+            where = "NOT FOUND" if found.seed is None else f"seed {found.seed:2}"
+            words = "; ".join(found.words.values())
+            fix = DEFECTS[found.name].fix
+            print(f"{found.name:44} {'reverted fix' if fix else '':12}  {where:9}  {words[:160]}", flush=True)
+            tripped |= found.words.keys()
+            alone |= found.words.keys() if len(found.words) == 1 else set[str]()
+            missed += [found.name] if found.seed is None else []
+    fixes = [name for name in names if DEFECTS[name].fix]
+    print(
+        f"{len(names) - len(missed)} of {len(names)} defects found, {len(fixes)} of them fixes of the past, reverted:"
+    )
+    print("\n".join(f"    {name}: {DEFECTS[name].fix}" for name in fixes))
+    if len(names) < len(DEFECTS):
+        return min(len(missed), 1)
+    untested = checks().keys() - tripped
+    for check in checks():
+        if check in untested:
+            print(f"NO DEFECT is found by this check: {check}")
+        elif check not in alone:
+            print(f"no defect is found by this check alone: {check}")
+    return 1 if missed or untested else 0
+
+
+def _find(name: str) -> _Found:
+    """Run seeds with a defect until an oracle objects. Any other error means that the defect itself is broken."""
+    words: dict[str, str] = {}
     for seed in range(_MOST_SEEDS):
-        with plant():
+        with DEFECTS[name]():
             result = run(seed)
+        words = objections(result.error)
+        if result.error is not None and words and not any(each in str(result.error) for each in _BROKEN):
+            return _Found(name, seed, words)
         if result.error is not None:
-            return seed, f"{type(result.error).__name__}: {result.error}"
-    return None
+            return _Found(name, None, {"": f"seed {seed}: {type(result.error).__name__}: {result.error}"})
+    return _Found(name, None, words)
 
 
 if __name__ == "__main__":

@@ -7,20 +7,22 @@ records each request that arrived, and whether the API processed it: the ledger 
 from __future__ import annotations
 
 import asyncio
-import json
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 import h11
 import simloom
 
+from tests.simulation.http1 import ADDRESS, Link, Message, receive
+
 PORT: Final = 8080
 API_PORT: Final = 8081
-ADDRESS: Final = "127.0.0.1"
 
 
 class Mishap(Enum):
@@ -45,6 +47,17 @@ class Mishap(Enum):
 _STATUSES_BEFORE: Final = (425, 429, 501, 503, 502, 504, 500, 408)
 _STATUSES_AFTER: Final = (500, 502, 503, 504, 408, 520, 599)
 
+# A date far away, one long past, and what is no number of seconds.
+_ABSURD_WAITS: Final = (
+    "99999999999999999999",
+    "-5",
+    "soon",
+    "1.5",
+    "",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -56,6 +69,8 @@ class Arrival:
     key: str | None
     reference: str | None
     status: int | None
+    authentication_id: str | None = None
+    """The session of 3D Secure that a payment request names."""
 
 
 @dataclass
@@ -68,27 +83,54 @@ class Edge:
     fired: Counter[str] = field(default_factory=Counter[str])
     outage: int | None = None
     """The status of every reply during an outage, or None."""
+    is_silent: bool = False
+    """Whether a request on a forgotten connection gets silence, not a reset."""
+    accepts: Callable[[Message], bool] = lambda _request: True
+    """Whether the API accepts the access token of a request, as far as the token endpoint decides that."""
+    token_refusals: Counter[str] = field(default_factory=Counter[str])
+    """How often each access token was sent that the API does not accept."""
+    _restarts: int = 0
+
+    def forget_connections(self, *, is_silent: bool) -> None:
+        """Forget the connections, as an intermediary that restarts: those of the shops are half open then."""
+        self._restarts += 1
+        self.is_silent = is_silent
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until the client closes it or a mishap ends it."""
+        restarts = self._restarts
         with suppress(ConnectionError, h11.RemoteProtocolError):
             connection = h11.Connection(h11.SERVER)
-            link = _Link(reader, writer)
-            while (request := await _receive(connection, reader)) is not None:
-                if not await self._serve(request, link):
+            link = Link(reader, writer)
+            while (request := await receive(connection, reader)) is not None:
+                serve = self._serve if restarts == self._restarts else self._meet_half_open
+                if not await serve(request, link):
                     break
                 connection.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
                 connection.send(h11.EndOfMessage())
                 connection.start_next_cycle()
         writer.close()
 
-    async def _serve(self, request: _Message, link: _Link) -> bool:
+    async def _serve(self, request: Message, link: Link) -> bool:
         """Answer one request; return whether the connection can be used again."""
         if self.outage is not None:
-            self._count("outage")
+            self._count("outage" if self.outage != 429 else "rate_limited")
             return await self._refuse(request, link, self.outage)
+        if not self.accepts(request):
+            self._count("token_not_accepted")
+            self.token_refusals[request.authorization] += 1
+            return await self._refuse(request, link, 401)
         if not self.trouble or simloom.draw("edge.trouble", 100) >= self.trouble:
             return await self._forward(request, link)
+        return await self._go_wrong(request, link)
+
+    async def _meet_half_open(self, request: Message, link: Link) -> bool:
+        """Handle a request on a connection that the edge has forgotten and the shop believes to be open."""
+        self._count("half_open")
+        return await (self._silent_before if self.is_silent else self._reset_before)(request, link)
+
+    async def _go_wrong(self, request: Message, link: Link) -> bool:
+        """Handle a request with a mishap."""
         mishap = self.mishaps[simloom.draw("edge.mishap", len(self.mishaps))]
         self._count(mishap.name)
         return await _MISHAPS[mishap](self, request, link)
@@ -96,7 +138,7 @@ class Edge:
     def _count(self, what: str) -> None:
         self.fired[what] += 1
 
-    async def _process(self, request: _Message) -> bytes:
+    async def _process(self, request: Message) -> bytes:
         """Have the API process a request; return the bytes of its reply."""
         reader, writer = await asyncio.open_connection(ADDRESS, API_PORT)
         writer.write(request.encode())
@@ -104,57 +146,76 @@ class Edge:
         # How a reply is framed depends on the request's method only.
         connection.send(h11.Request(method=request.method, target=b"/", headers=[(b"host", b"api")]))
         connection.send(h11.EndOfMessage())
-        reply = await _receive(connection, reader)
+        reply = await receive(connection, reader)
         writer.close()
         if reply is None:
             raise ConnectionError
         self._record(request, reply.status)
         return reply.encode()
 
-    def _record(self, request: _Message, status: int | None) -> None:
+    def _record(self, request: Message, status: int | None) -> None:
         now = asyncio.get_running_loop().time()
         path = request.target.decode().partition("?")[0]
-        self.arrivals.append(Arrival(now, request.method, path, request.key, request.reference, status))
+        self.arrivals.append(
+            Arrival(now, request.method, path, request.key, request.reference, status, request.authentication_id)
+        )
 
-    async def _forward(self, request: _Message, link: _Link) -> bool:
+    async def _forward(self, request: Message, link: Link) -> bool:
         link.write(await self._process(request))
         return True
 
-    async def _refuse(self, request: _Message, link: _Link, status: int, wait: int = -1) -> bool:
+    async def _refuse(self, request: Message, link: Link, status: int) -> bool:
         self._record(request, None)
-        headers = [(b"content-length", b"0")] + ([(b"retry-after", str(wait).encode())] if wait >= 0 else [])
-        link.write(_Message(headers, b"", status=status).encode())
+        headers = [(b"content-length", b"0"), (b"date", formatdate(time.time(), usegmt=True).encode())]
+        if status == 429 and (wait := self._retry_after()) is not None:
+            headers.append((b"retry-after", wait.encode()))
+        link.write(Message(headers, b"", status=status).encode())
         return True
 
-    async def _reset_before(self, request: _Message, link: _Link) -> bool:
+    async def _reset_before(self, request: Message, link: Link) -> bool:
         self._record(request, None)
         link.reset()
         return False
 
-    async def _closed_before(self, request: _Message, _link: _Link) -> bool:
+    async def _closed_before(self, request: Message, _link: Link) -> bool:
         self._record(request, None)
         return False
 
-    async def _silent_before(self, request: _Message, link: _Link) -> bool:
+    async def _silent_before(self, request: Message, link: Link) -> bool:
         self._record(request, None)
         await link.until_closed()
         return False
 
-    async def _refused_before(self, request: _Message, link: _Link) -> bool:
+    async def _refused_before(self, request: Message, link: Link) -> bool:
         return await self._refuse(request, link, _drawn("edge.status", _STATUSES_BEFORE))
 
-    async def _rate_limited(self, request: _Message, link: _Link) -> bool:
-        return await self._refuse(request, link, 429, wait=simloom.draw("edge.retry_after", 40))
+    async def _rate_limited(self, request: Message, link: Link) -> bool:
+        return await self._refuse(request, link, 429)
 
-    async def _unauthorized(self, request: _Message, link: _Link) -> bool:
+    def _retry_after(self) -> str | None:
+        """Return a value of the header, in seconds, as an HTTP date, or absurd; None for no header."""
+        seconds = simloom.draw("edge.retry_after", 40)
+        kind = ("seconds", "date", "none", "absurd")[simloom.draw("edge.retry_after_form", 4)]
+        self._count(f"retry_after_{kind}")
+        match kind:
+            case "seconds":
+                return str(seconds)
+            case "date":
+                return formatdate(time.time() + seconds, usegmt=True)
+            case "none":
+                return None
+            case _:
+                return _ABSURD_WAITS[simloom.draw("edge.absurd", len(_ABSURD_WAITS))]
+
+    async def _unauthorized(self, request: Message, link: Link) -> bool:
         return await self._refuse(request, link, 401)
 
-    async def _reply_lost(self, request: _Message, link: _Link) -> bool:
+    async def _reply_lost(self, request: Message, link: Link) -> bool:
         await self._process(request)
         link.reset()
         return False
 
-    async def _reply_cut(self, request: _Message, link: _Link) -> bool:
+    async def _reply_cut(self, request: Message, link: Link) -> bool:
         raw = await self._process(request)
         link.write(raw[: simloom.draw("edge.cut", len(raw))])
         if simloom.draw("edge.reset", 2):
@@ -162,124 +223,41 @@ class Edge:
             link.reset()
         return False
 
-    async def _reply_silent(self, request: _Message, link: _Link) -> bool:
+    async def _reply_silent(self, request: Message, link: Link) -> bool:
         raw = await self._process(request)
         link.write(raw[: simloom.draw("edge.cut", len(raw))])
         await link.until_closed()
         return False
 
-    async def _reply_late(self, request: _Message, link: _Link) -> bool:
+    async def _reply_late(self, request: Message, link: Link) -> bool:
         raw = await self._process(request)
         await asyncio.sleep(simloom.draw("edge.late", 90))
         link.write(raw)
         return True
 
-    async def _reply_twice(self, request: _Message, link: _Link) -> bool:
+    async def _reply_twice(self, request: Message, link: Link) -> bool:
         raw = await self._process(request)
         link.write(raw + raw)
         return True
 
-    async def _reply_twice_late(self, request: _Message, link: _Link) -> bool:
+    async def _reply_twice_late(self, request: Message, link: Link) -> bool:
         raw = await self._process(request)
         link.write(raw)
         later = simloom.draw("edge.again", 200) / 100
         asyncio.get_running_loop().call_later(later, link.write, raw)
         return True
 
-    async def _error_after(self, request: _Message, link: _Link) -> bool:
+    async def _error_after(self, request: Message, link: Link) -> bool:
         await self._process(request)
         headers = [(b"content-length", b"0")]
-        link.write(_Message(headers, b"", status=_drawn("edge.status", _STATUSES_AFTER)).encode())
+        link.write(Message(headers, b"", status=_drawn("edge.status", _STATUSES_AFTER)).encode())
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """The edge's side of a connection with a shop."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    def write(self, raw: bytes) -> None:
-        """Send bytes, unless the connection is closed."""
-        if not self.writer.is_closing():
-            self.writer.write(raw)
-
-    def reset(self) -> None:
-        """Reset the connection: what was sent and has not arrived is lost."""
-        transport: Any = self.writer.transport
-        peer = transport._peer
-        asyncio.get_running_loop().call_soon(peer._reset_by_peer, context=peer._host_ctx)
-
-    async def until_closed(self) -> None:
-        """Wait until the shop closes the connection."""
-        while await self.reader.read(65536):
-            pass
-
-
-@dataclass
-class _Message:
-    """A request, or with a `status` a reply, whose body was read to its end."""
-
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-    method: str = ""
-    target: bytes = b""
-    status: int = 0
-
-    @property
-    def key(self) -> str | None:
-        """The idempotency key."""
-        return next((value.decode() for name, value in self.headers if name == b"cko-idempotency-key"), None)
-
-    @property
-    def reference(self) -> str | None:
-        """The member `reference` of a JSON body."""
-        try:
-            body: Any = json.loads(self.body or b"{}")
-        except ValueError:
-            return None
-        reference: str | None = body.get("reference")
-        return reference
-
-    def encode(self) -> bytes:
-        """Write the message as HTTP/1.1; its body is framed by Content-Length."""
-        first = (
-            b"HTTP/1.1 %d X" % self.status if self.status else b"%s %s HTTP/1.1" % (self.method.encode(), self.target)
-        )
-        kept = [(name, value) for name, value in self.headers if name not in {b"content-length", b"transfer-encoding"}]
-        lines = [first, *(b"%s: %s" % each for each in kept), b"content-length: %d" % len(self.body), b"", b""]
-        return b"\r\n".join(lines) + self.body
-
-
-async def _receive(connection: h11.Connection, reader: asyncio.StreamReader) -> _Message | None:
-    """Read one message; return None if the connection ends before it is whole."""
-    head: h11.Request | h11.Response | None = None
-    body = b""
-    while True:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            data = await reader.read(65536)
-            connection.receive_data(data)
-            if not data and head is None:
-                return None
-        elif isinstance(event, h11.Request | h11.Response):
-            head = event
-        elif isinstance(event, h11.Data):
-            body += bytes(event.data)
-        elif isinstance(event, h11.EndOfMessage) and head is not None:
-            headers = [(bytes(name), bytes(value)) for name, value in head.headers]
-            if isinstance(head, h11.Response):
-                return _Message(headers, body, status=head.status_code)
-            return _Message(headers, body, method=head.method.decode(), target=bytes(head.target))
-        else:
-            return None
 
 
 def _drawn(label: str, choices: tuple[int, ...]) -> int:
     return choices[simloom.draw(label, len(choices))]
 
 
-_MISHAPS: Final[dict[Mishap, Callable[[Edge, _Message, _Link], Awaitable[bool]]]] = {
+_MISHAPS: Final[dict[Mishap, Callable[[Edge, Message, Link], Awaitable[bool]]]] = {
     mishap: getattr(Edge, f"_{mishap.name.lower()}") for mishap in Mishap
 }

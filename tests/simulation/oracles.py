@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tests.simulation.shop import CallOutcome, CallResult
+from tests.simulation.batch_oracles import batch_violations
+from tests.simulation.calls import CallOutcome, CallResult
+from tests.simulation.oracles_services import rates, tokens
+from tests.simulation.threeds_oracles import threeds_violations
 
 if TYPE_CHECKING:
     from tests.simulation.world import Universe
-
-BURST = 0.1
-"""Share of a second's requests that may come at once (docs/limits.md)."""
 
 _WRITES = {"request_payment": "Authorization", "capture_payment": "Capture", "refund_payment": "Refund"}
 
@@ -25,13 +25,19 @@ def violations(universe: Universe) -> list[str]:
         *_false_answers(universe, made),
         *_strangers_replies(universe),
         *_amounts(universe),
+        *_false_doubts(universe),
         *_keys(universe),
         *_late(universe),
-        *_rates(universe),
-        *_tokens(universe),
-        *_batch(universe, made),
+        *rates(universe),
+        *tokens(universe),
+        *_after_closing(universe),
+        *batch_violations(universe, made),
+        *threeds_violations(universe, made),
         *_unfinished(universe),
         *_leaks(universe),
+        *_false_refusals(universe),
+        *_refused_credentials(universe),
+        *_long_attempts(universe),
     ]
 
 
@@ -69,6 +75,16 @@ def _false_answers(universe: Universe, made: Counter[tuple[str, str]]) -> Iterat
             yield f"{operation} of {reference} was reported as not done, and was done"
 
 
+def _false_doubts(universe: Universe) -> Iterator[str]:
+    """Check that a call which sent nothing, for example because it got no access token, is not left in doubt."""
+    for answer in universe.call_results:
+        if answer.outcome is CallOutcome.MAYBE and not any(
+            attempt.order == answer.reference and answer.started <= attempt.at <= answer.ended
+            for attempt in universe.sent
+        ):
+            yield f"{answer.operation} of {answer.reference} sent nothing, and was reported as perhaps done"
+
+
 def _strangers_replies(universe: Universe) -> Iterator[str]:
     for answer in universe.call_results:
         if answer.outcome is not CallOutcome.DONE:
@@ -100,62 +116,20 @@ def _keys(universe: Universe) -> Iterator[str]:
             yield f"the idempotency key {key} was sent for {len(owned)} requests"
 
 
+def _after_closing(universe: Universe) -> Iterator[str]:
+    """Check that a call with a closed client ends at once with ClientClosed: it did nothing."""
+    for answer in universe.call_results:
+        if answer.client_was_closed and (answer.outcome, answer.kind) != (CallOutcome.NOT_DONE, "ClientClosed"):
+            yield f"{answer.operation} of {answer.reference} with a closed client was {answer.outcome} {answer.kind}"
+        if answer.client_was_closed and answer.ended > answer.started:
+            yield f"{answer.operation} of {answer.reference} with a closed client took a while"
+
+
 def _late(universe: Universe) -> Iterator[str]:
     for answer in universe.call_results:
         if answer.ended - answer.started > answer.total + 0.01:
             took = answer.ended - answer.started
             yield f"{answer.operation} of {answer.reference} took {took:.2f} s of {answer.total:g} s"
-
-
-def _rates(universe: Universe) -> Iterator[str]:
-    """Check that in no second a process, or an account that shares its rates, began too many requests of a kind."""
-    by_kind: dict[tuple[str, bool], list[float]] = defaultdict(list)
-    for at, process, reads in universe.sent:
-        by_kind[process, reads].append(at)
-        if universe.shares and not universe.redis_fails:
-            by_kind["the account", reads].append(at)
-    for (process, _), times in by_kind.items():
-        for index, at in enumerate(times):
-            within = sum(1 for other in times[index:] if other < at + 1)
-            if within > universe.rate + max(1, universe.rate * BURST) + 1:
-                yield f"{process} began {within} requests in one second"
-                break
-
-
-def _tokens(universe: Universe) -> Iterator[str]:
-    """Check that clients ask for a token because one is due, and not for every call."""
-    asked = sum(1 for arrival in universe.edge.arrivals if arrival.path == "/connect/token")
-    refused = sum(1 for arrival in universe.edge.arrivals if arrival.status == 401)
-    # One for each process at first, for each 401 and for each hour, and retries of those that failed.
-    failed = sum(1 for each in universe.edge.arrivals if each.path == "/connect/token" and each.status != 200)
-    strayed = universe.edge.fired["UNAUTHORIZED"]
-    bound = 3 * (universe.starts + refused + strayed + universe.hours + failed) + 10
-    if asked > bound:
-        yield f"{asked} requests for a token, where {bound:.0f} would do"
-    if universe.most_token_fetches > 1:
-        yield f"a client requested {universe.most_token_fetches} tokens at once"
-    # Only calls that were in flight when the token became invalid can be refused.
-    due = 8 * (universe.starts + universe.hours + len(universe.processes) * universe.edge.fired["revoked_tokens"])
-    if refused > due:
-        yield f"{refused} requests were sent with a token that the API had refused, where {due:.0f} would do"
-
-
-def _batch(universe: Universe, made: Counter[tuple[str, str]]) -> Iterator[str]:
-    """Check that each record has an outcome, which is true, and that a final outcome never changes."""
-    worker = universe.worker
-    for record in worker.records:
-        rows = [row for row in worker.rows if row.line == record.line]
-        if not rows:
-            yield f"record {record.line} has no outcome"
-            continue
-        exists = made["request_session", str(record.reference)] > 0
-        if rows[-1].result.is_final and not exists:
-            yield f"record {record.line} is {rows[-1].result}, and has no session"
-        if rows[-1].result in {"failed", "invalid"} and exists:
-            yield f"record {record.line} is {rows[-1].result}, and has a session"
-        final = {row.result for row in rows if row.result.is_final}
-        if len(final) > 1 or (final and not rows[-1].result.is_final):
-            yield f"record {record.line} is {' and then '.join(row.result for row in rows)}"
 
 
 def _unfinished(universe: Universe) -> Iterator[str]:
@@ -164,13 +138,57 @@ def _unfinished(universe: Universe) -> Iterator[str]:
         yield from (f"{process.name} failed: {error!r}" for error in process.failures)
         if not process.ended.is_set():
             yield f"{process.name} did not come to its end"
-    for shop in universe.shops:
+    for shop in universe.callers:
         if shop.open_orders:
             yield f"{shop.name} left {len(shop.open_orders)} orders open"
 
 
 def _leaks(universe: Universe) -> Iterator[str]:
     yield from (f"left over: {each}" for each in universe.left_over)
-    for client in universe.clients.values():
+    closed = [client for process in universe.processes for client in process.closed]
+    for client in [*universe.clients.values(), *closed]:
         if used := client._limiter.slots.borrowed_tokens:
             yield f"{used} slots of a client are still taken"
+
+
+_PATHS = {
+    "request_session": "/sessions",
+    "request_payment": "/payments",
+    "capture_payment": "/captures",
+    "refund_payment": "/refunds",
+}
+
+
+def _false_refusals(universe: Universe) -> Iterator[str]:
+    """Check that no call was reported as not done that the API carried out meanwhile.
+
+    Only the first call of a step counts: what the API carries out during a later one may be of an earlier one.
+    """
+    begun = set[tuple[str, str]]()
+    for answer in sorted(universe.call_results, key=lambda each: each.started):
+        step = answer.operation, answer.reference
+        is_first = step not in begun
+        begun.add(step)
+        if is_first and answer.outcome is CallOutcome.NOT_DONE and answer.operation in _PATHS:
+            path = _PATHS[answer.operation]
+            if any(
+                answer.started < each.at < answer.ended and each.status is not None and each.status < 300
+                for each in universe.edge.arrivals
+                if each.reference == answer.reference and each.path.endswith(path) and each.method == "POST"
+            ):
+                yield f"{answer.operation} of {answer.reference} was reported as not done, and was done"
+
+
+def _refused_credentials(universe: Universe) -> Iterator[str]:
+    """Check that no call says that its credentials were refused if nothing refused them."""
+    if any(what.endswith(("UNAUTHORIZED", "BAD_REQUEST")) for what in universe.edge.fired):
+        return
+    for answer in universe.call_results:
+        if answer.kind == "AuthenticationFailed":
+            yield f"{answer.operation} of {answer.reference} failed for its credentials, and they were not refused"
+
+
+def _long_attempts(universe: Universe) -> Iterator[str]:
+    """Check that each attempt ends by its own deadline."""
+    if universe.longest_attempt > universe.attempt + 0.01:
+        yield f"an attempt took {universe.longest_attempt:.2f} s of {universe.attempt:g} s"

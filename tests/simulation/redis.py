@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from contextlib import suppress
+from enum import Enum
 from typing import Any, Final
 
 import fakeredis
@@ -12,23 +14,57 @@ from redis.exceptions import ResponseError
 PORT: Final = 6379
 
 
+class Refusal(Enum):
+    """How Redis refuses commands while a replica becomes the primary."""
+
+    CLOSES = "connections are closed at once"
+    LOADING = "-LOADING Redis is loading the dataset in memory"
+    READ_ONLY = "-READONLY You can't write against a read only replica."
+
+
+# Of the commands that clients send, those that change nothing. Scripts change something.
+_READS: Final = frozenset({b"GET", b"TIME", b"PING", b"EXISTS", b"SCRIPT", b"SELECT", b"AUTH", b"INFO"})
+
+
 class Redis:
-    """One Redis server. Its memory is lost with `forget`, as after a failover to a replica that lags behind."""
+    """One Redis server, and how it refuses commands now, if it does."""
 
     def __init__(self) -> None:
-        self._fake: Any = fakeredis.FakeRedis(server=fakeredis.FakeServer(), decode_responses=False)
+        self._server: Any = fakeredis.FakeServer()
+        self._fake: Any = fakeredis.FakeRedis(server=self._server, decode_responses=False)
+        self.refusal: Refusal | None = None
 
     def forget(self) -> None:
         """Lose everything that was stored."""
         self._fake.flushall()
+
+    def replicate(self) -> dict[int, dict[bytes, Any]]:
+        """Return what a replica has that hears of nothing from now on."""
+        return {number: copy.deepcopy(database._dict) for number, database in self._server.dbs.items()}
+
+    def promote(self, replica: dict[int, dict[bytes, Any]]) -> None:
+        """Make the replica the primary: what was written since is lost. Nobody has loaded scripts into it."""
+        self.forget()
+        self._server.script_cache.clear()
+        for number, items in replica.items():
+            self._server.dbs[number].update(items)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until its client closes it."""
         connection = self._fake.connection_pool.make_connection()
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while command := await _read(reader):
-                writer.write(_encode(_execute(connection, command)))
+                if self.refusal is Refusal.CLOSES:
+                    break
+                writer.write(self._refused(command) or _encode(_execute(connection, command)))
         writer.close()
+
+    def _refused(self, command: list[bytes]) -> bytes | None:
+        """Return the error for a command that Redis refuses now, or None."""
+        is_read = command[0].upper() in _READS
+        if self.refusal is None or (self.refusal is Refusal.READ_ONLY and is_read):
+            return None
+        return f"{self.refusal.value}\r\n".encode()
 
 
 def _execute(connection: Any, command: list[bytes]) -> Any:

@@ -5,12 +5,22 @@
 
 from __future__ import annotations
 
+import inspect
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
 
+from checkout_async.limits.limiter import Throttle
 from tests.simulation.__main__ import run
+from tests.simulation.checks import objections
 from tests.simulation.defects import DEFECTS
+from tests.simulation.defects.plant import PLANTED, replaced
+
+_ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 17])  # 17 pauses a batch
@@ -31,8 +41,46 @@ def test_no_oracle_objects_to_the_package(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["unknown_outcome_taken_for_not_sent", "key_made_per_attempt", "slot_kept_on_cancellation"]
+    "name",
+    [
+        "key_made_per_attempt",
+        "unknown_outcome_taken_for_not_sent",
+        "refund_done_when_sent",
+        "amount_of_an_earlier_call_sent",
+        "slot_kept_on_cancellation",
+    ],
 )
 def test_an_oracle_objects_to_a_planted_defect(name: str) -> None:
     with DEFECTS[name]():
-        assert any(run(seed).error is not None for seed in range(20))
+        assert any(objections(run(seed).error) for seed in range(20))
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_replaces_what_exists_and_leaves_nothing_behind(name: str) -> None:
+    before = len(PLANTED)
+    with DEFECTS[name]():
+        planted = PLANTED[before:]
+        assert planted
+        for owner, attribute, value in planted:
+            assert inspect.getattr_static(owner, attribute) is value
+    for owner, attribute, value in planted:
+        assert inspect.getattr_static(owner, attribute) is not value
+
+
+def test_a_defect_without_a_target_cannot_be_planted() -> None:
+    with pytest.raises(AttributeError), replaced(Throttle, "renamed", None):
+        pass
+
+
+def test_many_defects_are_fixes_of_the_past_reverted() -> None:
+    fixes = {defect.fix for defect in DEFECTS.values() if defect.fix}
+    assert len(DEFECTS) >= 36
+    assert sum(bool(defect.fix) for defect in DEFECTS.values()) >= 8
+    git = shutil.which("git")
+    if git is None or not (_ROOT / ".git").exists():
+        pytest.skip("there is no history to compare with")
+    log = subprocess.run([git, "log", "--format=%s"], cwd=_ROOT, capture_output=True, text=True, check=True)
+    subjects = set(log.stdout.splitlines())
+    if len(subjects) < 100:
+        pytest.skip("the clone is shallow")
+    assert fixes <= subjects

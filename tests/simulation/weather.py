@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 import simloom
 
-from tests.simulation.shop import Shop
+from tests.simulation.services import SERVICES, Condition, lasting
 
 if TYPE_CHECKING:
     from tests.simulation.world import Universe
 
-Condition = Callable[["Universe"], Awaitable[None]]
-
 
 async def storm(universe: Universe) -> None:
-    """Change the weather again and again, with pauses, until the shops have had enough of it."""
-    for _ in range(2 + simloom.draw("weather.changes", 5)):
+    """Change the weather again and again, until the shops have had enough of it.
+
+    Beside the weather of the network and the API there is that of the services: both at once.
+    """
+    await asyncio.gather(
+        _changes(universe, 2 + simloom.draw("weather.changes", 5), CONDITIONS),
+        _changes(universe, simloom.draw("services.changes", 5), SERVICES),
+    )
+
+
+async def _changes(universe: Universe, number: int, conditions: tuple[Condition, ...]) -> None:
+    """Change the weather, with pauses."""
+    for _ in range(number):
         await asyncio.sleep(simloom.draw("weather.pause", (100, 1000)[simloom.draw("weather.haste", 2)]) / 100)
-        condition = CONDITIONS[simloom.draw("weather.condition", len(CONDITIONS))]
+        condition = conditions[simloom.draw("weather.condition", len(conditions))]
         universe.edge.fired[condition.__name__] += 1
         await condition(universe)
 
@@ -30,7 +38,7 @@ async def slow_network(universe: Universe) -> None:
     network = universe.world.net
     network.set_latency(0.01, 2.0)
     network.set_loss(20)
-    await _lasting(30)
+    await lasting(30)
     network.set_latency(0.0005, 0.02)
     network.set_loss(0)
 
@@ -41,7 +49,7 @@ async def partition(universe: Universe) -> None:
     sides = [([each], [universe.edge_host]) for each in universe.shop_hosts]
     sides += [(universe.shop_hosts, [universe.edge_host]), ([universe.edge_host], [universe.api_host])]
     network.partition(*sides[simloom.draw("weather.side", len(sides))])
-    await _lasting(60)
+    await lasting(60)
     network.heal()
 
 
@@ -49,7 +57,7 @@ async def one_way(universe: Universe) -> None:
     """Requests reach the edge, and replies do not come back."""
     network, shop = universe.world.net, _some_shop(universe)
     network.block(universe.edge_host, shop)
-    await _lasting(40)
+    await lasting(40)
     network.unblock(universe.edge_host, shop)
 
 
@@ -61,17 +69,22 @@ async def resets(universe: Universe) -> None:
         await asyncio.sleep(simloom.draw("weather.between", 200) / 100)
 
 
+async def half_open(universe: Universe) -> None:
+    """The edge forgets all connections: the next request on one of them is reset, or never answered."""
+    universe.edge.forget_connections(is_silent=bool(simloom.draw("weather.silent", 2)))
+
+
 async def outage(universe: Universe) -> None:
     """The edge answers every request with an error, for seconds or for hours."""
     universe.edge.outage = (500, 502, 503, 504)[simloom.draw("weather.status", 4)]
-    await _lasting((20, 300, 7200)[simloom.draw("weather.length", 3)])
+    await lasting((20, 300, 7200)[simloom.draw("weather.length", 3)])
     universe.edge.outage = None
 
 
 async def rate_limit_storm(universe: Universe) -> None:
-    """The API refuses every request with 429."""
+    """The API refuses every request with 429, and asks for waits in every form."""
     universe.edge.outage = 429
-    await _lasting(30)
+    await lasting((30, 600)[simloom.draw("weather.length", 2)])
     universe.edge.outage = None
 
 
@@ -87,34 +100,21 @@ async def time_passes(_universe: Universe) -> None:
 
 async def process_dies(universe: Universe) -> None:
     """A process dies at any moment, and starts again some time later."""
-    process = universe.processes[simloom.draw("weather.process", len(universe.processes))]
-    if process.ended.is_set() or (isinstance(process, Shop) and not process.keeps_keys):
+    alive = [process for process in universe.processes if process.can_die and not process.ended.is_set()]
+    if not alive:
         return
+    process = alive[simloom.draw("weather.process", len(alive))]
     universe.crash(process)
-    await _lasting(60)
+    await lasting(60)
     universe.restart(process)
 
 
-async def redis_is_slow(universe: Universe) -> None:
-    """Redis takes seconds to answer, or does not answer at all."""
-    if universe.redis_fails:
-        universe.world.net.clog_node_out(universe.redis_host, latency=(0.5, 6.0))
-        await _lasting(60)
-        universe.world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.02))
-
-
-async def redis_is_cut_off(universe: Universe) -> None:
-    """A process cannot reach Redis."""
-    if universe.redis_fails:
-        universe.world.net.partition([_some_shop(universe)], [universe.redis_host])
-        await _lasting(60)
-        universe.world.net.heal()
-
-
-async def redis_forgets(universe: Universe) -> None:
-    """Redis loses what it stored: locks, the token and the rates."""
-    if universe.redis_fails:
-        universe.redis.forget()
+async def second_owner(universe: Universe) -> None:
+    """Another task of a process uses its client, too, and closes it."""
+    running = [process for process in universe.processes if not process.ended.is_set()]
+    if running:
+        process = running[simloom.draw("weather.process", len(running))]
+        await universe.world.host(process.host).spawn(process.close_the_client)
 
 
 async def a_day_passes(_universe: Universe) -> None:
@@ -126,23 +126,18 @@ def _some_shop(universe: Universe) -> simloom.Host:
     return universe.shop_hosts[simloom.draw("weather.shop", len(universe.shop_hosts))]
 
 
-async def _lasting(most: int) -> None:
-    await asyncio.sleep(most * (1 + simloom.draw("weather.lasting", 100)) / 100)
-
-
 CONDITIONS: Final[tuple[Condition, ...]] = (
     slow_network,
     partition,
     one_way,
     resets,
+    half_open,
     outage,
     rate_limit_storm,
     revoked_tokens,
     time_passes,
     process_dies,
     process_dies,
-    redis_is_slow,
-    redis_is_cut_off,
-    redis_forgets,
+    second_owner,
     a_day_passes,
 )

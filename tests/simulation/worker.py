@@ -1,24 +1,25 @@
-"""A worker: one process that authenticates a batch with a journal, and starts again after each crash.
+"""A batch and its workers: each worker is a process that authenticates the batch with its journal and its results.
 
-A crash may come in the middle of a commit: the new process then finds a journal whose write-ahead log is torn.
+Two workers may run the same batch, as two runs of cron do that overlap: one of them has the journal, and the other is
+refused until the first one ends or dies. A crash may come in the middle of a commit or of a result.
 """
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections import deque
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import simloom
 
 from checkout_async import CheckoutClient, batch, errors
 from checkout_async.batch import Outcome
 from checkout_async.batch.records import Record
+from checkout_async.batch.results import OutputFile
+from tests.simulation.disk import Disk
+from tests.simulation.process import Process
 from tests.simulation.shop import session_request
 
 RECORDS: Final = 16
@@ -27,125 +28,108 @@ _OPTIONS: Final = batch.BatchOptions(concurrency=4)
 
 
 @dataclass
-class Worker:
-    """Runs one batch until each record has an outcome. `rows` is its output: it outlives a crash."""
+class Batch:
+    """One batch: its records, its files, and what its workers reported, which outlives their crashes."""
 
-    name: str
     folder: Path
     disk: Disk
-    client: Callable[[], AbstractAsyncContextManager[CheckoutClient]]
-    starts: int = 0
     rows: list[Outcome] = field(default_factory=list[Outcome])
-    failures: list[BaseException] = field(default_factory=list[BaseException])
+    """The outcomes that came out of the runs, in order."""
+    workers: set[str] = field(default_factory=set[str])
+    """The hosts that have the journal open, or that are opening or closing it."""
+    holder: str = ""
+    """The host that has the journal open."""
+    refusals: int = 0
+    """How often the journal was in use."""
+    objections: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
-        self.ended = asyncio.Event()
-        self.journal = self._journal_of(0)
-        self.journal.parent.mkdir(parents=True)
-        requests = [session_request(f"{self.name}-{line}") for line in range(1, RECORDS + 1)]
+        self.journal = self.folder / "journal"
+        self.output = self.folder / ("results.jsonl", "results.csv")[simloom.draw("batch.format", 2)]
+        requests = [session_request(f"batch-{line}") for line in range(1, RECORDS + 1)]
         self.records = [Record.of(line, request) for line, request in enumerate(requests, 1)]
 
     @property
-    def host(self) -> str:
-        """The name of the host on which the worker runs now."""
-        return f"{self.name}.{self.starts}"
+    def is_finished(self) -> bool:
+        """Whether no run can do more: each record has a final outcome, or one that only a person can settle."""
+        results = {row.line: row for row in self.rows}
+        return len(results) == RECORDS and not any(_may_be_settled(row) for row in results.values())
 
-    @property
-    def results(self) -> dict[int, Outcome]:
-        """The latest outcome of each record."""
-        return {row.line: row for row in self.rows}
-
-    async def run(self) -> None:
-        """Run the batch, and again while something is left to do: while calls fail, or a session is not final."""
+    async def run_once(self, checkout: CheckoutClient, host: str) -> None:
+        """Run the batch once, and write its results, as docs/batch.md shows it."""
+        self.workers.add(host)
         try:
-            async with self.client() as checkout:
-                for _ in range(_MOST_RUNS):
-                    await self._run_once(checkout)
-                    if all(row.result.is_final or row.result == "unknown" for row in self.results.values()):
-                        break
-                    await asyncio.sleep(300)
-        except BaseException as error:
-            self.failures.append(error)
-            raise
+            async with batch.Journal(self.journal, create=not self.output.exists()) as journal:
+                if self.holder:
+                    self.objections.append(f"{self.holder} and {host} had the journal open at once")
+                self.holder = host
+                try:
+                    await self._run(checkout, journal)
+                finally:
+                    self.holder = ""
+        except errors.JournalInUse:
+            self.refusals += 1
+            if self.workers == {host}:
+                self.objections.append(f"{host} was refused a journal that nobody used")
         finally:
-            self.ended.set()
+            self.workers.discard(host)
 
-    async def _run_once(self, checkout: CheckoutClient) -> None:
-        try:
-            async with batch.Journal(self.journal) as journal:
-                async for outcome in batch.run(checkout, self.records, options=_OPTIONS, journal=journal):
+    async def _run(self, checkout: CheckoutClient, journal: batch.Journal) -> None:
+        output = await OutputFile.resume(self.output, journal)
+        with output:
+            async with aclosing(batch.run(checkout, self.records, options=_OPTIONS, journal=journal)) as outcomes:
+                async for outcome in outcomes:
                     self.rows.append(outcome)
-        except (errors.JournalError, errors.BatchFileError):
-            raise
-        except errors.CheckoutError:
-            pass  # the run ended early, for example because an outage lasted too long
+                    if not (outcome.replayed and outcome.result.is_final):
+                        output.write(outcome)
+            await output.finish(journal)
+
+    def lose_a_worker(self, host: str) -> None:
+        """Leave the files as the crash of a worker does."""
+        self.disk.cut_power(host, self.journal)
+        if self.holder == host:
+            self.holder = ""
+            self.disk.tear(self.output)
+        self.workers.discard(host)
+
+    async def read_journal(self) -> list[Outcome]:
+        """Return what the journal says in the end."""
+        outcomes: list[Outcome] = []
+        async with batch.Journal(self.journal) as journal:
+            await journal.export(outcomes.append)
+        return outcomes
+
+
+@dataclass(kw_only=True)
+class Worker(Process):
+    """Runs a batch until it is finished."""
+
+    batch: Batch
+    delay: int = 0
+    """Seconds until it starts."""
 
     def lose_the_process(self) -> None:
-        """Take the files to where the next process finds them, as the power cut has left them."""
-        sizes = self.disk.sizes_of_last_commit(self._log)
-        before = self.journal
-        self.starts += 1
-        self.journal = self._journal_of(self.starts)
-        self.journal.parent.mkdir()
-        for file in sorted(before.parent.iterdir()):
-            if not file.name.endswith("-shm"):
-                shutil.copyfile(file, self.journal.parent / file.name)
-                (self.journal.parent / file.name).chmod(0o600)
-        if sizes is not None and self._log.exists():
-            least, most = sizes
-            with self._log.open("r+b") as log:
-                log.truncate(least + simloom.draw("disk.torn", most - least + 1))
+        """Leave the files to the next process, as the power cut has left them."""
+        self.batch.lose_a_worker(self.host)
+        super().lose_the_process()
 
-    @property
-    def _log(self) -> Path:
-        """The journal's write-ahead log."""
-        return self.journal.with_name(f"{self.journal.name}-wal")
-
-    def _journal_of(self, start: int) -> Path:
-        return self.folder / str(start) / "journal"
+    async def work(self) -> None:
+        """Run the batch, and again while something is left to do: while calls fail, or a session is not final."""
+        await asyncio.sleep(self.delay)
+        for _ in range(_MOST_RUNS):
+            checkout = self.checkout
+            try:
+                await self.batch.run_once(checkout, self.host)
+            except (errors.JournalError, errors.BatchFileError):
+                raise
+            except errors.CheckoutError:
+                pass  # the run ended early, for example because an outage lasted too long
+            if self.batch.is_finished:
+                break
+            await self.replace_closed(checkout)
+            await asyncio.sleep(300)
 
 
-class Disk:
-    """Runs what the package gives to a thread: in order, one at a time, each after the delay of a disk.
-
-    A crash loses what has not run yet, as it loses what a thread has not written. The next write of a host that crashes
-    may still reach the disk, whole or in part.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._waiting: deque[tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]]] = deque()
-
-    def run_in_executor(self, _executor: object, function: Callable[..., Any], *arguments: Any) -> asyncio.Future[Any]:
-        """Take the place of the loop's method of this name."""
-        future: asyncio.Future[Any] = self._loop.create_future()
-        self._waiting.append((future, function, arguments))
-        self._loop.call_later(simloom.draw("disk.delay", 20) / 1000, self._run_next)
-        return future
-
-    def sizes_of_last_commit(self, log: Path) -> tuple[int, int] | None:
-        """Run the write that a crash has stopped, if there was one; return the sizes of the log before and after it."""
-        if not self._waiting:
-            return None
-        before = log.stat().st_size if log.exists() else 0
-        _, function, arguments = self._waiting[0]
-        self._waiting.clear()
-        if function.__name__ != "_write":
-            return None
-        function(*arguments)
-        after = log.stat().st_size if log.exists() else 0
-        # A checkpoint starts the log anew; then there is no tail to tear.
-        return (before, after) if after >= before > 0 else None
-
-    def _run_next(self) -> None:
-        if not self._waiting:
-            return
-        future, function, arguments = self._waiting.popleft()
-        try:
-            result = function(*arguments)
-        except Exception as error:  # noqa: BLE001 - as an executor does
-            if not future.cancelled():
-                future.set_exception(error)
-        else:
-            if not future.cancelled():
-                future.set_result(result)
+def _may_be_settled(row: Outcome) -> bool:
+    """Return whether another run may give the record a final outcome: it was not sent, or its session can be read."""
+    return not row.result.is_final and (row.result != "unknown" or row.session_id is not None)

@@ -108,6 +108,18 @@ class TestReplies:
     def test_an_abandoned_challenge_is_not_completed(self) -> None:
         assert isinstance(flow("challenge_abandoned", options=Options(complete=True)).step(), Done)
 
+    def test_options_may_be_left_out(self) -> None:
+        assert Flow(session=session("pending", COLLECT)).step() == SendChannelData(Completion.U)
+
+    def test_a_session_that_was_read_in_vain_goes_on_when_it_asks_for_something(self) -> None:
+        waiting = flow("pending")
+        assert waiting.step() == ReadSession()
+        assert waiting.apply_reply(ReadSession(), session("pending", COLLECT)).step() == SendChannelData(Completion.U)
+
+    @pytest.mark.parametrize("link", ["success_url", "redirect_url"])
+    def test_a_session_with_one_link_to_checkout_com_is_hosted(self, link: str) -> None:
+        assert flow("challenged", _links={link: {"href": "https://shop.example/ok"}}).step() == ReadSession()
+
     def test_a_hosted_session_is_challenged_by_checkout_com(self) -> None:
         assert flow("challenged", "challenge_cardholder", **HOSTED).step() == ReadSession()
 
@@ -169,6 +181,10 @@ class TestMethod:
     def test_if_the_session_has_channel_data_only_the_method_is_reported(self) -> None:
         after = flow("pending", METHOD).mark_shown(START).handle_event(NOTIFIED, START + 1)
         assert after.step() == ReportMethod(Completion.Y)
+
+    def test_a_completion_that_went_with_the_channel_data_is_not_reported_again(self) -> None:
+        both = flow("pending", COLLECT, METHOD, options=Options())
+        assert both.apply_reply(SendChannelData(Completion.N), session("pending", METHOD)).step() == ReadSession()
 
     def test_another_sessions_notification_is_refused(self) -> None:
         other = MethodNotification(server_transaction_id="352455b7-b3b1-4696-a916-69e2e4274e6c")
@@ -233,6 +249,22 @@ class TestChallenge:
         assert challenged().handle_event(TimedOut(), START + seconds) == challenged()
         assert flow("challenged").handle_event(TimedOut(), START + seconds) == flow("challenged")
 
+    def test_a_timeout_event_may_come_five_seconds_early(self) -> None:
+        assert challenged().handle_event(TimedOut(), START + 895).progress.timed_out
+        assert not challenged().handle_event(TimedOut(), START + 894.5).progress.timed_out
+
+    def test_only_showing_a_challenge_starts_its_time(self) -> None:
+        for other in (
+            flow("pending", COLLECT),
+            flow("processing"),
+            flow("approved"),
+            flow("pending", "redirect_cardholder"),
+        ):
+            assert other.mark_shown(START) == other
+
+    def test_a_session_without_links_is_challenged_here(self) -> None:
+        assert isinstance(flow("challenged", "challenge_cardholder", _links=None).step(), ShowChallenge)
+
     def test_a_timer_may_be_slightly_ahead_of_the_clock(self) -> None:
         assert challenged().handle_event(TimedOut(), START + 899.5).progress.timed_out
 
@@ -264,6 +296,9 @@ class TestApp:
 
     def test_there_is_no_3ds_method(self) -> None:
         assert flow("pending", COLLECT, METHOD, options=self.OPTIONS).step() == SendChannelData(None)
+
+    def test_nothing_is_reported_of_a_3ds_method(self) -> None:
+        assert flow("pending", METHOD, options=self.OPTIONS).step() == ReadSession()
 
     def test_the_sdk_runs_the_challenge(self) -> None:
         shown = flow("challenged", "challenge_cardholder", options=self.OPTIONS, **APP_ACS).mark_shown(START)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import socket
 import ssl
+import struct
+import traceback
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
@@ -14,9 +18,10 @@ import pytest
 from aiohttp.client_exceptions import UnixClientConnectorError
 from aioresponses import aioresponses
 
+from checkout_async import processes
 from checkout_async._core.wire import HttpRequest
 from checkout_async.config import Limits, Timeouts
-from checkout_async.errors import ClientClosed, ConnectFailed, OutcomeUnknown, TransportError, WrongLoop
+from checkout_async.errors import ClientClosed, ConnectFailed, OutcomeUnknown, TransportError, WrongLoop, WrongProcess
 from checkout_async.sandbox import Sandbox
 from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.faults import certificates
@@ -61,12 +66,31 @@ class TestExchange:
         assert b"User-Agent: tests/1" in lines
         assert b"Accept-Encoding: gzip, deflate" in lines
 
+    async def test_no_character_of_a_path_is_escaped_or_unescaped(self, transport: AiohttpTransport) -> None:
+        async with raw_server(ok) as server:
+            sent = HttpRequest(method="GET", url=f"{server.url}/%7e%41?q=%2b+%20", headers={})
+            await transport.send(sent, PATIENT)
+        assert server.requests[0].startswith(b"GET /%7e%41?q=%2b+%20 HTTP/1.1\r\n")
+
     async def test_aiohttp_adds_neither_its_name_nor_a_content_type(self, transport: AiohttpTransport) -> None:
         async with raw_server(ok) as server:
             await transport.send(HttpRequest(method="POST", url=server.url, headers={}, body=b"{}"), Timeouts())
         head = server.requests[0].partition(b"\r\n\r\n")[0]
         names = {line.partition(b":")[0] for line in head.split(b"\r\n")[1:]}
         assert names == {b"Host", b"Accept", b"Accept-Encoding", b"Content-Length"}
+
+    async def test_only_compressions_that_the_package_decodes_are_asked_for(
+        self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # As aiohttp has it where Brotli and zstd are installed.
+        headers = {**aiohttp.ClientRequest.DEFAULT_HEADERS, "Accept-Encoding": "gzip, deflate, br, zstd"}
+        monkeypatch.setattr(aiohttp.ClientRequest, "DEFAULT_HEADERS", headers)
+        async with raw_server(ok) as server:
+            await transport.send(request(server.url), PATIENT)
+        (head,) = server.requests
+        assert [line for line in head.split(b"\r\n") if line.lower().startswith(b"accept-encoding:")] == [
+            b"Accept-Encoding: gzip, deflate"
+        ]
 
     async def test_a_cookie_is_not_kept(self, transport: AiohttpTransport) -> None:
         async def bake(writer: asyncio.StreamWriter, _number: int) -> None:
@@ -116,6 +140,39 @@ class TestExchange:
         with pytest.raises(ClientClosed, match="is closed"):
             await transport.send(request("http://127.0.0.1:9"), PATIENT)
 
+    @pytest.mark.parametrize("way", ["closed", "collected"])
+    async def test_another_process_can_neither_use_nor_close_its_connections(
+        self, way: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        transport = AiohttpTransport(Limits())
+        async with raw_server(ok) as server:
+            await transport.send(request(server.url), PATIENT)
+            assert transport._session is not None
+            connector = transport._session.connector
+            assert connector is not None
+            with monkeypatch.context() as child:
+                child.setattr(processes, "os", SimpleNamespace(getpid=lambda: -1))
+                with pytest.raises(WrongProcess, match="the client was first used in another process"):
+                    await transport.send(request(server.url), PATIENT)
+                if way == "closed":
+                    await transport.aclose()
+                del transport
+                gc.collect()
+            assert not connector.closed
+            await connector.close()
+        assert (len(server.requests), server.connections) == (1, 1)
+
+    async def test_closing_ends_its_connections(self) -> None:
+        transport = AiohttpTransport(Limits())
+        async with raw_server(ok) as server:
+            await transport.send(request(server.url), PATIENT)
+            assert transport._session is not None
+            connector = transport._session.connector
+            assert connector is not None
+            await transport.aclose()
+            assert connector.closed
+            await transport.aclose()
+
 
 class TestNotSent:
     async def test_a_refused_connection(self, transport: AiohttpTransport) -> None:
@@ -137,6 +194,11 @@ class TestNotSent:
         assert isinstance(error, ConnectFailed)
         assert str(error) == "no connection: the host name nowhere.invalid could not be resolved; nothing was sent"
 
+    async def test_an_address_without_a_host(self, transport: AiohttpTransport) -> None:
+        error = await failure(transport, "https://")
+        assert isinstance(error, ConnectFailed)
+        assert "the server" in error.reason
+
     async def test_a_server_whose_certificate_is_not_trusted(self, transport: AiohttpTransport) -> None:
         async with Sandbox(ssl_context=certificates.untrusted()) as sandbox:
             error = await failure(transport, sandbox.base_url)
@@ -144,7 +206,6 @@ class TestNotSent:
         assert f"{sandbox.base_url.removeprefix('https://')}: its TLS certificate was not accepted" in str(error)
         assert sandbox.requests == ()
 
-    @pytest.mark.slow
     async def test_the_connection_takes_too_long(self, transport: AiohttpTransport) -> None:
         with socket.socket() as full:
             full.bind(("127.0.0.1", 0))
@@ -154,7 +215,7 @@ class TestNotSent:
                 filler.setblocking(False)
                 filler.connect_ex(full.getsockname())
             port = full.getsockname()[1]
-            error = await failure(transport, f"http://127.0.0.1:{port}", timeouts=SHORT)
+            error = await failure(transport, f"http://127.0.0.1:{port}", timeouts=Timeouts(connect=0.05))
             for filler in fillers:
                 filler.close()
         assert isinstance(error, ConnectFailed)
@@ -192,6 +253,43 @@ class TestMayHaveArrived:
             assert isinstance(await failure(transport, server.url, method), OutcomeUnknown)
             assert len(server.requests) == 2, "one that was answered, one that was not: nothing was repeated"
 
+    async def test_a_reply_that_takes_longer_than_an_attempt_may(self, transport: AiohttpTransport) -> None:
+        async with raw_server(stall) as server:
+            error = await failure(transport, server.url, timeouts=Timeouts(attempt=0.05))
+        assert isinstance(error, OutcomeUnknown)
+        assert error.reason.endswith(" took too long")
+
+    async def test_no_time_limit_is_rounded_up_to_whole_seconds(
+        self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        call_at, limits = loop.call_at, list[float]()
+
+        def note(when: float, *arguments: Any, **options: Any) -> asyncio.TimerHandle:
+            limits.append(when)
+            return call_at(when, *arguments, **options)
+
+        monkeypatch.setattr(loop, "call_at", note)
+        async with raw_server(ok) as server:
+            started = loop.time()
+            await transport.send(request(server.url), Timeouts(attempt=20.0, connect=10.0))
+            ended = loop.time()
+        for seconds in (10.0, 20.0):
+            assert [when for when in limits if started + seconds <= when <= ended + seconds]
+
+    async def test_a_reply_that_a_reset_cuts_broke_off(self, transport: AiohttpTransport) -> None:
+        async def reset(writer: asyncio.StreamWriter, _number: int) -> None:
+            writer.write(OK[:-1])
+            await writer.drain()
+            linger = struct.pack("ii", 1, 0)  # closing sends RST
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.close()
+
+        async with raw_server(reset) as server:
+            error = await failure(transport, server.url)
+        assert isinstance(error, OutcomeUnknown)
+        assert error.reason == f"the reply of {server.url.removeprefix('http://')} broke off"
+
     async def test_the_transport_works_on_after_failures(self, transport: AiohttpTransport) -> None:
         async def ok_at_last(writer: asyncio.StreamWriter, number: int) -> None:
             await (break_off if number <= 8 else ok)(writer, number)
@@ -221,7 +319,8 @@ def aiohttp_errors() -> list[type[Exception]]:
     classes = {
         cls for _, cls in inspect.getmembers(client_exceptions, inspect.isclass) if issubclass(cls, aiohttp.ClientError)
     }
-    return sorted([*classes, TimeoutError, ConnectionResetError, OSError, ssl.SSLError], key=lambda cls: cls.__name__)
+    others = {TimeoutError, ConnectionResetError, OSError, ssl.SSLError, ValueError, RuntimeError}
+    return sorted(classes | others, key=lambda cls: cls.__name__)
 
 
 CLOSED, HANDSHAKE, SLOW = "closed the connection", "the TLS handshake ", "took too long"
@@ -246,6 +345,17 @@ DESCRIPTIONS: dict[type[Exception], str] = {
 }
 
 
+# aiohttp raises these only while it has no connection, which is the proof if a library replaces its connector.
+WITHOUT_CONNECTION = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+    aiohttp.ServerFingerprintMismatch,
+)
+
+
 class TestNothingOfAiohttpGetsOut:
     @pytest.mark.parametrize("cls", aiohttp_errors(), ids=lambda cls: cls.__name__)
     async def test_each_of_its_errors_becomes_ours_without_its_text(
@@ -259,7 +369,20 @@ class TestNothingOfAiohttpGetsOut:
             with pytest.raises(TransportError) as caught:
                 await transport.send(request("https://api.example"), SHORT)
         assert DESCRIPTIONS.get(cls, f"failed ({cls.__name__})") in str(caught.value)
+        assert isinstance(caught.value, ConnectFailed if issubclass(cls, WITHOUT_CONNECTION) else OutcomeUnknown)
         assert caught.value.__cause__ is None
+        assert caught.value.__context__ is None
+
+    async def test_a_cancellation_shows_no_frame_of_it(self, transport: AiohttpTransport) -> None:
+        async with raw_server(stall) as server:
+            sending = asyncio.create_task(transport.send(request(server.url), PATIENT))
+            while not server.requests:
+                await asyncio.sleep(0.001)
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await sending
+        files = {frame.filename for frame in traceback.extract_tb(caught.value.__traceback__)}
+        assert not [name for name in files if "/aiohttp/" in name]
         assert caught.value.__context__ is None
 
     async def test_the_credential_is_in_no_error(self, transport: AiohttpTransport) -> None:

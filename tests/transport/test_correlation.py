@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from checkout_async import CheckoutClient, Limits, RetryPolicy, SecretKey, errors
+from checkout_async import CheckoutClient, Limits, RetryPolicy, SecretKey, Timeouts, errors
+from checkout_async._core.wire import HttpRequest
 from checkout_async.models import payments
+from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.transport.servers import Behaviour, RawServer, raw_server
 
 KEY = "sk_sbox_" + "a" * 27
@@ -95,6 +97,31 @@ async def test_two_attempts_of_one_key_may_get_the_same_reply() -> None:
         assert server.connections == 2
         with pytest.raises(errors.OutcomeUnknown, match="earlier reply again"):
             await checkout.payments.request_payment(order())
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "is_reply"),
+    [(200, "mine", True), (399, "mine", True), (400, "mine", False), (200, None, False)],
+)
+async def test_only_a_success_with_a_key_may_come_twice(status: int, key: str | None, is_reply: bool) -> None:
+    async def behave(writer: asyncio.StreamWriter, _number: int) -> None:
+        writer.write(http(status, "request-1", {"id": "pay_1"}))
+        await writer.drain()
+
+    transport = AiohttpTransport(Limits())
+    async with raw_server(behave) as server:
+        request = HttpRequest(method="POST", url=server.url, headers={}, body=b"{}", idempotency_key=key)
+        assert (await transport.send(request, Timeouts())).status == status
+        try:
+            second = await transport.send(request, Timeouts())
+        except errors.OutcomeUnknown as error:
+            assert not is_reply, error
+            assert "earlier reply again" in str(error)
+        else:
+            assert is_reply
+            assert second.status == status
+        await transport.aclose()
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("status", [401, 408, 425, 429, 500, 503])

@@ -108,6 +108,21 @@ def count(mocked: aioresponses) -> int:
     return sum(len(calls) for calls in cast("Any", mocked).requests.values())
 
 
+async def test_a_library_that_replaces_the_class_of_replies_gets_them_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = cast("Any", aiohttp.ClientSession).__init__
+
+    def with_its_own(self: Any, **options: Any) -> None:
+        made(self, **{**options, "response_class": aiohttp.ClientResponse})
+
+    monkeypatch.setattr(aiohttp.ClientSession, "__init__", with_its_own)
+    transport = AiohttpTransport(Limits())
+    async with raw_server(ok) as server:
+        for _ in range(2):
+            sent = HttpRequest(method="POST", url=server.url, headers={}, body=b"{}")
+            assert (await transport.send(sent, Timeouts())).body == b"{}"
+        await transport.aclose()
+
+
 class TestGuards:
     """An aiohttp that no longer has what the guards rest on is refused before anything is written."""
 

@@ -278,6 +278,11 @@ class TestIdempotencyKey:
         await wired.call(Idempotency.KEY, idempotency_key="order 5023", timeout=200)
         assert wired.time.waits == [30.0] * 4
 
+    async def test_a_429_after_a_409_is_taken_for_the_key_too(self) -> None:
+        wired = Wired(status(409), *[status(429)] * 3, OK)
+        await wired.call(Idempotency.KEY, timeout=200)
+        assert wired.time.waits == [30.0] * 4
+
     async def test_it_is_waited_out_within_the_deadline_only(self) -> None:
         wired = Wired(status(409), status(409))
         error = await wired.failure(Idempotency.KEY, timeout=45)

@@ -87,13 +87,19 @@ class TestNothingWasSent:
 
     async def test_when_it_wants_a_password_before_it_forwards(self) -> None:
         async with Sandbox() as sandbox, proxy(b"407 Proxy Authentication Required") as relay:
-            with pytest.raises(ConnectFailed, match="status 407"):
+            with pytest.raises(ConnectFailed, match="status 407") as caught:
                 await status(sandbox.base_url, proxy=relay.url())
+        assert caught.value.reason == "the proxy refused to connect to the API (status 407)"
 
     async def test_but_through_a_tunnel_the_same_status_is_the_servers(self, server: ssl.SSLContext) -> None:
         async with Sandbox(ssl_context=server) as sandbox, proxy() as relay:
             sandbox.faults.add("get_payment", CannedResponse(407))
             assert await status(sandbox.base_url, proxy=relay.url()) == 407
+
+    async def test_and_without_a_proxy_it_is_the_servers(self) -> None:
+        async with Sandbox() as sandbox:
+            sandbox.faults.add("get_payment", CannedResponse(407))
+            assert await status(sandbox.base_url) == 407
 
     async def test_when_it_cannot_be_reached(self) -> None:
         with socket.socket() as unused:

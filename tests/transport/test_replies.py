@@ -68,6 +68,18 @@ class TestSize:
             assert (await ask(transport, server)).body == b"{}"
         assert server.connections == 2
 
+    async def test_one_whose_first_part_is_just_the_limit_is_cut_too(self, transport: AiohttpTransport) -> None:
+        async def in_two(writer: asyncio.StreamWriter, _number: int) -> None:
+            whole = reply(b"a" * (LIMIT + 1))
+            writer.write(whole[:-1])
+            await writer.drain()
+            await settle()
+            writer.write(whole[-1:])
+
+        async with raw_server(in_two) as server:
+            response = await ask(transport, server)
+        assert (response.body, response.truncated) == (b"a" * LIMIT, True)
+
     async def test_a_body_without_end_is_cut(self, transport: AiohttpTransport) -> None:
         async def endless(writer: asyncio.StreamWriter, _number: int) -> None:
             writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -96,6 +108,14 @@ class TestCompression:
         async with raw_server(writing(*replies)) as server:
             assert [(await ask(transport, server)).body for _ in replies] == [b"[1]", b"[2]"]
             assert b"Accept-Encoding: gzip, deflate\r\n" in server.requests[0]
+
+    async def test_a_compressed_body_of_just_the_limit_is_undone(self) -> None:
+        body = gzip.compress(b"{}")
+        transport = AiohttpTransport(Limits(response_size=len(body)))
+        async with raw_server(writing(reply(body, b"Content-Encoding: gzip"))) as server:
+            response = await ask(transport, server)
+            await transport.aclose()
+        assert (response.body, response.truncated) == (b"{}", False)
 
     async def test_a_damaged_body_comes_as_it_was_received(self, transport: AiohttpTransport) -> None:
         damaged = gzip.compress(b"{}")[:-3]

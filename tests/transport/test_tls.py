@@ -98,6 +98,12 @@ def never_verifying() -> ssl.SSLContext:
     return context
 
 
+def verifying_if_possible() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
 def of_any_host() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -105,7 +111,9 @@ def of_any_host() -> ssl.SSLContext:
 
 
 class TestVerification:
-    @pytest.mark.parametrize("context", [never_verifying(), of_any_host(), certificates.server()], ids=range(3))
+    @pytest.mark.parametrize(
+        "context", [never_verifying(), verifying_if_possible(), of_any_host(), certificates.server()], ids=range(4)
+    )
     def test_it_cannot_be_turned_off(self, context: ssl.SSLContext) -> None:
         with pytest.raises(ConfigurationError, match="verification cannot be turned off"):
             AiohttpTransport(Limits(), context)

@@ -2,7 +2,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 class Host:
     name: str
@@ -65,19 +65,34 @@ def shrink(
 ) -> ShrinkResult: ...
 def draw(label: str, bound: int) -> int: ...
 
-class Failure:
-    message: str
+class Draw:
+    label: str
+    value: int
+
+class Tape:
+    def draw(self, label: str, bound: int) -> int: ...
+
+class SimLoop(asyncio.BaseEventLoop):
+    tape: Tape
+
+class Scheduler(Protocol):
+    descriptor: str
+    def pick(self, ready: Sequence[asyncio.Handle]) -> int: ...
+
+class SystematicRun(RunResult):
+    tape: Sequence[Draw]
 
 class SystematicResult:
     schedules: int
-    failures: list[Failure]
     exhaustive: bool
+    first: SystematicRun | None
 
 def explore_systematic(
     main: Callable[..., Coroutine[Any, Any, Any]],
     *,
     max_delays: int = ...,
     max_schedules: int = ...,
+    scheduler: Callable[[SimLoop], Scheduler] | None = ...,
     virtual_time: bool = ...,
     world: bool = ...,
 ) -> SystematicResult: ...
