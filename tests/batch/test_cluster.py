@@ -28,6 +28,7 @@ from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key
 from checkout_async.batch.outcome import ErrorInfo
 from checkout_async.batch.report import Report
+from checkout_async.batch.report.file import read_report
 from checkout_async.errors import BatchFileError, ConfigurationError, MissingExtra, RunIncomplete
 from checkout_async.sandbox import Fault, Sandbox
 from tests.batch.files import as_csv, flat
@@ -581,7 +582,9 @@ class TestACompleteRun:
         assert created(sandbox) == once_each()
 
 
-async def test_an_input_without_records_is_complete_once_its_partitions_have_run(paths: RunPaths) -> None:
+async def test_an_input_without_records_is_complete_once_its_partitions_have_run(
+    paths: RunPaths, env: dict[str, str]
+) -> None:
     write_lines(paths.input, [])
     await complete(paths)
     again = await asyncio.to_thread(run_file, "foo://nowhere:1", paths.input, paths.output, resume=True)
@@ -589,6 +592,9 @@ async def test_an_input_without_records_is_complete_once_its_partitions_have_run
     assert text_of(paths.output) == ""
     async with Journal(paths.journal) as journal:
         assert await journal.counts() == {}
+    options = ("--scheduler", "foo://nowhere:1", "--resume")
+    done = await command(*AUTHENTICATE, paths.input, "-o", paths.output, *options, env=env)
+    assert (done.code, "the input has no records" in done.err) == (1, True), done.err
 
 
 @pytest.mark.parametrize(
@@ -613,10 +619,19 @@ async def test_options_that_cannot_work_are_refused(
     assert CARD in text_of(source)
 
 
+async def test_a_report_is_written_also_while_some_records_are_unfinished(paths: RunPaths, env: dict[str, str]) -> None:
+    write_lines(paths.input, [*requests(), "{"])
+    await complete(paths)
+    report = paths.input.with_name("report.json")
+    options = ("--scheduler", "foo://nowhere:1", "--resume", "--report", report)
+    done = await command(*AUTHENTICATE, paths.input, "-o", paths.output, *options, env=env)
+    assert done.code == 1, done.err
+    assert read_report(report).results == {"authenticated": LINES, "invalid": 1}
+
+
 async def test_a_report_that_cannot_be_written_after_the_run_is_no_error_of_usage(
     paths: RunPaths, env: dict[str, str]
 ) -> None:
-    write_lines(paths.input, [])
     await complete(paths)
     report = link(paths.input.with_name("report.json"), Path("/dev/full"))
     options = ("--scheduler", "foo://nowhere:1", "--resume", "--report", report)
