@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV   := .venv
 SIMULATE := .venv-simulate
+ENGINES := .venv-engines
 BIN    := $(VENV)/bin
 WORKERS ?= logical
 SEEDS  ?= 100
@@ -16,7 +17,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night generate check-generated check-bundle lint format type bench bench-memory mutants build clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-memory mutants build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +69,9 @@ simulate-night: $(SIMULATE)/.ready ## Plant known defects, then simulate for eig
 	@$(SIMULATE)/bin/python -m tests.simulation --defects --jobs 2
 	@$(SIMULATE)/bin/python -m tests.simulation --seconds 28800
 
+engines: $(ENGINES)/.ready ## Run the recipes of docs/cluster.md on real Spark and Ray (1 GB; Spark needs Java 17).
+	@$(ENGINES)/bin/python scripts/try_engines.py
+
 generate: $(VENV)/.dev ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
 	@$(BIN)/python -m codegen
 
@@ -102,7 +106,7 @@ build: $(VENV)/.dev ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py
 
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) $(SIMULATE) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SIMULATE) $(ENGINES) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
@@ -122,6 +126,12 @@ $(VENV)/.dev: $(VENV)/.python pyproject.toml
 $(SIMULATE)/.ready: pyproject.toml
 	@python=$$(scripts/find_python 3.12) && echo "Setting up $(SIMULATE) with $$python ..." && $$python -m venv $(SIMULATE)
 	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[simulate]'
+	@touch $@
+
+$(ENGINES)/.ready: $(VENV)/.python pyproject.toml
+	@echo "Setting up $(ENGINES) ..."
+	@$(PYTHON) -m venv $(ENGINES)
+	@$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[engines]'
 	@touch $@
 
 $(VENV)/.browser: $(VENV)/.dev

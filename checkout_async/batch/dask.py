@@ -31,7 +31,7 @@ from checkout_async.batch.cluster.worker import PartitionResult, PartitionSettin
 from checkout_async.batch.formats import Format
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.sources import open_source
-from checkout_async.errors import ConfigurationError, JournalInUse, MissingExtra, RunIncomplete
+from checkout_async.errors import BatchFileError, ConfigurationError, JournalInUse, MissingExtra, RunIncomplete
 from checkout_async.redaction import sanitize
 
 if TYPE_CHECKING:
@@ -155,6 +155,15 @@ def _task(partition: Partition, settings: PartitionSettings, topic: str) -> Part
     return run_partition(partition, settings, lambda done: worker.log_event(topic, [partition.number, done]))
 
 
+def _total(paths: RunPaths) -> int | None:
+    """Return the number of records; None if it is unknown before reading. Raises BatchFileError."""
+    with open_source(paths.input, paths.input_format) as source:
+        try:
+            return source.total()
+        except OSError as error:
+            raise BatchFileError(f"cannot read the input file {paths.input}: {error.strerror}") from None
+
+
 class _Run:
     """The tasks of one run. Their progress and their ends arrive through one queue."""
 
@@ -168,8 +177,7 @@ class _Run:
     ) -> None:
         self._client = client
         self._folder = paths.folder
-        with open_source(paths.input, paths.input_format) as source:
-            self._records = source.total()
+        self._records = _total(paths)
         self._parts = parts
         self._settings = settings
         self._on_progress = on_progress

@@ -146,8 +146,8 @@ def authenticate(
         report=report,
     )
     if scheduler is not None:
-        if dry_run or in_order or limit is not None:
-            raise click.UsageError("--scheduler does not support --dry-run, --limit or --in-order.")
+        if dry_run or in_order or retry_unknown or limit is not None:
+            raise click.UsageError("--scheduler does not support --dry-run, --in-order, --limit or --retry-unknown.")
         settings = PartitionSettings(options=job.options, rate=rate or None)
         ctx.exit(
             ClusterJob(scheduler=scheduler, job=job, settings=settings, folder=folder, partitions=partitions).run()

@@ -53,7 +53,10 @@ class ClusterJob:
                 print("stopped; to continue, run the same command with --resume", file=job.stderr, flush=True)
                 return 128 + signal.SIGINT
         print(table(report), file=job.stdout, flush=True)
-        return SOME_UNFINISHED if report.unfinished or not self._write(report) else 0
+        if not report.records:
+            print("the input has no records", file=job.stderr, flush=True)
+        is_written = self._write(report)
+        return 0 if is_written and report.records and not report.unfinished else SOME_UNFINISHED
 
     def _check(self) -> None:
         job = self.job

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
 
 import anyio
 import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from checkout_async import CheckoutClient, OAuthCredentials, batch
 from checkout_async.batch import FAKE_BROWSER_DATA, BatchOptions, InvalidRecord, Journal, Outcome, Record
@@ -18,6 +21,7 @@ from checkout_async.batch.files import RunFiles
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest, ApiResponse, Sender
 from checkout_async.sandbox import Sandbox
+from checkout_async.sandbox.http.faults import Behaviour
 
 T = TypeVar("T")
 
@@ -70,6 +74,20 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class HeldReplies(Behaviour):
+    """Requests are processed; their replies wait until they are `released`."""
+
+    def __init__(self) -> None:
+        self.held = 0
+        self.released = asyncio.Event()
+
+    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        reply = await handler(request)
+        self.held += 1
+        await self.released.wait()
+        return reply
 
 
 class ScriptedSender:

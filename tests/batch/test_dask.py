@@ -6,6 +6,7 @@ The sandbox runs in this process and knows what arrived; token and rate go throu
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 import signal
 import threading
@@ -17,22 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from aiohttp import web
-from aiohttp.typedefs import Handler
 
-from checkout_async.batch import FAKE_BROWSER_DATA
+from checkout_async.batch import FAKE_BROWSER_DATA, BatchOptions
 from checkout_async.batch.cluster import PartitionSettings, RunPaths, plan_partitions
-from checkout_async.batch.cluster.partition import keyed
+from checkout_async.batch.cluster.partition import key_base_path, records_of
 from checkout_async.batch.dask import ClusterProgress, run_file
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import load_key
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report import Report
 from checkout_async.batch.report.file import read_report
-from checkout_async.errors import ConfigurationError, RunIncomplete
+from checkout_async.batch.sources import open_source
+from checkout_async.errors import BatchFileError, ConfigurationError, RunIncomplete
 from checkout_async.sandbox import Sandbox
-from checkout_async.sandbox.http.faults import Behaviour
-from tests.batch.support import request
+from tests.batch.support import HeldReplies, request
 from tests.commands import AUTHENTICATE, results_in, until, write_lines
 from tests.commands import run as command
 from tests.forking import prepare
@@ -43,23 +42,9 @@ if TYPE_CHECKING:
 WORKERS = 3
 CONCURRENCY = 4
 LINES = 240
-SETTINGS = PartitionSettings(concurrency=CONCURRENCY, rate=5000, channel_data=FAKE_BROWSER_DATA)
+SETTINGS = PartitionSettings(options=BatchOptions(concurrency=CONCURRENCY, channel_data=FAKE_BROWSER_DATA), rate=5000)
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
-
-
-class HeldReplies(Behaviour):
-    """Requests are processed; their replies wait until they are `released`."""
-
-    def __init__(self) -> None:
-        self.held = 0
-        self.released = asyncio.Event()
-
-    async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        reply = await handler(request)
-        self.held += 1
-        await self.released.wait()
-        return reply
 
 
 @pytest.fixture
@@ -117,7 +102,7 @@ async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
     cluster: Client, sandbox: Sandbox, source: Path, target: Path, redis_url: str
 ) -> None:
     replies = HeldReplies()
-    # By then no worker can be at the end of its first partition, which has 40 records.
+    # By then no worker can be at the end of its first partition, which has about 40 records.
     sandbox.faults.add("request_session", replies, at=30, times=None)
     asked_before = await asked_of_redis(redis_url, "evalsha")
     doomed, *_ = await processes_of(cluster)
@@ -130,7 +115,7 @@ async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
     report = await running
 
     results = results_in(target.read_text())
-    assert sorted(results) == list(range(1, LINES + 1))
+    assert [*results] == list(range(1, LINES + 1))  # in the order of the input
     assert created(sandbox) == once_each()
     in_doubt = [row for row in results.values() if row["result"] == "unknown"]
     assert len(in_doubt) == CONCURRENCY
@@ -138,30 +123,33 @@ async def test_a_worker_that_is_killed_loses_nothing_and_sends_nothing_twice(
     assert not any("session_id" in row for row in in_doubt)
     assert report.results == {"authenticated": LINES - CONCURRENCY, "unknown": CONCURRENCY}
     async with Journal(target.with_name(f"{target.name}.journal")) as journal:
-        assert await journal.counts() == {BatchResult.AUTHENTICATED: LINES - CONCURRENCY, None: CONCURRENCY}
+        assert await journal.counts() == {
+            BatchResult.AUTHENTICATED: LINES - CONCURRENCY,
+            BatchResult.UNKNOWN: CONCURRENCY,
+        }
     assert sandbox.count("request_access_token") == 1
     assert await asked_of_redis(redis_url, "evalsha") > asked_before
     assert shown[-1] == ClusterProgress(records=LINES, done=LINES, partitions=6, finished=6)
     assert not target.with_name(f"{target.name}.parts").exists()
 
 
-async def test_a_partition_that_somebody_else_runs_is_left_to_them_and_the_others_are_finished(
+async def test_a_partition_that_another_process_runs_is_left_alone_and_the_others_are_finished(
     cluster: Client, sandbox: Sandbox, source: Path, target: Path
 ) -> None:
-    places = RunPaths.of(source, target)
-    first, *_ = await asyncio.to_thread(plan_partitions, places, 6)
+    paths = RunPaths.of(source, target)
+    first, *_ = await asyncio.to_thread(plan_partitions, paths, 6)
+    with open_source(source) as opened:
+        records = len([item async for item in records_of(first, opened)])
     impatient = replace(SETTINGS, lock_timeout=0)
-    async with Journal(first.journal, key=load_key(keyed(places.folder))):
+    async with Journal(first.journal, key=load_key(key_base_path(paths.folder))):
         with pytest.raises(RunIncomplete, match="1 of 6 partitions are not finished; partition 0: JournalInUse: "):
             await run(cluster, source, target, resume=True, settings=impatient)
-    assert sum(created(sandbox).values()) == LINES - first.records
+    assert sum(created(sandbox).values()) == LINES - records
     await run(cluster, source, target, resume=True, settings=impatient)
     assert created(sandbox) == once_each()
 
 
-async def test_a_run_that_was_stopped_goes_on_where_it_was(
-    cluster: Client, sandbox: Sandbox, source: Path, target: Path
-) -> None:
+async def test_a_stopped_run_is_continued(cluster: Client, sandbox: Sandbox, source: Path, target: Path) -> None:
     replies, stop = HeldReplies(), threading.Event()
     sandbox.faults.add("request_session", replies, at=LINES // 3, times=None)
     running = asyncio.create_task(run(cluster, source, target, partitions=20, stop=stop))
@@ -175,11 +163,11 @@ async def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert 0 < sent < LINES
     assert not target.exists()
     await run(cluster, source, target, resume=True)
-    assert sorted(results_in(target.read_text())) == list(range(1, LINES + 1))
+    assert [*results_in(target.read_text())] == list(range(1, LINES + 1))
     assert created(sandbox) == once_each()
 
 
-async def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(
+async def test_ctrl_c_leaves_a_run_that_can_be_continued(
     cluster: Client, sandbox: Sandbox, source: Path, target: Path
 ) -> None:
     def interrupt(progress: ClusterProgress) -> None:
@@ -189,11 +177,11 @@ async def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(
     with pytest.raises(KeyboardInterrupt):
         await run(cluster, source, target, partitions=20, on_progress=interrupt)
     await run(cluster, source, target, resume=True)
-    assert sorted(results_in(target.read_text())) == list(range(1, LINES + 1))
+    assert [*results_in(target.read_text())] == list(range(1, LINES + 1))
     assert created(sandbox) == once_each()
 
 
-async def test_a_cluster_that_goes_away_leaves_a_run_that_can_be_gone_on_with(
+async def test_a_cluster_that_ends_leaves_a_run_that_can_be_continued(
     cluster: Client, sandbox: Sandbox, source: Path, target: Path
 ) -> None:
     replies = HeldReplies()
@@ -225,8 +213,10 @@ async def test_workers_without_credentials_get_an_error_that_names_what_is_missi
         await run(cluster, source, target, partitions=2)
 
 
-def test_a_scheduler_that_is_not_there_is_named(source: Path, target: Path) -> None:
+def test_a_scheduler_that_cannot_be_reached_is_named(source: Path, target: Path) -> None:
     dask: Any = import_module("dask")
+    # Its import adds to the configuration, and would be undone with the change if it came later.
+    import_module("distributed")
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(ConfigurationError, match=r"cannot reach the scheduler 'tcp://127\.0\.0\.1:9'"),
@@ -269,7 +259,7 @@ async def test_the_command_runs_on_a_cluster_too(
     options = ("--scheduler", untyped.scheduler.address, "--partitions", "5", "--rate", "0", "--report", report)
     done = await command(*AUTHENTICATE, source, "--output", target, *options, env=env)
     assert done.code == 0, done.err
-    assert sorted(results_in(target.read_text())) == list(range(1, LINES + 1))
+    assert [*results_in(target.read_text())] == list(range(1, LINES + 1))
     assert created(sandbox) == once_each()
     assert "5 of 5 partitions finished" in done.err
     assert "authenticated" in done.out
@@ -277,7 +267,7 @@ async def test_the_command_runs_on_a_cluster_too(
 
 
 @pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_SECRET": "wrong_secret"}], indirect=True)
-async def test_a_command_that_could_not_finish_says_why_and_ends_with_3(
+async def test_a_command_that_cannot_finish_says_why_and_ends_with_3(
     cluster: Client, env: dict[str, str], source: Path, target: Path
 ) -> None:
     untyped: Any = cluster
@@ -286,3 +276,39 @@ async def test_a_command_that_could_not_finish_says_why_and_ends_with_3(
     assert "stopped: " in done.err
     assert "AuthenticationFailed" in done.err
     assert "Traceback" not in done.err
+
+
+async def test_another_number_of_partitions_is_refused_when_a_run_is_resumed(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    await asyncio.to_thread(plan_partitions, RunPaths.of(source, target), 6)
+    with pytest.raises(BatchFileError, match="has 6 partitions, and a resumed run must have as many"):
+        await run(cluster, source, target, resume=True, partitions=7)
+    assert created(sandbox) == Counter()
+    report = await run(cluster, source, target, resume=True)
+    assert report.results == {"authenticated": LINES}
+
+
+async def test_a_complete_run_is_exported_again_from_the_journal(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    report = await run(cluster, source, target)
+    before = target.read_bytes()
+    target.unlink()
+    again = await run(cluster, source, target, resume=True)
+    assert (again.results, again.replayed) == (report.results, LINES)
+    assert target.read_bytes() == before
+    assert created(sandbox) == once_each()
+
+
+async def test_a_compressed_input_runs_on_a_cluster(
+    cluster: Client, sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    compressed = source.with_name("in.jsonl.gz")
+    compressed.write_bytes(gzip.compress(source.read_bytes()))
+    shown: list[ClusterProgress] = []
+    report = await run(cluster, compressed, target, on_progress=shown.append)
+    assert report.results == {"authenticated": LINES}
+    assert shown[-1].records is None  # unknown before it is read
+    assert shown[-1].done == LINES
+    assert created(sandbox) == once_each()

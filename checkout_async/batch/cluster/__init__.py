@@ -6,7 +6,7 @@
     report = gather_partitions(paths, partitions)
 
 `checkout_async.batch.dask` does all three on a Dask cluster; docs/cluster.md shows Spark and Ray.
-Modules, low to high: sync, partition, input, plan, worker, gather.
+Modules, low to high: sync, partition, mark, input, plan, worker, gather.
 """
 
 from __future__ import annotations

@@ -8,22 +8,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import msgspec
 
 from checkout_async.batch.cluster.input import Input, note_finished, records_if_finished
-from checkout_async.batch.cluster.partition import Partition, PartitionDone, key_base_path, stop_file
+from checkout_async.batch.cluster.partition import Partition, PartitionDone, key_base_path, read_done, stop_file
 from checkout_async.batch.cluster.plan import RunPaths, planned_input
 from checkout_async.batch.cluster.sync import run_sync
 from checkout_async.batch.formats import format_of
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.journal.database import reason_of
+from checkout_async.batch.journal.database import OLDER_COPY, reason_of
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.journal.merge import merge_journals, outcomes_in
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.report import Report, Summary
-from checkout_async.batch.results.rows import row_writer
-from checkout_async.errors import BatchFileError, ConfigurationError, MissingExtra, RunIncomplete
+from checkout_async.batch.results.rows import entries_in, row_writer
+from checkout_async.errors import BatchFileError, CheckoutError, JournalError, RunIncomplete
 from checkout_async.files import atomic_write
 
 __all__ = ["finished_report", "gather_partitions"]
@@ -33,16 +34,13 @@ def gather_partitions(paths: RunPaths, parts: Sequence[Partition], summary: Summ
     """Write the journal and the output of a run whose partitions are finished, remove its folder, return the report.
 
     Rows are in the order of the input. `summary` counts them; pass one that was made when the run began, or the report
-    begins now. Raises RunIncomplete if a partition is not finished or lacks outcomes, or if something cannot be read or
-    written. The folder is then left as it was.
+    begins now. Raises RunIncomplete if a partition is not finished, if a journal lacks outcomes, or if something cannot
+    be read or written. The folder is then left as it was.
     """
     summary = summary or Summary()
-    if left := [part.number for part in parts if not part.done.exists()]:
-        numbers = ", ".join(map(str, left[:10]))
-        raise RunIncomplete(f"{len(left)} of {len(parts)} partitions are not finished: {numbers}; resume to continue")
     with _errors_after_sending():
-        done = [_checked(part) for part in parts]
-        _gather_journals(paths, parts, sum(each.records for each in done))
+        done = _all_done(parts)
+        _gather_journals(paths, parts, done)
         run_sync(lambda: _export(paths, summary))
         summary.lines = done[0].lines
         _remove(paths, parts)
@@ -53,17 +51,20 @@ def finished_report(paths: RunPaths, summary: Summary | None = None) -> Report |
     """Return the report of a complete run: its journal exists, and the input has not changed since.
 
     The output is written anew, and its rows are counted as replayed. Returns None if something is left to do or to
-    decide. Raises BatchFileError.
+    decide. Raises BatchFileError, also if the output knows of more than the journal.
     """
     if paths.plan.exists() or not paths.journal.is_file():
         return None
-    if records_if_finished(paths.journal, Input.of(paths.input)) is None:
+    records = records_if_finished(paths.journal, Input.of(paths.input))
+    if records is None or outcomes_in(paths.journal) < records:
         return None
     summary = summary or Summary()
     try:
         run_sync(lambda: _export(paths, summary, replayed=True))
     except OSError as error:
         raise BatchFileError(f"cannot write the output file {paths.output}: {error.strerror}") from None
+    except JournalError as error:
+        raise BatchFileError(str(error)) from None
     return summary.report(str(paths.input), str(paths.output))
 
 
@@ -72,7 +73,9 @@ def _errors_after_sending() -> Generator[None]:
     """Raise errors as RunIncomplete: an error of a file or setting would mean that nothing was sent."""
     try:
         yield
-    except (BatchFileError, ConfigurationError, MissingExtra) as error:
+    except RunIncomplete:
+        raise
+    except CheckoutError as error:
         reason = str(error)
     except OSError as error:
         reason = f"{error.filename or 'writing'}: {error.strerror}"
@@ -83,43 +86,52 @@ def _errors_after_sending() -> Generator[None]:
     raise RunIncomplete(f"every record was processed, but the results cannot be gathered: {reason}; then resume")
 
 
-def _checked(part: Partition) -> PartitionDone:
-    """Return what a finished partition says of itself. Raises RunIncomplete if its journal lacks outcomes."""
-    try:
-        done = msgspec.json.decode(part.done.read_bytes(), type=PartitionDone)
-    except ValueError:
-        done = None
-    rows = outcomes_in(part.journal)
-    if done is None or rows < done.records:
-        part.done.unlink()
-        records = "its" if done is None else done.records
-        raise RunIncomplete(
-            f"{part.journal} has {rows} outcomes for {records} records; resume to check the partition again"
-        )
-    return done
+def _all_done(parts: Sequence[Partition]) -> list[PartitionDone]:
+    """Return what each finished partition says. Raises RunIncomplete if one is not finished."""
+    done = [read_done(part) for part in parts]
+    if left := [part.number for part, each in zip(parts, done, strict=True) if each is None]:
+        numbers = ", ".join(map(str, left[:10]))
+        raise RunIncomplete(f"{len(left)} of {len(parts)} partitions are not finished: {numbers}; resume to continue")
+    return [each for each in done if each is not None]
 
 
-def _gather_journals(paths: RunPaths, parts: Sequence[Partition], records: int) -> None:
+def _gather_journals(paths: RunPaths, parts: Sequence[Partition], done: Sequence[PartitionDone]) -> None:
     key = load_key(key_base_path(paths.folder))
+    if key is None:
+        raise BatchFileError(f"the key {key_file_of(key_base_path(paths.folder))} is missing: put it back")
+    for part, each in zip(parts, done, strict=True):
+        _require_outcomes(part.journal, each.records)
     if load_key(paths.journal) is None:
         make_key(paths.journal, key)
     merge_journals(paths.journal, [part.journal for part in parts])
-    if key is not None:
-        note_finished(paths.journal, key, planned_input(paths), records)
+    records = sum(each.records for each in done)
+    # Journals of the same partition would pass one by one.
+    _require_outcomes(paths.journal, records)
+    note_finished(paths.journal, key, planned_input(paths), records)
+
+
+def _require_outcomes(journal: Path, records: int) -> None:
+    """Raise BatchFileError for a journal that lost some. To send their records again could send them twice."""
+    if (found := outcomes_in(journal)) < records:
+        raise BatchFileError(
+            f"{journal} has {found} outcomes for {records} records, so that it is not what the workers have written. "
+            f"Put the journals back that the last workers wrote. {OLDER_COPY}"
+        )
 
 
 async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) -> None:
-    """Write the output from the journal, and count its rows."""
-    with (
-        atomic_write(paths.output) as file,
-        row_writer(file, format_of(paths.output, paths.output_format)) as write,
-    ):
+    """Write the output from the journal, and count its rows. With `replayed`, an output that is there is its export."""
+    output = paths.output.resolve()  # a link stays a link
+    format_ = format_of(paths.output, paths.output_format)
 
-        def take(outcome: Outcome) -> None:
-            summary.add(msgspec.structs.replace(outcome, replayed=replayed))
-            write(outcome)
+    def take(outcome: Outcome) -> None:
+        summary.add(msgspec.structs.replace(outcome, replayed=replayed))
+        write(outcome)
 
-        async with Journal(paths.journal, create=False) as journal:
+    async with Journal(paths.journal, create=False) as journal:
+        if replayed and output.is_file():
+            await journal.require_exported(output, lambda: entries_in(output, format_))
+        with atomic_write(output) as file, row_writer(file, format_) as write:
             await journal.export(take)
 
 
@@ -129,7 +141,7 @@ def _remove(paths: RunPaths, parts: Sequence[Partition]) -> None:
     # send all their records again.
     paths.plan.unlink()
     for part in parts:
-        for path in (part.done, part.journal):
+        for path in (part.done, part.journal, part.mark):
             path.unlink(missing_ok=True)
     for path in (key_file_of(key_base_path(paths.folder)), stop_file(paths.folder)):
         path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ or is written a second time. All files are in one folder that every machine sees
     plan.json               the number of partitions, so that a resumed run has the same ones
     fingerprints.key        the key of all the run's journals
     part-00007.journal      the journal of partition 7
+    part-00007.mark         the last entry that this journal surely has: an older or another one is refused (mark.py)
     part-00007.done         exists if partition 7 is finished, with the number of its records
     stop                    asks all partitions to read no further record
 """
@@ -28,7 +29,7 @@ from checkout_async.batch.sources import Source
 from checkout_async.batch.sources.base import InputLines
 from checkout_async.errors import BatchFileError, InvalidRequest
 
-__all__ = ["Partition", "PartitionDone", "key_base_path", "records_of", "stop_file"]
+__all__ = ["Partition", "PartitionDone", "key_base_path", "read_done", "records_of", "stop_file"]
 
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,8 +51,13 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
         return self._file("journal")
 
     @property
+    def mark(self) -> Path:
+        """The file with the last entry that the journal surely has."""
+        return self._file("mark")
+
+    @property
     def done(self) -> Path:
-        """The file that marks the partition as finished."""
+        """The file that says that the partition is finished."""
         return self._file("done")
 
     def has(self, item: Record | InvalidRecord) -> bool:
@@ -67,6 +73,14 @@ class PartitionDone(msgspec.Struct, frozen=True, kw_only=True):
 
     records: int
     lines: InputLines | None = None
+
+
+def read_done(partition: Partition) -> PartitionDone | None:
+    """Return what a finished partition says; None if it is not finished, or its file is damaged. Raises OSError."""
+    try:
+        return msgspec.json.decode(partition.done.read_bytes(), type=PartitionDone)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 async def records_of(partition: Partition, source: Source) -> AsyncGenerator[Record | InvalidRecord]:

@@ -102,7 +102,7 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan_partitions(
-    paths: RunPaths, count: int | None, *, default: int, force: bool = False, resume: bool = False
+    paths: RunPaths, count: int | None = None, *, default: int = 1, force: bool = False, resume: bool = False
 ) -> tuple[Partition, ...]:
     """Return the partitions of a run: `count`, or `default` if it is None.
 

@@ -19,7 +19,15 @@ import anyio
 import msgspec
 
 from checkout_async.auth import RedisTokenStore
-from checkout_async.batch.cluster.partition import Partition, PartitionDone, key_base_path, records_of, stop_file
+from checkout_async.batch.cluster.mark import HighWaterMark
+from checkout_async.batch.cluster.partition import (
+    Partition,
+    PartitionDone,
+    key_base_path,
+    read_done,
+    records_of,
+    stop_file,
+)
 from checkout_async.batch.cluster.sync import run_sync
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import load_key
@@ -38,7 +46,10 @@ from checkout_async.redaction import as_secret
 __all__ = ["PartitionResult", "PartitionSettings", "run_partition"]
 
 POLL_INTERVAL: Final = 1.0
-"""Seconds between checks for the stop file, between reports of progress, and between tries to open a journal."""
+"""Seconds between checks for the stop file, between reports of progress, and between tries to open a journal.
+
+A partition's high-water mark is written as often.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +59,8 @@ class PartitionSettings:
     The `concurrency` of the `options` is that of one partition. `rate` is the account's, in reads a second and as many
     writes; None is no limit. Workers share the rate through Redis. Without Redis it is divided by `parallelism`, the
     number of partitions that run at the same time. A partition waits up to `lock_timeout` seconds for another worker to
-    release its journal. Raises ConfigurationError.
+    release its journal. Raises ConfigurationError, also for `retry_unknown`: a partition that starts again because its
+    worker died would send again what was in flight there, and nobody has looked that up.
     """
 
     options: BatchOptions = field(default_factory=BatchOptions)
@@ -59,6 +71,8 @@ class PartitionSettings:
     def __post_init__(self) -> None:
         if self.parallelism < 1:
             raise ConfigurationError("PartitionSettings.parallelism must be a whole number above 0")
+        if self.options.retry_unknown:
+            raise ConfigurationError("a run on many machines does not support retry_unknown; resume it on one machine")
         self.limits(shared=True)
 
     def limits(self, *, shared: bool) -> Limits:
@@ -101,6 +115,7 @@ class _Work:
         self._partition = partition
         self._settings = settings
         self._on_progress = on_progress
+        self._mark = HighWaterMark(partition.mark)
         self._stop = anyio.Event()
         self._done = 0
         self._all_read = False
@@ -113,12 +128,12 @@ class _Work:
             return self.end()
         async with AsyncExitStack() as stack:
             journal = await stack.enter_async_context(self._journal())
-            if partition.done.exists():
-                self._done = msgspec.json.decode(partition.done.read_bytes(), type=PartitionDone).records
-                self._all_read = True
+            self._mark.begin(journal, partition.journal)
+            if (done := read_done(partition)) is not None:
+                self._done, self._all_read = done.records, True
                 return self.end()
             checkout = await stack.enter_async_context(_client(self._settings))
-            source = stack.enter_context(open_source(Path(partition.input), partition.format))
+            source = stack.enter_context(_input_of(partition))
             await self._authenticate(checkout, journal, source)
         if self._all_read:
             # After the journal is closed: what it has is on the disk.
@@ -141,7 +156,9 @@ class _Work:
         async with AsyncExitStack() as stack:
             while True:
                 try:
-                    journal = await stack.enter_async_context(Journal(partition.journal, key=key))
+                    # Once a worker has begun, a journal that is missing was lost with all that it knew.
+                    opening = Journal(partition.journal, key=key, create=not self._mark.exists())
+                    journal = await stack.enter_async_context(opening)
                     break
                 except JournalInUse:
                     if time.monotonic() >= until or self._is_to_stop():
@@ -152,13 +169,15 @@ class _Work:
     async def _authenticate(self, checkout: CheckoutClient, journal: Journal, source: Source) -> None:
         records = self._records(source)
         outcomes = run(checkout, records, options=self._settings.options, journal=journal, stop=self._stop)
-        watch = asyncio.create_task(self._watch_stop_file(), name="checkout_async stop file")
+        watch = asyncio.create_task(self._watch(), name="checkout_async partition")
         try:
             async with aclosing(outcomes):
-                async for _ in outcomes:
+                async for outcome in outcomes:
+                    self._mark.rise(outcome.entry)
                     self._count()
         finally:
             watch.cancel()
+            self._mark.save()
 
     async def _records(self, source: Source) -> AsyncGenerator[Record | InvalidRecord]:
         async with aclosing(records_of(self._partition, source)) as records:
@@ -176,13 +195,21 @@ class _Work:
             self._shown = time.monotonic()
             self._on_progress(self._done)
 
-    async def _watch_stop_file(self) -> None:
-        while not self._is_to_stop():  # noqa: ASYNC110 - no event announces a file that another machine creates
+    async def _watch(self) -> None:
+        """Write the high-water mark until the stop file is there: no event announces one that another machine makes."""
+        while not self._is_to_stop():
+            self._mark.save()
             await anyio.sleep(POLL_INTERVAL)
         self._stop.set()
 
     def _is_to_stop(self) -> bool:
         return stop_file(Path(self._partition.folder)).exists()
+
+
+def _input_of(partition: Partition) -> Source:
+    path = Path(partition.input)
+    path.open("rb").close()  # raises OSError, and not BatchFileError: another machine may see the input
+    return open_source(path, partition.format)
 
 
 @asynccontextmanager

@@ -139,6 +139,11 @@ class Journal:
         finally:
             self._runs.remove(on_close)
 
+    @property
+    def last_entry(self) -> str:
+        """The last entry, as an output names it; its number is 0 if there is none."""
+        return f"{self._id}-{self._entry}"
+
     async def claim(self, record: Record, *, retry_unknown: bool = False) -> Claim:
         """Return what to do with a record. If it is to be sent, the journal says on return that it may have been.
 

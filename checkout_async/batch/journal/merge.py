@@ -82,7 +82,10 @@ def outcomes_in(part: Path) -> int:
         if is_new(database):
             return 0
         [(number,)] = database.execute(
-            "SELECT (SELECT count(*) FROM record WHERE result IS NOT NULL) + (SELECT count(*) FROM refusal)"
+            "SELECT (SELECT count(*) FROM record WHERE result IS NOT NULL) + "
+            # A line that has become a record since has only the outcome of that record.
+            "(SELECT count(*) FROM refusal WHERE NOT EXISTS "
+            "(SELECT true FROM record WHERE record.line = refusal.line AND record.run > refusal.run))"
         ).fetchall()
     return int(number)
 
