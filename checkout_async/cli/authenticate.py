@@ -112,8 +112,9 @@ def authenticate(
 
     Ctrl-C finishes the sessions in flight and prints how far the run came; a second Ctrl-C stops at once.
 
-    Exit code 0: every record has a final result, even a declined one. 1: some are invalid, failed or unknown, or there is none. 2: usage
-    or configuration, nothing was sent. 3: the run ended before its input did. 130, 143: Ctrl-C, SIGTERM.
+    Exit code 0: every record has a final result, even a declined one. 1: some are invalid, failed or unknown, or there
+    is none. 2: usage or configuration, nothing was sent. 3: the run ended before its input did. 130, 143: Ctrl-C,
+    SIGTERM.
     """
     if output is None and not dry_run:
         raise click.UsageError("Missing option '-o' / '--output'.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 import pytest
@@ -48,7 +49,7 @@ async def test_a_call_that_waits_for_a_slot_is_not_announced(sandbox: Sandbox) -
 
     async with client(sandbox, Limits(concurrency=1)) as checkout, asyncio.TaskGroup() as group:
         for number in range(3):
-            group.create_task(send(checkout, lambda number=number: before(number)))
+            group.create_task(send(checkout, partial(before, number)))
         await asyncio.sleep(0.1)
         assert announced == [0]
         go.set()
