@@ -25,6 +25,7 @@ from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.runner import run
 from checkout_async.batch.sources import Source
+from checkout_async.config import require_type
 from checkout_async.errors import CheckoutError, JournalError, RunIncomplete
 
 __all__ = ["FileRun", "run_file"]
@@ -58,6 +59,8 @@ async def run_file(
     Raises BatchFileError, ConfigurationError or MissingExtra before anything is sent. A run that ends early raises its
     reason, such as AuthenticationFailed, JournalError or RunIncomplete, after the output is written.
     """
+    for name, path in {"input": input, "output": output, "journal": journal or ""}.items():
+        require_type(name, path, str, Path)
     files = RunFiles(
         input=Path(input),
         output=Path(output),

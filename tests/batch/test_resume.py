@@ -45,7 +45,7 @@ async def second_run(path: Path, *outcomes: Outcome) -> list[int]:
             begun = [] if path.suffix == ".parquet" else lines_in(path)
             for each in await settled(journal, *outcomes):
                 output.write(each)
-            await output.finish(journal)
+            await output.finish(journal, is_complete=False)
     return begun
 
 

@@ -48,11 +48,11 @@ NOT_SECRET = {
     "*:prefix": "begins the keys in Redis",
     "*:directory": "a path",
     "*:path": "a path",
+    "batch.run_file:[ioj]*": "a path",
     "*:scopes": "names of permissions",
     "*:trusted_proxies": "a setting, which the error text quotes",
     "*Store.*:key": "a hash of access key, endpoint and scopes",
     "auth.shared_token.*:*": "called by the token cache alone, with wrapped values",
-    "batch.Outcome.refused:reason": "a text of the batch, without content of the record",
     "errors.*:[!bhv]*": "texts that were scrubbed when the error was made",
 }
 

@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+pytestmark = pytest.mark.timeout(600)
 pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
 
 from checkout_async.batch import BatchResult

@@ -17,6 +17,7 @@ from unittest import mock
 
 import pytest
 
+pytestmark = pytest.mark.timeout(600)
 pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
 
 import anyio
