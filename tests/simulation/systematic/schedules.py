@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
@@ -73,11 +74,13 @@ def every_schedule(scenario: Scenario, *, reorderings: int = 0) -> int:
             steps.has_ended = True
 
     gc.freeze()  # each run ends with a collection, which need not look at what was there before
+    logging.disable()  # thousands of records would be kept until the end, and each collection would look at them
     try:
         result = simloom.explore_systematic(
             main, max_delays=10**9, max_schedules=10**9, scheduler=scheduler, virtual_time=True, world=False
         )
     finally:
+        logging.disable(logging.NOTSET)
         gc.unfreeze()
     if result.first is not None:
         ways = ", ".join(f"{draw.label} {draw.value}" for draw in result.first.tape if draw.value)

@@ -11,13 +11,14 @@ from functools import partial
 
 import pytest
 
-pytestmark = pytest.mark.timeout(600)
 pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
 
 from checkout_async.batch import BatchResult
 from tests.simulation.systematic.batch_world import PROCESS, Batch, Bounds, State, simulated_time
 from tests.simulation.systematic.disk import Disk
 from tests.simulation.systematic.schedules import Steps, every_schedule
+
+pytestmark = pytest.mark.timeout(600)
 
 _DONE = {BatchResult.AUTHENTICATED, BatchResult.INVALID}
 

@@ -17,7 +17,6 @@ from unittest import mock
 
 import pytest
 
-pytestmark = pytest.mark.timeout(600)
 pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
 
 import anyio
@@ -28,6 +27,8 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.clock import Clock
 from tests.simulation.shop import session_request
 from tests.simulation.systematic.schedules import Steps, every_schedule
+
+pytestmark = pytest.mark.timeout(600)
 
 TOTAL: Final = 100.0
 CONFLICT_WAIT: Final = 40.0
