@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from itertools import pairwise
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -480,6 +482,19 @@ async def test_a_shared_limiter_is_given_two_seconds_to_answer(
     assert len(shared.asked) == (0 if is_ignored else 1)
     ignored = ["the shared rate limiter failed with TimeoutError; this request ignores it"]
     assert caplog.messages == (ignored if is_ignored else [])
+
+
+@pytest.mark.parametrize("wait", [None, "1", -0.5, float("nan"), Decimal(1)], ids=repr)
+async def test_a_shared_limiter_that_returns_no_wait_is_ignored(wait: Any, caplog: pytest.LogCaptureFixture) -> None:
+    class Odd(Recording):
+        async def acquire(self, kind: str, rate: float) -> float:
+            await super().acquire(kind, rate)
+            return cast("float", wait)
+
+    shared = Odd()
+    await Limiter(Limits(write_rate=50.0), VirtualTime().clock(), shared).throttle("POST").acquire()
+    assert len(shared.asked) == 1
+    assert caplog.messages == ["the shared rate limiter failed with TypeError; this request ignores it"]
 
 
 def test_a_limiter_made_outside_an_event_loop_works_inside_one() -> None:
