@@ -18,7 +18,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from checkout_async import processes
-from checkout_async.auth import AccessToken, RedisTokenStore
+from checkout_async.auth import AccessToken, RedisTokenStore, token_store
 from checkout_async.errors import ConfigurationError, MissingExtra, TokenStoreError, WrongProcess
 
 
@@ -29,7 +29,7 @@ async def test_a_token_is_kept_no_longer_than_it_lives(redis_url: str) -> None:
     async with Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
         store = RedisTokenStore(redis, prefix="shop:")
         await store.save("key", AccessToken("aaa", time.time() + 60, 3600))
-        assert 50 < await redis.ttl("shop:token:key") <= 60
+        assert 50_000 < await redis.pttl("shop:token:key") <= 60_000
         await store.save("ended", AccessToken("bbb", time.time() - 1, 3600))
         assert await store.load("ended") is None
 
@@ -53,7 +53,26 @@ async def test_a_value_that_is_not_a_token_counts_as_none(redis_url: str, caplog
     async with Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
         await redis.set("checkout_async:token:key", b"hush\xff")
         assert await RedisTokenStore(redis).load("key") is None
+        await RedisTokenStore(redis).remove("key", "hush")
+        assert await redis.get("checkout_async:token:key") == b"hush\xff"
     assert "hush" not in caplog.text
+
+
+@pytest.mark.parametrize(("left", "kept"), [(0.0015, 1), (0.0005, None), (0.0, None), (-0.5, None)])
+async def test_a_token_is_kept_for_whole_milliseconds_if_any_is_left(
+    left: float, kept: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_store, "time", SimpleNamespace(time=lambda: 1000.0))
+    redis = Mock(set=AsyncMock())
+    await RedisTokenStore(redis).save("key", AccessToken("aaa", 1000.0 + left, 3600))
+    assert [call.kwargs["px"] for call in redis.set.await_args_list] == ([] if kept is None else [kept])
+
+
+async def test_a_network_that_fails_is_an_error_of_the_store() -> None:
+    redis = Mock(get=AsyncMock(side_effect=OSError(113, "No route to host")))
+    with pytest.raises(TokenStoreError, match="Redis: OSError") as caught:
+        await RedisTokenStore(redis).load("key")
+    assert caught.value.__context__ is None
 
 
 async def test_a_redis_that_is_down_is_an_error_without_the_url() -> None:
