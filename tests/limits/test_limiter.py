@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async.config import Limits
-from checkout_async.limits.limiter import Limiter, RetryBudget, Throttle
+from checkout_async.limits.limiter import Limiter, RetryBudget, Throttle, _Gcra
 from tests.transport.virtual_time import VirtualTime, settle
 
 NEAR = 1e-6
@@ -495,6 +496,13 @@ async def test_a_shared_limiter_that_returns_no_wait_is_ignored(wait: Any, caplo
     await Limiter(Limits(write_rate=50.0), VirtualTime().clock(), shared).throttle("POST").acquire()
     assert len(shared.asked) == 1
     assert caplog.messages == ["the shared rate limiter failed with TypeError; this request ignores it"]
+
+
+def test_a_client_without_a_limit_has_none_again_once_its_rate_has_grown_back() -> None:
+    rates = _Gcra(math.inf)
+    rates.slow_down(0.0, 0.0)
+    assert (rates.rate(0.0), rates.rate(15.0)) == (1.0, 1.5)
+    assert rates.rate(30.0) == math.inf
 
 
 def test_a_limiter_made_outside_an_event_loop_works_inside_one() -> None:
