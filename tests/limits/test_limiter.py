@@ -498,6 +498,14 @@ async def test_a_shared_limiter_that_returns_no_wait_is_ignored(wait: Any, caplo
     assert caplog.messages == ["the shared rate limiter failed with TypeError; this request ignores it"]
 
 
+def test_without_a_limit_the_permits_of_the_last_second_are_the_rate_that_a_429_halves() -> None:
+    rates = _Gcra(math.inf)
+    for now in (0.0, 0.5, 0.5, 1.0):
+        rates.consume(now)
+    rates.slow_down(1.0, 0.0)
+    assert rates.rate(1.0) == 3 / 2
+
+
 def test_a_client_without_a_limit_has_none_again_once_its_rate_has_grown_back() -> None:
     rates = _Gcra(math.inf)
     rates.slow_down(0.0, 0.0)
