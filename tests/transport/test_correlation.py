@@ -266,7 +266,7 @@ class TestReusedKeys:
             writer.write(http(201, f"request-{number}", {"id": "pay_first", "reference": "ORD-0"}))
             await writer.drain()
 
-        async with raw_server(behave) as server, client(server, 2) as checkout:
+        async with raw_server(behave) as server, client(server, 3) as checkout:
             await asyncio.gather(*(checkout.payments.request_payment(order("ORD-0")) for _ in range(2)))
             with pytest.raises(errors.ReplyMismatch, match="reference"):
                 await checkout.payments.request_payment(order(), idempotency_key="used before")
