@@ -71,7 +71,7 @@ def idempotency_key(error: BaseException) -> str | None:
     looks through causes, contexts and groups, the nearest first. If the exceptions of a group belong to several calls,
     ask for each of them. The key of another call, whose error was being handled, is not returned for a CheckoutError.
     """
-    seen = {id(None)}
+    seen: set[int] = set()
     waiting: deque[BaseException | None] = deque([error])
     while waiting:
         each = waiting.popleft()

@@ -9,12 +9,17 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from checkout_async.auth import AccessToken, RedisTokenStore
-from checkout_async.errors import ConfigurationError, MissingExtra, TokenStoreError
+from checkout_async import processes
+from checkout_async.auth import AccessToken, RedisTokenStore, token_store
+from checkout_async.errors import ConfigurationError, MissingExtra, TokenStoreError, WrongProcess
 
 
 @pytest.mark.services
@@ -24,7 +29,7 @@ async def test_a_token_is_kept_no_longer_than_it_lives(redis_url: str) -> None:
     async with Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
         store = RedisTokenStore(redis, prefix="shop:")
         await store.save("key", AccessToken("aaa", time.time() + 60, 3600))
-        assert 50 < await redis.ttl("shop:token:key") <= 60
+        assert 50_000 < await redis.pttl("shop:token:key") <= 60_000
         await store.save("ended", AccessToken("bbb", time.time() - 1, 3600))
         assert await store.load("ended") is None
 
@@ -48,7 +53,26 @@ async def test_a_value_that_is_not_a_token_counts_as_none(redis_url: str, caplog
     async with Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
         await redis.set("checkout_async:token:key", b"hush\xff")
         assert await RedisTokenStore(redis).load("key") is None
+        await RedisTokenStore(redis).remove("key", "hush")
+        assert await redis.get("checkout_async:token:key") == b"hush\xff"
     assert "hush" not in caplog.text
+
+
+@pytest.mark.parametrize(("left", "kept"), [(0.0015, 1), (0.0005, None), (0.0, None), (-0.5, None)])
+async def test_a_token_is_kept_for_whole_milliseconds_if_any_is_left(
+    left: float, kept: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_store, "time", SimpleNamespace(time=lambda: 1000.0))
+    redis = Mock(set=AsyncMock())
+    await RedisTokenStore(redis).save("key", AccessToken("aaa", 1000.0 + left, 3600))
+    assert [call.kwargs["px"] for call in redis.set.await_args_list] == ([] if kept is None else [kept])
+
+
+async def test_a_network_that_fails_is_an_error_of_the_store() -> None:
+    redis = Mock(get=AsyncMock(side_effect=OSError(113, "No route to host")))
+    with pytest.raises(TokenStoreError, match="Redis: OSError") as caught:
+        await RedisTokenStore(redis).load("key")
+    assert caught.value.__context__ is None
 
 
 async def test_a_redis_that_is_down_is_an_error_without_the_url() -> None:
@@ -117,3 +141,50 @@ async def test_a_lock_is_waited_for_one_second_longer_than_it_lasts(
     make.assert_called_once_with("checkout_async:token:key:lock", timeout=3.0, sleep=0.05, thread_local=False)
     lock.acquire.assert_awaited_once_with(blocking_timeout=4.0)
     assert lock.release.await_count == acquired
+
+
+@pytest.mark.services
+async def test_another_process_can_neither_use_nor_close_it_nor_release_its_locks(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with RedisTokenStore(redis_url) as store, AsyncExitStack() as stack:
+        assert await stack.enter_async_context(store.lock("key"))
+        redis: Any = store._redis  # not wholly typed, hence Any
+        before = await redis.client_id()
+        with monkeypatch.context() as child:
+            child.setattr(processes, "os", SimpleNamespace(getpid=lambda: -1))
+            token = AccessToken("aaa", time.time() + 3600, 3600)
+            for call in (store.load("key"), store.save("key", token), store.remove("key", "aaa"), locked(store)):
+                with pytest.raises(WrongProcess, match="the RedisTokenStore was first used in another process"):
+                    await call
+            await stack.aclose()
+            await store.aclose()
+        assert await redis.client_id() == before
+        assert await redis.exists("checkout_async:token:key:lock") == 1
+
+
+async def locked(store: RedisTokenStore) -> None:
+    async with store.lock("key"):
+        pytest.fail("the lock was acquired")
+
+
+@pytest.mark.services
+async def test_its_own_connections_end_with_it(redis_url: str) -> None:
+    client: Any = import_module("redis.asyncio").Redis.from_url(redis_url)
+    given: Any = import_module("redis.asyncio").Redis.from_url(f"{redis_url}?client_name=given")
+
+    async def names() -> set[str]:
+        return {each["name"] for each in await client.client_list()}
+
+    async with client, given:
+        async with RedisTokenStore(f"{redis_url}?client_name=own") as own, RedisTokenStore(given) as other:
+            for store in (own, other):
+                await store.load("key")
+            assert {"own", "given"} <= await names()
+        for _ in range(100):  # Redis notices the end of a connection in its own time
+            if "own" not in (found := await names()):
+                break
+            await asyncio.sleep(0.01)
+        else:
+            pytest.fail("the connection stays open")
+        assert "given" in found

@@ -8,11 +8,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from checkout_async import processes
 from checkout_async.auth import AccessToken, FileTokenStore, MemoryTokenStore, RedisTokenStore, TokenStore
-from checkout_async.errors import ConfigurationError
+from checkout_async.errors import ConfigurationError, WrongProcess
 from tests.auth.worker import store_at
 
 Make = Callable[[float], Awaitable[TokenStore]]
@@ -58,6 +60,24 @@ async def test_a_later_token_replaces_an_earlier_one(store: TokenStore) -> None:
     loaded = await store.load("key")
     assert loaded is not None
     assert loaded.value == "new"
+
+
+async def test_a_store_in_memory_cannot_be_used_by_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryTokenStore()
+    await store.save("key", token("aaa"))
+
+    async def enter() -> None:
+        async with store.lock("key"):
+            pytest.fail("the lock was acquired")
+
+    with monkeypatch.context() as child:
+        child.setattr(processes, "os", SimpleNamespace(getpid=lambda: -1))
+        for call in (store.load("key"), store.save("key", token("bbb")), store.remove("key", "aaa"), enter()):
+            with pytest.raises(WrongProcess, match="the MemoryTokenStore was first used in another process"):
+                await call
+    kept = await store.load("key")
+    assert kept is not None
+    assert kept.value == "aaa"
 
 
 async def test_keys_do_not_share_tokens(store: TokenStore) -> None:

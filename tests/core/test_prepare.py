@@ -131,6 +131,14 @@ def test_a_header_cannot_be_set_twice_in_different_letter_case() -> None:
         prepared(place_order(headers={"X-Trace": "a", "x-trace": "b"}))
 
 
+def test_a_parameter_of_the_operation_that_is_a_header_is_sent() -> None:
+    request = structs.replace(place_order(), headers=(Parameter(name="Cko-Version", value="2", argument="version"),))
+    assert prepared(request).headers["Cko-Version"] == "2"
+    broken = structs.replace(request, headers=(Parameter(name="Cko-Version", value="2\n", argument="version"),))
+    with pytest.raises(InvalidRequest, match="version"):
+        prepared(broken)
+
+
 def test_a_caller_cannot_set_a_header_that_is_a_parameter_of_the_operation() -> None:
     version = Parameter(name="Cko-Version", value="2")
     request = structs.replace(place_order(headers={"cko-version": "1"}), headers=(version,))

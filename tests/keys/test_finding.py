@@ -94,3 +94,11 @@ def test_the_error_of_a_call_without_a_key_has_not_the_key_of_a_call_that_failed
     second = errors.InvalidRequest("the second payment has no amount")
     second.__context__ = carrying(errors.OutcomeUnknown("the first payment"))
     assert errors.idempotency_key(second) is None
+
+
+def test_an_error_of_a_call_without_a_key_has_that_of_its_cause_but_not_of_its_context() -> None:
+    for error in (errors.OutcomeUnknown("x"), errors.ClientClosed("x")):
+        error.__context__ = carrying(errors.OutcomeUnknown("of another call"), "another key")
+        assert errors.idempotency_key(error) is None
+        error.__cause__ = carrying(errors.ConnectFailed("why"))
+        assert errors.idempotency_key(error) == KEY

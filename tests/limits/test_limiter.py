@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from itertools import pairwise
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -13,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async.config import Limits
-from checkout_async.limits.limiter import Limiter, RetryBudget, Throttle
+from checkout_async.limits.limiter import Limiter, RetryBudget, Throttle, _Gcra
 from tests.transport.virtual_time import VirtualTime, settle
 
 NEAR = 1e-6
@@ -480,6 +483,34 @@ async def test_a_shared_limiter_is_given_two_seconds_to_answer(
     assert len(shared.asked) == (0 if is_ignored else 1)
     ignored = ["the shared rate limiter failed with TimeoutError; this request ignores it"]
     assert caplog.messages == (ignored if is_ignored else [])
+
+
+@pytest.mark.parametrize("wait", [None, "1", -0.5, float("nan"), Decimal(1)], ids=repr)
+async def test_a_shared_limiter_that_returns_no_wait_is_ignored(wait: Any, caplog: pytest.LogCaptureFixture) -> None:
+    class Odd(Recording):
+        async def acquire(self, kind: str, rate: float) -> float:
+            await super().acquire(kind, rate)
+            return cast("float", wait)
+
+    shared = Odd()
+    await Limiter(Limits(write_rate=50.0), VirtualTime().clock(), shared).throttle("POST").acquire()
+    assert len(shared.asked) == 1
+    assert caplog.messages == ["the shared rate limiter failed with TypeError; this request ignores it"]
+
+
+def test_without_a_limit_the_permits_of_the_last_second_are_the_rate_that_a_429_halves() -> None:
+    rates = _Gcra(math.inf)
+    for now in (0.0, 0.5, 0.5, 1.0):
+        rates.consume(now)
+    rates.slow_down(1.0, 0.0)
+    assert rates.rate(1.0) == 3 / 2
+
+
+def test_a_client_without_a_limit_has_none_again_once_its_rate_has_grown_back() -> None:
+    rates = _Gcra(math.inf)
+    rates.slow_down(0.0, 0.0)
+    assert (rates.rate(0.0), rates.rate(15.0)) == (1.0, 1.5)
+    assert rates.rate(30.0) == math.inf
 
 
 def test_a_limiter_made_outside_an_event_loop_works_inside_one() -> None:

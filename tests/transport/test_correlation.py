@@ -247,6 +247,16 @@ class TestReusedKeys:
                 await checkout.payments.request_payment(order(), idempotency_key="used before")
             assert (len(server.requests), server.connections) == (3, 2)
 
+    @pytest.mark.parametrize(("key", "kind"), [("used before", errors.ReplyMismatch), (None, errors.OutcomeUnknown)])
+    async def test_without_another_attempt_a_key_of_the_caller_is_the_likely_mistake(
+        self, key: str | None, kind: type[Exception]
+    ) -> None:
+        async with raw_server(self.answering(reference="ORD-0")) as server, client(server) as checkout:
+            await checkout.payments.request_payment(order("ORD-0"))
+            with pytest.raises(errors.CheckoutError) as caught:
+                await checkout.payments.request_payment(order(), idempotency_key=key)
+        assert type(caught.value) is kind
+
     async def test_the_same_contradiction_on_two_warm_connections_is_the_reply(self) -> None:
         both = asyncio.Barrier(2)
 
@@ -256,7 +266,7 @@ class TestReusedKeys:
             writer.write(http(201, f"request-{number}", {"id": "pay_first", "reference": "ORD-0"}))
             await writer.drain()
 
-        async with raw_server(behave) as server, client(server, 2) as checkout:
+        async with raw_server(behave) as server, client(server, 3) as checkout:
             await asyncio.gather(*(checkout.payments.request_payment(order("ORD-0")) for _ in range(2)))
             with pytest.raises(errors.ReplyMismatch, match="reference"):
                 await checkout.payments.request_payment(order(), idempotency_key="used before")

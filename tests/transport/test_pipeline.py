@@ -342,6 +342,18 @@ class TestIdempotencyKey:
         assert (await Wired(LOST).failure(Idempotency.NONE)).idempotency_key is None
 
 
+@pytest.mark.parametrize("number", [1, 20, 21])
+async def test_of_the_members_that_were_ignored_twenty_are_logged(
+    number: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = b'{"id":"r1","links":[%s]}' % b",".join([b"5"] * number)
+    await Wired(HttpResponse(status=200, headers={}, body=body)).call()
+    (message,) = caplog.messages
+    paths = message.partition("by None: ")[2].removesuffix(" and more").split(", ")
+    assert paths == [f"$.links[{index}]" for index in range(min(number, 20))]
+    assert message.endswith(" and more") == (number > 20)
+
+
 class TestDeadline:
     async def test_an_attempt_never_gets_more_than_what_is_left(self) -> None:
         wired = Wired(8.0, UNSENT, OK)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 
 import pytest
 
 from checkout_async import CheckoutClient, RetryPolicy, SecretKey, errors
-from checkout_async.config import Limits
+from checkout_async._core.wire import HttpRequest
+from checkout_async.config import Limits, Timeouts
 from checkout_async.errors import ConfigurationError
 from checkout_async.sandbox import SECRET_KEY, Sandbox
 from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.faults import certificates
+from tests.transport.servers import ok, raw_server
 
 UNKNOWN = "pay_nobodyhasthisoneinhere0000"
 
@@ -57,6 +60,26 @@ class TestTheServer:
                     await checkout.payments.get_payment(UNKNOWN)
             monkeypatch.delenv("SSL_CERT_FILE")
             assert isinstance(await failure(sandbox), errors.ConnectFailed)
+
+    async def test_a_server_that_speaks_http_2_too_is_asked_for_http_1_1(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        bundle = tmp_path / "authority.pem"
+        bundle.write_bytes(certificates.authority().cert_pem.bytes())
+        monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+        context = certificates._server(certificates.authority().issue_cert(certificates.HOST))
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        chosen: list[str | None] = []
+
+        async def behave(writer: asyncio.StreamWriter, number: int) -> None:
+            chosen.append(writer.get_extra_info("ssl_object").selected_alpn_protocol())
+            await ok(writer, number)
+
+        transport = AiohttpTransport(Limits())
+        async with raw_server(behave, context) as server:
+            await transport.send(HttpRequest(method="GET", url=server.url, headers={}), Timeouts())
+            await transport.aclose()
+        assert chosen == ["http/1.1"]
 
     async def test_connections_are_kept(self) -> None:
         async with (
