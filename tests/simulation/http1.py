@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import h11
 
@@ -74,7 +74,7 @@ class Message:
             body: Any = json.loads(self.body or b"{}")
         except ValueError:
             return {}
-        return body if isinstance(body, dict) else {}
+        return cast("dict[str, Any]", body) if isinstance(body, dict) else {}
 
     def encode(self) -> bytes:
         """Write the message as HTTP/1.1; its body is framed by Content-Length."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -25,7 +25,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @asynccontextmanager
-async def client(sandbox: Sandbox, limits: Limits | None = None) -> AsyncIterator[CheckoutClient]:
+async def client(sandbox: Sandbox, limits: Limits | None = None) -> AsyncGenerator[CheckoutClient]:
     credentials = OAuthCredentials("ack_sandbox", "sandbox_secret")
     async with CheckoutClient(
         credentials, base_url=sandbox.base_url, token_url=sandbox.token_url, limits=limits or Limits()

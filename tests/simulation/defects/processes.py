@@ -12,13 +12,13 @@ from checkout_async.models import payments
 from checkout_async.operations import sessions as operations
 from checkout_async.threeds import Driver, ThreeDSResult
 from checkout_async.transport.pipeline import Pipeline
-from tests.simulation.defects.plant import defect, replaced
+from tests.simulation.defects.plant import always, defect, replaced
 
 
 @defect()
 def abandoned_call_not_recorded() -> Generator[None]:
     """A call whose cancellation nobody sees is not in the record of abandoned calls."""
-    with replaced(Pipeline, "_abandon", lambda *_args, **_named: None):
+    with replaced(Pipeline, "_abandon", always(None)):
         yield
 
 
@@ -36,7 +36,7 @@ def timeout_of_a_call_ignored() -> Generator[None]:
 @defect()
 def closed_client_still_sends() -> Generator[None]:
     """A call with a closed client is sent."""
-    with replaced(CheckoutClient, "_check_open", lambda _self: None):
+    with replaced(CheckoutClient, "_check_open", always(None)):
         yield
 
 
@@ -94,7 +94,7 @@ def session_not_read_after_the_time() -> Generator[None]:
 @defect()
 def payment_without_its_session() -> Generator[None]:
     """The payment that follows an authentication does not name it."""
-    with replaced(ThreeDSResult, "three_ds", lambda _self: payments.ThreeDsRequest(enabled=True)):
+    with replaced(ThreeDSResult, "three_ds", always(payments.ThreeDsRequest(enabled=True))):
         yield
 
 
