@@ -75,14 +75,17 @@ class Batch:
             self.workers.discard(host)
 
     async def _run(self, checkout: CheckoutClient, journal: batch.Journal) -> None:
-        output = await OutputFile.resume(self.output, journal)
+        output, reported = await OutputFile.resume(self.output, journal), set[int]()
         with output:
             async with aclosing(batch.run(checkout, self.records, options=_OPTIONS, journal=journal)) as outcomes:
                 async for outcome in outcomes:
                     self.rows.append(outcome)
+                    reported.add(outcome.line)
                     if not (outcome.replayed and outcome.result.is_final):
                         output.write(outcome)
             await output.finish(journal)
+        if len(reported) != RECORDS:
+            self.objections.append(f"a run reported {len(reported)} of {RECORDS} records, and ended as if it had all")
 
     def lose_a_worker(self, host: str) -> None:
         """Leave the files as the crash of a worker does."""
