@@ -56,7 +56,7 @@ async def test_challenge_failed_after_three_wrong_passwords(stage: Stage) -> Non
             await cardholder.issuer.get_by_text(f"You may try {left} more times").wait_for()
         await cardholder.answer("0000")
         shown = await cardholder.result()
-    assert shown["Verdict"] == "not authenticated"
+    assert shown["Verdict"] == "declined"
     assert stage.session(shown).status == "declined"
 
 
@@ -127,7 +127,7 @@ async def test_hosted_failure(stage: Stage) -> None:
     async with stage.cardholder() as cardholder:
         await cardholder.pay("declined", hosted=True)
         shown = await cardholder.result()
-    assert shown["Verdict"] == "not authenticated"
+    assert shown["Verdict"] == "declined"
     session = stage.session(shown)
     assert (session.status, session.hosted) == ("declined", True)
 
