@@ -64,6 +64,13 @@ async def test_without_a_total_iteration_ends_at_the_first_page_without_new_item
     assert shelf.requests == [0, 5, 10]
 
 
+async def test_an_empty_page_ends_the_iteration_even_if_the_total_promises_more_items() -> None:
+    shelf = Shelf(10, 5)
+    shelf.total = 1000
+    assert await collect(shelf, links=False) == shelf.items
+    assert shelf.requests == [0, 5, 10]
+
+
 @pytest.mark.parametrize("links", [False, True])
 async def test_nothing_is_fetched_before_the_first_item_is_asked_for(links: bool) -> None:
     shelf = Shelf(10, 5)

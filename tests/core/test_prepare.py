@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from checkout_async._core.model import RequestModel
 from checkout_async._core.prepare import prepare, user_agent
-from checkout_async._core.wire import ApiRequest, CallOptions, HttpRequest, Parameter
+from checkout_async._core.wire import ApiRequest, BodyFormat, CallOptions, HttpRequest, Parameter
 from checkout_async.config import Validation
 from checkout_async.errors import ConfigurationError, InvalidRequest
 from tests.core.models import CLOSE_SHOP, PAY, PLACE_ORDER, CardSource, Link, Order, Payout
@@ -50,6 +51,26 @@ def test_an_operation_without_a_body_sends_none() -> None:
     http = prepared(ApiRequest(operation=CLOSE_SHOP, path=(Parameter(name="shop", value="s1"),)))
     assert http.body is None
     assert "Content-Type" not in http.headers
+
+
+def test_a_request_says_whether_it_may_be_sent_twice() -> None:
+    assert not prepared(place_order()).is_idempotent
+    assert prepared(ApiRequest(operation=PAY)).is_idempotent
+    assert prepared(ApiRequest(operation=CLOSE_SHOP)).is_idempotent
+
+
+@pytest.mark.parametrize("extra_body", [None, BODY])
+def test_a_required_body_cannot_be_left_out(extra_body: dict[str, object] | None) -> None:
+    request = ApiRequest(operation=PLACE_ORDER, options=CallOptions(extra_body=extra_body))
+    with pytest.raises(InvalidRequest, match=r"\$: Expected `object`, got `null`"):
+        prepared(request, validate="shape")
+
+
+def test_a_body_is_checked_at_the_level_of_the_call() -> None:
+    wrong = structs.replace(place_order(), body={"amount": -1})
+    assert prepared(wrong, validate="off").body == b'{"amount":-1}'
+    with pytest.raises(InvalidRequest):
+        prepared(wrong, validate="shape")
 
 
 def test_query_parameters_are_encoded() -> None:
@@ -215,6 +236,13 @@ class TestAlternatives:
         with pytest.raises(InvalidRequest, match="unknown field"):
             prepared(ApiRequest(operation=PAY, body=CardSource(number="4242424242424242")))
 
+    def test_another_struct_is_checked_against_the_last_alternative(self) -> None:
+        class Nothing(RequestModel):
+            pass
+
+        with pytest.raises(InvalidRequest, match="missing required field `source`"):
+            prepared(ApiRequest(operation=PAY, body=Nothing()))
+
     def test_an_optional_body_that_is_left_out_is_not_sent(self) -> None:
         http = prepared(ApiRequest(operation=PAY))
         assert http.body is None
@@ -232,6 +260,11 @@ class TestExtraBody:
         request = ApiRequest(operation=CLOSE_SHOP, options=CallOptions(extra_body={"a": 1}))
         with pytest.raises(InvalidRequest, match="extra_body is for operations with a JSON body"):
             prepared(request)
+
+    def test_a_form_refuses_it(self) -> None:
+        form = replace(PLACE_ORDER, body_format=BodyFormat.FORM)
+        with pytest.raises(InvalidRequest, match="extra_body is for operations with a JSON body"):
+            prepared(ApiRequest(operation=form, body=BODY, options=CallOptions(extra_body={"a": "1"})))
 
     def test_it_must_be_a_mapping(self) -> None:
         options = CallOptions(extra_body=cast("Any", [1]))

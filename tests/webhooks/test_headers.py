@@ -40,6 +40,12 @@ def test_a_missing_signature_is_missed(form: str) -> None:
         receive(BODY, FORMS[form]("Content-Type", "application/json"), KEY)
 
 
+def test_a_header_whose_name_is_neither_text_nor_bytes_is_skipped() -> None:
+    headers: dict[object, object] = {5: "a value", None: "another", "Cko-Signature": webhooks.sign(BODY, KEY)}
+    receive: Callable[..., webhooks.WebhookEvent] = webhooks.receive
+    assert receive(BODY, headers, KEY).id == "evt_1"
+
+
 def test_two_signatures_in_a_list_are_none() -> None:
     pair = (b"cko-signature", webhooks.sign(BODY, KEY).encode())
     with pytest.raises(errors.InvalidSignature, match="2 headers"):
