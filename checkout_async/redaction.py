@@ -123,7 +123,7 @@ def _end_of_card(groups: list[re.Match[str]]) -> int | None:
             break
         if len(digits) >= _SHORTEST_CARD and _has_check_digit(digits):
             end = group.end()
-        is_long = is_long and len(group[0]) >= 4
+        is_long = len(group[0]) >= 4  # and so were those before, or the loop had ended
     return end
 
 

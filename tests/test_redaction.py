@@ -15,6 +15,8 @@ from checkout_async.redaction import (
     Headers,
     Secret,
     SecretBytes,
+    SecretMembers,
+    SecretStruct,
     as_secret,
     mask,
     mask_headers,
@@ -130,6 +132,24 @@ def test_only_text_and_bytes_need_hiding() -> None:
     assert as_secret(None) is None
 
 
+class Login(SecretStruct, frozen=True):
+    __hidden__ = ("password",)
+
+    user: str
+    password: str
+
+
+def test_a_struct_shows_all_members_but_the_hidden_ones_and_travels_whole() -> None:
+    login = Login("ada", "hush")
+    assert repr(login) == pretty_repr(login) == "Login(user='ada')"
+    assert login.__getstate__() == {"user": "ada"}
+    assert copy.copy(login) == pickle.loads(pickle.dumps(login)) == login
+
+
+def test_members_show_their_names_on_one_line() -> None:
+    assert repr(SecretMembers({"pin": "hush", "a\nb": 5})) == "{'pin': '***', 'a\\\\nb': '***'}"
+
+
 def test_headers_print_as_what_may_be_seen() -> None:
     assert repr(Headers({"Date": "today", "Authorization": "Bearer x"})) == "{'Date': 'today', 'Authorization': '***'}"
 
@@ -177,6 +197,7 @@ def test_a_number_of_any_digits_with_their_check_digit_is_a_card_and_no_other(di
         "4242424242424241",
         "42424242424242424242",
         "12345678903",
+        "4222 2222 2 2222",
         "2026-11-21 12.00.00",
         "192.168.10.200",
         "87 8766 2073 1215",

@@ -396,6 +396,10 @@ class TestUserAgent:
     def test_the_application_comes_first(self) -> None:
         assert user_agent("my-shop/1.2 till/7") == f"my-shop/1.2 till/7 {user_agent(None)}"
 
+    def test_a_product_name_is_text(self) -> None:
+        with pytest.raises(ConfigurationError, match="application must be str, not int"):
+            user_agent(cast("Any", 5))
+
     @pytest.mark.parametrize(
         "name", ["", " shop", "shop ", "my  shop", "shop/", "a/b/c", "shop (x)", "a\r\nb", "käse", "a\n"]
     )
