@@ -1,8 +1,11 @@
 """What may be shown of values, free text and headers."""
 
+import asyncio
 import copy
 import pickle
 import re
+import traceback
+from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
 import pytest
@@ -18,6 +21,7 @@ from checkout_async.redaction import (
     SecretMembers,
     SecretStruct,
     as_secret,
+    clears_frames,
     mask,
     mask_headers,
     sanitize,
@@ -240,3 +244,113 @@ def test_a_key_that_contains_a_uuid_is_masked() -> None:
 def test_a_card_number_at_the_cut_is_masked(before: int) -> None:
     shown = sanitize("x" * before + "4242424242424242" + "y" * 50)
     assert "42" not in shown
+
+
+# Frames
+
+
+@clears_frames
+def refuse(secret: str, *, also: str) -> None:
+    """Raise an error whose frames, and those of its cause and its context, have a secret."""
+    try:
+        _fail(secret + also)
+    except ValueError as error:
+        try:
+            _fail(secret + also)
+        except ValueError:
+            raise LookupError from error
+
+
+@clears_frames
+async def refuse_when_awaited(secret: str, *, also: str) -> None:
+    refuse(secret, also=also)
+
+
+@clears_frames
+def pass_on(error: BaseException) -> None:
+    raise error
+
+
+def _fail(secret: str) -> None:
+    raise ValueError(len(secret))
+
+
+def _variables(error: BaseException | None, *, outer: int = 0) -> str:
+    """Return the local variables of the frames of an error, its cause and its context, without the outermost ones."""
+    if error is None:
+        return ""
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)][outer:]
+    return repr(frames) + _variables(error.__cause__) + _variables(error.__context__)
+
+
+async def test_an_exception_leaves_without_the_variables_of_any_frame() -> None:
+    with pytest.raises(LookupError) as caught:
+        refuse("hush", also="hush")
+    assert "hush" not in _variables(caught.value, outer=1)
+    with pytest.raises(LookupError) as caught:
+        await refuse_when_awaited("hush", also="hush")
+    assert "hush" not in _variables(caught.value, outer=1)
+
+
+def test_the_frames_of_an_exception_that_the_caller_handles_keep_their_variables() -> None:
+    try:
+        _fail("hush")
+    except ValueError as handled:
+        with pytest.raises(LookupError):
+            pass_on(LookupError())
+        assert handled.__traceback__ is not None
+        assert handled.__traceback__.tb_next is not None
+        assert handled.__traceback__.tb_next.tb_frame.f_locals == {"secret": "hush"}
+
+
+def _numbers(kept: list[BaseException]) -> Iterator[int]:
+    try:
+        _fail("hush")
+    except ValueError as error:
+        kept.append(error)
+    yield 1
+    yield 2
+
+
+async def _later_numbers(kept: list[BaseException]) -> AsyncIterator[int]:
+    try:
+        _fail("hush")
+    except ValueError as error:
+        kept.append(error)
+    yield 1
+    yield 2
+
+
+async def _number(kept: list[BaseException]) -> int:
+    try:
+        _fail("hush")
+    except ValueError as error:
+        kept.append(error)
+    await asyncio.sleep(0)
+    return 2
+
+
+async def test_a_generator_or_coroutine_that_went_on_after_an_exception_is_not_ended() -> None:
+    kept: list[BaseException] = []
+    numbers, later, number = _numbers(kept), _later_numbers(kept), _number(kept)
+    assert (next(numbers), await anext(later), number.send(None)) == (1, 1, None)
+    for error in kept:
+        with pytest.raises(ValueError, match="4"):
+            pass_on(error)
+    assert (next(numbers), await anext(later)) == (2, 2)
+    with pytest.raises(StopIteration, match="2"):
+        number.send(None)
+
+
+def test_a_generator_that_an_exception_ends_keeps_no_variables() -> None:
+    def broken(secret: str) -> Iterator[int]:
+        yield len(secret)
+        raise ValueError
+
+    @clears_frames
+    def use(secret: str) -> None:
+        list(broken(secret))
+
+    with pytest.raises(ValueError, match=r"^$") as caught:
+        use("hush")
+    assert "hush" not in _variables(caught.value, outer=1)
