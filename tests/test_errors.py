@@ -105,3 +105,18 @@ def test_a_status_says_what_may_have_been_done_and_whether_to_ask_again(
 def test_a_success_that_cannot_be_read_was_done(status: int, done: bool) -> None:
     error = errors.UnexpectedResponse("odd", status=status)
     assert (error.may_have_been_done, error.is_transient) == (done, False)
+
+
+def test_a_mismatch_carries_the_reply_and_its_value() -> None:
+    error = errors.ReplyMismatch(
+        "odd", operation="op", status=201, headers={"a": "b"}, request_id="q", body=b"x", reason="amount", value=5
+    )
+    assert (error.operation, error.status, error.headers, error.request_id) == ("op", 201, {"a": "b"}, "q")
+    assert (error.body, error.reason, error.value, error.may_have_been_done) == (b"x", "amount", 5, True)
+
+
+def test_a_request_that_was_not_answered_may_be_repeated() -> None:
+    assert errors.ConnectFailed("no").is_transient
+    assert errors.OutcomeUnknown("who knows").is_transient
+    assert not errors.ConnectFailed("no").may_have_been_done
+    assert errors.OutcomeUnknown("who knows").may_have_been_done

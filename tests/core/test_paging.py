@@ -156,5 +156,6 @@ async def test_a_page_must_name_each_of_its_items() -> None:
 
 
 async def test_a_negative_number_of_items_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="max_items must not be negative"):
+    with pytest.raises(InvalidRequest, match="max_items must not be negative") as caught:
         await collect(Shelf(1, 1), links=False, max_items=-1)
+    assert (caught.value.path, caught.value.reason) == ("max_items", "must not be negative")

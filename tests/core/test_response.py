@@ -76,6 +76,8 @@ class TestSuccess:
             b'{"amount":5}',
         )
         assert "status 201" in str(error)
+        assert error.reason
+        assert error.reason in str(error)
         assert "request id q1" in str(error)
 
     def test_a_success_larger_than_is_read_says_so_and_keeps_its_beginning(self) -> None:
@@ -124,6 +126,7 @@ class TestFailure:
             (b'"amount_invalid"', ("amount_invalid",)),
             (b'[{"code":"amount_invalid","path":"amount"},"x"]', ("amount_invalid", "x")),
             (b'{"error_code":"amount_invalid"}', ("amount_invalid",)),
+            (b'[{"error":"amount_invalid"},{"type":"card_invalid"}]', ("amount_invalid", "card_invalid")),
             (b"[20005]", ("20005",)),
             (b"null", ()),
         ],
@@ -138,6 +141,18 @@ class TestFailure:
     def test_its_text_says_what_where_and_the_request_id_but_no_card_number(self) -> None:
         text = str(failure(422, ERROR_BODY))
         assert text == "place_order: 422 request_invalid: amount_invalid, card_*** (request id 0d1)"
+
+    def test_its_text_says_what_there_is(self) -> None:
+        assert str(failure(422, b'{"error_type":"request_invalid"}')) == "place_order: 422: request_invalid"
+        assert str(failure(422, b'{"error_codes":["amount_invalid"]}')) == "place_order: 422: amount_invalid"
+
+    def test_it_names_the_operation_and_keeps_headers_and_the_wait(self) -> None:
+        error = failure(429, retry_after="7")
+        assert (error.operation, error.headers, error.retry_after) == ("place_order", {"retry-after": "7"}, 7.0)
+
+    def test_a_status_from_600_on_is_no_server_error(self) -> None:
+        assert type(failure(599)) is errors.ServerError
+        assert type(failure(600)) is errors.ApiError
 
     def test_the_header_names_the_request_where_the_body_does_not(self) -> None:
         assert failure(404, b"", cko_request_id="q1").request_id == "q1"

@@ -547,6 +547,13 @@ def test_traffic_earns_retries_in_proportion_up_to_a_hundred() -> None:
     assert sum(budget.try_withdraw() for _ in range(1000)) == 100
 
 
+def test_the_client_has_the_budget_of_its_limits() -> None:
+    limited = Limiter(Limits(retry_budget=0.5), VirtualTime().clock())
+    assert sum(limited.budget.try_withdraw() for _ in range(20)) == 10
+    unlimited = Limiter(Limits(retry_budget=None), VirtualTime().clock())
+    assert all(unlimited.budget.try_withdraw() for _ in range(20))
+
+
 def test_without_a_budget_every_retry_is_allowed() -> None:
     budget = RetryBudget(None, VirtualTime().clock())
     assert all(budget.try_withdraw() for _ in range(1000))

@@ -54,7 +54,17 @@ def test_two_signatures_in_a_list_are_none() -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [None, "a signature", b"a signature", "", b"", 5, [b"cko-signature"], {"Cko-Signature": ["in", "a list"]}],
+    [
+        None,
+        "a signature",
+        b"a signature",
+        "",
+        b"",
+        5,
+        [b"cko-signature"],
+        [(b"cko-signature", b"a signature", 5)],
+        {"Cko-Signature": ["in", "a list"]},
+    ],
 )
 def test_anything_else_is_told_what_to_pass(headers: object) -> None:
     receive: Callable[..., webhooks.WebhookEvent] = webhooks.receive

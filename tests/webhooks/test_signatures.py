@@ -70,6 +70,12 @@ def test_a_missing_signature_is_refused(signature: str | None) -> None:
         webhooks.verify(BODY, signature, KEY)
 
 
+@pytest.mark.parametrize("signature", [5, b"0" * 64, ["0" * 64]])
+def test_a_signature_is_text(signature: object) -> None:
+    with pytest.raises(errors.ConfigurationError, match="signature of a webhook must be str, not"):
+        getattr(webhooks, "verify")(BODY, signature, KEY)  # noqa: B009 - the type is wrong
+
+
 @pytest.mark.parametrize("signer", ["old", "new"])
 def test_while_a_key_is_changed_either_is_accepted(signer: str) -> None:
     webhooks.verify(BODY, webhooks.sign(BODY, signer), ["new", "old"])
