@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +15,7 @@ import pytest
 
 from checkout_async import processes
 from checkout_async.auth import AccessToken, FileTokenStore, MemoryTokenStore, RedisTokenStore, TokenStore
+from checkout_async.auth.token_store import decode_token
 from checkout_async.errors import ConfigurationError, WrongProcess
 from tests.auth.worker import store_at
 
@@ -182,3 +184,17 @@ def test_the_time_of_a_lock_is_above_zero_and_finite(seconds: float) -> None:
             make(lock_timeout=seconds)
     with pytest.raises(ConfigurationError, match="lock_ttl must be a number of seconds above 0"):
         RedisTokenStore("redis://", lock_ttl=seconds)
+
+
+def test_a_lifetime_below_a_second_is_usable_and_none_is_not() -> None:
+    assert AccessToken("t", 1e10, 0.5).is_usable
+    assert not AccessToken("t", 1e10, 0.0).is_usable
+
+
+def test_text_that_cannot_be_encoded_is_no_token() -> None:
+    assert decode_token("\ud800", "the store") is None
+
+
+def test_a_memory_store_is_not_pickled() -> None:
+    with pytest.raises(TypeError, match="MemoryTokenStore contains secrets and cannot be pickled"):
+        pickle.dumps(MemoryTokenStore())
