@@ -278,7 +278,7 @@ def read_parquet(path: Path) -> list[dict[str, object]]:
     [
         (("--partitions", "3"), "--partitions and --folder need --scheduler"),
         (("--folder", "."), "--partitions and --folder need --scheduler"),
-        (("--scheduler", "tcp://127.0.0.1:9", "--limit", "3"), "--scheduler does not support --dry-run, --limit"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--limit", "3"), "--scheduler does not support --dry-run"),
         (("--scheduler", "tcp://127.0.0.1:9", "--dry-run"), "--scheduler does not support"),
         (("--scheduler", "tcp://127.0.0.1:9", "--in-order"), "--scheduler does not support"),
     ],
