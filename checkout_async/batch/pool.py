@@ -29,6 +29,7 @@ from checkout_async.batch.flow import RecordFlow
 from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import (
+    BatchResult,
     Outcome,
     is_outage,
     is_refused_access,
@@ -94,10 +95,13 @@ class _Claiming:
         return self.claim
 
     async def afterwards(self) -> Claim:
-        """Return the claim after the call. A record that could not be sent is claimed now, to have an outcome."""
+        """Return the claim after the call. A record that could not be sent is claimed now, to have an outcome.
+
+        A person's word was for sending it. Nothing was sent, so an earlier doubt stays.
+        """
         if self.failure is not None:
             raise self.failure
-        return self.claim or await self.now()
+        return self.claim or await self._journal.claim(self._record)
 
     async def __call__(self) -> None:
         """Claim the record unless that is done. Raises _NotToBeSent or JournalError if it must not be sent."""
@@ -204,6 +208,9 @@ class WorkerPool:
             return
         try:
             claim = await claiming.afterwards()
+        except InvalidRequest:
+            self._settle(number, journal, None, outcome)
+            return
         except Exception as error:  # noqa: BLE001  # as above
             self._abort(error)
             self._outcomes.put(number, Outcome.not_sent(record, error))
@@ -224,6 +231,9 @@ class WorkerPool:
 
     def _settle(self, number: int, journal: Journal, claim: Claim | None, outcome: Outcome) -> None:
         """Put the outcome into the queue once it is on disk. The worker takes the next record meanwhile."""
+        if claim is not None and claim.replaces_doubt and outcome.result is BatchResult.FAILED:
+            # That this request was not sent says nothing about the earlier one.
+            outcome = replace(outcome, result=BatchResult.UNKNOWN)
         try:
             outcome, writing = journal.settle_nowait(claim, outcome)
         except Exception as error:  # noqa: BLE001  # as below

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from checkout_async import CheckoutClient, Limits, OAuthCredentials
-from checkout_async.batch import BatchResult, Journal
+from checkout_async.batch import Backoff, BatchResult, Journal
 from checkout_async.batch.journal.store import JournalStore
 from checkout_async.batch.records import Record
 from checkout_async.errors import ClientClosed, JournalError
@@ -88,3 +88,47 @@ async def test_a_journal_that_fails_when_a_request_is_to_be_sent_keeps_it_from_b
         with pytest.raises(JournalError):
             await journal.__aexit__(None, None, None)
     assert not sandbox.sessions
+
+
+async def in_doubt(path: Path) -> None:
+    """Leave a journal as a run does that was killed while it sent the record."""
+    async with Journal(path) as journal:
+        await journal.claim(records(1)[0])
+
+
+async def test_a_record_in_doubt_that_could_not_be_sent_again_stays_in_doubt(sandbox: Sandbox, path: Path) -> None:
+    await in_doubt(path)
+    async with slow_client(sandbox, Limits()) as checkout, Journal(path) as journal:
+        await checkout.aclose()
+        outcomes = run(checkout, records(1), journal=journal, channel_data=RECURRING, retry_unknown=True)
+        assert (await anext(outcomes)).result is BatchResult.UNKNOWN
+        await outcomes.aclose()
+    async with slow_client(sandbox, Limits()) as checkout, Journal(path) as journal:
+        [outcome] = [each async for each in run(checkout, records(1), journal=journal, channel_data=RECURRING)]
+    assert (outcome.result, len(sandbox.sessions)) == (BatchResult.UNKNOWN, 0)
+
+
+async def test_a_record_in_doubt_that_was_claimed_again_and_not_sent_stays_in_doubt(
+    sandbox: Sandbox, path: Path
+) -> None:
+    await in_doubt(path)
+    elsewhere = CheckoutClient(
+        OAuthCredentials("ack_sandbox", "sandbox_secret"),
+        base_url="http://127.0.0.1:9",
+        token_url=sandbox.token_url,
+    )
+    at_once = Backoff(initial=0.001, maximum=0.001, give_up_after=0.005)
+    async with elsewhere as checkout, Journal(path) as journal:
+        outcomes = run(checkout, records(1), journal=journal, retry_unknown=True, outage_backoff=at_once)
+        assert (await anext(outcomes)).result is BatchResult.UNKNOWN
+        await outcomes.aclose()
+    async with slow_client(sandbox, Limits()) as checkout, Journal(path) as journal:
+        [outcome] = [each async for each in run(checkout, records(1), journal=journal)]
+    assert (outcome.result, len(sandbox.sessions)) == (BatchResult.UNKNOWN, 0)
+
+
+async def test_a_record_that_is_no_json_is_invalid_and_the_others_are_sent(sandbox: Sandbox, path: Path) -> None:
+    bad = Record(line=1, request={**request(), "amount": object()})
+    async with slow_client(sandbox, Limits()) as checkout, Journal(path) as journal:
+        outcomes = [each async for each in run(checkout, [bad, *records(3)[1:]], journal=journal)]
+    assert Counter(each.result for each in outcomes) == {BatchResult.INVALID: 1, BatchResult.AUTHENTICATED: 2}

@@ -37,6 +37,7 @@ class Process(ABC):
 
     def lose_the_process(self) -> None:
         """Go on where the next process begins, on a new host."""
+        self.closed.clear()  # they died with the process, in the middle of their calls
         self.starts += 1
         self._checkout = None
 

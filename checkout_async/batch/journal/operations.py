@@ -28,11 +28,13 @@ class Claim:
 
     `session_id` is the session to read. `outcome` is the outcome to report with REPLAY, HOLD and REFUSE. `has_row` is
     False if the journal has no row for this record, so that only the outcome of its line can be stored.
+    `replaces_doubt` says that a record in doubt is sent again, by a person's word.
     """
 
     key: bytes
     step: Step
     has_row: bool = True
+    replaces_doubt: bool = False
     session_id: str | None = None
     outcome: Outcome | None = None
 
@@ -128,6 +130,7 @@ class ClaimOp:
             key=self.claim.key,
             step=rule.step,
             has_row=rule.step is Step.SEND or (row is not None and rule.step is not Step.REFUSE),
+            replaces_doubt=rule.step is Step.SEND and state in {State.IN_DOUBT, State.GONE},
             session_id=session_id,
             outcome=self._mine(outcome),
         )
