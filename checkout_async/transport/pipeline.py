@@ -8,7 +8,8 @@ The order matters:
 - The rate permit is acquired last. So a permit is used at once, and a request repeated after a 401 takes another one.
 
 One deadline covers all of it. This file connects the parts: `_core/decision.py` decides on retries and the final error,
-`_core/response.py` reads a reply, `limits/limiter.py` limits, and `observer.py` sends events to hooks.
+`_core/response.py` reads a reply, `correlation.py` checks that it is the one to the call, `limits/limiter.py` limits,
+and `observer.py` sends events to hooks.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ import anyio
 from msgspec.structs import replace as replace_struct
 
 from checkout_async._core.abandoned import AbandonedCall
-from checkout_async._core.correlation import answers_another_read, mismatch
 from checkout_async._core.decision import final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.events import Hook, WaitReason
 from checkout_async._core.prepare import check_header_value, prepare
@@ -44,14 +44,13 @@ from checkout_async.errors import (
     CheckoutError,
     ClientClosed,
     ConnectFailed,
-    OutcomeUnknown,
     RateLimited,
-    ReplyMismatch,
 )
 from checkout_async.errors.base import attach_key
 from checkout_async.limits.limiter import Limiter
 from checkout_async.redaction import Headers, clears_frames
 from checkout_async.transport.call_state import CallState
+from checkout_async.transport.correlation import check_reply, likely_mistake
 from checkout_async.transport.observer import ObserverFactory
 
 __all__ = ["Pipeline", "Settings"]
@@ -206,7 +205,7 @@ class Pipeline:
             if wait is None or wait >= self._remaining(call):
                 raise final_error(
                     call.operation,
-                    _likely_mistake(call, failure),
+                    likely_mistake(call, failure),
                     attempt,
                     may_have_been_done=earlier,
                     key_may_be_known=key_may_be_known,
@@ -246,32 +245,8 @@ class Pipeline:
             if slots is not None:
                 slots.release_on_behalf_of(call)
         parsed = parse_response(call.operation, response, self._settings.clock.now(), partial(_conceal, call))
-        if answers_another_read(call.request, parsed):
-            response.discard()
-            raise OutcomeUnknown("the server sent the reply to another request")
-        self._check_echo(call, response, parsed)
+        check_reply(call, response, parsed)
         return parsed
-
-    def _check_echo(self, call: CallState[T], response: HttpResponse, parsed: ApiResponse[T]) -> None:
-        """Raise an error if the reply to a call with an idempotency key contradicts the request.
-
-        Either the key was used before for another request, and the API replays the result of that one. Or the server
-        sent a reply too many on the connection, and each request gets the reply to the one before it: then another
-        attempt with the same key, on another connection, gets the right reply. The first reply of a connection, and a
-        result that the API gives twice, cannot come from that. A key that this call made cannot have been used before.
-        """
-        if call.idempotency_key is None:
-            return
-        error = mismatch(call.operation.name, call.http.body, parsed)
-        if error is None:
-            return
-        response.discard()
-        is_certain = response.is_first or parsed.value in call.contradictions
-        call.contradictions.append(parsed.value)
-        if not is_certain:
-            raise OutcomeUnknown("the server sent the reply to another request") from error
-        if call.caller_supplied_key:
-            raise error
 
     async def _acquire_slot(self, slots: anyio.CapacityLimiter, call: CallState[Any]) -> None:
         try:
@@ -338,15 +313,6 @@ _WAIT_TEXTS = {
     WaitReason.RATE: "waiting for the rate limit",
     WaitReason.TOKEN: "waiting for an access token",
 }
-
-
-def _likely_mistake(call: CallState[Any], failure: CheckoutError) -> CheckoutError:
-    """Return the failure to report without another attempt.
-
-    A reply that contradicts the request is then more likely a mistake of the caller's than one of the server's.
-    """
-    mismatch = failure.__cause__
-    return mismatch if call.caller_supplied_key and isinstance(mismatch, ReplyMismatch) else failure
 
 
 def _conceal(call: CallState[Any], text: str) -> str:

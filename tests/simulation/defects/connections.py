@@ -12,7 +12,7 @@ from aiohttp.client_proto import ResponseHandler
 import checkout_async.transport.aiohttp as transport
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Timeouts
-from checkout_async.transport import pipeline
+from checkout_async.transport import correlation, pipeline
 from checkout_async.transport.guards import GuardedHandler
 from tests.simulation.defects.plant import Send, always, defect, replaced, sending
 
@@ -32,8 +32,8 @@ def reply_that_came_before_believed() -> Generator[None]:
         replaced(GuardedHandler, "is_usable", always(True)),
         replaced(GuardedHandler, "remember_reply", always(None)),
         replaced(GuardedHandler, "data_received", ResponseHandler.data_received),
-        replaced(pipeline, "mismatch", always(None)),
-        replaced(pipeline, "answers_another_read", always(False)),
+        replaced(correlation, "mismatch", always(None)),
+        replaced(correlation, "answers_another_read", always(False)),
     ):
         yield
 
@@ -43,8 +43,8 @@ def repeated_reply_believed() -> Generator[None]:
     """A reply that the server sends a second time, after the next request, is taken for the reply to that one."""
     with (
         replaced(GuardedHandler, "remember_reply", always(None)),
-        replaced(pipeline, "mismatch", always(None)),
-        replaced(pipeline, "answers_another_read", always(False)),
+        replaced(correlation, "mismatch", always(None)),
+        replaced(correlation, "answers_another_read", always(False)),
     ):
         yield
 

@@ -1,0 +1,49 @@
+"""Whether a reply is the one to its call: a server may send one too many, or replay the result of another request."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from checkout_async._core.correlation import answers_another_read, mismatch
+from checkout_async._core.wire import ApiResponse, HttpResponse
+from checkout_async.errors import CheckoutError, OutcomeUnknown, ReplyMismatch
+from checkout_async.transport.call_state import CallState
+
+__all__ = ["check_reply", "likely_mistake"]
+
+T = TypeVar("T")
+
+
+def check_reply(call: CallState[T], response: HttpResponse, parsed: ApiResponse[T]) -> None:
+    """Raise OutcomeUnknown or ReplyMismatch if a reply contradicts the request of its call.
+
+    With an idempotency key, either the key was used before for another request, and the API replays the result of that
+    one. Or the server sent a reply too many on the connection, and each request gets the reply to the one before it:
+    then another attempt with the same key, on another connection, gets the right reply. The first reply of a
+    connection, and a result that the API gives twice, cannot come from that. A key that this call made cannot have been
+    used before.
+    """
+    if answers_another_read(call.request, parsed):
+        response.discard()
+        raise OutcomeUnknown("the server sent the reply to another request")
+    if call.idempotency_key is None:
+        return
+    error = mismatch(call.operation.name, call.http.body, parsed)
+    if error is None:
+        return
+    response.discard()
+    is_certain = response.is_first or parsed.value in call.contradictions
+    call.contradictions.append(parsed.value)
+    if not is_certain:
+        raise OutcomeUnknown("the server sent the reply to another request") from error
+    if call.caller_supplied_key:
+        raise error
+
+
+def likely_mistake(call: CallState[Any], failure: CheckoutError) -> CheckoutError:
+    """Return the failure to report without another attempt.
+
+    A reply that contradicts the request is then more likely a mistake of the caller's than one of the server's.
+    """
+    cause = failure.__cause__
+    return cause if call.caller_supplied_key and isinstance(cause, ReplyMismatch) else failure
