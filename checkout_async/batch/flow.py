@@ -139,6 +139,6 @@ def _is_settled(session: sessions.Session) -> bool:
 
 def _flow_options(request: sessions.SessionRequest | Mapping[str, object]) -> Options:
     """Return the options of the flow. No issuer is given a URL for the 3DS Method: there is no browser to run it."""
-    channel = _member(_member(request, "channel_data"), "channel")
-    is_app = channel == "app" or isinstance(_member(request, "channel_data"), sessions.AppChannelData)
+    data = _member(request, "channel_data")
+    is_app = isinstance(data, sessions.AppChannelData) or _member(data, "channel") == sessions.ChannelType.APP
     return Options(app=is_app)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import OLDER_COPY
+from checkout_async.batch.journal.rows import parse_entry
 from checkout_async.errors import BatchFileError
 from checkout_async.files import atomic_write
 
@@ -31,9 +32,9 @@ class HighWaterMark:
 
     def begin(self, journal: Journal, name: Path) -> None:
         """Check an open journal, and mark its last entry, before anything is sent. Raises BatchFileError or OSError."""
-        known, number = _parsed(journal.last_entry)
+        known, number = parse_entry(journal.last_entry)
         if self.exists():
-            marked = _parsed(self._path.read_text("utf-8"))
+            marked = parse_entry(self._path.read_text("utf-8"))
             if marked[0] != known or marked[1] > number:
                 raise BatchFileError(
                     f"the journal {name} is an older copy, or is not the journal of this partition. Nothing was sent. "
@@ -44,7 +45,7 @@ class HighWaterMark:
 
     def rise(self, entry: str | None) -> None:
         """Note an entry that is on disk; `save` writes it."""
-        if entry is not None and _parsed(entry)[1] > _parsed(self._entry)[1]:
+        if entry is not None and parse_entry(entry)[1] > parse_entry(self._entry)[1]:
             self._entry = entry
 
     def save(self) -> None:
@@ -58,9 +59,3 @@ class HighWaterMark:
         with atomic_write(self._path) as file:
             file.write(entry.encode())
         self._written = entry
-
-
-def _parsed(entry: str) -> tuple[str, int]:
-    """Return the journal's id and the number of an entry."""
-    journal, _, number = entry.rpartition("-")
-    return journal, int(number) if number.isdecimal() else 0

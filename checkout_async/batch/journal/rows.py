@@ -18,6 +18,7 @@ __all__ = [
     "encode_outcome",
     "entry_name",
     "known_outcome",
+    "parse_entry",
     "status_of",
 ]
 
@@ -63,6 +64,12 @@ def encode_outcome(outcome: Outcome, reference: str | None = None) -> str:
 def entry_name(journal_id: str, entry: int | None) -> str:
     """Return how an output names an entry of a journal. 0 stands for a row that has none: its journal is known too."""
     return f"{journal_id}-{entry or 0}"
+
+
+def parse_entry(entry: str) -> tuple[str, int]:
+    """Return the journal's id and the number in the name of an entry; an empty id if it names none."""
+    journal_id, _, number = entry.rpartition("-")
+    return journal_id, int(number) if journal_id and number.isdecimal() else 0
 
 
 def known_outcome(row: JournalRow, journal_id: str) -> Outcome:

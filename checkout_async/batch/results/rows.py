@@ -18,6 +18,7 @@ from msgspec import inspect
 
 from checkout_async.batch.arrow import ParquetWriter, arrow_errors, open_parquet
 from checkout_async.batch.formats import Format
+from checkout_async.batch.journal.rows import parse_entry
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.sources.lines import LineSplitter, chunks_now
 from checkout_async.errors import BatchFileError
@@ -123,8 +124,8 @@ def entries_in(path: Path, format_: Format) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for entry in _READERS[format_](path):
-        journal, _, number = entry.rpartition("-")
-        found[journal] = max(found.get(journal, 0), int(number) if journal and number.isdecimal() else 0)
+        journal_id, number = parse_entry(entry)
+        found[journal_id] = max(found.get(journal_id, 0), number)
     return found
 
 
