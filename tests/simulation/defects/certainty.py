@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import msgspec
@@ -74,15 +75,19 @@ def request_timeout_taken_for_not_done() -> Generator[None]:
         yield
 
 
+def _final_errors(*, may_have_been_done: bool) -> AbstractContextManager[object]:
+    """Have every failed call end as if an earlier attempt had, or had not, perhaps been carried out."""
+
+    def final_error(*args: Any, **named: Any) -> Any:
+        return decision.final_error(*args, **{**named, "may_have_been_done": may_have_been_done})
+
+    return replaced(pipeline, "final_error", final_error)
+
+
 @defect()
 def earlier_attempt_forgotten() -> Generator[None]:
     """The last attempt alone decides whether a call may have been carried out."""
-    genuine = decision.final_error
-
-    def final_error(*args: Any, may_have_been_done: bool, **named: Any) -> Any:
-        return genuine(*args, may_have_been_done=False, **named)
-
-    with replaced(pipeline, "final_error", final_error):
+    with _final_errors(may_have_been_done=False):
         yield
 
 
@@ -158,4 +163,11 @@ def refund_done_when_sent() -> Generator[None]:
         return send
 
     with sending(change):
+        yield
+
+
+@defect()
+def unsent_request_taken_for_perhaps_done() -> Generator[None]:
+    """A call that sent nothing ends as if an earlier attempt of it may have been carried out."""
+    with _final_errors(may_have_been_done=True):
         yield

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+import msgspec
+
 import checkout_async.batch.journal.database as database
-from checkout_async import CheckoutClient, threeds
-from checkout_async.batch.results import OutputFile
+from checkout_async import CheckoutClient, errors, threeds
+from checkout_async.batch import Outcome
+from checkout_async.batch.formats import Format
+from checkout_async.batch.results import OutputFile, rows
 from checkout_async.models import payments
 from checkout_async.operations import sessions as operations
 from checkout_async.threeds import Driver, ThreeDSResult
@@ -107,4 +111,34 @@ def failed_completion_loses_the_result() -> Generator[None]:
         self._flow = self._flow.apply_reply(step)
 
     with replaced(Driver, "_complete", complete):
+        yield
+
+
+@defect()
+def closed_client_cannot_be_told_from_an_outage() -> Generator[None]:
+    """A call with a closed client ends as if the API could not be reached, so that it looks worth another try."""
+    genuine = CheckoutClient._check_open
+
+    def check_open(self: CheckoutClient) -> None:
+        try:
+            genuine(self)
+        except errors.ClientClosed:
+            message = "the client is closed; nothing was sent"
+        else:
+            return
+        raise errors.ConnectFailed(message)
+
+    with replaced(CheckoutClient, "_check_open", check_open):
+        yield
+
+
+@defect()
+def output_without_sessions() -> Generator[None]:
+    """The output does not name the sessions that the journal has."""
+    genuine = rows.encode
+
+    def encode(outcome: Outcome, format_: Format) -> bytes:
+        return genuine(msgspec.structs.replace(outcome, session_id=None), format_)
+
+    with replaced(rows, "encode", encode):
         yield

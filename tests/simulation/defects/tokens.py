@@ -13,8 +13,9 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.auth.oauth import OAuthAuthenticator
 from checkout_async.auth.token_cache import TokenCache
 from checkout_async.auth.token_store import AccessToken
-from checkout_async.config import Timeouts
+from checkout_async.config import RetryPolicy, Timeouts
 from checkout_async.redaction import Secret
+from checkout_async.transport import pipeline
 from tests.simulation.defects.plant import Send, always, defect, replaced, sending
 
 
@@ -103,4 +104,19 @@ def token_outage_taken_for_refused_credentials() -> Generator[None]:
             raise errors.AuthenticationFailed(str(error)) from error
 
     with replaced(OAuthAuthenticator, "request_token", request_token):
+        yield
+
+
+@defect()
+def token_request_retried_too_often() -> Generator[None]:
+    """A token that cannot be fetched is asked for again and again, whatever the retry policy allows."""
+    genuine: Any = pipeline.Pipeline.send
+
+    async def send(self: Any, request: Any) -> Any:
+        if self._limiter is not None:
+            return await genuine(self, request)
+        options = msgspec.structs.replace(request.options, retry=RetryPolicy(attempts=20, backoff=0.1))
+        return await genuine(self, msgspec.structs.replace(request, options=options))
+
+    with replaced(pipeline.Pipeline, "send", send):
         yield
