@@ -30,3 +30,11 @@ def source(tmp_path: Path) -> Path:
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     return tmp_path / "out.jsonl"
+
+
+@pytest.fixture
+def worker_environment(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment variables with which a worker makes its client."""
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CHECKOUT_SCOPES", "sessions:browser sessions:app")

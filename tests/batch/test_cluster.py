@@ -36,19 +36,12 @@ from tests.batch.support import CARD, request
 from tests.commands import AUTHENTICATE, link, mode_of, results_in, text_of, write_lines
 from tests.commands import run as command
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("worker_environment")]
 
 SETTINGS = PartitionSettings(
     options=BatchOptions(concurrency=4, channel_data=FAKE_BROWSER_DATA), rate=None, lock_timeout=0
 )
 LINES = 12
-
-
-@pytest.fixture(autouse=True)
-def surroundings(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("CHECKOUT_SCOPES", "sessions:browser sessions:app")
 
 
 @pytest.fixture
@@ -502,7 +495,7 @@ class TestACompleteRun:
     """No scheduler listens at the address: a call to it would fail."""
 
     @pytest.fixture(autouse=True)
-    async def ran(self, paths: RunPaths) -> None:
+    async def ran(self, worker_environment: None, paths: RunPaths) -> None:
         await complete(paths)
 
     async def again(self, paths: RunPaths) -> Report:

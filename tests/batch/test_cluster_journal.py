@@ -33,22 +33,16 @@ from checkout_async.batch.journal.merge import merge_journals, outcomes_in
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import RunIncomplete
 from checkout_async.sandbox import Sandbox
+from tests.batch.damage import delete_rows, empty, lose
 from tests.batch.support import HeldReplies, bad_line, record, request
 from tests.commands import results_in, text_of, until, write_lines
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("worker_environment")]
 
 SETTINGS = PartitionSettings(
     options=BatchOptions(concurrency=1, channel_data=FAKE_BROWSER_DATA), rate=None, lock_timeout=0
 )
 LINES = 40
-
-
-@pytest.fixture(autouse=True)
-def surroundings(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("CHECKOUT_SCOPES", "sessions:browser sessions:app")
 
 
 @pytest.fixture
@@ -91,20 +85,6 @@ def created(sandbox: Sandbox) -> Counter[str | None]:
 
 def once_each() -> Counter[str | None]:
     return Counter(f"ref-{number}" for number in range(1, LINES + 1))
-
-
-def empty(journal: Path) -> None:
-    journal.write_bytes(b"")
-
-
-def delete_rows(journal: Path) -> None:
-    with closing(sqlite3.connect(journal)) as database:
-        database.execute("DELETE FROM record")
-        database.commit()
-
-
-def lose(journal: Path) -> None:
-    journal.unlink()
 
 
 @pytest.mark.parametrize("damage", [empty, delete_rows, lose])

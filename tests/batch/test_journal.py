@@ -187,7 +187,7 @@ async def test_what_the_api_itself_refused_as_invalid_is_not_sent_again(path: Pa
 
 
 @pytest.mark.parametrize("result", FINAL)
-async def test_a_final_outcome_is_replayed_whole_whoever_asks(path: Path, result: BatchResult) -> None:
+async def test_a_final_outcome_is_replayed_whole(path: Path, result: BatchResult) -> None:
     failure = ErrorInfo(kind="NotFound", message="get_session: 404", path="$.a", status=404, request_id="r-1")
     known = replace(outcome(result), eci="05", xid="x", seconds=0.25, error=failure)
     async with Journal(path) as journal:

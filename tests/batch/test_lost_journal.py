@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import io
 import shutil
-import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from checkout_async.batch import Backoff, Journal
 from checkout_async.batch.command.job import Job
 from checkout_async.errors import BatchFileError, ConnectFailed
 from checkout_async.sandbox import Fault, Sandbox
+from tests.batch.damage import delete_rows, empty, lose
 from tests.batch.support import RECURRING, ScriptedSender, changed, client_of, job_of, request
 from tests.commands import run as command
 from tests.commands import write_lines
@@ -85,20 +84,6 @@ async def refused(job: Job, checkout: CheckoutClient) -> str:
     assert "An older copy does not know what was sent after it was made" in reasons[0]
     assert "look up by their references" in reasons[0]
     return reasons[0]
-
-
-def empty(journal: Path) -> None:
-    journal.write_bytes(b"")
-
-
-def delete_rows(journal: Path) -> None:
-    with closing(sqlite3.connect(journal)) as database:
-        database.execute("DELETE FROM record")
-        database.commit()
-
-
-def lose(journal: Path) -> None:
-    journal.unlink()
 
 
 def begin_anew(journal: Path) -> None:

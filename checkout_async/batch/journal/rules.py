@@ -76,7 +76,7 @@ class Rule:
 
 RULES: Final = (
     Rule(State.NEW, None, None, Step.SEND),
-    # Without a reference, a changed record cannot be told from another one. Its line can.
+    # A changed record without a reference looks like a new one. Only its line shows that it may be the one in doubt.
     Rule(State.SUSPECT, None, False, Step.HOLD, Reason.REPLACED_IN_DOUBT),
     Rule(State.SUSPECT, None, True, Step.SEND),
     # Before everything else that the journal knows: the first of two equal records is the one that is processed.

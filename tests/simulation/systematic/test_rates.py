@@ -1,4 +1,4 @@
-"""The queue for permits keeps the rate and the order, and loses no permit, whoever is cancelled or crashes when."""
+"""The queue for permits keeps the rate and the order, and loses no permit, when callers are cancelled or crash."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def _queue(steps: Steps, callers: int, pause: float) -> None:
     assert loop.time() <= max(before, expected) + 0.001 or slowed
 
 
-def test_permits_come_in_order_and_at_the_rate_whoever_is_cancelled() -> None:
+def test_permits_come_in_order_and_at_the_rate_if_a_caller_is_cancelled() -> None:
     async def scenario(steps: Steps) -> None:
         await _queue(steps, 3, 1.0)
 
