@@ -35,5 +35,7 @@ def objections(error: BaseException | None) -> dict[str, str]:
     found: dict[str, str] = {}
     if isinstance(error, AssertionError):
         for text in str(error).split("; "):
-            found.setdefault(next((name for name, each in checks().items() if each.fullmatch(text)), ""), text)
+            matching = [name for name, each in checks().items() if each.fullmatch(text)]
+            # A text may fit a check with fewer words, too.
+            found.setdefault(max(matching, key=len, default=""), text)
     return found
