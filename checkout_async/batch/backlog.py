@@ -22,7 +22,7 @@ from checkout_async._core.events import (
     Waited,
     WaitReason,
 )
-from checkout_async.batch.formatting import number
+from checkout_async.batch.formatting import format_count
 
 __all__ = ["PendingCalls"]
 
@@ -93,4 +93,4 @@ class PendingCalls:
 
 
 def _waiting(calls: int) -> str:
-    return "1 waits" if calls == 1 else f"{number(calls)} wait"
+    return "1 waits" if calls == 1 else f"{format_count(calls)} wait"

@@ -21,7 +21,17 @@ from checkout_async.errors import BatchFileError
 from checkout_async.models import sessions
 from checkout_async.redaction import sanitize
 
-__all__ = ["Field", "Node", "Place", "Step", "field_paths", "find_field", "nest", "refuse_twice", "typed_request"]
+__all__ = [
+    "Field",
+    "FieldNode",
+    "FieldPath",
+    "Step",
+    "field_paths",
+    "find_field",
+    "reject_duplicates",
+    "typed_request",
+    "unflatten",
+]
 
 _NUMBER: Final = re.compile("[0-9]{1,4}")
 _WHOLE_NUMBER: Final = re.compile("-?[0-9]{1,18}")  # what fits into 64 bits, also with leading zeros as in a month
@@ -30,19 +40,19 @@ _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 Step = str | int
 """One step of a path: a member's name, or a number in a list."""
 
-Place = tuple[tuple[Step, ...], Step]
+FieldPath = tuple[tuple[Step, ...], Step]
 """The steps to an object or list, and the last step inside it."""
 
 
 @dataclass(slots=True)
-class Node:
+class FieldNode:
     """What a path leads to: an object with members, a list of items, or a value.
 
     `kinds` are the types that a value may have in addition to text.
     """
 
-    members: dict[str, Node] = field(default_factory=dict["str", "Node"])
-    item: Node | None = None
+    members: dict[str, FieldNode] = field(default_factory=dict["str", "FieldNode"])
+    item: FieldNode | None = None
     kinds: set[type] = field(default_factory=set[type])
 
     @property
@@ -50,7 +60,7 @@ class Node:
         """Whether this is a single value."""
         return not self.members and self.item is None
 
-    def inside(self, step: str) -> Node | None:
+    def inside(self, step: str) -> FieldNode | None:
         """Return the node that a step leads to, or None."""
         if self.item is not None:
             return self.item if _NUMBER.fullmatch(step) else None
@@ -89,11 +99,11 @@ class Node:
                     self.merge(each)
             case inspect.StructType():
                 if type_.tag_field is not None:
-                    self.members.setdefault(type_.tag_field, Node())
+                    self.members.setdefault(type_.tag_field, FieldNode())
                 for member in type_.fields:
-                    self.members.setdefault(member.encode_name, Node()).merge(member.type)
+                    self.members.setdefault(member.encode_name, FieldNode()).merge(member.type)
             case inspect.ListType():
-                self.item = (self.item or Node()).merge(type_.item_type)
+                self.item = (self.item or FieldNode()).merge(type_.item_type)
             case inspect.IntType():
                 self.kinds.add(int)
             case inspect.BoolType():
@@ -114,8 +124,8 @@ def _is_list(value: object) -> TypeGuard[Sequence[object]]:
 
 
 @cache
-def _request() -> Node:
-    return Node().merge(inspect.type_info(sessions.SessionRequest))
+def _request() -> FieldNode:
+    return FieldNode().merge(inspect.type_info(sessions.SessionRequest))
 
 
 def field_paths() -> Sequence[str]:
@@ -124,7 +134,7 @@ def field_paths() -> Sequence[str]:
 
 
 def typed_request(request: Mapping[str, object]) -> Mapping[str, object]:
-    """Return a request of known fields as in JSON; see `Node.typed`."""
+    """Return a request of known fields as in JSON; see `FieldNode.typed`."""
     return cast("Mapping[str, object]", _request().typed(request))
 
 
@@ -133,11 +143,11 @@ class Field:
     """A column: the path that names it, its place in the request, and the node there."""
 
     path: str
-    place: Place
-    node: Node = field(repr=False)
+    place: FieldPath
+    node: FieldNode = field(repr=False)
 
     def read(self, text: str) -> object:
-        """Return the value of a cell's text; see `Node.typed`."""
+        """Return the value of a cell's text; see `FieldNode.typed`."""
         return self.node.typed(text) if self.node.kinds else text
 
 
@@ -162,7 +172,7 @@ def _named(path: str) -> str:
     return f'"{sanitize(path)}"' + (f' (did you mean "{near[0]}"?)' if near else "")
 
 
-def refuse_twice(fields: Sequence[Field]) -> None:
+def reject_duplicates(fields: Sequence[Field]) -> None:
     """Raise BatchFileError if two columns are the same field."""
     names = {each.place: each.path for each in fields}
     for place, count in Counter(each.place for each in fields).most_common(1):
@@ -170,7 +180,7 @@ def refuse_twice(fields: Sequence[Field]) -> None:
             raise BatchFileError(f'{count} columns are named "{names[place]}"; keep one of them')
 
 
-def nest(cells: Iterable[tuple[Place, object]]) -> dict[str, object]:
+def unflatten(cells: Iterable[tuple[FieldPath, object]]) -> dict[str, object]:
     """Return the request with these values at these places. A list has its items in order, without gaps."""
     root: dict[Step, object] = {}
     objects: dict[tuple[Step, ...], dict[Step, object]] = {(): root}

@@ -11,7 +11,17 @@ from typing import Final
 
 from checkout_async.batch.outcome import BatchResult
 
-__all__ = ["RESULT_HELP", "ResultHelp", "duration", "label", "latency", "number", "rate", "share", "time_left"]
+__all__ = [
+    "RESULT_HELP",
+    "ResultHelp",
+    "format_count",
+    "format_duration",
+    "format_latency",
+    "format_percent",
+    "format_rate",
+    "format_result",
+    "format_time_left",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +72,17 @@ RESULT_HELP: Final = {
 }
 
 
-def label(result: BatchResult) -> str:
+def format_result(result: BatchResult) -> str:
     """Return the result in words, as in `challenge required`."""
     return result.value.replace("_", " ")
 
 
-def number(count: int) -> str:
+def format_count(count: int) -> str:
     """Return a count with separators, as in `12,345`."""
     return f"{count:,}"
 
 
-def share(part: int, whole: int) -> str:
+def format_percent(part: int, whole: int) -> str:
     """Return a percentage as in `90.4 %`. It shows 0 or 100 % only if that is exact; it is empty if `whole` is 0."""
     if whole == 0:
         return ""
@@ -82,25 +92,25 @@ def share(part: int, whole: int) -> str:
     return "> 99.9 %" if 99.95 <= percent < 100 else f"{percent:.1f} %"
 
 
-def rate(per_second: float) -> str:
+def format_rate(per_second: float) -> str:
     """Return a rate, as in `1,240` or `3.4`: below ten with one decimal."""
     return f"{per_second:,.1f}" if 0 < per_second < 9.95 else f"{per_second:,.0f}"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time in its two largest units, as in `4.2 s`, `5 min 12 s`, `1 h 12 min`, `2 d 3 h`."""
     return f"{seconds:.1f} s" if seconds < 9.95 else _in_two_units(round(seconds))
 
 
-def time_left(seconds: float) -> str:
+def format_time_left(seconds: float) -> str:
     """Return the time left in whole seconds, as in `8 s` or `1 h 12 min`."""
     return _in_two_units(math.ceil(max(seconds, 0.0)))
 
 
-def latency(seconds: float) -> str:
+def format_latency(seconds: float) -> str:
     """Return a short time to three digits, as in `0.42 ms`, `340 ms`, `1.24 s`; from ten seconds on, as a duration."""
     if seconds >= 9.995:
-        return duration(seconds)
+        return format_duration(seconds)
     if seconds >= 0.9995:
         return f"{seconds:.2f} s"
     milliseconds = 1000 * seconds

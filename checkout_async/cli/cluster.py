@@ -16,7 +16,7 @@ from checkout_async.batch.cluster import PartitionSettings, RunPaths
 from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.batch.command.job import Job
 from checkout_async.batch.dask import ClusterProgress, run_file
-from checkout_async.batch.formatting import number
+from checkout_async.batch.formatting import format_count
 from checkout_async.batch.paths import require_distinct_files
 from checkout_async.batch.report import Report, check_report_path, table, write_report
 from checkout_async.errors import BatchFileError, ConfigurationError, RunIncomplete
@@ -117,9 +117,10 @@ class _Lines:
         if not is_last and time.monotonic() - self._shown < _EVERY:
             return
         self._shown = time.monotonic()
-        of = "" if progress.records is None else f" of {number(progress.records)}"
+        of = "" if progress.records is None else f" of {format_count(progress.records)}"
         print(
-            f"{number(progress.done)}{of} records, {progress.finished} of {progress.partitions} partitions finished",
+            f"{format_count(progress.done)}{of} records, "
+            f"{progress.finished} of {progress.partitions} partitions finished",
             file=self._stream,
             flush=True,
         )

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from checkout_async.batch import Journal
-from checkout_async.batch.formatting import number
+from checkout_async.batch.formatting import format_count
 
 __all__ = ["batch"]
 
@@ -38,7 +38,7 @@ def purge(journal: Path, older_than: float) -> None:
     delete them yourself. If a run is resumed later, its results are written anew without what was removed.
     """
     purged = asyncio.run(_purge(journal, older_than * _DAY))
-    click.echo(f"removed the payment data of {number(purged)} outcomes")
+    click.echo(f"removed the payment data of {format_count(purged)} outcomes")
 
 
 async def _purge(path: Path, older_than: float) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from checkout_async.batch.fields import field_paths, find_field, nest
+from checkout_async.batch.fields import field_paths, find_field, unflatten
 from checkout_async.errors import BatchFileError
 from tests.batch.files import example_requests, flat
 from tests.batch.support import CARD
@@ -78,7 +78,7 @@ def test_a_text_that_is_not_clearly_a_number_stays_for_the_check_before_sending_
 @given(st.permutations(["b.c.0", "preferred_experiences.7", "preferred_experiences.0", "b.d", "a"]))
 def test_members_may_come_in_any_order_and_lists_keep_theirs(paths: list[str]) -> None:
     steps = ([int(step) if step.isdigit() else step for step in path.split(".")] for path in paths)
-    request = nest(((tuple(each[:-1]), each[-1]), ".".join(map(str, each))) for each in steps)
+    request = unflatten(((tuple(each[:-1]), each[-1]), ".".join(map(str, each))) for each in steps)
     assert request == {
         "a": "a",
         "b": {"c": ["b.c.0"], "d": "b.d"},

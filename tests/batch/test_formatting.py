@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from checkout_async.batch import BatchResult
-from checkout_async.batch.formatting import RESULT_HELP, duration, label, latency, number, rate, share, time_left
+from checkout_async.batch.formatting import (
+    RESULT_HELP,
+    format_count,
+    format_duration,
+    format_latency,
+    format_percent,
+    format_rate,
+    format_result,
+    format_time_left,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,12 +32,12 @@ from checkout_async.batch.formatting import RESULT_HELP, duration, label, latenc
     ],
 )
 def test_a_duration_has_its_two_largest_units(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(-1.0, "0 s"), (7.2, "8 s"), (60.0, "1 min"), (4329, "1 h 12 min")])
 def test_time_to_come_is_shown_in_whole_seconds_and_never_negative(seconds: float, words: str) -> None:
-    assert time_left(seconds) == words
+    assert format_time_left(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -45,7 +54,7 @@ def test_time_to_come_is_shown_in_whole_seconds_and_never_negative(seconds: floa
     ],
 )
 def test_a_short_time_has_a_unit_that_suits_it(seconds: float, words: str) -> None:
-    assert latency(seconds) == words
+    assert format_latency(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -53,20 +62,25 @@ def test_a_short_time_has_a_unit_that_suits_it(seconds: float, words: str) -> No
     [(0, "0.0 %"), (1, "< 0.1 %"), (904, "9.0 %"), (9999, "> 99.9 %"), (10_000, "100.0 %")],
 )
 def test_a_share_is_rounded_neither_to_nothing_nor_to_everything(part: int, words: str) -> None:
-    assert share(part, 10_000) == words
+    assert format_percent(part, 10_000) == words
 
 
 def test_a_share_of_nothing_is_not_shown() -> None:
-    assert share(0, 0) == ""
+    assert format_percent(0, 0) == ""
 
 
 def test_large_numbers_have_separators_and_small_rates_a_decimal() -> None:
-    assert (number(1_234_567), rate(1239.6), rate(3.42), rate(0)) == ("1,234,567", "1,240", "3.4", "0")
+    assert (format_count(1_234_567), format_rate(1239.6), format_rate(3.42), format_rate(0)) == (
+        "1,234,567",
+        "1,240",
+        "3.4",
+        "0",
+    )
 
 
 @pytest.mark.parametrize("result", BatchResult)
 def test_every_result_has_a_meaning_and_an_advice(result: BatchResult) -> None:
-    assert label(result).replace(" ", "_") == result.value
+    assert format_result(result).replace(" ", "_") == result.value
     assert RESULT_HELP[result].meaning.endswith(".")
     assert RESULT_HELP[result].action.endswith(".")
 

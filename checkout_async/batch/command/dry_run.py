@@ -11,7 +11,7 @@ from typing import Final, TextIO
 from checkout_async._core.body import encode_body
 from checkout_async.batch.command.console import echo
 from checkout_async.batch.flow import check_channel_data
-from checkout_async.batch.formatting import number
+from checkout_async.batch.formatting import format_count
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import ErrorInfo, Outcome
@@ -48,8 +48,10 @@ class DryRunReport:
     def table(self) -> str:
         """Return the counts as text, the most frequent problem first."""
         rows = [("valid", self.valid), ("invalid", self.problems.total())]
-        lines = [f"{number(count):>11}  {name}" for name, count in rows]
-        return "\n".join([*lines, *(f"{number(count):>11}    {what}" for what, count in self.problems.most_common())])
+        lines = [f"{format_count(count):>11}  {name}" for name, count in rows]
+        return "\n".join(
+            [*lines, *(f"{format_count(count):>11}    {what}" for what, count in self.problems.most_common())]
+        )
 
 
 async def check(

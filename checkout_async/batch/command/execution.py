@@ -16,7 +16,7 @@ from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.batch.command.progress import RunProgress, progress_on
 from checkout_async.batch.file_run import FileRun
 from checkout_async.batch.files import RunFiles
-from checkout_async.batch.formatting import number
+from checkout_async.batch.formatting import format_count
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.report import Report
@@ -38,7 +38,7 @@ class Execution:
         self._progress: RunProgress | None = None
         self._total: int | None = None
         self.interrupt = Interrupt(self._announce_stop)
-        self._run = FileRun(
+        self._file_run = FileRun(
             files,
             # The first signal, and any other end of the run, lets calls in flight finish. A second signal cancels, and
             # then nothing is waited for.
@@ -50,11 +50,11 @@ class Execution:
             on_problem=self._note,
         )
 
-    async def go(self, sender: Sender) -> None:
+    async def run(self, sender: Sender) -> None:
         """Authenticate every record, and print how far it came if it ends early."""
         try:
             with self.interrupt.cancelling():
-                await self._run.run(sender)
+                await self._file_run.run(sender)
         except asyncio.CancelledError:
             if self.interrupt.received is None:
                 raise
@@ -68,21 +68,21 @@ class Execution:
         """The exit code of the process."""
         if (ended_by_signal := self.interrupt.exit_code) is not None:
             return ended_by_signal
-        if self._run.failure is not None:
+        if self._file_run.failure is not None:
             return STOPPED_EARLY
-        if not self._run.summary.done:
+        if not self._file_run.summary.done:
             return SOME_UNFINISHED
-        by_result = self._run.summary.by_result
+        by_result = self._file_run.summary.by_result
         return SOME_UNFINISHED if any(count for result, count in by_result.items() if not result.is_final) else 0
 
     def report(self) -> Report:
         """Return the report of the run."""
         received = self.interrupt.received
-        return self._run.report("" if received is None or self._run.failure else f"ended by {received.name}")
+        return self._file_run.report("" if received is None or self._file_run.failure else f"ended by {received.name}")
 
     def table(self) -> str:
         """Return the counts of the run as text."""
-        return self._run.summary.table()
+        return self._file_run.summary.table()
 
     def _start(self, total: int | None) -> None:
         self._total = total
@@ -90,10 +90,10 @@ class Execution:
         self._progress.__enter__()
 
     def _end_progress(self, progress: RunProgress) -> None:
-        failure = self._run.failure
+        failure = self._file_run.failure
         if failure is not None:
             self._note(f"stopped: {failure}")
-        elif not self._run.summary.done and self.interrupt.received is None:
+        elif not self._file_run.summary.done and self.interrupt.received is None:
             self._note("the input has no records")
         if failure is not None or self.interrupt.received is not None:
             self._print_summary()
@@ -112,18 +112,18 @@ class Execution:
             self._progress.note(text)
 
     def _announce_stop(self) -> None:
-        in_flight = len(self._run.in_flight)
+        in_flight = len(self._file_run.in_flight)
         self._note(f"stopping: {in_flight} in flight will be finished; a second signal stops at once")
 
     def _print_summary(self) -> None:
-        of = "" if self._total is None else f" of {number(self._total)}"
-        replayed = self._run.summary.replayed
-        known = f", {number(replayed)} were known" if replayed else ""
-        last = self._run.last_line
-        self._note(f"{number(self._run.recorded)}{of} records have a new result{known}; the last line read was {last}")
-        if self._run.has_journal:
+        of = "" if self._total is None else f" of {format_count(self._total)}"
+        replayed = self._file_run.summary.replayed
+        known = f", {format_count(replayed)} were known" if replayed else ""
+        recorded, last = format_count(self._file_run.recorded), self._file_run.last_line
+        self._note(f"{recorded}{of} records have a new result{known}; the last line read was {last}")
+        if self._file_run.has_journal:
             self._note("to continue, run the same command with --resume")
 
     def _print_in_flight(self) -> None:
-        lines = ", ".join(str(line) for line in sorted(self._run.in_flight))
+        lines = ", ".join(str(line) for line in sorted(self._file_run.in_flight))
         self._note(f"stopped at once: these lines have no result, but a session may exist: {lines}")

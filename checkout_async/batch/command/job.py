@@ -62,7 +62,7 @@ class Job:
         self._check_options()
         execution = Execution(self.files, self.options, self.stderr, self.pending_calls)
         with execution.interrupt:
-            await execution.go(sender)
+            await execution.run(sender)
             reported = self._report(execution)
             echo(execution.table(), self.stdout)
             return execution.exit_code if reported else execution.exit_code or SOME_UNFINISHED

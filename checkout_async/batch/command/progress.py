@@ -14,10 +14,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from checkout_async.batch.command.console import BestEffortStream, echo
-from checkout_async.batch.formatting import label, number, rate, time_left
+from checkout_async.batch.formatting import format_count, format_rate, format_result, format_time_left
 from checkout_async.batch.outcome import BatchResult, Outcome
 
-__all__ = ["BarProgress", "LineProgress", "RunProgress", "Tally", "progress_on"]
+__all__ = ["BarProgress", "LineProgress", "ProgressStats", "RunProgress", "progress_on"]
 
 _WINDOW: Final = 30
 """The rate shown is that of the last seconds, this many."""
@@ -45,13 +45,13 @@ def progress_on(stream: TextIO, total: int | None, pending_calls: object | None 
     The current text of `pending_calls`, such as a `PendingCalls`, is part of the display.
     """
     console = Console(file=cast("TextIO", BestEffortStream(stream)))
-    tally = Tally(total, pending_calls)
+    stats = ProgressStats(total, pending_calls)
     if console.is_terminal and not console.is_dumb_terminal:
-        return BarProgress(console, tally)
-    return LineProgress(stream, tally)
+        return BarProgress(console, stats)
+    return LineProgress(stream, stats)
 
 
-class Tally:
+class ProgressStats:
     """The figures to show: counts, the rate of the last half minute, the time left, why the run is slow or paused.
 
     A display may read them from another thread, so no container in here changes its size while it is being read.
@@ -96,36 +96,40 @@ class Tally:
 
     def count(self) -> str:
         """Return the count, as in `12,000 of 30,000`."""
-        return number(self.done) if self.total is None else f"{number(self.done)} of {number(self.total)}"
+        return (
+            format_count(self.done)
+            if self.total is None
+            else f"{format_count(self.done)} of {format_count(self.total)}"
+        )
 
-    def pace(self) -> str:
+    def rate_text(self) -> str:
         """Return the rate, as in `240/s, 1 min 15 s left`; without the time left if it is unknown."""
-        now, parts = self.rate, [f"{rate(self.rate)}/s"]
+        now, parts = self.rate, [f"{format_rate(self.rate)}/s"]
         if self.total is not None and self.total > self.done and now > 0 and self._pause is None:
-            parts.append(f"{time_left((self.total - self.done) / now)} left")
+            parts.append(f"{format_time_left((self.total - self.done) / now)} left")
         return ", ".join(parts)
 
     def results(self) -> str:
         """Return the counts by result, as in `11,800 authenticated, 200 declined`, and how many are replayed."""
-        parts = [f"{number(count)} {label(result)}" for result, count in self._by_result.items() if count]
-        known = f" ({number(self.replayed)} known from an earlier run)" if self.replayed else ""
+        parts = [f"{format_count(count)} {format_result(result)}" for result, count in self._by_result.items() if count]
+        known = f" ({format_count(self.replayed)} known from an earlier run)" if self.replayed else ""
         return ", ".join(parts) + known
 
-    def hold(self) -> str:
+    def blocked_reason(self) -> str:
         """Return what pauses or slows the run; empty if nothing does."""
         if self._pause is not None:
             reason, until = self._pause
-            return f"paused: {reason}, next try in {time_left(until - self.clock())}"
+            return f"paused: {reason}, next try in {format_time_left(until - self.clock())}"
         return "" if self._pending_calls is None else str(self._pending_calls)
 
 
 class BarProgress:
     """A progress bar with count, rate and time left; below it the results, and what the run waits for."""
 
-    def __init__(self, console: Console, tally: Tally) -> None:
+    def __init__(self, console: Console, stats: ProgressStats) -> None:
         self._console = console
-        self._tally = tally
-        self._bar = _RichProgress(tally, console)
+        self._stats = stats
+        self._bar = _RichProgress(stats, console)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -138,7 +142,7 @@ class BarProgress:
 
     def advance(self, outcome: Outcome) -> None:
         """Count one outcome; the bar reads the count when it is drawn next."""
-        self._tally.add(outcome)
+        self._stats.add(outcome)
 
     def note(self, text: str) -> None:
         """Print a message above the bar."""
@@ -146,27 +150,27 @@ class BarProgress:
 
     def pause(self, reason: str, seconds: float | None) -> None:
         """Show the pause below the bar, with the seconds running down."""
-        self._tally.pause(reason, seconds)
+        self._stats.pause(reason, seconds)
 
 
 class _RichProgress(Progress):
-    """Draws a tally, ten times a second."""
+    """Draws the figures, ten times a second."""
 
-    def __init__(self, tally: Tally, console: Console) -> None:
-        self._tally = tally
+    def __init__(self, stats: ProgressStats, console: Console) -> None:
+        self._stats = stats
         columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.fields[count]}  {task.fields[pace]}"))
         # The constructor draws once before there is a task.
         self._task: TaskID | None = None
         super().__init__(*columns, console=console)
-        self._task = self.add_task("authenticating", total=tally.total, count="", pace="")
+        self._task = self.add_task("authenticating", total=stats.total, count="", pace="")
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Yield the bar and the lines below it."""
-        tally = self._tally
+        stats = self._stats
         if self._task is not None:
-            self.update(self._task, completed=tally.done, count=tally.count(), pace=tally.pace())
+            self.update(self._task, completed=stats.done, count=stats.count(), pace=stats.rate_text())
         yield from super().get_renderables()
-        lines = (tally.results(), tally.hold())
+        lines = (stats.results(), stats.blocked_reason())
         yield from (Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in lines if line)
 
 
@@ -176,11 +180,11 @@ class LineProgress:
     It reads `1,200 of 3,000: 240/s, 8 s left; 1,100 authenticated, 100 declined; 61 wait for the rate limit`.
     """
 
-    def __init__(self, stream: TextIO, tally: Tally, *, every: float = 5.0) -> None:
+    def __init__(self, stream: TextIO, stats: ProgressStats, *, every: float = 5.0) -> None:
         self._stream = stream
-        self._tally = tally
+        self._stats = stats
         self._every = every
-        self._shown = tally.clock()
+        self._shown = stats.clock()
 
     def __enter__(self) -> Self:
         return self
@@ -188,13 +192,13 @@ class LineProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._tally.pause("", None)
+        self._stats.pause("", None)
         self._show()
 
     def advance(self, outcome: Outcome) -> None:
         """Count one outcome."""
-        self._tally.add(outcome)
-        if self._tally.clock() - self._shown >= self._every:
+        self._stats.add(outcome)
+        if self._stats.clock() - self._shown >= self._every:
             self._show()
 
     def note(self, text: str) -> None:
@@ -203,11 +207,11 @@ class LineProgress:
 
     def pause(self, reason: str, seconds: float | None) -> None:
         """Print on its own line that a pause begins, goes on, or is over."""
-        self._tally.pause(reason, seconds)
-        self.note("continuing: the pause is over" if seconds is None else self._tally.hold())
+        self._stats.pause(reason, seconds)
+        self.note("continuing: the pause is over" if seconds is None else self._stats.blocked_reason())
 
     def _show(self) -> None:
-        self._shown = self._tally.clock()
-        tally = self._tally
-        parts = [f"{tally.count()}: {tally.pace()}", tally.results(), tally.hold()]
+        self._shown = self._stats.clock()
+        stats = self._stats
+        parts = [f"{stats.count()}: {stats.rate_text()}", stats.results(), stats.blocked_reason()]
         self.note("; ".join(filter(None, parts)))

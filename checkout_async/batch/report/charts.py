@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from checkout_async.batch.formatting import label, latency, number, share
+from checkout_async.batch.formatting import format_count, format_latency, format_percent, format_result
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report.latency import Bar, Latencies
 from checkout_async.batch.report.report import PERCENTILES, Report
@@ -47,7 +47,7 @@ def shares_bar(report: Report) -> str:
     for result in (result for result in BatchResult if report.results.get(result)):
         count = report.results[result]
         width = 100 * count / report.records
-        words = f"{label(result)}: {number(count)}, {share(count, report.records)}"
+        words = f"{format_result(result)}: {format_count(count)}, {format_percent(count, report.records)}"
         pieces.append(_rect(result.value, start, 0, width, _HEIGHT, words))
         start += width
     return _svg("strip", "shares of the results, as in the table below", *pieces)
@@ -87,7 +87,7 @@ def _marks(latencies: Latencies, bars: Sequence[Bar]) -> Iterator[_Label]:
         start = at - _ROOM if at > _FLIP else at
         row = next(row for row in range(len(PERCENTILES)) if all(start >= end for used, end in taken if used == row))
         taken.append((row, start + _ROOM))
-        yield _Label(at, f"p{percent} {latency(value)}", row)
+        yield _Label(at, f"p{percent} {format_latency(value)}", row)
 
 
 def _ticks(bars: Sequence[Bar]) -> list[_Label]:
@@ -97,7 +97,7 @@ def _ticks(bars: Sequence[Bar]) -> list[_Label]:
         places = [(_place(value, bars), value) for value in values if bars[0].low <= value <= bars[-1].high]
         if len(places) > 1 and all(right - left > _APART for (left, _), (right, _) in pairwise(places)):
             return [_Label(at, _round(value)) for at, value in places]
-    return [_Label(0.0, latency(bars[0].low)), _Label(100.0, latency(bars[-1].high))]
+    return [_Label(0.0, format_latency(bars[0].low)), _Label(100.0, format_latency(bars[-1].high))]
 
 
 def _round(seconds: float) -> str:
@@ -116,7 +116,7 @@ def _tall(count: int, tallest: int) -> float:
 
 
 def _words(bar: Bar) -> str:
-    return f"{latency(bar.low)} to {latency(bar.high)}: {number(bar.count)}"
+    return f"{format_latency(bar.low)} to {format_latency(bar.high)}: {format_count(bar.count)}"
 
 
 def _labels(name: str, labels: Sequence[_Label]) -> str:

@@ -11,7 +11,15 @@ from html import escape
 from importlib.resources import files
 from typing import Final
 
-from checkout_async.batch.formatting import RESULT_HELP, duration, label, latency, number, rate, share
+from checkout_async.batch.formatting import (
+    RESULT_HELP,
+    format_count,
+    format_duration,
+    format_latency,
+    format_percent,
+    format_rate,
+    format_result,
+)
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report.charts import distribution, share_bar, shares_bar
 from checkout_async.batch.report.report import PERCENTILES, Report, line_counts
@@ -57,12 +65,12 @@ def _head(report: Report) -> str:
 def _figures(report: Report) -> str:
     median = report.latencies.percentile(50)
     figures = [
-        ("records", number(report.records)),
-        ("authenticated", share(report.authenticated, report.records) or "-"),
-        ("left to do", number(report.unfinished)),
-        ("took", duration(report.seconds)),
-        ("a second", rate(report.per_second)),
-        ("median time", "-" if median is None else latency(median)),
+        ("records", format_count(report.records)),
+        ("authenticated", format_percent(report.authenticated, report.records) or "-"),
+        ("left to do", format_count(report.unfinished)),
+        ("took", format_duration(report.seconds)),
+        ("a second", format_rate(report.per_second)),
+        ("median time", "-" if median is None else format_latency(median)),
     ]
     items = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>\n" for name, value in figures)
     return f'<dl class="figures">\n{items}</dl>\n'
@@ -73,7 +81,9 @@ def _results(report: Report) -> str:
     replayed = ""
     if report.replayed:
         verb = "was" if report.replayed == 1 else "were"
-        replayed = f"<p>{number(report.replayed)} of them {verb} known from an earlier run and not sent again.</p>\n"
+        replayed = (
+            f"<p>{format_count(report.replayed)} of them {verb} known from an earlier run and not sent again.</p>\n"
+        )
     lines = "" if report.lines is None else f"<p>{line_counts(report.lines)}.</p>\n"
     return f"""<section>
 <h2>Results</h2>
@@ -82,7 +92,7 @@ def _results(report: Report) -> str:
 <thead><tr><th scope="col">Result</th><th scope="col"></th>{_numeric("Records", "Share")}</tr></thead>
 <tbody>
 {rows}</tbody>
-<tfoot><tr><th scope="row">all</th><td></td><td class="n">{number(report.records)}</td><td></td></tr></tfoot>
+<tfoot><tr><th scope="row">all</th><td></td><td class="n">{format_count(report.records)}</td><td></td></tr></tfoot>
 </table>
 {replayed}{lines}</section>
 """
@@ -91,9 +101,9 @@ def _results(report: Report) -> str:
 def _result_row(result: BatchResult, report: Report) -> str:
     count = report.results[result]
     return (
-        f'<tr><th scope="row"><i class="{result.value}"></i>{label(result)}</th>'
+        f'<tr><th scope="row"><i class="{result.value}"></i>{format_result(result)}</th>'
         f'<td class="wide">{share_bar(result, count, report.records)}</td>'
-        f'<td class="n">{number(count)}</td><td class="n">{share(count, report.records)}</td></tr>\n'
+        f'<td class="n">{format_count(count)}</td><td class="n">{format_percent(count, report.records)}</td></tr>\n'
     )
 
 
@@ -104,7 +114,7 @@ def _times(report: Report) -> str:
     columns = [("shortest", latencies.shortest)]
     columns += [(f"p{percent}", latencies.percentile(percent) or 0.0) for percent in PERCENTILES]
     columns.append(("longest", latencies.longest))
-    values = "".join(f'<td class="n">{latency(value)}</td>' for _, value in columns)
+    values = "".join(f'<td class="n">{format_latency(value)}</td>' for _, value in columns)
     return f"""<section>
 <h2>Time of a record</h2>
 <p>From its first request to its last reply; p90 is the time that 90 % of the records did not exceed.</p>
@@ -122,8 +132,8 @@ def _errors(report: Report) -> str:
         return ""
     most_first = sorted(report.errors.items(), key=lambda item: -item[1])
     rows = "".join(
-        f'<tr><th scope="row">{escape(kind)}</th><td class="n">{number(count)}</td>'
-        f'<td class="n">{share(count, report.records)}</td></tr>\n'
+        f'<tr><th scope="row">{escape(kind)}</th><td class="n">{format_count(count)}</td>'
+        f'<td class="n">{format_percent(count, report.records)}</td></tr>\n'
         for kind, count in most_first
     )
     return f"""<section>
@@ -156,7 +166,7 @@ def _meaning_rows() -> Iterator[str]:
     for result in BatchResult:
         help_ = RESULT_HELP[result]
         yield (
-            f'<tr><th scope="row"><i class="{result.value}"></i>{label(result)}</th>'
+            f'<tr><th scope="row"><i class="{result.value}"></i>{format_result(result)}</th>'
             f"<td>{escape(help_.meaning)}</td><td>{escape(help_.action)}</td></tr>\n"
         )
 

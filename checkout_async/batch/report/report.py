@@ -13,7 +13,14 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from checkout_async.batch.formatting import duration, label, latency, number, rate, share
+from checkout_async.batch.formatting import (
+    format_count,
+    format_duration,
+    format_latency,
+    format_percent,
+    format_rate,
+    format_result,
+)
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.report.latency import Latencies
 from checkout_async.batch.sources.base import InputLines
@@ -153,13 +160,13 @@ class Summary:
 
 def table(report: Report) -> str:
     """Return a report as text of a few lines, for a terminal."""
-    rows = [(label(result), report.results[result]) for result in BatchResult if result in report.results]
+    rows = [(format_result(result), report.results[result]) for result in BatchResult if result in report.results]
     errors = [(f"  {kind}", count) for kind, count in report.errors.items()]
     width = max(len(name) for name, _ in [*rows, *errors, ("records", 0)])
     whole = report.records
 
     def line(name: str, count: int) -> str:
-        return f"{name:<{width}}  {number(count):>11}  {share(count, whole):>8}".rstrip()
+        return f"{name:<{width}}  {format_count(count):>11}  {format_percent(count, whole):>8}".rstrip()
 
     rule = "-" * (width + 23)
     lines = [f"{'result':<{width}}  {'records':>11}  {'share':>8}", rule]
@@ -172,14 +179,14 @@ def table(report: Report) -> str:
 def _remarks(report: Report) -> Iterator[str]:
     longest = report.latencies.longest
     if longest is not None:
-        marks = [f"p{percent} {latency(report.latencies.percentile(percent) or 0.0)}" for percent in PERCENTILES]
-        yield f"time per record: {', '.join(marks)}, max {latency(longest)}"
+        marks = [f"p{percent} {format_latency(report.latencies.percentile(percent) or 0.0)}" for percent in PERCENTILES]
+        yield f"time per record: {', '.join(marks)}, max {format_latency(longest)}"
     if report.replayed:
-        yield f"{number(report.replayed)} {'was' if report.replayed == 1 else 'were'} known from an earlier run"
+        yield f"{format_count(report.replayed)} {'was' if report.replayed == 1 else 'were'} known from an earlier run"
     if report.lines is not None:
         yield line_counts(report.lines)
-    pace = f", {rate(report.per_second)} a second" if report.seconds > 0 else ""
-    yield f"took {duration(report.seconds)}{pace}"
+    pace = f", {format_rate(report.per_second)} a second" if report.seconds > 0 else ""
+    yield f"took {format_duration(report.seconds)}{pace}"
 
 
 def line_counts(lines: InputLines) -> str:
@@ -190,8 +197,8 @@ def line_counts(lines: InputLines) -> str:
         "further in records of several lines": lines.continued,
         "blank": lines.blank,
     }
-    parts = ", ".join(f"{number(count)} {name}" for name, count in named.items() if count)
-    return f"{number(lines.total)} {'line' if lines.total == 1 else 'lines'} read: {parts}".removesuffix(": ")
+    parts = ", ".join(f"{format_count(count)} {name}" for name, count in named.items() if count)
+    return f"{format_count(lines.total)} {'line' if lines.total == 1 else 'lines'} read: {parts}".removesuffix(": ")
 
 
 def _sum(one: Mapping[Key, int], other: Mapping[Key, int]) -> dict[Key, int]:

@@ -13,12 +13,12 @@ from os import fstat
 from pathlib import Path
 from typing import Final
 
-from checkout_async.batch.fields import Field, field_paths, find_field, nest, refuse_twice
+from checkout_async.batch.fields import Field, field_paths, find_field, reject_duplicates, unflatten
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, Readable
 from checkout_async.batch.sources.csv_rows import CsvRow, RowSplitter
 from checkout_async.batch.sources.inflate import Inflated
-from checkout_async.batch.sources.lines import TextSource, chunks_now, chunks_of
+from checkout_async.batch.sources.lines import TextSource, aiter_chunks, iter_chunks
 from checkout_async.errors import BatchFileError
 
 __all__ = ["CsvTable", "read_table"]
@@ -32,7 +32,7 @@ async def read_table(source: Readable, counts: InputLines | None = None) -> Asyn
     Raises OSError if the file cannot be read, and BatchFileError for its header.
     """
     reader = _CsvReader(counts)
-    async for chunk in chunks_of(source):
+    async for chunk in aiter_chunks(source):
         for item in reader.feed(chunk):
             yield item
     for item in reader.finish():
@@ -83,7 +83,7 @@ class _CsvReader:
         if len(cells) != len(fields):
             return InvalidRecord(line=row.line, reason=f"the row has {len(cells)} cells and the header {len(fields)}")
         given = ((each.place, each.read(cell)) for each, cell in zip(fields, cells, strict=True) if cell)
-        return Record.of(row.line, nest(given))
+        return Record.of(row.line, unflatten(given))
 
 
 def _fields_of(names: Sequence[str]) -> Sequence[Field]:
@@ -96,7 +96,7 @@ def _fields_of(names: Sequence[str]) -> Sequence[Field]:
         if not each.node.is_value:
             inner = next(each.node.paths(each.path))
             raise BatchFileError(f'column "{each.path}" is not a single value; name a member of it, such as "{inner}"')
-    refuse_twice(fields)
+    reject_duplicates(fields)
     return fields
 
 
@@ -124,7 +124,7 @@ class CsvTable(TextSource):
 
 def _check_header(content: Readable) -> None:
     reader = _CsvReader()
-    for chunk in chunks_now(content):
+    for chunk in iter_chunks(content):
         for _ in reader.feed(chunk):
             return
         if reader.fields is not None:

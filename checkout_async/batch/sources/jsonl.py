@@ -12,7 +12,7 @@ import msgspec
 
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, Readable
-from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextSource, chunks_of
+from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextSource, aiter_chunks
 
 __all__ = ["JsonLines", "parse_line", "read_records"]
 
@@ -57,7 +57,7 @@ async def read_records(source: Readable, counts: InputLines | None = None) -> As
 
 async def _lines(source: Readable) -> AsyncGenerator[bytes | None]:
     splitter = LineSplitter()
-    async for chunk in chunks_of(source):
+    async for chunk in aiter_chunks(source):
         for line in splitter.feed(chunk):
             yield line
     if (rest := splitter.finish()) != b"":

@@ -14,7 +14,7 @@ from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, Readable, Source, in_thread
 from checkout_async.batch.sources.inflate import GZIP_MAGIC, Inflated
 
-__all__ = ["LONGEST_LINE", "LineSplitter", "TextSource", "chunks_now", "chunks_of"]
+__all__ = ["LONGEST_LINE", "LineSplitter", "TextSource", "aiter_chunks", "iter_chunks"]
 
 LONGEST_LINE: Final = 1 << 20
 """The most bytes of a line; many times the largest request that the API's limits allow."""
@@ -54,13 +54,13 @@ class LineSplitter:
             self._part.clear()
 
 
-async def chunks_of(source: Readable) -> AsyncGenerator[bytes]:
+async def aiter_chunks(source: Readable) -> AsyncGenerator[bytes]:
     """Yield the content of a file as it comes, without blocking the event loop. Raises OSError."""
     while chunk := await in_thread(lambda: source.read(_CHUNK)):
         yield chunk
 
 
-def chunks_now(source: Readable) -> Iterator[bytes]:
+def iter_chunks(source: Readable) -> Iterator[bytes]:
     """Yield the content of a file, blocking. Raises OSError."""
     while chunk := source.read(_CHUNK):
         yield chunk
@@ -91,7 +91,7 @@ class TextSource(Source):
             if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
                 return None
             file.seek(0)
-            return self._count(chunks_now(file))
+            return self._count(iter_chunks(file))
 
     def fileno(self) -> int:
         """Return the file descriptor."""

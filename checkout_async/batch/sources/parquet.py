@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Final, cast
 
 from checkout_async.batch.arrow import Batch, Column, DataType, arrow_errors, open_parquet
-from checkout_async.batch.fields import Field, Node, Place, find_field, nest, refuse_twice, typed_request
+from checkout_async.batch.fields import (
+    Field,
+    FieldNode,
+    FieldPath,
+    find_field,
+    reject_duplicates,
+    typed_request,
+    unflatten,
+)
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import Source, in_thread
 from checkout_async.errors import BatchFileError
@@ -119,7 +127,7 @@ class ParquetTable(Source):
 
     def _record(self, line: int, row: Mapping[str, object]) -> Record:
         cells = (cell for name, value in row.items() for cell in _cells(self._fields[name].place, value))
-        return Record.of(line, typed_request(nest(cells)))
+        return Record.of(line, typed_request(unflatten(cells)))
 
 
 def _fields_of(path: Path, columns: Sequence[Column]) -> Mapping[str, Field]:
@@ -127,11 +135,11 @@ def _fields_of(path: Path, columns: Sequence[Column]) -> Mapping[str, Field]:
     fields = {column.name: find_field(column.name) for column in columns}
     if not fields:
         raise BatchFileError(f'{path} has no columns; name them as the fields, such as "source.number"')
-    refuse_twice([each for column in columns for each in _values_in(column)])
+    reject_duplicates([each for column in columns for each in _values_in(column)])
     return fields
 
 
-def _cells(place: Place, value: object) -> Iterator[tuple[Place, object]]:
+def _cells(place: FieldPath, value: object) -> Iterator[tuple[FieldPath, object]]:
     """Yield the values in a column's value that are not null, as in JSON, each with its place."""
     path, step = place
     if isinstance(value, dict):
@@ -175,7 +183,7 @@ def _fits(type_: str, kinds: Set[type]) -> bool:
     return any(pattern.fullmatch(type_) for pattern in (_TEXT, *(_BY_KIND[each] for each in kinds)))
 
 
-def _wanted(node: Node) -> str:
+def _wanted(node: FieldNode) -> str:
     if node.members:
         return "a struct"
     if node.item is not None:
