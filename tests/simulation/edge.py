@@ -46,6 +46,10 @@ class Mishap(Enum):
 # Each status says by HTTP's rules whether the request was processed: before it, or perhaps after it.
 _STATUSES_BEFORE: Final = (425, 429, 501, 503, 502, 504, 500, 408)
 _STATUSES_AFTER: Final = (500, 502, 503, 504, 408, 520, 599)
+_STATUSES_OF_A_GATEWAY: Final = (502, 503, 504)
+
+_CONNECT: Final = 60.0
+"""Seconds for which the edge tries to connect with the API."""
 
 # A date far away, one long past, and what is no number of seconds.
 _ABSURD_WAITS: Final = (
@@ -61,7 +65,7 @@ _ABSURD_WAITS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request that reached the edge. `status` is the API's, or None if the edge did not forward the request."""
+    """A request that reached the edge. `status` is the API's, or None if the edge got none or did not forward it."""
 
     at: float
     method: str
@@ -79,6 +83,10 @@ class Edge:
 
     trouble: int = 0
     mishaps: tuple[Mishap, ...] = tuple(Mishap)
+    backend: int = API_PORT
+    """The port to which requests are forwarded."""
+    received: Callable[[], None] = lambda: None
+    """Called for each request."""
     arrivals: list[Arrival] = field(default_factory=list[Arrival])
     fired: Counter[str] = field(default_factory=Counter[str])
     outage: int | None = None
@@ -99,10 +107,11 @@ class Edge:
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until the client closes it or a mishap ends it."""
         restarts = self._restarts
-        with suppress(ConnectionError, h11.RemoteProtocolError):
+        with suppress(OSError, h11.RemoteProtocolError):
             connection = h11.Connection(h11.SERVER)
             link = Link(reader, writer)
             while (request := await receive(connection, reader)) is not None:
+                self.received()
                 serve = self._serve if restarts == self._restarts else self._meet_half_open
                 if not await serve(request, link):
                     break
@@ -139,8 +148,18 @@ class Edge:
         self.fired[what] += 1
 
     async def _process(self, request: Message) -> bytes:
-        """Have the API process a request; return the bytes of its reply."""
-        reader, writer = await asyncio.open_connection(ADDRESS, API_PORT)
+        """Have the API process a request; return the bytes of its reply. Raises OSError if there is none."""
+        try:
+            reply = await self._exchange(request)
+        except (OSError, h11.RemoteProtocolError) as error:
+            self._record(request, None)
+            raise ConnectionError from error
+        self._record(request, reply.status)
+        return reply.encode()
+
+    async def _exchange(self, request: Message) -> Message:
+        async with asyncio.timeout(_CONNECT):
+            reader, writer = await asyncio.open_connection(ADDRESS, self.backend)
         writer.write(request.encode())
         connection = h11.Connection(h11.CLIENT)
         # How a reply is framed depends on the request's method only.
@@ -150,8 +169,7 @@ class Edge:
         writer.close()
         if reply is None:
             raise ConnectionError
-        self._record(request, reply.status)
-        return reply.encode()
+        return reply
 
     def _record(self, request: Message, status: int | None) -> None:
         now = asyncio.get_running_loop().time()
@@ -161,7 +179,12 @@ class Edge:
         )
 
     async def _forward(self, request: Message, link: Link) -> bool:
-        link.write(await self._process(request))
+        try:
+            raw = await self._process(request)
+        except ConnectionError:
+            self._count("api_gave_no_reply")
+            raw = Message([(b"content-length", b"0")], b"", status=_drawn("edge.status", _STATUSES_OF_A_GATEWAY)).encode()
+        link.write(raw)
         return True
 
     async def _refuse(self, request: Message, link: Link, status: int) -> bool:

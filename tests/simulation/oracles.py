@@ -76,12 +76,18 @@ def _false_answers(universe: Universe, made: Counter[tuple[str, str]]) -> Iterat
 
 
 def _false_doubts(universe: Universe) -> Iterator[str]:
-    """Check that a call which sent nothing, for example because it got no access token, is not left in doubt."""
+    """Check that a call which sent nothing is not left in doubt.
+
+    It got no access token, for example, or each connection that it needed was refused.
+    """
     for answer in universe.call_results:
-        if answer.outcome is CallOutcome.MAYBE and not any(
-            attempt.order == answer.reference and answer.started <= attempt.at <= answer.ended
-            for attempt in universe.sent
-        ):
+        if answer.outcome is not CallOutcome.MAYBE:
+            continue
+        begun, refused = (
+            sum(each.order == answer.reference and answer.started <= each.at <= answer.ended for each in those)
+            for those in (universe.sent, universe.refused)
+        )
+        if begun <= refused:
             yield f"{answer.operation} of {answer.reference} sent nothing, and was reported as perhaps done"
 
 

@@ -59,7 +59,7 @@ def tokens(universe: Universe) -> Iterator[str]:
             yield f"a token that the API refused was sent {refused} times, where {most} would do"
     # Only calls that were in flight when a token became invalid can be refused.
     fired = universe.edge.fired
-    reasons = fired["revoked_tokens"] + fired["wall_clock_jumps"] + _odd_lifetimes(universe)
+    reasons = fired["revoked_tokens"] + fired["tokens_forgotten"] + fired["wall_clock_jumps"] + _odd_lifetimes(universe)
     due = _IN_FLIGHT * (universe.starts + universe.hours + len(universe.processes) * reasons)
     refused = sum(1 for arrival in universe.edge.arrivals if arrival.status == 401)
     if refused > due:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from typing import Any, Final
@@ -12,6 +13,10 @@ import fakeredis
 from redis.exceptions import ResponseError
 
 PORT: Final = 6379
+
+
+Replica = dict[int, dict[bytes, Any]]
+"""What a replica has: the items of each database."""
 
 
 class Refusal(Enum):
@@ -33,16 +38,18 @@ class Redis:
         self._server: Any = fakeredis.FakeServer()
         self._fake: Any = fakeredis.FakeRedis(server=self._server, decode_responses=False)
         self.refusal: Refusal | None = None
+        self.received: Callable[[], None] = lambda: None
+        """Called for each command."""
 
     def forget(self) -> None:
         """Lose everything that was stored."""
         self._fake.flushall()
 
-    def replicate(self) -> dict[int, dict[bytes, Any]]:
+    def replicate(self) -> Replica:
         """Return what a replica has that hears of nothing from now on."""
         return {number: copy.deepcopy(database._dict) for number, database in self._server.dbs.items()}
 
-    def promote(self, replica: dict[int, dict[bytes, Any]]) -> None:
+    def promote(self, replica: Replica) -> None:
         """Make the replica the primary: what was written since is lost. Nobody has loaded scripts into it."""
         self.forget()
         self._server.script_cache.clear()
@@ -54,6 +61,7 @@ class Redis:
         connection = self._fake.connection_pool.make_connection()
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while command := await _read(reader):
+                self.received()
                 if self.refusal is Refusal.CLOSES:
                     break
                 writer.write(self._refused(command) or _encode(_execute(connection, command)))

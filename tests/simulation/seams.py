@@ -1,7 +1,7 @@
 """The seams: what simloom cannot reach is replaced here.
 
-That is the listening socket of the sandbox, the look at a socket's unread bytes, the disk, and the clocks, whose
-functions are bound when the package is imported.
+That is how the sandbox listens, the look at a socket's unread bytes, the disk, and the clocks, whose functions are bound
+when the package is imported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import asyncio
 import os
 import random
 import shutil
-import socket
 import sqlite3
 import tempfile
 import time
@@ -23,6 +22,7 @@ from unittest import mock
 
 import anyio
 import anyio.to_thread
+import simloom
 from aiohttp import web
 
 import checkout_async.client
@@ -31,29 +31,49 @@ from checkout_async.batch.backlog import PendingCalls
 from checkout_async.batch.breaker import CircuitBreaker
 from checkout_async.clock import Clock
 from checkout_async.sandbox import Sandbox
+from checkout_async.sandbox.http.app import SandboxApp
 from tests.simulation.clocks import Clocks
 from tests.simulation.disk import Disk
+from tests.simulation.http1 import ADDRESS
 from tests.simulation.token_files import TokenFiles
 
 
 class SimulatedSandbox(Sandbox):
-    """The simulator of the API, listening in the simulated network."""
+    """The simulator of the API in the simulated network.
 
-    async def _listen(self, runner: web.AppRunner, listener: Any, ssl_context: Any) -> None:
-        host, port = listener.getsockname()
-        site: Any = web.TCPSite(runner, host, port, ssl_context=ssl_context)
-        self._site = site
-        await site.start()
+    What it stores is its database, which outlives the hosts that serve it. A request changes it at one moment, with
+    work before and after: a host that dies meanwhile has done all of it or nothing, and sends no reply.
+    """
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port=port)
+        self._simulation.base_url = f"http://{ADDRESS}:{port}"
+        # One for all hosts and starts, because the idempotency keys are in it.
+        self._application: Any = SandboxApp(
+            self._simulation, self._sessions, self._payments, self.faults, self._log, self._hosts
+        ).build()
+        self._application.pre_freeze()
+
+    async def serve(self, port: int, stop: asyncio.Event, received: Callable[[], None]) -> None:
+        """Serve on the running host until `stop` is set, or the host dies. Call `received` for each request."""
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            received()
+            await _work()
+            response: web.StreamResponse = await self._application._handle(request)
+            await _work()
+            return response
+
+        server = web.Server(handle, request_factory=self._application._make_request)
+        runner = web.ServerRunner(server, shutdown_timeout=1.0)
+        await runner.setup()
+        await web.TCPSite(runner, ADDRESS, port).start()
+        await stop.wait()
+        await runner.cleanup()
 
 
-class _Address:
-    """What the sandbox asks of a listening socket."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._address = address
-
-    def getsockname(self) -> tuple[str, int]:
-        return self._address
+async def _work() -> None:
+    await asyncio.sleep(simloom.draw("api.work", 10) / 1000)
 
 
 def _has_unread_bytes(transport: Any) -> bool:
@@ -106,7 +126,6 @@ def installed(disk: Disk, clocks: Clocks, token_files: TokenFiles) -> Generator[
         mock.patch.object(anyio.to_thread, "run_sync", token_files.run_sync),
         mock.patch.object(sqlite3, "connect", disk.connect),
         mock.patch.object(os, "fsync", disk.fsync),
-        mock.patch.object(socket, "create_server", _Address),
         mock.patch.object(guards, "_has_unread_bytes", _has_unread_bytes),
     ):
         yield

@@ -75,7 +75,7 @@ async def monotonic_clock_jumps(universe: Universe) -> None:
 async def redis_is_slow(universe: Universe) -> None:
     """Redis takes seconds to answer, or does not answer at all."""
     if universe.redis_fails:
-        with _apart(universe):
+        with apart(universe):
             universe.world.net.clog_node_out(universe.redis_host, latency=(0.5, 6.0))
             await lasting(60)
             universe.world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002))
@@ -85,7 +85,7 @@ async def redis_is_cut_off(universe: Universe) -> None:
     """A process cannot reach Redis."""
     if universe.redis_fails:
         process = _some_process(universe)
-        with _apart(universe, process):
+        with apart(universe, process):
             hosts = [host for host in universe.shop_hosts if host.name.startswith(f"{process}.")]
             universe.world.net.partition(hosts, [universe.redis_host])
             await lasting(60)
@@ -108,7 +108,7 @@ async def redis_fails_over(universe: Universe) -> None:
         return
     replica = universe.redis.replicate()
     await asyncio.sleep(simloom.draw("redis.lag", 500) / 100)
-    with _apart(universe):
+    with apart(universe):
         universe.redis.refusal = tuple(Refusal)[simloom.draw("redis.refusal", len(Refusal))]
         universe.redis.promote(replica)
         for host in universe.shop_hosts:
@@ -119,12 +119,12 @@ async def redis_fails_over(universe: Universe) -> None:
 
 
 @contextmanager
-def _apart(universe: Universe, process: str = "") -> Generator[None]:
+def apart(universe: Universe, process: str = "") -> Generator[None]:
     """Record that a process, or any, may not share the rates meanwhile, and until it asks Redis again after that."""
-    apart = Apart(process, _now() - 1)
-    universe.apart.append(apart)
+    time_apart = Apart(process, _now() - 1)
+    universe.apart.append(time_apart)
     yield
-    apart.end = _now() + SETTLES
+    time_apart.end = _now() + SETTLES
 
 
 def _some_process(universe: Universe) -> str:

@@ -18,6 +18,8 @@ from tests.simulation.edge import Edge, Mishap
 from tests.simulation.http1 import Link, Message
 
 PORT: Final = 8082
+BACKEND_PORT: Final = 8083
+"""Where the simulator of the API listens on the host of the token endpoint, to issue tokens."""
 
 _CONNECTION_MISHAPS: Final = tuple(each for each in Mishap if each is not Mishap.UNAUTHORIZED)
 
@@ -80,6 +82,7 @@ class TokenEndpoint(Edge):
     """Answers token requests. `accepts_token` says whether the API accepts a token that this endpoint issued."""
 
     mishaps: tuple[Mishap, ...] = _CONNECTION_MISHAPS
+    backend: int = BACKEND_PORT
     _not_before: dict[str, float] = field(default_factory=dict[str, float])
     _not_after: dict[str, float] = field(default_factory=dict[str, float])
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import simloom
 
+from tests.simulation.crashes import CRASHES
 from tests.simulation.services import SERVICES, Condition, lasting
 
 if TYPE_CHECKING:
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 async def storm(universe: Universe) -> None:
     """Change the weather again and again, until the shops have had enough of it.
 
-    Beside the weather of the network and the API there is that of the services: both at once.
+    Beside the weather of the network and the API there is that of the services, and servers die: all at once.
     """
     await asyncio.gather(
         _changes(universe, 2 + simloom.draw("weather.changes", 5), CONDITIONS),
         _changes(universe, simloom.draw("services.changes", 5), SERVICES),
+        _changes(universe, simloom.draw("crash.changes", 4), CRASHES),
     )
 
 

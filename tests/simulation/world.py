@@ -28,7 +28,6 @@ from checkout_async.observability import (
     TokenFetchEnded,
     TokenFetchStarted,
 )
-from checkout_async.sandbox import Sandbox
 from tests.simulation import redis, seams, token_endpoint
 from tests.simulation.calls import CURRENT_ORDER, Caller, CallResult
 from tests.simulation.clocks import Clocks
@@ -38,6 +37,7 @@ from tests.simulation.http1 import ADDRESS
 from tests.simulation.oracles import violations
 from tests.simulation.population import left_over, processes_of
 from tests.simulation.process import Process
+from tests.simulation.servers import RefusedConnection, Server, Servers
 from tests.simulation.services import Apart
 from tests.simulation.token_endpoint import TokenEndpoint
 from tests.simulation.token_files import TokenFiles
@@ -69,7 +69,7 @@ class Universe:
     """A world in progress, and what is known about it at its end."""
 
     world: simloom.World
-    sandbox: Sandbox
+    sandbox: seams.SimulatedSandbox
     edge: Edge
     tokens: TokenEndpoint
     clocks: Clocks
@@ -78,6 +78,7 @@ class Universe:
     shares: bool
     """Whether all processes share one token and the rates."""
     redis_fails: bool
+    servers: Servers
     token_files: TokenFiles | None
     """Where all processes, which are then on one machine, share their token; None if they do not."""
     processes: list[Process] = field(default_factory=list[Process])
@@ -117,22 +118,27 @@ class Universe:
     @property
     def edge_host(self) -> simloom.Host:
         """The host of the edge."""
-        return self.world.host("edge")
+        return self.servers["edge"].host
 
     @property
     def token_host(self) -> simloom.Host:
         """The host of the token endpoint."""
-        return self.world.host("tokens")
+        return self.servers["tokens"].host
 
     @property
     def redis_host(self) -> simloom.Host:
         """The host of Redis."""
-        return self.world.host("redis")
+        return self.servers["redis"].host
 
     @property
     def api_host(self) -> simloom.Host:
         """The host of the API."""
-        return self.world.host("api")
+        return self.servers["api"].host
+
+    @property
+    def refused(self) -> list[RefusedConnection]:
+        """The connections with the edge that were refused."""
+        return [each for each in self.servers.refused if each.port == PORT]
 
     @asynccontextmanager
     async def client(self, name: str) -> AsyncGenerator[CheckoutClient]:
@@ -201,7 +207,11 @@ async def live(world: simloom.World) -> Universe:
     """Run one universe from its first order to its last, and raise AssertionError if an oracle objects."""
     loop = asyncio.get_running_loop()
     disk, clocks = Disk(loop), Clocks(loop.time, time.time)
-    with seams.folder() as folder, seams.installed(disk, clocks, token_files := TokenFiles(folder / "tokens", disk)):
+    with (
+        seams.folder() as folder,
+        seams.installed(disk, clocks, token_files := TokenFiles(folder / "tokens", disk)),
+        (servers := Servers(world)).reached(),
+    ):
         sandbox = seams.SimulatedSandbox(port=API_PORT)
         edge = Edge(trouble=(0, 5, 20, 50)[simloom.draw("edge.level", 4)])
         # One counter of faults for both.
@@ -218,16 +228,11 @@ async def live(world: simloom.World) -> Universe:
             redis.Redis(),
             shares=sharing in {1, 2},
             redis_fails=sharing == 2,
+            servers=servers,
             token_files=token_files if sharing == 3 else None,
         )
         stop = asyncio.Event()
-        api = universe.api_host.spawn(lambda: _serve_api(sandbox, stop))
-        universe.edge_host.spawn(lambda: _serve(edge.handle, PORT, stop))
-        universe.token_host.spawn(lambda: _serve(tokens.handle, token_endpoint.PORT, stop))
-        universe.redis_host.spawn(lambda: _serve(universe.redis.handle, redis.PORT, stop))
-        # Not slowed down by the weather: a permit that is a second on its way is used a second late.
-        world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002), loss=0)
-        world.net.clog_node_in(universe.redis_host, latency=(0.0005, 0.002), loss=0)
+        _start_servers(universe, stop)
         await asyncio.sleep(1)
         universe.processes += processes_of(universe)
         for process in universe.processes:
@@ -247,15 +252,32 @@ async def live(world: simloom.World) -> Universe:
         edge.fired["journal_in_use"] += universe.batch.refusals
         universe.journal = await universe.batch.read_journal()
         stop.set()
-        await api
+        await servers["api"].task
         if found := violations(universe):
             raise AssertionError("; ".join(found))
         return universe
 
 
-async def _serve_api(sandbox: Sandbox, stop: asyncio.Event) -> None:
-    async with sandbox:
-        await stop.wait()
+def _start_servers(universe: Universe, stop: asyncio.Event) -> None:
+    edge, tokens, sandbox, database = universe.edge, universe.tokens, universe.sandbox, universe.redis
+
+    async def serve_tokens(server: Server) -> None:
+        await asyncio.gather(
+            sandbox.serve(token_endpoint.BACKEND_PORT, stop, server.receive),
+            _serve(tokens.handle, token_endpoint.PORT, stop),
+        )
+
+    def keep_redis_quick() -> None:
+        # Not slowed down by the weather: a permit that is a second on its way is used a second late.
+        universe.world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002), loss=0)
+        universe.world.net.clog_node_in(universe.redis_host, latency=(0.0005, 0.002), loss=0)
+
+    add = universe.servers.add
+    add("api", API_PORT, lambda server: sandbox.serve(API_PORT, stop, server.receive))
+    edge.received = add("edge", PORT, lambda _: _serve(edge.handle, PORT, stop)).receive
+    tokens.received = add("tokens", token_endpoint.PORT, serve_tokens).receive
+    on_redis = add("redis", redis.PORT, lambda _: _serve(database.handle, redis.PORT, stop), keep_redis_quick)
+    database.received = on_redis.receive
 
 
 async def _serve(handle: Handler, port: int, stop: asyncio.Event) -> None:

@@ -1,0 +1,149 @@
+"""The servers: each runs on a host that may die at any moment, and that starts again.
+
+A process that is killed has its connections reset, and new ones are refused. A host that loses its power says nothing:
+connections stay open without an answer, and nobody answers to new ones. When it is up again, it resets the connections
+that it does not know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from contextvars import Context
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from unittest import mock
+
+import simloom
+
+from tests.simulation.calls import CURRENT_ORDER
+
+Serve = Callable[["Server"], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedConnection:
+    """A connection that was refused because nothing listened, and the reference of the order that it was for."""
+
+    at: float
+    port: int
+    order: str
+
+
+@dataclass
+class Server:
+    """A server on a host. `serve` runs from the start of the host to its end."""
+
+    world: simloom.World
+    name: str
+    port: int
+    serve: Serve
+    starts: int = 0
+    is_silent: bool = False
+    """Whether the host is down, and nobody says so."""
+    prepare: Callable[[], None] = lambda: None
+    """What is done before each start."""
+
+    def __post_init__(self) -> None:
+        self.is_up = asyncio.Event()
+        self._received = asyncio.Event()
+        self._unanswered: list[Any] = []
+
+    @property
+    def host(self) -> simloom.Host:
+        """The host on which the server runs now, or will run: timers that a dead one left must not run on it."""
+        return self.world.host(f"{self.name}.{self.starts}")
+
+    def start(self) -> asyncio.Task[Any]:
+        """Start the server. Whoever sent something to the dead one, and still waits, hears that it is unknown."""
+        self.is_silent = False
+        self.prepare()
+        self.is_up.set()
+        unanswered, self._unanswered = self._unanswered, []
+        for connection in unanswered:
+            _reset_peer(connection)
+        self.task = self.host.spawn(partial(self.serve, self))
+        return self.task
+
+    def crash(self, *, is_silent: bool) -> None:
+        """Kill the server: nothing of it runs any more."""
+        if is_silent:
+            self._fall_silent()
+        self.is_silent = is_silent
+        self.is_up.clear()
+        self.host.crash()
+        self.starts += 1
+
+    def receive(self) -> None:
+        """Note that a request has arrived."""
+        self._received.set()
+
+    async def next_request(self) -> None:
+        """Wait until the next request arrives."""
+        self._received.clear()
+        await self._received.wait()
+
+    def _fall_silent(self) -> None:
+        """Take the connections away from the host, so that its end resets none of them."""
+        network: Any = self.world.net
+        for connection in [each for each in network._live_transports.values() if each.owner is self.host]:
+            if connection._pending:
+                self._unanswered.append(connection)
+            connection._closing = connection._closed = True
+            network._forget(connection)
+            # Runs outside of all hosts, since this one is dead.
+            connection._host_ctx = Context()
+            connection._arrive = partial(self._receive_nothing, connection)
+
+    def _receive_nothing(self, connection: Any) -> None:
+        """Answer a packet of a connection that the host had when it died."""
+        if self.is_up.is_set():
+            _reset_peer(connection)
+        else:
+            self._unanswered.append(connection)
+
+
+def _reset_peer(connection: Any) -> None:
+    peer = connection._peer
+    asyncio.get_running_loop().call_soon(peer._reset_by_peer, context=peer._host_ctx)
+
+
+@dataclass
+class Servers:
+    """All servers of a universe, and the connections that they refused."""
+
+    world: simloom.World
+    all: list[Server] = field(default_factory=list[Server])
+    refused: list[RefusedConnection] = field(default_factory=list[RefusedConnection])
+
+    def add(self, name: str, port: int, serve: Serve, prepare: Callable[[], None] = lambda: None) -> Server:
+        """Start a server."""
+        server = Server(self.world, name, port, serve, prepare=prepare)
+        self.all.append(server)
+        server.start()
+        return server
+
+    def __getitem__(self, name: str) -> Server:
+        return next(each for each in self.all if each.name == name)
+
+    @contextmanager
+    def reached(self) -> Generator[None]:
+        """Have connections wait while their server is silent, and note those that are refused."""
+        network: Any = self.world.net
+        connect = network._reach_listener
+
+        async def reach(ip: str, port: int, client: Any) -> Any:
+            server = next((each for each in self.all if each.port == port), None)
+            while server is not None and server.is_silent:
+                await server.is_up.wait()
+            try:
+                return await connect(ip, port, client)
+            except ConnectionRefusedError:
+                now = asyncio.get_running_loop().time()
+                self.refused.append(RefusedConnection(now, port, CURRENT_ORDER.get()))
+                raise
+
+        with mock.patch.object(network, "_reach_listener", reach):
+            yield
