@@ -135,8 +135,10 @@ class AiohttpTransport:
         self._closed = True
         if self._process.is_foreign:
             self._give_up_session()
-        if self._session is not None:
-            await self._session.close()
+        if self._session is not None and self._session.connector is not None:
+            # Not the session: it would drop the connector, which aiohttp takes for granted when it resends a GET whose
+            # connection has closed. Then a call would end with AssertionError.
+            await self._session.connector.close()
 
     def __del__(self) -> None:
         if self._process.is_foreign:

@@ -9,9 +9,11 @@ import socket
 import ssl
 import struct
 import traceback
-from collections.abc import AsyncIterator
+import types
+from collections.abc import AsyncIterator, Coroutine, Generator
+from functools import partial
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import aiohttp
 import pytest
@@ -26,6 +28,8 @@ from checkout_async.sandbox import Sandbox
 from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.faults import certificates
 from tests.transport.servers import OK, Behaviour, babble, break_off, hang_up, ok, raw_server, redirect, stall
+
+T = TypeVar("T")
 
 SECRET = "Bearer hush-hush"
 PATIENT = Timeouts()
@@ -50,6 +54,25 @@ async def failure(
     with pytest.raises(TransportError) as caught:
         await transport.send(request(url, method), timeouts)
     return caught.value
+
+
+@types.coroutine
+def resumed_late(running: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    """Run a coroutine as in a task that the event loop resumes some rounds after what it waited for has happened."""
+    resume = partial(running.send, None)
+    while True:
+        try:
+            awaited = resume()
+        except StopIteration as ended:
+            return cast("T", ended.value)
+        try:
+            yield awaited
+        except BaseException as error:  # noqa: BLE001 - as a task does
+            resume = partial(running.throw, error)
+        else:
+            resume = partial(running.send, None)
+        for _ in range(20):
+            yield
 
 
 class TestExchange:
@@ -133,6 +156,23 @@ class TestExchange:
         asyncio.run(first())
         with pytest.raises(WrongLoop, match="another event loop"):
             asyncio.run(transport.send(request("http://127.0.0.1:9"), PATIENT))
+
+    async def test_a_request_whose_transport_is_closed_meanwhile_may_have_been_carried_out(self) -> None:
+        """So it is if the loop resumes its task last: aiohttp resends a GET then, and has nothing to do it with."""
+        transport = AiohttpTransport(Limits())
+        arrived = asyncio.Event()
+
+        async def wait(_writer: asyncio.StreamWriter, _number: int) -> None:
+            arrived.set()
+            await asyncio.sleep(30)
+
+        async with raw_server(wait) as server:
+            sending = asyncio.create_task(resumed_late(transport.send(request(server.url, "GET", None), Timeouts())))
+            await arrived.wait()
+            await transport.aclose()
+            with pytest.raises(OutcomeUnknown, match="closed the connection"):
+                await sending
+        assert len(server.requests) == 1
 
     async def test_a_closed_transport_stays_closed(self) -> None:
         transport = AiohttpTransport(Limits())
