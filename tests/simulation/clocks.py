@@ -2,7 +2,7 @@
 
 The wall clock jumps in both directions, as when somebody or NTP sets it. The monotonic clock never goes back; it jumps
 forward, as on systems where it goes on while the machine is suspended. Timers of the event loop are not affected, so
-after such a jump a timer is late, as those of a machine that was suspended.
+after such a jump a timer is late, as those of a machine that was suspended. Both clocks may run too fast or too slow.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from unittest import mock
 
 from simloom._context import current_host
+
+DRIFT = 0.001
+"""How much a clock may run too fast or too slow: ten times as much as the crystals of usual machines."""
 
 FAR_APART = 0.2
 """Seconds between two clocks from which on they may be too far apart to share rates (docs/limits.md)."""
@@ -33,22 +36,35 @@ class ProcessClock:
     """What the wall clock shows too much."""
     slept: float = 0.0
     """What the monotonic clock shows too much."""
+    drift: float = 0.0
+    """How many seconds both clocks gain in a second."""
     _wrong: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
-    _since: float = -math.inf
+    _since: float = 0.0
 
     def set(self, wrong_by: float) -> None:
         """Set the wall clock."""
-        if self._is_far_apart:
-            self._wrong.append((self._since - 1, self.true() + SETTLES))
-        self._since, self.wrong_by = self.true(), wrong_by
+        now = self.true()
+        if self._far_apart_from <= now:
+            self._wrong.append((self._far_apart_from - 1, now + SETTLES))
+        self._since, self.wrong_by = now, wrong_by
+
+    @property
+    def ahead(self) -> float:
+        """What the wall clock shows too much now."""
+        return self.wrong_by + self.drift * (self.true() - self._since)
 
     def was_wrong(self, at: float) -> bool:
         """Return whether a process may have noticed at a time that its clock is wrong."""
-        return (self._is_far_apart and self._since - 1 <= at) or any(start <= at <= end for start, end in self._wrong)
+        return self._far_apart_from - 1 <= at or any(start <= at <= end for start, end in self._wrong)
 
     @property
-    def _is_far_apart(self) -> bool:
-        return abs(self.wrong_by) >= FAR_APART
+    def _far_apart_from(self) -> float:
+        """When the clock, as it was last set, began to be too far from the true time."""
+        if abs(self.wrong_by) >= FAR_APART:
+            return self._since
+        if not self.drift:
+            return math.inf
+        return self._since + (FAR_APART - math.copysign(self.wrong_by, self.wrong_by * self.drift)) / abs(self.drift)
 
 
 def running_process() -> str:
@@ -72,11 +88,12 @@ class Clocks:
 
     def time(self) -> float:
         """Return what the wall clock of the running process shows."""
-        return self.wall() + self._here().wrong_by
+        return self.wall() + self._here().ahead
 
     def since_start(self) -> float:
         """Return what the monotonic clock of the running process shows."""
-        return self.monotonic() + self._here().slept
+        true, clock = self.monotonic(), self._here()
+        return true + clock.slept + clock.drift * true
 
     def _here(self) -> ProcessClock:
         return self.of(running_process())

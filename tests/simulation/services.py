@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import simloom
 
-from tests.simulation.clocks import SETTLES
+from tests.simulation.clocks import DRIFT, SETTLES
 from tests.simulation.redis import Refusal
 
 if TYPE_CHECKING:
@@ -61,10 +61,19 @@ async def wall_clock_jumps(universe: Universe) -> None:
     """Somebody sets the wall clock of a process wrong, and perhaps sets it right again."""
     clock = universe.clocks.of(_some_process(universe))
     seconds = (0.1, 0.3, 5.0, 7200.0, 86400.0, 40 * 86400.0)[simloom.draw("clock.jump", 6)]
-    clock.set(clock.wrong_by + (seconds, -seconds)[simloom.draw("clock.back", 2)])
+    clock.set(clock.ahead + (seconds, -seconds)[simloom.draw("clock.back", 2)])
     if simloom.draw("clock.corrected", 3):
         await lasting((20, 7200)[simloom.draw("clock.length", 2)])
         clock.set(0.0)
+
+
+def let_clocks_drift(universe: Universe) -> None:
+    """Have the clocks of some processes run too fast or too slow, which nobody corrects."""
+    for process in universe.processes:
+        kind = simloom.draw("clock.drift", 12)
+        if kind < 2:
+            universe.clocks.of(process.name).drift = (DRIFT, -DRIFT)[kind]
+            universe.edge.fired[f"clock_runs_{('fast', 'slow')[kind]}"] += 1
 
 
 async def monotonic_clock_jumps(universe: Universe) -> None:

@@ -38,7 +38,7 @@ from tests.simulation.oracles import violations
 from tests.simulation.population import left_over, processes_of
 from tests.simulation.process import Process
 from tests.simulation.servers import RefusedConnection, Server, Servers
-from tests.simulation.services import Apart
+from tests.simulation.services import Apart, let_clocks_drift
 from tests.simulation.token_endpoint import TokenEndpoint
 from tests.simulation.token_files import TokenFiles
 from tests.simulation.weather import storm
@@ -235,6 +235,7 @@ async def live(world: simloom.World) -> Universe:
         _start_servers(universe, stop)
         await asyncio.sleep(1)
         universe.processes += processes_of(universe)
+        let_clocks_drift(universe)
         for process in universe.processes:
             world.host(process.host).spawn(process.run)
         await storm(universe)

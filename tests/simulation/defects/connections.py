@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from typing import Any
+from weakref import WeakSet
 
 import msgspec
 from aiohttp.client_proto import ResponseHandler
 
 import checkout_async.transport.aiohttp as transport
+from checkout_async import errors
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Timeouts
 from checkout_async.transport import correlation, pipeline
@@ -75,6 +77,46 @@ def surplus_bytes_ignored() -> Generator[None]:
         replaced(GuardedHandler, "data_received", ResponseHandler.data_received),
         replaced(GuardedHandler, "remember_reply", always(None)),
     ):
+        yield
+
+
+@defect()
+def refused_connection_taken_for_unknown() -> Generator[None]:
+    """A request whose connection is refused counts as one that may have been carried out."""
+
+    def change(genuine: Send) -> Send:
+        async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
+            try:
+                return await genuine(self, request, timeouts)
+            except errors.ConnectFailed as error:
+                raise errors.OutcomeUnknown(str(error)) from error
+
+        return send
+
+    with sending(change):
+        yield
+
+
+@defect()
+def refused_connection_never_tried_again() -> Generator[None]:
+    """A client whose connection was once refused takes the server for gone, as a breaker that nothing closes."""
+    refused = WeakSet[Any]()
+
+    def change(genuine: Send) -> Send:
+        async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
+            if self in refused:
+                message = "the server refuses connections; nothing was sent"
+                raise errors.ConnectFailed(message)
+            try:
+                return await genuine(self, request, timeouts)
+            except errors.ConnectFailed as error:
+                if "refused" in str(error):
+                    refused.add(self)
+                raise
+
+        return send
+
+    with sending(change):
         yield
 
 
