@@ -8,6 +8,7 @@ of a second, and a failure can be replayed exactly. docs/reliability.md says wha
 - `token_endpoint.py` issues tokens, and is erratic by itself;
 - `weather.py` changes the network and the API over time;
 - `services.py` does so to the token endpoint, Redis and the clocks (`redis.py`, `clocks.py`, `token_files.py`);
+- `crashes.py` has the servers die and start again, each on a host of `servers.py`;
 - `seams.py` replaces what simloom cannot reach;
 - `process.py` is a process that may die, and `calls.py` one that sees calls through and records how they ended;
 - `shop.py` places orders as a web application would, `checkout_page.py` authenticates with 3D Secure and pays, with the

@@ -183,7 +183,7 @@ class Edge:
             raw = await self._process(request)
         except ConnectionError:
             self._count("api_gave_no_reply")
-            raw = Message([(b"content-length", b"0")], b"", status=_drawn("edge.status", _STATUSES_OF_A_GATEWAY)).encode()
+            raw = _error(_STATUSES_OF_A_GATEWAY)
         link.write(raw)
         return True
 
@@ -272,9 +272,12 @@ class Edge:
 
     async def _error_after(self, request: Message, link: Link) -> bool:
         await self._process(request)
-        headers = [(b"content-length", b"0")]
-        link.write(Message(headers, b"", status=_drawn("edge.status", _STATUSES_AFTER)).encode())
+        link.write(_error(_STATUSES_AFTER))
         return True
+
+
+def _error(statuses: tuple[int, ...]) -> bytes:
+    return Message([(b"content-length", b"0")], b"", status=_drawn("edge.status", statuses)).encode()
 
 
 def _drawn(label: str, choices: tuple[int, ...]) -> int:

@@ -1,7 +1,7 @@
 """The seams: what simloom cannot reach is replaced here.
 
-That is how the sandbox listens, the look at a socket's unread bytes, the disk, and the clocks, whose functions are bound
-when the package is imported.
+That is how the sandbox listens, the look at a socket's unread bytes, the disk, and the clocks, whose functions are
+bound when the package is imported.
 """
 
 from __future__ import annotations

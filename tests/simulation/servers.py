@@ -8,17 +8,25 @@ that it does not know.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import simloom
 
+from tests.simulation import redis, token_endpoint
 from tests.simulation.calls import CURRENT_ORDER
+from tests.simulation.edge import API_PORT, PORT
+from tests.simulation.http1 import ADDRESS
+
+if TYPE_CHECKING:
+    from tests.simulation.world import Universe
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 Serve = Callable[["Server"], Coroutine[Any, Any, None]]
 
@@ -147,3 +155,32 @@ class Servers:
 
         with mock.patch.object(network, "_reach_listener", reach):
             yield
+
+
+def start_servers(universe: Universe, stop: asyncio.Event) -> None:
+    """Start the API, the edge, the token endpoint and Redis. They serve until `stop` is set."""
+    edge, tokens, sandbox, database = universe.edge, universe.tokens, universe.sandbox, universe.redis
+
+    async def serve_tokens(server: Server) -> None:
+        await asyncio.gather(
+            sandbox.serve(token_endpoint.BACKEND_PORT, stop, server.receive),
+            _serve(tokens.handle, token_endpoint.PORT, stop),
+        )
+
+    def keep_redis_quick() -> None:
+        # Not slowed down by the weather: a permit that is a second on its way is used a second late.
+        universe.world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002), loss=0)
+        universe.world.net.clog_node_in(universe.redis_host, latency=(0.0005, 0.002), loss=0)
+
+    add = universe.servers.add
+    add("api", API_PORT, lambda server: sandbox.serve(API_PORT, stop, server.receive))
+    edge.received = add("edge", PORT, lambda _: _serve(edge.handle, PORT, stop)).receive
+    tokens.received = add("tokens", token_endpoint.PORT, serve_tokens).receive
+    on_redis = add("redis", redis.PORT, lambda _: _serve(database.handle, redis.PORT, stop), keep_redis_quick)
+    database.received = on_redis.receive
+
+
+async def _serve(handle: Handler, port: int, stop: asyncio.Event) -> None:
+    server = await asyncio.start_server(handle, ADDRESS, port)
+    await stop.wait()
+    server.close()

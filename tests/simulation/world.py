@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,14 +37,12 @@ from tests.simulation.http1 import ADDRESS
 from tests.simulation.oracles import violations
 from tests.simulation.population import left_over, processes_of
 from tests.simulation.process import Process
-from tests.simulation.servers import RefusedConnection, Server, Servers
+from tests.simulation.servers import RefusedConnection, Servers, start_servers
 from tests.simulation.services import Apart, let_clocks_drift
 from tests.simulation.token_endpoint import TokenEndpoint
 from tests.simulation.token_files import TokenFiles
 from tests.simulation.weather import storm
 from tests.simulation.worker import Batch
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 RATE = 5.0
 """Requests per second of each kind that a shop's client may send."""
@@ -232,7 +230,7 @@ async def live(world: simloom.World) -> Universe:
             token_files=token_files if sharing == 3 else None,
         )
         stop = asyncio.Event()
-        _start_servers(universe, stop)
+        start_servers(universe, stop)
         await asyncio.sleep(1)
         universe.processes += processes_of(universe)
         let_clocks_drift(universe)
@@ -257,31 +255,3 @@ async def live(world: simloom.World) -> Universe:
         if found := violations(universe):
             raise AssertionError("; ".join(found))
         return universe
-
-
-def _start_servers(universe: Universe, stop: asyncio.Event) -> None:
-    edge, tokens, sandbox, database = universe.edge, universe.tokens, universe.sandbox, universe.redis
-
-    async def serve_tokens(server: Server) -> None:
-        await asyncio.gather(
-            sandbox.serve(token_endpoint.BACKEND_PORT, stop, server.receive),
-            _serve(tokens.handle, token_endpoint.PORT, stop),
-        )
-
-    def keep_redis_quick() -> None:
-        # Not slowed down by the weather: a permit that is a second on its way is used a second late.
-        universe.world.net.clog_node_out(universe.redis_host, latency=(0.0005, 0.002), loss=0)
-        universe.world.net.clog_node_in(universe.redis_host, latency=(0.0005, 0.002), loss=0)
-
-    add = universe.servers.add
-    add("api", API_PORT, lambda server: sandbox.serve(API_PORT, stop, server.receive))
-    edge.received = add("edge", PORT, lambda _: _serve(edge.handle, PORT, stop)).receive
-    tokens.received = add("tokens", token_endpoint.PORT, serve_tokens).receive
-    on_redis = add("redis", redis.PORT, lambda _: _serve(database.handle, redis.PORT, stop), keep_redis_quick)
-    database.received = on_redis.receive
-
-
-async def _serve(handle: Handler, port: int, stop: asyncio.Event) -> None:
-    server = await asyncio.start_server(handle, ADDRESS, port)
-    await stop.wait()
-    server.close()
