@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-simloom = pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
+pytest.importorskip("simloom", reason="simloom needs Python 3.12: use `make test-simulation`")
+
+import simloom
 
 from tests.simulation.http1 import ADDRESS
 from tests.simulation.servers import Server, Servers
