@@ -167,7 +167,7 @@ class TestExchange:
             await asyncio.sleep(30)
 
         async with raw_server(wait) as server:
-            sending = asyncio.create_task(resumed_late(transport.send(request(server.url, "GET", None), Timeouts())))
+            sending = asyncio.ensure_future(resumed_late(transport.send(request(server.url, "GET", None), Timeouts())))
             await arrived.wait()
             await transport.aclose()
             with pytest.raises(OutcomeUnknown, match="closed the connection"):
