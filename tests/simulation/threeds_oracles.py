@@ -32,6 +32,9 @@ def threeds_violations(universe: Universe, made: Counter[tuple[str, str]]) -> It
 
 def _verdicts(universe: Universe, page: CheckoutPage, made: Counter[tuple[str, str]]) -> Iterator[str]:
     for reference, session_id in page.session_ids.items():
+        if session_id not in universe.sandbox.sessions:
+            yield f"{reference} got the session {session_id}, which the API does not know"
+            continue
         session, verdict = universe.sandbox.sessions[session_id], page.verdicts.get(reference)
         if verdict != _VERDICTS.get(session.status):
             yield f"the verdict of {reference} is {verdict}, and its session is {session.status}"

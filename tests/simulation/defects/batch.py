@@ -99,6 +99,19 @@ def record_of_an_earlier_run_left_out() -> Generator[None]:
         yield
 
 
+@defect()
+def final_outcome_forgotten_by_the_next_run() -> Generator[None]:
+    """A resumed batch reports the records as unknown whose final outcome the journal has."""
+    genuine = OutcomeQueue.put
+
+    def put(self: OutcomeQueue, number: int, outcome: Outcome) -> None:
+        is_known = outcome.replayed and outcome.result.is_final
+        genuine(self, number, msgspec.structs.replace(outcome, result=BatchResult.UNKNOWN) if is_known else outcome)
+
+    with replaced(OutcomeQueue, "put", put):
+        yield
+
+
 def _replacing_results(result: BatchResult, kinds: tuple[type[Exception], ...]) -> Any:
     genuine = Outcome.of
 
