@@ -7,6 +7,7 @@ And a server or an intermediary may send a reply twice on one connection, which 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, Final, cast
 
 import msgspec
@@ -15,7 +16,7 @@ from checkout_async._core.model import ResponseModel, fields_of
 from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency
 from checkout_async.errors import ReplyMismatch
 
-__all__ = ["answers_another_read", "mismatch"]
+__all__ = ["identifiers_of", "is_about_another", "mismatch"]
 
 _NOTHING: Final = (None, "")
 _CURRENCY: Final = re.compile("[A-Za-z]{3}")
@@ -34,7 +35,7 @@ def mismatch(operation: str, body: bytes | None, response: ApiResponse[Any]) -> 
     reason = f"its {name} is not the {echoed} of this request"
     return ReplyMismatch(
         f"{operation}: the reply belongs to another request: {reason}; this request may have been carried out too, so "
-        "look it up before you send it with another key",
+        "look it up before you send it again",
         operation=operation,
         status=response.status,
         headers=response.headers,
@@ -72,18 +73,25 @@ def _is_same_currency(received: object, expected: object) -> bool:
     return len(codes) == 2 and codes[0].upper() == codes[1].upper()
 
 
-def answers_another_read(request: ApiRequest[Any], response: ApiResponse[Any]) -> bool:
-    """Return whether the reply to a GET by id is about another resource of the same kind.
+def is_about_another(request: ApiRequest[Any], response: ApiResponse[Any]) -> bool:
+    """Return whether the reply to a call that reads or changes a resource is about another resource of the same kind.
 
-    Ids of different kinds are not compared: `get_payment` takes the id of a session and returns its payment.
+    What a call with a key creates has an id of its own. Ids of different kinds are not compared: `get_payment` takes
+    the id of a session and returns its payment.
     """
     value = response.value
-    by_id = request.operation.idempotency is Idempotency.SAFE and len(request.path) == 1
-    if not by_id or not isinstance(value, ResponseModel):
+    creates = request.operation.idempotency is Idempotency.KEY
+    if creates or len(request.path) != 1 or not isinstance(value, ResponseModel):
         return False
-    identifiers = [getattr(value, each.name) for each in fields_of(type(value)) if each.required]
+    identifiers = [getattr(value, name) for name in identifiers_of(type(value))]
     asked = request.path[0].value
     return any(isinstance(found, str) and found != asked and _kind(found) == _kind(asked) for found in identifiers)
+
+
+@cache
+def identifiers_of(model: type[ResponseModel]) -> tuple[str, ...]:
+    """Return the names of the members that every reply of a type must have, because they identify what it is about."""
+    return tuple(each.name for each in fields_of(model) if each.required)
 
 
 def _kind(identifier: str) -> str:

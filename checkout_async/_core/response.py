@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
 from checkout_async._core.codec import DecodeError, decode
+from checkout_async._core.correlation import identifiers_of
 from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import ApiResponse, HttpResponse, Operation
 from checkout_async.errors import (
@@ -85,9 +86,21 @@ def _decode_response(operation: Operation[T], response: HttpResponse) -> tuple[T
     """Return the value of a reply and the paths of its ignored members, or the reason why it cannot be decoded."""
     try:
         type_ = _response_type(operation, response.status)
-        return decode(type_, _complete_body(response)) if type_ is not None else (cast("T", None), ())
+        if type_ is None:
+            return cast("T", None), ()
+        value, ignored = decode(type_, _complete_body(response))
+        _require_identifier(value)
     except DecodeError as error:
         return str(error)
+    return value, ignored
+
+
+def _require_identifier(value: object) -> None:
+    """Raise DecodeError if a reply does not say what it is about: nothing could be done with it."""
+    if isinstance(value, ResponseModel):
+        for name in identifiers_of(type(value)):
+            if getattr(value, name) == "":
+                raise DecodeError(f"its {name} is empty")
 
 
 def _complete_body(response: HttpResponse) -> bytes:

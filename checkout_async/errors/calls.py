@@ -169,11 +169,12 @@ class UnexpectedResponse(_WithReply):
 
 
 class ReplyMismatch(UnexpectedResponse):
-    """The reply belongs to another request: it contradicts what was sent. Only calls with your own idempotency key.
+    """The reply belongs to another request: it contradicts what was sent.
 
-    The key was most probably used for another request within 24 hours: the API then answers with the first reply and
-    does nothing. `value` is the decoded reply, and `reason` names the member that differs. A pickled or copied error
-    has no `value`; its `body` has the bytes.
+    With an idempotency key of your own, that key was most probably used for another request within 24 hours: the API
+    then answers with the first reply and does nothing. Without a key, an intermediary has mixed up replies, and the
+    request may have been carried out. `value` is the decoded reply, and `reason` names the member that differs. A
+    pickled or copied error has no `value`; its `body` has the bytes.
     """
 
     # Not in __dict__, so that a traceback that shows attributes does not show it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from checkout_async._core.correlation import answers_another_read, mismatch
+from checkout_async._core.correlation import is_about_another, mismatch
 from checkout_async._core.wire import ApiResponse, HttpResponse
 from checkout_async.errors import CheckoutError, OutcomeUnknown, ReplyMismatch
 from checkout_async.transport.call_state import CallState
@@ -17,21 +17,21 @@ T = TypeVar("T")
 def check_reply(call: CallState[T], response: HttpResponse, parsed: ApiResponse[T]) -> None:
     """Raise OutcomeUnknown or ReplyMismatch if a reply contradicts the request of its call.
 
-    With an idempotency key, either the key was used before for another request, and the API replays the result of that
-    one. Or the server sent a reply too many on the connection, and each request gets the reply to the one before it:
-    then another attempt with the same key, on another connection, gets the right reply. The first reply of a
-    connection, and a result that the API gives twice, cannot come from that. A key that this call made cannot have been
-    used before.
+    Without an idempotency key the call ends, because another attempt would be carried out as well. With a key, either
+    the key was used before for another request, and the API replays the result of that one. Or the server sent a reply
+    too many on the connection, and each request gets the reply to the one before it: then another attempt with the same
+    key, on another connection, gets the right reply. The first reply of a connection, and a result that the API gives
+    twice, cannot come from that. A key that this call made cannot have been used before.
     """
-    if answers_another_read(call.request, parsed):
+    if is_about_another(call.request, parsed):
         response.discard()
         raise OutcomeUnknown("the server sent the reply to another request")
-    if call.idempotency_key is None:
-        return
     error = mismatch(call.operation.name, call.http.body, parsed)
     if error is None:
         return
     response.discard()
+    if call.idempotency_key is None:
+        raise error
     is_certain = response.is_first or parsed.value in call.contradictions
     call.contradictions.append(parsed.value)
     if not is_certain:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from checkout_async._core.correlation import answers_another_read, mismatch
+from checkout_async._core.correlation import is_about_another, mismatch
 from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency, Operation, Parameter
 from checkout_async.models import payments
@@ -71,22 +71,23 @@ def asks(*identifiers: str, idempotency: Idempotency = Idempotency.SAFE) -> ApiR
     return ApiRequest(operation=operation, path=tuple(Parameter(name="id", value=each) for each in identifiers))
 
 
-def test_the_reply_to_a_read_by_id_is_about_that_resource() -> None:
-    assert answers_another_read(asks("pay_2"), response(payment()))
-    assert not answers_another_read(asks("pay_1"), response(payment()))
+@pytest.mark.parametrize("idempotency", [Idempotency.SAFE, Idempotency.NATURAL, Idempotency.NONE])
+def test_the_reply_to_a_read_or_a_change_by_id_is_about_that_resource(idempotency: Idempotency) -> None:
+    assert is_about_another(asks("pay_2", idempotency=idempotency), response(payment()))
+    assert not is_about_another(asks("pay_1", idempotency=idempotency), response(payment()))
 
 
 def test_ids_of_different_kinds_are_not_compared() -> None:
-    assert not answers_another_read(asks("sid_2"), response(payment()))
+    assert not is_about_another(asks("sid_2"), response(payment()))
 
 
 @pytest.mark.parametrize(
     "request_", [asks(), asks("pay_2", "pay_3"), asks("pay_2", idempotency=Idempotency.KEY)], ids=["list", "two", "key"]
 )
-def test_only_a_read_by_one_id_is_compared(request_: ApiRequest[Any]) -> None:
-    assert not answers_another_read(request_, response(payment()))
+def test_what_has_no_single_id_or_creates_something_is_not_compared(request_: ApiRequest[Any]) -> None:
+    assert not is_about_another(request_, response(payment()))
 
 
 @pytest.mark.parametrize("value", [None, [payment()], "text", Numbered(number=5, text="pay_3")])
 def test_a_reply_that_is_no_resource_is_not_compared(value: object) -> None:
-    assert not answers_another_read(asks("pay_2"), response(value))
+    assert not is_about_another(asks("pay_2"), response(value))

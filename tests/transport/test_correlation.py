@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -204,6 +204,53 @@ class TestReadsById:
     async def test_an_id_of_another_kind_is_a_way_to_ask(self) -> None:
         async with raw_server(self.answering("pay_1")) as server, client(server) as checkout:
             assert (await checkout.payments.get_payment("sid_1")).id == "pay_1"
+
+
+class TestSessions:
+    """A session is requested without a key, so what its reply repeats of the request is all that tells whose it is."""
+
+    REQUEST: ClassVar[dict[str, Any]] = {
+        "source": {"type": "card", "number": "4242424242424242", "expiry_month": 1, "expiry_year": 2035},
+        "completion": {"type": "non_hosted"},
+        "amount": 1000,
+        "currency": "GBP",
+        "reference": "ORD-1",
+    }
+
+    @staticmethod
+    def answering(**members: Any) -> Behaviour:
+        async def behave(writer: asyncio.StreamWriter, number: int) -> None:
+            writer.write(http(201, f"request-{number}", {"id": "sid_1", "status": "approved", **members}))
+            await writer.drain()
+
+        return behave
+
+    @pytest.mark.parametrize(
+        ("member", "value"), [("reference", "ORD-2"), ("amount", 999), ("currency", "EUR"), ("reference", "ord-1")]
+    )
+    async def test_the_session_of_another_request_is_not_returned(self, member: str, value: object) -> None:
+        async with raw_server(self.answering(**{member: value})) as server, client(server, 3) as checkout:
+            with pytest.raises(errors.ReplyMismatch, match=f"its {member} is not the {member}") as caught:
+                await checkout.sessions.request_session(self.REQUEST)
+            assert len(server.requests) == 1, "another attempt would create another session"
+        assert caught.value.may_have_been_done
+
+    @pytest.mark.parametrize("members", [{}, {"reference": "ORD-1", "amount": 1000, "currency": "gbp"}])
+    async def test_a_session_that_contradicts_nothing_is_returned(self, members: dict[str, Any]) -> None:
+        async with raw_server(self.answering(**members)) as server, client(server) as checkout:
+            assert (await checkout.sessions.request_session(self.REQUEST)).id == "sid_1"
+
+    async def test_an_update_that_gets_another_session_is_in_doubt(self) -> None:
+        async with raw_server(self.answering()) as server, client(server) as checkout:
+            with pytest.raises(errors.OutcomeUnknown, match="another request"):
+                await checkout.sessions.update_three_ds_method_completion(
+                    "sid_2", {"three_ds_method_completion": "N"}, session_secret="sek_1"
+                )
+
+    async def test_a_session_without_a_name_is_not_understood(self) -> None:
+        async with raw_server(self.answering(id="")) as server, client(server) as checkout:
+            with pytest.raises(errors.UnexpectedResponse, match="its id is empty"):
+                await checkout.sessions.request_session(self.REQUEST)
 
 
 class TestReusedKeys:

@@ -1424,6 +1424,8 @@ class Session(ResponseModel, frozen=True, kw_only=True):
         "customer_ip": "personal",
     }
 
+    __echoes__: ClassVar[Mapping[str, str]] = {"amount": "amount", "currency": "currency", "reference": "reference"}
+
     id: str
     """Identifier of the session, 30 characters."""
 

@@ -35,7 +35,7 @@ def reply_that_came_before_believed() -> Generator[None]:
         replaced(GuardedHandler, "remember_reply", always(None)),
         replaced(GuardedHandler, "data_received", ResponseHandler.data_received),
         replaced(correlation, "mismatch", always(None)),
-        replaced(correlation, "answers_another_read", always(False)),
+        replaced(correlation, "is_about_another", always(False)),
     ):
         yield
 
@@ -46,7 +46,7 @@ def repeated_reply_believed() -> Generator[None]:
     with (
         replaced(GuardedHandler, "remember_reply", always(None)),
         replaced(correlation, "mismatch", always(None)),
-        replaced(correlation, "answers_another_read", always(False)),
+        replaced(correlation, "is_about_another", always(False)),
     ):
         yield
 
