@@ -35,7 +35,8 @@ from checkout_async.errors import (
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.redaction import MASK
-from checkout_async.threeds import ThreeDSResult, Verdict
+from checkout_async.threeds import Verdict
+from checkout_async.threeds.result import verdict_of
 
 __all__ = [
     "INVALID_RECORD",
@@ -226,7 +227,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def _result_of_session(session: sessions.Session) -> BatchResult:
     if _waits_for_cardholder(session):
         return BatchResult.CHALLENGE_REQUIRED
-    verdict = ThreeDSResult.from_session(session).verdict
+    verdict = verdict_of(session)
     return BatchResult.UNKNOWN if verdict is Verdict.UNDECIDED else BatchResult(verdict.value)
 
 
