@@ -20,7 +20,7 @@ from checkout_async.batch.arrow import ParquetWriter, arrow_errors, open_parquet
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal.rows import parse_entry
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
-from checkout_async.batch.sources.lines import LineSplitter, iter_chunks
+from checkout_async.batch.sources.lines import LineSplitter, read_chunks
 from checkout_async.errors import BatchFileError
 
 __all__ = ["COLUMNS", "encode", "entries_in", "header", "row_writer"]
@@ -132,7 +132,7 @@ def entries_in(path: Path, format_: Format) -> dict[str, int]:
 def _entries_in_json(path: Path) -> Iterator[str]:
     splitter, number = LineSplitter(), 0
     with io.FileIO(path) as file:
-        for chunk in iter_chunks(file):
+        for chunk in read_chunks(file):
             for line in splitter.feed(chunk):
                 number += 1
                 try:

@@ -8,23 +8,15 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
 from checkout_async.batch.records import InvalidRecord, Record
 
-__all__ = ["InputLines", "Readable", "Source", "in_thread"]
+__all__ = ["InputLines", "Source", "in_thread"]
 
 T = TypeVar("T")
-
-
-class Readable(Protocol):
-    """An unbuffered binary file: `read` returns the bytes available, and none only at the end."""
-
-    def read(self, size: int, /) -> bytes | None:
-        """Return at most `size` bytes."""
-        ...
 
 
 class InputLines(msgspec.Struct, kw_only=True):

@@ -15,10 +15,9 @@ from typing import Final
 
 from checkout_async.batch.fields import Field, field_paths, find_field, reject_duplicates, unflatten
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.sources.base import InputLines, Readable
+from checkout_async.batch.sources.base import InputLines
 from checkout_async.batch.sources.csv_rows import CsvRow, RowSplitter
-from checkout_async.batch.sources.inflate import Inflated
-from checkout_async.batch.sources.lines import TextSource, aiter_chunks, iter_chunks
+from checkout_async.batch.sources.lines import TextSource, aiter_chunks, read_chunks
 from checkout_async.errors import BatchFileError
 
 __all__ = ["CsvTable", "read_table"]
@@ -26,13 +25,15 @@ __all__ = ["CsvTable", "read_table"]
 _NO_HEADER: Final = 'the first row of a CSV file names the fields, such as "source.number"'
 
 
-async def read_table(source: Readable, counts: InputLines | None = None) -> AsyncGenerator[Record | InvalidRecord]:
+async def read_table(
+    chunks: Iterator[bytes], counts: InputLines | None = None
+) -> AsyncGenerator[Record | InvalidRecord]:
     """Read CSV (UTF-8, with or without a byte order mark) to its end. Each line is counted in `counts`.
 
     Raises OSError if the file cannot be read, and BatchFileError for its header.
     """
     reader = _CsvReader(counts)
-    async for chunk in aiter_chunks(source):
+    async for chunk in aiter_chunks(chunks):
         for item in reader.feed(chunk):
             yield item
     for item in reader.finish():
@@ -108,13 +109,13 @@ class CsvTable(TextSource):
         if path is not None and stat.S_ISREG(fstat(self.fileno()).st_mode):
             try:
                 with io.FileIO(path) as file:
-                    _check_header(Inflated(file))
+                    _check_header(read_chunks(file))
             except BaseException:
                 self.close()
                 raise
 
-    def _read(self, content: Readable, counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
-        return read_table(content, counts)
+    def _read(self, chunks: Iterator[bytes], counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
+        return read_table(chunks, counts)
 
     def _count(self, chunks: Iterable[bytes]) -> int:
         rows = RowSplitter()
@@ -122,9 +123,9 @@ class CsvTable(TextSource):
         return max(0, count - 1)
 
 
-def _check_header(content: Readable) -> None:
+def _check_header(chunks: Iterator[bytes]) -> None:
     reader = _CsvReader()
-    for chunk in iter_chunks(content):
+    for chunk in chunks:
         for _ in reader.feed(chunk):
             return
         if reader.fields is not None:

@@ -6,12 +6,12 @@ A line that is not a JSON object becomes an `InvalidRecord` with its number and 
 from __future__ import annotations
 
 import codecs
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator
 
 import msgspec
 
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.sources.base import InputLines, Readable
+from checkout_async.batch.sources.base import InputLines
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextSource, aiter_chunks
 
 __all__ = ["JsonLines", "parse_line", "read_records"]
@@ -36,7 +36,9 @@ def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None
     return Record.of(number, request)
 
 
-async def read_records(source: Readable, counts: InputLines | None = None) -> AsyncGenerator[Record | InvalidRecord]:
+async def read_records(
+    chunks: Iterator[bytes], counts: InputLines | None = None
+) -> AsyncGenerator[Record | InvalidRecord]:
     """Read JSON Lines (UTF-8, with or without a byte order mark) to the end. Blank lines are skipped.
 
     Each line is counted in `counts`.
@@ -44,7 +46,7 @@ async def read_records(source: Readable, counts: InputLines | None = None) -> As
     Raises OSError if the file cannot be read.
     """
     number, counts = 0, counts or InputLines()
-    async for line in _lines(source):
+    async for line in _lines(chunks):
         number += 1
         content = line.removeprefix(codecs.BOM_UTF8) if line and number == 1 else line
         parsed = parse_line(number, content)
@@ -55,9 +57,9 @@ async def read_records(source: Readable, counts: InputLines | None = None) -> As
             yield parsed
 
 
-async def _lines(source: Readable) -> AsyncGenerator[bytes | None]:
+async def _lines(chunks: Iterator[bytes]) -> AsyncGenerator[bytes | None]:
     splitter = LineSplitter()
-    async for chunk in aiter_chunks(source):
+    async for chunk in aiter_chunks(chunks):
         for line in splitter.feed(chunk):
             yield line
     if (rest := splitter.finish()) != b"":
@@ -67,8 +69,8 @@ async def _lines(source: Readable) -> AsyncGenerator[bytes | None]:
 class JsonLines(TextSource):
     """A source of JSON Lines."""
 
-    def _read(self, content: Readable, counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
-        return read_records(content, counts)
+    def _read(self, chunks: Iterator[bytes], counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
+        return read_records(chunks, counts)
 
     def _count(self, chunks: Iterable[bytes]) -> int:
         splitter = LineSplitter()
