@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, NoReturn, cast
 import msgspec
 from msgspec import inspect
 
-from checkout_async.batch.arrow import ParquetWriter, arrow_errors, open_parquet
+from checkout_async.batch.arrow import ParquetWriter, arrow_errors, open_parquet, read_batches
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal.rows import parse_entry
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
@@ -171,11 +171,11 @@ def _ends_with_line_feed(path: Path) -> bool:
 
 def _entries_in_parquet(path: Path) -> Iterator[str]:
     with closing(open_parquet(path)) as table:
-        if [column.name for column in table.schema_arrow] != [*COLUMNS]:
+        if table.schema_arrow.names != [*COLUMNS]:
             _refuse(path, 1)
-        with arrow_errors():
-            for batch in table.iter_batches(_ROWS_AT_ONCE):
-                yield from (str(entry or "") for entry in batch.column(len(COLUMNS) - 1).to_pylist())
+        for batch in read_batches(table, _ROWS_AT_ONCE):
+            entries = cast("list[str | None]", batch.column(len(COLUMNS) - 1).to_pylist())
+            yield from (entry or "" for entry in entries)
 
 
 _READERS: Final = {

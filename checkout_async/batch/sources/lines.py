@@ -90,16 +90,18 @@ def read_chunks(file: BinaryIO) -> Iterator[bytes]:
 def _decompressed(file: BinaryIO, packed: bytes) -> Iterator[bytes]:
     while True:
         member = zlib.decompressobj(_GZIP_WINDOW)
-        while not member.eof:
+        while True:
             try:
                 content = member.decompress(packed, _CHUNK)
             except zlib.error:
                 raise OSError(errno.EBADMSG, "the gzip data are damaged from here on") from None
             if content:
                 yield content
+            if member.eof:
+                break
             packed = member.unconsumed_tail
             # A full chunk may not be all that was decompressed.
-            if not packed and not member.eof and len(content) < _CHUNK and not (packed := file.read(_CHUNK)):
+            if not packed and len(content) < _CHUNK and not (packed := file.read(_CHUNK)):
                 raise OSError(errno.EBADMSG, "the gzip data end too early; the file is not complete")
         packed = member.unused_data.lstrip(b"\0")  # zeros may fill up a tape's last block
         while not packed:
