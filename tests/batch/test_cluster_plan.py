@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from checkout_async.batch.arrow import ParquetWriter
-from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
+from checkout_async.batch.cluster.partition import RunPaths
+from checkout_async.batch.cluster.plan import plan_partitions
 from checkout_async.batch.cluster.worker import PartitionSettings
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal

@@ -8,14 +8,12 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
-from checkout_async.batch.cluster.input import Input
-from checkout_async.batch.cluster.partition import Partition, key_base_path, stop_file
+from checkout_async.batch.cluster.partition import PLAN, Partition, RunPaths, key_base_path, stop_file
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
@@ -25,55 +23,26 @@ from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, ConfigurationError
 from checkout_async.files import atomic_write
 
-__all__ = ["RunPaths", "plan_partitions", "planned_input"]
+__all__ = ["Input", "plan_partitions", "planned_input"]
 
-_PLAN: Final = "plan.json"
 _FORMAT: Final = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPaths:
-    """The files of a run on many machines, as absolute paths.
+class Input(msgspec.Struct, frozen=True):
+    """The path, size and modification time of a file at one moment; `modified` is in nanoseconds."""
 
-    All machines must see `input` and `folder`. `output` and `journal` are written last, on the machine that plans.
-    """
-
-    input: Path
-    output: Path
-    journal: Path
-    folder: Path
-    input_format: Format | None = None
-    output_format: Format | None = None
+    path: str
+    size: int
+    modified: int
 
     @classmethod
-    def of(
-        cls,
-        input: Path | str,  # noqa: A002  # the command's own word
-        output: Path | str,
-        *,
-        journal: Path | str | None = None,
-        folder: Path | str | None = None,
-        input_format: Format | None = None,
-        output_format: Format | None = None,
-    ) -> Self:
-        """Return the paths of a run. By default the journal is `output` with `.journal`, the folder with `.parts`.
-
-        A format that is not given follows from the suffix of the name.
-        """
-        output = Path(output).absolute()
-        return cls(
-            input=Path(input).absolute(),
-            output=output,
-            journal=Path(journal or f"{output}.journal").absolute(),
-            folder=Path(folder or f"{output}.parts").absolute(),
-            input_format=input_format,
-            output_format=output_format,
-        )
-
-    @property
-    def plan(self) -> Path:
-        """The file with the partitions."""
-        return self.folder / _PLAN
+    def of(cls, path: Path) -> Self:
+        """Return these of a file now. Raises BatchFileError."""
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise BatchFileError(f"cannot read the input file {path}: {error.strerror}") from None
+        return cls(str(path), status.st_size, status.st_mtime_ns)
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +138,7 @@ def _make_folder(folder: Path) -> None:
         there = {path.name for path in folder.iterdir()} - {key_file_of(key_base_path(folder)).name}
     except OSError as error:
         raise BatchFileError(f"cannot use the folder {folder}: {error.strerror}") from None
-    if there - {f"{_PLAN}.new"}:
+    if there - {f"{PLAN}.new"}:
         raise BatchFileError(f"the folder {folder} is not empty and has no plan; name another one")
 
 
