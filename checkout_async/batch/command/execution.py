@@ -13,7 +13,7 @@ from typing import Final, TextIO
 from checkout_async._core.wire import Sender
 from checkout_async.batch.backlog import PendingCalls
 from checkout_async.batch.command.interrupt import Interrupt
-from checkout_async.batch.command.progress import RunProgress, progress_on
+from checkout_async.batch.command.progress import LineProgress, progress_on
 from checkout_async.batch.file_run import FileRun
 from checkout_async.batch.files import RunFiles
 from checkout_async.batch.formatting import format_count
@@ -35,7 +35,7 @@ class Execution:
     ) -> None:
         self._messages = messages
         self._pending_calls = pending_calls
-        self._progress: RunProgress | None = None
+        self._progress: LineProgress | None = None
         self._total: int | None = None
         self.interrupt = Interrupt(self._announce_stop)
         self._file_run = FileRun(
@@ -89,7 +89,7 @@ class Execution:
         self._progress = progress_on(self._messages, total, self._pending_calls)
         self._progress.__enter__()
 
-    def _end_progress(self, progress: RunProgress) -> None:
+    def _end_progress(self, progress: LineProgress) -> None:
         failure = self._file_run.failure
         if failure is not None:
             self._note(f"stopped: {failure}")
