@@ -19,6 +19,7 @@ import anyio.to_thread
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import OLDER_COPY
+from checkout_async.batch.journal.opening import remove_journal
 from checkout_async.batch.paths import require_distinct_files
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.results import OutputFile
@@ -101,11 +102,8 @@ class RunFiles:
         path = self.journal_path
         if path is None:
             return None
-        if path.exists() and self.force:
-            # Opening fails if it is not a journal, or if another process uses it.
-            async with Journal(path):
-                pass
-            path.unlink()
+        if self.force:
+            self._remove_journal(path)
         # The output of a run is made after its journal.
         return await opened.enter_async_context(Journal(path, create=self.force or not self._has_output()))
 
@@ -138,6 +136,12 @@ class RunFiles:
             )
         if self._has_output():
             raise BatchFileError(f"{self.output} exists; name another output file, or replace it with --force")
+
+    def _remove_journal(self, path: Path) -> None:
+        try:
+            remove_journal(path)
+        except OSError as error:
+            raise BatchFileError(f"cannot replace the journal {path}: {error.strerror}") from None
 
     def _has_output(self) -> bool:
         return self.output is not None and self.output.is_file()

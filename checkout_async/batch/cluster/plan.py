@@ -15,8 +15,8 @@ import msgspec
 
 from checkout_async.batch.cluster.partition import PLAN, Partition, RunPaths, key_base_path, stop_file
 from checkout_async.batch.formats import Format, format_of
-from checkout_async.batch.journal.database import open_database
-from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
+from checkout_async.batch.journal.fingerprint import key_file_of, make_key
+from checkout_async.batch.journal.opening import remove_journal, require_not_lost
 from checkout_async.batch.paths import require_distinct_files
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import open_source
@@ -123,12 +123,15 @@ def _check_text(paths: RunPaths) -> None:
 
 
 def _check_unused(paths: RunPaths, *, force: bool) -> None:
-    if paths.journal.exists() and not force:
+    if force:
+        return
+    require_not_lost(paths.journal, create=True, has_key=False)
+    if paths.journal.exists():
         raise BatchFileError(
             f"the journal {paths.journal} of an earlier run exists; resume that run on one machine, or replace "
             "the journal and what it knows with --force"
         )
-    if paths.output.exists() and not force:
+    if paths.output.exists():
         raise BatchFileError(f"{paths.output} exists; name another output file, or replace it with --force")
 
 
@@ -159,10 +162,10 @@ def _create_plan(paths: RunPaths, count: int) -> tuple[Partition, ...]:
         format=format_of(paths.input, paths.input_format),
         count=count,
     )
-    # All journals are merged into one under the key next to it. A key in a folder without a plan was never used.
-    make_key(key_base_path(paths.folder), load_key(paths.journal))
+    # All journals are merged into one under this key. A key in a folder without a plan was never used.
+    make_key(key_base_path(paths.folder))
     try:
-        _remove_journal(paths.journal)
+        remove_journal(paths.journal)
         with atomic_write(paths.plan) as file:
             file.write(msgspec.json.encode(plan))
     except OSError as error:
@@ -177,13 +180,6 @@ def _check_input(paths: RunPaths) -> None:
             raise BatchFileError(
                 f"{paths.input} is not a regular file; put the input into a file that all machines can read"
             )
-
-
-def _remove_journal(path: Path) -> None:
-    """Remove the journal of an earlier run, unless a process uses it. Its key is used for the new journal."""
-    if path.exists():
-        open_database(path).close()
-        path.unlink()
 
 
 def _resume_plan(paths: RunPaths, count: int | None, *, force: bool, resume: bool) -> tuple[Partition, ...]:

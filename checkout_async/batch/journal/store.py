@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from checkout_async.batch.journal.database import OLDER_COPY, not_opened, open_database, reason_of, wal_of
-from checkout_async.batch.journal.opening import checkpoint, start_run
+from checkout_async.batch.journal.opening import checkpoint, require_not_lost, start_run
 from checkout_async.batch.journal.operations import (
     ClaimOp,
     JournalOperation,
@@ -68,8 +68,7 @@ class JournalStore:
         self._failure = ""
         # Records that this run holds without a row, so that an equal one counts as repeated.
         self._held: dict[str, JournalRow] = {}
-        if not create and not path.exists():
-            raise BatchFileError(f"there is no journal {path}. {OLDER_COPY}")
+        require_not_lost(path, create=create, has_key=key is not None)
         self._wal = wal_of(path)
         has_wal = self._wal.exists()
         self._database = open_database(path, durable=durable)
