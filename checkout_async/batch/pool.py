@@ -24,7 +24,6 @@ from msgspec.structs import replace
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.breaker import CircuitBreaker, RunStopped
-from checkout_async.batch.feed import RecordFeed
 from checkout_async.batch.flow import RecordFlow
 from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.options import BatchOptions
@@ -37,7 +36,7 @@ from checkout_async.batch.outcome import (
     is_unusable_client,
     may_be_refused_access,
 )
-from checkout_async.batch.queue import OutcomeQueue
+from checkout_async.batch.queues import OutcomeQueue, RecordFeed
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.client import CheckoutClient
 from checkout_async.errors import (

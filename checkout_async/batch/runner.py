@@ -17,12 +17,11 @@ import anyio
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.breaker import CircuitBreaker, OnPause
-from checkout_async.batch.feed import RecordFeed, Records
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.pool import RunConfig, WorkerPool
-from checkout_async.batch.queue import OutcomeQueue
+from checkout_async.batch.queues import OutcomeQueue, RecordFeed, Records
 
 __all__ = ["run", "run_sync"]
 
