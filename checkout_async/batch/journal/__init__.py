@@ -1,6 +1,6 @@
 """The journal of a batch: records are written to it before they are sent, outcomes before they are reported.
 
-Modules, low to high: rules, rows, fingerprint, operations, statements, database, opening, store, writer, journal,
+Modules, low to high: rules, rows, fingerprint, operations, database, opening, store, writer, journal,
 merge.
 """
 

@@ -19,7 +19,7 @@ from checkout_async.batch.journal.database import (
     wal_of,
 )
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
-from checkout_async.batch.journal.statements import DOUBTS, HAS_RECORDS, HAS_REFUSALS, LAST_ENTRY
+from checkout_async.batch.journal.rows import DOUBTS, HAS_RECORDS, HAS_REFUSALS, LAST_ENTRY
 from checkout_async.errors import BatchFileError
 
 __all__ = ["JournalRun", "checkpoint", "remove_journal", "require_not_lost", "start_run"]

@@ -25,18 +25,22 @@ from checkout_async.batch.journal.operations import (
     ReleaseOp,
     SettleOp,
 )
-from checkout_async.batch.journal.rows import IN_DOUBT, JournalRow, decode_outcome, entry_name, known_outcome
-from checkout_async.batch.journal.statements import (
+from checkout_async.batch.journal.rows import (
     CLAIM,
     COUNTS,
     EXPORT,
     EXPORT_FINAL,
+    IN_DOUBT,
     PURGE,
     READ,
     RECORD_SESSION,
     REFUSE,
     REPLACE,
     SETTLE,
+    JournalRow,
+    decode_outcome,
+    entry_name,
+    known_outcome,
 )
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import BatchFileError, JournalError
