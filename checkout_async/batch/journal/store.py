@@ -26,6 +26,7 @@ from checkout_async.batch.journal.operations import (
     SettleOp,
 )
 from checkout_async.batch.journal.rows import IN_DOUBT, JournalRow, decode_outcome, entry_name, known_outcome
+from checkout_async.batch.journal.shared import accept_defaults
 from checkout_async.batch.journal.statements import (
     CLAIM,
     COUNTS,
@@ -131,6 +132,16 @@ class JournalStore:
             raise BatchFileError(
                 f"the journal {self._path} is older than {output}: it does not know the latest results there. Nothing "
                 f"was sent. Continue with the journal that the last run wrote. {OLDER_COPY}"
+            )
+
+    def require_defaults(self, fingerprint: str) -> None:
+        """Raise BatchFileError if the records that this journal knows were sent with other shared members."""
+        with self._transaction():
+            is_accepted = accept_defaults(self._database, fingerprint)
+        if not is_accepted:
+            raise BatchFileError(
+                f"the run of the journal {self._path} began with other defaults, or without any. Nothing was sent. "
+                "Continue with those that it began with, or name another output for records with these"
             )
 
     def counts(self) -> Mapping[BatchResult | None, int]:
