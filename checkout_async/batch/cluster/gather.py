@@ -29,8 +29,9 @@ from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, 
 from checkout_async.batch.journal.merge import merge_journals, outcomes_in
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.report import Report, Summary
-from checkout_async.batch.results.rows import entries_in, row_writer
+from checkout_async.batch.results.rows import DEFAULT_DIALECT, entries_in, row_writer
 from checkout_async.batch.runner import run_sync
+from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, CheckoutError, JournalError, RunIncomplete
 from checkout_async.files import atomic_write
 
@@ -163,6 +164,8 @@ async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) 
     """Write the output from the journal, and count its rows. With `replayed`, an output that is there is its export."""
     output = paths.output.resolve()  # a link stays a link
     format_ = format_of(paths.output, paths.output_format)
+    with open_source(paths.input, paths.input_format) as source:
+        dialect = source.dialect or DEFAULT_DIALECT
 
     def take(outcome: Outcome) -> None:
         summary.add(msgspec.structs.replace(outcome, replayed=replayed))
@@ -171,7 +174,7 @@ async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) 
     async with Journal(paths.journal, create=False) as journal:
         if replayed and output.is_file():
             await journal.require_exported(output, lambda: entries_in(output, format_))
-        with atomic_write(output) as file, row_writer(file, format_) as write:
+        with atomic_write(output) as file, row_writer(file, format_, dialect) as write:
             await journal.export(take)
 
 

@@ -7,6 +7,7 @@ has no records; 3 the run ended before its input did; 130 after Ctrl-C and 143 a
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import Final, TextIO
 
@@ -26,6 +27,8 @@ __all__ = ["SOME_UNFINISHED", "STOPPED_EARLY", "Execution"]
 SOME_UNFINISHED: Final = 1
 STOPPED_EARLY: Final = 3
 
+_log = logging.getLogger("checkout_async.batch")
+
 
 class Execution:
     """A run with progress on `messages`. Enter its `interrupt` for as long as it is to handle signals."""
@@ -33,6 +36,7 @@ class Execution:
     def __init__(
         self, files: RunFiles, options: BatchOptions, messages: TextIO, pending_calls: PendingCalls | None = None
     ) -> None:
+        self._files = files
         self._messages = messages
         self._pending_calls = pending_calls
         self._progress: LineProgress | None = None
@@ -95,6 +99,8 @@ class Execution:
             self._note(f"stopped: {failure}")
         elif not self._file_run.summary.done and self.interrupt.received is None:
             self._note("the input has no records")
+        if rejected := self._file_run.rejected:
+            self._note(f"{format_count(rejected)} rejected records are in {self._files.rejects}, to be corrected")
         if failure is not None or self.interrupt.received is not None:
             self._print_summary()
         progress.__exit__(None, None, None)
@@ -104,10 +110,12 @@ class Execution:
             self._progress.advance(outcome)
 
     def _pause(self, reason: str, seconds: float | None) -> None:
+        _log.warning("the pause is over" if seconds is None else f"paused for {seconds:.0f} s: {reason}")
         if self._progress is not None:
             self._progress.pause(reason, seconds)
 
     def _note(self, text: str) -> None:
+        _log.info(text)
         if self._progress is not None:
             self._progress.note(text)
 

@@ -49,6 +49,10 @@ class Fingerprints:
         """Return the fingerprint of a record's reference."""
         return self._digest(b"reference", reference.encode("utf-8", "surrogatepass"))
 
+    def of_defaults(self, content: bytes) -> bytes:
+        """Return the fingerprint of the members that all records share."""
+        return self._digest(b"defaults", content)
+
     @property
     def check(self) -> bytes:
         """The fingerprint of the empty string, to detect a wrong key; it reveals nothing else about the key."""

@@ -223,6 +223,16 @@ class Journal:
         """
         await self._opened.run(lambda store: store.require_exported(output, entries()))
 
+    async def require_defaults(self, content: bytes) -> None:
+        """Check that the records of this journal shared these members; empty for none.
+
+        Raises BatchFileError for others, unless no record may have been sent.
+        """
+        fingerprints = self._fingerprints
+        assert fingerprints is not None
+        fingerprint = fingerprints.of_defaults(content).hex() if content else ""
+        await self._opened.run(lambda store: store.require_defaults(fingerprint))
+
     async def counts(self) -> Mapping[BatchResult | None, int]:
         """Return the number of records by result; None counts those that were claimed and not settled."""
         return await self._opened.run(JournalStore.counts)

@@ -19,10 +19,10 @@ from checkout_async.batch.journal.database import (
     wal_of,
 )
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
-from checkout_async.batch.journal.rows import DOUBTS, HAS_RECORDS, HAS_REFUSALS, LAST_ENTRY
+from checkout_async.batch.journal.rows import DOUBTS, HAS_RECORDS, HAS_REFUSALS, LAST_ENTRY, UNSENT
 from checkout_async.errors import BatchFileError
 
-__all__ = ["JournalRun", "checkpoint", "remove_journal", "require_not_lost", "start_run"]
+__all__ = ["JournalRun", "accept_defaults", "checkpoint", "remove_journal", "require_not_lost", "start_run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,3 +137,30 @@ def _reopen(path: Path, database: sqlite3.Connection, key: bytes | None) -> Fing
     if database.execute("SELECT key_check FROM journal").fetchall() != [(fingerprints.check.hex(),)]:
         raise BatchFileError(f"{where} is not the one that the journal {path} was made with")
     return fingerprints
+
+
+# The table of defaults has one row: the keyed fingerprint of the members that the records of this journal shared when
+# they were sent (`--defaults`), in hexadecimal; empty for none. The first run that has such members makes it.
+_HAS_TABLE = "SELECT true FROM sqlite_master WHERE name = 'defaults'"
+_MAY_HAVE_SENT = (
+    "SELECT EXISTS (SELECT true FROM record WHERE result IS NULL OR session_id IS NOT NULL "  # noqa: S608
+    f"OR result NOT IN ({UNSENT}))"
+)
+
+
+def accept_defaults(database: sqlite3.Connection, fingerprint: str) -> bool:
+    """Note the members of a run, and return whether it may have them. Raises sqlite3.Error.
+
+    With others, a record without a reference would look like a new one, and be sent again. Other members are accepted
+    as long as no record may have been sent.
+    """
+    has_table = bool(database.execute(_HAS_TABLE).fetchall())
+    known = database.execute("SELECT fingerprint FROM defaults").fetchall() if has_table else [("",)]
+    if known == [(fingerprint,)]:
+        return True
+    if database.execute(_MAY_HAVE_SENT).fetchall() == [(1,)]:
+        return False
+    database.execute("CREATE TABLE IF NOT EXISTS defaults (fingerprint TEXT NOT NULL)")
+    database.execute("DELETE FROM defaults")
+    database.execute("INSERT INTO defaults VALUES (?)", (fingerprint,))
+    return True

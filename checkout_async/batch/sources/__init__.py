@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from checkout_async.batch.formats import Format, format_of
-from checkout_async.batch.sources.base import Source
+from checkout_async.batch.sources.base import RawRow, Source
 from checkout_async.batch.sources.csv import CsvTable
 from checkout_async.batch.sources.jsonl import JsonLines
 from checkout_async.batch.sources.parquet import ParquetTable
 from checkout_async.errors import BatchFileError
 
-__all__ = ["Source", "open_source"]
+__all__ = ["RawRow", "Source", "open_source"]
 
 
 def open_source(path: Path | None, format: Format | None = None) -> Source:  # noqa: A002  # the field's own word

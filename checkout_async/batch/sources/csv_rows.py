@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from checkout_async.batch.formats import CsvDialect
 from checkout_async.batch.sources.base import InputLines
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter
 
@@ -30,9 +31,13 @@ _NOT_CLOSED = "the row has a quote that is not closed, and the lines after it do
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """A row and the number of the line it begins in; a row with a `defect` has no cells."""
+    """A row and the number of the line it begins in; a row with a `defect` has no cells.
+
+    `number` counts rows as a spreadsheet does: blank lines are rows, and a row of several lines is one.
+    """
 
     line: int
+    number: int
     content: bytes = field(default=b"", repr=False)
     defect: str = ""
 
@@ -45,6 +50,8 @@ class RowSplitter:
 
     def __init__(self, counts: InputLines | None = None) -> None:
         self._delimiter = _DELIMITERS[0]
+        self._has_bom = False
+        self.dialect: CsvDialect | None = None  # of the header, once that is complete
         self._counts = counts or InputLines()
         self._width = 0  # of the header, once that is complete
         self._lines = LineSplitter()
@@ -103,7 +110,7 @@ class RowSplitter:
                 continue
             self._number += 1
             if line is None:
-                yield CsvRow(self._number, defect=f"the row is longer than {LONGEST_LINE} bytes")
+                yield self._found(defect=f"the row is longer than {LONGEST_LINE} bytes")
             elif self._is_open_after(line):
                 if self._size > LONGEST_LINE:
                     yield self._give_up(lines)
@@ -116,6 +123,7 @@ class RowSplitter:
         """Add a line to the row, and return whether the row may go on in the next line."""
         quoted = bool(self._row)
         if self._number == 1:
+            self._has_bom = line.startswith(codecs.BOM_UTF8)
             line = line.removeprefix(codecs.BOM_UTF8)
         self._row.append(line)
         self._size += len(line) + 1
@@ -143,7 +151,7 @@ class RowSplitter:
         return b"\n".join(self._row).removesuffix(b"\r")
 
     def _completed(self) -> Iterator[CsvRow]:
-        content, lines = self._content(), len(self._row)
+        content, lines, newline = self._content(), len(self._row), "\r\n" if self._row[-1].endswith(b"\r") else "\n"
         self._clear()
         if not content.strip(b' ",;\t'):
             self._counts.blank += 1
@@ -152,15 +160,21 @@ class RowSplitter:
         if not self._width:
             with suppress(csv.Error):  # `cells` raises the reason
                 self._width = len(self._parsed(content) or ())
-        yield CsvRow(self._number - lines + 1, content)
+            self.dialect = CsvDialect(self._delimiter, newline, self._has_bom)
+        yield self._found(content, lines)
 
     def _give_up(self, lines: deque[bytes | None]) -> CsvRow:
         """Return the first line of the row as a defective one, and put the others back."""
-        _, *others = self._row
+        first, *others = self._row
         lines.extendleft(reversed(others))
         self._number -= len(others)
         self._clear()
-        return CsvRow(self._number, defect=_NOT_CLOSED)
+        return self._found(first.removesuffix(b"\r"), defect=_NOT_CLOSED)
+
+    def _found(self, content: bytes = b"", lines: int = 1, defect: str = "") -> CsvRow:
+        """Return a row that ends in this line."""
+        number = self._number - self._counts.continued
+        return CsvRow(self._number - lines + 1, number, content, defect)
 
     def _clear(self) -> None:
         self._row.clear()
