@@ -6,8 +6,9 @@ merge.
 
 from __future__ import annotations
 
+from checkout_async.batch.journal.fingerprint import RecordKeys
 from checkout_async.batch.journal.journal import Journal
 from checkout_async.batch.journal.operations import Claim
 from checkout_async.batch.journal.rules import Step
 
-__all__ = ["Claim", "Journal", "Step"]
+__all__ = ["Claim", "Journal", "RecordKeys", "Step"]
