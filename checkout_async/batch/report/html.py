@@ -1,6 +1,6 @@
 """A report as an HTML page: one file, without scripts and without external references.
 
-The markup is in report.html, in parts that are filled in by `string.Template`: a page of nine parts needs no template
+The markup is in report.html, in parts that are filled in by `string.Template`: a page of a few parts needs no template
 library. Every text is escaped. The page is light or dark like the reader's device, and readable on a phone and in
 print.
 """
@@ -16,7 +16,6 @@ from importlib.resources import files
 from string import Template
 
 from checkout_async.batch.formatting import (
-    RESULT_HELP,
     format_count,
     format_duration,
     format_latency,
@@ -55,7 +54,6 @@ def page(report: Report) -> str:
         lines="" if report.lines is None else _part("remark", words=line_counts(report.lines)),
         times=_times(report),
         errors=_errors(report),
-        meanings=_joined(_meaning(result) for result in BatchResult),
     )
 
 
@@ -107,11 +105,6 @@ def _errors(report: Report) -> str:
         for kind, count in most_first
     )
     return _part("errors", errors=_joined(rows))
-
-
-def _meaning(result: BatchResult) -> _Markup:
-    help_ = RESULT_HELP[result]
-    return _part("meaning", name=result.value, words=format_result(result), meaning=help_.meaning, action=help_.action)
 
 
 def _moment(moment: datetime, *, with_date: bool = True) -> _Markup:
