@@ -72,7 +72,8 @@ class RecordFlow:
     `session` is the session as last seen. With a `session_id` the session exists already: the run reads it and
     continues from there, so a run that failed half-way can be repeated without creating a second session. `on_session`
     is called with the id of a new session before its first further step, `on_first_reply` with the name of the
-    operation that brought the first reply. `before_send` is awaited before the request of a new session is sent.
+    operation that brought the first reply. `before_send` and `on_unsent` are those of the request for a new session
+    (`CallOptions`).
     """
 
     def __init__(
@@ -82,11 +83,13 @@ class RecordFlow:
         session_id: str | None = None,
         on_session: Callable[[str], None] | None = None,
         before_send: Callable[[], Awaitable[None]] | None = None,
+        on_unsent: Callable[[], None] | None = None,
     ) -> None:
         self._sender = sender
         self._options = options
         self._on_session = on_session
         self._before_send = before_send
+        self._on_unsent = on_unsent
         self.on_first_reply: Callable[[str], None] | None = None
         self.session_id = session_id
         self.session: sessions.Session | None = None
@@ -124,7 +127,9 @@ class RecordFlow:
             check_channel_data(record.request, self._options.channel_data)
             request = operations.build_request_session(record.request, validate=self._options.validate)
             if self._before_send is not None:
-                options = msgspec.structs.replace(request.options, before_send=self._before_send)
+                options = msgspec.structs.replace(
+                    request.options, before_send=self._before_send, on_unsent=self._on_unsent
+                )
                 request = msgspec.structs.replace(request, options=options)
             session = (await self._sender.send(request)).value
             self.session_id, operation = session.id, operations.REQUEST_SESSION

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from checkout_async.batch.arrow import ParquetWriter
-from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
+from checkout_async.batch.cluster.partition import RunPaths
+from checkout_async.batch.cluster.plan import plan_partitions
 from checkout_async.batch.cluster.worker import PartitionSettings
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
@@ -247,12 +248,24 @@ class TestEarlierFiles:
         assert paths.journal.exists()
         assert not paths.folder.exists()
 
-    async def test_the_key_of_an_earlier_journal_is_used(self, paths: RunPaths) -> None:
+    async def test_a_forced_run_has_a_new_journal_and_a_new_key(self, paths: RunPaths) -> None:
         async with Journal(paths.journal):
             pass
+        earlier = load_key(paths.journal)
         await asyncio.to_thread(plan_partitions, paths, 2, force=True)
-        assert load_key(paths.folder / "fingerprints") == load_key(paths.journal)
+        assert load_key(paths.folder / "fingerprints") not in {None, earlier}
         assert mode_of(key_file_of(paths.folder / "fingerprints")) == 0o600
+        assert not paths.journal.exists()
+        assert not key_file_of(paths.journal).exists()
+
+    async def test_a_journal_that_was_lost_is_not_begun_anew(self, paths: RunPaths) -> None:
+        async with Journal(paths.journal):
+            pass
+        paths.journal.unlink()
+        with pytest.raises(BatchFileError, match="shows that an earlier run had one"):
+            plan_partitions(paths, 2)
+        assert not paths.folder.exists()
+        assert len(plan_partitions(paths, 2, force=True)) == 2
 
     def test_a_folder_of_something_else_is_not_used(self, paths: RunPaths) -> None:
         paths.folder.mkdir()

@@ -101,6 +101,24 @@ async def test_a_journal_that_was_emptied_or_lost(
     assert created(sandbox) == once(4)
 
 
+@pytest.mark.parametrize("damage", [empty, lose])
+async def test_a_journal_that_was_lost_while_there_is_no_output(
+    job: Job, damage: Callable[[Path], None], checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    """A killed run has not written Parquet yet, and any output may have been deleted."""
+    assert job.files.output is not None
+    assert await job.run(checkout) == 0
+    job.files.output.unlink()
+    damage(journal_of(job))
+    assert f"{journal_of(job)}.key shows that an earlier run had one" in await refused(job, checkout)
+    for begun_anew in (job, changed(job, journal=journal_of(job), output=None)):
+        with pytest.raises(BatchFileError, match="earlier run"):
+            await begun_anew.run(checkout)
+    assert created(sandbox) == once(4)
+    assert await changed(job, force=True).run(checkout) == 0
+    assert set(created(sandbox).values()) == {2}, "a person has asked for it"
+
+
 async def test_an_older_copy_of_the_journal(job: Job, checkout: CheckoutClient, sandbox: Sandbox) -> None:
     await changed(job, limit=2).run(checkout)
     copy = journal_of(job).read_bytes()

@@ -14,7 +14,7 @@ import pytest
 from anyio import wait_all_tasks_blocked
 
 from checkout_async.batch import FAKE_BROWSER_DATA, Backoff, BatchResult, InvalidRecord, Outcome, Record
-from checkout_async.batch.feed import Item
+from checkout_async.batch.queues import Item
 from checkout_async.config import Validation
 from checkout_async.errors import (
     AuthenticationFailed,

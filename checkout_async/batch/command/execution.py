@@ -7,13 +7,14 @@ has no records; 3 the run ended before its input did; 130 after Ctrl-C and 143 a
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import Final, TextIO
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.backlog import PendingCalls
 from checkout_async.batch.command.interrupt import Interrupt
-from checkout_async.batch.command.progress import RunProgress, progress_on
+from checkout_async.batch.command.progress import LineProgress, progress_on
 from checkout_async.batch.file_run import FileRun
 from checkout_async.batch.files import RunFiles
 from checkout_async.batch.formatting import format_count
@@ -26,6 +27,8 @@ __all__ = ["SOME_UNFINISHED", "STOPPED_EARLY", "Execution"]
 SOME_UNFINISHED: Final = 1
 STOPPED_EARLY: Final = 3
 
+_log = logging.getLogger("checkout_async.batch")
+
 
 class Execution:
     """A run with progress on `messages`. Enter its `interrupt` for as long as it is to handle signals."""
@@ -33,9 +36,10 @@ class Execution:
     def __init__(
         self, files: RunFiles, options: BatchOptions, messages: TextIO, pending_calls: PendingCalls | None = None
     ) -> None:
+        self._files = files
         self._messages = messages
         self._pending_calls = pending_calls
-        self._progress: RunProgress | None = None
+        self._progress: LineProgress | None = None
         self._total: int | None = None
         self.interrupt = Interrupt(self._announce_stop)
         self._file_run = FileRun(
@@ -89,12 +93,14 @@ class Execution:
         self._progress = progress_on(self._messages, total, self._pending_calls)
         self._progress.__enter__()
 
-    def _end_progress(self, progress: RunProgress) -> None:
+    def _end_progress(self, progress: LineProgress) -> None:
         failure = self._file_run.failure
         if failure is not None:
             self._note(f"stopped: {failure}")
         elif not self._file_run.summary.done and self.interrupt.received is None:
             self._note("the input has no records")
+        if rejected := self._file_run.rejected:
+            self._note(f"{format_count(rejected)} rejected records are in {self._files.rejects}, to be corrected")
         if failure is not None or self.interrupt.received is not None:
             self._print_summary()
         progress.__exit__(None, None, None)
@@ -104,10 +110,12 @@ class Execution:
             self._progress.advance(outcome)
 
     def _pause(self, reason: str, seconds: float | None) -> None:
+        _log.warning("the pause is over" if seconds is None else f"paused for {seconds:.0f} s: {reason}")
         if self._progress is not None:
             self._progress.pause(reason, seconds)
 
     def _note(self, text: str) -> None:
+        _log.info(text)
         if self._progress is not None:
             self._progress.note(text)
 

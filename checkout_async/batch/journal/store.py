@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from checkout_async.batch.journal.database import OLDER_COPY, not_opened, open_database, reason_of, wal_of
-from checkout_async.batch.journal.opening import checkpoint, start_run
+from checkout_async.batch.journal.opening import accept_defaults, checkpoint, require_not_lost, start_run
 from checkout_async.batch.journal.operations import (
     ClaimOp,
     JournalOperation,
@@ -25,18 +25,22 @@ from checkout_async.batch.journal.operations import (
     ReleaseOp,
     SettleOp,
 )
-from checkout_async.batch.journal.rows import IN_DOUBT, JournalRow, decode_outcome, entry_name, known_outcome
-from checkout_async.batch.journal.statements import (
+from checkout_async.batch.journal.rows import (
     CLAIM,
     COUNTS,
     EXPORT,
     EXPORT_FINAL,
+    IN_DOUBT,
     PURGE,
     READ,
     RECORD_SESSION,
     REFUSE,
     REPLACE,
     SETTLE,
+    JournalRow,
+    decode_outcome,
+    entry_name,
+    known_outcome,
 )
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import BatchFileError, JournalError
@@ -68,8 +72,7 @@ class JournalStore:
         self._failure = ""
         # Records that this run holds without a row, so that an equal one counts as repeated.
         self._held: dict[str, JournalRow] = {}
-        if not create and not path.exists():
-            raise BatchFileError(f"there is no journal {path}. {OLDER_COPY}")
+        require_not_lost(path, create=create, has_key=key is not None)
         self._wal = wal_of(path)
         has_wal = self._wal.exists()
         self._database = open_database(path, durable=durable)
@@ -131,6 +134,16 @@ class JournalStore:
             raise BatchFileError(
                 f"the journal {self._path} is older than {output}: it does not know the latest results there. Nothing "
                 f"was sent. Continue with the journal that the last run wrote. {OLDER_COPY}"
+            )
+
+    def require_defaults(self, fingerprint: str) -> None:
+        """Raise BatchFileError if the records that this journal knows were sent with other shared members."""
+        with self._transaction():
+            is_accepted = accept_defaults(self._database, fingerprint)
+        if not is_accepted:
+            raise BatchFileError(
+                f"the run of the journal {self._path} began with other defaults, or without any. Nothing was sent. "
+                "Continue with those that it began with, or name another output for records with these"
             )
 
     def counts(self) -> Mapping[BatchResult | None, int]:

@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import Self
 
 from checkout_async.batch.arrow import require_parquet
-from checkout_async.batch.formats import GZIP_SUFFIX, Format, format_of
+from checkout_async.batch.formats import GZIP_SUFFIX, CsvDialect, Format, format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.results.rows import encode, entries_in, header, row_writer
+from checkout_async.batch.results.rows import DEFAULT_DIALECT, encode, entries_in, header, row_writer
 from checkout_async.errors import BatchFileError
 from checkout_async.files import OWNER_ONLY, atomic_write
 
@@ -27,12 +27,22 @@ __all__ = ["OutputFile"]
 
 
 class OutputFile:
-    """An open output. Call `finish` at the end of a run; a run that is killed before leaves the rows written so far."""
+    """An open output. Call `finish` at the end of a run; a run that is killed before leaves the rows written so far.
 
-    def __init__(self, file: io.FileIO | None, format_: Format, path: Path | None = None) -> None:
+    CSV has the `dialect` of the input, so that the program that wrote the input opens it.
+    """
+
+    def __init__(
+        self,
+        file: io.FileIO | None,
+        format_: Format,
+        path: Path | None = None,
+        dialect: CsvDialect = DEFAULT_DIALECT,
+    ) -> None:
         # None for Parquet, which is written at the end.
         self._file = file
         self._format = format_
+        self._dialect = dialect
         # The path of a regular file. Anything else is a stream, to which each row is written once.
         self._path = path if file is None or stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
@@ -49,7 +59,14 @@ class OutputFile:
         return found
 
     @classmethod
-    def create(cls, path: Path, format_: Format | None = None, *, force: bool = False) -> Self:
+    def create(
+        cls,
+        path: Path,
+        format_: Format | None = None,
+        *,
+        force: bool = False,
+        dialect: CsvDialect = DEFAULT_DIALECT,
+    ) -> Self:
         """Create the file with mode 0600. An existing one is refused, or with `force` emptied and made private.
 
         Without a `format_`, the suffix of the name selects it. Raises BatchFileError.
@@ -67,26 +84,32 @@ class OutputFile:
                 file.close()
                 path.unlink()
                 return cls(None, found, path)
-            output = cls(file, found, path)
+            output = cls(file, found, path, dialect)
             output._begin(file)
         except OSError as error:
             raise BatchFileError(f"cannot create the output file {path}: {error.strerror}") from None
         return output
 
     @classmethod
-    def standard_output(cls, format_: Format | None = None) -> Self:
+    def standard_output(cls, format_: Format | None = None, dialect: CsvDialect = DEFAULT_DIALECT) -> Self:
         """Write to standard output, which stays open. Raises BatchFileError."""
         found = format_of(None, format_)
         try:
             file = io.FileIO(1, "w", closefd=False)
-            output = cls(file, found)
+            output = cls(file, found, dialect=dialect)
             output._begin(file)
         except OSError as error:
             raise BatchFileError(f"cannot write to standard output: {error.strerror}") from None
         return output
 
     @classmethod
-    async def resume(cls, path: Path, journal: Journal, format_: Format | None = None) -> Self:
+    async def resume(
+        cls,
+        path: Path,
+        journal: Journal,
+        format_: Format | None = None,
+        dialect: CsvDialect = DEFAULT_DIALECT,
+    ) -> Self:
         """Open the output of an earlier run, or create it, with the outcomes in the journal that will not change.
 
         Raises BatchFileError if the file knows of more than the journal, or cannot be read or written. It is then
@@ -97,9 +120,9 @@ class OutputFile:
         try:
             if path.is_file():
                 await journal.require_exported(path, lambda: entries_in(path, found))
-                output = cls(None if found is Format.PARQUET else _opened(path), found, path)
+                output = cls(None if found is Format.PARQUET else _opened(path), found, path, dialect)
             else:
-                output = cls.create(path, found, force=True)
+                output = cls.create(path, found, force=True, dialect=dialect)
             try:
                 await output.begin_resumed(journal)
             except BaseException:
@@ -132,7 +155,7 @@ class OutputFile:
     def write(self, outcome: Outcome) -> None:
         """Write one row; Parquet gets it at the end. Raises OSError; a file is then as before."""
         if self._file is not None:
-            self._write(self._file, encode(outcome, self._format))
+            self._write(self._file, encode(outcome, self._format, self._dialect))
 
     async def finish(self, journal: Journal | None, *, is_complete: bool = True) -> None:
         """Write a file anew from the journal, in the order of the lines; `is_complete` if the whole input was read.
@@ -147,7 +170,7 @@ class OutputFile:
     async def _write_anew(
         self, journal: Journal, path: Path, *, only_final: bool = False, is_complete: bool = False
     ) -> None:
-        with atomic_write(path) as file, row_writer(file, self._format) as write:
+        with atomic_write(path) as file, row_writer(file, self._format, self._dialect) as write:
             exporting = asyncio.ensure_future(journal.export(write, only_final=only_final, is_complete=is_complete))
             try:
                 await asyncio.shield(exporting)
@@ -161,7 +184,7 @@ class OutputFile:
 
     def _begin(self, file: io.FileIO) -> None:
         try:
-            self._write(file, header(self._format))
+            self._write(file, header(self._format, self._dialect))
         except OSError:
             file.close()
             raise
