@@ -19,12 +19,11 @@ from checkout_async.batch.command.dry_run import DryRunReport, check
 from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.batch.command.progress import LineProgress, progress_on
 from checkout_async.batch.file_run import FileRun
-from checkout_async.batch.files import RunFiles
+from checkout_async.batch.files import RunFiles, require_distinct_files
 from checkout_async.batch.formats import format_of
 from checkout_async.batch.formatting import format_count
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.paths import require_distinct_files
 from checkout_async.batch.report import Report, line_counts
 from checkout_async.batch.report.file import check_report_path, write_report
 from checkout_async.errors import BatchFileError, ConfigurationError, RunIncomplete
