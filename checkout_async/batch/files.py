@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -21,14 +21,13 @@ from checkout_async.batch.formats import CsvDialect, Format, format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import OLDER_COPY
 from checkout_async.batch.journal.opening import remove_journal
-from checkout_async.batch.paths import require_distinct_files
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.rejects import Rejects, check_rejects
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import Source, open_source
 from checkout_async.errors import BatchFileError, ConfigurationError
 
-__all__ = ["RunFiles"]
+__all__ = ["RunFiles", "require_distinct_files"]
 
 _JOURNAL_SUFFIX: Final = ".journal"
 
@@ -184,6 +183,20 @@ class RunFiles:
 
     def _has_output(self) -> bool:
         return self.output is not None and self.output.is_file()
+
+
+def require_distinct_files(named: Mapping[str, Path | None]) -> None:
+    """Raise BatchFileError if two of these are the same file, links included; the keys name them in the message."""
+    places: dict[object, str] = {}
+    for name, path in named.items():
+        if path is not None and (other := places.setdefault(_identity(path), name)) != name:
+            raise BatchFileError(f"the {name} is the {other} file; name another one")
+
+
+def _identity(path: Path) -> object:
+    status = _status_of(path)
+    is_file = status is not None and stat.S_ISREG(status.st_mode)
+    return (status.st_dev, status.st_ino) if status is not None and is_file else os.path.realpath(path)
 
 
 def _status_of(file: int | Path) -> os.stat_result | None:

@@ -11,8 +11,8 @@ from typing import get_args
 import click
 
 from checkout_async.batch.cluster import PartitionSettings
-from checkout_async.batch.command.channel_data import read_channel_data
 from checkout_async.batch.command.job import Job
+from checkout_async.batch.defaults import read_channel_data
 from checkout_async.batch.files import RunFiles
 from checkout_async.batch.flow import FAKE_BROWSER_DATA
 from checkout_async.batch.formats import Format

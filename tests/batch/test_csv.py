@@ -17,7 +17,7 @@ from checkout_async._core.body import encode_body
 from checkout_async.batch import InvalidRecord, Record
 from checkout_async.batch.sources import open_source
 from checkout_async.batch.sources.base import InputLines
-from checkout_async.batch.sources.csv import read_table
+from checkout_async.batch.sources.csv import CsvReader
 from checkout_async.batch.sources.csv_rows import RowSplitter
 from checkout_async.batch.sources.lines import LONGEST_LINE, read_chunks
 from checkout_async.errors import BatchFileError
@@ -27,7 +27,7 @@ from tests.batch.support import CARD
 
 
 async def table(content: bytes) -> list[Record | InvalidRecord]:
-    return [item async for item in read_table(read_chunks(io.BytesIO(content)))]
+    return [item async for item in CsvReader().aread(read_chunks(io.BytesIO(content)))]
 
 
 async def requests(content: bytes) -> list[object]:

@@ -19,7 +19,7 @@ import msgspec
 import pytest
 
 from checkout_async.batch import BatchResult, Outcome, Summary, write_report
-from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
+from checkout_async.batch.command.job import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.cli import cli
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, card_number

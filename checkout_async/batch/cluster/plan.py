@@ -14,10 +14,10 @@ from typing import Final, Self
 import msgspec
 
 from checkout_async.batch.cluster.partition import PLAN, Partition, RunPaths, key_base_path, stop_file
+from checkout_async.batch.files import require_distinct_files
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal.fingerprint import key_file_of, make_key
 from checkout_async.batch.journal.opening import remove_journal, require_not_lost
-from checkout_async.batch.paths import require_distinct_files
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, ConfigurationError

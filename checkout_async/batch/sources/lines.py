@@ -10,8 +10,8 @@ import errno
 import io
 import stat
 import zlib
-from abc import abstractmethod
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Iterator
 from os import fstat
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -19,7 +19,7 @@ from typing import BinaryIO, Final
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, Source, in_thread
 
-__all__ = ["LONGEST_LINE", "LineSplitter", "TextSource", "aiter_chunks", "read_chunks"]
+__all__ = ["LONGEST_LINE", "LineSplitter", "TextReader", "TextSource", "read_chunks"]
 
 LONGEST_LINE: Final = 1 << 20
 """The most bytes of a line; many times the largest request that the API's limits allow."""
@@ -64,12 +64,6 @@ class LineSplitter:
             self._part.clear()
 
 
-async def aiter_chunks(chunks: Iterator[bytes]) -> AsyncGenerator[bytes]:
-    """Yield chunks without blocking the event loop. Raises OSError."""
-    while chunk := await in_thread(lambda: next(chunks, b"")):
-        yield chunk
-
-
 def read_chunks(file: BinaryIO) -> Iterator[bytes]:
     """Yield the content of an unbuffered file as it comes, decompressed if it is gzip (RFC 1952). Blocks.
 
@@ -110,6 +104,32 @@ def _decompressed(file: BinaryIO, packed: bytes) -> Iterator[bytes]:
             packed = more.lstrip(b"\0")
 
 
+class TextReader(ABC):
+    """Turns the chunks of a text into records, once."""
+
+    @abstractmethod
+    def feed(self, chunk: bytes) -> Iterator[Record | InvalidRecord]:
+        """Yield the records that this chunk completes; take all of them before the next chunk."""
+
+    @abstractmethod
+    def finish(self) -> Iterator[Record | InvalidRecord]:
+        """Yield the records that are left at the end."""
+
+    def read(self, chunks: Iterator[bytes]) -> Iterator[Record | InvalidRecord]:
+        """Yield all records. Blocks; raises OSError, and BatchFileError for the header of a table."""
+        for chunk in chunks:
+            yield from self.feed(chunk)
+        yield from self.finish()
+
+    async def aread(self, chunks: Iterator[bytes]) -> AsyncGenerator[Record | InvalidRecord]:
+        """Yield all records without blocking the event loop. Raises as `read` does."""
+        while chunk := await in_thread(lambda: next(chunks, b"")):
+            for item in self.feed(chunk):
+                yield item
+        for item in self.finish():
+            yield item
+
+
 class TextSource(Source):
     """A source of text, from a file (`path`) or from standard input (None)."""
 
@@ -120,7 +140,7 @@ class TextSource(Source):
 
     def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of the line it begins in, from 1."""
-        return self._read(read_chunks(self._file), self._counts)
+        return self._reader(self._counts).aread(read_chunks(self._file))
 
     @property
     def lines(self) -> InputLines:
@@ -135,7 +155,7 @@ class TextSource(Source):
             if file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC:
                 return None
             file.seek(0)
-            return self._count(read_chunks(file))
+            return sum(1 for _ in self._reader(InputLines()).read(read_chunks(file)))
 
     def fileno(self) -> int:
         """Return the file descriptor."""
@@ -146,9 +166,5 @@ class TextSource(Source):
         self._file.close()
 
     @abstractmethod
-    def _read(self, chunks: Iterator[bytes], counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
-        """Read text, and count its lines."""
-
-    @abstractmethod
-    def _count(self, chunks: Iterable[bytes]) -> int:
-        """Count the records in text."""
+    def _reader(self, counts: InputLines) -> TextReader:
+        """Return a new reader, which counts the lines."""
