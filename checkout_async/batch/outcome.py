@@ -47,7 +47,7 @@ __all__ = [
     "is_refused_access",
     "is_unsent",
     "is_unusable_client",
-    "may_be_refused_access",
+    "may_concern_every_record",
 ]
 
 INVALID_RECORD: Final = "InvalidRecord"
@@ -244,8 +244,10 @@ def _result_without_session(error: Exception | None) -> BatchResult:
         return BatchResult.FAILED
     if isinstance(error, _UNUSABLE_CLIENT):
         return BatchResult.UNKNOWN if error.may_have_been_done else BatchResult.FAILED
-    if not isinstance(error, ApiError) or error.may_have_been_done:
+    if not isinstance(error, ApiError | UnexpectedResponse) or error.may_have_been_done:
         return BatchResult.UNKNOWN
+    if isinstance(error, UnexpectedResponse):
+        return BatchResult.FAILED
     # The session exists. Only reading it failed, and that can succeed later.
     if error.operation == operations.GET_SESSION.name and error.is_transient:
         return BatchResult.UNKNOWN
@@ -267,8 +269,13 @@ def is_refused_access(error: Exception) -> bool:
     return isinstance(error, Unauthorized | AuthenticationFailed)
 
 
-def may_be_refused_access(error: Exception) -> bool:
-    """Whether other records may fail in the same way: a missing scope, a wrong address, or a rule for this record."""
+def may_concern_every_record(error: Exception) -> bool:
+    """Whether other records may fail in the same way, though it may be a rule for this one.
+
+    That is a missing scope, a wrong address, or a page of a gateway in place of a reply.
+    """
+    if isinstance(error, UnexpectedResponse):
+        return error.operation in {operations.REQUEST_SESSION.name, operations.GET_SESSION.name}
     if not isinstance(error, ApiError) or isinstance(error, Conflict) or error.status >= 500:
         return False
     if error.operation == operations.GET_SESSION.name:

@@ -34,7 +34,7 @@ from checkout_async.batch.outcome import (
     is_refused_access,
     is_unsent,
     is_unusable_client,
-    may_be_refused_access,
+    may_concern_every_record,
 )
 from checkout_async.batch.queues import OutcomeQueue, RecordFeed
 from checkout_async.batch.records import InvalidRecord, Record
@@ -50,7 +50,7 @@ from checkout_async.errors import (
 __all__ = ["RunConfig", "WorkerPool"]
 
 _REFUSALS: Final = 3
-"""After this many refusals in a row the cause is taken to concern every record."""
+"""After this many refusals or incomprehensible replies in a row, the cause is taken to concern every record."""
 
 _TRIES: Final = 3
 """How often a step is tried that reached the API and failed there. A step that never reached it is not counted."""
@@ -281,11 +281,13 @@ class WorkerPool:
             self._breaker.failed(failure, epoch)
             if self._breaker.failure is not None:
                 self._abort(self._breaker.failure)
-        elif may_be_refused_access(failure):
+        elif may_concern_every_record(failure):
             self._refusals += 1
             if self._refusals >= _REFUSALS:
                 self._abort(failure)
-        elif isinstance(failure, ApiError | UnexpectedResponse):
+        elif isinstance(
+            failure, ApiError | UnexpectedResponse
+        ):  # the API answers, and what it says is about this record
             self._on_first_reply(epoch, failure.operation)
 
     def _abort(self, failure: Exception) -> None:

@@ -26,6 +26,23 @@ async def test_each_line_is_a_record_with_its_number_and_reference() -> None:
     assert second == Record(line=2, request={"amount": 2}, reference=None)
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"amount": 1002, "amount": 999999}', "the member amount is in one object 2 times"),
+        ('{"amount": 1, "source": {"number": "42", "number": "43"}}', "the member number is in one object 2 times"),
+        ('{"amount": 19.00}', "19.00 is a whole number with decimals or an exponent: amounts are in the minor unit"),
+        ('{"amount": 1e3}', "1e3 is a whole number with decimals or an exponent: amounts are in the minor unit"),
+        (
+            '{"a": [4242424242424242.0]}',
+            "a number is a whole number with decimals or an exponent: amounts are in the minor unit",
+        ),
+    ],
+)
+async def test_a_line_that_does_not_say_for_certain_what_to_pay_is_no_record(line: str, reason: str) -> None:
+    assert parse_line(3, line.encode()) == InvalidRecord(line=3, reason=reason)
+
+
 async def test_blank_lines_are_passed_over_and_counted() -> None:
     items = await read(b'\n{"amount": 1}\n  \r\n{"amount": 2}')
     assert [item.line for item in items] == [2, 4]

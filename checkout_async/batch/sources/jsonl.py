@@ -6,6 +6,8 @@ A line that is not a JSON object becomes an `InvalidRecord` with its number and 
 from __future__ import annotations
 
 import codecs
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -15,10 +17,36 @@ from checkout_async.batch.formats import NOTE
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, RawRow, Source
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextReader, TextSource
+from checkout_async.redaction import sanitize
 
 __all__ = ["JsonLines", "JsonReader", "parse_line"]
 
 _NOTE: Final = f'"{NOTE}'.encode()
+
+_LONGEST_SHOWN: Final = 11
+"""A number that is not longer is not a card number."""
+
+
+class _Ambiguous(Exception):
+    """A line is valid JSON, and does not say for certain what is to be paid."""
+
+
+def _unique(members: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in members}) != len(members):
+        [(name, count)] = Counter(name for name, _ in members).most_common(1)
+        raise _Ambiguous(f"the member {sanitize(name)} is in one object {count} times")
+
+
+def _written(text: str) -> None:
+    # 4.2e15 may be a card number that a spreadsheet has written.
+    if float(text).is_integer():
+        shown = text if len(text) <= _LONGEST_SHOWN else "a number"
+        raise _Ambiguous(f"{shown} is a whole number with decimals or an exponent: amounts are in the minor unit")
+
+
+_ambiguities: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_written)
+"""Finds what the decoder of msgspec, like most, passes over: a member that occurs twice, of which the last one counts,
+and an amount such as 19.00, which is read as 19."""
 
 
 def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None:
@@ -40,6 +68,10 @@ def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None
         return InvalidRecord(line=number, reason="the line is not a JSON object")
     except msgspec.DecodeError as error:
         return InvalidRecord(line=number, reason=f"the line is not valid JSON: {error}")
+    try:
+        _ambiguities.decode(line.decode())
+    except _Ambiguous as error:
+        return InvalidRecord(line=number, reason=str(error))
     if _NOTE in line:
         request = {name: value for name, value in request.items() if not name.startswith(NOTE)}
         if not request:

@@ -105,7 +105,7 @@ class ParquetTable(Source):
                 return f'column "{name}" {_UNREADABLE_TIME}'
         return values
 
-    def _record(self, line: int, row: Mapping[str, object]) -> Record:
+    def _record(self, line: int, row: Mapping[str, object]) -> Record | InvalidRecord:
         cells = (cell for name, value in row.items() for cell in _cells(self._fields[name].place, value))
         return Record.of(line, typed_request(unflatten(cells)))
 
