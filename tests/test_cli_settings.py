@@ -103,7 +103,16 @@ async def test_calls_are_logged_to_a_private_file_without_secrets(
     log = tmp_path / "run.log"
     log.write_text("before\n")
     log.chmod(0o600)
-    arguments = [source, "-o", tmp_path / "out.jsonl", "--env-file", settings, "--log-file", log, *verbose]
+    arguments: list[str | Path] = [
+        source,
+        "-o",
+        tmp_path / "out.jsonl",
+        "--env-file",
+        settings,
+        "--log-file",
+        log,
+        *verbose,
+    ]
     done = await run(*AUTHENTICATE, *arguments, env=NOBODY)
     assert done.code == 0
     text = text_of(log)
@@ -121,7 +130,16 @@ async def test_without_a_file_the_log_is_on_standard_error(settings: Path) -> No
 async def test_the_log_says_how_the_run_went_and_is_not_another_file_of_it(settings: Path, tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [request(reference="a"), "{"])
     log, target = tmp_path / "run.log", tmp_path / "out.jsonl"
-    arguments = [source, "-o", target, "--rejects", tmp_path / "r.jsonl", "--env-file", settings, "-v"]
+    arguments: list[str | Path] = [
+        source,
+        "-o",
+        target,
+        "--rejects",
+        tmp_path / "r.jsonl",
+        "--env-file",
+        settings,
+        "-v",
+    ]
     done = await run(*AUTHENTICATE, *arguments, "--log-file", source, env=NOBODY)
     assert (done.code, is_there(target)) == (2, False)
     assert "the log is the input file" in done.err

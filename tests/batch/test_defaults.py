@@ -60,7 +60,7 @@ async def test_resuming_with_other_defaults_is_refused_before_anything_is_sent(
             target,
             options=OPTIONS,
             resume=True,
-            defaults=others and defaults_in(tmp_path, others, "others.json"),
+            defaults=None if others is None else defaults_in(tmp_path, others, "others.json"),
         )
     assert (len(sender.calls), text_of(target)) == (1, before)
     # The order of the members is not another content.
@@ -103,7 +103,7 @@ async def test_defaults_that_no_request_can_have_are_refused(tmp_path: Path, con
 
 async def test_the_journal_has_nothing_of_the_defaults(tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [{"reference": "A", "amount": 1}])
-    shared = {**DEFAULTS, "source": {**DEFAULTS["source"], "number": CARD}}  # type: ignore[dict-item]
+    shared: dict[str, object] = {**DEFAULTS, "source": {"type": "card", "number": CARD}}
     target = tmp_path / "out.jsonl"
     await run_file(
         ScriptedSender(lambda _: session()), source, target, options=OPTIONS, defaults=defaults_in(tmp_path, shared)

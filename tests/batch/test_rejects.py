@@ -1,4 +1,4 @@
-"""Rejected records: all faults in the words of the file, a copy to correct, and what it becomes when it is read again."""
+"""Rejected records: all faults in the words of the file, and a copy to correct and to read again."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ async def test_rejected_lines_of_json_keep_every_digit_and_are_read_again(tmp_pa
     exact = '{"reference":"B","amount":1.50,"currency":"GBP","order":{"id":123456789012345678901234567890}}'
     write_lines(source, [request(reference="A"), exact, '{"reference": "C", "amount"'])
     await run_file(CheckingSender(), source, target, options=OPTIONS, rejects=rejects)
-    notes = {}
+    notes = dict[str, str]()
     for line in text_of(rejects).splitlines():
         if line.startswith('{"#rejected"'):
             notes[json.loads(line)["#rejected"][:6]] = line
