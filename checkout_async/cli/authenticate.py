@@ -168,7 +168,7 @@ def authenticate(
             or any(each is not None for each in (limit, rejects, defaults, env_file))
         ):
             raise click.UsageError(
-                "--scheduler does not support --defaults, --dry-run, --env-file, --in-order, --limit, --rejects or "
+                "--scheduler does not support --dry-run, --defaults, --env-file, --in-order, --limit, --rejects or "
                 "--retry-unknown."
             )
         parts = PartitionSettings(options=job.options, rate=rate or None)

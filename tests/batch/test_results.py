@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkout_async.batch import Journal, Outcome
-from checkout_async.batch.formats import Format
+from checkout_async.batch.formats import CsvDialect, Format
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.results import file as output_file
@@ -312,8 +312,8 @@ async def test_a_cancellation_does_not_close_the_file_while_it_is_being_written(
     writing, may_go_on, ended = threading.Event(), threading.Event(), list[str]()
 
     @contextmanager
-    def slow_writer(file: BinaryIO, format_: Format) -> Generator[Callable[[Outcome], None]]:
-        with row_writer(file, format_) as write:
+    def slow_writer(file: BinaryIO, format_: Format, dialect: CsvDialect) -> Generator[Callable[[Outcome], None]]:
+        with row_writer(file, format_, dialect) as write:
 
             def slow(each: Outcome) -> None:
                 writing.set()
