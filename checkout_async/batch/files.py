@@ -113,10 +113,7 @@ class RunFiles:
             return await OutputFile.resume(self.output, journal, self.output_format)
         if self.output is not None:
             return OutputFile.create(self.output, self.output_format, force=self.force)
-        output = OutputFile.standard_output(self.output_format or Format.JSONL)
-        if self.resume and journal is not None:
-            await output.begin_resumed(journal)
-        return output
+        return OutputFile.standard_output(self.output_format or Format.JSONL)
 
     def _check_leftovers(self) -> None:
         """Refuse files of an earlier run, before this run creates a journal that would pass for that run's journal."""

@@ -1,4 +1,4 @@
-"""Check that the files of a run are different files: no output may overwrite an input."""
+"""What the files of a run are, whatever their names say: no output may overwrite an input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from checkout_async.errors import BatchFileError
 
-__all__ = ["require_distinct_files"]
+__all__ = ["is_standard_output", "require_distinct_files"]
 
 
 def require_distinct_files(named: Mapping[str, Path | None]) -> None:
@@ -18,6 +18,15 @@ def require_distinct_files(named: Mapping[str, Path | None]) -> None:
     for name, path in named.items():
         if path is not None and (other := places.setdefault(_identity(path), name)) != name:
             raise BatchFileError(f"the {name} is the {other} file; name another one")
+
+
+def is_standard_output(path: Path) -> bool:
+    """Whether a path leads to the pipe or device that is standard output, as `/dev/stdout` may."""
+    try:
+        status, standard = path.stat(), os.fstat(1)
+    except OSError:
+        return False
+    return not stat.S_ISREG(status.st_mode) and os.path.samestat(status, standard)
 
 
 def _identity(path: Path) -> object:

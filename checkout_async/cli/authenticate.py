@@ -17,6 +17,7 @@ from checkout_async.batch.files import RunFiles
 from checkout_async.batch.flow import FAKE_BROWSER_DATA
 from checkout_async.batch.formats import Format
 from checkout_async.batch.options import DEFAULT_OUTAGE_BACKOFF, BatchOptions, SharedChannelData
+from checkout_async.batch.paths import is_standard_output
 from checkout_async.cli.cluster import ClusterJob
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits, Validation
@@ -116,6 +117,8 @@ def authenticate(
     is none. 2: usage or configuration, nothing was sent. 3: the run ended before its input did. 130, 143: Ctrl-C,
     SIGTERM.
     """
+    if output is not None and is_standard_output(output):
+        output = _DASH
     if output is None and not dry_run:
         raise click.UsageError("Missing option '-o' / '--output'.")
     if scheduler is None and (partitions is not None or folder is not None):
