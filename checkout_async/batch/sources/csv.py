@@ -91,7 +91,7 @@ def _fields_of(names: Sequence[str]) -> Sequence[Field]:
     for number, name in enumerate(names, 1):
         if not name:
             raise BatchFileError(f"column {number} has no name")
-    fields = [find_field(name) for name in names]
+    fields = [find_field(name, number) for number, name in enumerate(names, 1)]
     for each in fields:
         if not each.node.is_value:
             inner = next(each.node.paths(each.path))

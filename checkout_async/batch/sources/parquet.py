@@ -132,7 +132,7 @@ class ParquetTable(Source):
 
 def _fields_of(path: Path, columns: Sequence[Column]) -> Mapping[str, Field]:
     """Return the fields that the columns of a file name. Raises BatchFileError."""
-    fields = {column.name: find_field(column.name) for column in columns}
+    fields = {column.name: find_field(column.name, number) for number, column in enumerate(columns, 1)}
     if not fields:
         raise BatchFileError(f'{path} has no columns; name them as the fields, such as "source.number"')
     reject_duplicates([each for column in columns for each in _values_in(column)])
