@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import anyio
+from msgspec.structs import replace
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.breaker import OnPause
@@ -29,10 +30,12 @@ from checkout_async.batch.runner import run
 from checkout_async.batch.sources import Source
 from checkout_async.config import require_type
 from checkout_async.errors import CheckoutError, JournalError, RunIncomplete
+from checkout_async.redaction import sanitize
 
 __all__ = ["FileRun", "run_file"]
 
 _DEFAULTS: Final = BatchOptions()
+_MOST_NAMED: Final = 10
 
 
 async def run_file(
@@ -176,11 +179,26 @@ class FileRun:
             self._fail(error)
         except OSError as error:
             self._fail(RunIncomplete(f"cannot read the input: {error.strerror}"))
+        is_complete = not (self._stop.is_set() or self.failure is not None or self._files.limit is not None)
         try:
-            was_stopped = self._stop.is_set() or self.failure is not None or self._files.limit is not None
-            await output.finish(journal, is_complete=not was_stopped)
+            await output.finish(journal, is_complete=is_complete)
         except (OSError, CheckoutError) as error:
             self._fail(RunIncomplete(f"cannot write results: {_reason(error)}"))
+        if journal is not None and is_complete:
+            await self._count_removed(journal)
+
+    async def _count_removed(self, journal: Journal) -> None:
+        """Count the records in doubt that are no longer in the input: their sessions may exist all the same."""
+        doubtful = list[Outcome]()
+        await journal.export_unread(lambda outcome: None if outcome.result.is_final else doubtful.append(outcome))
+        for outcome in doubtful:
+            self.summary.add(outcome)
+        if doubtful and self._on_problem is not None:
+            named = [each.session_id or sanitize(each.reference or f"line {each.line}") for each in doubtful]
+            self._on_problem(
+                f"{len(doubtful)} records in doubt are no longer in the input: {', '.join(named[:_MOST_NAMED])}"
+                f"{' and others' if len(named) > _MOST_NAMED else ''}; put them back, or look them up"
+            )
 
     async def _authenticate(
         self,
@@ -222,16 +240,18 @@ class FileRun:
         self.summary.add(outcome)
         if self._on_outcome is not None:
             self._on_outcome(outcome)
-        # A final outcome of an earlier run is in the output since the run began.
+        row = outcome
         if outcome.replayed and outcome.result.is_final:
-            return
+            if not output.is_stream:
+                return  # it is in the output since the run began
+            row = replace(outcome, replayed=False)  # as in a file
         if journal is not None and outcome.entry is None:
             # The output is an export of the journal, which could not be written.
             self._tell_unwritten(outcome)
             return
         self.recorded += journal is not None and not outcome.replayed
         try:
-            output.write(outcome)
+            output.write(row)
         except Exception as error:  # noqa: BLE001  # calls in flight must finish all the same
             self._fail(RunIncomplete(f"cannot write results: {_reason(error)}"))
             self._stop.set()

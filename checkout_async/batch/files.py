@@ -27,7 +27,7 @@ from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import Source, open_source
 from checkout_async.errors import BatchFileError, ConfigurationError
 
-__all__ = ["RunFiles", "require_distinct_files"]
+__all__ = ["RunFiles", "is_standard_output", "require_distinct_files"]
 
 _JOURNAL_SUFFIX: Final = ".journal"
 
@@ -151,10 +151,7 @@ class RunFiles:
             return await OutputFile.resume(self.output, journal, self.output_format, dialect)
         if self.output is not None:
             return OutputFile.create(self.output, self.output_format, force=self.force, dialect=dialect)
-        output = OutputFile.standard_output(self.output_format or Format.JSONL, dialect)
-        if self.resume and journal is not None:
-            await output.begin_resumed(journal)
-        return output
+        return OutputFile.standard_output(self.output_format or Format.JSONL, dialect)
 
     def _check_leftovers(self) -> None:
         """Refuse files of an earlier run, before this run creates a journal that would pass for that run's journal."""
@@ -191,6 +188,14 @@ def require_distinct_files(named: Mapping[str, Path | None]) -> None:
     for name, path in named.items():
         if path is not None and (other := places.setdefault(_identity(path), name)) != name:
             raise BatchFileError(f"the {name} is the {other} file; name another one")
+
+
+def is_standard_output(path: Path) -> bool:
+    """Whether a path leads to the pipe or device that is standard output, as `/dev/stdout` may."""
+    status, standard = _status_of(path), _status_of(1)
+    if status is None or standard is None:
+        return False
+    return not stat.S_ISREG(status.st_mode) and os.path.samestat(status, standard)
 
 
 def _identity(path: Path) -> object:

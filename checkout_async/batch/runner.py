@@ -22,6 +22,7 @@ from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.pool import RunConfig, WorkerPool
 from checkout_async.batch.queues import OutcomeQueue, RecordFeed, Records
+from checkout_async.config import require_type
 
 __all__ = ["run", "run_sync"]
 
@@ -59,6 +60,8 @@ async def run(
     `outage_backoff`, a client that is closed or belongs to another event loop or process, a journal that cannot be
     written and an error of `records` end the run. They are raised when the calls in flight have ended.
     """
+    if journal is not None:
+        require_type("journal", journal, Journal)
     config = RunConfig(sender=sender, options=options, journal=journal)
     outcomes = OutcomeQueue(options.concurrency, in_order=options.in_order)
     pool = WorkerPool(config, RecordFeed(records), CircuitBreaker(options.outage_backoff, on_pause), outcomes)

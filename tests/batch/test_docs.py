@@ -116,7 +116,7 @@ class TestItsCommands:
         prepare, dry, first = re.split(r"^(?=checkout-async)", before, flags=re.MULTILINE)
         checked = await self.run(prepare + dry, tmp_path, env)
         assert (checked.code, sandbox.count("request_session")) == (1, 0)
-        assert "line 4: request_session: $.source.expiry_month" in checked.err
+        assert "row 4, column source.expiry_month: above 12" in checked.err
         assert (await self.run(first, tmp_path, env)).code == 1
         assert sandbox.count("request_session") == 2
         resumed = await self.run(correct + resume, tmp_path, env)

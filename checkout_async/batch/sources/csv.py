@@ -88,7 +88,7 @@ def _fields_of(names: Sequence[str]) -> Sequence[Field | None]:
     for number, name in enumerate(names, 1):
         if not name:
             raise BatchFileError(f"column {number} has no name")
-    fields = [None if name.startswith(NOTE) else find_field(name) for name in names]
+    fields = [None if name.startswith(NOTE) else find_field(name, number) for number, name in enumerate(names, 1)]
     named = [each for each in fields if each is not None]
     for each in named:
         if not each.node.is_value:
