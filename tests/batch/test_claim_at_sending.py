@@ -55,7 +55,10 @@ def unreachable(sandbox: Sandbox) -> CheckoutClient:
 
 def records(count: int) -> list[Record]:
     own = msgspec.to_builtins(RECURRING)
-    return [Record.of(line, request(reference=f"ref-{line}", channel_data=own)) for line in range(1, count + 1)]
+    return [
+        Record(line=line, request=request(reference=f"ref-{line}", channel_data=own), reference=f"ref-{line}")
+        for line in range(1, count + 1)
+    ]
 
 
 @pytest.mark.parametrize(
