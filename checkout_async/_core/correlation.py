@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from checkout_async._core.model import ResponseModel, fields_of
-from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency
+from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency, Parameter
 from checkout_async.errors import ReplyMismatch
 
 __all__ = ["identifiers_of", "is_about_another", "mismatch"]
@@ -74,18 +74,26 @@ def _is_same_currency(received: object, expected: object) -> bool:
 
 
 def is_about_another(request: ApiRequest[Any], response: ApiResponse[Any]) -> bool:
-    """Return whether the reply to a call that reads or changes a resource is about another resource of the same kind.
+    """Return whether the reply to a call that reads or changes a resource is about another resource.
 
-    What a call with a key creates has an id of its own. Ids of different kinds are not compared: `get_payment` takes
-    the id of a session and returns its payment.
+    What a call with a key creates has an id of its own. An id of another kind is no sign of another resource if the
+    operation takes ids of that kind, too: `get_payment` takes the id of a session and returns its payment.
     """
     value = response.value
     creates = request.operation.idempotency is Idempotency.KEY
     if creates or len(request.path) != 1 or not isinstance(value, ResponseModel):
         return False
     identifiers = [getattr(value, name) for name in identifiers_of(type(value))]
-    asked = request.path[0].value
-    return any(isinstance(found, str) and found != asked and _kind(found) == _kind(asked) for found in identifiers)
+    return any(isinstance(found, str) and _is_of_another(request.path[0], found) for found in identifiers)
+
+
+def _is_of_another(asked: Parameter, found: str) -> bool:
+    if found == asked.value:
+        return False
+    if _kind(found) == _kind(asked.value):
+        return True
+    pattern = asked.pattern
+    return pattern is not None and bool(re.match(pattern, asked.value)) and not re.match(pattern, found)
 
 
 @cache

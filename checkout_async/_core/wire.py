@@ -128,7 +128,8 @@ class CallOptions(SecretStruct, frozen=True, kw_only=True):
     """The options of a single call. None keeps the client's setting. Values that may be secret become Secret.
 
     `before_send` is awaited before each attempt, when the call has its slot, its credential and its rate permit. If it
-    raises, the call ends with that exception, and this attempt is not sent.
+    raises, the call ends with that exception, and this attempt is not sent. The deadline does not count the time that
+    it takes. `on_unsent` is called before a call waits for its next attempt, if no attempt may have been carried out.
     """
 
     __hidden__ = ("headers", "session_secret", "idempotency_key", "extra_body")
@@ -141,6 +142,7 @@ class CallOptions(SecretStruct, frozen=True, kw_only=True):
     validate: Validation | None = None
     extra_body: Mapping[str, object] | None = None
     before_send: Callable[[], Awaitable[None]] | None = None
+    on_unsent: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         force_setattr(self, "session_secret", as_secret(self.session_secret))

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from checkout_async.batch.cluster.gather import finished_report, gather_partitions
-from checkout_async.batch.cluster.partition import Partition, stop_file
-from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
-from checkout_async.batch.cluster.sync import run_sync
+from checkout_async.batch.cluster.partition import Partition, RunPaths, stop_file
+from checkout_async.batch.cluster.plan import plan_partitions
 from checkout_async.batch.cluster.worker import PartitionResult, PartitionSettings, run_partition
 from checkout_async.batch.formats import Format
 from checkout_async.batch.report import Report, Summary
+from checkout_async.batch.runner import run_sync
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, ConfigurationError, JournalInUse, MissingExtra, RunIncomplete
 from checkout_async.redaction import sanitize

@@ -12,25 +12,30 @@ from pathlib import Path
 from typing import Final
 
 import anyio
+from msgspec.structs import replace
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.breaker import OnPause
+from checkout_async.batch.faults import faults_of
 from checkout_async.batch.files import RunFiles
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.options import BatchOptions
-from checkout_async.batch.outcome import ErrorInfo, Outcome
+from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.rejects import Rejects
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.runner import run
 from checkout_async.batch.sources import Source
 from checkout_async.config import require_type
 from checkout_async.errors import CheckoutError, JournalError, RunIncomplete
+from checkout_async.redaction import sanitize
 
 __all__ = ["FileRun", "run_file"]
 
 _DEFAULTS: Final = BatchOptions()
+_MOST_NAMED: Final = 10
 
 
 async def run_file(
@@ -45,6 +50,8 @@ async def run_file(
     input_format: Format | None = None,
     output_format: Format | None = None,
     limit: int | None = None,
+    rejects: Path | str | None = None,
+    defaults: Path | str | None = None,
     stop: anyio.Event | None = None,
     on_outcome: Callable[[Outcome], object] | None = None,
     on_pause: OnPause | None = None,
@@ -54,12 +61,16 @@ async def run_file(
     The formats follow from the suffixes of the names, unless they are given. The `journal` is by default `output` with
     `.journal` appended: it is the truth about the run, and the output is an export of it. With `resume`, the run
     continues an earlier one, or begins if there was none, and sends nothing twice; `force` replaces output and journal.
-    `on_outcome` is called with each outcome. `run` describes `options`, `stop` and `on_pause`.
+    `rejects` gets a copy of each invalid record with the reason, to correct and to read again. `defaults` is a JSON
+    file with members that all records share; a record's own win. `on_outcome` is called with each outcome. `run`
+    describes `options`, `stop` and `on_pause`.
 
     Raises BatchFileError, ConfigurationError or MissingExtra before anything is sent. A run that ends early raises its
     reason, such as AuthenticationFailed, JournalError or RunIncomplete, after the output is written.
     """
-    for name, path in {"input": input, "output": output, "journal": journal or ""}.items():
+    given = {"journal": journal, "rejects": rejects, "defaults": defaults}
+    optional = {name: path for name, path in given.items() if path is not None}
+    for name, path in {"input": input, "output": output, **optional}.items():
         require_type(name, path, str, Path)
     files = RunFiles(
         input=Path(input),
@@ -70,6 +81,8 @@ async def run_file(
         resume=resume,
         force=force,
         limit=limit,
+        rejects=None if rejects is None else Path(rejects),
+        defaults=None if defaults is None else Path(defaults),
     )
     file_run = FileRun(files, options, stop=stop, on_outcome=on_outcome, on_pause=on_pause)
     await file_run.run(sender)
@@ -81,7 +94,8 @@ async def run_file(
 class FileRun:
     """A run from an input to an output. `failure` is the reason if it ends before its input does.
 
-    `in_flight` are the lines that were read and have no outcome yet, `recorded` is the number of new outcomes that are
+    `in_flight` are the records that were read and have no outcome yet, by line, `rejected` is the number of those
+    copied to the rejects file, `recorded` is the number of new outcomes that are
     in the journal or, without one, in the output. `on_start` is called with the number of records, None if it is
     unknown; `on_problem` with a text about an outcome that could not be written.
     """
@@ -108,26 +122,31 @@ class FileRun:
         self._on_problem = on_problem
         self.summary = Summary()
         self.failure: CheckoutError | None = None
-        self.in_flight: set[int] = set()
+        self.in_flight: dict[int, Record | InvalidRecord] = {}
         self.last_line = 0
         self.recorded = 0
+        self.rejected = 0
         self.has_journal = False
+        self._rejects: Rejects | None = None
 
     async def run(self, sender: Sender) -> None:
         """Run to the end. Raises errors of options and files before anything is sent; a later one is the `failure`."""
         files = self._files
         files.check()
+        defaults = files.read_defaults()
         with files.open_input() as source:
             total = await files.count(source)
             self.summary.lines = source.lines
             try:
                 async with AsyncExitStack() as opened:
-                    journal = await files.open_journal(opened)
+                    journal = await files.open_journal(opened, defaults)
                     self.has_journal = journal is not None
-                    output = opened.enter_context(await files.open_output(journal))
+                    output = opened.enter_context(await files.open_output(journal, source.dialect))
+                    opened.enter_context(self._copying_rejects(source))
                     if self._on_start is not None:
                         self._on_start(total)
-                    await self._run(sender, source, output, journal)
+                    records = self._noted(files.records(source, defaults))
+                    await self._run(sender, records, output, journal)
             except JournalError as error:
                 self._fail(error)
 
@@ -137,18 +156,49 @@ class FileRun:
         names = str(files.input or "standard input"), str(files.output or "standard output")
         return self.summary.report(*names, stopped=stopped or ("" if self.failure is None else str(self.failure)))
 
-    async def _run(self, sender: Sender, source: Source, output: OutputFile, journal: Journal | None) -> None:
+    @contextmanager
+    def _copying_rejects(self, source: Source) -> Generator[None]:
+        """While entered, copy the rejected records of a source, if there is a file for them. Raises BatchFileError."""
         try:
-            await self._authenticate(sender, self._noted(self._files.records(source)), output, journal)
+            with self._files.open_rejects(source) as rejects:
+                self._rejects = rejects
+                yield
+        except RunIncomplete as error:
+            self._fail(error)
+
+    async def _run(
+        self,
+        sender: Sender,
+        records: AsyncIterable[Record | InvalidRecord],
+        output: OutputFile,
+        journal: Journal | None,
+    ) -> None:
+        try:
+            await self._authenticate(sender, records, output, journal)
         except CheckoutError as error:
             self._fail(error)
         except OSError as error:
             self._fail(RunIncomplete(f"cannot read the input: {error.strerror}"))
+        is_complete = not (self._stop.is_set() or self.failure is not None or self._files.limit is not None)
         try:
-            was_stopped = self._stop.is_set() or self.failure is not None or self._files.limit is not None
-            await output.finish(journal, is_complete=not was_stopped)
+            await output.finish(journal, is_complete=is_complete)
         except (OSError, CheckoutError) as error:
             self._fail(RunIncomplete(f"cannot write results: {_reason(error)}"))
+        if journal is not None and is_complete:
+            await self._count_removed(journal)
+
+    async def _count_removed(self, journal: Journal) -> None:
+        """Count the records in doubt that are no longer in the input: their sessions may exist all the same."""
+        doubtful = list[Outcome]()
+        await journal.export_unread(lambda outcome: None if outcome.result.is_final else doubtful.append(outcome))
+        for outcome in doubtful:
+            self.summary.add(outcome)
+        if doubtful and self._on_problem is not None:
+            named = [each.session_id or sanitize(each.reference or f"line {each.line}") for each in doubtful]
+            self._on_problem(
+                f"{len(doubtful)} records in doubt are no longer in the input: {', '.join(named[:_MOST_NAMED])}"
+                f"{' and others' if len(named) > _MOST_NAMED else ''}; put them back, or look them up"
+            )
 
     async def _authenticate(
         self,
@@ -181,25 +231,27 @@ class FileRun:
 
     async def _noted(self, records: AsyncIterable[Record | InvalidRecord]) -> AsyncGenerator[Record | InvalidRecord]:
         async for item in records:
-            self.in_flight.add(item.line)
+            self.in_flight[item.line] = item
             self.last_line = item.line
             yield item
 
     def _take(self, outcome: Outcome, output: OutputFile, journal: Journal | None) -> None:
-        self.in_flight.discard(outcome.line)
+        self._copy_if_rejected(self.in_flight.pop(outcome.line), outcome)
         self.summary.add(outcome)
         if self._on_outcome is not None:
             self._on_outcome(outcome)
-        # A final outcome of an earlier run is in the output since the run began.
+        row = outcome
         if outcome.replayed and outcome.result.is_final:
-            return
+            if not output.is_stream:
+                return  # it is in the output since the run began
+            row = replace(outcome, replayed=False)  # as in a file
         if journal is not None and outcome.entry is None:
             # The output is an export of the journal, which could not be written.
             self._tell_unwritten(outcome)
             return
         self.recorded += journal is not None and not outcome.replayed
         try:
-            output.write(outcome)
+            output.write(row)
         except Exception as error:  # noqa: BLE001  # calls in flight must finish all the same
             self._fail(RunIncomplete(f"cannot write results: {_reason(error)}"))
             self._stop.set()
@@ -207,6 +259,18 @@ class FileRun:
                 self._tell_unwritten(outcome)
         else:
             self.recorded += journal is None
+
+    def _copy_if_rejected(self, item: Record | InvalidRecord, outcome: Outcome) -> None:
+        if self._rejects is None:
+            return
+        row = self._rejects.take(item)
+        if outcome.result is BatchResult.INVALID:
+            self.rejected += 1
+            try:
+                self._rejects.add(row, faults_of(item, self._options, outcome.error))
+            except RunIncomplete as error:
+                self._fail(error)
+                self._stop.set()
 
     def _tell_unwritten(self, outcome: Outcome) -> None:
         if self._on_problem is not None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,16 +16,18 @@ from typing import Final
 
 import anyio.to_thread
 
-from checkout_async.batch.formats import Format, format_of
+from checkout_async.batch.defaults import Defaults
+from checkout_async.batch.formats import CsvDialect, Format, format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import OLDER_COPY
-from checkout_async.batch.paths import require_distinct_files
+from checkout_async.batch.journal.opening import remove_journal
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.rejects import Rejects, check_rejects
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import Source, open_source
 from checkout_async.errors import BatchFileError, ConfigurationError
 
-__all__ = ["RunFiles"]
+__all__ = ["RunFiles", "is_standard_output", "require_distinct_files"]
 
 _JOURNAL_SUFFIX: Final = ".journal"
 
@@ -36,7 +38,8 @@ class RunFiles:
 
     The `journal` is by default `output` with `.journal` appended; a device, a pipe and standard output have none by
     default. `resume` continues an earlier run, or begins if there was none; `force` replaces output and journal.
-    `limit` is the number of records of the input to read.
+    `limit` is the number of records of the input to read. `rejects` gets a copy of each invalid record with the reason,
+    `defaults` are members that all records share.
     """
 
     input: Path | None
@@ -47,6 +50,8 @@ class RunFiles:
     resume: bool = False
     force: bool = False
     limit: int | None = None
+    rejects: Path | None = None
+    defaults: Path | None = None
 
     def check(self) -> None:
         """Refuse options and files that do not fit each other. Raises ConfigurationError or BatchFileError."""
@@ -58,8 +63,26 @@ class RunFiles:
             raise ConfigurationError("resume continues an earlier run, force replaces it: choose one")
         if self.resume and self.journal_path is None:
             raise ConfigurationError("resume needs a journal; with results in a stream, name one (--journal)")
-        require_distinct_files({"input": self.input, "output": self.output, "journal": self.journal_path})
+        require_distinct_files(self.named)
+        self.check_rejects()
         self._check_leftovers()
+
+    def check_rejects(self) -> None:
+        """Refuse a rejects file that cannot be written. Raises BatchFileError."""
+        if self.rejects is not None:
+            found = format_of(self.input, self.input_format)
+            check_rejects(self.rejects, found, replace=self.force or self.resume)
+
+    @property
+    def named(self) -> dict[str, Path | None]:
+        """The files by what they are, for `require_distinct_files`."""
+        return {
+            "input": self.input,
+            "defaults": self.defaults,
+            "output": self.output,
+            "journal": self.journal_path,
+            "rejects": self.rejects,
+        }
 
     @property
     def journal_path(self) -> Path | None:
@@ -86,39 +109,49 @@ class RunFiles:
             raise BatchFileError(f"cannot read the input file {self.input}: {error.strerror}") from None
         return total if total is None or self.limit is None else min(total, self.limit)
 
-    async def records(self, source: Source) -> AsyncGenerator[Record | InvalidRecord]:
-        """Read the records, up to the limit."""
+    def read_defaults(self) -> Defaults | None:
+        """Read the members that all records share, if there are any. Raises BatchFileError."""
+        return None if self.defaults is None else Defaults.read(self.defaults)
+
+    @contextmanager
+    def open_rejects(self, source: Source) -> Generator[Rejects | None]:
+        """Open the file of rejected records, if there is one. Leaving writes it. Raises BatchFileError."""
+        if self.rejects is None:
+            yield None
+            return
+        with Rejects.open(self.rejects, source, format_of(self.input, self.input_format)) as rejects:
+            yield rejects
+
+    async def records(self, source: Source, defaults: Defaults | None = None) -> AsyncGenerator[Record | InvalidRecord]:
+        """Read the records, up to the limit, with the members that they share."""
         left = count() if self.limit is None else range(self.limit)
         records = source.records()
         for _ in left:
             item = await anext(records, None)
             if item is None:
                 return
-            yield item
+            yield item if defaults is None else defaults.apply(item)
 
-    async def open_journal(self, opened: AsyncExitStack) -> Journal | None:
-        """Open the journal, if there is one. Raises BatchFileError."""
+    async def open_journal(self, opened: AsyncExitStack, defaults: Defaults | None = None) -> Journal | None:
+        """Open the journal, if there is one. Raises BatchFileError, also if it belongs to other defaults."""
         path = self.journal_path
         if path is None:
             return None
-        if path.exists() and self.force:
-            # Opening fails if it is not a journal, or if another process uses it.
-            async with Journal(path):
-                pass
-            path.unlink()
+        if self.force:
+            self._remove_journal(path)
         # The output of a run is made after its journal.
-        return await opened.enter_async_context(Journal(path, create=self.force or not self._has_output()))
+        journal = await opened.enter_async_context(Journal(path, create=self.force or not self._has_output()))
+        await journal.require_defaults(b"" if defaults is None else defaults.content)
+        return journal
 
-    async def open_output(self, journal: Journal | None) -> OutputFile:
+    async def open_output(self, journal: Journal | None, dialect: CsvDialect | None) -> OutputFile:
         """Open the output. To resume, it gets the final outcomes that are in the journal. Raises BatchFileError."""
+        dialect = dialect or CsvDialect()
         if self.output is not None and self.resume and journal is not None:
-            return await OutputFile.resume(self.output, journal, self.output_format)
+            return await OutputFile.resume(self.output, journal, self.output_format, dialect)
         if self.output is not None:
-            return OutputFile.create(self.output, self.output_format, force=self.force)
-        output = OutputFile.standard_output(self.output_format or Format.JSONL)
-        if self.resume and journal is not None:
-            await output.begin_resumed(journal)
-        return output
+            return OutputFile.create(self.output, self.output_format, force=self.force, dialect=dialect)
+        return OutputFile.standard_output(self.output_format or Format.JSONL, dialect)
 
     def _check_leftovers(self) -> None:
         """Refuse files of an earlier run, before this run creates a journal that would pass for that run's journal."""
@@ -139,8 +172,36 @@ class RunFiles:
         if self._has_output():
             raise BatchFileError(f"{self.output} exists; name another output file, or replace it with --force")
 
+    def _remove_journal(self, path: Path) -> None:
+        try:
+            remove_journal(path)
+        except OSError as error:
+            raise BatchFileError(f"cannot replace the journal {path}: {error.strerror}") from None
+
     def _has_output(self) -> bool:
         return self.output is not None and self.output.is_file()
+
+
+def require_distinct_files(named: Mapping[str, Path | None]) -> None:
+    """Raise BatchFileError if two of these are the same file, links included; the keys name them in the message."""
+    places: dict[object, str] = {}
+    for name, path in named.items():
+        if path is not None and (other := places.setdefault(_identity(path), name)) != name:
+            raise BatchFileError(f"the {name} is the {other} file; name another one")
+
+
+def is_standard_output(path: Path) -> bool:
+    """Whether a path leads to the pipe or device that is standard output, as `/dev/stdout` may."""
+    status, standard = _status_of(path), _status_of(1)
+    if status is None or standard is None:
+        return False
+    return not stat.S_ISREG(status.st_mode) and os.path.samestat(status, standard)
+
+
+def _identity(path: Path) -> object:
+    status = _status_of(path)
+    is_file = status is not None and stat.S_ISREG(status.st_mode)
+    return (status.st_dev, status.st_ino) if status is not None and is_file else os.path.realpath(path)
 
 
 def _status_of(file: int | Path) -> os.stat_result | None:

@@ -18,7 +18,8 @@ from checkout_async.batch.records import Record
 from checkout_async.errors import InvalidRequest, MalformedMessage
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
-from checkout_async.threeds import Driver, Options, SendChannelData, ThreeDSResult, Verdict
+from checkout_async.threeds import Driver, Options, SendChannelData, Verdict
+from checkout_async.threeds.result import verdict_of
 
 __all__ = ["FAKE_BROWSER_DATA", "RecordFlow", "check_channel_data"]
 
@@ -56,7 +57,8 @@ def _is_hosted(completion: object) -> bool:
 
 
 def _member(value: object, name: str) -> object:
-    found = cast("Mapping[str, object]", value).get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+    is_mapping = isinstance(value, (dict, Mapping))  # most are dicts, and to ask an ABC costs ten times as much
+    found = cast("Mapping[str, object]", value).get(name) if is_mapping else getattr(value, name, None)
     return None if found is msgspec.UNSET else found
 
 
@@ -70,7 +72,8 @@ class RecordFlow:
     `session` is the session as last seen. With a `session_id` the session exists already: the run reads it and
     continues from there, so a run that failed half-way can be repeated without creating a second session. `on_session`
     is called with the id of a new session before its first further step, `on_first_reply` with the name of the
-    operation that brought the first reply. `before_send` is awaited before the request of a new session is sent.
+    operation that brought the first reply. `before_send` and `on_unsent` are those of the request for a new session
+    (`CallOptions`).
     """
 
     def __init__(
@@ -80,11 +83,13 @@ class RecordFlow:
         session_id: str | None = None,
         on_session: Callable[[str], None] | None = None,
         before_send: Callable[[], Awaitable[None]] | None = None,
+        on_unsent: Callable[[], None] | None = None,
     ) -> None:
         self._sender = sender
         self._options = options
         self._on_session = on_session
         self._before_send = before_send
+        self._on_unsent = on_unsent
         self.on_first_reply: Callable[[str], None] | None = None
         self.session_id = session_id
         self.session: sessions.Session | None = None
@@ -121,8 +126,12 @@ class RecordFlow:
         else:
             check_channel_data(record.request, self._options.channel_data)
             request = operations.build_request_session(record.request, validate=self._options.validate)
-            options = msgspec.structs.replace(request.options, before_send=self._before_send)
-            session = (await self._sender.send(msgspec.structs.replace(request, options=options))).value
+            if self._before_send is not None:
+                options = msgspec.structs.replace(
+                    request.options, before_send=self._before_send, on_unsent=self._on_unsent
+                )
+                request = msgspec.structs.replace(request, options=options)
+            session = (await self._sender.send(request)).value
             self.session_id, operation = session.id, operations.REQUEST_SESSION
         if self.on_first_reply is not None:
             self.on_first_reply(operation.name)
@@ -131,10 +140,10 @@ class RecordFlow:
 
 def _is_settled(session: sessions.Session) -> bool:
     """Whether the reply to the request has all that the driver could bring: the usual case, kept quick."""
-    result = ThreeDSResult.from_session(session)
-    if result.authenticated:
-        return result.eci is not None and result.cryptogram is not None
-    return result.verdict is not Verdict.UNDECIDED
+    verdict = verdict_of(session)
+    if verdict is Verdict.AUTHENTICATED or verdict is Verdict.ATTEMPTED:
+        return session.eci is not None and session.cryptogram is not None
+    return verdict is not Verdict.UNDECIDED
 
 
 def _flow_options(request: sessions.SessionRequest | Mapping[str, object]) -> Options:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from checkout_async.errors import BatchFileError
 
-__all__ = ["GZIP_SUFFIX", "Format", "format_of"]
+__all__ = ["GZIP_SUFFIX", "NOTE", "CsvDialect", "Format", "format_of"]
 
 GZIP_SUFFIX: Final = ".gz"
+
+NOTE: Final = "#"
+"""Columns of CSV and members of a line of JSON whose names begin with this are notes, which are not read."""
 
 
 class Format(StrEnum):
@@ -22,6 +26,20 @@ class Format(StrEnum):
     """A header of field paths, then one row each (RFC 4180)."""
     PARQUET = "parquet"
     """Columns of Apache Parquet; needs the extra `parquet`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvDialect:
+    """How a CSV file is written: the separator of its cells, the end of its lines, and whether it has a BOM."""
+
+    delimiter: str = ","
+    newline: str = "\r\n"
+    has_bom: bool = False
+
+    @property
+    def decimal(self) -> str:
+        """The decimal separator. Spreadsheets separate cells by semicolons where the comma is the decimal separator."""
+        return "," if self.delimiter == ";" else "."
 
 
 _BY_SUFFIX: Final = {

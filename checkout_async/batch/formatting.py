@@ -1,4 +1,4 @@
-"""Texts about a run for people: numbers with their units, and the meaning of each result.
+"""Texts about a run for people: results in words, and numbers with their units.
 
 The table, the HTML report and the progress display use them.
 """
@@ -6,14 +6,10 @@ The table, the HTML report and the progress display use them.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Final
 
 from checkout_async.batch.outcome import BatchResult
 
 __all__ = [
-    "RESULT_HELP",
-    "ResultHelp",
     "format_count",
     "format_duration",
     "format_latency",
@@ -22,54 +18,6 @@ __all__ = [
     "format_result",
     "format_time_left",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class ResultHelp:
-    """What a result means, and what to do about it."""
-
-    meaning: str
-    action: str
-
-
-RESULT_HELP: Final = {
-    BatchResult.AUTHENTICATED: ResultHelp(
-        "The issuer authenticated the cardholder.",
-        "Authorise the payment with ECI and cryptogram, or with the session's id.",
-    ),
-    BatchResult.ATTEMPTED: ResultHelp(
-        "A stand-in answered for the issuer; it counts as authenticated.",
-        "Authorise the payment with ECI and cryptogram, or with the session's id.",
-    ),
-    BatchResult.CHALLENGE_REQUIRED: ResultHelp(
-        "Only the cardholder can continue: with a challenge, or on a hosted page.",
-        "Bring the cardholder back to the shop, or authorise without authentication at your own risk.",
-    ),
-    BatchResult.DECLINED: ResultHelp(
-        "The issuer did not authenticate the cardholder.", "Do not authorise the payment."
-    ),
-    BatchResult.REJECTED: ResultHelp(
-        "The issuer rejects the transaction.", "Do not authorise the payment; the issuer asks you not to."
-    ),
-    BatchResult.UNAVAILABLE: ResultHelp(
-        "Authentication could not be done.",
-        "Try again later, or authorise without authentication at your own risk.",
-    ),
-    BatchResult.ABANDONED: ResultHelp("The cardholder left the challenge.", "Request a new session."),
-    BatchResult.EXPIRED: ResultHelp("The session ended before anything was decided.", "Request a new session."),
-    BatchResult.INVALID: ResultHelp(
-        "The request breaks the specification, or the API refused it; no session was created.",
-        "Fix what the output names, by path or error code, and resume.",
-    ),
-    BatchResult.FAILED: ResultHelp(
-        "The request was not sent, or it was refused unexamined; no session was created.",
-        "Resume the run; it sends the record again.",
-    ),
-    BatchResult.UNKNOWN: ResultHelp(
-        "The request may have arrived; a session may exist.",
-        "Resume the run; it reads the sessions whose id is known. Look up the others by their reference, and decide.",
-    ),
-}
 
 
 def format_result(result: BatchResult) -> str:

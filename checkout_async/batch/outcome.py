@@ -35,7 +35,8 @@ from checkout_async.errors import (
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.redaction import MASK
-from checkout_async.threeds import ThreeDSResult, Verdict
+from checkout_async.threeds import Verdict
+from checkout_async.threeds.result import verdict_of
 
 __all__ = [
     "INVALID_RECORD",
@@ -46,7 +47,7 @@ __all__ = [
     "is_refused_access",
     "is_unsent",
     "is_unusable_client",
-    "may_be_refused_access",
+    "may_concern_every_record",
 ]
 
 INVALID_RECORD: Final = "InvalidRecord"
@@ -226,7 +227,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def _result_of_session(session: sessions.Session) -> BatchResult:
     if _waits_for_cardholder(session):
         return BatchResult.CHALLENGE_REQUIRED
-    verdict = ThreeDSResult.from_session(session).verdict
+    verdict = verdict_of(session)
     return BatchResult.UNKNOWN if verdict is Verdict.UNDECIDED else BatchResult(verdict.value)
 
 
@@ -243,8 +244,10 @@ def _result_without_session(error: Exception | None) -> BatchResult:
         return BatchResult.FAILED
     if isinstance(error, _UNUSABLE_CLIENT):
         return BatchResult.UNKNOWN if error.may_have_been_done else BatchResult.FAILED
-    if not isinstance(error, ApiError) or error.may_have_been_done:
+    if not isinstance(error, ApiError | UnexpectedResponse) or error.may_have_been_done:
         return BatchResult.UNKNOWN
+    if isinstance(error, UnexpectedResponse):
+        return BatchResult.FAILED
     # The session exists. Only reading it failed, and that can succeed later.
     if error.operation == operations.GET_SESSION.name and error.is_transient:
         return BatchResult.UNKNOWN
@@ -266,8 +269,13 @@ def is_refused_access(error: Exception) -> bool:
     return isinstance(error, Unauthorized | AuthenticationFailed)
 
 
-def may_be_refused_access(error: Exception) -> bool:
-    """Whether other records may fail in the same way: a missing scope, a wrong address, or a rule for this record."""
+def may_concern_every_record(error: Exception) -> bool:
+    """Whether other records may fail in the same way, though it may be a rule for this one.
+
+    That is a missing scope, a wrong address, or a page of a gateway in place of a reply.
+    """
+    if isinstance(error, UnexpectedResponse):
+        return error.operation in {operations.REQUEST_SESSION.name, operations.GET_SESSION.name}
     if not isinstance(error, ApiError) or isinstance(error, Conflict) or error.status >= 500:
         return False
     if error.operation == operations.GET_SESSION.name:

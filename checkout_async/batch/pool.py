@@ -2,7 +2,7 @@
 
 The order for each record: the claim is on disk immediately before the request is sent, not while it waits for a slot
 or a rate, and the outcome is on disk before it is reported. A request that was not sent because the API failed is tried
-again when the API is back.
+again when the API is back, and its claim is given back until then.
 
 A failure between two of these steps is safe. After the claim and before the reply, the journal says that the request
 may have been sent, so a later run does not send it by itself. After the reply and before the outcome is on disk, the
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -24,7 +23,7 @@ from msgspec.structs import replace
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.breaker import CircuitBreaker, RunStopped
-from checkout_async.batch.feed import RecordFeed
+from checkout_async.batch.claiming import Claiming, NotToBeSent, calls_before_send
 from checkout_async.batch.flow import RecordFlow
 from checkout_async.batch.journal import Claim, Journal, Step
 from checkout_async.batch.options import BatchOptions
@@ -35,11 +34,10 @@ from checkout_async.batch.outcome import (
     is_refused_access,
     is_unsent,
     is_unusable_client,
-    may_be_refused_access,
+    may_concern_every_record,
 )
-from checkout_async.batch.queue import OutcomeQueue
+from checkout_async.batch.queues import OutcomeQueue, RecordFeed
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.client import CheckoutClient
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
@@ -52,7 +50,7 @@ from checkout_async.errors import (
 __all__ = ["RunConfig", "WorkerPool"]
 
 _REFUSALS: Final = 3
-"""After this many refusals in a row the cause is taken to concern every record."""
+"""After this many refusals or incomprehensible replies in a row, the cause is taken to concern every record."""
 
 _TRIES: Final = 3
 """How often a step is tried that reached the API and failed there. A step that never reached it is not counted."""
@@ -67,58 +65,6 @@ class RunConfig:
     journal: Journal | None
 
 
-class _NotToBeSent(Exception):
-    """The journal has another answer than to send the record, for example because it is a duplicate."""
-
-    def __init__(self, claim: Claim) -> None:
-        super().__init__()
-        self.claim = claim
-
-
-class _Claiming:
-    """Claims one record, once: at the last moment before its request is sent. It is the `before_send` of the call."""
-
-    def __init__(self, journal: Journal, record: Record, *, retry_unknown: bool) -> None:
-        self._journal = journal
-        self._record = record
-        self._retry_unknown = retry_unknown
-        self.claim: Claim | None = None
-        self.failure: Exception | None = None
-
-    async def known(self) -> Claim | None:
-        """Return the claim of a record that the journal knows and that is not to be sent; None for another record."""
-        return await self._journal.claim_known(self._record, retry_unknown=self._retry_unknown)
-
-    async def now(self) -> Claim:
-        """Claim the record."""
-        self.claim = await self._journal.claim(self._record, retry_unknown=self._retry_unknown)
-        return self.claim
-
-    async def afterwards(self) -> Claim:
-        """Return the claim after the call. A record that could not be sent is claimed now, to have an outcome.
-
-        A person's word was for sending it. Nothing was sent, so an earlier doubt stays.
-        """
-        if self.failure is not None:
-            raise self.failure
-        return self.claim or await self._journal.claim(self._record)
-
-    async def __call__(self) -> None:
-        """Claim the record unless that is done. Raises _NotToBeSent or JournalError if it must not be sent."""
-        try:
-            claim = self.claim or await self.now()
-        except Exception as error:
-            self.failure = error
-            raise
-        if claim.step is not Step.SEND:
-            raise _NotToBeSent(claim)
-
-    def record_session(self, session_id: str) -> None:
-        """Note the session of the record."""
-        if self.claim is not None:
-            self._journal.record_session(self.claim, session_id)
-
-
 class WorkerPool:
     """All workers of a run. `failure` is the error that ended it early."""
 
@@ -130,6 +76,8 @@ class WorkerPool:
         self._failure: Exception | None = None
         self._refusals = 0
         self._group: TaskGroup | None = None
+        # Any other sender may not say when it sends: a record then counts as sent when its attempt begins.
+        self._claims_at_sending = calls_before_send(config.sender)
         self._unsettled = 0
         self._all_settled = anyio.Event()
 
@@ -184,33 +132,29 @@ class WorkerPool:
         if isinstance(item, InvalidRecord):
             self._settle(number, journal, None, Outcome.invalid_record(item))
             return
-        claiming = _Claiming(journal, item, retry_unknown=self._config.options.retry_unknown)
-        try:
-            # Only a client says when a request is sent. For another sender, a record counts as sent when it is claimed.
-            claim = await (claiming.known() if isinstance(self._config.sender, CheckoutClient) else claiming.now())
-        except InvalidRequest as error:
-            self._settle(number, journal, None, Outcome.of(item, None, error))
-        except Exception as error:  # noqa: BLE001  # nothing may be sent before its claim is on disk
-            self._abort(error)
-            self._outcomes.put(number, Outcome.not_sent(item, error))
-        else:
-            if claim is None:
-                await self._send(number, item, journal, claiming)
+        with Claiming(journal, item, retry_unknown=self._config.options.retry_unknown) as claiming:
+            try:
+                claim = await claiming.begin()
+            except InvalidRequest as error:
+                self._settle(number, journal, None, Outcome.of(item, None, error))
+            except Exception as error:  # noqa: BLE001  # nothing may be sent before its claim is on disk
+                self._abort(error)
+                self._outcomes.put(number, Outcome.not_sent(item, error))
             else:
-                await self._follow(number, item, journal, claim)
+                if claim is None:
+                    await self._send(number, item, journal, claiming)
+                else:
+                    await self._follow(number, item, journal, claim)
 
-    async def _send(self, number: int, record: Record, journal: Journal, claiming: _Claiming) -> None:
+    async def _send(self, number: int, record: Record, journal: Journal, claiming: Claiming) -> None:
         """Authenticate a record that is claimed when its request is sent."""
         try:
             outcome = await self._authenticated(record, claiming=claiming)
-        except _NotToBeSent as refused:
+        except NotToBeSent as refused:
             await self._follow(number, record, journal, refused.claim)
             return
         try:
             claim = await claiming.afterwards()
-        except InvalidRequest:
-            self._settle(number, journal, None, outcome)
-            return
         except Exception as error:  # noqa: BLE001  # as above
             self._abort(error)
             self._outcomes.put(number, Outcome.not_sent(record, error))
@@ -221,9 +165,10 @@ class WorkerPool:
             await self._follow(number, record, journal, claim)
 
     async def _follow(self, number: int, record: Record, journal: Journal, claim: Claim) -> None:
-        """Do what the journal has answered."""
+        """Do what the journal has answered, which is not to send the record."""
         if claim.outcome is None:
-            self._settle(number, journal, claim, await self._authenticated(record, claim))
+            outcome = await self._authenticated(record, session_id=claim.session_id)
+            self._settle(number, journal, claim, outcome)
         elif claim.step is Step.REPLAY:
             self._outcomes.put(number, claim.outcome)
         else:
@@ -256,29 +201,34 @@ class WorkerPool:
             self._all_settled.set()
 
     async def _authenticated(
-        self, record: Record, claim: Claim | None = None, claiming: _Claiming | None = None
+        self, record: Record, *, session_id: str | None = None, claiming: Claiming | None = None
     ) -> Outcome:
-        session_id = None if claim is None else claim.session_id
-        on_session: Callable[[str], None] | None = None
-        journal = self._config.journal
-        if claiming is not None:
-            on_session = claiming.record_session
-        elif journal is not None and claim is not None:
-            on_session = partial(journal.record_session, claim)
-        flow = RecordFlow(self._config.sender, self._config.options, session_id, on_session, claiming)
+        flow = self._flow(session_id, claiming)
         started = time.monotonic()
-        error = await self._run(flow, record)
+        error = await self._run(flow, record, claiming)
         # The time of a record that never reached the API would only say how long the run paused.
         was_sent = flow.session is not None or error is None or not _is_certainly_unsent(error)
         seconds = round(time.monotonic() - started, 4) if was_sent else None
         return Outcome.of(record, flow.session, error, session_id=flow.session_id, seconds=seconds)
 
-    async def _run(self, flow: RecordFlow, record: Record) -> Exception | None:
+    def _flow(self, session_id: str | None, claiming: Claiming | None) -> RecordFlow:
+        if claiming is None:
+            return RecordFlow(self._config.sender, self._config.options, session_id)
+        return RecordFlow(
+            self._config.sender,
+            self._config.options,
+            on_session=claiming.record_session,
+            before_send=claiming,
+            # Another sender may pass on this one alone.
+            on_unsent=claiming.release if self._claims_at_sending else None,
+        )
+
+    async def _run(self, flow: RecordFlow, record: Record, claiming: Claiming | None) -> Exception | None:
         """Run a flow, and run it again after an outage if that cannot create a second session."""
         tries, failure = 0, None
         while True:
             try:
-                failure = await self._attempt(flow, record)
+                failure = await self._attempt(flow, record, claiming)
             except RunStopped:
                 return failure or ConnectFailed("the run ended before this record was sent; nothing was sent")
             if failure is None:
@@ -289,18 +239,25 @@ class WorkerPool:
             may_repeat = is_outage(failure) and (is_unsent(failure) or flow.session_id is not None)
             if not may_repeat or tries >= _TRIES:
                 return failure
+            if claiming is not None and flow.session_id is None:
+                # It may wait for hours. A process that is killed meanwhile has not sent it.
+                claiming.release()
 
-    async def _attempt(self, flow: RecordFlow, record: Record) -> Exception | None:
+    async def _attempt(self, flow: RecordFlow, record: Record, claiming: Claiming | None) -> Exception | None:
         if self._breaker.is_closed:
-            return await self._guarded_attempt(flow, record, None)
+            return await self._guarded_attempt(flow, record, claiming, None)
         async with self._breaker.permit() as epoch:
-            return await self._guarded_attempt(flow, record, epoch)
+            return await self._guarded_attempt(flow, record, claiming, epoch)
 
-    async def _guarded_attempt(self, flow: RecordFlow, record: Record, epoch: int | None) -> Exception | None:
+    async def _guarded_attempt(
+        self, flow: RecordFlow, record: Record, claiming: Claiming | None, epoch: int | None
+    ) -> Exception | None:
         flow.on_first_reply = partial(self._on_first_reply, epoch)
         try:
+            if claiming is not None and flow.session_id is None and not self._claims_at_sending:
+                await claiming()
             await flow.run(record)
-        except _NotToBeSent:
+        except NotToBeSent:
             raise
         except Exception as error:  # noqa: BLE001  # a defect here must not lose the results of other records
             self._classify_failure(error, epoch)
@@ -324,11 +281,13 @@ class WorkerPool:
             self._breaker.failed(failure, epoch)
             if self._breaker.failure is not None:
                 self._abort(self._breaker.failure)
-        elif may_be_refused_access(failure):
+        elif may_concern_every_record(failure):
             self._refusals += 1
             if self._refusals >= _REFUSALS:
                 self._abort(failure)
-        elif isinstance(failure, ApiError | UnexpectedResponse):
+        elif isinstance(
+            failure, ApiError | UnexpectedResponse
+        ):  # the API answers, and what it says is about this record
             self._on_first_reply(epoch, failure.operation)
 
     def _abort(self, failure: Exception) -> None:

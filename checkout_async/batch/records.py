@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, Self, cast
 
@@ -15,13 +16,14 @@ __all__ = ["InvalidRecord", "Record"]
 
 # Many times the documented length. A row of the output has to stay readable, whatever a record says.
 _LONGEST_REFERENCE: Final = 10_000
+# A missing quote in CSV makes one cell of several rows, and their card numbers would be in the output and the journal.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Record(SecretStruct, frozen=True, kw_only=True):
     """A session to authenticate: the request, a Struct or a mapping of the same shape, and its line in the input.
 
-    A `reference` that is longer than 10,000 characters is dropped: it is not stored in the journal or the
-    results.
+    A `reference` that cannot be one (`Record.of`) is dropped: it is not stored in the journal or the output.
     """
 
     __hidden__ = ("request",)
@@ -31,15 +33,31 @@ class Record(SecretStruct, frozen=True, kw_only=True):
     reference: str | None = None
 
     def __post_init__(self) -> None:
-        if self.reference is not None and len(self.reference) > _LONGEST_REFERENCE:
+        if self.reference is not None and _fault_of(self.reference) is not None:
             force_setattr(self, "reference", None)
 
     @classmethod
     @clears_frames
-    def of(cls, line: int, request: sessions.SessionRequest | Mapping[str, object]) -> Self:
-        """Return the record of a request, with its reference if it has one."""
-        given = request.get("reference") if isinstance(request, Mapping) else cast("object", request.reference)
-        return cls(line=line, request=request, reference=given if isinstance(given, str) and given else None)
+    def of(cls, line: int, request: sessions.SessionRequest | Mapping[str, object]) -> Self | InvalidRecord:
+        """Return the record of a request, with its reference if it has one.
+
+        It is an InvalidRecord if the reference contains control characters, or is longer than 10,000 characters: such a
+        text is not meant to be a reference.
+        """
+        given = request.get("reference") if isinstance(request, (dict, Mapping)) else cast("object", request.reference)
+        reference = given if isinstance(given, str) and given else None
+        fault = reference and _fault_of(reference)
+        if fault:
+            return InvalidRecord(line=line, reason=fault, path="$.reference")
+        return cls(line=line, request=request, reference=reference)
+
+
+def _fault_of(reference: str) -> str | None:
+    if len(reference) > _LONGEST_REFERENCE:
+        return f"the reference is longer than {_LONGEST_REFERENCE:,} characters"
+    if _CONTROL.search(reference):
+        return "the reference contains a line feed or another control character: is a quote missing?"
+    return None
 
 
 class InvalidRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,23 +7,26 @@ finished.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.breaker import CircuitBreaker, OnPause
-from checkout_async.batch.feed import RecordFeed, Records
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.pool import RunConfig, WorkerPool
-from checkout_async.batch.queue import OutcomeQueue
+from checkout_async.batch.queues import OutcomeQueue, RecordFeed, Records
+from checkout_async.config import require_type
 
-__all__ = ["run"]
+__all__ = ["run", "run_sync"]
+
+T = TypeVar("T")
 
 _DEFAULTS: Final = BatchOptions()
 
@@ -57,6 +60,8 @@ async def run(
     `outage_backoff`, a client that is closed or belongs to another event loop or process, a journal that cannot be
     written and an error of `records` end the run. They are raised when the calls in flight have ended.
     """
+    if journal is not None:
+        require_type("journal", journal, Journal)
     config = RunConfig(sender=sender, options=options, journal=journal)
     outcomes = OutcomeQueue(options.concurrency, in_order=options.in_order)
     pool = WorkerPool(config, RecordFeed(records), CircuitBreaker(options.outage_backoff, on_pause), outcomes)
@@ -84,3 +89,13 @@ async def _leave(pool: WorkerPool, outcomes: OutcomeQueue, at_work: asyncio.Task
     finally:
         at_work.cancel()
         await asyncio.gather(at_work, return_exceptions=True)
+
+
+def run_sync(start: Callable[[], Coroutine[object, object, T]]) -> T:
+    """Run a coroutine in a new event loop, even inside a running one, as in a notebook or an async actor."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(start())
+    with ThreadPoolExecutor(1, "checkout_async partition") as thread:
+        return thread.submit(lambda: asyncio.run(start())).result()

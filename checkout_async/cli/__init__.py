@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 import click
 
@@ -19,7 +20,7 @@ from checkout_async.batch.command.console import echo
 from checkout_async.cli.authenticate import authenticate
 from checkout_async.cli.journal import batch
 from checkout_async.cli.sandbox import sandbox
-from checkout_async.client import CheckoutClient
+from checkout_async.cli.settings import Settings, settings_options
 from checkout_async.errors import BatchFileError, CheckoutError, ConfigurationError, MissingExtra
 from checkout_async.models import access
 
@@ -60,15 +61,18 @@ cli.add_command(sandbox)
 
 @cli.command()
 @click.option("--show", is_flag=True, help="Print only the token itself to standard output.")
-def token(*, show: bool) -> None:
+@settings_options
+def token(env_file: Path | None, log_file: Path | None, verbose: int, *, show: bool) -> None:
     """Fetch an access token with the credentials of the environment; print its lifetime and scopes."""
-    granted = asyncio.run(_fetch_token())
+    settings = Settings(env_file=env_file, log_file=log_file, verbose=verbose)
+    settings.start_logging()
+    granted = asyncio.run(_fetch_token(settings))
     lifetime = "unknown" if granted.expires_in is None else f"{granted.expires_in:g} s"
     click.echo(f"lifetime  {lifetime}\nscopes    {granted.scope or 'not stated'}", err=show)
     if show:
         click.echo(granted.access_token)
 
 
-async def _fetch_token() -> access.AccessToken:
-    async with CheckoutClient.from_env() as client:
+async def _fetch_token(settings: Settings) -> access.AccessToken:
+    async with settings.client() as client:
         return await client.request_access_token()

@@ -11,14 +11,14 @@ from typing import get_args
 import click
 
 from checkout_async.batch.cluster import PartitionSettings
-from checkout_async.batch.command.channel_data import read_channel_data
 from checkout_async.batch.command.job import Job
-from checkout_async.batch.files import RunFiles
+from checkout_async.batch.defaults import read_channel_data
+from checkout_async.batch.files import RunFiles, is_standard_output
 from checkout_async.batch.flow import FAKE_BROWSER_DATA
 from checkout_async.batch.formats import Format
 from checkout_async.batch.options import DEFAULT_OUTAGE_BACKOFF, BatchOptions, SharedChannelData
 from checkout_async.cli.cluster import ClusterJob
-from checkout_async.client import CheckoutClient
+from checkout_async.cli.settings import Settings, settings_options
 from checkout_async.config import Limits, Validation
 
 __all__ = ["authenticate"]
@@ -72,6 +72,9 @@ _DASH = Path("-")
     "--folder", type=_FOLDER, help="With --scheduler: folder shared by all machines.  [default: OUTPUT.parts]"
 )
 @click.option("--report", type=_FILE, help="Write a report of the run, as .json or .html.")
+@click.option("--rejects", type=_FILE, help="Copy invalid records to this file, with the reasons, to be corrected.")
+@click.option("--defaults", type=_FILE, help="JSON file with members that all records share; a record's own win.")
+@settings_options
 @click.pass_context
 def authenticate(
     ctx: click.Context,
@@ -89,6 +92,11 @@ def authenticate(
     partitions: int | None,
     folder: Path | None,
     report: Path | None,
+    rejects: Path | None,
+    defaults: Path | None,
+    env_file: Path | None,
+    log_file: Path | None,
+    verbose: int,
     validate: Validation,
     *,
     resume: bool,
@@ -116,12 +124,15 @@ def authenticate(
     is none. 2: usage or configuration, nothing was sent. 3: the run ended before its input did. 130, 143: Ctrl-C,
     SIGTERM.
     """
+    if output is not None and is_standard_output(output):
+        output = _DASH
     if output is None and not dry_run:
         raise click.UsageError("Missing option '-o' / '--output'.")
     if scheduler is None and (partitions is not None or folder is not None):
         raise click.UsageError("--partitions and --folder need --scheduler.")
     if fake_browser_data and channel_data is not None:
         raise click.UsageError("--channel-data gives channel data, --fake-browser-data makes them up: choose one.")
+    settings = Settings(env_file=env_file, log_file=log_file, verbose=verbose)
     job = Job(
         files=RunFiles(
             input=_path(input_file),
@@ -132,6 +143,8 @@ def authenticate(
             resume=resume,
             force=force,
             limit=limit,
+            rejects=rejects,
+            defaults=defaults,
         ),
         stderr=sys.stderr,
         stdout=sys.stderr if output == _DASH else sys.stdout,
@@ -145,18 +158,27 @@ def authenticate(
         ),
         channel_data_file=channel_data,
         report=report,
+        log=log_file,
     )
+    job.require_distinct_files()
+    settings.start_logging()
     if scheduler is not None:
-        if dry_run or in_order or retry_unknown or limit is not None:
-            raise click.UsageError("--scheduler does not support --dry-run, --in-order, --limit or --retry-unknown.")
-        settings = PartitionSettings(options=job.options, rate=rate or None)
-        ctx.exit(
-            ClusterJob(scheduler=scheduler, job=job, settings=settings, folder=folder, partitions=partitions).run()
-        )
+        if (
+            dry_run
+            or in_order
+            or retry_unknown
+            or any(each is not None for each in (limit, rejects, defaults, env_file))
+        ):
+            raise click.UsageError(
+                "--scheduler does not support --dry-run, --defaults, --env-file, --in-order, --limit, --rejects or "
+                "--retry-unknown."
+            )
+        parts = PartitionSettings(options=job.options, rate=rate or None)
+        ctx.exit(ClusterJob(scheduler=scheduler, job=job, settings=parts, folder=folder, partitions=partitions).run())
     if dry_run:
         ctx.exit(asyncio.run(job.check()))
     limits = Limits(concurrency=concurrency, read_rate=rate or None, write_rate=rate or None)
-    ctx.exit(asyncio.run(_run(job, limits)))
+    ctx.exit(asyncio.run(_run(job, limits, settings)))
 
 
 def _channel_data(path: Path | None, *, fake: bool) -> SharedChannelData | None:
@@ -165,8 +187,8 @@ def _channel_data(path: Path | None, *, fake: bool) -> SharedChannelData | None:
     return FAKE_BROWSER_DATA if fake else None
 
 
-async def _run(job: Job, limits: Limits) -> int:
-    async with CheckoutClient.from_env(
+async def _run(job: Job, limits: Limits, settings: Settings) -> int:
+    async with settings.client(
         limits=limits, validate=job.options.validate or "shape", hooks=[job.pending_calls]
     ) as checkout:
         return await job.run(checkout)

@@ -12,7 +12,7 @@ from checkout_async.models import sessions
 if TYPE_CHECKING:
     from checkout_async.models import payments
 
-__all__ = ["ThreeDSResult", "Verdict"]
+__all__ = ["ThreeDSResult", "Verdict", "verdict_of"]
 
 
 class Verdict(StrEnum):
@@ -47,6 +47,11 @@ _VERDICTS: Final = {
 }
 
 
+def verdict_of(session: sessions.Session) -> Verdict:
+    """Return what a session's status means. One that is not final, or that this version does not know: `undecided`."""
+    return Verdict.UNDECIDED if session.status is None else _VERDICTS.get(session.status, Verdict.UNDECIDED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreeDSResult:
     """The result of an authentication.
@@ -69,8 +74,7 @@ class ThreeDSResult:
         status = session.status
         if timed_out and status is sessions.SessionStatus.CHALLENGED:
             return cls(verdict=Verdict.ABANDONED, session=session)
-        verdict = Verdict.UNDECIDED if status is None else _VERDICTS.get(status, Verdict.UNDECIDED)
-        return cls(verdict=verdict, session=session)
+        return cls(verdict=verdict_of(session), session=session)
 
     @property
     def authenticated(self) -> bool:

@@ -25,6 +25,8 @@ class CallProgress:
     is_in_flight: bool = False
     may_have_been_done: bool = False
     """Whether an attempt that ended may have been carried out."""
+    seconds_before_send: float = 0.0
+    """How long `before_send` took. Its time is not that of the API, and the deadline does not count it."""
     lacks_token: bool = False
     """Whether no access token could be fetched. That was tried as often as makes sense, so the call is not retried."""
 

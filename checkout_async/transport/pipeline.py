@@ -211,8 +211,14 @@ class Pipeline:
                     key_may_be_known=key_may_be_known,
                     note=note,
                 )
-            call.observer.retry(wait, failure)
-            await clock.sleep(wait)
+            await self._wait_to_retry(call, wait, failure)
+
+    async def _wait_to_retry(self, call: CallState[Any], wait: float, failure: CheckoutError) -> None:
+        on_unsent = call.request.options.on_unsent
+        if on_unsent is not None and not call.progress.may_have_been_done:
+            on_unsent()
+        call.observer.retry(wait, failure)
+        await self._settings.clock.sleep(wait)
 
     def _what_is_known(
         self, call: CallState[Any], failure: CheckoutError, conflict: CheckoutError | None
@@ -268,9 +274,7 @@ class Pipeline:
     async def _exchange(self, call: CallState[Any], authorization: str) -> HttpResponse:
         """Wait for a rate permit, then send one HTTP request."""
         await self._await_rate(call)
-        if call.request.options.before_send is not None:
-            # Nothing is waited for any more, so what the caller records here is really about to be sent.
-            await call.request.options.before_send()
+        await self._announce(call)
         remaining, timeouts, http = self._remaining(call), call.timeouts, call.http
         if remaining <= 0:
             raise _deadline_error(call, "before sending")
@@ -285,6 +289,13 @@ class Pipeline:
         response = await call.observer.attempt(partial(self._transport.send, request, timeouts))
         call.progress.is_in_flight = False
         return response
+
+    async def _announce(self, call: CallState[Any]) -> None:
+        """Await `before_send`. Nothing is waited for any more: what the caller records is really about to be sent."""
+        if call.request.options.before_send is not None:
+            began = self._settings.clock.monotonic()
+            await call.request.options.before_send()
+            call.progress.seconds_before_send += self._settings.clock.monotonic() - began
 
     async def _await_rate(self, call: CallState[Any]) -> None:
         """Wait until the rate limits allow one more request."""
@@ -304,7 +315,8 @@ class Pipeline:
 
     def _remaining(self, call: CallState[Any]) -> float:
         """Return the seconds until the call's deadline."""
-        return call.started + call.timeouts.total - self._settings.clock.monotonic()
+        started = call.started + call.progress.seconds_before_send
+        return started + call.timeouts.total - self._settings.clock.monotonic()
 
 
 _MAX_PATHS_SHOWN = 20

@@ -16,8 +16,8 @@ from checkout_async import CheckoutClient, OAuthCredentials, batch
 from checkout_async.batch import FAKE_BROWSER_DATA, BatchOptions, InvalidRecord, Journal, Outcome, Record
 from checkout_async.batch.breaker import OnPause
 from checkout_async.batch.command.job import Job
-from checkout_async.batch.feed import Records
 from checkout_async.batch.files import RunFiles
+from checkout_async.batch.queues import Records
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest, ApiResponse, Sender
 from checkout_async.sandbox import Sandbox

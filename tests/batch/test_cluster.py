@@ -20,8 +20,8 @@ import pytest
 from checkout_async.batch import FAKE_BROWSER_DATA, BatchOptions
 from checkout_async.batch.arrow import ParquetWriter
 from checkout_async.batch.cluster.gather import finished_report, gather_partitions
-from checkout_async.batch.cluster.partition import Partition, PartitionDone, key_base_path, stop_file
-from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
+from checkout_async.batch.cluster.partition import Partition, PartitionDone, RunPaths, key_base_path, stop_file
+from checkout_async.batch.cluster.plan import plan_partitions
 from checkout_async.batch.cluster.worker import PartitionResult, PartitionSettings, run_partition
 from checkout_async.batch.dask import run_file
 from checkout_async.batch.journal import Journal

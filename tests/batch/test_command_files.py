@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch.arrow import ParquetWriter, open_parquet
+from checkout_async.batch.arrow import ParquetWriter, open_parquet, read_batches
 from checkout_async.sandbox import Fault, Sandbox, card_number
 from tests.batch.files import as_csv
 from tests.batch.support import CARD, request
@@ -270,7 +270,7 @@ def write_parquet(path: Path, *rows: list[object]) -> None:
 
 def read_parquet(path: Path) -> list[dict[str, object]]:
     with closing(open_parquet(path)) as file:
-        return [each for batch in file.iter_batches(1000) for each in batch.to_pylist()]
+        return [each for batch in read_batches(file, 1000) for each in batch.to_pylist()]
 
 
 @pytest.mark.parametrize(

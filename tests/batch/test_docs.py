@@ -19,12 +19,12 @@ import msgspec
 import pytest
 
 from checkout_async.batch import BatchResult, Outcome, Summary, write_report
-from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
-from checkout_async.batch.formatting import RESULT_HELP
+from checkout_async.batch.command.job import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.cli import cli
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, card_number
 from tests.batch.support import client_of, request
+from tests.batch.test_html import meanings
 from tests.batch.test_kill import RECURRING
 from tests.commands import Finished, finish, is_there, results_in, text_of, write_lines
 
@@ -66,7 +66,7 @@ class TestWhatItSays:
 
     def test_every_result_is_explained_as_in_the_reports(self) -> None:
         documented = {cells[0]: (cells[1], cells[2]) for cells in rows("What each result means")}
-        assert documented == {f"`{result}`": (help_.meaning, help_.action) for result, help_ in RESULT_HELP.items()}
+        assert documented == {f"`{result}`": texts for result, texts in meanings().items()}
 
     def test_resuming_does_something_for_what_is_not_final(self) -> None:
         idle = {cells[0].strip("`") for cells in rows("What each result means") if cells[3] == "nothing"}
@@ -116,7 +116,7 @@ class TestItsCommands:
         prepare, dry, first = re.split(r"^(?=checkout-async)", before, flags=re.MULTILINE)
         checked = await self.run(prepare + dry, tmp_path, env)
         assert (checked.code, sandbox.count("request_session")) == (1, 0)
-        assert "line 4: request_session: $.source.expiry_month" in checked.err
+        assert "row 4, column source.expiry_month: above 12" in checked.err
         assert (await self.run(first, tmp_path, env)).code == 1
         assert sandbox.count("request_session") == 2
         resumed = await self.run(correct + resume, tmp_path, env)

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them, and a word of advice for every result."""
+"""Numbers and results as a person reads them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from checkout_async.batch import BatchResult
 from checkout_async.batch.formatting import (
-    RESULT_HELP,
     format_count,
     format_duration,
     format_latency,
@@ -79,13 +78,5 @@ def test_large_numbers_have_separators_and_small_rates_a_decimal() -> None:
 
 
 @pytest.mark.parametrize("result", BatchResult)
-def test_every_result_has_a_meaning_and_an_advice(result: BatchResult) -> None:
+def test_a_result_in_words_is_its_value(result: BatchResult) -> None:
     assert format_result(result).replace(" ", "_") == result.value
-    assert RESULT_HELP[result].meaning.endswith(".")
-    assert RESULT_HELP[result].action.endswith(".")
-
-
-def test_what_a_later_run_can_do_is_advised_for_those_results_alone() -> None:
-    assert {result for result in BatchResult if "esume" in RESULT_HELP[result].action} == {
-        result for result in BatchResult if not result.is_final
-    }

@@ -98,12 +98,25 @@ def test_each_result_has_its_number_share_and_a_bar() -> None:
     assert {"authenticated", "failed"} <= {each.get("class") for each in reader.tags("rect")}
 
 
-def test_every_result_is_explained_whether_it_occurred_or_not() -> None:
+def meanings() -> dict[str, tuple[str, str]]:
+    """What the page says that each result means, and what to do about it."""
     words = read(report()).words
-    explained = words[words.index("What the results mean") :]
-    assert [each for each in explained if each.replace(" ", "_") in set(BatchResult)] == [
-        result.value.replace("_", " ") for result in BatchResult
-    ]
+    cells = words[words.index("What to do") + 1 :]
+    return {
+        name.replace(" ", "_"): (meaning, action)
+        for name, meaning, action in zip(cells[::3], cells[1::3], cells[2::3], strict=True)
+    }
+
+
+def test_every_result_is_explained_whether_it_occurred_or_not() -> None:
+    assert list(meanings()) == list(BatchResult)
+    assert all(text.endswith(".") for texts in meanings().values() for text in texts)
+
+
+def test_to_resume_is_advised_for_results_that_a_later_run_can_change() -> None:
+    assert {name for name, (_, action) in meanings().items() if "esume" in action} == {
+        result for result in BatchResult if not result.is_final
+    }
 
 
 def test_errors_come_with_the_most_frequent_first() -> None:

@@ -18,11 +18,14 @@ import msgspec
 import pytest
 
 from checkout_async.batch.journal import Claim, Journal, Step, store
+from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
+from checkout_async.batch.journal.opening import remove_journal
 from checkout_async.batch.outcome import BatchResult, ErrorInfo
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.errors import BatchFileError, JournalError
+from checkout_async.errors import BatchFileError, JournalError, JournalInUse
 from checkout_async.sandbox import Fault, Sandbox
+from tests.batch.damage import empty, lose
 from tests.batch.journal_worker import (
     CRYPTOGRAM,
     goes_on_and_on,
@@ -205,10 +208,11 @@ async def test_a_log_that_is_removed_while_it_is_in_use_stops_the_run(path: Path
 
 
 async def test_a_journal_that_must_be_there_is_not_created(path: Path) -> None:
-    for expected in (f"there is no journal {path}", f"the journal {path} is empty"):
+    for expected in (f"the journal {path} is missing", f"the journal {path} is empty"):
         with pytest.raises(BatchFileError, match=f"{expected}.*An older copy does not know"):
             await Journal(path, create=False).__aenter__()
         assert [each.name for each in path.parent.iterdir()] == [each for each in ("run.journal",) if path.exists()]
+        assert not path.exists() or not path.read_bytes(), "the file is as it was"
         path.touch()
     assert await next_step(path) is Step.SEND
     async with Journal(path, create=False) as journal:
@@ -424,12 +428,66 @@ async def test_a_journal_with_another_key_is_refused(path: Path) -> None:
         await next_step(path)
 
 
-async def test_a_key_made_before_the_journal_is_used(path: Path) -> None:
+async def test_a_key_made_before_the_tables_of_the_journal_is_used(path: Path) -> None:
+    """A process may end between the two."""
+    open_database(path).close()
     key = make_key(path)
     assert await next_step(path) is Step.SEND
     assert load_key(path) == key
     async with Journal(path, key=key) as journal:
         assert (await journal.claim(record())).step is Step.HOLD
+
+
+@pytest.mark.parametrize("damage", [lose, empty])
+@pytest.mark.parametrize("create", [True, False])
+async def test_a_journal_that_was_lost_is_not_begun_anew_next_to_its_key(
+    path: Path, damage: Callable[[Path], None], create: bool
+) -> None:
+    assert await next_step(path) is Step.SEND
+    damage(path)
+    before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
+    for _ in range(2):
+        with pytest.raises(
+            BatchFileError, match=r"run\.journal\.key shows that an earlier run had one\. Nothing was sent"
+        ):
+            await Journal(path, create=create).__aenter__()
+    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
+
+
+async def test_a_journal_that_was_lost_is_not_begun_anew_next_to_its_log(path: Path) -> None:
+    Path(f"{path}-wal").touch()
+    with pytest.raises(BatchFileError, match=r"run\.journal-wal shows that an earlier run had one"):
+        await next_step(path)
+    assert not path.exists()
+
+
+async def test_a_removed_journal_leaves_nothing(path: Path) -> None:
+    assert await next_step(path) is Step.SEND
+    remove_journal(path)
+    remove_journal(path)
+    assert [*path.parent.iterdir()] == []
+
+
+async def test_a_journal_behind_a_link_is_private_and_is_removed_as_a_file(path: Path) -> None:
+    behind = path.with_name("behind.journal")
+    path.symlink_to(behind)
+    assert await next_step(path) is Step.SEND
+    assert behind.stat().st_mode & 0o777 == 0o600
+    remove_journal(path)
+    assert [each.name for each in path.parent.iterdir()] == ["run.journal"]
+    assert path.is_symlink()
+
+
+async def test_what_is_no_journal_or_in_use_is_not_removed(path: Path) -> None:
+    path.write_text("a thesis")
+    with pytest.raises(BatchFileError, match="not a journal"):
+        remove_journal(path)
+    assert path.read_text() == "a thesis"
+    path.unlink()
+    async with Journal(path):
+        with pytest.raises(JournalInUse):
+            remove_journal(path)
+        assert path.exists()
 
 
 async def test_a_key_of_another_length_is_refused(path: Path) -> None:

@@ -11,19 +11,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async.batch import InvalidRecord, Record
-from checkout_async.batch.sources import parse_line, read_records
-from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter
+from checkout_async.batch.sources.jsonl import JsonReader, parse_line
+from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, read_chunks
 from tests.batch.support import CARD
 
 
 async def read(content: bytes) -> list[Record | InvalidRecord]:
-    return [item async for item in read_records(io.BytesIO(content))]
+    return [item async for item in JsonReader().aread(read_chunks(io.BytesIO(content)))]
 
 
 async def test_each_line_is_a_record_with_its_number_and_reference() -> None:
     first, second = await read(b'{"reference": "a", "amount": 1}\n{"amount": 2}\n')
     assert first == Record(line=1, request={"reference": "a", "amount": 1}, reference="a")
     assert second == Record(line=2, request={"amount": 2}, reference=None)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"amount": 1002, "amount": 999999}', "the member amount is in one object 2 times"),
+        ('{"amount": 1, "source": {"number": "42", "number": "43"}}', "the member number is in one object 2 times"),
+        ('{"amount": 19.00}', "19.00 is a whole number with decimals or an exponent: amounts are in the minor unit"),
+        ('{"amount": 1e3}', "1e3 is a whole number with decimals or an exponent: amounts are in the minor unit"),
+        (
+            '{"a": [4242424242424242.0]}',
+            "a number is a whole number with decimals or an exponent: amounts are in the minor unit",
+        ),
+    ],
+)
+async def test_a_line_that_does_not_say_for_certain_what_to_pay_is_no_record(line: str, reason: str) -> None:
+    assert parse_line(3, line.encode()) == InvalidRecord(line=3, reason=reason)
 
 
 async def test_blank_lines_are_passed_over_and_counted() -> None:
@@ -76,7 +93,7 @@ def test_lines_do_not_depend_on_where_chunks_end(chunks: list[bytes]) -> None:
 async def test_a_pipe_gives_its_lines_as_they_are_written() -> None:
     reading, writing = os.pipe()
     with io.FileIO(reading) as source, io.FileIO(writing, "w") as pipe:
-        records = read_records(source)
+        records = JsonReader().aread(read_chunks(source))
         pipe.write(b'{"amount": 1}\n')
         assert (await anext(records)).line == 1
         pipe.write(b'{"amount": 2}\n')
@@ -87,7 +104,7 @@ async def test_a_pipe_gives_its_lines_as_they_are_written() -> None:
 async def test_waiting_for_a_silent_pipe_can_be_cancelled() -> None:
     reading, writing = os.pipe()
     with io.FileIO(reading) as source:
-        waiting = asyncio.ensure_future(anext(read_records(source)))
+        waiting = asyncio.ensure_future(anext(JsonReader().aread(read_chunks(source))))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -96,9 +113,9 @@ async def test_waiting_for_a_silent_pipe_can_be_cancelled() -> None:
 
 
 async def test_a_source_that_cannot_be_read_raises_its_error() -> None:
-    class Broken:
-        def read(self, _size: int, /) -> bytes:
+    class Broken(io.BytesIO):
+        def read(self, _size: int | None = -1, /) -> bytes:
             raise OSError(5, "Input/output error")
 
     with pytest.raises(OSError, match="Input/output error"):
-        await anext(read_records(Broken()))
+        await anext(JsonReader().aread(read_chunks(Broken())))

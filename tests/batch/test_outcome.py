@@ -7,7 +7,7 @@ import pytest
 
 from checkout_async import errors
 from checkout_async.batch import INVALID_RECORD, BatchResult, ErrorInfo, Outcome
-from checkout_async.batch.outcome import is_outage, is_refused_access, may_be_refused_access
+from checkout_async.batch.outcome import is_outage, is_refused_access, may_concern_every_record
 from tests.batch.support import SID, bad_line, record, session
 
 
@@ -131,14 +131,17 @@ def test_credentials_concern_every_record() -> None:
         (errors.Forbidden("403", operation="get_session", status=403), True),
         (errors.NotFound("404", operation="get_session", status=404), False),
         (errors.Forbidden("403", operation="update_session", status=403), False),
+        (errors.UnexpectedResponse("HTML", operation="request_session", status=201), True),
+        (errors.UnexpectedResponse("HTML", operation="get_session", status=200), True),
+        (errors.UnexpectedResponse("HTML", operation="update_session", status=200), False),
         (errors.Conflict("409", operation="request_session", status=409), False),
         (errors.UnprocessableEntity("422", operation="request_session", status=422), False),
     ],
 )
 def test_a_refusal_may_concern_others_unless_it_speaks_of_the_request(
-    error: errors.ApiError, may_concern_others: bool
+    error: errors.CheckoutError, may_concern_others: bool
 ) -> None:
-    assert may_be_refused_access(error) is may_concern_others
+    assert may_concern_every_record(error) is may_concern_others
 
 
 def test_a_refusal_of_the_token_endpoint_is_no_outage() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from checkout_async.batch import ErrorInfo, Journal, Outcome
 from checkout_async.batch.formats import Format
+from checkout_async.batch.journal.opening import remove_journal
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.results.rows import entries_in
@@ -148,7 +149,7 @@ async def test_a_torn_row_with_a_row_after_it_is_refused(tmp_path: Path) -> None
         row = path.read_bytes().splitlines(keepends=True)[-1]
         path.write_bytes(path.read_bytes() + row[:20] + b"\n" + row)
         assert f"{path}, line " in await refused(path)
-        (tmp_path / "run.journal").unlink()
+        remove_journal(tmp_path / "run.journal")
 
 
 async def test_what_an_earlier_resumption_left_when_it_was_killed_does_no_harm(path: Path) -> None:
@@ -199,7 +200,7 @@ async def test_one_row_of_another_journal_among_many_is_refused(tmp_path: Path) 
         path.write_bytes(header + foreign + b"".join(rows))
         assert "has results of another journal" in await refused(path)
         for folder in (tmp_path, tmp_path / "other"):
-            (folder / "run.journal").unlink()
+            remove_journal(folder / "run.journal")
 
 
 async def test_rows_without_an_entry_are_refused(path: Path) -> None:

@@ -13,8 +13,9 @@ import msgspec
 import pytest
 from anyio import wait_all_tasks_blocked
 
+from checkout_async import CheckoutClient, SecretKey
 from checkout_async.batch import FAKE_BROWSER_DATA, Backoff, BatchResult, InvalidRecord, Outcome, Record
-from checkout_async.batch.feed import Item
+from checkout_async.batch.queues import Item
 from checkout_async.config import Validation
 from checkout_async.errors import (
     AuthenticationFailed,
@@ -23,6 +24,7 @@ from checkout_async.errors import (
     Conflict,
     Forbidden,
     RateLimited,
+    UnexpectedResponse,
 )
 from checkout_async.models import sessions
 from checkout_async.operations import ApiRequest
@@ -38,6 +40,9 @@ from tests.batch.support import (
     run,
     session,
 )
+from tests.transport.servers import raw_server
+
+KEY = "sk_sbox_" + "a" * 27
 
 pytestmark = pytest.mark.slow
 
@@ -208,7 +213,20 @@ async def test_a_reference_longer_than_there_can_be_is_not_repeated_in_the_outco
     async with Sandbox() as sandbox, client_of(sandbox) as checkout:
         outcomes = await collect(run(checkout, items, in_order=True))
     yielded = [(outcome.result.is_final, outcome.reference) for outcome in outcomes]
-    assert yielded == [(True, None), (True, "x"), (True, None), (True, None)]
+    assert yielded == [(False, None), (True, "x"), (False, None), (True, None)]
+    assert {outcome.error and outcome.error.path for outcome in outcomes} == {None, "$.reference"}
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\t", "\0", "\x1b", "\x7f"])
+async def test_several_cells_that_a_missing_quote_has_joined_are_no_reference(character: str) -> None:
+    """They may hold card numbers, which would be in the output, in the journal and in what the API is sent."""
+    joined = {**request(), "reference": f"A,card,4000000000000101{character}B,card,4242424242424242"}
+    sender = ScriptedSender(lambda _: session())
+    [outcome] = await collect(run(sender, [joined]))
+    assert (outcome.result, outcome.reference, sender.calls) == (BatchResult.INVALID, None, [])
+    assert outcome.error is not None
+    assert (outcome.error.path, "is a quote missing?" in outcome.error.message) == ("$.reference", True)
+    assert "4242" not in repr(outcome)
 
 
 async def test_one_bad_record_does_not_hurt_another() -> None:
@@ -273,6 +291,27 @@ async def test_a_missing_scope_ends_the_run_at_once() -> None:
         assert sandbox.sessions == {}
     assert 1 <= len(outcomes) <= 10
     assert {outcome.result for outcome in outcomes} == {BatchResult.FAILED}
+
+
+@pytest.mark.parametrize(
+    ("status", "result"), [(201, BatchResult.UNKNOWN), (301, BatchResult.FAILED)], ids=["a page", "a redirect"]
+)
+async def test_an_address_that_is_not_the_apis_ends_the_run_after_three_replies(
+    status: int, result: BatchResult
+) -> None:
+    """Each record that gets a page with a status of success is in doubt, so that a person has to look it up."""
+
+    async def behave(writer: asyncio.StreamWriter, number: int) -> None:
+        head = f"HTTP/1.1 {status} Odd\r\nX-Request: {number}\r\nLocation: /\r\nContent-Length: 13\r\n\r\n"
+        writer.write(head.encode() + b"<html></html>")
+        await writer.drain()
+
+    outcomes: list[Outcome] = []
+    async with raw_server(behave) as server, CheckoutClient(SecretKey(KEY), base_url=server.url) as checkout:
+        with pytest.raises(UnexpectedResponse):
+            await gather_into(outcomes, run(checkout, numbered(1000), concurrency=1))
+    assert [outcome.result for outcome in outcomes] == [result] * 3
+    assert len(server.requests) == 3
 
 
 async def test_an_error_of_the_source_is_raised_when_all_that_was_read_is_reported() -> None:

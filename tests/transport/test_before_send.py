@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
+from unittest.mock import patch
 
 import msgspec
 import pytest
 
 from checkout_async import CheckoutClient, Limits, OAuthCredentials
+from checkout_async.clock import Clock
+from checkout_async.errors import CheckoutError
 from checkout_async.models import sessions
 from checkout_async.operations import ApiResponse
 from checkout_async.operations import sessions as operations
@@ -77,3 +81,48 @@ async def test_a_call_whose_announcement_fails_is_not_sent(sandbox: Sandbox, err
         with pytest.raises(type(error)):
             await send(checkout, before)
     assert not sandbox.sessions
+
+
+async def test_the_deadline_does_not_count_the_time_of_an_announcement(sandbox: Sandbox) -> None:
+    passed = 0.0
+
+    async def before() -> None:
+        nonlocal passed
+        passed += 100
+
+    clock = Clock(monotonic=lambda: time.monotonic() + passed)
+    with patch("checkout_async.client.Clock", return_value=clock):
+        async with client(sandbox, Limits(concurrency=1)) as checkout:
+            await send(checkout, before)
+            sandbox.faults.add("request_session", Fault.RATE_LIMITED)
+            await send(checkout, before)
+    assert (len(sandbox.sessions), passed) == (2, 300)
+
+
+@pytest.mark.parametrize(
+    ("faults", "times"),
+    [
+        ([], 0),
+        ([Fault.RATE_LIMITED], 1),
+        ([Fault.RATE_LIMITED, Fault.RATE_LIMITED], 2),
+        ([Fault.LOST_REPLY], 0),
+        ([Fault.INTERNAL_ERROR], 0),
+    ],
+    ids=["done", "one 429", "two 429", "lost reply", "500"],
+)
+async def test_a_call_that_was_not_sent_and_waits_is_announced_again(
+    sandbox: Sandbox, faults: list[Fault], times: int
+) -> None:
+    announced: list[str] = []
+
+    async def before() -> None:
+        announced.append("before")
+
+    for at, fault in enumerate(faults, 1):
+        sandbox.faults.add("request_session", fault, at=at)
+    call = operations.build_request_session(request(channel_data=msgspec.to_builtins(RECURRING)))
+    options = msgspec.structs.replace(call.options, before_send=before, on_unsent=lambda: announced.append("unsent"))
+    async with client(sandbox) as checkout:
+        with suppress(CheckoutError):
+            await checkout.send(msgspec.structs.replace(call, options=options))
+    assert announced == ["before"] + ["unsent", "before"] * times

@@ -6,14 +6,14 @@
     report = gather_partitions(paths, partitions)
 
 `checkout_async.batch.dask` does all three on a Dask cluster; docs/cluster.md shows Spark and Ray.
-Modules, low to high: sync, partition, mark, input, plan, worker, gather.
+Modules, low to high: partition, plan, worker, gather.
 """
 
 from __future__ import annotations
 
 from checkout_async.batch.cluster.gather import finished_report, gather_partitions
-from checkout_async.batch.cluster.partition import Partition
-from checkout_async.batch.cluster.plan import RunPaths, plan_partitions
+from checkout_async.batch.cluster.partition import Partition, RunPaths
+from checkout_async.batch.cluster.plan import plan_partitions
 from checkout_async.batch.cluster.worker import PartitionResult, PartitionSettings, run_partition
 
 __all__ = [

@@ -7,27 +7,41 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from checkout_async.batch.cluster.input import Input, note_finished, records_if_finished
-from checkout_async.batch.cluster.partition import Partition, PartitionDone, key_base_path, read_done, stop_file
-from checkout_async.batch.cluster.plan import RunPaths, planned_input
-from checkout_async.batch.cluster.sync import run_sync
+from checkout_async.batch.cluster.partition import (
+    Partition,
+    PartitionDone,
+    RunPaths,
+    key_base_path,
+    read_done,
+    stop_file,
+)
+from checkout_async.batch.cluster.plan import Input, planned_input
 from checkout_async.batch.formats import format_of
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.journal.database import OLDER_COPY, reason_of
-from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
+from checkout_async.batch.journal.database import OLDER_COPY, create_tables, is_new, open_database, reason_of
+from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.journal.merge import merge_journals, outcomes_in
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.report import Report, Summary
-from checkout_async.batch.results.rows import entries_in, row_writer
+from checkout_async.batch.results.rows import DEFAULT_DIALECT, entries_in, row_writer
+from checkout_async.batch.runner import run_sync
+from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, CheckoutError, JournalError, RunIncomplete
 from checkout_async.files import atomic_write
 
 __all__ = ["finished_report", "gather_partitions"]
+
+# The note of a finished input in the journal: it shows to a repeated call that nothing is left to do.
+_CREATE: Final = "CREATE TABLE IF NOT EXISTS finished (path TEXT, size INTEGER, modified INTEGER, records INTEGER)"
+_NOTE: Final = "INSERT INTO finished VALUES (?, ?, ?, ?)"
+_IS_NOTED: Final = "SELECT true FROM sqlite_schema WHERE name = 'finished'"
+_RECORDS: Final = "SELECT records FROM finished WHERE (path, size, modified) = (?, ?, ?)"
 
 
 def gather_partitions(paths: RunPaths, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
@@ -55,7 +69,7 @@ def finished_report(paths: RunPaths, summary: Summary | None = None) -> Report |
     """
     if paths.plan.exists() or not paths.journal.is_file():
         return None
-    records = records_if_finished(paths.journal, Input.of(paths.input))
+    records = _records_if_finished(paths.journal, Input.of(paths.input))
     if records is None or outcomes_in(paths.journal) < records:
         return None
     summary = summary or Summary()
@@ -107,7 +121,34 @@ def _gather_journals(paths: RunPaths, parts: Sequence[Partition], done: Sequence
     records = sum(each.records for each in done)
     # Journals of the same partition would pass one by one.
     _require_outcomes(paths.journal, records)
-    note_finished(paths.journal, key, planned_input(paths), records)
+    _note_finished(paths.journal, key, planned_input(paths), records)
+
+
+def _note_finished(journal: Path, key: bytes, given: Input, records: int) -> None:
+    """Note in a journal that every record of an input has a row. Raises BatchFileError or sqlite3.Error."""
+    with closing(open_database(journal)) as database:
+        database.execute("BEGIN")
+        if is_new(database):  # the input has no records
+            create_tables(database, Fingerprints(key).check)
+        database.execute(_CREATE)
+        database.execute("DELETE FROM finished")
+        database.execute(_NOTE, (*msgspec.structs.astuple(given), records))
+        database.execute("COMMIT")
+
+
+def _records_if_finished(journal: Path, given: Input) -> int | None:
+    """Return the number of records of a finished input; None if the journal has no note of it.
+
+    Raises BatchFileError for a journal that cannot be read.
+    """
+    with closing(open_database(journal)) as database:
+        try:
+            if not database.execute(_IS_NOTED).fetchall():
+                return None
+            found = database.execute(_RECORDS, msgspec.structs.astuple(given)).fetchall()
+        except sqlite3.Error as error:
+            raise BatchFileError(f"cannot read the journal {journal}: {reason_of(error)}") from None
+    return found[0][0] if found else None
 
 
 def _require_outcomes(journal: Path, records: int) -> None:
@@ -123,6 +164,8 @@ async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) 
     """Write the output from the journal, and count its rows. With `replayed`, an output that is there is its export."""
     output = paths.output.resolve()  # a link stays a link
     format_ = format_of(paths.output, paths.output_format)
+    with open_source(paths.input, paths.input_format) as source:
+        dialect = source.dialect or DEFAULT_DIALECT
 
     def take(outcome: Outcome) -> None:
         summary.add(msgspec.structs.replace(outcome, replayed=replayed))
@@ -131,7 +174,7 @@ async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) 
     async with Journal(paths.journal, create=False) as journal:
         if replayed and output.is_file():
             await journal.require_exported(output, lambda: entries_in(output, format_))
-        with atomic_write(output) as file, row_writer(file, format_) as write:
+        with atomic_write(output) as file, row_writer(file, format_, dialect) as write:
             await journal.export(take)
 
 

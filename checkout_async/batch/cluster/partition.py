@@ -1,4 +1,4 @@
-"""A part of an input as a value to send to another machine, its records, and the files that a run writes for it.
+"""The files of a run on many machines, and a part of its input as a value to send to another machine.
 
 A record belongs to the partition that the hash of its reference selects, or that of its content if it has none: equal
 references meet in one journal. Every worker reads the whole input and takes its own records, so no card number travels
@@ -7,7 +7,7 @@ or is written a second time. All files are in one folder that every machine sees
     plan.json               the number of partitions, so that a resumed run has the same ones
     fingerprints.key        the key of all the run's journals
     part-00007.journal      the journal of partition 7
-    part-00007.mark         the last entry that this journal surely has: an older or another one is refused (mark.py)
+    part-00007.mark         the last entry that this journal surely has: an older or another one is refused
     part-00007.done         exists if partition 7 is finished, with the number of its records
     stop                    asks all partitions to read no further record
 """
@@ -17,19 +17,82 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Self
 
 import msgspec
 
 from checkout_async.batch.formats import Format
+from checkout_async.batch.journal import Journal
+from checkout_async.batch.journal.database import OLDER_COPY
 from checkout_async.batch.journal.fingerprint import canonical
+from checkout_async.batch.journal.rows import parse_entry
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources import Source
 from checkout_async.batch.sources.base import InputLines
 from checkout_async.errors import BatchFileError, InvalidRequest
+from checkout_async.files import atomic_write
 
-__all__ = ["Partition", "PartitionDone", "key_base_path", "read_done", "records_of", "stop_file"]
+__all__ = [
+    "PLAN",
+    "HighWaterMark",
+    "Partition",
+    "PartitionDone",
+    "RunPaths",
+    "key_base_path",
+    "read_done",
+    "records_of",
+    "stop_file",
+]
+
+PLAN: Final = "plan.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPaths:
+    """The files of a run on many machines, as absolute paths.
+
+    All machines must see `input` and `folder`. `output` and `journal` are written last, on the machine that plans.
+    """
+
+    input: Path
+    output: Path
+    journal: Path
+    folder: Path
+    input_format: Format | None = None
+    output_format: Format | None = None
+
+    @classmethod
+    def of(
+        cls,
+        input: Path | str,  # noqa: A002  # the command's own word
+        output: Path | str,
+        *,
+        journal: Path | str | None = None,
+        folder: Path | str | None = None,
+        input_format: Format | None = None,
+        output_format: Format | None = None,
+    ) -> Self:
+        """Return the paths of a run. By default the journal is `output` with `.journal`, the folder with `.parts`.
+
+        A format that is not given follows from the suffix of the name.
+        """
+        output = Path(output).absolute()
+        return cls(
+            input=Path(input).absolute(),
+            output=output,
+            journal=Path(journal or f"{output}.journal").absolute(),
+            folder=Path(folder or f"{output}.parts").absolute(),
+            input_format=input_format,
+            output_format=output_format,
+        )
+
+    @property
+    def plan(self) -> Path:
+        """The file with the partitions."""
+        return self.folder / PLAN
 
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,3 +177,51 @@ def key_base_path(folder: Path) -> Path:
 def stop_file(folder: Path) -> Path:
     """Return the path of the file that asks all partitions to stop."""
     return folder / "stop"
+
+
+class HighWaterMark:
+    """The high-water mark of a partition: a file with the id of its journal and the last entry that it surely has.
+
+    It is for a partition what the output is for a run on one machine: it is read only to refuse a journal that was
+    emptied, replaced by an older copy or mistaken for another one. Such a journal does not know all that was sent. Only
+    the process that has the journal open may write it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._entry = ""
+        self._written = ""
+
+    def exists(self) -> bool:
+        """Whether a worker has begun the partition: its journal must then be there."""
+        return self._path.exists()
+
+    def begin(self, journal: Journal, name: Path) -> None:
+        """Check an open journal, and mark its last entry, before anything is sent. Raises BatchFileError or OSError."""
+        known, number = parse_entry(journal.last_entry)
+        if self.exists():
+            marked = parse_entry(self._path.read_text("utf-8"))
+            if marked[0] != known or marked[1] > number:
+                raise BatchFileError(
+                    f"the journal {name} is an older copy, or is not the journal of this partition. Nothing was sent. "
+                    f"Put the journal back that the last worker wrote. {OLDER_COPY}"
+                )
+        self._entry = journal.last_entry
+        self._write()
+
+    def rise(self, entry: str | None) -> None:
+        """Note an entry that is on disk; `save` writes it."""
+        if entry is not None and parse_entry(entry)[1] > parse_entry(self._entry)[1]:
+            self._entry = entry
+
+    def save(self) -> None:
+        """Write the mark if it has risen. If that fails, the lower one stays, which refuses less."""
+        if self._entry != self._written:
+            with suppress(OSError):
+                self._write()
+
+    def _write(self) -> None:
+        entry = self._entry
+        with atomic_write(self._path) as file:
+            file.write(entry.encode())
+        self._written = entry

@@ -8,72 +8,41 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
-from checkout_async.batch.cluster.input import Input
-from checkout_async.batch.cluster.partition import Partition, key_base_path, stop_file
+from checkout_async.batch.cluster.partition import PLAN, Partition, RunPaths, key_base_path, stop_file
+from checkout_async.batch.files import require_distinct_files
 from checkout_async.batch.formats import Format, format_of
-from checkout_async.batch.journal.database import open_database
-from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
-from checkout_async.batch.paths import require_distinct_files
+from checkout_async.batch.journal.fingerprint import key_file_of, make_key
+from checkout_async.batch.journal.opening import remove_journal, require_not_lost
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, ConfigurationError
 from checkout_async.files import atomic_write
 
-__all__ = ["RunPaths", "plan_partitions", "planned_input"]
+__all__ = ["Input", "plan_partitions", "planned_input"]
 
-_PLAN: Final = "plan.json"
 _FORMAT: Final = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPaths:
-    """The files of a run on many machines, as absolute paths.
+class Input(msgspec.Struct, frozen=True):
+    """The path, size and modification time of a file at one moment; `modified` is in nanoseconds."""
 
-    All machines must see `input` and `folder`. `output` and `journal` are written last, on the machine that plans.
-    """
-
-    input: Path
-    output: Path
-    journal: Path
-    folder: Path
-    input_format: Format | None = None
-    output_format: Format | None = None
+    path: str
+    size: int
+    modified: int
 
     @classmethod
-    def of(
-        cls,
-        input: Path | str,  # noqa: A002  # the command's own word
-        output: Path | str,
-        *,
-        journal: Path | str | None = None,
-        folder: Path | str | None = None,
-        input_format: Format | None = None,
-        output_format: Format | None = None,
-    ) -> Self:
-        """Return the paths of a run. By default the journal is `output` with `.journal`, the folder with `.parts`.
-
-        A format that is not given follows from the suffix of the name.
-        """
-        output = Path(output).absolute()
-        return cls(
-            input=Path(input).absolute(),
-            output=output,
-            journal=Path(journal or f"{output}.journal").absolute(),
-            folder=Path(folder or f"{output}.parts").absolute(),
-            input_format=input_format,
-            output_format=output_format,
-        )
-
-    @property
-    def plan(self) -> Path:
-        """The file with the partitions."""
-        return self.folder / _PLAN
+    def of(cls, path: Path) -> Self:
+        """Return these of a file now. Raises BatchFileError."""
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise BatchFileError(f"cannot read the input file {path}: {error.strerror}") from None
+        return cls(str(path), status.st_size, status.st_mtime_ns)
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,11 +79,13 @@ def plan_partitions(
     Otherwise the folder must be new or empty, and output and journal must not exist unless `force` replaces them.
     Raises BatchFileError, also for standard input and for names that are not UTF-8, and ConfigurationError.
     """
+    if force and resume:
+        raise ConfigurationError("resume continues an earlier run, force replaces it: choose one")
     if count is not None and count < 1:
         raise ConfigurationError("the number of partitions must be a whole number above 0")
     _check_names(paths)
     if paths.plan.exists():
-        return _resume_plan(paths, count, force=force, resume=resume)
+        return _resume_plan(paths, count, resume=resume)
     _check_unused(paths, force=force)
     _make_folder(paths.folder)
     try:
@@ -154,12 +125,15 @@ def _check_text(paths: RunPaths) -> None:
 
 
 def _check_unused(paths: RunPaths, *, force: bool) -> None:
-    if paths.journal.exists() and not force:
+    if force:
+        return
+    require_not_lost(paths.journal, create=True, has_key=False)
+    if paths.journal.exists():
         raise BatchFileError(
             f"the journal {paths.journal} of an earlier run exists; resume that run on one machine, or replace "
             "the journal and what it knows with --force"
         )
-    if paths.output.exists() and not force:
+    if paths.output.exists():
         raise BatchFileError(f"{paths.output} exists; name another output file, or replace it with --force")
 
 
@@ -169,7 +143,7 @@ def _make_folder(folder: Path) -> None:
         there = {path.name for path in folder.iterdir()} - {key_file_of(key_base_path(folder)).name}
     except OSError as error:
         raise BatchFileError(f"cannot use the folder {folder}: {error.strerror}") from None
-    if there - {f"{_PLAN}.new"}:
+    if there - {f"{PLAN}.new"}:
         raise BatchFileError(f"the folder {folder} is not empty and has no plan; name another one")
 
 
@@ -190,15 +164,22 @@ def _create_plan(paths: RunPaths, count: int) -> tuple[Partition, ...]:
         format=format_of(paths.input, paths.input_format),
         count=count,
     )
-    # All journals are merged into one under the key next to it. A key in a folder without a plan was never used.
-    make_key(key_base_path(paths.folder), load_key(paths.journal))
+    # All journals are merged into one under this key. A key in a folder without a plan was never used.
+    make_key(key_base_path(paths.folder))
     try:
-        _remove_journal(paths.journal)
+        remove_journal(paths.journal)
+    except OSError as error:
+        raise BatchFileError(f"cannot replace the journal {paths.journal}: {error.strerror}") from None
+    _write(paths, plan)
+    return plan.partitions(paths.folder)
+
+
+def _write(paths: RunPaths, plan: _Plan) -> None:
+    try:
         with atomic_write(paths.plan) as file:
             file.write(msgspec.json.encode(plan))
     except OSError as error:
         raise BatchFileError(f"cannot write the plan {paths.plan}: {error.strerror}") from None
-    return plan.partitions(paths.folder)
 
 
 def _check_input(paths: RunPaths) -> None:
@@ -210,14 +191,7 @@ def _check_input(paths: RunPaths) -> None:
             )
 
 
-def _remove_journal(path: Path) -> None:
-    """Remove the journal of an earlier run, unless a process uses it. Its key is used for the new journal."""
-    if path.exists():
-        open_database(path).close()
-        path.unlink()
-
-
-def _resume_plan(paths: RunPaths, count: int | None, *, force: bool, resume: bool) -> tuple[Partition, ...]:
+def _resume_plan(paths: RunPaths, count: int | None, *, resume: bool) -> tuple[Partition, ...]:
     if not resume:
         raise BatchFileError(f"a run has begun in {paths.folder}; continue it with --resume")
     plan = _read(paths.plan)
@@ -231,7 +205,10 @@ def _resume_plan(paths: RunPaths, count: int | None, *, force: bool, resume: boo
             f"the run in {paths.folder} has {plan.count} partitions, and a resumed run must have as many"
         )
     if (plan.output, plan.journal) != (str(paths.output), str(paths.journal)):
-        _check_unused(paths, force=force)
+        _check_unused(paths, force=False)
+        # From now on these are the files of the run, and what is there is its own.
+        plan = msgspec.structs.replace(plan, output=str(paths.output), journal=str(paths.journal))
+        _write(paths, plan)
     stop_file(paths.folder).unlink(missing_ok=True)
     return plan.partitions(paths.folder)
 

@@ -19,8 +19,8 @@ import anyio
 import msgspec
 
 from checkout_async.auth import RedisTokenStore
-from checkout_async.batch.cluster.mark import HighWaterMark
 from checkout_async.batch.cluster.partition import (
+    HighWaterMark,
     Partition,
     PartitionDone,
     key_base_path,
@@ -28,13 +28,12 @@ from checkout_async.batch.cluster.partition import (
     records_of,
     stop_file,
 )
-from checkout_async.batch.cluster.sync import run_sync
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import load_key
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import ErrorInfo
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.runner import run
+from checkout_async.batch.runner import run, run_sync
 from checkout_async.batch.sources import Source, open_source
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Final, Protocol, Self, TextIO, cast
+from typing import Final, Self, TextIO, cast
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -17,29 +15,13 @@ from checkout_async.batch.command.console import BestEffortStream, echo
 from checkout_async.batch.formatting import format_count, format_rate, format_result, format_time_left
 from checkout_async.batch.outcome import BatchResult, Outcome
 
-__all__ = ["BarProgress", "LineProgress", "ProgressStats", "RunProgress", "progress_on"]
+__all__ = ["BarProgress", "LineProgress", "ProgressStats", "progress_on"]
 
 _WINDOW: Final = 30
 """The rate shown is that of the last seconds, this many."""
 
 
-class RunProgress(AbstractContextManager["RunProgress"], Protocol):
-    """Shows the progress of a run while it is entered."""
-
-    def advance(self, outcome: Outcome) -> None:
-        """Count one outcome."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Print a message next to the count."""
-        ...
-
-    def pause(self, reason: str, seconds: float | None) -> None:
-        """Show that nothing is sent, why, and the seconds until the next try; None: the pause is over."""
-        ...
-
-
-def progress_on(stream: TextIO, total: int | None, pending_calls: object | None = None) -> RunProgress:
+def progress_on(stream: TextIO, total: int | None, pending_calls: object | None = None) -> LineProgress:
     """Return the progress display for a stream; `total` is the number of records, None if unknown.
 
     The current text of `pending_calls`, such as a `PendingCalls`, is part of the display.
@@ -123,21 +105,60 @@ class ProgressStats:
         return "" if self._pending_calls is None else str(self._pending_calls)
 
 
-class BarProgress:
+class LineProgress:
+    """Shows the progress of a run while it is entered: a line every `every` seconds, and one at the end.
+
+    It reads `1,200 of 3,000: 240/s, 8 s left; 1,100 authenticated, 100 declined; 61 wait for the rate limit`.
+    """
+
+    def __init__(self, stream: TextIO, stats: ProgressStats, *, every: float = 5.0) -> None:
+        self._stream = stream
+        self._stats = stats
+        self._every = every
+        self._shown = stats.clock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stats.pause("", None)
+        self._show()
+
+    def advance(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        self._stats.add(outcome)
+        if self._stats.clock() - self._shown >= self._every:
+            self._show()
+
+    def note(self, text: str) -> None:
+        """Print a message on its own line, or above the bar."""
+        echo(text, self._stream)
+
+    def pause(self, reason: str, seconds: float | None) -> None:
+        """Print that a pause begins or goes on, why, and the seconds until the next try; None: it is over."""
+        self._stats.pause(reason, seconds)
+        self.note("continuing: the pause is over" if seconds is None else self._stats.blocked_reason())
+
+    def _show(self) -> None:
+        self._shown = self._stats.clock()
+        stats = self._stats
+        parts = [f"{stats.count()}: {stats.rate_text()}", stats.results(), stats.blocked_reason()]
+        self.note("; ".join(filter(None, parts)))
+
+
+class BarProgress(LineProgress):
     """A progress bar with count, rate and time left; below it the results, and what the run waits for."""
 
     def __init__(self, console: Console, stats: ProgressStats) -> None:
+        super().__init__(cast("TextIO", console.file), stats)
         self._console = console
-        self._stats = stats
         self._bar = _RichProgress(stats, console)
 
     def __enter__(self) -> Self:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def advance(self, outcome: Outcome) -> None:
@@ -172,46 +193,3 @@ class _RichProgress(Progress):
         yield from super().get_renderables()
         lines = (stats.results(), stats.blocked_reason())
         yield from (Padding(Text(line, style="dim"), (0, 0, 0, 2)) for line in lines if line)
-
-
-class LineProgress:
-    """A line every `every` seconds, and one at the end.
-
-    It reads `1,200 of 3,000: 240/s, 8 s left; 1,100 authenticated, 100 declined; 61 wait for the rate limit`.
-    """
-
-    def __init__(self, stream: TextIO, stats: ProgressStats, *, every: float = 5.0) -> None:
-        self._stream = stream
-        self._stats = stats
-        self._every = every
-        self._shown = stats.clock()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._stats.pause("", None)
-        self._show()
-
-    def advance(self, outcome: Outcome) -> None:
-        """Count one outcome."""
-        self._stats.add(outcome)
-        if self._stats.clock() - self._shown >= self._every:
-            self._show()
-
-    def note(self, text: str) -> None:
-        """Print a message on its own line."""
-        echo(text, self._stream)
-
-    def pause(self, reason: str, seconds: float | None) -> None:
-        """Print on its own line that a pause begins, goes on, or is over."""
-        self._stats.pause(reason, seconds)
-        self.note("continuing: the pause is over" if seconds is None else self._stats.blocked_reason())
-
-    def _show(self) -> None:
-        self._shown = self._stats.clock()
-        stats = self._stats
-        parts = [f"{stats.count()}: {stats.rate_text()}", stats.results(), stats.blocked_reason()]
-        self.note("; ".join(filter(None, parts)))

@@ -168,6 +168,7 @@ _REASONS: Final = {
 
 def _make_private(path: Path) -> None:
     """Create the file with mode 0600, or set that mode on an existing file."""
+    path = path.resolve()  # a link to a file that is not there yet
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
     except FileExistsError:

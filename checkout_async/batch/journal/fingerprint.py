@@ -13,7 +13,7 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
@@ -22,12 +22,22 @@ from checkout_async.errors import BatchFileError, InvalidRequest
 from checkout_async.files import atomic_write
 from checkout_async.redaction import SecretBytes, sanitize
 
-__all__ = ["KEY_BYTES", "Fingerprints", "canonical", "key_file_of", "load_key", "make_key"]
+__all__ = ["KEY_BYTES", "Fingerprints", "RecordKeys", "canonical", "key_file_of", "load_key", "make_key"]
 
 KEY_BYTES: Final = 32
 """Length of a key: that of the hash's output, as RFC 2104 section 3 recommends."""
 
 _DIGEST_BYTES: Final = 16
+
+
+class RecordKeys(NamedTuple):
+    """The fingerprints of a record: that of its content, and the one by which it is recognised.
+
+    A record is recognised by its reference or, without one, by its content.
+    """
+
+    key: bytes
+    content: bytes
 
 
 class Fingerprints:
@@ -37,6 +47,11 @@ class Fingerprints:
         if len(key) != KEY_BYTES:
             raise BatchFileError(f"a journal's key has {KEY_BYTES} bytes; this one has {len(key)}")
         self._keyed = hmac.new(key, digestmod="sha256")
+
+    def of(self, record: Record) -> RecordKeys:
+        """Return the fingerprints of a record. Raises InvalidRequest for a mapping that cannot be written as JSON."""
+        content = self.of_content(record)
+        return RecordKeys(self.of_reference(record.reference) if record.reference else content, content)
 
     def of_content(self, record: Record) -> bytes:
         """Return the fingerprint of a request: the same for any order of its members, and for a Struct and a mapping.
@@ -48,6 +63,10 @@ class Fingerprints:
     def of_reference(self, reference: str) -> bytes:
         """Return the fingerprint of a record's reference."""
         return self._digest(b"reference", reference.encode("utf-8", "surrogatepass"))
+
+    def of_defaults(self, content: bytes) -> bytes:
+        """Return the fingerprint of the members that all records share."""
+        return self._digest(b"defaults", content)
 
     @property
     def check(self) -> bytes:

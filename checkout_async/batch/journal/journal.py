@@ -45,7 +45,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from checkout_async.batch.journal.fingerprint import Fingerprints
+from checkout_async.batch.journal.fingerprint import Fingerprints, RecordKeys
 from checkout_async.batch.journal.operations import (
     Claim,
     ClaimOp,
@@ -89,6 +89,9 @@ class Journal:
         self._id = ""
         self._entry = 0
         self._has_records = False
+        # The records of this run that have not ended: those that are processed, and those that are claimed to be sent.
+        self._processed: dict[bytes, Record] = {}
+        self._claimed: dict[bytes, ClaimOp] = {}
         self._runs: list[Callable[[], Awaitable[None]]] = []
         self._process = ProcessGuard(f"the journal {self._path}")
 
@@ -144,18 +147,44 @@ class Journal:
         """The last entry, as an output names it; its number is 0 if there is none."""
         return f"{self._id}-{self._entry}"
 
-    async def claim(self, record: Record, *, retry_unknown: bool = False) -> Claim:
+    def begin(self, record: Record) -> tuple[RecordKeys, Claim | None]:
+        """Begin to process a record, until `end`. Return its fingerprints, and a claim if it is not to be processed.
+
+        That is so while an equal one is processed: the first of them is the one that is sent, also if it waits longer
+        than the second, so that a later run with the same input finds it as it was. Raises InvalidRequest for a request
+        that cannot be written as JSON.
+        """
+        keys = self._keys_of(record)
+        if (first := self._processed.get(keys.key)) is None:
+            self._processed[keys.key] = record
+            return keys, None
+        operation = ClaimOp(record, keys, self._id, retry_unknown=False)
+        operation.repeat(first.line)
+        return keys, operation.claim
+
+    def end(self, keys: RecordKeys) -> None:
+        """End a record: its outcome, if it has one, was handed to the journal."""
+        self._processed.pop(keys.key, None)
+
+    async def claim(self, record: Record, *, retry_unknown: bool = False, keys: RecordKeys | None = None) -> Claim:
         """Return what to do with a record. If it is to be sent, the journal says on return that it may have been.
 
         `retry_unknown` sends a record again that an earlier run may have sent and that has no session. A record is
         refused if its reference (or, without one, its request) appeared before in this run, or if its reference belongs
         to another request that may have been sent. Raises InvalidRequest for a request that cannot be written as JSON.
 
-        A caller that is cancelled meanwhile has not sent the record: the claim is withdrawn.
+        A caller that is cancelled meanwhile has not sent the record: the claim is withdrawn. `keys` are the record's
+        fingerprints, if they are known.
         """
-        return await self._claim(record, retry_unknown=retry_unknown)
+        operation = ClaimOp(record, keys or self._keys_of(record), self._id, retry_unknown=retry_unknown)
+        claim = await self._claim(operation)
+        if claim.step is Step.SEND:
+            self._claimed[claim.key] = operation
+        return claim
 
-    async def claim_known(self, record: Record, *, retry_unknown: bool = False) -> Claim | None:
+    async def claim_known(
+        self, record: Record, *, retry_unknown: bool = False, keys: RecordKeys | None = None
+    ) -> Claim | None:
         """Return what to do with a record that an earlier run or line had; None if it is to be sent.
 
         Nothing is written about a record that is to be sent: `claim` it when its request is sent, and not while it
@@ -164,15 +193,17 @@ class Journal:
         if not self._has_records:
             self._process.check()
             return None
-        claim = await self._claim(record, retry_unknown=retry_unknown, defers=True)
+        keys = keys or self._keys_of(record)
+        claim = await self._claim(ClaimOp(record, keys, self._id, retry_unknown=retry_unknown, defers=True))
         return None if claim.step is Step.SEND else claim
 
-    async def _claim(self, record: Record, *, retry_unknown: bool, defers: bool = False) -> Claim:
-        writer, fingerprints = self._opened, self._fingerprints
-        assert fingerprints is not None
-        content = fingerprints.of_content(record)
-        key = fingerprints.of_reference(record.reference) if record.reference else content
-        operation = ClaimOp(record, key, content, self._id, retry_unknown=retry_unknown, defers=defers)
+    def _keys_of(self, record: Record) -> RecordKeys:
+        _ = self._opened
+        assert self._fingerprints is not None
+        return self._fingerprints.of(record)
+
+    async def _claim(self, operation: ClaimOp) -> Claim:
+        writer = self._opened
         try:
             await writer.write(operation)
         except asyncio.CancelledError:
@@ -180,6 +211,15 @@ class Journal:
                 writer.add(ReleaseOp(operation))
             raise
         return operation.claim
+
+    def release(self, claim: Claim) -> None:
+        """Withdraw a claim: it is proven that the record was not sent, and it may be claimed again later.
+
+        The journal then says what it said before: that the record was not sent, or what an earlier request left in
+        doubt. It is written with the next commit, before any later operation.
+        """
+        if operation := self._claimed.pop(claim.key, None):
+            self._opened.add(ReleaseOp(operation))
 
     def record_session(self, claim: Claim, session_id: str) -> None:
         """Note the session id of a record; it is written with the next commit, before any later operation."""
@@ -201,6 +241,8 @@ class Journal:
         entry = self._entry + 1
         operation = RefuseOp(outcome, entry) if claim is None or not claim.has_row else SettleOp(claim, outcome, entry)
         self._entry = entry
+        if claim is not None and isinstance(operation, SettleOp):
+            self._claimed.pop(claim.key, None)
         return replace(outcome, entry=entry_name(self._id, entry)), writer.write(operation)
 
     async def export(
@@ -214,6 +256,14 @@ class Journal:
         """
         await self._opened.run(lambda store: store.export(take, only_final=only_final, is_complete=is_complete))
 
+    async def export_unread(self, take: Callable[[Outcome], None]) -> None:
+        """Pass the outcomes of the records that this run has not read to `take`, as `export` does.
+
+        They are final or in doubt: a record that was not sent, and is not read, is none of this run. After a run that
+        has read its whole input, they are those of records that are no longer in it.
+        """
+        await self._opened.run(lambda store: store.export_unread(take))
+
     async def require_exported(self, output: Path, entries: Callable[[], Mapping[str, int]]) -> None:
         """Check that a file of results is an export of this journal.
 
@@ -222,6 +272,16 @@ class Journal:
         sent, too.
         """
         await self._opened.run(lambda store: store.require_exported(output, entries()))
+
+    async def require_defaults(self, content: bytes) -> None:
+        """Check that the records of this journal shared these members; empty for none.
+
+        Raises BatchFileError for others, unless no record may have been sent.
+        """
+        fingerprints = self._fingerprints
+        assert fingerprints is not None
+        fingerprint = fingerprints.of_defaults(content).hex() if content else ""
+        await self._opened.run(lambda store: store.require_defaults(fingerprint))
 
     async def counts(self) -> Mapping[BatchResult | None, int]:
         """Return the number of records by result; None counts those that were claimed and not settled."""

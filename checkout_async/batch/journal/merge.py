@@ -17,7 +17,7 @@ from checkout_async.batch.journal.database import (
     wal_of,
 )
 from checkout_async.batch.journal.fingerprint import Fingerprints, load_key, make_key
-from checkout_async.batch.journal.statements import COLUMNS, FINAL, LAST_ENTRY, UNSENT
+from checkout_async.batch.journal.rows import COLUMNS, FINAL, LAST_ENTRY, UNSENT
 from checkout_async.errors import BatchFileError
 
 __all__ = ["merge_journals", "outcomes_in"]

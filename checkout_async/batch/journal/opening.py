@@ -1,6 +1,7 @@
 """The start of a run with an open database: its key, its number, and what the journal knows.
 
-A journal that lost what it knew is refused: an empty one, one whose log is gone, and one whose rows were deleted.
+A journal that lost what it knew is refused: one of which only the key or the log is left, an empty one, one whose log
+is gone, and one whose rows were deleted.
 """
 
 from __future__ import annotations
@@ -9,12 +10,19 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from checkout_async.batch.journal.database import OLDER_COPY, create_tables, is_new, require_wal
+from checkout_async.batch.journal.database import (
+    OLDER_COPY,
+    create_tables,
+    is_new,
+    open_database,
+    require_wal,
+    wal_of,
+)
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
-from checkout_async.batch.journal.statements import DOUBTS, HAS_RECORDS, HAS_REFUSALS, LAST_ENTRY
+from checkout_async.batch.journal.rows import DOUBTS, HAS_RECORDS, HAS_REFUSALS, LAST_ENTRY, UNSENT
 from checkout_async.errors import BatchFileError
 
-__all__ = ["JournalRun", "checkpoint", "start_run"]
+__all__ = ["JournalRun", "accept_defaults", "checkpoint", "remove_journal", "require_not_lost", "start_run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +39,39 @@ class JournalRun:
     has_records: bool
     fingerprints: Fingerprints
     doubts: dict[int, dict[str, bool]]
+
+
+def require_not_lost(path: Path, *, create: bool, has_key: bool) -> None:
+    """Refuse a journal that is missing or empty, and was not always so; without `create`, in any case.
+
+    A run makes the key of a journal once the file has its first bytes, and the log after both. So a key or a log next
+    to a file that is missing or empty shows that an earlier run had a journal. With `has_key`, the caller has the key,
+    and a file with a key proves nothing. Raises BatchFileError.
+    """
+    if path.exists() and (not path.is_file() or path.stat().st_size):
+        return
+    what = "is empty" if path.exists() else "is missing"
+    left = [] if has_key else [key_file_of(path)]
+    if witness := next((each for each in (*left, wal_of(path)) if each.exists()), None):
+        raise BatchFileError(
+            f"the journal {path} {what}, and {witness} shows that an earlier run had one. Nothing was sent. Put the "
+            f"journal back that the last run wrote. {OLDER_COPY}; --force, or another output file, sends all of "
+            "them"
+        )
+    if not create:
+        raise BatchFileError(f"the journal {path} {what}. Nothing was sent. {OLDER_COPY}")
+
+
+def remove_journal(path: Path) -> None:
+    """Remove a journal and its key, so that a new one can take its place.
+
+    Raises BatchFileError for a file that is not a journal or that another process uses, and OSError.
+    """
+    if path.exists():
+        open_database(path).close()
+    # The key goes last: until then it shows that there was a journal. A link to a journal stays.
+    for each in (path.resolve(), wal_of(path), key_file_of(path)):
+        each.unlink(missing_ok=True)
 
 
 def start_run(
@@ -96,3 +137,30 @@ def _reopen(path: Path, database: sqlite3.Connection, key: bytes | None) -> Fing
     if database.execute("SELECT key_check FROM journal").fetchall() != [(fingerprints.check.hex(),)]:
         raise BatchFileError(f"{where} is not the one that the journal {path} was made with")
     return fingerprints
+
+
+# The table of defaults has one row: the keyed fingerprint of the members that the records of this journal shared when
+# they were sent (`--defaults`), in hexadecimal; empty for none. The first run that has such members makes it.
+_HAS_TABLE = "SELECT true FROM sqlite_master WHERE name = 'defaults'"
+_MAY_HAVE_SENT = (
+    "SELECT EXISTS (SELECT true FROM record WHERE result IS NULL OR session_id IS NOT NULL "  # noqa: S608
+    f"OR result NOT IN ({UNSENT}))"
+)
+
+
+def accept_defaults(database: sqlite3.Connection, fingerprint: str) -> bool:
+    """Note the members of a run, and return whether it may have them. Raises sqlite3.Error.
+
+    With others, a record without a reference would look like a new one, and be sent again. Other members are accepted
+    as long as no record may have been sent.
+    """
+    has_table = bool(database.execute(_HAS_TABLE).fetchall())
+    known = database.execute("SELECT fingerprint FROM defaults").fetchall() if has_table else [("",)]
+    if known == [(fingerprint,)]:
+        return True
+    if database.execute(_MAY_HAVE_SENT).fetchall() == [(1,)]:
+        return False
+    database.execute("CREATE TABLE IF NOT EXISTS defaults (fingerprint TEXT NOT NULL)")
+    database.execute("DELETE FROM defaults")
+    database.execute("INSERT INTO defaults VALUES (?)", (fingerprint,))
+    return True

@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 import msgspec
 
+from checkout_async.batch.journal.fingerprint import RecordKeys
 from checkout_async.batch.journal.rows import NOT_CREATED, JournalRow, encode_outcome, known_outcome, status_of
 from checkout_async.batch.journal.rules import Reason, State, Step, rule_for
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
@@ -50,17 +51,16 @@ class ClaimOp:
     def __init__(
         self,
         record: Record,
-        key: bytes,
-        content: bytes,
+        keys: RecordKeys,
         journal_id: str,
         *,
         retry_unknown: bool,
         defers: bool = False,
     ) -> None:
         self.defers = defers
-        self.claim = Claim(key=key, step=Step.SEND)
-        self._key = key.hex()
-        self._content = content.hex()
+        self.claim = Claim(key=keys.key, step=Step.SEND)
+        self._key = keys.key.hex()
+        self._content = keys.content.hex()
         self._journal_id = journal_id
         self._record = record
         self._retries = retry_unknown
@@ -89,6 +89,10 @@ class ClaimOp:
         """Answer for a record that is new and suspect. If it is held, return the row that it would have had."""
         self._answer(State.SUSPECT, None)
         return None if self.claim.step is Step.SEND else self._new_row(run)
+
+    def repeat(self, line: int) -> None:
+        """Answer for a record that repeats one of this run, which is not in the journal yet: the one on a line."""
+        self._answer(State.REPEATED, JournalRow(self._key, self._content, self._record.reference, 0, line, 0))
 
     def made(self, row: JournalRow, run: int) -> bool:
         """Whether a row is the one that this claim wrote."""
@@ -208,7 +212,7 @@ class RefuseOp:
 
 
 class ReleaseOp:
-    """The caller that claimed a record was cancelled before it had the answer: the record was not sent."""
+    """A record that was claimed was not sent: its caller was cancelled before it had the answer, or was refused."""
 
     __slots__ = ("_claim",)
 

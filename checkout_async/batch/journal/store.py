@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from checkout_async.batch.journal.database import OLDER_COPY, not_opened, open_database, reason_of, wal_of
-from checkout_async.batch.journal.opening import checkpoint, start_run
+from checkout_async.batch.journal.opening import accept_defaults, checkpoint, require_not_lost, start_run
 from checkout_async.batch.journal.operations import (
     ClaimOp,
     JournalOperation,
@@ -25,18 +25,23 @@ from checkout_async.batch.journal.operations import (
     ReleaseOp,
     SettleOp,
 )
-from checkout_async.batch.journal.rows import IN_DOUBT, JournalRow, decode_outcome, entry_name, known_outcome
-from checkout_async.batch.journal.statements import (
+from checkout_async.batch.journal.rows import (
     CLAIM,
     COUNTS,
     EXPORT,
     EXPORT_FINAL,
+    EXPORT_UNREAD,
+    IN_DOUBT,
     PURGE,
     READ,
     RECORD_SESSION,
     REFUSE,
     REPLACE,
     SETTLE,
+    JournalRow,
+    decode_outcome,
+    entry_name,
+    known_outcome,
 )
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.errors import BatchFileError, JournalError
@@ -68,8 +73,7 @@ class JournalStore:
         self._failure = ""
         # Records that this run holds without a row, so that an equal one counts as repeated.
         self._held: dict[str, JournalRow] = {}
-        if not create and not path.exists():
-            raise BatchFileError(f"there is no journal {path}. {OLDER_COPY}")
+        require_not_lost(path, create=create, has_key=key is not None)
         self._wal = wal_of(path)
         has_wal = self._wal.exists()
         self._database = open_database(path, durable=durable)
@@ -104,8 +108,17 @@ class JournalStore:
         was not sent only if this run has read them. A record that was claimed and has no outcome is `unknown`. Raises
         JournalError, and what `take` raises.
         """
+        if only_final:
+            self._pass(take, EXPORT_FINAL)
+        else:
+            self._pass(take, EXPORT, since=self._run if is_complete else _ANY)
+
+    def export_unread(self, take: Callable[[Outcome], None]) -> None:
+        """Pass the outcome of each record that this run has not read to `take`, as `export` does."""
+        self._pass(take, EXPORT_UNREAD, run=self._run)
+
+    def _pass(self, take: Callable[[Outcome], None], query: str, **values: int) -> None:
         failure: Exception | None = None
-        query, values = (EXPORT_FINAL, {}) if only_final else (EXPORT, {"since": self._run if is_complete else _ANY})
         with self._transaction():
             for _, entry, row, refusal in self._database.execute(query, values):
                 if row is not None:
@@ -131,6 +144,16 @@ class JournalStore:
             raise BatchFileError(
                 f"the journal {self._path} is older than {output}: it does not know the latest results there. Nothing "
                 f"was sent. Continue with the journal that the last run wrote. {OLDER_COPY}"
+            )
+
+    def require_defaults(self, fingerprint: str) -> None:
+        """Raise BatchFileError if the records that this journal knows were sent with other shared members."""
+        with self._transaction():
+            is_accepted = accept_defaults(self._database, fingerprint)
+        if not is_accepted:
+            raise BatchFileError(
+                f"the run of the journal {self._path} began with other defaults, or without any. Nothing was sent. "
+                "Continue with those that it began with, or name another output for records with these"
             )
 
     def counts(self) -> Mapping[BatchResult | None, int]:

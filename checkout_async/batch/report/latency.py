@@ -2,6 +2,9 @@
 
 Each doubling of the time has 64 buckets of equal ratio, so a bucket's middle is off by at most 0.55 %. A million
 records take a few hundred numbers, and histograms of several machines add up. Times are in seconds.
+
+hdrhistogram from PyPI does the same for whole numbers between bounds that are set beforehand. It is as quick, but has a
+compiled part and no types, and needs setuptools at run time.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.report.latency import Latencies
 from checkout_async.batch.sources.base import InputLines
 
-__all__ = ["PERCENTILES", "Report", "Summary", "line_counts", "table"]
+__all__ = ["PERCENTILES", "Report", "Summary", "line_counts", "replayed_count", "table"]
 
 Key = TypeVar("Key", bound=str)
 
@@ -182,11 +182,16 @@ def _remarks(report: Report) -> Iterator[str]:
         marks = [f"p{percent} {format_latency(report.latencies.percentile(percent) or 0.0)}" for percent in PERCENTILES]
         yield f"time per record: {', '.join(marks)}, max {format_latency(longest)}"
     if report.replayed:
-        yield f"{format_count(report.replayed)} {'was' if report.replayed == 1 else 'were'} known from an earlier run"
+        yield replayed_count(report)
     if report.lines is not None:
         yield line_counts(report.lines)
     pace = f", {format_rate(report.per_second)} a second" if report.seconds > 0 else ""
     yield f"took {format_duration(report.seconds)}{pace}"
+
+
+def replayed_count(report: Report) -> str:
+    """Return how many records are replayed, as in `5 were known from an earlier run`."""
+    return f"{format_count(report.replayed)} {'was' if report.replayed == 1 else 'were'} known from an earlier run"
 
 
 def line_counts(lines: InputLines) -> str:

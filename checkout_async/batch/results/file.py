@@ -16,10 +16,10 @@ from types import TracebackType
 from typing import Self
 
 from checkout_async.batch.arrow import require_parquet
-from checkout_async.batch.formats import GZIP_SUFFIX, Format, format_of
+from checkout_async.batch.formats import GZIP_SUFFIX, CsvDialect, Format, format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
-from checkout_async.batch.results.rows import encode, entries_in, header, row_writer
+from checkout_async.batch.results.rows import DEFAULT_DIALECT, encode, entries_in, header, row_writer
 from checkout_async.errors import BatchFileError
 from checkout_async.files import OWNER_ONLY, atomic_write
 
@@ -27,12 +27,22 @@ __all__ = ["OutputFile"]
 
 
 class OutputFile:
-    """An open output. Call `finish` at the end of a run; a run that is killed before leaves the rows written so far."""
+    """An open output. Call `finish` at the end of a run; a run that is killed before leaves the rows written so far.
 
-    def __init__(self, file: io.FileIO | None, format_: Format, path: Path | None = None) -> None:
+    CSV has the `dialect` of the input, so that the program that wrote the input opens it.
+    """
+
+    def __init__(
+        self,
+        file: io.FileIO | None,
+        format_: Format,
+        path: Path | None = None,
+        dialect: CsvDialect = DEFAULT_DIALECT,
+    ) -> None:
         # None for Parquet, which is written at the end.
         self._file = file
         self._format = format_
+        self._dialect = dialect
         # The path of a regular file. Anything else is a stream, to which each row is written once.
         self._path = path if file is None or stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
 
@@ -49,7 +59,14 @@ class OutputFile:
         return found
 
     @classmethod
-    def create(cls, path: Path, format_: Format | None = None, *, force: bool = False) -> Self:
+    def create(
+        cls,
+        path: Path,
+        format_: Format | None = None,
+        *,
+        force: bool = False,
+        dialect: CsvDialect = DEFAULT_DIALECT,
+    ) -> Self:
         """Create the file with mode 0600. An existing one is refused, or with `force` emptied and made private.
 
         Without a `format_`, the suffix of the name selects it. Raises BatchFileError.
@@ -57,6 +74,7 @@ class OutputFile:
         found = cls.check(path, format_)
         if path.is_file() and not force:
             raise BatchFileError(f"{path} exists; name another output file, or replace it with --force")
+        named, path = path, _resolved(path)
         try:
             flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force or path.exists() else os.O_EXCL)
             file = io.FileIO(os.open(path, flags, OWNER_ONLY), "w")
@@ -67,39 +85,45 @@ class OutputFile:
                 file.close()
                 path.unlink()
                 return cls(None, found, path)
-            output = cls(file, found, path)
+            output = cls(file, found, path, dialect)
             output._begin(file)
         except OSError as error:
-            raise BatchFileError(f"cannot create the output file {path}: {error.strerror}") from None
+            raise BatchFileError(f"cannot create the output file {named}: {error.strerror}") from None
         return output
 
     @classmethod
-    def standard_output(cls, format_: Format | None = None) -> Self:
+    def standard_output(cls, format_: Format | None = None, dialect: CsvDialect = DEFAULT_DIALECT) -> Self:
         """Write to standard output, which stays open. Raises BatchFileError."""
         found = format_of(None, format_)
         try:
             file = io.FileIO(1, "w", closefd=False)
-            output = cls(file, found)
+            output = cls(file, found, dialect=dialect)
             output._begin(file)
         except OSError as error:
             raise BatchFileError(f"cannot write to standard output: {error.strerror}") from None
         return output
 
     @classmethod
-    async def resume(cls, path: Path, journal: Journal, format_: Format | None = None) -> Self:
+    async def resume(
+        cls,
+        path: Path,
+        journal: Journal,
+        format_: Format | None = None,
+        dialect: CsvDialect = DEFAULT_DIALECT,
+    ) -> Self:
         """Open the output of an earlier run, or create it, with the outcomes in the journal that will not change.
 
         Raises BatchFileError if the file knows of more than the journal, or cannot be read or written. It is then
         unchanged.
         """
-        path = _resolved(path)
         found = cls.check(path, format_)
+        file = _resolved(path)
         try:
-            if path.is_file():
-                await journal.require_exported(path, lambda: entries_in(path, found))
-                output = cls(None if found is Format.PARQUET else _opened(path), found, path)
+            if file.is_file():
+                await journal.require_exported(path, lambda: entries_in(file, found))
+                output = cls(None if found is Format.PARQUET else _opened(file), found, file, dialect)
             else:
-                output = cls.create(path, found, force=True)
+                output = cls.create(path, found, force=True, dialect=dialect)
             try:
                 await output.begin_resumed(journal)
             except BaseException:
@@ -122,24 +146,32 @@ class OutputFile:
         if self._file is not None:
             self._file.close()
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether this is a pipe, a device or standard output. It gets each row once."""
+        return self._path is None
+
     async def begin_resumed(self, journal: Journal) -> None:
-        """Write the outcomes of earlier runs that will not change. Raises OSError."""
-        if self._path is None:
-            await journal.export(self.write, only_final=True)
-        elif self._format is not Format.PARQUET:
+        """Write the outcomes of earlier runs that will not change into a file. Raises OSError.
+
+        A stream gets each of them when its record is read again, and only then the line that the record has now.
+        """
+        if self._path is not None and self._format is not Format.PARQUET:
             await self._write_anew(journal, self._path, only_final=True)
 
     def write(self, outcome: Outcome) -> None:
         """Write one row; Parquet gets it at the end. Raises OSError; a file is then as before."""
         if self._file is not None:
-            self._write(self._file, encode(outcome, self._format))
+            self._write(self._file, encode(outcome, self._format, self._dialect))
 
     async def finish(self, journal: Journal | None, *, is_complete: bool = True) -> None:
         """Write a file anew from the journal, in the order of the lines; `is_complete` if the whole input was read.
 
-        Raises OSError; the file is then as before.
+        A stream gets the outcomes of records that this run has not read. Raises OSError; a file is then as before.
         """
-        if self._path is not None and journal is not None:
+        if self._path is None and journal is not None:
+            await journal.export_unread(self.write)
+        elif self._path is not None and journal is not None:
             await self._write_anew(journal, self._path, is_complete=is_complete)
         elif self._path is not None and self._file is not None:
             os.fsync(self._file.fileno())
@@ -147,7 +179,7 @@ class OutputFile:
     async def _write_anew(
         self, journal: Journal, path: Path, *, only_final: bool = False, is_complete: bool = False
     ) -> None:
-        with atomic_write(path) as file, row_writer(file, self._format) as write:
+        with atomic_write(path) as file, row_writer(file, self._format, self._dialect) as write:
             exporting = asyncio.ensure_future(journal.export(write, only_final=only_final, is_complete=is_complete))
             try:
                 await asyncio.shield(exporting)
@@ -161,7 +193,7 @@ class OutputFile:
 
     def _begin(self, file: io.FileIO) -> None:
         try:
-            self._write(file, header(self._format))
+            self._write(file, header(self._format, self._dialect))
         except OSError:
             file.close()
             raise
@@ -180,8 +212,11 @@ class OutputFile:
 
 
 def _resolved(path: Path) -> Path:
-    """Return the file that a link stands for: renaming another file to the link would replace the link."""
-    return path.resolve()
+    """Return the file that a link stands for: renaming another file to the link would replace the link.
+
+    A device or a pipe keeps its name: what `/dev/stdout` stands for may have none (`/proc/1/fd/pipe:[23]`).
+    """
+    return path if path.exists() and not path.is_file() else path.resolve()
 
 
 def _opened(path: Path) -> io.FileIO:

@@ -6,6 +6,7 @@ is the journal's id and the number of the entry, as in `3f9a07c2-118`.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -16,14 +17,14 @@ from typing import BinaryIO, Final, NoReturn, cast
 import msgspec
 from msgspec import inspect
 
-from checkout_async.batch.arrow import ParquetWriter, arrow_errors, open_parquet
-from checkout_async.batch.formats import Format
+from checkout_async.batch.arrow import ParquetWriter, arrow_errors, open_parquet, read_batches
+from checkout_async.batch.formats import CsvDialect, Format
 from checkout_async.batch.journal.rows import parse_entry
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
-from checkout_async.batch.sources.lines import LineSplitter, iter_chunks
+from checkout_async.batch.sources.lines import LineSplitter, read_chunks
 from checkout_async.errors import BatchFileError
 
-__all__ = ["COLUMNS", "encode", "entries_in", "header", "row_writer"]
+__all__ = ["COLUMNS", "DEFAULT_DIALECT", "encode", "entries_in", "header", "row_writer"]
 
 _ROWS_AT_ONCE: Final = 8192
 """Rows of a row group in Parquet."""
@@ -49,6 +50,11 @@ _OF_OUTCOME: Final = tuple(name for name in COLUMNS if "." not in name)
 
 _to_json = msgspec.json.Encoder()
 
+DEFAULT_DIALECT: Final = CsvDialect()
+"""That of RFC 4180, unless the input is CSV and has another one."""
+
+_DELIMITERS: Final = ",;\t"
+
 
 def _as_row(outcome: Outcome) -> dict[str, object]:
     """Return an outcome by columns; those of the error only if there is one."""
@@ -58,31 +64,38 @@ def _as_row(outcome: Outcome) -> dict[str, object]:
     return row
 
 
-def header(format_: Format) -> bytes:
+def header(format_: Format, dialect: CsvDialect = DEFAULT_DIALECT) -> bytes:
     """Return the bytes before the first result."""
-    return _csv_line(COLUMNS) if format_ is Format.CSV else b""
+    if format_ is not Format.CSV:
+        return b""
+    return (codecs.BOM_UTF8 if dialect.has_bom else b"") + _csv_line(COLUMNS, dialect)
 
 
-def encode(outcome: Outcome, format_: Format) -> bytes:
+def encode(outcome: Outcome, format_: Format, dialect: CsvDialect = DEFAULT_DIALECT) -> bytes:
     """Return the line of a result, in JSON or CSV."""
     if format_ is not Format.CSV:
         return _to_json.encode(outcome) + b"\n"
     row = _as_row(outcome)
-    return _csv_line(_cell(row.get(name)) for name in COLUMNS)
+    return _csv_line((_cell(row.get(name), dialect) for name in COLUMNS), dialect)
 
 
-def _cell(value: object) -> object:
+def _cell(value: object, dialect: CsvDialect) -> object:
+    if isinstance(value, float):
+        return str(value).replace(".", dialect.decimal)
     return str(value).lower() if isinstance(value, bool) else value
 
 
-def _csv_line(cells: Iterable[object]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue().encode()
+def _csv_line(cells: Iterable[object], dialect: CsvDialect) -> bytes:
+    line = io.StringIO(newline="")
+    # With another line end, the writer of Python 3.11 would leave a cell with a carriage return without quotes.
+    csv.writer(line, delimiter=dialect.delimiter).writerow(cells)
+    return (line.getvalue().removesuffix("\r\n") + dialect.newline).encode()
 
 
 @contextmanager
-def row_writer(file: BinaryIO, format_: Format) -> Generator[Callable[[Outcome], None]]:
+def row_writer(
+    file: BinaryIO, format_: Format, dialect: CsvDialect = DEFAULT_DIALECT
+) -> Generator[Callable[[Outcome], None]]:
     """Yield a function that writes one row of a new file of any format. Raises OSError."""
     if format_ is Format.PARQUET:
         with arrow_errors(), closing(ParquetWriter(file, COLUMNS)) as writer:
@@ -98,10 +111,10 @@ def row_writer(file: BinaryIO, format_: Format) -> Generator[Callable[[Outcome],
             if rows:
                 writer.write(rows)
         return
-    file.write(header(format_))
+    file.write(header(format_, dialect))
 
     def write_line(outcome: Outcome) -> None:
-        file.write(encode(outcome, format_))
+        file.write(encode(outcome, format_, dialect))
 
     yield write_line
 
@@ -132,7 +145,7 @@ def entries_in(path: Path, format_: Format) -> dict[str, int]:
 def _entries_in_json(path: Path) -> Iterator[str]:
     splitter, number = LineSplitter(), 0
     with io.FileIO(path) as file:
-        for chunk in iter_chunks(file):
+        for chunk in read_chunks(file):
             for line in splitter.feed(chunk):
                 number += 1
                 try:
@@ -145,8 +158,10 @@ def _entries_in_json(path: Path) -> Iterator[str]:
 def _entries_in_csv(path: Path) -> Iterator[str]:
     is_whole = _ends_with_line_feed(path)
     # The last row may end within a character. Entries are ASCII.
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        rows = csv.reader(file)
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        first = file.readline()
+        file.seek(0)
+        rows = csv.reader(file, delimiter=max(_DELIMITERS, key=first.count))
         try:
             if next(rows, [*COLUMNS]) != [*COLUMNS]:
                 _refuse(path, 1)
@@ -171,11 +186,11 @@ def _ends_with_line_feed(path: Path) -> bool:
 
 def _entries_in_parquet(path: Path) -> Iterator[str]:
     with closing(open_parquet(path)) as table:
-        if [column.name for column in table.schema_arrow] != [*COLUMNS]:
+        if table.schema_arrow.names != [*COLUMNS]:
             _refuse(path, 1)
-        with arrow_errors():
-            for batch in table.iter_batches(_ROWS_AT_ONCE):
-                yield from (str(entry or "") for entry in batch.column(len(COLUMNS) - 1).to_pylist())
+        for batch in read_batches(table, _ROWS_AT_ONCE):
+            entries = cast("list[str | None]", batch.column(len(COLUMNS) - 1).to_pylist())
+            yield from (entry or "" for entry in entries)
 
 
 _READERS: Final = {

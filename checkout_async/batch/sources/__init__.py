@@ -1,6 +1,6 @@
 """The input of a batch: files or standard input, as JSON Lines, CSV or Parquet, the first two also within gzip.
 
-Modules, low to high: base, inflate, lines, jsonl, rows, table, columns.
+Modules, low to high: base, lines, jsonl, csv_rows, csv, parquet.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from checkout_async.batch.formats import Format, format_of
-from checkout_async.batch.sources.base import Readable, Source
-from checkout_async.batch.sources.csv import CsvTable, read_table
-from checkout_async.batch.sources.jsonl import JsonLines, parse_line, read_records
+from checkout_async.batch.sources.base import RawRow, Source
+from checkout_async.batch.sources.csv import CsvTable
+from checkout_async.batch.sources.jsonl import JsonLines
 from checkout_async.batch.sources.parquet import ParquetTable
 from checkout_async.errors import BatchFileError
 
-__all__ = ["Readable", "Source", "open_source", "parse_line", "read_records", "read_table"]
+__all__ = ["RawRow", "Source", "open_source"]
 
 
 def open_source(path: Path | None, format: Format | None = None) -> Source:  # noqa: A002  # the field's own word

@@ -8,23 +8,17 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import Protocol, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
+from checkout_async.batch.formats import CsvDialect
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.redaction import SecretStruct
 
-__all__ = ["InputLines", "Readable", "Source", "in_thread"]
+__all__ = ["InputLines", "RawRow", "Source", "in_thread"]
 
 T = TypeVar("T")
-
-
-class Readable(Protocol):
-    """An unbuffered binary file: `read` returns the bytes available, and none only at the end."""
-
-    def read(self, size: int, /) -> bytes | None:
-        """Return at most `size` bytes."""
-        ...
 
 
 class InputLines(msgspec.Struct, kw_only=True):
@@ -49,8 +43,25 @@ class InputLines(msgspec.Struct, kw_only=True):
         return InputLines(**{name: count + others[name] for name, count in mine.items()})
 
 
+class RawRow(SecretStruct, frozen=True):
+    """A row as it is in the input, without its line end, and its number as a spreadsheet shows it, from 1."""
+
+    __hidden__ = ("content",)
+
+    number: int
+    content: bytes = b""
+
+
 class Source(ABC):
-    """An open input. Close it after reading, or use it as a context manager."""
+    """An open input. Close it after reading, or use it as a context manager.
+
+    If `rows` is a dict, reading puts each row of text into it, by the line of the record; take out what you have
+    used. `header` and `dialect` are those of CSV, as soon as its header is read.
+    """
+
+    rows: dict[int, RawRow] | None = None
+    header: bytes = b""
+    dialect: CsvDialect | None = None
 
     @abstractmethod
     def records(self) -> AsyncGenerator[Record | InvalidRecord]:

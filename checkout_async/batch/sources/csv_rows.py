@@ -2,7 +2,8 @@
 
 A quoted cell may contain line feeds if the row is then well-formed and has as many cells as the header. Otherwise the
 quote is a mistake in its own line: that line is a defective row, and the next line begins a row again. So a stray quote
-does not swallow the rows after it.
+does not swallow the rows after it, as it would with a `csv.reader` over the whole file. That module judges each line
+and splits the cells; this one decides which lines are a row.
 
 Cells are separated by commas, semicolons or tabs, whichever the header has most of. A row of separators alone is
 skipped like a blank line.
@@ -12,13 +13,12 @@ from __future__ import annotations
 
 import codecs
 import csv
-import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 
+from checkout_async.batch.formats import CsvDialect
 from checkout_async.batch.sources.base import InputLines
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter
 
@@ -31,9 +31,13 @@ _NOT_CLOSED = "the row has a quote that is not closed, and the lines after it do
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """A row and the number of the line it begins in; a row with a `defect` has no cells."""
+    """A row and the number of the line it begins in; a row with a `defect` has no cells.
+
+    `number` counts rows as a spreadsheet does: blank lines are rows, and a row of several lines is one.
+    """
 
     line: int
+    number: int
     content: bytes = field(default=b"", repr=False)
     defect: str = ""
 
@@ -45,9 +49,11 @@ class RowSplitter:
     """
 
     def __init__(self, counts: InputLines | None = None) -> None:
-        self.delimiter: str | None = None
+        self._delimiter = _DELIMITERS[0]
+        self._has_bom = False
+        self.dialect: CsvDialect | None = None  # of the header, once that is complete
         self._counts = counts or InputLines()
-        self._width = 0
+        self._width = 0  # of the header, once that is complete
         self._lines = LineSplitter()
         self._number = 0
         # The lines of the row that is not complete yet: the first has a quote that is not closed.
@@ -73,16 +79,26 @@ class RowSplitter:
         if row.defect:
             raise ValueError(row.defect)
         try:
-            text = row.content.decode("utf-8")
+            row.content.decode("utf-8")
+            return self._parsed(row.content) or []
         except UnicodeDecodeError:
             raise ValueError("the row is not valid UTF-8") from None
-        try:
-            return self._parsed(text)
         except csv.Error as error:
             raise ValueError(f"the row is not valid CSV: {error}") from None
 
-    def _parsed(self, text: str) -> list[str]:
-        return next(csv.reader([text], delimiter=self.delimiter or ",", strict=True))
+    def _parsed(self, content: bytes) -> list[str] | None:
+        """Return the cells of a text; None if it ends inside quotes. Raises csv.Error."""
+        text = content.decode("utf-8", "replace")
+        if not self._width:
+            self._delimiter = max(_DELIMITERS, key=text.count)
+        lines = iter([text, ""])
+        try:
+            return next(csv.reader(lines, delimiter=self._delimiter, strict=True))
+        except csv.Error:
+            # Inside quotes, and only there, the reader has asked for a further line.
+            if next(lines, None) is None:
+                return None
+            raise
 
     def _take(self, lines: deque[bytes | None]) -> Iterator[CsvRow]:
         """Take lines in; those after a quote that proves stray are put back and taken again, each once."""
@@ -94,7 +110,7 @@ class RowSplitter:
                 continue
             self._number += 1
             if line is None:
-                yield CsvRow(self._number, defect=f"the row is longer than {LONGEST_LINE} bytes")
+                yield self._found(defect=f"the row is longer than {LONGEST_LINE} bytes")
             elif self._is_open_after(line):
                 if self._size > LONGEST_LINE:
                     yield self._give_up(lines)
@@ -107,77 +123,59 @@ class RowSplitter:
         """Add a line to the row, and return whether the row may go on in the next line."""
         quoted = bool(self._row)
         if self._number == 1:
+            self._has_bom = line.startswith(codecs.BOM_UTF8)
             line = line.removeprefix(codecs.BOM_UTF8)
         self._row.append(line)
         self._size += len(line) + 1
         if b'"' not in line:
             return quoted
-        return _unclosed(self.delimiter or _DELIMITERS).match(b'"' + line if quoted else line) is not None
-
-    def _is_row(self) -> bool:
-        """Whether the lines are a row: one line that ends outside quotes, or a well-formed row of several lines."""
-        *before, last = self._row
-        if not before:
-            return b'"' not in last or _closed(self.delimiter or _DELIMITERS).match(last) is not None
-        if _well_formed(self.delimiter or _DELIMITERS).match(b'"' + last) is None:
-            return False
         try:
-            cells = self._parsed(self._content().decode("utf-8", "replace"))
+            return self._parsed(b'"' + line if quoted else line) is None
         except csv.Error:
             return False
-        return not self._width or len(cells) == self._width
+
+    def _is_row(self) -> bool:
+        """Whether the lines are a row: any line that is not open after it, or a well-formed row of several lines."""
+        if len(self._row) == 1:
+            return True
+        content = self._content()
+        if content.count(b'"') % 2:
+            return False  # one of them is stray, also if the reader takes it for a part of a cell without quotes
+        try:
+            cells = self._parsed(content)
+        except csv.Error:
+            return False
+        return cells is not None and self._width in {0, len(cells)}
 
     def _content(self) -> bytes:
         return b"\n".join(self._row).removesuffix(b"\r")
 
     def _completed(self) -> Iterator[CsvRow]:
-        content, lines = self._content(), len(self._row)
+        content, lines, newline = self._content(), len(self._row), "\r\n" if self._row[-1].endswith(b"\r") else "\n"
         self._clear()
         if not content.strip(b' ",;\t'):
             self._counts.blank += 1
             return
         self._counts.continued += lines - 1
-        if self.delimiter is None:
-            header = content.decode("utf-8", "replace")
-            self.delimiter = max(_DELIMITERS, key=header.count)
+        if not self._width:
             with suppress(csv.Error):  # `cells` raises the reason
-                self._width = len(self._parsed(header))
-        yield CsvRow(self._number - lines + 1, content)
+                self._width = len(self._parsed(content) or ())
+            self.dialect = CsvDialect(self._delimiter, newline, self._has_bom)
+        yield self._found(content, lines)
 
     def _give_up(self, lines: deque[bytes | None]) -> CsvRow:
         """Return the first line of the row as a defective one, and put the others back."""
-        _, *others = self._row
+        first, *others = self._row
         lines.extendleft(reversed(others))
         self._number -= len(others)
         self._clear()
-        return CsvRow(self._number, defect=_NOT_CLOSED)
+        return self._found(first.removesuffix(b"\r"), defect=_NOT_CLOSED)
+
+    def _found(self, content: bytes = b"", lines: int = 1, defect: str = "") -> CsvRow:
+        """Return a row that ends in this line."""
+        number = self._number - self._counts.continued
+        return CsvRow(self._number - lines + 1, number, content, defect)
 
     def _clear(self) -> None:
         self._row.clear()
         self._size = 0
-
-
-# Possessive patterns, so that no line takes long. A cell in quotes ends with a quote; another cell has none, or, in one
-# line alone, none at its beginning.
-
-
-@cache
-def _closed(delimiters: str) -> re.Pattern[bytes]:
-    """Return the pattern of a line that ends outside quotes."""
-    quoted = rf'"(?:[^"]++|"")*+"[^{delimiters}]*+'
-    bare = rf'[^"{delimiters}][^{delimiters}]*+'
-    return re.compile(rf"(?:(?:{quoted}|{bare}|)[{delimiters}])*+(?:{quoted}|{bare}|)\Z".encode())
-
-
-@cache
-def _well_formed(delimiters: str) -> re.Pattern[bytes]:
-    """Return the pattern of a line of well-formed cells."""
-    cell = rf'(?:"(?:[^"]++|"")*+"|[^"{delimiters}]*+)'
-    return re.compile(rf"(?:{cell}[{delimiters}])*+{cell}\r?\Z".encode())
-
-
-@cache
-def _unclosed(delimiters: str) -> re.Pattern[bytes]:
-    """Return the pattern of a line of well-formed cells and the beginning of a cell in quotes."""
-    cell = rf'(?:"(?:[^"]++|"")*+"|[^"{delimiters}]*+)'
-    return re.compile(rf'(?:{cell}[{delimiters}])*+"(?:[^"]++|"")*+\Z'.encode())

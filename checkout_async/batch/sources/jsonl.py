@@ -6,19 +6,54 @@ A line that is not a JSON object becomes an `InvalidRecord` with its number and 
 from __future__ import annotations
 
 import codecs
-from collections.abc import AsyncGenerator, Iterable
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 
+from checkout_async.batch.formats import NOTE
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.sources.base import InputLines, Readable
-from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextSource, aiter_chunks
+from checkout_async.batch.sources.base import InputLines, RawRow, Source
+from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextReader, TextSource
+from checkout_async.redaction import sanitize
 
-__all__ = ["JsonLines", "parse_line", "read_records"]
+__all__ = ["JsonLines", "JsonReader", "parse_line"]
+
+_NOTE: Final = f'"{NOTE}'.encode()
+
+_LONGEST_SHOWN: Final = 11
+"""A number that is not longer is not a card number."""
+
+
+class _Ambiguous(Exception):
+    """A line is valid JSON, and does not say for certain what is to be paid."""
+
+
+def _unique(members: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in members}) != len(members):
+        [(name, count)] = Counter(name for name, _ in members).most_common(1)
+        raise _Ambiguous(f"the member {sanitize(name)} is in one object {count} times")
+
+
+def _written(text: str) -> None:
+    # 4.2e15 may be a card number that a spreadsheet has written.
+    if float(text).is_integer():
+        shown = text if len(text) <= _LONGEST_SHOWN else "a number"
+        raise _Ambiguous(f"{shown} is a whole number with decimals or an exponent: amounts are in the minor unit")
+
+
+_ambiguities: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_written)
+"""Finds what the decoder of msgspec, like most, passes over: a member that occurs twice, of which the last one counts,
+and an amount such as 19.00, which is read as 19."""
 
 
 def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None:
-    """Return the record of a line, or what is wrong with it; None for a blank line. A `line` of None was too long."""
+    """Return the record of a line, or what is wrong with it; None for a blank line.
+
+    Members whose names begin with # are notes. A line of notes alone counts as blank. A `line` of None was too long.
+    """
     if line is None:
         return InvalidRecord(line=number, reason=f"the line is longer than {LONGEST_LINE} bytes")
     if not line.strip():
@@ -33,45 +68,54 @@ def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None
         return InvalidRecord(line=number, reason="the line is not a JSON object")
     except msgspec.DecodeError as error:
         return InvalidRecord(line=number, reason=f"the line is not valid JSON: {error}")
+    try:
+        _ambiguities.decode(line.decode())
+    except _Ambiguous as error:
+        return InvalidRecord(line=number, reason=str(error))
+    if _NOTE in line:
+        request = {name: value for name, value in request.items() if not name.startswith(NOTE)}
+        if not request:
+            return None
     return Record.of(number, request)
 
 
-async def read_records(source: Readable, counts: InputLines | None = None) -> AsyncGenerator[Record | InvalidRecord]:
-    """Read JSON Lines (UTF-8, with or without a byte order mark) to the end. Blank lines are skipped.
+class JsonReader(TextReader):
+    """Reads JSON Lines (UTF-8, with or without a byte order mark). Blank lines are skipped.
 
-    Each line is counted in `counts`.
-
-    Raises OSError if the file cannot be read.
+    Each line is counted in `counts`. The `rows` of `source`, if it has some, are filled.
     """
-    number, counts = 0, counts or InputLines()
-    async for line in _lines(source):
-        number += 1
-        content = line.removeprefix(codecs.BOM_UTF8) if line and number == 1 else line
-        parsed = parse_line(number, content)
-        if parsed is None:
-            counts.blank += 1
-        else:
-            counts.records += 1
+
+    def __init__(self, counts: InputLines | None = None, source: Source | None = None) -> None:
+        self._counts = counts or InputLines()
+        self._source = source
+        self._lines = LineSplitter()
+        self._number = 0
+
+    def feed(self, chunk: bytes) -> Iterator[Record | InvalidRecord]:
+        """Yield the records of the lines that this chunk completes."""
+        return self._records(self._lines.feed(chunk))
+
+    def finish(self) -> Iterator[Record | InvalidRecord]:
+        """Yield the record of the last line, if it has no line feed."""
+        rest = self._lines.finish()
+        return self._records([] if rest == b"" else [rest])
+
+    def _records(self, lines: Sequence[bytes | None]) -> Iterator[Record | InvalidRecord]:
+        for line in lines:
+            self._number += 1
+            content = line.removeprefix(codecs.BOM_UTF8) if line and self._number == 1 else line
+            parsed = parse_line(self._number, content)
+            if parsed is None:
+                self._counts.blank += 1
+                continue
+            self._counts.records += 1
+            if self._source is not None and self._source.rows is not None:
+                self._source.rows[self._number] = RawRow(self._number, (content or b"").removesuffix(b"\r"))
             yield parsed
-
-
-async def _lines(source: Readable) -> AsyncGenerator[bytes | None]:
-    splitter = LineSplitter()
-    async for chunk in aiter_chunks(source):
-        for line in splitter.feed(chunk):
-            yield line
-    if (rest := splitter.finish()) != b"":
-        yield rest
 
 
 class JsonLines(TextSource):
     """A source of JSON Lines."""
 
-    def _read(self, content: Readable, counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
-        return read_records(content, counts)
-
-    def _count(self, chunks: Iterable[bytes]) -> int:
-        splitter = LineSplitter()
-        count = sum(1 for chunk in chunks for line in splitter.feed(chunk) if line is None or line.strip())
-        rest = splitter.finish()
-        return count + (rest is None or bool(rest.strip()))
+    def _reader(self, counts: InputLines) -> TextReader:
+        return JsonReader(counts, self)

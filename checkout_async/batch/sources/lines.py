@@ -1,25 +1,35 @@
-"""Split bytes into lines; the base class of text inputs: JSON Lines and CSV, each also within gzip."""
+"""Text inputs: their chunks, which may be gzip, their lines, and the base class of JSON Lines and CSV.
+
+Gzip is decompressed by zlib: `gzip.GzipFile` waits until a pipe has filled a buffer, and takes a first read of a single
+byte for damage.
+"""
 
 from __future__ import annotations
 
+import errno
 import io
 import stat
-from abc import abstractmethod
-from collections.abc import AsyncGenerator, Iterable, Iterator
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Iterator
 from os import fstat
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.sources.base import InputLines, Readable, Source, in_thread
-from checkout_async.batch.sources.inflate import GZIP_MAGIC, Inflated
+from checkout_async.batch.sources.base import InputLines, Source, in_thread
 
-__all__ = ["LONGEST_LINE", "LineSplitter", "TextSource", "aiter_chunks", "iter_chunks"]
+__all__ = ["LONGEST_LINE", "LineSplitter", "TextReader", "TextSource", "read_chunks"]
 
 LONGEST_LINE: Final = 1 << 20
 """The most bytes of a line; many times the largest request that the API's limits allow."""
 
 _CHUNK: Final = 1 << 16
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+"""zlib's code for data with the header and the checksums of gzip."""
 
 
 class LineSplitter:
@@ -54,16 +64,70 @@ class LineSplitter:
             self._part.clear()
 
 
-async def aiter_chunks(source: Readable) -> AsyncGenerator[bytes]:
-    """Yield the content of a file as it comes, without blocking the event loop. Raises OSError."""
-    while chunk := await in_thread(lambda: source.read(_CHUNK)):
+def read_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the content of an unbuffered file as it comes, decompressed if it is gzip (RFC 1952). Blocks.
+
+    Raises OSError, for gzip that is damaged or ends too early after the content before that.
+    """
+    chunk = b""
+    # One byte at a time, as a pipe may have no second one yet.
+    while chunk != _GZIP_MAGIC and _GZIP_MAGIC.startswith(chunk) and (more := file.read(1)):
+        chunk += more
+    if chunk == _GZIP_MAGIC:
+        yield from _decompressed(file, chunk)
+        return
+    while chunk:
         yield chunk
+        chunk = file.read(_CHUNK)
 
 
-def iter_chunks(source: Readable) -> Iterator[bytes]:
-    """Yield the content of a file, blocking. Raises OSError."""
-    while chunk := source.read(_CHUNK):
-        yield chunk
+def _decompressed(file: BinaryIO, packed: bytes) -> Iterator[bytes]:
+    while True:
+        member = zlib.decompressobj(_GZIP_WINDOW)
+        while True:
+            try:
+                content = member.decompress(packed, _CHUNK)
+            except zlib.error:
+                raise OSError(errno.EBADMSG, "the gzip data are damaged from here on") from None
+            if content:
+                yield content
+            if member.eof:
+                break
+            packed = member.unconsumed_tail
+            # A full chunk may not be all that was decompressed.
+            if not packed and len(content) < _CHUNK and not (packed := file.read(_CHUNK)):
+                raise OSError(errno.EBADMSG, "the gzip data end too early; the file is not complete")
+        packed = member.unused_data.lstrip(b"\0")  # zeros may fill up a tape's last block
+        while not packed:
+            if not (more := file.read(_CHUNK)):
+                return
+            packed = more.lstrip(b"\0")
+
+
+class TextReader(ABC):
+    """Turns the chunks of a text into records, once."""
+
+    @abstractmethod
+    def feed(self, chunk: bytes) -> Iterator[Record | InvalidRecord]:
+        """Yield the records that this chunk completes; take all of them before the next chunk."""
+
+    @abstractmethod
+    def finish(self) -> Iterator[Record | InvalidRecord]:
+        """Yield the records that are left at the end."""
+
+    def read(self, chunks: Iterator[bytes]) -> Iterator[Record | InvalidRecord]:
+        """Yield all records. Blocks; raises OSError, and BatchFileError for the header of a table."""
+        for chunk in chunks:
+            yield from self.feed(chunk)
+        yield from self.finish()
+
+    async def aread(self, chunks: Iterator[bytes]) -> AsyncGenerator[Record | InvalidRecord]:
+        """Yield all records without blocking the event loop. Raises as `read` does."""
+        while chunk := await in_thread(lambda: next(chunks, b"")):
+            for item in self.feed(chunk):
+                yield item
+        for item in self.finish():
+            yield item
 
 
 class TextSource(Source):
@@ -76,7 +140,7 @@ class TextSource(Source):
 
     def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of the line it begins in, from 1."""
-        return self._read(Inflated(self._file), self._counts)
+        return self._reader(self._counts).aread(read_chunks(self._file))
 
     @property
     def lines(self) -> InputLines:
@@ -88,10 +152,10 @@ class TextSource(Source):
         if self._path is None or not stat.S_ISREG(fstat(self._file.fileno()).st_mode):
             return None
         with io.FileIO(self._path) as file:
-            if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
+            if file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC:
                 return None
             file.seek(0)
-            return self._count(iter_chunks(file))
+            return sum(1 for _ in self._reader(InputLines()).read(read_chunks(file)))
 
     def fileno(self) -> int:
         """Return the file descriptor."""
@@ -102,9 +166,5 @@ class TextSource(Source):
         self._file.close()
 
     @abstractmethod
-    def _read(self, content: Readable, counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
-        """Read text, and count its lines."""
-
-    @abstractmethod
-    def _count(self, chunks: Iterable[bytes]) -> int:
-        """Count the records in text."""
+    def _reader(self, counts: InputLines) -> TextReader:
+        """Return a new reader, which counts the lines."""

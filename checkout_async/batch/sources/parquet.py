@@ -11,11 +11,10 @@ import re
 import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence, Set
 from datetime import date, datetime
-from itertools import accumulate
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from checkout_async.batch.arrow import Batch, Column, DataType, arrow_errors, open_parquet
+from checkout_async.batch.arrow import open_parquet, read_batches
 from checkout_async.batch.fields import (
     Field,
     FieldNode,
@@ -28,6 +27,9 @@ from checkout_async.batch.fields import (
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import Source, in_thread
 from checkout_async.errors import BatchFileError
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch, Schema
 
 __all__ = ["ParquetTable"]
 
@@ -47,26 +49,22 @@ _Rows = Sequence[Mapping[str, object] | str]
 
 
 class ParquetTable(Source):
-    """A source of Parquet: all rows, or those with these numbers, counted from 0.
+    """A source of Parquet. Raises OSError, and BatchFileError for columns that are no fields of a session request."""
 
-    Raises OSError, and BatchFileError for columns that are not fields of a session request.
-    """
-
-    def __init__(self, path: Path, rows: range | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._reading = threading.Lock()  # a run that is cancelled closes the table while a thread may still read
         self._file = io.FileIO(path)
         try:
             self._table = open_parquet(path)
             self._fields = _fields_of(path, self._table.schema_arrow)
-            self._rows = range(self._table.metadata.num_rows) if rows is None else rows
         except BaseException:
             self._file.close()
             raise
 
     async def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of its row, from 1."""
-        batches = self._batches()
-        line = self._rows.start
+        batches = map(self._rows_of, read_batches(self._table, _ROWS_AT_ONCE))
+        line = 0
         while (rows := await in_thread(lambda: self._next_of(batches))) is not None:
             for row in rows:
                 line += 1
@@ -74,7 +72,7 @@ class ParquetTable(Source):
 
     def total(self) -> int | None:
         """Return the number of rows."""
-        return len(self._rows)
+        return self._table.metadata.num_rows
 
     def fileno(self) -> int:
         """Return the file descriptor."""
@@ -90,52 +88,36 @@ class ParquetTable(Source):
         with self._reading:
             return next(batches, None)
 
-    def _batches(self) -> Iterator[_Rows]:
-        groups, at = self._groups()
-        with arrow_errors():
-            for batch in self._table.iter_batches(_ROWS_AT_ONCE, row_groups=groups):
-                begin, end = max(at, self._rows.start), min(at + batch.num_rows, self._rows.stop)
-                if begin < end:
-                    yield self._rows_of(batch.slice(begin - at, end - begin))
-                at += batch.num_rows
-
-    def _rows_of(self, batch: Batch) -> _Rows:
+    def _rows_of(self, batch: RecordBatch) -> _Rows:
         try:
             return batch.to_pylist()
         except (ValueError, OverflowError):
             return [self._row(batch.slice(number, 1)) for number in range(batch.num_rows)]
 
-    def _row(self, row: Batch) -> Mapping[str, object] | str:
+    def _row(self, row: RecordBatch) -> Mapping[str, object] | str:
         values: dict[str, object] = {}
-        for index, column in enumerate(self._table.schema_arrow):
+        for index, name in enumerate(self._table.schema_arrow.names):
             try:
-                [values[column.name]] = row.column(index).to_pylist()
+                [values[name]] = row.column(index).to_pylist()
             except UnicodeDecodeError:
-                return f'column "{column.name}" is not valid UTF-8'
+                return f'column "{name}" is not valid UTF-8'
             except (ValueError, OverflowError):
-                return f'column "{column.name}" {_UNREADABLE_TIME}'
+                return f'column "{name}" {_UNREADABLE_TIME}'
         return values
 
-    def _groups(self) -> tuple[Sequence[int], int]:
-        """Return the row groups that contain the rows, and the number of the first row in them."""
-        metadata = self._table.metadata
-        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
-        begins = [*accumulate(sizes, initial=0)]
-        rows = self._rows
-        groups = [n for n, begin in enumerate(begins[:-1]) if begin < rows.stop and begins[n + 1] > rows.start]
-        return groups, begins[groups[0]] if groups else 0
-
-    def _record(self, line: int, row: Mapping[str, object]) -> Record:
+    def _record(self, line: int, row: Mapping[str, object]) -> Record | InvalidRecord:
         cells = (cell for name, value in row.items() for cell in _cells(self._fields[name].place, value))
         return Record.of(line, typed_request(unflatten(cells)))
 
 
-def _fields_of(path: Path, columns: Sequence[Column]) -> Mapping[str, Field]:
+def _fields_of(path: Path, columns: Schema) -> Mapping[str, Field]:
     """Return the fields that the columns of a file name. Raises BatchFileError."""
-    fields = {column.name: find_field(column.name) for column in columns}
+    fields = {name: find_field(name, number) for number, name in enumerate(columns.names, 1)}
     if not fields:
         raise BatchFileError(f'{path} has no columns; name them as the fields, such as "source.number"')
-    reject_duplicates([each for column in columns for each in _values_in(column)])
+    reject_duplicates(
+        [each for name, type_ in zip(columns.names, columns.types, strict=True) for each in _values_at(name, type_)]
+    )
     return fields
 
 
@@ -156,12 +138,8 @@ def _cells(place: FieldPath, value: object) -> Iterator[tuple[FieldPath, object]
         yield place, value
 
 
-def _values_in(column: Column) -> Iterator[Field]:
-    """Yield the fields of the values in a column. Raises BatchFileError if they have another shape."""
-    yield from _values_at(column.name, column.type)
-
-
-def _values_at(path: str, type_: DataType) -> Iterator[Field]:
+def _values_at(path: str, type_: Any) -> Iterator[Field]:
+    """Yield the fields of the values in a column of a type of Arrow. Raises BatchFileError if it has another shape."""
     field, kind = find_field(path), str(type_)
     if kind.startswith("dictionary<"):
         yield from _values_at(path, type_.value_type)

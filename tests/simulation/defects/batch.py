@@ -14,7 +14,7 @@ from checkout_async.batch import BatchResult, Outcome
 from checkout_async.batch.journal import Claim, Journal
 from checkout_async.batch.journal.operations import JournalOperation, SettleOp
 from checkout_async.batch.journal.writer import JournalWriter
-from checkout_async.batch.queue import OutcomeQueue
+from checkout_async.batch.queues import OutcomeQueue
 from checkout_async.batch.records import Record
 from tests.simulation.defects.plant import defect, replaced
 

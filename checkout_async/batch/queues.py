@@ -1,22 +1,35 @@
-"""The records of a run, one at a time: from any iterable, numbered, until it ends, fails or the run stops."""
+"""The two ends of a run: `RecordFeed` gives its workers the records, `OutcomeQueue` its caller the outcomes.
+
+Both are bounded by what the workers do. A record is read when a worker asks for one; workers put outcomes in without
+waiting, and wait for room before they take new work. So a slow caller stops the reading of the input, and a fast one
+costs nothing.
+
+A queue of asyncio or a stream of anyio would read one record ahead, which a stop would have to lose or to send. They
+also have no order but that of arrival, and let a worker wait with an outcome in its hands.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
-from typing import cast
+from typing import Final, cast
 
+import anyio
+
+from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.errors import CheckoutError
 from checkout_async.models import sessions
 
-__all__ = ["Item", "RecordFeed", "Records"]
+__all__ = ["Item", "OutcomeQueue", "RecordFeed", "Records"]
 
 Item = Record | InvalidRecord | sessions.SessionRequest | Mapping[str, object]
 """What a batch accepts; a bare request counts as a record whose line is its position, from 1."""
 
 Records = Iterable[Item] | AsyncIterable[Item]
+
+_WINDOW: Final = 4
 
 
 class RecordFeed:
@@ -116,3 +129,61 @@ def _as_record(item: object, number: int) -> Record | InvalidRecord:
     return InvalidRecord(
         line=number, reason=f"a record must be a SessionRequest or a mapping, not {type(item).__name__}"
     )
+
+
+class OutcomeQueue:
+    """The outcomes of records that are numbered from 0.
+
+    As completed, at most `size` outcomes wait here for the consumer. With `in_order`, work in progress and waiting
+    outcomes lie within a window of four times `size` from the next outcome due.
+    """
+
+    def __init__(self, size: int, *, in_order: bool) -> None:
+        self._size = size
+        self._in_order = in_order
+        self._ready: deque[Outcome] = deque()
+        self._early: dict[int, Outcome] = {}
+        self._due = 0
+        self._ended = False
+        self._something = anyio.Event()
+        self._room = anyio.Event()
+
+    async def wait_for_room(self, number: int) -> None:
+        """Wait until the work of this number may begin."""
+        while not self._has_room(number) and not self._ended:
+            if self._room.is_set():
+                self._room = anyio.Event()
+            await self._room.wait()
+
+    def put(self, number: int, outcome: Outcome) -> None:
+        """Add the outcome of a number, exactly once for each."""
+        if self._in_order:
+            self._early[number] = outcome
+            while self._due in self._early:
+                self._ready.append(self._early.pop(self._due))
+                self._due += 1
+        else:
+            self._ready.append(outcome)
+        self._something.set()
+
+    def end(self) -> None:
+        """End the queue: no more outcomes come, or no one takes them."""
+        self._ended = True
+        self._something.set()
+        self._room.set()
+
+    async def take(self) -> Outcome | None:
+        """Return the next outcome, as soon as there is one; None at the end."""
+        while not self._ready:
+            if self._ended:
+                return None
+            self._something = anyio.Event()
+            await self._something.wait()
+        outcome = self._ready.popleft()
+        self._room.set()
+        return outcome
+
+    def _has_room(self, number: int) -> bool:
+        if self._in_order:
+            return number < self._due - len(self._ready) + _WINDOW * self._size
+        return len(self._ready) < self._size

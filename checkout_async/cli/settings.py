@@ -1,0 +1,120 @@
+"""Options of the commands that call the API: where the settings come from, and what is logged.
+
+Log lines have no bodies, headers, tokens or identifiers (docs/observability.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypedDict, TypeVar, Unpack
+
+import click
+from dotenv.parser import parse_stream
+
+from checkout_async.batch.command.console import echo
+from checkout_async.client import CheckoutClient
+from checkout_async.config import Limits, Validation
+from checkout_async.errors import ConfigurationError
+from checkout_async.files import OWNER_ONLY
+from checkout_async.observability import Hook, LoggingHook
+from checkout_async.redaction import clears_frames
+
+__all__ = ["Settings", "settings_options"]
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+_LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
+_SECRETS: Final = ("CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY")
+
+
+class _Options(TypedDict, total=False):
+    limits: Limits
+    validate: Validation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The values of `settings_options`."""
+
+    env_file: Path | None
+    log_file: Path | None
+    verbose: int
+
+    @clears_frames
+    def client(self, *, hooks: Sequence[Hook] = (), **options: Unpack[_Options]) -> CheckoutClient:
+        """Make a client from the environment and the settings file. Raises ConfigurationError."""
+        environ = dict(os.environ) if self.env_file is None else _read_settings(self.env_file) | os.environ
+        if self._is_logging:
+            hooks = (*hooks, LoggingHook(level=logging.INFO))
+        return CheckoutClient.from_env(environ, hooks=hooks, **options)
+
+    def start_logging(self) -> None:
+        """Log to the file, or with --verbose alone to standard error. Raises ConfigurationError."""
+        if not self._is_logging:
+            return
+        handler = _Screen() if self.log_file is None else _log_file(self.log_file)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logger = logging.getLogger("checkout_async")
+        logger.setLevel(_LEVELS[min(self.verbose, len(_LEVELS) - 1)])
+        logger.addHandler(handler)
+        # A full disk must not end the run, nor fill the screen with tracebacks.
+        logging.raiseExceptions = False
+
+    @property
+    def _is_logging(self) -> bool:
+        return self.log_file is not None or self.verbose > 0
+
+
+def settings_options(command: _Command) -> _Command:
+    """Add the options `--env-file`, `--log-file` and `--verbose` to a command."""
+    for option in (
+        click.option("-v", "--verbose", count=True, help="Log every call too; -vv also every attempt and wait."),
+        click.option("--log-file", type=_FILE, help="Append retries, failures and messages to this file."),
+        click.option("--env-file", type=_FILE, help="Read CHECKOUT_... settings from this file. The environment wins."),
+    ):
+        command = option(command)
+    return command
+
+
+class _Screen(logging.Handler):
+    """Writes to what is standard error at that moment: a progress bar replaces it, to keep the lines apart."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        echo(self.format(record), sys.stderr)
+
+
+def _log_file(path: Path) -> logging.Handler:
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, OWNER_ONLY))
+        return logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"cannot write the log file {path}: {error.strerror}") from None
+
+
+def _read_settings(path: Path) -> dict[str, str]:
+    """Return the CHECKOUT_... settings of a file; warn if others may read its secrets. Raises ConfigurationError."""
+    settings: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            # `dotenv_values` would skip a line that it cannot read, and put variables of the environment into secrets.
+            for binding in parse_stream(file):
+                if binding.error or (binding.key is not None and binding.value is None):
+                    line = binding.original.line + binding.original.string.count("\n", 0, -1)
+                    raise ConfigurationError(f"{path}, line {line}: not of the form NAME=value")
+                if binding.key is not None and binding.key.startswith("CHECKOUT_"):
+                    settings[binding.key] = binding.value or ""
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the settings file {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"the settings file {path} is not valid UTF-8") from None
+    if mode & stat.S_IROTH and any(name in settings for name in _SECRETS):
+        echo(f"warning: every user of this machine can read the secrets in {path}: chmod 600 it", sys.stderr)
+    return settings
