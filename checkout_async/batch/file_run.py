@@ -29,12 +29,14 @@ from checkout_async.batch.runner import run
 from checkout_async.batch.sources import Source
 from checkout_async.config import require_type
 from checkout_async.errors import CheckoutError, JournalError, RunIncomplete
+from checkout_async.redaction import clears_frames
 
 __all__ = ["FileRun", "run_file"]
 
 _DEFAULTS: Final = BatchOptions()
 
 
+@clears_frames
 async def run_file(
     sender: Sender,
     input: Path | str,  # noqa: A002  # the command's own word
