@@ -26,7 +26,7 @@ from checkout_async.errors import InvalidRequest
 from checkout_async.operations import sessions as operations
 from checkout_async.redaction import sanitize
 
-__all__ = ["Fault", "describe", "faults_of"]
+__all__ = ["RecordFault", "describe", "faults_of"]
 
 _OPERATION: Final = operations.REQUEST_SESSION
 
@@ -56,7 +56,7 @@ _OTHER_MINOR_UNITS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RecordFault:
     """A mistake in a record: the JSON path of the member, and what is wrong with it. Neither shows a secret."""
 
     path: str
@@ -68,7 +68,7 @@ class Fault:
         return self.path.removeprefix("$.").replace("[", ".").replace("]", "")
 
 
-def describe(number: int, faults: Sequence[Fault], format_: Format) -> str:
+def describe(number: int, faults: Sequence[RecordFault], format_: Format) -> str:
     """Return where faults are and what they are, as in `row 12, column amount: ...` or `line 12, $.amount: ...`."""
     unit, is_table = ("line", False) if format_ is Format.JSONL else ("row", True)
     texts = [(f"column {each.column}: " if is_table else f"{each.path}: ") + each.reason for each in faults]
@@ -76,28 +76,30 @@ def describe(number: int, faults: Sequence[Fault], format_: Format) -> str:
     return f"{unit} {number}{':' if faults[0].path == '$' else ','} {'; '.join(texts)}"
 
 
-def faults_of(item: Record | InvalidRecord, options: BatchOptions, error: ErrorInfo | None = None) -> Sequence[Fault]:
+def faults_of(
+    item: Record | InvalidRecord, options: BatchOptions, error: ErrorInfo | None = None
+) -> Sequence[RecordFault]:
     """Return all faults of a record, and the `error` that a journal or the API found."""
     if isinstance(item, InvalidRecord):
-        return [Fault(item.path or "$", item.reason)]
+        return [RecordFault(item.path or "$", item.reason)]
     found = [*_faults_of_request(item.request, options)]
     if error is not None and (not found or error.path == "$.reference"):
-        found.append(Fault(error.path or "$", error.message))
+        found.append(RecordFault(error.path or "$", error.message))
     return found
 
 
-def _faults_of_request(request: object, options: BatchOptions) -> Iterator[Fault]:
+def _faults_of_request(request: object, options: BatchOptions) -> Iterator[RecordFault]:
     level = options.validate or "shape"
     type_ = strict_type(_OPERATION.request) if level == "strict" else _OPERATION.request
     for fault, value in _faults(request, type_, "$", "off" if level == "off" else "shape"):
-        yield Fault(fault.path, _in_words(fault, value, request))
+        yield RecordFault(fault.path, _in_words(fault, value, request))
     try:
         check_channel_data(cast("Mapping[str, object]", request), options.channel_data)
     except InvalidRequest as error:
-        yield Fault(error.path, error.reason)
+        yield RecordFault(error.path, error.reason)
 
 
-def _faults(value: object, type_: Any, path: str, level: Validation) -> Iterator[tuple[Fault, object]]:
+def _faults(value: object, type_: Any, path: str, level: Validation) -> Iterator[tuple[RecordFault, object]]:
     """Yield each fault with the value that has it. A value that has members is looked at member by member."""
     first = _first_fault(value, type_, path, level)
     if first is None:
@@ -106,15 +108,15 @@ def _faults(value: object, type_: Any, path: str, level: Validation) -> Iterator
     yield from found or [(first, value)]
 
 
-def _first_fault(value: object, type_: Any, path: str, level: Validation) -> Fault | None:
+def _first_fault(value: object, type_: Any, path: str, level: Validation) -> RecordFault | None:
     try:
         encode_body(_OPERATION.name, value, type_, validate=level)
     except InvalidRequest as error:
-        return Fault(path + error.path.removeprefix("$"), error.reason)
+        return RecordFault(path + error.path.removeprefix("$"), error.reason)
     return None
 
 
-def _faults_inside(value: object, type_: Any, path: str) -> Iterator[tuple[Fault, object]]:
+def _faults_inside(value: object, type_: Any, path: str) -> Iterator[tuple[RecordFault, object]]:
     if isinstance(value, list):
         items = next((get_args(each)[0] for each in union_types(type_) if get_origin(each) is list), NoneType)
         for number, item in enumerate(cast("list[object]", value) if items is not NoneType else ()):
@@ -125,7 +127,7 @@ def _faults_inside(value: object, type_: Any, path: str) -> Iterator[tuple[Fault
 
 def _faults_of_members(
     members: Mapping[str, object], struct: type[msgspec.Struct], path: str
-) -> Iterator[tuple[Fault, object]]:
+) -> Iterator[tuple[RecordFault, object]]:
     tag = struct.__struct_config__.tag_field
     fields = {each.encode_name: each for each in fields_of(struct)}
     for name, value in members.items():
@@ -135,10 +137,10 @@ def _faults_of_members(
             # On its own, for the hint at the name that is meant.
             tagged = {tag: struct.__struct_config__.tag, name: value} if tag else {name: value}
             if (unknown := _first_fault(tagged, struct, path, "shape")) is not None:
-                yield Fault(f"{path}.{sanitize(name)}", unknown.reason), value
+                yield RecordFault(f"{path}.{sanitize(name)}", unknown.reason), value
     for name, field in fields.items():
         if field.required and name not in members:
-            yield Fault(f"{path}.{name}", "missing"), None
+            yield RecordFault(f"{path}.{name}", "missing"), None
 
 
 def _variant(members: Mapping[str, object], type_: Any) -> type[msgspec.Struct] | None:
@@ -153,7 +155,7 @@ def _tag(members: Mapping[str, object], struct: type[msgspec.Struct]) -> str:
     return fold(str(members.get(str(struct.__struct_config__.tag_field))))
 
 
-def _in_words(fault: Fault, value: object, request: object) -> str:
+def _in_words(fault: RecordFault, value: object, request: object) -> str:
     if fault.reason == "Expected `int`, got `str`" or fault.reason.startswith("Expected `int`, got `float`"):
         price = _PRICE.fullmatch(str(value)) if fault.path.endswith(".amount") else None
         if price is not None:

@@ -30,7 +30,7 @@ from checkout_async.batch.runner import run
 from checkout_async.batch.sources import Source
 from checkout_async.config import require_type
 from checkout_async.errors import CheckoutError, JournalError, RunIncomplete
-from checkout_async.redaction import sanitize
+from checkout_async.redaction import clears_frames, sanitize
 
 __all__ = ["FileRun", "run_file"]
 
@@ -38,6 +38,7 @@ _DEFAULTS: Final = BatchOptions()
 _MOST_NAMED: Final = 10
 
 
+@clears_frames
 async def run_file(
     sender: Sender,
     input: Path | str,  # noqa: A002  # the command's own word

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, Self
 
 import msgspec
 
-from checkout_async.batch.faults import Fault, describe
+from checkout_async.batch.faults import RecordFault, describe
 from checkout_async.batch.formats import NOTE, CsvDialect, Format
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources import RawRow, Source
@@ -75,7 +75,7 @@ class Rejects:
         assert rows is not None
         return rows.pop(item.line)
 
-    def add(self, row: RawRow, faults: Sequence[Fault]) -> None:
+    def add(self, row: RawRow, faults: Sequence[RecordFault]) -> None:
         """Copy a row that was read. Raises RunIncomplete."""
         reason = describe(row.number, faults, self._format)
         with _writing():

@@ -20,7 +20,7 @@ from checkout_async.batch.command.console import echo
 from checkout_async.cli.authenticate import authenticate
 from checkout_async.cli.journal import batch
 from checkout_async.cli.sandbox import sandbox
-from checkout_async.cli.settings import Settings, settings_options
+from checkout_async.cli.settings import CommandSettings, settings_options
 from checkout_async.errors import BatchFileError, CheckoutError, ConfigurationError, MissingExtra
 from checkout_async.models import access
 
@@ -64,7 +64,7 @@ cli.add_command(sandbox)
 @settings_options
 def token(env_file: Path | None, log_file: Path | None, verbose: int, *, show: bool) -> None:
     """Fetch an access token with the credentials of the environment; print its lifetime and scopes."""
-    settings = Settings(env_file=env_file, log_file=log_file, verbose=verbose)
+    settings = CommandSettings(env_file=env_file, log_file=log_file, verbose=verbose)
     settings.start_logging()
     granted = asyncio.run(_fetch_token(settings))
     lifetime = "unknown" if granted.expires_in is None else f"{granted.expires_in:g} s"
@@ -73,6 +73,6 @@ def token(env_file: Path | None, log_file: Path | None, verbose: int, *, show: b
         click.echo(granted.access_token)
 
 
-async def _fetch_token(settings: Settings) -> access.AccessToken:
+async def _fetch_token(settings: CommandSettings) -> access.AccessToken:
     async with settings.client() as client:
         return await client.request_access_token()

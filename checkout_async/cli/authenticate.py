@@ -18,7 +18,7 @@ from checkout_async.batch.flow import FAKE_BROWSER_DATA
 from checkout_async.batch.formats import Format
 from checkout_async.batch.options import DEFAULT_OUTAGE_BACKOFF, BatchOptions, SharedChannelData
 from checkout_async.cli.cluster import ClusterJob
-from checkout_async.cli.settings import Settings, settings_options
+from checkout_async.cli.settings import CommandSettings, settings_options
 from checkout_async.config import Limits, Validation
 
 __all__ = ["authenticate"]
@@ -132,7 +132,7 @@ def authenticate(
         raise click.UsageError("--partitions and --folder need --scheduler.")
     if fake_browser_data and channel_data is not None:
         raise click.UsageError("--channel-data gives channel data, --fake-browser-data makes them up: choose one.")
-    settings = Settings(env_file=env_file, log_file=log_file, verbose=verbose)
+    settings = CommandSettings(env_file=env_file, log_file=log_file, verbose=verbose)
     job = Job(
         files=RunFiles(
             input=_path(input_file),
@@ -187,7 +187,7 @@ def _channel_data(path: Path | None, *, fake: bool) -> SharedChannelData | None:
     return FAKE_BROWSER_DATA if fake else None
 
 
-async def _run(job: Job, limits: Limits, settings: Settings) -> int:
+async def _run(job: Job, limits: Limits, settings: CommandSettings) -> int:
     async with settings.client(
         limits=limits, validate=job.options.validate or "shape", hooks=[job.pending_calls]
     ) as checkout:

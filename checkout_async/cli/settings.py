@@ -25,7 +25,7 @@ from checkout_async.files import OWNER_ONLY
 from checkout_async.observability import Hook, LoggingHook
 from checkout_async.redaction import clears_frames
 
-__all__ = ["Settings", "settings_options"]
+__all__ = ["CommandSettings", "settings_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
@@ -34,13 +34,13 @@ _LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
 _SECRETS: Final = ("CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY")
 
 
-class _Options(TypedDict, total=False):
+class _CallerOptions(TypedDict, total=False):
     limits: Limits
     validate: Validation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class CommandSettings:
     """The values of `settings_options`."""
 
     env_file: Path | None
@@ -48,7 +48,7 @@ class Settings:
     verbose: int
 
     @clears_frames
-    def client(self, *, hooks: Sequence[Hook] = (), **options: Unpack[_Options]) -> CheckoutClient:
+    def client(self, *, hooks: Sequence[Hook] = (), **options: Unpack[_CallerOptions]) -> CheckoutClient:
         """Make a client from the environment and the settings file. Raises ConfigurationError."""
         environ = dict(os.environ) if self.env_file is None else _read_settings(self.env_file) | os.environ
         if self._is_logging:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from checkout_async.batch.command.console import echo
-from checkout_async.batch.faults import Fault, describe, faults_of
+from checkout_async.batch.faults import RecordFault, describe, faults_of
 from checkout_async.batch.formats import Format
 from checkout_async.batch.formatting import format_count
 from checkout_async.batch.journal import Journal
@@ -40,7 +40,7 @@ class DryRunReport:
         self.faults: Counter[str] = Counter()
         self.stopped = ""
 
-    def add(self, row: RawRow, faults: Sequence[Fault]) -> None:
+    def add(self, row: RawRow, faults: Sequence[RecordFault]) -> None:
         """Count a record, and print its faults if they are among the first."""
         if not faults:
             self.valid += 1
@@ -90,7 +90,7 @@ async def check(
                 found.stopped = f"cannot read the input: {error.strerror}"
 
 
-async def _faults(item: Record | InvalidRecord, journal: Journal, options: BatchOptions) -> Sequence[Fault]:
+async def _faults(item: Record | InvalidRecord, journal: Journal, options: BatchOptions) -> Sequence[RecordFault]:
     if isinstance(item, InvalidRecord):
         return faults_of(item, options)
     try:
