@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest import mock
 
 import anyio
@@ -104,6 +104,18 @@ def _on_simulated_time(function: Any, now: Callable[[], float]) -> Generator[Non
         yield
     finally:
         function.__defaults__ = before
+
+
+async def _run_no_thread(*_: object, **__: object) -> NoReturn:
+    """Take the place of anyio's `run_sync` between two universes.
+
+    The simulation revives the tasks of dead processes at its very end, when nothing of `installed` is left. A real
+    thread that one of them started would report to a loop that is closed, or to that of the next universe.
+    """
+    raise asyncio.CancelledError
+
+
+anyio.to_thread.run_sync = _run_no_thread
 
 
 @contextmanager
