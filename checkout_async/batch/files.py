@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -27,9 +27,16 @@ from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import Source, open_source
 from checkout_async.errors import BatchFileError, ConfigurationError
 
-__all__ = ["RunFiles", "is_standard_output", "require_distinct_files"]
+__all__ = [
+    "RunFiles",
+    "cluster_file",
+    "is_standard_output",
+    "require_distinct_files",
+    "require_no_cluster_run",
+]
 
 _JOURNAL_SUFFIX: Final = ".journal"
+_CLUSTER_SUFFIX: Final = ".cluster"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +163,8 @@ class RunFiles:
     def _check_leftovers(self) -> None:
         """Refuse files of an earlier run, before this run creates a journal that would pass for that run's journal."""
         journal = self.journal_path
+        if journal is not None and not self.force:
+            require_no_cluster_run(journal)
         if self.resume and self._has_output() and journal is not None and not journal.exists():
             raise BatchFileError(
                 f"{self.output} exists but its journal {journal} does not, so nothing says what was sent. Continue "
@@ -175,11 +184,33 @@ class RunFiles:
     def _remove_journal(self, path: Path) -> None:
         try:
             remove_journal(path)
+            cluster_file(path).unlink(missing_ok=True)
         except OSError as error:
             raise BatchFileError(f"cannot replace the journal {path}: {error.strerror}") from None
 
     def _has_output(self) -> bool:
         return self.output is not None and self.output.is_file()
+
+
+def cluster_file(journal: Path) -> Path:
+    """Return the path of the file that names the folder of a run on many machines, while the journal lacks its part.
+
+    It is where the journal will be, so that it is found whatever the folder is.
+    """
+    return journal.with_name(journal.name + _CLUSTER_SUFFIX)
+
+
+def require_no_cluster_run(journal: Path) -> None:
+    """Refuse to begin a run that has begun on many machines: only the journals of its partitions know what was sent.
+
+    Raises BatchFileError.
+    """
+    with suppress(FileNotFoundError):
+        folder = cluster_file(journal).read_text("utf-8", "replace").strip()
+        raise BatchFileError(
+            f"a run on many machines for this output has not ended; its folder is {folder}. Nothing was sent. Continue "
+            "that run with --scheduler and --resume; --force sends all records again"
+        )
 
 
 def require_distinct_files(named: Mapping[str, Path | None]) -> None:

@@ -24,6 +24,7 @@ from checkout_async.batch.cluster.partition import Partition, PartitionDone, Run
 from checkout_async.batch.cluster.plan import plan_partitions
 from checkout_async.batch.cluster.worker import PartitionResult, PartitionSettings, run_partition
 from checkout_async.batch.dask import run_file
+from checkout_async.batch.files import cluster_file
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key
 from checkout_async.batch.outcome import ErrorInfo
@@ -467,7 +468,8 @@ class TestGathering:
             full.setattr("checkout_async.files.os.fsync", _full)
             with pytest.raises(RunIncomplete, match=r"cannot be gathered: .*No space left on device; then resume"):
                 await gathered(paths, parts)
-        assert not [path for path in paths.output.parent.iterdir() if path.name.startswith(name) and path.is_file()]
+        written = [path.name for path in paths.output.parent.iterdir() if path.name.startswith(name) and path.is_file()]
+        assert written == [cluster_file(paths.journal).name]
         await gathered(paths, parts)
         assert paths.output.exists()
 
@@ -590,14 +592,19 @@ async def test_an_input_without_records_is_complete_once_its_partitions_have_run
     assert (done.code, "the input has no records" in done.err) == (1, True), done.err
 
 
+_UNSUPPORTED = (
+    "--scheduler does not support --dry-run, --defaults, --env-file, --in-order, --limit, --rejects or --retry-unknown."
+)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--resume", "--force"), "--resume continues an earlier run, --force replaces it: choose one"),
         (("--force", "--journal", "in.json"), "the journal is the input file; name another one"),
         (("--force", "--report", "in.json"), "the report is the input file; name another one"),
-        (("--retry-unknown",), "--scheduler does not support --dry-run, --in-order, --limit or --retry-unknown."),
-        (("--limit", "1"), "--scheduler does not support --dry-run, --in-order, --limit or --retry-unknown."),
+        (("--retry-unknown",), _UNSUPPORTED),
+        (("--limit", "1"), _UNSUPPORTED),
         (("--partitions", "0"), "Invalid value for '--partitions'"),
     ],
 )

@@ -13,16 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from checkout_async.batch import run_file
 from checkout_async.batch.arrow import ParquetWriter
 from checkout_async.batch.cluster.partition import RunPaths
 from checkout_async.batch.cluster.plan import plan_partitions
 from checkout_async.batch.cluster.worker import PartitionSettings
+from checkout_async.batch.files import cluster_file
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key
 from checkout_async.errors import BatchFileError, ConfigurationError, JournalInUse, MissingExtra
-from tests.batch.support import CARD, record, request
+from tests.batch.support import CARD, ScriptedSender, record, request, session
 from tests.commands import mode_of, write_lines
 
 
@@ -49,6 +51,22 @@ def test_a_number_of_partitions_below_one_is_refused(paths: RunPaths, count: int
     with pytest.raises(ConfigurationError, match="the number of partitions must be a whole number above 0"):
         plan_partitions(paths, count)
     assert not paths.folder.exists()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+async def test_what_a_run_on_many_machines_has_begun_is_not_begun_again_elsewhere(
+    paths: RunPaths, tmp_path: Path, resume: bool
+) -> None:
+    """Only the journals of the partitions know what was sent, until they are gathered."""
+    plan_partitions(paths, 2)
+    sender = ScriptedSender(lambda _: session())
+    with pytest.raises(BatchFileError, match=r"many machines .* has not ended; its folder is .*out\.jsonl\.parts\."):
+        await run_file(sender, paths.input, paths.output, resume=resume)
+    another = RunPaths.of(paths.input, paths.output, folder=tmp_path / "another")
+    with pytest.raises(BatchFileError, match="Continue that run with --scheduler and --resume"):
+        plan_partitions(another, 2, resume=resume)
+    assert sender.calls == []
+    assert len(plan_partitions(paths, resume=True)) == 2
 
 
 def test_neither_a_partition_nor_the_folder_contains_anything_of_a_record(tmp_path: Path) -> None:
@@ -245,6 +263,7 @@ class TestResuming:
     def test_planning_that_was_interrupted_can_be_repeated(self, paths: RunPaths) -> None:
         before = plan_partitions(paths, 2)
         paths.plan.unlink()
+        cluster_file(paths.journal).unlink()
         assert plan_partitions(paths, 2) == before
 
 

@@ -280,5 +280,6 @@ async def test_the_command_ends_with_2(
     arguments = ("authenticate", tmp_path / "in.jsonl", "-o", tmp_path / "out.jsonl", "--resume")
     done = await command(*arguments, "--fake-browser-data", env=env)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-    assert "is empty. Nothing was sent" in done.err
+    assert "is empty, and " in done.err
+    assert "Nothing was sent" in done.err
     assert created(sandbox) == once(4)

@@ -22,6 +22,7 @@ from checkout_async.batch.cluster.partition import (
     stop_file,
 )
 from checkout_async.batch.cluster.plan import Input, planned_input
+from checkout_async.batch.files import cluster_file
 from checkout_async.batch.formats import format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import OLDER_COPY, create_tables, is_new, open_database, reason_of
@@ -180,7 +181,9 @@ async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) 
 
 def _remove(paths: RunPaths, parts: Sequence[Partition]) -> None:
     """Remove the files of the run, and the folder unless it contains something else."""
-    # The plan goes first. With a plan and without journals, a later call would take the partitions for new ones and
+    # The journal has all, so that a run on one machine may continue it.
+    cluster_file(paths.journal).unlink(missing_ok=True)
+    # Then the plan. With a plan and without journals, a later call would take the partitions for new ones and
     # send all their records again.
     paths.plan.unlink()
     for part in parts:

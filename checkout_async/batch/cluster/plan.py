@@ -14,7 +14,7 @@ from typing import Final, Self
 import msgspec
 
 from checkout_async.batch.cluster.partition import PLAN, Partition, RunPaths, key_base_path, stop_file
-from checkout_async.batch.files import require_distinct_files
+from checkout_async.batch.files import cluster_file, require_distinct_files, require_no_cluster_run
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal.fingerprint import key_file_of, make_key
 from checkout_async.batch.journal.opening import remove_journal, require_not_lost
@@ -127,6 +127,7 @@ def _check_text(paths: RunPaths) -> None:
 def _check_unused(paths: RunPaths, *, force: bool) -> None:
     if force:
         return
+    require_no_cluster_run(paths.journal)
     require_not_lost(paths.journal, create=True, has_key=False)
     if paths.journal.exists():
         raise BatchFileError(
@@ -171,7 +172,17 @@ def _create_plan(paths: RunPaths, count: int) -> tuple[Partition, ...]:
     except OSError as error:
         raise BatchFileError(f"cannot replace the journal {paths.journal}: {error.strerror}") from None
     _write(paths, plan)
+    _write_cluster_file(paths)
     return plan.partitions(paths.folder)
+
+
+def _write_cluster_file(paths: RunPaths) -> None:
+    path = cluster_file(paths.journal)
+    try:
+        with atomic_write(path) as file:
+            file.write(str(paths.folder).encode())
+    except OSError as error:
+        raise BatchFileError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _write(paths: RunPaths, plan: _Plan) -> None:
@@ -207,8 +218,10 @@ def _resume_plan(paths: RunPaths, count: int | None, *, resume: bool) -> tuple[P
     if (plan.output, plan.journal) != (str(paths.output), str(paths.journal)):
         _check_unused(paths, force=False)
         # From now on these are the files of the run, and what is there is its own.
+        cluster_file(Path(plan.journal)).unlink(missing_ok=True)
         plan = msgspec.structs.replace(plan, output=str(paths.output), journal=str(paths.journal))
         _write(paths, plan)
+    _write_cluster_file(paths)
     stop_file(paths.folder).unlink(missing_ok=True)
     return plan.partitions(paths.folder)
 
