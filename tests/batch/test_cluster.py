@@ -468,8 +468,8 @@ class TestGathering:
             full.setattr("checkout_async.files.os.fsync", _full)
             with pytest.raises(RunIncomplete, match=r"cannot be gathered: .*No space left on device; then resume"):
                 await gathered(paths, parts)
-        written = [path.name for path in paths.output.parent.iterdir() if path.name.startswith(name) and path.is_file()]
-        assert written == [cluster_file(paths.journal).name]
+        left = {path.name for path in paths.output.parent.iterdir() if path.name.startswith(name) and path.is_file()}
+        assert left <= {cluster_file(paths.journal).name}
         await gathered(paths, parts)
         assert paths.output.exists()
 
