@@ -34,6 +34,7 @@ __all__ = [
     "Parameter",
     "Sender",
     "Transport",
+    "do_nothing",
     "optional_parameter",
     "quote_part",
     "quote_segment",
@@ -198,7 +199,7 @@ class HttpRequest(SecretStruct, frozen=True, kw_only=True):
         _wrap_secrets(self)
 
 
-def _do_nothing() -> None:
+def do_nothing() -> None:
     """Stand in for the connection of a reply that came on none."""
 
 
@@ -216,7 +217,7 @@ class HttpResponse(SecretStruct, frozen=True, kw_only=True):
     truncated: bool = False
     is_first: bool = True
     """Whether no other reply came before it on its connection."""
-    discard: Callable[[], None] = _do_nothing
+    discard: Callable[[], None] = do_nothing
     """Close the connection that the response came on: a reply that is not ours may have shifted all that follow."""
 
     def __post_init__(self) -> None:

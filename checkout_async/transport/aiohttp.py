@@ -15,15 +15,15 @@ import asyncio
 import math
 import os
 import ssl
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
 import aiohttp
-from msgspec.structs import replace
 from yarl import URL
 
 from checkout_async._core.content_encoding import ACCEPTED, CorruptEncoding, decompress
-from checkout_async._core.wire import HttpRequest, HttpResponse
+from checkout_async._core.wire import HttpRequest, HttpResponse, do_nothing
 from checkout_async.config import Limits, Timeouts, require_type
 from checkout_async.errors import (
     CheckoutError,
@@ -37,7 +37,8 @@ from checkout_async.errors import (
 )
 from checkout_async.processes import ProcessGuard
 from checkout_async.transport.connector import clean_connector
-from checkout_async.transport.guards import Exchange, GuardedHandler, GuardedResponse, current_exchange
+from checkout_async.transport.deadlines import Deadlines
+from checkout_async.transport.guards import DirectRequest, Exchange, GuardedHandler, GuardedResponse, current_exchange
 from checkout_async.transport.proxies import Proxies
 
 __all__ = ["AiohttpTransport"]
@@ -71,10 +72,13 @@ class AiohttpTransport:
     ) -> None:
         self._process = ProcessGuard("the client")
         self._session: aiohttp.ClientSession | None = None
+        self._deadlines: Deadlines | None = None
         self._limits = limits
         self._ssl = None if ssl_context is None else _require_verification(ssl_context)
         self._proxies = Proxies(proxy, from_env=proxies_from_env)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._last_timeouts: Timeouts | None = None
+        self._last_client_timeout = aiohttp.ClientTimeout()
         self._closed = False
 
     def check_proxy_for(self, url: str) -> None:
@@ -83,52 +87,70 @@ class AiohttpTransport:
 
     async def send(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
         """Send one request and return its response. Raises ConnectFailed or OutcomeUnknown, never aiohttp's errors."""
+        session, deadlines = self._session_for_loop()
+        exchange = Exchange(is_idempotent=request.is_idempotent)
+        # It is not reset: a coroutine that is collected is closed in another context, where that raises an error.
+        current_exchange.set(exchange)
+        deadline = deadlines.start(timeouts.attempt)
         try:
-            result = await self._exchange(request, timeouts)
+            result = await self._exchange(session, exchange, request, timeouts)
         except asyncio.CancelledError as cancelled:
-            # Without aiohttp's frames: their local variables contain parts of the reply.
-            cancelled.__context__ = None
-            raise cancelled.with_traceback(None)  # noqa: B904 - the same one
+            if not deadline.undo():
+                # Without aiohttp's frames: their local variables contain parts of the reply.
+                cancelled.__context__ = None
+                raise cancelled.with_traceback(None)  # noqa: B904 - the same one
+            result = _translate_error(TimeoutError(), request, was_not_sent=exchange.was_not_sent)
+        finally:
+            deadlines.stop(deadline)
         # Raised outside the handler: aiohttp's errors contain the request's headers, and with them the credential.
         if isinstance(result, CheckoutError):
             raise result
         return result
 
-    async def _exchange(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | CheckoutError:
-        exchange = Exchange(is_idempotent=request.is_idempotent)
-        # It is not reset: a coroutine that is collected is closed in another context, where that raises an error.
-        current_exchange.set(exchange)
+    async def _exchange(
+        self, session: aiohttp.ClientSession, exchange: Exchange, request: HttpRequest, timeouts: Timeouts
+    ) -> HttpResponse | CheckoutError:
         url = URL(request.url, encoded=True)
-        # aiohttp rounds timeouts above `ceil_threshold` up to whole seconds, beyond the caller's deadline.
-        limit = aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect, ceil_threshold=math.inf)
         try:
-            async with self._session_for_loop().request(
+            async with session.request(
                 request.method,
                 url,
                 data=request.body,
                 headers=request.headers,
                 allow_redirects=False,
                 proxy=self._proxies.proxy_for(url),
-                timeout=limit,
+                timeout=self._client_timeout(timeouts),
             ) as reply:
                 if self._is_from_proxy(reply):
                     reason = _proxy_refusal(reply.status)
                     return ConnectFailed(f"no connection: {reason}; nothing was sent to it", reason=reason)
                 body = await _read_capped(reply, self._limits.response_size)
                 handler = reply.handler if isinstance(reply, GuardedResponse) else None
-                is_first = handler is None or not handler.has_replied
-                if handler is not None and _is_repeated(handler, request, reply, body):
+                if handler is None:
+                    return _build_response(reply, body, self._limits.response_size)
+                is_first = not handler.has_replied
+                if _is_repeated(handler, request, reply, body):
                     return OutcomeUnknown(
                         "no reply: the server sent an earlier reply again; the request may have been carried out"
                     )
-                response = _build_response(reply, body, self._limits.response_size)
-                if handler is None:
-                    return response
-                return replace(response, is_first=is_first, discard=handler.close)
+                return _build_response(reply, body, self._limits.response_size, is_first, handler.close)
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:  # OSError: also TimeoutError
-            return _translate_error(error, url, was_not_sent=exchange.was_not_sent)
+            return _translate_error(error, request, was_not_sent=exchange.was_not_sent)
         except IncompatibleVersion as error:
             return error.with_traceback(None)
+
+    def _client_timeout(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
+        """Return aiohttp's form of the time limit of a new connection; `Deadlines` limits the exchange.
+
+        Nearly all calls have the same limits, so the last form is kept (3 us).
+        """
+        if timeouts is not self._last_timeouts:
+            # aiohttp rounds timeouts above `ceil_threshold` up to whole seconds, beyond the caller's deadline.
+            self._last_client_timeout = aiohttp.ClientTimeout(
+                total=None, connect=timeouts.connect, ceil_threshold=math.inf
+            )
+            self._last_timeouts = timeouts
+        return self._last_client_timeout
 
     async def aclose(self) -> None:
         """Close the session and its connections. The transport cannot be used again."""
@@ -137,6 +159,8 @@ class AiohttpTransport:
             self._give_up_session()
         if self._session is not None:
             await self._session.close()
+        if self._deadlines is not None:
+            self._deadlines.close()
 
     def __del__(self) -> None:
         if self._process.is_foreign:
@@ -152,26 +176,29 @@ class AiohttpTransport:
         wants_password = reply.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and reply.url.scheme == "http"
         return wants_password and self._proxies.proxy_for(reply.url) is not None
 
-    def _session_for_loop(self) -> aiohttp.ClientSession:
-        """Return the session; open it at the first request. Raises ClientClosed, WrongProcess and WrongLoop."""
+    def _session_for_loop(self) -> tuple[aiohttp.ClientSession, Deadlines]:
+        """Return session and deadlines; open them at the first request.
+
+        Raises ClientClosed, WrongProcess and WrongLoop.
+        """
         loop = asyncio.get_running_loop()
         if self._closed:
             raise ClientClosed("the client is closed, so nothing was sent; make a new one")
         self._process.check()
-        if self._loop not in {None, loop}:
+        if self._loop is not loop and self._loop is not None:
             raise WrongLoop("the client belongs to another event loop, so nothing was sent; make one for each loop")
-        if self._session is None:
+        if self._session is None or self._deadlines is None:
             self._loop = loop
+            self._deadlines = Deadlines(loop)
             self._session = aiohttp.ClientSession(
+                request_class=DirectRequest,
                 response_class=GuardedResponse,
                 connector=clean_connector(self._limits, self._ssl),
                 auto_decompress=False,
                 headers={"Accept-Encoding": ACCEPTED},
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # The pipeline alone sets these headers.
-                skip_auto_headers=("User-Agent", "Content-Type"),
             )
-        return self._session
+        return self._session, self._deadlines
 
 
 def _require_verification(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -187,9 +214,12 @@ def _require_verification(context: ssl.SSLContext) -> ssl.SSLContext:
 
 async def _read_capped(reply: aiohttp.ClientResponse, limit: int) -> bytes:
     """Read a body to its end, or to the first chunk beyond the limit: then aiohttp closes the connection."""
+    content = reply.content
+    if isinstance(reply, GuardedResponse) and content.is_eof() and content.total_bytes <= limit:
+        return content.read_nowait()  # it came together with the headers, as nearly all do
     chunks: list[bytes] = []
     size = 0
-    while chunk := await reply.content.readany():
+    while chunk := await content.readany():
         chunks.append(chunk)
         size += len(chunk)
         if size > limit:
@@ -217,7 +247,13 @@ def _is_repeated(handler: GuardedHandler, request: HttpRequest, reply: aiohttp.C
     return key is None or earlier != hash(call) or reply.status >= HTTPStatus.BAD_REQUEST
 
 
-def _build_response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> HttpResponse:
+def _build_response(
+    reply: aiohttp.ClientResponse,
+    body: bytes,
+    limit: int,
+    is_first: bool = True,
+    discard: Callable[[], None] = do_nothing,
+) -> HttpResponse:
     headers = {name.lower(): value for name, value in reply.headers.items()}
     coding = headers.get("content-encoding", "") if len(body) <= limit else ""
     try:
@@ -225,12 +261,14 @@ def _build_response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> H
     except CorruptEncoding:
         # The body as received: better than no reply, and some servers send the header without compressing.
         content, truncated = body, False
-    return HttpResponse(status=reply.status, headers=headers, body=content, truncated=truncated)
+    return HttpResponse(
+        status=reply.status, headers=headers, body=content, truncated=truncated, is_first=is_first, discard=discard
+    )
 
 
-def _translate_error(error: Exception, url: URL, *, was_not_sent: bool) -> TransportError:
+def _translate_error(error: Exception, request: HttpRequest, *, was_not_sent: bool) -> TransportError:
     """Return ConnectFailed if it is proved that no byte of the request was sent, else OutcomeUnknown."""
-    reason = _describe(error, url)
+    reason = _describe(error, URL(request.url, encoded=True))
     if was_not_sent or isinstance(error, _NOT_SENT):
         return ConnectFailed(f"no connection: {reason}; nothing was sent", reason=reason)
     return OutcomeUnknown(f"no reply: {reason}; the request may have been carried out", reason=reason)

@@ -26,11 +26,11 @@ import anyio.to_thread
 from aiohttp import web
 
 import checkout_async.client
-import checkout_async.transport.guards
 from checkout_async.batch.backlog import PendingCalls
 from checkout_async.batch.breaker import CircuitBreaker
 from checkout_async.clock import Clock
 from checkout_async.sandbox import Sandbox
+from checkout_async.transport.guards import GuardedHandler
 from tests.simulation.clocks import Clocks
 from tests.simulation.disk import Disk
 from tests.simulation.token_files import TokenFiles
@@ -56,7 +56,7 @@ class _Address:
         return self._address
 
 
-def _has_unread_bytes(transport: Any) -> bool:
+def _has_unread_bytes(_handler: GuardedHandler, transport: Any) -> bool:
     return bool(transport._inbox)
 
 
@@ -96,7 +96,6 @@ def installed(disk: Disk, clocks: Clocks, token_files: TokenFiles) -> Generator[
         sleep=anyio.sleep,
         draw=random.random,
     )
-    guards = checkout_async.transport.guards
     with (
         clocks.installed(),
         _on_simulated_time(CircuitBreaker.__init__, clocks.since_start),
@@ -107,6 +106,6 @@ def installed(disk: Disk, clocks: Clocks, token_files: TokenFiles) -> Generator[
         mock.patch.object(sqlite3, "connect", disk.connect),
         mock.patch.object(os, "fsync", disk.fsync),
         mock.patch.object(socket, "create_server", _Address),
-        mock.patch.object(guards, "_has_unread_bytes", _has_unread_bytes),
+        mock.patch.object(GuardedHandler, "_has_unread_bytes", _has_unread_bytes),
     ):
         yield
