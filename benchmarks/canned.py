@@ -49,6 +49,8 @@ def canned_replies(replies: Mapping[bytes, tuple[int, Path]] = REPLIES) -> Gener
 
 
 def _reply(status: int, example: bytes) -> bytes:
+    # The documentation has the placeholder "string" where the API sends a time.
+    example = example.replace(b'"expires_on": "string"', b'"expires_on": "2026-12-13T15:00:01Z"')
     body = json.dumps(json.loads(example), separators=(",", ":")).encode()
     head = (
         f"HTTP/1.1 {status} OK\r\nDate: Fri, 27 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"

@@ -144,12 +144,14 @@ class CallOptions(SecretStruct, frozen=True, kw_only=True):
     before_send: Callable[[], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
-        force_setattr(self, "session_secret", as_secret(self.session_secret))
-        force_setattr(self, "idempotency_key", as_secret(self.idempotency_key))
-        if isinstance(self.headers, Mapping):
+        if self.session_secret is not None:
+            force_setattr(self, "session_secret", as_secret(self.session_secret))
+        if self.idempotency_key is not None:
+            force_setattr(self, "idempotency_key", as_secret(self.idempotency_key))
+        if self.headers is not None and isinstance(self.headers, Mapping):
             headers = Headers((name, as_secret(value)) for name, value in self.headers.items())
             force_setattr(self, "headers", headers)
-        if isinstance(self.extra_body, Mapping):
+        if self.extra_body is not None and isinstance(self.extra_body, Mapping):
             force_setattr(self, "extra_body", SecretMembers(self.extra_body))
 
 
@@ -172,7 +174,7 @@ class ApiRequest(SecretStruct, Generic[T], frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         # Some tools show what the expressions of a failing line refer to, `request.body` too.
         body: Any = self.body
-        if isinstance(body, Mapping) and not isinstance(body, SecretMembers):
+        if not isinstance(body, RequestModel) and isinstance(body, Mapping) and not isinstance(body, SecretMembers):
             force_setattr(self, "body", SecretMembers(cast("Mapping[str, object]", body)))
 
     def with_offset(self, name: str, position: int) -> Self:
@@ -197,6 +199,19 @@ class HttpRequest(SecretStruct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _wrap_secrets(self)
+
+    def with_authorization(self, authorization: str) -> HttpRequest:
+        """Return the same request with a credential."""
+        headers = Headers(self.headers)
+        headers["Authorization"] = authorization
+        return HttpRequest(
+            method=self.method,
+            url=self.url,
+            headers=headers,
+            body=self.body,
+            idempotency_key=self.idempotency_key,
+            is_idempotent=self.is_idempotent,
+        )
 
 
 def do_nothing() -> None:
@@ -233,7 +248,7 @@ def _wrap_secrets(message: HttpRequest | HttpResponse) -> None:
     """Wrap headers and body so that they never print a secret, wherever they go from here."""
     if not isinstance(message.headers, Headers):
         force_setattr(message, "headers", Headers(message.headers))
-    if message.body is not None and not isinstance(message.body, SecretBytes):
+    if not isinstance(message.body, SecretBytes) and message.body is not None:
         force_setattr(message, "body", SecretBytes(message.body))
 
 
