@@ -202,8 +202,7 @@ class HttpRequest(SecretStruct, frozen=True, kw_only=True):
 
     def with_authorization(self, authorization: str) -> HttpRequest:
         """Return the same request with a credential."""
-        headers = Headers(self.headers)
-        headers["Authorization"] = authorization
+        headers = Headers(self.headers, Authorization=authorization)
         return HttpRequest(
             method=self.method,
             url=self.url,

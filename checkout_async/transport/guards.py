@@ -2,7 +2,6 @@
 
 - `Exchange` records whether a request may have been written.
 - `GuardedHandler`, the protocol of a connection, knows whether the connection can be used for one more request.
-- `DirectRequest` is written at once, without a task.
 - `GuardedResponse` knows its connection's protocol.
 """
 
@@ -12,20 +11,18 @@ import asyncio
 import math
 import re
 import select
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from contextvars import ContextVar
 from importlib.metadata import PackageNotFoundError, requires
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
-from aiohttp import hdrs
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
-from aiohttp.http import StreamWriter
 
 from checkout_async.errors import IncompatibleVersion
 
-__all__ = ["DirectRequest", "Exchange", "GuardedHandler", "GuardedResponse", "current_exchange", "incompatible"]
+__all__ = ["Exchange", "GuardedHandler", "GuardedResponse", "current_exchange", "incompatible"]
 
 
 class Exchange:
@@ -147,60 +144,6 @@ class GuardedHandler(ResponseHandler):
             self._poll = select.poll()
             self._poll.register(descriptor, select.POLLIN)
         return bool(self._poll.poll(0))
-
-
-# A body up to this size is written at once, whatever the connection's buffer already has. aiohttp pauses above it.
-_WRITTEN_AT_ONCE: Final = 32 * 1024
-
-
-class DirectRequest(aiohttp.ClientRequest):
-    """A request whose headers and body are written at once, where aiohttp starts a task for the body (14 us).
-
-    It has the headers that it is given and `Accept`, and no others.
-    """
-
-    _whole_body: bytes | None = None
-
-    def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
-        """Add only `Accept`: the pipeline sets the headers (5 us)."""
-        self.headers.setdefault(hdrs.ACCEPT, "*/*")
-
-    def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
-        """Keep a short body as it is; leave any other to aiohttp."""
-        if not isinstance(body, bytes) or len(body) > _WRITTEN_AT_ONCE:
-            super().update_body_from_data(body, _stacklevel + 1)
-            return
-        self._whole_body = body
-        self.headers[hdrs.CONTENT_LENGTH] = str(len(body))
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        """Write the request."""
-        body, protocol = self._whole_body, conn.protocol
-        if body is None or protocol is None or protocol.writing_paused or (self.proxy and not self.is_ssl()):
-            if body is not None:
-                super().update_body_from_data(body)
-            return await super().send(conn)
-        writer = StreamWriter(protocol, self.loop)
-        # Made before anything is written: `_timer`, `_traces` and the arguments are aiohttp's own business.
-        try:
-            self.response = self.response_class(
-                self.method,
-                self.original_url,
-                writer=None,
-                continue100=None,
-                timer=self._timer,
-                request_info=self.request_info,
-                traces=self._traces,
-                loop=self.loop,
-                session=self.session,
-                stream_writer=writer,
-            )
-        except (AttributeError, TypeError):
-            raise incompatible("makes the object of a reply in another way") from None
-        await writer.write_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
-        await writer.write_eof(body)
-        protocol.start_timeout()
-        return self.response
 
 
 class GuardedResponse(aiohttp.ClientResponse):
