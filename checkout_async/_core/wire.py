@@ -148,10 +148,13 @@ class CallOptions(SecretStruct, frozen=True, kw_only=True):
             force_setattr(self, "session_secret", as_secret(self.session_secret))
         if self.idempotency_key is not None:
             force_setattr(self, "idempotency_key", as_secret(self.idempotency_key))
-        if self.headers is not None and isinstance(self.headers, Mapping):
+        given: tuple[object, object] = self.headers, self.extra_body
+        if given == (None, None):
+            return
+        if isinstance(self.headers, Mapping):
             headers = Headers((name, as_secret(value)) for name, value in self.headers.items())
             force_setattr(self, "headers", headers)
-        if self.extra_body is not None and isinstance(self.extra_body, Mapping):
+        if isinstance(self.extra_body, Mapping):
             force_setattr(self, "extra_body", SecretMembers(self.extra_body))
 
 

@@ -68,7 +68,7 @@ class DirectRequest(aiohttp.ClientRequest):
         writer = StreamWriter(protocol, self.loop)
         # Made before anything is written: `_timer`, `_traces` and the arguments are aiohttp's own business.
         try:
-            self.response = self.response_class(
+            reply = self.response_class(
                 self.method,
                 self.original_url,
                 writer=None,
@@ -85,7 +85,7 @@ class DirectRequest(aiohttp.ClientRequest):
         await writer.write_headers(f"{self.method} {self.url.raw_path_qs} HTTP/1.1", self.headers)
         await writer.write_eof(body)
         protocol.start_timeout()
-        return self.response
+        return reply
 
 
 _SEND: Final = "_request"
@@ -96,7 +96,7 @@ def is_hooked(session: aiohttp.ClientSession) -> bool:
     """Return whether a library looks at the traffic of aiohttp's sessions, or replaces it."""
     function = getattr(aiohttp.ClientSession, _SEND, None)
     # A wrapper may have the name of what it wraps, but not its module's variables.
-    genuine = type(function) is FunctionType and function.__globals__ is vars(aiohttp.client)
+    genuine = type(function) is FunctionType and function.__globals__ is aiohttp.client.__dict__
     return not genuine or bool(session.trace_configs)
 
 
