@@ -28,6 +28,7 @@ from typing import Any
 from canned import canned_replies
 from chart import draw
 from contenders import CONTENDERS
+from guard import losses
 
 IN_FLIGHT = {1: 300, 64: 2000, 512: 4000}
 """How many calls a round makes, by how many are in flight."""
@@ -159,6 +160,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, choices=IN_FLIGHT)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--svg", type=Path)
+    parser.add_argument("--guard", type=Path, help="fail if a ratio is a tenth worse than in this file")
     options = parser.parse_args()
     about = machine()
     print(", ".join(f"{name} {value}" for name, value in about.items()))
@@ -176,7 +178,10 @@ def main() -> None:
     for loop, operations in results.items():
         for operation, tables in operations.items():
             judge(f"{operation} on {loop}", tables)
+    before = json.loads(options.guard.read_text())["results"] if options.guard else {}
     _write(options, {"machine": about, "results": results})
+    if lost := losses(results, before):
+        raise SystemExit("\n".join(["slower than before:", *lost]))
 
 
 def _write(options: argparse.Namespace, report: dict[str, Any]) -> None:
