@@ -51,7 +51,10 @@ class DirectRequest(aiohttp.ClientRequest):
         self.headers.setdefault(hdrs.ACCEPT_ENCODING, ACCEPTED)
 
     def update_body_from_data(self, body: Any, _stacklevel: int = 3) -> None:
-        """Keep a short body as it is; leave any other to aiohttp."""
+        """Keep a short body as it is, and none of a GET; leave any other to aiohttp."""
+        if body is None and self.method == hdrs.METH_GET:
+            self._whole_body = b""
+            return
         if not isinstance(body, bytes) or len(body) > _WRITTEN_AT_ONCE:
             super().update_body_from_data(body, _stacklevel + 1)
             return
