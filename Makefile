@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 SIMULATE := .venv-simulate
 ENGINES := .venv-engines
+BENCH := .venv-bench
 BIN    := $(VENV)/bin
 WORKERS ?= logical
 SEEDS  ?= 100
@@ -17,7 +18,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-memory mutants build clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-guard bench-batch bench-memory mutants build clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,8 +98,13 @@ type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright.
 bench-memory: $(VENV)/.dev ## Measure the memory of a batch of ten thousand and of a million records (ten minutes or more).
 	@$(BIN)/python benchmarks/batch.py memory 10000 1000000
 
-bench: $(VENV)/.dev ## Measure the SDK against hand-written aiohttp code, and a batch against the bare loop, as ratios.
-	@$(BIN)/python benchmarks/overhead.py
+bench: $(BENCH)/.ready ## Compare the client with hand-written code and other SDKs, on asyncio and on uvloop (ten minutes).
+	@$(BENCH)/bin/python benchmarks/compare.py $(if $(ONLY),--only $(ONLY)) --json benchmarks/results.json --svg docs/images/performance.svg
+
+bench-guard: $(BENCH)/.ready ## Fail if the client got slower by a tenth than the committed results, as ratios (two minutes).
+	@$(BENCH)/bin/python benchmarks/compare.py --loop asyncio --in-flight 64 --guard benchmarks/results.json
+
+bench-batch: $(VENV)/.dev ## Measure a batch against the bare loop, and what a kept connection risks, as ratios.
 	@$(BIN)/python benchmarks/batch.py
 	@$(BIN)/python benchmarks/keepalive.py
 
@@ -106,7 +112,7 @@ build: $(VENV)/.dev ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py
 
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) $(SIMULATE) $(ENGINES) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SIMULATE) $(ENGINES) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
@@ -132,6 +138,12 @@ $(ENGINES)/.ready: $(VENV)/.python pyproject.toml
 	@echo "Setting up $(ENGINES) ..."
 	@$(PYTHON) -m venv $(ENGINES)
 	@$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[engines]'
+	@touch $@
+
+$(BENCH)/.ready: $(VENV)/.python pyproject.toml
+	@echo "Setting up $(BENCH) ..."
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[bench]'
 	@touch $@
 
 $(VENV)/.browser: $(VENV)/.dev

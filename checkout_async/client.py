@@ -250,7 +250,7 @@ class CheckoutClient:
             raise ClientClosed("the client is closed, so nothing was sent; make a new one")
         self._process.check()
         loop = asyncio.get_running_loop()
-        if self._loop not in {None, loop}:
+        if self._loop is not loop and self._loop is not None:
             raise WrongLoop("the client belongs to another event loop, so nothing was sent; make one for each loop")
         self._loop = loop
 

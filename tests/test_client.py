@@ -377,6 +377,25 @@ class TestSettings:
             await checkout.sessions.get_session("sid_" + "a" * 26)
         assert len(wire.requests) == 1
 
+    async def test_a_client_that_is_closed_before_a_retry_does_not_hide_a_request_in_doubt(self) -> None:
+        class ClosedMeanwhile(Recorder):
+            close: Callable[[], Awaitable[None]]
+
+            async def send(self, request: HttpRequest, timeouts: Timeouts, /) -> HttpResponse:
+                await super().send(request, timeouts)
+                await self.close()
+                raise errors.OutcomeUnknown("no reply")
+
+        wire, key = ClosedMeanwhile(), SecretKey("sk_sbox_" + "a" * 27)
+        retry = RetryPolicy(attempts=3, backoff=0)
+        checkout = CheckoutClient(key, base_url="http://127.0.0.1:9", transport=wire, retry=retry)
+        wire.close = checkout.aclose
+        with pytest.raises(errors.OutcomeUnknown, match="an earlier attempt may have been carried out") as caught:
+            await checkout.payments.capture_payment("pay_" + "a" * 26)
+        assert caught.value.may_have_been_done
+        assert caught.value.idempotency_key
+        assert len(wire.requests) == 1
+
     async def _async_hook(self, event: object) -> None:
         """A hook that would never be awaited."""
 

@@ -45,7 +45,9 @@ def decode(type_: type[T], body: bytes) -> tuple[T, tuple[str, ...]]:
     Raises DecodeError if the reply is not JSON, is not of the expected kind, or lacks a required member.
     """
     ignored: list[str] = []
-    value = _decode_or_salvage(type_, body.removeprefix(codecs.BOM_UTF8), ignored)  # RFC 8259 section 8.1
+    # RFC 8259 section 8.1. Of SecretBytes, `removeprefix` alone would make a copy.
+    json_text = body.removeprefix(codecs.BOM_UTF8) if body.startswith(codecs.BOM_UTF8) else body
+    value = _decode_or_salvage(type_, json_text, ignored)
     if isinstance(value, ResponseModel):
         keep_received(value, body)
     return value, tuple(ignored)

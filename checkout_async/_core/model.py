@@ -5,9 +5,8 @@ The generated modules subclass these. No field of the API is named here.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -44,18 +43,22 @@ def fields_of(type_: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, .
 _refusals: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", default=None)
 
 
-@contextmanager
-def known_values_only() -> Generator[list[type[OpenEnum]]]:
+class known_values_only:  # noqa: N801 - used like a function
     """Inside the block, make enums refuse every text that is not a listed value in some spelling.
 
-    Yields a list; each enum that refuses a value appends itself.
+    Gives a list; each enum that refuses a value appends itself. (A class: a generator takes 1 us more.)
     """
-    refused: list[type[OpenEnum]] = []
-    token = _refusals.set(refused)
-    try:
-        yield refused
-    finally:
-        _refusals.reset(token)
+
+    __slots__ = ("_token",)
+    _token: Token[list[type[OpenEnum]] | None]
+
+    def __enter__(self) -> list[type[OpenEnum]]:
+        refused: list[type[OpenEnum]] = []
+        self._token = _refusals.set(refused)
+        return refused
+
+    def __exit__(self, *_error: object) -> None:
+        _refusals.reset(self._token)
 
 
 _SEPARATORS = dict.fromkeys(map(ord, " _-"))

@@ -79,10 +79,11 @@ def prepare(
     name = operation.name
     parameters = (*request.path, *request.query, *request.headers)
     validate = _level(request, validate)
-    _require_texts(name, parameters)
-    if validate != "off":
-        _check_limits(name, parameters, validate)
-    headers = Headers(_build_headers(request, user_agent))
+    if parameters:
+        _require_texts(name, parameters)
+        if validate != "off":
+            _check_limits(name, parameters, validate)
+    headers = _build_headers(request, user_agent)
     if request.link is not None:
         return HttpRequest(method="GET", url=_check_link(name, request.link, locate), headers=headers)
     body = _encode_request(request, validate)
@@ -140,6 +141,8 @@ def _check_link(operation: str, link: str, locate: Callable[[str], str]) -> str:
 
 def _request_target(request: ApiRequest[Any]) -> str:
     path = request.operation.path
+    if not request.path and not request.query:
+        return path
     for parameter in request.path:
         segment = quote_segment(request.operation.name, parameter.label, parameter.value)
         path = path.replace(f"{{{parameter.name}}}", segment)
@@ -206,16 +209,23 @@ def _parse_number(text: str) -> float:
         return math.nan
 
 
-def _build_headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[str, str]]:
+def _build_headers(request: ApiRequest[Any], user_agent: str) -> Headers:
     operation, key_header = request.operation.name, request.operation.idempotency_header
-    yield "Accept", "application/json"
-    yield "User-Agent", user_agent
+    headers = Headers()
+    headers["Accept"], headers["User-Agent"] = "application/json", user_agent
     if key_header is not None:
         own = request.options.idempotency_key
         key = new_key() if own is None else check_key(operation, _require_text(operation, "idempotency_key", own))
-        yield key_header, key
+        headers[key_header] = key
     for parameter in request.headers:
-        yield parameter.name, check_header_value(operation, parameter.label, parameter.value)
+        headers[parameter.name] = check_header_value(operation, parameter.label, parameter.value)
+    if request.options.headers is not None:
+        _add_caller_headers(request, headers)
+    return headers
+
+
+def _add_caller_headers(request: ApiRequest[Any], headers: Headers) -> None:
+    operation, key_header = request.operation.name, request.operation.idempotency_header
     taken = _RESERVED | {(key_header or "host").lower(), *(each.name.lower() for each in request.headers)}
     for name, value in _caller_headers(request):
         if not _HEADER_NAME.fullmatch(_require_text(operation, "a header name", name)) or name.lower() in taken:
@@ -227,7 +237,7 @@ def _build_headers(request: ApiRequest[Any], user_agent: str) -> Iterator[tuple[
             reason = _key_header_refusal(key_header)
             raise InvalidRequest(f"{operation}: header {name} {reason}", operation=operation, path=name, reason=reason)
         taken |= {name.lower()}
-        yield name, check_header_value(operation, name, value)
+        headers[name] = check_header_value(operation, name, value)
 
 
 def _key_header_refusal(key_header: str | None) -> str:

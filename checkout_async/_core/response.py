@@ -28,7 +28,7 @@ from checkout_async.errors import (
 )
 from checkout_async.redaction import sanitize, scrub
 
-__all__ = ["error_class", "parse_response", "retry_after"]
+__all__ = ["error_class", "parse_response", "parse_success", "retry_after"]
 
 T = TypeVar("T")
 
@@ -68,6 +68,11 @@ def parse_response(
     """
     if response.status >= 400:
         raise _api_error(operation.name, response, now, conceal)
+    return parse_success(operation, response)
+
+
+def parse_success(operation: Operation[T], response: HttpResponse) -> ApiResponse[T]:
+    """Return the decoded reply, whose status is no error. Raises UnexpectedResponse if it is not understood."""
     decoded = _decode_response(operation, response)
     if isinstance(decoded, str):
         raise _unexpected_response(operation.name, response, decoded)

@@ -34,6 +34,7 @@ __all__ = [
     "Parameter",
     "Sender",
     "Transport",
+    "do_nothing",
     "optional_parameter",
     "quote_part",
     "quote_segment",
@@ -145,8 +146,13 @@ class CallOptions(SecretStruct, frozen=True, kw_only=True):
     on_unsent: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        force_setattr(self, "session_secret", as_secret(self.session_secret))
-        force_setattr(self, "idempotency_key", as_secret(self.idempotency_key))
+        if self.session_secret is not None:
+            force_setattr(self, "session_secret", as_secret(self.session_secret))
+        if self.idempotency_key is not None:
+            force_setattr(self, "idempotency_key", as_secret(self.idempotency_key))
+        given: tuple[object, object] = self.headers, self.extra_body
+        if given == (None, None):
+            return
         if isinstance(self.headers, Mapping):
             headers = Headers((name, as_secret(value)) for name, value in self.headers.items())
             force_setattr(self, "headers", headers)
@@ -173,7 +179,7 @@ class ApiRequest(SecretStruct, Generic[T], frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         # Some tools show what the expressions of a failing line refer to, `request.body` too.
         body: Any = self.body
-        if isinstance(body, Mapping) and not isinstance(body, SecretMembers):
+        if not isinstance(body, RequestModel) and isinstance(body, Mapping) and not isinstance(body, SecretMembers):
             force_setattr(self, "body", SecretMembers(cast("Mapping[str, object]", body)))
 
     def with_offset(self, name: str, position: int) -> Self:
@@ -199,8 +205,20 @@ class HttpRequest(SecretStruct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _wrap_secrets(self)
 
+    def with_authorization(self, authorization: str) -> HttpRequest:
+        """Return the same request with a credential."""
+        headers = Headers(self.headers, Authorization=authorization)
+        return HttpRequest(
+            method=self.method,
+            url=self.url,
+            headers=headers,
+            body=self.body,
+            idempotency_key=self.idempotency_key,
+            is_idempotent=self.is_idempotent,
+        )
 
-def _do_nothing() -> None:
+
+def do_nothing() -> None:
     """Stand in for the connection of a reply that came on none."""
 
 
@@ -218,7 +236,7 @@ class HttpResponse(SecretStruct, frozen=True, kw_only=True):
     truncated: bool = False
     is_first: bool = True
     """Whether no other reply came before it on its connection."""
-    discard: Callable[[], None] = _do_nothing
+    discard: Callable[[], None] = do_nothing
     """Close the connection that the response came on: a reply that is not ours may have shifted all that follow."""
 
     def __post_init__(self) -> None:
@@ -234,7 +252,7 @@ def _wrap_secrets(message: HttpRequest | HttpResponse) -> None:
     """Wrap headers and body so that they never print a secret, wherever they go from here."""
     if not isinstance(message.headers, Headers):
         force_setattr(message, "headers", Headers(message.headers))
-    if message.body is not None and not isinstance(message.body, SecretBytes):
+    if not isinstance(message.body, SecretBytes) and message.body is not None:
         force_setattr(message, "body", SecretBytes(message.body))
 
 

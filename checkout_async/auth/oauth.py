@@ -144,7 +144,7 @@ class OAuthCredentials(SecretHolder):
 class OAuthAuthenticator(SecretHolder):
     """Authenticates with bearer tokens from the token endpoint, cached and refreshed. Errors name its `host`."""
 
-    __slots__ = ("_cache", "_endpoint", "_masker", "_scopes", "_sender")
+    __slots__ = ("_authorization", "_cache", "_endpoint", "_masker", "_scopes", "_sender", "_token")
 
     def __init__(
         self,
@@ -159,11 +159,18 @@ class OAuthAuthenticator(SecretHolder):
         self._scopes = scopes
         self._masker = masker
         self._cache = TokenCache(self._fetch, time.monotonic, shared)
+        # The last token, and its header value.
+        self._token: str | None = None
+        self._authorization = Secret()
 
     def current(self) -> Secret | None:
         """Return `Bearer` and the current token, or None if a token has to be fetched first."""
         token = self._cache.current()
-        return None if token is None else Secret(f"Bearer {token}")
+        if token is None:
+            return None
+        if token is not self._token:
+            self._token, self._authorization = token, Secret(f"Bearer {token}")
+        return self._authorization
 
     async def authorize(self) -> Secret:
         """Return `Bearer` and a token that does not expire soon. Raises AuthenticationFailed and ConnectFailed."""

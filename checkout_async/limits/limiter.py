@@ -115,8 +115,10 @@ class Throttle:
 
     def try_acquire(self) -> bool:
         """Take a permit if one is available now, no caller is waiting, and there is no shared limiter to ask."""
+        if self._shared is not None or self._queue.locked():
+            return False
         now = self._clock.monotonic()
-        if self._shared is not None or self._queue.locked() or self._gcra.earliest(now) > now:
+        if self._gcra.earliest(now) > now:
             return False
         self._gcra.consume(now)
         return True

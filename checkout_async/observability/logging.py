@@ -65,6 +65,9 @@ class LoggingHook:
                 pass  # a kind of event that a later version adds
 
     def _call_ended(self, event: CallEnded) -> None:
+        level = self._severity(event)
+        if not self._logger.isEnabledFor(level):
+            return  # before the texts are searched for secrets, which takes 20 us
         error = call_error(event)
         fields: Fields = {
             "seconds": event.seconds,
@@ -76,7 +79,7 @@ class LoggingHook:
             "ignored": [scrub(path) for path in event.ignored],
         }
         kind = "token_fetch_ended" if isinstance(event, TokenFetchEnded) else "call_ended"
-        self._log(self._severity(event), kind, event.call, "failed" if error else "succeeded", fields)
+        self._log(level, kind, event.call, "failed" if error else "succeeded", fields)
 
     def _severity(self, event: CallEnded) -> int:
         if event.failure is None and not event.cancelled:
@@ -86,6 +89,8 @@ class LoggingHook:
         return logging.DEBUG if event.cancelled else logging.WARNING
 
     def _attempt_ended(self, event: AttemptEnded) -> None:
+        if not self._logger.isEnabledFor(logging.DEBUG):
+            return
         fields: Fields = {
             "attempt": event.attempt,
             "seconds": event.seconds,

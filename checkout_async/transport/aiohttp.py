@@ -15,15 +15,17 @@ import asyncio
 import math
 import os
 import ssl
+from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
+from zlib import crc32
 
 import aiohttp
-from msgspec.structs import replace
 from yarl import URL
 
-from checkout_async._core.content_encoding import ACCEPTED, CorruptEncoding, decompress
-from checkout_async._core.wire import HttpRequest, HttpResponse
+from checkout_async._core.content_encoding import CorruptEncoding, decompress
+from checkout_async._core.wire import HttpRequest, HttpResponse, do_nothing
 from checkout_async.config import Limits, Timeouts, require_type
 from checkout_async.errors import (
     CheckoutError,
@@ -36,7 +38,10 @@ from checkout_async.errors import (
     WrongLoop,
 )
 from checkout_async.processes import ProcessGuard
+from checkout_async.redaction import Headers
 from checkout_async.transport.connector import clean_connector
+from checkout_async.transport.deadlines import Deadlines
+from checkout_async.transport.direct import DirectRequest, is_hooked, open_directly
 from checkout_async.transport.guards import Exchange, GuardedHandler, GuardedResponse, current_exchange
 from checkout_async.transport.proxies import Proxies
 
@@ -71,10 +76,13 @@ class AiohttpTransport:
     ) -> None:
         self._process = ProcessGuard("the client")
         self._session: aiohttp.ClientSession | None = None
+        self._deadlines: Deadlines | None = None
         self._limits = limits
         self._ssl = None if ssl_context is None else _require_verification(ssl_context)
         self._proxies = Proxies(proxy, from_env=proxies_from_env)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._last_timeouts: Timeouts | None = None
+        self._last_client_timeout = aiohttp.ClientTimeout()
         self._closed = False
 
     def check_proxy_for(self, url: str) -> None:
@@ -83,52 +91,67 @@ class AiohttpTransport:
 
     async def send(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
         """Send one request and return its response. Raises ConnectFailed or OutcomeUnknown, never aiohttp's errors."""
+        session, deadlines = self._session_for_loop()
+        exchange = Exchange(is_idempotent=request.is_idempotent)
+        # It is not reset: a coroutine that is collected is closed in another context, where that raises an error.
+        current_exchange.set(exchange)
+        deadline = deadlines.start(timeouts.attempt)
         try:
-            result = await self._exchange(request, timeouts)
+            result = await self._exchange(session, exchange, request, timeouts)
         except asyncio.CancelledError as cancelled:
-            # Without aiohttp's frames: their local variables contain parts of the reply.
-            cancelled.__context__ = None
-            raise cancelled.with_traceback(None)  # noqa: B904 - the same one
+            if not deadline.undo():
+                # Without aiohttp's frames: their local variables contain parts of the reply.
+                cancelled.__context__ = None
+                raise cancelled.with_traceback(None)  # noqa: B904 - the same one
+            result = _translate_error(TimeoutError(), request, was_not_sent=exchange.was_not_sent)
+        finally:
+            deadlines.stop(deadline)
         # Raised outside the handler: aiohttp's errors contain the request's headers, and with them the credential.
         if isinstance(result, CheckoutError):
             raise result
         return result
 
-    async def _exchange(self, request: HttpRequest, timeouts: Timeouts) -> HttpResponse | CheckoutError:
-        exchange = Exchange(is_idempotent=request.is_idempotent)
-        # It is not reset: a coroutine that is collected is closed in another context, where that raises an error.
-        current_exchange.set(exchange)
-        url = URL(request.url, encoded=True)
-        # aiohttp rounds timeouts above `ceil_threshold` up to whole seconds, beyond the caller's deadline.
-        limit = aiohttp.ClientTimeout(total=timeouts.attempt, connect=timeouts.connect, ceil_threshold=math.inf)
+    async def _exchange(
+        self, session: aiohttp.ClientSession, exchange: Exchange, request: HttpRequest, timeouts: Timeouts
+    ) -> HttpResponse | CheckoutError:
+        url, limit = URL(request.url, encoded=True), self._client_timeout(timeouts)
         try:
-            async with self._session_for_loop().request(
-                request.method,
-                url,
-                data=request.body,
-                headers=request.headers,
-                allow_redirects=False,
-                proxy=self._proxies.proxy_for(url),
-                timeout=limit,
-            ) as reply:
+            proxy = self._proxies.proxy_for(url)
+            if proxy is None and not is_hooked(session):
+                opened = open_directly(session, request, url, limit)
+            else:
+                opened = _open_by_session(session, request, url, limit, proxy)
+            async with await opened as reply:
                 if self._is_from_proxy(reply):
                     reason = _proxy_refusal(reply.status)
                     return ConnectFailed(f"no connection: {reason}; nothing was sent to it", reason=reason)
                 body = await _read_capped(reply, self._limits.response_size)
                 handler = reply.handler if isinstance(reply, GuardedResponse) else None
-                is_first = handler is None or not handler.has_replied
-                if handler is not None and _is_repeated(handler, request, reply, body):
+                if handler is None:
+                    return _build_response(reply, body, self._limits.response_size)
+                is_first = not handler.has_replied
+                if _is_repeated(handler, request, reply, body):
                     return OutcomeUnknown(
                         "no reply: the server sent an earlier reply again; the request may have been carried out"
                     )
-                response = _build_response(reply, body, self._limits.response_size)
-                if handler is None:
-                    return response
-                return replace(response, is_first=is_first, discard=handler.close)
+                return _build_response(reply, body, self._limits.response_size, is_first, handler.close)
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:  # OSError: also TimeoutError
-            return _translate_error(error, url, was_not_sent=exchange.was_not_sent)
+            return _translate_error(error, request, was_not_sent=exchange.was_not_sent)
         except IncompatibleVersion as error:
             return error.with_traceback(None)
+
+    def _client_timeout(self, timeouts: Timeouts) -> aiohttp.ClientTimeout:
+        """Return aiohttp's form of the time limit of a new connection; `Deadlines` limits the exchange.
+
+        Nearly all calls have the same limits, so the last form is kept (3 us).
+        """
+        if timeouts is not self._last_timeouts:
+            # aiohttp rounds timeouts above `ceil_threshold` up to whole seconds, beyond the caller's deadline.
+            self._last_client_timeout = aiohttp.ClientTimeout(
+                total=None, connect=timeouts.connect, ceil_threshold=math.inf
+            )
+            self._last_timeouts = timeouts
+        return self._last_client_timeout
 
     async def aclose(self) -> None:
         """Close the session and its connections. The transport cannot be used again."""
@@ -139,6 +162,8 @@ class AiohttpTransport:
             # Not the session: it would drop the connector, which aiohttp takes for granted when it resends a GET whose
             # connection has closed. Then a call would end with AssertionError.
             await self._session.connector.close()
+        if self._deadlines is not None:
+            self._deadlines.close()
 
     def __del__(self) -> None:
         if self._process.is_foreign:
@@ -154,26 +179,28 @@ class AiohttpTransport:
         wants_password = reply.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED and reply.url.scheme == "http"
         return wants_password and self._proxies.proxy_for(reply.url) is not None
 
-    def _session_for_loop(self) -> aiohttp.ClientSession:
-        """Return the session; open it at the first request. Raises ClientClosed, WrongProcess and WrongLoop."""
+    def _session_for_loop(self) -> tuple[aiohttp.ClientSession, Deadlines]:
+        """Return session and deadlines; open them at the first request.
+
+        Raises ClientClosed, WrongProcess and WrongLoop.
+        """
         loop = asyncio.get_running_loop()
         if self._closed:
             raise ClientClosed("the client is closed, so nothing was sent; make a new one")
         self._process.check()
-        if self._loop not in {None, loop}:
+        if self._loop is not loop and self._loop is not None:
             raise WrongLoop("the client belongs to another event loop, so nothing was sent; make one for each loop")
-        if self._session is None:
+        if self._session is None or self._deadlines is None:
             self._loop = loop
+            self._deadlines = Deadlines(loop)
             self._session = aiohttp.ClientSession(
+                request_class=DirectRequest,
                 response_class=GuardedResponse,
                 connector=clean_connector(self._limits, self._ssl),
                 auto_decompress=False,
-                headers={"Accept-Encoding": ACCEPTED},
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # The pipeline alone sets these headers.
-                skip_auto_headers=("User-Agent", "Content-Type"),
             )
-        return self._session
+        return self._session, self._deadlines
 
 
 def _require_verification(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -187,11 +214,28 @@ def _require_verification(context: ssl.SSLContext) -> ssl.SSLContext:
     return context
 
 
+async def _open_by_session(
+    session: aiohttp.ClientSession, request: HttpRequest, url: URL, limit: aiohttp.ClientTimeout, proxy: URL | None
+) -> aiohttp.ClientResponse:
+    return await session.request(
+        request.method,
+        url,
+        data=request.body,
+        headers=request.headers,
+        allow_redirects=False,
+        proxy=proxy,
+        timeout=limit,
+    )
+
+
 async def _read_capped(reply: aiohttp.ClientResponse, limit: int) -> bytes:
     """Read a body to its end, or to the first chunk beyond the limit: then aiohttp closes the connection."""
+    content = reply.content
+    if isinstance(reply, GuardedResponse) and content.is_eof() and content.total_bytes <= limit:
+        return content.read_nowait()  # it came together with the headers, as nearly all do
     chunks: list[bytes] = []
     size = 0
-    while chunk := await reply.content.readany():
+    while chunk := await content.readany():
         chunks.append(chunk)
         size += len(chunk)
         if size > limit:
@@ -212,27 +256,37 @@ def _is_repeated(handler: GuardedHandler, request: HttpRequest, reply: aiohttp.C
         return False
     key = request.idempotency_key
     call = (request.method, request.url, key)
-    earlier = handler.remember_reply((request_id, body), call)
+    # A checksum of the body takes a quarter of the time of its hash, and the request id has to be the same too.
+    earlier = handler.remember_reply((request_id, len(body), crc32(body)), call)
     if earlier is None:
         return False
     handler.close()
     return key is None or earlier != hash(call) or reply.status >= HTTPStatus.BAD_REQUEST
 
 
-def _build_response(reply: aiohttp.ClientResponse, body: bytes, limit: int) -> HttpResponse:
-    headers = {name.lower(): value for name, value in reply.headers.items()}
-    coding = headers.get("content-encoding", "") if len(body) <= limit else ""
-    try:
-        content, truncated = decompress(body, coding, limit)
-    except CorruptEncoding:
-        # The body as received: better than no reply, and some servers send the header without compressing.
-        content, truncated = body, False
-    return HttpResponse(status=reply.status, headers=headers, body=content, truncated=truncated)
+def _build_response(
+    reply: aiohttp.ClientResponse,
+    body: bytes,
+    limit: int,
+    is_first: bool = True,
+    discard: Callable[[], None] = do_nothing,
+) -> HttpResponse:
+    headers = Headers({name.lower(): value for name, value in reply.headers.items()})
+    truncated = len(body) > limit
+    if truncated:
+        body = body[:limit]
+    elif coding := headers.get("content-encoding"):
+        # If that fails, the body as received: better than no reply, and some servers do not compress what they say.
+        with suppress(CorruptEncoding):
+            body, truncated = decompress(body, coding, limit)
+    return HttpResponse(
+        status=reply.status, headers=headers, body=body, truncated=truncated, is_first=is_first, discard=discard
+    )
 
 
-def _translate_error(error: Exception, url: URL, *, was_not_sent: bool) -> TransportError:
+def _translate_error(error: Exception, request: HttpRequest, *, was_not_sent: bool) -> TransportError:
     """Return ConnectFailed if it is proved that no byte of the request was sent, else OutcomeUnknown."""
-    reason = _describe(error, url)
+    reason = _describe(error, URL(request.url, encoded=True))
     if was_not_sent or isinstance(error, _NOT_SENT):
         return ConnectFailed(f"no connection: {reason}; nothing was sent", reason=reason)
     return OutcomeUnknown(f"no reply: {reason}; the request may have been carried out", reason=reason)

@@ -32,8 +32,9 @@ def check_reply(call: CallState[T], response: HttpResponse, parsed: ApiResponse[
     response.discard()
     if call.idempotency_key is None:
         raise error
-    is_certain = response.is_first or parsed.value in call.contradictions
-    call.contradictions.append(parsed.value)
+    earlier = call.contradictions or []
+    is_certain = response.is_first or parsed.value in earlier
+    call.contradictions = [*earlier, parsed.value]
     if not is_certain:
         raise OutcomeUnknown("the server sent the reply to another request") from error
     if call.caller_supplied_key:

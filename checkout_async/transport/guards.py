@@ -91,6 +91,7 @@ class GuardedHandler(ResponseHandler):
         super().__init__(loop)
         self._time = loop.time
         self._replies: dict[int, int] = {}
+        self._poll: select.poll | None = None
 
     def remember_reply(self, reply: Hashable, call: Hashable) -> Hashable | None:
         """Remember a reply to a call. Return the hash of the call that got the same reply before, or None."""
@@ -130,7 +131,19 @@ class GuardedHandler(ResponseHandler):
     def _is_clean(self) -> bool:
         """Return whether nothing arrived since the last reply."""
         # `should_close` is true if surplus bytes came together with the reply, or while the connection was idle.
-        return not self.should_close and self.transport is not None and not _has_unread_bytes(self.transport)
+        return not self.should_close and self.transport is not None and not self._has_unread_bytes(self.transport)
+
+    def _has_unread_bytes(self, transport: asyncio.Transport) -> bool:
+        """Return whether the socket has bytes, or the end of the connection, that the event loop has not read yet."""
+        if self._poll is None:  # kept, since a connection has one socket; to make it anew takes 2 us
+            descriptor: int = transport.get_extra_info("socket").fileno()
+            if descriptor < 0:
+                return True
+            if not hasattr(select, "poll"):  # Windows
+                return bool(select.select([descriptor], [], [], 0)[0])
+            self._poll = select.poll()
+            self._poll.register(descriptor, select.POLLIN)
+        return bool(self._poll.poll(0))
 
 
 class GuardedResponse(aiohttp.ClientResponse):
@@ -160,15 +173,3 @@ def _max_idle(keep_alive: str) -> float:
         return math.inf
     timeout = float(match[1])
     return timeout - min(_MARGIN, timeout / 2)
-
-
-def _has_unread_bytes(transport: asyncio.Transport) -> bool:
-    """Return whether the socket has bytes, or the end of the connection, that the event loop has not read yet."""
-    descriptor: int = transport.get_extra_info("socket").fileno()
-    if descriptor < 0:
-        return True
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([descriptor], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(0))

@@ -1,7 +1,6 @@
 """Sends events of a call to the hooks.
 
-The pipeline gets a `CallObserver` for each call and passes each step through it. Without hooks the observer does
-nothing: it creates no event and measures no time.
+The pipeline gets a `CallObserver` for each call and passes each step through it. Without hooks there is none.
 """
 
 from __future__ import annotations
@@ -36,28 +35,6 @@ _log = logging.getLogger("checkout_async")
 T = TypeVar("T")
 
 
-class CallObserver:
-    """The observer of one call without hooks: it runs each step and does nothing else."""
-
-    def call(self, execute: Callable[[], Awaitable[ApiResponse[T]]]) -> Awaitable[ApiResponse[T]]:
-        """Run the whole call."""
-        return execute()
-
-    def attempt(self, exchange: Callable[[], Awaitable[HttpResponse]]) -> Awaitable[HttpResponse]:
-        """Run one HTTP exchange."""
-        return exchange()
-
-    def wait(self, _reason: WaitReason, wait: Callable[[], Awaitable[T]]) -> Awaitable[T]:
-        """Run a wait that precedes an exchange."""
-        return wait()
-
-    def retry(self, seconds: float, failure: CheckoutError) -> None:
-        """Report that the next attempt starts in `seconds`."""
-
-    def abandon(self, abandoned: AbandonedCall | None, *, may_have_been_done: bool) -> None:
-        """Note what the end of the call will report: that its caller may not see an exception."""
-
-
 class ObserverFactory:
     """Creates the observers of a client's calls. `tokens` is whether these calls fetch access tokens."""
 
@@ -66,10 +43,10 @@ class ObserverFactory:
         self._monotonic = monotonic
         self._event_types = (TokenFetchStarted, TokenFetchEnded) if tokens else (CallStarted, CallEnded)
 
-    def create(self, operation: Operation[Any], http: HttpRequest) -> CallObserver:
-        """Return the observer of one call."""
+    def create(self, operation: Operation[Any], http: HttpRequest) -> CallObserver | None:
+        """Return the observer of one call, or None if there are no hooks."""
         if not self._hooks:
-            return _NULL_OBSERVER
+            return None
         url = urlsplit(http.url)
         call = CallInfo(
             operation=operation.name,
@@ -79,14 +56,11 @@ class ObserverFactory:
             server=url.hostname or "",
             port=url.port or (80 if url.scheme == "http" else 443),
         )
-        return _HookObserver(self._hooks, call, self._monotonic, *self._event_types)
+        return CallObserver(self._hooks, call, self._monotonic, *self._event_types)
 
 
-_NULL_OBSERVER = CallObserver()
-
-
-class _HookObserver(CallObserver):
-    """The observer of one call with hooks: it runs each step and sends its events to them."""
+class CallObserver:
+    """The observer of one call: it runs each step and sends its events to the hooks."""
 
     def __init__(
         self,
@@ -106,6 +80,7 @@ class _HookObserver(CallObserver):
         self._may_have_been_done = False
 
     async def call(self, execute: Callable[[], Awaitable[ApiResponse[T]]]) -> ApiResponse[T]:
+        """Run the whole call."""
         started, ended = self._event_types
         began = self._monotonic()
         failure: CheckoutError | None = None
@@ -135,6 +110,7 @@ class _HookObserver(CallObserver):
             )
 
     async def attempt(self, exchange: Callable[[], Awaitable[HttpResponse]]) -> HttpResponse:
+        """Run one HTTP exchange."""
         self._attempts += 1
         self._reply = None
         failure: CheckoutError | None = None
@@ -160,6 +136,7 @@ class _HookObserver(CallObserver):
             )
 
     async def wait(self, reason: WaitReason, wait: Callable[[], Awaitable[T]]) -> T:
+        """Run a wait that precedes an exchange."""
         began = self._monotonic()
         try:
             return await wait()
@@ -168,9 +145,11 @@ class _HookObserver(CallObserver):
             self._emit(Waited(call=self._call, attempt=self._attempts + 1, reason=reason, seconds=seconds))
 
     def retry(self, seconds: float, failure: CheckoutError) -> None:
+        """Report that the next attempt starts in `seconds`."""
         self._emit(RetryScheduled(call=self._call, attempt=self._attempts, seconds=seconds, failure=failure))
 
     def abandon(self, abandoned: AbandonedCall | None, *, may_have_been_done: bool) -> None:
+        """Note what the end of the call will report: that its caller may not see an exception."""
         self._abandoned, self._may_have_been_done = abandoned, may_have_been_done
 
     def _emit(self, event: Event) -> None:

@@ -28,7 +28,7 @@ from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.decision import final_error, is_ambiguous, key_conflict_wait, retry_wait
 from checkout_async._core.events import Hook, WaitReason
 from checkout_async._core.prepare import check_header_value, prepare
-from checkout_async._core.response import parse_response
+from checkout_async._core.response import parse_response, parse_success
 from checkout_async._core.sent_secrets import black_out, sent_secrets
 from checkout_async._core.wire import (
     ApiRequest,
@@ -48,7 +48,7 @@ from checkout_async.errors import (
 )
 from checkout_async.errors.base import attach_key
 from checkout_async.limits.limiter import Limiter
-from checkout_async.redaction import Headers, clears_frames
+from checkout_async.redaction import clears_frames
 from checkout_async.transport.call_state import CallState
 from checkout_async.transport.correlation import check_reply, likely_mistake
 from checkout_async.transport.observer import ObserverFactory
@@ -103,20 +103,25 @@ class Pipeline:
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
         """Execute a call. Raises InvalidRequest before it sends anything, later the other errors of `errors`."""
         settings, options = self._settings, request.options
-        retry = settings.retry if options.retry is None else options.retry
-        require_type("retry", retry, RetryPolicy)
+        retry = settings.retry
+        if options.retry is not None:
+            require_type("retry", options.retry, RetryPolicy)
+            retry = options.retry
         http = prepare(request, self._locate, settings.user_agent, validate=settings.validate)
         call = CallState(
-            request=request,
-            http=http,
-            authenticator=self._authenticator_for(request),
-            retry=retry,
-            timeouts=settings.timeouts.merged(options.timeout),
-            started=settings.clock.monotonic(),
-            caller_supplied_key=options.idempotency_key is not None,
-            observer=self._observers.create(request.operation, http),
+            request,
+            http,
+            self._authenticator if options.session_secret is None else self._authenticator_for(request),
+            retry,
+            settings.timeouts if options.timeout is None else settings.timeouts.merged(options.timeout),
+            settings.clock.monotonic(),
+            self._observers.create(request.operation, http),
         )
-        response = await call.observer.call(partial(self._execute, call))
+        # Without hooks no step goes through an observer: its functions and coroutines take 3 us a call.
+        if call.observer is None:
+            response = await self._execute(call)
+        else:
+            response = await call.observer.call(partial(self._execute, call))
         if response.ignored:
             _log_ignored(call.operation.name, response.ignored)
         return response
@@ -149,13 +154,12 @@ class Pipeline:
         abandoned = call.abandoned(self._settings.clock.now()) if may_have_been_done else None
         if abandoned is not None:
             self._on_abandoned(abandoned)
-        call.observer.abandon(abandoned, may_have_been_done=may_have_been_done)
+        if call.observer is not None:
+            call.observer.abandon(abandoned, may_have_been_done=may_have_been_done)
 
     @clears_frames
     def _authenticator_for(self, request: ApiRequest[Any]) -> Authenticator:
-        secret = request.options.session_secret
-        if secret is None:
-            return self._authenticator
+        secret = request.options.session_secret or ""
         return FixedAuthenticator(check_header_value(request.operation.name, "session_secret", secret))
 
     async def _retry_loop(self, call: CallState[T]) -> ApiResponse[T]:
@@ -164,7 +168,7 @@ class Pipeline:
         `attempt` counts all attempts. `counted` leaves out those that failed because the idempotency key was in use:
         `RetryPolicy.attempts` does not limit them.
         """
-        clock, progress = self._settings.clock, call.progress
+        clock = self._settings.clock
         attempt = counted = 0
         in_doubt = False
         conflict: CheckoutError | None = None
@@ -190,10 +194,10 @@ class Pipeline:
             elif conflict is not None:
                 # The request that held the key is this payment too: it may have been done, even if no other was sent.
                 earlier = in_doubt = True
-            progress.is_in_flight, progress.may_have_been_done = False, in_doubt or conflict is not None
+            call.is_in_flight, call.may_earlier_have_been_done = False, in_doubt or conflict is not None
             if wait is None:
                 counted += 1
-                wait = None if progress.lacks_token else retry_wait(kind, call.retry, counted, failure, clock.draw())
+                wait = None if call.lacks_token else retry_wait(kind, call.retry, counted, failure, clock.draw())
                 # A retry is taken out of the budget only if the deadline leaves time for it.
                 if wait is not None and wait < self._remaining(call) and not self._withdraw_retry():
                     wait, note = None, "not retried: retry budget exhausted"
@@ -215,9 +219,10 @@ class Pipeline:
 
     async def _wait_to_retry(self, call: CallState[Any], wait: float, failure: CheckoutError) -> None:
         on_unsent = call.request.options.on_unsent
-        if on_unsent is not None and not call.progress.may_have_been_done:
+        if on_unsent is not None and not call.may_earlier_have_been_done:
             on_unsent()
-        call.observer.retry(wait, failure)
+        if call.observer is not None:
+            call.observer.retry(wait, failure)
         await self._settings.clock.sleep(wait)
 
     def _what_is_known(
@@ -240,83 +245,76 @@ class Pipeline:
         self._check_open()
         slots = self._limiter.slots if self._limiter is not None else None
         if slots is not None:
-            await self._acquire_slot(slots, call)
+            try:
+                slots.acquire_on_behalf_of_nowait(call)
+            except anyio.WouldBlock:
+                await self._await_with_deadline(call, WaitReason.SLOT, partial(slots.acquire_on_behalf_of, call))
         try:
-            authorization = await self._authorize(call)
+            authorization = call.authenticator.current() or await self._authorize(call)
             response = await self._exchange(call, authorization)
             # A 401 proves that nothing was done, so this is safe for every operation. It is not a counted retry.
             if response.status == 401 and call.authenticator.on_unauthorized(authorization):
-                response = await self._exchange(call, await self._authorize(call))
+                authorization = call.authenticator.current() or await self._authorize(call)
+                response = await self._exchange(call, authorization)
         finally:
             if slots is not None:
                 slots.release_on_behalf_of(call)
-        parsed = parse_response(call.operation, response, self._settings.clock.now(), partial(_conceal, call))
+        if response.status < 400:
+            parsed = parse_success(call.operation, response)
+        else:
+            parsed = parse_response(call.operation, response, self._settings.clock.now(), partial(_conceal, call))
         check_reply(call, response, parsed)
         return parsed
 
-    async def _acquire_slot(self, slots: anyio.CapacityLimiter, call: CallState[Any]) -> None:
-        try:
-            slots.acquire_on_behalf_of_nowait(call)
-        except anyio.WouldBlock:
-            await self._await_with_deadline(call, WaitReason.SLOT, partial(slots.acquire_on_behalf_of, call))
-
     async def _authorize(self, call: CallState[Any]) -> str:
-        authorization = call.authenticator.current()
-        if authorization is not None:
-            return authorization
+        """Wait for an access token."""
         try:
             return await self._await_with_deadline(call, WaitReason.TOKEN, call.authenticator.authorize)
         except CheckoutError:
             # Else an outage of the token endpoint would multiply the call's attempts by those of the token request.
-            call.progress.lacks_token = True
+            call.lacks_token = True
             raise
 
     async def _exchange(self, call: CallState[Any], authorization: str) -> HttpResponse:
         """Wait for a rate permit, then send one HTTP request."""
-        await self._await_rate(call)
-        await self._announce(call)
-        remaining, timeouts, http = self._remaining(call), call.timeouts, call.http
+        if self._limiter is not None:
+            throttle = self._limiter.throttle(call.http.method)
+            if not throttle.try_acquire():
+                await self._await_with_deadline(call, WaitReason.RATE, throttle.acquire)
+        if (before_send := call.request.options.before_send) is not None:
+            # Nothing is waited for any more: what the caller records here is really about to be sent. The deadline is
+            # for the API, and does not count this.
+            began = self._settings.clock.monotonic()
+            await before_send()
+            call.deadline += self._settings.clock.monotonic() - began
+        remaining, timeouts = self._remaining(call), call.timeouts
         if remaining <= 0:
             raise _deadline_error(call, "before sending")
         if remaining < timeouts.attempt:
             timeouts = replace(timeouts, attempt=remaining, connect=min(timeouts.connect, remaining))
-        headers = Headers({**http.headers, "Authorization": authorization})
-        request = replace_struct(http, headers=headers)
-        if call.progress.first_attempt is None:
-            call.progress.first_attempt = self._settings.clock.now()
+        request = call.http.with_authorization(authorization)
+        if call.first_attempt is None:
+            call.first_attempt = self._settings.clock.now()
         # Not in a `finally`: if the exchange fails, its failure decides what it leaves open.
-        call.progress.is_in_flight = True
-        response = await call.observer.attempt(partial(self._transport.send, request, timeouts))
-        call.progress.is_in_flight = False
+        call.is_in_flight = True
+        if call.observer is None:
+            response = await self._transport.send(request, timeouts)
+        else:
+            response = await call.observer.attempt(partial(self._transport.send, request, timeouts))
+        call.is_in_flight = False
         return response
-
-    async def _announce(self, call: CallState[Any]) -> None:
-        """Await `before_send`. Nothing is waited for any more: what the caller records is really about to be sent."""
-        if call.request.options.before_send is not None:
-            began = self._settings.clock.monotonic()
-            await call.request.options.before_send()
-            call.progress.seconds_before_send += self._settings.clock.monotonic() - began
-
-    async def _await_rate(self, call: CallState[Any]) -> None:
-        """Wait until the rate limits allow one more request."""
-        if self._limiter is None:
-            return
-        throttle = self._limiter.throttle(call.http.method)
-        if not throttle.try_acquire():
-            await self._await_with_deadline(call, WaitReason.RATE, throttle.acquire)
 
     async def _await_with_deadline(
         self, call: CallState[Any], reason: WaitReason, wait: Callable[[], Awaitable[T]]
     ) -> T:
         """Wait before sending. Raises ConnectFailed at the deadline: nothing was sent."""
         with anyio.move_on_after(max(0.0, self._remaining(call))):
-            return await call.observer.wait(reason, wait)
+            return await (wait() if call.observer is None else call.observer.wait(reason, wait))
         raise _deadline_error(call, _WAIT_TEXTS[reason])
 
     def _remaining(self, call: CallState[Any]) -> float:
         """Return the seconds until the call's deadline."""
-        started = call.started + call.progress.seconds_before_send
-        return started + call.timeouts.total - self._settings.clock.monotonic()
+        return call.deadline - self._settings.clock.monotonic()
 
 
 _MAX_PATHS_SHOWN = 20

@@ -48,6 +48,8 @@ class Proxies(SecretHolder):
 
         Raises ConfigurationError if the proxy that the environment names for the URL cannot be used.
         """
+        if not self._usable and not self._unchecked:
+            return None  # no proxy at all, as in nearly all clients
         if any(exemption.covers(url) for exemption in self._exempt):
             return None
         for scheme in (url.scheme, _ALL):

@@ -220,16 +220,16 @@ async def test_a_record_that_the_api_refused_for_its_rate_is_not_in_doubt_while_
 async def test_of_two_records_with_one_reference_the_first_is_sent_even_if_it_waits_longer(
     sandbox: Sandbox, path: Path
 ) -> None:
-    genuine: Any = Pipeline._acquire_slot
+    genuine: Any = Pipeline.send
 
-    async def acquire(self: Pipeline, slots: object, call: Any) -> None:
-        if call.operation.name == "request_session" and call.request.body["amount"] == 1:
+    async def send(self: Pipeline, request: Any) -> object:
+        if request.operation.name == "request_session" and request.body["amount"] == 1:
             await asyncio.sleep(0.1)
-        await genuine(self, slots, call)
+        return await genuine(self, request)
 
     twice = [Record(line=line, request=request(amount=line), reference="same") for line in (1, 2)]
     async with slow_client(sandbox, Limits()) as checkout, Journal(path) as journal:
-        with patch.object(Pipeline, "_acquire_slot", acquire):
+        with patch.object(Pipeline, "send", send):
             outcomes = [each async for each in run(checkout, twice, journal=journal)]
     assert {each.line: each.result for each in outcomes} == {1: BatchResult.AUTHENTICATED, 2: BatchResult.INVALID}
     [repeated] = [each.error for each in outcomes if each.error]

@@ -26,12 +26,12 @@ import simloom
 from aiohttp import web
 
 import checkout_async.client
-import checkout_async.transport.guards
 from checkout_async.batch.backlog import PendingCalls
 from checkout_async.batch.breaker import CircuitBreaker
 from checkout_async.clock import Clock
 from checkout_async.sandbox import Sandbox
 from checkout_async.sandbox.http.app import SandboxApp
+from checkout_async.transport.guards import GuardedHandler
 from tests.simulation.clocks import Clocks
 from tests.simulation.disk import Disk
 from tests.simulation.http1 import ADDRESS
@@ -76,7 +76,7 @@ async def _work() -> None:
     await asyncio.sleep(simloom.draw("api.work", 10) / 1000)
 
 
-def _has_unread_bytes(transport: Any) -> bool:
+def _has_unread_bytes(_handler: GuardedHandler, transport: Any) -> bool:
     return bool(transport._inbox)
 
 
@@ -128,7 +128,6 @@ def installed(disk: Disk, clocks: Clocks, token_files: TokenFiles) -> Generator[
         sleep=anyio.sleep,
         draw=random.random,
     )
-    guards = checkout_async.transport.guards
     with (
         clocks.installed(),
         _on_simulated_time(CircuitBreaker.__init__, clocks.since_start),
@@ -138,6 +137,6 @@ def installed(disk: Disk, clocks: Clocks, token_files: TokenFiles) -> Generator[
         mock.patch.object(anyio.to_thread, "run_sync", token_files.run_sync),
         mock.patch.object(sqlite3, "connect", disk.connect),
         mock.patch.object(os, "fsync", disk.fsync),
-        mock.patch.object(guards, "_has_unread_bytes", _has_unread_bytes),
+        mock.patch.object(GuardedHandler, "_has_unread_bytes", _has_unread_bytes),
     ):
         yield

@@ -66,6 +66,11 @@ async def raw_server(behave: Behaviour, ssl_context: ssl.SSLContext | None = Non
             await asyncio.wait(connections, timeout=5)
 
 
+def always_hooked(_session: object) -> bool:
+    """Have the transport use aiohttp's session, in place of `is_hooked`."""
+    return True
+
+
 async def _request(reader: asyncio.StreamReader) -> bytes:
     try:
         head = await reader.readuntil(b"\r\n\r\n")

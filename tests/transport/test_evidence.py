@@ -17,8 +17,9 @@ from aioresponses import aioresponses
 from checkout_async import CheckoutClient, Limits, RetryPolicy, SecretKey, Timeouts, errors
 from checkout_async._core.wire import HttpRequest
 from checkout_async.models import payments, sessions
+from checkout_async.transport import aiohttp as adapter
 from checkout_async.transport.aiohttp import AiohttpTransport
-from tests.transport.servers import hang_up, ok, raw_server
+from tests.transport.servers import always_hooked, hang_up, ok, raw_server
 
 API = "https://api.example"
 pook: Any = importlib.import_module("pook")  # without type hints
@@ -160,10 +161,14 @@ class TestGuards:
         assert not caught.value.may_have_been_done
         assert not caught.value.is_transient
 
+    @pytest.mark.parametrize("by_session", [False, True], ids=["direct", "by session"])
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
     async def test_a_request_is_not_resent_although_aiohttp_would(
-        self, transport: AiohttpTransport, method: str
+        self, transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch, method: str, by_session: bool
     ) -> None:
+        if by_session:
+            monkeypatch.setattr(adapter, "is_hooked", always_hooked)
+
         async def first_only(writer: asyncio.StreamWriter, number: int) -> None:
             await (ok if number == 1 else hang_up)(writer, number)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import math
 from collections.abc import Generator
 from typing import Any
 
-import aiohttp
 import anyio
 from anyio import CapacityLimiter
 
@@ -16,6 +16,7 @@ from checkout_async.config import Timeouts
 from checkout_async.limits import RedisRateLimiter
 from checkout_async.limits.limiter import Throttle
 from checkout_async.transport import pipeline
+from checkout_async.transport.deadlines import Deadline, Deadlines
 from tests.simulation.defects.plant import Send, always, defect, replaced, sending
 
 
@@ -69,13 +70,13 @@ def no_deadline_while_reading() -> Generator[None]:
 @defect(fix="Mend what a review of the money path found")
 def deadline_rounded_up() -> Generator[None]:
     """A deadline more than five seconds away is rounded up to a whole second, as aiohttp does by default."""
-    genuine: Any = aiohttp.ClientTimeout
+    genuine = Deadlines.start
 
-    def timeout(*args: Any, **named: Any) -> Any:
-        named.pop("ceil_threshold", None)
-        return genuine(*args, **named)
+    def start(self: Deadlines, seconds: float) -> Deadline:
+        now = asyncio.get_running_loop().time()
+        return genuine(self, math.ceil(now + seconds) - now if seconds > 5 else seconds)
 
-    with replaced(aiohttp, "ClientTimeout", timeout):
+    with replaced(Deadlines, "start", start):
         yield
 
 

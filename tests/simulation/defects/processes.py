@@ -31,7 +31,8 @@ def timeout_of_a_call_ignored() -> Generator[None]:
     """The deadline of each call is that of the client."""
 
     def remaining(self: Any, call: Any) -> float:
-        return float(call.started + self._settings.timeouts.total - self._settings.clock.monotonic())
+        started = call.deadline - call.timeouts.total
+        return float(started + self._settings.timeouts.total - self._settings.clock.monotonic())
 
     with replaced(Pipeline, "_remaining", remaining):
         yield
