@@ -147,5 +147,7 @@ def _doors_of(name: str, owner: type) -> Iterator[Door]:
         return
     yield Door(name, owner)
     for method, value in inspect.getmembers(owner, inspect.isroutine):
-        if not method.startswith("_") and str(getattr(value, "__module__", "")).startswith("checkout_async"):
+        # Since Python 3.14 a `cached_property` counts as a routine.
+        ours = callable(value) and str(getattr(value, "__module__", "")).startswith("checkout_async")
+        if ours and not method.startswith("_"):
             yield Door(f"{name}.{method}", value, None if inspect.ismethod(value) else owner)

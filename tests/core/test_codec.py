@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,8 @@ from checkout_async.models import to_json
 from tests.core.models import Colour, Link, Receipt
 
 PAN = "4242424242424242"
+# Since Python 3.14 the C stack sets the limit, not a count.
+TOO_DEEP = [1500, 100_000] if sys.version_info < (3, 14) else [1_000_000, 8_000_000]
 
 
 class Measured(ResponseModel, frozen=True, kw_only=True):
@@ -82,7 +85,7 @@ class TestReceiving:
             measured, ignored = decode(Measured, b'{"id":"r1","name":%s}' % (b"9" * digits))
             assert (measured.name, ignored) == ("9" * digits, ())
 
-    @pytest.mark.parametrize("depth", [1500, 100_000])
+    @pytest.mark.parametrize("depth", TOO_DEEP)
     def test_nesting_too_deep_to_read_is_a_decode_error(self, depth: int) -> None:
         with pytest.raises(DecodeError, match="not valid JSON"):
             decode(Receipt, b'{"id":"r1","new":' + b"[" * depth + b"]" * depth + b"}")
