@@ -17,7 +17,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-memory mutants build clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,8 +105,30 @@ bench: $(VENV)/.test ## Measure the SDK against hand-written aiohttp code, and a
 build: $(VENV)/.python ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py
 
+dist: $(VENV)/.dist ## Build the sdist and the wheel into dist/, each twice, and check them.
+	@$(BIN)/python scripts/check_dist.py
+
+check-dist: $(VENV)/.dist ## Check the same, and leave dist/ alone.
+	@$(BIN)/python scripts/check_dist.py --check
+
+test-lowest: $(VENV)/.test ## Run the quick tests with the lowest declared dependencies (ON=3.11: on one Python).
+	@$(BIN)/python scripts/test_matrix.py --set lowest $(if $(ON),--python $(ON))
+
+test-matrix: $(VENV)/.test ## Run the quick tests with the newest and the lowest dependencies on every Python found here.
+	@$(BIN)/python scripts/test_matrix.py $(if $(ON),--python $(ON))
+
+licences: $(VENV)/.test ## Check the licences in docs/dependencies.md against the installed packages.
+	@$(BIN)/python scripts/dependencies.py licences --check
+
+audit: $(VENV)/.test $(VENV)/.audit ## Look for known vulnerabilities in what users install. Needs PyPI's JSON API.
+	@$(BIN)/python scripts/dependencies.py pins > $(VENV)/pins.txt
+	@$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement $(VENV)/pins.txt
+
+release: $(VENV)/.test ## Run the checklist before a release (STEPS=list names its steps). It publishes nothing.
+	@$(BIN)/python scripts/release.py $(STEPS)
+
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) $(SIMULATE) $(ENGINES) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:

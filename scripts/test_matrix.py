@@ -1,8 +1,8 @@
 """Runs the quick tests on each supported Python of this machine, with the newest and the lowest declared dependencies.
 
 It takes the Pythons that the classifiers name from PATH and from pyenv, and says which of them are missing. `--python
-3.12` chooses one, `--set lowest` or `--set newest` one set of dependencies. Arguments after `--` go to pytest in place of
-the usual ones. The environments stay in .venv-matrix. It fails if a run fails, or if there was none.
+3.12` chooses one, `--set lowest` or `--set newest` one set of dependencies. Arguments after `--` go to pytest in place
+of the usual ones. The environments stay in .venv-matrix. It fails if a run fails, or if there was none.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def supported_versions(project: dict[str, Any]) -> list[str]:
 
 
 def find_python(version: str) -> str | None:
-    """Return a Python of this minor version from PATH or pyenv, or None. A pyenv shim that cannot run does not count."""
+    """Return a Python of this minor version from PATH or pyenv, or None. A shim of pyenv that cannot run is none."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
     candidates = [shutil.which(f"python{version}"), *sorted(pyenv.glob(f"{version}.*/bin/python"), reverse=True)]
     for candidate in filter(None, candidates):
         show = "import sys; print('%d.%d' % sys.version_info[:2])"
-        done = subprocess.run([candidate, "-c", show], capture_output=True, text=True, check=False)
+        done = subprocess.run([str(candidate), "-c", show], capture_output=True, text=True, check=False)
         if done.stdout.strip() == version:
             return str(candidate)
     return None
@@ -71,11 +71,11 @@ def find_python(version: str) -> str | None:
 def set_up(python: str, environment: Path, constraints: Path | None) -> Path:
     """Install the package with all extras and what the tests need. Return the environment's Python."""
     own = environment / "bin" / "python"
-    pip = [own, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--upgrade"]
+    pip: list[str | Path] = [own, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--upgrade"]
     if not own.exists():
         run(python, "-m", "venv", environment)
         run(*pip, "pip>=25.1")
-    chosen = ["--constraint", constraints] if constraints else ["--upgrade-strategy", "eager"]
+    chosen: list[str | Path] = ["--constraint", constraints] if constraints else ["--upgrade-strategy", "eager"]
     run(*pip, "--editable", ".[all]", "--group", "test", *chosen)
     return own
 
