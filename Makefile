@@ -115,7 +115,7 @@ test-lowest: $(VENV)/.test ## Run the quick tests with the lowest declared depen
 	@$(BIN)/python scripts/test_matrix.py --set lowest $(if $(ON),--python $(ON))
 
 test-matrix: $(VENV)/.test ## Run the quick tests with the newest and the lowest dependencies on every Python found here.
-	@$(BIN)/python scripts/test_matrix.py $(if $(ON),--python $(ON))
+	@$(BIN)/python scripts/test_matrix.py $(if $(ON),--python $(ON)) $(if $(WITH),--set $(WITH))
 
 licences: $(VENV)/.test ## Check the licences in docs/dependencies.md against the installed packages.
 	@$(BIN)/python scripts/dependencies.py licences --check
