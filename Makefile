@@ -18,7 +18,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-guard bench-batch bench-memory mutants build clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-guard bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: $(VENV)/.cli ## Authenticate a batch of 3000 test cards through the SDK ag
 shop: $(VENV)/.cli ## Run a small web shop with 3D Secure against the simulator, and print its address.
 	@$(BIN)/python -m examples.shop
 
-test: $(VENV)/.dev ## Run the tests.
+test: $(VENV)/.test ## Run the tests.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: $(VENV)/.dev ## Check in a minute: style, generated code, and the tests that are not marked slow.
@@ -39,7 +39,7 @@ check: $(VENV)/.dev ## Check in a minute: style, generated code, and the tests t
 	@$(BIN)/python -m codegen --check
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile=quick
 
-test-services: $(VENV)/.dev ## Install redis-server (Debian, Ubuntu) if it is missing, and run the tests that need it.
+test-services: $(VENV)/.test ## Install redis-server (Debian, Ubuntu) if it is missing, and run the tests that need it.
 	@scripts/install_redis
 	@$(BIN)/python -m pytest -m services
 
@@ -51,13 +51,13 @@ screenshots: $(VENV)/.browser ## Take the screenshots in docs/images again, with
 	@scripts/install_chromium
 	@$(BIN)/python -m tests.browser.screenshots
 
-matrix: $(VENV)/.dev ## Run every class of operations against every fault and print how each call ended.
+matrix: $(VENV)/.test ## Run every class of operations against every fault and print how each call ended.
 	@$(BIN)/python -m tests.faults
 
-mutants: $(VENV)/.dev ## Change the money path in 200 places, one at a time, and count how many changes the tests notice.
+mutants: $(VENV)/.test ## Change the money path in 200 places, one at a time, and count how many changes the tests notice.
 	@$(BIN)/python -m scripts.mutants --sample $(SAMPLE) --seed $(SEED) --jobs $(JOBS)
 
-fuzz: $(VENV)/.dev ## Run the property tests of replies and inputs with many more examples.
+fuzz: $(VENV)/.test ## Run the property tests of replies and inputs with many more examples.
 	@$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=thorough
 
 simulate: $(SIMULATE)/.ready ## Run client, API and network in SEEDS=100 simulated worlds (or FOR=60 seconds, or REPLAY=seed). Needs Python 3.12.
@@ -73,21 +73,21 @@ simulate-night: $(SIMULATE)/.ready ## Plant known defects, then simulate for eig
 engines: $(ENGINES)/.ready ## Run the recipes of docs/cluster.md on real Spark and Ray (1 GB; Spark needs Java 17).
 	@$(ENGINES)/bin/python scripts/try_engines.py
 
-generate: $(VENV)/.dev ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
+generate: $(VENV)/.codegen ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
 	@$(BIN)/python -m codegen
 
-check-generated: $(VENV)/.dev ## Fail with a diff if the committed output is not what `make generate` gives.
+check-generated: $(VENV)/.codegen ## Fail with a diff if the committed output is not what `make generate` gives.
 	@$(BIN)/python -m codegen --check
 
-check-bundle: $(VENV)/.dev ## Check the bundled OpenAPI document with other tools: two linters and two generators. Needs npm.
+check-bundle: $(VENV)/.codegen ## Check the bundled OpenAPI document with other tools: two linters and two generators. Needs npm.
 	@$(BIN)/python scripts/check_bundle.py
 
-lint: $(VENV)/.dev ## Check style and formatting with ruff, and the layers with import-linter.
+lint: $(VENV)/.lint ## Check style and formatting with ruff, and the layers with import-linter.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 
-format: $(VENV)/.dev ## Fix lint and formatting with ruff.
+format: $(VENV)/.lint ## Fix lint and formatting with ruff.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
@@ -95,7 +95,7 @@ type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright.
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench-memory: $(VENV)/.dev ## Measure the memory of a batch of ten thousand and of a million records (ten minutes or more).
+bench-memory: $(VENV)/.test ## Measure the memory of a batch of ten thousand and of a million records (ten minutes or more).
 	@$(BIN)/python benchmarks/batch.py memory 10000 1000000
 
 bench: $(BENCH)/.ready ## Compare the client with hand-written code and other SDKs, on asyncio and on uvloop (ten minutes).
@@ -104,15 +104,37 @@ bench: $(BENCH)/.ready ## Compare the client with hand-written code and other SD
 bench-guard: $(BENCH)/.ready ## Fail if the client got slower by a tenth than the committed results, as ratios (two minutes).
 	@$(BENCH)/bin/python benchmarks/compare.py --loop asyncio --in-flight 64 --guard benchmarks/results.json
 
-bench-batch: $(VENV)/.dev ## Measure a batch against the bare loop, and what a kept connection risks, as ratios.
+bench-batch: $(VENV)/.test ## Measure a batch against the bare loop, and what a kept connection risks, as ratios.
 	@$(BIN)/python benchmarks/batch.py
 	@$(BIN)/python benchmarks/keepalive.py
 
-build: $(VENV)/.dev ## Build the wheel and test it in an empty environment.
+build: $(VENV)/.python ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py
 
+dist: $(VENV)/.dist ## Build the sdist and the wheel into dist/, each twice, and check them.
+	@$(BIN)/python scripts/check_dist.py
+
+check-dist: $(VENV)/.dist ## Check the same, and leave dist/ alone.
+	@$(BIN)/python scripts/check_dist.py --check
+
+test-lowest: $(VENV)/.test ## Run the quick tests with the lowest declared dependencies (ON=3.11: on one Python).
+	@$(BIN)/python scripts/test_matrix.py --set lowest $(if $(ON),--python $(ON))
+
+test-matrix: $(VENV)/.test ## Run the quick tests with the newest and the lowest dependencies on every Python found here.
+	@$(BIN)/python scripts/test_matrix.py $(if $(ON),--python $(ON)) $(if $(WITH),--set $(WITH))
+
+licences: $(VENV)/.test ## Check the licences in docs/dependencies.md against the installed packages.
+	@$(BIN)/python scripts/dependencies.py licences --check
+
+audit: $(VENV)/.test $(VENV)/.audit ## Look for known vulnerabilities in what users install. Needs PyPI's JSON API.
+	@$(BIN)/python scripts/dependencies.py pins > $(VENV)/pins.txt
+	@$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement $(VENV)/pins.txt
+
+release: $(VENV)/.test ## Run the checklist before a release (STEPS=list names its steps). It publishes nothing.
+	@$(BIN)/python scripts/release.py $(STEPS)
+
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) $(SIMULATE) $(ENGINES) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
@@ -121,31 +143,59 @@ $(VENV)/.python:
 	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.cli: $(VENV)/.python pyproject.toml
+# Dependency groups need pip 25.1.
+$(VENV)/.pip: $(VENV)/.python
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.cli: $(VENV)/.pip pyproject.toml
 	@$(PIP) install --editable '.[cli]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.python pyproject.toml
-	@$(PIP) install --editable '.[dev]'
-	@touch $(VENV)/.cli $@
+$(VENV)/.codegen: $(VENV)/.pip pyproject.toml
+	@$(PIP) install --editable . --group codegen
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.pip pyproject.toml
+	@$(PIP) install --editable . --group lint
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.pip pyproject.toml
+	@$(PIP) install --editable '.[all]' --group test
+	@touch $(VENV)/.cli $(VENV)/.codegen $@
+
+$(VENV)/.dev: $(VENV)/.pip pyproject.toml
+	@$(PIP) install --editable '.[all]' --group dev
+	@touch $(VENV)/.cli $(VENV)/.codegen $(VENV)/.lint $(VENV)/.test $@
+
+$(VENV)/.browser: $(VENV)/.dev
+	@$(PIP) install --group browser
+	@touch $@
+
+$(VENV)/.dist: $(VENV)/.pip pyproject.toml
+	@$(PIP) install --group dist
+	@touch $@
+
+$(VENV)/.audit: $(VENV)/.pip pyproject.toml
+	@$(PIP) install --group audit
+	@touch $@
 
 $(SIMULATE)/.ready: pyproject.toml
 	@python=$$(scripts/find_python 3.12) && echo "Setting up $(SIMULATE) with $$python ..." && $$python -m venv $(SIMULATE)
-	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[simulate]'
+	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	@$(SIMULATE)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[all]' --group simulate
 	@touch $@
 
 $(ENGINES)/.ready: $(VENV)/.python pyproject.toml
 	@echo "Setting up $(ENGINES) ..."
 	@$(PYTHON) -m venv $(ENGINES)
-	@$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[engines]'
+	@$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	@$(ENGINES)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[cli]' --group engines
 	@touch $@
 
 $(BENCH)/.ready: $(VENV)/.python pyproject.toml
 	@echo "Setting up $(BENCH) ..."
 	@$(PYTHON) -m venv $(BENCH)
-	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[bench]'
-	@touch $@
-
-$(VENV)/.browser: $(VENV)/.dev
-	@$(PIP) install --editable '.[browser]'
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --editable . --group bench
 	@touch $@

@@ -60,7 +60,7 @@ async def test_line_ends_of_windows_and_a_byte_order_mark_do_no_harm() -> None:
         (f'["{CARD}"]'.encode(), "not a JSON object"),
         (CARD.encode(), "not a JSON object"),
         (b'{"name": "\xff' + CARD.encode() + b'"}', "not valid UTF-8"),
-        (b'{"a":' * 5000, "nested too deeply"),
+        (b'{"a":' * 1_000_000, "nested too deeply"),
         (b'{"reference": "\\ud800"}', "not valid JSON"),
     ],
 )

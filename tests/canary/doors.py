@@ -10,7 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -146,6 +146,9 @@ def _doors_of(name: str, owner: type) -> Iterator[Door]:
     if getattr(owner, "_is_protocol", False):
         return
     yield Door(name, owner)
-    for method, value in inspect.getmembers(owner, inspect.isroutine):
-        if not method.startswith("_") and str(getattr(value, "__module__", "")).startswith("checkout_async"):
+    members: Sequence[tuple[str, Any]] = inspect.getmembers(owner, inspect.isroutine)
+    for method, value in members:
+        # Since Python 3.14 a `cached_property` counts as a routine.
+        ours = str(getattr(value, "__module__", "")).startswith("checkout_async") and not method.startswith("_")
+        if ours and callable(value):
             yield Door(f"{name}.{method}", value, None if inspect.ismethod(value) else owner)

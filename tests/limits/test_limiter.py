@@ -437,7 +437,7 @@ class Recording:
         """Nothing to close."""
 
 
-def test_get_reads_and_all_else_writes() -> None:
+async def test_get_reads_and_all_else_writes() -> None:
     limiter = Limiter(Limits(read_rate=10.0, write_rate=10.0), VirtualTime().clock())
     assert limiter.throttle("GET").try_acquire()
     assert limiter.throttle("POST").try_acquire()
