@@ -106,7 +106,7 @@ build: $(VENV)/.dev ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py
 
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) $(SIMULATE) $(ENGINES) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SIMULATE) $(ENGINES) .codegen_cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:

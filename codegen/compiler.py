@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,12 @@ from codegen.diagnostics import Problems
 from codegen.document import Object
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
-from codegen.load import fragment_paths, load_fragments
+from codegen.load import load_fragments
 from codegen.parse import parse
 from codegen.passes import run_passes
 from codegen.prove import prove
 from codegen.publish import publish
+from codegen.record import TOOLS
 from codegen.render_text import HEADER
 from codegen.validate import validate_keywords
 from codegen.write import DOCS, GENERATED, MANIFEST, build_manifest, format_files
@@ -49,8 +51,7 @@ def compile_files(root: Path) -> dict[str, bytes]:
     document = compile_document(folder)
     files = format_files(_render(document))
     prove(files)
-    inputs = [*fragment_paths(folder), *folder.glob("**/*.json")]
-    return {**files, MANIFEST: build_manifest(root, inputs, files)}
+    return {**files, MANIFEST: build_manifest(files, {name: version(name) for name in TOOLS})}
 
 
 def _render(document: Object) -> dict[str, str]:
