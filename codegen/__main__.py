@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ _REPORT: Final = (
     "this is a fault of the compiler in codegen/. Undo your last change of openapi/ to go on, and report it with that "
     "change"
 )
+_HERE: Final = Path(__file__).parent
 _COLUMNS: Final = ("operations", "schemas", "objects", "enums", "unions", "properties", "enum values")
 
 
@@ -56,6 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CompilerError as error:
         print(f"{error}\nnothing was written: {_REPORT}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"{error.filename or root}: {error.strerror or error}; nothing was written", file=sys.stderr)
+        return 2
+    except Exception as error:  # noqa: BLE001 - whatever the compiler did not expect
+        print(f"{_describe_crash(error)}\nnothing was written: {_REPORT}", file=sys.stderr)
+        return 2
     if not options.check:
         return _write(root, output, files)
     difference = diff_tree(output, files)
@@ -65,6 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     record(root, output)
     return 0
+
+
+def _describe_crash(error: Exception) -> str:
+    """Return where in the compiler an unexpected error came from, and what it is."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_HERE)] or frames
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(own[-3:]))
+    return f"{type(error).__name__} in {places}: {error}"
 
 
 def _write(root: Path, output: Path, files: Mapping[str, bytes]) -> int:

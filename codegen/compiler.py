@@ -10,7 +10,7 @@ from typing import Final
 from codegen.bundle import bundle
 from codegen.checks import check
 from codegen.checks.examples import check_examples
-from codegen.diagnostics import Problems
+from codegen.diagnostics import Problems, Stage
 from codegen.document import Object
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
@@ -37,7 +37,16 @@ _PACKAGES: Final = {
 def compile_document(folder: Path) -> Object:
     """Return the checked, bundled document of a folder of fragments. Raises SpecificationError."""
     problems = Problems()
-    document = validate_keywords(bundle(folder, load_fragments(folder, problems), problems), problems)
+    fragments = load_fragments(folder, problems)
+    problems.stop_if_any()
+    problems.begin(Stage.REFERENCES)
+    bundled = bundle(folder, fragments, problems)
+    problems.stop_if_any(before=Stage.UNUSED)
+    problems.begin(Stage.KEYWORDS)
+    document = validate_keywords(bundled, problems)
+    # The root, and what many paths share, decide what everything else means.
+    problems.stop_if_any(outside=(f"{folder.name}/paths/", f"{folder.name}/components/schemas/"))
+    problems.begin(Stage.CHECKS)
     check(document, problems)
     problems.stop_if_any()
     check_examples(document, problems)

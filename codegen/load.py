@@ -19,6 +19,12 @@ from codegen.diagnostics import Origin, Problems
 from codegen.document import Array, Object
 
 ROOT_FILE: Final = "openapi.yaml"
+SNAPSHOT: Final = "contract.json"
+"""What the fragments promise, as a person accepted it."""
+_BESIDE: Final = (SNAPSHOT, "redocly.yaml")
+_PLACES: Final = (
+    "fragments are .yaml files in paths/ and components/, example bodies .json files in examples/, and texts README.md"
+)
 
 # YAML 1.2.2 section 10.3.2.
 _PLAIN_SCALARS: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...]] = (
@@ -39,11 +45,12 @@ _TAGS: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", 
 
 def fragment_paths(folder: Path) -> list[Path]:
     """Return the paths of the fragments of a folder: the root, then paths and components, each sorted."""
-    return [folder / ROOT_FILE, *sorted(folder.glob("paths/**/*.yaml")), *sorted(folder.glob("components/**/*.yaml"))]
+    return [folder / ROOT_FILE, *sorted(folder.glob("paths/**/*.yaml")), *sorted(folder.glob("components/*/**/*.yaml"))]
 
 
 def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:
     """Read every fragment of a folder. Keys are paths relative to it, in sorted order."""
+    _report_strays(folder, problems)
     fragments: dict[str, Object] = {}
     for path in fragment_paths(folder):
         name = path.relative_to(folder).as_posix()
@@ -51,6 +58,20 @@ def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:
         if value is not None:
             fragments[name] = value
     return fragments
+
+
+def _report_strays(folder: Path, problems: Problems) -> None:
+    """Report the files that no run would read, because of their name or their place. Hidden files are left out."""
+    read = {*fragment_paths(folder), *folder.glob("examples/**/*.json"), *(folder / name for name in _BESIDE)}
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_dir() or hidden or path in read or path.name == "README.md":
+            continue
+        origin = Origin(f"{folder.name}/{path.relative_to(folder).as_posix()}", 1)
+        if path.suffix in {".yml", ".YAML", ".YML"}:
+            problems.add(origin, "a fragment ends in .yaml: rename the file, or it is not read")
+        else:
+            problems.add(origin, f"stray file, which is not read: {_PLACES}")
 
 
 def _load(path: Path, file: str, problems: Problems) -> Object | None:
@@ -157,12 +178,17 @@ class _NodeConverter:
         members: dict[str, object] = {}
         origins: dict[str, Origin] = {}
         pairs: list[tuple[yaml.Node, yaml.Node]] = node.value
+        repeated: list[tuple[Origin, str]] = []
         for key_node, value_node in pairs:
             key = self._text(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
                 self._problems.add(self._origin(key_node), "a key must be a string")
             elif key in members:
-                self._problems.add(self._origin(key_node), f"duplicate key '{key}', first on line {origins[key].line}")
+                repeated.append((self._origin(key_node), f"duplicate key '{key}', first on line {origins[key].line}"))
             else:
                 members[key], origins[key] = self.value(value_node), self._origin(key_node)
+        for origin, message in repeated[:1]:
+            # Several come of one cause: the line that would begin another mapping is missing.
+            more = f", and {len(repeated) - 1} more after it" if len(repeated) > 1 else ""
+            self._problems.add(origin, message + more)
         return Object(members, self._origin(node), origins)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -94,12 +95,13 @@ def test_a_problem_stops_it_before_anything_is_written(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.splitlines()[0] == (
-        "openapi/components/schemas/shop/order.yaml:1: unused schema 'OrderRequest': nothing refers to it"
+    assert (
+        done.stderr.splitlines()[0]
+        == "openapi/paths/orders.yaml:1: an operation needs exactly one tag: the API it belongs to"
     )
     assert "openapi/paths/orders.yaml:1: operation post /orders has no operationId" in done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1] == "found 9 problems; nothing was written"
+    assert done.stderr.splitlines()[-1] == "found 6 problems; nothing was written"
     assert not (tmp_path / "out").exists()
 
 
@@ -117,6 +119,17 @@ def test_a_fault_of_the_compiler_says_what_to_do_and_writes_nothing(
     assert first == "models/shop.py:3: unexpected code: x"
     assert second.startswith("nothing was written: this is a fault of the compiler in codegen/. Undo your last change")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_crash_of_the_compiler_is_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("codegen.compiler.check", lambda document, problems: {}["here"])
+    root = write_fragments(tmp_path / "in", SHOP)
+    assert run(root, tmp_path / "out") == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"KeyError in compiler\.py:\d+ < compiler\.py:\d+ < __main__\.py:\d+: 'here'", first)
+    assert second.startswith("nothing was written: this is a fault of the compiler in codegen/")
 
 
 def test_a_disk_that_refuses_the_files_is_named(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
