@@ -10,28 +10,23 @@ from typing import Final
 from codegen.bundle import bundle
 from codegen.checks import check
 from codegen.checks.examples import check_examples
+from codegen.checks.naming import COMMON
+from codegen.contract import Contract, build_contract
 from codegen.diagnostics import Problems, Stage
 from codegen.document import Object
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
+from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package
 from codegen.load import load_fragments
 from codegen.parse import parse
 from codegen.passes import run_passes
 from codegen.prove import prove
 from codegen.publish import publish
 from codegen.record import TOOLS
-from codegen.render_text import HEADER
 from codegen.validate import validate_keywords
 from codegen.write import DOCS, GENERATED, MANIFEST, build_manifest, format_files
 
 FRAGMENTS: Final = "openapi"
-_PACKAGES: Final = {
-    "": "The code generated from openapi/: models, operations, resource classes, and the bundled document itself.",
-    "models/": "Structs and enums, one module for each API.",
-    "strict/": "Request types with every documented limit, one module for each API. Loaded for `strict` only.",
-    "operations/": "Operation functions, one module for each API.",
-    "resources/": "The operations of each API as methods of a class.",
-}
 
 
 def compile_document(folder: Path) -> Object:
@@ -63,14 +58,25 @@ def compile_files(root: Path) -> dict[str, bytes]:
     return {**files, MANIFEST: build_manifest(files, {name: version(name) for name in TOOLS})}
 
 
+def compile_contract(root: Path) -> Contract:
+    """Return what the fragments of a repository promise. Raises SpecificationError."""
+    document = compile_document(root / FRAGMENTS)
+    files = {path: text.encode() for path, text in _render(document).items()}
+    return build_contract(parse(run_passes(document)), files)
+
+
 def _render(document: Object) -> dict[str, str]:
     prepared = run_passes(document)
     apis = parse(prepared)
-    texts = {f"{path}__init__.py": f'# {HEADER}\n"""{text}"""\n' for path, text in _PACKAGES.items()}
-    texts |= {f"models/{name}.py": text for name, text in emit_models(prepared).items()}
+    models = emit_models(prepared)
+    # What several APIs share is in the module of each of them.
+    modules = {"models/": models.keys() - {COMMON}, "operations/": [api.name for api in apis]}
+    texts = {f"{path}__init__.py": emit_package(path, modules.get(path, ())) for path in PACKAGES}
+    texts |= {f"models/{name}.py": text for name, text in models.items()}
     texts |= {f"strict/{name}.py": text for name, text in emit_strict(prepared).items()}
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)
+    texts["resources/client_apis.py"] = emit_client_apis(apis)
     texts["openapi.json"] = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
     return {**{f"{GENERATED}/{path}": text for path, text in texts.items()}, DOCS: emit_docs(apis)}

@@ -52,6 +52,7 @@ def test_it_writes_the_package_and_the_api_reference(shop: Path) -> None:
         f"{GENERATED}/operations/__init__.py",
         f"{GENERATED}/operations/shop.py",
         f"{GENERATED}/resources/__init__.py",
+        f"{GENERATED}/resources/client_apis.py",
         f"{GENERATED}/resources/shop.py",
         f"{GENERATED}/strict/__init__.py",
         f"{GENERATED}/strict/shop.py",

@@ -90,7 +90,10 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
             "order.yaml#/Order'",
             "order.yaml#/Ordre'",
             [
-                f"openapi/paths/orders.yaml:18: unresolved $ref: {ORDER} does not define 'Ordre'; did you mean 'Order'?",
+                (
+                    f"openapi/paths/orders.yaml:18: unresolved $ref: {ORDER} does not define 'Ordre'; did you mean "
+                    "'Order'?"
+                ),
             ],
         ),
         (
@@ -99,8 +102,8 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
             "odrer.yaml#/Order'",
             [
                 (
-                    "openapi/paths/orders.yaml:18: unresolved $ref: there is no file components/schemas/shop/odrer.yaml in "
-                    "components/"
+                    "openapi/paths/orders.yaml:18: unresolved $ref: there is no file "
+                    "components/schemas/shop/odrer.yaml in components/"
                 )
             ],
         ),
