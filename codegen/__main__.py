@@ -1,8 +1,8 @@
 """The command `python -m codegen`: generates the package from openapi/.
 
-`--check` compiles in memory, compares with the files on disk and prints a diff. Either ends at once if nothing has
-changed since the last run that went well. `--count` prints two tables: the size
-of each API, and the number of variants of each union.
+`--check` compiles in memory, compares with the files on disk and prints a diff. Both end at once if nothing has changed
+since the last run that went well. `accept` writes what the package promises now to openapi/contract.json, which
+`--check` compares too. `--count` prints the size of each API and the number of variants of each union.
 """
 
 from __future__ import annotations
@@ -11,18 +11,14 @@ import argparse
 import gc
 import sys
 import traceback
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from codegen.compiler import FRAGMENTS, compile_document, compile_files
+from codegen.compiler import FRAGMENTS, Compiled, compile_all, compile_document
+from codegen.contract import ACCEPTED, diff_contract, read_contract, write_contract
+from codegen.count import count_document
 from codegen.diagnostics import CompilerError, SpecificationError
-from codegen.document import Object
-from codegen.parse import api_name
-from codegen.passes.directions import find_directions
-from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
-from codegen.passes.walk import calls, module_of, schemas
 from codegen.record import is_verified, record
 from codegen.write import diff_tree, write_tree
 
@@ -31,7 +27,10 @@ _REPORT: Final = (
     "change"
 )
 _HERE: Final = Path(__file__).parent
-_COLUMNS: Final = ("operations", "schemas", "objects", "enums", "unions", "properties", "enum values")
+_NOT_ACCEPTED: Final = (
+    f"what the package promises is not what {FRAGMENTS}/contract.json says: read the difference, and accept it with "
+    "`python -m codegen accept`"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,15 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fault.
     """
     options = _parse_arguments(arguments)
-    root: Path = options.root.resolve()
-    output: Path = (options.output or root).resolve()
     try:
-        if options.count:
-            print(count_document(compile_document(root / FRAGMENTS)))
-            return 0
-        if is_verified(root, output):
-            return 0
-        files = compile_files(root)
+        return _task(options)(options)
     except SpecificationError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)
@@ -57,22 +49,75 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except CompilerError as error:
         print(f"{error}\nnothing was written: {_REPORT}", file=sys.stderr)
-        return 2
     except OSError as error:
-        print(f"{error.filename or root}: {error.strerror or error}; nothing was written", file=sys.stderr)
-        return 2
+        print(f"{error.filename}: {error.strerror or error}; the files are as they were", file=sys.stderr)
     except Exception as error:  # noqa: BLE001 - whatever the compiler did not expect
         print(f"{_describe_crash(error)}\nnothing was written: {_REPORT}", file=sys.stderr)
-        return 2
-    if not options.check:
-        return _write(root, output, files)
-    difference = diff_tree(output, files)
+    return 2
+
+
+def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    if options.count:
+        return _count
+    if options.task == "accept":
+        return _accept
+    return _check if options.check else _generate
+
+
+def _count(options: argparse.Namespace) -> int:
+    print(count_document(compile_document(options.root / FRAGMENTS)))
+    return 0
+
+
+def _accept(options: argparse.Namespace) -> int:
+    """Write what the package promises now, and keep what was accepted before."""
+    folder: Path = options.root / FRAGMENTS
+    compiled = compile_all(options.root)
+    old = read_contract(folder) or {}
+    accepted = old.get(ACCEPTED, [])
+    print(diff_contract(old, {**compiled.contract, ACCEPTED: accepted}), end="")
+    if options.why:
+        accepted = [*accepted, options.why]
+    write_contract(folder, {**compiled.contract, ACCEPTED: accepted})
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    if is_verified(options.root, options.output):
+        return 0
+    compiled = compile_all(options.root)
+    difference = diff_tree(options.output, compiled.files)
     print(difference, end="")
     if difference:
         print("the generated files do not match openapi/: run `make generate`", file=sys.stderr)
+    unaccepted = _unaccepted(options.root, compiled)
+    print(unaccepted, end="")
+    if unaccepted:
+        print(_NOT_ACCEPTED, file=sys.stderr)
+    if difference or unaccepted:
         return 1
-    record(root, output)
+    record(options.root, options.output)
     return 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    if is_verified(options.root, options.output):
+        return 0
+    compiled = compile_all(options.root)
+    write_tree(options.output, compiled.files)
+    if _unaccepted(options.root, compiled):
+        print(_NOT_ACCEPTED, file=sys.stderr)
+    else:
+        record(options.root, options.output)
+    return 0
+
+
+def _unaccepted(root: Path, compiled: Compiled) -> str:
+    """Return the difference from what was accepted; empty if there is none, or if nothing was ever accepted."""
+    accepted = read_contract(root / FRAGMENTS)
+    if accepted is None:
+        return ""
+    return diff_contract(accepted, {**compiled.contract, ACCEPTED: accepted.get(ACCEPTED, [])})
 
 
 def _describe_crash(error: Exception) -> str:
@@ -83,62 +128,22 @@ def _describe_crash(error: Exception) -> str:
     return f"{type(error).__name__} in {places}: {error}"
 
 
-def _write(root: Path, output: Path, files: Mapping[str, bytes]) -> int:
-    try:
-        write_tree(output, files)
-        record(root, output)
-    except OSError as error:
-        print(f"{error.filename or output}: {error.strerror or error}; the files are as they were", file=sys.stderr)
-        return 2
-    return 0
-
-
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m codegen", description="Generate the package from openapi/.")
+    parser.add_argument("task", nargs="?", choices=("generate", "accept"), default="generate", help="what to do")
     task = parser.add_mutually_exclusive_group()
-    task.add_argument("--check", action="store_true", help="compare with the files on disk; write nothing")
+    task.add_argument("--check", action="store_true", help="compare with the files on disk; write no generated file")
     task.add_argument("--count", action="store_true", help="print how much the fragments describe; write nothing")
-    parser.add_argument(
-        "--root", type=Path, default=Path(__file__).parents[1], help="the folder that contains openapi/"
-    )
-    parser.add_argument("--output", type=Path, help="the folder to write to or compare with (default: the root)")
-    return parser.parse_args(arguments)
+    parser.add_argument("--why", help="with accept: why the change is accepted, for whoever reads contract.json later")
+    parser.add_argument("--root", type=_folder, default=_HERE.parent, help="the folder that contains openapi/")
+    parser.add_argument("--output", type=_folder, help="the folder to write to or compare with (default: the root)")
+    options = parser.parse_args(arguments)
+    options.output = options.output or options.root
+    return options
 
 
-def count_document(document: Object) -> str:
-    """Return the counts of a bundled document as two tables."""
-    counts: dict[str, Counter[str]] = {}
-    for call in calls(document.object("paths")):
-        counts.setdefault(api_name(call.operation.texts("tags")[0]), Counter())["operations"] += 1
-    for _, schema in schemas(document).objects():
-        counts.setdefault(module_of(schema), Counter()).update(_count_schema(schema))
-    total = sum(counts.values(), Counter[str]())
-    rows = [(name, *(str(row[column]) for column in _COLUMNS)) for name, row in [*counts.items(), ("all", total)]]
-    return "\n".join([*_table([("", *_COLUMNS), *rows]), "", *_table([("union", "", "variants"), *_unions(document)])])
-
-
-def _count_schema(schema: Object) -> dict[str, int]:
-    kind = "enums" if "enum" in schema else "objects" if "properties" in schema else "unions"
-    properties, values = len(schema.object("properties")), len(schema.array("enum"))
-    return {"schemas": 1, kind: 1, "properties": properties, "enum values": values}
-
-
-def _unions(document: Object) -> Iterable[tuple[str, ...]]:
-    directions = find_directions(document)
-    for name, schema in schemas(document).objects():
-        if is_union(schema) or is_alternatives(schema):
-            number = len(variants(schema) or alternatives(schema))
-            ways = [
-                way for way, names in (("sent", directions.sent), ("received", directions.received)) if name in names
-            ]
-            yield name, " and ".join(ways), str(number)
-
-
-def _table(rows: list[tuple[str, ...]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        yield "  ".join([first.ljust(widths[0]), *cells])
+def _folder(path: str) -> Path:
+    return Path(path).resolve()
 
 
 if __name__ == "__main__":

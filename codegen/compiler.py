@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from codegen.bundle import bundle
 from codegen.checks import check
@@ -49,24 +49,30 @@ def compile_document(folder: Path) -> Object:
     return publish(document)
 
 
+class Compiled(NamedTuple):
+    """What a repository's fragments compile to: the checked document, the generated files, and what they promise."""
+
+    document: Object
+    files: dict[str, bytes]
+    contract: Contract
+
+
 def compile_files(root: Path) -> dict[str, bytes]:
     """Return the generated files of a repository by path. Raises SpecificationError."""
-    folder = root / FRAGMENTS
-    document = compile_document(folder)
-    files = format_files(_render(document))
-    prove(files)
-    return {**files, MANIFEST: build_manifest(files, {name: version(name) for name in TOOLS})}
+    return compile_all(root).files
 
 
-def compile_contract(root: Path) -> Contract:
-    """Return what the fragments of a repository promise. Raises SpecificationError."""
+def compile_all(root: Path) -> Compiled:
+    """Compile a repository, and prove that what was generated works. Raises SpecificationError."""
     document = compile_document(root / FRAGMENTS)
-    files = {path: text.encode() for path, text in _render(document).items()}
-    return build_contract(parse(run_passes(document)), files)
-
-
-def _render(document: Object) -> dict[str, str]:
     prepared = run_passes(document)
+    files = format_files(_render(document, prepared))
+    prove(files)
+    manifest = build_manifest(files, {name: version(name) for name in TOOLS})
+    return Compiled(document, {**files, MANIFEST: manifest}, build_contract(parse(prepared), files))
+
+
+def _render(document: Object, prepared: Object) -> dict[str, str]:
     apis = parse(prepared)
     models = emit_models(prepared)
     # What several APIs share is in the module of each of them.

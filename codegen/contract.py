@@ -7,6 +7,7 @@ person accepted. A change of it is reviewed as a diff.
 from __future__ import annotations
 
 import ast
+import difflib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -52,6 +53,12 @@ def write_contract(folder: Path, contract: Contract) -> None:
 def render_contract(contract: Contract) -> str:
     """Return a contract as the text of its file."""
     return json.dumps(contract, ensure_ascii=False, indent=1) + "\n"
+
+
+def diff_contract(old: Contract, new: Contract) -> str:
+    """Return a unified diff of two contracts, as their files would show it."""
+    before, after = (render_contract(each).splitlines(keepends=True) for each in (old, new))
+    return "".join(difflib.unified_diff(before, after, f"a/{SNAPSHOT}", f"b/{SNAPSHOT}"))
 
 
 def _operation(operation: Operation) -> Contract:

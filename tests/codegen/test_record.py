@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["generate", "check"])
 def test_a_recognised_run_compiles_nothing(root: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codegen.__main__.compile_files", lambda root: pytest.fail("compiled"))
+    monkeypatch.setattr("codegen.__main__.compile_all", lambda root: pytest.fail("compiled"))
     assert main(["--root", str(root), *arguments]) == 0
 
 
