@@ -1,6 +1,6 @@
 """A new API needs fragments, an example for each body, and one accepted snapshot: everything else follows from them.
 
-The test adds a made-up API of three operations to a copy of the repository: a list with pages, one to read, one to post.
+The test adds a made-up API of three operations to a copy of the repository: list with pages, read, and post.
 It changes nothing but files in openapi/, generates, accepts, and runs the tests that walk all APIs.
 """
 
@@ -17,17 +17,8 @@ import pytest
 from tests.codegen.support import HERE
 
 REPOSITORY = HERE.parents[1]
-PARTS = (
-    "checkout_async",
-    "codegen",
-    "docs",
-    "openapi",
-    "scripts",
-    "tests",
-    "CHANGELOG.md",
-    "README.md",
-    "pyproject.toml",
-)
+FOLDERS = ("benchmarks", "checkout_async", "codegen", "docs", "openapi", "scripts", "tests")
+FILES = ("CHANGELOG.md", "Makefile", "README.md", "pyproject.toml")
 TAG = """\
   - name: Disputes
     description: Disputed payments. A dispute waits for evidence, and is then won or lost.
@@ -111,12 +102,10 @@ def edit(path: Path, old: str, new: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_an_api_of_three_operations_needs_files_in_openapi_and_one_accepted_snapshot(tmp_path: Path) -> None:
-    for part in PARTS:
-        source = REPOSITORY / part
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copyfile(source, tmp_path / part)
+    for folder in FOLDERS:
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in FILES:
+        shutil.copyfile(REPOSITORY / file, tmp_path / file)
     shutil.copytree(HERE / "new_api" / "openapi", tmp_path / "openapi", dirs_exist_ok=True)
     root = tmp_path / "openapi" / "openapi.yaml"
     edit(root, "\nsecurity:\n", TAG)
