@@ -2,7 +2,8 @@
 
 `--check` compiles in memory, compares with the files on disk and prints a diff. Both end at once if nothing has changed
 since the last run that went well. `accept` writes what the package promises now to openapi/contract.json, which
-`--check` compares too. `--count` prints the size of each API and the number of variants of each union.
+`--check` compares too. `diff OLD NEW` says what the changes between two versions mean for a caller. `--count` prints
+the size of each API and the number of variants of each union.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import gc
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +21,9 @@ from codegen.compiler import FRAGMENTS, Compiled, compile_all, compile_document
 from codegen.contract import ACCEPTED, diff_contract, read_contract, write_contract
 from codegen.count import count_document
 from codegen.diagnostics import CompilerError, SpecificationError
+from codegen.diff import compare, exit_code, render
 from codegen.record import is_verified, record
+from codegen.revisions import locate, read_version
 from codegen.write import diff_tree, write_tree
 
 _REPORT: Final = (
@@ -59,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
     if options.count:
         return _count
-    if options.task == "accept":
-        return _accept
+    if options.task in {"accept", "diff"}:
+        return _accept if options.task == "accept" else _diff
     return _check if options.check else _generate
 
 
@@ -76,10 +80,25 @@ def _accept(options: argparse.Namespace) -> int:
     old = read_contract(folder) or {}
     accepted = old.get(ACCEPTED, [])
     print(diff_contract(old, {**compiled.contract, ACCEPTED: accepted}), end="")
-    if options.why:
-        accepted = [*accepted, options.why]
+    changes = [each.key for each in compare(old, compiled.contract) if exit_code([each])] if old else []
+    if changes or options.why:
+        accepted = [*accepted, {"why": options.why or "", "changes": changes}]
     write_contract(folder, {**compiled.contract, ACCEPTED: accepted})
     return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    """Print what changed from one version to another. Return 2 if a change is silent, 1 if one is breaking."""
+    if len(options.versions) != 2:
+        print("diff needs two versions: folders that contain openapi/, or git revisions", file=sys.stderr)
+        return 2
+    old, new = (read_version(source, options.root) for source in options.versions)
+    found = [
+        replace(each, old=locate(old.document, each.place), new=locate(new.document, each.place))
+        for each in compare(old.contract, new.contract)
+    ]
+    print(render(found, options.format), end="")
+    return exit_code(found)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -130,7 +149,11 @@ def _describe_crash(error: Exception) -> str:
 
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m codegen", description="Generate the package from openapi/.")
-    parser.add_argument("task", nargs="?", choices=("generate", "accept"), default="generate", help="what to do")
+    parser.add_argument(
+        "task", nargs="?", choices=("generate", "accept", "diff"), default="generate", help="what to do"
+    )
+    parser.add_argument("versions", nargs="*", help="with diff: two folders that contain openapi/, or git revisions")
+    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="of a diff")
     task = parser.add_mutually_exclusive_group()
     task.add_argument("--check", action="store_true", help="compare with the files on disk; write no generated file")
     task.add_argument("--count", action="store_true", help="print how much the fragments describe; write nothing")

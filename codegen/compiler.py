@@ -62,6 +62,14 @@ def compile_files(root: Path) -> dict[str, bytes]:
     return compile_all(root).files
 
 
+def compile_contract(root: Path) -> tuple[Object, Contract]:
+    """Return the checked document of a repository and what it promises, without a proof. Raises SpecificationError."""
+    document = compile_document(root / FRAGMENTS)
+    prepared = run_passes(document)
+    files = {path: text.encode() for path, text in _render(document, prepared).items()}
+    return document, build_contract(parse(prepared), files)
+
+
 def compile_all(root: Path) -> Compiled:
     """Compile a repository, and prove that what was generated works. Raises SpecificationError."""
     document = compile_document(root / FRAGMENTS)
