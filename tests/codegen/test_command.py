@@ -125,7 +125,10 @@ def test_a_fault_of_the_compiler_says_what_to_do_and_writes_nothing(
 def test_a_crash_of_the_compiler_is_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("codegen.compiler.check", lambda document, problems: {}["here"])
+    def fail(*_: object) -> None:
+        raise KeyError("here")
+
+    monkeypatch.setattr("codegen.compiler.check", fail)
     root = write_fragments(tmp_path / "in", SHOP)
     assert run(root, tmp_path / "out") == 2
     first, second = capsys.readouterr().err.splitlines()
