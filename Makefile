@@ -134,7 +134,7 @@ release: $(VENV)/.test ## Run the checklist before a release (STEPS=list names i
 	@$(BIN)/python scripts/release.py $(STEPS)
 
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(BENCH) .codegen_cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:

@@ -8,9 +8,8 @@ import os
 import ssl
 from collections import deque
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypedDict, TypeVar, Unpack, cast
+from typing import Self, TypedDict, TypeVar, Unpack, cast
 
 import anyio
 
@@ -19,6 +18,7 @@ from checkout_async._core.events import Hook
 from checkout_async._core.prepare import user_agent
 from checkout_async._core.wire import ApiRequest, ApiResponse, Sender, Transport
 from checkout_async._generated.models import access
+from checkout_async._generated.resources.client_apis import ClientApis
 from checkout_async.auth import Authenticator, Credentials, OAuthCredentials, SecretKey
 from checkout_async.auth.oauth import OAuthAuthenticator
 from checkout_async.auth.token_store import TokenStore
@@ -45,11 +45,6 @@ from checkout_async.transport.pipeline import Pipeline, Settings
 
 __all__ = ["CheckoutClient", "ClientOptions"]
 
-if TYPE_CHECKING:
-    # Loaded on first use: the classes of an API take longer to import than the rest of the package.
-    from checkout_async._generated.resources.payments import PaymentsResource
-    from checkout_async._generated.resources.sessions import SessionsResource
-
 T = TypeVar("T")
 
 _MAX_ABANDONED = 1000
@@ -73,7 +68,7 @@ class ClientOptions(TypedDict, total=False):
     transport: Transport | None
 
 
-class CheckoutClient:
+class CheckoutClient(ClientApis):
     """A client of Checkout.com's APIs for one account and environment.
 
     Make one and share it: it owns the connections, the access token and the limits. It opens nothing before the first
@@ -157,20 +152,6 @@ class CheckoutClient:
         self._closed = False
         self._process = ProcessGuard("the client")
         self._loop: asyncio.AbstractEventLoop | None = None
-
-    @cached_property
-    def sessions(self) -> SessionsResource:
-        """Standalone Sessions: 3D Secure authentication."""
-        from checkout_async._generated.resources.sessions import SessionsResource  # noqa: PLC0415  # see the import
-
-        return SessionsResource(self)
-
-    @cached_property
-    def payments(self) -> PaymentsResource:
-        """Payments and payouts."""
-        from checkout_async._generated.resources.payments import PaymentsResource  # noqa: PLC0415  # see the import
-
-        return PaymentsResource(self)
 
     @classmethod
     @clears_frames

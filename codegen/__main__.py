@@ -1,32 +1,40 @@
 """The command `python -m codegen`: generates the package from openapi/.
 
-`--check` compiles in memory, compares with the files on disk and prints a diff. `--count` prints two tables: the size
-of each API, and the number of variants of each union.
+`--check` compiles in memory, compares with the files on disk and prints a diff. Both end at once if nothing has changed
+since the last run that went well. `accept` writes what the package promises now to openapi/contract.json, which
+`--check` compares too. `diff OLD NEW` says what the changes between two versions mean for a caller. `--count` prints
+the size of each API and the number of variants of each union.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from codegen.compiler import FRAGMENTS, compile_document, compile_files
+from codegen.compiler import FRAGMENTS, Compiled, compile_all, compile_document
+from codegen.contract import ACCEPTED, diff_contract, read_contract, write_contract
+from codegen.count import count_document
 from codegen.diagnostics import CompilerError, SpecificationError
-from codegen.document import Object
-from codegen.parse import api_name
-from codegen.passes.directions import find_directions
-from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
-from codegen.passes.walk import calls, module_of, schemas
+from codegen.diff import compare, exit_code, render
+from codegen.record import is_verified, record
+from codegen.revisions import locate, read_version
 from codegen.write import diff_tree, write_tree
 
 _REPORT: Final = (
     "this is a fault of the compiler in codegen/. Undo your last change of openapi/ to go on, and report it with that "
     "change"
 )
-_COLUMNS: Final = ("operations", "schemas", "objects", "enums", "unions", "properties", "enum values")
+_HERE: Final = Path(__file__).parent
+_NOT_ACCEPTED: Final = (
+    f"what the package promises is not what {FRAGMENTS}/contract.json says: read the difference, and accept it with "
+    "`python -m codegen accept`"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,13 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fault.
     """
     options = _parse_arguments(arguments)
-    root: Path = options.root.resolve()
-    output: Path = (options.output or root).resolve()
     try:
-        if options.count:
-            print(count_document(compile_document(root / FRAGMENTS)))
-            return 0
-        files = compile_files(root)
+        return _task(options)(options)
     except SpecificationError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)
@@ -50,72 +53,122 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except CompilerError as error:
         print(f"{error}\nnothing was written: {_REPORT}", file=sys.stderr)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror or error}; the files are as they were", file=sys.stderr)
+    except Exception as error:  # noqa: BLE001 - whatever the compiler did not expect
+        print(f"{_describe_crash(error)}\nnothing was written: {_REPORT}", file=sys.stderr)
+    return 2
+
+
+def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    if options.count:
+        return _count
+    if options.task in {"accept", "diff"}:
+        return _accept if options.task == "accept" else _diff
+    return _check if options.check else _generate
+
+
+def _count(options: argparse.Namespace) -> int:
+    print(count_document(compile_document(options.root / FRAGMENTS)))
+    return 0
+
+
+def _accept(options: argparse.Namespace) -> int:
+    """Write what the package promises now, and keep what was accepted before."""
+    folder: Path = options.root / FRAGMENTS
+    compiled = compile_all(options.root)
+    old = read_contract(folder) or {}
+    accepted = old.get(ACCEPTED, [])
+    print(diff_contract(old, {**compiled.contract, ACCEPTED: accepted}), end="")
+    changes = [each.key for each in compare(old, compiled.contract) if exit_code([each])] if old else []
+    if changes or options.why:
+        accepted = [*accepted, {"why": options.why or "", "changes": changes}]
+    write_contract(folder, {**compiled.contract, ACCEPTED: accepted})
+    return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    """Print what changed from one version to another. Return 2 if a change is silent, 1 if one is breaking."""
+    if len(options.versions) != 2:
+        print("diff needs two versions: folders that contain openapi/, or git revisions", file=sys.stderr)
         return 2
-    if not options.check:
-        return _write(output, files)
-    difference = diff_tree(output, files)
+    old, new = (read_version(source, options.root) for source in options.versions)
+    found = [
+        replace(each, old=locate(old.document, each.place), new=locate(new.document, each.place))
+        for each in compare(old.contract, new.contract)
+    ]
+    print(render(found, options.format), end="")
+    return exit_code(found)
+
+
+def _check(options: argparse.Namespace) -> int:
+    if is_verified(options.root, options.output):
+        return 0
+    compiled = compile_all(options.root)
+    difference = diff_tree(options.output, compiled.files)
     print(difference, end="")
     if difference:
         print("the generated files do not match openapi/: run `make generate`", file=sys.stderr)
-    return 1 if difference else 0
-
-
-def _write(output: Path, files: Mapping[str, bytes]) -> int:
-    try:
-        write_tree(output, files)
-    except OSError as error:
-        print(f"{error.filename or output}: {error.strerror or error}; the files are as they were", file=sys.stderr)
-        return 2
+    unaccepted = _unaccepted(options.root, compiled)
+    print(unaccepted, end="")
+    if unaccepted:
+        print(_NOT_ACCEPTED, file=sys.stderr)
+    if difference or unaccepted:
+        return 1
+    record(options.root, options.output)
     return 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    if is_verified(options.root, options.output):
+        return 0
+    compiled = compile_all(options.root)
+    write_tree(options.output, compiled.files)
+    if _unaccepted(options.root, compiled):
+        print(_NOT_ACCEPTED, file=sys.stderr)
+    else:
+        record(options.root, options.output)
+    return 0
+
+
+def _unaccepted(root: Path, compiled: Compiled) -> str:
+    """Return the difference from what was accepted; empty if there is none, or if nothing was ever accepted."""
+    accepted = read_contract(root / FRAGMENTS)
+    if accepted is None:
+        return ""
+    return diff_contract(accepted, {**compiled.contract, ACCEPTED: accepted.get(ACCEPTED, [])})
+
+
+def _describe_crash(error: Exception) -> str:
+    """Return where in the compiler an unexpected error came from, and what it is."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_HERE)] or frames
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(own[-3:]))
+    return f"{type(error).__name__} in {places}: {error}"
 
 
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m codegen", description="Generate the package from openapi/.")
-    task = parser.add_mutually_exclusive_group()
-    task.add_argument("--check", action="store_true", help="compare with the files on disk; write nothing")
-    task.add_argument("--count", action="store_true", help="print how much the fragments describe; write nothing")
     parser.add_argument(
-        "--root", type=Path, default=Path(__file__).parents[1], help="the folder that contains openapi/"
+        "task", nargs="?", choices=("generate", "accept", "diff"), default="generate", help="what to do"
     )
-    parser.add_argument("--output", type=Path, help="the folder to write to or compare with (default: the root)")
-    return parser.parse_args(arguments)
+    parser.add_argument("versions", nargs="*", help="with diff: two folders that contain openapi/, or git revisions")
+    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="of a diff")
+    task = parser.add_mutually_exclusive_group()
+    task.add_argument("--check", action="store_true", help="compare with the files on disk; write no generated file")
+    task.add_argument("--count", action="store_true", help="print how much the fragments describe; write nothing")
+    parser.add_argument("--why", help="with accept: why the change is accepted, for whoever reads contract.json later")
+    parser.add_argument("--root", type=_folder, default=_HERE.parent, help="the folder that contains openapi/")
+    parser.add_argument("--output", type=_folder, help="the folder to write to or compare with (default: the root)")
+    options = parser.parse_args(arguments)
+    options.output = options.output or options.root
+    return options
 
 
-def count_document(document: Object) -> str:
-    """Return the counts of a bundled document as two tables."""
-    counts: dict[str, Counter[str]] = {}
-    for call in calls(document.object("paths")):
-        counts.setdefault(api_name(call.operation.texts("tags")[0]), Counter())["operations"] += 1
-    for _, schema in schemas(document).objects():
-        counts.setdefault(module_of(schema), Counter()).update(_count_schema(schema))
-    total = sum(counts.values(), Counter[str]())
-    rows = [(name, *(str(row[column]) for column in _COLUMNS)) for name, row in [*counts.items(), ("all", total)]]
-    return "\n".join([*_table([("", *_COLUMNS), *rows]), "", *_table([("union", "", "variants"), *_unions(document)])])
-
-
-def _count_schema(schema: Object) -> dict[str, int]:
-    kind = "enums" if "enum" in schema else "objects" if "properties" in schema else "unions"
-    properties, values = len(schema.object("properties")), len(schema.array("enum"))
-    return {"schemas": 1, kind: 1, "properties": properties, "enum values": values}
-
-
-def _unions(document: Object) -> Iterable[tuple[str, ...]]:
-    directions = find_directions(document)
-    for name, schema in schemas(document).objects():
-        if is_union(schema) or is_alternatives(schema):
-            number = len(variants(schema) or alternatives(schema))
-            ways = [
-                way for way, names in (("sent", directions.sent), ("received", directions.received)) if name in names
-            ]
-            yield name, " and ".join(ways), str(number)
-
-
-def _table(rows: list[tuple[str, ...]]) -> Iterable[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *others in rows:
-        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
-        yield "  ".join([first.ljust(widths[0]), *cells])
+def _folder(path: str) -> Path:
+    return Path(path).resolve()
 
 
 if __name__ == "__main__":
+    gc.disable()  # a run is short and makes a million objects, and the collector took a sixth of its time
     sys.exit(main())

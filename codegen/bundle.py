@@ -6,13 +6,14 @@ Example bodies (`externalValue`) are read from their files and become `value`.
 
 from __future__ import annotations
 
+import difflib
 import json
 import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from codegen.diagnostics import Origin, Problems
+from codegen.diagnostics import Origin, Problems, Stage
 from codegen.document import Array, Object
 from codegen.load import ROOT_FILE
 
@@ -115,7 +116,7 @@ class _Bundler:
     def _inline_path_item(self, target: str, value: Object, file: str) -> Object:
         path = _resolve_path(file, target)
         if path not in self._fragments or not path.startswith("paths/"):
-            self._problems.add(value.at("$ref"), f"unresolved $ref '{target}': no such file in paths/")
+            self._problems.add(value.at("$ref"), f"unresolved $ref: there is no file {path} in paths/")
             return value
         self._used_files[path] = None
         fragment = self._fragments[path]
@@ -128,9 +129,11 @@ class _Bundler:
         name = pointer.removeprefix("/")
         kind = _kind(path)
         if path not in self._fragments or kind is None:
-            self._problems.add(origin, f"unresolved $ref '{target}': no such file in components/")
+            self._problems.add(origin, f"unresolved $ref: there is no file {path} in components/")
         elif name not in self._fragments[path]:
-            self._problems.add(origin, f"unresolved $ref '{target}': the file does not define '{name}'")
+            self._problems.add(
+                origin, f"unresolved $ref: {path} does not define '{name}'{_suggestion(name, self._fragments[path])}"
+            )
         else:
             self._add_definition(path, name)
             return f"#/components/{kind}/{name}"
@@ -168,11 +171,12 @@ class _Bundler:
     def _report_unused(self) -> None:
         for file, fragment in self._fragments.items():
             if file.startswith("paths/") and file not in self._used_files:
-                self._problems.add(fragment.origin, f"unused file: {ROOT_FILE} does not refer to it")
+                self._problems.add(fragment.origin, f"unused file: {ROOT_FILE} does not refer to it", Stage.UNUSED)
             for name in fragment if file.startswith("components/") else ():
                 if (file, name) not in self._used:
                     kind = KINDS.get(_kind(file) or "", "definition")
-                    self._problems.add(fragment.at(name), f"unused {kind} '{name}': nothing refers to it")
+                    message = f"unused {kind} '{name}': nothing refers to it"
+                    self._problems.add(fragment.at(name), message, Stage.UNUSED)
 
     def _report_duplicates(self) -> None:
         first: dict[tuple[str, str], Origin] = {}
@@ -181,6 +185,11 @@ class _Bundler:
             if key in first:
                 self._problems.add(origin, f"duplicate {KINDS[key[0]]} '{name}', also defined at {first[key]}")
             first.setdefault(key, origin)
+
+
+def _suggestion(name: str, defined: Object) -> str:
+    close = difflib.get_close_matches(name, defined, n=1, cutoff=0.75)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _resolve_path(file: str, reference: str) -> str:

@@ -3,39 +3,45 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from codegen.bundle import bundle
 from codegen.checks import check
 from codegen.checks.examples import check_examples
-from codegen.diagnostics import Problems
+from codegen.checks.naming import COMMON
+from codegen.contract import Contract, build_contract
+from codegen.diagnostics import Problems, Stage
 from codegen.document import Object
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
-from codegen.load import fragment_paths, load_fragments
+from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package
+from codegen.load import load_fragments
 from codegen.parse import parse
 from codegen.passes import run_passes
 from codegen.prove import prove
 from codegen.publish import publish
-from codegen.render_text import HEADER
+from codegen.record import TOOLS
 from codegen.validate import validate_keywords
 from codegen.write import DOCS, GENERATED, MANIFEST, build_manifest, format_files
 
 FRAGMENTS: Final = "openapi"
-_PACKAGES: Final = {
-    "": "The code generated from openapi/: models, operations, resource classes, and the bundled document itself.",
-    "models/": "Structs and enums, one module for each API.",
-    "strict/": "Request types with every documented limit, one module for each API. Loaded for `strict` only.",
-    "operations/": "Operation functions, one module for each API.",
-    "resources/": "The operations of each API as methods of a class.",
-}
 
 
 def compile_document(folder: Path) -> Object:
     """Return the checked, bundled document of a folder of fragments. Raises SpecificationError."""
     problems = Problems()
-    document = validate_keywords(bundle(folder, load_fragments(folder, problems), problems), problems)
+    fragments = load_fragments(folder, problems)
+    problems.stop_if_any()
+    problems.begin(Stage.REFERENCES)
+    bundled = bundle(folder, fragments, problems)
+    problems.stop_if_any(before=Stage.UNUSED)
+    problems.begin(Stage.KEYWORDS)
+    document = validate_keywords(bundled, problems)
+    # The root, and what many paths share, decide what everything else means.
+    problems.stop_if_any(outside=(f"{folder.name}/paths/", f"{folder.name}/components/schemas/"))
+    problems.begin(Stage.CHECKS)
     check(document, problems)
     problems.stop_if_any()
     check_examples(document, problems)
@@ -43,24 +49,48 @@ def compile_document(folder: Path) -> Object:
     return publish(document)
 
 
+class Compiled(NamedTuple):
+    """What a repository's fragments compile to: the checked document, the generated files, and what they promise."""
+
+    document: Object
+    files: dict[str, bytes]
+    contract: Contract
+
+
 def compile_files(root: Path) -> dict[str, bytes]:
     """Return the generated files of a repository by path. Raises SpecificationError."""
-    folder = root / FRAGMENTS
-    document = compile_document(folder)
-    files = format_files(_render(document))
-    prove(files)
-    inputs = [*fragment_paths(folder), *folder.glob("**/*.json")]
-    return {**files, MANIFEST: build_manifest(root, inputs, files)}
+    return compile_all(root).files
 
 
-def _render(document: Object) -> dict[str, str]:
+def compile_contract(root: Path) -> tuple[Object, Contract]:
+    """Return the checked document of a repository and what it promises, without a proof. Raises SpecificationError."""
+    document = compile_document(root / FRAGMENTS)
     prepared = run_passes(document)
+    files = {path: text.encode() for path, text in _render(document, prepared).items()}
+    return document, build_contract(parse(prepared), files)
+
+
+def compile_all(root: Path) -> Compiled:
+    """Compile a repository, and prove that what was generated works. Raises SpecificationError."""
+    document = compile_document(root / FRAGMENTS)
+    prepared = run_passes(document)
+    files = format_files(_render(document, prepared))
+    prove(files)
+    manifest = build_manifest(files, {name: version(name) for name in TOOLS})
+    return Compiled(document, {**files, MANIFEST: manifest}, build_contract(parse(prepared), files))
+
+
+def _render(document: Object, prepared: Object) -> dict[str, str]:
     apis = parse(prepared)
-    texts = {f"{path}__init__.py": f'# {HEADER}\n"""{text}"""\n' for path, text in _PACKAGES.items()}
-    texts |= {f"models/{name}.py": text for name, text in emit_models(prepared).items()}
+    models = emit_models(prepared)
+    # What several APIs share is in the module of each of them.
+    modules = {"models/": models.keys() - {COMMON}, "operations/": [api.name for api in apis]}
+    texts = {f"{path}__init__.py": emit_package(path, modules.get(path, ())) for path in PACKAGES}
+    texts |= {f"models/{name}.py": text for name, text in models.items()}
     texts |= {f"strict/{name}.py": text for name, text in emit_strict(prepared).items()}
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)
+    texts["resources/client_apis.py"] = emit_client_apis(apis)
     texts["openapi.json"] = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
     return {**{f"{GENERATED}/{path}": text for path, text in texts.items()}, DOCS: emit_docs(apis)}

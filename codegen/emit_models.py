@@ -23,7 +23,7 @@ from codegen.document import Object
 from codegen.generator_input import GeneratorInput, prepare_input
 from codegen.passes.levels import keep_documented, keep_enforced, without_texts
 from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
-from codegen.passes.walk import module_of, references, schemas
+from codegen.passes.walk import module_of, references, schemas, with_schemas
 from codegen.render_text import HEADER, docstring
 
 MODELS: Final = "checkout_async._generated.models"
@@ -69,7 +69,10 @@ def emit_strict(document: Object) -> dict[str, str]:
     """
     named = dict(schemas(document).objects())
     sent = {name: schema for name, schema in named.items() if schema.get("x-direction") == "sent"}
-    statements, imports = _statements(keep_documented(without_texts(document)))
+    # What is received is in the models already, and would cost as much again.
+    reached = _reachable(sent, named)
+    needed: dict[str, object] = {name: schema for name, schema in named.items() if name in reached}
+    statements, imports = _statements(keep_documented(without_texts(with_schemas(document, needed))))
     modules = {name: module_of(schema) for name, schema in named.items()}
     for name, module in modules.items():
         imports[name] = f"from {STRICT if name in sent else MODELS}.{module} import {name}"
@@ -84,7 +87,7 @@ def _statements(document: Object) -> tuple[dict[str, str], dict[str, str]]:
     named = dict(schemas(document).objects())
     prepared = prepare_input(document)
     aliases = {name: schema for name, schema in named.items() if is_alternatives(schema)}
-    statements, imports = _split_module(_run_generator(prepared, named), named.keys() - aliases.keys(), prepared.inline)
+    statements, imports = split_module(_run_generator(prepared, named), named.keys() - aliases.keys(), prepared.inline)
     for name, schema in aliases.items():
         statements[name] = f"{name}: TypeAlias = {' | '.join(alternatives(schema))}"
     times = {name for name, statement in imports.items() if statement.startswith("from datetime import datetime")}
@@ -153,12 +156,13 @@ def _call_generator(prepared: GeneratorInput) -> str:
     return result
 
 
-def _split_module(source: str, expected: Set[str], inline: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
+def split_module(source: str, expected: Set[str], inline: frozenset[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Split a module into the source of each class and alias, and the import statement of each imported name."""
     statements: dict[str, str] = {}
     imports = dict(_IMPORTS)
+    lines = source.split("\n")
     for node in ast.parse(source).body:
-        text = ast.get_source_segment(source, node) or ""
+        text = _source_of(node, lines)
         if isinstance(node, ast.ImportFrom):
             imports |= {
                 alias.asname or alias.name: f"from {node.module} import {ast.unparse(alias)}" for alias in node.names
@@ -171,6 +175,11 @@ def _split_module(source: str, expected: Set[str], inline: frozenset[str]) -> tu
         raise GeneratorError(f"datamodel-code-generator left out {', '.join(sorted(missing))}")
     definitions = {name: statements[name].partition(" = ")[2] for name in inline}
     return {name: _inline_aliases(statements[name], definitions) for name in expected}, imports
+
+
+def _source_of(node: ast.stmt, lines: list[str]) -> str:
+    """Return the source of a statement. `ast.get_source_segment` splits the whole module at each call."""
+    return "\n".join(lines[node.lineno - 1 : node.end_lineno])
 
 
 def _defined_name(node: ast.stmt) -> str:
@@ -196,6 +205,8 @@ def _require_zones(source: str, times: Set[str]) -> str:
 
 def _replace_names(source: str, replacements: Mapping[str, str]) -> str:
     """Replace names in the annotations of a class or in the value of an alias."""
+    if not any(name in source for name in replacements):
+        return source  # to parse it would cost more than all else here
     annotations = [node.annotation for node in ast.walk(ast.parse(source)) if isinstance(node, ast.AnnAssign)]
     nodes = [
         node

@@ -133,7 +133,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "anyOf": "[schema]",
         "x-recognised-by": "{texts}",
         "default": "data",
-        "examples": "data",
+        "examples": "[data]",
         "pattern": "text",
         "minLength": "int",
         "maxLength": "int",
@@ -155,6 +155,75 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "x-enum-aliases": "{text}",
     },
     "discriminator": {"propertyName": "text", "mapping": "{text}"},
+}
+
+# Keywords of OpenAPI 3.0, 3.1 and JSON Schema that the compiler does not support on purpose, and what to write instead.
+REFUSED: Final[dict[str, dict[str, str]]] = {
+    "schema": {
+        "$anchor": "refer to a schema by the file and the name that it has there",
+        "$defs": "give each schema a name in a file of components/schemas/",
+        "allOf": "write the members of all its parts into this schema; a type in Python has one definition",
+        "contains": "describe it in the description",
+        "contentEncoding": "describe it in the description; the value is the text as the API sends it",
+        "contentMediaType": "describe it in the description; the value is the text as the API sends it",
+        "dependentRequired": "describe it in the description; the API checks it",
+        "dependentSchemas": "describe it in the description; the API checks it",
+        "else": "describe it in the description; the API checks it",
+        "example": "write `examples`, a list, as OpenAPI 3.1 does",
+        "externalDocs": "write what matters into the description",
+        "if": "describe it in the description; the API checks it",
+        "not": "describe it in the description; the API checks it",
+        "nullable": "write `type: [string, 'null']` with the type it has, as OpenAPI 3.1 does",
+        "patternProperties": "use additionalProperties, and describe the keys in the description",
+        "prefixItems": "use items with one type for all of them",
+        "propertyNames": "describe the keys in the description",
+        "readOnly": "leave it out; what only replies contain is in a schema that only replies use",
+        "then": "describe it in the description; the API checks it",
+        "title": "leave it out; the class has the name that the schema has in its file",
+        "unevaluatedProperties": "leave it out; requests refuse unknown members, and replies ignore them",
+        "uniqueItems": "describe it in the description; the API checks it",
+        "writeOnly": "leave it out; what only requests contain is in a schema that only requests use",
+        "xml": "leave it out; bodies are JSON or forms",
+    },
+    "parameter": {
+        "allowEmptyValue": "leave it out; a parameter without a value is not sent",
+        "allowReserved": "leave it out; every reserved character is quoted",
+        "content": "use `schema` with a scalar or an enum",
+        "examples": "use `example`, with one value",
+        "explode": "leave it out; a parameter has one value",
+        "style": "leave it out; a parameter has one value",
+    },
+    "operation": {
+        "externalDocs": "write what matters into the description",
+        "servers": "state the servers in openapi.yaml; an API has one host in each environment",
+    },
+    "media type": {"encoding": "leave it out; bodies are JSON or forms of texts"},
+    "response": {"links": "describe in the description what to call next"},
+    "components": {
+        "callbacks": "write a callback into its operation",
+        "examples": "put an example into a file of examples/, and refer to it with externalValue",
+        "pathItems": "put a path into a file of paths/",
+        "requestBodies": "write a request body into its operation",
+    },
+    "flows": {
+        "authorizationCode": "only clientCredentials is supported; a server has no user to send elsewhere",
+        "implicit": "only clientCredentials is supported; a server has no user to send elsewhere",
+        "password": "only clientCredentials is supported",
+    },
+    "path item": {
+        "head": "use get; a client of this package reads bodies",
+        "options": "leave it out; it is for browsers",
+        "trace": "leave it out; it shows credentials",
+    },
+}
+# Values that OpenAPI 3.0 or JSON Schema allow and the compiler does not: keyword and type of the value.
+REFUSED_VALUES: Final[dict[tuple[str, str], str]] = {
+    ("additionalProperties", "bool"): (
+        "leave it out of an object with properties, and give a map the schema of its values, `{}` for any"
+    ),
+    ("exclusiveMaximum", "bool"): "write the limit itself, and leave `maximum` out, as OpenAPI 3.1 does",
+    ("exclusiveMinimum", "bool"): "write the limit itself, and leave `minimum` out, as OpenAPI 3.1 does",
+    ("required", "bool"): "true or false is for parameters and bodies; an object lists its required members",
 }
 
 # The values of `type` that a JSON Schema keyword applies to.

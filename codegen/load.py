@@ -6,6 +6,7 @@ to another with $ref.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Callable
@@ -18,6 +19,12 @@ from codegen.diagnostics import Origin, Problems
 from codegen.document import Array, Object
 
 ROOT_FILE: Final = "openapi.yaml"
+SNAPSHOT: Final = "contract.json"
+"""What the fragments promise, as a person accepted it."""
+_BESIDE: Final = (SNAPSHOT, "redocly.yaml")
+_PLACES: Final = (
+    "fragments are .yaml files in paths/ and components/, example bodies .json files in examples/, and texts README.md"
+)
 
 # YAML 1.2.2 section 10.3.2.
 _PLAIN_SCALARS: Final[tuple[tuple[re.Pattern[str], Callable[[str], object]], ...]] = (
@@ -38,11 +45,12 @@ _TAGS: Final = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", 
 
 def fragment_paths(folder: Path) -> list[Path]:
     """Return the paths of the fragments of a folder: the root, then paths and components, each sorted."""
-    return [folder / ROOT_FILE, *sorted(folder.glob("paths/**/*.yaml")), *sorted(folder.glob("components/**/*.yaml"))]
+    return [folder / ROOT_FILE, *sorted(folder.glob("paths/**/*.yaml")), *sorted(folder.glob("components/*/**/*.yaml"))]
 
 
 def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:
     """Read every fragment of a folder. Keys are paths relative to it, in sorted order."""
+    _report_strays(folder, problems)
     fragments: dict[str, Object] = {}
     for path in fragment_paths(folder):
         name = path.relative_to(folder).as_posix()
@@ -52,11 +60,24 @@ def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:
     return fragments
 
 
+def _report_strays(folder: Path, problems: Problems) -> None:
+    """Report the files that no run would read, because of their name or their place. Hidden files are left out."""
+    read = {*fragment_paths(folder), *folder.glob("examples/**/*.json"), *(folder / name for name in _BESIDE)}
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_dir() or hidden or path in read or path.name == "README.md":
+            continue
+        origin = Origin(f"{folder.name}/{path.relative_to(folder).as_posix()}", 1)
+        if path.suffix in {".yml", ".YAML", ".YML"}:
+            problems.add(origin, "a fragment ends in .yaml: rename the file, or it is not read")
+        else:
+            problems.add(origin, f"stray file, which is not read: {_PLACES}")
+
+
 def _load(path: Path, file: str, problems: Problems) -> Object | None:
     start = Origin(file, 1)
     try:
-        # BaseLoader keeps every scalar as a string, so that the rules of YAML 1.1 do not apply.
-        node = yaml.BaseLoader(path.read_text(encoding="utf-8")).get_single_node()
+        node = _compose(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         problems.add(start, "file not found")
     except (UnicodeDecodeError, yaml.reader.ReaderError):
@@ -77,6 +98,18 @@ def _load(path: Path, file: str, problems: Problems) -> Object | None:
             return value
         problems.add(start, "a fragment must be a mapping")
     return None
+
+
+def _compose(text: str) -> yaml.Node | None:
+    """Return the root node of a text. A base loader keeps scalars as strings, so that no rule of YAML 1.1 applies.
+
+    libyaml is ten times as fast. What it refuses is read again by the loader in Python, which explains it better. The
+    loader in Python also reads texts with tabs: it refuses them in more places, and not every machine has libyaml.
+    """
+    if "\t" not in text:
+        with contextlib.suppress(AttributeError, ValueError, yaml.YAMLError):
+            return yaml.CBaseLoader(text).get_single_node()
+    return yaml.BaseLoader(text).get_single_node()
 
 
 def _convert(node: yaml.Node, file: str, problems: Problems) -> object:
@@ -111,7 +144,7 @@ class _NodeConverter:
 
     def _scalar(self, node: yaml.Node) -> object:
         text = self._text(node)
-        if isinstance(node, yaml.ScalarNode) and node.style is None:
+        if isinstance(node, yaml.ScalarNode) and not node.style:  # None in Python, "" in libyaml
             for pattern, read in _PLAIN_SCALARS:
                 if pattern.fullmatch(text):
                     return self._number(node, read)
@@ -145,12 +178,17 @@ class _NodeConverter:
         members: dict[str, object] = {}
         origins: dict[str, Origin] = {}
         pairs: list[tuple[yaml.Node, yaml.Node]] = node.value
+        repeated: list[tuple[Origin, str]] = []
         for key_node, value_node in pairs:
             key = self._text(key_node)
             if not isinstance(key_node, yaml.ScalarNode):
                 self._problems.add(self._origin(key_node), "a key must be a string")
             elif key in members:
-                self._problems.add(self._origin(key_node), f"duplicate key '{key}', first on line {origins[key].line}")
+                repeated.append((self._origin(key_node), f"duplicate key '{key}', first on line {origins[key].line}"))
             else:
                 members[key], origins[key] = self.value(value_node), self._origin(key_node)
+        for origin, message in repeated[:1]:
+            # Several come of one cause: the line that would begin another mapping is missing.
+            more = f", and {len(repeated) - 1} more after it" if len(repeated) > 1 else ""
+            self._problems.add(origin, message + more)
         return Object(members, self._origin(node), origins)

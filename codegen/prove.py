@@ -24,7 +24,9 @@ _STATEMENTS: Final = (
 )
 # What may be called while a module is imported.
 _CALLED: Final = frozenset({"Alternative", "Meta", "Operation", "msgspec.field"})
-_IMPORTED: Final = frozenset({"__future__", "checkout_async", "collections", "datetime", "msgspec", "typing"})
+_IMPORTED: Final = frozenset(
+    {"__future__", "checkout_async", "collections", "datetime", "functools", "msgspec", "typing"}
+)
 # The types that the model generator imports under another name where a field has their own.
 _TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
 
@@ -60,7 +62,15 @@ def _is_meant(node: ast.stmt) -> bool:
         return _TYPES.issuperset(alias.name for alias in node.names)
     if isinstance(node, ast.ImportFrom):
         return (node.module or "").split(".")[0] in _IMPORTED
-    return isinstance(node, _STATEMENTS) or _is_text(node)
+    return isinstance(node, _STATEMENTS) or _is_text(node) or _is_for_types(node)
+
+
+def _is_for_types(node: ast.stmt) -> bool:
+    """Return whether a statement is `if TYPE_CHECKING:` with imports only, which never run."""
+    if not isinstance(node, ast.If) or ast.unparse(node.test) != "TYPE_CHECKING" or node.orelse:
+        return False
+    imports = [each for each in node.body if not isinstance(each, ast.Pass)]
+    return all(isinstance(each, ast.ImportFrom) and _is_meant(each) for each in imports)
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -12,25 +12,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checkout_async._core.model import Model, OpenEnum, RequestModel, ResponseModel, received
+from checkout_async._generated import models as _generated
 
 if TYPE_CHECKING:
-    from checkout_async._generated.models import access, payments, sessions, webhooks
+    from checkout_async._generated.models import *  # noqa: F403  # the modules of the APIs
 
-__all__ = [
-    "Model",
-    "OpenEnum",
-    "RequestModel",
-    "ResponseModel",
-    "access",
-    "payments",
-    "sessions",
-    "to_json",
-    "webhooks",
-]
+__all__ = ["Model", "OpenEnum", "RequestModel", "ResponseModel", "to_json"]
+__all__ += _generated.__all__
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name not in __all__:
+    if name not in _generated.__all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module(f"checkout_async._generated.models.{name}")
 

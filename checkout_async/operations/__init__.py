@@ -10,14 +10,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from checkout_async._core.wire import ApiRequest, ApiResponse, Sender
+from checkout_async._generated import operations as _generated
 
 if TYPE_CHECKING:
-    from checkout_async._generated.operations import access, payments, sessions
+    from checkout_async._generated.operations import *  # noqa: F403  # the modules of the APIs
 
-__all__ = ["ApiRequest", "ApiResponse", "Sender", "access", "payments", "sessions"]
+__all__ = ["ApiRequest", "ApiResponse", "Sender"]
+__all__ += _generated.__all__
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name not in __all__:
+    if name not in _generated.__all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module(f"checkout_async._generated.operations.{name}")

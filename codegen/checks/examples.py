@@ -20,33 +20,39 @@ def check_examples(document: Object, problems: Problems) -> None:
     All references must be resolved, and all schemas valid.
     """
     components = json.loads(json.dumps(document.object("components")))
-    for media in _media_types(document):
-        examples = list(_examples(media))
-        if examples and "schema" in media:
-            schema = {**media.object("schema"), "components": components}
-            validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True, mask=_SHOWN)
+    for holder, schema in _holders(document):
+        examples = list(_examples(holder))
+        if examples:
+            whole = {**json.loads(json.dumps(schema)), "components": components}
+            validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True, mask=_SHOWN)
             for name, value, origin in examples:
-                for defect in _defects(validator.iter_errors(value)):
+                for defect in _defects(validator.iter_errors(json.loads(json.dumps(value)))):
                     problems.add(origin, f"example '{name}' does not match its schema: {defect}")
 
 
-def _media_types(value: object) -> Iterator[Object]:
-    """Yield every media type of a document or a part of it."""
+def _holders(value: object) -> Iterator[tuple[Object, Object]]:
+    """Yield whatever can have examples in a part of a document, with its schema: bodies, parameters, and schemas."""
     if isinstance(value, Array):
         for item in value:
-            yield from _media_types(item)
+            yield from _holders(item)
     elif isinstance(value, Object):
+        if "schema" in value:
+            yield value, value.object("schema")
+        elif isinstance(value.get("examples"), Array):
+            yield value, value
         for key, member in value.items():
-            if key == "content" and isinstance(member, Object):
-                yield from (media for _, media in member.objects())
-            yield from _media_types(member)
+            if key not in {"example", "examples"}:
+                yield from _holders(member)
 
 
-def _examples(media: Object) -> Iterator[tuple[str, object, Origin]]:
-    """Yield the examples of a media type: name, value, and where the fragments state it."""
-    if "example" in media:
-        yield "example", media["example"], media.at("example")
-    for name, example in media.object("examples").objects():
+def _examples(holder: Object) -> Iterator[tuple[str, object, Origin]]:
+    """Yield the examples of a body, a parameter or a schema: name, value, and where the fragments state it."""
+    if "example" in holder:
+        yield "example", holder["example"], holder.at("example")
+    if isinstance(listed := holder.get("examples"), Array):
+        yield from ((str(number), *each) for number, each in enumerate(zip(listed, listed.origins, strict=True), 1))
+        return
+    for name, example in holder.object("examples").objects():
         if "value" in example:
             yield name, example["value"], example.at("externalValue" if "externalValue" in example.origins else "value")
 

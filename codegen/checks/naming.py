@@ -114,17 +114,26 @@ def _check_enum_members(schema: Object, table: dict[str, str], problems: Problem
 
 def _check_module(document: Object, name: str, schema: Object, problems: Problems) -> None:
     origin = schemas(document).at(name)
-    apis = {api_name(tag.text("name")) for tag in document.array("tags").objects()}
+    apis = _api_names(document)
     known = {COMMON, *apis} | ({WEBHOOKS} & document.keys())
     if len(origin.file.split("/")) != 5 or module_of(schema) not in known:
         folders = " or ".join(sorted(known))
-        problems.add(origin, f"schema '{name}' must be in a folder of components/schemas/ named {folders}")
+        folder = origin.file.rpartition("/")[0].partition("/")[2]
+        message = f"'{folder}' contains schemas, so it must be a folder of components/schemas/ named {folders}"
+        problems.add(Origin(origin.file, 1), message)
     # Events describe resources of all APIs and belong to none of them.
     allowed = {module_of(schema), COMMON} | (apis if module_of(schema) == WEBHOOKS else set[str]())
     for other in references(schema):
         target = schemas(document).object(other)
         if target and module_of(target) not in allowed:
             problems.add(origin, f"schema '{name}' refers to '{other}' of another API; move '{other}' to {COMMON}")
+
+
+def _api_names(document: Object) -> set[str]:
+    """Return the names of the APIs, those of tags that are not declared included: the operation is reported."""
+    declared = {tag.text("name") for tag in document.array("tags").objects()}
+    used = {name for call in calls(document.object("paths")) for name in call.operation.texts("tags")}
+    return {api_name(tag) for tag in declared | used}
 
 
 def _check_python_names(

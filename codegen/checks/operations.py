@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from codegen.checks.schemas import check_default, check_inline
-from codegen.diagnostics import Origin, Problems
+from codegen.diagnostics import Origin, Problems, Stage
 from codegen.document import EMPTY, Array, Object
 from codegen.keywords import IDEMPOTENCY, IDEMPOTENCY_KEY
 from codegen.parse import FORM, JSON, PARAMETER_LIMITS, SCALARS
@@ -36,14 +36,15 @@ _REQUIRED: Final = ("operationId", "x-idempotency", "summary", "description", "r
 
 def check_operations(document: Object, problems: Problems) -> None:
     """Report the problems of each operation, and tags without an operation."""
-    used: set[str] = set()
     if not document.text("openapi").startswith("3.1."):
         problems.add(document.at("openapi"), "openapi must be 3.1.x")
     _check_paths(document.object("paths"), problems)
     for call in calls(document.object("paths")):
+        if not call.path.startswith("/"):
+            continue  # what is no path may be no operation either
         check = _Check(document, call, problems)
         check.statements()
-        check.tags(used)
+        check.tags()
         check.parameters()
         check.request_body()
         check.reference()
@@ -51,12 +52,18 @@ def check_operations(document: Object, problems: Problems) -> None:
         check.security()
     for call in incoming_operations(document):
         _Check(document, call, problems).request_body()
+    _check_tags(document, problems)
+
+
+def _check_tags(document: Object, problems: Problems) -> None:
+    used = {name for call in calls(document.object("paths")) for name in call.operation.texts("tags")}
     tags = document.array("tags")
     for tag, origin in zip(tags.objects(), tags.origins, strict=True):
         if not tag.text("description"):
             problems.add(origin, f"tag '{tag.text('name')}' has no description")
         if tag.text("name") not in used:
-            problems.add(origin, f"unused tag '{tag.text('name')}': no operation uses it")
+            message = f"unused tag '{tag.text('name')}': no operation uses it"
+            problems.add(origin, message, Stage.UNUSED)
 
 
 def _check_paths(paths: Object, problems: Problems) -> None:
@@ -87,10 +94,9 @@ class _Check:
             message = f"x-idempotency must be one of {', '.join(sorted(IDEMPOTENCY))}, not '{idempotency}'"
             self._problems.add(self._operation.at("x-idempotency"), message)
 
-    def tags(self, used: set[str]) -> None:
+    def tags(self) -> None:
         names = self._operation.texts("tags")
         declared = {tag.text("name") for tag in self._document.array("tags").objects()}
-        used.update(names)
         if len(names) != 1:
             self._problems.add(self._operation.at("tags"), "an operation needs exactly one tag: the API it belongs to")
         for name in names:
@@ -103,7 +109,7 @@ class _Check:
         declared = {parameter.text("name") for parameter in declared_parameters if parameter.text("in") == "path"}
         for name in placeholders:
             if name not in declared:
-                self._problems.add(self._origin, f"path parameter '{name}' of {self._call.path} is not declared")
+                self._problems.add(self._origin, f"path parameter '{name}' is not declared")
         for parameter in declared_parameters:
             self._parameter(parameter, placeholders)
         self._idempotency_key()
@@ -128,7 +134,8 @@ class _Check:
     def _parameter(self, parameter: Object, placeholders: list[str]) -> None:
         name, place, origin = parameter.text("name"), parameter.text("in"), parameter.at("name")
         if place not in {"path", "query", "header"}:
-            self._problems.add(parameter.at("in"), f"parameter '{name}' must be in path, query or header")
+            cookie = "; the client keeps and sends no cookies" if place == "cookie" else ""
+            self._problems.add(parameter.at("in"), f"parameter '{name}' must be in path, query or header{cookie}")
         if place == "path" and name not in placeholders:
             self._problems.add(origin, f"path parameter '{name}' does not occur in {self._call.path}")
         if place == "path" and parameter.get("required") is not True:
@@ -222,6 +229,7 @@ class _Check:
             scopes = declared.object(name).object("flows").object("clientCredentials").object("scopes")
             if name not in declared:
                 self._problems.add(origin, f"security scheme '{name}' is not declared in openapi.yaml")
+                continue
             for scope in alternative.texts(name):
                 if scope not in scopes:
                     self._problems.add(origin, f"scope '{scope}' is not one of security scheme '{name}'")

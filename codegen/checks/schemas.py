@@ -86,7 +86,7 @@ def _check_named(name: str, schema: Object, origin: Origin, problems: Problems) 
 def _check_keywords(schema: Object, what: str, origin: Origin, problems: Problems) -> None:
     _check_type(schema, what, origin, problems)
     if schema.text("format") not in {*FORMATS, ""}:
-        problems.add(schema.at("format"), f"format must be one of {', '.join(sorted(FORMATS))}")
+        problems.add(schema.at("format"), f"format must be one of {', '.join(sorted(FORMATS))}; describe any other")
     if "pattern" in schema:
         try:
             python_pattern(schema.text("pattern"))
@@ -199,9 +199,9 @@ def _check_enum(schema: Object, problems: Problems) -> None:
         if values.count(value) > 1:
             problems.add(origin, f"duplicate enum value '{value}'")
     meanings = schema.object("x-enum-descriptions")
-    for value in meanings:
-        if value not in values:
-            problems.add(meanings.at(value), f"x-enum-descriptions: there is no value '{value}'")
+    if unknown := [value for value in meanings if value not in values]:
+        listed = " or ".join(f"'{value}'" for value in unknown)
+        problems.add(meanings.at(unknown[0]), f"x-enum-descriptions: there is no value {listed}")
     aliases = schema.object("x-enum-aliases")
     for alias, value in aliases.items():
         if value not in values:

@@ -10,6 +10,7 @@ import warnings
 from typing import Final
 
 from codegen.document import Object
+from codegen.passes.backtracking import is_catastrophic
 from codegen.passes.walk import rewrite_schema, schemas, with_schemas
 
 LIMITS: Final = frozenset(
@@ -58,6 +59,10 @@ def python_pattern(pattern: str) -> str:
         in_class = opened or (in_class and part != "]")
     translated = ("(?a)" if ascii_only else "") + "".join(output)
     _require_valid(translated)
+    if is_catastrophic(translated):
+        raise UnsupportedPattern(
+            "it can take exponential time: a repeated part can match one text in several ways, such as (a+)+"
+        )
     return translated
 
 

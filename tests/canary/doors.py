@@ -121,7 +121,7 @@ def _all_doors() -> Iterator[Door]:
                 yield Door(f"{name}.{public}", value)
             elif inspect.isclass(value) and not issubclass(value, Enum):
                 yield from _doors_of(f"{name}.{public}", value)
-    for name, attribute in vars(CheckoutClient).items():
+    for name, attribute in inspect.getmembers_static(CheckoutClient):
         if isinstance(attribute, cached_property):
             resource = cast("Callable[[object], object]", attribute.func)(None)
             yield from _doors_of(f"client.{name}", type(resource))

@@ -13,12 +13,13 @@ import pytest
 
 from checkout_async import errors
 from checkout_async._core.model import RequestModel, ResponseModel
+from checkout_async._generated import operations as generated_operations
 from checkout_async.errors.base import attach_key
 from tests.canary.channels import leaks, rendered, shown
 from tests.canary.marks import Canaries
 
 LAST_FOUR = "7Qz9"
-APIS = ("access", "common", "payments", "sessions")
+APIS = ("common", *generated_operations.__all__)
 ERRORS = [kind for name in errors.__all__ if isinstance(kind := getattr(errors, name), type)]
 
 

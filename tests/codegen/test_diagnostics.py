@@ -25,15 +25,11 @@ def test_all_problems_of_all_files_are_reported_in_order_of_file_and_line(tmp_pa
         ("paths/orders.yaml", "  operationId: request_order\n", ""),
         ("paths/orders.yaml", "x-idempotency: none", "x-idempotency: never"),
         (ORDER, "  required: [item]", "  required: [itme]"),
-        (ORDER, "      description: Its identifier.\n", "      maxlength: 3\n"),
+        (ORDER, "      description: Its identifier.\n", ""),
     )
     assert found == [
         "openapi/components/schemas/shop/order.yaml:4: required: there is no property 'itme'",
         "openapi/components/schemas/shop/order.yaml:14: property 'id' has no description",
-        (
-            "openapi/components/schemas/shop/order.yaml:16: unknown keyword 'maxlength' in a schema; "
-            "did you mean 'maxLength'?"
-        ),
         "openapi/paths/orders.yaml:1: operation post /orders has no operationId",
         "openapi/paths/orders.yaml:5: x-idempotency must be one of key, natural, none, safe, not 'never'",
     ]
@@ -94,10 +90,9 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
             "order.yaml#/Order'",
             "order.yaml#/Ordre'",
             [
-                f"openapi/{ORDER}:9: unused schema 'Order': nothing refers to it",
                 (
-                    "openapi/paths/orders.yaml:18: unresolved $ref '../components/schemas/shop/order.yaml#/Ordre': "
-                    "the file does not define 'Ordre'"
+                    f"openapi/paths/orders.yaml:18: unresolved $ref: {ORDER} does not define 'Ordre'; did you mean "
+                    "'Order'?"
                 ),
             ],
         ),
@@ -106,24 +101,17 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
             "order.yaml#/Order'",
             "odrer.yaml#/Order'",
             [
-                f"openapi/{ORDER}:9: unused schema 'Order': nothing refers to it",
                 (
-                    "openapi/paths/orders.yaml:18: unresolved $ref '../components/schemas/shop/odrer.yaml#/Order': "
-                    "no such file in components/"
-                ),
+                    "openapi/paths/orders.yaml:18: unresolved $ref: there is no file "
+                    "components/schemas/shop/odrer.yaml in components/"
+                )
             ],
         ),
         (
             "openapi.yaml",
             "paths/orders.yaml",
             "paths/order.yaml",
-            [
-                f"openapi/{ORDER}:1: unused schema 'OrderRequest': nothing refers to it",
-                f"openapi/{ORDER}:9: unused schema 'Order': nothing refers to it",
-                "openapi/openapi.yaml:4: unused tag 'Shop': no operation uses it",
-                "openapi/openapi.yaml:8: unresolved $ref 'paths/order.yaml': no such file in paths/",
-                "openapi/paths/orders.yaml:1: unused file: openapi.yaml does not refer to it",
-            ],
+            ["openapi/openapi.yaml:8: unresolved $ref: there is no file paths/order.yaml in paths/"],
         ),
         (
             ORDER,
@@ -195,7 +183,6 @@ def test_a_value_of_the_wrong_shape(tmp_path: Path, file: str, old: str, new: st
             "      x-identifer: true\n      x-identifier",
             "17: unknown keyword 'x-identifer'",
         ),
-        (ORDER, "  required: [id]", "  allOf: []", "12: unknown keyword 'allOf' in a schema"),
     ],
 )
 def test_a_keyword_that_the_compiler_does_not_know(

@@ -292,7 +292,7 @@ def test_a_parameter_called_like_a_part_of_an_iterator(tmp_path: Path, name: str
 
 def test_a_path_parameter_that_is_not_declared(tmp_path: Path) -> None:
     assert problems(tmp_path, ("openapi.yaml", "/orders:", "'/orders/{id}':")) == [
-        "openapi/paths/orders.yaml:1: path parameter 'id' of /orders/{id} is not declared"
+        "openapi/paths/orders.yaml:1: path parameter 'id' is not declared"
     ]
 
 

@@ -63,7 +63,7 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ),
         (
             "      type: string\n      format: email\n      description: D.\n",
-            "8: format must be one of date, date-time, uri",
+            "8: format must be one of date, date-time, uri; describe any other",
         ),
         (
             "      type: string\n      pattern: '[a-'\n      description: D.\n",
@@ -227,7 +227,10 @@ def test_schemas_are_in_the_folder_of_an_api(tmp_path: Path) -> None:
     found = problems(tmp_path, member("      $ref: '../store/order.yaml#/Elsewhere'\n      description: D.\n"))
     assert found == [
         f"openapi/{ORDER}:1: schema 'OrderRequest' refers to 'Elsewhere' of another API; move 'Elsewhere' to common",
-        f"openapi/{elsewhere}:1: schema 'Elsewhere' must be in a folder of components/schemas/ named common or shop",
+        (
+            f"openapi/{elsewhere}:1: 'components/schemas/store' contains schemas, so it must be a folder of "
+            "components/schemas/ named common or shop"
+        ),
     ]
 
 

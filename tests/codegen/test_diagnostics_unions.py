@@ -63,7 +63,7 @@ def union(old: str, new: str) -> tuple[str, str, str]:
         ("const: card", "const: crad", ["16: const must be 'card', the value of 'Card' in the mapping"]),
         ("  required: [type]\n", "", ["15: the discriminator 'type' of variant 'Card' must be required"]),
         ("    propertyName: type\n", "", None),
-        ("  discriminator:", "  discriminaotr:", None),
+        ("  discriminator:", "  discriminaotr:", ["6: unknown keyword 'discriminaotr' in a schema; did you mean"]),
         ("      cash: '#/Cash'\n", "", ["5: discriminator: 'Cash' is not in the mapping"]),
         ("    - $ref: '#/Cash'\n", "", ["9: discriminator: 'Cash' is not in oneOf"]),
         ("    - $ref: '#/Card'\n", "    - $ref: '#/Card'\n    - type: string\n", ["5: a variant of union 'Payment'"]),

@@ -72,6 +72,46 @@ def test_only_what_differs_is_changed(pattern: str, translated: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        "^(a+)+$",
+        "^(a*)*$",
+        "^(a|aa)+$",
+        "^([a-z]+[0-9]*)+$",
+        r"^(\w+\.?)+@",
+        "(.*,)*x",
+        "^(a?b?)*$",
+        "(x+x+)+y",
+        "^([0-9]|1{1,12})+$",
+        "a(?=(b+)+c)",
+        "^(a|[^b])*$",
+        "^(a{1,20}){1,20}$",
+    ],
+)
+def test_a_pattern_that_can_take_exponential_time_is_refused(pattern: str) -> None:
+    with pytest.raises(UnsupportedPattern, match="exponential"):
+        python_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "^[a-z]+(-[a-z]+)*$",
+        r"^(\d{2}){1,4}$",
+        r"^(\w{26})+$",
+        r"^([0-9]{1,3}\.){3}[0-9]{1,3}$",
+        "a+b+",
+        "^(ab?)*$",
+        "^(ab|ac)*$",
+        "^(?!a+b)c*$",
+        "^(a|[^ab])*$",
+    ],
+)
+def test_a_pattern_that_repeats_in_one_way_only_is_taken(pattern: str) -> None:
+    python_pattern(pattern)
+
+
+@pytest.mark.parametrize(
     "pattern", [r"\s", r"\Z", r"\A", r"\p{L}", r"\cA", "[]", "[^]", "a{,2}", "(", "[a", "a**", "[a--b]", r"(?<=a*)b"]
 )
 def test_a_pattern_that_would_mean_something_else_is_refused(pattern: str) -> None:

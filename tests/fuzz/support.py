@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from checkout_async import CheckoutClient, Limits, RetryPolicy, SecretKey
 from checkout_async._core.wire import ApiRequest, HttpRequest, HttpResponse, Operation, Transport
+from checkout_async._generated import operations as generated_operations
 from checkout_async.auth import Credentials
 from checkout_async.config import Timeouts
 from tests.generated.support import Example, examples
@@ -67,7 +68,7 @@ class Call:
 
 def _calls() -> Iterator[Call]:
     found = list(examples())
-    for api in ("sessions", "payments", "access"):
+    for api in generated_operations.__all__:
         module = importlib.import_module(f"checkout_async._generated.operations.{api}")
         for value in list(vars(module).values()):
             if value.__class__ is Operation:

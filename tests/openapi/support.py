@@ -14,7 +14,7 @@ from codegen.compiler import compile_document
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "openapi" / "examples"
-APIS = ("sessions", "payments")
+APIS = tuple(sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()))
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | bool | None"
 NO_BODIES = {
     "challenge_notification.event": "data of a browser event",

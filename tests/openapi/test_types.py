@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from checkout_async import models
 from checkout_async._core.codec import decode
 from checkout_async._core.model import known_values_only
-from checkout_async._generated.models import access, common, payments, sessions
+from checkout_async._generated import operations
+from checkout_async._generated.models import common
 from tests.openapi.support import Json, bodies, defects, named, resolved, schema_of
 
 BODIES = bodies()
@@ -27,11 +29,14 @@ LOST: dict[str, dict[str, str]] = {
 """What cannot be read, and is reported by the decoder."""
 
 
+MODULES = (*(getattr(models, api) for api in operations.__all__), common)
+
+
 def generated(name: str) -> Any:
     """Return the generated type of a body, or of an item where the body is an array."""
     schema = schema_of(name)
     item = named(schema.get("items", schema))
-    type_ = next(getattr(module, item) for module in (sessions, payments, access, common) if hasattr(module, item))
+    type_ = next(getattr(module, item) for module in MODULES if hasattr(module, item))
     return GenericAlias(list, type_) if "items" in schema else type_
 
 

@@ -1,0 +1,159 @@
+"""What the generated package promises, as one value: operations, types, masks, and how many of each there are.
+
+It is read from the generated code, so that it says what our Python does. `openapi/contract.json` is the one that a
+person accepted. A change of it is reviewed as a diff.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from codegen import render_call, render_pagination
+from codegen.ir import Api, Operation
+from codegen.load import SNAPSHOT
+from codegen.write import GENERATED
+
+Contract: TypeAlias = dict[str, Any]
+ACCEPTED: Final = "accepted"
+_BASES: Final = {"RequestModel": "sent", "ResponseModel": "received", "OpenEnum": "enum"}
+
+
+def build_contract(apis: tuple[Api, ...], files: Mapping[str, bytes]) -> Contract:
+    """Return the contract of generated files."""
+    operations = {api.name: {each.name: _operation(each) for each in api.operations} for api in apis}
+    types = {module: dict(_types(content)) for module, content in _modules(files, "models")}
+    strict = {module: dict(_types(content)) for module, content in _modules(files, "strict")}
+    return {
+        "counts": {
+            "operations": {api: len(found) for api, found in operations.items()},
+            "types": {module: len(found) for module, found in types.items()},
+        },
+        "operations": operations,
+        "types": types,
+        "strict": {module: _limits(found) for module, found in strict.items()},
+    }
+
+
+def read_contract(folder: Path) -> Contract | None:
+    """Return the accepted contract of a folder of fragments, or None if it has none."""
+    path = folder / SNAPSHOT
+    return json.loads(path.read_bytes()) if path.exists() else None
+
+
+def write_contract(folder: Path, contract: Contract) -> None:
+    """Write the accepted contract. Raises OSError."""
+    (folder / SNAPSHOT).write_text(render_contract(contract), encoding="utf-8", newline="\n")
+
+
+def render_contract(contract: Contract) -> str:
+    """Return a contract as the text of its file."""
+    return json.dumps(contract, ensure_ascii=False, indent=1) + "\n"
+
+
+def diff_contract(old: Contract, new: Contract) -> str:
+    """Return a unified diff of two contracts, as their files would show it."""
+    before, after = (render_contract(each).splitlines(keepends=True) for each in (old, new))
+    return "".join(difflib.unified_diff(before, after, f"a/{SNAPSHOT}", f"b/{SNAPSHOT}"))
+
+
+def _operation(operation: Operation) -> Contract:
+    accepted = render_call.arguments(operation)
+    body = operation.body
+    found: Contract = {
+        "line": f"{operation.method} {operation.path}",
+        "signature": f"({', '.join(_signature(accepted))}) -> {render_call.result_type(operation)}",
+        "statuses": {str(each.status): str(each.type) for each in (*operation.responses, *operation.errors)},
+        "repetition": operation.idempotency,
+        "scopes": list(operation.security.scopes),
+        "session_secret": operation.security.session_secret,
+        "secret_key": operation.security.secret_key,
+        "parameters": {
+            each.name: f"{each.place} {each.python_name}{_limited(each.limits)}" for each in operation.parameters
+        },
+    }
+    found |= {"body": f"{body.format} {body.type}{'' if body.required else ' or nothing'}"} if body else {}
+    found |= (
+        {"key": f"{operation.idempotency_header}, {operation.key_lifetime} s"} if operation.idempotency_header else {}
+    )
+    found |= {"reference": operation.reference} if operation.reference else {}
+    found |= {"deprecated": True} if operation.deprecated else {}
+    if paging := operation.pagination:
+        pages = render_pagination.arguments(operation, paging)
+        found["paging"] = {
+            "iterator": f"{paging.iterator}({', '.join(_signature(pages))}) -> {paging.item}",
+            "style": paging.style,
+            "key": paging.key,
+        }
+    return found
+
+
+def _signature(accepted: list[render_call.Argument]) -> Iterator[str]:
+    """Yield the arguments in their order, without the options that follow from the rest."""
+    options = {option.name for option in render_call.OPTIONS} - {"idempotency_key", "session_secret"}
+    for argument in accepted:
+        if argument.name not in options:
+            yield f"{argument.name}: {argument.annotation}{argument.default and f' = {argument.default}'}"
+
+
+def _limited(limits: tuple[tuple[str, str | int | float], ...]) -> str:
+    return "".join(f", {name} {value}" for name, value in limits)
+
+
+def _modules(files: Mapping[str, bytes], package: str) -> Iterator[tuple[str, bytes]]:
+    start = f"{GENERATED}/{package}/"
+    for path, content in files.items():
+        if path.startswith(start) and not path.endswith("__init__.py"):
+            yield path.removeprefix(start).removesuffix(".py"), content
+
+
+def _types(content: bytes) -> Iterator[tuple[str, Contract]]:
+    """Yield the classes and aliases of a module with their members, in the order of their names."""
+    found = {node.name: _class(node) for node in ast.parse(content).body if isinstance(node, ast.ClassDef)}
+    for node in ast.parse(content).body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+            found[node.target.id] = {"kind": "union", "members": ast.unparse(node.value).split(" | ")}
+    yield from sorted(found.items())
+
+
+def _class(node: ast.ClassDef) -> Contract:
+    kind = _BASES[ast.unparse(node.bases[0])]
+    members = [each for each in node.body if isinstance(each, ast.AnnAssign)]
+    plain = {ast.unparse(each.target): each for each in members if not ast.unparse(each.target).startswith("__")}
+    found: Contract = {"kind": kind}
+    if tag := {each.arg: ast.literal_eval(each.value) for each in node.keywords if each.arg in {"tag_field", "tag"}}:
+        found["tag"] = f"{tag['tag_field']}={tag['tag']}"
+    if kind == "enum":
+        values = (each for each in node.body if isinstance(each, ast.Assign))
+        found["values"] = {ast.unparse(each.targets[0]): ast.literal_eval(each.value) for each in values}
+    else:
+        found["members"] = {name: _member(each) for name, each in plain.items()}
+    for each in members:
+        name = ast.unparse(each.target)
+        if name.startswith("__") and each.value:
+            found[{"__sensitive__": "masks"}.get(name, name.strip("_"))] = ast.literal_eval(each.value)
+    return found
+
+
+def _member(node: ast.AnnAssign) -> str:
+    """Return the type of a member, its default, and its name in the API if it is another."""
+    text, value = ast.unparse(node.annotation), node.value
+    if isinstance(value, ast.Call):
+        given = {each.arg: each.value for each in value.keywords}
+        default = f" = {ast.unparse(given['default'])}" if "default" in given else ""
+        return f"{text}{default}, in the API {ast.literal_eval(given['name'])}"
+    return f"{text} = {ast.unparse(value)}" if value else text
+
+
+def _limits(types: Mapping[str, Contract]) -> Contract:
+    """Return the members with limits of the strict types."""
+    found = {
+        name: {member: text for member, text in each.get("members", {}).items() if "Meta(" in text}
+        for name, each in types.items()
+        if each["kind"] == "sent"
+    }
+    return {name: members for name, members in found.items() if members}
