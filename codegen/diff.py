@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from codegen.contract import ACCEPTED, Contract
 
@@ -312,7 +312,7 @@ def _shared(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} ({each})" for key, each in value.items()) or "nothing"
+        return ", ".join(f"{key} ({each})" for key, each in cast("Mapping[str, Any]", value).items()) or "nothing"
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(map(str, cast("list[Any]", value))) or "none"
     return "none" if value is None else str(value)

@@ -161,16 +161,16 @@ class TestParquet:
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv", "out.parquet"])
-async def test_a_reference_too_long_for_the_results_is_not_in_them_and_the_run_can_be_resumed(
+async def test_a_reference_that_cannot_be_one_is_not_in_the_results_and_the_run_can_be_resumed(
     env: dict[str, str], source: Path, tmp_path: Path, name: str
 ) -> None:
     target = tmp_path / name
     write_lines(source, [request(reference="x" * 1_048_300), request(reference="x" * 200)])
     for options in ([], ["--resume"]):
         done = await run(*AUTHENTICATE, source, "--output", target, *options, env=env)
-        assert (done.code, "stopped" in done.err) == (0, False)
+        assert (done.code, "stopped" in done.err) == (1, False)
         by_line = {int(str(each["line"])): each for each in written(target)}
-        assert {line: each["result"] for line, each in by_line.items()} == {1: "authenticated", 2: "authenticated"}
+        assert {line: each["result"] for line, each in by_line.items()} == {1: "invalid", 2: "authenticated"}
         assert by_line[1].get("reference") in {None, ""}
         assert by_line[2]["reference"] == "x" * 200
 
