@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Generator
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -139,6 +140,24 @@ def broken_reply_taken_for_success() -> Generator[None]:
                 return await genuine(self, request, timeouts)
             except errors.OutcomeUnknown:
                 return HttpResponse(status=200, headers={}, body=_PAYMENT)
+
+        return send
+
+    with sending(change):
+        yield
+
+
+@defect()
+def session_id_in_other_letters() -> Generator[None]:
+    """The id of a new session is kept in capitals, as an identifier of a kind in which letter case tells nothing."""
+
+    def change(genuine: Send) -> Send:
+        async def send(self: Any, request: HttpRequest, timeouts: Timeouts) -> HttpResponse:
+            reply = await genuine(self, request, timeouts)
+            if request.method != "POST" or not request.url.endswith("/sessions"):
+                return reply
+            body = re.sub(rb'"sid_(\w+)"', lambda found: b'"sid_' + found[1].upper() + b'"', reply.body)
+            return msgspec.structs.replace(reply, body=body)
 
         return send
 

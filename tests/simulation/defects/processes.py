@@ -10,7 +10,7 @@ import msgspec
 import checkout_async.batch.journal.database as database
 from checkout_async import CheckoutClient, errors, threeds
 from checkout_async.batch import Outcome
-from checkout_async.batch.formats import Format
+from checkout_async.batch.formats import CsvDialect, Format
 from checkout_async.batch.results import OutputFile, rows
 from checkout_async.models import payments
 from checkout_async.operations import sessions as operations
@@ -138,8 +138,8 @@ def output_without_sessions() -> Generator[None]:
     """The output does not name the sessions that the journal has."""
     genuine = rows.encode
 
-    def encode(outcome: Outcome, format_: Format) -> bytes:
-        return genuine(msgspec.structs.replace(outcome, session_id=None), format_)
+    def encode(outcome: Outcome, format_: Format, dialect: CsvDialect) -> bytes:
+        return genuine(msgspec.structs.replace(outcome, session_id=None), format_, dialect)
 
     with replaced(rows, "encode", encode):
         yield
