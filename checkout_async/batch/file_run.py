@@ -27,6 +27,7 @@ from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.runner import run
 from checkout_async.batch.sources import Source
+from checkout_async.batch.sources.base import in_thread
 from checkout_async.config import require_type
 from checkout_async.errors import CheckoutError, JournalError, RunIncomplete
 
@@ -130,12 +131,14 @@ class FileRun:
         """Run to the end. Raises errors of options and files before anything is sent; a later one is the `failure`."""
         files = self._files
         files.check()
-        defaults = files.read_defaults()
-        with files.open_input() as source:
+        defaults = await in_thread(files.read_defaults)
+        with files.open_input() as source, self._following_caller():
             total = await files.count(source)
             self.summary.lines = source.lines
             try:
                 async with AsyncExitStack() as opened:
+                    if not await opened.enter_async_context(files.reader_of_output(self._stop)):
+                        return
                     journal = await files.open_journal(opened, defaults)
                     self.has_journal = journal is not None
                     output = opened.enter_context(await files.open_output(journal, source.dialect))
@@ -174,8 +177,6 @@ class FileRun:
             await self._authenticate(sender, records, output, journal)
         except CheckoutError as error:
             self._fail(error)
-        except OSError as error:
-            self._fail(RunIncomplete(f"cannot read the input: {error.strerror}"))
         try:
             was_stopped = self._stop.is_set() or self.failure is not None or self._files.limit is not None
             await output.finish(journal, is_complete=not was_stopped)
@@ -192,10 +193,9 @@ class FileRun:
         outcomes = run(
             sender, records, options=self._options, journal=journal, stop=self._stop, on_pause=self._on_pause
         )
-        with self._following_caller():
-            async with aclosing(outcomes):
-                async for outcome in outcomes:
-                    self._take(outcome, output, journal)
+        async with aclosing(outcomes):
+            async for outcome in outcomes:
+                self._take(outcome, output, journal)
 
     @contextmanager
     def _following_caller(self) -> Generator[None]:
@@ -212,10 +212,14 @@ class FileRun:
         self._stop.set()
 
     async def _noted(self, records: AsyncIterable[Record | InvalidRecord]) -> AsyncGenerator[Record | InvalidRecord]:
-        async for item in records:
-            self.in_flight[item.line] = item
-            self.last_line = item.line
-            yield item
+        try:
+            async for item in records:
+                self.in_flight[item.line] = item
+                self.last_line = item.line
+                yield item
+        except OSError as error:
+            # Here, where only reading raises it: a callback of the caller may raise one, too.
+            raise RunIncomplete(f"cannot read the input: {error.strerror}") from None
 
     def _take(self, outcome: Outcome, output: OutputFile, journal: Journal | None) -> None:
         self._copy_if_rejected(self.in_flight.pop(outcome.line), outcome)

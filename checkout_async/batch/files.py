@@ -5,23 +5,31 @@ The journal is next to the output and stays after the run.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import AsyncGenerator, Generator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Final
 
+import anyio
 import anyio.to_thread
 
 from checkout_async.batch.defaults import Defaults
 from checkout_async.batch.formats import CsvDialect, Format, format_of
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.journal.database import OLDER_COPY
+from checkout_async.batch.journal.database import OLDER_COPY, wal_of
+from checkout_async.batch.journal.fingerprint import key_file_of
 from checkout_async.batch.journal.opening import remove_journal
-from checkout_async.batch.paths import require_distinct_files
+from checkout_async.batch.paths import (
+    is_fifo,
+    require_distinct_files,
+    require_readable_stream,
+    require_writable_stream,
+)
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.rejects import Rejects, check_rejects
 from checkout_async.batch.results import OutputFile
@@ -31,6 +39,9 @@ from checkout_async.errors import BatchFileError, ConfigurationError
 __all__ = ["RunFiles"]
 
 _JOURNAL_SUFFIX: Final = ".journal"
+
+_LOOK_AGAIN: Final = 0.05
+"""Seconds between two looks whether a FIFO has a reader: nothing reports it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +76,7 @@ class RunFiles:
         if self.resume and self.journal_path is None:
             raise ConfigurationError("resume needs a journal; with results in a stream, name one (--journal)")
         require_distinct_files(self.named)
+        require_writable_stream(self.output)
         self.check_rejects()
         self._check_leftovers()
 
@@ -77,11 +89,14 @@ class RunFiles:
     @property
     def named(self) -> dict[str, Path | None]:
         """The files by what they are, for `require_distinct_files`."""
+        journal = self.journal_path
         return {
             "input": self.input,
             "defaults": self.defaults,
             "output": self.output,
-            "journal": self.journal_path,
+            "journal": journal,
+            "journal's key": journal and key_file_of(journal),
+            "journal's log": journal and wal_of(journal),
             "rejects": self.rejects,
         }
 
@@ -94,6 +109,7 @@ class RunFiles:
 
     def open_input(self) -> Source:
         """Open the input. Raises BatchFileError, also if it is the output."""
+        require_readable_stream(self.input)
         source = open_source(self.input, self.input_format)
         read = os.fstat(source.fileno())
         written = _status_of(1 if self.output is None else self.output)
@@ -132,6 +148,22 @@ class RunFiles:
             if item is None:
                 return
             yield item if defaults is None else defaults.apply(item)
+
+    @asynccontextmanager
+    async def reader_of_output(self, stop: anyio.Event) -> AsyncGenerator[bool]:
+        """If the output is a FIFO, wait until something reads it, and keep it open. False if `stop` came first.
+
+        Opening a FIFO blocks until then, and would not be interrupted by a signal. Raises BatchFileError.
+        """
+        if self.output is None or not is_fifo(self.output):
+            yield True
+            return
+        descriptor = await _first_writer(self.output, stop)
+        try:
+            yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
 
     async def open_journal(self, opened: AsyncExitStack, defaults: Defaults | None = None) -> Journal | None:
         """Open the journal, if there is one. Raises BatchFileError, also if it belongs to other defaults."""
@@ -184,6 +216,18 @@ class RunFiles:
 
     def _has_output(self) -> bool:
         return self.output is not None and self.output.is_file()
+
+
+async def _first_writer(fifo: Path, stop: anyio.Event) -> int | None:
+    while not stop.is_set():
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise BatchFileError(f"cannot write to {fifo}: {error.strerror}") from None
+        with anyio.move_on_after(_LOOK_AGAIN):
+            await stop.wait()
+    return None
 
 
 def _status_of(file: int | Path) -> os.stat_result | None:

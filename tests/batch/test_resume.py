@@ -154,10 +154,19 @@ async def test_a_torn_row_with_a_row_after_it_is_refused(tmp_path: Path) -> None
 
 async def test_what_an_earlier_resumption_left_when_it_was_killed_does_no_harm(path: Path) -> None:
     await first_run(path, outcome(1))
-    path.with_name(f"{path.name}.new").write_text("half a f")
+    left = path.with_name(f"{path.name}.{'0' * 16}.new")
+    left.write_text("half a f")
     await second_run(path, outcome(2))
     assert lines_in(path) == [1, 2]
-    assert not path.with_name(f"{path.name}.new").exists()
+    assert not left.exists()
+
+
+async def test_a_file_of_somebody_else_beside_the_output_stays(path: Path) -> None:
+    foreign = path.with_name(f"{path.name}.new")
+    foreign.write_text("mine")
+    await first_run(path, outcome(1))
+    await second_run(path, outcome(2))
+    assert foreign.read_text() == "mine"
 
 
 async def test_a_parquet_file_of_an_earlier_run_stays_until_the_end(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import anyio
 import pytest
@@ -234,15 +236,17 @@ async def test_what_a_lost_reply_leaves_is_unknown_until_a_person_decides(source
 
 
 async def test_an_output_that_cannot_be_written_anew_is_raised_and_made_by_the_next_run(
-    source: Path, target: Path
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def full(_path: Path) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     write_lines(source, requests(3))
-    new = target.with_name(f"{target.name}.new")
-    new.mkdir()
     sender = approved()
-    assert "cannot write results" in await failing(RunIncomplete, sender, source, target)
+    with monkeypatch.context() as disk:
+        disk.setattr("checkout_async.batch.results.file.atomic_write", full)
+        assert "cannot write results: No space" in await failing(RunIncomplete, sender, source, target)
     assert sorted(outcomes(target)) == ["authenticated"] * 3
-    new.rmdir()
     await run_file(sender, source, target, resume=True, options=OPTIONS)
     assert len(sender.calls) == 3
 

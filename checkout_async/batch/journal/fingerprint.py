@@ -138,7 +138,7 @@ def make_key(journal: Path, key: bytes | None = None) -> bytes:
     key = SecretBytes(key or secrets.token_bytes(KEY_BYTES))
     try:
         # A process that dies here leaves a whole key or none.
-        with atomic_write(path, concurrent=True) as file:
+        with atomic_write(path) as file:
             file.write(key)
     except OSError as error:
         raise BatchFileError(f"cannot write the journal's key {path}: {error.strerror}") from None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import io
+import os
+import select
 import stat
 import zlib
 from abc import abstractmethod
@@ -16,6 +18,7 @@ from os import fstat
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from checkout_async.batch.paths import is_fifo
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, Source, in_thread
 
@@ -110,17 +113,30 @@ def _decompressed(file: BinaryIO, packed: bytes) -> Iterator[bytes]:
             packed = more.lstrip(b"\0")
 
 
+def _opened(path: Path) -> io.FileIO:
+    """Open a file to read it. A FIFO is opened without waiting for a writer: a signal would not interrupt that."""
+
+    def opener(name: str, flags: int) -> int:
+        descriptor = os.open(name, flags | os.O_NONBLOCK)
+        os.set_blocking(descriptor, True)
+        return descriptor
+
+    return io.FileIO(path, opener=opener) if is_fifo(path) else io.FileIO(path)
+
+
 class TextSource(Source):
     """A source of text, from a file (`path`) or from standard input (None)."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._counts = InputLines()
-        self._file = io.FileIO(0, closefd=False) if path is None else io.FileIO(path)
+        self._file = io.FileIO(0, closefd=False) if path is None else _opened(path)
+        status = fstat(self._file.fileno())
+        self._size = status.st_size if path is not None and stat.S_ISREG(status.st_mode) else 0
 
     def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of the line it begins in, from 1."""
-        return self._read(read_chunks(self._file), self._counts)
+        return self._read(self._chunks(), self._counts)
 
     @property
     def lines(self) -> InputLines:
@@ -144,6 +160,14 @@ class TextSource(Source):
     def close(self) -> None:
         """Close the file; standard input stays open."""
         self._file.close()
+
+    def _chunks(self) -> Iterator[bytes]:
+        if self._path is not None and is_fifo(self._path):
+            # Until there is a writer, a read would find the end.
+            select.select([self._file], [], [])
+        yield from read_chunks(self._file)
+        if self._size and self._file.tell() < self._size:
+            raise OSError(errno.EIO, "the file has become shorter since it was opened")
 
     @abstractmethod
     def _read(self, chunks: Iterator[bytes], counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
