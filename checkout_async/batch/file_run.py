@@ -21,11 +21,12 @@ from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
+from checkout_async.batch.pool import RunConfig
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.rejects import Rejects
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import OutputFile
-from checkout_async.batch.runner import run
+from checkout_async.batch.runner import run_tracked
 from checkout_async.batch.sources import Source
 from checkout_async.batch.sources.base import in_thread
 from checkout_async.config import require_type
@@ -92,7 +93,7 @@ async def run_file(
 class FileRun:
     """A run from an input to an output. `failure` is the reason if it ends before its input does.
 
-    `in_flight` are the records that were read and have no outcome yet, by line, `rejected` is the number of those
+    `in_flight` are the lines of the records that may have been sent and have no outcome yet, `rejected` is the number of those
     copied to the rejects file, `recorded` is the number of new outcomes that are
     in the journal or, without one, in the output. `on_start` is called with the number of records, None if it is
     unknown; `on_problem` with a text about an outcome that could not be written.
@@ -120,7 +121,8 @@ class FileRun:
         self._on_problem = on_problem
         self.summary = Summary()
         self.failure: CheckoutError | None = None
-        self.in_flight: dict[int, Record | InvalidRecord] = {}
+        self.in_flight: set[int] = set()
+        self._unfinished: dict[int, Record | InvalidRecord] = {}
         self.last_line = 0
         self.recorded = 0
         self.rejected = 0
@@ -190,8 +192,12 @@ class FileRun:
         output: OutputFile,
         journal: Journal | None,
     ) -> None:
-        outcomes = run(
-            sender, records, options=self._options, journal=journal, stop=self._stop, on_pause=self._on_pause
+        outcomes = run_tracked(
+            RunConfig(sender=sender, options=self._options, journal=journal),
+            records,
+            stop=self._stop,
+            on_pause=self._on_pause,
+            in_flight=self.in_flight,
         )
         async with aclosing(outcomes):
             async for outcome in outcomes:
@@ -214,7 +220,7 @@ class FileRun:
     async def _noted(self, records: AsyncIterable[Record | InvalidRecord]) -> AsyncGenerator[Record | InvalidRecord]:
         try:
             async for item in records:
-                self.in_flight[item.line] = item
+                self._unfinished[item.line] = item
                 self.last_line = item.line
                 yield item
         except OSError as error:
@@ -222,7 +228,7 @@ class FileRun:
             raise RunIncomplete(f"cannot read the input: {error.strerror}") from None
 
     def _take(self, outcome: Outcome, output: OutputFile, journal: Journal | None) -> None:
-        self._copy_if_rejected(self.in_flight.pop(outcome.line), outcome)
+        self._copy_if_rejected(self._unfinished.pop(outcome.line), outcome)
         self.summary.add(outcome)
         if self._on_outcome is not None:
             self._on_outcome(outcome)

@@ -56,7 +56,7 @@ def _descriptor_of(path: Path) -> int | None:
     for _ in range(_MOST_LINKS):
         folder = os.path.realpath(path.parent)
         if path.name.isdecimal() and (
-            folder == "/dev/fd" or folder.startswith(f"/proc/{os.getpid()}/") and folder.endswith("/fd")
+            folder == "/dev/fd" or (folder.startswith(f"/proc/{os.getpid()}/") and folder.endswith("/fd"))
         ):
             return int(path.name)
         if not path.is_symlink():

@@ -1,7 +1,7 @@
 """One run of the command: it shows progress, handles signals, and prints how far the run came.
 
 Exit codes: 0 every record has a final result, even a declined one; 1 some are invalid, failed or unknown, or the input
-has no records; 3 the run ended before its input did; 130 after Ctrl-C and 143 after SIGTERM.
+has no records; 3 the run ended before its input did; 130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final, TextIO
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.backlog import PendingCalls
+from checkout_async.batch.command.console import echo
 from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.batch.command.progress import LineProgress, progress_on
 from checkout_async.batch.file_run import FileRun
@@ -118,6 +119,8 @@ class Execution:
         _log.info(text)
         if self._progress is not None:
             self._progress.note(text)
+        else:
+            echo(text, self._messages)
 
     def _announce_stop(self) -> None:
         in_flight = len(self._file_run.in_flight)
@@ -133,5 +136,8 @@ class Execution:
             self._note("to continue, run the same command with --resume")
 
     def _print_in_flight(self) -> None:
+        if not self._file_run.in_flight:
+            self._note("stopped at once: no request was in flight")
+            return
         lines = ", ".join(str(line) for line in sorted(self._file_run.in_flight))
         self._note(f"stopped at once: these lines have no result, but a session may exist: {lines}")

@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM: the first signal asks the work to stop, a second one cancels it while that is allowed."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first signal asks the work to stop, a second one cancels it while that is allowed.
+
+SIGHUP is sent when a terminal is closed. It stays ignored if it was ignored before, as by `nohup`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import anyio
 
 __all__ = ["Interrupt"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interrupt:
@@ -35,7 +38,8 @@ class Interrupt:
         def handle(number: int, _frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(self._take, signal.Signals(number))
 
-        self._previous = {number: signal.signal(number, handle) for number in _SIGNALS}
+        taken = [number for number in _SIGNALS if number == signal.SIGINT or not _is_ignored(number)]
+        self._previous = {number: signal.signal(number, handle) for number in taken}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,3 +68,7 @@ class Interrupt:
         elif self._cancelled is not None:
             self._cancelled.cancel()
             self._cancelled = None
+
+
+def _is_ignored(number: signal.Signals) -> bool:
+    return signal.getsignal(number) is signal.SIG_IGN

@@ -101,7 +101,8 @@ class ProgressStats:
         """Return what pauses or slows the run; empty if nothing does."""
         if self._pause is not None:
             reason, until = self._pause
-            return f"paused: {reason}, next try in {format_time_left(until - self.clock())}"
+            left = until - self.clock()
+            return f"paused: {reason}, {f'next try in {format_time_left(left)}' if left > 0 else 'trying again'}"
         return "" if self._pending_calls is None else str(self._pending_calls)
 
 
