@@ -53,8 +53,10 @@ class Environment(StrEnum):
 @clears_frames
 def require_type(name: str, value: object, *kinds: type) -> None:
     """Raise ConfigurationError if a setting has another type. Not every caller uses a type checker."""
+    allowed = " or ".join(kind.__name__ for kind in kinds)
+    if isinstance(value, type):  # a class has the methods of a protocol, too
+        raise ConfigurationError(f"{name} must be an instance of {allowed}, not the class {value.__name__}")
     if not isinstance(value, kinds) or isinstance(value, bool):
-        allowed = " or ".join(kind.__name__ for kind in kinds)
         raise ConfigurationError(f"{name} must be {allowed}, not {type(value).__name__}")
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from checkout_async._core.model import ResponseModel, fields_of
-from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency
+from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency, Parameter
 from checkout_async.errors import ReplyMismatch
 
 __all__ = ["answers_another_read", "mismatch"]
@@ -73,17 +73,26 @@ def _is_same_currency(received: object, expected: object) -> bool:
 
 
 def answers_another_read(request: ApiRequest[Any], response: ApiResponse[Any]) -> bool:
-    """Return whether the reply to a GET by id is about another resource of the same kind.
+    """Return whether the reply to a GET by id is about another resource.
 
-    Ids of different kinds are not compared: `get_payment` takes the id of a session and returns its payment.
+    An id of another kind is no sign of that if the operation takes ids of that kind, too: `get_payment` takes the id of
+    a session and returns its payment.
     """
     value = response.value
     by_id = request.operation.idempotency is Idempotency.SAFE and len(request.path) == 1
     if not by_id or not isinstance(value, ResponseModel):
         return False
     identifiers = [getattr(value, each.name) for each in fields_of(type(value)) if each.required]
-    asked = request.path[0].value
-    return any(isinstance(found, str) and found != asked and _kind(found) == _kind(asked) for found in identifiers)
+    return any(isinstance(found, str) and _is_of_another(request.path[0], found) for found in identifiers)
+
+
+def _is_of_another(asked: Parameter, found: str) -> bool:
+    if found == asked.value:
+        return False
+    if _kind(found) == _kind(asked.value):
+        return True
+    pattern = asked.pattern
+    return pattern is not None and bool(re.match(pattern, asked.value)) and not re.match(pattern, found)
 
 
 def _kind(identifier: str) -> str:

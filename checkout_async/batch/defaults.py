@@ -1,4 +1,7 @@
-"""Members that all records of an input share, from a JSON file. A record's own members win; objects merge."""
+"""What records share, from JSON files: channel data for those that have none, and members of any kind (`--defaults`).
+
+A record's own members win; objects merge.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,17 @@ from typing import Any, Self, cast
 
 import msgspec
 
+from checkout_async._core.body import encode_body
 from checkout_async.batch.fields import find_field
 from checkout_async.batch.journal.fingerprint import canonical
+from checkout_async.batch.options import SharedChannelData
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.errors import BatchFileError
+from checkout_async.errors import BatchFileError, InvalidRequest
 from checkout_async.redaction import SecretStruct
 
-__all__ = ["Defaults"]
+__all__ = ["Defaults", "read_channel_data"]
+
+_channel_data: msgspec.json.Decoder[SharedChannelData] = msgspec.json.Decoder(SharedChannelData)
 
 
 class Defaults(SecretStruct, frozen=True):
@@ -60,3 +67,20 @@ def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, ob
         if isinstance(defaults[name], dict) and isinstance(own[name], dict):
             merged[name] = _merged(defaults[name], own[name])
     return merged
+
+
+def read_channel_data(path: Path) -> SharedChannelData:
+    """Read channel data of a browser, or for merchant-initiated sessions, from a JSON file.
+
+    Raises BatchFileError that names the JSON path of what is invalid.
+    """
+    try:
+        content = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+        checked = encode_body(f"channel data in {path}", content, SharedChannelData)
+    except OSError as error:
+        raise BatchFileError(f"cannot read the channel data {path}: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise BatchFileError(f"the channel data in {path} are not a JSON object") from None
+    except InvalidRequest as error:
+        raise BatchFileError(str(error)) from None
+    return _channel_data.decode(checked)

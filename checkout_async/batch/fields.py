@@ -35,6 +35,7 @@ __all__ = [
 
 _NUMBER: Final = re.compile("[0-9]{1,4}")
 _WHOLE_NUMBER: Final = re.compile("-?[0-9]{1,18}")  # what fits into 64 bits, also with leading zeros as in a month
+_NAME: Final = re.compile(r"(?!.*\d{3})[^\W\d].{0,99}")  # what may be shown of a header
 _BOOLEANS: Final = {"true": True, "false": False, "1": True, "0": False}
 
 Step = str | int
@@ -151,8 +152,8 @@ class Field:
         return self.node.typed(text) if self.node.kinds else text
 
 
-def find_field(path: str) -> Field:
-    """Return the field at a path, a value or an object.
+def find_field(path: str, column: int = 0) -> Field:
+    """Return the field at a path, a value or an object, for the column with this number, if that is known.
 
     Raises BatchFileError that names the path and the nearest known one.
     """
@@ -161,15 +162,19 @@ def find_field(path: str) -> Field:
     for name in path.split("."):
         inner = node.inside(name)
         if inner is None:
-            raise BatchFileError(f"unknown column {_named(path)}: a session request has no such member")
+            raise BatchFileError(f"unknown column {_named(path, column)}")
         steps.append(name if node.item is None else int(name))
         node = inner
     return Field(path, (tuple(steps[:-1]), steps[-1]), node)
 
 
-def _named(path: str) -> str:
+def _named(path: str, column: int) -> str:
+    if path and not _NAME.fullmatch(path):
+        # The first row may be one of values, such as a card number and its CVV.
+        return f"{column or 'name'}: it is not shown, since it may be a value; the first row has to name the fields"
     near = difflib.get_close_matches(path, field_paths(), n=1)
-    return f'"{sanitize(path)}"' + (f' (did you mean "{near[0]}"?)' if near else "")
+    hint = f' (did you mean "{near[0]}"?)' if near else ""
+    return f'"{sanitize(path)}"{hint}: a session request has no such member'
 
 
 def reject_duplicates(fields: Sequence[Field]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import anyio
+from msgspec.structs import replace
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.breaker import OnPause
@@ -30,11 +31,13 @@ from checkout_async.batch.runner import run_tracked
 from checkout_async.batch.sources import Source
 from checkout_async.batch.sources.base import in_thread
 from checkout_async.config import require_type
-from checkout_async.errors import CheckoutError, JournalError, RunIncomplete
+from checkout_async.errors import CheckoutError, ConfigurationError, JournalError, RunIncomplete
+from checkout_async.redaction import sanitize
 
 __all__ = ["FileRun", "run_file"]
 
 _DEFAULTS: Final = BatchOptions()
+_MOST_NAMED: Final = 10
 
 
 async def run_file(
@@ -75,8 +78,8 @@ async def run_file(
         input=Path(input),
         output=Path(output),
         journal=None if journal is None else Path(journal),
-        input_format=input_format,
-        output_format=output_format,
+        input_format=_format("input_format", input_format),
+        output_format=_format("output_format", output_format),
         resume=resume,
         force=force,
         limit=limit,
@@ -93,10 +96,10 @@ async def run_file(
 class FileRun:
     """A run from an input to an output. `failure` is the reason if it ends before its input does.
 
-    `in_flight` are the lines of the records that may have been sent and have no outcome yet, `rejected` is the number of those
-    copied to the rejects file, `recorded` is the number of new outcomes that are
-    in the journal or, without one, in the output. `on_start` is called with the number of records, None if it is
-    unknown; `on_problem` with a text about an outcome that could not be written.
+    `in_flight` are the lines of the records that may have been sent and have no outcome yet. `rejected` is the number
+    of records copied to the rejects file, `recorded` that of new outcomes that are in the journal or, without one, in
+    the output. `on_start` is called with the number of records, None if it is unknown; `on_problem` with a text about
+    an outcome that could not be written.
     """
 
     def __init__(
@@ -132,6 +135,8 @@ class FileRun:
     async def run(self, sender: Sender) -> None:
         """Run to the end. Raises errors of options and files before anything is sent; a later one is the `failure`."""
         files = self._files
+        if self._options.retry_unknown and not files.resume:
+            raise ConfigurationError("retry_unknown needs resume: only a resumed run has records in doubt")
         files.check()
         defaults = await in_thread(files.read_defaults)
         with files.open_input() as source, self._following_caller():
@@ -179,11 +184,26 @@ class FileRun:
             await self._authenticate(sender, records, output, journal)
         except CheckoutError as error:
             self._fail(error)
+        is_complete = not (self._stop.is_set() or self.failure is not None or self._files.limit is not None)
         try:
-            was_stopped = self._stop.is_set() or self.failure is not None or self._files.limit is not None
-            await output.finish(journal, is_complete=not was_stopped)
+            await output.finish(journal, is_complete=is_complete)
         except (OSError, CheckoutError) as error:
             self._fail(RunIncomplete(f"cannot write results: {_reason(error)}"))
+        if journal is not None and is_complete:
+            await self._count_removed(journal)
+
+    async def _count_removed(self, journal: Journal) -> None:
+        """Count the records in doubt that are no longer in the input: their sessions may exist all the same."""
+        doubtful = list[Outcome]()
+        await journal.export_unread(lambda outcome: None if outcome.result.is_final else doubtful.append(outcome))
+        for outcome in doubtful:
+            self.summary.add(outcome)
+        if doubtful and self._on_problem is not None:
+            named = [each.session_id or sanitize(each.reference or f"line {each.line}") for each in doubtful]
+            self._on_problem(
+                f"{len(doubtful)} records in doubt are no longer in the input: {', '.join(named[:_MOST_NAMED])}"
+                f"{' and others' if len(named) > _MOST_NAMED else ''}; put them back, or look them up"
+            )
 
     async def _authenticate(
         self,
@@ -232,16 +252,18 @@ class FileRun:
         self.summary.add(outcome)
         if self._on_outcome is not None:
             self._on_outcome(outcome)
-        # A final outcome of an earlier run is in the output since the run began.
+        row = outcome
         if outcome.replayed and outcome.result.is_final:
-            return
+            if not output.is_stream:
+                return  # it is in the output since the run began
+            row = replace(outcome, replayed=False)  # as in a file
         if journal is not None and outcome.entry is None:
             # The output is an export of the journal, which could not be written.
             self._tell_unwritten(outcome)
             return
         self.recorded += journal is not None and not outcome.replayed
         try:
-            output.write(outcome)
+            output.write(row)
         except Exception as error:  # noqa: BLE001  # calls in flight must finish all the same
             self._fail(RunIncomplete(f"cannot write results: {_reason(error)}"))
             self._stop.set()
@@ -270,6 +292,14 @@ class FileRun:
     def _fail(self, error: CheckoutError) -> None:
         # The first reason is the cause of those that follow.
         self.failure = self.failure or error
+
+
+def _format(name: str, given: str | None) -> Format | None:
+    """Return a format that may be given as text. Raises ConfigurationError."""
+    try:
+        return None if given is None else Format(given)
+    except ValueError:
+        raise ConfigurationError(f"{name} must be one of {', '.join(Format)}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -24,19 +24,15 @@ from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import OLDER_COPY, wal_of
 from checkout_async.batch.journal.fingerprint import key_file_of
 from checkout_async.batch.journal.opening import remove_journal
-from checkout_async.batch.paths import (
-    is_fifo,
-    require_distinct_files,
-    require_readable_stream,
-    require_writable_stream,
-)
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.rejects import Rejects, check_rejects
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import Source, open_source
+from checkout_async.batch.streams import is_fifo, require_readable_stream, require_writable_stream
+from checkout_async.config import require_type
 from checkout_async.errors import BatchFileError, ConfigurationError
 
-__all__ = ["RunFiles"]
+__all__ = ["RunFiles", "is_standard_output", "require_distinct_files"]
 
 _JOURNAL_SUFFIX: Final = ".journal"
 
@@ -71,6 +67,10 @@ class RunFiles:
             format_of(None, self.output_format)
         else:
             OutputFile.check(self.output, self.output_format)
+        if self.limit is not None:
+            require_type("limit", self.limit, int)
+            if self.limit < 1:
+                raise ConfigurationError("limit must be a whole number above 0")
         if self.resume and self.force:
             raise ConfigurationError("resume continues an earlier run, force replaces it: choose one")
         if self.resume and self.journal_path is None:
@@ -184,10 +184,7 @@ class RunFiles:
             return await OutputFile.resume(self.output, journal, self.output_format, dialect)
         if self.output is not None:
             return OutputFile.create(self.output, self.output_format, force=self.force, dialect=dialect)
-        output = OutputFile.standard_output(self.output_format or Format.JSONL, dialect)
-        if self.resume and journal is not None:
-            await output.begin_resumed(journal)
-        return output
+        return OutputFile.standard_output(self.output_format or Format.JSONL, dialect)
 
     def _check_leftovers(self) -> None:
         """Refuse files of an earlier run, before this run creates a journal that would pass for that run's journal."""
@@ -228,6 +225,28 @@ async def _first_writer(fifo: Path, stop: anyio.Event) -> int | None:
         with anyio.move_on_after(_LOOK_AGAIN):
             await stop.wait()
     return None
+
+
+def require_distinct_files(named: Mapping[str, Path | None]) -> None:
+    """Raise BatchFileError if two of these are the same file, links included; the keys name them in the message."""
+    places: dict[object, str] = {}
+    for name, path in named.items():
+        if path is not None and (other := places.setdefault(_identity(path), name)) != name:
+            raise BatchFileError(f"the {name} is the {other} file; name another one")
+
+
+def is_standard_output(path: Path) -> bool:
+    """Whether a path leads to the pipe or device that is standard output, as `/dev/stdout` may."""
+    status, standard = _status_of(path), _status_of(1)
+    if status is None or standard is None:
+        return False
+    return not stat.S_ISREG(status.st_mode) and os.path.samestat(status, standard)
+
+
+def _identity(path: Path) -> object:
+    status = _status_of(path)
+    is_file = status is not None and stat.S_ISREG(status.st_mode)
+    return (status.st_dev, status.st_ino) if status is not None and is_file else os.path.realpath(path)
 
 
 def _status_of(file: int | Path) -> os.stat_result | None:

@@ -22,6 +22,7 @@ from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.pool import RunConfig, WorkerPool
 from checkout_async.batch.queues import OutcomeQueue, RecordFeed, Records
+from checkout_async.config import require_type
 
 __all__ = ["run", "run_sync", "run_tracked"]
 
@@ -51,14 +52,16 @@ def run(
 
     While the API fails, the run pauses. It tries one record after each of the waits of `outage_backoff`, and calls
     `on_pause` at each pause. Once `stop` is set, the run reads no further record and still yields the outcomes of those
-    that it has read; records that wait to be sent are not sent, and are `failed`. If you may leave the loop early, wrap it in `contextlib.aclosing()`: closing, a cancellation and
-    the end of the journal's `async with` wait up to `drain` seconds for calls in flight, so that the journal records
-    them.
+    that it has read; those that wait to be sent are not sent, and are `failed`. If you may leave the loop early, wrap
+    it in `contextlib.aclosing()`: closing, a cancellation and the end of the journal's `async with` wait up to `drain`
+    seconds for calls in flight, so that the journal records them.
 
     An error in a record is part of its outcome. Refused credentials, a missing scope, an outage that outlasts
     `outage_backoff`, a client that is closed or belongs to another event loop or process, a journal that cannot be
     written and an error of `records` end the run. They are raised when the calls in flight have ended.
     """
+    if journal is not None:
+        require_type("journal", journal, Journal)
     return run_tracked(
         RunConfig(sender=sender, options=options, journal=journal),
         records,

@@ -11,9 +11,9 @@ from typing import get_args
 import click
 
 from checkout_async.batch.cluster import PartitionSettings
-from checkout_async.batch.command.channel_data import read_channel_data
 from checkout_async.batch.command.job import Job
-from checkout_async.batch.files import RunFiles
+from checkout_async.batch.defaults import read_channel_data
+from checkout_async.batch.files import RunFiles, is_standard_output
 from checkout_async.batch.flow import FAKE_BROWSER_DATA
 from checkout_async.batch.formats import Format
 from checkout_async.batch.options import DEFAULT_OUTAGE_BACKOFF, BatchOptions, SharedChannelData
@@ -124,6 +124,8 @@ def authenticate(
     is none. 2: usage or configuration, nothing was sent. 3: the run ended before its input did. 130, 143: Ctrl-C,
     SIGTERM.
     """
+    if output is not None and is_standard_output(output):
+        output = _DASH
     if output is None and not dry_run:
         raise click.UsageError("Missing option '-o' / '--output'.")
     if scheduler is None and (partitions is not None or folder is not None):
@@ -168,7 +170,7 @@ def authenticate(
             or any(each is not None for each in (limit, rejects, defaults, env_file))
         ):
             raise click.UsageError(
-                "--scheduler does not support --defaults, --dry-run, --env-file, --in-order, --limit, --rejects or "
+                "--scheduler does not support --dry-run, --defaults, --env-file, --in-order, --limit, --rejects or "
                 "--retry-unknown."
             )
         parts = PartitionSettings(options=job.options, rate=rate or None)

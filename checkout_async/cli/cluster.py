@@ -13,13 +13,12 @@ from types import FrameType
 from typing import Final, TextIO
 
 from checkout_async.batch.cluster import PartitionSettings, RunPaths
-from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
-from checkout_async.batch.command.job import Job
+from checkout_async.batch.command.job import SOME_UNFINISHED, STOPPED_EARLY, Job
 from checkout_async.batch.dask import ClusterProgress, run_file
+from checkout_async.batch.files import require_distinct_files
 from checkout_async.batch.formatting import format_count
-from checkout_async.batch.paths import require_distinct_files
-from checkout_async.batch.report import Report, check_report_path, table, write_report
-from checkout_async.errors import BatchFileError, ConfigurationError, RunIncomplete
+from checkout_async.batch.report import Report, check_report_path, table
+from checkout_async.errors import ConfigurationError, RunIncomplete
 
 __all__ = ["ClusterJob"]
 
@@ -55,7 +54,7 @@ class ClusterJob:
         print(table(report), file=job.stdout, flush=True)
         if not report.records:
             print("the input has no records", file=job.stderr, flush=True)
-        is_written = self._write(report)
+        is_written = job.write_report(report)
         return 0 if is_written and report.records and not report.unfinished else SOME_UNFINISHED
 
     def _check(self) -> None:
@@ -67,17 +66,6 @@ class ClusterJob:
         paths = self._paths
         named = {"input": paths.input, "output": paths.output, "journal": paths.journal, "report": job.report}
         require_distinct_files(named)
-
-    def _write(self, report: Report) -> bool:
-        """Write the report, if one is requested; return whether that succeeded. A failure does not fail the run."""
-        if self.job.report is None:
-            return True
-        try:
-            write_report(report, self.job.report)
-        except BatchFileError as error:
-            print(error, file=self.job.stderr, flush=True)
-            return False
-        return True
 
     @property
     def _paths(self) -> RunPaths:

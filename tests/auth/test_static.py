@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from checkout_async.auth import Authenticator, Credentials, OAuthCredentials, SecretKey, SessionSecret
+from checkout_async.auth import Authenticator, Credentials, MemoryTokenStore, OAuthCredentials, SecretKey, SessionSecret
 from checkout_async.config import Environment
 from checkout_async.errors import ConfigurationError
 from checkout_async.operations import Sender
@@ -87,6 +87,12 @@ def test_a_scope_may_have_any_character_of_the_rfc(scope: str) -> None:
 @pytest.mark.parametrize("store", [object(), "tokens"])
 def test_what_is_not_a_token_store_is_refused(store: Any) -> None:
     with pytest.raises(ConfigurationError, match="store must be TokenStore, not "):
+        OAuthCredentials("i", "s", store=store)
+
+
+def test_a_class_of_token_stores_is_not_a_token_store() -> None:
+    store: Any = MemoryTokenStore
+    with pytest.raises(ConfigurationError, match="store must be an instance of TokenStore, not the class MemoryToken"):
         OAuthCredentials("i", "s", store=store)
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch import Journal, Record
+from checkout_async.batch import Journal, Record, read_report
 from checkout_async.batch.command.job import Job
 from checkout_async.sandbox import Fault, Sandbox
-from tests.batch.support import RECURRING, client_of, job_of, request
+from tests.batch.support import CARD, RECURRING, changed, client_of, job_of, request
 from tests.commands import results_in, write_lines
 
 
@@ -61,23 +61,58 @@ async def test_a_record_in_doubt_stays_unknown_however_it_was_changed(
     assert sandbox.count("request_session") == len(sandbox.sessions) == 3
 
 
-async def test_a_record_in_doubt_that_the_input_has_no_more_stays_in_the_output(
+async def test_a_record_in_doubt_that_the_input_has_no_more_stays_in_the_output_and_is_counted(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     source, target, quiet = tmp_path / "in.jsonl", tmp_path / "out.jsonl", io.StringIO()
     async with Journal(f"{target}.journal") as journal:
         await journal.claim(Record(line=2, request=request(reference="gone"), reference="gone"))
-    job = job_of(input=source, output=target, stderr=quiet, stdout=quiet, channel_data=RECURRING, resume=True)
+    messages, report = io.StringIO(), tmp_path / "report.json"
+    job = job_of(input=source, output=target, stderr=messages, stdout=quiet, channel_data=RECURRING, resume=True)
+    job = changed(job, report=report)
     write_lines(source, [request(reference="a")])
     async with client_of(sandbox) as checkout:
         for _ in range(3):
-            assert await job.run(checkout) == 0
+            messages.truncate(0)
+            assert await job.run(checkout) == 1
+            assert "1 records in doubt are no longer in the input: gone; put them back" in messages.getvalue()
+            assert read_report(report).results == {"authenticated": 1, "unknown": 1}
             results = results_in(target.read_text())
             assert [(row["reference"], row["result"]) for row in results.values()] == [
                 ("a", "authenticated"),
                 ("gone", "unknown"),
             ]
     assert len(sandbox.sessions) == 1
+
+
+@pytest.mark.parametrize(("limit", "code"), [(1, 0), (None, 1)])
+async def test_a_record_in_doubt_that_was_not_reached_is_not_called_removed(
+    sandbox: Sandbox, tmp_path: Path, limit: int | None, code: int
+) -> None:
+    source, target, messages = tmp_path / "in.jsonl", tmp_path / "out.jsonl", io.StringIO()
+    async with Journal(f"{target}.journal") as journal:
+        await journal.claim(Record(line=2, request=request(reference="b"), reference="b"))
+    job = job_of(input=source, output=target, stderr=messages, stdout=messages, channel_data=RECURRING, resume=True)
+    write_lines(source, [request(reference="a"), request(reference="b")])
+    async with client_of(sandbox) as checkout:
+        assert await changed(job, limit=limit).run(checkout) == code
+    assert "no longer in the input" not in messages.getvalue()
+
+
+async def test_removed_records_in_doubt_are_named_without_what_looks_like_a_card_number(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    source, target, messages = tmp_path / "in.jsonl", tmp_path / "out.jsonl", io.StringIO()
+    async with Journal(f"{target}.journal") as journal:
+        for line in range(1, 13):
+            reference = CARD if line == 1 else f"ref-{line}"
+            await journal.claim(Record(line=line, request=request(reference=reference), reference=reference))
+    job = job_of(input=source, output=target, stderr=messages, stdout=messages, channel_data=RECURRING, resume=True)
+    write_lines(source, [request(reference="a")])
+    async with client_of(sandbox) as checkout:
+        assert await job.run(checkout) == 1
+    assert "12 records in doubt are no longer in the input: ***, ref-2, ref-3" in messages.getvalue()
+    assert "ref-10 and others; put them back" in messages.getvalue()
 
 
 async def test_a_record_in_doubt_that_is_changed_back_goes_on_with_its_session(

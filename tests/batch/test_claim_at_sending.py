@@ -20,7 +20,7 @@ from checkout_async.batch import Backoff, BatchResult, Journal
 from checkout_async.batch.journal.store import JournalStore
 from checkout_async.batch.records import Record
 from checkout_async.clock import Clock
-from checkout_async.errors import ClientClosed, ConnectFailed, JournalError
+from checkout_async.errors import ClientClosed, ConfigurationError, ConnectFailed, JournalError
 from checkout_async.operations import ApiRequest, ApiResponse, Sender
 from checkout_async.sandbox import Fault, Sandbox
 from checkout_async.transport.pipeline import Pipeline
@@ -259,6 +259,15 @@ async def test_a_record_that_waits_for_the_end_of_an_outage_is_not_replaced_by_a
         found = {each.line: each.result async for each in outcomes}
     assert found == {1: BatchResult.AUTHENTICATED, 2: BatchResult.INVALID}
     assert set(amounts) == {1}
+
+
+@pytest.mark.parametrize("journal", [Journal, "run.journal", Path("run.journal")])
+async def test_what_is_no_journal_is_refused_before_anything_is_sent(journal: Any) -> None:
+    sender = ScriptedSender(lambda _: session())
+    with pytest.raises(ConfigurationError, match=r"journal must be (an instance of )?Journal, not "):
+        await anext(run(sender, records(1), journal=journal))
+    await asyncio.sleep(0)
+    assert not sender.calls
 
 
 class Forgetful(CheckoutClient):

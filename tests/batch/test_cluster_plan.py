@@ -22,7 +22,7 @@ from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import open_database
 from checkout_async.batch.journal.fingerprint import key_file_of, load_key
 from checkout_async.errors import BatchFileError, ConfigurationError, JournalInUse, MissingExtra
-from tests.batch.support import CARD, request
+from tests.batch.support import CARD, record, request
 from tests.commands import mode_of, write_lines
 
 
@@ -148,7 +148,7 @@ def test_a_file_that_could_not_be_written_at_the_end_is_refused_before_anything_
     own = None if journal is None else tmp_path / journal
     paths = RunPaths.of(source, tmp_path / target, journal=own, folder=folder, output_format=format_)
     with pytest.raises(BatchFileError, match=message):
-        plan_partitions(paths, 2, force=True, resume=begun)
+        plan_partitions(paths, 2, force=not begun, resume=begun)
     assert folder.exists() == begun
 
 
@@ -204,6 +204,31 @@ class TestResuming:
         elsewhere = RunPaths.of(paths.input, other, folder=paths.folder)
         with pytest.raises(BatchFileError, match=r"other\.jsonl exists; name another output file"):
             plan_partitions(elsewhere, 2, resume=True)
+
+    async def test_with_another_output_it_is_the_output_of_the_run_from_then_on(
+        self, paths: RunPaths, tmp_path: Path
+    ) -> None:
+        plan_partitions(paths, 2)
+        other = RunPaths.of(paths.input, tmp_path / "other.jsonl", folder=paths.folder)
+        plan_partitions(other, resume=True)
+        async with Journal(other.journal):
+            pass  # as a gathering that was interrupted leaves it
+        assert len(plan_partitions(other, resume=True)) == 2
+        other.output.write_text("results")
+        assert len(plan_partitions(other, resume=True)) == 2
+
+    @pytest.mark.parametrize("is_other", [True, False])
+    async def test_force_does_not_put_the_results_into_a_journal_of_another_run(
+        self, paths: RunPaths, tmp_path: Path, is_other: bool
+    ) -> None:
+        plan_partitions(paths, 2)
+        other = RunPaths.of(paths.input, tmp_path / "other.jsonl", folder=paths.folder) if is_other else paths
+        async with Journal(other.journal) as journal:
+            await journal.claim(record())
+        with pytest.raises(ConfigurationError, match="resume continues an earlier run, force replaces it: choose one"):
+            plan_partitions(other, resume=True, force=True)
+        async with Journal(other.journal, create=False) as journal:
+            assert await journal.counts() == {None: 1}
 
     def test_a_damaged_plan_is_named(self, paths: RunPaths) -> None:
         plan_partitions(paths, 2)

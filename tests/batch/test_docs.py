@@ -19,7 +19,7 @@ import msgspec
 import pytest
 
 from checkout_async.batch import BatchResult, Outcome, Summary, write_report
-from checkout_async.batch.command.execution import SOME_UNFINISHED, STOPPED_EARLY
+from checkout_async.batch.command.job import SOME_UNFINISHED, STOPPED_EARLY
 from checkout_async.cli import cli
 from checkout_async.models import sessions
 from checkout_async.sandbox import Sandbox, card_number
@@ -116,7 +116,7 @@ class TestItsCommands:
         prepare, dry, first = re.split(r"^(?=checkout-async)", before, flags=re.MULTILINE)
         checked = await self.run(prepare + dry, tmp_path, env)
         assert (checked.code, sandbox.count("request_session")) == (1, 0)
-        assert "line 4: request_session: $.source.expiry_month" in checked.err
+        assert "row 4, column source.expiry_month: above 12" in checked.err
         assert (await self.run(first, tmp_path, env)).code == 1
         assert sandbox.count("request_session") == 2
         resumed = await self.run(correct + resume, tmp_path, env)

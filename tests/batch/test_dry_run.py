@@ -84,7 +84,12 @@ async def test_problems_are_reported_by_line_and_counted_by_json_path(bare: dict
         ("InvalidRecord", "1"),
         ("$.currency", "1"),
     ]
-    assert [line.partition(":")[0] for line in done.err.splitlines()] == ["line 2", "line 3", "line 4", "line 5"]
+    assert [line.partition(":")[0] for line in done.err.splitlines()] == [
+        "line 2, $.amount",
+        "line 3",
+        "line 4, $.amount",
+        "line 5, $.currency",
+    ]
     assert CARD not in done.err + done.out
 
 
@@ -93,7 +98,7 @@ async def test_records_that_a_run_would_take_for_one_are_problems(bare: dict[str
     done = await run(*AUTHENTICATE, source, "--dry-run", env=bare)
     assert done.code == 1
     assert counts(done)[:2] == [("valid", "2"), ("invalid", "2")]
-    assert "line 3: the same reference as line 1; give each record its own" in done.err
+    assert "line 3, $.reference: the same reference as line 1; give each record its own" in done.err
     assert "line 4: the same request as line 2, without a reference" in done.err
 
 
@@ -101,7 +106,9 @@ async def test_of_many_problems_the_first_are_reported_and_all_counted(bare: dic
     write_lines(source, [request(reference=f"r{each}", amount=-each) for each in range(1, 1201)])
     done = await run(*AUTHENTICATE, source, "--dry-run", env=bare)
     assert counts(done) == [("valid", "0"), ("invalid", "1,200"), ("$.amount", "1,200")]
-    assert len(done.err.splitlines()) == 20
+    *shown, rest = done.err.splitlines()
+    assert len(shown) == 20
+    assert rest == "and 1,180 more; --rejects FILE gets all of them"
 
 
 async def test_no_more_is_read_than_the_limit(bare: dict[str, str], source: Path) -> None:
@@ -143,7 +150,8 @@ async def test_any_input_is_checked(bare: dict[str, str], tmp_path: Path, name: 
         path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
     done = await run(*AUTHENTICATE, path if name != "-" else "-", "--dry-run", env=bare, stdin=content)
     assert (done.code, counts(done)) == (1, [("valid", "2"), ("invalid", "1"), ("$.amount", "1")])
-    assert done.err.startswith("line 3: " if "csv" in name else "line 2: ")
+    place = "row 3, column amount" if "csv" in name else "line 2, $.amount"
+    assert done.err == f"{place}: not a whole number\n"
 
 
 async def test_input_that_cannot_be_read_to_its_end_is_no_success(bare: dict[str, str], tmp_path: Path) -> None:

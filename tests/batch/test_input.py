@@ -17,7 +17,7 @@ from checkout_async.batch import Record
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.sources import open_source
 from checkout_async.batch.sources.base import InputLines
-from checkout_async.batch.sources.jsonl import read_records
+from checkout_async.batch.sources.jsonl import JsonReader
 from checkout_async.batch.sources.lines import read_chunks
 from checkout_async.errors import BatchFileError
 from tests.batch.files import read, until_it_fails
@@ -42,7 +42,7 @@ def inflated(content: bytes, size: int = 1 << 16) -> bytes:
 
 
 async def lines_and_reason(content: bytes) -> tuple[list[int], str]:
-    return await until_it_fails(read_records(read_chunks(io.BytesIO(content))))
+    return await until_it_fails(JsonReader().aread(read_chunks(io.BytesIO(content))))
 
 
 @pytest.mark.parametrize(

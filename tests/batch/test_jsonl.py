@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async.batch import InvalidRecord, Record
-from checkout_async.batch.sources.jsonl import parse_line, read_records
+from checkout_async.batch.sources.jsonl import JsonReader, parse_line
 from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, read_chunks
 from tests.batch.support import CARD
 
 
 async def read(content: bytes) -> list[Record | InvalidRecord]:
-    return [item async for item in read_records(read_chunks(io.BytesIO(content)))]
+    return [item async for item in JsonReader().aread(read_chunks(io.BytesIO(content)))]
 
 
 async def test_each_line_is_a_record_with_its_number_and_reference() -> None:
@@ -76,7 +76,7 @@ def test_lines_do_not_depend_on_where_chunks_end(chunks: list[bytes]) -> None:
 async def test_a_pipe_gives_its_lines_as_they_are_written() -> None:
     reading, writing = os.pipe()
     with io.FileIO(reading) as source, io.FileIO(writing, "w") as pipe:
-        records = read_records(read_chunks(source))
+        records = JsonReader().aread(read_chunks(source))
         pipe.write(b'{"amount": 1}\n')
         assert (await anext(records)).line == 1
         pipe.write(b'{"amount": 2}\n')
@@ -87,7 +87,7 @@ async def test_a_pipe_gives_its_lines_as_they_are_written() -> None:
 async def test_waiting_for_a_silent_pipe_can_be_cancelled() -> None:
     reading, writing = os.pipe()
     with io.FileIO(reading) as source:
-        waiting = asyncio.ensure_future(anext(read_records(read_chunks(source))))
+        waiting = asyncio.ensure_future(anext(JsonReader().aread(read_chunks(source))))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -101,4 +101,4 @@ async def test_a_source_that_cannot_be_read_raises_its_error() -> None:
             raise OSError(5, "Input/output error")
 
     with pytest.raises(OSError, match="Input/output error"):
-        await anext(read_records(read_chunks(Broken())))
+        await anext(JsonReader().aread(read_chunks(Broken())))

@@ -201,6 +201,75 @@ async def test_the_log_of_a_killed_run(
     assert created(sandbox) == once(4)
 
 
+async def moved(job: Job, folder: Path, *, without: str = "") -> Job:
+    """Move the files of a run to another machine: they have other inodes and times there, and their modes."""
+    assert job.files.output is not None
+    here = job.files.output.parent
+    names = [path.name for path in here.glob("out.*") if not without or not path.name.endswith(without)]
+    folder.mkdir()
+    tape = folder / "tape"
+    subprocess.run(["tar", "-C", here, "-cf", tape, *names], check=True)  # noqa: ASYNC221
+    subprocess.run(["tar", "-C", folder, "-xmf", tape], check=True)  # noqa: ASYNC221
+    for path in here.glob("out.*"):
+        path.unlink()
+    return job_in(folder, job.files.output.name)
+
+
+async def test_a_run_goes_on_on_another_machine(
+    job: Job, tmp_path: Path, checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    await changed(job, limit=2).run(checkout)
+    there = await moved(job, tmp_path / "there")
+    assert await changed(there, resume=True).run(checkout) == 0
+    assert created(sandbox) == once(4)
+
+
+@pytest.mark.parametrize(
+    ("without", "message"),
+    [(".journal", "shows that an earlier run had one"), (".key", "the key of the journal .* is missing: put it back")],
+)
+async def test_a_run_that_was_moved_without_one_of_its_files_is_refused(
+    job: Job, tmp_path: Path, without: str, message: str, checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    await changed(job, limit=2).run(checkout)
+    there = await moved(job, tmp_path / "there", without=without)
+    if there.files.output is not None and without == ".journal":
+        there.files.output.unlink()  # or the output alone would stop the run
+    for resume in (True, False):
+        with pytest.raises(BatchFileError, match=message if resume else "earlier run|exists"):
+            await changed(there, resume=resume).run(checkout)
+    assert created(sandbox) == once(2)
+
+
+async def test_a_key_that_became_readable_by_others_on_its_way_is_refused(
+    job: Job, tmp_path: Path, checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    await changed(job, limit=2).run(checkout)
+    there = await moved(job, tmp_path / "there")
+    Path(f"{journal_of(there)}.key").chmod(0o644)
+    with pytest.raises(BatchFileError, match="can be used by others than its owner: chmod 600 it"):
+        await changed(there, resume=True).run(checkout)
+    Path(f"{journal_of(there)}.key").chmod(0o600)
+    assert await changed(there, resume=True).run(checkout) == 0
+    assert created(sandbox) == once(4)
+
+
+async def test_of_two_copies_of_a_run_the_one_that_stood_still_is_refused_with_the_output_of_the_other(
+    job: Job, tmp_path: Path, checkout: CheckoutClient, sandbox: Sandbox
+) -> None:
+    assert job.files.output is not None
+    await changed(job, limit=2).run(checkout)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in tmp_path.glob("out.*"):
+        shutil.copy2(path, copy)
+    assert await changed(job, resume=True).run(checkout) == 0
+    other = job_in(copy, job.files.output.name)
+    shutil.copy2(job.files.output, copy)
+    assert "is older than" in await refused(other, checkout)
+    assert created(sandbox) == once(4)
+
+
 @pytest.mark.slow
 async def test_the_command_ends_with_2(
     tmp_path: Path, env: dict[str, str], checkout: CheckoutClient, sandbox: Sandbox

@@ -26,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from checkout_async.batch import Journal, Outcome
-from checkout_async.batch.formats import Format
+from checkout_async.batch.formats import CsvDialect, Format
 from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.results import file as output_file
@@ -242,6 +242,34 @@ async def test_force_begins_anew_with_a_private_file(name: str, tmp_path: Path, 
     assert mode_of(path) == 0o600
 
 
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_link_stays_a_link_to_the_file_that_is_replaced(
+    name: str, is_there: bool, tmp_path: Path, journal: Journal
+) -> None:
+    path, behind = tmp_path / name, tmp_path / "elsewhere" / f"behind-{name}"
+    behind.parent.mkdir()
+    path.symlink_to(behind)
+    if is_there:
+        behind.write_text("old")
+    with OutputFile.create(path, force=is_there) as output:
+        for each in await settled(journal, outcome(2)):
+            output.write(each)
+        await output.finish(journal)
+    assert path.is_symlink()
+    assert lines_in(behind) == [2]
+    assert mode_of(behind) == 0o600
+
+
+async def test_the_name_of_a_link_selects_the_format(tmp_path: Path, journal: Journal) -> None:
+    path, behind = tmp_path / "out.csv", tmp_path / "results"
+    path.symlink_to(behind)
+    for output in (OutputFile.create(path), await OutputFile.resume(path, journal)):
+        with output:
+            await output.finish(journal)
+        assert behind.read_text().startswith("line,result,")
+
+
 async def test_a_device_is_written_to_and_keeps_its_mode(journal: Journal) -> None:
     before = mode_of(Path(os.devnull))
     with OutputFile.create(Path(os.devnull), Format.CSV, force=True) as output:
@@ -312,8 +340,8 @@ async def test_a_cancellation_does_not_close_the_file_while_it_is_being_written(
     writing, may_go_on, ended = threading.Event(), threading.Event(), list[str]()
 
     @contextmanager
-    def slow_writer(file: BinaryIO, format_: Format) -> Generator[Callable[[Outcome], None]]:
-        with row_writer(file, format_) as write:
+    def slow_writer(file: BinaryIO, format_: Format, dialect: CsvDialect) -> Generator[Callable[[Outcome], None]]:
+        with row_writer(file, format_, dialect) as write:
 
             def slow(each: Outcome) -> None:
                 writing.set()

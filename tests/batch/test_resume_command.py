@@ -466,6 +466,37 @@ class TestOptions:
         assert [*results_in(again.out)] == [1, 2, 3]
         assert batch.asked["request_session"] == asked["request_session"] + 1
 
+    @pytest.mark.parametrize("output", ["-", "/dev/stdout"])
+    async def test_rows_of_earlier_runs_have_the_line_that_their_record_has_now(
+        self, batch: Batch, tmp_path: Path, output: str
+    ) -> None:
+        first, second, third, fourth = referenced(4)
+        own = ("--output", output, "--output-format", "jsonl", "--journal", tmp_path / "own.journal", "--resume")
+        batch.requests(first, second, third)
+        assert (await batch.run_in('exec "$@"', *own)).code == 0
+        batch.requests(third, fourth, first)
+        again = await batch.run_in('exec "$@"', *own)
+        assert again.code == 0
+        rows = [json.loads(row) for row in again.out.splitlines()]
+        assert sorted((row["reference"], row["line"]) for row in rows if row["reference"] != "ref-2") == [
+            ("ref-1", 3),
+            ("ref-3", 1),
+            ("ref-4", 2),
+        ]
+        # The record that is no longer in the input has the line that it had, and comes last.
+        assert (rows[-1]["reference"], rows[-1]["line"], len(rows)) == ("ref-2", 2, 4)
+        assert not any("replayed" in row for row in rows)
+        assert batch.asked["request_session"] == 4
+
+    async def test_a_stream_of_a_run_that_is_stopped_has_what_was_not_reached(
+        self, batch: Batch, tmp_path: Path
+    ) -> None:
+        batch.requests(*referenced(3))
+        own = ("--output", "-", "--journal", tmp_path / "own.journal", "--resume")
+        assert (await batch.run(*own)).code == 0
+        again = await batch.run(*own, "--limit", "1")
+        assert [*results_in(again.out)] == [1, 2, 3]
+
     async def test_what_standard_output_did_not_take_is_written_by_the_next_run(
         self, batch: Batch, tmp_path: Path
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from checkout_async._core.correlation import answers_another_read, mismatch
 from checkout_async._core.model import ResponseModel
 from checkout_async._core.wire import ApiRequest, ApiResponse, Idempotency, Operation, Parameter
 from checkout_async.models import payments
+from checkout_async.operations import payments as payment_operations
+from checkout_async.operations import sessions as session_operations
 from tests.core.models import Receipt
 
 
@@ -78,6 +81,23 @@ def test_the_reply_to_a_read_by_id_is_about_that_resource() -> None:
 
 def test_ids_of_different_kinds_are_not_compared() -> None:
     assert not answers_another_read(asks("sid_2"), response(payment()))
+
+
+SESSION, PAYMENT = "sid_" + "a" * 26, "pay_" + "b" * 26
+
+
+@pytest.mark.parametrize(
+    ("build", "received", "is_another"),
+    [
+        (session_operations.build_get_session, PAYMENT, True),
+        (session_operations.build_get_session, SESSION, False),
+        (payment_operations.build_get_payment, PAYMENT, False),
+    ],
+)
+def test_an_id_of_a_kind_that_the_operation_does_not_take_is_of_another_resource(
+    build: Callable[[str], ApiRequest[Any]], received: str, is_another: bool
+) -> None:
+    assert answers_another_read(build(SESSION), response(payment(id=received))) == is_another
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ async def test_the_deadline_does_not_count_the_time_of_an_announcement(sandbox: 
         ([Fault.LOST_REPLY], 0),
         ([Fault.INTERNAL_ERROR], 0),
     ],
-    ids=lambda value: "-".join(map(str, value)) if isinstance(value, list) else None,
+    ids=["done", "one 429", "two 429", "lost reply", "500"],
 )
 async def test_a_call_that_was_not_sent_and_waits_is_announced_again(
     sandbox: Sandbox, faults: list[Fault], times: int

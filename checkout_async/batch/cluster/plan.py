@@ -14,10 +14,10 @@ from typing import Final, Self
 import msgspec
 
 from checkout_async.batch.cluster.partition import PLAN, Partition, RunPaths, key_base_path, stop_file
+from checkout_async.batch.files import require_distinct_files
 from checkout_async.batch.formats import Format, format_of
 from checkout_async.batch.journal.fingerprint import key_file_of, make_key
 from checkout_async.batch.journal.opening import remove_journal, require_not_lost
-from checkout_async.batch.paths import require_distinct_files
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, ConfigurationError
@@ -79,11 +79,13 @@ def plan_partitions(
     Otherwise the folder must be new or empty, and output and journal must not exist unless `force` replaces them.
     Raises BatchFileError, also for standard input and for names that are not UTF-8, and ConfigurationError.
     """
+    if force and resume:
+        raise ConfigurationError("resume continues an earlier run, force replaces it: choose one")
     if count is not None and count < 1:
         raise ConfigurationError("the number of partitions must be a whole number above 0")
     _check_names(paths)
     if paths.plan.exists():
-        return _resume_plan(paths, count, force=force, resume=resume)
+        return _resume_plan(paths, count, resume=resume)
     _check_unused(paths, force=force)
     _make_folder(paths.folder)
     try:
@@ -168,11 +170,18 @@ def _create_plan(paths: RunPaths, count: int) -> tuple[Partition, ...]:
     make_key(key_base_path(paths.folder))
     try:
         remove_journal(paths.journal)
+    except OSError as error:
+        raise BatchFileError(f"cannot replace the journal {paths.journal}: {error.strerror}") from None
+    _write(paths, plan)
+    return plan.partitions(paths.folder)
+
+
+def _write(paths: RunPaths, plan: _Plan) -> None:
+    try:
         with atomic_write(paths.plan) as file:
             file.write(msgspec.json.encode(plan))
     except OSError as error:
         raise BatchFileError(f"cannot write the plan {paths.plan}: {error.strerror}") from None
-    return plan.partitions(paths.folder)
 
 
 def _check_input(paths: RunPaths) -> None:
@@ -184,7 +193,7 @@ def _check_input(paths: RunPaths) -> None:
             )
 
 
-def _resume_plan(paths: RunPaths, count: int | None, *, force: bool, resume: bool) -> tuple[Partition, ...]:
+def _resume_plan(paths: RunPaths, count: int | None, *, resume: bool) -> tuple[Partition, ...]:
     if not resume:
         raise BatchFileError(f"a run has begun in {paths.folder}; continue it with --resume")
     plan = _read(paths.plan)
@@ -198,7 +207,10 @@ def _resume_plan(paths: RunPaths, count: int | None, *, force: bool, resume: boo
             f"the run in {paths.folder} has {plan.count} partitions, and a resumed run must have as many"
         )
     if (plan.output, plan.journal) != (str(paths.output), str(paths.journal)):
-        _check_unused(paths, force=force)
+        _check_unused(paths, force=False)
+        # From now on these are the files of the run, and what is there is its own.
+        plan = msgspec.structs.replace(plan, output=str(paths.output), journal=str(paths.journal))
+        _write(paths, plan)
     stop_file(paths.folder).unlink(missing_ok=True)
     return plan.partitions(paths.folder)
 

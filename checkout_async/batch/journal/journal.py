@@ -256,6 +256,14 @@ class Journal:
         """
         await self._opened.run(lambda store: store.export(take, only_final=only_final, is_complete=is_complete))
 
+    async def export_unread(self, take: Callable[[Outcome], None]) -> None:
+        """Pass the outcomes of the records that this run has not read to `take`, as `export` does.
+
+        They are final or in doubt: a record that was not sent, and is not read, is none of this run. After a run that
+        has read its whole input, they are those of records that are no longer in it.
+        """
+        await self._opened.run(lambda store: store.export_unread(take))
+
     async def require_exported(self, output: Path, entries: Callable[[], Mapping[str, int]]) -> None:
         """Check that a file of results is an export of this journal.
 

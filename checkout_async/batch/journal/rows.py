@@ -21,6 +21,7 @@ __all__ = [
     "DOUBTS",
     "EXPORT",
     "EXPORT_FINAL",
+    "EXPORT_UNREAD",
     "FINAL",
     "HAS_RECORDS",
     "HAS_REFUSALS",
@@ -179,6 +180,11 @@ EXPORT: Final = (
     f"(SELECT true FROM record WHERE record.line = old.line AND record.run > old.run) {_ORDER}"
 )
 """Finds all outcomes; of lines whose record was not sent, those of runs from `since` on."""
+
+EXPORT_UNREAD: Final = (
+    f"{_RECORDS} WHERE run < :run AND (result IS NULL OR result NOT IN ({UNSENT}) OR session_id IS NOT NULL) {_ORDER}"
+)
+"""Finds the outcomes, final or in doubt, of records that were last read before this run."""
 
 LAST_ENTRY: Final = (
     "SELECT max((SELECT entry FROM main.journal), (SELECT coalesce(max(entry), 0) FROM main.record), "

@@ -30,6 +30,7 @@ from checkout_async.batch.journal.rows import (
     COUNTS,
     EXPORT,
     EXPORT_FINAL,
+    EXPORT_UNREAD,
     IN_DOUBT,
     PURGE,
     READ,
@@ -107,8 +108,17 @@ class JournalStore:
         was not sent only if this run has read them. A record that was claimed and has no outcome is `unknown`. Raises
         JournalError, and what `take` raises.
         """
+        if only_final:
+            self._pass(take, EXPORT_FINAL)
+        else:
+            self._pass(take, EXPORT, since=self._run if is_complete else _ANY)
+
+    def export_unread(self, take: Callable[[Outcome], None]) -> None:
+        """Pass the outcome of each record that this run has not read to `take`, as `export` does."""
+        self._pass(take, EXPORT_UNREAD, run=self._run)
+
+    def _pass(self, take: Callable[[Outcome], None], query: str, **values: int) -> None:
         failure: Exception | None = None
-        query, values = (EXPORT_FINAL, {}) if only_final else (EXPORT, {"since": self._run if is_complete else _ANY})
         with self._transaction():
             for _, entry, row, refusal in self._database.execute(query, values):
                 if row is not None:

@@ -74,6 +74,7 @@ class OutputFile:
         found = cls.check(path, format_)
         if path.is_file() and not force:
             raise BatchFileError(f"{path} exists; name another output file, or replace it with --force")
+        named, path = path, _resolved(path)
         try:
             flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force or path.exists() else os.O_EXCL)
             file = io.FileIO(os.open(path, flags, OWNER_ONLY), "w")
@@ -87,7 +88,7 @@ class OutputFile:
             output = cls(file, found, path, dialect)
             output._begin(file)
         except OSError as error:
-            raise BatchFileError(f"cannot create the output file {path}: {error.strerror}") from None
+            raise BatchFileError(f"cannot create the output file {named}: {error.strerror}") from None
         return output
 
     @classmethod
@@ -115,12 +116,12 @@ class OutputFile:
         Raises BatchFileError if the file knows of more than the journal, or cannot be read or written. It is then
         unchanged.
         """
-        path = _resolved(path)
         found = cls.check(path, format_)
+        file = _resolved(path)
         try:
-            if path.is_file():
-                await journal.require_exported(path, lambda: entries_in(path, found))
-                output = cls(None if found is Format.PARQUET else _opened(path), found, path, dialect)
+            if file.is_file():
+                await journal.require_exported(path, lambda: entries_in(file, found))
+                output = cls(None if found is Format.PARQUET else _opened(file), found, file, dialect)
             else:
                 output = cls.create(path, found, force=True, dialect=dialect)
             try:
@@ -145,11 +146,17 @@ class OutputFile:
         if self._file is not None:
             self._file.close()
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether this is a pipe, a device or standard output. It gets each row once."""
+        return self._path is None
+
     async def begin_resumed(self, journal: Journal) -> None:
-        """Write the outcomes of earlier runs that will not change. Raises OSError."""
-        if self._path is None:
-            await journal.export(self.write, only_final=True)
-        elif self._format is not Format.PARQUET:
+        """Write the outcomes of earlier runs that will not change into a file. Raises OSError.
+
+        A stream gets each of them when its record is read again, and only then the line that the record has now.
+        """
+        if self._path is not None and self._format is not Format.PARQUET:
             await self._write_anew(journal, self._path, only_final=True)
 
     def write(self, outcome: Outcome) -> None:
@@ -160,9 +167,11 @@ class OutputFile:
     async def finish(self, journal: Journal | None, *, is_complete: bool = True) -> None:
         """Write a file anew from the journal, in the order of the lines; `is_complete` if the whole input was read.
 
-        Raises OSError; the file is then as before.
+        A stream gets the outcomes of records that this run has not read. Raises OSError; a file is then as before.
         """
-        if self._path is not None and journal is not None:
+        if self._path is None and journal is not None:
+            await journal.export_unread(self.write)
+        elif self._path is not None and journal is not None:
             await self._write_anew(journal, self._path, is_complete=is_complete)
         elif self._path is not None and self._file is not None:
             os.fsync(self._file.fileno())
@@ -203,8 +212,11 @@ class OutputFile:
 
 
 def _resolved(path: Path) -> Path:
-    """Return the file that a link stands for: renaming another file to the link would replace the link."""
-    return path.resolve()
+    """Return the file that a link stands for: renaming another file to the link would replace the link.
+
+    A device or a pipe keeps its name: what `/dev/stdout` stands for may have none (`/proc/1/fd/pipe:[23]`).
+    """
+    return path if path.exists() and not path.is_file() else path.resolve()
 
 
 def _opened(path: Path) -> io.FileIO:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import stat
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os import fstat
 from pathlib import Path
 from typing import Final
@@ -19,33 +19,20 @@ from checkout_async.batch.formats import NOTE
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, RawRow, Source
 from checkout_async.batch.sources.csv_rows import CsvRow, RowSplitter
-from checkout_async.batch.sources.lines import TextSource, aiter_chunks, read_chunks
+from checkout_async.batch.sources.lines import TextReader, TextSource, read_chunks
 from checkout_async.errors import BatchFileError
 
-__all__ = ["CsvTable", "read_table"]
+__all__ = ["CsvReader", "CsvTable"]
 
 _NO_HEADER: Final = 'the first row of a CSV file names the fields, such as "source.number"'
 
 
-async def read_table(
-    chunks: Iterator[bytes], counts: InputLines | None = None, source: Source | None = None
-) -> AsyncGenerator[Record | InvalidRecord]:
-    """Read CSV (UTF-8, with or without a byte order mark) to its end. Each line is counted in `counts`.
+class CsvReader(TextReader):
+    """Reads CSV (UTF-8, with or without a byte order mark): turns the rows after the header into records.
 
-    Header, dialect and, if it has some, `rows` of `source` are filled.
-
-    Raises OSError if the file cannot be read, and BatchFileError for its header.
+    Each line is counted in `counts`. Header, dialect and, if it has some, `rows` of `source` are filled. Raises
+    BatchFileError for the header.
     """
-    reader = _CsvReader(counts, source)
-    async for chunk in aiter_chunks(chunks):
-        for item in reader.feed(chunk):
-            yield item
-    for item in reader.finish():
-        yield item
-
-
-class _CsvReader:
-    """Turns the rows after the header into records."""
 
     def __init__(self, counts: InputLines | None = None, source: Source | None = None) -> None:
         self._counts = counts or InputLines()
@@ -101,7 +88,7 @@ def _fields_of(names: Sequence[str]) -> Sequence[Field | None]:
     for number, name in enumerate(names, 1):
         if not name:
             raise BatchFileError(f"column {number} has no name")
-    fields = [None if name.startswith(NOTE) else find_field(name) for name in names]
+    fields = [None if name.startswith(NOTE) else find_field(name, number) for number, name in enumerate(names, 1)]
     named = [each for each in fields if each is not None]
     for each in named:
         if not each.node.is_value:
@@ -119,26 +106,11 @@ class CsvTable(TextSource):
         if path is not None and stat.S_ISREG(fstat(self.fileno()).st_mode):
             try:
                 with io.FileIO(path) as file:
-                    _check_header(read_chunks(file), self)
+                    # As far as the first record, if there is one.
+                    next(self._reader(InputLines()).read(read_chunks(file)), None)
             except BaseException:
                 self.close()
                 raise
 
-    def _read(self, chunks: Iterator[bytes], counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
-        return read_table(chunks, counts, self)
-
-    def _count(self, chunks: Iterable[bytes]) -> int:
-        rows = RowSplitter()
-        count = sum(1 for chunk in chunks for _ in rows.feed(chunk)) + sum(1 for _ in rows.finish())
-        return max(0, count - 1)
-
-
-def _check_header(chunks: Iterator[bytes], source: Source) -> None:
-    reader = _CsvReader(source=source)
-    for chunk in chunks:
-        for _ in reader.feed(chunk):
-            return
-        if reader.fields is not None:
-            return
-    for _ in reader.finish():
-        return
+    def _reader(self, counts: InputLines) -> TextReader:
+        return CsvReader(counts, self)

@@ -6,7 +6,7 @@ A line that is not a JSON object becomes an `InvalidRecord` with its number and 
 from __future__ import annotations
 
 import codecs
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -14,9 +14,9 @@ import msgspec
 from checkout_async.batch.formats import NOTE
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, RawRow, Source
-from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextSource, aiter_chunks
+from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextReader, TextSource
 
-__all__ = ["JsonLines", "parse_line", "read_records"]
+__all__ = ["JsonLines", "JsonReader", "parse_line"]
 
 _NOTE: Final = f'"{NOTE}'.encode()
 
@@ -47,46 +47,43 @@ def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None
     return Record.of(number, request)
 
 
-async def read_records(
-    chunks: Iterator[bytes], counts: InputLines | None = None, source: Source | None = None
-) -> AsyncGenerator[Record | InvalidRecord]:
-    """Read JSON Lines (UTF-8, with or without a byte order mark) to the end. Blank lines are skipped.
+class JsonReader(TextReader):
+    """Reads JSON Lines (UTF-8, with or without a byte order mark). Blank lines are skipped.
 
     Each line is counted in `counts`. The `rows` of `source`, if it has some, are filled.
-
-    Raises OSError if the file cannot be read.
     """
-    number, counts = 0, counts or InputLines()
-    async for line in _lines(chunks):
-        number += 1
-        content = line.removeprefix(codecs.BOM_UTF8) if line and number == 1 else line
-        parsed = parse_line(number, content)
-        if parsed is None:
-            counts.blank += 1
-        else:
-            counts.records += 1
-            if source is not None and source.rows is not None:
-                source.rows[number] = RawRow(number, (content or b"").removesuffix(b"\r"))
+
+    def __init__(self, counts: InputLines | None = None, source: Source | None = None) -> None:
+        self._counts = counts or InputLines()
+        self._source = source
+        self._lines = LineSplitter()
+        self._number = 0
+
+    def feed(self, chunk: bytes) -> Iterator[Record | InvalidRecord]:
+        """Yield the records of the lines that this chunk completes."""
+        return self._records(self._lines.feed(chunk))
+
+    def finish(self) -> Iterator[Record | InvalidRecord]:
+        """Yield the record of the last line, if it has no line feed."""
+        rest = self._lines.finish()
+        return self._records([] if rest == b"" else [rest])
+
+    def _records(self, lines: Sequence[bytes | None]) -> Iterator[Record | InvalidRecord]:
+        for line in lines:
+            self._number += 1
+            content = line.removeprefix(codecs.BOM_UTF8) if line and self._number == 1 else line
+            parsed = parse_line(self._number, content)
+            if parsed is None:
+                self._counts.blank += 1
+                continue
+            self._counts.records += 1
+            if self._source is not None and self._source.rows is not None:
+                self._source.rows[self._number] = RawRow(self._number, (content or b"").removesuffix(b"\r"))
             yield parsed
-
-
-async def _lines(chunks: Iterator[bytes]) -> AsyncGenerator[bytes | None]:
-    splitter = LineSplitter()
-    async for chunk in aiter_chunks(chunks):
-        for line in splitter.feed(chunk):
-            yield line
-    if (rest := splitter.finish()) != b"":
-        yield rest
 
 
 class JsonLines(TextSource):
     """A source of JSON Lines."""
 
-    def _read(self, chunks: Iterator[bytes], counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
-        return read_records(chunks, counts, self)
-
-    def _count(self, chunks: Iterable[bytes]) -> int:
-        splitter = LineSplitter()
-        count = sum(1 for chunk in chunks for line in splitter.feed(chunk) if line is None or line.strip())
-        rest = splitter.finish()
-        return count + (rest is None or bool(rest.strip()))
+    def _reader(self, counts: InputLines) -> TextReader:
+        return JsonReader(counts, self)

@@ -12,17 +12,17 @@ import os
 import select
 import stat
 import zlib
-from abc import abstractmethod
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Iterator
 from os import fstat
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from checkout_async.batch.paths import is_fifo
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, Source, in_thread
+from checkout_async.batch.streams import is_fifo
 
-__all__ = ["LONGEST_LINE", "LineSplitter", "TextSource", "aiter_chunks", "read_chunks"]
+__all__ = ["LONGEST_LINE", "LineSplitter", "TextReader", "TextSource", "read_chunks"]
 
 LONGEST_LINE: Final = 1 << 20
 """The most bytes of a line; many times the largest request that the API's limits allow."""
@@ -65,12 +65,6 @@ class LineSplitter:
         if len(self._part) > LONGEST_LINE:
             self._too_long = True
             self._part.clear()
-
-
-async def aiter_chunks(chunks: Iterator[bytes]) -> AsyncGenerator[bytes]:
-    """Yield chunks without blocking the event loop. Raises OSError."""
-    while chunk := await in_thread(lambda: next(chunks, b"")):
-        yield chunk
 
 
 def read_chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -124,6 +118,32 @@ def _opened(path: Path) -> io.FileIO:
     return io.FileIO(path, opener=opener) if is_fifo(path) else io.FileIO(path)
 
 
+class TextReader(ABC):
+    """Turns the chunks of a text into records, once."""
+
+    @abstractmethod
+    def feed(self, chunk: bytes) -> Iterator[Record | InvalidRecord]:
+        """Yield the records that this chunk completes; take all of them before the next chunk."""
+
+    @abstractmethod
+    def finish(self) -> Iterator[Record | InvalidRecord]:
+        """Yield the records that are left at the end."""
+
+    def read(self, chunks: Iterator[bytes]) -> Iterator[Record | InvalidRecord]:
+        """Yield all records. Blocks; raises OSError, and BatchFileError for the header of a table."""
+        for chunk in chunks:
+            yield from self.feed(chunk)
+        yield from self.finish()
+
+    async def aread(self, chunks: Iterator[bytes]) -> AsyncGenerator[Record | InvalidRecord]:
+        """Yield all records without blocking the event loop. Raises as `read` does."""
+        while chunk := await in_thread(lambda: next(chunks, b"")):
+            for item in self.feed(chunk):
+                yield item
+        for item in self.finish():
+            yield item
+
+
 class TextSource(Source):
     """A source of text, from a file (`path`) or from standard input (None)."""
 
@@ -136,7 +156,7 @@ class TextSource(Source):
 
     def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of the line it begins in, from 1."""
-        return self._read(self._chunks(), self._counts)
+        return self._reader(self._counts).aread(self._chunks())
 
     @property
     def lines(self) -> InputLines:
@@ -151,7 +171,7 @@ class TextSource(Source):
             if file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC:
                 return None
             file.seek(0)
-            return self._count(read_chunks(file))
+            return sum(1 for _ in self._reader(InputLines()).read(read_chunks(file)))
 
     def fileno(self) -> int:
         """Return the file descriptor."""
@@ -170,9 +190,5 @@ class TextSource(Source):
             raise OSError(errno.EIO, "the file has become shorter since it was opened")
 
     @abstractmethod
-    def _read(self, chunks: Iterator[bytes], counts: InputLines) -> AsyncGenerator[Record | InvalidRecord]:
-        """Read text, and count its lines."""
-
-    @abstractmethod
-    def _count(self, chunks: Iterable[bytes]) -> int:
-        """Count the records in text."""
+    def _reader(self, counts: InputLines) -> TextReader:
+        """Return a new reader, which counts the lines."""

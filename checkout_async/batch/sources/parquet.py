@@ -114,7 +114,7 @@ class ParquetTable(Source):
 
 def _fields_of(path: Path, columns: Schema) -> Mapping[str, Field]:
     """Return the fields that the columns of a file name. Raises BatchFileError."""
-    fields = {name: find_field(name) for name in columns.names}
+    fields = {name: find_field(name, number) for number, name in enumerate(columns.names, 1)}
     if not fields:
         raise BatchFileError(f'{path} has no columns; name them as the fields, such as "source.number"')
     reject_duplicates(

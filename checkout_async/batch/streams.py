@@ -1,11 +1,10 @@
-"""What the names of a run's files stand for: different files, and standard streams that are open."""
+"""Standard streams and FIFOs as files of a run: whether they are open, and whether they have another end."""
 
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from checkout_async.errors import BatchFileError
 
@@ -14,15 +13,10 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["is_fifo", "require_distinct_files", "require_readable_stream", "require_writable_stream"]
+__all__ = ["is_fifo", "require_readable_stream", "require_writable_stream"]
 
-
-def require_distinct_files(named: Mapping[str, Path | None]) -> None:
-    """Raise BatchFileError if two of these are the same file, links included; the keys name them in the message."""
-    places: dict[object, str] = {}
-    for name, path in named.items():
-        if path is not None and (other := places.setdefault(_identity(path), name)) != name:
-            raise BatchFileError(f"the {name} is the {other} file; name another one")
+_MOST_LINKS: Final = 40
+"""As Linux has it."""
 
 
 def require_readable_stream(path: Path | None) -> None:
@@ -63,14 +57,3 @@ def _descriptor_of(path: Path) -> int | None:
             break
         path = path.parent / path.readlink()
     return None
-
-
-_MOST_LINKS = 40  # as Linux has it
-
-
-def _identity(path: Path) -> object:
-    try:
-        status = path.stat()
-    except OSError:
-        return os.path.realpath(path)
-    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else os.path.realpath(path)
