@@ -1,10 +1,12 @@
 """Atomic writes of private files. Only the owner can read them; a reader sees the old or the new file, never a part.
 
-Token files and a batch's results, plans and keys are written with `atomic_write`.
+Token files and a batch's results, plans and keys are written with `atomic_write`. `file_error` is the error of a batch
+for a file that cannot be used.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -19,7 +21,9 @@ try:
 except ModuleNotFoundError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["OWNER_ONLY", "atomic_write", "remove_leftovers"]
+from checkout_async.errors import BatchFileError, DiskFull
+
+__all__ = ["OWNER_ONLY", "atomic_write", "file_error", "remove_leftovers"]
 
 OWNER_ONLY: Final = 0o600
 
@@ -48,6 +52,12 @@ def atomic_write(path: Path) -> Generator[BinaryIO]:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+def file_error(what: str, error: OSError) -> BatchFileError:
+    """Return the error for a file of a batch: DiskFull if there is no room. `what` says what cannot be done."""
+    kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else BatchFileError
+    return kind(f"{what}: {error.strerror}")
 
 
 def remove_leftovers(path: Path) -> None:

@@ -6,6 +6,7 @@ Log lines have no bodies, headers, tokens or identifiers (docs/observability.md)
 from __future__ import annotations
 
 import logging
+import math
 import os
 import stat
 import sys
@@ -25,13 +26,32 @@ from checkout_async.files import OWNER_ONLY
 from checkout_async.observability import Hook, LoggingHook
 from checkout_async.redaction import clears_frames
 
-__all__ = ["Settings", "settings_options"]
+__all__ = ["MOST", "Number", "Settings", "settings_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
+MOST: Final = 1_000_000_000.0
+"""The most that an option accepts as a time or a rate."""
+
 _LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
 _SECRETS: Final = ("CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY")
+
+
+class Number(click.FloatRange):
+    """A number from 0 to `MOST`: seconds, days, or a rate. `nan` and `inf` are refused."""
+
+    name = "number"
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=MOST)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; a comparison alone would let `nan` pass."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail("nan is not a number.", param, ctx)
+        return number
 
 
 class _Options(TypedDict, total=False):

@@ -21,7 +21,7 @@ from checkout_async.batch.journal.opening import remove_journal, require_not_los
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, ConfigurationError
-from checkout_async.files import atomic_write, remove_leftovers
+from checkout_async.files import atomic_write, file_error, remove_leftovers
 
 __all__ = ["Input", "plan_partitions", "planned_input"]
 
@@ -144,7 +144,7 @@ def _make_folder(folder: Path) -> None:
         remove_leftovers(key_file_of(key_base_path(folder)))
         there = {path.name for path in folder.iterdir()} - {key_file_of(key_base_path(folder)).name}
     except OSError as error:
-        raise BatchFileError(f"cannot use the folder {folder}: {error.strerror}") from None
+        raise file_error(f"cannot use the folder {folder}", error) from None
     if there:
         raise BatchFileError(f"the folder {folder} is not empty and has no plan; name another one")
 
@@ -181,7 +181,7 @@ def _write(paths: RunPaths, plan: _Plan) -> None:
         with atomic_write(paths.plan) as file:
             file.write(msgspec.json.encode(plan))
     except OSError as error:
-        raise BatchFileError(f"cannot write the plan {paths.plan}: {error.strerror}") from None
+        raise file_error(f"cannot write the plan {paths.plan}", error) from None
 
 
 def _check_input(paths: RunPaths) -> None:

@@ -19,7 +19,7 @@ import msgspec
 
 from checkout_async.batch.records import Record
 from checkout_async.errors import BatchFileError, InvalidRequest
-from checkout_async.files import atomic_write
+from checkout_async.files import atomic_write, file_error
 from checkout_async.redaction import SecretBytes, sanitize
 
 __all__ = ["KEY_BYTES", "Fingerprints", "RecordKeys", "canonical", "key_file_of", "load_key", "make_key"]
@@ -141,7 +141,7 @@ def make_key(journal: Path, key: bytes | None = None) -> bytes:
         with atomic_write(path) as file:
             file.write(key)
     except OSError as error:
-        raise BatchFileError(f"cannot write the journal's key {path}: {error.strerror}") from None
+        raise file_error(f"cannot write the journal's key {path}", error) from None
     return key
 
 

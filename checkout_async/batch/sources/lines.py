@@ -36,9 +36,10 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
 class LineSplitter:
-    """Splits chunks of bytes into lines that may span chunks. A line that is too long comes out as None."""
+    """Splits chunks of bytes into lines that may span chunks. A line of more than `longest` bytes comes out as None."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LONGEST_LINE) -> None:
+        self._longest = longest
         self._part = bytearray()
         self._too_long = False
 
@@ -62,7 +63,7 @@ class LineSplitter:
 
     def _keep(self, part: bytes) -> None:
         self._part += part
-        if len(self._part) > LONGEST_LINE:
+        if len(self._part) > self._longest:
             self._too_long = True
             self._part.clear()
 
