@@ -14,7 +14,7 @@ from typing import Self
 
 import anyio
 
-__all__ = ["Interrupt"]
+__all__ = ["Interrupt", "handled_signals"]
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -38,8 +38,7 @@ class Interrupt:
         def handle(number: int, _frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(self._take, signal.Signals(number))
 
-        taken = [number for number in _SIGNALS if number == signal.SIGINT or not _is_ignored(number)]
-        self._previous = {number: signal.signal(number, handle) for number in taken}
+        self._previous = {number: signal.signal(number, handle) for number in handled_signals()}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,5 +69,6 @@ class Interrupt:
             self._cancelled = None
 
 
-def _is_ignored(number: signal.Signals) -> bool:
-    return signal.getsignal(number) is signal.SIG_IGN
+def handled_signals() -> list[signal.Signals]:
+    """Return the signals that end a run; SIGHUP only if it is not ignored."""
+    return [each for each in _SIGNALS if each.name != "SIGHUP" or signal.getsignal(each) is not signal.SIG_IGN]

@@ -230,7 +230,7 @@ def _require_journal(path: Path) -> None:
     """
     try:
         if not path.is_file():
-            raise BatchFileError(f"the journal {path} is not a regular file; name another one")
+            raise BatchFileError(f"cannot open the journal {path}: it is not a regular file; name another one")
         # If this process has the file open, closing it again would drop SQLite's locks on it (POSIX fcntl).
         if place_of(path) in _open_here:
             return
@@ -242,7 +242,7 @@ def _require_journal(path: Path) -> None:
     if not header:
         return
     if len(header) < _HEADER.size or not header.startswith(_MAGIC):
-        raise BatchFileError(f"{path} is {_REASONS[sqlite3.SQLITE_NOTADB]}")
+        raise BatchFileError(f"cannot open the journal {path}: {_REASONS[sqlite3.SQLITE_NOTADB]}")
     _, page, version, application = _HEADER.unpack(header)
     if application or size > page:
         _require_kind(path, application, version)
