@@ -34,6 +34,10 @@ async def opened(path: Path) -> None:
         pass
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(each.name for each in folder.iterdir())
+
+
 def text_file(path: Path) -> None:
     path.write_text("reference,amount\nORD-1,100\n" * 20)
 
@@ -70,17 +74,17 @@ class TestForeign:
         path = tmp_path / "mine"
         make(path)
         path.chmod(0o644)
-        before = path.read_bytes(), mode_of(path), path.stat().st_mtime_ns, os.listdir(tmp_path)
+        before = path.read_bytes(), mode_of(path), path.stat().st_mtime_ns, names_in(tmp_path)
         with pytest.raises(BatchFileError, match=r"not a journal|not a journal file|has format 99"):
             asyncio.run(opened(path))
         assert call("batch", "purge", path).exit_code == 2
-        assert (path.read_bytes(), mode_of(path), path.stat().st_mtime_ns, os.listdir(tmp_path)) == before
+        assert (path.read_bytes(), mode_of(path), path.stat().st_mtime_ns, names_in(tmp_path)) == before
 
     def test_empty_file_is_not_purged(self, tmp_path: Path) -> None:
         path = tmp_path / "empty"
         path.touch(0o644)
         assert (call("batch", "purge", path).exit_code, path.read_bytes(), mode_of(path)) == (2, b"", 0o644)
-        assert os.listdir(tmp_path) == ["empty"]
+        assert names_in(tmp_path) == ["empty"]
 
     def test_fifo_is_no_journal(self, tmp_path: Path) -> None:
         os.mkfifo(fifo := tmp_path / "fifo")
@@ -106,6 +110,16 @@ async def test_names_that_sqlite_takes_for_something_else(
         assert sum((await journal.counts()).values()) == 1
 
 
+def is_locked_for_others(path: Path) -> bool:
+    if not (child := os.fork()):
+        try:
+            sqlite3.connect(path, timeout=0).execute("SELECT * FROM journal")
+        except sqlite3.OperationalError:
+            os._exit(7)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
 async def test_a_second_use_in_this_process_does_not_unlock_the_first(tmp_path: Path) -> None:
     """Closing any descriptor of the file would drop the locks that SQLite has on it."""
     path = tmp_path / "run.journal"
@@ -113,13 +127,7 @@ async def test_a_second_use_in_this_process_does_not_unlock_the_first(tmp_path: 
         with pytest.raises(JournalInUse):
             async with Journal(path):
                 pass
-        if not (child := os.fork()):
-            try:
-                sqlite3.connect(path, timeout=0).execute("SELECT * FROM journal")
-            except sqlite3.OperationalError:
-                os._exit(7)
-            os._exit(0)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert is_locked_for_others(path)
 
 
 def remove(path: Path) -> None:
@@ -132,21 +140,24 @@ def replace(path: Path) -> None:
     copy.replace(path)
 
 
+async def used(path: Path, end: Callable[[Path], None], *, before_the_claim: bool) -> None:
+    async with Journal(path) as journal:
+        if before_the_claim:
+            end(path)
+        await journal.claim(record())
+        assert not before_the_claim, "the claim was written to a file that is gone"
+        end(path)
+
+
 @pytest.mark.parametrize("end", [remove, replace])
 class TestJournalThatGoesAway:
     async def test_is_noticed_at_the_next_write(self, tmp_path: Path, end: Callable[[Path], None]) -> None:
-        path = tmp_path / "run.journal"
         with pytest.raises(JournalError, match="removed or replaced"):
-            async with Journal(path) as journal:
-                end(path)
-                await journal.claim(record())
+            await used(tmp_path / "run.journal", end, before_the_claim=True)
 
     async def test_is_noticed_at_the_end(self, tmp_path: Path, end: Callable[[Path], None]) -> None:
-        path = tmp_path / "run.journal"
         with pytest.raises(JournalError, match="removed or replaced"):
-            async with Journal(path) as journal:
-                await journal.claim(record())
-                end(path)
+            await used(tmp_path / "run.journal", end, before_the_claim=False)
 
     async def test_ends_a_run(self, source: Path, target: Path, end: Callable[[Path], None]) -> None:
         write_lines(source, [request(reference=f"ref-{line}", channel_data=SHARED) for line in range(1, 4)])
