@@ -131,7 +131,7 @@ async def test_a_job_sends_only_records_that_have_some_and_the_others_once_some_
 
 async def test_a_dry_run_says_which_records_have_none(job: Job) -> None:
     assert await job.check() == 1
-    assert "line 1: no channel data" in cast("io.StringIO", job.stderr).getvalue()
+    assert "line 1, $.channel_data: no channel data" in cast("io.StringIO", job.stderr).getvalue()
     assert await changed(job, channel_data=FAKE_BROWSER_DATA).check() == 0
 
 
