@@ -136,7 +136,7 @@ class FileRun:
         """Run to the end. Raises errors of options and files before anything is sent; a later one is the `failure`."""
         files = self._files
         if self._options.retry_unknown and not files.resume:
-            raise ConfigurationError("retry_unknown needs resume: only a resumed run has records in doubt")
+            raise ConfigurationError("--retry-unknown needs --resume: only a resumed run has records in doubt")
         files.check()
         defaults = await in_thread(files.read_defaults)
         with files.open_input() as source, self._following_caller():

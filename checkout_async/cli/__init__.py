@@ -44,7 +44,8 @@ class _Commands(click.Group):
             failed = STOPPED_EARLY if isinstance(error, DiskFull) else 2 if isinstance(error, _NOTHING_STARTED) else 1
             ctx.exit(failed)
         except click.ClickException as error:
-            error.message = printable(error.message)
+            # click prints the argument of the command line that it complains about.
+            vars(error)["message"] = printable(error.message)
             raise
         except (asyncio.CancelledError, KeyboardInterrupt):
             ctx.exit(128 + signal.SIGINT)

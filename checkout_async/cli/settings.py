@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypedDict, TypeVar, Unpack
+from typing import Any, Final, TypedDict, TypeVar, Unpack
 
 import click
 from dotenv.parser import parse_stream
@@ -46,7 +46,7 @@ class Number(click.FloatRange):
     def __init__(self) -> None:
         super().__init__(min=0, max=MOST)
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number; a comparison alone would let `nan` pass."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):

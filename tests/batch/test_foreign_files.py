@@ -164,7 +164,7 @@ class TestJournalThatGoesAway:
         journal = target.with_name(f"{target.name}.journal")
         sender = ScriptedSender(lambda each: session(id=f"sid_{reference_of(each):a>26}"))
         with pytest.raises(JournalError, match="removed or replaced"):
-            await run_file(sender, source, target, on_outcome=lambda outcome: outcome.line == 3 and end(journal))
+            await run_file(sender, source, target, on_outcome=lambda _: end(journal) if journal.exists() else None)
 
 
 SHARED = {"channel": "merchant_initiated", "request_type": str(RECURRING.request_type)}

@@ -301,7 +301,7 @@ class TestAnInterruptedRun:
         batch.requests(*reversed(referenced(5)))
         journal, target = ("--journal", batch.target.with_name("journal")), batch.target
         batch.target = target.with_name(f"{'o' * 240}.jsonl")
-        stopped = await batch.run(*journal)
+        stopped = await batch.run(*journal, "--output", batch.target)
         assert (stopped.code, stopped.err.count("not written: ")) == (3, 0)
         assert "stopped: cannot write results: File name too long" in stopped.err
         assert "5 of 5 records have a new result" in stopped.err

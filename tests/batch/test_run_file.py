@@ -360,7 +360,7 @@ async def test_an_input_that_becomes_shorter_is_one_that_cannot_be_read(
         ({"limit": True}, "limit must be int"),
         ({"output_format": "xml"}, "output_format must be one of jsonl, csv, parquet"),
         ({"input_format": "xml"}, "input_format must be one of jsonl, csv, parquet"),
-        ({"options": BatchOptions(retry_unknown=True)}, "retry_unknown needs resume"),
+        ({"options": BatchOptions(retry_unknown=True)}, "--retry-unknown needs --resume"),
     ],
     ids=["0", "-1", "True", "output format", "input format", "retry_unknown"],
 )
