@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 __all__ = ["main"]
@@ -11,14 +13,38 @@ _EXTRA = frozenset({"click", "rich"})
 
 def main() -> None:
     """Run the command line and exit with its code. Without the extra `cli`, print how to install it and exit with 2."""
+    _open_standard_streams()
     try:
         from checkout_async.cli import cli  # noqa: PLC0415  # needs an extra
+
+        cli(prog_name="checkout-async")
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in _EXTRA:
             raise
         sys.stderr.write("checkout-async: the commands need more packages: pip install 'checkout-async[cli]'\n")
         sys.exit(2)
-    cli(prog_name="checkout-async")
+    except KeyboardInterrupt:
+        # While the modules are loaded. Later, the commands handle it themselves.
+        sys.exit(128 + signal.SIGINT)
+
+
+def _open_standard_streams() -> None:
+    """Give the standard streams that are closed a descriptor and an object.
+
+    Otherwise the next socket or file would get the number of standard output, and results would go there. Each is
+    opened in the wrong direction: results that are meant for standard output fail instead of being lost. Messages are
+    dropped.
+    """
+    for descriptor, (name, flags) in enumerate(
+        (("stdin", os.O_WRONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_RDONLY))
+    ):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest free number, which is this one.
+            os.open(os.devnull, flags)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 if __name__ == "__main__":

@@ -23,4 +23,4 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
-    draw: Callable[[], float] = random.random
+    draw: Callable[[], float] = random.random  # noqa: S311 - for the jitter of waits

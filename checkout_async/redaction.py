@@ -55,7 +55,7 @@ _VISIBLE_HEADERS = frozenset(
     }
 )
 
-_SEPARATOR = r"[\s.\-\u00ad\u200b\u2010-\u2015]"
+_SEPARATOR = r"[\s._\-\u00ad\u00b7\u200b-\u200d\u2010-\u2015\u2060\u2212\ufeff]"
 
 # Card numbers have 12 to 19 digits (ISO/IEC 7812; Maestro has the short ones). People write the digits in groups.
 _SHORTEST_CARD, _LONGEST_CARD = 12, 19

@@ -45,7 +45,7 @@ def main() -> None:
 
 def check(path: Path, count: int, malformed: set[int], exit_code: int) -> None:
     """Compare the results with the requests."""
-    results = [json.loads(line) for line in path.read_text().splitlines()]
+    results = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert exit_code == SOME_LINES_HAVE_ERRORS, f"unexpected exit code {exit_code}"
     assert sorted(result["line"] for result in results) == list(range(1, count + 1)), (
         "a line does not have exactly one result"
@@ -83,7 +83,7 @@ def write_requests(path: Path, count: int) -> set[int]:
     """Write a line per request and return the numbers of the malformed ones."""
     rng = random.Random(count)  # noqa: S311  # for variety, not for secrets
     malformed = set(rng.sample(range(1, count + 1), k=min(count, 1 + count // 500)))
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         for number in range(1, count + 1):
             line = json.dumps(make_request(rng, number))
             file.write((line[: len(line) // 2] if number in malformed else line) + "\n")

@@ -140,7 +140,7 @@ def write_input(path: Path) -> None:
         "channel_data": msgspec.to_builtins(FAKE_BROWSER_DATA),
     }
     lines = (json.dumps(request | {"reference": f"order-{number}"}) for number in range(1, RECORDS + 1))
-    path.write_text("".join(f"{line}\n" for line in lines))
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
 def try_engine(engine: str) -> None:
@@ -158,7 +158,7 @@ def try_engine(engine: str) -> None:
             print(f"{len(results)} partitions, records of each: {[result.done for result in results]}")
             print(f"report: {report.records} records in {seconds:.1f} s, {_counts(report.results)}")
             sent = Counter(sandbox.sessions[each].reference for each in sandbox.sessions)
-        rows = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+        rows = [json.loads(line) for line in (folder / "results.jsonl").read_text("utf-8").splitlines()]
         assert fault.killed, "no worker was killed"
         assert not names["errors"], names["errors"]
         assert [row["line"] for row in rows] == list(range(1, RECORDS + 1)), "rows are missing, or not in order"

@@ -158,7 +158,7 @@ def test_headers_print_as_what_may_be_seen() -> None:
     assert repr(Headers({"Date": "today", "Authorization": "Bearer x"})) == "{'Date': 'today', 'Authorization': '***'}"
 
 
-@pytest.mark.parametrize("gap", ["", " ", "-", ".", "\u00a0", "\n", "  ", "\u2011", "\u200b"])
+@pytest.mark.parametrize("gap", ["", " ", "-", ".", "\u00a0", "\n", "  ", "\u2011", "\u200b", "_", "\u00b7", "\u2060"])
 def test_a_card_number_is_masked_however_it_is_grouped(gap: str) -> None:
     shown = sanitize(gap.join(["4242", "4242", "4242", "4242"]))
     assert "4242" not in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ class Backoff:
     def __post_init__(self) -> None:
         if not (self.initial > 0 and self.maximum > 0):
             raise ConfigurationError("initial and maximum of a Backoff must be above 0 seconds, or it never ends")
+        if math.isnan(self.give_up_after):
+            raise ConfigurationError("give_up_after of a Backoff must be a number of seconds, not nan")
 
     def waits(self) -> Iterator[float]:
         """Yield the waits in order."""

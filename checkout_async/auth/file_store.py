@@ -153,7 +153,7 @@ def _read(file: Path) -> SecretBytes | None:
 
 def _write(file: Path, content: bytes) -> None:
     _ensure_directory(file.parent)
-    with atomic_write(file, concurrent=True) as target:
+    with atomic_write(file) as target:
         target.write(content)
 
 

@@ -22,14 +22,16 @@ from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
+from checkout_async.batch.pool import RunConfig
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.rejects import Rejects
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results import OutputFile
-from checkout_async.batch.runner import run
+from checkout_async.batch.runner import run_tracked
 from checkout_async.batch.sources import Source
+from checkout_async.batch.sources.base import in_thread
 from checkout_async.config import require_type
-from checkout_async.errors import CheckoutError, JournalError, RunIncomplete
+from checkout_async.errors import CheckoutError, ConfigurationError, JournalError, RunIncomplete
 from checkout_async.redaction import clears_frames, sanitize
 
 __all__ = ["FileRun", "run_file"]
@@ -77,8 +79,8 @@ async def run_file(
         input=Path(input),
         output=Path(output),
         journal=None if journal is None else Path(journal),
-        input_format=input_format,
-        output_format=output_format,
+        input_format=_format("input_format", input_format),
+        output_format=_format("output_format", output_format),
         resume=resume,
         force=force,
         limit=limit,
@@ -95,10 +97,10 @@ async def run_file(
 class FileRun:
     """A run from an input to an output. `failure` is the reason if it ends before its input does.
 
-    `in_flight` are the records that were read and have no outcome yet, by line, `rejected` is the number of those
-    copied to the rejects file, `recorded` is the number of new outcomes that are
-    in the journal or, without one, in the output. `on_start` is called with the number of records, None if it is
-    unknown; `on_problem` with a text about an outcome that could not be written.
+    `in_flight` are the lines of the records that may have been sent and have no outcome yet. `rejected` is the number
+    of records copied to the rejects file, `recorded` that of new outcomes that are in the journal or, without one, in
+    the output. `on_start` is called with the number of records, None if it is unknown; `on_problem` with a text about
+    an outcome that could not be written.
     """
 
     def __init__(
@@ -123,7 +125,8 @@ class FileRun:
         self._on_problem = on_problem
         self.summary = Summary()
         self.failure: CheckoutError | None = None
-        self.in_flight: dict[int, Record | InvalidRecord] = {}
+        self.in_flight: set[int] = set()
+        self._unfinished: dict[int, Record | InvalidRecord] = {}
         self.last_line = 0
         self.recorded = 0
         self.rejected = 0
@@ -133,13 +136,17 @@ class FileRun:
     async def run(self, sender: Sender) -> None:
         """Run to the end. Raises errors of options and files before anything is sent; a later one is the `failure`."""
         files = self._files
+        if self._options.retry_unknown and not files.resume:
+            raise ConfigurationError("--retry-unknown needs --resume: only a resumed run has records in doubt")
         files.check()
-        defaults = files.read_defaults()
-        with files.open_input() as source:
+        defaults = await in_thread(files.read_defaults)
+        with files.open_input() as source, self._following_caller():
             total = await files.count(source)
             self.summary.lines = source.lines
             try:
                 async with AsyncExitStack() as opened:
+                    if not await opened.enter_async_context(files.reader_of_output(self._stop)):
+                        return
                     journal = await files.open_journal(opened, defaults)
                     self.has_journal = journal is not None
                     output = opened.enter_context(await files.open_output(journal, source.dialect))
@@ -178,8 +185,6 @@ class FileRun:
             await self._authenticate(sender, records, output, journal)
         except CheckoutError as error:
             self._fail(error)
-        except OSError as error:
-            self._fail(RunIncomplete(f"cannot read the input: {error.strerror}"))
         is_complete = not (self._stop.is_set() or self.failure is not None or self._files.limit is not None)
         try:
             await output.finish(journal, is_complete=is_complete)
@@ -208,13 +213,16 @@ class FileRun:
         output: OutputFile,
         journal: Journal | None,
     ) -> None:
-        outcomes = run(
-            sender, records, options=self._options, journal=journal, stop=self._stop, on_pause=self._on_pause
+        outcomes = run_tracked(
+            RunConfig(sender=sender, options=self._options, journal=journal),
+            records,
+            stop=self._stop,
+            on_pause=self._on_pause,
+            in_flight=self.in_flight,
         )
-        with self._following_caller():
-            async with aclosing(outcomes):
-                async for outcome in outcomes:
-                    self._take(outcome, output, journal)
+        async with aclosing(outcomes):
+            async for outcome in outcomes:
+                self._take(outcome, output, journal)
 
     @contextmanager
     def _following_caller(self) -> Generator[None]:
@@ -231,13 +239,17 @@ class FileRun:
         self._stop.set()
 
     async def _noted(self, records: AsyncIterable[Record | InvalidRecord]) -> AsyncGenerator[Record | InvalidRecord]:
-        async for item in records:
-            self.in_flight[item.line] = item
-            self.last_line = item.line
-            yield item
+        try:
+            async for item in records:
+                self._unfinished[item.line] = item
+                self.last_line = item.line
+                yield item
+        except OSError as error:
+            # Here, where only reading raises it: a callback of the caller may raise one, too.
+            raise RunIncomplete(f"cannot read the input: {error.strerror}") from None
 
     def _take(self, outcome: Outcome, output: OutputFile, journal: Journal | None) -> None:
-        self._copy_if_rejected(self.in_flight.pop(outcome.line), outcome)
+        self._copy_if_rejected(self._unfinished.pop(outcome.line), outcome)
         self.summary.add(outcome)
         if self._on_outcome is not None:
             self._on_outcome(outcome)
@@ -281,6 +293,14 @@ class FileRun:
     def _fail(self, error: CheckoutError) -> None:
         # The first reason is the cause of those that follow.
         self.failure = self.failure or error
+
+
+def _format(name: str, given: str | None) -> Format | None:
+    """Return a format that may be given as text. Raises ConfigurationError."""
+    try:
+        return None if given is None else Format(given)
+    except ValueError:
+        raise ConfigurationError(f"{name} must be one of {', '.join(Format)}") from None
 
 
 def _reason(error: Exception) -> str:

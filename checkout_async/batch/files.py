@@ -5,26 +5,31 @@ The journal is next to the output and stays after the run.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Final
 
+import anyio
 import anyio.to_thread
 
 from checkout_async.batch.defaults import Defaults
 from checkout_async.batch.formats import CsvDialect, Format, format_of
 from checkout_async.batch.journal import Journal
-from checkout_async.batch.journal.database import OLDER_COPY
+from checkout_async.batch.journal.database import OLDER_COPY, wal_of
+from checkout_async.batch.journal.fingerprint import key_file_of
 from checkout_async.batch.journal.opening import remove_journal
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.rejects import Rejects, check_rejects
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import Source, open_source
+from checkout_async.batch.streams import is_fifo, require_readable_stream, require_writable_stream
+from checkout_async.config import require_type
 from checkout_async.errors import BatchFileError, ConfigurationError
 
 __all__ = [
@@ -37,6 +42,9 @@ __all__ = [
 
 _JOURNAL_SUFFIX: Final = ".journal"
 _CLUSTER_SUFFIX: Final = ".cluster"
+
+_LOOK_AGAIN: Final = 0.05
+"""Seconds between two looks whether a FIFO has a reader: nothing reports it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +74,16 @@ class RunFiles:
             format_of(None, self.output_format)
         else:
             OutputFile.check(self.output, self.output_format)
+        if self.limit is not None:
+            require_type("limit", self.limit, int)
+            if self.limit < 1:
+                raise ConfigurationError("limit must be a whole number above 0")
         if self.resume and self.force:
             raise ConfigurationError("resume continues an earlier run, force replaces it: choose one")
         if self.resume and self.journal_path is None:
             raise ConfigurationError("resume needs a journal; with results in a stream, name one (--journal)")
         require_distinct_files(self.named)
+        require_writable_stream(self.output)
         self.check_rejects()
         self._check_leftovers()
 
@@ -83,11 +96,14 @@ class RunFiles:
     @property
     def named(self) -> dict[str, Path | None]:
         """The files by what they are, for `require_distinct_files`."""
+        journal = self.journal_path
         return {
             "input": self.input,
             "defaults": self.defaults,
             "output": self.output,
-            "journal": self.journal_path,
+            "journal": journal,
+            "journal's key": journal and key_file_of(journal),
+            "journal's log": journal and wal_of(journal),
             "rejects": self.rejects,
         }
 
@@ -100,6 +116,7 @@ class RunFiles:
 
     def open_input(self) -> Source:
         """Open the input. Raises BatchFileError, also if it is the output."""
+        require_readable_stream(self.input)
         source = open_source(self.input, self.input_format)
         read = os.fstat(source.fileno())
         written = _status_of(1 if self.output is None else self.output)
@@ -138,6 +155,22 @@ class RunFiles:
             if item is None:
                 return
             yield item if defaults is None else defaults.apply(item)
+
+    @asynccontextmanager
+    async def reader_of_output(self, stop: anyio.Event) -> AsyncGenerator[bool]:
+        """If the output is a FIFO, wait until something reads it, and keep it open. False if `stop` came first.
+
+        Opening a FIFO blocks until then, and would not be interrupted by a signal. Raises BatchFileError.
+        """
+        if self.output is None or not is_fifo(self.output):
+            yield True
+            return
+        descriptor = await _first_writer(self.output, stop)
+        try:
+            yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
 
     async def open_journal(self, opened: AsyncExitStack, defaults: Defaults | None = None) -> Journal | None:
         """Open the journal, if there is one. Raises BatchFileError, also if it belongs to other defaults."""
@@ -190,6 +223,18 @@ class RunFiles:
 
     def _has_output(self) -> bool:
         return self.output is not None and self.output.is_file()
+
+
+async def _first_writer(fifo: Path, stop: anyio.Event) -> int | None:
+    while not stop.is_set():
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise BatchFileError(f"cannot write to {fifo}: {error.strerror}") from None
+        with anyio.move_on_after(_LOOK_AGAIN):
+            await stop.wait()
+    return None
 
 
 def cluster_file(journal: Path) -> Path:

@@ -38,6 +38,7 @@ from checkout_async.batch.outcome import (
 )
 from checkout_async.batch.queues import OutcomeQueue, RecordFeed
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.unsent import SessionCall, SessionCalls
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
@@ -66,10 +67,21 @@ class RunConfig:
 
 
 class WorkerPool:
-    """All workers of a run. `failure` is the error that ended it early."""
+    """All workers of a run. `failure` is the error that ended it early.
 
-    def __init__(self, config: RunConfig, feed: RecordFeed, breaker: CircuitBreaker, outcomes: OutcomeQueue) -> None:
+    `in_flight` is kept up to date: the lines of the records that may have been sent and have no outcome yet.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        feed: RecordFeed,
+        breaker: CircuitBreaker,
+        outcomes: OutcomeQueue,
+        in_flight: set[int] | None = None,
+    ) -> None:
         self._config = config
+        self._calls = SessionCalls(set() if in_flight is None else in_flight)
         self._feed = feed
         self._breaker = breaker
         self._outcomes = outcomes
@@ -104,9 +116,10 @@ class WorkerPool:
             self._outcomes.end()
 
     def stop(self) -> None:
-        """Read no further record. Records that wait for the end of an outage have not been sent and will not be."""
+        """Read no further record. Records that wait to be sent, for whatever reason, will not be."""
         self._feed.stop()
         self._breaker.cancel_waiters()
+        self._calls.stop()
 
     async def _stop_on_event(self, stop: anyio.Event) -> None:
         await stop.wait()
@@ -124,9 +137,9 @@ class WorkerPool:
         if journal is not None:
             await self._process_journaled(number, item, journal)
         elif isinstance(item, InvalidRecord):
-            self._outcomes.put(number, Outcome.invalid_record(item))
+            self._put(number, Outcome.invalid_record(item))
         else:
-            self._outcomes.put(number, await self._authenticated(item))
+            self._put(number, await self._authenticated(item))
 
     async def _process_journaled(self, number: int, item: Record | InvalidRecord, journal: Journal) -> None:
         if isinstance(item, InvalidRecord):
@@ -139,7 +152,7 @@ class WorkerPool:
                 self._settle(number, journal, None, Outcome.of(item, None, error))
             except Exception as error:  # noqa: BLE001  # nothing may be sent before its claim is on disk
                 self._abort(error)
-                self._outcomes.put(number, Outcome.not_sent(item, error))
+                self._put(number, Outcome.not_sent(item, error))
             else:
                 if claim is None:
                     await self._send(number, item, journal, claiming)
@@ -157,7 +170,7 @@ class WorkerPool:
             claim = await claiming.afterwards()
         except Exception as error:  # noqa: BLE001  # as above
             self._abort(error)
-            self._outcomes.put(number, Outcome.not_sent(record, error))
+            self._put(number, Outcome.not_sent(record, error))
             return
         if claim.step is Step.SEND:
             self._settle(number, journal, claim, outcome)
@@ -170,7 +183,7 @@ class WorkerPool:
             outcome = await self._authenticated(record, session_id=claim.session_id)
             self._settle(number, journal, claim, outcome)
         elif claim.step is Step.REPLAY:
-            self._outcomes.put(number, claim.outcome)
+            self._put(number, claim.outcome)
         else:
             self._settle(number, journal, claim, claim.outcome)
 
@@ -183,10 +196,14 @@ class WorkerPool:
             outcome, writing = journal.settle_nowait(claim, outcome)
         except Exception as error:  # noqa: BLE001  # as below
             self._abort(error)
-            self._outcomes.put(number, outcome)
+            self._put(number, outcome)
             return
         self._unsettled += 1
         writing.add_done_callback(partial(self._settled, number, outcome))
+
+    def _put(self, number: int, outcome: Outcome) -> None:
+        self._calls.in_flight.discard(outcome.line)
+        self._outcomes.put(number, outcome)
 
     def _settled(self, number: int, outcome: Outcome, writing: asyncio.Future[None]) -> None:
         self._unsettled -= 1
@@ -196,41 +213,44 @@ class WorkerPool:
             # have it: the next run treats the record as one that may have been sent.
             self._abort(error)
             outcome = replace(outcome, entry=None)
-        self._outcomes.put(number, outcome)
+        self._put(number, outcome)
         if not self._unsettled:
             self._all_settled.set()
 
     async def _authenticated(
         self, record: Record, *, session_id: str | None = None, claiming: Claiming | None = None
     ) -> Outcome:
-        flow = self._flow(session_id, claiming)
+        call = SessionCall(self._calls, record.line, claiming)
+        flow = self._flow(session_id, claiming, call)
         started = time.monotonic()
-        error = await self._run(flow, record, claiming)
+        error = await self._run(flow, record, claiming, call)
         # The time of a record that never reached the API would only say how long the run paused.
         was_sent = flow.session is not None or error is None or not _is_certainly_unsent(error)
         seconds = round(time.monotonic() - started, 4) if was_sent else None
         return Outcome.of(record, flow.session, error, session_id=flow.session_id, seconds=seconds)
 
-    def _flow(self, session_id: str | None, claiming: Claiming | None) -> RecordFlow:
-        if claiming is None:
-            return RecordFlow(self._config.sender, self._config.options, session_id)
+    def _flow(self, session_id: str | None, claiming: Claiming | None, call: SessionCall) -> RecordFlow:
         return RecordFlow(
             self._config.sender,
             self._config.options,
-            on_session=claiming.record_session,
-            before_send=claiming,
+            session_id,
+            on_session=None if claiming is None else claiming.record_session,
+            before_send=call.before_send if self._claims_at_sending else claiming,
             # Another sender may pass on this one alone.
-            on_unsent=claiming.release if self._claims_at_sending else None,
+            on_unsent=call.on_unsent if self._claims_at_sending else None,
         )
 
-    async def _run(self, flow: RecordFlow, record: Record, claiming: Claiming | None) -> Exception | None:
+    async def _run(
+        self, flow: RecordFlow, record: Record, claiming: Claiming | None, call: SessionCall
+    ) -> Exception | None:
         """Run a flow, and run it again after an outage if that cannot create a second session."""
         tries, failure = 0, None
         while True:
             try:
-                failure = await self._attempt(flow, record, claiming)
+                failure = await self._attempt(flow, record, claiming, call)
             except RunStopped:
-                return failure or ConnectFailed("the run ended before this record was sent; nothing was sent")
+                again = " again; no session was created" if call.was_sent else "; nothing was sent"
+                return failure or ConnectFailed(f"the run ended before this record was sent{again}")
             if failure is None:
                 return None
             tries += not isinstance(failure, AuthenticationFailed | ConnectFailed)
@@ -239,25 +259,32 @@ class WorkerPool:
             may_repeat = is_outage(failure) and (is_unsent(failure) or flow.session_id is not None)
             if not may_repeat or tries >= _TRIES:
                 return failure
-            if claiming is not None and flow.session_id is None:
+            if flow.session_id is None:
                 # It may wait for hours. A process that is killed meanwhile has not sent it.
-                claiming.release()
+                call.withdraw()
 
-    async def _attempt(self, flow: RecordFlow, record: Record, claiming: Claiming | None) -> Exception | None:
+    async def _attempt(
+        self, flow: RecordFlow, record: Record, claiming: Claiming | None, call: SessionCall
+    ) -> Exception | None:
         if self._breaker.is_closed:
-            return await self._guarded_attempt(flow, record, claiming, None)
+            return await self._guarded_attempt(flow, record, claiming, call, None)
         async with self._breaker.permit() as epoch:
-            return await self._guarded_attempt(flow, record, claiming, epoch)
+            return await self._guarded_attempt(flow, record, claiming, call, epoch)
 
     async def _guarded_attempt(
-        self, flow: RecordFlow, record: Record, claiming: Claiming | None, epoch: int | None
+        self, flow: RecordFlow, record: Record, claiming: Claiming | None, call: SessionCall, epoch: int | None
     ) -> Exception | None:
         flow.on_first_reply = partial(self._on_first_reply, epoch)
         try:
-            if claiming is not None and flow.session_id is None and not self._claims_at_sending:
-                await claiming()
-            await flow.run(record)
-        except NotToBeSent:
+            if flow.session_id is None and self._claims_at_sending:
+                with call.waiting():
+                    await flow.run(record)
+            else:
+                self._calls.begin(call)
+                if claiming is not None and flow.session_id is None:
+                    await claiming()
+                await flow.run(record)
+        except (NotToBeSent, RunStopped):
             raise
         except Exception as error:  # noqa: BLE001  # a defect here must not lose the results of other records
             self._classify_failure(error, epoch)

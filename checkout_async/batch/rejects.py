@@ -23,7 +23,7 @@ from checkout_async.batch.formats import NOTE, CsvDialect, Format
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources import RawRow, Source
 from checkout_async.errors import BatchFileError, RunIncomplete
-from checkout_async.files import atomic_write
+from checkout_async.files import atomic_write, file_error
 
 __all__ = ["Rejects", "check_rejects"]
 
@@ -61,7 +61,7 @@ class Rejects:
             try:
                 file = opened.enter_context(atomic_write(path))
             except OSError as error:
-                raise BatchFileError(f"cannot create the rejects file {path}: {error.strerror}") from None
+                raise file_error(f"cannot create the rejects file {path}", error) from None
             source.rows = {}
             rejects = cls(file, source, format_)
             yield rejects

@@ -24,14 +24,14 @@ from checkout_async.batch.pool import RunConfig, WorkerPool
 from checkout_async.batch.queues import OutcomeQueue, RecordFeed, Records
 from checkout_async.config import require_type
 
-__all__ = ["run", "run_sync"]
+__all__ = ["run", "run_sync", "run_tracked"]
 
 T = TypeVar("T")
 
 _DEFAULTS: Final = BatchOptions()
 
 
-async def run(
+def run(
     sender: Sender,
     records: Records,
     *,
@@ -52,9 +52,9 @@ async def run(
 
     While the API fails, the run pauses. It tries one record after each of the waits of `outage_backoff`, and calls
     `on_pause` at each pause. Once `stop` is set, the run reads no further record and still yields the outcomes of those
-    that it has read. If you may leave the loop early, wrap it in `contextlib.aclosing()`: closing, a cancellation and
-    the end of the journal's `async with` wait up to `drain` seconds for calls in flight, so that the journal records
-    them.
+    that it has read; those that wait to be sent are not sent, and are `failed`. If you may leave the loop early, wrap
+    it in `contextlib.aclosing()`: closing, a cancellation and the end of the journal's `async with` wait up to `drain`
+    seconds for calls in flight, so that the journal records them.
 
     An error in a record is part of its outcome. Refused credentials, a missing scope, an outage that outlasts
     `outage_backoff`, a client that is closed or belongs to another event loop or process, a journal that cannot be
@@ -62,9 +62,29 @@ async def run(
     """
     if journal is not None:
         require_type("journal", journal, Journal)
-    config = RunConfig(sender=sender, options=options, journal=journal)
+    return run_tracked(
+        RunConfig(sender=sender, options=options, journal=journal),
+        records,
+        stop=stop,
+        on_pause=on_pause,
+        in_flight=set(),
+    )
+
+
+async def run_tracked(
+    config: RunConfig,
+    records: Records,
+    *,
+    stop: anyio.Event | None,
+    on_pause: OnPause | None,
+    in_flight: set[int],
+) -> AsyncGenerator[Outcome]:
+    """Do what `run` does. `in_flight` has the lines of the records that may have been sent and have no outcome yet."""
+    options, journal = config.options, config.journal
     outcomes = OutcomeQueue(options.concurrency, in_order=options.in_order)
-    pool = WorkerPool(config, RecordFeed(records), CircuitBreaker(options.outage_backoff, on_pause), outcomes)
+    pool = WorkerPool(
+        config, RecordFeed(records), CircuitBreaker(options.outage_backoff, on_pause), outcomes, in_flight
+    )
     at_work = asyncio.create_task(pool.work(options.concurrency, stop), name="checkout_async batch")
     leave = partial(_leave, pool, outcomes, at_work, options.drain)
     with nullcontext() if journal is None else journal.attach_run(leave):

@@ -3,7 +3,7 @@
 Errors are one line, never a traceback.
 
 Exit codes: 0 done; 1 failed, or failed for some records; 2 wrong usage or configuration, nothing was sent;
-3 a batch ended before its input did; 130 and 143 after Ctrl-C and SIGTERM.
+3 a batch ended before its input did; 129, 130 and 143 after SIGHUP, Ctrl-C and SIGTERM.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from pathlib import Path
 import click
 
 from checkout_async._version import __version__
-from checkout_async.batch.command.console import echo
+from checkout_async.batch.command.console import echo, printable
+from checkout_async.batch.command.job import STOPPED_EARLY
 from checkout_async.cli.authenticate import authenticate
 from checkout_async.cli.journal import batch
 from checkout_async.cli.sandbox import sandbox
 from checkout_async.cli.settings import CommandSettings, settings_options
-from checkout_async.errors import BatchFileError, CheckoutError, ConfigurationError, MissingExtra
+from checkout_async.errors import BatchFileError, CheckoutError, ConfigurationError, DiskFull, MissingExtra
 from checkout_async.models import access
 
 __all__ = ["cli"]
@@ -39,7 +40,13 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except CheckoutError as error:
             echo(f"checkout-async: {error}", sys.stderr)
-            ctx.exit(2 if isinstance(error, _NOTHING_STARTED) else 1)
+            # A full disk is worth another start later, as it is during a run.
+            failed = STOPPED_EARLY if isinstance(error, DiskFull) else 2 if isinstance(error, _NOTHING_STARTED) else 1
+            ctx.exit(failed)
+        except click.ClickException as error:
+            # click prints the argument of the command line that it complains about.
+            vars(error)["message"] = printable(error.message)
+            raise
         except (asyncio.CancelledError, KeyboardInterrupt):
             ctx.exit(128 + signal.SIGINT)
 

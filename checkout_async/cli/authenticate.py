@@ -18,7 +18,7 @@ from checkout_async.batch.flow import FAKE_BROWSER_DATA
 from checkout_async.batch.formats import Format
 from checkout_async.batch.options import DEFAULT_OUTAGE_BACKOFF, BatchOptions, SharedChannelData
 from checkout_async.cli.cluster import ClusterJob
-from checkout_async.cli.settings import CommandSettings, settings_options
+from checkout_async.cli.settings import CommandSettings, Number, settings_options
 from checkout_async.config import Limits, Validation
 
 __all__ = ["authenticate"]
@@ -43,14 +43,14 @@ _DASH = Path("-")
 @click.option("--concurrency", type=click.IntRange(min=1), default=64, show_default=True, help="Sessions in flight.")
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0),
+    type=Number(),
     default=100,
     show_default=True,
     help="Reads a second, and as many writes; 0 is no limit.",
 )
 @click.option(
     "--outage-timeout",
-    type=click.FloatRange(min=0),
+    type=Number(),
     default=DEFAULT_OUTAGE_BACKOFF.give_up_after,
     show_default=True,
     metavar="SECONDS",
@@ -118,11 +118,12 @@ def authenticate(
     The journal is written before anything is sent. After a stop of any kind, the same command with --resume continues
     the run and sends nothing twice. The output contains cryptograms: only its owner may read it (mode 0600).
 
-    Ctrl-C finishes the sessions in flight and prints how far the run came; a second Ctrl-C stops at once.
+    Ctrl-C finishes the sessions in flight, sends nothing more, and prints how far the run came; a second Ctrl-C stops
+    at once.
 
     Exit code 0: every record has a final result, even a declined one. 1: some are invalid, failed or unknown, or there
-    is none. 2: usage or configuration, nothing was sent. 3: the run ended before its input did. 130, 143: Ctrl-C,
-    SIGTERM.
+    is none. 2: usage or configuration, nothing was sent. 3: the run ended before its input did. 129, 130, 143:
+    SIGHUP, Ctrl-C, SIGTERM.
     """
     if output is not None and is_standard_output(output):
         output = _DASH

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Final, TextIO
 
 from checkout_async.batch.cluster import PartitionSettings, RunPaths
+from checkout_async.batch.command.interrupt import handled_signals
 from checkout_async.batch.command.job import SOME_UNFINISHED, STOPPED_EARLY, Job
 from checkout_async.batch.dask import ClusterProgress, run_file
 from checkout_async.batch.files import require_distinct_files
@@ -42,12 +43,12 @@ class ClusterJob:
         """Run to the end and return the exit code. Raises ConfigurationError before anything is sent."""
         job = self.job
         self._check()
-        with _stop_on_sigterm() as stop:
+        with _stop_on_signals() as (stop, received):
             try:
                 report = self._run(stop)
             except RunIncomplete as incomplete:
                 print(f"stopped: {incomplete}", file=job.stderr, flush=True)
-                return 128 + signal.SIGTERM if stop.is_set() else STOPPED_EARLY
+                return 128 + received[0] if received else STOPPED_EARLY
             except KeyboardInterrupt:
                 print("stopped; to continue, run the same command with --resume", file=job.stderr, flush=True)
                 return 128 + signal.SIGINT
@@ -115,14 +116,16 @@ class _Lines:
 
 
 @contextmanager
-def _stop_on_sigterm() -> Generator[threading.Event]:
-    stop = threading.Event()
+def _stop_on_signals() -> Generator[tuple[threading.Event, list[int]]]:
+    stop, received = threading.Event(), list[int]()
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         stop.set()
 
-    previous = signal.signal(signal.SIGTERM, handle)
+    previous = {number: signal.signal(number, handle) for number in handled_signals() if number != signal.SIGINT}
     try:
-        yield stop
+        yield stop, received
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

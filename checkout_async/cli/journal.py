@@ -10,6 +10,7 @@ import click
 
 from checkout_async.batch import Journal
 from checkout_async.batch.formatting import format_count
+from checkout_async.cli.settings import Number
 
 __all__ = ["batch"]
 
@@ -25,7 +26,7 @@ def batch() -> None:
 @click.argument("journal", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--older-than",
-    type=click.FloatRange(min=0),
+    type=Number(),
     default=30,
     show_default=True,
     metavar="DAYS",

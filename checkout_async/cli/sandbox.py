@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from checkout_async.batch.command.interrupt import Interrupt
+from checkout_async.cli.settings import Number
 from checkout_async.errors import ConfigurationError, MissingExtra
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["sandbox"]
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_SECONDS = click.FloatRange(min=0)
+_SECONDS = Number()
 
 
 class _Given(TypedDict):

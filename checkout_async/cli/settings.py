@@ -6,13 +6,14 @@ Log lines have no bodies, headers, tokens or identifiers (docs/observability.md)
 from __future__ import annotations
 
 import logging
+import math
 import os
 import stat
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypedDict, TypeVar, Unpack
+from typing import Any, Final, TypedDict, TypeVar, Unpack
 
 import click
 from dotenv.parser import parse_stream
@@ -25,13 +26,32 @@ from checkout_async.files import OWNER_ONLY
 from checkout_async.observability import Hook, LoggingHook
 from checkout_async.redaction import clears_frames
 
-__all__ = ["CommandSettings", "settings_options"]
+__all__ = ["MOST", "CommandSettings", "Number", "settings_options"]
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
+MOST: Final = 1_000_000_000.0
+"""The most that an option accepts as a time or a rate."""
+
 _LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
 _SECRETS: Final = ("CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY")
+
+
+class Number(click.FloatRange):
+    """A number from 0 to `MOST`: seconds, days, or a rate. `nan` and `inf` are refused."""
+
+    name = "number"
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=MOST)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; a comparison alone would let `nan` pass."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail("nan is not a number.", param, ctx)
+        return number
 
 
 class _CallerOptions(TypedDict, total=False):

@@ -11,6 +11,7 @@ CheckoutError
 ├── AuthenticationFailed      The token endpoint refused the credentials. Nothing was sent.
 ├── TokenStoreError           A token store failed. A client logs this error and continues without the store.
 ├── BatchFileError            A file of a batch (input, results, journal, report) cannot be used.
+│   ├── DiskFull              There is no room for a file of a batch. Nothing was sent.
 │   └── JournalInUse          Another process has the journal of the batch open.
 ├── JournalError              The journal of a batch can no longer be written. The run must stop.
 ├── RunIncomplete             A batch on several machines ended early. Resume it to continue.
@@ -64,6 +65,7 @@ from checkout_async.errors.local import (
     BatchFileError,
     ClientClosed,
     ConfigurationError,
+    DiskFull,
     IncompatibleVersion,
     InvalidSignature,
     JournalError,
@@ -85,6 +87,7 @@ __all__ = [
     "ConfigurationError",
     "Conflict",
     "ConnectFailed",
+    "DiskFull",
     "Forbidden",
     "IncompatibleVersion",
     "InvalidRequest",

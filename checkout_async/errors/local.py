@@ -8,6 +8,7 @@ __all__ = [
     "BatchFileError",
     "ClientClosed",
     "ConfigurationError",
+    "DiskFull",
     "IncompatibleVersion",
     "InvalidSignature",
     "JournalError",
@@ -60,6 +61,12 @@ class BatchFileError(CheckoutError):
 
     It is raised before the first record is sent.
     """
+
+
+class DiskFull(BatchFileError):
+    """There is no room for a file of a batch. Nothing was sent: make room, and run the batch again."""
+
+    is_transient = True
 
 
 class JournalInUse(BatchFileError):

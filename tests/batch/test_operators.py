@@ -13,13 +13,15 @@ from tests.batch.support import RECURRING, record, run
 from tests.commands import run as command
 
 
+@pytest.mark.parametrize("option", ["run", "dry run"])
 @pytest.mark.parametrize(("name", "content"), [("in.csv", "amount,currency\n"), ("in.jsonl", ""), ("in.jsonl", "\n\n")])
 async def test_an_input_without_records_is_not_a_success(
-    env: dict[str, str], tmp_path: Path, name: str, content: str
+    env: dict[str, str], tmp_path: Path, name: str, content: str, option: str
 ) -> None:
     source = tmp_path / name
     source.write_text(content)
-    done = await command("authenticate", source, "--output", tmp_path / "out.jsonl", env=env)
+    options = () if option == "run" else ("--dry-run",)
+    done = await command("authenticate", source, "--output", tmp_path / "out.jsonl", *options, env=env)
     assert (done.code, "the input has no records" in done.err) == (1, True)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from checkout_async.batch import ErrorInfo, Journal, Outcome
 from checkout_async.batch.formats import Format
@@ -154,10 +156,19 @@ async def test_a_torn_row_with_a_row_after_it_is_refused(tmp_path: Path) -> None
 
 async def test_what_an_earlier_resumption_left_when_it_was_killed_does_no_harm(path: Path) -> None:
     await first_run(path, outcome(1))
-    path.with_name(f"{path.name}.new").write_text("half a f")
+    left = path.with_name(f"{path.name}.{'0' * 16}.new")
+    left.write_text("half a f")
     await second_run(path, outcome(2))
     assert lines_in(path) == [1, 2]
-    assert not path.with_name(f"{path.name}.new").exists()
+    assert not left.exists()
+
+
+async def test_a_file_of_somebody_else_beside_the_output_stays(path: Path) -> None:
+    foreign = path.with_name(f"{path.name}.new")
+    foreign.write_text("mine")
+    await first_run(path, outcome(1))
+    await second_run(path, outcome(2))
+    assert foreign.read_text() == "mine"
 
 
 async def test_a_parquet_file_of_an_earlier_run_stays_until_the_end(tmp_path: Path) -> None:
@@ -234,7 +245,7 @@ async def test_lines_that_are_no_records_are_evidence_too(path: Path, tmp_path: 
         ("in.jsonl", f'{{"source": {{"number": "{CARD}"}}}}\n', 1),
         ("in.jsonl", f'{{"line": 1, "result": "expired"}}\n{CARD}\n', 2),
         ("in.jsonl", '{"line": 1, "result": "better_than_ever"}\n', 1),
-        ("in.jsonl", '{"line": 1, "result": "expired"}\n\n', 2),
+        ("in.jsonl", '{"line": 1, "result": "expired"}\n\n{}\n', 3),
         ("in.csv", f"source.number,amount\n{CARD},1\n", 1),
         ("in.csv", "line,result\n1,expired\n", 1),
     ],
@@ -280,3 +291,25 @@ async def test_a_stream_gets_the_final_outcomes_of_earlier_runs_first(
             await output.finish(journal)
     shown = capfd.readouterr().out
     assert shown.splitlines() == (tmp_path / "out.jsonl").read_text().splitlines()[:2]
+
+
+@pytest.mark.parametrize("name", FILES[:2])
+@pytest.mark.parametrize("blank", [b"\n", b"\n\n", b"\r\n"], ids=["LF", "two LF", "CRLF"])
+async def test_blank_lines_at_the_end_do_no_harm(tmp_path: Path, name: str, blank: bytes) -> None:
+    path = tmp_path / name
+    await first_run(path, outcome(1))
+    path.write_bytes(path.read_bytes() + blank)
+    await second_run(path, outcome(2))
+    assert lines_in(path) == [1, 2]
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_an_output_with_long_values_is_resumed(tmp_path: Path, name: str) -> None:
+    """Longer than a line of an input may be, and than the module csv reads by default."""
+    path, limit = tmp_path / name, csv.field_size_limit()
+    await first_run(path, replace(outcome(1), cryptogram="c" * 2_000_000))
+    async with journal_of(path) as journal:
+        with await OutputFile.resume(path, journal) as output:
+            await output.finish(journal, is_complete=False)
+    assert csv.field_size_limit() == limit
+    assert len(path.read_bytes()) > 2_000_000 or name == "out.parquet"

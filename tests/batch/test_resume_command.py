@@ -54,13 +54,8 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
-def make_folder(path: Path) -> Path:
-    path.mkdir()
-    return path
-
-
-def remove_folder(path: Path) -> None:
-    path.rmdir()
+def rename(path: Path, to: Path) -> Path:
+    return path.rename(to)
 
 
 def append(path: Path, line: str) -> None:
@@ -302,16 +297,17 @@ class TestAnInterruptedRun:
     async def test_a_disk_that_is_full_when_the_output_is_written_anew_leaves_the_rows_appended_before(
         self, batch: Batch
     ) -> None:
-        """A folder stands where the new file would be written."""
+        """The name of the output leaves no room for the longer one of the new file."""
         batch.requests(*reversed(referenced(5)))
-        new = make_folder(batch.target.with_name(f"{batch.target.name}.new"))
-        stopped = await batch.run()
+        journal, target = ("--journal", batch.target.with_name("journal")), batch.target
+        batch.target = target.with_name(f"{'o' * 240}.jsonl")
+        stopped = await batch.run(*journal, "--output", batch.target)
         assert (stopped.code, stopped.err.count("not written: ")) == (3, 0)
-        assert "stopped: cannot write results: Is a directory" in stopped.err
+        assert "stopped: cannot write results: File name too long" in stopped.err
         assert "5 of 5 records have a new result" in stopped.err
         assert batch.results().keys() == {1, 2, 3, 4, 5}
-        remove_folder(new)
-        again = await batch.run("--resume")
+        batch.target = rename(batch.target, target)
+        again = await batch.run(*journal, "--resume")
         assert (again.code, [*batch.results()], batch.asked["request_session"]) == (0, [1, 2, 3, 4, 5], 5)
 
 

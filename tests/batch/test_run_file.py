@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, NoReturn, cast
 
 import anyio
 import pytest
@@ -26,7 +28,7 @@ from checkout_async.errors import (
 )
 from checkout_async.operations import ApiRequest, Sender
 from checkout_async.sandbox import Fault, Sandbox, card_number
-from tests.batch.support import RECURRING, Answer, ScriptedSender, client_of, reference_of, request, session
+from tests.batch.support import CARD, RECURRING, Answer, ScriptedSender, client_of, reference_of, request, session
 from tests.commands import is_there, mode_of, results_in, text_of, write_lines
 
 OPTIONS = BatchOptions(channel_data=RECURRING, concurrency=4, outage_backoff=Backoff(initial=0.001, give_up_after=0))
@@ -234,15 +236,17 @@ async def test_what_a_lost_reply_leaves_is_unknown_until_a_person_decides(source
 
 
 async def test_an_output_that_cannot_be_written_anew_is_raised_and_made_by_the_next_run(
-    source: Path, target: Path
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def full(_path: Path) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     write_lines(source, requests(3))
-    new = target.with_name(f"{target.name}.new")
-    new.mkdir()
     sender = approved()
-    assert "cannot write results" in await failing(RunIncomplete, sender, source, target)
+    with monkeypatch.context() as disk:
+        disk.setattr("checkout_async.batch.results.file.atomic_write", full)
+        assert "cannot write results: No space" in await failing(RunIncomplete, sender, source, target)
     assert sorted(outcomes(target)) == ["authenticated"] * 3
-    new.rmdir()
     await run_file(sender, source, target, resume=True, options=OPTIONS)
     assert len(sender.calls) == 3
 
@@ -310,3 +314,66 @@ async def test_a_named_journal_and_a_pipe_are_resumed(source: Path, tmp_path: Pa
         assert report.results == {"authenticated": 2}
     assert len(sender.calls) == 2
     assert is_there(own)
+
+
+async def test_an_error_of_the_callback_is_raised_as_it_is(source: Path, target: Path) -> None:
+    write_lines(source, requests(3))
+
+    def full(_outcome: Outcome) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left"):
+        await run_file(approved(), source, target, options=OPTIONS, on_outcome=full)
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "in.csv"])
+async def test_an_input_that_becomes_shorter_is_one_that_cannot_be_read(
+    tmp_path: Path, target: Path, name: str
+) -> None:
+    """As a file that another program writes anew."""
+    source = tmp_path / name
+    # More than is read at once.
+    note = "x" * 1000
+    if source.suffix == ".csv":
+        rows = [f"ref-{number},card,{CARD},1,2035,100,GBP,non_hosted,{note}" for number in range(400)]
+        head = "reference,source.type,source.number,source.expiry_month,source.expiry_year,amount,currency"
+        source.write_text("\n".join([f"{head},completion.type,#note", *rows, ""]))
+    else:
+        write_lines(source, [{**each, "#note": note} for each in requests(400)])
+    sender, done = approved(), list[Outcome]()
+
+    def shorten(outcome: Outcome) -> None:
+        done.append(outcome)
+        if len(done) == 1:
+            os.truncate(source, 50_000)
+
+    with pytest.raises(RunIncomplete, match="cannot read the input: the file has become shorter"):
+        await run_file(sender, source, target, options=OPTIONS, on_outcome=shorten)
+    assert 0 < len(sender.calls) == len(outcomes(target)) < 400
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"limit": 0}, "limit must be a whole number above 0"),
+        ({"limit": -1}, "limit must be a whole number above 0"),
+        ({"limit": True}, "limit must be int"),
+        ({"output_format": "xml"}, "output_format must be one of jsonl, csv, parquet"),
+        ({"input_format": "xml"}, "input_format must be one of jsonl, csv, parquet"),
+        ({"options": BatchOptions(retry_unknown=True)}, "--retry-unknown needs --resume"),
+    ],
+    ids=["0", "-1", "True", "output format", "input format", "retry_unknown"],
+)
+async def test_options_that_the_command_refuses(source: Path, target: Path, options: dict[str, Any], text: str) -> None:
+    write_lines(source, requests(1))
+    sender = approved()
+    with pytest.raises(ConfigurationError, match=text):
+        await run_file(sender, source, target, **options)
+    assert (sender.calls, is_there(target)) == ([], False)
+
+
+async def test_a_format_may_be_given_as_text(source: Path, tmp_path: Path) -> None:
+    write_lines(source, requests(1))
+    given: Any = "csv"
+    await run_file(approved(), source, tmp_path / "out", options=OPTIONS, output_format=given)
+    assert text_of(tmp_path / "out").startswith("line,")

@@ -21,7 +21,7 @@ from checkout_async.batch.journal.opening import remove_journal, require_not_los
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, ConfigurationError
-from checkout_async.files import atomic_write
+from checkout_async.files import atomic_write, file_error, remove_leftovers
 
 __all__ = ["Input", "plan_partitions", "planned_input"]
 
@@ -141,10 +141,12 @@ def _check_unused(paths: RunPaths, *, force: bool) -> None:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
+        remove_leftovers(folder / PLAN)
+        remove_leftovers(key_file_of(key_base_path(folder)))
         there = {path.name for path in folder.iterdir()} - {key_file_of(key_base_path(folder)).name}
     except OSError as error:
-        raise BatchFileError(f"cannot use the folder {folder}: {error.strerror}") from None
-    if there - {f"{PLAN}.new"}:
+        raise file_error(f"cannot use the folder {folder}", error) from None
+    if there:
         raise BatchFileError(f"the folder {folder} is not empty and has no plan; name another one")
 
 
@@ -190,7 +192,7 @@ def _write(paths: RunPaths, plan: _Plan) -> None:
         with atomic_write(paths.plan) as file:
             file.write(msgspec.json.encode(plan))
     except OSError as error:
-        raise BatchFileError(f"cannot write the plan {paths.plan}: {error.strerror}") from None
+        raise file_error(f"cannot write the plan {paths.plan}", error) from None
 
 
 def _check_input(paths: RunPaths) -> None:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Final, TextIO
 
-__all__ = ["BestEffortStream", "echo"]
+__all__ = ["BestEffortStream", "echo", "printable"]
+
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def echo(text: str, stream: TextIO) -> None:
-    """Print best-effort: on a write error, redirect the stream to /dev/null so that later writes succeed silently."""
+    """Print best-effort: on a write error, redirect the stream to /dev/null so that later writes succeed silently.
+
+    Control characters, as a file name may have, are escaped.
+    """
     with _tolerating(stream):
-        print(text, file=stream, flush=True)
+        print(printable(text), file=stream, flush=True)
+
+
+def printable(text: str) -> str:
+    """Return a text without control characters except line feeds and tabs: a terminal would obey them."""
+    return _CONTROL.sub(lambda each: ascii(each[0])[1:-1], text)
 
 
 class BestEffortStream:

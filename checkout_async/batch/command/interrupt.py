@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM: the first signal asks the work to stop, a second one cancels it while that is allowed."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first signal asks the work to stop, a second one cancels it while that is allowed.
+
+SIGHUP is sent when a terminal is closed. It stays ignored if it was ignored before, as by `nohup`.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ from typing import Self
 
 import anyio
 
-__all__ = ["Interrupt"]
+__all__ = ["Interrupt", "handled_signals"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interrupt:
@@ -35,7 +38,7 @@ class Interrupt:
         def handle(number: int, _frame: FrameType | None) -> None:
             loop.call_soon_threadsafe(self._take, signal.Signals(number))
 
-        self._previous = {number: signal.signal(number, handle) for number in _SIGNALS}
+        self._previous = {number: signal.signal(number, handle) for number in handled_signals()}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,3 +67,8 @@ class Interrupt:
         elif self._cancelled is not None:
             self._cancelled.cancel()
             self._cancelled = None
+
+
+def handled_signals() -> list[signal.Signals]:
+    """Return the signals that end a run; SIGHUP only if it is not ignored."""
+    return [each for each in _SIGNALS if each.name != "SIGHUP" or signal.getsignal(each) is not signal.SIG_IGN]

@@ -1,7 +1,7 @@
 """What the command does: run a batch with a report at its end, or check every record and send nothing.
 
 Exit codes: 0 every record has a final result, even a declined one; 1 some are invalid, failed or unknown, or the input
-has no records; 3 the run ended before its input did; 130 after Ctrl-C and 143 after SIGTERM.
+has no records; 3 the run ended before its input did; 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.report import Report, line_counts
 from checkout_async.batch.report.file import check_report_path, write_report
-from checkout_async.errors import BatchFileError, ConfigurationError, RunIncomplete
+from checkout_async.batch.sources.base import in_thread
+from checkout_async.errors import BatchFileError, RunIncomplete
 
 __all__ = ["SOME_UNFINISHED", "STOPPED_EARLY", "Job"]
 
@@ -58,7 +59,7 @@ class Job:
         assert task is not None
         self.require_distinct_files()
         self.files.check_rejects()
-        defaults = self.files.read_defaults()
+        defaults = await in_thread(self.files.read_defaults)
         found = DryRunReport(self.stderr, format_of(self.files.input, self.files.input_format))
         with self.files.open_input() as source, Interrupt(task.cancel) as interrupt:
             try:
@@ -78,6 +79,9 @@ class Job:
         if found.stopped:
             echo(f"stopped: {found.stopped}", self.stderr)
             return STOPPED_EARLY
+        if not found.valid and not found.invalid:
+            echo("the input has no records", self.stderr)
+            return SOME_UNFINISHED
         return SOME_UNFINISHED if found.invalid else 0
 
     async def run(self, sender: Sender) -> int:
@@ -102,11 +106,8 @@ class Job:
         return True
 
     def _check_options(self) -> None:
-        files = self.files
         if self.report is not None:
             check_report_path(self.report)
-        if self.options.retry_unknown and not files.resume:
-            raise ConfigurationError("--retry-unknown needs --resume: only a resumed run has records in doubt")
         self.require_distinct_files()
 
     def require_distinct_files(self) -> None:
@@ -203,6 +204,8 @@ class Execution:
         _log.info(text)
         if self._progress is not None:
             self._progress.note(text)
+        else:
+            echo(text, self._messages)
 
     def _announce_stop(self) -> None:
         in_flight = len(self._file_run.in_flight)
@@ -218,5 +221,8 @@ class Execution:
             self._note("to continue, run the same command with --resume")
 
     def _print_in_flight(self) -> None:
+        if not self._file_run.in_flight:
+            self._note("stopped at once: no request was in flight")
+            return
         lines = ", ".join(str(line) for line in sorted(self._file_run.in_flight))
         self._note(f"stopped at once: these lines have no result, but a session may exist: {lines}")

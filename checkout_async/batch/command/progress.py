@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
-from checkout_async.batch.command.console import BestEffortStream, echo
+from checkout_async.batch.command.console import BestEffortStream, echo, printable
 from checkout_async.batch.formatting import format_count, format_rate, format_result, format_time_left
 from checkout_async.batch.outcome import BatchResult, Outcome
 
@@ -101,7 +101,8 @@ class ProgressStats:
         """Return what pauses or slows the run; empty if nothing does."""
         if self._pause is not None:
             reason, until = self._pause
-            return f"paused: {reason}, next try in {format_time_left(until - self.clock())}"
+            left = until - self.clock()
+            return f"paused: {reason}, {f'next try in {format_time_left(left)}' if left > 0 else 'trying again'}"
         return "" if self._pending_calls is None else str(self._pending_calls)
 
 
@@ -167,7 +168,7 @@ class BarProgress(LineProgress):
 
     def note(self, text: str) -> None:
         """Print a message above the bar."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def pause(self, reason: str, seconds: float | None) -> None:
         """Show the pause below the bar, with the seconds running down."""

@@ -8,16 +8,27 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+import struct
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from checkout_async.errors import BatchFileError, CheckoutError, JournalInUse
-from checkout_async.files import OWNER_ONLY
+from checkout_async.errors import BatchFileError, CheckoutError, DiskFull, JournalInUse
+from checkout_async.files import OWNER_ONLY, file_error
 from checkout_async.processes import forget_after_fork, leak
 
-__all__ = ["OLDER_COPY", "create_tables", "is_new", "not_opened", "open_database", "reason_of", "require_wal", "wal_of"]
+__all__ = [
+    "OLDER_COPY",
+    "create_tables",
+    "is_new",
+    "not_opened",
+    "open_database",
+    "place_of",
+    "reason_of",
+    "require_wal",
+    "wal_of",
+]
 
 _APPLICATION_ID: Final = 0x43_4B_4F_4A  # CKOJ
 _FORMAT: Final = 3
@@ -58,6 +69,17 @@ _STATEMENTS: Final = 512
 _PAGE: Final = 1024
 """Bytes of a page of a new file. Fingerprints are random, so that most claims write a separate page."""
 
+_MAGIC: Final = b"SQLite format 3\0"
+
+_HEADER: Final = struct.Struct(">16s H 42x I 4x I")
+"""Of a database: magic, page size, user version, application id (https://www.sqlite.org/fileformat.html, 1.3)."""
+
+FilePlace = tuple[int, int]
+"""The device and the number of a file."""
+
+_open_here: Final[set[FilePlace]] = set()
+"""The journals that this process has open."""
+
 OLDER_COPY: Final = (
     "An older copy does not know what was sent after it was made, and nothing else says what was in flight when the "
     "last run ended. So look up by their references the records without a final result, before you send any of them "
@@ -71,16 +93,19 @@ def open_database(path: Path, *, durable: bool = True) -> sqlite3.Connection:
 
     A file that is not a journal is not changed. Raises BatchFileError.
     """
-    _make_private(path)
+    # Absolute: SQLite takes names such as ":memory:" for something else.
+    place = path.resolve()
+    _make_private(path, place)
     database: _Database | None = None
     try:
         database = sqlite3.connect(
-            path, timeout=_BUSY_TIMEOUT, isolation_level=None, cached_statements=_STATEMENTS, factory=_Database
+            place, timeout=_BUSY_TIMEOUT, isolation_level=None, cached_statements=_STATEMENTS, factory=_Database
         )
         forget_after_fork(database)
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         _check_kind(path, database)
         _prepare(path, database, durable=durable)
+        database.note_open(place)
     except BaseException as error:
         if database is not None:
             database.close()
@@ -97,6 +122,19 @@ class _Database(sqlite3.Connection):
     (https://www.sqlite.org/howtocorrupt.html section 2.6).
     """
 
+    place: FilePlace | None = None
+
+    def note_open(self, path: Path) -> None:
+        """Note that this process has the file open. Raises OSError."""
+        self.place = place_of(path)
+        _open_here.add(self.place)
+
+    def close(self) -> None:
+        """Close the connection."""
+        super().close()
+        if self.place is not None:
+            _open_here.discard(self.place)
+
     def forget(self) -> None:
         """Keep the copy of a child for ever."""
         leak(self)
@@ -104,7 +142,7 @@ class _Database(sqlite3.Connection):
 
 def not_opened(path: Path, error: sqlite3.Error) -> BatchFileError:
     """Return the error for a journal that cannot be opened: JournalInUse if another process has it open."""
-    kind = JournalInUse if _code(error) == sqlite3.SQLITE_BUSY else BatchFileError
+    kind = _KINDS.get(_code(error), BatchFileError)
     return kind(f"cannot open the journal {path}: {reason_of(error)}")
 
 
@@ -113,6 +151,12 @@ def create_tables(database: sqlite3.Connection, key_check: bytes) -> None:
     for statement in _SCHEMA:
         database.execute(statement)
     database.execute("INSERT INTO journal VALUES (?, ?, 0, 0, 0)", (secrets.token_hex(4), key_check.hex()))
+
+
+def place_of(path: Path) -> FilePlace:
+    """Return the device and the number of the file that a path names now. Raises OSError."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def is_new(database: sqlite3.Connection) -> bool:
@@ -155,6 +199,8 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
+_KINDS: Final = {sqlite3.SQLITE_BUSY: JournalInUse, sqlite3.SQLITE_FULL: DiskFull}
+
 _REASONS: Final = {
     sqlite3.SQLITE_BUSY: "another process has it open; wait until it ends, or name another file",
     sqlite3.SQLITE_NOTADB: "not a journal file; name another one",
@@ -166,17 +212,40 @@ _REASONS: Final = {
 }
 
 
-def _make_private(path: Path) -> None:
-    """Create the file with mode 0600, or set that mode on an existing file."""
-    path = path.resolve()  # a link to a file that is not there yet
+def _make_private(path: Path, place: Path) -> None:
+    """Create the file with mode 0600, or set that mode on a journal. Raises BatchFileError for another file."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+        os.close(os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
     except FileExistsError:
-        # The file is not opened here: if this process has it open already, closing it again would drop SQLite's locks
-        # on it (POSIX fcntl).
+        _require_journal(path)
         _take_rights_away(path)
     except OSError as error:
-        raise BatchFileError(f"cannot create the journal {path}: {error.strerror}") from None
+        raise file_error(f"cannot create the journal {path}", error) from None
+
+
+def _require_journal(path: Path) -> None:
+    """Refuse a file that is not a journal, and change nothing: SQLite would create a log next to it, and remove it.
+
+    A file is accepted if it is empty, or a database that has no table yet.
+    """
+    try:
+        if not path.is_file():
+            raise BatchFileError(f"cannot open the journal {path}: it is not a regular file; name another one")
+        # If this process has the file open, closing it again would drop SQLite's locks on it (POSIX fcntl).
+        if place_of(path) in _open_here:
+            return
+        with path.open("rb") as file:
+            header = file.read(_HEADER.size)
+            size = os.fstat(file.fileno()).st_size
+    except OSError as error:
+        raise BatchFileError(f"cannot read the journal {path}: {error.strerror}") from None
+    if not header:
+        return
+    if len(header) < _HEADER.size or not header.startswith(_MAGIC):
+        raise BatchFileError(f"cannot open the journal {path}: {_REASONS[sqlite3.SQLITE_NOTADB]}")
+    _, page, version, application = _HEADER.unpack(header)
+    if application or size > page:
+        _require_kind(path, application, version)
 
 
 def _take_rights_away(path: Path) -> None:
@@ -189,11 +258,14 @@ def _take_rights_away(path: Path) -> None:
 
 def _check_kind(path: Path, database: sqlite3.Connection) -> None:
     application = _pragma(database, "application_id")
-    if (application, _pragma(database, "schema_version")) == (0, 0):
-        return
+    if (application, _pragma(database, "schema_version")) != (0, 0):
+        _require_kind(path, application, _pragma(database, "user_version"))
+
+
+def _require_kind(path: Path, application: object, version: object) -> None:
     if application != _APPLICATION_ID:
         raise BatchFileError(f"{path} is a database, but not a journal; name another file")
-    if (version := _pragma(database, "user_version")) != _FORMAT:
+    if version != _FORMAT:
         raise BatchFileError(
             f"the journal {path} has format {version}, and this version of the package reads format {_FORMAT} only: "
             "continue with the version of the package that wrote it"

@@ -19,7 +19,7 @@ import msgspec
 
 from checkout_async.batch.records import Record
 from checkout_async.errors import BatchFileError, InvalidRequest
-from checkout_async.files import atomic_write
+from checkout_async.files import atomic_write, file_error
 from checkout_async.redaction import SecretBytes, sanitize
 
 __all__ = ["KEY_BYTES", "Fingerprints", "RecordKeys", "canonical", "key_file_of", "load_key", "make_key"]
@@ -138,10 +138,10 @@ def make_key(journal: Path, key: bytes | None = None) -> bytes:
     key = SecretBytes(key or secrets.token_bytes(KEY_BYTES))
     try:
         # A process that dies here leaves a whole key or none.
-        with atomic_write(path, concurrent=True) as file:
+        with atomic_write(path) as file:
             file.write(key)
     except OSError as error:
-        raise BatchFileError(f"cannot write the journal's key {path}: {error.strerror}") from None
+        raise file_error(f"cannot write the journal's key {path}", error) from None
     return key
 
 

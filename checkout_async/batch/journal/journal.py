@@ -35,6 +35,7 @@ request is in the journal.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ from checkout_async.batch.journal.store import JournalStore
 from checkout_async.batch.journal.writer import JournalWriter
 from checkout_async.batch.outcome import BatchResult, Outcome
 from checkout_async.batch.records import Record
-from checkout_async.errors import BatchFileError, JournalError
+from checkout_async.errors import BatchFileError, ConfigurationError, JournalError
 from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import SecretBytes, clears_frames
 
@@ -291,9 +292,11 @@ class Journal:
         """Remove the payment data (cryptogram, ECI, xid) of outcomes older than some seconds; return their number.
 
         They are overwritten in the file and its log. What keeps a record from being sent twice stays. A later export
-        lacks what was removed. Raises JournalError.
+        lacks what was removed. Raises ConfigurationError for a time below 0 or without an end, and JournalError.
         """
-        before = time.time_ns() // 1000 - int(older_than * 1_000_000)
+        if not (math.isfinite(older_than) and older_than >= 0):
+            raise ConfigurationError("older_than must be a number of seconds from 0 on")
+        before = max(0, time.time_ns() // 1000 - int(older_than * 1_000_000))
         return await self._opened.run(lambda store: store.purge(before))
 
     @property

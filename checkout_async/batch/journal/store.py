@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from checkout_async.batch.journal.database import OLDER_COPY, not_opened, open_database, reason_of, wal_of
+from checkout_async.batch.journal.database import OLDER_COPY, not_opened, open_database, place_of, reason_of, wal_of
 from checkout_async.batch.journal.opening import accept_defaults, checkpoint, require_not_lost, start_run
 from checkout_async.batch.journal.operations import (
     ClaimOp,
@@ -86,12 +86,14 @@ class JournalStore:
             self._database.close()
             raise
         self.fingerprints, self.id, self.entry, self.has_records = run.fingerprints, run.id, run.entry, run.has_records
+        self._place = place_of(path)
         self._run = run.number
         self._doubts = run.doubts
 
     def apply(self, operations: Sequence[JournalOperation]) -> None:
         """Apply operations in one transaction, those on one record in their order. Raises JournalError."""
         with self._errors():
+            self._require_in_place()
             if self._size_of_log() >= _LOG:
                 checkpoint(self._database)
         with self._transaction():
@@ -172,10 +174,15 @@ class JournalStore:
         return purged
 
     def close(self) -> None:
-        """Close the file, with the write-ahead log copied into it. Raises JournalError if anything failed before."""
-        self._database.close()
-        if self._failure:
-            raise JournalError(self._failure)
+        """Close the file, with the write-ahead log copied into it. Raises JournalError if anything failed before.
+
+        So does a file that is no longer where it was opened: the next run would not know what this one has sent.
+        """
+        try:
+            with self._errors():
+                self._require_in_place()
+        finally:
+            self._database.close()
 
     def _change(self, operations: Sequence[JournalOperation]) -> None:
         """Apply operations of all kinds except ReleaseOp; for one record they always come in the order used here."""
@@ -259,6 +266,17 @@ class JournalStore:
             if self._database.in_transaction:
                 self._database.rollback()
             raise JournalError(self._failure) from error
+
+    def _require_in_place(self) -> None:
+        try:
+            is_there = place_of(self._path) == self._place
+        except OSError:
+            is_there = False
+        if not is_there:
+            raise BatchFileError(
+                "it was removed or replaced while the run had it open. What the run wrote since is lost with it. "
+                f"{OLDER_COPY}"
+            )
 
     def _size_of_log(self) -> int:
         try:

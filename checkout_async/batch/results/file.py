@@ -21,7 +21,7 @@ from checkout_async.batch.journal import Journal
 from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.results.rows import DEFAULT_DIALECT, encode, entries_in, header, row_writer
 from checkout_async.errors import BatchFileError
-from checkout_async.files import OWNER_ONLY, atomic_write
+from checkout_async.files import OWNER_ONLY, atomic_write, file_error
 
 __all__ = ["OutputFile"]
 
@@ -88,7 +88,7 @@ class OutputFile:
             output = cls(file, found, path, dialect)
             output._begin(file)
         except OSError as error:
-            raise BatchFileError(f"cannot create the output file {named}: {error.strerror}") from None
+            raise file_error(f"cannot create the output file {named}", error) from None
         return output
 
     @classmethod
@@ -100,7 +100,7 @@ class OutputFile:
             output = cls(file, found, dialect=dialect)
             output._begin(file)
         except OSError as error:
-            raise BatchFileError(f"cannot write to standard output: {error.strerror}") from None
+            raise file_error("cannot write to standard output", error) from None
         return output
 
     @classmethod
@@ -130,7 +130,7 @@ class OutputFile:
                 output.close()
                 raise
         except OSError as error:
-            raise BatchFileError(f"cannot resume with the output file {path}: {error.strerror}") from None
+            raise file_error(f"cannot resume with the output file {path}", error) from None
         return output
 
     def __enter__(self) -> Self:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import math
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -54,6 +56,11 @@ DEFAULT_DIALECT: Final = CsvDialect()
 """That of RFC 4180, unless the input is CSV and has another one."""
 
 _DELIMITERS: Final = ",;\t"
+
+_LONGEST_CELL: Final = 2**31 - 1
+"""The largest limit of the module csv on every platform."""
+
+_csv_limit: Final = threading.Lock()
 
 
 def _as_row(outcome: Outcome) -> dict[str, object]:
@@ -143,11 +150,14 @@ def entries_in(path: Path, format_: Format) -> dict[str, int]:
 
 
 def _entries_in_json(path: Path) -> Iterator[str]:
-    splitter, number = LineSplitter(), 0
+    # The program that wrote the file has set no limit.
+    splitter, number = LineSplitter(longest=math.inf), 0
     with io.FileIO(path) as file:
         for chunk in read_chunks(file):
             for line in splitter.feed(chunk):
                 number += 1
+                if line is not None and not line.strip():
+                    continue
                 try:
                     entry = _from_json.decode(line or b"").entry
                 except (ValueError, RecursionError):
@@ -158,16 +168,17 @@ def _entries_in_json(path: Path) -> Iterator[str]:
 def _entries_in_csv(path: Path) -> Iterator[str]:
     is_whole = _ends_with_line_feed(path)
     # The last row may end within a character. Entries are ASCII.
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+    with _cells_of_any_length(), path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         first = file.readline()
         file.seek(0)
         rows = csv.reader(file, delimiter=max(_DELIMITERS, key=first.count))
+        filled = filter(None, rows)
         try:
             if next(rows, [*COLUMNS]) != [*COLUMNS]:
                 _refuse(path, 1)
-            row = next(rows, None)
+            row = next(filled, None)
             while row is not None:
-                line, following = rows.line_num, next(rows, None)
+                line, following = rows.line_num, next(filled, None)
                 if following is None and (not is_whole or len(row) != len(COLUMNS)):
                     return  # the last row, which a killed process has not written to its end
                 if len(row) != len(COLUMNS):
@@ -176,6 +187,17 @@ def _entries_in_csv(path: Path) -> Iterator[str]:
                 row = following
         except csv.Error:
             _refuse(path, rows.line_num)
+
+
+@contextmanager
+def _cells_of_any_length() -> Generator[None]:
+    """Lift the limit of the module csv, which is one for the process, to read what was written without one."""
+    with _csv_limit:
+        before = csv.field_size_limit(_LONGEST_CELL)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
 
 
 def _ends_with_line_feed(path: Path) -> bool:

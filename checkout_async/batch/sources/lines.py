@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import io
+import os
+import select
 import stat
 import zlib
 from abc import ABC, abstractmethod
@@ -18,6 +20,7 @@ from typing import BinaryIO, Final
 
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, Source, in_thread
+from checkout_async.batch.streams import is_fifo
 
 __all__ = ["LONGEST_LINE", "LineSplitter", "TextReader", "TextSource", "read_chunks"]
 
@@ -33,9 +36,10 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
 class LineSplitter:
-    """Splits chunks of bytes into lines that may span chunks. A line that is too long comes out as None."""
+    """Splits chunks of bytes into lines that may span chunks. A line of more than `longest` bytes comes out as None."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LONGEST_LINE) -> None:
+        self._longest = longest
         self._part = bytearray()
         self._too_long = False
 
@@ -59,7 +63,7 @@ class LineSplitter:
 
     def _keep(self, part: bytes) -> None:
         self._part += part
-        if len(self._part) > LONGEST_LINE:
+        if len(self._part) > self._longest:
             self._too_long = True
             self._part.clear()
 
@@ -104,6 +108,17 @@ def _decompressed(file: BinaryIO, packed: bytes) -> Iterator[bytes]:
             packed = more.lstrip(b"\0")
 
 
+def _opened(path: Path) -> io.FileIO:
+    """Open a file to read it. A FIFO is opened without waiting for a writer: a signal would not interrupt that."""
+
+    def opener(name: str, flags: int) -> int:
+        descriptor = os.open(name, flags | os.O_NONBLOCK)
+        os.set_blocking(descriptor, True)
+        return descriptor
+
+    return io.FileIO(path, opener=opener) if is_fifo(path) else io.FileIO(path)
+
+
 class TextReader(ABC):
     """Turns the chunks of a text into records, once."""
 
@@ -136,11 +151,13 @@ class TextSource(Source):
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._counts = InputLines()
-        self._file = io.FileIO(0, closefd=False) if path is None else io.FileIO(path)
+        self._file = io.FileIO(0, closefd=False) if path is None else _opened(path)
+        status = fstat(self._file.fileno())
+        self._size = status.st_size if path is not None and stat.S_ISREG(status.st_mode) else 0
 
     def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of the line it begins in, from 1."""
-        return self._reader(self._counts).aread(read_chunks(self._file))
+        return self._reader(self._counts).aread(self._chunks())
 
     @property
     def lines(self) -> InputLines:
@@ -164,6 +181,14 @@ class TextSource(Source):
     def close(self) -> None:
         """Close the file; standard input stays open."""
         self._file.close()
+
+    def _chunks(self) -> Iterator[bytes]:
+        if self._path is not None and is_fifo(self._path):
+            # Until there is a writer, a read would find the end.
+            select.select([self._file], [], [])
+        yield from read_chunks(self._file)
+        if self._size and self._file.tell() < self._size:
+            raise OSError(errno.EIO, "the file has become shorter since it was opened")
 
     @abstractmethod
     def _reader(self, counts: InputLines) -> TextReader:

@@ -53,6 +53,8 @@ class ParquetTable(Source):
 
     def __init__(self, path: Path) -> None:
         self._reading = threading.Lock()  # a run that is cancelled closes the table while a thread may still read
+        if path.exists() and not path.is_file():
+            raise BatchFileError(f"Parquet needs a regular file, and {path} is not one")
         self._file = io.FileIO(path)
         try:
             self._table = open_parquet(path)
