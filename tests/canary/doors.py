@@ -146,8 +146,11 @@ def _doors_of(name: str, owner: type) -> Iterator[Door]:
     if getattr(owner, "_is_protocol", False):
         return
     yield Door(name, owner)
-    for method, value in inspect.getmembers(owner, inspect.isroutine):
-        # Since Python 3.14 a `cached_property` counts as a routine.
-        ours = callable(value) and str(getattr(value, "__module__", "")).startswith("checkout_async")
-        if ours and not method.startswith("_"):
+    for method, value in inspect.getmembers(owner, _is_method):
+        if not method.startswith("_") and str(getattr(value, "__module__", "")).startswith("checkout_async"):
             yield Door(f"{name}.{method}", value, None if inspect.ismethod(value) else owner)
+
+
+def _is_method(value: object) -> bool:
+    """Return whether a member can be called. Since Python 3.14 a `cached_property` counts as a routine, too."""
+    return callable(value) and inspect.isroutine(value)
