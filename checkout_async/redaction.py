@@ -10,6 +10,7 @@ or `Headers`.
 from __future__ import annotations
 
 import inspect
+import opcode
 import re
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -216,6 +217,7 @@ class SecretMembers(dict[str, object]):
     __sentry_repr__ = __repr__  # without it, Sentry's SDK would write a mapping by its items
 
 
+_WHERE_SUSPENDED: Final = {opcode.opmap["YIELD_VALUE"], opcode.opmap["RESUME"]}  # the latter since Python 3.13
 _SUSPENDABLE: Final = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -292,6 +294,9 @@ def _frames(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
 def _may_be_in_use(frame: FrameType, instruction: int) -> bool:
     """Return whether a frame is of a generator or coroutine that went on after the exception: clearing would end it.
 
-    Where it is suspended is another instruction than the one that the exception came from.
+    Such a frame is suspended at a `yield` or `await`, and not at the instruction that the exception came from. One that
+    ended can have a later last instruction, too: since Python 3.12, that of an `await` that raised cleans up.
     """
-    return bool(frame.f_code.co_flags & _SUSPENDABLE) and frame.f_lasti != instruction
+    if not frame.f_code.co_flags & _SUSPENDABLE or frame.f_lasti == instruction:
+        return False
+    return frame.f_code.co_code[frame.f_lasti] in _WHERE_SUSPENDED

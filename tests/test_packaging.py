@@ -15,7 +15,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from scripts.dependencies import check, find_dependencies
+from scripts.dependencies import check
 from scripts.release import QUICK, SLOW, changelog_problem, version_problem
 from scripts.test_matrix import lowest_versions, supported_versions
 
@@ -97,7 +97,8 @@ def test_a_tool_that_two_groups_have_is_the_same_version() -> None:
 def test_everything_that_users_install_is_listed_with_its_licence() -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text()
     listed = set(re.findall(r"^\| ([a-z0-9.-]+) \| [A-Z]", page, re.MULTILINE))
-    assert set(find_dependencies()) <= listed
+    # `make licences` checks what these need in turn, which changes with every release of theirs.
+    assert {requirement.name for requirement in requirements()} - {PROJECT["name"]} <= listed
 
 
 def test_a_licence_that_the_page_states_otherwise_is_found() -> None:

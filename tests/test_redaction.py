@@ -292,6 +292,26 @@ async def test_an_exception_leaves_without_the_variables_of_any_frame() -> None:
     assert "hush" not in _variables(caught.value, outer=1)
 
 
+@clears_frames
+async def wait_for_reply(secret: str, reply: asyncio.Future[None]) -> None:
+    await _wait(secret, reply)
+
+
+async def _wait(secret: str, reply: asyncio.Future[None]) -> None:
+    await reply
+    assert secret
+
+
+async def test_an_exception_of_what_was_awaited_leaves_without_the_variables_of_any_frame() -> None:
+    reply = asyncio.get_running_loop().create_future()
+    waiting = asyncio.create_task(wait_for_reply("hush", reply))
+    await asyncio.sleep(0)
+    reply.set_exception(OSError())
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - any
+        await waiting
+    assert "hush" not in _variables(caught.value, outer=1)
+
+
 def test_the_frames_of_an_exception_that_the_caller_handles_keep_their_variables() -> None:
     try:
         _fail("hush")
