@@ -8,6 +8,3 @@ diagnostics, document, names, load, bundle, keywords, validate, passes/, ir, par
 render_pagination, checks/, publish, generator_input, emit_models, emit_operations, emit_packages, write, record,
 trial, prove, contract, compiler, count, diff, revisions, __main__.
 """
-
-VERSION = "1.0.0"
-"""Version of the compiler, recorded in MANIFEST.json."""

@@ -314,5 +314,5 @@ def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} ({each})" for key, each in cast("Mapping[str, Any]", value).items()) or "nothing"
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(map(str, cast("list[object]", value))) or "none"
     return "none" if value is None else str(value)

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from codegen import VERSION
 from codegen.diagnostics import CompilerError
+
+VERSION: Final = "1.0.0"
+"""Version of the compiler, recorded in MANIFEST.json."""
 
 GENERATED: Final = "checkout_async/_generated"
 DOCS: Final = "docs/api.md"

@@ -136,7 +136,8 @@ def _modules() -> Iterator[tuple[str, Any]]:
             module = importlib.import_module(found.name)
             if hasattr(module, "__all__"):
                 yield name, module
-    for public in checkout_async.operations.__all__:
+    names: list[str] = vars(checkout_async.operations)["__all__"]
+    for public in names:
         if inspect.ismodule(module := getattr(checkout_async.operations, public)):
             yield f"operations.{public}", module
 

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from codegen import VERSION
 from codegen.__main__ import main
 from codegen.emit_models import GeneratorError
 from codegen.prove import ProofError
 from codegen.record import RECORD
 from codegen.render_text import RenderError
-from codegen.write import DOCS, GENERATED, MANIFEST, FormatError
+from codegen.write import DOCS, GENERATED, MANIFEST, VERSION, FormatError
 from tests.codegen.support import HERE, INPUTS, SHOP, write_fragments
 
 pytestmark = pytest.mark.slow

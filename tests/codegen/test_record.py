@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from codegen import record
 from codegen.__main__ import main
-from codegen.record import RECORD, is_verified
+from codegen.record import RECORD, is_verified, record
 from codegen.write import DOCS, GENERATED, MANIFEST, write_tree
 from tests.codegen.support import ORDER, SHOP, write_fragments
 
@@ -20,14 +20,17 @@ def root(tmp_path: Path) -> Path:
     """Return a root whose files are as at the last good run."""
     write_fragments(tmp_path, SHOP)
     write_tree(tmp_path, FILES)
-    record.record(tmp_path, tmp_path)
+    record(tmp_path, tmp_path)
     assert is_verified(tmp_path, tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["generate", "check"])
 def test_a_recognised_run_compiles_nothing(root: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("codegen.__main__.compile_all", lambda root: pytest.fail("compiled"))
+    def compile_all(_: Path) -> NoReturn:
+        pytest.fail("compiled")
+
+    monkeypatch.setattr("codegen.__main__.compile_all", compile_all)
     assert main(["--root", str(root), *arguments]) == 0
 
 
@@ -54,7 +57,10 @@ def test_a_file_that_moved_is_noticed(root: Path) -> None:
 
 @pytest.mark.parametrize("tool", ["datamodel-code-generator", "ruff", "msgspec"])
 def test_another_version_of_a_tool_is_noticed(root: Path, tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "version", lambda name: "9" if name == tool else "1")
+    def version(name: str) -> str:
+        return "9" if name == tool else "1"
+
+    monkeypatch.setattr("codegen.record.version", version)
     assert not is_verified(root, root)
 
 
@@ -65,10 +71,10 @@ def test_a_changed_source_of_the_compiler_or_of_the_package_is_noticed(
         sources = tmp_path / "sources" / name
         sources.mkdir(parents=True)
         (sources / "a.py").write_text("x = 1\n")
-    monkeypatch.setattr(record, "_HERE", tmp_path / "sources" / "codegen")
-    monkeypatch.setattr(record, "_PACKAGE", tmp_path / "sources" / "checkout_async")
+    monkeypatch.setattr("codegen.record._HERE", tmp_path / "sources" / "codegen")
+    monkeypatch.setattr("codegen.record._PACKAGE", tmp_path / "sources" / "checkout_async")
     for name in ("codegen", "checkout_async"):
-        record.record(root, root)
+        record(root, root)
         assert is_verified(root, root)
         (tmp_path / "sources" / name / "a.py").write_text("x = 2\n")
         assert not is_verified(root, root)
