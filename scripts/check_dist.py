@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-NOT_IN_THE_SDIST: Final = re.compile(r"\.(ci|github)/|\.pre-commit-config\.yaml$")
+NOT_IN_THE_SDIST: Final = re.compile(r"\.(ci|github)/|\.(gitattributes|pre-commit-config\.yaml)$")
 OTHER_SURROUNDINGS: Final = {"TZ": "Pacific/Apia", "LC_ALL": "C", "PYTHONHASHSEED": "77"}
 RELATIVE_LINK: Final = re.compile(r"\]\((?!https?://|#)[^)]*\)")
 
