@@ -101,8 +101,10 @@ def test_a_status_says_what_may_have_been_done_and_whether_to_ask_again(
         assert (status, error.may_have_been_done, error.is_transient) == (status, may_have_been_done, is_transient)
 
 
-@pytest.mark.parametrize(("status", "done"), [(199, False), (200, True), (299, True), (300, False)])
-def test_a_success_that_cannot_be_read_was_done(status: int, done: bool) -> None:
+@pytest.mark.parametrize(
+    ("status", "done"), [(0, True), (199, True), (200, True), (299, True), (303, True), (308, False)]
+)
+def test_a_reply_that_cannot_be_read_may_be_of_what_was_done(status: int, done: bool) -> None:
     error = errors.UnexpectedResponse("odd", status=status)
     assert (error.may_have_been_done, error.is_transient) == (done, False)
 

@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -31,10 +31,12 @@ from checkout_async.batch.sources import Source, open_source
 from checkout_async.batch.streams import is_fifo, require_readable_stream, require_writable_stream
 from checkout_async.config import require_type
 from checkout_async.errors import BatchFileError, ConfigurationError
+from checkout_async.redaction import sanitize
 
 __all__ = [
     "RunFiles",
     "cluster_file",
+    "cluster_folder",
     "is_standard_output",
     "require_distinct_files",
     "require_no_cluster_run",
@@ -196,8 +198,8 @@ class RunFiles:
     def _check_leftovers(self) -> None:
         """Refuse files of an earlier run, before this run creates a journal that would pass for that run's journal."""
         journal = self.journal_path
-        if journal is not None and not self.force:
-            require_no_cluster_run(journal)
+        if self.output is not None and not self.force:
+            require_no_cluster_run(self.output)
         if self.resume and self._has_output() and journal is not None and not journal.exists():
             raise BatchFileError(
                 f"{self.output} exists but its journal {journal} does not, so nothing says what was sent. Continue "
@@ -217,7 +219,8 @@ class RunFiles:
     def _remove_journal(self, path: Path) -> None:
         try:
             remove_journal(path)
-            cluster_file(path).unlink(missing_ok=True)
+            if self.output is not None:
+                cluster_file(self.output).unlink(missing_ok=True)
         except OSError as error:
             raise BatchFileError(f"cannot replace the journal {path}: {error.strerror}") from None
 
@@ -237,24 +240,36 @@ async def _first_writer(fifo: Path, stop: anyio.Event) -> int | None:
     return None
 
 
-def cluster_file(journal: Path) -> Path:
-    """Return the path of the file that names the folder of a run on many machines, while the journal lacks its part.
+def cluster_file(output: Path) -> Path:
+    """Return the path of the file that names the folder of a run on many machines whose results are not gathered yet.
 
-    It is where the journal will be, so that it is found whatever the folder is.
+    It is next to the output, so that it is found whatever the folder and the journal are.
     """
-    return journal.with_name(journal.name + _CLUSTER_SUFFIX)
+    return output.with_name(output.name + _CLUSTER_SUFFIX)
 
 
-def require_no_cluster_run(journal: Path) -> None:
+def cluster_folder(output: Path) -> str | None:
+    """Return the folder of a run on many machines for an output; None without such a run. Raises BatchFileError."""
+    path = cluster_file(output)
+    try:
+        return path.read_text("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise BatchFileError(f"cannot read {path}: {error.strerror}") from None
+
+
+def require_no_cluster_run(output: Path) -> None:
     """Refuse to begin a run that has begun on many machines: only the journals of its partitions know what was sent.
 
     Raises BatchFileError.
     """
-    with suppress(FileNotFoundError):
-        folder = cluster_file(journal).read_text("utf-8", "replace").strip()
+    if (folder := cluster_folder(output)) is not None:
         raise BatchFileError(
-            f"a run on many machines for this output has not ended; its folder is {folder}. Nothing was sent. Continue "
-            "that run with --scheduler and --resume; --force sends all records again"
+            f"a run on many machines for this output has not ended; its folder is {sanitize(folder)}. Nothing was "
+            "sent. Continue that run with --scheduler and --resume; --force sends all records again"
         )
 
 

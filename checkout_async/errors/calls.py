@@ -139,6 +139,11 @@ class OutcomeUnknown(TransportError):
     is_transient = True
 
 
+_MOVED: Final = frozenset({301, 307, 308})
+"""Statuses of RFC 9110 section 15.4 that say: not carried out here, send it there. 302 and 303 are also sent after a
+request was carried out, and no other status below 400 says anything certain."""
+
+
 class UnexpectedResponse(_WithReply):
     """The reply is not what the specification promises. Nothing of it is lost.
 
@@ -165,7 +170,7 @@ class UnexpectedResponse(_WithReply):
         self.request_id = request_id
         self._keep(headers, body)
         self.reason = reason
-        self.may_have_been_done = 200 <= status < 300
+        self.may_have_been_done = status not in _MOVED
 
 
 class ReplyMismatch(UnexpectedResponse):

@@ -469,7 +469,7 @@ class TestGathering:
             with pytest.raises(RunIncomplete, match=r"cannot be gathered: .*No space left on device; then resume"):
                 await gathered(paths, parts)
         left = {path.name for path in paths.output.parent.iterdir() if path.name.startswith(name) and path.is_file()}
-        assert left <= {cluster_file(paths.journal).name}
+        assert left <= {cluster_file(paths.output).name}
         await gathered(paths, parts)
         assert paths.output.exists()
 

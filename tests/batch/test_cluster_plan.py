@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from checkout_async.batch import run_file
+from checkout_async.batch import FAKE_BROWSER_DATA, BatchOptions, run_file
 from checkout_async.batch.arrow import ParquetWriter
 from checkout_async.batch.cluster.partition import RunPaths
 from checkout_async.batch.cluster.plan import plan_partitions
@@ -22,10 +22,12 @@ from checkout_async.batch.files import cluster_file
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import open_database
-from checkout_async.batch.journal.fingerprint import key_file_of, load_key
+from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
 from checkout_async.errors import BatchFileError, ConfigurationError, JournalInUse, MissingExtra
 from tests.batch.support import CARD, ScriptedSender, record, request, session
 from tests.commands import mode_of, write_lines
+
+IN_BROWSER = BatchOptions(channel_data=FAKE_BROWSER_DATA)
 
 
 def paths_in(folder: Path, source: Path) -> RunPaths:
@@ -61,12 +63,61 @@ async def test_what_a_run_on_many_machines_has_begun_is_not_begun_again_elsewher
     plan_partitions(paths, 2)
     sender = ScriptedSender(lambda _: session())
     with pytest.raises(BatchFileError, match=r"many machines .* has not ended; its folder is .*out\.jsonl\.parts\."):
-        await run_file(sender, paths.input, paths.output, resume=resume)
+        await run_file(sender, paths.input, paths.output, resume=resume, options=IN_BROWSER)
     another = RunPaths.of(paths.input, paths.output, folder=tmp_path / "another")
     with pytest.raises(BatchFileError, match="Continue that run with --scheduler and --resume"):
         plan_partitions(another, 2, resume=resume)
     assert sender.calls == []
     assert len(plan_partitions(paths, resume=True)) == 2
+
+
+async def test_an_output_that_another_run_has_taken_is_not_continued(paths: RunPaths) -> None:
+    """That run has sent all records, and the partitions would send them again."""
+    plan_partitions(paths, 2)
+    sender = ScriptedSender(lambda _: session())
+    await run_file(sender, paths.input, paths.output, force=True, options=IN_BROWSER)
+    assert len(sender.calls) == 2
+    with pytest.raises(BatchFileError, match=r"another run has taken the output .* since this one was planned"):
+        plan_partitions(paths, resume=True)
+
+
+async def test_the_journal_of_another_run_is_not_taken_for_the_gathered_one(paths: RunPaths) -> None:
+    plan_partitions(paths, 2)
+    async with Journal(paths.journal) as journal:
+        await journal.claim(record())
+    with pytest.raises(BatchFileError, match="another run has taken"):
+        plan_partitions(paths, resume=True)
+
+
+def test_of_two_folders_for_one_output_the_one_that_was_planned_last_is_continued(
+    paths: RunPaths, tmp_path: Path
+) -> None:
+    plan_partitions(paths, 2)
+    another = RunPaths.of(paths.input, paths.output, folder=tmp_path / "another")
+    plan_partitions(another, 2, force=True)
+    assert len(plan_partitions(another, resume=True)) == 2
+    with pytest.raises(BatchFileError, match="another run has taken"):
+        plan_partitions(paths, resume=True)
+
+
+async def test_a_run_with_another_journal_is_not_begun_for_the_same_output(paths: RunPaths, tmp_path: Path) -> None:
+    plan_partitions(RunPaths.of(paths.input, paths.output, journal=tmp_path / "own.journal"), 2)
+    sender = ScriptedSender(lambda _: session())
+    with pytest.raises(BatchFileError, match="a run on many machines for this output has not ended"):
+        await run_file(sender, paths.input, paths.output, options=IN_BROWSER)
+    assert sender.calls == []
+
+
+def test_a_planning_that_fails_leaves_nothing(paths: RunPaths) -> None:
+    cluster_file(paths.output).mkdir()
+    with pytest.raises(BatchFileError, match=r"cannot read .*out\.jsonl\.cluster"):
+        plan_partitions(paths, 2)
+    assert not paths.folder.exists()
+    with pytest.raises(BatchFileError, match=r"cannot write .*out\.jsonl\.cluster"):
+        plan_partitions(paths, 2, force=True)
+    assert not paths.folder.exists()
+    cluster_file(paths.output).rmdir()
+    assert len(plan_partitions(paths, 2)) == 2
 
 
 def test_neither_a_partition_nor_the_folder_contains_anything_of_a_record(tmp_path: Path) -> None:
@@ -229,8 +280,9 @@ class TestResuming:
         plan_partitions(paths, 2)
         other = RunPaths.of(paths.input, tmp_path / "other.jsonl", folder=paths.folder)
         plan_partitions(other, resume=True)
-        async with Journal(other.journal):
-            pass  # as a gathering that was interrupted leaves it
+        key = load_key(paths.folder / "fingerprints")
+        async with Journal(other.journal, key=key):
+            make_key(other.journal, key)  # as a gathering that was interrupted leaves it
         assert len(plan_partitions(other, resume=True)) == 2
         other.output.write_text("results")
         assert len(plan_partitions(other, resume=True)) == 2
@@ -263,7 +315,7 @@ class TestResuming:
     def test_planning_that_was_interrupted_can_be_repeated(self, paths: RunPaths) -> None:
         before = plan_partitions(paths, 2)
         paths.plan.unlink()
-        cluster_file(paths.journal).unlink()
+        cluster_file(paths.output).unlink()
         assert plan_partitions(paths, 2) == before
 
 

@@ -182,7 +182,7 @@ async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) 
 def _remove(paths: RunPaths, parts: Sequence[Partition]) -> None:
     """Remove the files of the run, and the folder unless it contains something else."""
     # The journal has all, so that a run on one machine may continue it.
-    cluster_file(paths.journal).unlink(missing_ok=True)
+    cluster_file(paths.output).unlink(missing_ok=True)
     # Then the plan. With a plan and without journals, a later call would take the partitions for new ones and
     # send all their records again.
     paths.plan.unlink()

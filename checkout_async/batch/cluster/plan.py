@@ -14,9 +14,9 @@ from typing import Final, Self
 import msgspec
 
 from checkout_async.batch.cluster.partition import PLAN, Partition, RunPaths, key_base_path, stop_file
-from checkout_async.batch.files import cluster_file, require_distinct_files, require_no_cluster_run
+from checkout_async.batch.files import cluster_file, cluster_folder, require_distinct_files, require_no_cluster_run
 from checkout_async.batch.formats import Format, format_of
-from checkout_async.batch.journal.fingerprint import key_file_of, make_key
+from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
 from checkout_async.batch.journal.opening import remove_journal, require_not_lost
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import open_source
@@ -127,7 +127,9 @@ def _check_text(paths: RunPaths) -> None:
 def _check_unused(paths: RunPaths, *, force: bool) -> None:
     if force:
         return
-    require_no_cluster_run(paths.journal)
+    # A marker of this folder without a plan is of a planning that was interrupted: nothing was sent.
+    if cluster_folder(paths.output) != str(paths.folder):
+        require_no_cluster_run(paths.output)
     require_not_lost(paths.journal, create=True, has_key=False)
     if paths.journal.exists():
         raise BatchFileError(
@@ -152,7 +154,11 @@ def _make_folder(folder: Path) -> None:
 
 def _remove_folder(paths: RunPaths) -> None:
     """Remove what a failed planning left. Without a plan, no journal uses this key yet."""
+    with suppress(OSError, BatchFileError):
+        if cluster_folder(paths.output) == str(paths.folder):
+            cluster_file(paths.output).unlink(missing_ok=True)
     with suppress(OSError):
+        paths.plan.unlink(missing_ok=True)
         key_file_of(key_base_path(paths.folder)).unlink(missing_ok=True)
         paths.folder.rmdir()
 
@@ -173,13 +179,14 @@ def _create_plan(paths: RunPaths, count: int) -> tuple[Partition, ...]:
         remove_journal(paths.journal)
     except OSError as error:
         raise BatchFileError(f"cannot replace the journal {paths.journal}: {error.strerror}") from None
-    _write(paths, plan)
+    # Before the plan, with which the partitions may be run.
     _write_cluster_file(paths)
+    _write(paths, plan)
     return plan.partitions(paths.folder)
 
 
 def _write_cluster_file(paths: RunPaths) -> None:
-    path = cluster_file(paths.journal)
+    path = cluster_file(paths.output)
     try:
         with atomic_write(path) as file:
             file.write(str(paths.folder).encode())
@@ -220,12 +227,34 @@ def _resume_plan(paths: RunPaths, count: int | None, *, resume: bool) -> tuple[P
     if (plan.output, plan.journal) != (str(paths.output), str(paths.journal)):
         _check_unused(paths, force=False)
         # From now on these are the files of the run, and what is there is its own.
-        cluster_file(Path(plan.journal)).unlink(missing_ok=True)
+        before = Path(plan.output)
         plan = msgspec.structs.replace(plan, output=str(paths.output), journal=str(paths.journal))
+        _write_cluster_file(paths)
         _write(paths, plan)
-    _write_cluster_file(paths)
+        if before != paths.output and cluster_folder(before) == str(paths.folder):
+            cluster_file(before).unlink(missing_ok=True)
+    else:
+        _require_own_output(paths)
     stop_file(paths.folder).unlink(missing_ok=True)
     return plan.partitions(paths.folder)
+
+
+def _require_own_output(paths: RunPaths) -> None:
+    """Refuse to continue a run whose output another run has taken: nothing says here what that one has sent.
+
+    Without its marker, the output is still this run's if its journal has this run's key: gathering was interrupted at
+    its very end. Raises BatchFileError.
+    """
+    own_key = load_key(key_base_path(paths.folder))
+    has_journal = paths.journal.exists()
+    is_gathered = has_journal and own_key is not None and load_key(paths.journal) == own_key
+    folder = cluster_folder(paths.output)
+    if folder not in {None, str(paths.folder)} or (not is_gathered and (folder is None or has_journal)):
+        raise BatchFileError(
+            f"another run has taken the output {paths.output} or the journal {paths.journal} since this one was "
+            "planned. Nothing was sent. Compare what that run has sent with the journals in "
+            f"{paths.folder}; to continue this one, name another output and another journal"
+        )
 
 
 def _read(plan: Path) -> _Plan:
