@@ -25,7 +25,14 @@ from checkout_async import CheckoutClient, Limits, SecretKey
 from checkout_async.batch import BatchOptions, BatchResult, Journal, run
 
 CONCURRENCY, RECORDS, ROUNDS = 64, 6000, 5
-REQUEST = msgspec.json.decode((CANNED / "request_session.merchant_initiated.request.json").read_bytes())
+REPLY = "get_session.approved.response.200.json"
+SHOWN = msgspec.json.decode((CANNED / REPLY).read_bytes())
+REQUEST = {
+    **msgspec.json.decode((CANNED / "request_session.merchant_initiated.request.json").read_bytes()),
+    # What a reply repeats of its request is compared.
+    "amount": SHOWN["amount"],
+    "currency": SHOWN["currency"],
+}
 
 
 def requests(count: int) -> Iterator[dict[str, object]]:
@@ -102,7 +109,7 @@ def main(arguments: list[str]) -> None:
         if arguments[:1] == ["fill"]:
             asyncio.run(fill(arguments[1], Path(folder), int(arguments[2])))
             return
-        with canned_server("get_session.approved.response.200.json", status=201) as base:
+        with canned_server(REPLY, status=201) as base:
             if arguments[:1] != ["memory"]:
                 asyncio.run(compare(base, Path(folder)))
             for count in arguments[1:]:

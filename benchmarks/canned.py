@@ -51,7 +51,9 @@ def canned_replies(replies: Mapping[bytes, tuple[int, Path]] = REPLIES) -> Gener
 def _reply(status: int, example: bytes) -> bytes:
     # The documentation has the placeholder "string" where the API sends a time.
     example = example.replace(b'"expires_on": "string"', b'"expires_on": "2026-12-13T15:00:01Z"')
-    body = json.dumps(json.loads(example), separators=(",", ":")).encode()
+    # Each request has a reference of its own, and a reply with another one would be of another request.
+    content = {name: value for name, value in json.loads(example).items() if name != "reference"}
+    body = json.dumps(content, separators=(",", ":")).encode()
     head = (
         f"HTTP/1.1 {status} OK\r\nDate: Fri, 27 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nConnection: keep-alive\r\nCko-Request-Id: {{number:032x}}\r\n"
