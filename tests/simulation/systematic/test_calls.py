@@ -78,7 +78,7 @@ TRANSIENT: Final = (
 FINAL: Final = (
     SUCCESS,
     Result("unreadable success", _A, status=200, readable=False),
-    Result("302", _N, status=302),
+    Result("307", _N, status=307),
     Result("400", _N, status=400),
     Result("404", _N, status=404),
     Result("422", _N, status=422),
