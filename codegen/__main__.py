@@ -157,7 +157,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     task = parser.add_mutually_exclusive_group()
     task.add_argument("--check", action="store_true", help="compare with the files on disk; write no generated file")
     task.add_argument("--count", action="store_true", help="print how much the fragments describe; write nothing")
-    parser.add_argument("--why", help="with accept: why the change is accepted, for whoever reads contract.json later")
+    parser.add_argument("--why", help="with accept: why the change is accepted; contract.json keeps the text")
     parser.add_argument("--root", type=_folder, default=_HERE.parent, help="the folder that contains openapi/")
     parser.add_argument("--output", type=_folder, help="the folder to write to or compare with (default: the root)")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Compares what two versions of the specification promise, and says what each change means for whoever calls.
+"""Compares what two versions of the specification promise, and says what each change means for a caller.
 
 SILENT: the caller's source still type-checks, and behaves otherwise. BREAKING: it has to change. Compatible: it need
 not.

@@ -72,7 +72,7 @@ def parse_response(
 
 
 def parse_success(operation: Operation[T], response: HttpResponse) -> ApiResponse[T]:
-    """Return the decoded reply, whose status is no error. Raises UnexpectedResponse if it is not understood."""
+    """Return the decoded reply of a status below 400. Raises UnexpectedResponse if it cannot be decoded."""
     decoded = _decode_response(operation, response)
     if isinstance(decoded, str):
         raise _unexpected_response(operation.name, response, decoded)

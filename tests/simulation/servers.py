@@ -65,7 +65,7 @@ class Server:
         return self.world.host(f"{self.name}.{self.starts}")
 
     def start(self) -> asyncio.Task[Any]:
-        """Start the server. Whoever sent something to the dead one, and still waits, hears that it is unknown."""
+        """Start the server. Clients that still wait for the dead one get a reset."""
         self.is_silent = False
         self.prepare()
         self.is_up.set()
