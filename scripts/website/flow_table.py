@@ -15,10 +15,15 @@ def replace(markdown: str) -> str:
 
 
 def _table(diagram: str) -> str:
-    rows = [(_state(before), text or "", _state(after)) for before, after, text in _ARROW.findall(diagram)]
+    rows = [(_state(before, "start"), _names(text), _state(after, "end")) for before, after, text in _ARROW.findall(diagram)]
     cells = "".join(f"| {before} | {text} | {after} |\n" for before, text, after in rows)
     return f"| In | When | Next |\n|---|---|---|\n{cells}"
 
 
-def _state(name: str) -> str:
-    return "start, end" if name == "[*]" else f"`{name}`"
+def _state(name: str, outside: str) -> str:
+    return outside if name == "[*]" else f"`{name}`"
+
+
+def _names(text: str) -> str:
+    """Return a text with names of the API as code."""
+    return re.sub(r"\w+_\w+", lambda match: f"`{match[0]}`", text)

@@ -5,6 +5,7 @@ The pages of docs/ are written to be read in the repository, too. There, a link 
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 import sys
@@ -18,7 +19,6 @@ from mkdocs.config.defaults import MkDocsConfig  # noqa: E402
 from mkdocs.structure.files import File, Files  # noqa: E402
 from mkdocs.structure.pages import Page  # noqa: E402
 
-from checkout_async import __version__  # noqa: E402
 from scripts.website import flow_table, model_pages, operation_pages  # noqa: E402
 
 _LINK: Final = re.compile(r"(!?\[[^\]]*\])\((?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?\)")
@@ -28,8 +28,9 @@ _MOVED: Final = {"api.md": operation_pages.INDEX, "../CHANGELOG.md": "changelog.
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Name the version that the site describes."""
-    config.extra["version_described"] = __version__
+    """Leave the menu of versions out, unless mike builds one of several."""
+    if "MIKE_DOCS_VERSION" not in os.environ:
+        del config.extra["version"]
     return config
 
 
@@ -50,11 +51,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         kept.append(match[0])
         return f"\0{len(kept) - 1}\0"
 
-    text = _LINK.sub(lambda match: _link(match, page.file.src_uri), _FENCED.sub(keep, markdown))
+    text = _LINK.sub(lambda match: _link(match, page.file.src_uri, config.extra["repository"]), _FENCED.sub(keep, markdown))
     return re.sub(r"\0(\d+)\0", lambda match: kept[int(match[1])], text)
 
 
-def _link(match: re.Match[str], source: str) -> str:
+def _link(match: re.Match[str], source: str, repository: str) -> str:
     label, target, anchor = match[1], match[2], match[3] or ""
     if target in _MOVED:
         return f"{label}({posixpath.relpath(_MOVED[target], posixpath.dirname(source))}{anchor})"
@@ -63,12 +64,7 @@ def _link(match: re.Match[str], source: str) -> str:
         return match[0]
     kind = "tree" if (ROOT / path).is_dir() else "blob"
     assert (ROOT / path).exists(), f"{source} links to {target}, which does not exist"
-    return f"{label}({_repository()}/{kind}/main/{path}{anchor})"
-
-
-def _repository() -> str:
-    (address,) = re.findall(r"^repo_url: (\S+)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
-    return str(address)
+    return f"{label}({repository}/{kind}/main/{path}{anchor})"
 
 
 def _from_root(text: str) -> str:

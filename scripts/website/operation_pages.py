@@ -102,11 +102,10 @@ def _page(each: Described) -> Iterator[str]:
     if each.document.get("deprecated"):
         yield "Deprecated.\n"
     yield f"::: checkout_async._generated.resources.{each.api}.{each.api.capitalize()}Resource.{each.name}"
-    yield indent("options:\n  show_root_heading: false\n  show_root_toc_entry: false\n", "    ")
+    yield indent("options:\n  heading: Signature\n", "    ")
     if iterator := _iterator(each):
-        yield f"## All pages\n\n`{iterator}` yields the items of all pages.\n"
         yield f"::: checkout_async._generated.resources.{each.api}.{each.api.capitalize()}Resource.{iterator}"
-        yield indent("options:\n  show_root_heading: false\n  show_root_toc_entry: false\n", "    ")
+        yield indent(f"options:\n  heading: {iterator} yields the items of all pages\n", "    ")
     yield "## Requests\n"
     yield "The blocks read credentials from the environment: see [Before you paste](../../quickstart.md#before-you-paste).\n"
     for example in requests(each):
