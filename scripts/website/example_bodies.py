@@ -10,8 +10,9 @@ from functools import cache
 from typing import Any, Final
 
 import jsonschema_rs
+import msgspec
 
-from scripts.website.specification import DOCUMENT, SCHEMAS, resolve
+from scripts.website.specification import DOCUMENT, MODULES, SCHEMAS, resolve
 
 _DEPTH: Final = 4
 """How deep optional members of a made example go."""
@@ -28,16 +29,27 @@ def examples() -> Mapping[str, Any]:
     for value, schema in documented():
         _collect(value, schema, found)
         _scalars(value, scalars)
-    valid = {name: [value for value in found.get(name, ()) if is_valid(name, value)] for name in SCHEMAS}
+    valid = {name: [value for value in found.get(name, ()) if _is_example(name, value)] for name in SCHEMAS}
     return {
-        name: max(valid[name], key=_size) if valid[name] else _made(schema, scalars)
-        for name, schema in SCHEMAS.items()
+        name: max(valid[name], key=_size) if valid[name] else _made(schema, scalars) for name, schema in SCHEMAS.items()
     }
 
 
 def is_valid(name: str, value: Any) -> bool:
     """Whether a value fits a schema."""
     return _validator(name).is_valid(value)
+
+
+def _is_example(name: str, value: Any) -> bool:
+    """Whether a value fits a schema and its class, which is stricter where the API is known to be inconsistent."""
+    classes = [getattr(module, name, None) for module in MODULES.values()]
+    try:
+        for cls in classes:
+            if isinstance(cls, type):
+                msgspec.convert(value, cls)
+    except msgspec.ValidationError:
+        return False
+    return is_valid(name, value)
 
 
 @cache
@@ -100,10 +112,8 @@ def variant_of(value: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[s
     if "anyOf" in schema:
         recognised = schema["x-recognised-by"]
         for reference in schema["anyOf"]:
-            members = recognised.get(reference["$ref"].rsplit("/", 1)[1], [])
-            if any(member in value for member in members):
+            if all(member in value for member in recognised[reference["$ref"].rsplit("/", 1)[1]]):
                 return dict(reference)
-        return dict(schema["anyOf"][-1])
     return None
 
 

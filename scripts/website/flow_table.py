@@ -15,7 +15,9 @@ def replace(markdown: str) -> str:
 
 
 def _table(diagram: str) -> str:
-    rows = [(_state(before, "start"), _names(text), _state(after, "end")) for before, after, text in _ARROW.findall(diagram)]
+    rows = [
+        (_state(before, "start"), _names(text), _state(after, "end")) for before, after, text in _ARROW.findall(diagram)
+    ]
     cells = "".join(f"| {before} | {text} | {after} |\n" for before, text, after in rows)
     return f"| In | When | Next |\n|---|---|---|\n{cells}"
 

@@ -51,7 +51,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         kept.append(match[0])
         return f"\0{len(kept) - 1}\0"
 
-    text = _LINK.sub(lambda match: _link(match, page.file.src_uri, config.extra["repository"]), _FENCED.sub(keep, markdown))
+    text = _LINK.sub(
+        lambda match: _link(match, page.file.src_uri, config.extra["repository"]), _FENCED.sub(keep, markdown)
+    )
     return re.sub(r"\0(\d+)\0", lambda match: kept[int(match[1])], text)
 
 
@@ -70,5 +72,3 @@ def _link(match: re.Match[str], source: str, repository: str) -> str:
 def _from_root(text: str) -> str:
     """Return a page of the repository's root as a page of docs/."""
     return _LINK.sub(lambda match: f"{match[1]}({posixpath.relpath(match[2], 'docs')}{match[3] or ''})", text)
-
-

@@ -42,7 +42,9 @@ class Visit:
         self.problems: list[str] = []
         page.on("console", lambda message: self._note(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self._note(str(error)))
-        page.on("request", lambda request: self._note(f"loads {request.url}") if request.url.startswith("http") else None)
+        page.on(
+            "request", lambda request: self._note(f"loads {request.url}") if request.url.startswith("http") else None
+        )
 
     def _note(self, problem: str) -> None:
         self.problems.append(f"{self._now} at {self._width} px: {problem}")
@@ -84,7 +86,9 @@ async def chromium() -> AsyncGenerator[Browser]:
 async def look(site: Path, pictures: Path | None, names: list[str]) -> list[str]:
     """Look at all pages, or those whose path begins with one of the names, and return what is wrong."""
     pages = [path for path in sorted(site.rglob("*.html")) if path.name != "404.html"]
-    wanted = [path for path in pages if not names or any(str(path.relative_to(site)).startswith(name) for name in names)]
+    wanted = [
+        path for path in pages if not names or any(str(path.relative_to(site)).startswith(name) for name in names)
+    ]
     problems: list[str] = []
     async with chromium() as browser:
         for width in WIDTHS:

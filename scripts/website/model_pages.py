@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from scripts.website.example_bodies import examples
@@ -60,7 +60,9 @@ def _page(model: Model) -> Iterator[str]:
     yield "## Example\n"
     yield f"```json\n{json.dumps(examples()[model.schema], indent=2, ensure_ascii=False)}\n```\n"
     users = [f"[`{name.split('.')[1]}`](../{name.replace('.', '/')}.md)" for name in sorted(set(model.used_by))]
-    calls = [f"[`{name}`](../../operations/{name}.md)" for name in operations_by_model().get((model.api, model.name), ())]
+    calls = [
+        f"[`{name}`](../../operations/{name}.md)" for name in operations_by_model().get((model.api, model.name), ())
+    ]
     if users or calls:
         yield f"## Used by\n\n{', '.join([*calls, *users])}\n"
 
@@ -77,12 +79,12 @@ def _members(model: Model) -> Iterator[str]:
             yield f"[`{member.name}`]({member.name}.md)"
             yield f":   {_sentence(member.text)}\n"
         else:
-            facts = [_type(member.annotation, model.api), *_facts(member, model)]
+            facts = [_type(member.annotation), *_facts(member)]
             yield f"`{member.name}`: {', '.join(facts)}"
             yield f":   {member.text}{_enforced(schema.get(member.wire_name, {}))}\n"
 
 
-def _facts(member: Member, model: Model) -> Iterator[str]:
+def _facts(member: Member) -> Iterator[str]:
     if member.required:
         yield "**required**"
     if member.name != member.wire_name:
@@ -95,21 +97,21 @@ def _enforced(part: Mapping[str, Any]) -> str:
     return f" Checked before sending: {', '.join(checked)}." if checked else ""
 
 
-def _type(annotation: str, api: str) -> str:
+def _type(annotation: str) -> str:
     """Return a type in words, with links to the models in it."""
-    return _words(ast.parse(annotation, mode="eval").body, api)
+    return _words(ast.parse(annotation, mode="eval").body)
 
 
-def _words(node: ast.expr, api: str) -> str:
+def _words(node: ast.expr) -> str:
     if isinstance(node, ast.BinOp):
-        return f"{_words(node.left, api)} or {_words(node.right, api)}"
+        return f"{_words(node.left)} or {_words(node.right)}"
     if isinstance(node, ast.Subscript):
         inner = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) else node.slice
-        return _WRAPPERS[ast.unparse(node.value)] + _words(inner, api)
+        return _WRAPPERS[ast.unparse(node.value)] + _words(inner)
     name = ast.unparse(node)
-    for place in (api, "common"):
-        if name in all_models()[place]:
-            return f"[`{name}`](../{place}/{name}.md)"
+    for api, models in all_models().items():
+        if name in models:
+            return f"[`{name}`](../{api}/{name}.md)"
     return f"`{name}`"
 
 
@@ -121,8 +123,3 @@ def _sentence(text: str) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def names() -> Iterable[str]:
-    """Return the names of all models, with their APIs."""
-    return [f"{api}.{name}" for api, models in all_models().items() for name in models]

@@ -68,7 +68,9 @@ def operations_by_model() -> Mapping[tuple[str, str], list[str]]:
     """Return the names of the operations that a model is a body or a reply of."""
     found: dict[tuple[str, str], list[str]] = {}
     for each in all_operations():
-        names = [name for type_ in (*_bodies(each.operation), *each.operation.responses.values()) for name in _names(type_)]
+        names = [
+            name for type_ in (*_bodies(each.operation), *each.operation.responses.values()) for name in _names(type_)
+        ]
         for media in each.document.get("requestBody", {}).get("content", {}).values():
             names.append(media["schema"].get("$ref", "").rsplit("/", 1)[-1])
         for name in dict.fromkeys(names):

@@ -67,12 +67,11 @@ class Model:
 def all_models() -> Mapping[str, Mapping[str, Model]]:
     """Return every model by its API and name."""
     found = {api: {model.name: model for model in _models(api, module)} for api, module in MODULES.items()}
-    for api, own in found.items():
-        for model in own.values():
-            for name in {name for member in model.members for name in names_in(member.annotation)}:
-                used = own.get(name) or found["common"].get(name)
-                if used is not None:
-                    used.used_by.append(f"{api}.{model.name}")
+    by_name = {name: model for own in found.values() for name, model in own.items()}
+    for model in by_name.values():
+        for name in {name for member in model.members for name in names_in(member.annotation)}:
+            if name in by_name:
+                by_name[name].used_by.append(f"{model.api}.{model.name}")
     return found
 
 
@@ -113,7 +112,9 @@ def _class(api: str, cls: Any, node: ast.ClassDef) -> Model:
     schema = cls.__name__ if cls.__name__ in SCHEMAS else cls.__name__.removesuffix("Response")
     if issubclass(cls, OpenEnum):
         members = [
-            Member(name=each.name, wire_name=each.value, annotation="str", required=False, text=texts.get(each.name, ""))
+            Member(
+                name=each.name, wire_name=each.value, annotation="str", required=False, text=texts.get(each.name, "")
+            )
             for each in cls
         ]
         kind: Kind = "enum"

@@ -56,7 +56,9 @@ def test_a_dead_link_and_a_dead_anchor_are_found(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("tests.docs.pages.ROOT", tmp_path)
     (tmp_path / "b.md").write_text("# A heading, of two\n")
     page = tmp_path / "a.md"
-    page.write_text("[1](b.md) [2](b.md#a-heading-of-two) [3](c.md) [4](b.md#other) [5](https://shop.example) `[6](d.md)`")
+    page.write_text(
+        "[1](b.md) [2](b.md#a-heading-of-two) [3](c.md) [4](b.md#other) [5](https://shop.example) `[6](d.md)`"
+    )
     assert dead_links(page) == ["c.md", "b.md#other"]
 
 

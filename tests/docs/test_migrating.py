@@ -33,8 +33,11 @@ def vendor(module: str) -> set[str]:
 
 def names(text: str) -> set[str]:
     """Return the names of checkout-sdk that a section maps: the first column, and those under the same name."""
-    same = {name for line in re.findall(r"^Under the same name: (.+?)\.\n\n", text, re.MULTILINE | re.DOTALL)
-            for name in re.findall(r"`(\w+)`", line)}
+    same = {
+        name
+        for line in re.findall(r"^Under the same name: (.+?)\.\n\n", text, re.MULTILINE | re.DOTALL)
+        for name in re.findall(r"`(\w+)`", line)
+    }
     return same | {name for cell, _ in rows(text) for name in re.findall(r"`(\w+)`", cell)}
 
 
@@ -53,7 +56,8 @@ def test_every_class_of_the_vendor_is_mapped(title: str, modules: list[str]) -> 
 
 
 @pytest.mark.parametrize(
-    ("title", "module"), [("Classes of payments", payments), ("Classes of sessions", sessions), ("Common classes", payments)]
+    ("title", "module"),
+    [("Classes of payments", payments), ("Classes of sessions", sessions), ("Common classes", payments)],
 )
 def test_every_class_here_exists(title: str, module: object) -> None:
     mapped = [name for _, cell in rows(section(title)) for name in re.findall(r"^`(\w+)`", cell)]
