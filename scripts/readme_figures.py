@@ -20,9 +20,9 @@ def sentence(results: dict[str, Any]) -> str:
     by_hand = [_ratio(run, "by hand") for run in runs.values()]
     vendor = [_ratio(run, "vendor") for run in runs.values()]
     return (
-        f"Measured with {len(runs)} operations at 64 calls in flight, a call takes {_range(by_hand)} times the processor\n"
-        f"time of hand-written aiohttp code without any policy, and {_range(vendor)} times that of checkout-sdk.\n"
-        "[docs/performance.md](docs/performance.md) has the figures and how sure they are.\n"
+        f"Measured with {len(runs)} operations at 64 calls in flight, a call takes {_range(by_hand)} times the "
+        f"processor\ntime of hand-written aiohttp code without any policy, and {_range(vendor)} times that of "
+        "checkout-sdk.\n[docs/performance.md](docs/performance.md) has the figures and how sure they are.\n"
     )
 
 

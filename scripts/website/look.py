@@ -1,7 +1,8 @@
 """Opens every page of the built site in Chromium, at the width of a phone and of a desktop, as files and offline.
 
-`python -m scripts.website.look site [FOLDER]` fails if a page is wider than the window, logs an error, loads something
-from elsewhere, or if the search finds nothing. With a folder, it saves a picture of each page there.
+`python -m scripts.website.look SITE [FOLDER [BEGINNING ...]]` fails if a page is wider than the window, logs an error,
+loads something from elsewhere, or if the search finds nothing. With a folder, it saves a picture of each page there.
+With beginnings of paths, it looks at these pages only.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _WIDER: Final = """() => {
     const found = [...document.querySelectorAll('.md-content *')]
         .filter(each => each.getBoundingClientRect().right > width + 1 && !inside(each));
     const wide = document.documentElement.scrollWidth > width ? ['the page'] : [];
-    return wide.concat(found.slice(0, 3).map(each => each.tagName + ' ' + each.textContent.trim().replaceAll('\\n', ' ').slice(0, 60)));
+    return wide.concat(found.slice(0, 3).map(each => each.tagName + ' ' + each.textContent.trim().slice(0, 40)));
 }"""
 _SCROLLED: Final = """() => [...document.querySelectorAll('.md-typeset__scrollwrap')]
     .filter(each => each.scrollWidth > each.clientWidth + 1)
-    .map(each => 'a table scrolls: ' + each.textContent.trim().replaceAll('\\n', ' ').slice(0, 60))"""
+    .map(each => 'a table scrolls: ' + each.textContent.trim().slice(0, 40))"""
 
 
 class Visit:
@@ -42,12 +43,14 @@ class Visit:
         self.problems: list[str] = []
         page.on("console", lambda message: self._note(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self._note(str(error)))
-        page.on(
-            "request", lambda request: self._note(f"loads {request.url}") if request.url.startswith("http") else None
-        )
+        page.on("request", lambda request: self._request(request.url))
+
+    def _request(self, url: str) -> None:
+        if url.startswith("http"):
+            self._note(f"loads {url}")
 
     def _note(self, problem: str) -> None:
-        self.problems.append(f"{self._now} at {self._width} px: {problem}")
+        self.problems.append(f"{self._now} at {self._width} px: {' '.join(problem.split())}")
 
     async def look(self, site: Path, path: Path) -> None:
         """Open a page and note what does not fit."""
@@ -83,33 +86,36 @@ async def chromium() -> AsyncGenerator[Browser]:
             await browser.close()
 
 
-async def look(site: Path, pictures: Path | None, names: list[str]) -> list[str]:
-    """Look at all pages, or those whose path begins with one of the names, and return what is wrong."""
+def pages_of(site: Path, names: list[str]) -> list[Path]:
+    """Return all pages, or those whose path begins with one of the names."""
     pages = [path for path in sorted(site.rglob("*.html")) if path.name != "404.html"]
-    wanted = [
-        path for path in pages if not names or any(str(path.relative_to(site)).startswith(name) for name in names)
-    ]
+    return [path for path in pages if not names or str(path.relative_to(site)).startswith(tuple(names))]
+
+
+async def look(site: Path, pages: list[Path], pictures: Path | None) -> list[str]:
+    """Look at pages, and return what is wrong."""
     problems: list[str] = []
     async with chromium() as browser:
         for width in WIDTHS:
             window = await browser.new_page(viewport={"width": width, "height": 844})
             visit = Visit(window, width, pictures)
-            for path in wanted:
+            for path in pages:
                 await visit.look(site, path)
             await visit.search(site, "idempotency key")
             problems += visit.problems
             await window.close()
-    print(f"{len(wanted)} pages at {' and '.join(map(str, WIDTHS))} px: {len(problems)} problems")
+    print(f"{len(pages)} pages at {' and '.join(map(str, WIDTHS))} px: {len(problems)} problems")
     return problems
 
 
 def main() -> None:
     """Look at a site."""
     site, *rest = sys.argv[1:]
-    pictures = Path(rest[0]) if rest else None
+    pictures = Path(rest[0]) if rest and rest[0] else None
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
-    problems = asyncio.run(look(Path(site).resolve(), pictures, rest[1:]))
+    folder = Path(site).resolve()
+    problems = asyncio.run(look(folder, pages_of(folder, rest[1:]), pictures))
     sys.exit("\n".join(problems))
 
 

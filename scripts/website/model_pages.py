@@ -35,7 +35,8 @@ def _index() -> Iterator[str]:
     yield ""
     yield "Structs, enums and unions, by API. Import the module of an API, and name the class in it:"
     yield ""
-    yield "```python\nfrom checkout_async.models import payments, sessions\n\npayments.PaymentRequest, sessions.SessionRequest\n```"
+    yield "```python\nfrom checkout_async.models import payments, sessions\n"
+    yield "payments.PaymentRequest, sessions.SessionRequest\n```"
     for api, models in all_models().items():
         yield f"\n## {api}\n"
         yield "Used by several APIs: the module of each of them has these names, too.\n" if api == "common" else ""

@@ -71,8 +71,8 @@ def operations_by_model() -> Mapping[tuple[str, str], list[str]]:
         names = [
             name for type_ in (*_bodies(each.operation), *each.operation.responses.values()) for name in _names(type_)
         ]
-        for media in each.document.get("requestBody", {}).get("content", {}).values():
-            names.append(media["schema"].get("$ref", "").rsplit("/", 1)[-1])
+        content = each.document.get("requestBody", {}).get("content", {})
+        names += [media["schema"].get("$ref", "").rsplit("/", 1)[-1] for media in content.values()]
         for name in dict.fromkeys(names):
             found.setdefault((each.api, name), []).append(each.name)
     return found
@@ -88,7 +88,7 @@ def pages() -> Iterator[tuple[str, str]]:
 def _index() -> Iterator[str]:
     yield "# Operations\n"
     yield "An operation is a method of `checkout.sessions` or `checkout.payments`, and a function of the same name in"
-    yield "`checkout_async.operations`. Its page shows each documented request as a Struct, a dict and a `curl` command.\n"
+    yield "`checkout_async.operations`. Its page shows each documented request as Struct, dict and `curl` command.\n"
     for tag in DOCUMENT["tags"]:
         rows = [each for each in all_operations() if tag["name"] in each.document["tags"]]
         if rows:
@@ -109,7 +109,8 @@ def _page(each: Described) -> Iterator[str]:
         yield f"::: checkout_async._generated.resources.{each.api}.{each.api.capitalize()}Resource.{iterator}"
         yield indent(f"options:\n  heading: {iterator} yields the items of all pages\n", "    ")
     yield "## Requests\n"
-    yield "The blocks read credentials from the environment: see [Before you paste](../../quickstart.md#before-you-paste).\n"
+    yield "The blocks read credentials from the environment:"
+    yield "see [Before you paste](../../quickstart.md#before-you-paste).\n"
     for example in requests(each):
         yield f"### {example.title}\n"
         for title, language, text in tabs(each, example):
@@ -119,17 +120,18 @@ def _page(each: Described) -> Iterator[str]:
 
 
 def _replies(each: Described) -> Iterator[str]:
-    for status, reply in each.document["responses"].items():
+    for status, described in each.document["responses"].items():
         if not status.startswith("2"):
             continue
-        reply = component(reply)
+        reply = component(described)
         names = list(_names(each.operation.responses[int(status)]))
         links = "".join(f" [`{name}`](../models/{each.api}/{name}.md)." for name in names) or " No body."
         yield f"### {status}\n\n{reply['description']}{links}\n"
         for media in reply.get("content", {}).values():
             for example in map(component, media.get("examples", {}).values()):
                 shown = json.dumps(example["value"], indent=2, ensure_ascii=False)
-                yield f'??? example "{example["summary"]}"\n\n{indent(f"```json{chr(10)}{shown}{chr(10)}```", "    ")}\n'
+                yield f'??? example "{example["summary"]}"\n'
+                yield indent(f"```json\n{shown}\n```\n", "    ")
 
 
 def requests(each: Described) -> list[Example]:
@@ -173,7 +175,7 @@ def _result(each: Described) -> str:
 
 
 def _arguments(each: Described) -> Iterator[str]:
-    """Yield the arguments of a call before its body: identifiers by position, what an example has to name by keyword."""
+    """Yield the arguments of a call before its body: identifiers by position, required search terms by keyword."""
     for parameter in map(component, each.document.get("parameters", ())):
         if parameter["in"] == "path":
             yield json.dumps(sample(each, parameter))

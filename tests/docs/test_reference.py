@@ -17,7 +17,7 @@ from aiohttp import web
 from checkout_async._generated import models as generated_models
 from scripts.website import example_bodies, flow_table, model_pages, operation_pages
 from scripts.website.operation_pages import Described, all_operations
-from scripts.website.specification import MODULES, SCHEMAS, all_models
+from scripts.website.specification import DOCUMENT, MODULES, SCHEMAS, all_models
 from tests.docs.documented_api import DocumentedApi
 from tests.docs.pages import leading_to
 from tests.processes.children import loop_in_thread
@@ -44,7 +44,7 @@ class TestOperations:
     def test_every_operation_of_the_document_has_a_page_but_that_for_tokens(self) -> None:
         documented = {
             operation["operationId"]
-            for path in example_bodies.DOCUMENT["paths"].values()
+            for path in DOCUMENT["paths"].values()
             for operation in path.values()
             if isinstance(operation, dict)
         }
