@@ -19,7 +19,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type docs serve-docs bench bench-guard bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -113,8 +113,18 @@ bench-batch: $(VENV)/.test ## Measure a batch against the bare loop, and what a 
 docs: $(DOCS)/.ready ## Build the documentation site into site/. Any warning, dead link or dead anchor fails it.
 	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
 
+look-at-docs: docs $(VENV)/.browser ## Open every page of the site in Chromium, on a phone and a desktop, offline (ten minutes; SHOTS=folder saves pictures).
+	@scripts/install_chromium
+	@$(BIN)/python -m scripts.website.look site "$(SHOTS)" $(PAGES)
+
 serve-docs: $(DOCS)/.ready ## Serve the documentation site on port 8000, and build it again when a page changes.
 	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs serve
+
+deploy-docs: $(DOCS)/.ready ## Publish the site as this version, X.Y, and as the latest (the release does it).
+	@git config user.name || git config user.name "The documentation of $$(git rev-parse --short HEAD)"
+	@git config user.email || git config user.email "docs@users.noreply.github.com"
+	@$(DOCS)/bin/mike deploy --push --update-aliases "$$($(DOCS)/bin/python -c 'import checkout_async; print(".".join(checkout_async.__version__.split(".")[:2]))')" latest
+	@$(DOCS)/bin/mike set-default --push latest
 
 build: $(VENV)/.python ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py
