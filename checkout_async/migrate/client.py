@@ -30,7 +30,7 @@ class Built:
 
     expression: cst.BaseExpression
     needed: set[str]
-    left: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list[str])
 
 
 def build(call: cst.Call) -> Built | None:

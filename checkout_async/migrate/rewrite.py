@@ -7,7 +7,7 @@ from typing import Final
 
 import libcst as cst
 from libcst import matchers as m
-from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
+from libcst.metadata import CodeRange, MetadataWrapper, ParentNodeProvider, PositionProvider
 
 from checkout_async import models
 from checkout_async.migrate import client, objects
@@ -47,7 +47,9 @@ class Rewriter(cst.CSTTransformer):
         self._inside_name = 0
 
     def _note(self, node: cst.CSTNode, text: str) -> None:
-        self.left.append((self.get_metadata(PositionProvider, node).start.line, text))
+        position = self.get_metadata(PositionProvider, node)
+        assert isinstance(position, CodeRange)
+        self.left.append((position.start.line, text))
 
     # Names
 
@@ -169,8 +171,7 @@ class Rewriter(cst.CSTTransformer):
             self._note(original, f"make the function {self._functions[-1].name.value} async, and await its callers")
         parent = self.get_metadata(ParentNodeProvider, original)
         inside = isinstance(parent, cst.Attribute | cst.Call | cst.Subscript)
-        around = {"lpar": [cst.LeftParen()], "rpar": [cst.RightParen()]} if inside else {}
-        return cst.Await(call, **around)
+        return cst.Await(call, lpar=[cst.LeftParen()], rpar=[cst.RightParen()]) if inside else cst.Await(call)
 
     # Objects
 

@@ -52,10 +52,10 @@ def _reply(each: Described, request: web.Request, body: Any) -> web.Response:
     replies = list(replies_of(each))
     if not replies:
         return web.Response(status=204)
-    reply = replies[0]
+    reply: Any = replies[0]
     if isinstance(reply, dict):
         echoed = {name: body[name] for name in ECHOED if body and name in body}
-        about = {"id": request.match_info["id"]} if "id" in request.match_info and "id" in reply else {}
+        about: dict[str, Any] = {"id": request.match_info["id"]} if "id" in request.match_info and "id" in reply else {}
         reply = reply | echoed | about
     return web.json_response(reply, status=status)
 
