@@ -56,7 +56,7 @@ def _reply(each: Described, request: web.Request, body: Any) -> web.Response:
     if isinstance(reply, dict):
         echoed = {name: body[name] for name in ECHOED if body and name in body}
         about: dict[str, Any] = {"id": request.match_info["id"]} if "id" in request.match_info and "id" in reply else {}
-        reply = reply | echoed | about
+        reply = dict[str, Any]({**reply, **echoed, **about})
     return web.json_response(reply, status=status)
 
 
