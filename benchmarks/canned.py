@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from checkout_async.models import payments, sessions
+
 __all__ = ["CANNED", "REPLIES", "canned_replies", "canned_server"]
 
 CANNED = Path(__file__).parent.parent / "openapi/examples/sessions"
@@ -48,11 +50,17 @@ def canned_replies(replies: Mapping[bytes, tuple[int, Path]] = REPLIES) -> Gener
         server.join()
 
 
+def _repeated() -> set[str]:
+    """Return the members of replies that repeat one of the request."""
+    models = [getattr(module, name) for module in (payments, sessions) for name in module.__all__]
+    return {name for each in models for name in getattr(each, "__echoes__", ())}
+
+
 def _reply(status: int, example: bytes) -> bytes:
     # The documentation has the placeholder "string" where the API sends a time.
     example = example.replace(b'"expires_on": "string"', b'"expires_on": "2026-12-13T15:00:01Z"')
-    # Each request has a reference of its own, and a reply with another one would be of another request.
-    content = {name: value for name, value in json.loads(example).items() if name != "reference"}
+    # Each request has a reference and an amount of its own, and a reply with others would be of another request.
+    content = {name: value for name, value in json.loads(example).items() if name not in _repeated()}
     body = json.dumps(content, separators=(",", ":")).encode()
     head = (
         f"HTTP/1.1 {status} OK\r\nDate: Fri, 27 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"
