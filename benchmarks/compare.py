@@ -78,7 +78,7 @@ class Worker:
         arguments = [sys.executable, str(script), name, base, *(["uvloop"] if loop == "uvloop" else [])]
         self._name = name
         # A file, as nobody empties a pipe meanwhile: some SDKs write much there.
-        self._errors = tempfile.TemporaryFile(mode="w+")
+        self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
         self._process = subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
         )

@@ -48,6 +48,7 @@ def test_results_of_a_part_are_compared_with_that_part() -> None:
     assert len(guard().losses(part, RESULTS)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contender", ["ours", "ours, mapping", "ours, hook", "by hand", "specialist", "bytes"])
 def test_every_operation_can_be_measured(contender: str) -> None:
     script = f"""
