@@ -15,7 +15,8 @@ import pytest
 from aiohttp import web
 
 from checkout_async._generated import models as generated_models
-from scripts.website import example_bodies, flow_table, model_pages, operation_pages
+from scripts.website import example_bodies, model_pages, operation_pages
+from scripts.website.markdown import as_markdown, draw_tables
 from scripts.website.operation_pages import Described, all_operations
 from scripts.website.specification import DOCUMENT, MODULES, SCHEMAS, all_models
 from tests.docs.documented_api import DocumentedApi
@@ -136,4 +137,16 @@ def test_a_text_is_made_for_a_pattern(pattern: str) -> None:
 def test_a_state_diagram_becomes_a_table() -> None:
     page = "x\n```mermaid\nstateDiagram-v2\n    [*] --> Reply: request_session\n    Reply --> [*]\n```\ny\n"
     rows = "| In | When | Next |\n|---|---|---|\n| start | `request_session` | `Reply` |\n| `Reply` |  | end |\n"
-    assert flow_table.replace(page) == f"x\n{rows}y\n"
+    assert draw_tables(page) == f"x\n{rows}y\n"
+
+
+@pytest.mark.parametrize(
+    ("docstring", "shown"),
+    [
+        ("Raises:\n    NotFound: 404. There is none.", "Raises:\n    NotFound: 404\\. There is none."),
+        ("Every error.\n\nA\n├── B\n└── C\n\nMore.", "Every error.\n\n```text\nA\n├── B\n└── C\n```\n\nMore."),
+        ("It is 404 pages long.\n\nNothing else.", "It is 404 pages long.\n\nNothing else."),
+    ],
+)
+def test_a_docstring_looks_as_it_was_meant(docstring: str, shown: str) -> None:
+    assert as_markdown(docstring) == shown
