@@ -12,7 +12,7 @@ _ARROW: Final = re.compile(r"^ *(\S+) --> (\S+?)(?:: (.*))?$", re.MULTILINE)
 
 
 def draw_tables(markdown: str) -> str:
-    """Return a page with a table in place of each state diagram: it fits a phone, and needs no script from elsewhere."""
+    """Return a page with a table in place of each state diagram: it fits a phone and needs no script."""
     return _DIAGRAM.sub(lambda match: _table(match[1]), markdown)
 
 
