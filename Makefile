@@ -12,13 +12,16 @@ SEEDS  ?= 100
 SAMPLE ?= 200
 SEED   ?= 1
 JOBS   ?= 1
+# The last release; until there is one, the state of the specification from which changes are counted.
+BASELINE := 3d28c30
+SINCE  ?= $(or $(shell git tag --list 'v*' --sort=-v:refname | head -n 1),$(BASELINE))
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Without bytecode, each of the processes that the tests start would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-guard bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated diff check-bundle lint format type bench bench-guard bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +81,9 @@ generate: $(VENV)/.codegen ## Compile openapi/ into checkout_async/_generated/ a
 
 check-generated: $(VENV)/.codegen ## Fail with a diff if the committed output is not what `make generate` gives.
 	@$(BIN)/python -m codegen --check
+
+diff: $(VENV)/.codegen ## Say what changed for callers since the last release (or SINCE=revision, bundle or folder), and fail if no one accepted it.
+	@$(BIN)/python -m codegen diff $(SINCE) .
 
 check-bundle: $(VENV)/.codegen ## Check the bundled OpenAPI document with other tools: two linters and two generators. Needs npm.
 	@$(BIN)/python scripts/check_bundle.py

@@ -6,5 +6,5 @@ Nothing here imports checkout_async. Read the modules in this order; each one im
 
 diagnostics, document, names, load, bundle, keywords, validate, passes/, ir, parse, render_text, render_call,
 render_pagination, checks/, publish, generator_input, emit_models, emit_operations, emit_packages, write, record,
-trial, prove, contract, compiler, count, diff, revisions, __main__.
+trial, prove, contract, compiler, count, revisions, diff/, __main__.
 """
