@@ -30,11 +30,15 @@ def compare_texts(old: Object, new: Object) -> Iterator[Finding]:
 
 def _common(old: object, new: object) -> tuple[object, object]:
     """Return what is said of the statuses that both versions have, or else both values."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        before, after = cast("Texts", old), cast("Texts", new)
-        both = before.keys() & after.keys()
-        return {key: before[key] for key in both}, {key: after[key] for key in both}
-    return cast("object", old), new
+    before, after = _by_status(old), _by_status(new)
+    if before is None or after is None:
+        return old, new
+    both = before.keys() & after.keys()
+    return {key: before[key] for key in both}, {key: after[key] for key in both}
+
+
+def _by_status(said: object) -> Texts | None:
+    return cast("Texts", said) if isinstance(said, dict) else None
 
 
 def _texts(document: Object) -> dict[str, Texts]:
