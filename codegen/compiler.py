@@ -17,6 +17,7 @@ from codegen.document import Object
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
 from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package
+from codegen.emit_servers import emit_servers
 from codegen.load import load_bundle, load_fragments
 from codegen.parse import parse
 from codegen.passes import run_passes
@@ -126,6 +127,7 @@ def _render(document: Object, prepared: Object) -> dict[str, str]:
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)
+    texts["servers.py"] = emit_servers(document)
     texts["resources/client_apis.py"] = emit_client_apis(apis)
     texts["openapi.json"] = json.dumps(with_modules(document), ensure_ascii=False, indent=1) + "\n"
     return {**{f"{GENERATED}/{path}": text for path, text in texts.items()}, DOCS: emit_docs(apis)}

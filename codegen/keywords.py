@@ -34,7 +34,12 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
     },
     "contact": {"name": "text", "url": "text", "email": "text"},
     "license": {"name": "text", "identifier": "text", "url": "text"},
-    "server": {"url": "text", "description": "text", "variables": "{server variable}"},
+    "server": {
+        "url": "text",
+        "description": "text",
+        "variables": "{server variable}",
+        "x-environment": "text",
+    },
     "server variable": {"default": "text", "description": "text", "enum": "texts"},
     "tag": {"name": "text", "description": "text"},
     "requirement": {"*": "texts"},
