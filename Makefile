@@ -40,6 +40,7 @@ check: $(VENV)/.dev ## Check in a minute: style, generated code, and the tests t
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m codegen --check
+	@$(BIN)/python -m codegen lint
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile=quick
 
 test-services: $(VENV)/.test ## Install redis-server (Debian, Ubuntu) if it is missing, and run the tests that need it.
@@ -79,8 +80,9 @@ engines: $(ENGINES)/.ready ## Run the recipes of docs/cluster.md on real Spark a
 generate: $(VENV)/.codegen ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
 	@$(BIN)/python -m codegen
 
-check-generated: $(VENV)/.codegen ## Fail with a diff if the committed output is not what `make generate` gives.
+check-generated: $(VENV)/.codegen ## Fail with a diff if the committed output is not what `make generate` gives, or if `codegen lint` asks.
 	@$(BIN)/python -m codegen --check
+	@$(BIN)/python -m codegen lint
 
 diff: $(VENV)/.codegen ## Say what changed for callers since the last release (or SINCE=revision, bundle or folder), and fail if no one accepted it.
 	@$(BIN)/python -m codegen diff $(SINCE) .

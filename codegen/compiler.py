@@ -33,6 +33,11 @@ FRAGMENTS: Final = "openapi"
 
 def compile_document(folder: Path) -> Object:
     """Return the checked, bundled document of a folder of fragments. Raises SpecificationError."""
+    return publish(check_fragments(folder))
+
+
+def check_fragments(folder: Path) -> Object:
+    """Return the checked document of a folder, with all that its fragments say. Raises SpecificationError."""
     problems = Problems()
     fragments = load_fragments(folder, problems)
     problems.stop_if_any()
@@ -48,7 +53,7 @@ def compile_document(folder: Path) -> Object:
     problems.stop_if_any()
     check_examples(document, problems)
     problems.stop_if_any()
-    return publish(document)
+    return document
 
 
 class Compiled(NamedTuple):

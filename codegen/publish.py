@@ -11,15 +11,19 @@ from dataclasses import replace
 from typing import Final
 
 from codegen.document import Array, Object
+from codegen.keywords import NOT_SENSITIVE
 from codegen.passes.walk import module_of, schemas, with_schemas
 
 MODULE: Final = "x-module"
 
 
 def publish(document: Object) -> Object:
-    """Return the document with `x-enum-descriptions` as lists. A value without a meaning has an empty text."""
+    """Return the document with `x-enum-descriptions` as lists. A value without a meaning has an empty text.
+
+    A member that is not sensitive has no mask, whether or not its fragment says so.
+    """
     named = schemas(document)
-    return with_schemas(document, {name: _list_meanings(schema) for name, schema in named.objects()})
+    return with_schemas(document, {name: _without_marks(_list_meanings(each)) for name, each in named.objects()})
 
 
 def with_modules(document: Object) -> Object:
@@ -36,6 +40,21 @@ def unpublish(document: Object) -> Object:
     components = document.object("components")
     changed = components.derive({**components, "schemas": Object(members, named.origin, origins)})
     return document.derive({**document, "components": changed})
+
+
+def _without_marks(schema: Object) -> Object:
+    """Return a schema without what only a reviewer of the fragments reads."""
+    properties = schema.object("properties")
+    if not any(_is_marked(member) for _, member in properties.objects()):
+        return schema
+    kept = {
+        name: member.without("x-sensitive") if _is_marked(member) else member for name, member in properties.objects()
+    }
+    return schema.derive({**schema, "properties": properties.derive(kept)})
+
+
+def _is_marked(member: Object) -> bool:
+    return member.get("x-sensitive") == NOT_SENSITIVE
 
 
 def _with_module(schema: Object) -> Object:
