@@ -60,6 +60,11 @@ def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:
     return fragments
 
 
+def load_bundle(path: Path, problems: Problems) -> Object:
+    """Read a whole document from one file. JSON is YAML, so it keeps its lines, too."""
+    return _load(path, path.name, problems) or Object({}, Origin(path.name, 1), {})
+
+
 def _report_strays(folder: Path, problems: Problems) -> None:
     """Report the files that no run would read, because of their name or their place. Hidden files are left out."""
     read = {*fragment_paths(folder), *folder.glob("examples/**/*.json"), *(folder / name for name in _BESIDE)}
