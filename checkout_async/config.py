@@ -23,6 +23,7 @@ __all__ = [
     "NO_SUBDOMAIN",
     "Endpoints",
     "Environment",
+    "EnvironmentName",
     "Limits",
     "NoSubdomain",
     "RetryPolicy",
@@ -48,6 +49,10 @@ class Environment(StrEnum):
 
     SANDBOX = "sandbox"
     PRODUCTION = "production"
+
+
+EnvironmentName: TypeAlias = Environment | Literal["sandbox", "production"]
+"""An environment, or its name."""
 
 
 @clears_frames

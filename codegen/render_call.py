@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from codegen import render_text
 from codegen.ir import Body, Operation, Parameter, TypeRef
 from codegen.render_text import literal, raw_literal
+from codegen.render_type import dict_name, enum_like
 
 IDEMPOTENCY: Final = {
     "safe": "Read-only, so it is retried.",
@@ -93,9 +94,15 @@ def arguments(operation: Operation, *more: Argument) -> list[Argument]:
     """
     own = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body:
-        annotation = f"{operation.body.type} | Mapping[str, object]"
+        annotation = body_annotation(operation.body.type)
         own.append(_argument(BODY, annotation, operation.body.description, required=operation.body.required))
     return sorted([*own, *more, *options(operation)], key=lambda argument: argument.default != "")
+
+
+def body_annotation(type_: TypeRef) -> str:
+    """Return the annotation of a body: a Struct or the mapping in its place, or a sequence of them."""
+    either = f"{type_.name} | {dict_name(type_.name)}"
+    return f"Sequence[{either}]" if type_.many else either
 
 
 def signature(accepted: list[Argument], *before: str) -> str:
@@ -234,7 +241,7 @@ def _argument(name: str, annotation: str, description: str, *, required: bool) -
 
 
 def _parameter(parameter: Parameter) -> Argument:
-    annotation = f"{parameter.type} | str" if isinstance(parameter.type, TypeRef) else parameter.type
+    annotation = enum_like(parameter.type.name) if isinstance(parameter.type, TypeRef) else parameter.type
     return _argument(parameter.python_name, annotation, parameter.description, required=parameter.required)
 
 

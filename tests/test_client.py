@@ -211,7 +211,7 @@ class TestCredentials:
 
 class TestSettings:
     def test_a_client_can_be_made_where_no_loop_runs(self) -> None:
-        CheckoutClient(OAuthCredentials("ack_x", "s"), environment=Environment.SANDBOX, subdomain="vkuhvk4v")
+        CheckoutClient(OAuthCredentials("ack_x", "s", scopes=[]), environment=Environment.SANDBOX, subdomain="vkuhvk4v")
 
     @pytest.mark.parametrize("setting", ["retry", "limits", "timeout"])
     def test_a_setting_of_another_type_is_refused_by_name(self, setting: str) -> None:
@@ -230,7 +230,7 @@ class TestSettings:
 
     def test_oauth_needs_a_token_endpoint(self) -> None:
         with pytest.raises(errors.ConfigurationError, match="token_url is missing"):
-            CheckoutClient(OAuthCredentials("ack_x", "s"), base_url="http://127.0.0.1:1")
+            CheckoutClient(OAuthCredentials("ack_x", "s", scopes=[]), base_url="http://127.0.0.1:1")
 
     @pytest.mark.parametrize(
         ("account", "base_url", "token_url"),

@@ -125,7 +125,9 @@ class RecordFlow:
             session, operation = await operations.get_session(self._sender, self.session_id), operations.GET_SESSION
         else:
             check_channel_data(record.request, self._options.channel_data)
-            request = operations.build_request_session(record.request, validate=self._options.validate)
+            # A mapping from a file has any members; they are checked before anything is sent.
+            body = cast("sessions.SessionRequest | sessions.SessionRequestDict", record.request)
+            request = operations.build_request_session(body, validate=self._options.validate)
             if self._before_send is not None:
                 options = msgspec.structs.replace(
                     request.options, before_send=self._before_send, on_unsent=self._on_unsent

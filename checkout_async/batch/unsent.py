@@ -22,7 +22,7 @@ class SessionCalls:
 
     def __init__(self, in_flight: set[int]) -> None:
         self.in_flight = in_flight
-        self.is_stopped = False
+        self.is_stopped: bool = False
         self._waiting: set[SessionCall] = set()
 
     def stop(self) -> None:
@@ -55,7 +55,7 @@ class SessionCall:
 
     def __init__(self, calls: SessionCalls, line: int, claiming: Claiming | None) -> None:
         self.line = line
-        self.was_sent = False
+        self.was_sent: bool = False
         self._calls = calls
         self._claiming = claiming
         self._scope = anyio.CancelScope()

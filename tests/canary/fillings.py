@@ -138,7 +138,7 @@ _OWNERS: dict[type, Callable[[], Any]] = {
     FixedAuthenticator: lambda: FixedAuthenticator("x"),
     MemoryTokenStore: MemoryTokenStore,
     OAuthAuthenticator: lambda: OAuthAuthenticator(client(), (), SecretMasker("x"), None, "api.example"),
-    OAuthCredentials: lambda: OAuthCredentials("ack_x", "x"),
+    OAuthCredentials: lambda: OAuthCredentials("ack_x", "x", scopes=[]),
     RedisRateLimiter: lambda: RedisRateLimiter(REDIS, "x"),
     RedisTokenStore: lambda: RedisTokenStore(REDIS),
     SecretKey: lambda: SecretKey(KEY),

@@ -3,26 +3,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, UnsetType
 
-from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
+from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel, named_on_demand
 from checkout_async._generated.models.common import (
     AccountAge,
+    AccountAgeLike,
     AccountAuthenticationMethod,
+    AccountAuthenticationMethodLike,
     AccountChangeIndicator,
+    AccountChangeIndicatorLike,
     AccountPasswordChangeIndicator,
+    AccountPasswordChangeIndicatorLike,
     AccountType,
+    AccountTypeLike,
     CardholderAccountAgeIndicator,
+    CardholderAccountAgeIndicatorLike,
     Experience,
+    ExperienceLike,
     FlowType,
+    FlowTypeLike,
     InitialAuthenticationMethod,
+    InitialAuthenticationMethodLike,
     ShippingAddressAge,
+    ShippingAddressAgeLike,
     ThreeDsReqAuthMethod,
+    ThreeDsReqAuthMethodLike,
     ThreeDsRequestorAuthenticationInfo,
     TrustedBeneficiaryStatus,
 )
@@ -40,15 +51,23 @@ __all__ = [
     "AccommodationRoom",
     "AccommodationRoomResponse",
     "AccountAge",
+    "AccountAgeLike",
     "AccountAuthenticationMethod",
+    "AccountAuthenticationMethodLike",
     "AccountChangeIndicator",
+    "AccountChangeIndicatorLike",
     "AccountHolder",
     "AccountHolderType",
+    "AccountHolderTypeLike",
     "AccountPasswordChangeIndicator",
+    "AccountPasswordChangeIndicatorLike",
     "AccountType",
+    "AccountTypeLike",
     "AccountUpdateStatus",
     "AchAccountType",
+    "AchAccountTypeLike",
     "AchServiceType",
+    "AchServiceTypeLike",
     "ActionAuthorizationType",
     "ActionProcessing",
     "AirlineData",
@@ -64,20 +83,25 @@ __all__ = [
     "AmountAllocation",
     "AmountAllocationResponse",
     "AmountVariability",
+    "AmountVariabilityLike",
     "AuthorizationRequest",
     "AuthorizationResult",
     "AvsCheck",
     "BankAccountType",
+    "BankAccountTypeLike",
     "BankDetails",
     "BankDetailsResponse",
     "CancellationRequest",
     "CaptureRequest",
     "CaptureShipping",
     "CaptureType",
+    "CaptureTypeLike",
     "CardBillingAddress",
     "CardWalletType",
     "CardholderAccountAgeIndicator",
+    "CardholderAccountAgeIndicatorLike",
     "CharacterSet",
+    "CharacterSetLike",
     "CorporateSender",
     "CustomerSummary",
     "CustomerSummaryResponse",
@@ -87,18 +111,24 @@ __all__ = [
     "DowntimeRetry",
     "DunningRetry",
     "Experience",
+    "ExperienceLike",
     "FawryProduct",
     "FlightLeg",
     "FlightLegResponse",
     "FlowType",
+    "FlowTypeLike",
     "GovernmentSender",
     "IdentificationType",
+    "IdentificationTypeLike",
     "IndividualSender",
     "InitialAuthentication",
     "InitialAuthenticationMethod",
+    "InitialAuthenticationMethodLike",
     "InstrumentSender",
     "ItemSubType",
+    "ItemSubTypeLike",
     "ItemType",
+    "ItemTypeLike",
     "KnetPaymentMethod",
     "KnetPaymentMethodResponse",
     "KnetTokenData",
@@ -109,15 +139,20 @@ __all__ = [
     "LocalDescriptorResponse",
     "LocalScheme",
     "MandateType",
+    "MandateTypeLike",
     "MerchantInitiatedReason",
+    "MerchantInitiatedReasonLike",
     "MobileLink",
     "MobileLinks",
     "NameInquiryDetails",
     "NameInquiryResult",
     "NamePartInquiryResult",
     "NetworkTokenType",
+    "NetworkTokenTypeLike",
     "OsType",
+    "OsTypeLike",
     "PanType",
+    "PanTypeLike",
     "PartialAuthorization",
     "PartnerCustomerRiskData",
     "Payment",
@@ -131,6 +166,7 @@ __all__ = [
     "PaymentAuthentication",
     "PaymentAuthenticationResult",
     "PaymentAuthorizationType",
+    "PaymentAuthorizationTypeLike",
     "PaymentBalances",
     "PaymentBillingDescriptor",
     "PaymentBillingDescriptorResponse",
@@ -138,9 +174,11 @@ __all__ = [
     "PaymentCardScheme",
     "PaymentCardType",
     "PaymentChallengeIndicator",
+    "PaymentChallengeIndicatorLike",
     "PaymentCustomer",
     "PaymentCustomerResponse",
     "PaymentExemption",
+    "PaymentExemptionLike",
     "PaymentIdentification",
     "PaymentIdentificationResponse",
     "PaymentInstruction",
@@ -178,6 +216,7 @@ __all__ = [
     "PaymentSubscription",
     "PaymentSubscriptionResponse",
     "PaymentType",
+    "PaymentTypeLike",
     "PayoutBillingDescriptor",
     "PayoutInstruction",
     "PayoutItem",
@@ -186,12 +225,17 @@ __all__ = [
     "PayoutRequest",
     "PayoutRequestSource",
     "PayoutScheme",
+    "PayoutSchemeLike",
     "PaypalPlan",
     "PaypalPlanType",
+    "PaypalPlanTypeLike",
     "PreferredScheme",
+    "PreferredSchemeLike",
     "ProcessingCardType",
+    "ProcessingCardTypeLike",
     "ProcessingDetails",
     "ProcessingProductType",
+    "ProcessingProductTypeLike",
     "ProviderPaymentMethod",
     "RecommendationCode",
     "RefundDestination",
@@ -263,18 +307,26 @@ __all__ = [
     "RiskRequest",
     "RoutingAttempt",
     "RoutingScheme",
+    "RoutingSchemeLike",
     "SearchLinks",
     "ShippingAddressAge",
+    "ShippingAddressAgeLike",
     "ShippingInfo",
     "ShippingMethod",
+    "ShippingMethodLike",
     "ShippingPreference",
+    "ShippingPreferenceLike",
     "ShippingTimeframe",
+    "ShippingTimeframeLike",
     "SourceOfFunds",
+    "SourceOfFundsLike",
     "SwishBillingDescriptor",
     "TerminalType",
+    "TerminalTypeLike",
     "ThreeDsAuthenticationStatus",
     "ThreeDsEnrollment",
     "ThreeDsReqAuthMethod",
+    "ThreeDsReqAuthMethodLike",
     "ThreeDsRequest",
     "ThreeDsRequestorAuthenticationInfo",
     "ThreeDsResult",
@@ -287,6 +339,7 @@ __all__ = [
     "UnreferencedRefundRequest",
     "UnreferencedRefundSource",
     "UserAction",
+    "UserActionLike",
     "VoidRequest",
 ]
 
@@ -965,6 +1018,297 @@ class CaptureType(OpenEnum):
     """None will follow. What remains of the authorization is voided."""
 
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.payments import (
+        AccommodationAddressDict as AccommodationAddressDict,
+        AccommodationDataDict as AccommodationDataDict,
+        AccommodationGuestDict as AccommodationGuestDict,
+        AccommodationPhoneDict as AccommodationPhoneDict,
+        AccommodationRoomDict as AccommodationRoomDict,
+        AccountHolderDict as AccountHolderDict,
+        AirlineDataDict as AirlineDataDict,
+        AirlinePassengerAddressDict as AirlinePassengerAddressDict,
+        AirlinePassengerDict as AirlinePassengerDict,
+        AirlineTicketDict as AirlineTicketDict,
+        AllocationCommissionDict as AllocationCommissionDict,
+        AmountAllocationDict as AmountAllocationDict,
+        AuthorizationRequestDict as AuthorizationRequestDict,
+        BankDetailsDict as BankDetailsDict,
+        CancellationRequestDict as CancellationRequestDict,
+        CaptureRequestDict as CaptureRequestDict,
+        CaptureShippingDict as CaptureShippingDict,
+        CorporateSenderDict as CorporateSenderDict,
+        CustomerSummaryDict as CustomerSummaryDict,
+        DeviceNetworkDict as DeviceNetworkDict,
+        DeviceProviderDict as DeviceProviderDict,
+        DowntimeRetryDict as DowntimeRetryDict,
+        DunningRetryDict as DunningRetryDict,
+        FawryProductDict as FawryProductDict,
+        FlightLegDict as FlightLegDict,
+        GovernmentSenderDict as GovernmentSenderDict,
+        IndividualSenderDict as IndividualSenderDict,
+        InitialAuthenticationDict as InitialAuthenticationDict,
+        InstrumentSenderDict as InstrumentSenderDict,
+        KnetPaymentMethodDict as KnetPaymentMethodDict,
+        KnetTokenDataDict as KnetTokenDataDict,
+        KnetTokenHeaderDict as KnetTokenHeaderDict,
+        LocalDescriptorDict as LocalDescriptorDict,
+        PartialAuthorizationDict as PartialAuthorizationDict,
+        PartnerCustomerRiskDataDict as PartnerCustomerRiskDataDict,
+        PaymentAccountInfoDict as PaymentAccountInfoDict,
+        PaymentAddressDict as PaymentAddressDict,
+        PaymentAggregatorDict as PaymentAggregatorDict,
+        PaymentAuthenticationDict as PaymentAuthenticationDict,
+        PaymentBillingDescriptorDict as PaymentBillingDescriptorDict,
+        PaymentCustomerDict as PaymentCustomerDict,
+        PaymentIdentificationDict as PaymentIdentificationDict,
+        PaymentInstructionDict as PaymentInstructionDict,
+        PaymentItemDict as PaymentItemDict,
+        PaymentMarketplaceDict as PaymentMarketplaceDict,
+        PaymentOrPayoutRequestDict as PaymentOrPayoutRequestDict,
+        PaymentPhoneDict as PaymentPhoneDict,
+        PaymentPlanDict as PaymentPlanDict,
+        PaymentProcessingDict as PaymentProcessingDict,
+        PaymentRecipientDict as PaymentRecipientDict,
+        PaymentRequestDestinationDict as PaymentRequestDestinationDict,
+        PaymentRequestDict as PaymentRequestDict,
+        PaymentRequestSourceDict as PaymentRequestSourceDict,
+        PaymentRoutingDict as PaymentRoutingDict,
+        PaymentSearchRequestDict as PaymentSearchRequestDict,
+        PaymentSegmentDict as PaymentSegmentDict,
+        PaymentSenderDict as PaymentSenderDict,
+        PaymentShippingDict as PaymentShippingDict,
+        PaymentSubscriptionDict as PaymentSubscriptionDict,
+        PayoutBillingDescriptorDict as PayoutBillingDescriptorDict,
+        PayoutInstructionDict as PayoutInstructionDict,
+        PayoutItemDict as PayoutItemDict,
+        PayoutProcessingDict as PayoutProcessingDict,
+        PayoutRemittanceDict as PayoutRemittanceDict,
+        PayoutRequestDict as PayoutRequestDict,
+        PayoutRequestSourceDict as PayoutRequestSourceDict,
+        PaypalPlanDict as PaypalPlanDict,
+        RefundDestinationDict as RefundDestinationDict,
+        RefundRequestDict as RefundRequestDict,
+        RequestAchSourceDict as RequestAchSourceDict,
+        RequestAfterpaySourceDict as RequestAfterpaySourceDict,
+        RequestAlipayCnSourceDict as RequestAlipayCnSourceDict,
+        RequestAlipayHkSourceDict as RequestAlipayHkSourceDict,
+        RequestAlipayPlusSourceDict as RequestAlipayPlusSourceDict,
+        RequestAlmaSourceDict as RequestAlmaSourceDict,
+        RequestBancontactSourceDict as RequestBancontactSourceDict,
+        RequestBankAccountDestinationDict as RequestBankAccountDestinationDict,
+        RequestBankAccountSourceDict as RequestBankAccountSourceDict,
+        RequestBenefitSourceDict as RequestBenefitSourceDict,
+        RequestBizumSourceDict as RequestBizumSourceDict,
+        RequestBlikSourceDict as RequestBlikSourceDict,
+        RequestCardDestinationDict as RequestCardDestinationDict,
+        RequestCardSourceDict as RequestCardSourceDict,
+        RequestCurrencyAccountSourceDict as RequestCurrencyAccountSourceDict,
+        RequestCustomerSourceDict as RequestCustomerSourceDict,
+        RequestCvconnectSourceDict as RequestCvconnectSourceDict,
+        RequestDanaSourceDict as RequestDanaSourceDict,
+        RequestEntitySourceDict as RequestEntitySourceDict,
+        RequestEpsSourceDict as RequestEpsSourceDict,
+        RequestFawrySourceDict as RequestFawrySourceDict,
+        RequestGcashSourceDict as RequestGcashSourceDict,
+        RequestGiropaySourceDict as RequestGiropaySourceDict,
+        RequestIdDestinationDict as RequestIdDestinationDict,
+        RequestIdealSourceDict as RequestIdealSourceDict,
+        RequestIdSourceDict as RequestIdSourceDict,
+        RequestIllicadoSourceDict as RequestIllicadoSourceDict,
+        RequestKakaopaySourceDict as RequestKakaopaySourceDict,
+        RequestKlarnaSourceDict as RequestKlarnaSourceDict,
+        RequestKnetSourceDict as RequestKnetSourceDict,
+        RequestMbwaySourceDict as RequestMbwaySourceDict,
+        RequestMobilepaySourceDict as RequestMobilepaySourceDict,
+        RequestMultibancoSourceDict as RequestMultibancoSourceDict,
+        RequestNetworkTokenDestinationDict as RequestNetworkTokenDestinationDict,
+        RequestNetworkTokenSourceDict as RequestNetworkTokenSourceDict,
+        RequestOctopusSourceDict as RequestOctopusSourceDict,
+        RequestP24SourceDict as RequestP24SourceDict,
+        RequestPaynowSourceDict as RequestPaynowSourceDict,
+        RequestPaypalSourceDict as RequestPaypalSourceDict,
+        RequestPlaidSourceDict as RequestPlaidSourceDict,
+        RequestPostfinanceSourceDict as RequestPostfinanceSourceDict,
+        RequestProviderTokenSourceDict as RequestProviderTokenSourceDict,
+        RequestQpaySourceDict as RequestQpaySourceDict,
+        RequestSepaSourceDict as RequestSepaSourceDict,
+        RequestSequraSourceDict as RequestSequraSourceDict,
+        RequestSofortSourceDict as RequestSofortSourceDict,
+        RequestStcpaySourceDict as RequestStcpaySourceDict,
+        RequestSwishSourceDict as RequestSwishSourceDict,
+        RequestTamaraSourceDict as RequestTamaraSourceDict,
+        RequestTngSourceDict as RequestTngSourceDict,
+        RequestTokenDestinationDict as RequestTokenDestinationDict,
+        RequestTokenSourceDict as RequestTokenSourceDict,
+        RequestTruemoneySourceDict as RequestTruemoneySourceDict,
+        RequestTrustlySourceDict as RequestTrustlySourceDict,
+        RequestTwintSourceDict as RequestTwintSourceDict,
+        RequestVippsSourceDict as RequestVippsSourceDict,
+        RequestWechatpaySourceDict as RequestWechatpaySourceDict,
+        RetryRequestDict as RetryRequestDict,
+        ReverseRequestDict as ReverseRequestDict,
+        RiskDeviceDict as RiskDeviceDict,
+        RiskRequestDict as RiskRequestDict,
+        RoutingAttemptDict as RoutingAttemptDict,
+        ShippingInfoDict as ShippingInfoDict,
+        SwishBillingDescriptorDict as SwishBillingDescriptorDict,
+        ThreeDsRequestDict as ThreeDsRequestDict,
+        ThreeDsRequestorAuthenticationInfoDict as ThreeDsRequestorAuthenticationInfoDict,
+        TrackingInfoDict as TrackingInfoDict,
+        UnreferencedRefundDestinationDict as UnreferencedRefundDestinationDict,
+        UnreferencedRefundInstructionDict as UnreferencedRefundInstructionDict,
+        UnreferencedRefundProcessingDict as UnreferencedRefundProcessingDict,
+        UnreferencedRefundRequestDict as UnreferencedRefundRequestDict,
+        UnreferencedRefundSourceDict as UnreferencedRefundSourceDict,
+        VoidRequestDict as VoidRequestDict,
+    )
+
+    PaymentTypeLike: TypeAlias = (
+        PaymentType | Literal["Regular", "Recurring", "MOTO", "Installment", "PayLater", "Unscheduled"]
+    )
+    PaymentAuthorizationTypeLike: TypeAlias = PaymentAuthorizationType | Literal["Final", "Estimated"]
+    RoutingSchemeLike: TypeAlias = (
+        RoutingScheme
+        | Literal[
+            "accel",
+            "amex",
+            "cartes_bancaires",
+            "diners",
+            "discover",
+            "jcb",
+            "mada",
+            "maestro",
+            "mastercard",
+            "nyce",
+            "omannet",
+            "pulse",
+            "shazam",
+            "star",
+            "upi",
+            "visa",
+        ]
+    )
+    PayoutSchemeLike: TypeAlias = PayoutScheme | Literal["swift", "local", "instant"]
+    BankAccountTypeLike: TypeAlias = BankAccountType | Literal["savings", "current", "cash"]
+    AccountHolderTypeLike: TypeAlias = AccountHolderType | Literal["individual", "corporate", "government"]
+    IdentificationTypeLike: TypeAlias = (
+        IdentificationType
+        | Literal["passport", "driving_license", "driving_licence", "national_id", "company_registration", "tax_id"]
+    )
+    NetworkTokenTypeLike: TypeAlias = NetworkTokenType | Literal["vts", "mdes", "applepay", "googlepay"]
+    SourceOfFundsLike: TypeAlias = (
+        SourceOfFunds | Literal["credit", "debit", "prepaid", "deposit_account", "mobile_money_account", "cash"]
+    )
+    ItemTypeLike: TypeAlias = ItemType | Literal["digital", "discount", "physical"]
+    ItemSubTypeLike: TypeAlias = ItemSubType | Literal["blockchain", "cbdc", "cryptocurrency", "nft", "stablecoin"]
+    AchAccountTypeLike: TypeAlias = AchAccountType | Literal["savings", "checking", "current", "cash"]
+    MandateTypeLike: TypeAlias = MandateType | Literal["Core", "B2B"]
+    PaypalPlanTypeLike: TypeAlias = (
+        PaypalPlanType
+        | Literal[
+            "MERCHANT_INITIATED_BILLING",
+            "MERCHANT_INITIATED_BILLING_SINGLE_AGREEMENT",
+            "CHANNEL_INITIATED_BILLING",
+            "CHANNEL_INITIATED_BILLING_SINGLE_AGREEMENT",
+            "RECURRING_PAYMENTS",
+            "PRE_APPROVED_PAYMENTS",
+        ]
+    )
+    AmountVariabilityLike: TypeAlias = AmountVariability | Literal["Fixed", "Variable"]
+    CharacterSetLike: TypeAlias = CharacterSet | Literal["kanji", "katakana"]
+    ShippingTimeframeLike: TypeAlias = (
+        ShippingTimeframe | Literal["ElectronicDelivery", "SameDay", "Overnight", "TwoDayOrMore"]
+    )
+    ShippingMethodLike: TypeAlias = ShippingMethod | Literal["Digital", "PickUp", "BillingAddress", "OtherAddress"]
+    PaymentChallengeIndicatorLike: TypeAlias = (
+        PaymentChallengeIndicator
+        | Literal["no_preference", "no_challenge_requested", "challenge_requested", "challenge_requested_mandate"]
+    )
+    PaymentExemptionLike: TypeAlias = (
+        PaymentExemption
+        | Literal[
+            "low_value",
+            "trusted_listing",
+            "trusted_listing_prompt",
+            "transaction_risk_assessment",
+            "3ds_outage",
+            "sca_delegation",
+            "out_of_sca_scope",
+            "low_risk_program",
+            "recurring_operation",
+            "data_share",
+            "secure_corporate_payment",
+            "other",
+            "none",
+        ]
+    )
+    PreferredSchemeLike: TypeAlias = PreferredScheme | Literal["visa", "mastercard", "cartes_bancaires"]
+    MerchantInitiatedReasonLike: TypeAlias = (
+        MerchantInitiatedReason | Literal["Delayed_charge", "Resubmission", "No_show", "Reauthorization"]
+    )
+    ProcessingProductTypeLike: TypeAlias = (
+        ProcessingProductType
+        | Literal[
+            "QR Code",
+            "In-App",
+            "Official Account",
+            "Mini Program",
+            "pay_in_full",
+            "pay_by_instalment",
+            "pay_by_instalment_2",
+            "pay_by_instalment_3",
+            "pay_by_instalment_4",
+            "pay_by_instalment_6",
+            "invoice",
+            "pay_later",
+        ]
+    )
+    TerminalTypeLike: TypeAlias = TerminalType | Literal["APP", "WAP", "WEB"]
+    OsTypeLike: TypeAlias = OsType | Literal["ANDROID", "IOS"]
+    ShippingPreferenceLike: TypeAlias = (
+        ShippingPreference | Literal["NO_SHIPPING", "SET_PROVIDED_ADDRESS", "GET_FROM_FILE"]
+    )
+    UserActionLike: TypeAlias = UserAction | Literal["PAY_NOW", "CONTINUE"]
+    PanTypeLike: TypeAlias = PanType | Literal["fpan", "dpan"]
+    AchServiceTypeLike: TypeAlias = AchServiceType | Literal["same_day", "standard"]
+    ProcessingCardTypeLike: TypeAlias = ProcessingCardType | Literal["credit", "debit"]
+    CaptureTypeLike: TypeAlias = CaptureType | Literal["NonFinal", "Final"]
+else:
+    PaymentTypeLike = PaymentType
+    PaymentAuthorizationTypeLike = PaymentAuthorizationType
+    RoutingSchemeLike = RoutingScheme
+    PayoutSchemeLike = PayoutScheme
+    BankAccountTypeLike = BankAccountType
+    AccountHolderTypeLike = AccountHolderType
+    IdentificationTypeLike = IdentificationType
+    NetworkTokenTypeLike = NetworkTokenType
+    SourceOfFundsLike = SourceOfFunds
+    ItemTypeLike = ItemType
+    ItemSubTypeLike = ItemSubType
+    AchAccountTypeLike = AchAccountType
+    MandateTypeLike = MandateType
+    PaypalPlanTypeLike = PaypalPlanType
+    AmountVariabilityLike = AmountVariability
+    CharacterSetLike = CharacterSet
+    ShippingTimeframeLike = ShippingTimeframe
+    ShippingMethodLike = ShippingMethod
+    PaymentChallengeIndicatorLike = PaymentChallengeIndicator
+    PaymentExemptionLike = PaymentExemption
+    PreferredSchemeLike = PreferredScheme
+    MerchantInitiatedReasonLike = MerchantInitiatedReason
+    ProcessingProductTypeLike = ProcessingProductType
+    TerminalTypeLike = TerminalType
+    OsTypeLike = OsType
+    ShippingPreferenceLike = ShippingPreference
+    UserActionLike = UserAction
+    PanTypeLike = PanType
+    AchServiceTypeLike = AchServiceType
+    ProcessingCardTypeLike = ProcessingCardType
+    CaptureTypeLike = CaptureType
+    __getattr__ = named_on_demand(__name__)
+
+
 class PaymentRequest(RequestModel, kw_only=True):
     """A payment. Without an amount, or with 0, a card is verified. Most members matter for some sources or schemes
     only.
@@ -989,7 +1333,7 @@ class PaymentRequest(RequestModel, kw_only=True):
     currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")]
     """Currency of `amount`, ISO 4217 alphabetic code. Documented: pattern `^[A-Za-z]{3}$`."""
 
-    payment_type: PaymentType | UnsetType | None = None
+    payment_type: PaymentTypeLike | UnsetType | None = None
     """Why the payment is made. Required when the cardholder is absent; not `Regular` when the merchant initiates it.
     Default on the server: `Regular`.
     """
@@ -1009,7 +1353,7 @@ class PaymentRequest(RequestModel, kw_only=True):
     description: str | UnsetType | None = None
     """Description of the payment. Documented: at most 100 characters."""
 
-    authorization_type: PaymentAuthorizationType | UnsetType | None = None
+    authorization_type: PaymentAuthorizationTypeLike | UnsetType | None = None
     """Whether the amount is final. Only an estimated one can be incremented. Default on the server: `Final`."""
 
     partial_authorization: PartialAuthorization | UnsetType | None = None
@@ -1158,7 +1502,7 @@ class PaymentRouting(RequestModel, kw_only=True):
 class RoutingAttempt(RequestModel, kw_only=True):
     """A rule for one attempt."""
 
-    scheme: RoutingScheme | UnsetType | None = None
+    scheme: RoutingSchemeLike | UnsetType | None = None
     """Scheme the attempt is limited to."""
 
 
@@ -1238,7 +1582,7 @@ class PayoutInstruction(RequestModel, kw_only=True):
     repair: bool | UnsetType | None = None
     """Whether faulty instructions may be repaired."""
 
-    scheme: PayoutScheme | UnsetType | None = None
+    scheme: PayoutSchemeLike | UnsetType | None = None
     """Bank scheme to use. The payout fails where it is not available."""
 
     quote_id: str | UnsetType | None = None
@@ -1288,10 +1632,10 @@ class PayoutProcessing(RequestModel, kw_only=True):
 class PayoutItem(RequestModel, kw_only=True):
     """What a payout to a card is for."""
 
-    type: ItemType | UnsetType | None = None
+    type: ItemTypeLike | UnsetType | None = None
     """Kind of goods."""
 
-    sub_type: ItemSubType | UnsetType | None = None
+    sub_type: ItemSubTypeLike | UnsetType | None = None
     """Kind of digital goods."""
 
 
@@ -1369,7 +1713,7 @@ class RequestBankAccountDestination(RequestModel, kw_only=True, tag_field="type"
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal", "iban": "personal", "bban": "personal"}
 
-    account_type: BankAccountType | UnsetType | None = None
+    account_type: BankAccountTypeLike | UnsetType | None = None
     """Kind of account."""
 
     account_number: str | UnsetType | None = None
@@ -1457,7 +1801,7 @@ class RequestNetworkTokenDestination(RequestModel, kw_only=True, tag_field="type
     expiry_year: int
     """Year of expiry, four digits. Documented: 1000 to 9999."""
 
-    token_type: NetworkTokenType
+    token_type: NetworkTokenTypeLike
     """Who issued the token."""
 
     cryptogram: str
@@ -1490,7 +1834,7 @@ class RefundDestination(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal", "iban": "personal", "bban": "personal"}
 
-    account_type: BankAccountType | UnsetType | None = None
+    account_type: BankAccountTypeLike | UnsetType | None = None
     """Kind of account."""
 
     account_number: str | UnsetType | None = None
@@ -1552,7 +1896,7 @@ class AccountHolder(RequestModel, kw_only=True):
         "country_of_birth": "personal",
     }
 
-    type: AccountHolderType | UnsetType | None = None
+    type: AccountHolderTypeLike | UnsetType | None = None
     """Kind of holder."""
 
     full_name: str | UnsetType | None = None
@@ -1606,7 +1950,7 @@ class PaymentIdentification(RequestModel, kw_only=True):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"number": "personal"}
 
-    type: IdentificationType | UnsetType | None = None
+    type: IdentificationTypeLike | UnsetType | None = None
     """Kind of document or number."""
 
     number: str | UnsetType | None = None
@@ -1806,7 +2150,7 @@ class RequestNetworkTokenSource(RequestModel, kw_only=True, tag_field="type", ta
     expiry_year: int
     """Year of expiry, four digits. Documented: 1000 to 9999."""
 
-    token_type: NetworkTokenType
+    token_type: NetworkTokenTypeLike
     """Who issued the token."""
 
     cryptogram: str | UnsetType | None = None
@@ -1928,7 +2272,7 @@ class IndividualSender(RequestModel, kw_only=True, tag_field="type", tag="indivi
     reference_type: str | UnsetType | None = None
     """Kind of reference, such as `other` or `pep`."""
 
-    source_of_funds: SourceOfFunds | UnsetType | None = None
+    source_of_funds: SourceOfFundsLike | UnsetType | None = None
     """Where the sender's money comes from."""
 
 
@@ -1950,7 +2294,7 @@ class CorporateSender(RequestModel, kw_only=True, tag_field="type", tag="corpora
     reference_type: str | UnsetType | None = None
     """Kind of reference, such as `other` or `pep`."""
 
-    source_of_funds: SourceOfFunds | UnsetType | None = None
+    source_of_funds: SourceOfFundsLike | UnsetType | None = None
     """Where the sender's money comes from."""
 
 
@@ -1972,7 +2316,7 @@ class GovernmentSender(RequestModel, kw_only=True, tag_field="type", tag="govern
     reference_type: str | UnsetType | None = None
     """Kind of reference, such as `other` or `pep`."""
 
-    source_of_funds: SourceOfFunds | UnsetType | None = None
+    source_of_funds: SourceOfFundsLike | UnsetType | None = None
     """Where the sender's money comes from."""
 
 
@@ -1990,10 +2334,10 @@ PaymentSender: TypeAlias = IndividualSender | CorporateSender | GovernmentSender
 class PaymentItem(RequestModel, kw_only=True):
     """A line of an order. The source `sequra` requires type, name, quantity, price, reference and total."""
 
-    type: ItemType | UnsetType | None = None
+    type: ItemTypeLike | UnsetType | None = None
     """Kind of goods."""
 
-    sub_type: ItemSubType | UnsetType | None = None
+    sub_type: ItemSubTypeLike | UnsetType | None = None
     """Kind of digital goods. Required with the type `digital`."""
 
     name: str | UnsetType | None = None
@@ -2080,7 +2424,7 @@ class RequestAchSource(RequestModel, kw_only=True, tag_field="type", tag="ach"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"account_number": "personal"}
 
-    account_type: AchAccountType
+    account_type: AchAccountTypeLike
     """Kind of account."""
 
     country: str
@@ -2119,7 +2463,7 @@ class RequestSepaSource(RequestModel, kw_only=True, tag_field="type", tag="sepa"
     mandate_id: str | UnsetType | None = None
     """Identifier of the mandate."""
 
-    mandate_type: MandateType | UnsetType | None = None
+    mandate_type: MandateTypeLike | UnsetType | None = None
     """Kind of mandate."""
 
     date_of_signature: date | UnsetType | None = None
@@ -2395,7 +2739,7 @@ class RequestPaypalSource(RequestModel, kw_only=True, tag_field="type", tag="pay
 class PaypalPlan(RequestModel, kw_only=True):
     """Agreement with a PayPal customer."""
 
-    type: PaypalPlanType | UnsetType | None = None
+    type: PaypalPlanTypeLike | UnsetType | None = None
     """Kind of agreement."""
 
     skip_shipping_address: bool | UnsetType | None = None
@@ -2637,7 +2981,7 @@ PaymentRequestSource: TypeAlias = (
 class PaymentPlan(RequestModel, kw_only=True):
     """Terms of a series. With `amount_variability` it is a subscription, with `financing` a purchase in instalments."""
 
-    amount_variability: AmountVariability | UnsetType | None = None
+    amount_variability: AmountVariabilityLike | UnsetType | None = None
     """Whether all payments have one amount. Subscriptions only."""
 
     financing: bool | UnsetType | None = None
@@ -2745,7 +3089,7 @@ class LocalDescriptor(RequestModel, kw_only=True):
     name: str | UnsetType | None = None
     """The name."""
 
-    character_set: CharacterSet | UnsetType | None = None
+    character_set: CharacterSetLike | UnsetType | None = None
     """Kind of characters."""
 
 
@@ -2776,10 +3120,10 @@ class PaymentShipping(RequestModel, kw_only=True):
     from_address_zip: str | UnsetType | None = None
     """Postal code of the place the goods are sent from."""
 
-    timeframe: ShippingTimeframe | UnsetType | None = None
+    timeframe: ShippingTimeframeLike | UnsetType | None = None
     """How soon the goods arrive."""
 
-    method: ShippingMethod | UnsetType | None = None
+    method: ShippingMethodLike | UnsetType | None = None
     """Where the customer gets the goods."""
 
     delay: int | UnsetType | None = None
@@ -2804,10 +3148,10 @@ class ThreeDsRequest(RequestModel, kw_only=True):
     force_3ds: bool | UnsetType | None = None
     """Whether to insist on 3D Secure. Taken, but not documented. Integrated."""
 
-    challenge_indicator: PaymentChallengeIndicator | UnsetType | None = None
+    challenge_indicator: PaymentChallengeIndicatorLike | UnsetType | None = None
     """Preference for or against a challenge. Integrated. Default on the server: `no_preference`."""
 
-    exemption: PaymentExemption | UnsetType | None = None
+    exemption: PaymentExemptionLike | UnsetType | None = None
     """Exemption from strong customer authentication. Integrated or third party."""
 
     allow_upgrade: bool | UnsetType | None = None
@@ -2852,7 +3196,7 @@ class ThreeDsRequest(RequestModel, kw_only=True):
     authentication_amount: int | UnsetType | None = None
     """Amount authenticated, in the minor unit of the currency. Third party."""
 
-    flow_type: FlowType | UnsetType | None = None
+    flow_type: FlowTypeLike | UnsetType | None = None
     """Whether the cardholder had to do anything. Third party."""
 
     challenge_cancel_reason: str | UnsetType | None = None
@@ -2876,7 +3220,7 @@ class InitialAuthentication(RequestModel, kw_only=True):
     acs_transaction_id: str | UnsetType | None = None
     """Identifier that the issuer's access control server gave it. Documented: 36 characters."""
 
-    authentication_method: InitialAuthenticationMethod | UnsetType | None = None
+    authentication_method: InitialAuthenticationMethodLike | UnsetType | None = None
     """How the cardholder was authenticated then."""
 
     authentication_timestamp: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
@@ -2897,13 +3241,13 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
     purchase_count: int | UnsetType | None = None
     """Purchases of the account in the last six months. Documented: 0 to 9999."""
 
-    account_age: AccountAge | UnsetType | None = None
+    account_age: AccountAgeLike | UnsetType | None = None
     """How long the payment account has been enrolled."""
 
     add_card_attempts: int | UnsetType | None = None
     """Attempts to add a card in the last 24 hours. Documented: 0 to 999."""
 
-    shipping_address_age: ShippingAddressAge | UnsetType | None = None
+    shipping_address_age: ShippingAddressAgeLike | UnsetType | None = None
     """How long ago the shipping address was first used."""
 
     account_name_matches_shipping_name: bool | UnsetType | None = None
@@ -2915,16 +3259,16 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
     transactions_today: int | UnsetType | None = None
     """Transactions of the account in the last 24 hours, over all its cards. Documented: 0 to 999."""
 
-    authentication_method: AccountAuthenticationMethod | UnsetType | None = None
+    authentication_method: AccountAuthenticationMethodLike | UnsetType | None = None
     """How the cardholder logged in with the merchant."""
 
-    cardholder_account_age_indicator: CardholderAccountAgeIndicator | UnsetType | None = None
+    cardholder_account_age_indicator: CardholderAccountAgeIndicatorLike | UnsetType | None = None
     """How long the cardholder has had the account."""
 
     account_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the account was last changed, UTC."""
 
-    account_change_indicator: AccountChangeIndicator | UnsetType | None = None
+    account_change_indicator: AccountChangeIndicatorLike | UnsetType | None = None
     """How long ago the account was last changed."""
 
     account_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
@@ -2933,7 +3277,7 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
     account_password_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the password of the account was last changed or reset."""
 
-    account_password_change_indicator: AccountPasswordChangeIndicator | UnsetType | None = None
+    account_password_change_indicator: AccountPasswordChangeIndicatorLike | UnsetType | None = None
     """How long ago the password of the account was last changed or reset."""
 
     transactions_per_year: int | UnsetType | None = None
@@ -2947,7 +3291,7 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
     shipping_address_usage: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the shipping address was first used."""
 
-    account_type: AccountType | UnsetType | None = None
+    account_type: AccountTypeLike | UnsetType | None = None
     """Kind of account behind a card that has several."""
 
     account_id: str | UnsetType | None = None
@@ -2957,7 +3301,7 @@ class PaymentAccountInfo(RequestModel, kw_only=True):
 class PaymentAuthentication(RequestModel, kw_only=True):
     """Requested ways of authentication."""
 
-    preferred_experiences: list[Experience] | UnsetType | None = None
+    preferred_experiences: Sequence[ExperienceLike] | UnsetType | None = None
     """Requested ways of authentication, the preferred one first."""
 
 
@@ -3158,16 +3502,16 @@ class PaymentProcessing(RequestModel, kw_only=True):
     aft: bool | UnsetType | None = None
     """Whether the payment funds an account."""
 
-    preferred_scheme: PreferredScheme | UnsetType | None = None
+    preferred_scheme: PreferredSchemeLike | UnsetType | None = None
     """Scheme to use for a card that belongs to two. Not for debit in the US without PIN."""
 
-    merchant_initiated_reason: MerchantInitiatedReason | UnsetType | None = None
+    merchant_initiated_reason: MerchantInitiatedReasonLike | UnsetType | None = None
     """Why the merchant initiates the payment."""
 
     campaign_id: int | UnsetType | None = None
     """Identifier of a campaign. Required for Afterpay invoices of a campaign."""
 
-    product_type: ProcessingProductType | UnsetType | None = None
+    product_type: ProcessingProductTypeLike | UnsetType | None = None
     """Product of the provider. Required for `wechatpay` and `sequra`, optional for `tamara`."""
 
     open_id: str | UnsetType | None = None
@@ -3179,10 +3523,10 @@ class PaymentProcessing(RequestModel, kw_only=True):
     receipt_id: str | UnsetType | None = None
     """Number of the receipt. Documented: at most 32 characters."""
 
-    terminal_type: TerminalType | UnsetType | None = None
+    terminal_type: TerminalTypeLike | UnsetType | None = None
     """Where the customer is. Default on the server: `WEB`."""
 
-    os_type: OsType | UnsetType | None = None
+    os_type: OsTypeLike | UnsetType | None = None
     """Operating system of the customer's device. Required unless `terminal_type` is `WEB`."""
 
     invoice_id: str | UnsetType | None = None
@@ -3196,10 +3540,10 @@ class PaymentProcessing(RequestModel, kw_only=True):
     `^[a-z]{2}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}))?$`.
     """
 
-    shipping_preference: ShippingPreference | UnsetType | None = None
+    shipping_preference: ShippingPreferenceLike | UnsetType | None = None
     """Where the shipping address comes from. PayPal."""
 
-    user_action: UserAction | UnsetType | None = None
+    user_action: UserActionLike | UnsetType | None = None
     """What the button of the payment page says. PayPal."""
 
     set_transaction_context: list[dict[str, str]] | UnsetType | None = None
@@ -3235,13 +3579,13 @@ class PaymentProcessing(RequestModel, kw_only=True):
     shipping_info: list[ShippingInfo] | UnsetType | None = None
     """The parcels. Klarna."""
 
-    pan_preference: PanType | UnsetType | None = None
+    pan_preference: PanTypeLike | UnsetType | None = None
     """Whether to charge the card number or its network token."""
 
     provision_network_token: bool | UnsetType | None = None
     """Whether to make a network token of the card. Default on the server: `true`."""
 
-    service_type: AchServiceType | UnsetType | None = None
+    service_type: AchServiceTypeLike | UnsetType | None = None
     """Speed of the debit. Source `ach`."""
 
     partner_code: str | UnsetType | None = None
@@ -3249,7 +3593,7 @@ class PaymentProcessing(RequestModel, kw_only=True):
     Documented: 6 characters, pattern `^\\d{6}$`.
     """
 
-    card_type: ProcessingCardType | UnsetType | None = None
+    card_type: ProcessingCardTypeLike | UnsetType | None = None
     """Account to use of a card that has two."""
 
     affiliate_id: str | UnsetType | None = None
@@ -3597,7 +3941,7 @@ class CaptureRequest(RequestModel, kw_only=True):
     currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}\\Z")] | UnsetType | None = None
     """Currency of the payment, ISO 4217 alphabetic code. Taken, and not needed. Documented: pattern `^[A-Za-z]{3}$`."""
 
-    capture_type: CaptureType | UnsetType | None = None
+    capture_type: CaptureTypeLike | UnsetType | None = None
     """Whether more captures will follow. Default on the server: `Final`."""
 
     reference: str | UnsetType | None = None

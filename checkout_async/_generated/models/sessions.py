@@ -3,26 +3,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, UnsetType
 
-from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
+from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel, named_on_demand
 from checkout_async._generated.models.common import (
     AccountAge,
+    AccountAgeLike,
     AccountAuthenticationMethod,
+    AccountAuthenticationMethodLike,
     AccountChangeIndicator,
+    AccountChangeIndicatorLike,
     AccountPasswordChangeIndicator,
+    AccountPasswordChangeIndicatorLike,
     AccountType,
+    AccountTypeLike,
     CardholderAccountAgeIndicator,
+    CardholderAccountAgeIndicatorLike,
     Experience,
+    ExperienceLike,
     FlowType,
+    FlowTypeLike,
     InitialAuthenticationMethod,
+    InitialAuthenticationMethodLike,
     ShippingAddressAge,
+    ShippingAddressAgeLike,
     ThreeDsReqAuthMethod,
+    ThreeDsReqAuthMethodLike,
     ThreeDsRequestorAuthenticationInfo,
     ThreeDsRequestorAuthenticationInfoResponse,
     TrustedBeneficiaryStatus,
@@ -30,15 +41,22 @@ from checkout_async._generated.models.common import (
 
 __all__ = [
     "AccountAge",
+    "AccountAgeLike",
     "AccountAuthenticationMethod",
+    "AccountAuthenticationMethodLike",
     "AccountChangeIndicator",
+    "AccountChangeIndicatorLike",
     "AccountPasswordChangeIndicator",
+    "AccountPasswordChangeIndicatorLike",
     "AccountType",
+    "AccountTypeLike",
     "Acs",
     "AcsInterface",
     "AppChannelData",
     "AuthenticationCategory",
+    "AuthenticationCategoryLike",
     "AuthenticationType",
+    "AuthenticationTypeLike",
     "BrowserChannelData",
     "CardCategory",
     "CardInfo",
@@ -46,22 +64,28 @@ __all__ = [
     "CardSource",
     "CardType",
     "CardholderAccountAgeIndicator",
+    "CardholderAccountAgeIndicatorLike",
     "CardholderAccountInfo",
     "CardholderAccountInfoResponse",
     "ChallengeCancelReason",
     "ChallengeIndicator",
+    "ChallengeIndicatorLike",
     "ChannelData",
     "ChannelType",
+    "ChannelTypeLike",
     "CompletionInfo",
     "DeliveryTimeframe",
+    "DeliveryTimeframeLike",
     "DeviceInformation",
     "Ds",
     "DsPublicKeys",
     "ExemptionApplied",
     "Experience",
+    "ExperienceLike",
     "ExperienceOutcome",
     "ExperienceStatus",
     "FlowType",
+    "FlowTypeLike",
     "GoogleSpaIframe",
     "GoogleSpaRequest",
     "GoogleSpaResult",
@@ -69,6 +93,7 @@ __all__ = [
     "HostedCompletionInfo",
     "IdSource",
     "InitialAuthenticationMethod",
+    "InitialAuthenticationMethodLike",
     "InitialTransaction",
     "InitialTransactionResponse",
     "Installment",
@@ -76,6 +101,7 @@ __all__ = [
     "Link",
     "MerchantInitiatedChannelData",
     "MerchantInitiatedRequestType",
+    "MerchantInitiatedRequestTypeLike",
     "MerchantRiskInfo",
     "MerchantRiskInfoResponse",
     "NetworkTokenSource",
@@ -85,16 +111,20 @@ __all__ = [
     "OptimizationResult",
     "OptimizedProperty",
     "PreOrderPurchaseIndicator",
+    "PreOrderPurchaseIndicatorLike",
     "PreferredExperiencesResult",
     "Recurring",
     "RecurringResponse",
     "ReorderItemsIndicator",
+    "ReorderItemsIndicatorLike",
     "ResponseCode",
     "ResponseStatusReason",
     "Scheme",
     "SchemeInfo",
+    "SchemeLike",
     "SdkEphemeralPublicKey",
     "SdkInterfaceType",
+    "SdkInterfaceTypeLike",
     "Session",
     "SessionAddress",
     "SessionCompletedCallback",
@@ -106,21 +136,27 @@ __all__ = [
     "SessionStatus",
     "SessionsBillingDescriptor",
     "ShippingAddressAge",
+    "ShippingAddressAgeLike",
     "ShippingIndicator",
+    "ShippingIndicatorLike",
     "StatusReason",
     "ThreeDsErrorDetails",
     "ThreeDsExemption",
     "ThreeDsInfo",
     "ThreeDsMethodCompletion",
+    "ThreeDsMethodCompletionLike",
     "ThreeDsMethodCompletionRequest",
     "ThreeDsReqAuthMethod",
+    "ThreeDsReqAuthMethodLike",
     "ThreeDsRequestorAuthenticationInfo",
     "ThreeDsRequestorAuthenticationInfoResponse",
     "TokenSource",
     "TransactionType",
+    "TransactionTypeLike",
     "TrustedBeneficiary",
     "TrustedBeneficiaryStatus",
     "UiElement",
+    "UiElementLike",
 ]
 
 
@@ -520,6 +556,126 @@ class ExemptionApplied(OpenEnum):
     """Data was shared for information."""
 
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.sessions import (
+        AppChannelDataDict as AppChannelDataDict,
+        BrowserChannelDataDict as BrowserChannelDataDict,
+        CardholderAccountInfoDict as CardholderAccountInfoDict,
+        CardSourceDict as CardSourceDict,
+        ChannelDataDict as ChannelDataDict,
+        CompletionInfoDict as CompletionInfoDict,
+        DeviceInformationDict as DeviceInformationDict,
+        GoogleSpaRequestDict as GoogleSpaRequestDict,
+        HostedCompletionInfoDict as HostedCompletionInfoDict,
+        IdSourceDict as IdSourceDict,
+        InitialTransactionDict as InitialTransactionDict,
+        InstallmentDict as InstallmentDict,
+        MerchantInitiatedChannelDataDict as MerchantInitiatedChannelDataDict,
+        MerchantRiskInfoDict as MerchantRiskInfoDict,
+        NetworkTokenSourceDict as NetworkTokenSourceDict,
+        NonHostedCompletionInfoDict as NonHostedCompletionInfoDict,
+        OptimizationRequestDict as OptimizationRequestDict,
+        RecurringDict as RecurringDict,
+        SdkEphemeralPublicKeyDict as SdkEphemeralPublicKeyDict,
+        SessionAddressDict as SessionAddressDict,
+        SessionMarketplaceDataDict as SessionMarketplaceDataDict,
+        SessionPhoneDict as SessionPhoneDict,
+        SessionRequestDict as SessionRequestDict,
+        SessionsBillingDescriptorDict as SessionsBillingDescriptorDict,
+        SessionSourceDict as SessionSourceDict,
+        ThreeDsMethodCompletionRequestDict as ThreeDsMethodCompletionRequestDict,
+        ThreeDsRequestorAuthenticationInfoDict as ThreeDsRequestorAuthenticationInfoDict,
+        TokenSourceDict as TokenSourceDict,
+    )
+
+    SchemeLike: TypeAlias = (
+        Scheme | Literal["visa", "mastercard", "amex", "cartes_bancaires", "diners", "discover", "jcb", "upi"]
+    )
+    AuthenticationTypeLike: TypeAlias = (
+        AuthenticationType | Literal["regular", "recurring", "installment", "add_card", "maintain_card"]
+    )
+    AuthenticationCategoryLike: TypeAlias = AuthenticationCategory | Literal["payment", "non_payment"]
+    ChallengeIndicatorLike: TypeAlias = (
+        ChallengeIndicator
+        | Literal[
+            "no_preference",
+            "no_challenge_requested",
+            "challenge_requested",
+            "challenge_requested_mandate",
+            "low_value",
+            "trusted_listing",
+            "trusted_listing_prompt",
+            "transaction_risk_assessment",
+            "data_share",
+        ]
+    )
+    TransactionTypeLike: TypeAlias = (
+        TransactionType
+        | Literal[
+            "goods_service",
+            "check_acceptance",
+            "account_funding",
+            "quasi_card_transaction",
+            "prepaid_activation_and_load",
+        ]
+    )
+    DeliveryTimeframeLike: TypeAlias = (
+        DeliveryTimeframe | Literal["electronic_delivery", "same_day", "overnight", "two_day_or_more"]
+    )
+    ShippingIndicatorLike: TypeAlias = (
+        ShippingIndicator
+        | Literal[
+            "billing_address",
+            "another_address_on_file",
+            "not_on_file",
+            "store_pick_up",
+            "digital_goods",
+            "travel_and_event_no_shipping",
+            "other",
+        ]
+    )
+    ReorderItemsIndicatorLike: TypeAlias = ReorderItemsIndicator | Literal["first_time_ordered", "reordered"]
+    PreOrderPurchaseIndicatorLike: TypeAlias = (
+        PreOrderPurchaseIndicator | Literal["merchandise_available", "future_availability"]
+    )
+    ChannelTypeLike: TypeAlias = ChannelType | Literal["browser", "app", "merchant_initiated"]
+    ThreeDsMethodCompletionLike: TypeAlias = ThreeDsMethodCompletion | Literal["Y", "N", "U"]
+    SdkInterfaceTypeLike: TypeAlias = SdkInterfaceType | Literal["native", "html", "both"]
+    UiElementLike: TypeAlias = UiElement | Literal["text", "single_select", "multi_select", "oob", "html_other"]
+    MerchantInitiatedRequestTypeLike: TypeAlias = (
+        MerchantInitiatedRequestType
+        | Literal[
+            "recurring_transaction",
+            "installment_transaction",
+            "add_card",
+            "maintain_card_information",
+            "account_verification",
+            "split_or_delayed_shipment",
+            "top_up",
+            "mail_order",
+            "telephone_order",
+            "whitelist_status_check",
+            "other_payment",
+        ]
+    )
+else:
+    SchemeLike = Scheme
+    AuthenticationTypeLike = AuthenticationType
+    AuthenticationCategoryLike = AuthenticationCategory
+    ChallengeIndicatorLike = ChallengeIndicator
+    TransactionTypeLike = TransactionType
+    DeliveryTimeframeLike = DeliveryTimeframe
+    ShippingIndicatorLike = ShippingIndicator
+    ReorderItemsIndicatorLike = ReorderItemsIndicator
+    PreOrderPurchaseIndicatorLike = PreOrderPurchaseIndicator
+    ChannelTypeLike = ChannelType
+    ThreeDsMethodCompletionLike = ThreeDsMethodCompletion
+    SdkInterfaceTypeLike = SdkInterfaceType
+    UiElementLike = UiElement
+    MerchantInitiatedRequestTypeLike = MerchantInitiatedRequestType
+    __getattr__ = named_on_demand(__name__)
+
+
 class SessionRequest(RequestModel, kw_only=True):
     """What to authenticate, how the flow ends, and what is known about cardholder and purchase. The more data is given,
     the better the chance of an authentication without a challenge.
@@ -545,16 +701,16 @@ class SessionRequest(RequestModel, kw_only=True):
     marketplace: SessionMarketplaceData | UnsetType | None = None
     """Sub-entity the session belongs to. For payment facilitators."""
 
-    authentication_type: AuthenticationType | UnsetType | None = None
+    authentication_type: AuthenticationTypeLike | UnsetType | None = None
     """Purpose of the authentication. Default on the server: `regular`."""
 
-    authentication_category: AuthenticationCategory | UnsetType | None = None
+    authentication_category: AuthenticationCategoryLike | UnsetType | None = None
     """Whether a payment is authenticated or only the cardholder. Default on the server: `payment`."""
 
     account_info: CardholderAccountInfo | UnsetType | None = None
     """The cardholder's account with the merchant."""
 
-    challenge_indicator: ChallengeIndicator | UnsetType | None = None
+    challenge_indicator: ChallengeIndicatorLike | UnsetType | None = None
     """Preference for or against a challenge, or the requested exemption. An exemption that cannot be applied is
     replaced by `no_challenge_requested`. Default on the server: `no_preference`.
     """
@@ -570,7 +726,7 @@ class SessionRequest(RequestModel, kw_only=True):
     merchant_risk_info: MerchantRiskInfo | UnsetType | None = None
     """What the merchant knows about the purchase that matters for risk."""
 
-    transaction_type: TransactionType | UnsetType | None = None
+    transaction_type: TransactionTypeLike | UnsetType | None = None
     """Kind of transaction that is authenticated. Default on the server: `goods_service`."""
 
     shipping_address: SessionAddress | UnsetType | None = None
@@ -599,7 +755,7 @@ class SessionRequest(RequestModel, kw_only=True):
     google_spa: GoogleSpaRequest | UnsetType | None = None
     """Settings for Google Secure Payment Authentication. For `non_hosted` sessions only."""
 
-    preferred_experiences: list[Experience] | UnsetType | None = None
+    preferred_experiences: Sequence[ExperienceLike] | UnsetType | None = None
     """Requested ways of authentication, the preferred one first."""
 
     device_information: DeviceInformation | UnsetType | None = None
@@ -646,7 +802,7 @@ class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "number": "pan", "name": "personal"}
 
-    scheme: Scheme | UnsetType | None = None
+    scheme: SchemeLike | UnsetType | None = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
     billing_address: SessionAddress | UnsetType | None = None
@@ -690,7 +846,7 @@ class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "number": "pan"}
 
-    scheme: Scheme | UnsetType | None = None
+    scheme: SchemeLike | UnsetType | None = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
     billing_address: SessionAddress | UnsetType | None = None
@@ -726,7 +882,7 @@ class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "token": "secret", "number": "pan"}
 
-    scheme: Scheme | UnsetType | None = None
+    scheme: SchemeLike | UnsetType | None = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
     billing_address: SessionAddress | UnsetType | None = None
@@ -770,7 +926,7 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
         "number": "pan",
     }
 
-    scheme: Scheme | UnsetType | None = None
+    scheme: SchemeLike | UnsetType | None = None
     """Scheme the cardholder chose, for a card that belongs to two."""
 
     billing_address: SessionAddress | UnsetType | None = None
@@ -912,13 +1068,13 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     purchase_count: int | UnsetType | None = None
     """Purchases of the account in the last six months. Documented: 0 to 9999."""
 
-    account_age: AccountAge | UnsetType | None = None
+    account_age: AccountAgeLike | UnsetType | None = None
     """How long the payment account has been enrolled."""
 
     add_card_attempts: int | UnsetType | None = None
     """Attempts to add a card in the last 24 hours. Documented: 0 to 999."""
 
-    shipping_address_age: ShippingAddressAge | UnsetType | None = None
+    shipping_address_age: ShippingAddressAgeLike | UnsetType | None = None
     """How long ago the shipping address was first used."""
 
     account_name_matches_shipping_name: bool | UnsetType | None = None
@@ -930,18 +1086,18 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     transactions_today: int | UnsetType | None = None
     """Transactions of the account in the last 24 hours, over all its cards. Documented: 0 to 999."""
 
-    authentication_method: AccountAuthenticationMethod | UnsetType | None = None
+    authentication_method: AccountAuthenticationMethodLike | UnsetType | None = None
     """Deprecated. How the cardholder logged in with the merchant. Superseded by
     `three_ds_requestor_authentication_info`.
     """
 
-    cardholder_account_age_indicator: CardholderAccountAgeIndicator | UnsetType | None = None
+    cardholder_account_age_indicator: CardholderAccountAgeIndicatorLike | UnsetType | None = None
     """How long the cardholder has had the account."""
 
     account_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the account was last changed, UTC."""
 
-    account_change_indicator: AccountChangeIndicator | UnsetType | None = None
+    account_change_indicator: AccountChangeIndicatorLike | UnsetType | None = None
     """How long ago the account was last changed."""
 
     account_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
@@ -950,7 +1106,7 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     account_password_change: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the password of the account was last changed or reset."""
 
-    account_password_change_indicator: AccountPasswordChangeIndicator | UnsetType | None = None
+    account_password_change_indicator: AccountPasswordChangeIndicatorLike | UnsetType | None = None
     """How long ago the password of the account was last changed or reset."""
 
     transactions_per_year: int | UnsetType | None = None
@@ -964,7 +1120,7 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     shipping_address_usage: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
     """When the shipping address was first used."""
 
-    account_type: AccountType | UnsetType | None = None
+    account_type: AccountTypeLike | UnsetType | None = None
     """Kind of account behind a card that has several."""
 
     account_id: str | UnsetType | None = None
@@ -984,7 +1140,7 @@ class MerchantRiskInfo(RequestModel, kw_only=True):
     delivery_email: str | UnsetType | None = None
     """E-mail address of an electronic delivery. Documented: at most 254 characters."""
 
-    delivery_timeframe: DeliveryTimeframe | UnsetType | None = None
+    delivery_timeframe: DeliveryTimeframeLike | UnsetType | None = None
     """How soon the goods arrive."""
 
     is_preorder: bool | UnsetType | None = None
@@ -993,13 +1149,13 @@ class MerchantRiskInfo(RequestModel, kw_only=True):
     is_reorder: bool | UnsetType | None = None
     """Whether the cardholder orders goods bought before."""
 
-    shipping_indicator: ShippingIndicator | UnsetType | None = None
+    shipping_indicator: ShippingIndicatorLike | UnsetType | None = None
     """Where the goods go."""
 
-    reorder_items_indicator: ReorderItemsIndicator | UnsetType | None = None
+    reorder_items_indicator: ReorderItemsIndicatorLike | UnsetType | None = None
     """Whether the cardholder orders goods bought before."""
 
-    pre_order_purchase_indicator: PreOrderPurchaseIndicator | UnsetType | None = None
+    pre_order_purchase_indicator: PreOrderPurchaseIndicatorLike | UnsetType | None = None
     """Whether the goods are available already."""
 
     pre_order_date: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None
@@ -1058,7 +1214,7 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
     characters.
     """
 
-    three_ds_method_completion: ThreeDsMethodCompletion | UnsetType | None = None
+    three_ds_method_completion: ThreeDsMethodCompletionLike | UnsetType | None = None
     """Result of the 3DS Method. If given here, the separate call is not needed. Default on the server: `U`."""
 
     iframe_payment_allowed: bool | UnsetType | None = None
@@ -1073,7 +1229,7 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
 class ThreeDsMethodCompletionRequest(RequestModel, kw_only=True):
     """Result of the 3DS Method, reported on its own."""
 
-    three_ds_method_completion: ThreeDsMethodCompletion
+    three_ds_method_completion: ThreeDsMethodCompletionLike
     """Result of the 3DS Method."""
 
 
@@ -1102,10 +1258,10 @@ class AppChannelData(RequestModel, kw_only=True, tag_field="channel", tag="app")
     sdk_transaction_id: str
     """UUID that the SDK gave this transaction. Documented: 36 characters."""
 
-    sdk_interface_type: SdkInterfaceType
+    sdk_interface_type: SdkInterfaceTypeLike
     """Interfaces the SDK can show."""
 
-    sdk_ui_elements: list[UiElement]
+    sdk_ui_elements: Sequence[UiElementLike]
     """Elements the SDK can show in a challenge."""
 
 
@@ -1128,7 +1284,7 @@ class SdkEphemeralPublicKey(RequestModel, kw_only=True):
 class MerchantInitiatedChannelData(RequestModel, kw_only=True, tag_field="channel", tag="merchant_initiated"):
     """The merchant acts without the cardholder. EMV 3DS 2.2 calls this 3RI."""
 
-    request_type: MerchantInitiatedRequestType
+    request_type: MerchantInitiatedRequestTypeLike
     """Why the merchant acts."""
 
 
@@ -1167,7 +1323,7 @@ class InitialTransaction(RequestModel, kw_only=True):
     acs_transaction_id: str | UnsetType | None = None
     """Identifier that the issuer's access control server gave it. Documented: 36 characters."""
 
-    authentication_method: InitialAuthenticationMethod | UnsetType | None = None
+    authentication_method: InitialAuthenticationMethodLike | UnsetType | None = None
     """How the cardholder was authenticated then."""
 
     authentication_timestamp: str | UnsetType | None = None

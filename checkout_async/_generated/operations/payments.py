@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -39,6 +39,18 @@ from checkout_async._generated.models.payments import (
     VoidRequest,
 )
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.payments import (
+        AuthorizationRequestDict,
+        CancellationRequestDict,
+        CaptureRequestDict,
+        PaymentOrPayoutRequestDict,
+        PaymentSearchRequestDict,
+        RefundRequestDict,
+        ReverseRequestDict,
+        VoidRequestDict,
+    )
 
 __all__ = [
     "CANCEL_SCHEDULED_RETRY",
@@ -98,7 +110,7 @@ REQUEST_PAYMENT: Final[Operation[Payment]] = Operation(
 
 
 def build_request_payment(
-    body: PaymentOrPayoutRequest | Mapping[str, object],
+    body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -124,7 +136,7 @@ def build_request_payment(
 
 async def request_payment(
     sender: Sender,
-    body: PaymentOrPayoutRequest | Mapping[str, object],
+    body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -476,7 +488,7 @@ INCREMENT_AUTHORIZATION: Final[Operation[AuthorizationResult]] = Operation(
 
 def build_increment_authorization(
     payment_id: str,
-    body: AuthorizationRequest | Mapping[str, object],
+    body: AuthorizationRequest | AuthorizationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -513,7 +525,7 @@ def build_increment_authorization(
 async def increment_authorization(
     sender: Sender,
     payment_id: str,
-    body: AuthorizationRequest | Mapping[str, object],
+    body: AuthorizationRequest | AuthorizationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -590,7 +602,7 @@ CANCEL_SCHEDULED_RETRY: Final[Operation[AcceptedAction]] = Operation(
 
 def build_cancel_scheduled_retry(
     payment_id: str,
-    body: CancellationRequest | Mapping[str, object],
+    body: CancellationRequest | CancellationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -627,7 +639,7 @@ def build_cancel_scheduled_retry(
 async def cancel_scheduled_retry(
     sender: Sender,
     payment_id: str,
-    body: CancellationRequest | Mapping[str, object],
+    body: CancellationRequest | CancellationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -703,7 +715,7 @@ CAPTURE_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_capture_payment(
     payment_id: str,
-    body: CaptureRequest | Mapping[str, object] | None = None,
+    body: CaptureRequest | CaptureRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -740,7 +752,7 @@ def build_capture_payment(
 async def capture_payment(
     sender: Sender,
     payment_id: str,
-    body: CaptureRequest | Mapping[str, object] | None = None,
+    body: CaptureRequest | CaptureRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -817,7 +829,7 @@ REFUND_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_refund_payment(
     payment_id: str,
-    body: RefundRequest | Mapping[str, object] | None = None,
+    body: RefundRequest | RefundRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -854,7 +866,7 @@ def build_refund_payment(
 async def refund_payment(
     sender: Sender,
     payment_id: str,
-    body: RefundRequest | Mapping[str, object] | None = None,
+    body: RefundRequest | RefundRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -932,7 +944,7 @@ REVERSE_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_reverse_payment(
     payment_id: str,
-    body: ReverseRequest | Mapping[str, object] | None = None,
+    body: ReverseRequest | ReverseRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -969,7 +981,7 @@ def build_reverse_payment(
 async def reverse_payment(
     sender: Sender,
     payment_id: str,
-    body: ReverseRequest | Mapping[str, object] | None = None,
+    body: ReverseRequest | ReverseRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -1046,7 +1058,7 @@ VOID_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_void_payment(
     payment_id: str,
-    body: VoidRequest | Mapping[str, object] | None = None,
+    body: VoidRequest | VoidRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -1083,7 +1095,7 @@ def build_void_payment(
 async def void_payment(
     sender: Sender,
     payment_id: str,
-    body: VoidRequest | Mapping[str, object] | None = None,
+    body: VoidRequest | VoidRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -1155,7 +1167,7 @@ SEARCH_PAYMENTS: Final[Operation[PaymentSearchResult]] = Operation(
 
 
 def build_search_payments(
-    body: PaymentSearchRequest | Mapping[str, object],
+    body: PaymentSearchRequest | PaymentSearchRequestDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -1173,7 +1185,7 @@ def build_search_payments(
 
 async def search_payments(
     sender: Sender,
-    body: PaymentSearchRequest | Mapping[str, object],
+    body: PaymentSearchRequest | PaymentSearchRequestDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -1223,7 +1235,7 @@ def _page_of_search_payments(result: PaymentSearchResult) -> Page[Payment]:
 
 def iterate_search_payments(
     sender: Sender,
-    body: PaymentSearchRequest | Mapping[str, object],
+    body: PaymentSearchRequest | PaymentSearchRequestDict,
     *,
     max_items: int | None = None,
     timeout: Timeouts | float | None = None,

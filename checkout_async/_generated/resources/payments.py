@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
 
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.payments import (
@@ -25,6 +26,18 @@ from checkout_async._generated.models.payments import (
 from checkout_async._generated.operations import payments as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.payments import (
+        AuthorizationRequestDict,
+        CancellationRequestDict,
+        CaptureRequestDict,
+        PaymentOrPayoutRequestDict,
+        PaymentSearchRequestDict,
+        RefundRequestDict,
+        ReverseRequestDict,
+        VoidRequestDict,
+    )
+
 __all__ = ["PaymentsResource"]
 
 
@@ -41,7 +54,7 @@ class PaymentsResource:
 
     async def request_payment(
         self,
-        body: PaymentOrPayoutRequest | Mapping[str, object],
+        body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -280,7 +293,7 @@ class PaymentsResource:
     async def increment_authorization(
         self,
         payment_id: str,
-        body: AuthorizationRequest | Mapping[str, object],
+        body: AuthorizationRequest | AuthorizationRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -344,7 +357,7 @@ class PaymentsResource:
     async def cancel_scheduled_retry(
         self,
         payment_id: str,
-        body: CancellationRequest | Mapping[str, object],
+        body: CancellationRequest | CancellationRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -406,7 +419,7 @@ class PaymentsResource:
     async def capture_payment(
         self,
         payment_id: str,
-        body: CaptureRequest | Mapping[str, object] | None = None,
+        body: CaptureRequest | CaptureRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -469,7 +482,7 @@ class PaymentsResource:
     async def refund_payment(
         self,
         payment_id: str,
-        body: RefundRequest | Mapping[str, object] | None = None,
+        body: RefundRequest | RefundRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -533,7 +546,7 @@ class PaymentsResource:
     async def reverse_payment(
         self,
         payment_id: str,
-        body: ReverseRequest | Mapping[str, object] | None = None,
+        body: ReverseRequest | ReverseRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -596,7 +609,7 @@ class PaymentsResource:
     async def void_payment(
         self,
         payment_id: str,
-        body: VoidRequest | Mapping[str, object] | None = None,
+        body: VoidRequest | VoidRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -658,7 +671,7 @@ class PaymentsResource:
 
     async def search_payments(
         self,
-        body: PaymentSearchRequest | Mapping[str, object],
+        body: PaymentSearchRequest | PaymentSearchRequestDict,
         *,
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
@@ -700,7 +713,7 @@ class PaymentsResource:
 
     def iterate_search_payments(
         self,
-        body: PaymentSearchRequest | Mapping[str, object],
+        body: PaymentSearchRequest | PaymentSearchRequestDict,
         *,
         max_items: int | None = None,
         timeout: Timeouts | float | None = None,

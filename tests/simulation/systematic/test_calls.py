@@ -274,7 +274,7 @@ class Oracle:
 
 def _client(server: Server, attempts: int) -> CheckoutClient:
     return CheckoutClient(
-        OAuthCredentials("ack_test", "secret"),
+        OAuthCredentials("ack_test", "secret", scopes=[]),
         base_url="http://127.0.0.1",
         token_url="http://127.0.0.1/token",
         transport=server,

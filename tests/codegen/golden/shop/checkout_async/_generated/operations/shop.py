@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.wire import (
     ApiRequest,
@@ -15,8 +15,11 @@ from checkout_async._core.wire import (
     Sender,
     optional_parameter,
 )
-from checkout_async._generated.models.shop import Channel, Order, OrderRequest, WaitingOrder
+from checkout_async._generated.models.shop import ChannelLike, Order, OrderRequest, WaitingOrder
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.shop import OrderRequestDict
 
 __all__ = [
     "CANCEL_ORDER",
@@ -48,7 +51,7 @@ def build_list_orders(
     open: bool,
     *,
     limit: int | None = None,
-    shop_channel: Channel | str | None = None,
+    shop_channel: ChannelLike | None = None,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
@@ -68,7 +71,7 @@ async def list_orders(
     open: bool,
     *,
     limit: int | None = None,
-    shop_channel: Channel | str | None = None,
+    shop_channel: ChannelLike | None = None,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
     headers: Mapping[str, str] | None = None,
@@ -114,7 +117,7 @@ REQUEST_ORDER: Final[Operation[Order | WaitingOrder]] = Operation(
 
 
 def build_request_order(
-    body: OrderRequest | Mapping[str, object],
+    body: OrderRequest | OrderRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -140,7 +143,7 @@ def build_request_order(
 
 async def request_order(
     sender: Sender,
-    body: OrderRequest | Mapping[str, object],
+    body: OrderRequest | OrderRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,

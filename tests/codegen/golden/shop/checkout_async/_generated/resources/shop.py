@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from checkout_async._core.wire import Sender
-from checkout_async._generated.models.shop import Channel, Order, OrderRequest, WaitingOrder
+from checkout_async._generated.models.shop import ChannelLike, Order, OrderRequest, WaitingOrder
 from checkout_async._generated.operations import shop as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.shop import OrderRequestDict
 
 __all__ = ["ShopResource"]
 
@@ -26,7 +30,7 @@ class ShopResource:
         open: bool,
         *,
         limit: int | None = None,
-        shop_channel: Channel | str | None = None,
+        shop_channel: ChannelLike | None = None,
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
@@ -65,7 +69,7 @@ class ShopResource:
 
     async def request_order(
         self,
-        body: OrderRequest | Mapping[str, object],
+        body: OrderRequest | OrderRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
