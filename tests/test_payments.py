@@ -171,7 +171,7 @@ class TestPages:
 
     async def test_a_search_follows_its_links(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         made = {(await checkout.payments.request_payment(order(reference="R"))).id for _ in range(5)}
-        query = {"query": "reference:'R'", "limit": 2}
+        query: payments.PaymentSearchRequestDict = {"query": "reference:'R'", "limit": 2}
         found = [payment.id async for payment in checkout.payments.iterate_search_payments(query)]
         assert len(found) == 5
         assert set(found) == made
@@ -243,12 +243,12 @@ MADE: list[tuple[str, dict[str, Any]]] = [
 async def take(checkout: CheckoutClient, payment_id: str, step: tuple[str, int | None, Any]) -> None:
     """Take one step. A documented refusal is an ordinary answer."""
     name, amount, kind = step
-    body: dict[str, object] = {} if amount is None else {"amount": amount}
+    body: Any = {} if amount is None else {"amount": amount}
     calls = checkout.payments
     try:
         match name:
             case "capture":
-                result: Any = await calls.capture_payment(payment_id, {**body, "capture_type": kind})
+                result: Any = await calls.capture_payment(payment_id, body | {"capture_type": kind})
             case "refund":
                 result = await calls.refund_payment(payment_id, body or None)
             case "increment":

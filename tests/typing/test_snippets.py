@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,7 @@ def test_there_are_snippets_of_both_kinds() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("check", [pyright, mypy], ids=["pyright", "mypy"])
-def test_checkers_report_the_wrong_lines_and_no_others(check: object, tmp_path: Path) -> None:
-    assert callable(check)
+def test_checkers_report_the_wrong_lines_and_no_others(check: Callable[[Path], set[Place]], tmp_path: Path) -> None:
     reported = check(tmp_path)
     right, wrong = marked("right"), marked("wrong")
     missed = [text for place, text in wrong.items() if place not in reported]

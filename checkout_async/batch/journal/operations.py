@@ -58,7 +58,7 @@ class ClaimOp:
         defers: bool = False,
     ) -> None:
         self.defers: bool = defers
-        self.claim = Claim(key=keys.key, step=Step.SEND)
+        self.claim: Claim = Claim(key=keys.key, step=Step.SEND)
         self._key = keys.key.hex()
         self._content = keys.content.hex()
         self._journal_id = journal_id
@@ -130,7 +130,7 @@ class ClaimOp:
             outcome = self._refused(rule.reason, row)
         elif rule.step is Step.READ and row is not None:
             session_id = row.session_id
-        self.claim: Claim = Claim(
+        self.claim = Claim(
             key=self.claim.key,
             step=rule.step,
             has_row=rule.step is Step.SEND or (row is not None and rule.step is not Step.REFUSE),

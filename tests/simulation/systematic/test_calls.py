@@ -115,7 +115,7 @@ _PAYMENT: Final = {
     "processed_on": "2024-01-01T00:00:00Z",
     "reference": "order",
 }
-_REQUEST: Final = {"source": _CARD, "amount": 1000, "currency": "GBP", "reference": "order"}
+_REQUEST: Final[Any] = {"source": _CARD, "amount": 1000, "currency": "GBP", "reference": "order"}
 
 KINDS: Final = (
     Kind("safe", lambda client: client.sessions.get_session(_ID), _SESSION, 200, reads=True),
