@@ -12,7 +12,7 @@ from codegen.emit_operations import TEMPLATES
 from codegen.ir import Member, ObjectType, UnionType
 from codegen.parse_types import parse_types
 from codegen.passes.walk import module_of, schemas
-from codegen.render_text import HEADER, docstring, literal
+from codegen.render_text import HEADER, USES_DEPRECATED, docstring, literal
 from codegen.render_type import dict_annotation, dict_name, enum_like, types_of
 
 _MODULE: Final = "Bodies of `{}` as mappings: a TypedDict for each request type, under the names of the API."
@@ -22,6 +22,7 @@ _STANDARD: Final = (
     "from collections.abc import Mapping, Sequence",
     "from datetime import date, datetime",
     "from typing import Literal, NotRequired, TypeAlias, TypedDict",
+    "from checkout_async._core.deprecation import deprecated",
 )
 
 
@@ -49,6 +50,7 @@ def _render_module(name: str, reached: list[ObjectType | UnionType], modules: Ma
     return TEMPLATES.get_template("dicts.jinja2").render(
         header=HEADER,
         docstring=docstring(_MODULE.format(name), 0),
+        uses_deprecated=USES_DEPRECATED if any(each.deprecated for each in objects) else "",
         imports="\n".join([*_STANDARD, *_imports(name, reached, modules)]),
         names=[dict_name(each.name) for each in reached],
         objects=[_object(each) for each in objects],
@@ -68,11 +70,12 @@ def _object(type_: ObjectType) -> dict[str, object]:
     outside = [each for each in type_.members if not _fits_class(each.name)]
     return {
         "name": dict_name(type_.name),
+        "deprecated": literal(f"{type_.name} is deprecated. {type_.description}") if type_.deprecated else "",
         "docstring": docstring(type_.description or f"A `{type_.name}` as a mapping.", 4),
         "outside": [(literal(each.name), _quoted(each)) for each in outside],
         "members": [
             (each.name, dict_annotation(each), docstring(each.description, 4) if each.description else "")
-            for each in type_.members
+            for each in sorted(type_.members, key=lambda each: not each.required)
             if each not in outside
         ],
     }

@@ -28,7 +28,7 @@ from codegen.parse_types import enums_sent
 from codegen.passes.levels import keep_documented, keep_enforced, without_texts
 from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
 from codegen.passes.walk import module_of, references, schemas, with_schemas
-from codegen.render_text import HEADER, docstring, literal
+from codegen.render_text import HEADER, USES_DEPRECATED, docstring, literal
 from codegen.render_type import dict_name, enum_like
 
 MODELS: Final = "checkout_async._generated.models"
@@ -48,7 +48,9 @@ _IMPORTS: Final = {
     "TYPE_CHECKING": "from typing import TYPE_CHECKING",
     "TypeAlias": "from typing import TypeAlias",
     "UNSET": "from msgspec import UNSET",
+    "deprecated": "from checkout_async._core.deprecation import deprecated",
     "named_on_demand": "from checkout_async._core.model import named_on_demand",
+    "warn_deprecated": "from checkout_async._core.deprecation import warn_deprecated",
     "msgspec": "import msgspec",
 }
 
@@ -200,7 +202,8 @@ def split_module(source: str, expected: Set[str], inline: frozenset[str]) -> tup
 
 def _source_of(node: ast.stmt, lines: list[str]) -> str:
     """Return the source of a statement. `ast.get_source_segment` splits the whole module at each call."""
-    return "\n".join(lines[node.lineno - 1 : node.end_lineno])
+    first = min((each.lineno for each in getattr(node, "decorator_list", ())), default=node.lineno)
+    return "\n".join(lines[first - 1 : node.end_lineno])
 
 
 def _defined_name(node: ast.stmt) -> str:
@@ -263,7 +266,7 @@ def _render_module(
     lines = {imports[used_name] for used_name in (used | exported) - own if used_name in imports}
     return "\n\n".join(
         [
-            f"# {HEADER}\n{text}",
+            f"# {HEADER}\n{USES_DEPRECATED if 'deprecated' in used else ''}{text}",
             "from __future__ import annotations",
             "\n".join(sorted(lines)),
             f"__all__ = {sorted(exported)!r}",

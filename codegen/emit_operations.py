@@ -11,7 +11,7 @@ import jinja2
 from codegen import render_call, render_pagination
 from codegen.emit_models import DICTS, MODELS
 from codegen.ir import Api, Operation, TypeRef
-from codegen.render_text import HEADER, docstring
+from codegen.render_text import HEADER, USES_DEPRECATED, docstring, literal
 from codegen.render_type import dict_name, enum_like
 
 PACKAGE: Final = "checkout_async._generated"
@@ -32,6 +32,7 @@ _STANDARD: Final = (
     "from datetime import date, datetime",
     "from typing import TYPE_CHECKING, Final",
     "from msgspec.structs import replace",
+    "from checkout_async._core.deprecation import deprecated, warn_deprecated",
     "from checkout_async._core.paging import Page, by_link, by_position",
     "from checkout_async._core.wire import Alternative, ApiRequest, BodyFormat, CallOptions, Idempotency",
     "from checkout_async._core.wire import Operation, Parameter, Sender, optional_parameter",
@@ -44,6 +45,7 @@ def emit_operations(api: Api) -> str:
     return TEMPLATES.get_template("operations.jinja2").render(
         header=HEADER,
         docstring=docstring(_MODULE.format(api.title), 0),
+        uses_deprecated=_uses_deprecated(api),
         imports="\n".join([*_STANDARD, *_type_imports(api)]),
         dict_imports=_dict_imports(api),
         operations=[_operation(operation) for operation in api.operations],
@@ -56,12 +58,17 @@ def emit_resource(api: Api) -> str:
     return TEMPLATES.get_template("resource.jinja2").render(
         header=HEADER,
         module_docstring=docstring(_RESOURCE_MODULE.format(api.title, api.name), 0),
+        uses_deprecated=_uses_deprecated(api),
         imports="\n".join([*_STANDARD, *_type_imports(api), functions]),
         dict_imports=_dict_imports(api),
         class_name=resource_class(api),
         docstring=docstring(api.description, 4),
         operations=[_operation(operation) for operation in api.operations],
     )
+
+
+def _uses_deprecated(api: Api) -> str:
+    return USES_DEPRECATED if any(each.deprecated for each in api.operations) else ""
 
 
 def resource_class(api: Api) -> str:
@@ -74,6 +81,7 @@ def _operation(operation: Operation) -> dict[str, object]:
     return {
         "name": operation.name,
         "constant": constant,
+        "deprecated": literal(f"{operation.name} is deprecated. {operation.summary}.") if operation.deprecated else "",
         "result": render_call.result_type(operation),
         "operation_arguments": render_call.operation_arguments(operation),
         "build_parameters": render_call.signature(accepted),

@@ -157,7 +157,7 @@ class TestPages:
         self, sandbox: Sandbox, checkout: CheckoutClient
     ) -> None:
         made = [(await checkout.payments.request_payment(order(reference="R"))).id for _ in range(7)]
-        pages = checkout.payments.iterate_payments("R", limit=3)
+        pages = checkout.payments.iterate_payments(reference="R", limit=3)
         assert sandbox.count("list_payments") == 0
         assert [payment.id async for payment in pages] == made[::-1]
         assert sandbox.count("list_payments") == 3
@@ -165,7 +165,7 @@ class TestPages:
     async def test_only_as_many_as_wanted(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         for _ in range(5):
             await checkout.payments.request_payment(order(reference="R"))
-        found = [payment async for payment in checkout.payments.iterate_payments("R", limit=2, max_items=3)]
+        found = [payment async for payment in checkout.payments.iterate_payments(reference="R", limit=2, max_items=3)]
         assert len(found) == 3
         assert sandbox.count("list_payments") == 2
 
@@ -181,7 +181,7 @@ class TestPages:
         self, sandbox: Sandbox, checkout: CheckoutClient
     ) -> None:
         with pytest.raises(errors.InvalidRequest, match="limit must be 100 or less"):
-            await checkout.payments.list_payments("R", limit=101, validate="strict")
+            await checkout.payments.list_payments(reference="R", limit=101, validate="strict")
         assert len(sandbox.requests) == 0
 
 

@@ -7,7 +7,9 @@ import inspect
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import Struct
 
 import checkout_async
 
@@ -103,6 +105,31 @@ def test_every_operation_is_a_function_a_builder_and_a_method(api: str) -> None:
     assert methods == names | iterators
     public = {name for name in functions.__all__ if name.islower()}
     assert public == names | iterators | {f"build_{name}" for name in names}
+
+
+@pytest.mark.parametrize("api", OPERATIONS)
+def test_only_path_parameters_and_the_body_are_positional(api: str) -> None:
+    functions = getattr(checkout_async.operations, api)
+    for name in OPERATIONS[api] | ITERATORS[api]:
+        function = getattr(functions, name)
+        operation = getattr(
+            functions, name.upper().replace("ITERATE_PAYMENTS", "LIST_PAYMENTS").replace("ITERATE_", "")
+        )
+        parameters = inspect.signature(function).parameters.values()
+        positional = [each.name for each in parameters if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+        in_path = re.findall(r"{(\w+)}", operation.path)
+        assert positional[: len(in_path) + 1] == ["sender", *(f"{api.removesuffix('s')}_{each}" for each in in_path)]
+        assert positional[len(in_path) + 1 :] == (["body"] if "body" in {each.name for each in parameters} else [])
+
+
+@pytest.mark.parametrize("api", OPERATIONS)
+def test_required_members_come_first_in_a_signature(api: str) -> None:
+    module = getattr(checkout_async.models, api)
+    structs = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Struct)]
+    assert len(structs) > 40
+    for struct in structs:
+        required = [each.required for each in msgspec.structs.fields(struct)]
+        assert required == sorted(required, reverse=True), struct
 
 
 def test_version_and_changelog_agree() -> None:

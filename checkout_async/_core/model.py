@@ -59,7 +59,8 @@ class _MaskedRepr:
             if value is None or value is UNSET:
                 continue
             kind = self.__sensitive__.get(name)
-            shown.append((name, _displayable(value) if kind is None else mask(value, kind)))
+            # The field of a deprecated member has an underscore, and a property its name.
+            shown.append((name.removeprefix("_"), _displayable(value) if kind is None else mask(value, kind)))
         return shown
 
     def __repr__(self) -> str:

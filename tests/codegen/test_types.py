@@ -62,7 +62,9 @@ def printed(document: Object, *, likes: bool) -> Iterator[tuple[str, str]]:
             for member in type_.members:
                 if not (type_.direction == "sent" and member.types[0].kind == "literal"):
                     text = struct_annotation(member, type_.direction, likes=likes)
-                    yield f"{type_.name}.{member.python_name}", one_form(ast.parse(text, mode="eval").body, {})
+                    hidden = "_" if member.deprecated and type_.direction == "received" else ""
+                    place = f"{type_.name}.{hidden}{member.python_name}"
+                    yield place, one_form(ast.parse(text, mode="eval").body, {})
 
 
 def test_the_generator_writes_what_our_printer_writes(document: Object) -> None:

@@ -209,6 +209,15 @@ class CardSourceDict(TypedDict):
     type: Literal["card"]
     """Kind of source."""
 
+    number: str
+    """Card number, digits without separators. Documented: 13 to 19 characters, pattern `^[0-9]+$`."""
+
+    expiry_month: int
+    """Month of expiry, 1 to 12. Documented: 1 to 12."""
+
+    expiry_year: int
+    """Year of expiry, four digits. Documented: 1000 to 9999."""
+
     scheme: NotRequired[SchemeLike | None]
     """Scheme the cardholder chose, for a card that belongs to two."""
 
@@ -226,15 +235,6 @@ class CardSourceDict(TypedDict):
 
     email: NotRequired[str | None]
     """The cardholder's e-mail address. Documented: at most 254 characters."""
-
-    number: str
-    """Card number, digits without separators. Documented: 13 to 19 characters, pattern `^[0-9]+$`."""
-
-    expiry_month: int
-    """Month of expiry, 1 to 12. Documented: 1 to 12."""
-
-    expiry_year: int
-    """Year of expiry, four digits. Documented: 1000 to 9999."""
 
     name: NotRequired[str | None]
     """Name of the cardholder. The API replaces special characters. Documented: 2 to 45 characters."""
@@ -254,6 +254,9 @@ class IdSourceDict(TypedDict):
     type: Literal["id"]
     """Kind of source."""
 
+    id: str
+    """Identifier of the instrument (`src_...`), which must be a card. Documented: at most 100 characters."""
+
     scheme: NotRequired[SchemeLike | None]
     """Scheme the cardholder chose, for a card that belongs to two."""
 
@@ -271,9 +274,6 @@ class IdSourceDict(TypedDict):
 
     email: NotRequired[str | None]
     """The cardholder's e-mail address. Documented: at most 254 characters."""
-
-    id: str
-    """Identifier of the instrument (`src_...`), which must be a card. Documented: at most 100 characters."""
 
     number: NotRequired[str | None]
     """Card number behind the source, digits without separators. Documented: 13 to 19 characters."""
@@ -291,6 +291,9 @@ class TokenSourceDict(TypedDict):
     type: Literal["token"]
     """Kind of source."""
 
+    token: str
+    """Card token (`tok_...`). Documented: at most 100 characters."""
+
     scheme: NotRequired[SchemeLike | None]
     """Scheme the cardholder chose, for a card that belongs to two."""
 
@@ -308,9 +311,6 @@ class TokenSourceDict(TypedDict):
 
     email: NotRequired[str | None]
     """The cardholder's e-mail address. Documented: at most 254 characters."""
-
-    token: str
-    """Card token (`tok_...`). Documented: at most 100 characters."""
 
     store_for_future_use: NotRequired[bool | None]
     """Whether to store the details for later payments."""
@@ -331,6 +331,15 @@ class NetworkTokenSourceDict(TypedDict):
     type: Literal["network_token"]
     """Kind of source."""
 
+    token: str
+    """Number of the network token. Documented: 9 to 19 characters."""
+
+    expiry_month: int
+    """Month of expiry, 1 to 12. Documented: 1 to 12."""
+
+    expiry_year: int
+    """Year of expiry, four digits. Documented: 1000 to 9999."""
+
     scheme: NotRequired[SchemeLike | None]
     """Scheme the cardholder chose, for a card that belongs to two."""
 
@@ -348,15 +357,6 @@ class NetworkTokenSourceDict(TypedDict):
 
     email: NotRequired[str | None]
     """The cardholder's e-mail address. Documented: at most 254 characters."""
-
-    token: str
-    """Number of the network token. Documented: 9 to 19 characters."""
-
-    expiry_month: int
-    """Month of expiry, 1 to 12. Documented: 1 to 12."""
-
-    expiry_year: int
-    """Year of expiry, four digits. Documented: 1000 to 9999."""
 
     name: NotRequired[str | None]
     """Name of the cardholder. The API replaces special characters. Documented: 2 to 45 characters."""
@@ -576,9 +576,6 @@ class BrowserChannelDataDict(TypedDict):
     java_enabled: bool
     """Result of `navigator.javaEnabled()`."""
 
-    javascript_enabled: NotRequired[bool | None]
-    """Whether the browser runs JavaScript. Used from 3DS 2.2.0 on. Default on the server: `true`."""
-
     language: str
     """Language of the browser, BCP 47, from `navigator.language`. Documented: 1 to 12 characters."""
 
@@ -605,6 +602,9 @@ class BrowserChannelDataDict(TypedDict):
     """IP address of the browser, version 4 or 6, as the merchant's server sees it. Documented: at most 45
     characters.
     """
+
+    javascript_enabled: NotRequired[bool | None]
+    """Whether the browser runs JavaScript. Used from 3DS 2.2.0 on. Default on the server: `true`."""
 
     three_ds_method_completion: NotRequired[ThreeDsMethodCompletionLike | None]
     """Result of the 3DS Method. If given here, the separate call is not needed. Default on the server: `U`."""

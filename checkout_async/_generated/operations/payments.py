@@ -205,8 +205,8 @@ LIST_PAYMENTS: Final[Operation[PaymentList]] = Operation(
 
 
 def build_list_payments(
-    reference: str,
     *,
+    reference: str,
     limit: int | None = None,
     skip: int | None = None,
     timeout: Timeouts | float | None = None,
@@ -228,8 +228,8 @@ def build_list_payments(
 
 async def list_payments(
     sender: Sender,
-    reference: str,
     *,
+    reference: str,
     limit: int | None = None,
     skip: int | None = None,
     timeout: Timeouts | float | None = None,
@@ -263,7 +263,7 @@ async def list_payments(
         UnprocessableEntity: 422. `limit` or `skip` is out of range.
     """
     request = build_list_payments(
-        reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
+        reference=reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
     )
     del headers  # keep secrets out of tracebacks
     response = await sender.send(request)
@@ -276,8 +276,8 @@ def _page_of_list_payments(result: PaymentList) -> Page[Payment]:
 
 def iterate_payments(
     sender: Sender,
-    reference: str,
     *,
+    reference: str,
     limit: int | None = None,
     skip: int | None = None,
     max_items: int | None = None,
@@ -316,7 +316,13 @@ def iterate_payments(
         UnprocessableEntity: 422. `limit` or `skip` is out of range.
     """
     request = build_list_payments(
-        reference, limit=limit, skip=skip or 0, timeout=timeout, retry=retry, headers=headers, validate=validate
+        reference=reference,
+        limit=limit,
+        skip=skip or 0,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
     )
 
     async def fetch(position: int) -> Page[Payment]:
@@ -799,7 +805,7 @@ async def capture_payment(
     """
     request = build_capture_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -914,7 +920,7 @@ async def refund_payment(
     """
     request = build_refund_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -1028,7 +1034,7 @@ async def reverse_payment(
     """
     request = build_reverse_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -1142,7 +1148,7 @@ async def void_payment(
     """
     request = build_void_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,

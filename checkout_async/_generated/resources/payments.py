@@ -114,8 +114,8 @@ class PaymentsResource:
 
     async def list_payments(
         self,
-        reference: str,
         *,
+        reference: str,
         limit: int | None = None,
         skip: int | None = None,
         timeout: Timeouts | float | None = None,
@@ -150,7 +150,13 @@ class PaymentsResource:
             UnprocessableEntity: 422. `limit` or `skip` is out of range.
         """
         request = operations.build_list_payments(
-            reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
+            reference=reference,
+            limit=limit,
+            skip=skip,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
         )
         del headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
@@ -158,8 +164,8 @@ class PaymentsResource:
 
     def iterate_payments(
         self,
-        reference: str,
         *,
+        reference: str,
         limit: int | None = None,
         skip: int | None = None,
         max_items: int | None = None,
@@ -200,7 +206,7 @@ class PaymentsResource:
         """
         return operations.iterate_payments(
             self._sender,
-            reference,
+            reference=reference,
             limit=limit,
             skip=skip,
             max_items=max_items,
@@ -467,7 +473,7 @@ class PaymentsResource:
         """
         request = operations.build_capture_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -531,7 +537,7 @@ class PaymentsResource:
         """
         request = operations.build_refund_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -594,7 +600,7 @@ class PaymentsResource:
         """
         request = operations.build_reverse_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -657,7 +663,7 @@ class PaymentsResource:
         """
         request = operations.build_void_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,

@@ -90,11 +90,11 @@ class RenewalRequest(RequestModel, kw_only=True):
 class LoanList(ResponseModel, frozen=True, kw_only=True):
     """A page of loans."""
 
-    total_count: int | None = None
-    """Number of loans on all pages."""
-
     data: list[Loan]
     """The loans."""
+
+    total_count: int | None = None
+    """Number of loans on all pages."""
 
 
 class LoanSearchResult(ResponseModel, frozen=True, kw_only=True):

@@ -63,8 +63,8 @@ LIST_LOANS: Final[Operation[LoanList]] = Operation(
 
 
 def build_list_loans(
-    reader: str,
     *,
+    reader: str,
     page_size: int | None = None,
     skip: int | None = None,
     since: date | None = None,
@@ -88,8 +88,8 @@ def build_list_loans(
 
 async def list_loans(
     sender: Sender,
-    reader: str,
     *,
+    reader: str,
     page_size: int | None = None,
     skip: int | None = None,
     since: date | None = None,
@@ -117,7 +117,7 @@ async def list_loans(
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
     request = build_list_loans(
-        reader,
+        reader=reader,
         page_size=page_size,
         skip=skip,
         since=since,
@@ -137,8 +137,8 @@ def _page_of_list_loans(result: LoanList) -> Page[Loan]:
 
 def iterate_loans(
     sender: Sender,
-    reader: str,
     *,
+    reader: str,
     page_size: int | None = None,
     skip: int | None = None,
     since: date | None = None,
@@ -171,7 +171,7 @@ def iterate_loans(
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
     request = build_list_loans(
-        reader,
+        reader=reader,
         page_size=page_size,
         skip=skip or 0,
         since=since,
@@ -462,7 +462,7 @@ async def renew_loan(
     """
     request = build_renew_loan(
         loan_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,

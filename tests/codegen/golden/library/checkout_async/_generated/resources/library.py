@@ -39,8 +39,8 @@ class LibraryResource:
 
     async def list_loans(
         self,
-        reader: str,
         *,
+        reader: str,
         page_size: int | None = None,
         skip: int | None = None,
         since: date | None = None,
@@ -69,7 +69,7 @@ class LibraryResource:
                 `off`.
         """
         request = operations.build_list_loans(
-            reader,
+            reader=reader,
             page_size=page_size,
             skip=skip,
             since=since,
@@ -84,8 +84,8 @@ class LibraryResource:
 
     def iterate_loans(
         self,
-        reader: str,
         *,
+        reader: str,
         page_size: int | None = None,
         skip: int | None = None,
         since: date | None = None,
@@ -120,7 +120,7 @@ class LibraryResource:
         """
         return operations.iterate_loans(
             self._sender,
-            reader,
+            reader=reader,
             page_size=page_size,
             skip=skip,
             since=since,
@@ -291,7 +291,7 @@ class LibraryResource:
         """
         request = operations.build_renew_loan(
             loan_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from checkout_async._core.deprecation import warn_deprecated
 from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel, named_on_demand
 from checkout_async._generated.models.common import Money, MoneyResponse
 
@@ -106,6 +107,10 @@ class OrderRequest(RequestModel, kw_only=True):
 
     gift: bool | UnsetType | None = None
     """Deprecated. Whether it is a gift. Default on the server: `false`."""
+
+    def __post_init__(self) -> None:
+        if self.gift is not UNSET and self.gift is not None:
+            warn_deprecated("OrderRequest.gift is deprecated. Whether it is a gift. Default on the server: `false`.")
 
 
 class CardPayment(RequestModel, kw_only=True, tag_field="type", tag="card"):

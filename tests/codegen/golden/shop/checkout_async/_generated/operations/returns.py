@@ -70,7 +70,7 @@ async def request_return(
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
-    request = build_request_return(body=body, timeout=timeout, retry=retry, headers=headers, validate=validate)
+    request = build_request_return(body, timeout=timeout, retry=retry, headers=headers, validate=validate)
     del body, headers  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value

@@ -52,7 +52,7 @@ class ReturnsResource:
                 `off`.
         """
         request = operations.build_request_return(
-            body=body, timeout=timeout, retry=retry, headers=headers, validate=validate
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate
         )
         del body, headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
