@@ -99,9 +99,10 @@ format: $(VENV)/.lint ## Fix lint and formatting with ruff.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright.
+type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright, and that every public name has one.
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(BIN)/pyright --pythonpath $(BIN)/python --verifytypes checkout_async --ignoreexternal
 
 bench-memory: $(VENV)/.test ## Measure the memory of a batch of ten thousand and of a million records (ten minutes or more).
 	@$(BIN)/python benchmarks/batch.py memory 10000 1000000

@@ -9,7 +9,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypedDict, TypeVar, Unpack, cast
+from typing import Self, TypedDict, TypeVar, Unpack, cast, overload
 
 import anyio
 
@@ -24,7 +24,7 @@ from checkout_async.auth.oauth import OAuthAuthenticator
 from checkout_async.auth.token_store import TokenStore
 from checkout_async.clock import Clock
 from checkout_async.config import (
-    Environment,
+    EnvironmentName,
     Limits,
     NoSubdomain,
     RetryPolicy,
@@ -75,12 +75,32 @@ class CheckoutClient(ClientApis):
     its process and event loop. Close it with `async with` or `aclose()`.
     """
 
+    @overload
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        environment: EnvironmentName,
+        subdomain: str | NoSubdomain,
+        **options: Unpack[ClientOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        base_url: str,
+        token_url: str | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> None: ...
+
     @clears_frames
     def __init__(
         self,
         credentials: Credentials,
         *,
-        environment: Environment | str | None = None,
+        environment: EnvironmentName | None = None,
         subdomain: str | NoSubdomain | None = None,
         base_url: str | None = None,
         token_url: str | None = None,
@@ -175,7 +195,8 @@ class CheckoutClient(ClientApis):
         through `token_store`. `options` are the other settings of the client.
         """
         environ = _checkout_variables(os.environ if environ is None else environ)
-        return cls(
+        make = cast("Callable[..., Self]", cls)  # which of the variables are set is not known to a type checker
+        return make(
             _credentials_from_env(environ, token_store),
             environment=environ.get("CHECKOUT_ENVIRONMENT") or None,
             subdomain=environ.get("CHECKOUT_SUBDOMAIN") or None,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_SUBDOMAIN",
     "Environment",
+    "EnvironmentName",
     "Limits",
     "NoSubdomain",
     "RetryPolicy",
@@ -46,6 +47,10 @@ class Environment(StrEnum):
 
     SANDBOX = "sandbox"
     PRODUCTION = "production"
+
+
+EnvironmentName: TypeAlias = Environment | Literal["sandbox", "production"]
+"""An environment, or its name."""
 
 
 @clears_frames

@@ -14,9 +14,10 @@ from codegen.checks.naming import COMMON
 from codegen.contract import Contract, build_contract
 from codegen.diagnostics import Problems, Stage
 from codegen.document import Object
+from codegen.emit_dicts import emit_dicts
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
-from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package
+from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package, emit_scopes
 from codegen.emit_servers import emit_servers
 from codegen.load import load_bundle, load_fragments
 from codegen.parse import parse
@@ -128,11 +129,13 @@ def _render(document: Object, prepared: Object) -> dict[str, str]:
     modules = {"models/": models.keys() - {COMMON}, "operations/": [api.name for api in apis]}
     texts = {f"{path}__init__.py": emit_package(path, modules.get(path, ())) for path in PACKAGES}
     texts |= {f"models/{name}.py": text for name, text in models.items()}
+    texts |= {f"dicts/{name}.py": text for name, text in emit_dicts(prepared).items()}
     texts |= {f"strict/{name}.py": text for name, text in emit_strict(prepared).items()}
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)
     texts["servers.py"] = emit_servers(document)
     texts["resources/client_apis.py"] = emit_client_apis(apis)
+    texts["scopes.py"] = emit_scopes(document)
     texts["openapi.json"] = json.dumps(with_modules(document), ensure_ascii=False, indent=1) + "\n"
     return {**{f"{GENERATED}/{path}": text for path, text in texts.items()}, DOCS: emit_docs(apis)}

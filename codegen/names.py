@@ -34,6 +34,7 @@ _IMPORTED = frozenset(
         "Literal",
         "Mapping",
         "Meta",
+        "NotRequired",
         "OpenEnum",
         "Operation",
         "Page",
@@ -42,10 +43,12 @@ _IMPORTED = frozenset(
         "ResponseModel",
         "RetryPolicy",
         "Sender",
+        "Sequence",
         "StrEnum",
         "Struct",
         "Timeouts",
         "TypeAlias",
+        "TypedDict",
         "UnsetType",
     }
 )

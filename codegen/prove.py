@@ -23,7 +23,7 @@ _STATEMENTS: Final = (
     ast.FunctionDef,
 )
 # What may be called while a module is imported.
-_CALLED: Final = frozenset({"Alternative", "Meta", "Operation", "msgspec.field"})
+_CALLED: Final = frozenset({"Alternative", "Meta", "Operation", "TypedDict", "msgspec.field", "named_on_demand"})
 _IMPORTED: Final = frozenset(
     {"__future__", "checkout_async", "collections", "datetime", "functools", "msgspec", "typing"}
 )
@@ -51,7 +51,7 @@ def _unexpected(holder: ast.Module | ast.ClassDef) -> Iterator[ast.stmt | ast.ex
             yield from _unexpected(node)
         elif not _is_meant(node):
             yield node
-        elif isinstance(node, ast.AnnAssign | ast.Assign):
+        elif isinstance(node, ast.AnnAssign | ast.Assign | ast.If):
             yield from _unexpected_calls(node)
 
 
@@ -66,11 +66,11 @@ def _is_meant(node: ast.stmt) -> bool:
 
 
 def _is_for_types(node: ast.stmt) -> bool:
-    """Return whether a statement is `if TYPE_CHECKING:` with imports only, which never run."""
-    if not isinstance(node, ast.If) or ast.unparse(node.test) != "TYPE_CHECKING" or node.orelse:
+    """Return whether a statement is `if TYPE_CHECKING:` with imports and aliases, and at run time other values."""
+    if not isinstance(node, ast.If) or ast.unparse(node.test) != "TYPE_CHECKING":
         return False
-    imports = [each for each in node.body if not isinstance(each, ast.Pass)]
-    return all(isinstance(each, ast.ImportFrom) and _is_meant(each) for each in imports)
+    parts = [each for each in (*node.body, *node.orelse) if not isinstance(each, ast.Pass)]
+    return all(isinstance(each, ast.ImportFrom | ast.AnnAssign | ast.Assign) and _is_meant(each) for each in parts)
 
 
 def _is_text(node: ast.stmt) -> bool:

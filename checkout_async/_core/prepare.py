@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast, get_args
 from urllib.parse import quote
 
-from checkout_async._core.body import SEND_ANYWAY, encode_body, encode_form
+from checkout_async._core.body import encode_body, encode_form
 from checkout_async._core.decision import check_key, new_key
-from checkout_async._core.validation import specified_pattern
+from checkout_async._core.validation import SEND_ANYWAY, specified_pattern
 from checkout_async._core.wire import (
     ApiRequest,
     BodyFormat,

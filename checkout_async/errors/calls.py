@@ -170,7 +170,7 @@ class UnexpectedResponse(_WithReply):
         self.request_id = request_id
         self._keep(headers, body)
         self.reason = reason
-        self.may_have_been_done = status not in _MOVED
+        self.may_have_been_done: bool = status not in _MOVED
 
 
 class ReplyMismatch(UnexpectedResponse):
@@ -245,11 +245,11 @@ class ApiError(_WithReply):
         self.status = status
         self.request_id = request_id
         self.error_type = error_type
-        self.error_codes = tuple(error_codes)
+        self.error_codes: tuple[str, ...] = tuple(error_codes)
         self.retry_after = retry_after
         self._keep(headers, body)
-        self.may_have_been_done = status == _REQUEST_TIMEOUT or (status >= 500 and status not in _UNSUPPORTED)
-        self.is_transient = self.may_have_been_done or status in _NOT_PROCESSED
+        self.may_have_been_done: bool = status == _REQUEST_TIMEOUT or (status >= 500 and status not in _UNSUPPORTED)
+        self.is_transient: bool = self.may_have_been_done or status in _NOT_PROCESSED
 
 
 class Unauthorized(ApiError):

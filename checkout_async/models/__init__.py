@@ -1,4 +1,4 @@
-"""The Structs and enums of each API, and `to_json`, which returns the bytes of a received value.
+"""The Structs, TypedDicts and enums of each API, and `to_json`, which returns the bytes of a received value.
 
 The module of an API is loaded on first use: some have hundreds of classes.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from checkout_async._core.model import Model, OpenEnum, RequestModel, ResponseModel, received
+from checkout_async._core.spelling import did_you_mean
 from checkout_async._generated import models as _generated
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["Model", "OpenEnum", "RequestModel", "ResponseModel", "to_json"]
 __all__ += _generated.__all__
 
+if not TYPE_CHECKING:  # a checker would take every name for one that exists
 
-def __getattr__(name: str) -> ModuleType:
-    if name not in _generated.__all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"checkout_async._generated.models.{name}")
+    def __getattr__(name: str) -> ModuleType:
+        if name not in _generated.__all__:
+            hint = did_you_mean(name, __all__)
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+        return import_module(f"checkout_async._generated.models.{name}")
 
 
 def to_json(model: Model) -> bytes:

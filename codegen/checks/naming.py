@@ -14,6 +14,7 @@ from codegen.passes.directions import SUFFIX, find_directions
 from codegen.passes.walk import calls, idempotency_keys, module_of, parameters, references, schemas
 from codegen.render_call import OPTIONS
 from codegen.render_pagination import MAX_ITEMS
+from codegen.render_type import dict_name, enum_like
 
 COMMON: Final = "common"
 WEBHOOKS: Final = "webhooks"
@@ -58,6 +59,8 @@ def _check_classes(document: Object, problems: Problems) -> None:
         if name in directions.received and directions.received_name(name, schema) != name and name + SUFFIX in named:
             message = f"'{name + SUFFIX}' collides with the response class of '{name}', which is sent and received"
             problems.add(named.at(name + SUFFIX), message)
+        for beside in {dict_name(name), enum_like(name)} & named.keys():
+            problems.add(named.at(beside), f"'{beside}' is the name of a type beside '{name}'; rename the schema")
 
 
 def _check_functions(document: Object, problems: Problems) -> None:

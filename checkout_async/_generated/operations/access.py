@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.wire import ApiRequest, BodyFormat, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.access import AccessToken, AccessTokenRequest
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.access import AccessTokenRequestDict
 
 __all__ = ["REQUEST_ACCESS_TOKEN", "build_request_access_token", "request_access_token"]
 
@@ -25,7 +28,7 @@ REQUEST_ACCESS_TOKEN: Final[Operation[AccessToken]] = Operation(
 
 
 def build_request_access_token(
-    body: AccessTokenRequest | Mapping[str, object],
+    body: AccessTokenRequest | AccessTokenRequestDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -42,7 +45,7 @@ def build_request_access_token(
 
 async def request_access_token(
     sender: Sender,
-    body: AccessTokenRequest | Mapping[str, object],
+    body: AccessTokenRequest | AccessTokenRequestDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -39,6 +39,18 @@ from checkout_async._generated.models.payments import (
     VoidRequest,
 )
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.payments import (
+        AuthorizationRequestDict,
+        CancellationRequestDict,
+        CaptureRequestDict,
+        PaymentOrPayoutRequestDict,
+        PaymentSearchRequestDict,
+        RefundRequestDict,
+        ReverseRequestDict,
+        VoidRequestDict,
+    )
 
 __all__ = [
     "CANCEL_SCHEDULED_RETRY",
@@ -98,7 +110,7 @@ REQUEST_PAYMENT: Final[Operation[Payment]] = Operation(
 
 
 def build_request_payment(
-    body: PaymentOrPayoutRequest | Mapping[str, object],
+    body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -124,7 +136,7 @@ def build_request_payment(
 
 async def request_payment(
     sender: Sender,
-    body: PaymentOrPayoutRequest | Mapping[str, object],
+    body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -193,8 +205,8 @@ LIST_PAYMENTS: Final[Operation[PaymentList]] = Operation(
 
 
 def build_list_payments(
-    reference: str,
     *,
+    reference: str,
     limit: int | None = None,
     skip: int | None = None,
     timeout: Timeouts | float | None = None,
@@ -216,8 +228,8 @@ def build_list_payments(
 
 async def list_payments(
     sender: Sender,
-    reference: str,
     *,
+    reference: str,
     limit: int | None = None,
     skip: int | None = None,
     timeout: Timeouts | float | None = None,
@@ -251,7 +263,7 @@ async def list_payments(
         UnprocessableEntity: 422. `limit` or `skip` is out of range.
     """
     request = build_list_payments(
-        reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
+        reference=reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
     )
     del headers  # keep secrets out of tracebacks
     response = await sender.send(request)
@@ -264,8 +276,8 @@ def _page_of_list_payments(result: PaymentList) -> Page[Payment]:
 
 def iterate_payments(
     sender: Sender,
-    reference: str,
     *,
+    reference: str,
     limit: int | None = None,
     skip: int | None = None,
     max_items: int | None = None,
@@ -304,7 +316,13 @@ def iterate_payments(
         UnprocessableEntity: 422. `limit` or `skip` is out of range.
     """
     request = build_list_payments(
-        reference, limit=limit, skip=skip or 0, timeout=timeout, retry=retry, headers=headers, validate=validate
+        reference=reference,
+        limit=limit,
+        skip=skip or 0,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
     )
 
     async def fetch(position: int) -> Page[Payment]:
@@ -476,7 +494,7 @@ INCREMENT_AUTHORIZATION: Final[Operation[AuthorizationResult]] = Operation(
 
 def build_increment_authorization(
     payment_id: str,
-    body: AuthorizationRequest | Mapping[str, object],
+    body: AuthorizationRequest | AuthorizationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -513,7 +531,7 @@ def build_increment_authorization(
 async def increment_authorization(
     sender: Sender,
     payment_id: str,
-    body: AuthorizationRequest | Mapping[str, object],
+    body: AuthorizationRequest | AuthorizationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -590,7 +608,7 @@ CANCEL_SCHEDULED_RETRY: Final[Operation[AcceptedAction]] = Operation(
 
 def build_cancel_scheduled_retry(
     payment_id: str,
-    body: CancellationRequest | Mapping[str, object],
+    body: CancellationRequest | CancellationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -627,7 +645,7 @@ def build_cancel_scheduled_retry(
 async def cancel_scheduled_retry(
     sender: Sender,
     payment_id: str,
-    body: CancellationRequest | Mapping[str, object],
+    body: CancellationRequest | CancellationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -703,7 +721,7 @@ CAPTURE_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_capture_payment(
     payment_id: str,
-    body: CaptureRequest | Mapping[str, object] | None = None,
+    body: CaptureRequest | CaptureRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -740,7 +758,7 @@ def build_capture_payment(
 async def capture_payment(
     sender: Sender,
     payment_id: str,
-    body: CaptureRequest | Mapping[str, object] | None = None,
+    body: CaptureRequest | CaptureRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -787,7 +805,7 @@ async def capture_payment(
     """
     request = build_capture_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -817,7 +835,7 @@ REFUND_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_refund_payment(
     payment_id: str,
-    body: RefundRequest | Mapping[str, object] | None = None,
+    body: RefundRequest | RefundRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -854,7 +872,7 @@ def build_refund_payment(
 async def refund_payment(
     sender: Sender,
     payment_id: str,
-    body: RefundRequest | Mapping[str, object] | None = None,
+    body: RefundRequest | RefundRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -902,7 +920,7 @@ async def refund_payment(
     """
     request = build_refund_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -932,7 +950,7 @@ REVERSE_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_reverse_payment(
     payment_id: str,
-    body: ReverseRequest | Mapping[str, object] | None = None,
+    body: ReverseRequest | ReverseRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -969,7 +987,7 @@ def build_reverse_payment(
 async def reverse_payment(
     sender: Sender,
     payment_id: str,
-    body: ReverseRequest | Mapping[str, object] | None = None,
+    body: ReverseRequest | ReverseRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -1016,7 +1034,7 @@ async def reverse_payment(
     """
     request = build_reverse_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -1046,7 +1064,7 @@ VOID_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_void_payment(
     payment_id: str,
-    body: VoidRequest | Mapping[str, object] | None = None,
+    body: VoidRequest | VoidRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -1083,7 +1101,7 @@ def build_void_payment(
 async def void_payment(
     sender: Sender,
     payment_id: str,
-    body: VoidRequest | Mapping[str, object] | None = None,
+    body: VoidRequest | VoidRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -1130,7 +1148,7 @@ async def void_payment(
     """
     request = build_void_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -1155,7 +1173,7 @@ SEARCH_PAYMENTS: Final[Operation[PaymentSearchResult]] = Operation(
 
 
 def build_search_payments(
-    body: PaymentSearchRequest | Mapping[str, object],
+    body: PaymentSearchRequest | PaymentSearchRequestDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -1173,7 +1191,7 @@ def build_search_payments(
 
 async def search_payments(
     sender: Sender,
-    body: PaymentSearchRequest | Mapping[str, object],
+    body: PaymentSearchRequest | PaymentSearchRequestDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -1223,7 +1241,7 @@ def _page_of_search_payments(result: PaymentSearchResult) -> Page[Payment]:
 
 def iterate_search_payments(
     sender: Sender,
-    body: PaymentSearchRequest | Mapping[str, object],
+    body: PaymentSearchRequest | PaymentSearchRequestDict,
     *,
     max_items: int | None = None,
     timeout: Timeouts | float | None = None,

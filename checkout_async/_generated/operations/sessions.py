@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.wire import (
     ApiRequest,
@@ -17,12 +17,19 @@ from checkout_async._core.wire import (
 )
 from checkout_async._generated.models.sessions import (
     ChannelData,
-    ChannelType,
+    ChannelTypeLike,
     Session,
     SessionRequest,
     ThreeDsMethodCompletionRequest,
 )
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.sessions import (
+        ChannelDataDict,
+        SessionRequestDict,
+        ThreeDsMethodCompletionRequestDict,
+    )
 
 __all__ = [
     "COMPLETE_SESSION",
@@ -55,7 +62,7 @@ REQUEST_SESSION: Final[Operation[Session]] = Operation(
 
 
 def build_request_session(
-    body: SessionRequest | Mapping[str, object],
+    body: SessionRequest | SessionRequestDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -73,7 +80,7 @@ def build_request_session(
 
 async def request_session(
     sender: Sender,
-    body: SessionRequest | Mapping[str, object],
+    body: SessionRequest | SessionRequestDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -134,7 +141,7 @@ GET_SESSION: Final[Operation[Session]] = Operation(
 def build_get_session(
     session_id: str,
     *,
-    channel: ChannelType | str | None = None,
+    channel: ChannelTypeLike | None = None,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -165,7 +172,7 @@ async def get_session(
     sender: Sender,
     session_id: str,
     *,
-    channel: ChannelType | str | None = None,
+    channel: ChannelTypeLike | None = None,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -228,7 +235,7 @@ UPDATE_SESSION: Final[Operation[Session]] = Operation(
 
 def build_update_session(
     session_id: str,
-    body: ChannelData | Mapping[str, object],
+    body: ChannelData | ChannelDataDict,
     *,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -265,7 +272,7 @@ def build_update_session(
 async def update_session(
     sender: Sender,
     session_id: str,
-    body: ChannelData | Mapping[str, object],
+    body: ChannelData | ChannelDataDict,
     *,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -420,7 +427,7 @@ UPDATE_THREE_DS_METHOD_COMPLETION: Final[Operation[Session]] = Operation(
 
 def build_update_three_ds_method_completion(
     session_id: str,
-    body: ThreeDsMethodCompletionRequest | Mapping[str, object],
+    body: ThreeDsMethodCompletionRequest | ThreeDsMethodCompletionRequestDict,
     *,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -457,7 +464,7 @@ def build_update_three_ds_method_completion(
 async def update_three_ds_method_completion(
     sender: Sender,
     session_id: str,
-    body: ThreeDsMethodCompletionRequest | Mapping[str, object],
+    body: ThreeDsMethodCompletionRequest | ThreeDsMethodCompletionRequestDict,
     *,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,

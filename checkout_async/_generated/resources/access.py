@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.access import AccessToken, AccessTokenRequest
 from checkout_async._generated.operations import access as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.access import AccessTokenRequestDict
 
 __all__ = ["AccessResource"]
 
@@ -23,7 +27,7 @@ class AccessResource:
 
     async def request_access_token(
         self,
-        body: AccessTokenRequest | Mapping[str, object],
+        body: AccessTokenRequest | AccessTokenRequestDict,
         *,
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
 
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.payments import (
@@ -25,6 +26,18 @@ from checkout_async._generated.models.payments import (
 from checkout_async._generated.operations import payments as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.payments import (
+        AuthorizationRequestDict,
+        CancellationRequestDict,
+        CaptureRequestDict,
+        PaymentOrPayoutRequestDict,
+        PaymentSearchRequestDict,
+        RefundRequestDict,
+        ReverseRequestDict,
+        VoidRequestDict,
+    )
+
 __all__ = ["PaymentsResource"]
 
 
@@ -41,7 +54,7 @@ class PaymentsResource:
 
     async def request_payment(
         self,
-        body: PaymentOrPayoutRequest | Mapping[str, object],
+        body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -101,8 +114,8 @@ class PaymentsResource:
 
     async def list_payments(
         self,
-        reference: str,
         *,
+        reference: str,
         limit: int | None = None,
         skip: int | None = None,
         timeout: Timeouts | float | None = None,
@@ -137,7 +150,13 @@ class PaymentsResource:
             UnprocessableEntity: 422. `limit` or `skip` is out of range.
         """
         request = operations.build_list_payments(
-            reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
+            reference=reference,
+            limit=limit,
+            skip=skip,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
         )
         del headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
@@ -145,8 +164,8 @@ class PaymentsResource:
 
     def iterate_payments(
         self,
-        reference: str,
         *,
+        reference: str,
         limit: int | None = None,
         skip: int | None = None,
         max_items: int | None = None,
@@ -187,7 +206,7 @@ class PaymentsResource:
         """
         return operations.iterate_payments(
             self._sender,
-            reference,
+            reference=reference,
             limit=limit,
             skip=skip,
             max_items=max_items,
@@ -280,7 +299,7 @@ class PaymentsResource:
     async def increment_authorization(
         self,
         payment_id: str,
-        body: AuthorizationRequest | Mapping[str, object],
+        body: AuthorizationRequest | AuthorizationRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -344,7 +363,7 @@ class PaymentsResource:
     async def cancel_scheduled_retry(
         self,
         payment_id: str,
-        body: CancellationRequest | Mapping[str, object],
+        body: CancellationRequest | CancellationRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -406,7 +425,7 @@ class PaymentsResource:
     async def capture_payment(
         self,
         payment_id: str,
-        body: CaptureRequest | Mapping[str, object] | None = None,
+        body: CaptureRequest | CaptureRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -454,7 +473,7 @@ class PaymentsResource:
         """
         request = operations.build_capture_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -469,7 +488,7 @@ class PaymentsResource:
     async def refund_payment(
         self,
         payment_id: str,
-        body: RefundRequest | Mapping[str, object] | None = None,
+        body: RefundRequest | RefundRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -518,7 +537,7 @@ class PaymentsResource:
         """
         request = operations.build_refund_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -533,7 +552,7 @@ class PaymentsResource:
     async def reverse_payment(
         self,
         payment_id: str,
-        body: ReverseRequest | Mapping[str, object] | None = None,
+        body: ReverseRequest | ReverseRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -581,7 +600,7 @@ class PaymentsResource:
         """
         request = operations.build_reverse_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -596,7 +615,7 @@ class PaymentsResource:
     async def void_payment(
         self,
         payment_id: str,
-        body: VoidRequest | Mapping[str, object] | None = None,
+        body: VoidRequest | VoidRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -644,7 +663,7 @@ class PaymentsResource:
         """
         request = operations.build_void_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -658,7 +677,7 @@ class PaymentsResource:
 
     async def search_payments(
         self,
-        body: PaymentSearchRequest | Mapping[str, object],
+        body: PaymentSearchRequest | PaymentSearchRequestDict,
         *,
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
@@ -700,7 +719,7 @@ class PaymentsResource:
 
     def iterate_search_payments(
         self,
-        body: PaymentSearchRequest | Mapping[str, object],
+        body: PaymentSearchRequest | PaymentSearchRequestDict,
         *,
         max_items: int | None = None,
         timeout: Timeouts | float | None = None,

@@ -4,17 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.sessions import (
     ChannelData,
-    ChannelType,
+    ChannelTypeLike,
     Session,
     SessionRequest,
     ThreeDsMethodCompletionRequest,
 )
 from checkout_async._generated.operations import sessions as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.sessions import (
+        ChannelDataDict,
+        SessionRequestDict,
+        ThreeDsMethodCompletionRequestDict,
+    )
 
 __all__ = ["SessionsResource"]
 
@@ -31,7 +39,7 @@ class SessionsResource:
 
     async def request_session(
         self,
-        body: SessionRequest | Mapping[str, object],
+        body: SessionRequest | SessionRequestDict,
         *,
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
@@ -82,7 +90,7 @@ class SessionsResource:
         self,
         session_id: str,
         *,
-        channel: ChannelType | str | None = None,
+        channel: ChannelTypeLike | None = None,
         session_secret: str | None = None,
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
@@ -134,7 +142,7 @@ class SessionsResource:
     async def update_session(
         self,
         session_id: str,
-        body: ChannelData | Mapping[str, object],
+        body: ChannelData | ChannelDataDict,
         *,
         session_secret: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -239,7 +247,7 @@ class SessionsResource:
     async def update_three_ds_method_completion(
         self,
         session_id: str,
-        body: ThreeDsMethodCompletionRequest | Mapping[str, object],
+        body: ThreeDsMethodCompletionRequest | ThreeDsMethodCompletionRequestDict,
         *,
         session_secret: str | None = None,
         timeout: Timeouts | float | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import date
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -32,6 +32,13 @@ from checkout_async._generated.models.library import (
 )
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.library import (
+        LoanOrDonationRequestDict,
+        LoanSearchRequestDict,
+        RenewalRequestDict,
+    )
+
 __all__ = [
     "LIST_LOANS",
     "RENEW_LOAN",
@@ -56,8 +63,8 @@ LIST_LOANS: Final[Operation[LoanList]] = Operation(
 
 
 def build_list_loans(
-    reader: str,
     *,
+    reader: str,
     page_size: int | None = None,
     skip: int | None = None,
     since: date | None = None,
@@ -81,8 +88,8 @@ def build_list_loans(
 
 async def list_loans(
     sender: Sender,
-    reader: str,
     *,
+    reader: str,
     page_size: int | None = None,
     skip: int | None = None,
     since: date | None = None,
@@ -110,7 +117,7 @@ async def list_loans(
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
     request = build_list_loans(
-        reader,
+        reader=reader,
         page_size=page_size,
         skip=skip,
         since=since,
@@ -130,8 +137,8 @@ def _page_of_list_loans(result: LoanList) -> Page[Loan]:
 
 def iterate_loans(
     sender: Sender,
-    reader: str,
     *,
+    reader: str,
     page_size: int | None = None,
     skip: int | None = None,
     since: date | None = None,
@@ -164,7 +171,7 @@ def iterate_loans(
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
     request = build_list_loans(
-        reader,
+        reader=reader,
         page_size=page_size,
         skip=skip or 0,
         since=since,
@@ -194,7 +201,7 @@ REQUEST_LOAN: Final[Operation[Loan]] = Operation(
 
 
 def build_request_loan(
-    body: LoanOrDonationRequest | Mapping[str, object],
+    body: LoanOrDonationRequest | LoanOrDonationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -220,7 +227,7 @@ def build_request_loan(
 
 async def request_loan(
     sender: Sender,
-    body: LoanOrDonationRequest | Mapping[str, object],
+    body: LoanOrDonationRequest | LoanOrDonationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -275,7 +282,7 @@ SEARCH_LOANS: Final[Operation[LoanSearchResult]] = Operation(
 
 
 def build_search_loans(
-    body: LoanSearchRequest | Mapping[str, object],
+    body: LoanSearchRequest | LoanSearchRequestDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -293,7 +300,7 @@ def build_search_loans(
 
 async def search_loans(
     sender: Sender,
-    body: LoanSearchRequest | Mapping[str, object],
+    body: LoanSearchRequest | LoanSearchRequestDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -335,7 +342,7 @@ def _page_of_search_loans(result: LoanSearchResult) -> Page[Loan]:
 
 def iterate_search_loans(
     sender: Sender,
-    body: LoanSearchRequest | Mapping[str, object],
+    body: LoanSearchRequest | LoanSearchRequestDict,
     *,
     max_items: int | None = None,
     timeout: Timeouts | float | None = None,
@@ -394,7 +401,7 @@ RENEW_LOAN: Final[Operation[Loan | None]] = Operation(
 
 def build_renew_loan(
     loan_id: str,
-    body: RenewalRequest | Mapping[str, object] | None = None,
+    body: RenewalRequest | RenewalRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -422,7 +429,7 @@ def build_renew_loan(
 async def renew_loan(
     sender: Sender,
     loan_id: str,
-    body: RenewalRequest | Mapping[str, object] | None = None,
+    body: RenewalRequest | RenewalRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
@@ -455,7 +462,7 @@ async def renew_loan(
     """
     request = build_renew_loan(
         loan_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,

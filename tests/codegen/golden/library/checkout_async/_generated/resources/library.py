@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import date
+from typing import TYPE_CHECKING
 
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.library import (
@@ -17,6 +18,13 @@ from checkout_async._generated.models.library import (
 )
 from checkout_async._generated.operations import library as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.library import (
+        LoanOrDonationRequestDict,
+        LoanSearchRequestDict,
+        RenewalRequestDict,
+    )
 
 __all__ = ["LibraryResource"]
 
@@ -31,8 +39,8 @@ class LibraryResource:
 
     async def list_loans(
         self,
-        reader: str,
         *,
+        reader: str,
         page_size: int | None = None,
         skip: int | None = None,
         since: date | None = None,
@@ -61,7 +69,7 @@ class LibraryResource:
                 `off`.
         """
         request = operations.build_list_loans(
-            reader,
+            reader=reader,
             page_size=page_size,
             skip=skip,
             since=since,
@@ -76,8 +84,8 @@ class LibraryResource:
 
     def iterate_loans(
         self,
-        reader: str,
         *,
+        reader: str,
         page_size: int | None = None,
         skip: int | None = None,
         since: date | None = None,
@@ -112,7 +120,7 @@ class LibraryResource:
         """
         return operations.iterate_loans(
             self._sender,
-            reader,
+            reader=reader,
             page_size=page_size,
             skip=skip,
             since=since,
@@ -125,7 +133,7 @@ class LibraryResource:
 
     async def request_loan(
         self,
-        body: LoanOrDonationRequest | Mapping[str, object],
+        body: LoanOrDonationRequest | LoanOrDonationRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -171,7 +179,7 @@ class LibraryResource:
 
     async def search_loans(
         self,
-        body: LoanSearchRequest | Mapping[str, object],
+        body: LoanSearchRequest | LoanSearchRequestDict,
         *,
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
@@ -205,7 +213,7 @@ class LibraryResource:
 
     def iterate_search_loans(
         self,
-        body: LoanSearchRequest | Mapping[str, object],
+        body: LoanSearchRequest | LoanSearchRequestDict,
         *,
         max_items: int | None = None,
         timeout: Timeouts | float | None = None,
@@ -249,7 +257,7 @@ class LibraryResource:
     async def renew_loan(
         self,
         loan_id: str,
-        body: RenewalRequest | Mapping[str, object] | None = None,
+        body: RenewalRequest | RenewalRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
@@ -283,7 +291,7 @@ class LibraryResource:
         """
         request = operations.build_renew_loan(
             loan_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,

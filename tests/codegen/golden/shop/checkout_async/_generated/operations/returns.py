@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.wire import ApiRequest, BodyFormat, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.returns import Return, ReturnRequest
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.returns import ReturnRequestDict
 
 __all__ = ["REQUEST_RETURN", "build_request_return", "request_return"]
 
@@ -27,7 +30,7 @@ REQUEST_RETURN: Final[Operation[Return]] = Operation(
 
 
 def build_request_return(
-    body: ReturnRequest | Mapping[str, object] | None = None,
+    body: ReturnRequest | ReturnRequestDict | None = None,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -44,7 +47,7 @@ def build_request_return(
 
 async def request_return(
     sender: Sender,
-    body: ReturnRequest | Mapping[str, object] | None = None,
+    body: ReturnRequest | ReturnRequestDict | None = None,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -67,7 +70,7 @@ async def request_return(
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
-    request = build_request_return(body=body, timeout=timeout, retry=retry, headers=headers, validate=validate)
+    request = build_request_return(body, timeout=timeout, retry=retry, headers=headers, validate=validate)
     del body, headers  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value

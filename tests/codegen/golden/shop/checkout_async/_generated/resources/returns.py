@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.returns import Return, ReturnRequest
 from checkout_async._generated.operations import returns as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.returns import ReturnRequestDict
 
 __all__ = ["ReturnsResource"]
 
@@ -23,7 +27,7 @@ class ReturnsResource:
 
     async def request_return(
         self,
-        body: ReturnRequest | Mapping[str, object] | None = None,
+        body: ReturnRequest | ReturnRequestDict | None = None,
         *,
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
@@ -48,7 +52,7 @@ class ReturnsResource:
                 `off`.
         """
         request = operations.build_request_return(
-            body=body, timeout=timeout, retry=retry, headers=headers, validate=validate
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate
         )
         del body, headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)

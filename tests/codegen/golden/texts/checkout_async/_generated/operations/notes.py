@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.wire import ApiRequest, CallOptions, Idempotency, Operation, Parameter, Sender
 from checkout_async._generated.models.notes import Note, NoteResponse
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.notes import NoteDict
 
 __all__ = ["WRITE_NOTE", "build_write_note", "write_note"]
 
@@ -25,7 +28,7 @@ WRITE_NOTE: Final[Operation[NoteResponse]] = Operation(
 
 def build_write_note(
     a_b: str,
-    body: Note | Mapping[str, object],
+    body: Note | NoteDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,
@@ -45,7 +48,7 @@ def build_write_note(
 async def write_note(
     sender: Sender,
     a_b: str,
-    body: Note | Mapping[str, object],
+    body: Note | NoteDict,
     *,
     timeout: Timeouts | float | None = None,
     retry: RetryPolicy | None = None,

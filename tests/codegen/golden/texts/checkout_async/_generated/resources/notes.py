@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from checkout_async._core.wire import Sender
 from checkout_async._generated.models.notes import Note, NoteResponse
 from checkout_async._generated.operations import notes as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.notes import NoteDict
 
 __all__ = ["NotesResource"]
 
@@ -24,7 +28,7 @@ class NotesResource:
     async def write_note(
         self,
         a_b: str,
-        body: Note | Mapping[str, object],
+        body: Note | NoteDict,
         *,
         timeout: Timeouts | float | None = None,
         retry: RetryPolicy | None = None,
