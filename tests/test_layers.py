@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-EXTRAS = {"click", "rich", "jsonschema_rs", "limits", "redis", "opentelemetry", "filelock"}
-ON_DEMAND = {"checkout_async.sandbox", "checkout_async.batch", "checkout_async.threeds"}
+EXTRAS = {"click", "rich", "jsonschema_rs", "limits", "redis", "opentelemetry", "filelock", "pytest", "pydantic"}
+ON_DEMAND = {"checkout_async.sandbox", "checkout_async.batch", "checkout_async.threeds", "checkout_async.testing"}
 
 
 def test_importing_the_package_loads_no_extra_and_no_simulator() -> None:

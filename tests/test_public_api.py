@@ -21,6 +21,7 @@ PUBLIC = [
     "checkout_async.limits",
     "checkout_async.observability",
     "checkout_async.sandbox",
+    "checkout_async.testing",
     "checkout_async.threeds",
     "checkout_async.threeds.emv",
     "checkout_async.webhooks",
@@ -45,6 +46,7 @@ def test_the_names_of_the_package() -> None:
         "errors",
         "models",
         "operations",
+        "testing",
         "threeds",
         "webhooks",
     }
