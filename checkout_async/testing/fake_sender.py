@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
-from functools import cache
-from importlib import import_module
-from types import ModuleType
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import msgspec
 
 from checkout_async._core.prepare import prepare, user_agent
 from checkout_async._core.wire import ApiRequest, ApiResponse, BodyFormat, Operation
-from checkout_async._generated import operations as generated
 from checkout_async._generated.resources.client_apis import ClientApis
 from checkout_async.config import Validation
+from checkout_async.operations.catalogue import find_operation
 from checkout_async.redaction import SecretStruct
 
 __all__ = ["FakeReply", "FakeSender", "RecordedCall"]
@@ -74,7 +70,7 @@ class FakeSender(ClientApis):
 
     def reply(self, operation: str, reply: FakeReply) -> None:
         """Set what calls of an operation return from now on; the class says what it may be."""
-        description = _operation(operation)
+        description = find_operation(operation)
         if isinstance(reply, list | tuple):
             consecutive = deque(cast("list[object]", reply))
             for each in consecutive:
@@ -86,7 +82,7 @@ class FakeSender(ClientApis):
 
     def calls_of(self, operation: str) -> list[RecordedCall]:
         """Return the calls of one operation, oldest first. Raises ValueError for one that does not exist."""
-        _operation(operation)
+        find_operation(operation)
         return [call for call in self.calls if call.operation == operation]
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
@@ -142,29 +138,6 @@ class FakeSender(ClientApis):
         if not reply:
             raise AssertionError(f"{name} was called more often than FakeSender has replies for it")
         return cast("deque[object]", reply).popleft()
-
-
-@cache
-def _operations() -> dict[str, Operation[Any]]:
-    """Return the operations of all APIs by name."""
-    modules = (import_module(f"checkout_async._generated.operations.{name}") for name in generated.__all__)
-    return {each.name: each for module in modules for each in _operations_in(module)}
-
-
-def _operations_in(module: ModuleType) -> Iterator[Operation[Any]]:
-    for value in vars(module).values():
-        if isinstance(value, Operation):
-            yield value
-
-
-def _operation(name: str) -> Operation[Any]:
-    known = _operations()
-    if name not in known:
-        close = get_close_matches(name, known, n=1)
-        raise ValueError(
-            f"there is no operation {name!r}; {f'did you mean {close[0]!r}?' if close else ', '.join(known)}"
-        )
-    return known[name]
 
 
 def _check(operation: Operation[Any], reply: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from starlette import testclient
 
 from checkout_async import threeds, webhooks
@@ -52,17 +52,17 @@ class StarletteBrowser:
 
 
 class AiohttpBrowser:
-    def __init__(self, portal: Any, client: TestClient[Any, Any]) -> None:
+    def __init__(self, portal: BlockingPortal, client: TestClient[Any, Any]) -> None:
         self._portal = portal
         self._client = client
 
     def get(self, path: str) -> Answer:
-        return self._portal.call(self._send, "GET", path, None, None)
+        return self._portal.call(lambda: self._send("GET", path))
 
     def post(self, path: str, fields: Any, headers: Mapping[str, str] | None = None) -> Answer:
-        return self._portal.call(self._send, "POST", path, fields, headers)
+        return self._portal.call(lambda: self._send("POST", path, fields, headers))
 
-    async def _send(self, method: str, path: str, fields: Any, headers: Any) -> Answer:
+    async def _send(self, method: str, path: str, fields: Any = None, headers: Any = None) -> Answer:
         async with self._client.request(method, path, data=fields, headers=headers) as reply:
             return Answer(reply.status, await reply.text(), reply.headers, reply.url.path)
 
