@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -13,10 +14,11 @@ import click
 import msgspec
 
 from checkout_async._core.wire import ApiRequest, ApiResponse, Operation
+from checkout_async._generated import operations as generated
 from checkout_async.batch.command.console import echo
 from checkout_async.cli.settings import CommandSettings, settings_options
 from checkout_async.cli.shown import as_json
-from checkout_async.operations.catalogue import all_operations, builder_of, find_operation
+from checkout_async.operations.catalogue import all_operations, find_operation
 from checkout_async.redaction import SecretMembers, clears_frames
 
 __all__ = ["call"]
@@ -92,7 +94,7 @@ def _request(
     pairs: tuple[str, ...],
     key: str | None,
 ) -> ApiRequest[Any]:
-    build = builder_of(operation)
+    build = _builder_of(operation)
     parameters = list(inspect.signature(build).parameters.values())
     count = operation.path.count("{")
     if len(identifiers) != count:
@@ -108,6 +110,14 @@ def _request(
         elif name in further and further[name].default is inspect.Parameter.empty:
             raise click.UsageError(f"{operation.name} needs --{name}.")
     return build(*identifiers, **arguments)
+
+
+def _builder_of(operation: Operation[Any]) -> Callable[..., ApiRequest[Any]]:
+    """Return the function that builds the request: `operations.payments.build_get_payment`."""
+    modules = (vars(import_module(f"checkout_async._generated.operations.{api}")) for api in generated.__all__)
+    name = f"build_{operation.name}"
+    found: Callable[..., ApiRequest[Any]] = next(each[name] for each in modules if name in each)
+    return found
 
 
 def _arguments(parameters: Mapping[str, inspect.Parameter], pairs: tuple[str, ...]) -> dict[str, Any]:
