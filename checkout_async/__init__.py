@@ -17,7 +17,7 @@ from checkout_async.config import NO_SUBDOMAIN, Environment, Limits, RetryPolicy
 from checkout_async.errors import CheckoutError
 
 if TYPE_CHECKING:
-    from checkout_async import threeds, webhooks
+    from checkout_async import testing, threeds, webhooks
 
 # The application decides where the warnings of a library go.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -38,11 +38,12 @@ __all__ = [
     "errors",
     "models",
     "operations",
+    "testing",
     "threeds",
     "webhooks",
 ]
 
-_ON_DEMAND = frozenset({"threeds", "webhooks"})
+_ON_DEMAND = frozenset({"testing", "threeds", "webhooks"})
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that exists

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-EXTRAS = {"click", "rich", "jsonschema_rs", "limits", "redis", "opentelemetry", "filelock"}
+EXTRAS = {"click", "rich", "jsonschema_rs", "limits", "redis", "opentelemetry", "filelock", "pytest", "pydantic"}
 ON_DEMAND = {
     "checkout_async.sandbox",
     "checkout_async.batch",
     "checkout_async.threeds",
+    "checkout_async.testing",
     "checkout_async._generated.dicts",
     "checkout_async._generated.models.payments",
     "checkout_async._generated.models.sessions",

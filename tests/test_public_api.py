@@ -26,6 +26,7 @@ PUBLIC = [
     "checkout_async.limits",
     "checkout_async.observability",
     "checkout_async.sandbox",
+    "checkout_async.testing",
     "checkout_async.threeds",
     "checkout_async.threeds.emv",
     "checkout_async.webhooks",
@@ -50,6 +51,7 @@ def test_the_names_of_the_package() -> None:
         "errors",
         "models",
         "operations",
+        "testing",
         "threeds",
         "webhooks",
     }
