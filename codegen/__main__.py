@@ -20,12 +20,16 @@ from typing import Final
 from codegen.compiler import FRAGMENTS, Compiled, check_fragments, compile_all, compile_document
 from codegen.contract import ACCEPTED, FORMAT, Contract, diff_contract, read_contract, write_contract
 from codegen.count import count_document
-from codegen.diagnostics import CompilerError, SpecificationError
+from codegen.diagnostics import CompilerError, Problems, SpecificationError
 from codegen.diff import Finding, compare, compare_versions, exit_code, render
 from codegen.lint import fix_fragments, lint
 from codegen.lint.sensitive import unmarked
 from codegen.record import is_verified, record
 from codegen.revisions import read_version
+from codegen.upstream.compare import compare_documents
+from codegen.upstream.decisions import fix_tables, news, read_decisions
+from codegen.upstream.read import Document, read_document
+from codegen.upstream.render import render_comparison
 from codegen.write import diff_tree, write_tree
 
 _REPORT: Final = (
@@ -65,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
     if options.count:
         return _count
-    if task := {"accept": _accept, "diff": _diff, "lint": _lint}.get(options.task):
+    if task := {"accept": _accept, "compare": _compare, "diff": _diff, "lint": _lint}.get(options.task):
         return task
     return _check if options.check else _generate
 
@@ -100,10 +104,29 @@ def _lint(options: argparse.Namespace) -> int:
     if options.fix:
         for name in fix_fragments(folder, unmarked(document)):
             print(f"corrected {FRAGMENTS}/{name}")
+        if fix_tables(folder, read_decisions(folder, Problems())):
+            print(f"corrected {FRAGMENTS}/README.md")
         document = check_fragments(folder)
     if problems := lint(document, folder):
         raise SpecificationError(problems)
     return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Print how a document of others differs from ours, less what decisions settle. Return 1 if there is news."""
+    if len(options.versions) != 1:
+        print("compare needs one document: an OpenAPI file, JSON or YAML", file=sys.stderr)
+        return 2
+    folder: Path = options.root / FRAGMENTS
+    problems = Problems()
+    decisions = read_decisions(folder, problems)
+    problems.stop_if_any()
+    theirs = read_document(Path(options.versions[0]))
+    found = compare_documents(Document(compile_document(folder)), theirs)
+    left = found.differences if options.all else news(found.differences, decisions, theirs.title)
+    settled = len(found.differences) - len(left)
+    print(render_comparison(left, found.agreements, settled, options.format), end="")
+    return 1 if left else 0
 
 
 def _changes_to_accept(options: argparse.Namespace, old: Contract, new: Contract) -> list[Finding]:
@@ -174,7 +197,11 @@ def _describe_crash(error: Exception) -> str:
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m codegen", description="Generate the package from openapi/.")
     parser.add_argument(
-        "task", nargs="?", choices=("generate", "accept", "diff", "lint"), default="generate", help="what to do"
+        "task",
+        nargs="?",
+        choices=("generate", "accept", "compare", "diff", "lint"),
+        default="generate",
+        help="what to do",
     )
     parser.add_argument(
         "versions", nargs="*", help="with diff: two folders that contain openapi/, bundles, or git revisions"
@@ -187,6 +214,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--fix", action="store_true", help="with lint: put keywords in order, mask what looks sensitive"
     )
+    parser.add_argument("--all", action="store_true", help="with compare: also what decisions settle")
     parser.add_argument("--since", help="with accept: the version since which changes are accepted, as for diff")
     parser.add_argument("--root", type=_folder, default=_HERE.parent, help="the folder that contains openapi/")
     parser.add_argument("--output", type=_folder, help="the folder to write to or compare with (default: the root)")

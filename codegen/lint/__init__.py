@@ -14,6 +14,7 @@ from codegen.lint.fix import fix_fragments
 from codegen.lint.order import check_order
 from codegen.lint.sensitive import check_sensitive
 from codegen.lint.wording import check_wording
+from codegen.upstream.decisions import check_tables, read_decisions
 
 __all__ = ["fix_fragments", "lint"]
 
@@ -24,6 +25,7 @@ def lint(document: Object, folder: Path) -> tuple[Problem, ...]:
     check_sensitive(document, problems)
     check_wording(document, problems)
     check_order(folder, problems)
+    check_tables(folder, read_decisions(folder, problems), problems)
     try:
         problems.stop_if_any()
     except SpecificationError as error:
