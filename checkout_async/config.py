@@ -136,9 +136,10 @@ class Timeouts:
 class RetryPolicy:
     """How often and how soon a call is retried. The operation decides whether it may be retried at all.
 
-    `attempts` includes the first attempt; 1 means no retries (`RetryPolicy.none()`). The wait before attempt n + 1 is drawn evenly between 0
-    and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full jitter). A longer
-    `Retry-After` of the server replaces that wait. If it is above `max_retry_after` seconds, the call ends instead.
+    `attempts` includes the first attempt; 1 means no retries (`RetryPolicy.none()`). The wait before attempt n + 1 is
+    drawn evenly between 0 and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full
+    jitter). A longer `Retry-After` of the server replaces that wait. If it is above `max_retry_after` seconds, the call
+    ends instead.
 
     While the API reports that the idempotency key is in use, the call waits `conflict_wait` seconds and tries again
     (Checkout.com advises 30 seconds or more). It does so until its deadline, or not at all if `attempts` is 1.

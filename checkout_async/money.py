@@ -8,7 +8,8 @@ currency that your account treats in another way.
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from fractions import Fraction
+from typing import Final, cast
 
 from checkout_async.errors import InvalidRequest
 
@@ -36,7 +37,8 @@ def decimals(currency: str) -> int:
 
     Raises InvalidRequest if it is no current currency of ISO 4217 with a minor unit.
     """
-    found = _DECIMALS.get(currency.upper()) if isinstance(currency, str) else None  # pyright: ignore[reportUnnecessaryIsInstance]
+    given = cast("object", currency)  # not every caller uses a type checker
+    found = _DECIMALS.get(given.upper()) if isinstance(given, str) else None
     if found is None:
         reason = "must be a currency code of ISO 4217, such as GBP"
         raise InvalidRequest(f"currency {reason}", path="currency", reason=reason)
@@ -50,26 +52,28 @@ def to_minor_units(amount: Decimal | int | str, currency: str) -> int:
     which cannot hold most amounts exactly.
     """
     places = decimals(currency)
-    if not isinstance(amount, Decimal | int | str) or isinstance(amount, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise _invalid(f"must be a Decimal, a whole number or a text, not {type(amount).__name__}")
+    given = cast("object", amount)  # not every caller uses a type checker
+    if not isinstance(given, Decimal | int | str) or isinstance(given, bool):
+        raise _invalid(f"must be a Decimal, a whole number or a text, not {type(given).__name__}")
     try:
-        scaled = Decimal(amount).scaleb(places)
-        whole = int(scaled) if scaled.is_finite() else None
+        value = Decimal(given)
     except InvalidOperation:
-        whole = scaled = None
-    if whole is None:
+        value = Decimal("NaN")
+    if not value.is_finite():
         raise _invalid("must be a number such as 19.99")
-    if whole != scaled:
+    scaled = Fraction(value) * 10**places  # arithmetic of Decimal rounds to 28 digits
+    if scaled.denominator != 1:
         raise _invalid(f"has more decimals than {currency.upper()}, which has {places}")
-    return whole
+    return scaled.numerator
 
 
 def from_minor_units(amount: int, currency: str) -> Decimal:
     """Return an amount as a decimal number, with the decimals of its currency: `1999, "GBP"` is `Decimal("19.99")`."""
     places = decimals(currency)
-    if not isinstance(amount, int) or isinstance(amount, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise _invalid(f"must be a whole number of minor units, not {type(amount).__name__}")
-    return Decimal(amount).scaleb(-places)
+    given = cast("object", amount)
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise _invalid(f"must be a whole number of minor units, not {type(given).__name__}")
+    return Decimal(f"{given}E-{places}")
 
 
 def _invalid(reason: str) -> InvalidRequest:

@@ -5,6 +5,7 @@ The generated modules subclass these, and `OpenEnum`. No field of the API is nam
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from datetime import date
 from importlib import import_module
@@ -78,7 +79,8 @@ class _MaskedRepr:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `to_json` returns as a dict: names of the API, and times as texts. Nothing is masked."""
-        return cast("dict[str, Any]", msgspec.json.decode(self.to_json()))
+        # What was received may begin with a byte order mark, as RFC 8259 lets a reader ignore it.
+        return cast("dict[str, Any]", msgspec.json.decode(self.to_json().removeprefix(BOM_UTF8)))
 
     def __repr__(self) -> str:
         members = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
