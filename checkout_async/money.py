@@ -61,7 +61,7 @@ def to_minor_units(amount: Decimal | int | str, currency: str) -> int:
         value = Decimal("NaN")
     if not value.is_finite():
         raise _invalid("must be a number such as 19.99")
-    scaled = Fraction(value) * 10**places  # arithmetic of Decimal rounds to 28 digits
+    scaled: Fraction = Fraction(value) * 10**places  # arithmetic of Decimal rounds to 28 digits
     if scaled.denominator != 1:
         raise _invalid(f"has more decimals than {currency.upper()}, which has {places}")
     return scaled.numerator

@@ -126,7 +126,7 @@ class TestOptions:
             ({"credentials": "sk_sbox_"}, "credentials must be"),
             ({"rate_limiter": object()}, "rate_limiter needs credentials"),
         ],
-        ids=lambda value: str(value) if isinstance(value, dict) else "",
+        ids=["negative", "text", "timeout", "no time", "level", "credentials", "rates"],
     )
     def test_wrong_options_are_refused(self, options: dict[str, Any], message: str) -> None:
         checkout = CheckoutClient(KEY, base_url="http://127.0.0.1:9")
