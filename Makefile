@@ -103,7 +103,7 @@ format: $(VENV)/.lint ## Fix lint and formatting with ruff.
 type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright, and that every public name has one.
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
-	@$(BIN)/pyright --pythonpath $(BIN)/python --verifytypes checkout_async --ignoreexternal
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --verifytypes checkout_async --ignoreexternal
 
 bench-memory: $(VENV)/.test ## Measure the memory of a batch of ten thousand and of a million records (ten minutes or more).
 	@$(BIN)/python benchmarks/batch.py memory 10000 1000000

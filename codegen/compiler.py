@@ -57,6 +57,11 @@ def check_fragments(folder: Path) -> Object:
     return document
 
 
+def api_version(document: Object) -> str:
+    """Return the version of the API's description."""
+    return document.object("info").text("version")
+
+
 class Compiled(NamedTuple):
     """What a repository's fragments compile to: the checked document, the generated files, and what they promise."""
 
@@ -118,7 +123,7 @@ def compile_all(root: Path) -> Compiled:
     prepared = run_passes(document)
     files = format_files(_render(document, prepared))
     prove(files)
-    manifest = build_manifest(files, {name: version(name) for name in TOOLS})
+    manifest = build_manifest(files, {"api": api_version(document), **{name: version(name) for name in TOOLS}})
     return Compiled(document, {**files, MANIFEST: manifest}, build_contract(document, parse(prepared), files))
 
 
@@ -128,6 +133,7 @@ def _render(document: Object, prepared: Object) -> dict[str, str]:
     # What several APIs share is in the module of each of them.
     modules = {"models/": models.keys() - {COMMON}, "operations/": [api.name for api in apis]}
     texts = {f"{path}__init__.py": emit_package(path, modules.get(path, ())) for path in PACKAGES}
+    texts["__init__.py"] = emit_package("", (), api_version(document))
     texts |= {f"models/{name}.py": text for name, text in models.items()}
     texts |= {f"dicts/{name}.py": text for name, text in emit_dicts(prepared).items()}
     texts |= {f"strict/{name}.py": text for name, text in emit_strict(prepared).items()}

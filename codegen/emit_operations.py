@@ -30,11 +30,13 @@ _RESOURCE_MODULE: Final = "The resource class of the {} API: the class of `clien
 _STANDARD: Final = (
     "from collections.abc import AsyncIterator, Mapping, Sequence",
     "from datetime import date, datetime",
+    "from functools import cached_property",
     "from typing import TYPE_CHECKING, Final",
     "from msgspec.structs import replace",
     "from checkout_async._core.deprecation import deprecated, warn_deprecated",
     "from checkout_async._core.paging import Page, by_link, by_position",
-    "from checkout_async._core.wire import Alternative, ApiRequest, BodyFormat, CallOptions, Idempotency",
+    "from checkout_async._core.resource import Resource",
+    "from checkout_async._core.wire import Alternative, ApiRequest, ApiResponse, BodyFormat, CallOptions, Idempotency",
     "from checkout_async._core.wire import Operation, Parameter, Sender, optional_parameter",
     "from checkout_async.config import RetryPolicy, Timeouts, Validation",
 )
@@ -62,6 +64,7 @@ def emit_resource(api: Api) -> str:
         imports="\n".join([*_STANDARD, *_type_imports(api), functions]),
         dict_imports=_dict_imports(api),
         class_name=resource_class(api),
+        responses_class=f"{resource_class(api).removesuffix('Resource')}WithResponse",
         docstring=docstring(api.description, 4),
         operations=[_operation(operation) for operation in api.operations],
     )

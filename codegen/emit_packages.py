@@ -20,12 +20,20 @@ PACKAGES: Final = {
 }
 
 
-def emit_package(path: str, modules: Iterable[str]) -> str:
-    """Return the `__init__` of a package. `models` and `operations` name their modules, loaded on first use."""
+def emit_package(path: str, modules: Iterable[str], version: str = "") -> str:
+    """Return the `__init__` of a package. `models` and `operations` name their modules, loaded on first use.
+
+    The outermost package has the version of the API's description.
+    """
     listed = sorted(modules) if path in {"models/", "operations/"} else []
     package = f"{PACKAGE}.{path.rstrip('/')}".rstrip(".")
+    shown = literal(version) if version else ""
     return TEMPLATES.get_template("package.jinja2").render(
-        header=HEADER, docstring=docstring(PACKAGES[path], 0), package=package, modules=listed
+        header=HEADER,
+        docstring=docstring(PACKAGES[path], 0),
+        package=package,
+        modules=listed,
+        version=shown,
     )
 
 

@@ -40,6 +40,7 @@ _IMPORTED = frozenset(
         "Page",
         "Parameter",
         "RequestModel",
+        "Resource",
         "ResponseModel",
         "RetryPolicy",
         "Sender",

@@ -63,7 +63,12 @@ OPTIONS: Final = (
         "Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that says "
         "whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say it.",
     ),
-    Argument("retry", "RetryPolicy | None", "None", "When to retry and how often, instead of the client's policy."),
+    Argument(
+        "retry",
+        "RetryPolicy | int | None",
+        "None",
+        "When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.",
+    ),
     Argument("headers", "Mapping[str, str] | None", "None", "Additional HTTP headers."),
     Argument(
         "validate",

@@ -314,10 +314,12 @@ class TestSettings:
             {"transport": 5},
             {"validate": "no"},
             {"proxies_from_env": "false"},
-            {"retry": 0},
+            {"retry": "0"},
+            {"retry": True},
+            {"retry": -1},
             {"limits": {}},
         ],
-        ids=lambda options: str(next(iter(options))),
+        ids=lambda options: "-".join(map(str, next(iter(options.items())))),
     )
     def test_settings_of_another_type_are_refused_by_name(self, options: dict[str, Any]) -> None:
         with pytest.raises(errors.ConfigurationError, match=f"^{next(iter(options))} must be"):

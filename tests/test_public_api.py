@@ -31,11 +31,14 @@ PUBLIC = [
     "checkout_async.threeds.emv",
     "checkout_async.webhooks",
     "checkout_async.recovery",
+    "checkout_async.money",
+    "checkout_async.transport",
 ]
 
 
 def test_the_names_of_the_package() -> None:
     assert set(checkout_async.__all__) == {
+        "API_VERSION",
         "NO_SUBDOMAIN",
         "UNSET",
         "CheckoutClient",
@@ -50,6 +53,7 @@ def test_the_names_of_the_package() -> None:
         "__version__",
         "errors",
         "models",
+        "money",
         "operations",
         "testing",
         "threeds",
@@ -95,7 +99,8 @@ def test_every_accepted_operation_is_a_function_a_builder_and_a_method(api: str)
     names = {*accepted}
     iterators = {each["paging"]["iterator"].partition("(")[0] for each in accepted.values() if "paging" in each}
     methods = {name for name in dir(getattr(client, api)) if not name.startswith("_")}
-    assert methods == names | iterators
+    assert methods == names | iterators | {"with_response"}
+    assert {name for name in dir(getattr(client, api).with_response) if not name.startswith("_")} == names
     public = {name for name in functions.__all__ if name.islower()}
     assert public == names | iterators | {f"build_{name}" for name in names}
 

@@ -112,7 +112,8 @@ def _with_extra(operation: str, encoded: SecretBytes, extra: Mapping[str, object
         return SecretBytes(_json.encode(body))
     del body
     reason = "extra_body has a member that the body sets already; set it in one of them"
-    raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
+    message = f"{operation}: {path}: {reason}"
+    raise InvalidRequest(message, operation=operation, path=path, reason=reason, argument="extra_body")
 
 
 def _merge(body: dict[str, Any], extra: dict[str, Any], path: str) -> str | None:

@@ -5,17 +5,18 @@ The generated modules subclass these, and `OpenEnum`. No field of the API is nam
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from datetime import date
 from importlib import import_module
 from types import MemberDescriptorType
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from checkout_async._core.spelling import OpenEnum, did_you_mean, fields_of, fold, known_values_only
-from checkout_async._core.validation import read_mapping
+from checkout_async._core.spelling import OpenEnum, did_you_mean, fields_of, fold, known_values_only, no_attribute
+from checkout_async._core.validation import read_mapping, to_builtin
 from checkout_async.redaction import MASK, SecretBytes, clears_frames, mask
 
 __all__ = [
@@ -69,6 +70,24 @@ class _MaskedRepr:
             shown.append((name.removeprefix("_"), _displayable(value) if kind is None else mask(value, kind)))
         return shown
 
+    if not TYPE_CHECKING:  # a checker would take every name for one that exists
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name)
+
+    def to_json(self) -> bytes:
+        """Return the value as JSON, under the names of the API. Nothing is masked.
+
+        For the whole value of a reply, these are the bytes received: they include members and values that this version
+        does not know. Any other value is encoded from its members.
+        """
+        return msgspec.json.encode(self, enc_hook=to_builtin)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `to_json` returns as a dict: names of the API, and times as texts. Nothing is masked."""
+        # What was received may begin with a byte order mark, as RFC 8259 lets a reader ignore it.
+        return cast("dict[str, Any]", msgspec.json.decode(self.to_json().removeprefix(BOM_UTF8)))
+
     def __repr__(self) -> str:
         members = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
         return f"{type(self).__name__}({members})"
@@ -116,6 +135,11 @@ class ResponseModel(_Received, _MaskedRepr, msgspec.Struct, omit_defaults=True, 
 
     # Members that repeat a member of the request (`x-echoes`): their Python names, and the API name of the other.
     __echoes__: ClassVar[Mapping[str, str]] = {}
+
+    def to_json(self) -> bytes:
+        """Return the value as JSON: as received, or from its members. Nothing is masked."""
+        body = received(self)
+        return super().to_json() if body is None else body
 
 
 def keep_received(model: ResponseModel, body: bytes) -> None:

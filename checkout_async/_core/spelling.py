@@ -10,7 +10,7 @@ from typing import ClassVar, Self, cast
 
 import msgspec
 
-__all__ = ["OpenEnum", "did_you_mean", "fields_of", "fold", "known_values_only"]
+__all__ = ["OpenEnum", "did_you_mean", "fields_of", "fold", "known_values_only", "no_attribute"]
 
 
 # msgspec resolves all annotations of a Struct at each call, which takes a millisecond for a payment.
@@ -97,3 +97,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     longer = [each for each in listed if each.casefold().endswith(name.casefold())] if len(name) > 2 else []
     close = [min(longer, key=len)] if longer else difflib.get_close_matches(name, listed, 1)
     return f"; did you mean `{close[0]}`?" if close else ""
+
+
+class _NoAttribute(AttributeError):
+    """An object has no attribute of a name. The suggestion is made when somebody reads it: libraries look for names."""
+
+    def __init__(self, owner: str, wrong: str, known: tuple[str, ...]) -> None:
+        super().__init__(owner, wrong, known)
+
+    def __str__(self) -> str:
+        owner, wrong, known = self.args
+        return f"{owner!r} object has no attribute {wrong!r}{did_you_mean(wrong, known)}"
+
+
+def no_attribute(owner: object, name: str) -> AttributeError:
+    """Return the error of an object that has no attribute of this name, with one that was probably meant."""
+    known = () if name.startswith("_") else tuple(each for each in dir(type(owner)) if not each.startswith("_"))
+    return _NoAttribute(type(owner).__name__, name, known)

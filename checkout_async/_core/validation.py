@@ -75,11 +75,11 @@ def read_mapping(type_: type[T], mapping: Mapping[str, object]) -> T:
     name = type_.__name__
     if not isinstance(cast("object", mapping), Mapping):
         reason = f"must be a mapping of names to values, not {type(mapping).__name__}"
-        raise InvalidRequest(f"{name} {reason}", reason=reason)
+        raise InvalidRequest(f"{name} {reason}", reason=reason, argument="mapping")
     packed, defect = encode(pack, mapping)
     del mapping  # a traceback may show the locals
     if defect:
-        raise InvalidRequest(f"{name} cannot be written as JSON: {defect}", reason=defect)
+        raise InvalidRequest(f"{name} cannot be written as JSON: {defect}", reason=defect, argument="mapping")
     return cast("T", read(name, packed, type_))
 
 

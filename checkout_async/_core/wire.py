@@ -137,7 +137,7 @@ class CallOptions(SecretStruct, frozen=True, kw_only=True):
     __hidden__: ClassVar[tuple[str, ...]] = ("headers", "session_secret", "idempotency_key", "extra_body")
 
     timeout: Timeouts | float | None = None
-    retry: RetryPolicy | None = None
+    retry: RetryPolicy | int | None = None
     headers: Mapping[str, str] | None = None
     session_secret: str | None = None
     idempotency_key: str | None = None

@@ -66,15 +66,19 @@ class _WithReply(CheckoutError):
 class InvalidRequest(CheckoutError):
     """The request does not match the specification. Nothing was sent.
 
-    `path` is the JSON path of the offending member (`$.source.number`) and `reason` says what is wrong with it; neither
-    contains the value. `operation` is the operation's name.
+    `argument` is the name of the Python argument, such as `body` or `payment_id`. `path` is the JSON path of the
+    offending member in a body (`$.source.number`), or the name of the argument again. `reason` says what is wrong; none
+    of them contains the value. `operation` is the operation's name.
     """
 
-    def __init__(self, message: str, /, *, operation: str = "", path: str = "$", reason: str = "") -> None:
+    def __init__(
+        self, message: str, /, *, operation: str = "", path: str = "$", reason: str = "", argument: str | None = None
+    ) -> None:
         super().__init__(message)
         self.operation = operation
         self.path = path
         self.reason = reason
+        self.argument: str = argument if argument is not None else "body" if path.startswith("$") else path
 
 
 class AuthenticationFailed(_WithReply):

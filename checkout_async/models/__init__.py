@@ -9,9 +9,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from checkout_async._core.model import Model, OpenEnum, RequestModel, ResponseModel, received
+from checkout_async._core.model import Model, OpenEnum, RequestModel, ResponseModel
 from checkout_async._core.spelling import did_you_mean
 from checkout_async._generated import models as _generated
 
@@ -31,12 +29,5 @@ if not TYPE_CHECKING:  # a checker would take every name for one that exists
 
 
 def to_json(model: Model) -> bytes:
-    """Return a model as JSON.
-
-    For the whole value of a reply, these are the bytes received: they include members and values that this version does
-    not know, and secrets. A model that you made yourself, and a part or a copy of a received one, is encoded from its
-    members.
-    """
-    if isinstance(model, ResponseModel) and (body := received(model)) is not None:
-        return body
-    return msgspec.json.encode(model)
+    """Return `model.to_json()`: the bytes received, or the members as JSON. Nothing is masked."""
+    return model.to_json()

@@ -36,6 +36,10 @@ _PAGING: Final = frozenset({"by_link", "by_position", "replace"})
 _RESERVED_IF_PAGED: Final = _RESERVED | _PAGING | {MAX_ITEMS.name, "fetch", "first", "follow", "link", "position"}
 
 
+# Methods of every Struct.
+_METHODS: Final = frozenset({"from_dict", "to_dict", "to_json"})
+
+
 def check_names(document: Object, problems: Problems) -> None:
     """Report invalid Python names, and names that collide."""
     table = document.object("x-python-names")
@@ -69,7 +73,7 @@ def _check_functions(document: Object, problems: Problems) -> None:
         for function, origin in _generated_functions(call.operation, problems):
             if function in first:
                 problems.add(origin, f"function '{function}' also comes from {first[function]}")
-            elif function in _PAGING | {"optional_parameter"}:
+            elif function in _PAGING | {"optional_parameter", "with_response"}:
                 problems.add(origin, f"'{function}' is reserved in generated modules; choose another name")
             first.setdefault(function, origin)
         keys = idempotency_keys(document, call)
@@ -98,7 +102,7 @@ def _generated_functions(operation: Object, problems: Problems) -> Iterator[tupl
 def _check_fields(schema_name: str, schema: Object, table: dict[str, str], problems: Problems) -> None:
     properties = schema.object("properties")
     names = ((name, snake_name(name, table), properties.at(name)) for name in properties)
-    _check_python_names(f"field of {schema_name}:", names, problems)
+    _check_python_names(f"field of {schema_name}:", names, problems, _METHODS)
 
 
 def _check_enum_members(schema: Object, table: dict[str, str], problems: Problems) -> None:

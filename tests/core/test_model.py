@@ -1,5 +1,6 @@
 """Generated classes print no secrets, and their enums keep values that this version does not know."""
 
+import codecs
 import copy
 import math
 import pickle
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkout_async import errors
+from checkout_async._core.codec import decode
 from checkout_async._core.model import fields_of, known_values_only
 from tests.core.models import CardSource, Colour, Order, Receipt, TokenSource
 
@@ -161,3 +163,31 @@ class TestFromDict:
     def test_anything_else_is_refused(self, wrong: Any) -> None:
         with pytest.raises(errors.InvalidRequest, match=r"Order (must be a mapping|cannot be written as JSON)"):
             Order.from_dict(wrong)
+
+
+class TestAsJson:
+    def test_a_request_is_written_under_the_names_of_the_api(self) -> None:
+        order = Order(
+            source=CardSource(number="4242424242424242"), three_ds=True, at=datetime(2026, 11, 28, 10, tzinfo=UTC)
+        )
+        assert order.to_dict() == {
+            "source": {"type": "card", "number": "4242424242424242"},
+            "3ds": True,
+            "at": "2026-11-28T10:00:00Z",
+        }
+        assert msgspec.json.decode(order.to_json()) == order.to_dict()
+        assert Order.from_dict(order.to_dict()) == order
+
+    def test_a_mapping_inside_a_struct_is_written_too(self) -> None:
+        order = Order(source=cast("Any", MappingProxyType({"type": "token", "token": "tok_1"})))
+        assert order.to_dict() == {"source": {"type": "token", "token": "tok_1"}}
+
+    def test_a_reply_is_what_was_received(self) -> None:
+        body = codecs.BOM_UTF8 + b'{"id": "1", "new": [1, 2]}'
+        receipt, _ = decode(Receipt, body)
+        assert receipt.to_json() == body
+        assert receipt.to_dict() == {"id": "1", "new": [1, 2]}
+
+    def test_a_part_of_a_reply_is_written_from_its_members(self) -> None:
+        receipt = Receipt(id="1")
+        assert (receipt.to_json(), receipt.to_dict()) == (b'{"id":"1"}', {"id": "1"})

@@ -5041,7 +5041,9 @@ class Payment(ResponseModel, frozen=True, kw_only=True):
     """As in the request."""
 
     approved: bool | None = None
-    """Whether the payment succeeded. Missing as long as that is not known."""
+    """Whether the payment succeeded. Missing as long as that is not known. A request without an amount, or with 0, only
+    verifies the card: it can be approved, and nothing is charged.
+    """
 
     status: PaymentStatus | None = None
     """Status of the payment."""

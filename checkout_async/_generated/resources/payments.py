@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from checkout_async._core.wire import Sender
+from checkout_async._core.resource import Resource
+from checkout_async._core.wire import ApiResponse
 from checkout_async._generated.models.payments import (
     AcceptedAction,
     AuthorizationRequest,
@@ -38,19 +40,19 @@ if TYPE_CHECKING:
         VoidRequestDict,
     )
 
-__all__ = ["PaymentsResource"]
+__all__ = ["PaymentsResource", "PaymentsWithResponse"]
 
 
-class PaymentsResource:
+class PaymentsResource(Resource):
     """Payments by card and other methods, payouts, and what is done to them. A payment goes from `Pending` or
     `Authorized` by captures, voids and refunds to a final status; actions that are carried out later show in its
     actions and balances.
     """
 
-    __slots__ = ("_sender",)
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    @cached_property
+    def with_response(self) -> PaymentsWithResponse:
+        """The same operations. Each returns the whole `ApiResponse`: value, status, headers, request id and bytes."""
+        return PaymentsWithResponse(self._sender)
 
     async def request_payment(
         self,
@@ -58,7 +60,7 @@ class PaymentsResource:
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -82,7 +84,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -119,7 +122,7 @@ class PaymentsResource:
         limit: int | None = None,
         skip: int | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> PaymentList:
@@ -139,7 +142,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -170,7 +174,7 @@ class PaymentsResource:
         skip: int | None = None,
         max_items: int | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> AsyncIterator[Payment]:
@@ -194,7 +198,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -221,7 +226,7 @@ class PaymentsResource:
         payment_id: str,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> Payment:
@@ -239,7 +244,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -262,7 +268,7 @@ class PaymentsResource:
         payment_id: str,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> list[PaymentAction]:
@@ -278,7 +284,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -303,7 +310,7 @@ class PaymentsResource:
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -328,7 +335,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -367,7 +375,7 @@ class PaymentsResource:
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -390,7 +398,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -429,7 +438,7 @@ class PaymentsResource:
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -453,7 +462,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -492,7 +502,7 @@ class PaymentsResource:
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -516,7 +526,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -556,7 +567,7 @@ class PaymentsResource:
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -581,7 +592,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -619,7 +631,7 @@ class PaymentsResource:
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -643,7 +655,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -680,7 +693,7 @@ class PaymentsResource:
         body: PaymentSearchRequest | PaymentSearchRequestDict,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -698,7 +711,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -723,7 +737,7 @@ class PaymentsResource:
         *,
         max_items: int | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -745,7 +759,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -767,3 +782,260 @@ class PaymentsResource:
             validate=validate,
             extra_body=extra_body,
         )
+
+
+class PaymentsWithResponse(Resource):
+    """The operations of `PaymentsResource`. Each returns the whole `ApiResponse`."""
+
+    async def request_payment(
+        self,
+        body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[Payment]:
+        """Call `request_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_request_payment(
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def list_payments(
+        self,
+        *,
+        reference: str,
+        limit: int | None = None,
+        skip: int | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[PaymentList]:
+        """Call `list_payments` and return its value with status, headers, request id and bytes."""
+        request = operations.build_list_payments(
+            reference=reference,
+            limit=limit,
+            skip=skip,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+        )
+        del headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def get_payment(
+        self,
+        payment_id: str,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[Payment]:
+        """Call `get_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_get_payment(
+            payment_id, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
+        del headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def get_payment_actions(
+        self,
+        payment_id: str,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[list[PaymentAction]]:
+        """Call `get_payment_actions` and return its value with status, headers, request id and bytes."""
+        request = operations.build_get_payment_actions(
+            payment_id, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
+        del headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def increment_authorization(
+        self,
+        payment_id: str,
+        body: AuthorizationRequest | AuthorizationRequestDict,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AuthorizationResult]:
+        """Call `increment_authorization` and return its value with status, headers, request id and bytes."""
+        request = operations.build_increment_authorization(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def cancel_scheduled_retry(
+        self,
+        payment_id: str,
+        body: CancellationRequest | CancellationRequestDict,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AcceptedAction]:
+        """Call `cancel_scheduled_retry` and return its value with status, headers, request id and bytes."""
+        request = operations.build_cancel_scheduled_retry(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def capture_payment(
+        self,
+        payment_id: str,
+        body: CaptureRequest | CaptureRequestDict | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AcceptedAction | None]:
+        """Call `capture_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_capture_payment(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def refund_payment(
+        self,
+        payment_id: str,
+        body: RefundRequest | RefundRequestDict | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AcceptedAction | None]:
+        """Call `refund_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_refund_payment(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def reverse_payment(
+        self,
+        payment_id: str,
+        body: ReverseRequest | ReverseRequestDict | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AcceptedAction | None]:
+        """Call `reverse_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_reverse_payment(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def void_payment(
+        self,
+        payment_id: str,
+        body: VoidRequest | VoidRequestDict | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AcceptedAction | None]:
+        """Call `void_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_void_payment(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def search_payments(
+        self,
+        body: PaymentSearchRequest | PaymentSearchRequestDict,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[PaymentSearchResult]:
+        """Call `search_payments` and return its value with status, headers, request id and bytes."""
+        request = operations.build_search_payments(
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+        )
+        del body, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)

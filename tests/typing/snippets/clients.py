@@ -1,6 +1,8 @@
 """Making a client: its address, its credentials, its settings."""
 
 import ssl
+from decimal import Decimal
+from typing import Any, assert_type
 
 from checkout_async import (
     NO_SUBDOMAIN,
@@ -12,7 +14,12 @@ from checkout_async import (
     SecretKey,
     SessionSecret,
     Timeouts,
+    money,
 )
+from checkout_async.models import payments
+from checkout_async.observability import CallEnded, Event, Hook
+from checkout_async.operations import ApiResponse
+from checkout_async.transport import HttpRequest, HttpResponse, Transport
 
 KEY = SecretKey("sk_sbox_" + "a" * 27)
 
@@ -63,3 +70,56 @@ def settings(context: ssl.SSLContext) -> None:
     CheckoutClient(KEY, base_url="http://127.0.0.1:1", hooks=print)  # wrong
     RetryPolicy(3)  # wrong
     Timeouts(totl=1)  # wrong
+
+
+async def derived(checkout: CheckoutClient) -> None:
+    assert_type(checkout.with_options(timeout=5, retry=0, validate="off"), CheckoutClient)  # right
+    checkout.with_options(retry=RetryPolicy.none(), timeout=Timeouts(total=1))  # right
+    checkout.with_options(credentials=KEY)  # right
+    checkout.with_options(5)  # wrong
+    checkout.with_options(retry="no")  # wrong
+    checkout.with_options(credentials="sk_sbox_")  # wrong
+    checkout.with_options(timeuot=5)  # wrong
+    assert_type(await checkout.payments.with_response.get_payment("pay_1"), ApiResponse[payments.Payment])  # right
+    assert_type((await checkout.payments.with_response.get_payment("pay_1")).value, payments.Payment)  # right
+    await checkout.payments.with_response.get_payment()  # wrong
+    await checkout.payments.with_response.get_paymnt("pay_1")  # wrong
+    CheckoutClient(KEY, base_url="http://127.0.0.1:1", retry=0)  # right
+    CheckoutClient(KEY, base_url="http://127.0.0.1:1", retry="0")  # wrong
+
+
+def amounts(payment: payments.Payment) -> None:
+    assert_type(money.to_minor_units(Decimal("19.99"), "GBP"), int)  # right
+    assert_type(money.from_minor_units(1999, "GBP"), Decimal)  # right
+    assert_type(payment.to_dict(), dict[str, Any])  # right
+    assert_type(payment.to_json(), bytes)  # right
+    money.to_minor_units(19.99, "GBP")  # wrong
+    money.to_minor_units(Decimal("19.99"))  # wrong
+    money.from_minor_units(Decimal("19.99"), "GBP")  # wrong
+
+
+class OwnTransport:
+    async def send(self, request: HttpRequest, timeouts: Timeouts, /) -> HttpResponse:
+        return HttpResponse(status=200, headers={}, body=request.body or b"")
+
+    async def aclose(self) -> None:
+        pass
+
+
+class HalfTransport:
+    async def aclose(self) -> None:
+        pass
+
+
+def on_event(event: Event) -> None:
+    if isinstance(event, CallEnded):
+        assert_type(event.status, int | None)  # right
+
+
+def parts() -> None:
+    transport: Transport = OwnTransport()  # right
+    hook: Hook = on_event  # right
+    CheckoutClient(KEY, base_url="http://127.0.0.1:1", transport=transport, hooks=[hook])  # right
+    half: Transport = HalfTransport()  # wrong
+    CheckoutClient(KEY, base_url="http://127.0.0.1:1", transport=HalfTransport())  # wrong
+    CheckoutClient(KEY, base_url="http://127.0.0.1:1", hooks=[derived])  # wrong

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from checkout_async._core.deprecation import deprecated
-from checkout_async._core.wire import Sender
+from checkout_async._core.resource import Resource
+from checkout_async._core.wire import ApiResponse
 from checkout_async._generated.models.shop import ChannelLike, Order, OrderRequest, WaitingOrder
 from checkout_async._generated.operations import shop as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
@@ -16,16 +18,16 @@ from checkout_async.config import RetryPolicy, Timeouts, Validation
 if TYPE_CHECKING:
     from checkout_async._generated.dicts.shop import OrderRequestDict
 
-__all__ = ["ShopResource"]
+__all__ = ["ShopResource", "ShopWithResponse"]
 
 
-class ShopResource:
+class ShopResource(Resource):
     """Orders and how they are paid."""
 
-    __slots__ = ("_sender",)
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    @cached_property
+    def with_response(self) -> ShopWithResponse:
+        """The same operations. Each returns the whole `ApiResponse`: value, status, headers, request id and bytes."""
+        return ShopWithResponse(self._sender)
 
     async def list_orders(
         self,
@@ -34,7 +36,7 @@ class ShopResource:
         limit: int | None = None,
         shop_channel: ChannelLike | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> list[Order]:
@@ -51,7 +53,8 @@ class ShopResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -75,7 +78,7 @@ class ShopResource:
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -98,7 +101,8 @@ class ShopResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -127,7 +131,7 @@ class ShopResource:
         *,
         session_secret: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> Order:
@@ -144,7 +148,8 @@ class ShopResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -165,7 +170,7 @@ class ShopResource:
         order_id: str,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> None:
@@ -183,7 +188,8 @@ class ShopResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -193,3 +199,89 @@ class ShopResource:
         )
         del headers  # keep secrets out of tracebacks
         await self._sender.send(request)
+
+
+class ShopWithResponse(Resource):
+    """The operations of `ShopResource`. Each returns the whole `ApiResponse`."""
+
+    async def list_orders(
+        self,
+        *,
+        open: bool,
+        limit: int | None = None,
+        shop_channel: ChannelLike | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[list[Order]]:
+        """Call `list_orders` and return its value with status, headers, request id and bytes."""
+        request = operations.build_list_orders(
+            open=open,
+            limit=limit,
+            shop_channel=shop_channel,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+        )
+        del headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def request_order(
+        self,
+        body: OrderRequest | OrderRequestDict,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[Order | WaitingOrder]:
+        """Call `request_order` and return its value with status, headers, request id and bytes."""
+        request = operations.build_request_order(
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def get_order(
+        self,
+        order_id: str,
+        *,
+        session_secret: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[Order]:
+        """Call `get_order` and return its value with status, headers, request id and bytes."""
+        request = operations.build_get_order(
+            order_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
+        del session_secret, headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    @deprecated("cancel_order is deprecated. Cancel an order.")
+    async def cancel_order(
+        self,
+        order_id: str,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[None]:
+        """Call `cancel_order` and return its value with status, headers, request id and bytes."""
+        request = operations.build_cancel_order(
+            order_id, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
+        del headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
