@@ -14,13 +14,16 @@ SAMPLE ?= 200
 SEED   ?= 1
 JOBS   ?= 1
 PUSH   ?= --push
+# The last release; until there is one, the state of the specification from which changes are counted.
+BASELINE := 3d28c30
+SINCE  ?= $(or $(shell git tag --list 'v*' --sort=-v:refname | head -n 1),$(BASELINE))
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Without bytecode, each of the processes that the tests start would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated diff check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +42,7 @@ check: $(VENV)/.dev ## Check in a minute: style, generated code, and the tests t
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m codegen --check
+	@$(BIN)/python -m codegen lint
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile=quick
 
 test-services: $(VENV)/.test ## Install redis-server (Debian, Ubuntu) if it is missing, and run the tests that need it.
@@ -78,8 +82,12 @@ engines: $(ENGINES)/.ready ## Run the recipes of docs/cluster.md on real Spark a
 generate: $(VENV)/.codegen ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
 	@$(BIN)/python -m codegen
 
-check-generated: $(VENV)/.codegen ## Fail with a diff if the committed output is not what `make generate` gives.
+check-generated: $(VENV)/.codegen ## Fail with a diff if the committed output is not what `make generate` gives, or if `codegen lint` asks.
 	@$(BIN)/python -m codegen --check
+	@$(BIN)/python -m codegen lint
+
+diff: $(VENV)/.codegen ## Say what changed for callers since the last release (or SINCE=revision, bundle or folder), and fail if no one accepted it.
+	@$(BIN)/python -m codegen diff $(SINCE) .
 
 check-bundle: $(VENV)/.codegen ## Check the bundled OpenAPI document with other tools: two linters and two generators. Needs npm.
 	@$(BIN)/python scripts/check_bundle.py
@@ -93,9 +101,10 @@ format: $(VENV)/.lint ## Fix lint and formatting with ruff.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright.
+type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright, and that every public name has one.
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --verifytypes checkout_async --ignoreexternal
 
 bench-memory: $(VENV)/.test ## Measure the memory of a batch of ten thousand and of a million records (ten minutes or more).
 	@$(BIN)/python benchmarks/batch.py memory 10000 1000000

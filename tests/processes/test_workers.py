@@ -92,7 +92,7 @@ def load(name: str) -> Any:
 
 
 def test_every_block_is_a_recipe_that_is_tested() -> None:
-    assert set(MODULES) == {"asgi", "shop_checkout", "tasks", "jobs", "handler", "views"}
+    assert set(MODULES) == {"asgi", "shop_checkout", "tasks", "worker", "jobs", "handler", "views"}
     assert len(MODULES) + len(CELLS) == len(BLOCKS)
 
 
@@ -142,6 +142,22 @@ def test_celery(simulator: Running) -> None:
 
     assert fork(child, count=1) == fork(child, count=1), "both runs sent the same key, so there is one payment"
     assert simulator.count("request_payment") == 2
+
+
+def test_arq(simulator: Running) -> None:
+    """Play arq's part, since its version of redis-py excludes the one of the extra `redis`."""
+    settings = load("worker").WorkerSettings
+
+    async def work() -> set[str]:
+        context: dict[str, object] = {}
+        await settings.on_startup(context)
+        (job,) = settings.functions
+        paid = {await job(context, ORDER, "key-of-the-queue") for _ in range(2)}
+        await settings.on_shutdown(context)
+        return paid
+
+    assert len(asyncio.run(work())) == 1, "both runs sent the same key, so there is one payment"
+    assert simulator.count("request_access_token") == 1
 
 
 def test_a_process_for_each_job(simulator: Running) -> None:
