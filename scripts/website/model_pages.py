@@ -9,17 +9,17 @@ from typing import Any, Final
 
 from scripts.website.example_bodies import examples
 from scripts.website.operation_pages import operations_by_model
-from scripts.website.specification import SCHEMAS, Member, Model, all_models
+from scripts.website.specification import SCHEMAS, Member, Model, all_models, model_of
 
 INDEX: Final = "reference/models/index.md"
 _KINDS: Final = {"request": "Requests", "response": "Replies", "enum": "Enums", "union": "Unions"}
 _WHAT: Final = {
     "request": "A Struct of requests",
     "response": "A Struct of replies. Any member but the identifier may be missing, and is then `None`",
-    "enum": "An enum. A value that is not listed stays a text of this type",
+    "enum": "An enum. A text that is not listed stays a text of this type",
     "union": "A union: one of these Structs",
 }
-_WRAPPERS: Final = {"list": "list of ", "Mapping": "dict of ", "dict": "dict of "}
+_WRAPPERS: Final = {"list": "list of ", "Sequence": "list of ", "Mapping": "dict of ", "dict": "dict of "}
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -109,7 +109,7 @@ def _words(node: ast.expr) -> str:
     if isinstance(node, ast.Subscript):
         inner = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) else node.slice
         return _WRAPPERS[ast.unparse(node.value)] + _words(inner)
-    name = ast.unparse(node)
+    name = model_of(ast.unparse(node))
     for api, models in all_models().items():
         if name in models:
             return f"[`{name}`](../{api}/{name}.md)"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import trustme
+from django.conf import settings
+from django.utils.functional import empty
 
 from checkout_async.sandbox import Sandbox
 from tests.docs import engines
@@ -32,9 +34,17 @@ def certificates(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
     client.cert_chain_pems[0].write_to_path(str(folder / "shop.pem"))
 
 
+def unconfigured_django(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django without settings: another test of this process may have made some."""
+    vars(settings).clear()
+    vars(settings)["_wrapped"] = empty
+
+
 NEEDS: dict[str, Callable[[Path, pytest.MonkeyPatch], None]] = {
     "docs/cluster.md": engines.provide,
+    "docs/frameworks.md": unconfigured_django,
     "docs/network.md": certificates,
+    "docs/testing.md": unconfigured_django,
 }
 
 
