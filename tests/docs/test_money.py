@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -33,7 +33,7 @@ async def test_approved_of_a_status_is_as_the_table_says(status: str, approved: 
     number = payment_card(order.pop("card", "approved"))
     card = {"type": "card", "number": number, "expiry_month": 1, "expiry_year": 2030}
     async with Sandbox() as sandbox, sandbox.client() as checkout:
-        made = await checkout.payments.request_payment({"source": card, "currency": "GBP", **order})
+        made = await checkout.payments.request_payment(cast("Any", {"source": card, "currency": "GBP", **order}))
         payment = await checkout.payments.get_payment(made.id)
         assert payment.status == status
         assert str(payment.approved) == approved

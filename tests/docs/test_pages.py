@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator
+from importlib import import_module
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import trustme
-from django.conf import settings
-from django.utils.functional import empty
 
 from checkout_async.sandbox import Sandbox
 from tests.docs import engines
@@ -36,8 +36,11 @@ def certificates(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
 
 def unconfigured_django(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
     """Django without settings: another test of this process may have made some."""
-    vars(settings).clear()
-    vars(settings)["_wrapped"] = empty
+    # Django has no type hints.
+    conf, functional = (cast("Any", import_module(name)) for name in ("django.conf", "django.utils.functional"))
+    held = cast("dict[str, Any]", vars(conf.settings))
+    held.clear()
+    held["_wrapped"] = functional.empty
 
 
 NEEDS: dict[str, Callable[[Path, pytest.MonkeyPatch], None]] = {
