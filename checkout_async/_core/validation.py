@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin
 
@@ -191,6 +192,7 @@ def specified_pattern(pattern: str) -> str:
     return pattern.removeprefix("(?a)").replace(r"\Z", "$")
 
 
+@cache
 def union_types(type_: Any) -> tuple[Any, ...]:
     """Return the types of a union except None, or a tuple of the type itself. Limits are removed."""
     if get_origin(type_) is Annotated:
