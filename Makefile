@@ -18,7 +18,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-guard bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,12 @@ bench: $(BENCH)/.ready ## Compare the client with hand-written code and other SD
 
 bench-guard: $(BENCH)/.ready ## Fail if the client got slower by a tenth than the committed results, as ratios (two minutes).
 	@$(BENCH)/bin/python benchmarks/compare.py --loop asyncio --in-flight 64 --guard benchmarks/results.json
+
+bench-codec: $(VENV)/.test ## Compare reading and writing the largest documented bodies with other libraries.
+	@$(BIN)/python benchmarks/codec.py
+
+bench-growth: $(VENV)/.test ## Measure whether cost and memory grow with calls, calls in flight and faults (three minutes).
+	@$(BIN)/python benchmarks/growth.py
 
 bench-batch: $(VENV)/.test ## Measure a batch against the bare loop, and what a kept connection risks, as ratios.
 	@$(BIN)/python benchmarks/batch.py

@@ -13,3 +13,23 @@ def test_importing_the_package_loads_no_extra_and_no_simulator() -> None:
     code = f"import sys, checkout_async; print(sorted({EXTRAS | ON_DEMAND!r} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "[]"
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has loaded after some code."""
+    shown = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True, text=True, check=True
+    ).stdout
+    return set(shown.split())
+
+
+def test_importing_the_package_loads_fewer_modules_than_what_it_is_built_on() -> None:
+    base = loaded_by("import aiohttp, anyio, msgspec")
+    assert len(loaded_by("import checkout_async")) < len(base)
+    assert len(loaded_by("from checkout_async.models import payments, sessions; payments.Payment")) < len(base)
+
+
+def test_aiohttp_is_loaded_when_a_client_is_made() -> None:
+    make = "checkout_async.CheckoutClient(checkout_async.SecretKey('sk_sbox_' + 'a' * 27), base_url='http://127.0.0.1')"
+    assert "aiohttp" not in loaded_by("import checkout_async, checkout_async.webhooks, checkout_async.threeds")
+    assert "aiohttp" in loaded_by(f"import checkout_async; {make}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
@@ -54,6 +55,7 @@ def specified_pattern(pattern: str) -> str:
     return pattern.removeprefix("(?a)").replace(r"\Z", "$")
 
 
+@cache
 def union_types(type_: Any) -> tuple[Any, ...]:
     """Return the types of a union except None, or a tuple of the type itself. Limits are removed."""
     if get_origin(type_) is Annotated:

@@ -128,9 +128,10 @@ class Parameter:
 class CallOptions(SecretStruct, frozen=True, kw_only=True):
     """The options of a single call. None keeps the client's setting. Values that may be secret become Secret.
 
-    `before_send` is awaited before each attempt, when the call has its slot, its credential and its rate permit. If it
-    raises, the call ends with that exception, and this attempt is not sent. The deadline does not count the time that
-    it takes. `on_unsent` is called before a call waits for its next attempt, if no attempt may have been carried out.
+    `before_send` is awaited before each attempt, when the call has its slot, its credential and its rate permit. The
+    deadline does not count the time that it takes. `on_unsent` is called before a call waits for its next attempt, if
+    no attempt may have been carried out. If one of them raises, the call ends with that exception, and nothing more is
+    sent.
     """
 
     __hidden__ = ("headers", "session_secret", "idempotency_key", "extra_body")

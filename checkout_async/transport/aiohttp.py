@@ -97,7 +97,7 @@ class AiohttpTransport:
         current_exchange.set(exchange)
         deadline = deadlines.start(timeouts.attempt)
         try:
-            result = await self._exchange(session, exchange, request, timeouts)
+            result = await self._exchange(session, deadlines.loop, exchange, request, timeouts)
         except asyncio.CancelledError as cancelled:
             if not deadline.undo():
                 # Without aiohttp's frames: their local variables contain parts of the reply.
@@ -112,13 +112,18 @@ class AiohttpTransport:
         return result
 
     async def _exchange(
-        self, session: aiohttp.ClientSession, exchange: Exchange, request: HttpRequest, timeouts: Timeouts
+        self,
+        session: aiohttp.ClientSession,
+        loop: asyncio.AbstractEventLoop,
+        exchange: Exchange,
+        request: HttpRequest,
+        timeouts: Timeouts,
     ) -> HttpResponse | CheckoutError:
         url, limit = URL(request.url, encoded=True), self._client_timeout(timeouts)
         try:
             proxy = self._proxies.proxy_for(url)
             if proxy is None and not is_hooked(session):
-                opened = open_directly(session, request, url, limit)
+                opened = open_directly(session, request, url, limit, loop)
             else:
                 opened = _open_by_session(session, request, url, limit, proxy)
             async with await opened as reply:

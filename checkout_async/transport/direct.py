@@ -104,7 +104,11 @@ def is_hooked(session: aiohttp.ClientSession) -> bool:
 
 
 async def open_directly(
-    session: aiohttp.ClientSession, request: HttpRequest, url: URL, limit: aiohttp.ClientTimeout
+    session: aiohttp.ClientSession,
+    request: HttpRequest,
+    url: URL,
+    limit: aiohttp.ClientTimeout,
+    loop: asyncio.AbstractEventLoop,
 ) -> aiohttp.ClientResponse:
     """Send a request and return the beginning of its reply, as the session does it. The caller releases the reply."""
     connector = session.connector
@@ -116,7 +120,7 @@ async def open_directly(
             url,
             headers=request.headers,
             data=request.body,
-            loop=asyncio.get_running_loop(),
+            loop=loop,
             response_class=GuardedResponse,
             session=session,
         )

@@ -13,7 +13,6 @@ import re
 import select
 from collections.abc import Hashable
 from contextvars import ContextVar
-from importlib.metadata import PackageNotFoundError, requires
 from typing import Final
 
 import aiohttp
@@ -60,6 +59,9 @@ def incompatible(what: str) -> IncompatibleVersion:
 
 
 def _tested_range() -> str:
+    # It takes longer to import than the rest of this folder, and is never needed with a tested version.
+    from importlib.metadata import PackageNotFoundError, requires  # noqa: PLC0415
+
     try:
         requirements = requires("checkout-async") or []
     except PackageNotFoundError:

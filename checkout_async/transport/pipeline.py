@@ -175,7 +175,7 @@ class Pipeline:
         while True:
             attempt += 1
             try:
-                response = await self._attempt(call)
+                response = await self._attempt(call, is_first=attempt == 1)
                 return response if attempt == 1 else replace_struct(response, attempts=attempt)
             except CheckoutError as error:
                 failure = self._what_is_known(call, error, conflict)
@@ -240,9 +240,10 @@ class Pipeline:
         if self._limiter is not None:
             self._limiter.slow_down(min(failure.retry_after or 0.0, call.retry.max_retry_after))
 
-    async def _attempt(self, call: CallState[T]) -> ApiResponse[T]:
+    async def _attempt(self, call: CallState[T], *, is_first: bool) -> ApiResponse[T]:
         """Acquire a slot, then send the request. After a 401, send it once more if there can be a new credential."""
-        self._check_open()
+        if not is_first:  # before the first attempt, the client has just done it
+            self._check_open()
         slots = self._limiter.slots if self._limiter is not None else None
         if slots is not None:
             try:
