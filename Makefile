@@ -13,10 +13,10 @@ SEEDS  ?= 100
 SAMPLE ?= 200
 SEED   ?= 1
 JOBS   ?= 1
-PUSH   ?= --push
 # The last release; until there is one, the state of the specification from which changes are counted.
 BASELINE := 3d28c30
 SINCE  ?= $(or $(shell git tag --list 'v*' --sort=-v:refname | head -n 1),$(BASELINE))
+PUSH   ?= --push
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Without bytecode, each of the processes that the tests start would compile the package anew.

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from scripts.website.example_bodies import examples
 from scripts.website.operation_pages import operations_by_model
-from scripts.website.specification import SCHEMAS, Member, Model, all_models, model_of
+from scripts.website.specification import SCHEMAS, Member, Model, all_models
 
 INDEX: Final = "reference/models/index.md"
 _KINDS: Final = {"request": "Requests", "response": "Replies", "enum": "Enums", "union": "Unions"}
@@ -109,7 +109,8 @@ def _words(node: ast.expr) -> str:
     if isinstance(node, ast.Subscript):
         inner = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) else node.slice
         return _WRAPPERS[ast.unparse(node.value)] + _words(inner)
-    name = model_of(ast.unparse(node))
+    # An enum or the text of one of its values; a page shows the enum.
+    name = ast.unparse(node).removesuffix("Like")
     for api, models in all_models().items():
         if name in models:
             return f"[`{name}`](../{api}/{name}.md)"

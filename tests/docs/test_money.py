@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
+from checkout_async.models import payments
 from checkout_async.money import decimals
 from checkout_async.sandbox import Sandbox, payment_card
 from tests.docs.pages import ROOT
@@ -33,7 +34,8 @@ async def test_approved_of_a_status_is_as_the_table_says(status: str, approved: 
     number = payment_card(order.pop("card", "approved"))
     card = {"type": "card", "number": number, "expiry_month": 1, "expiry_year": 2030}
     async with Sandbox() as sandbox, sandbox.client() as checkout:
-        made = await checkout.payments.request_payment(cast("Any", {"source": card, "currency": "GBP", **order}))
+        body = payments.PaymentRequest.from_dict({"source": card, "currency": "GBP", **order})
+        made = await checkout.payments.request_payment(body)
         payment = await checkout.payments.get_payment(made.id)
         assert payment.status == status
         assert str(payment.approved) == approved
