@@ -18,7 +18,7 @@ from checkout_async.config import NO_SUBDOMAIN, Environment, Limits, RetryPolicy
 from checkout_async.errors import CheckoutError
 
 if TYPE_CHECKING:
-    from checkout_async import money, threeds, webhooks
+    from checkout_async import money, testing, threeds, webhooks
 
 # The application decides where the warnings of a library go.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -41,11 +41,12 @@ __all__ = [
     "models",
     "money",
     "operations",
+    "testing",
     "threeds",
     "webhooks",
 ]
 
-_ON_DEMAND = frozenset({"money", "threeds", "webhooks"})
+_ON_DEMAND = frozenset({"money", "testing", "threeds", "webhooks"})
 
 
 if not TYPE_CHECKING:  # a checker would take every name for one that exists

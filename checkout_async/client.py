@@ -37,8 +37,8 @@ from checkout_async.config import (
     require_bool,
     require_level,
     require_type,
-    resolve_endpoints,
 )
+from checkout_async.endpoints import resolve_endpoints
 from checkout_async.errors import ClientClosed, ConfigurationError, WrongLoop
 from checkout_async.limits.limiter import Limiter
 from checkout_async.limits.rate_limiter import RateLimiter

@@ -108,7 +108,7 @@ def _operation(document: Object, call: Call) -> Operation:
         deprecated=operation.get("deprecated") is True,
         idempotency=operation.text("x-idempotency"),
         idempotency_header=keys[0].text("name") if keys else None,
-        key_lifetime=cast("int", keys[0]["x-key-lifetime"]) if keys else None,
+        key_lifetime=cast("int | None", keys[0].get("x-key-lifetime")) if keys else None,
         reference=operation.text("x-reference") or None,
         parameters=_path_parameters_first(call.path, plain),
         body=_body(document, operation.object("requestBody")) if "requestBody" in operation else None,

@@ -52,6 +52,12 @@ class _MaskedRepr:
     __sensitive__: ClassVar[Mapping[str, str]] = {}
     __struct_fields__: ClassVar[tuple[str, ...]]
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, handler: Any) -> Any:
+        """Return how pydantic, and with it FastAPI, reads, checks and describes the class."""
+        # On demand: it imports pydantic, which is no dependency, and this module.
+        return import_module("checkout_async._core.pydantic_schema").schema_of(cls, handler)
+
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Return the members that are set, with sensitive ones masked (the protocol of the rich library)."""
         shown: list[tuple[str, Any]] = []

@@ -222,11 +222,12 @@ def _require_verification(context: ssl.SSLContext) -> ssl.SSLContext:
 async def _open_by_session(
     session: aiohttp.ClientSession, request: HttpRequest, url: URL, limit: aiohttp.ClientTimeout, proxy: URL | None
 ) -> aiohttp.ClientResponse:
+    # Plain text and bytes: a library that hooks into the session may write down what it gets, by its exact type.
     return await session.request(
         request.method,
         url,
-        data=request.body,
-        headers=request.headers,
+        data=None if request.body is None else bytes(request.body),
+        headers={name: str(value) for name, value in request.headers.items()},
         allow_redirects=False,
         proxy=proxy,
         timeout=limit,

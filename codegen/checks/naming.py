@@ -123,7 +123,8 @@ def _check_module(document: Object, name: str, schema: Object, problems: Problem
     origin = schemas(document).at(name)
     apis = _api_names(document)
     known = {COMMON, *apis} | ({WEBHOOKS} & document.keys())
-    if len(origin.file.split("/")) != 5 or module_of(schema) not in known:
+    misplaced = not origin.module and len(origin.file.split("/")) != 5
+    if misplaced or module_of(schema) not in known:
         folders = " or ".join(sorted(known))
         folder = origin.file.rpartition("/")[0].partition("/")[2]
         message = f"'{folder}' contains schemas, so it must be a folder of components/schemas/ named {folders}"

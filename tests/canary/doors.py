@@ -29,6 +29,7 @@ NOT_WALKED = {
     "errors.": "is below the public names of `errors`, which are walked",
     "batch.": "is below the public names of `batch`, which are walked",
     "sandbox": "the simulator: its keys and cards are made up, and it imports nothing of the client",
+    "testing": "stands in for the network in tests, whose keys and cards are made up",
     "redaction": "the masks themselves",
     "files": "takes paths",
     "clock": "takes times",

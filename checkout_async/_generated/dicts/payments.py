@@ -2030,7 +2030,7 @@ class CustomerSummaryDict(TypedDict):
     """Number of orders."""
 
     last_payment_amount: NotRequired[float | None]
-    """Amount of the last payment."""
+    """Amount of the last payment. The sources do not name its unit."""
 
     is_premium_customer: NotRequired[bool | None]
     """Whether the customer has premium status."""

@@ -3077,7 +3077,7 @@ class CustomerSummary(RequestModel, kw_only=True):
     """Number of orders."""
 
     last_payment_amount: float | UnsetType | None = None
-    """Amount of the last payment."""
+    """Amount of the last payment. The sources do not name its unit."""
 
     is_premium_customer: bool | UnsetType | None = None
     """Whether the customer has premium status."""
@@ -4536,7 +4536,7 @@ class CustomerSummaryResponse(ResponseModel, frozen=True, kw_only=True):
     """Number of orders."""
 
     last_payment_amount: float | None = None
-    """Amount of the last payment."""
+    """Amount of the last payment. The sources do not name its unit."""
 
     is_premium_customer: bool | None = None
     """Whether the customer has premium status."""
@@ -5153,22 +5153,22 @@ class PaymentBalances(ResponseModel, frozen=True, kw_only=True):
     """Totals of a payment in the minor unit of the currency. Search results have three of them."""
 
     total_authorized: int | None = None
-    """Amount authorized."""
+    """Amount authorized, in the minor unit."""
 
     total_voided: int | None = None
-    """Amount voided."""
+    """Amount voided, in the minor unit."""
 
     available_to_void: int | None = None
     """Amount that can be voided."""
 
     total_captured: int | None = None
-    """Amount captured."""
+    """Amount captured, in the minor unit."""
 
     available_to_capture: int | None = None
     """Amount that can be captured."""
 
     total_refunded: int | None = None
-    """Amount refunded."""
+    """Amount refunded, in the minor unit."""
 
     available_to_refund: int | None = None
     """Amount that can be refunded."""

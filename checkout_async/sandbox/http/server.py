@@ -30,6 +30,7 @@ from checkout_async.sandbox.http.app import RequestLog, RequestRecord, SandboxAp
 from checkout_async.sandbox.http.connect import create_client
 from checkout_async.sandbox.http.faults import Faults
 from checkout_async.sandbox.http.hosts import WILDCARDS, AllowedHosts
+from checkout_async.sandbox.http.standstill import StandstillWatch
 from checkout_async.sandbox.payments.customer import Customer
 from checkout_async.sandbox.payments.idempotency import HeldOperation
 from checkout_async.sandbox.payments.simulator import PaymentsSimulator
@@ -145,6 +146,10 @@ class Sandbox:
         self._site: web.SockSite | None = None
         self._listener: socket.socket | None = None
         self._process = ProcessGuard("the Sandbox")
+        if ssl_context is None:
+            self._watch = StandstillWatch(lambda: self._listener if self._site else None, self._open_sockets)
+        else:
+            self._watch = StandstillWatch(lambda: None, list[socket.socket])
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
@@ -160,6 +165,7 @@ class Sandbox:
         await self._runner.setup()
         await self._listen(self._runner, listener, self._ssl_context)
         self._webhooks.start()
+        self._watch.start()
         return self
 
     async def __aexit__(
@@ -167,6 +173,7 @@ class Sandbox:
     ) -> None:
         if self._process.is_foreign:
             return  # the server and its connections are the parent's
+        self._watch.stop()
         runner, self._runner = self._runner, None
         self.faults.release()
         if runner is not None:
@@ -176,15 +183,18 @@ class Sandbox:
 
     def forget(self) -> None:
         """In a child that was just forked: disconnect its copies of the sockets, so that it answers no request."""
-        connections = () if self._runner is None or self._runner.server is None else self._runner.server.connections
-        transports = (each.transport for each in connections if each.transport is not None)
         disconnect(
             (
                 *(() if self._listener is None else (self._listener,)),
-                *(transport.get_extra_info("socket") for transport in transports),
+                *self._open_sockets(),
                 *(each for notifier in self._notifiers for each in notifier.sockets),
             )
         )
+
+    def _open_sockets(self) -> list[socket.socket]:
+        connections = () if self._runner is None or self._runner.server is None else self._runner.server.connections
+        transports = (each.transport for each in connections if each.transport is not None)
+        return [transport.get_extra_info("socket") for transport in transports]
 
     @property
     def base_url(self) -> str:
