@@ -6,19 +6,23 @@ VENV   := .venv
 SIMULATE := .venv-simulate
 ENGINES := .venv-engines
 BENCH := .venv-bench
+DOCS := .venv-docs
 BIN    := $(VENV)/bin
 WORKERS ?= logical
 SEEDS  ?= 100
 SAMPLE ?= 200
 SEED   ?= 1
 JOBS   ?= 1
+# The last release; until there is one, the state of the specification from which changes are counted.
+BASELINE := 3d28c30
+SINCE  ?= $(or $(shell git tag --list 'v*' --sort=-v:refname | head -n 1),$(BASELINE))
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Without bytecode, each of the processes that the tests start would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated check-bundle lint format type bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated diff check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +41,7 @@ check: $(VENV)/.dev ## Check in a minute: style, generated code, and the tests t
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m codegen --check
+	@$(BIN)/python -m codegen lint
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile=quick
 
 test-services: $(VENV)/.test ## Install redis-server (Debian, Ubuntu) if it is missing, and run the tests that need it.
@@ -76,8 +81,12 @@ engines: $(ENGINES)/.ready ## Run the recipes of docs/cluster.md on real Spark a
 generate: $(VENV)/.codegen ## Compile openapi/ into checkout_async/_generated/ and docs/api.md.
 	@$(BIN)/python -m codegen
 
-check-generated: $(VENV)/.codegen ## Fail with a diff if the committed output is not what `make generate` gives.
+check-generated: $(VENV)/.codegen ## Fail with a diff if the committed output is not what `make generate` gives, or if `codegen lint` asks.
 	@$(BIN)/python -m codegen --check
+	@$(BIN)/python -m codegen lint
+
+diff: $(VENV)/.codegen ## Say what changed for callers since the last release (or SINCE=revision, bundle or folder), and fail if no one accepted it.
+	@$(BIN)/python -m codegen diff $(SINCE) .
 
 check-bundle: $(VENV)/.codegen ## Check the bundled OpenAPI document with other tools: two linters and two generators. Needs npm.
 	@$(BIN)/python scripts/check_bundle.py
@@ -91,15 +100,17 @@ format: $(VENV)/.lint ## Fix lint and formatting with ruff.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright.
+type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright, and that every public name has one.
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --verifytypes checkout_async --ignoreexternal
 
 bench-memory: $(VENV)/.test ## Measure the memory of a batch of ten thousand and of a million records (ten minutes or more).
 	@$(BIN)/python benchmarks/batch.py memory 10000 1000000
 
 bench: $(BENCH)/.ready ## Compare the client with hand-written code and other SDKs, on asyncio and on uvloop (ten minutes).
 	@$(BENCH)/bin/python benchmarks/compare.py $(if $(ONLY),--only $(ONLY)) --json benchmarks/results.json --svg docs/images/performance.svg
+	@$(BENCH)/bin/python scripts/readme_figures.py
 
 bench-guard: $(BENCH)/.ready ## Fail if the client got slower by a tenth than the committed results, as ratios (two minutes).
 	@$(BENCH)/bin/python benchmarks/compare.py --loop asyncio --in-flight 64 --guard benchmarks/results.json
@@ -113,6 +124,22 @@ bench-growth: $(VENV)/.test ## Measure whether cost and memory grow with calls, 
 bench-batch: $(VENV)/.test ## Measure a batch against the bare loop, and what a kept connection risks, as ratios.
 	@$(BIN)/python benchmarks/batch.py
 	@$(BIN)/python benchmarks/keepalive.py
+
+docs: $(DOCS)/.ready ## Build the documentation site into site/. Any warning, dead link or dead anchor fails it.
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
+look-at-docs: docs $(VENV)/.browser ## Open every page of the site in Chromium, on a phone and a desktop, offline (ten minutes; SHOTS=folder saves pictures).
+	@scripts/install_chromium
+	@$(BIN)/python -m scripts.website.look site "$(SHOTS)" $(PAGES)
+
+serve-docs: $(DOCS)/.ready ## Serve the documentation site on port 8000, and build it again when a page changes.
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs serve
+
+deploy-docs: $(DOCS)/.ready ## Publish the site as this version, X.Y, and as the latest (the release does it).
+	@git config user.name || git config user.name "The documentation of $$(git rev-parse --short HEAD)"
+	@git config user.email || git config user.email "docs@users.noreply.github.com"
+	@$(DOCS)/bin/mike deploy --push --update-aliases "$$($(DOCS)/bin/python -c 'import checkout_async; print(".".join(checkout_async.__version__.split(".")[:2]))')" latest
+	@$(DOCS)/bin/mike set-default --push latest
 
 build: $(VENV)/.python ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py
@@ -140,7 +167,7 @@ release: $(VENV)/.test ## Run the checklist before a release (STEPS=list names i
 	@$(BIN)/python scripts/release.py $(STEPS)
 
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(BENCH) .codegen_cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(BENCH) $(DOCS) .codegen_cache build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
@@ -204,4 +231,11 @@ $(BENCH)/.ready: $(VENV)/.python pyproject.toml
 	@$(PYTHON) -m venv $(BENCH)
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --editable . --group bench
+	@touch $@
+
+$(DOCS)/.ready: $(VENV)/.python pyproject.toml
+	@echo "Setting up $(DOCS) ..."
+	@$(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[sandbox]' --group docs
 	@touch $@

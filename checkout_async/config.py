@@ -1,4 +1,4 @@
-"""The settings of a client as frozen values: Environment, Timeouts, RetryPolicy, Limits and Endpoints.
+"""The settings of a client as frozen values: Environment, Timeouts, RetryPolicy and Limits.
 
 Each value raises ConfigurationError if it is made with a wrong setting. The `require_...` functions check others.
 """
@@ -9,7 +9,6 @@ import math
 import re
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeGuard, get_args
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_SUBDOMAIN",
-    "Endpoints",
     "Environment",
+    "EnvironmentName",
     "Limits",
     "NoSubdomain",
     "RetryPolicy",
@@ -32,7 +31,7 @@ __all__ = [
     "matches",
     "require_bool",
     "require_type",
-    "resolve_endpoints",
+    "split_url",
 ]
 
 Validation: TypeAlias = Literal["shape", "strict", "off"]
@@ -48,6 +47,10 @@ class Environment(StrEnum):
 
     SANDBOX = "sandbox"
     PRODUCTION = "production"
+
+
+EnvironmentName: TypeAlias = Environment | Literal["sandbox", "production"]
+"""An environment, or its name."""
 
 
 @clears_frames
@@ -131,9 +134,10 @@ class Timeouts:
 class RetryPolicy:
     """How often and how soon a call is retried. The operation decides whether it may be retried at all.
 
-    `attempts` includes the first attempt; 1 means no retries. The wait before attempt n + 1 is drawn evenly between 0
-    and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full jitter). A longer
-    `Retry-After` of the server replaces that wait. If it is above `max_retry_after` seconds, the call ends instead.
+    `attempts` includes the first attempt; 1 means no retries (`RetryPolicy.none()`). The wait before attempt n + 1 is
+    drawn evenly between 0 and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full
+    jitter). A longer `Retry-After` of the server replaces that wait. If it is above `max_retry_after` seconds, the call
+    ends instead.
 
     While the API reports that the idempotency key is in use, the call waits `conflict_wait` seconds and tries again
     (Checkout.com advises 30 seconds or more). It does so until its deadline, or not at all if `attempts` is 1.
@@ -148,6 +152,22 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         waits = ("backoff", "max_backoff", "max_retry_after")
         _require_positive(self, whole=("attempts",), zero_allowed=waits)
+
+    @classmethod
+    def none(cls) -> RetryPolicy:
+        """Return the policy that retries nothing."""
+        return cls(attempts=1)
+
+    def merged(self, override: RetryPolicy | int | None) -> RetryPolicy:
+        """Return this policy with `override` applied: another policy, only the number of retries, or None."""
+        if override is None:
+            return self
+        require_type("retry", override, RetryPolicy, int)
+        if isinstance(override, RetryPolicy):
+            return override
+        if override < 0:
+            raise ConfigurationError("retry must be a RetryPolicy or the number of retries, 0 or more")
+        return replace(self, attempts=override + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,74 +214,6 @@ class NoSubdomain:
 NO_SUBDOMAIN: Final = NoSubdomain()
 """Use the legacy shared hosts instead of an account subdomain (being phased out by Checkout.com)."""
 
-# Checkout.com API reference, "base URL"; `pl-` marks a PrivateLink host.
-_SUBDOMAIN = re.compile(r"(?:pl-)?[a-z0-9]+")
-
-
-# RFC 3986 without user, query and fragment. URL parsers disagree on which characters belong to the host.
-_URL = re.compile(
-    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})+)*/?",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where a client's calls go: the base URL of the API, and the token endpoint (None: no OAuth)."""
-
-    base_url: str
-    token_url: str | None
-    environment: Environment | None = None
-
-
-@clears_frames
-def resolve_endpoints(
-    environment: Environment | str | None,
-    subdomain: str | NoSubdomain | None,
-    *,
-    base_url: str | None = None,
-    token_url: str | None = None,
-) -> Endpoints:
-    """Return the URLs of the API. Raises ConfigurationError rather than guess.
-
-    Pass either an environment with the account's subdomain, or `base_url` (and `token_url`) for a simulator or a proxy.
-    """
-    if base_url is not None:
-        if environment is not None or subdomain is not None:
-            raise ConfigurationError("pass either base_url or environment and subdomain, not both")
-        token = None if token_url is None else _check_url("token_url", token_url)
-        return Endpoints(_check_url("base_url", base_url), token)
-    if token_url is not None:
-        raise ConfigurationError(
-            "token_url needs base_url; without base_url, the environment determines the token endpoint"
-        )
-    if environment is None:
-        raise ConfigurationError("environment is missing: pass Environment.SANDBOX or Environment.PRODUCTION")
-    if not matches(environment, re.compile("|".join(Environment))):
-        raise ConfigurationError(f"environment must be one of {', '.join(Environment)}")
-    return _official_endpoints(Environment(environment), subdomain)
-
-
-def _official_endpoints(environment: Environment, subdomain: str | NoSubdomain | None) -> Endpoints:
-    if subdomain is None:
-        raise ConfigurationError(
-            "subdomain is missing: pass the first 8 characters of the client id without 'cli_', shown in the dashboard "
-            "under Developers > Overview"
-        )
-    if not isinstance(subdomain, NoSubdomain) and not matches(subdomain, _SUBDOMAIN):
-        raise ConfigurationError("subdomain must be lower-case letters and digits, such as 'vkuhvk4v' or 'pl-vkuhvk4v'")
-    prefix = "" if isinstance(subdomain, NoSubdomain) else f"{subdomain}."
-    host = "sandbox.checkout.com" if environment is Environment.SANDBOX else "checkout.com"
-    return Endpoints(f"https://{prefix}api.{host}", f"https://{prefix}access.{host}/connect/token", environment)
-
-
-def _check_url(name: str, url: str) -> str:
-    parts = _split_url(url) if matches(url, _URL) else None
-    if parts is None or not parts.hostname:
-        raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ConfigurationError(f"{name} must use https: plain http is for simulators on this machine only")
-    return url.rstrip("/")
-
 
 @clears_frames
 def check_proxy(url: str, name: str = "proxy") -> str:
@@ -278,7 +230,7 @@ def check_proxy(url: str, name: str = "proxy") -> str:
 
 def _proxy_defect(url: str) -> str | None:
     """Return what the URL of a proxy must be instead, or None. The caller that raises has no part of it in a local."""
-    parts = _split_url(url)
+    parts = split_url(url)
     if parts is None or parts.scheme != "http" or not parts.hostname or _has_more_than_an_origin(url, parts):
         return (
             "be a URL such as 'http://proxy.example:3128', with 'user:password@' before the host if the proxy needs "
@@ -298,17 +250,12 @@ def _is_latin1(text: str) -> bool:
     return all(ord(character) < 256 for character in text)
 
 
-def _split_url(url: str) -> SplitResult | None:
+@clears_frames
+def split_url(url: str) -> SplitResult | None:
+    """Return the parts of a URL, or None if it cannot be split, or has a port that no server listens on."""
     try:
         parts = urlsplit(url)
         is_usable = parts.port != 0
     except ValueError:
         return None
     return parts if is_usable else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

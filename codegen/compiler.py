@@ -14,14 +14,17 @@ from codegen.checks.naming import COMMON
 from codegen.contract import Contract, build_contract
 from codegen.diagnostics import Problems, Stage
 from codegen.document import Object
+from codegen.emit_dicts import emit_dicts
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
-from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package
-from codegen.load import load_fragments
+from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package, emit_scopes
+from codegen.emit_servers import emit_servers
+from codegen.load import load_bundle, load_fragments
 from codegen.parse import parse
 from codegen.passes import run_passes
+from codegen.passes.walk import schemas
 from codegen.prove import prove
-from codegen.publish import publish
+from codegen.publish import MODULE, publish, unpublish, with_modules
 from codegen.record import TOOLS
 from codegen.validate import validate_keywords
 from codegen.write import DOCS, GENERATED, MANIFEST, build_manifest, format_files
@@ -31,6 +34,11 @@ FRAGMENTS: Final = "openapi"
 
 def compile_document(folder: Path) -> Object:
     """Return the checked, bundled document of a folder of fragments. Raises SpecificationError."""
+    return publish(check_fragments(folder))
+
+
+def check_fragments(folder: Path) -> Object:
+    """Return the checked document of a folder, with all that its fragments say. Raises SpecificationError."""
     problems = Problems()
     fragments = load_fragments(folder, problems)
     problems.stop_if_any()
@@ -46,7 +54,12 @@ def compile_document(folder: Path) -> Object:
     problems.stop_if_any()
     check_examples(document, problems)
     problems.stop_if_any()
-    return publish(document)
+    return document
+
+
+def api_version(document: Object) -> str:
+    """Return the version of the API's description."""
+    return document.object("info").text("version")
 
 
 class Compiled(NamedTuple):
@@ -65,9 +78,43 @@ def compile_files(root: Path) -> dict[str, bytes]:
 def compile_contract(root: Path) -> tuple[Object, Contract]:
     """Return the checked document of a repository and what it promises, without a proof. Raises SpecificationError."""
     document = compile_document(root / FRAGMENTS)
+    return document, contract_of(document)
+
+
+def contract_of(document: Object) -> Contract:
+    """Return what a document promises, without a proof."""
     prepared = run_passes(document)
     files = {path: text.encode() for path, text in _render(document, prepared).items()}
-    return document, build_contract(parse(prepared), files)
+    return build_contract(document, parse(prepared), files)
+
+
+def read_released(folder: Path) -> Object:
+    """Return the document of fragments that a compiler of their time has checked: today's rules may be stricter.
+
+    What today's compiler does not know is left out. Raises SpecificationError if a fragment is missing.
+    """
+    fragments = load_fragments(folder, Problems())
+    problems = Problems()
+    problems.begin(Stage.REFERENCES)
+    bundled = bundle(folder, fragments, problems)
+    problems.stop_if_any(before=Stage.UNUSED)
+    return publish(validate_keywords(bundled, Problems()))
+
+
+def read_bundle(path: Path) -> Object:
+    """Return the document in a bundle that this compiler wrote. Raises SpecificationError, and OSError."""
+    problems = Problems()
+    loaded = load_bundle(path, problems)
+    problems.stop_if_any()
+    try:
+        fragments = unpublish(loaded)
+    except TypeError:
+        fragments = Object({}, loaded.origin, {})
+    if not schemas(fragments) or not all(schema.origin.module for _, schema in schemas(fragments).objects()):
+        message = f"not a bundle of this compiler: it has no schemas, or one of them lacks '{MODULE}'"
+        problems.add(loaded.origin, f"{message}. `compare` reads any other document")
+    problems.stop_if_any()
+    return publish(validate_keywords(fragments, Problems()))
 
 
 def compile_all(root: Path) -> Compiled:
@@ -76,8 +123,8 @@ def compile_all(root: Path) -> Compiled:
     prepared = run_passes(document)
     files = format_files(_render(document, prepared))
     prove(files)
-    manifest = build_manifest(files, {name: version(name) for name in TOOLS})
-    return Compiled(document, {**files, MANIFEST: manifest}, build_contract(parse(prepared), files))
+    manifest = build_manifest(files, {"api": api_version(document), **{name: version(name) for name in TOOLS}})
+    return Compiled(document, {**files, MANIFEST: manifest}, build_contract(document, parse(prepared), files))
 
 
 def _render(document: Object, prepared: Object) -> dict[str, str]:
@@ -86,11 +133,15 @@ def _render(document: Object, prepared: Object) -> dict[str, str]:
     # What several APIs share is in the module of each of them.
     modules = {"models/": models.keys() - {COMMON}, "operations/": [api.name for api in apis]}
     texts = {f"{path}__init__.py": emit_package(path, modules.get(path, ())) for path in PACKAGES}
+    texts["__init__.py"] = emit_package("", (), api_version(document))
     texts |= {f"models/{name}.py": text for name, text in models.items()}
+    texts |= {f"dicts/{name}.py": text for name, text in emit_dicts(prepared).items()}
     texts |= {f"strict/{name}.py": text for name, text in emit_strict(prepared).items()}
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)
+    texts["servers.py"] = emit_servers(document)
     texts["resources/client_apis.py"] = emit_client_apis(apis)
-    texts["openapi.json"] = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    texts["scopes.py"] = emit_scopes(document)
+    texts["openapi.json"] = json.dumps(with_modules(document), ensure_ascii=False, indent=1) + "\n"
     return {**{f"{GENERATED}/{path}": text for path, text in texts.items()}, DOCS: emit_docs(apis)}

@@ -14,25 +14,30 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from codegen import render_call, render_pagination
-from codegen.ir import Api, Operation
+from codegen.document import Object
+from codegen.ir import Api, Operation, Pagination, Parameter
 from codegen.load import SNAPSHOT
 from codegen.write import GENERATED
 
 Contract: TypeAlias = dict[str, Any]
+FORMAT: Final = 2
+"""The form of a contract. Two contracts of different forms cannot be compared."""
 ACCEPTED: Final = "accepted"
 _BASES: Final = {"RequestModel": "sent", "ResponseModel": "received", "OpenEnum": "enum"}
 
 
-def build_contract(apis: tuple[Api, ...], files: Mapping[str, bytes]) -> Contract:
-    """Return the contract of generated files."""
+def build_contract(document: Object, apis: tuple[Api, ...], files: Mapping[str, bytes]) -> Contract:
+    """Return the contract of generated files. What they do not repeat of the document is read from it."""
     operations = {api.name: {each.name: _operation(each) for each in api.operations} for api in apis}
     types = {module: dict(_types(content)) for module, content in _modules(files, "models")}
     strict = {module: dict(_types(content)) for module, content in _modules(files, "strict")}
     return {
+        "format": FORMAT,
         "counts": {
             "operations": {api: len(found) for api, found in operations.items()},
             "types": {module: len(found) for module, found in types.items()},
         },
+        "servers": _servers(document),
         "operations": operations,
         "types": types,
         "strict": {module: _limits(found) for module, found in strict.items()},
@@ -72,36 +77,64 @@ def _operation(operation: Operation) -> Contract:
         "scopes": list(operation.security.scopes),
         "session_secret": operation.security.session_secret,
         "secret_key": operation.security.secret_key,
-        "parameters": {
-            each.name: f"{each.place} {each.python_name}{_limited(each.limits)}" for each in operation.parameters
-        },
+        "parameters": {each.name: _parameter(each) for each in operation.parameters},
     }
     found |= {"body": f"{body.format} {body.type}{'' if body.required else ' or nothing'}"} if body else {}
-    found |= (
-        {"key": f"{operation.idempotency_header}, {operation.key_lifetime} s"} if operation.idempotency_header else {}
-    )
+    if body and body.alternatives:
+        found["alternatives"] = {type_.name: list(members) for type_, members in body.alternatives}
+    if operation.idempotency_header:
+        found |= {"key": operation.idempotency_header, "key_lifetime": operation.key_lifetime}
     found |= {"reference": operation.reference} if operation.reference else {}
     found |= {"deprecated": True} if operation.deprecated else {}
-    if paging := operation.pagination:
-        pages = render_pagination.arguments(operation, paging)
-        found["paging"] = {
-            "iterator": f"{paging.iterator}({', '.join(_signature(pages))}) -> {paging.item}",
-            "style": paging.style,
-            "key": paging.key,
-        }
+    if operation.pagination:
+        found["paging"] = _paging(operation, operation.pagination)
     return found
+
+
+def _servers(document: Object) -> Contract:
+    """Return the URLs of the API, and those of the paths that are elsewhere."""
+    holders = {"": document, **dict(document.object("paths").objects())}
+    return {
+        path: [each.text("url") for each in holder.array("servers").objects()]
+        for path, holder in holders.items()
+        if "servers" in holder
+    }
+
+
+def _parameter(parameter: Parameter) -> Contract:
+    found: Contract = {"in": parameter.place, "name": parameter.python_name}
+    found |= {"limits": dict(parameter.limits)} if parameter.limits else {}
+    return found | ({"enforced": list(parameter.enforced)} if parameter.enforced else {})
+
+
+def _paging(operation: Operation, paging: Pagination) -> Contract:
+    pages = render_pagination.arguments(operation, paging)
+    found: Contract = {
+        "iterator": f"{paging.iterator}({', '.join(_signature(pages))}) -> {paging.item}",
+        "style": paging.style,
+        "key": paging.key,
+        "limit": paging.limit,
+        "items": paging.items,
+    }
+    more = {"skip": paging.skip, "total": paging.total, "next": ".".join(paging.next)}
+    return found | {key: value for key, value in more.items() if value}
 
 
 def _signature(accepted: list[render_call.Argument]) -> Iterator[str]:
     """Yield the arguments in their order, without the options that follow from the rest."""
     options = {option.name for option in render_call.OPTIONS} - {"idempotency_key", "session_secret"}
-    for argument in accepted:
-        if argument.name not in options:
-            yield f"{argument.name}: {argument.annotation}{argument.default and f' = {argument.default}'}"
+    kept = [each for each in accepted if each.name not in options]
+    by_position = [each for each in kept if not each.default]
+    by_position += [each for each in kept if each.default and each.name == render_call.BODY]
+    by_keyword = [each for each in kept if each not in by_position]
+    yield from map(_argument, by_position)
+    if by_keyword:
+        yield "*"
+        yield from map(_argument, by_keyword)
 
 
-def _limited(limits: tuple[tuple[str, str | int | float], ...]) -> str:
-    return "".join(f", {name} {value}" for name, value in limits)
+def _argument(argument: render_call.Argument) -> str:
+    return f"{argument.name}: {argument.annotation}{argument.default and f' = {argument.default}'}"
 
 
 def _modules(files: Mapping[str, bytes], package: str) -> Iterator[tuple[str, bytes]]:

@@ -18,6 +18,8 @@ class Origin:
 
     file: str
     line: int
+    module: str = ""
+    """The module of a schema of a bundle. In fragments it is the name of a folder."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

@@ -34,7 +34,12 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
     },
     "contact": {"name": "text", "url": "text", "email": "text"},
     "license": {"name": "text", "identifier": "text", "url": "text"},
-    "server": {"url": "text", "description": "text", "variables": "{server variable}"},
+    "server": {
+        "url": "text",
+        "description": "text",
+        "variables": "{server variable}",
+        "x-environment": "text",
+    },
     "server variable": {"default": "text", "description": "text", "enum": "texts"},
     "tag": {"name": "text", "description": "text"},
     "requirement": {"*": "texts"},
@@ -64,6 +69,8 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "description": "text",
         "deprecated": "bool",
         "x-idempotency": "text",
+        "x-idempotency-reason": "text",
+        "x-review": "text",
         "x-reference": "text",
         "x-pagination": "pagination",
         "security": "[requirement]",
@@ -93,6 +100,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "example": "data",
         "x-python-name": "text",
         "x-role": "text",
+        "x-review": "text",
         "x-key-lifetime": "int",
     },
     "request body": {"description": "text", "required": "bool", "content": "{media type}"},
@@ -149,6 +157,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "x-echoes": "text",
         "x-enforced": "{text}",
         "x-sensitive": "text",
+        "x-review": "text",
         "x-identifier": "bool",
         "x-enum-varnames": "texts",
         "x-enum-descriptions": "{text}",
@@ -252,6 +261,8 @@ TYPES: Final = frozenset({"array", "boolean", "integer", "number", "object", "st
 COMPOSITE: Final = frozenset({"array", "object"})
 FORMATS: Final = frozenset({"date", "date-time", "uri"})
 SENSITIVE: Final = frozenset({"cvv", "pan", "personal", "secret"})
+NOT_SENSITIVE: Final = "none"
+"""What a member says that looks sensitive and is not."""
 IDEMPOTENCY: Final = frozenset({"key", "natural", "none", "safe"})
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 """The only supported value of `x-role`."""
@@ -262,5 +273,5 @@ PAGINATION: Final[dict[str, frozenset[str]]] = {
 }
 # The keywords that may stand next to `$ref`.
 REFERENCE_SIBLINGS: Final = frozenset(
-    {"$ref", "default", "deprecated", "description", "x-echoes", "x-identifier", "x-sensitive"}
+    {"$ref", "default", "deprecated", "description", "x-echoes", "x-identifier", "x-review", "x-sensitive"}
 )

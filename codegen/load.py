@@ -15,13 +15,15 @@ from typing import Final
 
 import yaml
 
-from codegen.diagnostics import Origin, Problems
+from codegen.diagnostics import Origin, Problem, Problems, SpecificationError
 from codegen.document import Array, Object
 
 ROOT_FILE: Final = "openapi.yaml"
 SNAPSHOT: Final = "contract.json"
 """What the fragments promise, as a person accepted it."""
-_BESIDE: Final = (SNAPSHOT, "redocly.yaml")
+DECISIONS: Final = "decisions.yaml"
+"""What was chosen where sources disagree."""
+_BESIDE: Final = (SNAPSHOT, DECISIONS, "redocly.yaml")
 _PLACES: Final = (
     "fragments are .yaml files in paths/ and components/, example bodies .json files in examples/, and texts README.md"
 )
@@ -58,6 +60,34 @@ def load_fragments(folder: Path, problems: Problems) -> dict[str, Object]:
         if value is not None:
             fragments[name] = value
     return fragments
+
+
+def load_file(path: Path, file: str, problems: Problems) -> Object | None:
+    """Read one YAML file of our own by the rules of fragments. `file` is its name in reports."""
+    return _load(path, file, problems)
+
+
+def load_bundle(path: Path, problems: Problems) -> Object:
+    """Read a whole document from one file. JSON is YAML, so it keeps its lines, too."""
+    return _load(path, path.name, problems) or Object({}, Origin(path.name, 1), {})
+
+
+def parse_text(text: str, file: str, problems: Problems) -> object:
+    """Read the text of a document of others. Anchors are followed, tags ignored; of equal keys the first counts.
+
+    Raises SpecificationError if it is not valid YAML, which JSON is.
+    """
+    if text.lstrip().startswith("{"):
+        text = text.replace("\t", " ")  # between the tokens of JSON; inside its strings no tab may stand
+    try:
+        node = _compose(text)
+        return _TolerantConverter(file, problems).value(node) if node else None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        reason = error.problem if isinstance(error, yaml.MarkedYAMLError) else str(error)
+        raise SpecificationError(
+            (Problem(Origin(file, mark.line + 1 if mark else 1), f"not valid YAML: {reason}"),)
+        ) from None
 
 
 def _report_strays(folder: Path, problems: Problems) -> None:
@@ -192,3 +222,16 @@ class _NodeConverter:
             more = f", and {len(repeated) - 1} more after it" if len(repeated) > 1 else ""
             self._problems.add(origin, message + more)
         return Object(members, self._origin(node), origins)
+
+
+class _TolerantConverter(_NodeConverter):
+    """Converts a document that others wrote. What an anchor stands for is converted once, and used at each place."""
+
+    def __init__(self, file: str, problems: Problems) -> None:
+        super().__init__(file, problems)
+        self._values: dict[int, object] = {}
+
+    def value(self, node: yaml.Node) -> object:
+        if id(node) not in self._seen:
+            self._values[id(node)] = super().value(node)
+        return self._values.get(id(node))  # None for an anchor inside what it stands for

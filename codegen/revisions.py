@@ -1,4 +1,4 @@
-"""Reads the specification of a folder or of a git revision, and finds where its fragments state something."""
+"""Reads a version of the specification: that of a folder, of a git revision, or of a bundle."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from codegen.compiler import FRAGMENTS, compile_contract
+from codegen.compiler import FRAGMENTS, compile_contract, contract_of, read_bundle, read_released
 from codegen.contract import ACCEPTED, Contract, read_contract
-from codegen.document import EMPTY, Object
-from codegen.names import snake_name
-from codegen.passes.annotations import name_table
-from codegen.passes.directions import SUFFIX
-from codegen.passes.walk import calls, schemas
+from codegen.diagnostics import Origin, Problem, SpecificationError
+from codegen.document import Object
+
+_KINDS: Final = "neither a folder that contains openapi/, nor a bundle (a .json file), nor a git revision with openapi/"
 
 
 class Version(NamedTuple):
@@ -26,38 +25,40 @@ class Version(NamedTuple):
 
 
 def read_version(source: str, repository: Path) -> Version:
-    """Return the version in a folder that contains openapi/, or of a git revision.
+    """Return the version in a folder that contains openapi/, in a bundle, or of a git revision.
 
-    Raises SpecificationError and OSError.
+    A bundle says nothing of what was accepted, so it has the acceptances of the repository. Raises SpecificationError
+    and OSError.
     """
-    if (Path(source) / FRAGMENTS).is_dir():
-        return _compile(Path(source).resolve())
-    done = subprocess.run(
-        ["git", "-C", str(repository), "archive", "--format=tar", source, FRAGMENTS], capture_output=True, check=False
-    )
+    path = Path(source)
+    if (path / FRAGMENTS).is_dir():
+        root = path.resolve()
+        document, contract = compile_contract(root)
+        return Version(document, _with_accepted(contract, root))
+    if path.is_file():
+        return _released(source, read_bundle(path), repository)
+    command = ["git", "-C", str(repository), "archive", "--format=tar", source, FRAGMENTS]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise FileNotFoundError(2, f"{_KINDS}: git is not installed", source) from None
     if done.returncode:
-        raise FileNotFoundError(2, "neither a folder that contains openapi/ nor a git revision that does", source)
+        raise FileNotFoundError(2, f"{_KINDS}. A shallow clone lacks old revisions: `git fetch --unshallow`", source)
     with tempfile.TemporaryDirectory(prefix="codegen-") as name, tarfile.open(fileobj=io.BytesIO(done.stdout)) as files:
         files.extractall(name, filter="data")
-        return _compile(Path(name))
+        return _released(source, read_released(Path(name) / FRAGMENTS), Path(name))
 
 
-def _compile(root: Path) -> Version:
-    document, contract = compile_contract(root)
-    accepted = (read_contract(root / FRAGMENTS) or {}).get(ACCEPTED, [])
-    return Version(document, {**contract, ACCEPTED: accepted})
+def _released(source: str, document: Object, accepted: Path) -> Version:
+    """Return a version that was checked by the compiler of its time. Today's may not be able to compile it."""
+    try:
+        return Version(document, _with_accepted(contract_of(document), accepted))
+    except SpecificationError:
+        raise
+    except Exception as error:
+        message = f"this version cannot be compiled any more ({type(error).__name__}: {error})"
+        raise SpecificationError((Problem(Origin(source, 1), message),)) from error
 
 
-def locate(document: Object, place: str) -> str:
-    """Return file and line of an operation, a schema or a member, as `api.operation` or `module.Class.member`."""
-    _, name, *member = place.split(".")
-    for call in calls(document.object("paths")):
-        if call.operation.text("operationId") == name:
-            return str(call.item.at(call.method))
-    named = schemas(document)
-    name = name if name in named else name.removesuffix(SUFFIX)
-    schema = named.object(name) if name in named else EMPTY
-    for key in schema.object("properties"):
-        if member == [snake_name(key, name_table(document))]:
-            return str(schema.object("properties").at(key))
-    return str(named.at(name)) if name in named else ""
+def _with_accepted(contract: Contract, root: Path) -> Contract:
+    return {**contract, ACCEPTED: (read_contract(root / FRAGMENTS) or {}).get(ACCEPTED, [])}

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from checkout_async import CheckoutClient, errors, threeds, webhooks
+from checkout_async.models import sessions
 
 CHECKOUT = web.AppKey("CHECKOUT", CheckoutClient)
 """The client: `request.app[CHECKOUT]`."""
@@ -76,7 +77,9 @@ class ThreeDSEndpoints:
         order, checkout = secrets.token_urlsafe(16), request.app[CHECKOUT]
         url = f"{self._address}/3ds/{order}"
         completion = {"type": "non_hosted", "challenge_notification_url": f"{url}/challenge"}
-        session = await checkout.sessions.request_session({**session_request, "completion": completion})
+        session = await checkout.sessions.request_session(
+            sessions.SessionRequest.from_dict({**session_request, "completion": completion})
+        )
         values = threeds.read_browser_values(browser)
         channel_data = threeds.browser_channel_data(request.headers, request.remote or "", values)
         options = threeds.Options(method_notification_url=f"{url}/method", size=threeds.WindowSize.W500_H600)
@@ -131,9 +134,16 @@ def create_app(address: str, signing_keys: Iterable[str], events: list[webhooks.
     async def finish(request: web.Request, order: str, result: threeds.ThreeDSResult) -> web.Response:
         if not result.authenticated:
             return web.Response(text="Please choose another card.", status=402)
-        source = {"type": "id", "id": INSTRUMENT}
-        body = {"source": source, "amount": AMOUNT, "currency": "GBP", "reference": order, "3ds": result.three_ds()}
-        payment = await request.app[CHECKOUT].payments.request_payment(body, idempotency_key=order)
+        payment = await request.app[CHECKOUT].payments.request_payment(
+            {
+                "source": {"type": "id", "id": INSTRUMENT},
+                "amount": AMOUNT,
+                "currency": "GBP",
+                "reference": order,
+                "3ds": result.three_ds(),
+            },
+            idempotency_key=order,
+        )
         return web.Response(text="Thank you." if payment.approved else "Please choose another card.")
 
     async def pay(request: web.Request) -> web.Response:

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from checkout_async import CheckoutClient, errors, threeds, webhooks
+from checkout_async.models import sessions
 
 MAX_BODY = 64 * 1024
 
@@ -86,7 +87,9 @@ class ThreeDSEndpoints:
         url = f"{self._address}/3ds/{order}"
         completion = {"type": "non_hosted", "challenge_notification_url": f"{url}/challenge"}
         checkout: CheckoutClient = request.state.checkout
-        session = await checkout.sessions.request_session({**session_request, "completion": completion})
+        session = await checkout.sessions.request_session(
+            sessions.SessionRequest.from_dict({**session_request, "completion": completion})
+        )
         peer = request.client.host if request.client else ""
         channel_data = threeds.browser_channel_data(request.headers, peer, threeds.read_browser_values(browser))
         options = threeds.Options(method_notification_url=f"{url}/method", size=threeds.WindowSize.W500_H600)
@@ -154,9 +157,16 @@ def create_app(address: str, signing_keys: Iterable[str], events: list[webhooks.
         if not result.authenticated:
             return Response("Please choose another card.", 402)
         checkout: CheckoutClient = request.state.checkout
-        source = {"type": "id", "id": INSTRUMENT}
-        body = {"source": source, "amount": AMOUNT, "currency": "GBP", "reference": order, "3ds": result.three_ds()}
-        payment = await checkout.payments.request_payment(body, idempotency_key=order)
+        payment = await checkout.payments.request_payment(
+            {
+                "source": {"type": "id", "id": INSTRUMENT},
+                "amount": AMOUNT,
+                "currency": "GBP",
+                "reference": order,
+                "3ds": result.three_ds(),
+            },
+            idempotency_key=order,
+        )
         return Response("Thank you." if payment.approved else "Please choose another card.")
 
     async def pay(request: Request) -> Response:

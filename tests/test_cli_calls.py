@@ -24,6 +24,7 @@ from click.testing import CliRunner, Result
 from checkout_async import webhooks
 from checkout_async.cli import cli
 from checkout_async.cli.listen import SANDBOX_SIGNING_KEY
+from checkout_async.models import payments
 from checkout_async.sandbox import SECRET_KEY, WEBHOOK_SECRET, Fault, card_number, payment_card
 from checkout_async.testing import ThreadedSandbox
 
@@ -299,7 +300,9 @@ class TestListen:
     def test_it_prints_the_webhooks_of_the_simulator(self, listening: Listening) -> None:
         with ThreadedSandbox(webhook_url=listening.address) as sandbox:
             checkout = sandbox.any_loop_client()
-            payment = asyncio.run(checkout.payments.request_payment({**ORDER, "capture": False}))
+            payment = asyncio.run(
+                checkout.payments.request_payment(payments.PaymentRequest.from_dict({**ORDER, "capture": False}))
+            )
             sandbox.webhooks_settled()
             assert [each.delivered for each in sandbox.webhooks] == [True]
         out, _ = listening.finish()

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from checkout_async.config import NO_SUBDOMAIN, Environment, Limits, RetryPolicy, Timeouts, resolve_endpoints
+from checkout_async.config import NO_SUBDOMAIN, Environment, Limits, RetryPolicy, Timeouts
+from checkout_async.endpoints import resolve_endpoints
 from checkout_async.errors import ConfigurationError
 
 

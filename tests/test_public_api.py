@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
+from functools import cached_property
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import Struct
 
 import checkout_async
+from checkout_async._generated.resources.client_apis import ClientApis
 
 PUBLIC = [
     "checkout_async",
@@ -26,11 +31,14 @@ PUBLIC = [
     "checkout_async.threeds.emv",
     "checkout_async.webhooks",
     "checkout_async.recovery",
+    "checkout_async.money",
+    "checkout_async.transport",
 ]
 
 
 def test_the_names_of_the_package() -> None:
     assert set(checkout_async.__all__) == {
+        "API_VERSION",
         "NO_SUBDOMAIN",
         "UNSET",
         "CheckoutClient",
@@ -45,6 +53,7 @@ def test_the_names_of_the_package() -> None:
         "__version__",
         "errors",
         "models",
+        "money",
         "operations",
         "testing",
         "threeds",
@@ -70,41 +79,53 @@ def test_all_lists_every_name_that_the_package_imports(name: str) -> None:
     assert visible - submodules == set(module.__all__) - submodules
 
 
-OPERATIONS = {
-    "sessions": {
-        "request_session",
-        "get_session",
-        "update_session",
-        "complete_session",
-        "update_three_ds_method_completion",
-    },
-    "payments": {
-        "request_payment",
-        "list_payments",
-        "get_payment",
-        "get_payment_actions",
-        "increment_authorization",
-        "cancel_scheduled_retry",
-        "capture_payment",
-        "refund_payment",
-        "reverse_payment",
-        "void_payment",
-        "search_payments",
-    },
-}
-ITERATORS = {"sessions": set[str](), "payments": {"iterate_payments", "iterate_search_payments"}}
+CONTRACT = json.loads((Path(__file__).parents[1] / "openapi" / "contract.json").read_bytes())
+# Fetching a token is no call of its own.
+CALLED = sorted(api for api, found in CONTRACT["operations"].items() if any(each["scopes"] for each in found.values()))
 
 
-@pytest.mark.parametrize("api", OPERATIONS)
-def test_every_operation_is_a_function_a_builder_and_a_method(api: str) -> None:
+def test_the_client_has_the_apis_that_were_accepted() -> None:
+    assert {"payments", "sessions"} <= {*CALLED}
+    properties = {name for name, value in inspect.getmembers(ClientApis) if isinstance(value, cached_property)}
+    assert properties == {*CALLED}
+
+
+@pytest.mark.parametrize("api", CALLED)
+def test_every_accepted_operation_is_a_function_a_builder_and_a_method(api: str) -> None:
     functions = getattr(checkout_async.operations, api)
     credentials = checkout_async.SecretKey("sk_sbox_" + "a" * 27)
     client = checkout_async.CheckoutClient(credentials, environment="sandbox", subdomain="vkuhvk4v")
-    names, iterators = OPERATIONS[api], ITERATORS[api]
+    accepted = CONTRACT["operations"][api]
+    names = {*accepted}
+    iterators = {each["paging"]["iterator"].partition("(")[0] for each in accepted.values() if "paging" in each}
     methods = {name for name in dir(getattr(client, api)) if not name.startswith("_")}
-    assert methods == names | iterators
+    assert methods == names | iterators | {"with_response"}
+    assert {name for name in dir(getattr(client, api).with_response) if not name.startswith("_")} == names
     public = {name for name in functions.__all__ if name.islower()}
     assert public == names | iterators | {f"build_{name}" for name in names}
+
+
+@pytest.mark.parametrize("api", CALLED)
+def test_only_path_parameters_and_the_body_are_positional(api: str) -> None:
+    functions = getattr(checkout_async.operations, api)
+    for name, accepted in CONTRACT["operations"][api].items():
+        iterators = [accepted["paging"]["iterator"].partition("(")[0]] if "paging" in accepted else []
+        in_path = [f"{api.removesuffix('s')}_{each}" for each in re.findall(r"{(\w+)}", accepted["line"])]
+        for function in (name, *iterators):
+            parameters = inspect.signature(getattr(functions, function)).parameters.values()
+            positional = [each.name for each in parameters if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+            body = ["body"] if "body" in {each.name for each in parameters} else []
+            assert positional == ["sender", *in_path, *body]
+
+
+@pytest.mark.parametrize("api", CALLED)
+def test_required_members_come_first_in_a_signature(api: str) -> None:
+    module = getattr(checkout_async.models, api)
+    structs = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Struct)]
+    assert len(structs) > 40
+    for struct in structs:
+        required = [each.required for each in msgspec.structs.fields(struct)]
+        assert required == sorted(required, reverse=True), struct
 
 
 def test_version_and_changelog_agree() -> None:

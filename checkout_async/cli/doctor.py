@@ -19,7 +19,7 @@ from checkout_async._version import __version__
 from checkout_async.batch.command.console import printable
 from checkout_async.cli.settings import CommandSettings, settings_options
 from checkout_async.client import CheckoutClient
-from checkout_async.config import Endpoints, resolve_endpoints
+from checkout_async.endpoints import Endpoints, resolve_endpoints
 from checkout_async.errors import AuthenticationFailed, CheckoutError, ConfigurationError, NotFound, Unauthorized
 from checkout_async.operations.catalogue import all_operations
 from checkout_async.redaction import sanitize

@@ -188,7 +188,7 @@ class ThreadedSandbox:
         settings.update(options)
         client = AnyLoopClient(
             self._portal,
-            OAuthCredentials(CLIENT_ID, CLIENT_SECRET),
+            OAuthCredentials(CLIENT_ID, CLIENT_SECRET, scopes=()),
             base_url=self.base_url,
             token_url=self.token_url,
             **settings,

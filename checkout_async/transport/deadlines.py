@@ -17,8 +17,9 @@ class Deadline:
     __slots__ = ("_before", "_task", "at", "has_passed", "was_undone")
 
     def __init__(self, at: float, task: asyncio.Task[object]) -> None:
-        self.at = at
-        self.has_passed = self.was_undone = False
+        self.at: float = at
+        self.has_passed: bool = False
+        self.was_undone: bool = False
         self._task = task
         self._before = task.cancelling()
 

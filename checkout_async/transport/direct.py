@@ -43,7 +43,7 @@ class DirectRequest(aiohttp.ClientRequest):
     def update_headers(self, headers: Any) -> None:
         """Set the headers in one step, where aiohttp adds each (2 us)."""
         host = self.url.host_port_subcomponent or ""
-        self.headers = CIMultiDict(((hdrs.HOST, host), *dict(headers or {}).items()))
+        self.headers: CIMultiDict[str] = CIMultiDict(((hdrs.HOST, host), *dict(headers or {}).items()))
 
     def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
         """Add what a reply may be. The pipeline sets the other headers; aiohttp would look for each (5 us)."""

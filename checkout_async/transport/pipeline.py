@@ -39,7 +39,7 @@ from checkout_async._core.wire import (
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
-from checkout_async.config import RetryPolicy, Timeouts, Validation, require_type
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 from checkout_async.errors import (
     CheckoutError,
     ClientClosed,
@@ -103,10 +103,7 @@ class Pipeline:
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
         """Execute a call. Raises InvalidRequest before it sends anything, later the other errors of `errors`."""
         settings, options = self._settings, request.options
-        retry = settings.retry
-        if options.retry is not None:
-            require_type("retry", options.retry, RetryPolicy)
-            retry = options.retry
+        retry = settings.retry if options.retry is None else settings.retry.merged(options.retry)
         http = prepare(request, self._locate, settings.user_agent, validate=settings.validate)
         call = CallState(
             request,

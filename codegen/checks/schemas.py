@@ -7,7 +7,7 @@ from typing import Final
 
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Object
-from codegen.keywords import APPLIES_TO, COMPOSITE, FORMATS, REFERENCE_SIBLINGS, SENSITIVE, TYPES
+from codegen.keywords import APPLIES_TO, COMPOSITE, FORMATS, NOT_SENSITIVE, REFERENCE_SIBLINGS, SENSITIVE, TYPES
 from codegen.passes.patterns import LIMITS, UnsupportedPattern, python_pattern
 from codegen.passes.walk import reference_name, schemas, type_names
 
@@ -181,8 +181,9 @@ def _check_members(schema: Object, problems: Problems) -> None:
         origin = properties.at(name)
         if not member.text("description"):
             problems.add(origin, f"property '{name}' has no description")
-        if member.text("x-sensitive") not in {*SENSITIVE, ""}:
-            problems.add(member.at("x-sensitive"), f"x-sensitive must be one of {', '.join(sorted(SENSITIVE))}")
+        if member.text("x-sensitive") not in {*SENSITIVE, NOT_SENSITIVE, ""}:
+            allowed = ", ".join(sorted({*SENSITIVE, NOT_SENSITIVE}))
+            problems.add(member.at("x-sensitive"), f"x-sensitive must be one of {allowed}")
         if member.get("x-identifier") is True and name not in required:
             problems.add(member.at("x-identifier"), f"property '{name}' is an identifier, so it must be required")
         check_inline(member, f"property '{name}'", origin, problems)

@@ -29,7 +29,7 @@ def schemas(document: Object) -> Object:
 
 def module_of(schema: Object) -> str:
     """Return the name of the module of a schema: the folder of its fragment under components/schemas/."""
-    return schema.origin.file.split("/")[-2]
+    return schema.origin.module or schema.origin.file.split("/")[-2]
 
 
 def with_schemas(document: Object, members: dict[str, object]) -> Object:

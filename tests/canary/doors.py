@@ -57,7 +57,8 @@ NOT_SECRET = {
     "errors.*:[!bhv]*": "texts that were scrubbed when the error was made",
 }
 
-_TAKES_CONTENT = re.compile(r"\b(?:str|bytes|Mapping|dict|object|Any|RequestHeaders|PathLike)\b")
+# A TypedDict is a mapping, and the alias of an enum a text.
+_TAKES_CONTENT = re.compile(r"\b(?:str|bytes|Mapping|dict|object|Any|RequestHeaders|PathLike|\w+Dict|\w+Like)\b")
 
 
 @dataclass(frozen=True)

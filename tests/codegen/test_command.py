@@ -56,6 +56,7 @@ def test_it_writes_the_package_and_the_api_reference(shop: Path) -> None:
         f"{GENERATED}/strict/__init__.py",
         f"{GENERATED}/strict/shop.py",
         f"{GENERATED}/openapi.json",
+        f"{GENERATED}/servers.py",
         MANIFEST,
         DOCS,
         RECORD,

@@ -75,7 +75,7 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ),
         (
             "      type: string\n      x-sensitive: card\n      description: D.\n",
-            "8: x-sensitive must be one of cvv, pan, personal, secret",
+            "8: x-sensitive must be one of cvv, none, pan, personal, secret",
         ),
         (
             "      type: string\n      enum: [a]\n      description: D.\n",

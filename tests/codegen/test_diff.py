@@ -1,177 +1,641 @@
-"""`python -m codegen diff`: each kind of change, with its class, its side, and what it means for a caller."""
+"""`python -m codegen diff`: every kind of change, with its class, its side, and what it means for a caller."""
 
 from __future__ import annotations
 
 import copy
 import json
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from codegen.__main__ import main
-from codegen.compiler import compile_contract
 from codegen.contract import ACCEPTED, Contract
-from codegen.diff import compare, exit_code, render
-from tests.codegen.support import INPUTS, LIBRARY, write_fragments
+from codegen.diff import ChangeClass, compare, exit_code, render
+from codegen.diff.kinds import DOCUMENTATION, KINDS
 
-LOAN = "components/schemas/library/loan.yaml"
-REQUEST = "components/schemas/library/request.yaml"
-LOANS = "paths/loans.yaml"
+SENT, RECEIVED = "shop.OrderRequest", "shop.Order"
+POST, GET = "shop.request_order", "shop.list_orders"
+BASE: Contract = {
+    "servers": {"": ["https://api.shop.example"]},
+    "operations": {
+        "shop": {
+            "request_order": {
+                "line": "POST /orders/{id}",
+                "signature": "(order: str, body: OrderRequest, *, note: str | None = None) -> Order",
+                "statuses": {"201": "Order", "422": "Problem"},
+                "repetition": "key",
+                "scopes": ["shop"],
+                "session_secret": False,
+                "secret_key": True,
+                "parameters": {
+                    "id": {"in": "path", "name": "order", "limits": {"max_length": 9}, "enforced": ["max_length"]},
+                    "note": {"in": "query", "name": "note", "limits": {"max_length": 9}},
+                },
+                "body": "JSON OrderRequest",
+                "alternatives": {"OrderRequest": ["item"]},
+                "key": "Key",
+                "key_lifetime": 60,
+                "reference": "reference",
+            },
+            "list_orders": {
+                "line": "GET /orders",
+                "signature": "(first: str, second: str, third: int) -> Page",
+                "statuses": {"200": "Page"},
+                "repetition": "safe",
+                "scopes": [],
+                "session_secret": False,
+                "secret_key": True,
+                "parameters": {},
+                "paging": {"iterator": "iterate_orders() -> Order", "style": "skip", "total": "total"},
+            },
+        }
+    },
+    "types": {
+        "shop": {
+            "Order": {
+                "kind": "received",
+                "members": {
+                    "id": "str",
+                    "price": "int | None = None",
+                    "mark": "str | int | None = None",
+                    "paid_at": "datetime | None = None",
+                    "state": "State | None = None",
+                },
+                "masks": {"mark": "personal"},
+                "echoes": {"price": "price"},
+            },
+            "OrderRequest": {
+                "kind": "sent",
+                "tag": "type=order",
+                "members": {
+                    "item": "str",
+                    "count": "Annotated[int, Meta(ge=1)] | UnsetType | None = None",
+                    "colour": "str | UnsetType | None = None, in the API color",
+                    "choice": "Choice | UnsetType | None = None",
+                    "shelf": "str | None | UnsetType = UNSET",
+                },
+            },
+            "State": {"kind": "enum", "values": {"NEW": "new", "OLD": "old"}, "aliases": {"fresh": "new"}},
+            "Choice": {"kind": "union", "members": ["Gift", "Sale"]},
+            "Gift": {"kind": "sent", "members": {"giver": "str"}},
+            "Sale": {"kind": "sent", "members": {"price": "int"}},
+        }
+    },
+    "strict": {"shop": {"OrderRequest": {"colour": "Annotated[str, Meta(max_length=9)] | UnsetType | None = None"}}},
+}
+GONE = object()
+Change = tuple[str, object]
 
 
-@pytest.fixture(scope="module")
-def before() -> Contract:
-    """Return what the library promises."""
-    return compile_contract(INPUTS / "library")[1]
+def operation(name: str, *path: str) -> str:
+    return "/".join(["operations", "shop", name, *path])
 
 
-def after(root: Path, changes: Mapping[str, tuple[str, str]]) -> Contract:
-    """Return what the library promises after changes: of each file, an old text and a new one."""
-    fragments = dict(LIBRARY)
-    for file, (old, new) in changes.items():
-        assert old in fragments[file], (file, old)
-        fragments[file] = fragments[file].replace(old, new, 1)
-    return compile_contract(write_fragments(root, fragments))[1]
+def type_(name: str, *path: str) -> str:
+    return "/".join(["types", "shop", name, *path])
 
 
-def test_nothing_changed(before: Contract) -> None:
-    assert compare(before, copy.deepcopy(before)) == []
-    assert exit_code([]) == 0
+FLAT = {"kind": "sent", "members": {"name": "str"}}
+# For each kind: the changes of the contract, the place of the finding, and its text.
+ROWS: list[tuple[str, list[Change], str, str]] = [
+    ("operation-gone", [(operation("list_orders"), GONE)], GET, "is gone"),
+    (
+        "operation-renamed",
+        [(operation("list_orders"), GONE), (operation("get_orders"), BASE["operations"]["shop"]["list_orders"])],
+        GET,
+        "is gone; probably it is `shop.get_orders` now",
+    ),
+    (
+        "operation-new",
+        [(operation("ship"), {**BASE["operations"]["shop"]["list_orders"], "line": "POST /x"})],
+        "shop.ship",
+        "is new",
+    ),
+    (
+        "http-line",
+        [(operation("request_order", "line"), "PUT /orders/{id}")],
+        POST,
+        "is sent as `PUT /orders/{id}` instead of `POST /orders/{id}`",
+    ),
+    (
+        "server",
+        [("servers/", ["https://b.example"])],
+        "servers",
+        "is sent to https://b.example instead of https://api.shop.example",
+    ),
+    (
+        "retry-class",
+        [(operation("request_order", "repetition"), "none")],
+        POST,
+        "is repeated by the rule `none` instead of `key`",
+    ),
+    (
+        "idempotency-header",
+        [(operation("request_order", "key"), "Other")],
+        POST,
+        "sends its idempotency key in Other instead of Key",
+    ),
+    (
+        "key-lifetime",
+        [(operation("request_order", "key_lifetime"), 30)],
+        POST,
+        "may be repeated with its key for 30 seconds instead of 60",
+    ),
+    (
+        "reference",
+        [(operation("request_order", "reference"), GONE)],
+        POST,
+        "is looked up by none instead of reference",
+    ),
+    (
+        "scopes",
+        [(operation("request_order", "scopes"), ["shop", "shop:write"])],
+        POST,
+        "accepts tokens with one of the scopes shop, shop:write instead of shop",
+    ),
+    (
+        "session-secret",
+        [(operation("request_order", "session_secret"), True)],
+        POST,
+        "accepts a session secret: yes instead of no",
+    ),
+    (
+        "secret-key",
+        [(operation("request_order", "secret_key"), False)],
+        POST,
+        "accepts a secret key: no instead of yes",
+    ),
+    (
+        "success-status",
+        [(operation("request_order", "statuses", "202"), "None")],
+        POST,
+        "takes the status 202 as a reply without a body instead of an error",
+    ),
+    (
+        "error-status",
+        [(operation("request_order", "statuses", "404"), "Problem")],
+        POST,
+        "documents the status 404 as Problem instead of nothing",
+    ),
+    (
+        "body-format",
+        [(operation("request_order", "body"), "FORM OrderRequest")],
+        POST,
+        "sends its body as FORM instead of JSON",
+    ),
+    (
+        "body-recognition",
+        [(operation("request_order", "alternatives", "OrderRequest"), ["sku"])],
+        POST,
+        "recognises a body by OrderRequest (sku) instead of OrderRequest (item)",
+    ),
+    (
+        "result",
+        [(operation("list_orders", "signature"), "(first: str, second: str, third: int) -> Page | None")],
+        GET,
+        "returns `Page | None` instead of `Page`",
+    ),
+    (
+        "argument-gone",
+        [(operation("list_orders", "signature"), "(first: str, second: str) -> Page")],
+        GET,
+        "has no argument `third` any more",
+    ),
+    (
+        "argument-renamed",
+        [(operation("list_orders", "signature"), "(first: str, second: str, last: int) -> Page")],
+        GET,
+        "has no argument `third` any more; probably it is `last` now",
+    ),
+    (
+        "argument-required",
+        [(operation("list_orders", "signature"), "(first: str, second: str, third: int, last: int) -> Page")],
+        GET,
+        "needs the argument `last`",
+    ),
+    (
+        "argument-new",
+        [(operation("list_orders", "signature"), "(first: str, second: str, third: int, *, a: int = None) -> Page")],
+        GET,
+        "takes the argument `a`",
+    ),
+    (
+        "argument-optional",
+        [(operation("list_orders", "signature"), "(first: str, second: str, third: int | None = None) -> Page")],
+        GET,
+        "no longer needs the argument `third`",
+    ),
+    (
+        "argument-keyword",
+        [(operation("list_orders", "signature"), "(first: str, second: str, *, third: int | None = None) -> Page")],
+        GET,
+        "takes the argument `third` by keyword only, and no longer needs it",
+    ),
+    (
+        "argument-wider",
+        [(operation("list_orders", "signature"), "(first: str, second: str, third: int | str) -> Page")],
+        GET,
+        "takes `third` as `int | str` instead of `int`",
+    ),
+    (
+        "argument-type",
+        [(operation("list_orders", "signature"), "(first: str, second: str, third: date) -> Page")],
+        GET,
+        "takes `third` as `date` instead of `int`",
+    ),
+    (
+        "argument-order",
+        [(operation("list_orders", "signature"), "(second: str, first: str, third: int) -> Page")],
+        GET,
+        "takes its arguments in the order second, first, third instead of first, second, third",
+    ),
+    (
+        "argument-places",
+        [(operation("list_orders", "signature"), "(first: str, third: int, second: str) -> Page")],
+        GET,
+        "takes its arguments in the order first, third, second instead of first, second, third",
+    ),
+    (
+        "parameter-sent",
+        [(operation("request_order", "parameters", "note", "in"), "header")],
+        f"{POST}.note",
+        "is sent as header `note` instead of query `note`",
+    ),
+    (
+        "parameter-enforced",
+        [(operation("request_order", "parameters", "id", "limits", "max_length"), 8)],
+        f"{POST}.order",
+        "is checked by max_length (8) instead of max_length (9)",
+    ),
+    (
+        "parameter-documented",
+        [(operation("request_order", "parameters", "note", "limits", "max_length"), 8)],
+        f"{POST}.note",
+        "is checked at the level `strict` by max_length (8) instead of max_length (9)",
+    ),
+    (
+        "paging-gone",
+        [(operation("list_orders", "paging"), GONE)],
+        GET,
+        "has no pages any more: `iterate_orders() -> Order` is gone",
+    ),
+    (
+        "paging-new",
+        [(operation("request_order", "paging"), {"iterator": "iterate() -> Order"})],
+        POST,
+        "has pages: `iterate() -> Order`",
+    ),
+    (
+        "paging-rule",
+        [(operation("list_orders", "paging", "total"), "all")],
+        GET,
+        "reads its pages by style (skip), total (all) instead of style (skip), total (total)",
+    ),
+    (
+        "iterator",
+        [(operation("list_orders", "paging", "iterator"), "each_order() -> Order")],
+        GET,
+        "is iterated by `each_order() -> Order` instead of `iterate_orders() -> Order`",
+    ),
+    ("type-gone", [(type_("Unused"), GONE)], "shop.Unused", "is gone"),
+    (
+        "type-renamed",
+        [
+            (type_("Gift"), GONE),
+            (type_("Present"), {"kind": "sent", "members": {"giver": "str"}}),
+            (type_("Choice", "members"), ["Present", "Sale"]),
+        ],
+        "shop.Gift",
+        "is gone; probably it is `Present` now",
+    ),
+    (
+        "type-moved",
+        [(type_("Gift"), GONE), ("types/common", {"Gift": BASE["types"]["shop"]["Gift"]})],
+        "shop.Gift",
+        "is in `models.common` instead of `models.shop`",
+    ),
+    ("type-new", [(type_("Extra"), FLAT)], "shop.Extra", "is new"),
+    (
+        "type-kind",
+        [(type_("Gift"), {"kind": "enum", "values": {"A": "a"}})],
+        "shop.Gift",
+        "is a type enum instead of sent",
+    ),
+    ("union-wider", [(type_("Choice", "members"), ["Gift", "Sale", "Loan"])], "shop.Choice", "may be `Loan`, too"),
+    ("union-narrower", [(type_("Choice", "members"), ["Gift"])], "shop.Choice", "may not be `Sale` any more"),
+    (
+        "tag",
+        [(type_("OrderRequest", "tag"), "kind=order")],
+        SENT,
+        "is recognised by kind=order instead of type=order",
+    ),
+    ("value-gone", [(type_("State", "values", "OLD"), GONE)], "shop.State.OLD", "is gone"),
+    (
+        "value-renamed",
+        [(type_("State", "values"), {"NEW": "new", "USED": "old"})],
+        "shop.State.OLD",
+        "is called `USED` now",
+    ),
+    ("value-new", [(type_("State", "values", "LOST"), "lost")], "shop.State.LOST", "is new"),
+    (
+        "value-text",
+        [(type_("State", "values", "OLD"), "aged")],
+        "shop.State.OLD",
+        "is `aged` in the API instead of `old`",
+    ),
+    (
+        "value-aliases",
+        [(type_("State", "aliases"), GONE)],
+        "shop.State",
+        "reads none as other spellings instead of fresh (new)",
+    ),
+    ("member-gone", [(type_("Order", "members", "price"), GONE)], f"{RECEIVED}.price", "is gone"),
+    (
+        "member-renamed",
+        [
+            (type_("OrderRequest", "members", "colour"), GONE),
+            (type_("OrderRequest", "members", "color"), "str | UnsetType | None = None"),
+        ],
+        f"{SENT}.colour",
+        "is gone; probably it is `color` now",
+    ),
+    ("member-required-new", [(type_("OrderRequest", "members", "sku"), "str")], f"{SENT}.sku", "is new and required"),
+    ("member-new", [(type_("Order", "members", "sku"), "str | None = None")], f"{RECEIVED}.sku", "is new"),
+    (
+        "member-required",
+        [(type_("OrderRequest", "members", "choice"), "Choice")],
+        f"{SENT}.choice",
+        "is required now",
+    ),
+    (
+        "member-optional",
+        [(type_("OrderRequest", "members", "item"), "str | UnsetType | None = None")],
+        f"{SENT}.item",
+        "is optional now",
+    ),
+    (
+        "member-wider",
+        [(type_("OrderRequest", "members", "item"), "str | int")],
+        f"{SENT}.item",
+        "takes `str | int` instead of `str`",
+    ),
+    (
+        "member-type",
+        [(type_("OrderRequest", "members", "item"), "int")],
+        f"{SENT}.item",
+        "takes `int` instead of `str`",
+    ),
+    (
+        "member-null",
+        [(type_("OrderRequest", "members", "choice"), "Choice | None | UnsetType = UNSET")],
+        f"{SENT}.choice",
+        "given as None is sent as null instead of is left out",
+    ),
+    (
+        "reply-wider",
+        [(type_("Order", "members", "mark"), "str | int | bool | None = None")],
+        f"{RECEIVED}.mark",
+        "may be `str | int | bool` instead of `str | int`",
+    ),
+    (
+        "reply-narrower",
+        [(type_("Order", "members", "mark"), "str | None = None")],
+        f"{RECEIVED}.mark",
+        "is read as `str` instead of `str | int`",
+    ),
+    (
+        "reply-type",
+        [(type_("Order", "members", "price"), "str | None = None")],
+        f"{RECEIVED}.price",
+        "is `str` instead of `int`",
+    ),
+    (
+        "identifier",
+        [(type_("Order", "members", "price"), "int")],
+        f"{RECEIVED}.price",
+        "is an identifier in a reply instead of an optional member",
+    ),
+    (
+        "api-name",
+        [(type_("OrderRequest", "members", "colour"), "str | UnsetType | None = None")],
+        f"{SENT}.colour",
+        "is `colour` in the API instead of `color`",
+    ),
+    (
+        "reply-name",
+        [(type_("Order", "members", "price"), "int | None = None, in the API amount")],
+        f"{RECEIVED}.price",
+        "is read from `amount` instead of `price`",
+    ),
+    (
+        "enforced-limit",
+        [(type_("OrderRequest", "members", "count"), "int | UnsetType | None = None")],
+        f"{SENT}.count",
+        "is checked as `int` instead of `Annotated[int, Meta(ge=1)]`",
+    ),
+    (
+        "documented-limit",
+        [("strict/shop/OrderRequest", GONE)],
+        f"{SENT}.colour",
+        "is checked at the level `strict` as `str` instead of `Annotated[str, Meta(max_length=9)]`",
+    ),
+    (
+        "mask",
+        [(type_("Order", "masks"), GONE)],
+        f"{RECEIVED}.mark",
+        "is masked as none instead of personal",
+    ),
+    (
+        "echo",
+        [(type_("Order", "echoes"), GONE)],
+        f"{RECEIVED}.price",
+        "is compared with none of the request instead of price",
+    ),
+]
 
 
-def test_a_member_that_is_added_is_compatible_and_one_that_is_renamed_is_guessed(
-    before: Contract, tmp_path: Path
-) -> None:
-    found = compare(before, after(tmp_path, {LOAN: ("    weight:\n", "    mass:\n")}))
-    assert [each.key for each in found] == [
-        "BREAKING library.Loan.weight: is gone; probably it is `mass` now",
-        "compatible library.Loan.mass: is new",
-    ]
-    assert exit_code(found) == 1
+def changed(changes: list[Change]) -> tuple[Contract, Contract]:
+    """Return the contract before and after changes: of each, the path to a value, and the new value."""
+    old = copy.deepcopy(BASE)
+    old["types"]["shop"]["Unused"] = {"kind": "sent", "members": {"unused": "str"}}
+    new = copy.deepcopy(old)
+    for path, value in changes:
+        *way, last = path.split("/")
+        holder: dict[str, Any] = new
+        for key in way:
+            holder = holder[key]
+        if value is GONE:
+            del holder[last]
+        else:
+            holder[last] = copy.deepcopy(value)
+    return old, new
 
 
-def test_a_reply_that_is_read_as_another_union_is_silent(before: Contract, tmp_path: Path) -> None:
-    found = compare(before, after(tmp_path, {LOAN: ("type: [string, integer]", "type: [string, integer, boolean]")}))
-    assert [(each.severity, each.side, each.place) for each in found] == [("SILENT", "reply", "library.Loan.mark")]
-    assert "library.request_loan" in found[0].operations
-    assert exit_code(found) == 2
+@pytest.mark.parametrize(("kind", "changes", "place", "text"), ROWS, ids=[row[0] for row in ROWS])
+def test_each_kind_of_change_is_one_finding(kind: str, changes: list[Change], place: str, text: str) -> None:
+    old, new = changed(changes)
+    found = compare(old, new)
+    assert [(each.kind, each.place, each.text) for each in found] == [(kind, place, text)]
+    expected = {ChangeClass.SILENT: 2, ChangeClass.BREAKING: 1}.get(KINDS[kind].severity, 0)
+    assert exit_code(found) == expected
+    assert compare(old, old) == compare(new, new) == []
 
 
-OPERATION = "library.request_loan"
-TYPE = ("types", "library", "LoanRequest")
-CHANGES: dict[str, tuple[tuple[str, ...], object, str]] = {
-    "retry": (("repetition",), "natural", "SILENT retry is retried by the rule"),
-    "key": (("key",), "Other-Key, 60 s", "SILENT retry sends its idempotency key as"),
-    "scopes": (("scopes",), ["other"], "SILENT credentials accepts tokens with the scopes other"),
-    "secret": (("secret_key",), "yes", "SILENT credentials accepts a secret key"),
-    "line": (("line",), "PUT /lendings", "SILENT request is sent as `PUT /lendings`"),
-    "reference": (("reference",), "other", "SILENT retry is looked up by"),
-    "limits": (("parameters",), {"id": "path"}, "SILENT request sends or checks its parameters as"),
-    "status": (("statuses", "299"), "Loan", "SILENT reply takes the status 299 as Loan instead of an error"),
-    "required argument": (("signature",), "(reader: str) -> Loan", "BREAKING caller needs the argument `reader`"),
-    "no argument": (("signature",), "() -> Loan", "BREAKING caller has no argument"),
-    "result": (("signature",), "() -> Other", "BREAKING reply returns `Other`"),
+def test_the_table_has_every_kind_and_every_kind_that_a_caller_must_act_on_says_how() -> None:
+    assert {row[0] for row in ROWS} == KINDS.keys() - (DOCUMENTATION.keys() - {"error-status"})
+    for name, kind in KINDS.items():
+        acted_on = kind.severity in {ChangeClass.SILENT, ChangeClass.BREAKING}
+        assert bool(kind.advice) == acted_on, name
+        assert not kind.advice or kind.advice.endswith("."), name
+
+
+SILENT = {
+    "api-name",
+    "argument-order",
+    "body-format",
+    "body-recognition",
+    "documented-limit",
+    "echo",
+    "enforced-limit",
+    "http-line",
+    "idempotency-header",
+    "identifier",
+    "key-lifetime",
+    "mask",
+    "member-null",
+    "paging-rule",
+    "parameter-documented",
+    "parameter-enforced",
+    "parameter-sent",
+    "reference",
+    "reply-name",
+    "reply-narrower",
+    "reply-wider",
+    "retry-class",
+    "scopes",
+    "secret-key",
+    "server",
+    "session-secret",
+    "success-status",
+    "tag",
+    "union-narrower",
+    "union-wider",
+    "value-aliases",
+    "value-text",
+}
+BREAKING = {
+    "argument-gone",
+    "argument-keyword",
+    "argument-places",
+    "argument-renamed",
+    "argument-required",
+    "argument-type",
+    "iterator",
+    "member-gone",
+    "member-renamed",
+    "member-required",
+    "member-required-new",
+    "member-type",
+    "operation-gone",
+    "operation-renamed",
+    "paging-gone",
+    "reply-type",
+    "result",
+    "type-gone",
+    "type-kind",
+    "type-moved",
+    "type-renamed",
+    "value-gone",
+    "value-renamed",
 }
 
 
-@pytest.mark.parametrize("name", CHANGES)
-def test_a_changed_fact_of_an_operation(before: Contract, name: str) -> None:
-    path, value, expected = CHANGES[name]
-    new = copy.deepcopy(before)
-    holder = new["operations"]["library"]["request_loan"]
-    for key in path[:-1]:
-        holder = holder[key]
-    holder[path[-1]] = value
-    found = [f"{each.severity} {each.side} {each.text}" for each in compare(before, new) if each.place == OPERATION]
-    assert any(each.startswith(expected) for each in found), found
+def test_the_classes_of_the_kinds() -> None:
+    by_class: dict[str, set[str]] = {}
+    for name, kind in KINDS.items():
+        by_class.setdefault(kind.severity, set()).add(name)
+    assert by_class["SILENT"] == SILENT
+    assert by_class["BREAKING"] == BREAKING
+    assert by_class["documentation"] == DOCUMENTATION.keys()
+    assert {kind.side for kind in KINDS.values()} == {
+        "caller", "request", "reply", "retry", "credentials", "masking"
+    }  # fmt: skip
 
 
-def test_the_order_of_arguments_is_silent(before: Contract) -> None:
-    old, new = copy.deepcopy(before), copy.deepcopy(before)
-    for contract, signature in ((old, "(a: str, b: str) -> Loan"), (new, "(b: str, a: str) -> Loan")):
-        contract["operations"]["library"]["request_loan"]["signature"] = signature
-    (found,) = compare(old, new)
-    assert found.key == f"SILENT {OPERATION}: takes its arguments as b, a instead of a, b"
+def both(changes: Mapping[str, object]) -> tuple[Contract, Contract]:
+    """Return two contracts with one schema that is sent and received, before and after changes of both classes."""
+    old, new = copy.deepcopy(BASE), copy.deepcopy(BASE)
+    nothing: Mapping[str, object] = {}
+    for contract, more in ((old, nothing), (new, changes)):
+        for name, kind in (("Address", "sent"), ("AddressResponse", "received")):
+            contract["types"]["shop"][name] = {"kind": kind, "members": {"city": "str | None = None"}, **more}
+        for holder, name in (("OrderRequest", "Address"), ("Order", "AddressResponse")):
+            contract["types"]["shop"][holder]["members"]["address"] = f"{name} | None = None"
+    return old, new
 
 
-def types(members: Mapping[str, str], **more: object) -> Contract:
-    """Return a contract with one class of requests or replies."""
-    made = {"kind": "sent", "members": dict(members), **more}
-    return {"operations": {}, "types": {"shop": {"Order": made}}, "strict": {}}
+def test_a_schema_that_is_sent_and_received_is_one_finding_with_the_operations_it_reaches() -> None:
+    (found,) = compare(*both({"members": {}}))
+    assert (found.kind, found.place) == ("member-gone", "shop.Address.city")
+    assert found.operations == (GET, POST)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ("str = None", "str", "BREAKING shop.Order.a: is `str` instead of `str = None`: it is required"),
-        ("str", "int", "BREAKING shop.Order.a: is `int` instead of `str`"),
-        ("str", "str | int", "compatible shop.Order.a: is `str | int` instead of `str`"),
-        ("str | int", "str", "BREAKING shop.Order.a: is `str` instead of `str | int`"),
-        ("str, in the API b", "str, in the API c", "SILENT shop.Order.a: is `c` in the API instead of `b`"),
-        (
-            "Annotated[str, Meta(max_length=3)]",
-            "str",
-            "SILENT shop.Order.a: is checked as `str` instead of `Annotated[str, Meta(max_length=3)]`",
-        ),
-    ],
-)
-def test_a_changed_member_of_a_request(old: str, new: str, expected: str) -> None:
-    assert [each.key for each in compare(types({"a": old}), types({"a": new}))] == [expected]
-
-
-def test_masks_tags_values_and_the_identifier() -> None:
-    plain = types({"a": "str"})
-    assert "SILENT shop.Order: hides a (pan) instead of none in logs" in [
-        each.key for each in compare(plain, types({"a": "str"}, masks={"a": "pan"}))
-    ]
-    assert [each.side for each in compare(plain, types({"a": "str"}, tag="type=b"))] == ["request"]
-    one, two = (types({"a": text}, kind="received") for text in ("str", "str | None = None"))
-    assert compare(one, two)[0].key.startswith("SILENT shop.Order.a: is `str | None = None` instead of `str`")
-    enums = [types({}, kind="enum", values=values) for values in ({"A": "a", "B": "b"}, {"A": "x", "C": "c"})]
-    assert [each.key for each in compare(*enums)] == [
-        "SILENT shop.Order.A: is sent as `x` instead of `a`",
-        "BREAKING shop.Order.B: is gone",
-        "compatible shop.Order.C: is new",
+def test_a_renamed_schema_is_one_finding_and_its_own_changes_are_found_under_the_new_name() -> None:
+    old, new = both({})
+    for contract in (old, new):
+        for name in ("Address", "AddressResponse"):
+            contract["types"]["shop"][name]["members"] |= {"zip": "str | None = None", "state": "str | None = None"}
+    new = json.loads(json.dumps(new).replace('"Address', '"Place').replace('"city": "str', '"city": "int'))
+    assert [each.key for each in compare(old, new)] == [
+        "BREAKING type-renamed shop.Address: is gone; probably it is `Place` now",
+        "BREAKING member-type shop.Place.city: takes `int` instead of `str`",
+        "BREAKING reply-type shop.PlaceResponse.city: is `int` instead of `str`",
     ]
 
 
-def test_what_a_person_accepted_is_no_finding() -> None:
-    old, new = types({"a": "str"}), types({"a": "int"})
-    (found,) = compare(old, new)
-    assert compare(old, {**new, ACCEPTED: [{"why": "The API takes numbers only.", "changes": [found.key]}]}) == []
+def test_what_a_person_accepted_in_between_is_no_finding_even_in_several_steps() -> None:
+    old, middle = changed([(operation("request_order", "repetition"), "none")])
+    _, new = changed([(operation("request_order", "repetition"), "natural")])
+    entries: list[dict[str, object]] = []
+    for before, after in ((old, middle), (middle, new)):
+        (found,) = compare(before, after)
+        entries.append({"why": "The provider said so.", "changes": [found.key]})
+    assert compare(old, {**new, ACCEPTED: entries}) == []
+    # An acceptance of the time before the old version excuses no change after it.
+    assert len(compare({**old, ACCEPTED: entries}, {**new, ACCEPTED: entries})) == 1
 
 
-def test_a_schema_that_is_sent_and_received_is_one_finding(before: Contract) -> None:
-    class_, reply = ({"kind": kind, "members": {"a": "str = None"}} for kind in ("sent", "received"))
-    old: Contract = {"operations": {}, "types": {"shop": {"Order": class_, "OrderResponse": reply}}, "strict": {}}
-    new: Contract = {"operations": {}, "types": {"shop": {"Order": {**class_, "members": {}}}}, "strict": {}}
-    new["types"]["shop"]["OrderResponse"] = {**reply, "members": {}}
-    assert [each.key for each in compare(old, new)] == ["BREAKING shop.Order.a: is gone"]
+def test_an_acceptance_excuses_no_other_kind_and_no_other_place() -> None:
+    old, new = changed([(operation("request_order", "repetition"), "none")])
+    entry = {"why": "", "changes": [f"SILENT scopes {POST}: x", f"SILENT retry-class {GET}: x"]}
+    assert len(compare(old, {**new, ACCEPTED: [entry]})) == 1
 
 
 def test_the_formats() -> None:
-    found = compare(types({"a": "str"}), types({"a": "int"}))
-    assert render(found, "text") == "BREAKING (request) shop.Order.a is `int` instead of `str`.\n"
-    assert render(found, "markdown") == "- **BREAKING** `shop.Order.a` is `int` instead of `str`.\n"
-    assert json.loads(render(found, "json"))[0]["place"] == "shop.Order.a"
+    changes: list[Change] = [(operation(name, "repetition"), "none") for name in ("request_order", "list_orders")]
+    changes.append((type_("Order", "members", "price"), "str | None = None"))
+    found = compare(*changed(changes))
+    assert render(found, "text") == (
+        f"SILENT (retry) {GET} is repeated by the rule `none` instead of `safe`.\n"
+        "    A call that fails in doubt is repeated in other cases: check what your code does after `OutcomeUnknown`.\n"
+        f"SILENT (retry) {POST} is repeated by the rule `none` instead of `key`.\n"
+        "    A call that fails in doubt is repeated in other cases: check what your code does after `OutcomeUnknown`.\n"
+        f"BREAKING (reply) {RECEIVED}.price is `str` instead of `int`.\n"
+        "    Adapt what reads it.\n"
+        f"    Reaches {GET}, {POST}.\n"
+        "2 SILENT, 1 BREAKING.\n"
+    )
+    assert render(found, "markdown").splitlines()[-1] == (
+        f"- **BREAKING** `{RECEIVED}.price` is `str` instead of `int`. Adapt what reads it."
+    )
+    record = json.loads(render(found, "json"))[-1]
+    assert (record["class"], record["side"], record["kind"]) == ("BREAKING", "reply", "reply-type")
+    assert record["operations"] == [GET, POST]
+    assert render([], "text") == ""
 
 
-@pytest.mark.slow
-def test_the_command_compares_a_git_revision_with_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_fragments(tmp_path, LIBRARY)
-    settings = ["-c", "user.name=a", "-c", "user.email=a@shop.example"]
-    for command in (["init", "-q"], ["add", "--all"], ["commit", "-q", "--message", "one"]):
-        subprocess.run(["git", *settings, *command], cwd=tmp_path, check=True)
-    changed = {
-        **LIBRARY,
-        LOAN: LIBRARY[LOAN].replace("    weight:\n", "    added: {type: string, description: A.}\n    mass:\n"),
-    }
-    write_fragments(tmp_path, changed)
-    assert main(["diff", "HEAD", str(tmp_path), "--root", str(tmp_path)]) == 1
-    first = capsys.readouterr().out.splitlines()[0]
-    assert first.startswith("BREAKING (caller) library.Loan.weight is gone. Reaches library.")
-    assert first.endswith(f"(openapi/{LOAN}:13 -> openapi/{LOAN}:1)")
-    assert main(["diff", "nowhere", str(tmp_path), "--root", str(tmp_path)]) == 2
-    assert "nowhere: neither a folder that contains openapi/ nor a git revision" in capsys.readouterr().err
+def test_what_is_said_of_several_places_is_one_entry() -> None:
+    old, new = changed([(operation(name, "secret_key"), False) for name in ("request_order", "list_orders")])
+    lines = render(compare(old, new), "text").splitlines()
+    assert lines[0] == f"SILENT (credentials) {GET}, {POST} accepts a secret key: no instead of yes."
+    assert lines[-1] == "2 SILENT."

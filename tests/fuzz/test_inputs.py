@@ -16,7 +16,7 @@ from checkout_async import OAuthCredentials, SecretKey, SessionSecret, errors
 from checkout_async._core.body import encode_body
 from checkout_async._core.paging import Page, by_link
 from checkout_async._core.wire import HttpRequest, HttpResponse
-from checkout_async.config import resolve_endpoints
+from checkout_async.endpoints import resolve_endpoints
 from tests.fuzz.mutation import json_values, plain, spoilt
 from tests.fuzz.support import CALLS, URL, Call, Scripted, client, effort
 from tests.transport.servers import ok, raw_server

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import jsonschema_rs
 
 from codegen.compiler import compile_document
+from codegen.publish import with_modules
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "openapi" / "examples"
@@ -28,7 +29,7 @@ FRAGMENT = "session_exemption.response_fragment"
 @cache
 def document() -> Any:
     """Return the bundled document as plain JSON values."""
-    return json.loads(json.dumps(compile_document(REPOSITORY / "openapi")))
+    return json.loads(json.dumps(with_modules(compile_document(REPOSITORY / "openapi"))))
 
 
 def operations(tag: str | None = None) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class TestScriptedTransport:
     async def test_an_access_token_is_not_part_of_the_script(self) -> None:
         transport = ScriptedTransport(json_reply(200, {"id": "sid_" + "a" * 26}))
         base = "http://127.0.0.1:9"
-        credentials = OAuthCredentials("ack_test", "secret")
+        credentials = OAuthCredentials("ack_test", "secret", scopes=())
         async with CheckoutClient(
             credentials, base_url=base, token_url=f"{base}/connect/token", transport=transport
         ) as checkout:

@@ -30,7 +30,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @asynccontextmanager
 async def client(sandbox: Sandbox, limits: Limits | None = None) -> AsyncGenerator[CheckoutClient]:
-    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret")
+    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[])
     async with CheckoutClient(
         credentials, base_url=sandbox.base_url, token_url=sandbox.token_url, limits=limits or Limits()
     ) as checkout:

@@ -31,9 +31,13 @@ from checkout_async.sandbox.http.connect import create_client
 from checkout_async.sandbox.http.faults import Faults
 from checkout_async.sandbox.http.hosts import WILDCARDS, AllowedHosts
 from checkout_async.sandbox.http.standstill import StandstillWatch
+from checkout_async.sandbox.payments.customer import Customer
 from checkout_async.sandbox.payments.idempotency import HeldOperation
 from checkout_async.sandbox.payments.simulator import PaymentsSimulator
+from checkout_async.sandbox.payments.store import PaymentsView
+from checkout_async.sandbox.sessions.cardholder import Cardholder
 from checkout_async.sandbox.sessions.simulator import SessionsSimulator
+from checkout_async.sandbox.sessions.store import SessionsView
 
 if TYPE_CHECKING:
     from checkout_async.auth.token_store import TokenStore
@@ -103,7 +107,7 @@ class Sandbox:
     ) -> None:
         self._address = (host, port)
         self._ssl_context = ssl_context
-        self.clock = SandboxClock() if clock is None else clock
+        self.clock: SandboxClock = SandboxClock() if clock is None else clock
         spec, ids = load_spec(document), DeterministicIds(seed)
         if "request_access_token" not in spec.operations:
             raise ValueError(f"{document} is not a bundled document of this API: it has no token endpoint")
@@ -131,12 +135,12 @@ class Sandbox:
         self._webhooks = Webhooks(self._simulation, notifier, webhook_url, webhook_secret)
         self._hosts = AllowedHosts(host, allowed_hosts)
         self._sessions = SessionsSimulator(self._simulation)
-        self.sessions = self._sessions.view
-        self.cardholder = self._sessions.cardholder
+        self.sessions: SessionsView = self._sessions.view
+        self.cardholder: Cardholder = self._sessions.cardholder
         self._payments = PaymentsSimulator(self._simulation, self._sessions.store, self._sessions.card_tokens)
-        self.payments = self._payments.view
-        self.customer = self._payments.customer
-        self.faults = Faults(spec.operations)
+        self.payments: PaymentsView = self._payments.view
+        self.customer: Customer = self._payments.customer
+        self.faults: Faults = Faults(spec.operations)
         self._log = RequestLog()
         self._runner: web.AppRunner | None = None
         self._site: web.SockSite | None = None

@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Mapping
 from html import escape
 from ipaddress import ip_address
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 from msgspec.structs import force_setattr
@@ -52,7 +52,7 @@ class FormPost(SecretStruct, frozen=True):
     Pages that build their own forms can take it as JSON: `{"action": ..., "fields": {...}}`.
     """
 
-    __hidden__ = ("fields",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("fields",)
 
     action: str
     fields: Mapping[str, str]

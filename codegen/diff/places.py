@@ -1,0 +1,75 @@
+"""Finds where the fragments, or a bundle, state what a finding is about."""
+
+from __future__ import annotations
+
+from codegen.diff.finding import Finding
+from codegen.diff.kinds import KINDS
+from codegen.document import EMPTY, Object
+from codegen.names import snake_name
+from codegen.parse import parameter_name
+from codegen.passes.annotations import member_names, name_table
+from codegen.passes.directions import SUFFIX
+from codegen.passes.unions import variants
+from codegen.passes.walk import Call, calls, idempotency_keys, parameters, schemas
+
+_ABOUT_KEYS = frozenset({"idempotency-header", "key-lifetime"})
+
+
+def locate(document: Object, finding: Finding, *, new: bool) -> str:
+    """Return file and line of what a finding is about in the old or the new document; empty if it is not there."""
+    place = finding.became if new and finding.became else finding.place
+    if place.startswith("servers"):
+        path = place.removeprefix("servers")
+        holder = document.object("paths").object(path) if path else document
+        return str(holder.at("servers"))
+    _, name, *member = place.split(".")
+    keyword = KINDS[finding.kind].keyword
+    for call in calls(document.object("paths")):
+        if call.operation.text("operationId") == name:
+            return _of_operation(document, call, finding.kind, member, keyword)
+    return _of_type(document, name, member, keyword)
+
+
+def _of_operation(document: Object, call: Call, kind: str, member: list[str], keyword: str) -> str:
+    for parameter in parameters(document, call):
+        if member == [parameter_name(document, parameter)]:
+            schema = parameter.object("schema")
+            return str(
+                schema.at(keyword) if keyword in schema else parameter.at(keyword if keyword in parameter else "name")
+            )
+    if kind in _ABOUT_KEYS and (keys := idempotency_keys(document, call)):
+        return str(keys[0].at(keyword))
+    return "" if member else str(call.operation.at(keyword) if keyword in call.operation else call.item.at(call.method))
+
+
+def _of_type(document: Object, name: str, member: list[str], keyword: str) -> str:
+    named = schemas(document)
+    name = name if name in named else name.removesuffix(SUFFIX)
+    if name not in named:
+        return ""
+    schema = named.object(name)
+    if not member:
+        return str(schema.at(keyword) if keyword in schema else named.at(name))
+    names = member_names(schema, name_table(document)) if "enum" in schema else []
+    if member[0] in names:
+        return str(schema.array("enum").origins[names.index(member[0])])
+    return _of_member(document, schema, member[0], keyword)
+
+
+def _of_member(document: Object, schema: Object, member: str, keyword: str) -> str:
+    """Return where a schema, or the first variant of a union that has it, states a member."""
+    table, named = name_table(document), schemas(document)
+    for holder in (schema, *(named.object(each) for each in variants(schema).values())):
+        properties = holder.object("properties")
+        for key in properties:
+            if snake_name(key, table) == member:
+                return str(_line(holder, key, keyword))
+    return ""
+
+
+def _line(holder: Object, key: str, keyword: str) -> object:
+    properties, required = holder.object("properties"), holder.array("required")
+    if keyword == "required" and key in required:
+        return required.origins[required.index(key)]
+    value = properties.get(key, EMPTY)
+    return value.at(keyword) if isinstance(value, Object) and keyword in value else properties.at(key)

@@ -1,0 +1,33 @@
+"""Looks for what compiles and is still not good: what a reviewer of the fragments would ask about.
+
+`check` in checks/ refuses what cannot be compiled, or would mean something else. The rules here are conventions. `fix`
+corrects what has one answer: the order of keywords, and the mask of a member that looks sensitive.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from codegen.diagnostics import Problem, Problems, SpecificationError
+from codegen.document import Object
+from codegen.lint.fix import fix_fragments
+from codegen.lint.order import check_order
+from codegen.lint.sensitive import check_sensitive
+from codegen.lint.wording import check_wording
+from codegen.upstream.decisions import check_tables, read_decisions
+
+__all__ = ["fix_fragments", "lint"]
+
+
+def lint(document: Object, folder: Path) -> tuple[Problem, ...]:
+    """Return what a reviewer would ask about in a checked document and in the fragments of its folder."""
+    problems = Problems()
+    check_sensitive(document, problems)
+    check_wording(document, problems)
+    check_order(folder, problems)
+    check_tables(folder, read_decisions(folder, problems), problems)
+    try:
+        problems.stop_if_any()
+    except SpecificationError as error:
+        return error.problems
+    return ()

@@ -1,0 +1,1 @@
+"""Reads documents that others wrote: compares one with the fragments, and drafts fragments from it."""
