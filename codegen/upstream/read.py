@@ -36,7 +36,7 @@ class Document:
 
     def __init__(self, root: Object) -> None:
         self.root = root
-        resource: Resource[Any] = Resource(contents=root, specification=DRAFT202012)
+        resource: Resource[Any] = DRAFT202012.create_resource(root)
         registry: Registry[Any] = Registry()
         self._resolver = registry.with_resource("", resource).resolver()
         self.unresolved: dict[str, Origin] = {}
