@@ -3,7 +3,7 @@
 `check` (or `--check`) compiles in memory, compares with the files on disk and prints a diff. It and `generate` end at
 once if nothing has changed since the last run that went well. `accept` writes what the package promises now to
 openapi/contract.json, which `check` compares too. `diff OLD NEW` says what the changes between two versions mean for a
-caller; its exit code is 2 if one is silent, 1 if one is breaking, and else 0. `compare` holds a document of the provider
+caller; its exit code is 2 if one is silent, 1 if one is breaking, and else 0. `compare` holds a document of others
 against the fragments, `adopt` drafts fragments from it, and `lint` asks what a reviewer would ask. `--count` prints the
 size of each API and the number of variants of each union.
 """
