@@ -6,6 +6,7 @@ VENV   := .venv
 SIMULATE := .venv-simulate
 ENGINES := .venv-engines
 BENCH := .venv-bench
+DOCS := .venv-docs
 BIN    := $(VENV)/bin
 WORKERS ?= logical
 SEEDS  ?= 100
@@ -21,7 +22,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated diff check-bundle lint format type bench bench-guard bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
+.PHONY: help demo shop test check test-services test-browser screenshots matrix fuzz simulate test-simulation simulate-night engines generate check-generated diff check-bundle lint format type docs deploy-docs look-at-docs serve-docs bench bench-guard bench-codec bench-growth bench-batch bench-memory mutants build dist check-dist test-lowest test-matrix licences audit release clean
 
 help: ## Print this menu.
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,22 +100,46 @@ format: $(VENV)/.lint ## Fix lint and formatting with ruff.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright.
+type: $(VENV)/.browser ## Check types, strictly, with mypy and pyright, and that every public name has one.
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pyright --verifytypes checkout_async --ignoreexternal
 
 bench-memory: $(VENV)/.test ## Measure the memory of a batch of ten thousand and of a million records (ten minutes or more).
 	@$(BIN)/python benchmarks/batch.py memory 10000 1000000
 
 bench: $(BENCH)/.ready ## Compare the client with hand-written code and other SDKs, on asyncio and on uvloop (ten minutes).
 	@$(BENCH)/bin/python benchmarks/compare.py $(if $(ONLY),--only $(ONLY)) --json benchmarks/results.json --svg docs/images/performance.svg
+	@$(BENCH)/bin/python scripts/readme_figures.py
 
 bench-guard: $(BENCH)/.ready ## Fail if the client got slower by a tenth than the committed results, as ratios (two minutes).
 	@$(BENCH)/bin/python benchmarks/compare.py --loop asyncio --in-flight 64 --guard benchmarks/results.json
 
+bench-codec: $(VENV)/.test ## Compare reading and writing the largest documented bodies with other libraries.
+	@$(BIN)/python benchmarks/codec.py
+
+bench-growth: $(VENV)/.test ## Measure whether cost and memory grow with calls, calls in flight and faults (three minutes).
+	@$(BIN)/python benchmarks/growth.py
+
 bench-batch: $(VENV)/.test ## Measure a batch against the bare loop, and what a kept connection risks, as ratios.
 	@$(BIN)/python benchmarks/batch.py
 	@$(BIN)/python benchmarks/keepalive.py
+
+docs: $(DOCS)/.ready ## Build the documentation site into site/. Any warning, dead link or dead anchor fails it.
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict
+
+look-at-docs: docs $(VENV)/.browser ## Open every page of the site in Chromium, on a phone and a desktop, offline (ten minutes; SHOTS=folder saves pictures).
+	@scripts/install_chromium
+	@$(BIN)/python -m scripts.website.look site "$(SHOTS)" $(PAGES)
+
+serve-docs: $(DOCS)/.ready ## Serve the documentation site on port 8000, and build it again when a page changes.
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs serve
+
+deploy-docs: $(DOCS)/.ready ## Publish the site as this version, X.Y, and as the latest (the release does it).
+	@git config user.name || git config user.name "The documentation of $$(git rev-parse --short HEAD)"
+	@git config user.email || git config user.email "docs@users.noreply.github.com"
+	@$(DOCS)/bin/mike deploy --push --update-aliases "$$($(DOCS)/bin/python -c 'import checkout_async; print(".".join(checkout_async.__version__.split(".")[:2]))')" latest
+	@$(DOCS)/bin/mike set-default --push latest
 
 build: $(VENV)/.python ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py
@@ -142,7 +167,7 @@ release: $(VENV)/.test ## Run the checklist before a release (STEPS=list names i
 	@$(BIN)/python scripts/release.py $(STEPS)
 
 clean: ## Remove everything that the other targets create.
-	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(BENCH) .codegen_cache build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-matrix $(SIMULATE) $(ENGINES) $(BENCH) $(DOCS) .codegen_cache build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.python:
@@ -206,4 +231,11 @@ $(BENCH)/.ready: $(VENV)/.python pyproject.toml
 	@$(PYTHON) -m venv $(BENCH)
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
 	@$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --editable . --group bench
+	@touch $@
+
+$(DOCS)/.ready: $(VENV)/.python pyproject.toml
+	@echo "Setting up $(DOCS) ..."
+	@$(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install --upgrade 'pip>=25.1'
+	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[sandbox]' --group docs
 	@touch $@

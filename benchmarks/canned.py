@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-__all__ = ["CANNED", "REPLIES", "canned_replies", "canned_server"]
+from checkout_async.models import payments, sessions
+
+__all__ = ["CANNED", "REPLIES", "Canned", "canned_replies", "canned_server", "written_replies"]
 
 CANNED = Path(__file__).parent.parent / "openapi/examples/sessions"
 _PAYMENTS = CANNED.parent / "payments"
@@ -38,8 +40,7 @@ def canned_server(example: str, status: int = 200) -> Generator[str]:
 def canned_replies(replies: Mapping[bytes, tuple[int, Path]] = REPLIES) -> Generator[str]:
     """Answer each request with the first reply whose key it begins with; gives the server's URL."""
     ours, theirs = multiprocessing.Pipe()
-    written = {begin: _reply(status, path.read_bytes()) for begin, (status, path) in replies.items()}
-    server = multiprocessing.Process(target=_serve, args=(theirs, written), daemon=True)
+    server = multiprocessing.Process(target=_serve, args=(theirs, written_replies(replies)), daemon=True)
     server.start()
     try:
         yield f"http://127.0.0.1:{ours.recv()}"
@@ -48,11 +49,22 @@ def canned_replies(replies: Mapping[bytes, tuple[int, Path]] = REPLIES) -> Gener
         server.join()
 
 
+def written_replies(replies: Mapping[bytes, tuple[int, Path]]) -> dict[bytes, bytes]:
+    """Return the bytes of each reply, for `Canned`."""
+    return {begin: _reply(status, path.read_bytes()) for begin, (status, path) in replies.items()}
+
+
+def _repeated() -> set[str]:
+    """Return the members of replies that repeat one of the request."""
+    models = [getattr(module, name) for module in (payments, sessions) for name in module.__all__]
+    return {name for each in models for name in getattr(each, "__echoes__", ())}
+
+
 def _reply(status: int, example: bytes) -> bytes:
     # The documentation has the placeholder "string" where the API sends a time.
     example = example.replace(b'"expires_on": "string"', b'"expires_on": "2026-12-13T15:00:01Z"')
-    # Each request has a reference of its own, and a reply with another one would be of another request.
-    content = {name: value for name, value in json.loads(example).items() if name != "reference"}
+    # Each request has a reference and an amount of its own, and a reply with others would be of another request.
+    content = {name: value for name, value in json.loads(example).items() if name not in _repeated()}
     body = json.dumps(content, separators=(",", ":")).encode()
     head = (
         f"HTTP/1.1 {status} OK\r\nDate: Fri, 27 Nov 2026 12:00:00 GMT\r\nContent-Type: application/json\r\n"
@@ -62,7 +74,7 @@ def _reply(status: int, example: bytes) -> bytes:
     return head.encode() + b"\0" + body
 
 
-class _Canned(asyncio.Protocol):
+class Canned(asyncio.Protocol):
     """Answers each request on one connection. Each reply has a request id of its own, as those of the API have."""
 
     def __init__(self, replies: Mapping[bytes, bytes]) -> None:
@@ -71,10 +83,12 @@ class _Canned(asyncio.Protocol):
         self._number = id(self) << 32
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the connection."""
         assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self.transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Answer a request that has come whole."""
         self._received += data
         end = self._received.find(b"\r\n\r\n")
         if end < 0:
@@ -84,16 +98,20 @@ class _Canned(asyncio.Protocol):
         length = int(head[at + 17 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
         if len(self._received) < end + 4 + length:
             return
-        _, reply, body = next(each for each in self._replies if self._received.startswith(each[0]))
-        self._received = b""
+        request, self._received = self._received, b""
+        self.answer(request)
+
+    def answer(self, request: bytes) -> None:
+        """Write the reply to a request."""
+        _, reply, body = next(each for each in self._replies if request.startswith(each[0]))
         self._number += 1
-        self._transport.write(reply.replace(b"{number:032x}", b"%032x" % self._number) + body)
+        self.transport.write(reply.replace(b"{number:032x}", b"%032x" % self._number) + body)
 
 
 def _serve(ready: Connection, replies: Mapping[bytes, bytes]) -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        listening = await loop.create_server(lambda: _Canned(replies), "127.0.0.1", 0, backlog=1024)
+        listening = await loop.create_server(lambda: Canned(replies), "127.0.0.1", 0, backlog=1024)
         ready.send(listening.sockets[0].getsockname()[1])
         await asyncio.Event().wait()
 

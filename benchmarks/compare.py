@@ -17,6 +17,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from guard import losses
 
 IN_FLIGHT = {1: 300, 64: 2000, 512: 4000}
 """How many calls a round makes, by how many are in flight."""
-SLOW = {"httpx": 4, "stripe": 8, "vendor": 4}
+SLOW = {"httpx": 10, "stripe": 10, "vendor": 5}
 """By how much the calls of slow contenders are divided, so that a round stays short."""
 OPERATIONS = ("request_session", "get_payment", "capture_payment")
 LOOPS = {"asyncio": tuple(CONTENDERS), "uvloop": ("ours", "by hand", "specialist", "bytes")}
@@ -75,8 +76,11 @@ class Worker:
     def __init__(self, name: str, base: str, loop: str) -> None:
         script = Path(__file__).parent / "worker.py"
         arguments = [sys.executable, str(script), name, base, *(["uvloop"] if loop == "uvloop" else [])]
+        self._name = name
+        # A file, as nobody empties a pipe meanwhile: some SDKs write much there.
+        self._errors = tempfile.TemporaryFile(mode="w+", encoding="utf-8")  # noqa: SIM115 - closed by __exit__
         self._process = subprocess.Popen(
-            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
         )
         self._divisor = SLOW.get(name, 1)
 
@@ -85,14 +89,18 @@ class Worker:
 
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
+        self._errors.close()
 
     def measure(self, operation: str, in_flight: int) -> Figures:
-        """Run one round."""
+        """Run one round. Raises SystemExit if a call failed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{operation} {in_flight} {IN_FLIGHT[in_flight] // self._divisor}\n")
         self._process.stdin.flush()
-        figures: Figures = json.loads(self._process.stdout.readline())
+        if not (line := self._process.stdout.readline()):
+            self._errors.seek(0)
+            raise SystemExit(f"{self._errors.read()}'{self._name}' failed, as above")
+        figures: Figures = json.loads(line)
         return figures
 
 

@@ -39,7 +39,7 @@ def _ours(*, mapping: bool = False, hooks: bool = False) -> Contender:
         session: Any = SESSION if mapping else msgspec.convert(SESSION, sessions.SessionRequest)
         capture: Any = CAPTURE if mapping else msgspec.convert(CAPTURE, payments.CaptureRequest)
         async with CheckoutClient(
-            OAuthCredentials("ack_bench", "secret"),
+            OAuthCredentials("ack_bench", "secret", scopes=[]),
             base_url=base,
             token_url=f"{base}/token",
             # Every policy is on. Only the rates and the slots, which would wait on purpose, are out of the way.

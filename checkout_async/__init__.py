@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from checkout_async import errors, models, operations
 from checkout_async._core.model import UNSET
+from checkout_async._core.spelling import did_you_mean
+from checkout_async._generated import API_VERSION
 from checkout_async._version import __version__
 from checkout_async.auth import OAuthCredentials, SecretKey, SessionSecret
 from checkout_async.client import CheckoutClient
@@ -16,12 +18,13 @@ from checkout_async.config import NO_SUBDOMAIN, Environment, Limits, RetryPolicy
 from checkout_async.errors import CheckoutError
 
 if TYPE_CHECKING:
-    from checkout_async import threeds, webhooks
+    from checkout_async import money, testing, threeds, webhooks
 
 # The application decides where the warnings of a library go.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
+    "API_VERSION",
     "NO_SUBDOMAIN",
     "UNSET",
     "CheckoutClient",
@@ -36,16 +39,21 @@ __all__ = [
     "__version__",
     "errors",
     "models",
+    "money",
     "operations",
+    "testing",
     "threeds",
     "webhooks",
 ]
 
-_ON_DEMAND = frozenset({"threeds", "webhooks"})
+_ON_DEMAND = frozenset({"money", "testing", "threeds", "webhooks"})
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Load an optional module of the package on first use."""
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.{name}")
+if not TYPE_CHECKING:  # a checker would take every name for one that exists
+
+    def __getattr__(name: str) -> ModuleType:
+        """Load an optional module of the package on first use."""
+        if name not in _ON_DEMAND:
+            hint = did_you_mean(name, __all__)
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+        return import_module(f"{__name__}.{name}")

@@ -6,14 +6,34 @@ import os
 import signal
 import sys
 
+from checkout_async._version import __version__
+
 __all__ = ["main"]
 
-_EXTRA = frozenset({"click", "rich"})
+_EXTRA = frozenset({"click", "dotenv", "rich"})
+_INSTALL = "pip install 'checkout-async[cli]'"
+_HELP = f"""\
+Usage: checkout-async [OPTIONS] COMMAND [ARGS]...
+
+  Checkout.com's Standalone Sessions (3D Secure) and Payments from the command line.
+
+  The commands need more packages: {_INSTALL}
+
+Options:
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit.
+"""
 
 
 def main() -> None:
-    """Run the command line and exit with its code. Without the extra `cli`, print how to install it and exit with 2."""
+    """Run the command line and exit with its code. Without the extra `cli`, print how to install it and exit with 2.
+
+    `--version` and `--help` work without it.
+    """
     _open_standard_streams()
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"{__version__}\n")
+        sys.exit(0)
     try:
         from checkout_async.cli import cli  # noqa: PLC0415  # needs an extra
 
@@ -21,7 +41,10 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in _EXTRA:
             raise
-        sys.stderr.write("checkout-async: the commands need more packages: pip install 'checkout-async[cli]'\n")
+        if sys.argv[1:] in (["-h"], ["--help"]):
+            sys.stdout.write(_HELP)
+            sys.exit(0)
+        sys.stderr.write(f"checkout-async: the commands need more packages: {_INSTALL}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         # While the modules are loaded. Later, the commands handle it themselves.

@@ -7,15 +7,19 @@ import inspect
 import os
 import ssl
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from types import TracebackType
-from typing import Self, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, cast, overload
+from weakref import WeakSet
 
 import anyio
 
 from checkout_async._core.abandoned import AbandonedCall
 from checkout_async._core.events import Hook
 from checkout_async._core.prepare import user_agent
+from checkout_async._core.spelling import no_attribute
 from checkout_async._core.wire import ApiRequest, ApiResponse, Sender, Transport
 from checkout_async._generated.models import access
 from checkout_async._generated.resources.client_apis import ClientApis
@@ -24,7 +28,7 @@ from checkout_async.auth.oauth import OAuthAuthenticator
 from checkout_async.auth.token_store import TokenStore
 from checkout_async.clock import Clock
 from checkout_async.config import (
-    Environment,
+    EnvironmentName,
     Limits,
     NoSubdomain,
     RetryPolicy,
@@ -40,7 +44,6 @@ from checkout_async.limits.limiter import Limiter
 from checkout_async.limits.rate_limiter import RateLimiter
 from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import Secret, as_secret, clears_frames
-from checkout_async.transport.aiohttp import AiohttpTransport
 from checkout_async.transport.pipeline import Pipeline, Settings
 
 __all__ = ["CheckoutClient", "ClientOptions"]
@@ -56,7 +59,7 @@ class ClientOptions(TypedDict, total=False):
     """The settings of a client except credentials and the address of the API. CheckoutClient describes them."""
 
     timeout: Timeouts | float | None
-    retry: RetryPolicy | None
+    retry: RetryPolicy | int | None
     limits: Limits | None
     rate_limiter: RateLimiter | None
     validate: Validation
@@ -68,6 +71,19 @@ class ClientOptions(TypedDict, total=False):
     transport: Transport | None
 
 
+class _Common:
+    """What a client and those that `with_options` makes of it have in common: process, event loop, and their end."""
+
+    __slots__ = ("derived", "is_closed", "loop", "process")
+
+    def __init__(self) -> None:
+        self.is_closed = False
+        self.process = ProcessGuard("the client")
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.derived: WeakSet[CheckoutClient] = WeakSet()
+        """The clients with credentials of their own."""
+
+
 class CheckoutClient(ClientApis):
     """A client of Checkout.com's APIs for one account and environment.
 
@@ -76,17 +92,37 @@ class CheckoutClient(ClientApis):
     its process and event loop. Close it with `async with` or `aclose()`.
     """
 
+    @overload
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        environment: EnvironmentName,
+        subdomain: str | NoSubdomain,
+        **options: Unpack[ClientOptions],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        base_url: str,
+        token_url: str | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> None: ...
+
     @clears_frames
     def __init__(
         self,
         credentials: Credentials,
         *,
-        environment: Environment | str | None = None,
+        environment: EnvironmentName | None = None,
         subdomain: str | NoSubdomain | None = None,
         base_url: str | None = None,
         token_url: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         limits: Limits | None = None,
         rate_limiter: RateLimiter | None = None,
         validate: Validation = "shape",
@@ -100,10 +136,10 @@ class CheckoutClient(ClientApis):
         """Raise ConfigurationError if the settings cannot work together.
 
         Pass either `environment` and the account's `subdomain`, or `base_url` and `token_url` (for a simulator).
-        `timeout`, in seconds, is the deadline of a call; `Timeouts` sets more. `limits` apply to this client;
-        `rate_limiter` makes several processes share the rates. `validate` is the level at which requests are checked
-        before they are sent: `shape` checks what the API is known to refuse, `strict` every documented limit, and `off`
-        nothing.
+        `timeout`, in seconds, is the deadline of a call; `Timeouts` sets more. `retry` is a policy, or the number of
+        retries. `limits` apply to this client; `rate_limiter` makes several processes share the rates. `validate` is
+        the level at which requests are checked before they are sent: `shape` checks what the API is known to refuse,
+        `strict` every documented limit, and `off` nothing.
 
         `ssl_context` adds private CAs or a client certificate; verification cannot be turned off. `proxy` is the URL
         of an HTTP proxy. `HTTPS_PROXY` and other such variables are used only with `proxies_from_env`. `application`,
@@ -112,9 +148,9 @@ class CheckoutClient(ClientApis):
         """
         proxy = as_secret(proxy)  # its password; a traceback may show the locals
         require_type("credentials", credentials, Credentials)
-        retry = RetryPolicy() if retry is None else retry
+        retry = RetryPolicy().merged(retry)
         limits = Limits() if limits is None else limits
-        _check_types(retry, limits, rate_limiter, transport)
+        _check_types(limits, rate_limiter, transport)
         require_bool("proxies_from_env", proxies_from_env)
         require_level(validate)
         if transport is not None and (ssl_context is not None or proxy is not None or proxies_from_env):
@@ -124,9 +160,17 @@ class CheckoutClient(ClientApis):
         where = resolve_endpoints(environment, subdomain, base_url=base_url, token_url=token_url)
         credentials.check(where.environment)
         clock = Clock()
+        self._where = where
+        self._limits = limits
         self._limiter = Limiter(limits, clock, rate_limiter)
+        self._check_proxy_for: Callable[[str], None] = lambda _url: None
         if transport is None:
+            # aiohttp takes two thirds of the time of the imports. What makes no client, such as an endpoint for
+            # webhooks, does without it.
+            from checkout_async.transport.aiohttp import AiohttpTransport  # noqa: PLC0415
+
             transport = AiohttpTransport(limits, ssl_context, proxy=proxy, proxies_from_env=proxies_from_env)
+            self._check_proxy_for = transport.check_proxy_for
         self._transport: Transport = transport
         self._check_proxy_for(where.base_url)
         self._settings = Settings(
@@ -138,20 +182,11 @@ class CheckoutClient(ClientApis):
             hooks=_check_hooks(hooks),
         )
         self._abandoned = deque[AbandonedCall](maxlen=_MAX_ABANDONED)
-        self._token_url = where.token_url
         self._authenticator = credentials.authenticator(self._token_sender, where.token_url)
-        self._pipeline = Pipeline(
-            self._transport,
-            self._authenticator,
-            self._limiter,
-            where.base_url.__add__,
-            self._settings,
-            self._check_open,
-            self._abandoned.append,
-        )
-        self._closed = False
-        self._process = ProcessGuard("the client")
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._common = _Common()
+        self._is_derived = False
+        self._is_closed = False
+        self._pipeline = self._connect()
 
     @classmethod
     @clears_frames
@@ -170,13 +205,77 @@ class CheckoutClient(ClientApis):
         through `token_store`. `options` are the other settings of the client.
         """
         environ = _checkout_variables(os.environ if environ is None else environ)
-        return cls(
+        make = cast("Callable[..., Self]", cls)  # which of the variables are set is not known to a type checker
+        return make(
             _credentials_from_env(environ, token_store),
             environment=environ.get("CHECKOUT_ENVIRONMENT") or None,
             subdomain=environ.get("CHECKOUT_SUBDOMAIN") or None,
             base_url=environ.get("CHECKOUT_BASE_URL") or None,
             token_url=environ.get("CHECKOUT_TOKEN_URL") or None,
             **options,
+        )
+
+    @clears_frames
+    def with_options(
+        self,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        validate: Validation | None = None,
+        credentials: Credentials | None = None,
+        rate_limiter: RateLimiter | None = None,
+    ) -> Self:
+        """Return a client with other options for its calls. It shares the connections of this one.
+
+        Without `credentials` it shares the access token, the limits and `abandoned_calls`, too. With them it acts for
+        another merchant: it has a token, limits of the same size and a record of abandoned calls of its own, and
+        `rate_limiter` shares its rates with other processes. Keep it as long as you act for the merchant, since it
+        holds the token.
+
+        Closing it leaves this client open. Closing this client closes all that were made of it. Raises
+        ConfigurationError.
+        """
+        if validate is not None:
+            require_level(validate)
+        if rate_limiter is not None:
+            if credentials is None:
+                raise ConfigurationError("rate_limiter needs credentials: without them the limits are shared")
+            require_type("rate_limiter", rate_limiter, RateLimiter)
+        settings = self._settings
+        other = object.__new__(type(self))
+        # Not the APIs that were used already: their methods call this client.
+        cached = {name for name in vars(self) if isinstance(getattr(type(self), name, None), cached_property)}
+        vars(other).update({name: value for name, value in vars(self).items() if name not in cached})
+        other._settings = replace(
+            settings,
+            timeouts=settings.timeouts.merged(timeout),
+            retry=settings.retry.merged(retry),
+            validate=settings.validate if validate is None else validate,
+        )
+        other._is_derived, other._is_closed = True, False
+        if credentials is not None:
+            other._act_for(credentials, rate_limiter)
+        other._pipeline = other._connect()
+        return other
+
+    def _act_for(self, credentials: Credentials, rate_limiter: RateLimiter | None) -> None:
+        """Take other credentials, with a token, limits and a record of their own."""
+        require_type("credentials", credentials, Credentials)
+        credentials.check(self._where.environment)
+        self._limiter = Limiter(self._limits, self._settings.clock, rate_limiter)
+        self._abandoned = deque[AbandonedCall](maxlen=_MAX_ABANDONED)
+        self._authenticator = credentials.authenticator(self._token_sender, self._where.token_url)
+        self._common.derived.add(self)
+
+    def _connect(self) -> Pipeline:
+        return Pipeline(
+            self._transport,
+            self._authenticator,
+            self._limiter,
+            self._where.base_url.__add__,
+            self._settings,
+            self._check_open,
+            self._abandoned.append,
         )
 
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
@@ -213,27 +312,39 @@ class CheckoutClient(ClientApis):
     async def aclose(self) -> None:
         """Stop background work and close the connections. Calls in flight fail; waiting calls fail after their wait.
 
+        A client that `with_options` made leaves the connections open: they belong to the client that it was made of.
         In a process that was forked after the client was used, nothing is closed: that is the parent's.
         """
-        self._closed = True
-        if self._process.is_foreign:
+        common = self._common
+        self._is_closed = True
+        common.is_closed = common.is_closed or not self._is_derived
+        if common.process.is_foreign:
             return
+        own = [*common.derived, self] if not self._is_derived else [self] if self in common.derived else []
         # Shielded: if the surrounding scope is cancelled, an open connection would outlive its client.
         with anyio.CancelScope(shield=True):
             try:
-                await self._authenticator.aclose()
+                for client in own:
+                    await client._authenticator.aclose()  # noqa: SLF001 - of the same class
             finally:
-                await self._transport.aclose()
+                if not self._is_derived:
+                    await self._transport.aclose()
 
     def _check_open(self) -> None:
         """Raise ClientClosed, WrongProcess or WrongLoop if the client cannot be used here."""
-        if self._closed:
+        common = self._common
+        if self._is_closed or common.is_closed:
             raise ClientClosed("the client is closed, so nothing was sent; make a new one")
-        self._process.check()
+        common.process.check()
         loop = asyncio.get_running_loop()
-        if self._loop is not loop and self._loop is not None:
+        if common.loop is not loop and common.loop is not None:
             raise WrongLoop("the client belongs to another event loop, so nothing was sent; make one for each loop")
-        self._loop = loop
+        common.loop = loop
+
+    if not TYPE_CHECKING:  # a checker would take every name for one that exists
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name)
 
     async def __aenter__(self) -> Self:
         return self
@@ -248,20 +359,14 @@ class CheckoutClient(ClientApis):
         raise TypeError(message)
 
     def _token_sender(self, authenticator: Authenticator) -> Sender:
-        token_url = self._token_url
+        token_url = self._where.token_url
         if token_url is None:
             raise ConfigurationError("token_url is missing: OAuth credentials need it in addition to base_url")
         self._check_proxy_for(token_url)
         return Pipeline(self._transport, authenticator, None, lambda _target: token_url, self._settings)
 
-    def _check_proxy_for(self, url: str) -> None:
-        """Raise ConfigurationError now if the proxy for this URL cannot be used, and not at the first call."""
-        if isinstance(self._transport, AiohttpTransport):
-            self._transport.check_proxy_for(url)
 
-
-def _check_types(retry: object, limits: object, rate_limiter: object, transport: object) -> None:
-    require_type("retry", retry, RetryPolicy)
+def _check_types(limits: object, rate_limiter: object, transport: object) -> None:
     require_type("limits", limits, Limits)
     if rate_limiter is not None:
         require_type("rate_limiter", rate_limiter, RateLimiter)

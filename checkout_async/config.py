@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_SUBDOMAIN",
     "Environment",
+    "EnvironmentName",
     "Limits",
     "NoSubdomain",
     "RetryPolicy",
@@ -46,6 +47,10 @@ class Environment(StrEnum):
 
     SANDBOX = "sandbox"
     PRODUCTION = "production"
+
+
+EnvironmentName: TypeAlias = Environment | Literal["sandbox", "production"]
+"""An environment, or its name."""
 
 
 @clears_frames
@@ -129,9 +134,10 @@ class Timeouts:
 class RetryPolicy:
     """How often and how soon a call is retried. The operation decides whether it may be retried at all.
 
-    `attempts` includes the first attempt; 1 means no retries. The wait before attempt n + 1 is drawn evenly between 0
-    and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full jitter). A longer
-    `Retry-After` of the server replaces that wait. If it is above `max_retry_after` seconds, the call ends instead.
+    `attempts` includes the first attempt; 1 means no retries (`RetryPolicy.none()`). The wait before attempt n + 1 is
+    drawn evenly between 0 and `backoff` * 2 ** (n - 1) seconds, at most `max_backoff` (exponential backoff with full
+    jitter). A longer `Retry-After` of the server replaces that wait. If it is above `max_retry_after` seconds, the call
+    ends instead.
 
     While the API reports that the idempotency key is in use, the call waits `conflict_wait` seconds and tries again
     (Checkout.com advises 30 seconds or more). It does so until its deadline, or not at all if `attempts` is 1.
@@ -146,6 +152,22 @@ class RetryPolicy:
     def __post_init__(self) -> None:
         waits = ("backoff", "max_backoff", "max_retry_after")
         _require_positive(self, whole=("attempts",), zero_allowed=waits)
+
+    @classmethod
+    def none(cls) -> RetryPolicy:
+        """Return the policy that retries nothing."""
+        return cls(attempts=1)
+
+    def merged(self, override: RetryPolicy | int | None) -> RetryPolicy:
+        """Return this policy with `override` applied: another policy, only the number of retries, or None."""
+        if override is None:
+            return self
+        require_type("retry", override, RetryPolicy, int)
+        if isinstance(override, RetryPolicy):
+            return override
+        if override < 0:
+            raise ConfigurationError("retry must be a RetryPolicy or the number of retries, 0 or more")
+        return replace(self, attempts=override + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,7 @@ async def find_payments(
         raise _invalid("find_payments", "reference", "is missing; without it payments cannot be looked up")
     start = _start("find_payments", doubt, since)
     try:
-        found = [payment async for payment in operations.iterate_payments(sender, reference)]
+        found = [payment async for payment in operations.iterate_payments(sender, reference=reference)]
     except NotFound:
         return []
     return [payment for payment in found if payment.requested_on is None or payment.requested_on >= start]

@@ -14,9 +14,10 @@ from codegen.checks.naming import COMMON
 from codegen.contract import Contract, build_contract
 from codegen.diagnostics import Problems, Stage
 from codegen.document import Object
+from codegen.emit_dicts import emit_dicts
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
-from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package
+from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package, emit_scopes
 from codegen.emit_servers import emit_servers
 from codegen.load import load_bundle, load_fragments
 from codegen.parse import parse
@@ -54,6 +55,11 @@ def check_fragments(folder: Path) -> Object:
     check_examples(document, problems)
     problems.stop_if_any()
     return document
+
+
+def api_version(document: Object) -> str:
+    """Return the version of the API's description."""
+    return document.object("info").text("version")
 
 
 class Compiled(NamedTuple):
@@ -117,7 +123,7 @@ def compile_all(root: Path) -> Compiled:
     prepared = run_passes(document)
     files = format_files(_render(document, prepared))
     prove(files)
-    manifest = build_manifest(files, {name: version(name) for name in TOOLS})
+    manifest = build_manifest(files, {"api": api_version(document), **{name: version(name) for name in TOOLS}})
     return Compiled(document, {**files, MANIFEST: manifest}, build_contract(document, parse(prepared), files))
 
 
@@ -127,12 +133,15 @@ def _render(document: Object, prepared: Object) -> dict[str, str]:
     # What several APIs share is in the module of each of them.
     modules = {"models/": models.keys() - {COMMON}, "operations/": [api.name for api in apis]}
     texts = {f"{path}__init__.py": emit_package(path, modules.get(path, ())) for path in PACKAGES}
+    texts["__init__.py"] = emit_package("", (), api_version(document))
     texts |= {f"models/{name}.py": text for name, text in models.items()}
+    texts |= {f"dicts/{name}.py": text for name, text in emit_dicts(prepared).items()}
     texts |= {f"strict/{name}.py": text for name, text in emit_strict(prepared).items()}
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)
     texts["servers.py"] = emit_servers(document)
     texts["resources/client_apis.py"] = emit_client_apis(apis)
+    texts["scopes.py"] = emit_scopes(document)
     texts["openapi.json"] = json.dumps(with_modules(document), ensure_ascii=False, indent=1) + "\n"
     return {**{f"{GENERATED}/{path}": text for path, text in texts.items()}, DOCS: emit_docs(apis)}

@@ -2,6 +2,9 @@
 
 One run generates all classes. They are then split into one module per folder of components/schemas/: enums first, then
 request types, then response types, each in the order of the fragments.
+
+A member of a request type takes an enum or one of its texts. msgspec refuses a union of an enum and a `Literal`, so
+that only type checkers see one. They also see the TypedDicts, which are loaded on demand.
 """
 
 from __future__ import annotations
@@ -21,12 +24,15 @@ from datamodel_code_generator.format import Formatter
 from codegen.diagnostics import CompilerError, Origin, Problems
 from codegen.document import Object
 from codegen.generator_input import GeneratorInput, prepare_input
+from codegen.parse_types import enums_sent
 from codegen.passes.levels import keep_documented, keep_enforced, without_texts
 from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
 from codegen.passes.walk import module_of, references, schemas, with_schemas
-from codegen.render_text import HEADER, docstring
+from codegen.render_text import HEADER, USES_DEPRECATED, docstring, literal
+from codegen.render_type import dict_name, enum_like
 
 MODELS: Final = "checkout_async._generated.models"
+DICTS: Final = "checkout_async._generated.dicts"
 STRICT: Final = "checkout_async._generated.strict"
 _TEMPLATES: Final = Path(__file__).parent / "templates" / "models"
 _DOCSTRING: Final = '"""Models of `{}`: enums, then request types, then response types."""'
@@ -34,11 +40,17 @@ _STRICT_DOCSTRING: Final = '"""Request types of `{}` with every documented limit
 _IMPORTS: Final = {
     "Annotated": "from typing import Annotated",
     "ClassVar": "from typing import ClassVar",
+    "Literal": "from typing import Literal",
     "Mapping": "from collections.abc import Mapping",
     "Meta": "from msgspec import Meta",
     "OpenEnum": "from checkout_async._core.model import OpenEnum",
+    "Sequence": "from collections.abc import Sequence",
+    "TYPE_CHECKING": "from typing import TYPE_CHECKING",
     "TypeAlias": "from typing import TypeAlias",
     "UNSET": "from msgspec import UNSET",
+    "deprecated": "from checkout_async._core.deprecation import deprecated",
+    "named_on_demand": "from checkout_async._core.model import named_on_demand",
+    "warn_deprecated": "from checkout_async._core.deprecation import warn_deprecated",
     "msgspec": "import msgspec",
 }
 
@@ -50,14 +62,16 @@ class GeneratorError(CompilerError):
 def emit_models(document: Object) -> dict[str, str]:
     """Return the model modules by name: every enum and Struct, request types with the enforced limits only."""
     named = dict(schemas(document).objects())
-    statements, imports = _statements(keep_enforced(document))
+    likes = enums_sent(document)
+    statements, imports = _statements(keep_enforced(document), likes)
     for name, schema in named.items():
         if is_union(schema) or is_alternatives(schema):
             statements[name] += f"\n{docstring(schema.text('description'), 0)}"
     modules = {name: module_of(schema) for name, schema in named.items()}
     imports |= {name: f"from {MODELS}.{module} import {name}" for name, module in modules.items()}
+    imports |= {enum_like(name): f"from {MODELS}.{modules[name]} import {enum_like(name)}" for name in likes}
     return {
-        module: _render_module(_DOCSTRING.format(module), module, named, statements, imports)
+        module: _render_module(_DOCSTRING.format(module), module, named, statements, imports, likes)
         for module in sorted({*modules.values()})
     }
 
@@ -70,7 +84,7 @@ def emit_strict(document: Object) -> dict[str, str]:
     named = dict(schemas(document).objects())
     sent = {name: schema for name, schema in named.items() if schema.get("x-direction") == "sent"}
     # What is received is in the models already, and would cost as much again.
-    reached = _reachable(sent, named)
+    reached = reachable(sent, named)
     needed: dict[str, object] = {name: schema for name, schema in named.items() if name in reached}
     statements, imports = _statements(keep_documented(without_texts(with_schemas(document, needed))))
     modules = {name: module_of(schema) for name, schema in named.items()}
@@ -82,18 +96,27 @@ def emit_strict(document: Object) -> dict[str, str]:
     }
 
 
-def _statements(document: Object) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the source of each class and alias, and the import statement of each imported name."""
+def _statements(document: Object, likes: Set[str] = frozenset()) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the source of each class and alias, and the import statement of each imported name.
+
+    Request types take the enums of `likes` or their texts.
+    """
     named = dict(schemas(document).objects())
     prepared = prepare_input(document)
     aliases = {name: schema for name, schema in named.items() if is_alternatives(schema)}
     statements, imports = split_module(_run_generator(prepared, named), named.keys() - aliases.keys(), prepared.inline)
     for name, schema in aliases.items():
         statements[name] = f"{name}: TypeAlias = {' | '.join(alternatives(schema))}"
+    # Times without a zone would differ from one machine to the next. In replies the codec reads such a time as UTC.
     times = {name for name, statement in imports.items() if statement.startswith("from datetime import datetime")}
+    received = {name: f"Annotated[{name}, Meta(tz=True)]" for name in times}
+    sent = received | {name: enum_like(name) for name in likes}
+    # A list is invariant: a `list[Scheme]` is no list of enums or texts, but a sequence of them.
+    sent |= {f"list[{name}]": f"Sequence[{enum_like(name)}]" for name in likes}
     for name, schema in named.items():
         if "x-direction" in schema:
-            statements[name] = _require_zones(statements[name], times)
+            replacements = sent if schema["x-direction"] == "sent" else received
+            statements[name] = _replace_types(statements[name], replacements)
     return statements, imports
 
 
@@ -111,7 +134,7 @@ def _run_generator(prepared: GeneratorInput, named: Mapping[str, Object]) -> str
 def _blame(message: str, prepared: GeneratorInput, named: Mapping[str, Object]) -> Iterator[tuple[Origin, str]]:
     """Yield place and name of each schema that the warning is about: it comes for it, and for no schema inside it."""
     every: dict[str, object] = prepared.definitions["$defs"]
-    inside = {name: _reachable([name], named) for name in named if name in every}
+    inside = {name: reachable([name], named) for name in named if name in every}
     warned: set[str] = set()
     for name, found in inside.items():
         part = {key: value for key, value in every.items() if key in found or key in prepared.inline}
@@ -179,7 +202,8 @@ def split_module(source: str, expected: Set[str], inline: frozenset[str]) -> tup
 
 def _source_of(node: ast.stmt, lines: list[str]) -> str:
     """Return the source of a statement. `ast.get_source_segment` splits the whole module at each call."""
-    return "\n".join(lines[node.lineno - 1 : node.end_lineno])
+    first = min((each.lineno for each in getattr(node, "decorator_list", ())), default=node.lineno)
+    return "\n".join(lines[first - 1 : node.end_lineno])
 
 
 def _defined_name(node: ast.stmt) -> str:
@@ -191,57 +215,80 @@ def _defined_name(node: ast.stmt) -> str:
 
 def _inline_aliases(source: str, aliases: Mapping[str, str]) -> str:
     """Replace each use of an alias with its definition; a definition may use other aliases."""
-    inlined = _replace_names(source, aliases)
+    inlined = _replace_types(source, aliases)
     return source if inlined == source else _inline_aliases(inlined, aliases)
 
 
-def _require_zones(source: str, times: Set[str]) -> str:
-    """Make the annotations of a class refuse times without a zone, which would differ from one machine to the next.
-
-    In replies the codec reads such a time as UTC.
-    """
-    return _replace_names(source, {name: f"Annotated[{name}, Meta(tz=True)]" for name in times})
-
-
-def _replace_names(source: str, replacements: Mapping[str, str]) -> str:
-    """Replace names in the annotations of a class or in the value of an alias."""
+def _replace_types(source: str, replacements: Mapping[str, str]) -> str:
+    """Replace names, and lists of a name, in the annotations of a class or in the value of an alias."""
     if not any(name in source for name in replacements):
         return source  # to parse it would cost more than all else here
     annotations = [node.annotation for node in ast.walk(ast.parse(source)) if isinstance(node, ast.AnnAssign)]
-    nodes = [
-        node
-        for annotation in annotations
-        for node in ast.walk(annotation)
-        if isinstance(node, ast.Name) and node.id in replacements
-    ]
+    found = [each for annotation in annotations for each in _find_types(annotation, replacements)]
     lines = source.split("\n")
-    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset), reverse=True):
+    for node, replacement in sorted(found, key=lambda each: (each[0].lineno, each[0].col_offset), reverse=True):
         # ast counts columns in UTF-8 bytes.
-        line, end = lines[node.lineno - 1].encode(), node.col_offset + len(node.id.encode())
-        lines[node.lineno - 1] = (line[: node.col_offset] + replacements[node.id].encode() + line[end:]).decode()
+        line = lines[node.lineno - 1].encode()
+        lines[node.lineno - 1] = (line[: node.col_offset] + replacement.encode() + line[node.end_col_offset :]).decode()
     return "\n".join(lines)
 
 
+def _find_types(node: ast.AST, replacements: Mapping[str, str]) -> Iterator[tuple[ast.expr, str]]:
+    """Yield the outermost parts of an annotation that have a replacement."""
+    match node:
+        case ast.Name(id=name) if name in replacements:
+            yield node, replacements[name]
+        case ast.Subscript(value=ast.Name(id="list"), slice=ast.Name(id=name)) if f"list[{name}]" in replacements:
+            yield node, replacements[f"list[{name}]"]
+        case _:
+            for child in ast.iter_child_nodes(node):
+                yield from _find_types(child, replacements)
+
+
 def _render_module(
-    text: str, name: str, named: Mapping[str, Object], statements: Mapping[str, str], imports: Mapping[str, str]
+    text: str,
+    name: str,
+    named: Mapping[str, Object],
+    statements: Mapping[str, str],
+    imports: Mapping[str, str],
+    likes: Set[str] | None = None,
 ) -> str:
+    """Return a module. Without `likes`, those of the enums that requests take by their texts, it is a strict one."""
     members = {member: schema for member, schema in named.items() if module_of(schema) == name}
+    reached = reachable(members, named)
     body = [statements[member] for member in _in_order(members)]
-    shared = _reachable(members, named) - members.keys()
+    if likes is not None:
+        body.insert(sum("enum" in schema for schema in members.values()), _for_checkers(name, reached, named, likes))
+    like_names = {enum_like(each) for each in reached & (likes or set())}
+    own = {*members, *(enum_like(each) for each in members.keys() & (likes or set()))}
+    exported = reached | like_names
     used = {node.id for text in body for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    lines = {imports[used_name] for used_name in used | shared if used_name in imports and used_name not in members}
+    lines = {imports[used_name] for used_name in (used | exported) - own if used_name in imports}
     return "\n\n".join(
         [
-            f"# {HEADER}\n{text}",
+            f"# {HEADER}\n{USES_DEPRECATED if 'deprecated' in used else ''}{text}",
             "from __future__ import annotations",
             "\n".join(sorted(lines)),
-            f"__all__ = {sorted([*members, *shared])!r}",
+            f"__all__ = {sorted(exported)!r}",
             *body,
         ]
     )
 
 
-def _reachable(members: Iterable[str], named: Mapping[str, Object]) -> set[str]:
+def _for_checkers(name: str, reached: Set[str], named: Mapping[str, Object], likes: Set[str]) -> str:
+    """Return the statement with what differs between type checkers and run time."""
+    dicts = sorted(each for each in reached if named[each].get("x-direction") == "sent")
+    own = [each for each in named if each in likes and module_of(named[each]) == name]
+    checked = [f"from {DICTS}.{name} import {dict_name(each)} as {dict_name(each)}" for each in dicts]
+    for each in own:
+        texts = ", ".join(map(literal, named[each].texts("enum")))
+        checked.append(f"{enum_like(each)}: TypeAlias = {each} | Literal[{texts}]")
+    run = [f"{enum_like(each)} = {each}" for each in own]
+    run.append("__getattr__ = named_on_demand(__name__)")
+    return "\n    ".join(["if TYPE_CHECKING:", *(checked or ["pass"])]) + "\n    ".join(["\nelse:", *run])
+
+
+def reachable(members: Iterable[str], named: Mapping[str, Object]) -> set[str]:
     """Return the members and every schema they refer to, directly or not: the names their module exports."""
     found: set[str] = set()
     waiting = list(members)

@@ -9,9 +9,10 @@ from typing import Final
 import jinja2
 
 from codegen import render_call, render_pagination
-from codegen.emit_models import MODELS
+from codegen.emit_models import DICTS, MODELS
 from codegen.ir import Api, Operation, TypeRef
-from codegen.render_text import HEADER, docstring
+from codegen.render_text import HEADER, USES_DEPRECATED, docstring, literal
+from codegen.render_type import dict_name, enum_like
 
 PACKAGE: Final = "checkout_async._generated"
 TEMPLATES: Final = jinja2.Environment(
@@ -27,12 +28,15 @@ _MODULE: Final = (
 )
 _RESOURCE_MODULE: Final = "The resource class of the {} API: the class of `client.{}`."
 _STANDARD: Final = (
-    "from collections.abc import AsyncIterator, Mapping",
+    "from collections.abc import AsyncIterator, Mapping, Sequence",
     "from datetime import date, datetime",
-    "from typing import Final",
+    "from functools import cached_property",
+    "from typing import TYPE_CHECKING, Final",
     "from msgspec.structs import replace",
+    "from checkout_async._core.deprecation import deprecated, warn_deprecated",
     "from checkout_async._core.paging import Page, by_link, by_position",
-    "from checkout_async._core.wire import Alternative, ApiRequest, BodyFormat, CallOptions, Idempotency",
+    "from checkout_async._core.resource import Resource",
+    "from checkout_async._core.wire import Alternative, ApiRequest, ApiResponse, BodyFormat, CallOptions, Idempotency",
     "from checkout_async._core.wire import Operation, Parameter, Sender, optional_parameter",
     "from checkout_async.config import RetryPolicy, Timeouts, Validation",
 )
@@ -43,7 +47,9 @@ def emit_operations(api: Api) -> str:
     return TEMPLATES.get_template("operations.jinja2").render(
         header=HEADER,
         docstring=docstring(_MODULE.format(api.title), 0),
+        uses_deprecated=_uses_deprecated(api),
         imports="\n".join([*_STANDARD, *_type_imports(api)]),
+        dict_imports=_dict_imports(api),
         operations=[_operation(operation) for operation in api.operations],
     )
 
@@ -54,11 +60,18 @@ def emit_resource(api: Api) -> str:
     return TEMPLATES.get_template("resource.jinja2").render(
         header=HEADER,
         module_docstring=docstring(_RESOURCE_MODULE.format(api.title, api.name), 0),
+        uses_deprecated=_uses_deprecated(api),
         imports="\n".join([*_STANDARD, *_type_imports(api), functions]),
+        dict_imports=_dict_imports(api),
         class_name=resource_class(api),
+        responses_class=f"{resource_class(api).removesuffix('Resource')}WithResponse",
         docstring=docstring(api.description, 4),
         operations=[_operation(operation) for operation in api.operations],
     )
+
+
+def _uses_deprecated(api: Api) -> str:
+    return USES_DEPRECATED if any(each.deprecated for each in api.operations) else ""
 
 
 def resource_class(api: Api) -> str:
@@ -71,6 +84,7 @@ def _operation(operation: Operation) -> dict[str, object]:
     return {
         "name": operation.name,
         "constant": constant,
+        "deprecated": literal(f"{operation.name} is deprecated. {operation.summary}.") if operation.deprecated else "",
         "result": render_call.result_type(operation),
         "operation_arguments": render_call.operation_arguments(operation),
         "build_parameters": render_call.signature(accepted),
@@ -86,14 +100,24 @@ def _operation(operation: Operation) -> dict[str, object]:
 
 
 def _type_imports(api: Api) -> Iterable[str]:
-    """Yield an import of each model that the functions of an API use; unused imports are removed later."""
+    """Return an import of each model that the functions of an API use; unused imports are removed later."""
     used: set[TypeRef] = set()
     for operation in api.operations:
-        used |= {parameter.type for parameter in operation.parameters if isinstance(parameter.type, TypeRef)}
         used |= {reply.type for reply in operation.responses if reply.type}
         used |= {operation.pagination.item} if operation.pagination else set()
         used |= {operation.body.type, *dict(operation.body.alternatives)} if operation.body else set()
-    return sorted({f"from {MODELS}.{each.module} import {each.name}" for each in used})
+    lines = {f"from {MODELS}.{each.module} import {each.name}" for each in used}
+    enums = {each.type for operation in api.operations for each in operation.parameters}
+    lines |= {
+        f"from {MODELS}.{each.module} import {enum_like(each.name)}" for each in enums if isinstance(each, TypeRef)
+    }
+    return sorted(lines)
+
+
+def _dict_imports(api: Api) -> list[str]:
+    """Return an import of the TypedDict of each body. Only type checkers need them."""
+    bodies = {operation.body.type for operation in api.operations if operation.body}
+    return sorted({f"from {DICTS}.{each.module} import {dict_name(each.name)}" for each in bodies})
 
 
 def emit_docs(apis: Iterable[Api]) -> str:

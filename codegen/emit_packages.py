@@ -5,26 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from codegen.document import Object
 from codegen.emit_operations import PACKAGE, TEMPLATES, resource_class
 from codegen.ir import Api
-from codegen.render_text import HEADER, docstring
+from codegen.render_text import HEADER, docstring, literal
 
 PACKAGES: Final = {
     "": "The code generated from openapi/: models, operations, resource classes, and the bundled document itself.",
     "models/": "Structs and enums, one module for each API.",
+    "dicts/": "A TypedDict for each request type, one module for each API. Loaded on demand.",
     "strict/": "Request types with every documented limit, one module for each API. Loaded for `strict` only.",
     "operations/": "Operation functions, one module for each API.",
     "resources/": "The operations of each API as methods of a class, and the class that has them all.",
 }
 
 
-def emit_package(path: str, modules: Iterable[str]) -> str:
-    """Return the `__init__` of a package. `models` and `operations` name their modules, loaded on first use."""
+def emit_package(path: str, modules: Iterable[str], version: str = "") -> str:
+    """Return the `__init__` of a package. `models` and `operations` name their modules, loaded on first use.
+
+    The outermost package has the version of the API's description.
+    """
     listed = sorted(modules) if path in {"models/", "operations/"} else []
     package = f"{PACKAGE}.{path.rstrip('/')}".rstrip(".")
+    shown = literal(version) if version else ""
     return TEMPLATES.get_template("package.jinja2").render(
-        header=HEADER, docstring=docstring(PACKAGES[path], 0), package=package, modules=listed
+        header=HEADER,
+        docstring=docstring(PACKAGES[path], 0),
+        package=package,
+        modules=listed,
+        version=shown,
     )
+
+
+def emit_scopes(document: Object) -> str:
+    """Return the module with the type of an OAuth scope: the documented ones for editors, and any other text."""
+    schemes = document.object("components").object("securitySchemes")
+    flows = (scheme.object("flows").object("clientCredentials") for _, scheme in schemes.objects())
+    scopes = [literal(scope) for flow in flows for scope in flow.object("scopes")]
+    return TEMPLATES.get_template("scopes.jinja2").render(header=HEADER, scopes=scopes)
 
 
 def emit_client_apis(apis: Iterable[Api]) -> str:

@@ -137,7 +137,10 @@ def _struct_data(class_name: str, schema: Object, table: dict[str, str]) -> dict
     properties = dict(schema.object("properties").objects())
     received = schema.get("x-direction") == "received"
     required = identifiers(schema) if received else schema.texts("required")
-    names = {name: snake_name(name, table) or name for name in properties}
+    # Required members come first in the signature of the class.
+    properties = {name: properties[name] for name in sorted(properties, key=lambda name: name not in required)}
+    read = {name for name, member in properties.items() if received and is_deprecated(member)}
+    names = {name: ("_" if name in read else "") + (snake_name(name, table) or name) for name in properties}
     sensitive = {
         names[name]: member.text("x-sensitive") for name, member in properties.items() if "x-sensitive" in member
     }
@@ -149,6 +152,12 @@ def _struct_data(class_name: str, schema: Object, table: dict[str, str]) -> dict
         "tag": tags,
         "sensitive": literal(sensitive) if sensitive else "",
         "echoes": literal(echoes) if received and echoes else "",
+        "deprecated": literal(_deprecation(class_name, schema)) if is_deprecated(schema) else "",
+        "warnings": [
+            (names[name], literal(_deprecation(f"{class_name}.{names[name]}", member)))
+            for name, member in properties.items()
+            if not received and is_deprecated(member)
+        ],
         "members": {
             name: {
                 "name": names[name],
@@ -156,12 +165,25 @@ def _struct_data(class_name: str, schema: Object, table: dict[str, str]) -> dict
                     name, names[name], _missing_value(member, required=name in required, received=received)
                 ),
                 "missing": _missing_type(member, received=received),
+                "property": names[name][1:] if name in read else "",
+                "deprecated": literal(_deprecation(f"{class_name}.{names[name][1:]}", member)),
                 "docstring": docstring(text, 4) if (text := describe(member)) else "",
             }
             for name, member in properties.items()
             if "const" not in member
         },
     }
+
+
+def is_deprecated(described: Object) -> bool:
+    """Return whether the specification calls an object deprecated."""
+    return described.get("deprecated") is True
+
+
+def _deprecation(subject: str, described: Object) -> str:
+    """Return the text of a warning."""
+    advice = described.text("description").partition(" Documented: ")[0]
+    return f"{subject} is deprecated. {advice}".strip()
 
 
 def _is_nullable(member: Object) -> bool:

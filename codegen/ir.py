@@ -1,4 +1,4 @@
-"""The intermediate representation of the operations: frozen values that the emitters turn into code and docs."""
+"""The intermediate representation of operations and types: frozen values that the emitters turn into code and docs."""
 
 from __future__ import annotations
 
@@ -121,3 +121,53 @@ class Api:
     title: str
     description: str
     operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberType:
+    """One of the types that a member may have.
+
+    `name` is a scalar, a generated class or alias, `list`, `dict`, `Any`, or `Literal` with its only `value`. `items`
+    are the possible types of the items of a list or of the values of a map. `limits` have the names of `msgspec.Meta`.
+    """
+
+    name: str
+    kind: Literal["scalar", "enum", "class", "union", "list", "dict", "any", "literal"]
+    items: tuple[MemberType, ...] = ()
+    value: str = ""
+    limits: tuple[tuple[str, str | int | float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A member of an object, with the types that it may have except null."""
+
+    name: str
+    python_name: str
+    types: tuple[MemberType, ...]
+    nullable: bool
+    required: bool
+    deprecated: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectType:
+    """A type that is sent or received as an object. `module` is the name of its generated modules."""
+
+    name: str
+    module: str
+    direction: Literal["sent", "received"]
+    description: str
+    deprecated: bool
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnionType:
+    """A choice of objects, with a discriminator or without."""
+
+    name: str
+    module: str
+    description: str
+    choices: tuple[str, ...]

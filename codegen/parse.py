@@ -110,7 +110,7 @@ def _operation(document: Object, call: Call) -> Operation:
         idempotency_header=keys[0].text("name") if keys else None,
         key_lifetime=cast("int | None", keys[0].get("x-key-lifetime")) if keys else None,
         reference=operation.text("x-reference") or None,
-        parameters=_path_parameters_first(plain),
+        parameters=_path_parameters_first(call.path, plain),
         body=_body(document, operation.object("requestBody")) if "requestBody" in operation else None,
         responses=tuple(reply for reply in replies if reply.status < 300),
         errors=tuple(reply for reply in replies if reply.status >= 300),
@@ -119,8 +119,9 @@ def _operation(document: Object, call: Call) -> Operation:
     )
 
 
-def _path_parameters_first(unsorted: Iterable[Parameter]) -> tuple[Parameter, ...]:
-    return tuple(sorted(unsorted, key=lambda parameter: parameter.place != "path"))
+def _path_parameters_first(path: str, unsorted: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    """Return the parameters, first those of the path in its own order: they are passed by position."""
+    return tuple(sorted(unsorted, key=lambda each: (each.place != "path", path.find(f"{{{each.name}}}"))))
 
 
 def _parameter(document: Object, value: Object) -> Parameter:

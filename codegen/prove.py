@@ -23,7 +23,8 @@ _STATEMENTS: Final = (
     ast.FunctionDef,
 )
 # What may be called while a module is imported.
-_CALLED: Final = frozenset({"Alternative", "Meta", "Operation", "msgspec.field"})
+_CALLED: Final = frozenset({"Alternative", "Meta", "Operation", "TypedDict", "msgspec.field", "named_on_demand"})
+_DECORATORS: Final = frozenset({"cached_property", "property"})
 _IMPORTED: Final = frozenset(
     {"__future__", "checkout_async", "collections", "datetime", "functools", "msgspec", "typing"}
 )
@@ -47,12 +48,21 @@ def prove(files: Mapping[str, bytes]) -> None:
 def _unexpected(holder: ast.Module | ast.ClassDef) -> Iterator[ast.stmt | ast.expr]:
     """Yield the code that runs at import and that no template writes."""
     for node in holder.body:
+        yield from (each for each in getattr(node, "decorator_list", ()) if not _is_known_decorator(each))
         if isinstance(node, ast.ClassDef):
             yield from _unexpected(node)
         elif not _is_meant(node):
             yield node
-        elif isinstance(node, ast.AnnAssign | ast.Assign):
+        elif isinstance(node, ast.AnnAssign | ast.Assign | ast.If):
             yield from _unexpected_calls(node)
+
+
+def _is_known_decorator(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) == "deprecated" and not any(
+            call for each in node.args for call in _unexpected_calls(each)
+        )
+    return ast.unparse(node) in _DECORATORS
 
 
 def _is_meant(node: ast.stmt) -> bool:
@@ -66,18 +76,18 @@ def _is_meant(node: ast.stmt) -> bool:
 
 
 def _is_for_types(node: ast.stmt) -> bool:
-    """Return whether a statement is `if TYPE_CHECKING:` with imports only, which never run."""
-    if not isinstance(node, ast.If) or ast.unparse(node.test) != "TYPE_CHECKING" or node.orelse:
+    """Return whether a statement is `if TYPE_CHECKING:` with imports and aliases, and at run time other values."""
+    if not isinstance(node, ast.If) or ast.unparse(node.test) != "TYPE_CHECKING":
         return False
-    imports = [each for each in node.body if not isinstance(each, ast.Pass)]
-    return all(isinstance(each, ast.ImportFrom) and _is_meant(each) for each in imports)
+    parts = [each for each in (*node.body, *node.orelse) if not isinstance(each, ast.Pass)]
+    return all(isinstance(each, ast.ImportFrom | ast.AnnAssign | ast.Assign) and _is_meant(each) for each in parts)
 
 
 def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _unexpected_calls(node: ast.stmt) -> Iterator[ast.expr]:
+def _unexpected_calls(node: ast.AST) -> Iterator[ast.expr]:
     for part in ast.walk(node):
         if isinstance(part, ast.Call) and ast.unparse(part.func) not in _CALLED:
             yield part

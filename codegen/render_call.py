@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from codegen import render_text
 from codegen.ir import Body, Operation, Parameter, TypeRef
 from codegen.render_text import literal, raw_literal
+from codegen.render_type import dict_name, enum_like
 
 IDEMPOTENCY: Final = {
     "safe": "Read-only, so it is retried.",
@@ -30,12 +31,17 @@ _SECRET_ARGUMENTS: Final = frozenset({BODY, "extra_body", "session_secret", "ide
 
 
 class Argument(NamedTuple):
-    """An argument of a generated function. It is keyword-only if it has a default, unless it is the body."""
+    """An argument of a generated function.
+
+    Only path parameters and the body may be passed by position. So neither another order of the parameters in the
+    specification nor a new required header moves an argument of a caller.
+    """
 
     name: str
     annotation: str
     default: str
     description: str
+    positional: bool = False
 
 
 OPTIONS: Final = (
@@ -57,7 +63,12 @@ OPTIONS: Final = (
         "Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that says "
         "whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say it.",
     ),
-    Argument("retry", "RetryPolicy | None", "None", "When to retry and how often, instead of the client's policy."),
+    Argument(
+        "retry",
+        "RetryPolicy | int | None",
+        "None",
+        "When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.",
+    ),
     Argument("headers", "Mapping[str, str] | None", "None", "Additional HTTP headers."),
     Argument(
         "validate",
@@ -87,24 +98,35 @@ def options(operation: Operation) -> list[Argument]:
 
 
 def arguments(operation: Operation, *more: Argument) -> list[Argument]:
-    """Return the arguments of an operation in the order of its signature: required ones, then those with a default.
+    """Return the arguments of an operation in the order of its signature.
 
-    `more` are further arguments of a function; they come before the options.
+    Positional ones come first, then required ones, then those with a default. `more` are further arguments of a
+    function; they come before the options.
     """
     own = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body:
-        annotation = f"{operation.body.type} | Mapping[str, object]"
-        own.append(_argument(BODY, annotation, operation.body.description, required=operation.body.required))
-    return sorted([*own, *more, *options(operation)], key=lambda argument: argument.default != "")
+        annotation = body_annotation(operation.body.type)
+        body = _argument(BODY, annotation, operation.body.description, required=operation.body.required)
+        own.append(body._replace(positional=True))
+    return sorted([*own, *more, *options(operation)], key=lambda each: (not each.positional, each.default != ""))
+
+
+def body_annotation(type_: TypeRef) -> str:
+    """Return the annotation of a body: a Struct or the mapping in its place, or a sequence of them."""
+    either = f"{type_.name} | {dict_name(type_.name)}"
+    return f"Sequence[{either}]" if type_.many else either
 
 
 def signature(accepted: list[Argument], *before: str) -> str:
     """Return the parameter list of a function with these arguments. `before` are the parameters that come first."""
-    required = [f"{argument.name}: {argument.annotation}" for argument in accepted if not argument.default]
-    optional = [each for each in accepted if each.default]
-    body = [f"{each.name}: {each.annotation} = {each.default}" for each in optional if each.name == BODY]
-    keywords = [f"{each.name}: {each.annotation} = {each.default}" for each in optional if each.name != BODY]
-    return ", ".join([*before, *required, *body, "*", *keywords]) + ","
+    positional = [_declaration(each) for each in accepted if each.positional]
+    keywords = [_declaration(each) for each in accepted if not each.positional]
+    return ", ".join([*before, *positional, "*", *keywords]) + ","
+
+
+def _declaration(argument: Argument) -> str:
+    default = f" = {argument.default}" if argument.default else ""
+    return f"{argument.name}: {argument.annotation}{default}"
 
 
 def call_arguments(accepted: list[Argument], **expressions: str) -> str:
@@ -113,7 +135,7 @@ def call_arguments(accepted: list[Argument], **expressions: str) -> str:
     Each argument is passed on under its own name; `expressions` replaces the values of some.
     """
     values = {each.name: expressions.get(each.name, each.name) for each in accepted}
-    return ", ".join(f"{each.name}={values[each.name]}" if each.default else values[each.name] for each in accepted)
+    return ", ".join(values[each.name] if each.positional else f"{each.name}={values[each.name]}" for each in accepted)
 
 
 def secret_arguments(accepted: list[Argument]) -> str:
@@ -234,8 +256,9 @@ def _argument(name: str, annotation: str, description: str, *, required: bool) -
 
 
 def _parameter(parameter: Parameter) -> Argument:
-    annotation = f"{parameter.type} | str" if isinstance(parameter.type, TypeRef) else parameter.type
-    return _argument(parameter.python_name, annotation, parameter.description, required=parameter.required)
+    annotation = enum_like(parameter.type.name) if isinstance(parameter.type, TypeRef) else parameter.type
+    argument = _argument(parameter.python_name, annotation, parameter.description, required=parameter.required)
+    return argument._replace(positional=parameter.place == "path")
 
 
 def _parameters(placed: list[Parameter]) -> str:

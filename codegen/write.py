@@ -30,6 +30,7 @@ _RUFF: Final = (
     "--config=format.skip-magic-trailing-comma=true",
     "--config=lint.isort.known-first-party=['checkout_async']",
     "--config=lint.isort.split-on-trailing-comma=false",
+    "--config=lint.isort.combine-as-imports=true",
 )
 
 

@@ -127,7 +127,7 @@ def recipe(engine: str, folder: Path) -> str:
     section = GUIDE.read_text(encoding="utf-8").split(f"## {engine}\n", 1)[1]
     found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
     assert found is not None
-    return found[1].replace("/shared/", f"{folder}/").replace("(paths, 64,", f"(paths, {PARTITIONS},")
+    return found[1].replace('"shared"', f'"{folder}"').replace("(paths, 64,", f"(paths, {PARTITIONS},")
 
 
 def write_input(path: Path) -> None:
@@ -148,7 +148,8 @@ def try_engine(engine: str) -> None:
     with tempfile.TemporaryDirectory(prefix="engines-") as name:
         folder = Path(name).resolve()
         write_input(folder / "cards.jsonl")
-        fault = KillOneWorker(folder / "results.jsonl.parts")
+        results_file = folder / f"results-{engine.lower()}.jsonl"
+        fault = KillOneWorker(results_file.with_name(f"{results_file.name}.parts"))
         with simulator(fault) as sandbox, ENGINES[engine]() as names:
             began = time.monotonic()
             exec(compile(recipe(engine, folder), GUIDE.name, "exec"), names)  # noqa: S102 - our own guide
@@ -158,7 +159,7 @@ def try_engine(engine: str) -> None:
             print(f"{len(results)} partitions, records of each: {[result.done for result in results]}")
             print(f"report: {report.records} records in {seconds:.1f} s, {_counts(report.results)}")
             sent = Counter(sandbox.sessions[each].reference for each in sandbox.sessions)
-        rows = [json.loads(line) for line in (folder / "results.jsonl").read_text("utf-8").splitlines()]
+        rows = [json.loads(line) for line in results_file.read_text("utf-8").splitlines()]
         assert fault.killed, "no worker was killed"
         assert not names["errors"], names["errors"]
         assert [row["line"] for row in rows] == list(range(1, RECORDS + 1)), "rows are missing, or not in order"

@@ -16,7 +16,7 @@ from checkout_async import CheckoutClient, OAuthCredentials, errors
 from checkout_async.models import sessions
 
 async def main():
-    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret")
+    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[])
     where = {"base_url": "http://127.0.0.1:9", "token_url": "http://127.0.0.1:9/connect/token"}
     async with CheckoutClient(credentials, timeout=5, **where) as checkout:
         try:

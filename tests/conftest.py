@@ -16,6 +16,9 @@ from tests.services import missing_browser, missing_service, redis_server, redis
 
 __all__ = ["redis_server", "redis_url"]
 
+# An installed package brings it by an entry point, under the same name.
+pytest_plugins = ["checkout_async.testing.plugin"]
+
 # No example has a time limit of its own: a busy machine would fail it. pytest-timeout limits whole tests.
 settings.register_profile("untimed", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=25)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +46,25 @@ def test_a_loss_of_more_than_a_tenth_is_found(factor: float, lines: int) -> None
 def test_results_of_a_part_are_compared_with_that_part() -> None:
     part = {"asyncio": {"request_session": slower(1.5)["asyncio"]["request_session"]}}
     assert len(guard().losses(part, RESULTS)) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("contender", ["ours", "ours, mapping", "ours, hook", "by hand", "specialist", "bytes"])
+def test_every_operation_can_be_measured(contender: str) -> None:
+    script = f"""
+import subprocess, sys
+from canned import canned_replies
+with canned_replies() as base:
+    subprocess.run([sys.executable, "worker.py", {contender!r}, base], check=True)
+"""
+    asked = "".join(f"{operation} 4 8\n" for operation in RESULTS["asyncio"])
+    printed = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT / "benchmarks",
+        env=os.environ | {"PYTHONPATH": f"{ROOT}"},
+        input=asked,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert [json.loads(line).keys() >= {"per_second", "processor_us"} for line in printed.splitlines()] == [True] * 3

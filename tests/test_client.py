@@ -8,7 +8,7 @@ import json
 import pickle
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import anyio
@@ -28,7 +28,7 @@ from checkout_async import (
 )
 from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.auth import MemoryTokenStore
-from checkout_async.models import sessions
+from checkout_async.models import payments, sessions
 from checkout_async.operations import sessions as operations
 from checkout_async.sandbox import CannedResponse, Fault, Sandbox, payment_card
 from tests.commands import environment
@@ -103,7 +103,7 @@ class TestCalls:
         assert (await checkout.sessions.get_session(session.id)).completed
 
     async def test_a_plain_dict_is_as_good_as_structs(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
-        as_dict: dict[str, object] = {
+        as_dict: sessions.SessionRequestDict = {
             "currency": "GBP",
             "amount": 6540,
             "completion": {"type": "non_hosted"},
@@ -125,11 +125,12 @@ class TestCalls:
     async def test_an_invalid_request_names_its_json_path_and_sends_nothing(
         self, sandbox: Sandbox, checkout: CheckoutClient
     ) -> None:
-        for wrong, path in (
+        wrongs: list[tuple[Any, str]] = [
             (order(number="4242-4242"), "$.source.number"),
             ({**msgspec.to_builtins(order()), "amount": -1}, "$.amount"),
             ({"source": {"type": "card"}}, "$.source"),
-        ):
+        ]
+        for wrong, path in wrongs:
             with pytest.raises(errors.InvalidRequest) as caught:
                 await checkout.sessions.request_session(wrong)
             assert caught.value.path == path
@@ -143,7 +144,7 @@ class TestCalls:
     async def test_validation_can_be_turned_off_for_members_the_specification_lacks(self, sandbox: Sandbox) -> None:
         async with sandbox.client(validate="off") as checkout:
             with pytest.raises(errors.UnprocessableEntity):
-                await checkout.sessions.request_session({"brand_new": 1})
+                await checkout.sessions.request_session(cast("Any", {"brand_new": 1}))
         assert sandbox.requests[-1].forgiven == ("$.brand_new",)
         assert sandbox.count("request_session") == 1
 
@@ -211,7 +212,7 @@ class TestCredentials:
 
 class TestSettings:
     def test_a_client_can_be_made_where_no_loop_runs(self) -> None:
-        CheckoutClient(OAuthCredentials("ack_x", "s"), environment=Environment.SANDBOX, subdomain="vkuhvk4v")
+        CheckoutClient(OAuthCredentials("ack_x", "s", scopes=[]), environment=Environment.SANDBOX, subdomain="vkuhvk4v")
 
     @pytest.mark.parametrize("setting", ["retry", "limits", "timeout"])
     def test_a_setting_of_another_type_is_refused_by_name(self, setting: str) -> None:
@@ -230,7 +231,7 @@ class TestSettings:
 
     def test_oauth_needs_a_token_endpoint(self) -> None:
         with pytest.raises(errors.ConfigurationError, match="token_url is missing"):
-            CheckoutClient(OAuthCredentials("ack_x", "s"), base_url="http://127.0.0.1:1")
+            CheckoutClient(OAuthCredentials("ack_x", "s", scopes=[]), base_url="http://127.0.0.1:1")
 
     @pytest.mark.parametrize(
         ("account", "base_url", "token_url"),
@@ -313,10 +314,12 @@ class TestSettings:
             {"transport": 5},
             {"validate": "no"},
             {"proxies_from_env": "false"},
-            {"retry": 0},
+            {"retry": "0"},
+            {"retry": True},
+            {"retry": -1},
             {"limits": {}},
         ],
-        ids=lambda options: str(next(iter(options))),
+        ids=lambda options: "-".join(map(str, next(iter(options.items())))),
     )
     def test_settings_of_another_type_are_refused_by_name(self, options: dict[str, Any]) -> None:
         with pytest.raises(errors.ConfigurationError, match=f"^{next(iter(options))} must be"):
@@ -349,7 +352,12 @@ class TestSettings:
     async def test_a_call_that_waits_sends_nothing_more_once_the_client_is_closed(self) -> None:
         async with Sandbox() as sandbox:
             checkout = sandbox.client(retry=RetryPolicy(backoff=0, max_backoff=0))
-            card = {"type": "card", "number": payment_card("approved"), "expiry_month": 1, "expiry_year": 2030}
+            card: payments.RequestCardSourceDict = {
+                "type": "card",
+                "number": payment_card("approved"),
+                "expiry_month": 1,
+                "expiry_year": 2030,
+            }
             payment = await checkout.payments.request_payment({"source": card, "amount": 1, "currency": "GBP"})
             sandbox.faults.add("get_payment", CannedResponse(503, retry_after=1), times=None)
             call = asyncio.create_task(checkout.payments.get_payment(payment.id))

@@ -157,7 +157,7 @@ class TestPages:
         self, sandbox: Sandbox, checkout: CheckoutClient
     ) -> None:
         made = [(await checkout.payments.request_payment(order(reference="R"))).id for _ in range(7)]
-        pages = checkout.payments.iterate_payments("R", limit=3)
+        pages = checkout.payments.iterate_payments(reference="R", limit=3)
         assert sandbox.count("list_payments") == 0
         assert [payment.id async for payment in pages] == made[::-1]
         assert sandbox.count("list_payments") == 3
@@ -165,13 +165,13 @@ class TestPages:
     async def test_only_as_many_as_wanted(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         for _ in range(5):
             await checkout.payments.request_payment(order(reference="R"))
-        found = [payment async for payment in checkout.payments.iterate_payments("R", limit=2, max_items=3)]
+        found = [payment async for payment in checkout.payments.iterate_payments(reference="R", limit=2, max_items=3)]
         assert len(found) == 3
         assert sandbox.count("list_payments") == 2
 
     async def test_a_search_follows_its_links(self, sandbox: Sandbox, checkout: CheckoutClient) -> None:
         made = {(await checkout.payments.request_payment(order(reference="R"))).id for _ in range(5)}
-        query = {"query": "reference:'R'", "limit": 2}
+        query: payments.PaymentSearchRequestDict = {"query": "reference:'R'", "limit": 2}
         found = [payment.id async for payment in checkout.payments.iterate_search_payments(query)]
         assert len(found) == 5
         assert set(found) == made
@@ -181,7 +181,7 @@ class TestPages:
         self, sandbox: Sandbox, checkout: CheckoutClient
     ) -> None:
         with pytest.raises(errors.InvalidRequest, match="limit must be 100 or less"):
-            await checkout.payments.list_payments("R", limit=101, validate="strict")
+            await checkout.payments.list_payments(reference="R", limit=101, validate="strict")
         assert len(sandbox.requests) == 0
 
 
@@ -243,12 +243,12 @@ MADE: list[tuple[str, dict[str, Any]]] = [
 async def take(checkout: CheckoutClient, payment_id: str, step: tuple[str, int | None, Any]) -> None:
     """Take one step. A documented refusal is an ordinary answer."""
     name, amount, kind = step
-    body: dict[str, object] = {} if amount is None else {"amount": amount}
+    body: Any = {} if amount is None else {"amount": amount}
     calls = checkout.payments
     try:
         match name:
             case "capture":
-                result: Any = await calls.capture_payment(payment_id, {**body, "capture_type": kind})
+                result: Any = await calls.capture_payment(payment_id, body | {"capture_type": kind})
             case "refund":
                 result = await calls.refund_payment(payment_id, body or None)
             case "increment":

@@ -9,7 +9,9 @@ import re
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec import Struct
 
 import checkout_async
 from checkout_async._generated.resources.client_apis import ClientApis
@@ -24,15 +26,19 @@ PUBLIC = [
     "checkout_async.limits",
     "checkout_async.observability",
     "checkout_async.sandbox",
+    "checkout_async.testing",
     "checkout_async.threeds",
     "checkout_async.threeds.emv",
     "checkout_async.webhooks",
     "checkout_async.recovery",
+    "checkout_async.money",
+    "checkout_async.transport",
 ]
 
 
 def test_the_names_of_the_package() -> None:
     assert set(checkout_async.__all__) == {
+        "API_VERSION",
         "NO_SUBDOMAIN",
         "UNSET",
         "CheckoutClient",
@@ -47,7 +53,9 @@ def test_the_names_of_the_package() -> None:
         "__version__",
         "errors",
         "models",
+        "money",
         "operations",
+        "testing",
         "threeds",
         "webhooks",
     }
@@ -91,9 +99,33 @@ def test_every_accepted_operation_is_a_function_a_builder_and_a_method(api: str)
     names = {*accepted}
     iterators = {each["paging"]["iterator"].partition("(")[0] for each in accepted.values() if "paging" in each}
     methods = {name for name in dir(getattr(client, api)) if not name.startswith("_")}
-    assert methods == names | iterators
+    assert methods == names | iterators | {"with_response"}
+    assert {name for name in dir(getattr(client, api).with_response) if not name.startswith("_")} == names
     public = {name for name in functions.__all__ if name.islower()}
     assert public == names | iterators | {f"build_{name}" for name in names}
+
+
+@pytest.mark.parametrize("api", CALLED)
+def test_only_path_parameters_and_the_body_are_positional(api: str) -> None:
+    functions = getattr(checkout_async.operations, api)
+    for name, accepted in CONTRACT["operations"][api].items():
+        iterators = [accepted["paging"]["iterator"].partition("(")[0]] if "paging" in accepted else []
+        in_path = [f"{api.removesuffix('s')}_{each}" for each in re.findall(r"{(\w+)}", accepted["line"])]
+        for function in (name, *iterators):
+            parameters = inspect.signature(getattr(functions, function)).parameters.values()
+            positional = [each.name for each in parameters if each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+            body = ["body"] if "body" in {each.name for each in parameters} else []
+            assert positional == ["sender", *in_path, *body]
+
+
+@pytest.mark.parametrize("api", CALLED)
+def test_required_members_come_first_in_a_signature(api: str) -> None:
+    module = getattr(checkout_async.models, api)
+    structs = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Struct)]
+    assert len(structs) > 40
+    for struct in structs:
+        required = [each.required for each in msgspec.structs.fields(struct)]
+        assert required == sorted(required, reverse=True), struct
 
 
 def test_version_and_changelog_agree() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
+from itertools import chain
 from typing import Any, NoReturn, TypeVar, cast, get_args, get_origin
 
 import msgspec
@@ -70,7 +72,9 @@ def _decode_or_salvage(type_: type[T], body: bytes, ignored: list[str]) -> T:
 
 
 def _parse_leniently(body: bytes) -> Any:
-    """Parse JSON that RFC 8259 allows but msgspec refuses: lone surrogates, numbers of any size."""
+    """Parse JSON, also what RFC 8259 allows but msgspec refuses: lone surrogates, numbers of any size."""
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return msgspec.json.decode(body)  # in a tenth of the time
     return _replace_surrogates(json.loads(body.decode("utf-8"), parse_int=_parse_int, parse_constant=_reject_constant))
 
 
@@ -107,7 +111,7 @@ def _salvage(value: Any, type_: Any, path: str, ignored: list[str]) -> Any:
                 return other
         kind: type[object] = value.__class__
         salvage = _SALVAGERS.get(kind)
-        if salvage is None:
+        if salvage is None or not _has_members(type_):
             raise
         return salvage(value, type_, path, ignored)
     return value
@@ -136,7 +140,7 @@ def _salvage_object(value: dict[str, Any], type_: Any, path: str, ignored: list[
             kept[name] = _salvage(kept[name], member_type, here, ignored)
         except msgspec.ValidationError:
             del kept[name]
-            ignored.append(scrub(here))
+            ignored.append(here)
     msgspec.convert(kept, type_, strict=False)
     return kept
 
@@ -151,7 +155,7 @@ def _salvage_array(value: list[Any], type_: Any, path: str, ignored: list[str]) 
             try:
                 kept.append(_salvage(item, get_args(option)[0], here, ignored))
             except msgspec.ValidationError:
-                ignored.append(scrub(here))
+                ignored.append(here)
         return kept
     msgspec.convert(value, type_)  # raises the error that says which type was expected
     return value
@@ -165,10 +169,25 @@ def _known_members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, st
 
     The names in a map are chosen by the merchant. They go into logs, so they are scrubbed and quoted.
     """
-    found: list[tuple[str, Any, str]] = []
+    members = _members_of(type_)
+    found = [each for name in value for each in members.get(name, ())]
     for option in union_types(type_):
-        if isinstance(option, type) and issubclass(option, msgspec.Struct):
-            found += [(field.encode_name, field.type, f".{field.encode_name}") for field in fields_of(option)]
-        elif get_origin(option) is dict:
+        if get_origin(option) is dict:
             found += [(name, get_args(option)[1], f"[{scrub(json.dumps(name))}]") for name in value]
-    return [each for each in found if each[0] in value]
+    return found
+
+
+@cache
+def _has_members(type_: Any) -> bool:
+    """Return whether values of a type have members or items, of which those that fit can be kept."""
+    return bool(_members_of(type_)) or any(get_origin(each) in {dict, list} for each in union_types(type_))
+
+
+@cache
+def _members_of(type_: Any) -> Mapping[str, Sequence[tuple[str, Any, str]]]:
+    """Return by API name the members of a Struct, or of those of a union: API name, type and path step of each."""
+    structs = [each for each in union_types(type_) if isinstance(each, type) and issubclass(each, msgspec.Struct)]
+    found: dict[str, list[tuple[str, Any, str]]] = {}
+    for field in chain.from_iterable(map(fields_of, structs)):
+        found.setdefault(field.encode_name, []).append((field.encode_name, field.type, f".{field.encode_name}"))
+    return found

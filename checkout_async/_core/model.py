@@ -1,22 +1,23 @@
-"""The bases of all generated classes: request and response Structs, and enums that accept unknown values.
+"""The bases of all generated Structs, of requests and of replies, and what the generated modules load on demand.
 
-The generated modules subclass these. No field of the API is named here.
+The generated modules subclass these, and `OpenEnum`. No field of the API is named here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextvars import ContextVar, Token
+from codecs import BOM_UTF8
+from collections.abc import Callable, Mapping
 from datetime import date
-from enum import StrEnum
-from functools import cache
+from importlib import import_module
 from types import MemberDescriptorType
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from checkout_async.redaction import MASK, SecretBytes, mask
+from checkout_async._core.spelling import OpenEnum, did_you_mean, fields_of, fold, known_values_only, no_attribute
+from checkout_async._core.validation import read_mapping, to_builtin
+from checkout_async.redaction import MASK, SecretBytes, clears_frames, mask
 
 __all__ = [
     "UNSET",
@@ -29,81 +30,9 @@ __all__ = [
     "fold",
     "keep_received",
     "known_values_only",
+    "named_on_demand",
     "received",
 ]
-
-
-# msgspec resolves all annotations of a Struct at each call, which takes a millisecond for a payment.
-@cache
-def fields_of(type_: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
-    """Return the fields of a Struct."""
-    return msgspec.structs.fields(type_)
-
-
-_refusals: ContextVar[list[type[OpenEnum]] | None] = ContextVar("refused", default=None)
-
-
-class known_values_only:  # noqa: N801 - used like a function
-    """Inside the block, make enums refuse every text that is not a listed value in some spelling.
-
-    Gives a list; each enum that refuses a value appends itself. (A class: a generator takes 1 us more.)
-    """
-
-    __slots__ = ("_token",)
-    _token: Token[list[type[OpenEnum]] | None]
-
-    def __enter__(self) -> list[type[OpenEnum]]:
-        refused: list[type[OpenEnum]] = []
-        self._token = _refusals.set(refused)
-        return refused
-
-    def __exit__(self, *_error: object) -> None:
-        _refusals.reset(self._token)
-
-
-_SEPARATORS = dict.fromkeys(map(ord, " _-"))
-
-
-@cache
-def _members_by_folded_value(enum: type[OpenEnum]) -> dict[str, OpenEnum]:
-    """Return the members of an enum by their folded values and by other names of them (`x-enum-aliases`)."""
-    aliases = {fold(alias): enum(value) for alias, value in enum.__aliases__.items()}
-    return aliases | {fold(str(member)): member for member in enum}
-
-
-def fold(value: str) -> str:
-    """Return a value in lower case and without blanks, `_` and `-`: the API is consistent in none of them."""
-    return value.casefold().translate(_SEPARATORS)
-
-
-class OpenEnum(StrEnum):
-    """An enum of the API that keeps a value it does not know. Such a value equals its text.
-
-    Letter case, blanks, `_` and `-` do not matter: `Status("Partially Captured")` is the same member as
-    `Status("partially_captured")`. An unknown
-    value becomes a new member that iteration does not list. Compare it with `==`.
-    """
-
-    __aliases__: ClassVar[Mapping[str, str]] = {}
-
-    @classmethod
-    def _missing_(cls, value: object) -> Self | None:
-        if not isinstance(value, str):
-            return None
-        member = _members_by_folded_value(cls).get(fold(value))
-        if member is not None:
-            return cast("Self", member)
-        if (refused := _refusals.get()) is not None:
-            refused.append(cls)
-            return None
-        unknown = str.__new__(cls, value)
-        unknown._name_ = unknown._value_ = value
-        return unknown
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the specification of this version lists the value."""
-        return self._value_ in type(self)._value2member_map_
 
 
 def _displayable(value: object) -> object:
@@ -123,6 +52,12 @@ class _MaskedRepr:
     __sensitive__: ClassVar[Mapping[str, str]] = {}
     __struct_fields__: ClassVar[tuple[str, ...]]
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, handler: Any) -> Any:
+        """Return how pydantic, and with it FastAPI, reads, checks and describes the class."""
+        # On demand: it imports pydantic, which is no dependency, and this module.
+        return import_module("checkout_async._core.pydantic_schema").schema_of(cls, handler)
+
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Return the members that are set, with sensitive ones masked (the protocol of the rich library)."""
         shown: list[tuple[str, Any]] = []
@@ -131,8 +66,27 @@ class _MaskedRepr:
             if value is None or value is UNSET:
                 continue
             kind = self.__sensitive__.get(name)
-            shown.append((name, _displayable(value) if kind is None else mask(value, kind)))
+            # The field of a deprecated member has an underscore, and a property its name.
+            shown.append((name.removeprefix("_"), _displayable(value) if kind is None else mask(value, kind)))
         return shown
+
+    if not TYPE_CHECKING:  # a checker would take every name for one that exists
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name)
+
+    def to_json(self) -> bytes:
+        """Return the value as JSON, under the names of the API. Nothing is masked.
+
+        For the whole value of a reply, these are the bytes received: they include members and values that this version
+        does not know. Any other value is encoded from its members.
+        """
+        return msgspec.json.encode(self, enc_hook=to_builtin)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `to_json` returns as a dict: names of the API, and times as texts. Nothing is masked."""
+        # What was received may begin with a byte order mark, as RFC 8259 lets a reader ignore it.
+        return cast("dict[str, Any]", msgspec.json.decode(self.to_json().removeprefix(BOM_UTF8)))
 
     def __repr__(self) -> str:
         members = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
@@ -144,6 +98,16 @@ _DISPLAYABLE = (str, int, float, date, _MaskedRepr)
 
 class RequestModel(_MaskedRepr, msgspec.Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
     """A value that is sent. Limits are checked before sending, and a misspelt member is refused."""
+
+    @classmethod
+    @clears_frames
+    def from_dict(cls, mapping: Mapping[str, object]) -> Self:
+        """Return the value of a mapping whose shape no type checker knows, such as decoded JSON.
+
+        The names are those of the API. The mapping is checked as a body is that is sent at the level `shape`. Raises
+        InvalidRequest with the JSON path of what is wrong, and without a value.
+        """
+        return read_mapping(cls, mapping)
 
 
 class _Received:
@@ -172,6 +136,11 @@ class ResponseModel(_Received, _MaskedRepr, msgspec.Struct, omit_defaults=True, 
     # Members that repeat a member of the request (`x-echoes`): their Python names, and the API name of the other.
     __echoes__: ClassVar[Mapping[str, str]] = {}
 
+    def to_json(self) -> bytes:
+        """Return the value as JSON: as received, or from its members. Nothing is masked."""
+        body = received(self)
+        return super().to_json() if body is None else body
+
 
 def keep_received(model: ResponseModel, body: bytes) -> None:
     """Keep the bytes that a value was decoded from."""
@@ -189,3 +158,24 @@ _SLOT = cast("MemberDescriptorType", vars(_Received)["_received"])
 
 Model = RequestModel | ResponseModel
 """Any generated Struct."""
+
+
+def named_on_demand(module: str) -> Callable[[str], object]:
+    """Return the `__getattr__` of a generated module of models.
+
+    It loads the TypedDicts beside the request types on their first use: at run time only tools that read annotations
+    use them, and they take as long to import as the Structs. For any other name it suggests one that the module has.
+    """
+
+    def get(name: str) -> object:
+        beside = import_module(module)
+        names: list[str] = beside.__all__
+        if name.endswith("Dict") and name.removesuffix("Dict") in names:
+            dicts = import_module(module.replace("._generated.models.", "._generated.dicts."))
+            if name in dicts.__all__:
+                return getattr(dicts, name)
+        public = module.replace("._generated.", ".")
+        message = f"module {public!r} has no attribute {name!r}{did_you_mean(name, names)}"
+        raise AttributeError(message, name=name, obj=beside)
+
+    return get

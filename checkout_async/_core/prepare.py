@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast, get_args
 from urllib.parse import quote
 
-from checkout_async._core.body import SEND_ANYWAY, encode_body, encode_form
+from checkout_async._core.body import encode_body, encode_form
 from checkout_async._core.decision import check_key, new_key
-from checkout_async._core.validation import specified_pattern
+from checkout_async._core.validation import SEND_ANYWAY, specified_pattern
 from checkout_async._core.wire import (
     ApiRequest,
     BodyFormat,
@@ -135,7 +135,8 @@ def _check_link(operation: str, link: str, locate: Callable[[str], str]) -> str:
     link = locate(link) if _require_text(operation, "link", link).startswith("/") else link
     if not link.startswith(base) or ".." in link or not _LINK.fullmatch(link):
         reason = "leads away from the API"
-        raise InvalidRequest(f"{operation}: the link to the next page {reason}", operation=operation, reason=reason)
+        message = f"{operation}: the link to the next page {reason}"
+        raise InvalidRequest(message, operation=operation, reason=reason, argument="")
     return link
 
 
@@ -230,12 +231,12 @@ def _add_caller_headers(request: ApiRequest[Any], headers: Headers) -> None:
     for name, value in _caller_headers(request):
         if not _HEADER_NAME.fullmatch(_require_text(operation, "a header name", name)) or name.lower() in taken:
             reason = "is not a valid header name, is already set, or is one that the client sets itself"
-            raise InvalidRequest(
-                f"{operation}: header {name!r} {reason}", operation=operation, path=name, reason=reason
-            )
+            message = f"{operation}: header {name!r} {reason}"
+            raise InvalidRequest(message, operation=operation, path=name, reason=reason, argument="headers")
         if name.lower() in _KEY_HEADERS:
             reason = _key_header_refusal(key_header)
-            raise InvalidRequest(f"{operation}: header {name} {reason}", operation=operation, path=name, reason=reason)
+            message = f"{operation}: header {name} {reason}"
+            raise InvalidRequest(message, operation=operation, path=name, reason=reason, argument="headers")
         taken |= {name.lower()}
         headers[name] = check_header_value(operation, name, value)
 

@@ -1,22 +1,42 @@
-"""What msgspec found wrong, as a JSON path and a sentence, without the offending value.
+"""Checks a body against its type, and says what is wrong as a JSON path and a sentence, without the offending value.
 
-msgspec quotes the value in some messages and Python's form of a pattern in others. Neither helps a reader, and a value
-may be a card number. A misspelt member gets the name that was probably meant.
+A body is packed and read again as its type, so that what is sent is what was checked. msgspec quotes the value in some
+messages and Python's form of a pattern in others. Neither helps a reader, and a value may be a card number. A misspelt
+member gets the name that was probably meant.
 """
 
 from __future__ import annotations
 
-import difflib
+import math
 import re
+from collections.abc import Mapping
+from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 
-from checkout_async._core.model import OpenEnum, fields_of, fold
-from checkout_async.redaction import sanitize, scrub
+from checkout_async._core.spelling import OpenEnum, did_you_mean, fields_of, fold, known_values_only
+from checkout_async.errors import InvalidRequest
+from checkout_async.redaction import SecretBytes, sanitize, scrub
 
-__all__ = ["explain", "respell_tag", "specified_pattern", "union_types"]
+__all__ = [
+    "SEND_ANYWAY",
+    "encode",
+    "explain",
+    "pack",
+    "read",
+    "read_mapping",
+    "refuse_what_json_lacks",
+    "specified_pattern",
+    "to_builtin",
+    "union_types",
+]
+
+T = TypeVar("T")
+
+SEND_ANYWAY: Final = 'pass validate="off" to send it all the same'
+_ADD_MEMBER: Final = 'pass a member that the specification does not know yet as extra_body, or validate="off"'
 
 _MESSAGE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>\$.*)`)?$", re.DOTALL)
 _PATH_STEP = re.compile(r"\.[^.\[]+|\[[^\]]*\]")
@@ -24,6 +44,124 @@ _UNKNOWN_MEMBER = re.compile(r"Object contains unknown field `(?P<name>.*)`", re
 _WRONG_PATTERN = re.compile(r"Expected `str` matching regex '(?P<pattern>.*)'", re.DOTALL)
 _BACKSLASH = "\\"  # msgspec doubles it, as `repr` does
 _NO_ZONE = "Expected `datetime` with a timezone component"
+
+
+def to_builtin(value: object) -> object:
+    """Convert what msgspec does not encode by itself: any mapping, and subclasses of str."""
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[object, object]", value))
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+# NaN and the infinities as MessagePack writes them. In text these bytes cannot follow one another.
+_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
+
+# MessagePack keeps bytes apart from text, while the JSON encoder would write them as base64 without asking.
+pack: Final = msgspec.msgpack.Encoder(enc_hook=to_builtin)
+
+
+def encode(encoder: Any, body: object) -> tuple[SecretBytes, str]:
+    """Return an encoded body and an empty text, or nothing and the reason why it cannot be encoded."""
+    try:
+        return SecretBytes(encoder.encode(body)), ""
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return SecretBytes(), sanitize(str(error))
+
+
+def read_mapping(type_: type[T], mapping: Mapping[str, object]) -> T:
+    """Return the value of a mapping as a generated request type. Raises InvalidRequest."""
+    name = type_.__name__
+    if not isinstance(cast("object", mapping), Mapping):
+        reason = f"must be a mapping of names to values, not {type(mapping).__name__}"
+        raise InvalidRequest(f"{name} {reason}", reason=reason, argument="mapping")
+    packed, defect = encode(pack, mapping)
+    del mapping  # a traceback may show the locals
+    if defect:
+        raise InvalidRequest(f"{name} cannot be written as JSON: {defect}", reason=defect, argument="mapping")
+    return cast("T", read(name, packed, type_))
+
+
+_decoders: dict[Any, msgspec.msgpack.Decoder[Any]] = {}
+
+
+def read(operation: str, packed: SecretBytes, type_: Any) -> Any:
+    """Return a packed body as the type that it is checked against. Raises InvalidRequest."""
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        decoder = _decoders[type_] = msgspec.msgpack.Decoder(type_)
+    # Most bodies have no float at all, and a search for its first byte is over at once.
+    if packed.find(b"\xcb") >= 0 and _NOT_FINITE.search(packed):
+        refuse_what_json_lacks(operation, packed, "$")
+    with known_values_only() as refused:
+        try:
+            return decoder.decode(packed)
+        except msgspec.ValidationError as error:
+            message = str(error)
+        corrected, message = _correct(packed, type_, message)
+        if corrected is not None:
+            return corrected
+        path, reason = explain(message, refused, type_)
+    # Raised outside the handlers: the cause would carry the offending value into tracebacks.
+    hint = _ADD_MEMBER if "unknown field" in reason else SEND_ANYWAY
+    raise InvalidRequest(f"{operation}: {path}: {reason} ({hint})", operation=operation, path=path, reason=reason)
+
+
+def refuse_what_json_lacks(operation: str, packed: bytes, root: str) -> None:
+    """Raise InvalidRequest for bytes and for numbers that are not finite, as MessagePack writes them.
+
+    The JSON encoder would write base64 and null in their place. An amount that is null captures everything.
+    """
+    found = _path_to_unwritable(msgspec.msgpack.decode(packed), root) if packed else None
+    del packed  # a traceback may show the locals
+    if found is not None:
+        path, reason = found
+        raise InvalidRequest(f"{operation}: {path}: {reason}", operation=operation, path=path, reason=reason)
+
+
+def _path_to_unwritable(value: object, path: str) -> tuple[str, str] | None:
+    """Return the JSON path of the first value that JSON cannot write, and what is wrong with it, or None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return path, "must be a finite number"
+    if isinstance(value, bytes):
+        return path, "must be text, not bytes"
+    members: list[tuple[str, object]] = []
+    if isinstance(value, dict):
+        members = [(f".{sanitize(str(name))}", member) for name, member in cast("dict[object, object]", value).items()]
+    elif isinstance(value, list):
+        members = [(f"[{index}]", item) for index, item in enumerate(cast("list[object]", value))]
+    found = (_path_to_unwritable(member, path + step) for step, member in members)
+    return next((each for each in found if each is not None), None)
+
+
+def _correct(packed: SecretBytes, type_: Any, message: str) -> tuple[object, str]:
+    """Correct what the API does not mind, and try again; return the checked value, or None and the last message.
+
+    100.0 is a whole number, since JSON has one kind of number. The tag of a variant may be spelt loosely, as an enum
+    value may: msgspec compares tags exactly.
+    """
+    body: Any = msgspec.msgpack.decode(packed)
+    seen: set[str] = set()
+    while message not in seen:
+        seen.add(message)
+        if "got `float`" in message:
+            body = _with_whole_numbers(body)
+        elif message.startswith("Invalid value"):
+            _respell_tag(body, message, type_)
+        try:
+            return msgspec.convert(body, type_), ""
+        except msgspec.ValidationError as error:
+            message = str(error)
+    return None, message
+
+
+def _with_whole_numbers(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _with_whole_numbers(member) for name, member in cast("dict[str, object]", value).items()}
+    return [_with_whole_numbers(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
 
 
 def explain(message: str, refused: list[type[OpenEnum]], type_: Any) -> tuple[str, str]:
@@ -41,7 +179,7 @@ def _reason(what: str, path: str, refused: list[type[OpenEnum]], type_: Any) -> 
         tags = _tags(type_, path)
         return f"must be one of {', '.join(tags)}" if tags else "is not a known variant"
     if unknown := _UNKNOWN_MEMBER.fullmatch(what):
-        return sanitize(what) + _did_you_mean(unknown["name"], _structs_at(type_, _PATH_STEP.findall(path)))
+        return sanitize(what) + _meant_member(unknown["name"], _structs_at(type_, _PATH_STEP.findall(path)))
     if wrong := _WRONG_PATTERN.fullmatch(what):
         return f"must match {specified_pattern(wrong['pattern'].replace(_BACKSLASH * 2, _BACKSLASH))}"
     if what == _NO_ZONE:
@@ -54,6 +192,7 @@ def specified_pattern(pattern: str) -> str:
     return pattern.removeprefix("(?a)").replace(r"\Z", "$")
 
 
+@cache
 def union_types(type_: Any) -> tuple[Any, ...]:
     """Return the types of a union except None, or a tuple of the type itself. Limits are removed."""
     if get_origin(type_) is Annotated:
@@ -63,18 +202,16 @@ def union_types(type_: Any) -> tuple[Any, ...]:
     return (type_,)
 
 
-def _did_you_mean(name: str, structs: list[type[msgspec.Struct]]) -> str:
+def _meant_member(name: str, structs: list[type[msgspec.Struct]]) -> str:
     # A struct that has the member is another variant of the union than the one that was sent.
     structs = [struct for struct in structs if name not in struct.__struct_encode_fields__]
     known = [each for struct in structs for each in struct.__struct_encode_fields__]
     python = [each for struct in structs for each in struct.__struct_fields__]
-    close = difflib.get_close_matches(name, known, 1)
     # Who writes a mapping may take the Python name of a member for the API's.
-    meant = known[python.index(name)] if name in python else close[0] if close else None
-    return f"; did you mean `{meant}`?" if meant else ""
+    return f"; did you mean `{known[python.index(name)]}`?" if name in python else did_you_mean(name, known)
 
 
-def respell_tag(body: Any, message: str, type_: Any) -> None:
+def _respell_tag(body: Any, message: str, type_: Any) -> None:
     """Replace the tag that a message is about by the listed one that it means, in place, if there is one."""
     match = _MESSAGE.match(message)
     path = match["path"] if match is not None and match["path"] else "$"

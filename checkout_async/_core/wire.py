@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import replace as replace_dataclass
 from enum import Enum
-from typing import Any, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 from urllib.parse import quote
 
 from msgspec.structs import force_setattr, replace
@@ -128,15 +128,16 @@ class Parameter:
 class CallOptions(SecretStruct, frozen=True, kw_only=True):
     """The options of a single call. None keeps the client's setting. Values that may be secret become Secret.
 
-    `before_send` is awaited before each attempt, when the call has its slot, its credential and its rate permit. If it
-    raises, the call ends with that exception, and this attempt is not sent. The deadline does not count the time that
-    it takes. `on_unsent` is called before a call waits for its next attempt, if no attempt may have been carried out.
+    `before_send` is awaited before each attempt, when the call has its slot, its credential and its rate permit. The
+    deadline does not count the time that it takes. `on_unsent` is called before a call waits for its next attempt, if
+    no attempt may have been carried out. If one of them raises, the call ends with that exception, and nothing more is
+    sent.
     """
 
-    __hidden__ = ("headers", "session_secret", "idempotency_key", "extra_body")
+    __hidden__: ClassVar[tuple[str, ...]] = ("headers", "session_secret", "idempotency_key", "extra_body")
 
     timeout: Timeouts | float | None = None
-    retry: RetryPolicy | None = None
+    retry: RetryPolicy | int | None = None
     headers: Mapping[str, str] | None = None
     session_secret: str | None = None
     idempotency_key: str | None = None
@@ -166,7 +167,7 @@ class ApiRequest(SecretStruct, Generic[T], frozen=True, kw_only=True):
     `link` is the URL of a further page, as a reply gave it. It replaces the operation's target and is read with GET.
     """
 
-    __hidden__ = ("body",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("body",)
 
     operation: Operation[T]
     path: tuple[Parameter, ...] = ()
@@ -191,7 +192,7 @@ class ApiRequest(SecretStruct, Generic[T], frozen=True, kw_only=True):
 class HttpRequest(SecretStruct, frozen=True, kw_only=True):
     """An HTTP request as a transport gets it. Its `repr` shows no secret, nor do those of its headers and body."""
 
-    __hidden__ = ("idempotency_key",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("idempotency_key",)
 
     method: str
     url: str
@@ -228,7 +229,7 @@ class HttpResponse(SecretStruct, frozen=True, kw_only=True):
     Header names are in lower case. Like that of a request, its `repr` shows no secret.
     """
 
-    __hidden__ = ("discard",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("discard",)
 
     status: int
     headers: Mapping[str, str]
@@ -263,7 +264,7 @@ class ApiResponse(SecretStruct, Generic[T], frozen=True, kw_only=True):
     `value` and are still in `body`.
     """
 
-    __hidden__ = ("headers", "body")
+    __hidden__: ClassVar[tuple[str, ...]] = ("headers", "body")
 
     value: T
     status: int

@@ -10,7 +10,7 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
 from checkout_async._core.codec import DecodeError, decode
@@ -33,6 +33,9 @@ from checkout_async.errors import (
     UnexpectedResponse,
 )
 from checkout_async.redaction import MASK, Secret, SecretBytes, as_secret, clears_frames, sanitize
+
+if TYPE_CHECKING:
+    from checkout_async._generated.scopes import Scope
 
 __all__ = ["OAuthAuthenticator", "OAuthCredentials", "SecretMasker", "token_refusal"]
 
@@ -98,7 +101,7 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 class OAuthCredentials(SecretHolder):
     """An access key: its id, its secret, and the scopes to request, such as `sessions:browser`.
 
-    Scopes are free text, since Checkout.com adds new ones. Without scopes the token gets those of the access key. A
+    Scopes are free text, since Checkout.com adds new ones. With an empty list the token gets those of the access key. A
     `store` shares the token with other clients and processes; the caller closes it.
     """
 
@@ -106,7 +109,7 @@ class OAuthCredentials(SecretHolder):
 
     @clears_frames
     def __init__(
-        self, client_id: str, client_secret: str, *, scopes: Iterable[str] = (), store: TokenStore | None = None
+        self, client_id: str, client_secret: str, *, scopes: Iterable[Scope], store: TokenStore | None = None
     ) -> None:
         """Raise ConfigurationError for an invalid id, secret, store or scope (RFC 6749 section 3.3)."""
         client_id, client_secret = as_secret(client_id), as_secret(client_secret)  # a traceback may show the locals

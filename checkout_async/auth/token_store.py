@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Final, NoReturn, Protocol, runtime_checkable
+from typing import ClassVar, Final, NoReturn, Protocol, runtime_checkable
 
 import anyio
 import msgspec
@@ -47,7 +47,7 @@ class AccessToken(SecretStruct, frozen=True):
     `expires_at` is wall-clock time because processes do not share a monotonic clock.
     """
 
-    __hidden__ = ("value",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("value",)
 
     value: str
     expires_at: float

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import msgspec
 
@@ -27,7 +27,7 @@ _channel_data: msgspec.json.Decoder[SharedChannelData] = msgspec.json.Decoder(Sh
 class Defaults(SecretStruct, frozen=True):
     """Shared members. They may be a card or a token, and are treated like a request."""
 
-    __hidden__ = ("members",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("members",)
 
     members: Mapping[str, object]
 

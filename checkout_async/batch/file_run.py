@@ -123,14 +123,14 @@ class FileRun:
         self._on_outcome = on_outcome
         self._on_pause = on_pause
         self._on_problem = on_problem
-        self.summary = Summary()
+        self.summary: Summary = Summary()
         self.failure: CheckoutError | None = None
         self.in_flight: set[int] = set()
         self._unfinished: dict[int, Record | InvalidRecord] = {}
-        self.last_line = 0
-        self.recorded = 0
-        self.rejected = 0
-        self.has_journal = False
+        self.last_line: int = 0
+        self.recorded: int = 0
+        self.rejected: int = 0
+        self.has_journal: bool = False
         self._rejects: Rejects | None = None
 
     async def run(self, sender: Sender) -> None:

@@ -12,7 +12,7 @@ from typing import Final, cast
 
 import msgspec
 
-from checkout_async._core.wire import Sender
+from checkout_async._core.wire import ApiRequest, CallOptions, Sender
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.records import Record
 from checkout_async.errors import InvalidRequest, MalformedMessage
@@ -82,15 +82,13 @@ class RecordFlow:
         options: BatchOptions,
         session_id: str | None = None,
         on_session: Callable[[str], None] | None = None,
-        before_send: Callable[[], Awaitable[None]] | None = None,
-        on_unsent: Callable[[], None] | None = None,
     ) -> None:
         self._sender = sender
         self._options = options
         self._on_session = on_session
-        self._before_send = before_send
-        self._on_unsent = on_unsent
         self.on_first_reply: Callable[[str], None] | None = None
+        self.before_send: Callable[[], Awaitable[None]] | None = None
+        self.on_unsent: Callable[[], None] | None = None
         self.session_id = session_id
         self.session: sessions.Session | None = None
 
@@ -125,12 +123,10 @@ class RecordFlow:
             session, operation = await operations.get_session(self._sender, self.session_id), operations.GET_SESSION
         else:
             check_channel_data(record.request, self._options.channel_data)
-            request = operations.build_request_session(record.request, validate=self._options.validate)
-            if self._before_send is not None:
-                options = msgspec.structs.replace(
-                    request.options, before_send=self._before_send, on_unsent=self._on_unsent
-                )
-                request = msgspec.structs.replace(request, options=options)
+            options = CallOptions(
+                validate=self._options.validate, before_send=self.before_send, on_unsent=self.on_unsent
+            )
+            request = ApiRequest(operation=operations.REQUEST_SESSION, body=record.request, options=options)
             session = (await self._sender.send(request)).value
             self.session_id, operation = session.id, operations.REQUEST_SESSION
         if self.on_first_reply is not None:

@@ -43,6 +43,7 @@ __all__ = [
     "BatchResult",
     "ErrorInfo",
     "Outcome",
+    "is_certainly_unsent",
     "is_outage",
     "is_refused_access",
     "is_unsent",
@@ -257,6 +258,11 @@ def _result_without_session(error: Exception | None) -> BatchResult:
 def is_unsent(error: Exception) -> bool:
     """Whether the request never reached the API, or the API refused it unexamined."""
     return isinstance(error, AuthenticationFailed | ConnectFailed | RateLimited)
+
+
+def is_certainly_unsent(error: Exception) -> bool:
+    """Whether no request was made at all, so that none took any time."""
+    return isinstance(error, InvalidRequest | AuthenticationFailed | ConnectFailed) or is_unusable_client(error)
 
 
 def is_unusable_client(error: Exception) -> bool:

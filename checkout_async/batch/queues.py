@@ -45,7 +45,7 @@ class RecordFeed:
         self._waiters: deque[asyncio.Future[Item | None]] = deque()
         self._is_requested = asyncio.Event()
         self._ended = False
-        self.position = 0
+        self.position: int = 0
         self.failure: Exception | None = None
         if isinstance(records, AsyncIterable):
             self._reading = asyncio.create_task(self._read(aiter(records)), name="checkout_async records")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final, Self, cast
+from typing import ClassVar, Final, Self, cast
 
 import msgspec
 from msgspec.structs import force_setattr
@@ -26,7 +26,7 @@ class Record(SecretStruct, frozen=True, kw_only=True):
     A `reference` that cannot be one (`Record.of`) is dropped: it is not stored in the journal or the output.
     """
 
-    __hidden__ = ("request",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("request",)
 
     line: int
     request: sessions.SessionRequest | Mapping[str, object]

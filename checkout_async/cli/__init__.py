@@ -1,4 +1,4 @@
-"""The commands: authenticate a file, purge its journal, run the sandbox, try the credentials.
+"""The commands: authenticate a file, purge its journal, run the sandbox, try credentials, calls and webhooks.
 
 Errors are one line, never a traceback.
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -19,7 +20,10 @@ from checkout_async._version import __version__
 from checkout_async.batch.command.console import echo, printable
 from checkout_async.batch.command.job import STOPPED_EARLY
 from checkout_async.cli.authenticate import authenticate
+from checkout_async.cli.call import call
+from checkout_async.cli.doctor import doctor
 from checkout_async.cli.journal import batch
+from checkout_async.cli.listen import listen
 from checkout_async.cli.sandbox import sandbox
 from checkout_async.cli.settings import CommandSettings, settings_options
 from checkout_async.errors import BatchFileError, CheckoutError, ConfigurationError, DiskFull, MissingExtra
@@ -33,7 +37,19 @@ _NOTHING_STARTED = (BatchFileError, ConfigurationError, MissingExtra)
 
 
 class _Commands(click.Group):
-    """A group that prints the errors of this package on one line and turns them into exit codes."""
+    """A group that prints the errors of this package on one line, turns them into exit codes, and suggests commands."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            # Newer versions of click suggest by themselves.
+            if close and "Did you mean" not in error.format_message():
+                vars(error)["message"] = f"{error.message} Did you mean '{close[0]}'?"
+            raise
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -54,19 +70,18 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="%(version)s")
 def cli() -> None:
-    """Checkout.com's Standalone Sessions (3D Secure) from the command line.
+    """Checkout.com's Standalone Sessions (3D Secure) and Payments from the command line.
 
     Commands that call the API read the environment: CHECKOUT_CLIENT_ID, CHECKOUT_CLIENT_SECRET, CHECKOUT_SCOPES, and
     either CHECKOUT_ENVIRONMENT and CHECKOUT_SUBDOMAIN or CHECKOUT_BASE_URL and CHECKOUT_TOKEN_URL.
     """
 
 
-cli.add_command(authenticate)
-cli.add_command(batch)
-cli.add_command(sandbox)
+for command in (authenticate, batch, call, doctor, listen, sandbox):
+    cli.add_command(command)
 
 
-@cli.command()
+@cli.command(short_help="Fetch an access token and print its lifetime and scopes.")
 @click.option("--show", is_flag=True, help="Print only the token itself to standard output.")
 @settings_options
 def token(env_file: Path | None, log_file: Path | None, verbose: int, *, show: bool) -> None:

@@ -29,7 +29,7 @@ _FORMAT = click.Choice([str(each) for each in Format])
 _DASH = Path("-")
 
 
-@click.command()
+@click.command(short_help="Authenticate the cards of a file.")
 @click.argument("input_file", metavar="INPUT", type=_FILE)
 @click.option("-o", "--output", "output", metavar="OUTPUT", type=_FILE, help="File of results; - is standard output.")
 @click.option("--input-format", type=_FORMAT, help="Format of INPUT, if its name does not say it.")

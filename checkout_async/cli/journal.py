@@ -22,7 +22,7 @@ def batch() -> None:
     """Work on the files that a batch leaves."""
 
 
-@batch.command()
+@batch.command(short_help="Remove payment data from a journal.")
 @click.argument("journal", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--older-than",

@@ -48,7 +48,7 @@ class _Given(TypedDict):
     frozen_clock: bool
 
 
-@click.command()
+@click.command(short_help="Run a simulator of the API on this machine.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port",

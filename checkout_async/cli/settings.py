@@ -70,10 +70,13 @@ class CommandSettings:
     @clears_frames
     def client(self, *, hooks: Sequence[Hook] = (), **options: Unpack[_CallerOptions]) -> CheckoutClient:
         """Make a client from the environment and the settings file. Raises ConfigurationError."""
-        environ = dict(os.environ) if self.env_file is None else _read_settings(self.env_file) | os.environ
         if self._is_logging:
             hooks = (*hooks, LoggingHook(level=logging.INFO))
-        return CheckoutClient.from_env(environ, hooks=hooks, **options)
+        return CheckoutClient.from_env(self.environ(), hooks=hooks, **options)
+
+    def environ(self) -> dict[str, str]:
+        """Return the settings of the file, and the environment, which wins. Raises ConfigurationError."""
+        return dict(os.environ) if self.env_file is None else _read_settings(self.env_file) | os.environ
 
     def start_logging(self) -> None:
         """Log to the file, or with --verbose alone to standard error. Raises ConfigurationError."""

@@ -66,15 +66,19 @@ class _WithReply(CheckoutError):
 class InvalidRequest(CheckoutError):
     """The request does not match the specification. Nothing was sent.
 
-    `path` is the JSON path of the offending member (`$.source.number`) and `reason` says what is wrong with it; neither
-    contains the value. `operation` is the operation's name.
+    `argument` is the name of the Python argument, such as `body` or `payment_id`. `path` is the JSON path of the
+    offending member in a body (`$.source.number`), or the name of the argument again. `reason` says what is wrong; none
+    of them contains the value. `operation` is the operation's name.
     """
 
-    def __init__(self, message: str, /, *, operation: str = "", path: str = "$", reason: str = "") -> None:
+    def __init__(
+        self, message: str, /, *, operation: str = "", path: str = "$", reason: str = "", argument: str | None = None
+    ) -> None:
         super().__init__(message)
         self.operation = operation
         self.path = path
         self.reason = reason
+        self.argument: str = argument if argument is not None else "body" if path.startswith("$") else path
 
 
 class AuthenticationFailed(_WithReply):
@@ -170,7 +174,7 @@ class UnexpectedResponse(_WithReply):
         self.request_id = request_id
         self._keep(headers, body)
         self.reason = reason
-        self.may_have_been_done = status not in _MOVED
+        self.may_have_been_done: bool = status not in _MOVED
 
 
 class ReplyMismatch(UnexpectedResponse):
@@ -245,11 +249,11 @@ class ApiError(_WithReply):
         self.status = status
         self.request_id = request_id
         self.error_type = error_type
-        self.error_codes = tuple(error_codes)
+        self.error_codes: tuple[str, ...] = tuple(error_codes)
         self.retry_after = retry_after
         self._keep(headers, body)
-        self.may_have_been_done = status == _REQUEST_TIMEOUT or (status >= 500 and status not in _UNSUPPORTED)
-        self.is_transient = self.may_have_been_done or status in _NOT_PROCESSED
+        self.may_have_been_done: bool = status == _REQUEST_TIMEOUT or (status >= 500 and status not in _UNSUPPORTED)
+        self.is_transient: bool = self.may_have_been_done or status in _NOT_PROCESSED
 
 
 class Unauthorized(ApiError):

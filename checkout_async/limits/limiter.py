@@ -195,7 +195,7 @@ class Limiter:
         self._slots: anyio.CapacityLimiter | None = None
         self._reads = _throttle("reads", limits.read_rate, clock, shared)
         self._writes = _throttle("writes", limits.write_rate, clock, shared)
-        self.budget = RetryBudget(limits.retry_budget, clock)
+        self.budget: RetryBudget = RetryBudget(limits.retry_budget, clock)
 
     @property
     def slots(self) -> anyio.CapacityLimiter:

@@ -9,6 +9,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from checkout_async._core.spelling import did_you_mean
 from checkout_async._core.wire import ApiRequest, ApiResponse, Sender
 from checkout_async._generated import operations as _generated
 
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["ApiRequest", "ApiResponse", "Sender"]
 __all__ += _generated.__all__
 
+if not TYPE_CHECKING:  # a checker would take every name for one that exists
 
-def __getattr__(name: str) -> ModuleType:
-    if name not in _generated.__all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"checkout_async._generated.operations.{name}")
+    def __getattr__(name: str) -> ModuleType:
+        if name not in _generated.__all__:
+            hint = did_you_mean(name, __all__)
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
+        return import_module(f"checkout_async._generated.operations.{name}")

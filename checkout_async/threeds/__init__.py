@@ -23,6 +23,13 @@ from checkout_async.threeds.emv.html import (
 from checkout_async.threeds.emv.messages import WindowSize
 from checkout_async.threeds.flow import Flow
 from checkout_async.threeds.incoming import read_browser_event, read_callback
+from checkout_async.threeds.pages import (
+    ThreeDSPage,
+    challenge_page,
+    leave_iframe_page,
+    method_page,
+    redirect_page,
+)
 from checkout_async.threeds.result import ThreeDSResult, Verdict
 from checkout_async.threeds.steps import (
     CardholderReturned,
@@ -58,6 +65,7 @@ __all__ = [
     "SendChannelData",
     "ShowAppChallenge",
     "ShowChallenge",
+    "ThreeDSPage",
     "ThreeDSResult",
     "TimedOut",
     "Verdict",
@@ -67,11 +75,15 @@ __all__ = [
     "autosubmit_page",
     "browser_channel_data",
     "challenge_iframe",
+    "challenge_page",
     "client_address",
     "emv",
+    "leave_iframe_page",
     "method_iframe",
+    "method_page",
     "read_browser_event",
     "read_browser_values",
     "read_callback",
     "read_sdk_parameters",
+    "redirect_page",
 ]

@@ -7,16 +7,16 @@ call, for code that can wait for the cardholder (through a websocket or a queue)
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
-import anyio
 from msgspec.structs import replace as replace_struct
 
 from checkout_async._core.backoff import Backoff
 from checkout_async._core.wire import Sender
+from checkout_async.clock import Clock
 from checkout_async.errors import CheckoutError, Conflict, Forbidden
 from checkout_async.models import sessions
 from checkout_async.operations import sessions as operations
@@ -36,6 +36,27 @@ CardholderData = sessions.BrowserChannelData | sessions.AppChannelData
 ChannelData = CardholderData | sessions.MerchantInitiatedChannelData
 
 _POLL: Final = Backoff(initial=0.2, maximum=2.0, give_up_after=30.0)
+
+_clock = Clock()
+
+
+@contextmanager
+def use_clock(clock: Clock) -> Generator[None]:
+    """Make this the clock of drivers that are given none, until the block is left. For tests."""
+    global _clock  # noqa: PLW0603
+    before, _clock = _clock, clock
+    try:
+        yield
+    finally:
+        _clock = before
+
+
+def _now() -> float:
+    return _clock.now().timestamp()
+
+
+async def _sleep(seconds: float) -> None:
+    await _clock.sleep(seconds)
 
 
 class Driver:
@@ -59,8 +80,8 @@ class Driver:
         progress: Progress | None = None,
         channel_data: ChannelData | None = None,
         poll: Backoff | None = None,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        now: Callable[[], float] = _now,
+        sleep: Callable[[float], Awaitable[None]] = _sleep,
     ) -> None:
         self._sender = sender
         self._flow = Flow(session=session, options=options or Options(), progress=progress or Progress())
@@ -196,8 +217,8 @@ async def authenticate(
     options: Options | None = None,
     channel_data: ChannelData | None = None,
     poll: Backoff | None = None,
-    now: Callable[[], float] = time.time,
-    sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    now: Callable[[], float] = _now,
+    sleep: Callable[[float], Awaitable[None]] = _sleep,
 ) -> ThreeDSResult:
     """Run the flow of a session until it has a result, and return the result.
 

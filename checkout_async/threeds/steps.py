@@ -7,6 +7,7 @@ event is what can happen while a step waits for the cardholder. `build_step` mak
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import msgspec
 
@@ -57,7 +58,7 @@ class Options(SecretStruct, frozen=True, kw_only=True):
     notification URL.
     """
 
-    __hidden__ = ("session_data",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("session_data",)
 
     method_notification_url: str | None = None
     size: WindowSize = WindowSize.W390_H400
@@ -133,7 +134,7 @@ class ShowAppChallenge:
 class RedirectCardholder(SecretStruct, frozen=True):
     """Redirect the cardholder's browser to Checkout.com's page, which does the rest."""
 
-    __hidden__ = ("url",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("url",)
 
     url: str
 

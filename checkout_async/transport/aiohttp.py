@@ -97,7 +97,7 @@ class AiohttpTransport:
         current_exchange.set(exchange)
         deadline = deadlines.start(timeouts.attempt)
         try:
-            result = await self._exchange(session, exchange, request, timeouts)
+            result = await self._exchange(session, deadlines.loop, exchange, request, timeouts)
         except asyncio.CancelledError as cancelled:
             if not deadline.undo():
                 # Without aiohttp's frames: their local variables contain parts of the reply.
@@ -112,13 +112,18 @@ class AiohttpTransport:
         return result
 
     async def _exchange(
-        self, session: aiohttp.ClientSession, exchange: Exchange, request: HttpRequest, timeouts: Timeouts
+        self,
+        session: aiohttp.ClientSession,
+        loop: asyncio.AbstractEventLoop,
+        exchange: Exchange,
+        request: HttpRequest,
+        timeouts: Timeouts,
     ) -> HttpResponse | CheckoutError:
         url, limit = URL(request.url, encoded=True), self._client_timeout(timeouts)
         try:
             proxy = self._proxies.proxy_for(url)
             if proxy is None and not is_hooked(session):
-                opened = open_directly(session, request, url, limit)
+                opened = open_directly(session, request, url, limit, loop)
             else:
                 opened = _open_by_session(session, request, url, limit, proxy)
             async with await opened as reply:
@@ -217,11 +222,12 @@ def _require_verification(context: ssl.SSLContext) -> ssl.SSLContext:
 async def _open_by_session(
     session: aiohttp.ClientSession, request: HttpRequest, url: URL, limit: aiohttp.ClientTimeout, proxy: URL | None
 ) -> aiohttp.ClientResponse:
+    # Plain text and bytes: a library that hooks into the session may write down what it gets, by its exact type.
     return await session.request(
         request.method,
         url,
-        data=request.body,
-        headers=request.headers,
+        data=None if request.body is None else bytes(request.body),
+        headers={name: str(value) for name, value in request.headers.items()},
         allow_redirects=False,
         proxy=proxy,
         timeout=limit,

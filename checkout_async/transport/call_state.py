@@ -49,20 +49,20 @@ class CallState(Generic[T]):
         started: float,
         observer: CallObserver | None,
     ) -> None:
-        self.request = request
-        self.http = http
-        self.authenticator = authenticator
-        self.retry = retry
-        self.timeouts = timeouts
-        self.deadline = started + timeouts.total
-        self.observer = observer
-        self.caller_supplied_key = request.options.idempotency_key is not None
+        self.request: ApiRequest[T] = request
+        self.http: HttpRequest = http
+        self.authenticator: Authenticator = authenticator
+        self.retry: RetryPolicy = retry
+        self.timeouts: Timeouts = timeouts
+        self.deadline: float = started + timeouts.total
+        self.observer: CallObserver | None = observer
+        self.caller_supplied_key: bool = request.options.idempotency_key is not None
         self.first_attempt: datetime | None = None
         """When the first attempt was made, in UTC."""
-        self.is_in_flight = False
-        self.may_earlier_have_been_done = False
+        self.is_in_flight: bool = False
+        self.may_earlier_have_been_done: bool = False
         """Whether an attempt that ended may have been carried out."""
-        self.lacks_token = False
+        self.lacks_token: bool = False
         """Whether no access token could be fetched. That was tried as often as makes sense: the call is not retried."""
         self.contradictions: list[object] | None = None
         """The values of the replies that contradicted the request."""

@@ -17,8 +17,9 @@ class Deadline:
     __slots__ = ("_before", "_task", "at", "has_passed", "was_undone")
 
     def __init__(self, at: float, task: asyncio.Task[object]) -> None:
-        self.at = at
-        self.has_passed = self.was_undone = False
+        self.at: float = at
+        self.has_passed: bool = False
+        self.was_undone: bool = False
         self._task = task
         self._before = task.cancelling()
 
@@ -39,10 +40,10 @@ class Deadline:
 
 
 class Deadlines:
-    """The deadlines of the exchanges in progress on one event loop."""
+    """The deadlines of the exchanges in progress on one event loop, `loop`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._running: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -53,7 +54,7 @@ class Deadlines:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a request can be sent in a task only")
-        deadline = Deadline(self._loop.time() + seconds, task)
+        deadline = Deadline(self.loop.time() + seconds, task)
         self._running.add(deadline)
         if self._timer is None or deadline.at < self._due:
             self._set_timer(deadline.at)
@@ -76,7 +77,7 @@ class Deadlines:
     def _set_timer(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._due = self._loop.call_at(at, self._interrupt_due), at
+        self._timer, self._due = self.loop.call_at(at, self._interrupt_due), at
 
     def _interrupt_due(self) -> None:
         self._timer = None

@@ -43,7 +43,7 @@ class DirectRequest(aiohttp.ClientRequest):
     def update_headers(self, headers: Any) -> None:
         """Set the headers in one step, where aiohttp adds each (2 us)."""
         host = self.url.host_port_subcomponent or ""
-        self.headers = CIMultiDict(((hdrs.HOST, host), *dict(headers or {}).items()))
+        self.headers: CIMultiDict[str] = CIMultiDict(((hdrs.HOST, host), *dict(headers or {}).items()))
 
     def update_auto_headers(self, skip_auto_headers: Iterable[str] | None) -> None:
         """Add what a reply may be. The pipeline sets the other headers; aiohttp would look for each (5 us)."""
@@ -104,7 +104,11 @@ def is_hooked(session: aiohttp.ClientSession) -> bool:
 
 
 async def open_directly(
-    session: aiohttp.ClientSession, request: HttpRequest, url: URL, limit: aiohttp.ClientTimeout
+    session: aiohttp.ClientSession,
+    request: HttpRequest,
+    url: URL,
+    limit: aiohttp.ClientTimeout,
+    loop: asyncio.AbstractEventLoop,
 ) -> aiohttp.ClientResponse:
     """Send a request and return the beginning of its reply, as the session does it. The caller releases the reply."""
     connector = session.connector
@@ -116,7 +120,7 @@ async def open_directly(
             url,
             headers=request.headers,
             data=request.body,
-            loop=asyncio.get_running_loop(),
+            loop=loop,
             response_class=GuardedResponse,
             session=session,
         )

@@ -13,7 +13,6 @@ import re
 import select
 from collections.abc import Hashable
 from contextvars import ContextVar
-from importlib.metadata import PackageNotFoundError, requires
 from typing import Final
 
 import aiohttp
@@ -35,10 +34,10 @@ class Exchange:
     __slots__ = ("has_connection", "is_connecting", "is_idempotent")
 
     def __init__(self, *, is_idempotent: bool) -> None:
-        self.is_idempotent = is_idempotent
-        self.is_connecting = False
+        self.is_idempotent: bool = is_idempotent
+        self.is_connecting: bool = False
         """Whether our connector was asked for a connection."""
-        self.has_connection = False
+        self.has_connection: bool = False
         """Whether it returned one, so that aiohttp may have begun to write the request."""
 
     @property
@@ -60,6 +59,9 @@ def incompatible(what: str) -> IncompatibleVersion:
 
 
 def _tested_range() -> str:
+    # It takes longer to import than the rest of this folder, and is never needed with a tested version.
+    from importlib.metadata import PackageNotFoundError, requires  # noqa: PLC0415
+
     try:
         requirements = requires("checkout-async") or []
     except PackageNotFoundError:
@@ -79,12 +81,12 @@ class GuardedHandler(ResponseHandler):
     It remembers its last replies, so that the transport recognises one that is sent a second time.
     """
 
-    was_used = False
-    is_idle = False
-    has_replied = False
-    idle_since = 0.0
+    was_used: bool = False
+    is_idle: bool = False
+    has_replied: bool = False
+    idle_since: float = 0.0
     """When the last reply was read, in the event loop's time."""
-    max_idle = math.inf
+    max_idle: float = math.inf
     """After how many idle seconds the server may close the connection, by its own word."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -39,7 +39,7 @@ from checkout_async._core.wire import (
 from checkout_async.auth.base import Authenticator
 from checkout_async.auth.static import FixedAuthenticator
 from checkout_async.clock import Clock
-from checkout_async.config import RetryPolicy, Timeouts, Validation, require_type
+from checkout_async.config import RetryPolicy, Timeouts, Validation
 from checkout_async.errors import (
     CheckoutError,
     ClientClosed,
@@ -103,10 +103,7 @@ class Pipeline:
     async def send(self, request: ApiRequest[T]) -> ApiResponse[T]:
         """Execute a call. Raises InvalidRequest before it sends anything, later the other errors of `errors`."""
         settings, options = self._settings, request.options
-        retry = settings.retry
-        if options.retry is not None:
-            require_type("retry", options.retry, RetryPolicy)
-            retry = options.retry
+        retry = settings.retry if options.retry is None else settings.retry.merged(options.retry)
         http = prepare(request, self._locate, settings.user_agent, validate=settings.validate)
         call = CallState(
             request,
@@ -175,7 +172,7 @@ class Pipeline:
         while True:
             attempt += 1
             try:
-                response = await self._attempt(call)
+                response = await self._attempt(call, is_first=attempt == 1)
                 return response if attempt == 1 else replace_struct(response, attempts=attempt)
             except CheckoutError as error:
                 failure = self._what_is_known(call, error, conflict)
@@ -240,9 +237,10 @@ class Pipeline:
         if self._limiter is not None:
             self._limiter.slow_down(min(failure.retry_after or 0.0, call.retry.max_retry_after))
 
-    async def _attempt(self, call: CallState[T]) -> ApiResponse[T]:
+    async def _attempt(self, call: CallState[T], *, is_first: bool) -> ApiResponse[T]:
         """Acquire a slot, then send the request. After a 401, send it once more if there can be a new credential."""
-        self._check_open()
+        if not is_first:  # before the first attempt, the client has just done it
+            self._check_open()
         slots = self._limiter.slots if self._limiter is not None else None
         if slots is not None:
             try:

@@ -14,6 +14,7 @@ from codegen.passes.directions import SUFFIX, find_directions
 from codegen.passes.walk import calls, idempotency_keys, module_of, parameters, references, schemas
 from codegen.render_call import OPTIONS
 from codegen.render_pagination import MAX_ITEMS
+from codegen.render_type import dict_name, enum_like
 
 COMMON: Final = "common"
 WEBHOOKS: Final = "webhooks"
@@ -33,6 +34,10 @@ _RESERVED: Final = frozenset(
 # Names that generated iterators over pages use in addition.
 _PAGING: Final = frozenset({"by_link", "by_position", "replace"})
 _RESERVED_IF_PAGED: Final = _RESERVED | _PAGING | {MAX_ITEMS.name, "fetch", "first", "follow", "link", "position"}
+
+
+# Methods of every Struct.
+_METHODS: Final = frozenset({"from_dict", "to_dict", "to_json"})
 
 
 def check_names(document: Object, problems: Problems) -> None:
@@ -58,6 +63,8 @@ def _check_classes(document: Object, problems: Problems) -> None:
         if name in directions.received and directions.received_name(name, schema) != name and name + SUFFIX in named:
             message = f"'{name + SUFFIX}' collides with the response class of '{name}', which is sent and received"
             problems.add(named.at(name + SUFFIX), message)
+        for beside in {dict_name(name), enum_like(name)} & named.keys():
+            problems.add(named.at(beside), f"'{beside}' is the name of a type beside '{name}'; rename the schema")
 
 
 def _check_functions(document: Object, problems: Problems) -> None:
@@ -66,7 +73,7 @@ def _check_functions(document: Object, problems: Problems) -> None:
         for function, origin in _generated_functions(call.operation, problems):
             if function in first:
                 problems.add(origin, f"function '{function}' also comes from {first[function]}")
-            elif function in _PAGING | {"optional_parameter"}:
+            elif function in _PAGING | {"optional_parameter", "with_response"}:
                 problems.add(origin, f"'{function}' is reserved in generated modules; choose another name")
             first.setdefault(function, origin)
         keys = idempotency_keys(document, call)
@@ -95,7 +102,7 @@ def _generated_functions(operation: Object, problems: Problems) -> Iterator[tupl
 def _check_fields(schema_name: str, schema: Object, table: dict[str, str], problems: Problems) -> None:
     properties = schema.object("properties")
     names = ((name, snake_name(name, table), properties.at(name)) for name in properties)
-    _check_python_names(f"field of {schema_name}:", names, problems)
+    _check_python_names(f"field of {schema_name}:", names, problems, _METHODS)
 
 
 def _check_enum_members(schema: Object, table: dict[str, str], problems: Problems) -> None:

@@ -28,8 +28,11 @@ def keep_documented(document: Object) -> Object:
 
 
 def without_texts(document: Object) -> Object:
-    """Return the document without the descriptions of members: strict types are never read by people."""
-    return _rewrite_sent(document, lambda part: part.without("description", "deprecated"))
+    """Return the document without the descriptions of members: strict types are never read by people.
+
+    What is deprecated keeps its description, which a warning repeats.
+    """
+    return _rewrite_sent(document, lambda part: part if part.get("deprecated") is True else part.without("description"))
 
 
 def _uri_as_pattern(part: Object) -> Object:

@@ -152,7 +152,7 @@ async def test_a_page_in_place_of_a_token_counts_as_one_attempt() -> None:
 async def test_an_error_names_the_host_of_the_token_endpoint_if_it_is_known(url: str | None, name: str) -> None:
     endpoint = TokenEndpoint(503, b"")
     with pytest.raises(ConnectFailed) as caught:
-        await OAuthCredentials("ack_x", SECRET).authenticator(endpoint.connect, url).authorize()
+        await OAuthCredentials("ack_x", SECRET, scopes=[]).authenticator(endpoint.connect, url).authorize()
     assert caught.value.reason == f"{name} answered 503"
     assert str(caught.value) == f"no access token: {name} answered 503; nothing was sent"
 
@@ -161,7 +161,7 @@ async def test_an_error_names_the_host_of_the_token_endpoint_if_it_is_known(url:
 async def test_a_token_of_unknown_lifetime_is_used_for_a_short_time(lifetime: bytes) -> None:
     store = MemoryTokenStore()
     endpoint = TokenEndpoint(200, b'{"access_token":"aaa.bbb.ccc","token_type":"Bearer"%s}' % lifetime)
-    subject = OAuthCredentials("ack_x", SECRET, store=store).authenticator(endpoint.connect)
+    subject = OAuthCredentials("ack_x", SECRET, scopes=[], store=store).authenticator(endpoint.connect)
     assert [await subject.authorize() for _ in range(2)] == ["Bearer aaa.bbb.ccc"] * 2
     assert len(endpoint.bodies) == 1
     token = await store.load(store_key("ack_x", "", ()))
@@ -171,7 +171,7 @@ async def test_a_token_of_unknown_lifetime_is_used_for_a_short_time(lifetime: by
 
 @pytest.mark.parametrize("environment", [None, *Environment])
 def test_an_access_key_fits_any_environment(environment: Environment | None) -> None:
-    OAuthCredentials("ack_x", SECRET).check(environment)
+    OAuthCredentials("ack_x", SECRET, scopes=[]).check(environment)
 
 
 async def test_neither_secret_nor_token_is_in_an_error_or_shown() -> None:

@@ -189,7 +189,7 @@ def test_accounts_endpoints_and_scopes_do_not_share_a_token() -> None:
 
 async def test_a_client_uses_its_credentials_store_and_leaves_it_open() -> None:
     store = MemoryTokenStore()
-    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret", store=store)
+    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[], store=store)
     from checkout_async import CheckoutClient
 
     async with Sandbox() as sandbox:
@@ -201,7 +201,7 @@ async def test_a_client_uses_its_credentials_store_and_leaves_it_open() -> None:
 
 def test_what_is_not_a_store_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="store must be TokenStore"):
-        OAuthCredentials("ack_x", "hush", store="redis://")  # type: ignore[arg-type]  # what a user without types does
+        OAuthCredentials("ack_x", "hush", scopes=[], store="redis://")  # type: ignore[arg-type]  # what a user without types does
 
 
 @pytest.fixture(autouse=True)

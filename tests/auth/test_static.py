@@ -64,7 +64,7 @@ def test_what_is_not_a_session_secret_is_refused(secret: str) -> None:
 )
 def test_what_is_not_an_access_key_is_refused(client_id: str, client_secret: str) -> None:
     with pytest.raises(ConfigurationError, match="client_"):
-        OAuthCredentials(client_id, client_secret)
+        OAuthCredentials(client_id, client_secret, scopes=[])
 
 
 @pytest.mark.parametrize("scopes", ["sessions:app sessions:browser", None, 5])
@@ -87,17 +87,17 @@ def test_a_scope_may_have_any_character_of_the_rfc(scope: str) -> None:
 @pytest.mark.parametrize("store", [object(), "tokens"])
 def test_what_is_not_a_token_store_is_refused(store: Any) -> None:
     with pytest.raises(ConfigurationError, match="store must be TokenStore, not "):
-        OAuthCredentials("i", "s", store=store)
+        OAuthCredentials("i", "s", scopes=[], store=store)
 
 
 def test_a_class_of_token_stores_is_not_a_token_store() -> None:
     store: Any = MemoryTokenStore
     with pytest.raises(ConfigurationError, match="store must be an instance of TokenStore, not the class MemoryToken"):
-        OAuthCredentials("i", "s", store=store)
+        OAuthCredentials("i", "s", scopes=[], store=store)
 
 
 @pytest.mark.parametrize(
-    "credentials", [SecretKey(SANDBOX_KEY), SessionSecret(SESSION_SECRET), OAuthCredentials("ack_x", "hush")]
+    "credentials", [SecretKey(SANDBOX_KEY), SessionSecret(SESSION_SECRET), OAuthCredentials("ack_x", "hush", scopes=[])]
 )
 def test_credentials_are_neither_shown_nor_pickled(credentials: Credentials) -> None:
     shown = f"{credentials!r} {credentials}"

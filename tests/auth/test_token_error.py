@@ -48,7 +48,7 @@ async def test_a_secret_that_is_also_a_part_of_its_basic_form_uncovers_no_rest_o
     assert secret in basic
     endpoint = TokenEndpoint(400, b'{"error":"invalid_client","error_description":"not %s"}' % basic.encode())
     with pytest.raises(AuthenticationFailed) as caught:
-        await OAuthCredentials("ack_x", secret).authenticator(endpoint.connect).authorize()
+        await OAuthCredentials("ack_x", secret, scopes=[]).authenticator(endpoint.connect).authorize()
     assert caught.value.description == "not ***"
     assert caught.value.body == b'{"error":"invalid_client","error_description":"not ***"}'
 
@@ -79,7 +79,7 @@ async def test_the_secret_is_not_sent_to_a_token_endpoint_with_an_untrusted_cert
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
         url = f"https://127.0.0.1:{runner.addresses[0][1]}"
-        credentials = OAuthCredentials("ack_x", SECRET)
+        credentials = OAuthCredentials("ack_x", SECRET, scopes=[])
         async with CheckoutClient(
             credentials, base_url=url, token_url=f"{url}/token", retry=RetryPolicy(attempts=1)
         ) as checkout:

@@ -17,7 +17,7 @@ from tests.faults.test_matrix import advice
 
 ATTEMPTS = 3
 RETRY = RetryPolicy(attempts=ATTEMPTS, backoff=0.001, max_retry_after=0.05)
-CREDENTIALS = OAuthCredentials("ack_x", "secret")
+CREDENTIALS = OAuthCredentials("ack_x", "secret", scopes=[])
 PAYMENT = "pay_nobodyhasthisoneinhere0000"
 TOKEN = {"access_token": "aaa.bbb.ccc", "expires_in": 3600, "token_type": "Bearer"}
 

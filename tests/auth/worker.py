@@ -37,7 +37,7 @@ def hold(parent: Connection, place: str, key: str) -> None:
 
 async def _call(parent: Connection, place: str, base_url: str) -> None:
     async with store_at(place) as store:
-        credentials = OAuthCredentials("ack_sandbox", "sandbox_secret", store=store)
+        credentials = OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[], store=store)
         async with CheckoutClient(credentials, base_url=base_url, token_url=f"{base_url}/connect/token") as checkout:
             payments = checkout.payments  # loaded before the start, so that all ask at once
             wait_for_go(parent)

@@ -139,7 +139,7 @@ def record(line: int = 1, number: str = CARD, /, **members: object) -> Record:
     return Record(line=line, request=request(number, **members), reference=f"ref-{line}")
 
 
-def request(number: str = CARD, /, **members: object) -> Mapping[str, object]:
+def request(number: str = CARD, /, **members: object) -> Any:
     """A session request for a card, non-hosted and without channel data."""
     return {
         "source": {"type": "card", "number": number, "expiry_month": 1, "expiry_year": 2035},

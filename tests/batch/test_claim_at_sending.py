@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 def slow_client(sandbox: Sandbox, limits: Limits) -> CheckoutClient:
     return CheckoutClient(
-        OAuthCredentials("ack_sandbox", "sandbox_secret"),
+        OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[]),
         base_url=sandbox.base_url,
         token_url=sandbox.token_url,
         limits=limits,
@@ -46,7 +46,7 @@ def slow_client(sandbox: Sandbox, limits: Limits) -> CheckoutClient:
 def unreachable(sandbox: Sandbox) -> CheckoutClient:
     """A client whose connections to the API are refused."""
     return CheckoutClient(
-        OAuthCredentials("ack_sandbox", "sandbox_secret"),
+        OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[]),
         base_url="http://127.0.0.1:9",
         token_url=sandbox.token_url,
         retry=RetryPolicy(attempts=1),
@@ -303,7 +303,7 @@ async def test_a_sender_that_drops_the_options_of_a_call_sends_nothing_without_a
     sandbox: Sandbox, path: Path, wrapped: Callable[[CheckoutClient], Sender] | None
 ) -> None:
     kind = CheckoutClient if wrapped else Forgetful
-    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret")
+    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[])
     replies = HeldReplies()
     sandbox.faults.add("request_session", replies, times=None)
     async with (

@@ -27,7 +27,7 @@ async def test_an_input_without_records_is_not_a_success(
 
 async def test_a_record_that_was_never_sent_has_no_time(sandbox: Sandbox) -> None:
     elsewhere = CheckoutClient(
-        OAuthCredentials("ack_sandbox", "sandbox_secret"),
+        OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[]),
         base_url="http://127.0.0.1:9",
         token_url=sandbox.token_url,
         limits=Limits(),

@@ -25,7 +25,7 @@ OUT_OF_RATE = CannedResponse(429, retry_after=20)
 
 def limited(sandbox: Sandbox, **limits: float) -> CheckoutClient:
     return CheckoutClient(
-        OAuthCredentials("ack_sandbox", "sandbox_secret"),
+        OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[]),
         base_url=sandbox.base_url,
         token_url=sandbox.token_url,
         limits=Limits(**{"retry_budget": None, **limits}),  # type: ignore[arg-type]

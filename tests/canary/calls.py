@@ -200,4 +200,4 @@ def client(server: Server, hooks: list[Hook], canaries: Canaries, **options: Any
         "limits": Limits(read_rate=None, write_rate=None, retry_budget=None, response_size=32 * 1024),
         "hooks": hooks,
     }
-    return CheckoutClient(OAuthCredentials(CLIENT_ID, own), **{**settings, **options})
+    return CheckoutClient(OAuthCredentials(CLIENT_ID, own, scopes=[]), **{**settings, **options})

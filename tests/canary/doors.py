@@ -29,6 +29,7 @@ NOT_WALKED = {
     "errors.": "is below the public names of `errors`, which are walked",
     "batch.": "is below the public names of `batch`, which are walked",
     "sandbox": "the simulator: its keys and cards are made up, and it imports nothing of the client",
+    "testing": "stands in for the network in tests, whose keys and cards are made up",
     "redaction": "the masks themselves",
     "files": "takes paths",
     "clock": "takes times",
@@ -56,7 +57,8 @@ NOT_SECRET = {
     "errors.*:[!bhv]*": "texts that were scrubbed when the error was made",
 }
 
-_TAKES_CONTENT = re.compile(r"\b(?:str|bytes|Mapping|dict|object|Any|RequestHeaders|PathLike)\b")
+# A TypedDict is a mapping, and the alias of an enum a text.
+_TAKES_CONTENT = re.compile(r"\b(?:str|bytes|Mapping|dict|object|Any|RequestHeaders|PathLike|\w+Dict|\w+Like)\b")
 
 
 @dataclass(frozen=True)

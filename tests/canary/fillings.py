@@ -61,10 +61,15 @@ WRONG = _Wrong()
 
 def honest_fillings(annotation: str, canary: str) -> Iterator[Any]:
     """Yield values that contain the canary and are of a type that the annotation names."""
-    annotation = re.sub(r"Mapping\[[^]]*\]", "Mapping", annotation)
+    annotation = _plain(annotation)
     values = {"str": canary, "bytes": canary.encode(), "Mapping": {"X-Own": canary, "source": {"number": canary}}}
     yield from (value for word, value in values.items() if re.search(rf"\b{word}\b", annotation))
     yield from (f"rediss://me:{canary}@127.0.0.1/0" for _ in re.findall(r"\bRedis\b", annotation))
+
+
+def _plain(annotation: str) -> str:
+    """Return an annotation with `Mapping` for any mapping, and `str` for the alias of an enum."""
+    return re.sub(r"\b\w+Like\b", "str", re.sub(r"Mapping\[[^]]*\]|\b\w+Dict\b", "Mapping", annotation))
 
 
 def fillings(canary: str) -> Iterator[Any]:
@@ -138,7 +143,7 @@ _OWNERS: dict[type, Callable[[], Any]] = {
     FixedAuthenticator: lambda: FixedAuthenticator("x"),
     MemoryTokenStore: MemoryTokenStore,
     OAuthAuthenticator: lambda: OAuthAuthenticator(client(), (), SecretMasker("x"), None, "api.example"),
-    OAuthCredentials: lambda: OAuthCredentials("ack_x", "x"),
+    OAuthCredentials: lambda: OAuthCredentials("ack_x", "x", scopes=[]),
     RedisRateLimiter: lambda: RedisRateLimiter(REDIS, "x"),
     RedisTokenStore: lambda: RedisTokenStore(REDIS),
     SecretKey: lambda: SecretKey(KEY),
@@ -152,7 +157,7 @@ _OWNERS: dict[type, Callable[[], Any]] = {
 
 def good(name: str, parameter: inspect.Parameter) -> Any:
     """Return a value that the parameter accepts."""
-    annotation = str(parameter.annotation)
+    annotation = _plain(str(parameter.annotation))
     if "FormPost" in annotation:
         return FormPost("https://issuer.example/", {"creq": "x"})
     if name in _BY_NAME:

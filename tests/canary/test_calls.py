@@ -206,7 +206,7 @@ def test_credentials_and_clients_show_nothing_and_are_not_pickled() -> None:
     holders = [
         SecretKey(key),
         SessionSecret(f"sek_{canaries.add('session secret', secret('session'))}"),
-        OAuthCredentials("ack_x", canaries.add("client secret", secret("client"))),
+        OAuthCredentials("ack_x", canaries.add("client secret", secret("client")), scopes=[]),
         CheckoutClient(SecretKey(key), base_url="http://127.0.0.1:1"),
     ]
     for holder in holders:
@@ -238,7 +238,7 @@ def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(proxy: str)
     value = proxy.format(canaries.add("proxy password", secret("proxy")))
     with pytest.raises(errors.ConfigurationError) as caught:
         CheckoutClient(
-            OAuthCredentials("ack_x", "secret"),
+            OAuthCredentials("ack_x", "secret", scopes=[]),
             base_url="http://127.0.0.1:1",
             token_url="http://127.0.0.1:1",
             proxy=value,

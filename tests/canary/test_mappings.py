@@ -13,7 +13,7 @@ from checkout_async.sandbox import Sandbox
 from tests.canary.frames import shown_by_frames
 
 NUMBER = "4485040371536584"
-BODY = {"source": {"type": "card", "number": NUMBER, "expiry_month": 13, "expiry_year": "next"}, "currency": "GBP"}
+BODY: Any = {"source": {"type": "card", "number": NUMBER, "expiry_month": 13, "expiry_year": "next"}, "currency": "GBP"}
 WRONG_CALLS: dict[str, dict[str, Any]] = {
     "body": {"body": BODY},
     "another mapping": {"body": MappingProxyType(BODY)},

@@ -17,7 +17,7 @@ IN_BASIC = base64.b64encode(f"ack_x:{SECRET}".encode()).decode()
 
 
 def without_a_token_url() -> None:
-    CheckoutClient(OAuthCredentials("ack_x", SECRET), base_url="http://127.0.0.1:9")
+    CheckoutClient(OAuthCredentials("ack_x", SECRET, scopes=[]), base_url="http://127.0.0.1:9")
 
 
 def a_store_at_a_wrong_url() -> None:

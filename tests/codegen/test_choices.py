@@ -120,7 +120,7 @@ def test_alternatives_are_a_union_for_type_checkers_and_a_list_for_the_core(
     )
     assert operations.REQUEST_LOAN.request is None
     annotation = inspect.signature(operations.request_loan).parameters["body"].annotation
-    assert annotation == "LoanOrDonationRequest | Mapping[str, object]"
+    assert annotation == "LoanOrDonationRequest | LoanOrDonationRequestDict"
 
 
 def test_an_operation_with_one_type_of_body_has_no_alternatives(operations: ModuleType) -> None:

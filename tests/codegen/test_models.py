@@ -174,7 +174,8 @@ def test_classes_fields_and_values_are_documented_from_the_specification(shop: M
     assert shop.OrderRequest.__doc__ == "What to order, and how it is paid."
     source = (GOLDEN / "shop" / GENERATED / "models" / "shop.py").read_text()
     assert (
-        '    speed: Speed | UnsetType | None = None\n    """How soon. Default on the server: `normal`."""\n' in source
+        '    speed: SpeedLike | UnsetType | None = None\n    """How soon. Default on the server: `normal`."""\n'
+        in source
     )
     assert '    DAY = "24h"\n    """Within a day."""\n' in source
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from checkout_async._core.wire import (
 )
 from checkout_async.config import RetryPolicy
 from codegen.write import GENERATED
-from tests.codegen.support import GOLDEN, import_generated
+from tests.codegen.support import GOLDEN, PATH, ROOT, generate, import_generated
 
 T = TypeVar("T")
 
@@ -118,14 +119,14 @@ def test_parameters_of_the_path_item_belong_to_each_of_its_operations(generated:
 
 def test_optional_parameters_are_left_out_and_others_written_as_text(generated: Modules) -> None:
     build = generated.shop.build_list_orders
-    assert build(True).query == (Parameter(name="open", value="true"),)
-    assert build(False, limit=3).query == (
+    assert build(open=True).query == (Parameter(name="open", value="true"),)
+    assert build(open=False, limit=3).query == (
         Parameter(name="limit", value="3"),
         Parameter(name="open", value="false"),
     )
-    assert build(True).headers == ()
+    assert build(open=True).headers == ()
     for channel in ("till", generated.models.Channel.TILL):
-        assert build(True, shop_channel=channel).headers == (
+        assert build(open=True, shop_channel=channel).headers == (
             Parameter(name="Shop-Channel", value="till", argument="shop_channel"),
         )
 
@@ -161,3 +162,24 @@ def test_a_docstring_documents_the_call(generated: Modules) -> None:
     assert "UnprocessableEntity: 422. The order makes no sense." in text
     assert "ServerError: 503. Closed." in text
     assert (inspect.getdoc(generated.shop.cancel_order) or "").startswith("Deprecated.")
+
+
+def test_neither_another_order_of_parameters_nor_a_new_required_one_moves_an_argument(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parameters are listed as header, query, the second of the path, the first of the path."""
+    parameters = "".join(
+        f"  - {{name: {name}, in: {place}, required: true, description: A value., schema: {{type: string}}}}\n"
+        for name, place in (("X-Shop", "header"), ("state", "query"), ("line", "path"), ("order", "path"))
+    )
+    folder = generate(
+        tmp_path,
+        root=ROOT.replace("/orders: ", "'/orders/{order}/lines/{line}': "),
+        path=f"parameters:\n{parameters}{PATH}",
+    )
+    import_generated(folder, "models.shop", monkeypatch)
+    build = import_generated(folder, "operations.shop", monkeypatch).build_request_order
+    kinds = {name: each.kind for name, each in inspect.signature(build).parameters.items()}
+    positional = [name for name, kind in kinds.items() if kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    assert positional == ["order", "line", "body"]
+    assert kinds["x_shop"] is kinds["state"] is inspect.Parameter.KEYWORD_ONLY

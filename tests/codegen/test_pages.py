@@ -53,7 +53,7 @@ def query(request: ApiRequest[Any]) -> dict[str, str]:
 
 async def test_the_items_of_all_pages_come_one_by_one(library: Library) -> None:
     shelf = Shelf(library.listed("a", "b", total=3), library.listed("c", total=3))
-    loans = [loan.id async for loan in library.operations.iterate_loans(shelf, "Ada", page_size=2)]
+    loans = [loan.id async for loan in library.operations.iterate_loans(shelf, reader="Ada", page_size=2)]
     assert loans == ["a", "b", "c"]
     assert [query(request) for request in shelf.requests] == [
         {"reader": "Ada", "page-size": "2", "skip": "0"},
@@ -63,7 +63,7 @@ async def test_the_items_of_all_pages_come_one_by_one(library: Library) -> None:
 
 async def test_nothing_is_fetched_before_an_item_is_requested(library: Library) -> None:
     shelf = Shelf(library.listed("a", "b", total=4))
-    loans = library.operations.iterate_loans(shelf, "Ada")
+    loans = library.operations.iterate_loans(shelf, reader="Ada")
     assert shelf.requests == []
     assert [(await anext(loans)).id, (await anext(loans)).id] == ["a", "b"]
     assert len(shelf.requests) == 1
@@ -71,14 +71,14 @@ async def test_nothing_is_fetched_before_an_item_is_requested(library: Library) 
 
 async def test_an_iterator_starts_at_skip_and_stops_after_max_items(library: Library) -> None:
     shelf = Shelf(library.listed("f", "g", total=9))
-    loans = library.operations.iterate_loans(shelf, "Ada", skip=5, max_items=1)
+    loans = library.operations.iterate_loans(shelf, reader="Ada", skip=5, max_items=1)
     assert [loan.id async for loan in loans] == ["f"]
     assert query(shelf.requests[0])["skip"] == "5"
 
 
 async def test_a_page_without_a_total_does_not_end_the_iteration_unless_it_is_empty(library: Library) -> None:
     shelf = Shelf(library.listed("a"), library.listed("b"), library.listed())
-    assert [loan.id async for loan in library.operations.iterate_loans(shelf, "Ada")] == ["a", "b"]
+    assert [loan.id async for loan in library.operations.iterate_loans(shelf, reader="Ada")] == ["a", "b"]
 
 
 # --- pages by link
@@ -120,7 +120,7 @@ def test_an_iterator_takes_what_the_call_takes_and_the_number_of_items_wanted(li
 async def test_a_resource_class_iterates_too(library: Library) -> None:
     shelf = Shelf(library.listed("a", total=1))
     resource = library.resources.LibraryResource(shelf)
-    assert [loan.id async for loan in resource.iterate_loans("Ada", max_items=5)] == ["a"]
+    assert [loan.id async for loan in resource.iterate_loans(reader="Ada", max_items=5)] == ["a"]
 
 
 # --- parameters, keys, bodies
@@ -128,7 +128,7 @@ async def test_a_resource_class_iterates_too(library: Library) -> None:
 
 def test_parameters_carry_every_limit_of_the_specification(library: Library) -> None:
     since = datetime.date(2026, 11, 21)
-    assert library.operations.build_list_loans("Ada", page_size=3, skip=0, since=since).query == (
+    assert library.operations.build_list_loans(reader="Ada", page_size=3, skip=0, since=since).query == (
         Parameter(name="reader", value="Ada", max_length=20),
         Parameter(name="page-size", value="3", argument="page_size", minimum=1, maximum=100),
         Parameter(name="skip", value="0", minimum=0),

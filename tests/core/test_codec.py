@@ -212,3 +212,26 @@ class TestReceiving:
             decode(Receipt, body)
         except DecodeError as error:
             assert str(error)
+
+
+class Order(ResponseModel, frozen=True, kw_only=True):
+    id: str
+    lines: list[Measured] | None = None
+
+
+@pytest.mark.parametrize("wrong", [1, 10, 100])
+def test_each_wrong_member_of_a_reply_costs_as_much_as_the_first(wrong: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [{"id": f"{number}", "weight": {"in": "kg"}} for number in range(wrong)]
+    body = msgspec.json.encode({"id": "o1", "lines": [*lines, {"id": "last", "weight": 1.5}]})
+    conversions: list[object] = []
+    convert = msgspec.convert
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        conversions.append(arguments)
+        return convert(*arguments, **options)
+
+    monkeypatch.setattr(msgspec, "convert", counted)
+    order, ignored = decode(Order, body)
+    assert [line.weight for line in order.lines or ()] == [None] * wrong + [1.5]
+    assert ignored == tuple(f"$.lines[{number}].weight" for number in range(wrong))
+    assert len(conversions) <= 5 * wrong + 10

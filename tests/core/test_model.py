@@ -1,14 +1,21 @@
 """Generated classes print no secrets, and their enums keep values that this version does not know."""
 
+import codecs
 import copy
+import math
 import pickle
-from typing import cast
+import traceback
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, ClassVar, cast
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from checkout_async import errors
+from checkout_async._core.codec import decode
 from checkout_async._core.model import fields_of, known_values_only
 from tests.core.models import CardSource, Colour, Order, Receipt, TokenSource
 
@@ -113,3 +120,74 @@ class TestValues:
 def test_the_fields_of_a_struct_are_resolved_once() -> None:
     assert fields_of(Receipt) is fields_of(Receipt)
     assert fields_of(Receipt) == msgspec.structs.fields(Receipt)
+
+
+class TestFromDict:
+    CARD: ClassVar[dict[str, Any]] = {"type": "card", "number": "4242424242424242"}
+
+    def test_a_mapping_under_the_names_of_the_api_becomes_a_struct(self) -> None:
+        order = Order.from_dict({"source": self.CARD, "3ds": True, "colour": "RED", "at": "2026-11-28T10:00:00Z"})
+        assert order == Order(
+            source=CardSource(number="4242424242424242"),
+            three_ds=True,
+            colour=Colour.RED,
+            at=datetime(2026, 11, 28, 10, tzinfo=UTC),
+        )
+
+    def test_any_mapping_may_hold_structs(self) -> None:
+        order = Order.from_dict(MappingProxyType({"source": TokenSource(token="tok_1"), "amount": 100.0}))
+        assert (order.source, order.amount) == (TokenSource(token="tok_1"), 100)
+
+    @pytest.mark.parametrize(
+        ("changes", "path", "reason"),
+        [
+            ({"amuont": 1}, "$", r"unknown field `amuont`; did you mean `amount`\?"),
+            ({"amount": -1}, "$.amount", ">= 0"),
+            ({"amount": "1"}, "$.amount", "Expected `int`"),
+            ({"colour": "mauve"}, "$.colour", "must be one of red, dark blue"),
+            ({"source": {"type": "cash"}}, "$.source.type", "must be one of card, token"),
+            ({"weight": math.nan}, "$.weight", "finite"),
+            ({"note": b"text"}, "$.note", r"must be text|Expected `str`"),
+            ({"at": "2026-11-28T10:00:00"}, "$.at", "time zone"),
+        ],
+        ids=["misspelt", "limit", "type", "enum", "tag", "nan", "bytes", "zone"],
+    )
+    def test_what_is_wrong_has_a_path_and_shows_no_value(self, changes: dict[str, Any], path: str, reason: str) -> None:
+        with pytest.raises(errors.InvalidRequest, match=reason) as caught:
+            Order.from_dict({"source": self.CARD, **changes})
+        assert caught.value.path == path
+        assert "Order" in str(caught.value)
+        assert "4242" not in "".join(traceback.format_exception(caught.value))
+
+    @pytest.mark.parametrize("wrong", [None, "{}", [1], CardSource(number="4242424242424242"), {"source": object()}])
+    def test_anything_else_is_refused(self, wrong: Any) -> None:
+        with pytest.raises(errors.InvalidRequest, match=r"Order (must be a mapping|cannot be written as JSON)"):
+            Order.from_dict(wrong)
+
+
+class TestAsJson:
+    def test_a_request_is_written_under_the_names_of_the_api(self) -> None:
+        order = Order(
+            source=CardSource(number="4242424242424242"), three_ds=True, at=datetime(2026, 11, 28, 10, tzinfo=UTC)
+        )
+        assert order.to_dict() == {
+            "source": {"type": "card", "number": "4242424242424242"},
+            "3ds": True,
+            "at": "2026-11-28T10:00:00Z",
+        }
+        assert msgspec.json.decode(order.to_json()) == order.to_dict()
+        assert Order.from_dict(order.to_dict()) == order
+
+    def test_a_mapping_inside_a_struct_is_written_too(self) -> None:
+        order = Order(source=cast("Any", MappingProxyType({"type": "token", "token": "tok_1"})))
+        assert order.to_dict() == {"source": {"type": "token", "token": "tok_1"}}
+
+    def test_a_reply_is_what_was_received(self) -> None:
+        body = codecs.BOM_UTF8 + b'{"id": "1", "new": [1, 2]}'
+        receipt, _ = decode(Receipt, body)
+        assert receipt.to_json() == body
+        assert receipt.to_dict() == {"id": "1", "new": [1, 2]}
+
+    def test_a_part_of_a_reply_is_written_from_its_members(self) -> None:
+        receipt = Receipt(id="1")
+        assert (receipt.to_json(), receipt.to_dict()) == (b'{"id":"1"}', {"id": "1"})

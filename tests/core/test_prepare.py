@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from dataclasses import replace
 from typing import Any, cast
@@ -406,3 +407,33 @@ class TestUserAgent:
     def test_a_malformed_product_name_is_refused(self, name: str) -> None:
         with pytest.raises(ConfigurationError, match="application must be a product name"):
             user_agent(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "argument", "path"),
+    [
+        ({"extra_body": {"source": {"token": "x"}}}, "extra_body", "$.source.token"),
+        ({"extra_body": {"new": object()}}, "extra_body", "extra_body"),
+        ({"headers": {"Host": "x"}}, "headers", "Host"),
+        ({"headers": {"Idempotency-Key": "x"}}, "headers", "Idempotency-Key"),
+        ({"validate": "lax"}, "validate", "validate"),
+        ({"idempotency_key": 5}, "idempotency_key", "idempotency_key"),
+    ],
+    ids=["in both", "not JSON", "reserved header", "key header", "level", "key"],
+)
+def test_an_invalid_request_names_the_argument(options: dict[str, Any], argument: str, path: str) -> None:
+    request = ApiRequest(operation=PAY, body=BODY, options=CallOptions(**options))
+    with pytest.raises(InvalidRequest) as caught:
+        prepared(request)
+    assert (caught.value.argument, caught.value.path) == (argument, path)
+
+
+def test_an_invalid_request_names_the_body_and_the_parameter() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        prepared(ApiRequest(operation=PAY, body={"source": {"type": "token"}}))
+    assert (caught.value.argument, caught.value.path) == ("body", "$.source")
+    with pytest.raises(InvalidRequest) as caught:
+        prepared(place_order(".."))
+    assert (caught.value.argument, caught.value.path) == ("shop", "shop")
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert copied.argument == "shop"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import pickle
 import textwrap
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -271,33 +272,24 @@ README = Path(__file__).parents[2] / "README.md"
 (LADDER,) = [block for block in python_blocks(README) if "may_have_been_done" in block]
 
 
+ADVICE = {"look the payment up": "look up", "can succeed later": "try later", "what to change": "give up"}
+
+
 async def advice(error: errors.CheckoutError) -> str:
     """Return what README's own block does when a call ends with the error."""
-    taken: list[str] = []
 
     async def request_payment(_order: object) -> None:
         raise error
-
-    async def look_up(_order: object, _key: str | None) -> None:
-        taken.append("look up")
-
-    async def try_later(_order: object) -> None:
-        taken.append("try later")
-
-    def give_up(_order: object, _error: object) -> None:
-        taken.append("give up")
 
     names: dict[str, Any] = {
         "errors": errors,
         "checkout": SimpleNamespace(payments=SimpleNamespace(request_payment=request_payment)),
         "order": payment_order(),
-        "look_up": look_up,
-        "try_later": try_later,
-        "give_up": give_up,
     }
     exec("async def main():\n" + textwrap.indent(LADDER, "    "), names)
-    await names["main"]()
-    (only,) = taken
+    with redirect_stdout(io.StringIO()) as printed:
+        await names["main"]()
+    (only,) = (step for words, step in ADVICE.items() if words in printed.getvalue())
     return only
 
 

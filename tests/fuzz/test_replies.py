@@ -165,7 +165,7 @@ TOKEN = next(each for each in CALLS if each.operation.name == "request_access_to
 async def test_a_token_is_had_or_refused_with_the_raw_reply_or_missing(reply: HttpResponse) -> None:
     transport = Scripted(reply)
     call = next(each for each in CALLS if each.operation.name == "get_session")
-    async with client(transport, OAuthCredentials("ack_tests", "hush-hush")) as checkout:
+    async with client(transport, OAuthCredentials("ack_tests", "hush-hush", scopes=[])) as checkout:
         try:
             await checkout.send(call.request())
         except errors.AuthenticationFailed as error:

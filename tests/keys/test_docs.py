@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
-import textwrap
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from checkout_async import RetryPolicy, errors
-from checkout_async.sandbox import Fault, Sandbox
+from checkout_async.sandbox import CannedResponse, Fault, Sandbox
 from tests.documents import python_blocks
 from tests.keys.till import REFERENCE, order
 
@@ -55,26 +57,48 @@ def test_an_unreadable_reply_may_follow_what_was_carried_out_unless_it_sends_the
     assert found == {301, 307, 308}
 
 
-async def run(block: str, **names: Any) -> dict[str, Any]:
-    """Run a block of the page, and return its variables."""
-    source = f"async def main():\n{textwrap.indent(block, '    ')}\n    return locals()\n"
-    exec(compile(source, str(PAGE), "exec"), names)
-    found: dict[str, Any] = await names["main"]()
+@pytest.fixture
+def names() -> dict[str, Any]:
+    """Return what the first block of the page defines, without its last part, which pays."""
+    defined = python_blocks(PAGE)[0].split("\nasync with", 1)[0].replace("(0, 1, 10, 60)", "(0, 0, 0, 0)")
+    found: dict[str, Any] = {"__name__": "page"}
+    exec(compile(defined, str(PAGE), "exec"), found)
     return found
 
 
-async def test_its_code_runs() -> None:
-    recovery, cancellation = python_blocks(PAGE)
+@pytest.mark.parametrize("lost", [0, 1, 3])
+async def test_its_function_pays_once_however_many_replies_are_lost(names: dict[str, Any], lost: int) -> None:
+    async with Sandbox() as sandbox, sandbox.client(retry=RetryPolicy(attempts=1)) as checkout:
+        if lost:
+            sandbox.faults.add("request_payment", Fault.LOST_REPLY, times=lost)
+        payment = await names["pay"](checkout, order(), "a-key")
+        assert list(sandbox.payments) == [payment.id]
+        assert sandbox.count("request_payment") == lost + 1
+
+
+async def test_its_function_raises_the_doubt_rather_than_a_later_refusal(names: dict[str, Any]) -> None:
     async with Sandbox() as sandbox, sandbox.client(retry=RetryPolicy(attempts=1)) as checkout:
         sandbox.faults.add("request_payment", Fault.LOST_REPLY, times=1)
-        with pytest.raises(errors.OutcomeUnknown) as caught:
-            await checkout.payments.request_payment(order())
-        (payment_id,) = sandbox.payments
-        found = await run(recovery, checkout=checkout, order=order(), error=caught.value, payment_id=payment_id)
-        assert [payment.id for payment in found["found"]] == [payment_id]
-        assert found["done"] == []
+        sandbox.faults.add("request_payment", CannedResponse(403), at=2, times=None)
+        with pytest.raises(errors.OutcomeUnknown):
+            await names["pay"](checkout, order(), "a-key")
+
+
+async def test_its_function_raises_a_refusal_at_once(names: dict[str, Any]) -> None:
+    async with Sandbox() as sandbox, sandbox.client(retry=RetryPolicy(attempts=1)) as checkout:
+        sandbox.faults.add("request_payment", CannedResponse(403), times=None)
+        with pytest.raises(errors.Forbidden):
+            await names["pay"](checkout, order(), "a-key")
+        assert sandbox.count("request_payment") == 1
+
+
+async def test_the_key_is_found_behind_a_timeout() -> None:
+    block = python_blocks(PAGE)[2].replace("timeout(5)", "timeout(0.05)")
+    async with Sandbox() as sandbox, sandbox.client() as checkout:
         sandbox.faults.add("request_payment", Fault.STALLED, times=1)
-        block = cancellation.replace("timeout(5)", "timeout(0.05)")
-        names = await run(block, checkout=checkout, order=order(), asyncio=asyncio, errors=errors)
+        made = SimpleNamespace(from_env=lambda: nullcontext(checkout))
+        names: dict[str, Any] = {"asyncio": asyncio, "errors": errors, "order": order(), "CheckoutClient": made}
+        code = compile(block, str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        await eval(code, names)
         assert [names["key"]] == [call.idempotency_key for call in checkout.abandoned_calls]
         assert checkout.abandoned_calls[0].reference == REFERENCE

@@ -9,6 +9,7 @@ import logging
 import pickle
 import traceback
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -103,8 +104,9 @@ async def test_an_error_says_until_when_its_key_is_known() -> None:
         with pytest.raises(errors.ServerError) as own:
             await checkout.payments.request_payment(order(), idempotency_key="my own")
         assert own.value.key_expires_at is None
+        wrong: Any = {"currency": 5}
         with pytest.raises(errors.InvalidRequest) as refused:
-            await checkout.payments.request_payment({"currency": 5})
+            await checkout.payments.request_payment(wrong)
         assert refused.value.key_expires_at is None
         assert list(checkout.abandoned_calls) == []
 
@@ -148,7 +150,7 @@ async def test_a_call_without_a_key_that_may_have_been_done_is_said_to_hooks() -
     async with Sandbox() as sandbox, sandbox.client(hooks=[events.append]) as checkout:
         sandbox.faults.add("request_session", Fault.STALLED, times=1)
         source = {"type": "id", "id": "src_nelaoziyaqpe7ivh7ldgcyunhm"}
-        body = {"source": source, "amount": 1, "currency": "GBP", "completion": {"type": "non_hosted"}}
+        body: Any = {"source": source, "amount": 1, "currency": "GBP", "completion": {"type": "non_hosted"}}
         call = asyncio.ensure_future(checkout.sessions.request_session(body))
         while not sandbox.count("request_session"):
             await asyncio.sleep(0.001)

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -121,7 +122,8 @@ async def test_an_abandoned_call_knows_its_reference(sandbox: Sandbox, checkout:
 async def test_what_was_done_to_a_payment_is_found(
     sandbox: Sandbox, checkout: CheckoutClient, fault: Fault, done: int
 ) -> None:
-    first, second = ({"amount": 100 * n, "reference": f"CAP-{n}", "capture_type": "NonFinal"} for n in (1, 2))
+    bodies: Any = [{"amount": 100 * n, "reference": f"CAP-{n}", "capture_type": "NonFinal"} for n in (1, 2)]
+    first, second = bodies
     payment = await checkout.payments.request_payment(order(capture=False))
     await checkout.payments.capture_payment(payment.id, first)
     sandbox.faults.add("capture_payment", fault, times=1)

@@ -54,7 +54,7 @@ HOSTED: Json = {
 }
 
 
-def order(scenario: str = "frictionless", *, scheme: str = "visa", **changes: object) -> Json:
+def order(scenario: str = "frictionless", *, scheme: str = "visa", **changes: object) -> Any:
     """A non-hosted request for a scenario's card, without channel data."""
     source = {"type": "card", "number": card_number(scenario, scheme), "expiry_month": 1, "expiry_year": 2099}
     body: Json = {

@@ -36,7 +36,7 @@ class Shop(Caller):
 
     async def _sell(self, reference: str, amount: int, steps: int) -> None:
         """Authorize, and with more `steps` capture and refund a half."""
-        body = {"source": _CARD, "amount": amount, "currency": "GBP", "reference": reference, "capture": False}
+        body: Any = {"source": _CARD, "amount": amount, "currency": "GBP", "reference": reference, "capture": False}
 
         async def request(**options: Any) -> Any:
             return await self.checkout.payments.request_payment(body, **options)
@@ -69,7 +69,7 @@ def find_payment(caller: Caller, reference: str) -> Any:
     return find
 
 
-async def request_once(caller: Caller, reference: str, body: dict[str, object]) -> Any:
+async def request_once(caller: Caller, reference: str, body: Any) -> Any:
     """Request a session: an operation without a key, so a session in doubt is given up. Return it, or None."""
     if ("request_session", reference) in caller.doubts:
         return None
@@ -86,7 +86,7 @@ async def request_once(caller: Caller, reference: str, body: dict[str, object]) 
     raise AssertionError(f"request_session of {reference} was never done")
 
 
-def session_request(reference: str) -> dict[str, object]:
+def session_request(reference: str) -> Any:
     """Return the body of a merchant-initiated session, which needs no cardholder."""
     return {
         "source": {"type": "card", "number": card_number("frictionless"), "expiry_month": 6, "expiry_year": 2040},

@@ -171,7 +171,7 @@ class Universe:
                     self.sent.append(Attempt(now(), shop, name, event.call.method == "GET", CURRENT_ORDER.get()))
 
         client = CheckoutClient(
-            OAuthCredentials("ack_sandbox", "sandbox_secret", store=store),
+            OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[], store=store),
             base_url=f"http://{ADDRESS}:{PORT}",
             token_url=f"http://{ADDRESS}:{token_endpoint.PORT}/connect/token",
             timeout=Timeouts(total=60, attempt=self.attempt, connect=3),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from checkout_async import CheckoutClient, threeds
 from checkout_async.models import sessions
@@ -61,13 +60,13 @@ class Shop:
     async def session(
         self, scenario: str, completion: sessions.CompletionInfo | None = None, **members: object
     ) -> sessions.Session:
-        order: Mapping[str, object] = {
+        order: Any = {
             "source": {"type": "card", "number": card_number(scenario), "expiry_month": 1, "expiry_year": 2099},
             "amount": 6540,
             "currency": "GBP",
             "completion": completion or sessions.NonHostedCompletionInfo(),
         }
-        return await self.checkout.sessions.request_session({**order, **members})
+        return await self.checkout.sessions.request_session(order | members)
 
     async def driver(
         self,

@@ -1,4 +1,4 @@
-"""docs/threeds.md: its diagram matches the tables, and its code runs."""
+"""docs/threeds.md and docs/apps.md: the diagram matches the tables, and their code does what they say."""
 
 from __future__ import annotations
 
@@ -15,23 +15,17 @@ import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from checkout_async import CheckoutClient, threeds
-from checkout_async.models import sessions
+from checkout_async import threeds
 from checkout_async.sandbox import Sandbox, amount
 from checkout_async.threeds import steps
+from tests.documents import python_blocks
 from tests.threeds.support import Html, skip_waits
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docs" / "threeds.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+BLOCKS = python_blocks(ROOT / "docs" / "threeds.md")
 INSTRUMENT = "src_" + "a" * 26
-NAMES = {
-    "__name__": "shop",
-    "CheckoutClient": CheckoutClient,
-    "msgspec": msgspec,
-    "sessions": sessions,
-    "threeds": threeds,
-}
+APP = python_blocks(ROOT / "docs" / "apps.md")
 
 
 def drawing() -> ModuleType:
@@ -62,7 +56,7 @@ class TestShop:
     @pytest.fixture
     async def code(self) -> dict[str, Any]:
         """Run all blocks and return their names. The sandbox challenges the amount that they use."""
-        names: dict[str, Any] = dict(NAMES)
+        names: dict[str, Any] = {"__name__": "page"}
         for block in BLOCKS:
             exec(compile(block.replace("6540", str(amount("challenge"))), "docs/threeds.md", "exec"), names)
         return names
@@ -134,8 +128,8 @@ class TestShop:
 
 class TestOtherBlocks:
     async def test_an_app_is_authenticated(self, capsys: pytest.CaptureFixture[str]) -> None:
-        names: dict[str, Any] = dict(NAMES)
-        exec(compile(BLOCKS[-1], "docs/threeds.md", "exec"), names)
+        names: dict[str, Any] = {"__name__": "page"}
+        exec(compile(APP[0], "docs/apps.md", "exec"), names)
         parameters = {
             "deviceData": "eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVydGV4dA.dGFn",
             "sdkTransactionID": "b2385523-a66c-4907-ac3c-91848e8c0067",
@@ -161,9 +155,9 @@ class TestOtherBlocks:
             assert done.result.verdict is threeds.Verdict.AUTHENTICATED
 
     async def test_one_call_authenticates(self) -> None:
-        (block,) = [block for block in BLOCKS if "async def authenticated(" in block]
-        names: dict[str, Any] = dict(NAMES)
-        exec(compile(block, "docs/threeds.md", "exec"), names)
+        names: dict[str, Any] = {"__name__": "page"}
+        for block in BLOCKS:
+            exec(compile(block, "docs/threeds.md", "exec"), names)
         async with Sandbox() as sandbox, sandbox.client() as checkout:
             session = await checkout.sessions.request_session(
                 {

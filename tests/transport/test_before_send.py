@@ -30,7 +30,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @asynccontextmanager
 async def client(sandbox: Sandbox, limits: Limits | None = None) -> AsyncGenerator[CheckoutClient]:
-    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret")
+    credentials = OAuthCredentials("ack_sandbox", "sandbox_secret", scopes=[])
     async with CheckoutClient(
         credentials, base_url=sandbox.base_url, token_url=sandbox.token_url, limits=limits or Limits()
     ) as checkout:
@@ -126,3 +126,19 @@ async def test_a_call_that_was_not_sent_and_waits_is_announced_again(
         with suppress(CheckoutError):
             await checkout.send(msgspec.structs.replace(call, options=options))
     assert announced == ["before"] + ["unsent", "before"] * times
+
+
+async def test_a_call_that_waits_to_be_sent_again_can_be_ended_there(sandbox: Sandbox) -> None:
+    async def before() -> None:
+        pass
+
+    def unsent() -> None:
+        raise RuntimeError("no")
+
+    sandbox.faults.add("request_session", Fault.RATE_LIMITED)
+    call = operations.build_request_session(request(channel_data=msgspec.to_builtins(RECURRING)))
+    options = msgspec.structs.replace(call.options, before_send=before, on_unsent=unsent)
+    async with client(sandbox) as checkout:
+        with pytest.raises(RuntimeError, match="no"):
+            await checkout.send(msgspec.structs.replace(call, options=options))
+    assert not sandbox.sessions

@@ -36,7 +36,7 @@ def sent(server: RawServer, number: int) -> dict[str, Any]:
     return body
 
 
-def order(reference: str = "ORD-1", **members: Any) -> dict[str, Any]:
+def order(reference: str = "ORD-1", **members: Any) -> Any:
     card = {"type": "card", "number": "4242424242424242", "expiry_month": 1, "expiry_year": 2035}
     return {"source": card, "amount": 1000, "currency": "GBP", "reference": reference} | members
 
@@ -209,7 +209,7 @@ class TestReadsById:
 class TestSessions:
     """A session is requested without a key, so what its reply repeats of the request is all that tells whose it is."""
 
-    REQUEST: ClassVar[dict[str, Any]] = {
+    REQUEST: ClassVar[Any] = {
         "source": {"type": "card", "number": "4242424242424242", "expiry_month": 1, "expiry_year": 2035},
         "completion": {"type": "non_hosted"},
         "amount": 1000,

@@ -225,7 +225,10 @@ class TestTheEnvironment:
         CheckoutClient(SecretKey(SECRET_KEY), environment="sandbox", subdomain="vkuhvk4v", proxies_from_env=True)
         with pytest.raises(ConfigurationError, match="ALL_PROXY must be"):
             CheckoutClient(
-                OAuthCredentials("ack_x", "secret"), environment="sandbox", subdomain="vkuhvk4v", proxies_from_env=True
+                OAuthCredentials("ack_x", "secret", scopes=[]),
+                environment="sandbox",
+                subdomain="vkuhvk4v",
+                proxies_from_env=True,
             )
 
     def test_one_that_was_given_goes_with_no_other(self) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -15,7 +16,7 @@ from checkout_async import CheckoutClient, RetryPolicy, errors, webhooks
 from checkout_async.sandbox import WEBHOOK_RETRY_DELAYS, WEBHOOK_SECRET, Sandbox, SandboxClock, payment_card
 from tests.sandbox.payments.support import order as payment_order
 from tests.sandbox.payments.support import payout, refund_without_payment
-from tests.sandbox.support import BROWSER, BROWSER_WITH_METHOD, HOSTED, Json, order
+from tests.sandbox.support import BROWSER, BROWSER_WITH_METHOD, HOSTED, order
 
 DAY = 24 * 60 * 60
 
@@ -128,7 +129,7 @@ class TestPayments:
         ids=["captured", "declined", "verified", "capture_declined", "waiting", "payout", "no_payout", "to_a_card"],
     )
     async def test_a_request_alone(
-        self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver, body: Json, types: list[str]
+        self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver, body: Any, types: list[str]
     ) -> None:
         await checkout.payments.request_payment(body)
         await sandbox.webhooks_settled()
@@ -154,7 +155,7 @@ class TestPayments:
         ids=["3ds", "paypal", "authorization"],
     )
     async def test_only_another_way_to_pay_expires(
-        self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver, body: Json, types: list[str]
+        self, sandbox: Sandbox, checkout: CheckoutClient, receiver: Receiver, body: Any, types: list[str]
     ) -> None:
         await checkout.payments.request_payment(body)
         await sandbox.advance(10 * DAY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from checkout_async.models import webhooks as events
 from checkout_async.sandbox import Sandbox, payment_card
 from tests.sandbox.payments.support import TOKEN, payout, refund_without_payment
 from tests.sandbox.payments.support import order as payment_order
-from tests.sandbox.support import Json, check_schema, frozen_clock
+from tests.sandbox.support import check_schema, frozen_clock
 
 NO_RECEIVER = "http://127.0.0.1:9/"
 DAY = 24 * 60 * 60
@@ -138,7 +139,7 @@ class TestLaterActions:
     ids=["card", "3ds", "declined", "verification", "token", "paypal", "payout", "returned", "refund"],
 )
 async def test_every_event_is_one_that_the_specification_describes(
-    sandbox: Sandbox, checkout: CheckoutClient, body: Json
+    sandbox: Sandbox, checkout: CheckoutClient, body: Any
 ) -> None:
     payment = await checkout.payments.request_payment(body)
     if sandbox.payments[payment.id].status == "Pending":

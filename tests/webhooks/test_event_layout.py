@@ -332,7 +332,7 @@ class TestAsDelivered:
         assert data["error_details"]["error_code"] == "203"
 
 
-def bodies(scenario: str) -> list[Json]:
+def bodies(scenario: str) -> list[Any]:
     """Requests that lead to every event of a scenario."""
     retried = payment_order(scenario, payment_type="Recurring", merchant_initiated=True, capture=True)
     retried |= {"retry": {"dunning": {"enabled": True}}, "previous_payment_id": "pay_" + 26 * "a"}

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from msgspec import UnsetType
 
-from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
+from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel, named_on_demand
 
-__all__ = ["AccessToken", "AccessTokenRequest", "GrantType", "TokenError", "TokenErrorCode"]
+__all__ = ["AccessToken", "AccessTokenRequest", "GrantType", "GrantTypeLike", "TokenError", "TokenErrorCode"]
 
 
 class GrantType(OpenEnum):
@@ -36,12 +36,21 @@ class TokenErrorCode(OpenEnum):
     """A scope is unknown, or not allowed to this access key."""
 
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.access import AccessTokenRequestDict as AccessTokenRequestDict
+
+    GrantTypeLike: TypeAlias = GrantType | Literal["client_credentials"]
+else:
+    GrantTypeLike = GrantType
+    __getattr__ = named_on_demand(__name__)
+
+
 class AccessTokenRequest(RequestModel, kw_only=True):
     """Form of a token request. The credentials go here or into HTTP Basic; both at once are accepted too."""
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"client_secret": "secret"}
 
-    grant_type: GrantType
+    grant_type: GrantTypeLike
     """The requested grant."""
 
     client_id: str | UnsetType | None = None

@@ -5,25 +5,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from msgspec import Meta, UnsetType
 
-from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
+from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel, named_on_demand
 
 __all__ = [
     "AccountAge",
+    "AccountAgeLike",
     "AccountAuthenticationMethod",
+    "AccountAuthenticationMethodLike",
     "AccountChangeIndicator",
+    "AccountChangeIndicatorLike",
     "AccountPasswordChangeIndicator",
+    "AccountPasswordChangeIndicatorLike",
     "AccountType",
+    "AccountTypeLike",
     "CardholderAccountAgeIndicator",
+    "CardholderAccountAgeIndicatorLike",
     "ErrorResponse",
     "Experience",
+    "ExperienceLike",
     "FlowType",
+    "FlowTypeLike",
     "InitialAuthenticationMethod",
+    "InitialAuthenticationMethodLike",
     "ShippingAddressAge",
+    "ShippingAddressAgeLike",
     "ThreeDsReqAuthMethod",
+    "ThreeDsReqAuthMethodLike",
     "ThreeDsRequestorAuthenticationInfo",
     "ThreeDsRequestorAuthenticationInfoResponse",
     "TrustedBeneficiaryStatus",
@@ -171,12 +182,93 @@ class TrustedBeneficiaryStatus(OpenEnum):
     """Unknown or not applicable."""
 
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.common import (
+        ThreeDsRequestorAuthenticationInfoDict as ThreeDsRequestorAuthenticationInfoDict,
+    )
+
+    AccountAgeLike: TypeAlias = (
+        AccountAge
+        | Literal[
+            "no_account",
+            "created_during_transaction",
+            "less_than_thirty_days",
+            "thirty_to_sixty_days",
+            "more_than_sixty_days",
+        ]
+    )
+    ShippingAddressAgeLike: TypeAlias = (
+        ShippingAddressAge
+        | Literal["this_transaction", "less_than_thirty_days", "thirty_to_sixty_days", "more_than_sixty_days"]
+    )
+    AccountAuthenticationMethodLike: TypeAlias = (
+        AccountAuthenticationMethod
+        | Literal[
+            "no_authentication",
+            "own_credentials",
+            "federated_id",
+            "issuer_credentials",
+            "third_party_authentication",
+            "fido",
+        ]
+    )
+    CardholderAccountAgeIndicatorLike: TypeAlias = (
+        CardholderAccountAgeIndicator
+        | Literal[
+            "no_account", "this_transaction", "less_than_thirty_days", "thirty_to_sixty_days", "more_than_sixty_days"
+        ]
+    )
+    AccountChangeIndicatorLike: TypeAlias = (
+        AccountChangeIndicator
+        | Literal["this_transaction", "less_than_thirty_days", "thirty_to_sixty_days", "more_than_sixty_days"]
+    )
+    AccountPasswordChangeIndicatorLike: TypeAlias = (
+        AccountPasswordChangeIndicator
+        | Literal[
+            "no_change", "this_transaction", "less_than_thirty_days", "thirty_to_sixty_days", "more_than_sixty_days"
+        ]
+    )
+    AccountTypeLike: TypeAlias = AccountType | Literal["not_applicable", "credit", "debit"]
+    ThreeDsReqAuthMethodLike: TypeAlias = (
+        ThreeDsReqAuthMethod
+        | Literal[
+            "no_threeds_requestor_authentication_occurred",
+            "three3ds_requestor_own_credentials",
+            "federated_id",
+            "issuer_credentials",
+            "third_party_authentication",
+            "fido_authenticator",
+            "fido_authenticator_fido_assurance_data_signed",
+            "src_assurance_data",
+        ]
+    )
+    ExperienceLike: TypeAlias = Experience | Literal["3ds", "google_spa"]
+    FlowTypeLike: TypeAlias = FlowType | Literal["challenged", "frictionless", "frictionless_delegated"]
+    InitialAuthenticationMethodLike: TypeAlias = (
+        InitialAuthenticationMethod
+        | Literal["frictionless_authentication", "challenge_occurred", "avs_verified", "other_issuer_methods"]
+    )
+else:
+    AccountAgeLike = AccountAge
+    ShippingAddressAgeLike = ShippingAddressAge
+    AccountAuthenticationMethodLike = AccountAuthenticationMethod
+    CardholderAccountAgeIndicatorLike = CardholderAccountAgeIndicator
+    AccountChangeIndicatorLike = AccountChangeIndicator
+    AccountPasswordChangeIndicatorLike = AccountPasswordChangeIndicator
+    AccountTypeLike = AccountType
+    ThreeDsReqAuthMethodLike = ThreeDsReqAuthMethod
+    ExperienceLike = Experience
+    FlowTypeLike = FlowType
+    InitialAuthenticationMethodLike = InitialAuthenticationMethod
+    __getattr__ = named_on_demand(__name__)
+
+
 class ThreeDsRequestorAuthenticationInfo(RequestModel, kw_only=True):
     """How the cardholder logged in with the merchant. EMV 3DS 2.2 threeDSRequestorAuthenticationInfo."""
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"three_ds_req_auth_data": "secret"}
 
-    three_ds_req_auth_method: ThreeDsReqAuthMethod | UnsetType | None = None
+    three_ds_req_auth_method: ThreeDsReqAuthMethodLike | UnsetType | None = None
     """Method of the login."""
 
     three_ds_req_auth_timestamp: Annotated[datetime, Meta(tz=True)] | UnsetType | None = None

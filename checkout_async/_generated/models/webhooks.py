@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
 
-from checkout_async._core.model import OpenEnum, ResponseModel
-from checkout_async._generated.models.common import FlowType, TrustedBeneficiaryStatus
+from checkout_async._core.model import OpenEnum, ResponseModel, named_on_demand
+from checkout_async._generated.models.common import FlowType, FlowTypeLike, TrustedBeneficiaryStatus
 from checkout_async._generated.models.payments import (
     AccommodationAddressResponse,
     AccommodationDataResponse,
@@ -19,6 +19,7 @@ from checkout_async._generated.models.payments import (
     AccommodationPhoneResponse,
     AccommodationRoomResponse,
     AccountHolderType,
+    AccountHolderTypeLike,
     AccountUpdateStatus,
     AirlineDataResponse,
     AirlinePassengerAddressResponse,
@@ -26,6 +27,7 @@ from checkout_async._generated.models.payments import (
     AirlineTicketResponse,
     AvsCheck,
     BankAccountType,
+    BankAccountTypeLike,
     BankDetailsResponse,
     CardBillingAddress,
     CardWalletType,
@@ -33,6 +35,7 @@ from checkout_async._generated.models.payments import (
     CvvCheck,
     FlightLegResponse,
     IdentificationType,
+    IdentificationTypeLike,
     KnetPaymentMethodResponse,
     KnetTokenDataResponse,
     KnetTokenHeaderResponse,
@@ -41,6 +44,7 @@ from checkout_async._generated.models.payments import (
     NameInquiryResult,
     NamePartInquiryResult,
     PanType,
+    PanTypeLike,
     PaymentAddressResponse,
     PaymentAggregatorResponse,
     PaymentBalances,
@@ -49,14 +53,18 @@ from checkout_async._generated.models.payments import (
     PaymentCardType,
     PaymentCustomerResponse,
     PaymentExemption,
+    PaymentExemptionLike,
     PaymentIdentificationResponse,
     PaymentInstructionDetails,
     PaymentPhoneResponse,
     PaymentResponseDestination,
     PaymentResponseSource,
     PaymentType,
+    PaymentTypeLike,
     PayoutScheme,
+    PayoutSchemeLike,
     PreferredScheme,
+    PreferredSchemeLike,
     ProcessingDetails,
     ProviderPaymentMethod,
     RecommendationCode,
@@ -76,6 +84,7 @@ __all__ = [
     "AccommodationPhoneResponse",
     "AccommodationRoomResponse",
     "AccountHolderType",
+    "AccountHolderTypeLike",
     "AccountUpdateStatus",
     "AirlineDataResponse",
     "AirlinePassengerAddressResponse",
@@ -87,6 +96,7 @@ __all__ = [
     "AuthenticationEventType",
     "AvsCheck",
     "BankAccountType",
+    "BankAccountTypeLike",
     "BankDetailsResponse",
     "CardBillingAddress",
     "CardWalletType",
@@ -99,7 +109,9 @@ __all__ = [
     "EventLinks",
     "FlightLegResponse",
     "FlowType",
+    "FlowTypeLike",
     "IdentificationType",
+    "IdentificationTypeLike",
     "KnetPaymentMethodResponse",
     "KnetTokenDataResponse",
     "KnetTokenHeaderResponse",
@@ -109,6 +121,7 @@ __all__ = [
     "NamePartInquiryResult",
     "OtherEvent",
     "PanType",
+    "PanTypeLike",
     "PaymentAddressResponse",
     "PaymentAggregatorResponse",
     "PaymentBalances",
@@ -121,14 +134,18 @@ __all__ = [
     "PaymentEventLinks",
     "PaymentEventType",
     "PaymentExemption",
+    "PaymentExemptionLike",
     "PaymentIdentificationResponse",
     "PaymentInstructionDetails",
     "PaymentPhoneResponse",
     "PaymentResponseDestination",
     "PaymentResponseSource",
     "PaymentType",
+    "PaymentTypeLike",
     "PayoutScheme",
+    "PayoutSchemeLike",
     "PreferredScheme",
+    "PreferredSchemeLike",
     "ProcessingDetails",
     "ProviderPaymentMethod",
     "RecommendationCode",
@@ -217,6 +234,12 @@ class EventActionStatus(OpenEnum):
     PENDING = "pending"
     SUCCESSFUL = "successful"
     FAILED = "failed"
+
+
+if TYPE_CHECKING:
+    pass
+else:
+    __getattr__ = named_on_demand(__name__)
 
 
 class PaymentEvent(ResponseModel, frozen=True, kw_only=True):

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.wire import ApiRequest, BodyFormat, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.access import AccessToken, AccessTokenRequest
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.access import AccessTokenRequestDict
 
 __all__ = ["REQUEST_ACCESS_TOKEN", "build_request_access_token", "request_access_token"]
 
@@ -25,10 +28,10 @@ REQUEST_ACCESS_TOKEN: Final[Operation[AccessToken]] = Operation(
 
 
 def build_request_access_token(
-    body: AccessTokenRequest | Mapping[str, object],
+    body: AccessTokenRequest | AccessTokenRequestDict,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> ApiRequest[AccessToken]:
@@ -42,10 +45,10 @@ def build_request_access_token(
 
 async def request_access_token(
     sender: Sender,
-    body: AccessTokenRequest | Mapping[str, object],
+    body: AccessTokenRequest | AccessTokenRequestDict,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> AccessToken:
@@ -62,7 +65,7 @@ async def request_access_token(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -39,6 +39,18 @@ from checkout_async._generated.models.payments import (
     VoidRequest,
 )
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.payments import (
+        AuthorizationRequestDict,
+        CancellationRequestDict,
+        CaptureRequestDict,
+        PaymentOrPayoutRequestDict,
+        PaymentSearchRequestDict,
+        RefundRequestDict,
+        ReverseRequestDict,
+        VoidRequestDict,
+    )
 
 __all__ = [
     "CANCEL_SCHEDULED_RETRY",
@@ -98,11 +110,11 @@ REQUEST_PAYMENT: Final[Operation[Payment]] = Operation(
 
 
 def build_request_payment(
-    body: PaymentOrPayoutRequest | Mapping[str, object],
+    body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -124,11 +136,11 @@ def build_request_payment(
 
 async def request_payment(
     sender: Sender,
-    body: PaymentOrPayoutRequest | Mapping[str, object],
+    body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -152,7 +164,7 @@ async def request_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -193,12 +205,12 @@ LIST_PAYMENTS: Final[Operation[PaymentList]] = Operation(
 
 
 def build_list_payments(
-    reference: str,
     *,
+    reference: str,
     limit: int | None = None,
     skip: int | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> ApiRequest[PaymentList]:
@@ -216,12 +228,12 @@ def build_list_payments(
 
 async def list_payments(
     sender: Sender,
-    reference: str,
     *,
+    reference: str,
     limit: int | None = None,
     skip: int | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> PaymentList:
@@ -241,7 +253,7 @@ async def list_payments(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
@@ -251,7 +263,7 @@ async def list_payments(
         UnprocessableEntity: 422. `limit` or `skip` is out of range.
     """
     request = build_list_payments(
-        reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
+        reference=reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
     )
     del headers  # keep secrets out of tracebacks
     response = await sender.send(request)
@@ -264,13 +276,13 @@ def _page_of_list_payments(result: PaymentList) -> Page[Payment]:
 
 def iterate_payments(
     sender: Sender,
-    reference: str,
     *,
+    reference: str,
     limit: int | None = None,
     skip: int | None = None,
     max_items: int | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> AsyncIterator[Payment]:
@@ -294,7 +306,7 @@ def iterate_payments(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
@@ -304,7 +316,13 @@ def iterate_payments(
         UnprocessableEntity: 422. `limit` or `skip` is out of range.
     """
     request = build_list_payments(
-        reference, limit=limit, skip=skip or 0, timeout=timeout, retry=retry, headers=headers, validate=validate
+        reference=reference,
+        limit=limit,
+        skip=skip or 0,
+        timeout=timeout,
+        retry=retry,
+        headers=headers,
+        validate=validate,
     )
 
     async def fetch(position: int) -> Page[Payment]:
@@ -328,7 +346,7 @@ def build_get_payment(
     payment_id: str,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> ApiRequest[Payment]:
@@ -354,7 +372,7 @@ async def get_payment(
     payment_id: str,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> Payment:
@@ -372,7 +390,7 @@ async def get_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
@@ -402,7 +420,7 @@ def build_get_payment_actions(
     payment_id: str,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> ApiRequest[list[PaymentAction]]:
@@ -428,7 +446,7 @@ async def get_payment_actions(
     payment_id: str,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> list[PaymentAction]:
@@ -444,7 +462,7 @@ async def get_payment_actions(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
@@ -476,11 +494,11 @@ INCREMENT_AUTHORIZATION: Final[Operation[AuthorizationResult]] = Operation(
 
 def build_increment_authorization(
     payment_id: str,
-    body: AuthorizationRequest | Mapping[str, object],
+    body: AuthorizationRequest | AuthorizationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -513,11 +531,11 @@ def build_increment_authorization(
 async def increment_authorization(
     sender: Sender,
     payment_id: str,
-    body: AuthorizationRequest | Mapping[str, object],
+    body: AuthorizationRequest | AuthorizationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -542,7 +560,7 @@ async def increment_authorization(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -590,11 +608,11 @@ CANCEL_SCHEDULED_RETRY: Final[Operation[AcceptedAction]] = Operation(
 
 def build_cancel_scheduled_retry(
     payment_id: str,
-    body: CancellationRequest | Mapping[str, object],
+    body: CancellationRequest | CancellationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -627,11 +645,11 @@ def build_cancel_scheduled_retry(
 async def cancel_scheduled_retry(
     sender: Sender,
     payment_id: str,
-    body: CancellationRequest | Mapping[str, object],
+    body: CancellationRequest | CancellationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -654,7 +672,7 @@ async def cancel_scheduled_retry(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -703,11 +721,11 @@ CAPTURE_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_capture_payment(
     payment_id: str,
-    body: CaptureRequest | Mapping[str, object] | None = None,
+    body: CaptureRequest | CaptureRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -740,11 +758,11 @@ def build_capture_payment(
 async def capture_payment(
     sender: Sender,
     payment_id: str,
-    body: CaptureRequest | Mapping[str, object] | None = None,
+    body: CaptureRequest | CaptureRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -768,7 +786,7 @@ async def capture_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -787,7 +805,7 @@ async def capture_payment(
     """
     request = build_capture_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -817,11 +835,11 @@ REFUND_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_refund_payment(
     payment_id: str,
-    body: RefundRequest | Mapping[str, object] | None = None,
+    body: RefundRequest | RefundRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -854,11 +872,11 @@ def build_refund_payment(
 async def refund_payment(
     sender: Sender,
     payment_id: str,
-    body: RefundRequest | Mapping[str, object] | None = None,
+    body: RefundRequest | RefundRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -882,7 +900,7 @@ async def refund_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -902,7 +920,7 @@ async def refund_payment(
     """
     request = build_refund_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -932,11 +950,11 @@ REVERSE_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_reverse_payment(
     payment_id: str,
-    body: ReverseRequest | Mapping[str, object] | None = None,
+    body: ReverseRequest | ReverseRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -969,11 +987,11 @@ def build_reverse_payment(
 async def reverse_payment(
     sender: Sender,
     payment_id: str,
-    body: ReverseRequest | Mapping[str, object] | None = None,
+    body: ReverseRequest | ReverseRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -998,7 +1016,7 @@ async def reverse_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -1016,7 +1034,7 @@ async def reverse_payment(
     """
     request = build_reverse_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -1046,11 +1064,11 @@ VOID_PAYMENT: Final[Operation[AcceptedAction | None]] = Operation(
 
 def build_void_payment(
     payment_id: str,
-    body: VoidRequest | Mapping[str, object] | None = None,
+    body: VoidRequest | VoidRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -1083,11 +1101,11 @@ def build_void_payment(
 async def void_payment(
     sender: Sender,
     payment_id: str,
-    body: VoidRequest | Mapping[str, object] | None = None,
+    body: VoidRequest | VoidRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -1111,7 +1129,7 @@ async def void_payment(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -1130,7 +1148,7 @@ async def void_payment(
     """
     request = build_void_payment(
         payment_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,
@@ -1155,10 +1173,10 @@ SEARCH_PAYMENTS: Final[Operation[PaymentSearchResult]] = Operation(
 
 
 def build_search_payments(
-    body: PaymentSearchRequest | Mapping[str, object],
+    body: PaymentSearchRequest | PaymentSearchRequestDict,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -1173,10 +1191,10 @@ def build_search_payments(
 
 async def search_payments(
     sender: Sender,
-    body: PaymentSearchRequest | Mapping[str, object],
+    body: PaymentSearchRequest | PaymentSearchRequestDict,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -1194,7 +1212,7 @@ async def search_payments(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -1223,11 +1241,11 @@ def _page_of_search_payments(result: PaymentSearchResult) -> Page[Payment]:
 
 def iterate_search_payments(
     sender: Sender,
-    body: PaymentSearchRequest | Mapping[str, object],
+    body: PaymentSearchRequest | PaymentSearchRequestDict,
     *,
     max_items: int | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -1249,7 +1267,7 @@ def iterate_search_payments(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.wire import (
     ApiRequest,
@@ -17,12 +17,19 @@ from checkout_async._core.wire import (
 )
 from checkout_async._generated.models.sessions import (
     ChannelData,
-    ChannelType,
+    ChannelTypeLike,
     Session,
     SessionRequest,
     ThreeDsMethodCompletionRequest,
 )
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.sessions import (
+        ChannelDataDict,
+        SessionRequestDict,
+        ThreeDsMethodCompletionRequestDict,
+    )
 
 __all__ = [
     "COMPLETE_SESSION",
@@ -55,10 +62,10 @@ REQUEST_SESSION: Final[Operation[Session]] = Operation(
 
 
 def build_request_session(
-    body: SessionRequest | Mapping[str, object],
+    body: SessionRequest | SessionRequestDict,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -73,10 +80,10 @@ def build_request_session(
 
 async def request_session(
     sender: Sender,
-    body: SessionRequest | Mapping[str, object],
+    body: SessionRequest | SessionRequestDict,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -96,7 +103,7 @@ async def request_session(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -134,10 +141,10 @@ GET_SESSION: Final[Operation[Session]] = Operation(
 def build_get_session(
     session_id: str,
     *,
-    channel: ChannelType | str | None = None,
+    channel: ChannelTypeLike | None = None,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> ApiRequest[Session]:
@@ -165,10 +172,10 @@ async def get_session(
     sender: Sender,
     session_id: str,
     *,
-    channel: ChannelType | str | None = None,
+    channel: ChannelTypeLike | None = None,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> Session:
@@ -188,7 +195,7 @@ async def get_session(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
@@ -228,11 +235,11 @@ UPDATE_SESSION: Final[Operation[Session]] = Operation(
 
 def build_update_session(
     session_id: str,
-    body: ChannelData | Mapping[str, object],
+    body: ChannelData | ChannelDataDict,
     *,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -265,11 +272,11 @@ def build_update_session(
 async def update_session(
     sender: Sender,
     session_id: str,
-    body: ChannelData | Mapping[str, object],
+    body: ChannelData | ChannelDataDict,
     *,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -290,7 +297,7 @@ async def update_session(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -337,7 +344,7 @@ def build_complete_session(
     *,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> ApiRequest[None]:
@@ -366,7 +373,7 @@ async def complete_session(
     *,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> None:
@@ -385,7 +392,7 @@ async def complete_session(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
 
@@ -420,11 +427,11 @@ UPDATE_THREE_DS_METHOD_COMPLETION: Final[Operation[Session]] = Operation(
 
 def build_update_three_ds_method_completion(
     session_id: str,
-    body: ThreeDsMethodCompletionRequest | Mapping[str, object],
+    body: ThreeDsMethodCompletionRequest | ThreeDsMethodCompletionRequestDict,
     *,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -457,11 +464,11 @@ def build_update_three_ds_method_completion(
 async def update_three_ds_method_completion(
     sender: Sender,
     session_id: str,
-    body: ThreeDsMethodCompletionRequest | Mapping[str, object],
+    body: ThreeDsMethodCompletionRequest | ThreeDsMethodCompletionRequestDict,
     *,
     session_secret: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -481,7 +488,7 @@ async def update_three_ds_method_completion(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.

@@ -4,29 +4,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from checkout_async._core.wire import Sender
+from checkout_async._core.resource import Resource
+from checkout_async._core.wire import ApiResponse
 from checkout_async._generated.models.access import AccessToken, AccessTokenRequest
 from checkout_async._generated.operations import access as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
-__all__ = ["AccessResource"]
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.access import AccessTokenRequestDict
+
+__all__ = ["AccessResource", "AccessWithResponse"]
 
 
-class AccessResource:
+class AccessResource(Resource):
     """OAuth 2.0 access tokens, from the client credentials grant of RFC 6749 section 4.4."""
 
-    __slots__ = ("_sender",)
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    @cached_property
+    def with_response(self) -> AccessWithResponse:
+        """The same operations. Each returns the whole `ApiResponse`: value, status, headers, request id and bytes."""
+        return AccessWithResponse(self._sender)
 
     async def request_access_token(
         self,
-        body: AccessTokenRequest | Mapping[str, object],
+        body: AccessTokenRequest | AccessTokenRequestDict,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> AccessToken:
@@ -43,7 +49,8 @@ class AccessResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -58,3 +65,23 @@ class AccessResource:
         del body, headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
+
+
+class AccessWithResponse(Resource):
+    """The operations of `AccessResource`. Each returns the whole `ApiResponse`."""
+
+    async def request_access_token(
+        self,
+        body: AccessTokenRequest | AccessTokenRequestDict,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[AccessToken]:
+        """Call `request_access_token` and return its value with status, headers, request id and bytes."""
+        request = operations.build_request_access_token(
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
+        del body, headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)

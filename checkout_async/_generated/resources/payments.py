@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from checkout_async._core.wire import Sender
+from checkout_async._core.resource import Resource
+from checkout_async._core.wire import ApiResponse
 from checkout_async._generated.models.payments import (
     AcceptedAction,
     AuthorizationRequest,
@@ -25,27 +28,39 @@ from checkout_async._generated.models.payments import (
 from checkout_async._generated.operations import payments as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
-__all__ = ["PaymentsResource"]
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.payments import (
+        AuthorizationRequestDict,
+        CancellationRequestDict,
+        CaptureRequestDict,
+        PaymentOrPayoutRequestDict,
+        PaymentSearchRequestDict,
+        RefundRequestDict,
+        ReverseRequestDict,
+        VoidRequestDict,
+    )
+
+__all__ = ["PaymentsResource", "PaymentsWithResponse"]
 
 
-class PaymentsResource:
+class PaymentsResource(Resource):
     """Payments by card and other methods, payouts, and what is done to them. A payment goes from `Pending` or
     `Authorized` by captures, voids and refunds to a final status; actions that are carried out later show in its
     actions and balances.
     """
 
-    __slots__ = ("_sender",)
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    @cached_property
+    def with_response(self) -> PaymentsWithResponse:
+        """The same operations. Each returns the whole `ApiResponse`: value, status, headers, request id and bytes."""
+        return PaymentsWithResponse(self._sender)
 
     async def request_payment(
         self,
-        body: PaymentOrPayoutRequest | Mapping[str, object],
+        body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -69,7 +84,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -101,12 +117,12 @@ class PaymentsResource:
 
     async def list_payments(
         self,
-        reference: str,
         *,
+        reference: str,
         limit: int | None = None,
         skip: int | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> PaymentList:
@@ -126,7 +142,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -137,7 +154,13 @@ class PaymentsResource:
             UnprocessableEntity: 422. `limit` or `skip` is out of range.
         """
         request = operations.build_list_payments(
-            reference, limit=limit, skip=skip, timeout=timeout, retry=retry, headers=headers, validate=validate
+            reference=reference,
+            limit=limit,
+            skip=skip,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
         )
         del headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
@@ -145,13 +168,13 @@ class PaymentsResource:
 
     def iterate_payments(
         self,
-        reference: str,
         *,
+        reference: str,
         limit: int | None = None,
         skip: int | None = None,
         max_items: int | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> AsyncIterator[Payment]:
@@ -175,7 +198,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -187,7 +211,7 @@ class PaymentsResource:
         """
         return operations.iterate_payments(
             self._sender,
-            reference,
+            reference=reference,
             limit=limit,
             skip=skip,
             max_items=max_items,
@@ -202,7 +226,7 @@ class PaymentsResource:
         payment_id: str,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> Payment:
@@ -220,7 +244,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -243,7 +268,7 @@ class PaymentsResource:
         payment_id: str,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> list[PaymentAction]:
@@ -259,7 +284,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -280,11 +306,11 @@ class PaymentsResource:
     async def increment_authorization(
         self,
         payment_id: str,
-        body: AuthorizationRequest | Mapping[str, object],
+        body: AuthorizationRequest | AuthorizationRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -309,7 +335,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -344,11 +371,11 @@ class PaymentsResource:
     async def cancel_scheduled_retry(
         self,
         payment_id: str,
-        body: CancellationRequest | Mapping[str, object],
+        body: CancellationRequest | CancellationRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -371,7 +398,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -406,11 +434,11 @@ class PaymentsResource:
     async def capture_payment(
         self,
         payment_id: str,
-        body: CaptureRequest | Mapping[str, object] | None = None,
+        body: CaptureRequest | CaptureRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -434,7 +462,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -454,7 +483,7 @@ class PaymentsResource:
         """
         request = operations.build_capture_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -469,11 +498,11 @@ class PaymentsResource:
     async def refund_payment(
         self,
         payment_id: str,
-        body: RefundRequest | Mapping[str, object] | None = None,
+        body: RefundRequest | RefundRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -497,7 +526,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -518,7 +548,7 @@ class PaymentsResource:
         """
         request = operations.build_refund_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -533,11 +563,11 @@ class PaymentsResource:
     async def reverse_payment(
         self,
         payment_id: str,
-        body: ReverseRequest | Mapping[str, object] | None = None,
+        body: ReverseRequest | ReverseRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -562,7 +592,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -581,7 +612,7 @@ class PaymentsResource:
         """
         request = operations.build_reverse_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -596,11 +627,11 @@ class PaymentsResource:
     async def void_payment(
         self,
         payment_id: str,
-        body: VoidRequest | Mapping[str, object] | None = None,
+        body: VoidRequest | VoidRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -624,7 +655,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -644,7 +676,7 @@ class PaymentsResource:
         """
         request = operations.build_void_payment(
             payment_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -658,10 +690,10 @@ class PaymentsResource:
 
     async def search_payments(
         self,
-        body: PaymentSearchRequest | Mapping[str, object],
+        body: PaymentSearchRequest | PaymentSearchRequestDict,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -679,7 +711,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -700,11 +733,11 @@ class PaymentsResource:
 
     def iterate_search_payments(
         self,
-        body: PaymentSearchRequest | Mapping[str, object],
+        body: PaymentSearchRequest | PaymentSearchRequestDict,
         *,
         max_items: int | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -726,7 +759,8 @@ class PaymentsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -748,3 +782,260 @@ class PaymentsResource:
             validate=validate,
             extra_body=extra_body,
         )
+
+
+class PaymentsWithResponse(Resource):
+    """The operations of `PaymentsResource`. Each returns the whole `ApiResponse`."""
+
+    async def request_payment(
+        self,
+        body: PaymentOrPayoutRequest | PaymentOrPayoutRequestDict,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[Payment]:
+        """Call `request_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_request_payment(
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def list_payments(
+        self,
+        *,
+        reference: str,
+        limit: int | None = None,
+        skip: int | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[PaymentList]:
+        """Call `list_payments` and return its value with status, headers, request id and bytes."""
+        request = operations.build_list_payments(
+            reference=reference,
+            limit=limit,
+            skip=skip,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+        )
+        del headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def get_payment(
+        self,
+        payment_id: str,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[Payment]:
+        """Call `get_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_get_payment(
+            payment_id, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
+        del headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def get_payment_actions(
+        self,
+        payment_id: str,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[list[PaymentAction]]:
+        """Call `get_payment_actions` and return its value with status, headers, request id and bytes."""
+        request = operations.build_get_payment_actions(
+            payment_id, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
+        del headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def increment_authorization(
+        self,
+        payment_id: str,
+        body: AuthorizationRequest | AuthorizationRequestDict,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AuthorizationResult]:
+        """Call `increment_authorization` and return its value with status, headers, request id and bytes."""
+        request = operations.build_increment_authorization(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def cancel_scheduled_retry(
+        self,
+        payment_id: str,
+        body: CancellationRequest | CancellationRequestDict,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AcceptedAction]:
+        """Call `cancel_scheduled_retry` and return its value with status, headers, request id and bytes."""
+        request = operations.build_cancel_scheduled_retry(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def capture_payment(
+        self,
+        payment_id: str,
+        body: CaptureRequest | CaptureRequestDict | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AcceptedAction | None]:
+        """Call `capture_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_capture_payment(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def refund_payment(
+        self,
+        payment_id: str,
+        body: RefundRequest | RefundRequestDict | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AcceptedAction | None]:
+        """Call `refund_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_refund_payment(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def reverse_payment(
+        self,
+        payment_id: str,
+        body: ReverseRequest | ReverseRequestDict | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AcceptedAction | None]:
+        """Call `reverse_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_reverse_payment(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def void_payment(
+        self,
+        payment_id: str,
+        body: VoidRequest | VoidRequestDict | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[AcceptedAction | None]:
+        """Call `void_payment` and return its value with status, headers, request id and bytes."""
+        request = operations.build_void_payment(
+            payment_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def search_payments(
+        self,
+        body: PaymentSearchRequest | PaymentSearchRequestDict,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[PaymentSearchResult]:
+        """Call `search_payments` and return its value with status, headers, request id and bytes."""
+        request = operations.build_search_payments(
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+        )
+        del body, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from checkout_async._core.wire import Sender
+from checkout_async._core.resource import Resource
+from checkout_async._core.wire import ApiResponse
 from checkout_async._generated.models.sessions import (
     ChannelData,
-    ChannelType,
+    ChannelTypeLike,
     Session,
     SessionRequest,
     ThreeDsMethodCompletionRequest,
@@ -16,25 +19,32 @@ from checkout_async._generated.models.sessions import (
 from checkout_async._generated.operations import sessions as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
-__all__ = ["SessionsResource"]
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.sessions import (
+        ChannelDataDict,
+        SessionRequestDict,
+        ThreeDsMethodCompletionRequestDict,
+    )
+
+__all__ = ["SessionsResource", "SessionsWithResponse"]
 
 
-class SessionsResource:
+class SessionsResource(Resource):
     """Standalone 3D Secure authentication. A session goes from `pending` through an optional challenge to a final
     status. At each step `next_actions` says what it waits for.
     """
 
-    __slots__ = ("_sender",)
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    @cached_property
+    def with_response(self) -> SessionsWithResponse:
+        """The same operations. Each returns the whole `ApiResponse`: value, status, headers, request id and bytes."""
+        return SessionsWithResponse(self._sender)
 
     async def request_session(
         self,
-        body: SessionRequest | Mapping[str, object],
+        body: SessionRequest | SessionRequestDict,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -54,7 +64,8 @@ class SessionsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -82,10 +93,10 @@ class SessionsResource:
         self,
         session_id: str,
         *,
-        channel: ChannelType | str | None = None,
+        channel: ChannelTypeLike | None = None,
         session_secret: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> Session:
@@ -105,7 +116,8 @@ class SessionsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -134,11 +146,11 @@ class SessionsResource:
     async def update_session(
         self,
         session_id: str,
-        body: ChannelData | Mapping[str, object],
+        body: ChannelData | ChannelDataDict,
         *,
         session_secret: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -159,7 +171,8 @@ class SessionsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -196,7 +209,7 @@ class SessionsResource:
         *,
         session_secret: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> None:
@@ -215,7 +228,8 @@ class SessionsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -239,11 +253,11 @@ class SessionsResource:
     async def update_three_ds_method_completion(
         self,
         session_id: str,
-        body: ThreeDsMethodCompletionRequest | Mapping[str, object],
+        body: ThreeDsMethodCompletionRequest | ThreeDsMethodCompletionRequestDict,
         *,
         session_secret: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -263,7 +277,8 @@ class SessionsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -293,3 +308,117 @@ class SessionsResource:
         del body, session_secret, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
+
+
+class SessionsWithResponse(Resource):
+    """The operations of `SessionsResource`. Each returns the whole `ApiResponse`."""
+
+    async def request_session(
+        self,
+        body: SessionRequest | SessionRequestDict,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[Session]:
+        """Call `request_session` and return its value with status, headers, request id and bytes."""
+        request = operations.build_request_session(
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+        )
+        del body, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def get_session(
+        self,
+        session_id: str,
+        *,
+        channel: ChannelTypeLike | None = None,
+        session_secret: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[Session]:
+        """Call `get_session` and return its value with status, headers, request id and bytes."""
+        request = operations.build_get_session(
+            session_id,
+            channel=channel,
+            session_secret=session_secret,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+        )
+        del session_secret, headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def update_session(
+        self,
+        session_id: str,
+        body: ChannelData | ChannelDataDict,
+        *,
+        session_secret: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[Session]:
+        """Call `update_session` and return its value with status, headers, request id and bytes."""
+        request = operations.build_update_session(
+            session_id,
+            body,
+            session_secret=session_secret,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, session_secret, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def complete_session(
+        self,
+        session_id: str,
+        *,
+        session_secret: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[None]:
+        """Call `complete_session` and return its value with status, headers, request id and bytes."""
+        request = operations.build_complete_session(
+            session_id, session_secret=session_secret, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
+        del session_secret, headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def update_three_ds_method_completion(
+        self,
+        session_id: str,
+        body: ThreeDsMethodCompletionRequest | ThreeDsMethodCompletionRequestDict,
+        *,
+        session_secret: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[Session]:
+        """Call `update_three_ds_method_completion` and return its value with status, headers, request id and bytes."""
+        request = operations.build_update_three_ds_method_completion(
+            session_id,
+            body,
+            session_secret=session_secret,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, session_secret, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, ClassVar, TypeAlias
 
-from msgspec import Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
+from checkout_async._core.deprecation import warn_deprecated
 from checkout_async._core.model import RequestModel
 from checkout_async._generated.models.common import (
     AccountAge,
@@ -153,7 +154,13 @@ class DeviceInformation(RequestModel, kw_only=True):
 class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
     """`CardSource` with every documented limit."""
 
-    __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "number": "pan", "name": "personal"}
+    __sensitive__: ClassVar[Mapping[str, str]] = {"number": "pan", "email": "personal", "name": "personal"}
+
+    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")]
+
+    expiry_month: Annotated[int, Meta(ge=1, le=12)]
+
+    expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
 
     scheme: Scheme | UnsetType | None = None
 
@@ -166,12 +173,6 @@ class CardSource(RequestModel, kw_only=True, tag_field="type", tag="card"):
     work_phone: SessionPhone | UnsetType | None = None
 
     email: Annotated[str, Meta(max_length=254)] | UnsetType | None = None
-
-    number: Annotated[str, Meta(max_length=19, min_length=13, pattern="^[0-9]+\\Z")]
-
-    expiry_month: Annotated[int, Meta(ge=1, le=12)]
-
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
 
     name: Annotated[str, Meta(max_length=45, min_length=2)] | UnsetType | None = None
 
@@ -185,6 +186,8 @@ class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 
     __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "number": "pan"}
 
+    id: Annotated[str, Meta(max_length=100)]
+
     scheme: Scheme | UnsetType | None = None
 
     billing_address: SessionAddress | UnsetType | None = None
@@ -196,8 +199,6 @@ class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
     work_phone: SessionPhone | UnsetType | None = None
 
     email: Annotated[str, Meta(max_length=254)] | UnsetType | None = None
-
-    id: Annotated[str, Meta(max_length=100)]
 
     number: Annotated[str, Meta(max_length=19, min_length=13)] | UnsetType | None = None
 
@@ -209,7 +210,9 @@ class IdSource(RequestModel, kw_only=True, tag_field="type", tag="id"):
 class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
     """`TokenSource` with every documented limit."""
 
-    __sensitive__: ClassVar[Mapping[str, str]] = {"email": "personal", "token": "secret", "number": "pan"}
+    __sensitive__: ClassVar[Mapping[str, str]] = {"token": "secret", "email": "personal", "number": "pan"}
+
+    token: Annotated[str, Meta(max_length=100)]
 
     scheme: Scheme | UnsetType | None = None
 
@@ -222,8 +225,6 @@ class TokenSource(RequestModel, kw_only=True, tag_field="type", tag="token"):
     work_phone: SessionPhone | UnsetType | None = None
 
     email: Annotated[str, Meta(max_length=254)] | UnsetType | None = None
-
-    token: Annotated[str, Meta(max_length=100)]
 
     store_for_future_use: bool | UnsetType | None = None
 
@@ -238,11 +239,17 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
     """`NetworkTokenSource` with every documented limit."""
 
     __sensitive__: ClassVar[Mapping[str, str]] = {
-        "email": "personal",
         "token": "pan",
+        "email": "personal",
         "name": "personal",
         "number": "pan",
     }
+
+    token: Annotated[str, Meta(max_length=19, min_length=9)]
+
+    expiry_month: Annotated[int, Meta(ge=1, le=12)]
+
+    expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
 
     scheme: Scheme | UnsetType | None = None
 
@@ -255,12 +262,6 @@ class NetworkTokenSource(RequestModel, kw_only=True, tag_field="type", tag="netw
     work_phone: SessionPhone | UnsetType | None = None
 
     email: Annotated[str, Meta(max_length=254)] | UnsetType | None = None
-
-    token: Annotated[str, Meta(max_length=19, min_length=9)]
-
-    expiry_month: Annotated[int, Meta(ge=1, le=12)]
-
-    expiry_year: Annotated[int, Meta(ge=1000, le=9999)]
 
     name: Annotated[str, Meta(max_length=45, min_length=2)] | UnsetType | None = None
 
@@ -351,6 +352,9 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     transactions_today: Annotated[int, Meta(ge=0, le=999)] | UnsetType | None = None
 
     authentication_method: AccountAuthenticationMethod | UnsetType | None = None
+    """Deprecated. How the cardholder logged in with the merchant. Superseded by
+    `three_ds_requestor_authentication_info`.
+    """
 
     cardholder_account_age_indicator: CardholderAccountAgeIndicator | UnsetType | None = None
 
@@ -375,6 +379,12 @@ class CardholderAccountInfo(RequestModel, kw_only=True):
     account_id: Annotated[str, Meta(max_length=64)] | UnsetType | None = None
 
     three_ds_requestor_authentication_info: ThreeDsRequestorAuthenticationInfo | UnsetType | None = None
+
+    def __post_init__(self) -> None:
+        if self.authentication_method is not UNSET and self.authentication_method is not None:
+            warn_deprecated(
+                "CardholderAccountInfo.authentication_method is deprecated. How the cardholder logged in with the merchant. Superseded by `three_ds_requestor_authentication_info`."
+            )
 
 
 class MerchantRiskInfo(RequestModel, kw_only=True):
@@ -414,8 +424,6 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
 
     java_enabled: bool
 
-    javascript_enabled: bool | UnsetType | None = None
-
     language: Annotated[str, Meta(max_length=12, min_length=1)]
 
     color_depth: Annotated[str, Meta(max_length=2, min_length=1)]
@@ -429,6 +437,8 @@ class BrowserChannelData(RequestModel, kw_only=True, tag_field="channel", tag="b
     user_agent: Annotated[str, Meta(max_length=2048)]
 
     ip_address: Annotated[str, Meta(max_length=45)]
+
+    javascript_enabled: bool | UnsetType | None = None
 
     three_ds_method_completion: ThreeDsMethodCompletion | UnsetType | None = None
 

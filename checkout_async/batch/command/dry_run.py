@@ -36,7 +36,8 @@ class DryRunReport:
     def __init__(self, messages: TextIO, format_: Format) -> None:
         self._messages = messages
         self._format = format_
-        self.valid = self.invalid = 0
+        self.valid: int = 0
+        self.invalid: int = 0
         self.faults: Counter[str] = Counter()
         self.stopped = ""
 

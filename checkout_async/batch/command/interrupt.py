@@ -29,7 +29,7 @@ class Interrupt:
         self._announce = announce
         self._cancelled: asyncio.Task[object] | None = None
         self._previous: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
-        self.stop = anyio.Event()
+        self.stop: anyio.Event = anyio.Event()
         self.received: signal.Signals | None = None
 
     def __enter__(self) -> Self:

@@ -127,7 +127,7 @@ class Execution:
         self._pending_calls = pending_calls
         self._progress: LineProgress | None = None
         self._total: int | None = None
-        self.interrupt = Interrupt(self._announce_stop)
+        self.interrupt: Interrupt = Interrupt(self._announce_stop)
         self._file_run = FileRun(
             files,
             # The first signal, and any other end of the run, lets calls in flight finish. A second signal cancels, and

@@ -43,7 +43,8 @@ class ProgressStats:
         self, total: int | None, pending_calls: object | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.total = total
-        self.done = self.replayed = 0
+        self.done: int = 0
+        self.replayed: int = 0
         self.clock = clock
         self._pending_calls = pending_calls
         self._began = clock()

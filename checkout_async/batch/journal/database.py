@@ -66,8 +66,9 @@ _CACHE: Final = 16 * 1024
 _STATEMENTS: Final = 512
 """Prepared statements kept: there is one for each kind of operation and number of rows."""
 
-_PAGE: Final = 1024
-"""Bytes of a page of a new file. Fingerprints are random, so that most claims write a separate page."""
+_PAGE: Final = 2048
+"""Bytes of a page of a new file. Fingerprints are random, so that most claims write a page of their own. 1024 writes a
+quarter less, and takes a quarter more processor time."""
 
 _MAGIC: Final = b"SQLite format 3\0"
 

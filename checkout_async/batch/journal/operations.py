@@ -57,8 +57,8 @@ class ClaimOp:
         retry_unknown: bool,
         defers: bool = False,
     ) -> None:
-        self.defers = defers
-        self.claim = Claim(key=keys.key, step=Step.SEND)
+        self.defers: bool = defers
+        self.claim: Claim = Claim(key=keys.key, step=Step.SEND)
         self._key = keys.key.hex()
         self._content = keys.content.hex()
         self._journal_id = journal_id
@@ -189,7 +189,7 @@ class RecordSessionOp:
     __slots__ = ("values",)
 
     def __init__(self, claim: Claim, session_id: str) -> None:
-        self.values = (claim.key.hex(), session_id)
+        self.values: tuple[str, str] = (claim.key.hex(), session_id)
 
 
 class SettleOp:
@@ -199,7 +199,14 @@ class SettleOp:
 
     def __init__(self, claim: Claim, outcome: Outcome, entry: int) -> None:
         # An outcome that cannot be encoded fails here, and not the group of operations that it would be in.
-        self.values = (claim.key.hex(), outcome.session_id, str(outcome.result), encode_outcome(outcome), entry, _now())
+        self.values: tuple[str, str | None, str, str, int, int] = (
+            claim.key.hex(),
+            outcome.session_id,
+            str(outcome.result),
+            encode_outcome(outcome),
+            entry,
+            _now(),
+        )
 
 
 class RefuseOp:
@@ -208,7 +215,7 @@ class RefuseOp:
     __slots__ = ("values",)
 
     def __init__(self, outcome: Outcome, entry: int) -> None:
-        self.values = (outcome.line, encode_outcome(outcome, outcome.reference), entry)
+        self.values: tuple[int, str, int] = (outcome.line, encode_outcome(outcome, outcome.reference), entry)
 
 
 class ReleaseOp:

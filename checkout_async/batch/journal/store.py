@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from checkout_async.batch.journal.database import OLDER_COPY, not_opened, open_database, place_of, reason_of, wal_of
+from checkout_async.batch.journal.fingerprint import Fingerprints
 from checkout_async.batch.journal.opening import accept_defaults, checkpoint, require_not_lost, start_run
 from checkout_async.batch.journal.operations import (
     ClaimOp,
@@ -85,7 +86,10 @@ class JournalStore:
         except BaseException:
             self._database.close()
             raise
-        self.fingerprints, self.id, self.entry, self.has_records = run.fingerprints, run.id, run.entry, run.has_records
+        self.fingerprints: Fingerprints = run.fingerprints
+        self.id: str = run.id
+        self.entry: int = run.entry
+        self.has_records: bool = run.has_records
         self._place = place_of(path)
         self._run = run.number
         self._doubts = run.doubts

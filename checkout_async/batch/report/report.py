@@ -113,8 +113,8 @@ class Summary:
     ) -> None:
         self.by_result: Counter[BatchResult] = Counter()
         self.by_error: Counter[str] = Counter()
-        self.replayed = 0
-        self.latencies = Latencies()
+        self.replayed: int = 0
+        self.latencies: Latencies = Latencies()
         self.lines: InputLines | None = None
         self._clock = clock
         self._began = clock()

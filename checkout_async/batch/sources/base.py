@@ -8,7 +8,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import msgspec
 
@@ -46,7 +46,7 @@ class InputLines(msgspec.Struct, kw_only=True):
 class RawRow(SecretStruct, frozen=True):
     """A row as it is in the input, without its line end, and its number as a spreadsheet shows it, from 1."""
 
-    __hidden__ = ("content",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("content",)
 
     number: int
     content: bytes = b""

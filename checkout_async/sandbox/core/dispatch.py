@@ -58,7 +58,7 @@ class EventDispatcher:
         self._touched: dict[str, None] = {}
         self._agenda: list[tuple[float, str]] = []
         self._next_change: dict[str, float] = {}
-        self.wakeup = asyncio.Event()
+        self.wakeup: asyncio.Event = asyncio.Event()
         """Set when there may be events to dispatch."""
 
     def subscribe(self, publish: Callable[[DomainEvent], None]) -> None:

@@ -17,7 +17,7 @@ class ApiRefusal(Exception):
     def __init__(self, status: int, error_type: str | None = None, error_codes: Iterable[str] = ()) -> None:
         self.status = status
         self.error_type = error_type
-        self.error_codes = tuple(error_codes)
+        self.error_codes: tuple[str, ...] = tuple(error_codes)
         super().__init__(f"{status} {error_type or 'without a body'} {', '.join(self.error_codes)}".rstrip())
 
     def body(self, request_id: str) -> JsonObject | None:

@@ -65,10 +65,10 @@ class ApiSpec:
 
     def __init__(self, document: JsonObject) -> None:
         self._document = document
-        self.version = text(member(document, "info"), "version") or ""
-        self.schemas = member(member(document, "components"), "schemas")
-        self.operations = {operation.id: operation for operation in self._read_operations()}
-        self.scopes = frozenset(self._read_scopes())
+        self.version: str = text(member(document, "info"), "version") or ""
+        self.schemas: JsonObject = member(member(document, "components"), "schemas")
+        self.operations: dict[str, ApiOperation] = {operation.id: operation for operation in self._read_operations()}
+        self.scopes: frozenset[str] = frozenset(self._read_scopes())
 
     def path(self, operation_id: str, **parameters: str) -> str:
         """Return the path of an operation with its parameters filled in."""

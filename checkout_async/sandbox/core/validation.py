@@ -16,9 +16,9 @@ import msgspec
 
 try:
     from jsonschema_rs import Draft202012Validator, ValidationError, ValidationErrorKind
-except ModuleNotFoundError as error:
-    message = "the sandbox needs jsonschema-rs: pip install 'checkout-async[sandbox]'"
-    raise ModuleNotFoundError(message, name=error.name) from None
+except ModuleNotFoundError as _error:
+    _message = "the sandbox needs jsonschema-rs: pip install 'checkout-async[sandbox]'"
+    raise ModuleNotFoundError(_message, name=_error.name) from None
 
 from checkout_async.sandbox.core.calls import ApiCall
 from checkout_async.sandbox.core.errors import invalid

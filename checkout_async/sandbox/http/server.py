@@ -30,9 +30,14 @@ from checkout_async.sandbox.http.app import RequestLog, RequestRecord, SandboxAp
 from checkout_async.sandbox.http.connect import create_client
 from checkout_async.sandbox.http.faults import Faults
 from checkout_async.sandbox.http.hosts import WILDCARDS, AllowedHosts
+from checkout_async.sandbox.http.standstill import StandstillWatch
+from checkout_async.sandbox.payments.customer import Customer
 from checkout_async.sandbox.payments.idempotency import HeldOperation
 from checkout_async.sandbox.payments.simulator import PaymentsSimulator
+from checkout_async.sandbox.payments.store import PaymentsView
+from checkout_async.sandbox.sessions.cardholder import Cardholder
 from checkout_async.sandbox.sessions.simulator import SessionsSimulator
+from checkout_async.sandbox.sessions.store import SessionsView
 
 if TYPE_CHECKING:
     from checkout_async.auth.token_store import TokenStore
@@ -102,7 +107,7 @@ class Sandbox:
     ) -> None:
         self._address = (host, port)
         self._ssl_context = ssl_context
-        self.clock = SandboxClock() if clock is None else clock
+        self.clock: SandboxClock = SandboxClock() if clock is None else clock
         spec, ids = load_spec(document), DeterministicIds(seed)
         if "request_access_token" not in spec.operations:
             raise ValueError(f"{document} is not a bundled document of this API: it has no token endpoint")
@@ -130,17 +135,21 @@ class Sandbox:
         self._webhooks = Webhooks(self._simulation, notifier, webhook_url, webhook_secret)
         self._hosts = AllowedHosts(host, allowed_hosts)
         self._sessions = SessionsSimulator(self._simulation)
-        self.sessions = self._sessions.view
-        self.cardholder = self._sessions.cardholder
+        self.sessions: SessionsView = self._sessions.view
+        self.cardholder: Cardholder = self._sessions.cardholder
         self._payments = PaymentsSimulator(self._simulation, self._sessions.store, self._sessions.card_tokens)
-        self.payments = self._payments.view
-        self.customer = self._payments.customer
-        self.faults = Faults(spec.operations)
+        self.payments: PaymentsView = self._payments.view
+        self.customer: Customer = self._payments.customer
+        self.faults: Faults = Faults(spec.operations)
         self._log = RequestLog()
         self._runner: web.AppRunner | None = None
         self._site: web.SockSite | None = None
         self._listener: socket.socket | None = None
         self._process = ProcessGuard("the Sandbox")
+        if ssl_context is None:
+            self._watch = StandstillWatch(lambda: self._listener if self._site else None, self._open_sockets)
+        else:
+            self._watch = StandstillWatch(lambda: None, list[socket.socket])
 
     async def __aenter__(self) -> Self:
         if self._runner is not None:
@@ -156,6 +165,7 @@ class Sandbox:
         await self._runner.setup()
         await self._listen(self._runner, listener, self._ssl_context)
         self._webhooks.start()
+        self._watch.start()
         return self
 
     async def __aexit__(
@@ -163,6 +173,7 @@ class Sandbox:
     ) -> None:
         if self._process.is_foreign:
             return  # the server and its connections are the parent's
+        self._watch.stop()
         runner, self._runner = self._runner, None
         self.faults.release()
         if runner is not None:
@@ -172,15 +183,18 @@ class Sandbox:
 
     def forget(self) -> None:
         """In a child that was just forked: disconnect its copies of the sockets, so that it answers no request."""
-        connections = () if self._runner is None or self._runner.server is None else self._runner.server.connections
-        transports = (each.transport for each in connections if each.transport is not None)
         disconnect(
             (
                 *(() if self._listener is None else (self._listener,)),
-                *(transport.get_extra_info("socket") for transport in transports),
+                *self._open_sockets(),
                 *(each for notifier in self._notifiers for each in notifier.sockets),
             )
         )
+
+    def _open_sockets(self) -> list[socket.socket]:
+        connections = () if self._runner is None or self._runner.server is None else self._runner.server.connections
+        transports = (each.transport for each in connections if each.transport is not None)
+        return [transport.get_extra_info("socket") for transport in transports]
 
     @property
     def base_url(self) -> str:

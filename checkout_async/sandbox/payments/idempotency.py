@@ -87,9 +87,9 @@ class HeldOperation:
     """An operation whose requests wait."""
 
     def __init__(self) -> None:
-        self.arrived = asyncio.Event()
+        self.arrived: asyncio.Event = asyncio.Event()
         """Set once a request waits."""
-        self.released = asyncio.Event()
+        self.released: asyncio.Event = asyncio.Event()
 
 
 class OperationHolds:

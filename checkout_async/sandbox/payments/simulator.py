@@ -21,9 +21,9 @@ class PaymentsSimulator:
         self._card_tokens = card_tokens
         self._vault = Vault(simulation.ids)
         self._store = PaymentStore(simulation, self._vault)
-        self.holds = OperationHolds()
-        self.view = PaymentsView(self._store, simulation.clock)
-        self.customer = Customer(self._store, simulation)
+        self.holds: OperationHolds = OperationHolds()
+        self.view: PaymentsView = PaymentsView(self._store, simulation.clock)
+        self.customer: Customer = Customer(self._store, simulation)
 
     def operations(self) -> PaymentOperations:
         """Create the operations."""

@@ -14,10 +14,10 @@ class SessionsSimulator:
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
-        self.store = SessionStore(simulation)
-        self.card_tokens = CardTokens(simulation.clock, simulation.ids)
-        self.view = SessionsView(self.store)
-        self.cardholder = Cardholder(self.store, simulation.clock)
+        self.store: SessionStore = SessionStore(simulation)
+        self.card_tokens: CardTokens = CardTokens(simulation.clock, simulation.ids)
+        self.view: SessionsView = SessionsView(self.store)
+        self.cardholder: Cardholder = Cardholder(self.store, simulation.clock)
 
     def operations(self) -> SessionOperations:
         """Create the operations."""

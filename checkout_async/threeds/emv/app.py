@@ -7,7 +7,7 @@ The SDK runs the challenge; there is no 3DS Method. The parameters have the name
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -31,7 +31,7 @@ class SdkParameters(SecretStruct, frozen=True, kw_only=True):
     `sdk_ephemeral_public_key` is a JSON Web Key, as an object or as text.
     """
 
-    __hidden__ = ("device_data", "sdk_app_id")
+    __hidden__: ClassVar[tuple[str, ...]] = ("device_data", "sdk_app_id")
 
     device_data: str = msgspec.field(name="deviceData")
     sdk_transaction_id: str = msgspec.field(name="sdkTransactionID")

@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Mapping
 from html import escape
 from ipaddress import ip_address
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
 from msgspec.structs import force_setattr
@@ -52,7 +52,7 @@ class FormPost(SecretStruct, frozen=True):
     Pages that build their own forms can take it as JSON: `{"action": ..., "fields": {...}}`.
     """
 
-    __hidden__ = ("fields",)
+    __hidden__: ClassVar[tuple[str, ...]] = ("fields",)
 
     action: str
     fields: Mapping[str, str]
@@ -74,14 +74,16 @@ def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
     """Return a value of the header `Content-Security-Policy` under which this module's HTML works.
 
     Issuers redirect the browser to further hosts that cannot be listed in advance. Frames and forms may therefore go to
-    any https address and to the page's own host. Everything else is forbidden. A page with more content can build its
+    any https address and to the page's own host. Style sheets are allowed from the page's own host, and in a `style`
+    element with the nonce. Everything else is forbidden. A page with more content can build its
     own policy; it needs `form-action` and `frame-src` from this one. Raises ConfigurationError for a malformed nonce.
     """
-    script = AUTO_SUBMIT_HASH if nonce is None else f"'nonce-{_require_nonce(nonce)}'"
+    script = AUTO_SUBMIT_HASH if nonce is None else f"'nonce-{require_nonce(nonce)}'"
     targets = " ".join(dict.fromkeys(["'self'", "https:", _origin(form.action)]))
     rules = {
         "default-src": "'none'",
         "script-src": script,
+        "style-src": "'self'" if nonce is None else f"'self' 'nonce-{nonce}'",
         "form-action": targets,
         "frame-src": targets,
         "base-uri": "'none'",
@@ -91,13 +93,21 @@ def content_security_policy(form: FormPost, *, nonce: str | None = None) -> str:
 
 
 @clears_frames
-def method_iframe(form: FormPost, *, name: str = "threeds-method", nonce: str | None = None) -> str:
+def method_iframe(
+    form: FormPost,
+    *,
+    name: str = "threeds-method",
+    title: str = "3-D Secure",
+    button: str | None = None,
+    nonce: str | None = None,
+) -> str:
     """Return an invisible iframe and a form that submits itself into it, for the 3DS Method.
 
-    Put the fragment into a page that the server renders: a script that is inserted with `innerHTML` does not run.
+    Put the fragment into a page that the server renders: a script that is inserted with `innerHTML` does not run. Where
+    no scripts run, the `button` submits the form.
     """
-    frame = f'<iframe name="{escape(name)}" title="3-D Secure" hidden></iframe>'
-    return frame + _form(form, target=name, nonce=nonce)
+    frame = f'<iframe name="{escape(name)}" title="{escape(title)}" hidden></iframe>'
+    return frame + self_submitting_form(form, target=name, button=button, nonce=nonce)
 
 
 @clears_frames
@@ -107,15 +117,17 @@ def challenge_iframe(
     size: WindowSize = WindowSize.W390_H400,
     name: str = "threeds-challenge",
     title: str = "3-D Secure",
+    button: str | None = None,
     nonce: str | None = None,
 ) -> str:
     """Return an iframe of the given size and a form that submits itself into it, for the challenge.
 
-    Screen readers announce `title`. For the full screen the iframe has no size; the page's style sheet decides.
+    Screen readers announce `title`. For the full screen the iframe has no size; the page's style sheet decides. Where
+    no scripts run, the `button` submits the form.
     """
     dimensions = f' width="{size.pixels[0]}" height="{size.pixels[1]}"' if size.pixels else ""
     frame = f'<iframe name="{escape(name)}" title="{escape(title)}"{dimensions}></iframe>'
-    return frame + _form(form, target=name, nonce=nonce)
+    return frame + self_submitting_form(form, target=name, button=button, nonce=nonce)
 
 
 @clears_frames
@@ -134,24 +146,29 @@ def autosubmit_page(
     return (
         f'<!DOCTYPE html><html lang="{escape(language)}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)}</title></head>'
-        f"<body>{_form(form, button=button, nonce=nonce)}</body></html>"
+        f"<body>{self_submitting_form(form, button=button, nonce=nonce)}</body></html>"
     )
 
 
-def _form(form: FormPost, *, target: str | None = None, button: str | None = None, nonce: str | None) -> str:
+@clears_frames
+def self_submitting_form(
+    form: FormPost, *, target: str | None = None, button: str | None = None, nonce: str | None = None
+) -> str:
+    """Return a form that submits itself, into the iframe named `target` or the whole window."""
     into = f' target="{escape(target)}"' if target else ""
     fields = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in form.fields.items()
     )
     fallback = f"<noscript><button>{escape(button)}</button></noscript>" if button else ""
-    allowed = f' nonce="{_require_nonce(nonce)}"' if nonce is not None else ""
+    allowed = f' nonce="{require_nonce(nonce)}"' if nonce is not None else ""
     return (
         f'<form method="post" action="{escape(form.action)}"{into}>{fields}{fallback}</form>'
         f"<script{allowed}>{_AUTO_SUBMIT}</script>"
     )
 
 
-def _require_nonce(nonce: str) -> str:
+def require_nonce(nonce: str) -> str:
+    """Return the nonce. Raises ConfigurationError if it is malformed."""
     if not _NONCE.fullmatch(nonce):
         raise ConfigurationError("a nonce must be base64 text; use new_nonce()")
     return nonce

@@ -22,7 +22,7 @@ def card(scenario: str = "approved", *, scheme: str = "visa", **changes: object)
     return {"type": "card", "number": number, "expiry_month": 6, "expiry_year": 2099, "cvv": "100"} | changes
 
 
-def order(scenario: str = "approved", *, scheme: str = "visa", three_ds: Json | None = None, **changes: object) -> Json:
+def order(scenario: str = "approved", *, scheme: str = "visa", three_ds: Json | None = None, **changes: object) -> Any:
     """A payment by a scenario's card that is captured by hand."""
     body: Json = {
         "source": card(scenario, scheme=scheme),
@@ -34,7 +34,7 @@ def order(scenario: str = "approved", *, scheme: str = "visa", three_ds: Json | 
     return body | ({"3ds": three_ds} if three_ds is not None else {}) | changes
 
 
-def payout(scenario: str = "approved", **changes: object) -> Json:
+def payout(scenario: str = "approved", **changes: object) -> Any:
     """A payout to a bank account."""
     body: Json = {
         "source": {"type": "currency_account", "id": "ca_y3oqhf46pyzuxjbcn2giaqnb44"},
@@ -47,7 +47,7 @@ def payout(scenario: str = "approved", **changes: object) -> Json:
     return body | changes
 
 
-def refund_without_payment(scenario: str = "approved", **changes: object) -> Json:
+def refund_without_payment(scenario: str = "approved", **changes: object) -> Any:
     """An unreferenced refund to a card."""
     destination = card(scenario) | {"account_holder": HOLDER}
     del destination["cvv"]

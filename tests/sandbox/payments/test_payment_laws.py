@@ -37,7 +37,8 @@ steps = st.lists(
 def request(scenario: str, scheme: str, changes: Json) -> Json:
     """A payment, in a series with retries where the merchant initiates it."""
     series: Json = {"payment_type": "Recurring", "retry": {"dunning": {"enabled": True, "max_attempts": 2}}}
-    return order(scenario, scheme=scheme, amount=AMOUNT) | changes | (series if "merchant_initiated" in changes else {})
+    body: Json = order(scenario, scheme=scheme, amount=AMOUNT)
+    return body | changes | (series if "merchant_initiated" in changes else {})
 
 
 orders = st.builds(

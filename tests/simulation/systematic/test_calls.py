@@ -115,7 +115,7 @@ _PAYMENT: Final = {
     "processed_on": "2024-01-01T00:00:00Z",
     "reference": "order",
 }
-_REQUEST: Final = {"source": _CARD, "amount": 1000, "currency": "GBP", "reference": "order"}
+_REQUEST: Final[Any] = {"source": _CARD, "amount": 1000, "currency": "GBP", "reference": "order"}
 
 KINDS: Final = (
     Kind("safe", lambda client: client.sessions.get_session(_ID), _SESSION, 200, reads=True),
@@ -274,7 +274,7 @@ class Oracle:
 
 def _client(server: Server, attempts: int) -> CheckoutClient:
     return CheckoutClient(
-        OAuthCredentials("ack_test", "secret"),
+        OAuthCredentials("ack_test", "secret", scopes=[]),
         base_url="http://127.0.0.1",
         token_url="http://127.0.0.1/token",
         transport=server,

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
 from msgspec import UnsetType
 
-from checkout_async._core.model import OpenEnum, RequestModel
+from checkout_async._core.model import OpenEnum, RequestModel, named_on_demand
 
-__all__ = ["Book", "BookState"]
+__all__ = ["Book", "BookState", "BookStateLike"]
 
 
 class BookState(OpenEnum):
@@ -17,11 +19,20 @@ class BookState(OpenEnum):
     WORN = "worn"
 
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.common import BookDict as BookDict
+
+    BookStateLike: TypeAlias = BookState | Literal["new", "worn"]
+else:
+    BookStateLike = BookState
+    __getattr__ = named_on_demand(__name__)
+
+
 class Book(RequestModel, kw_only=True):
     """A book."""
 
     title: str | UnsetType | None = None
     """What is printed on its back."""
 
-    state: BookState | UnsetType | None = None
+    state: BookStateLike | UnsetType | None = None
     """How worn it is."""

@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from checkout_async._core.model import RequestModel, ResponseModel
-from checkout_async._generated.models.common import Book, BookState
+from checkout_async._core.model import RequestModel, ResponseModel, named_on_demand
+from checkout_async._generated.models.common import Book, BookState, BookStateLike
 
 __all__ = [
     "Book",
     "BookState",
+    "BookStateLike",
     "DonationRequest",
     "Keeper",
     "Link",
@@ -28,6 +29,18 @@ __all__ = [
     "Place",
     "RenewalRequest",
 ]
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.library import (
+        BookDict as BookDict,
+        DonationRequestDict as DonationRequestDict,
+        LoanOrDonationRequestDict as LoanOrDonationRequestDict,
+        LoanRequestDict as LoanRequestDict,
+        LoanSearchRequestDict as LoanSearchRequestDict,
+        RenewalRequestDict as RenewalRequestDict,
+    )
+else:
+    __getattr__ = named_on_demand(__name__)
 
 
 class LoanSearchRequest(RequestModel, kw_only=True):
@@ -77,11 +90,11 @@ class RenewalRequest(RequestModel, kw_only=True):
 class LoanList(ResponseModel, frozen=True, kw_only=True):
     """A page of loans."""
 
-    total_count: int | None = None
-    """Number of loans on all pages."""
-
     data: list[Loan]
     """The loans."""
+
+    total_count: int | None = None
+    """Number of loans on all pages."""
 
 
 class LoanSearchResult(ResponseModel, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import date
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -32,6 +32,13 @@ from checkout_async._generated.models.library import (
 )
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.library import (
+        LoanOrDonationRequestDict,
+        LoanSearchRequestDict,
+        RenewalRequestDict,
+    )
+
 __all__ = [
     "LIST_LOANS",
     "RENEW_LOAN",
@@ -56,13 +63,13 @@ LIST_LOANS: Final[Operation[LoanList]] = Operation(
 
 
 def build_list_loans(
-    reader: str,
     *,
+    reader: str,
     page_size: int | None = None,
     skip: int | None = None,
     since: date | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> ApiRequest[LoanList]:
@@ -81,13 +88,13 @@ def build_list_loans(
 
 async def list_loans(
     sender: Sender,
-    reader: str,
     *,
+    reader: str,
     page_size: int | None = None,
     skip: int | None = None,
     since: date | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> LoanList:
@@ -105,12 +112,12 @@ async def list_loans(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
     request = build_list_loans(
-        reader,
+        reader=reader,
         page_size=page_size,
         skip=skip,
         since=since,
@@ -130,14 +137,14 @@ def _page_of_list_loans(result: LoanList) -> Page[Loan]:
 
 def iterate_loans(
     sender: Sender,
-    reader: str,
     *,
+    reader: str,
     page_size: int | None = None,
     skip: int | None = None,
     since: date | None = None,
     max_items: int | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> AsyncIterator[Loan]:
@@ -159,12 +166,12 @@ def iterate_loans(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
     request = build_list_loans(
-        reader,
+        reader=reader,
         page_size=page_size,
         skip=skip or 0,
         since=since,
@@ -194,11 +201,11 @@ REQUEST_LOAN: Final[Operation[Loan]] = Operation(
 
 
 def build_request_loan(
-    body: LoanOrDonationRequest | Mapping[str, object],
+    body: LoanOrDonationRequest | LoanOrDonationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -220,11 +227,11 @@ def build_request_loan(
 
 async def request_loan(
     sender: Sender,
-    body: LoanOrDonationRequest | Mapping[str, object],
+    body: LoanOrDonationRequest | LoanOrDonationRequestDict,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -245,7 +252,7 @@ async def request_loan(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -275,10 +282,10 @@ SEARCH_LOANS: Final[Operation[LoanSearchResult]] = Operation(
 
 
 def build_search_loans(
-    body: LoanSearchRequest | Mapping[str, object],
+    body: LoanSearchRequest | LoanSearchRequestDict,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -293,10 +300,10 @@ def build_search_loans(
 
 async def search_loans(
     sender: Sender,
-    body: LoanSearchRequest | Mapping[str, object],
+    body: LoanSearchRequest | LoanSearchRequestDict,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -312,7 +319,7 @@ async def search_loans(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -335,11 +342,11 @@ def _page_of_search_loans(result: LoanSearchResult) -> Page[Loan]:
 
 def iterate_search_loans(
     sender: Sender,
-    body: LoanSearchRequest | Mapping[str, object],
+    body: LoanSearchRequest | LoanSearchRequestDict,
     *,
     max_items: int | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -359,7 +366,7 @@ def iterate_search_loans(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
@@ -394,11 +401,11 @@ RENEW_LOAN: Final[Operation[Loan | None]] = Operation(
 
 def build_renew_loan(
     loan_id: str,
-    body: RenewalRequest | Mapping[str, object] | None = None,
+    body: RenewalRequest | RenewalRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -422,11 +429,11 @@ def build_renew_loan(
 async def renew_loan(
     sender: Sender,
     loan_id: str,
-    body: RenewalRequest | Mapping[str, object] | None = None,
+    body: RenewalRequest | RenewalRequestDict | None = None,
     *,
     idempotency_key: str | None = None,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -448,14 +455,14 @@ async def renew_loan(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.
     """
     request = build_renew_loan(
         loan_id,
-        body=body,
+        body,
         idempotency_key=idempotency_key,
         timeout=timeout,
         retry=retry,

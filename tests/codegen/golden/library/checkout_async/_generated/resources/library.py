@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from checkout_async._core.wire import Sender
+from checkout_async._core.resource import Resource
+from checkout_async._core.wire import ApiResponse
 from checkout_async._generated.models.library import (
     Loan,
     LoanList,
@@ -18,26 +21,33 @@ from checkout_async._generated.models.library import (
 from checkout_async._generated.operations import library as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
-__all__ = ["LibraryResource"]
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.library import (
+        LoanOrDonationRequestDict,
+        LoanSearchRequestDict,
+        RenewalRequestDict,
+    )
+
+__all__ = ["LibraryResource", "LibraryWithResponse"]
 
 
-class LibraryResource:
+class LibraryResource(Resource):
     """Loans of books."""
 
-    __slots__ = ("_sender",)
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    @cached_property
+    def with_response(self) -> LibraryWithResponse:
+        """The same operations. Each returns the whole `ApiResponse`: value, status, headers, request id and bytes."""
+        return LibraryWithResponse(self._sender)
 
     async def list_loans(
         self,
-        reader: str,
         *,
+        reader: str,
         page_size: int | None = None,
         skip: int | None = None,
         since: date | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> LoanList:
@@ -55,13 +65,14 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
         """
         request = operations.build_list_loans(
-            reader,
+            reader=reader,
             page_size=page_size,
             skip=skip,
             since=since,
@@ -76,14 +87,14 @@ class LibraryResource:
 
     def iterate_loans(
         self,
-        reader: str,
         *,
+        reader: str,
         page_size: int | None = None,
         skip: int | None = None,
         since: date | None = None,
         max_items: int | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> AsyncIterator[Loan]:
@@ -105,14 +116,15 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
         """
         return operations.iterate_loans(
             self._sender,
-            reader,
+            reader=reader,
             page_size=page_size,
             skip=skip,
             since=since,
@@ -125,11 +137,11 @@ class LibraryResource:
 
     async def request_loan(
         self,
-        body: LoanOrDonationRequest | Mapping[str, object],
+        body: LoanOrDonationRequest | LoanOrDonationRequestDict,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -150,7 +162,8 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -171,10 +184,10 @@ class LibraryResource:
 
     async def search_loans(
         self,
-        body: LoanSearchRequest | Mapping[str, object],
+        body: LoanSearchRequest | LoanSearchRequestDict,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -190,7 +203,8 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -205,11 +219,11 @@ class LibraryResource:
 
     def iterate_search_loans(
         self,
-        body: LoanSearchRequest | Mapping[str, object],
+        body: LoanSearchRequest | LoanSearchRequestDict,
         *,
         max_items: int | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -229,7 +243,8 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -249,11 +264,11 @@ class LibraryResource:
     async def renew_loan(
         self,
         loan_id: str,
-        body: RenewalRequest | Mapping[str, object] | None = None,
+        body: RenewalRequest | RenewalRequestDict | None = None,
         *,
         idempotency_key: str | None = None,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -275,7 +290,8 @@ class LibraryResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -283,7 +299,7 @@ class LibraryResource:
         """
         request = operations.build_renew_loan(
             loan_id,
-            body=body,
+            body,
             idempotency_key=idempotency_key,
             timeout=timeout,
             retry=retry,
@@ -294,3 +310,100 @@ class LibraryResource:
         del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
+
+
+class LibraryWithResponse(Resource):
+    """The operations of `LibraryResource`. Each returns the whole `ApiResponse`."""
+
+    async def list_loans(
+        self,
+        *,
+        reader: str,
+        page_size: int | None = None,
+        skip: int | None = None,
+        since: date | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[LoanList]:
+        """Call `list_loans` and return its value with status, headers, request id and bytes."""
+        request = operations.build_list_loans(
+            reader=reader,
+            page_size=page_size,
+            skip=skip,
+            since=since,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+        )
+        del headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def request_loan(
+        self,
+        body: LoanOrDonationRequest | LoanOrDonationRequestDict,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[Loan]:
+        """Call `request_loan` and return its value with status, headers, request id and bytes."""
+        request = operations.build_request_loan(
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def search_loans(
+        self,
+        body: LoanSearchRequest | LoanSearchRequestDict,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[LoanSearchResult]:
+        """Call `search_loans` and return its value with status, headers, request id and bytes."""
+        request = operations.build_search_loans(
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+        )
+        del body, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
+
+    async def renew_loan(
+        self,
+        loan_id: str,
+        body: RenewalRequest | RenewalRequestDict | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[Loan | None]:
+        """Call `renew_loan` and return its value with status, headers, request id and bytes."""
+        request = operations.build_renew_loan(
+            loan_id,
+            body,
+            idempotency_key=idempotency_key,
+            timeout=timeout,
+            retry=retry,
+            headers=headers,
+            validate=validate,
+            extra_body=extra_body,
+        )
+        del body, idempotency_key, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)

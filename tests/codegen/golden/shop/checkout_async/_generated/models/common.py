@@ -3,11 +3,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import UnsetType
 
-from checkout_async._core.model import RequestModel, ResponseModel
+from checkout_async._core.model import RequestModel, ResponseModel, named_on_demand
 
 __all__ = ["Money", "MoneyResponse", "Refusal"]
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.common import MoneyDict as MoneyDict
+else:
+    __getattr__ = named_on_demand(__name__)
 
 
 class Money(RequestModel, kw_only=True):

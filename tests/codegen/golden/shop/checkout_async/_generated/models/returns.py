@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
 from msgspec import UnsetType
 
-from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
+from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel, named_on_demand
 from checkout_async._generated.models.common import MoneyResponse
 
-__all__ = ["MoneyResponse", "Return", "ReturnReason", "ReturnRequest"]
+__all__ = ["MoneyResponse", "Return", "ReturnReason", "ReturnReasonLike", "ReturnRequest"]
 
 
 class ReturnReason(OpenEnum):
@@ -18,13 +20,22 @@ class ReturnReason(OpenEnum):
     UNWANTED = "unwanted"
 
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.returns import ReturnRequestDict as ReturnRequestDict
+
+    ReturnReasonLike: TypeAlias = ReturnReason | Literal["broken", "unwanted"]
+else:
+    ReturnReasonLike = ReturnReason
+    __getattr__ = named_on_demand(__name__)
+
+
 class ReturnRequest(RequestModel, kw_only=True):
     """Goods to return."""
 
     order: str | UnsetType | None = None
     """The order."""
 
-    reason: ReturnReason | UnsetType | None = None
+    reason: ReturnReasonLike | UnsetType | None = None
     """Why."""
 
 

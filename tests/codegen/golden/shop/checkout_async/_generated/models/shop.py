@@ -5,18 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
+from checkout_async._core.deprecation import warn_deprecated
+from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel, named_on_demand
 from checkout_async._generated.models.common import Money, MoneyResponse
 
 __all__ = [
     "CardPayment",
     "CashPayment",
     "Channel",
+    "ChannelLike",
     "Money",
     "MoneyResponse",
     "Order",
@@ -26,6 +28,7 @@ __all__ = [
     "PaymentResponse",
     "Shipment",
     "Speed",
+    "SpeedLike",
     "State",
     "WaitingOrder",
 ]
@@ -55,6 +58,23 @@ class State(OpenEnum):
     SHIPPED = "shipped"
 
 
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.shop import (
+        CardPaymentDict as CardPaymentDict,
+        CashPaymentDict as CashPaymentDict,
+        MoneyDict as MoneyDict,
+        OrderRequestDict as OrderRequestDict,
+        PaymentDict as PaymentDict,
+    )
+
+    SpeedLike: TypeAlias = Speed | Literal["normal", "24h", "SAME DAY"]
+    ChannelLike: TypeAlias = Channel | Literal["web", "till"]
+else:
+    SpeedLike = Speed
+    ChannelLike = Channel
+    __getattr__ = named_on_demand(__name__)
+
+
 class OrderRequest(RequestModel, kw_only=True):
     """What to order, and how it is paid."""
 
@@ -82,11 +102,15 @@ class OrderRequest(RequestModel, kw_only=True):
     labels: dict[str, str] | UnsetType | None = None
     """Labels of the merchant."""
 
-    speed: Speed | UnsetType | None = None
+    speed: SpeedLike | UnsetType | None = None
     """How soon. Default on the server: `normal`."""
 
     gift: bool | UnsetType | None = None
     """Deprecated. Whether it is a gift. Default on the server: `false`."""
+
+    def __post_init__(self) -> None:
+        if self.gift is not UNSET and self.gift is not None:
+            warn_deprecated("OrderRequest.gift is deprecated. Whether it is a gift. Default on the server: `false`.")
 
 
 class CardPayment(RequestModel, kw_only=True, tag_field="type", tag="card"):

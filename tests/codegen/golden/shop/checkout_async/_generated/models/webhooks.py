@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
-from checkout_async._core.model import ResponseModel
+from typing import TYPE_CHECKING
+
+from checkout_async._core.model import ResponseModel, named_on_demand
 from checkout_async._generated.models.common import MoneyResponse
 from checkout_async._generated.models.returns import Return
 from checkout_async._generated.models.shop import Order, OrderLinks, PaymentResponse, State
 
 __all__ = ["MoneyResponse", "Order", "OrderEvent", "OrderLinks", "PaymentResponse", "Return", "State"]
+
+if TYPE_CHECKING:
+    pass
+else:
+    __getattr__ = named_on_demand(__name__)
 
 
 class OrderEvent(ResponseModel, frozen=True, kw_only=True):

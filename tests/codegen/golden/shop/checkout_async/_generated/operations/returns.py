@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.wire import ApiRequest, BodyFormat, CallOptions, Idempotency, Operation, Sender
 from checkout_async._generated.models.returns import Return, ReturnRequest
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.returns import ReturnRequestDict
 
 __all__ = ["REQUEST_RETURN", "build_request_return", "request_return"]
 
@@ -27,10 +30,10 @@ REQUEST_RETURN: Final[Operation[Return]] = Operation(
 
 
 def build_request_return(
-    body: ReturnRequest | Mapping[str, object] | None = None,
+    body: ReturnRequest | ReturnRequestDict | None = None,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> ApiRequest[Return]:
@@ -44,10 +47,10 @@ def build_request_return(
 
 async def request_return(
     sender: Sender,
-    body: ReturnRequest | Mapping[str, object] | None = None,
+    body: ReturnRequest | ReturnRequestDict | None = None,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
 ) -> Return:
@@ -63,11 +66,11 @@ async def request_return(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
     """
-    request = build_request_return(body=body, timeout=timeout, retry=retry, headers=headers, validate=validate)
+    request = build_request_return(body, timeout=timeout, retry=retry, headers=headers, validate=validate)
     del body, headers  # keep secrets out of tracebacks
     response = await sender.send(request)
     return response.value

@@ -4,29 +4,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from checkout_async._core.wire import Sender
+from checkout_async._core.resource import Resource
+from checkout_async._core.wire import ApiResponse
 from checkout_async._generated.models.returns import Return, ReturnRequest
 from checkout_async._generated.operations import returns as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
-__all__ = ["ReturnsResource"]
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.returns import ReturnRequestDict
+
+__all__ = ["ReturnsResource", "ReturnsWithResponse"]
 
 
-class ReturnsResource:
+class ReturnsResource(Resource):
     """Goods that come back."""
 
-    __slots__ = ("_sender",)
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    @cached_property
+    def with_response(self) -> ReturnsWithResponse:
+        """The same operations. Each returns the whole `ApiResponse`: value, status, headers, request id and bytes."""
+        return ReturnsWithResponse(self._sender)
 
     async def request_return(
         self,
-        body: ReturnRequest | Mapping[str, object] | None = None,
+        body: ReturnRequest | ReturnRequestDict | None = None,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
     ) -> Return:
@@ -42,14 +48,35 @@ class ReturnsResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
         """
         request = operations.build_request_return(
-            body=body, timeout=timeout, retry=retry, headers=headers, validate=validate
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate
         )
         del body, headers  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
+
+
+class ReturnsWithResponse(Resource):
+    """The operations of `ReturnsResource`. Each returns the whole `ApiResponse`."""
+
+    async def request_return(
+        self,
+        body: ReturnRequest | ReturnRequestDict | None = None,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+    ) -> ApiResponse[Return]:
+        """Call `request_return` and return its value with status, headers, request id and bytes."""
+        request = operations.build_request_return(
+            body, timeout=timeout, retry=retry, headers=headers, validate=validate
+        )
+        del body, headers  # keep secrets out of tracebacks
+        return await self._sender.send(request)

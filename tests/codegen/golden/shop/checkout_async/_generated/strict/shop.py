@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, TypeAlias
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from checkout_async._core.deprecation import warn_deprecated
 from checkout_async._core.model import RequestModel
 from checkout_async._generated.models.shop import Speed
 from checkout_async._generated.strict.common import Money
@@ -39,6 +40,11 @@ class OrderRequest(RequestModel, kw_only=True):
     speed: Speed | UnsetType | None = None
 
     gift: bool | UnsetType | None = None
+    """Deprecated. Whether it is a gift. Default on the server: `false`."""
+
+    def __post_init__(self) -> None:
+        if self.gift is not UNSET and self.gift is not None:
+            warn_deprecated("OrderRequest.gift is deprecated. Whether it is a gift. Default on the server: `false`.")
 
 
 class CardPayment(RequestModel, kw_only=True, tag_field="type", tag="card"):

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
 import msgspec
 from msgspec import UnsetType
 
-from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel
+from checkout_async._core.model import OpenEnum, RequestModel, ResponseModel, named_on_demand
 
-__all__ = ["Kind", "Note", "NoteResponse"]
+__all__ = ["Kind", "KindLike", "Note", "NoteResponse"]
 
 
 class Kind(OpenEnum):
@@ -19,6 +21,15 @@ class Kind(OpenEnum):
     """
     SAY_SO = 'say "so"'
     BACK_SLASH = "back\\slash"
+
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.notes import NoteDict as NoteDict
+
+    KindLike: TypeAlias = Kind | Literal["it's", 'say "so"', "back\\slash"]
+else:
+    KindLike = Kind
+    __getattr__ = named_on_demand(__name__)
 
 
 class Note(RequestModel, kw_only=True):
@@ -34,7 +45,7 @@ class Note(RequestModel, kw_only=True):
     etat: str | UnsetType | None = msgspec.field(name="état", default=None)
     """Größe und 状態."""
 
-    kind: Kind | UnsetType | None = None
+    kind: KindLike | UnsetType | None = None
     """First paragraph.
 
     Second paragraph.

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from checkout_async._core.wire import ApiRequest, CallOptions, Idempotency, Operation, Parameter, Sender
 from checkout_async._generated.models.notes import Note, NoteResponse
 from checkout_async.config import RetryPolicy, Timeouts, Validation
+
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.notes import NoteDict
 
 __all__ = ["WRITE_NOTE", "build_write_note", "write_note"]
 
@@ -25,10 +28,10 @@ WRITE_NOTE: Final[Operation[NoteResponse]] = Operation(
 
 def build_write_note(
     a_b: str,
-    body: Note | Mapping[str, object],
+    body: Note | NoteDict,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -45,10 +48,10 @@ def build_write_note(
 async def write_note(
     sender: Sender,
     a_b: str,
-    body: Note | Mapping[str, object],
+    body: Note | NoteDict,
     *,
     timeout: Timeouts | float | None = None,
-    retry: RetryPolicy | None = None,
+    retry: RetryPolicy | int | None = None,
     headers: Mapping[str, str] | None = None,
     validate: Validation | None = None,
     extra_body: Mapping[str, object] | None = None,
@@ -69,7 +72,7 @@ async def write_note(
         timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error that
             says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does not say
             it.
-        retry: When to retry and how often, instead of the client's policy.
+        retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for none.
         headers: Additional HTTP headers.
         validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or `off`.
         extra_body: Members to add to the body after it was checked, for what the specification does not know yet.

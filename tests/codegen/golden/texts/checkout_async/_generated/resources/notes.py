@@ -4,30 +4,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from checkout_async._core.wire import Sender
+from checkout_async._core.resource import Resource
+from checkout_async._core.wire import ApiResponse
 from checkout_async._generated.models.notes import Note, NoteResponse
 from checkout_async._generated.operations import notes as operations
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 
-__all__ = ["NotesResource"]
+if TYPE_CHECKING:
+    from checkout_async._generated.dicts.notes import NoteDict
+
+__all__ = ["NotesResource", "NotesWithResponse"]
 
 
-class NotesResource:
+class NotesResource(Resource):
     """Says "notes"."""
 
-    __slots__ = ("_sender",)
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
+    @cached_property
+    def with_response(self) -> NotesWithResponse:
+        """The same operations. Each returns the whole `ApiResponse`: value, status, headers, request id and bytes."""
+        return NotesWithResponse(self._sender)
 
     async def write_note(
         self,
         a_b: str,
-        body: Note | Mapping[str, object],
+        body: Note | NoteDict,
         *,
         timeout: Timeouts | float | None = None,
-        retry: RetryPolicy | None = None,
+        retry: RetryPolicy | int | None = None,
         headers: Mapping[str, str] | None = None,
         validate: Validation | None = None,
         extra_body: Mapping[str, object] | None = None,
@@ -48,7 +54,8 @@ class NotesResource:
             timeout: Deadline of the whole call in seconds, or a `Timeouts`. At the deadline the call raises an error
                 that says whether it may have been carried out; a cancellation, such as that of `asyncio.wait_for`, does
                 not say it.
-            retry: When to retry and how often, instead of the client's policy.
+            retry: When to retry and how often, instead of the client's policy, or only the number of retries: 0 for
+                none.
             headers: Additional HTTP headers.
             validate: What is checked before anything is sent, instead of the client's level: `shape`, `strict` or
                 `off`.
@@ -60,3 +67,25 @@ class NotesResource:
         del body, headers, extra_body  # keep secrets out of tracebacks
         response = await self._sender.send(request)
         return response.value
+
+
+class NotesWithResponse(Resource):
+    """The operations of `NotesResource`. Each returns the whole `ApiResponse`."""
+
+    async def write_note(
+        self,
+        a_b: str,
+        body: Note | NoteDict,
+        *,
+        timeout: Timeouts | float | None = None,
+        retry: RetryPolicy | int | None = None,
+        headers: Mapping[str, str] | None = None,
+        validate: Validation | None = None,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> ApiResponse[NoteResponse]:
+        """Call `write_note` and return its value with status, headers, request id and bytes."""
+        request = operations.build_write_note(
+            a_b, body, timeout=timeout, retry=retry, headers=headers, validate=validate, extra_body=extra_body
+        )
+        del body, headers, extra_body  # keep secrets out of tracebacks
+        return await self._sender.send(request)
