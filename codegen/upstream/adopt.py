@@ -105,7 +105,8 @@ def _function_name(ours: Object, endpoint: Endpoint) -> str:
     """Return the Python name of an operation: its operationId, or its method and path."""
     stated = endpoint.operation.get("operationId")
     words = str(stated) if stated else f"{endpoint.method} {re.sub(r'{[^}]*}', '', endpoint.path)}"
-    name = snake_name(words, {}) or re.sub(r"\W+", "_", words).strip("_").lower()
+    name = snake_name(words, {}) or ""
+    name = re.sub(r"\W+|_+", "_", name or words).strip("_").lower()
     taken = {call.operation.text("operationId") for call in calls(ours.object("paths"))}
     return f"{name}_draft" if name in taken else name
 

@@ -161,7 +161,8 @@ def test_an_operation_with_all_that_it_needs(root: Path, theirs: Document) -> No
 def test_a_draft_waits_for_a_review(root: Path, theirs: Document) -> None:
     drafts = adopt_operation(theirs, compile_document(root / "openapi"), "GET /refunds", "Shop")
     document = compiled(root, drafts, "/refunds")
-    assert document.object("paths").object("/refunds").object("get")["x-idempotency"] == "safe"
+    operation = document.object("paths").object("/refunds").object("get")
+    assert (operation["operationId"], operation["x-idempotency"]) == ("get_refunds", "safe")
     folder = root / "openapi"
     questions = [each.message for each in lint(check_fragments(folder), folder)]
     assert [each for each in questions if each.startswith("a draft: ")]
@@ -193,6 +194,15 @@ def test_a_member(root: Path, theirs: Document) -> None:
     assert list(adopt_member(theirs, ours, "OrderRequest.address", "Shop").files) == [
         "components/schemas/shop/address.yaml"
     ]
+
+
+def test_an_operation_without_a_name_is_called_after_its_line(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "upstream.yaml"
+    path.write_text(UPSTREAM.replace("      operationId: updateRefund\n", ""), encoding="utf-8")
+    drafts = adopt_operation(
+        read_document(path), compile_document(root / "openapi"), "PUT /refunds/{refund-id}", "Shop"
+    )
+    assert "operationId: put_refunds\n" in drafts.files["paths/refunds_{refund-id}.yaml"]
 
 
 @pytest.mark.parametrize(
