@@ -16,6 +16,7 @@ JOBS   ?= 1
 # The last release; until there is one, the state of the specification from which changes are counted.
 BASELINE := 3d28c30
 SINCE  ?= $(or $(shell git tag --list 'v*' --sort=-v:refname | head -n 1),$(BASELINE))
+PUSH   ?= --push
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Without bytecode, each of the processes that the tests start would compile the package anew.
@@ -136,10 +137,11 @@ serve-docs: $(DOCS)/.ready ## Serve the documentation site on port 8000, and bui
 	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs serve
 
 deploy-docs: $(DOCS)/.ready ## Publish the site as this version, X.Y, and as the latest (the release does it).
-	@git config user.name || git config user.name "The documentation of $$(git rev-parse --short HEAD)"
-	@git config user.email || git config user.email "docs@users.noreply.github.com"
-	@$(DOCS)/bin/mike deploy --push --update-aliases "$$($(DOCS)/bin/python -c 'import checkout_async; print(".".join(checkout_async.__version__.split(".")[:2]))')" latest
-	@$(DOCS)/bin/mike set-default --push latest
+	@git config user.name > /dev/null || git config user.name "checkout-async"
+	@git config user.email > /dev/null || git config user.email "docs@users.noreply.github.com"
+	@export PATH="$(CURDIR)/$(DOCS)/bin:$$PATH" NO_MKDOCS_2_WARNING=1 && \
+		version=$$(python -c 'from checkout_async import __version__; print(*__version__.split(".")[:2], sep=".")') && \
+		mike deploy $(PUSH) --update-aliases "$$version" latest && mike set-default $(PUSH) latest
 
 build: $(VENV)/.python ## Build the wheel and test it in an empty environment.
 	@$(BIN)/python scripts/try_wheel.py

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Final, cast
 
 from checkout_async.errors import InvalidRequest
+from checkout_async.redaction import clears_frames
 
 __all__ = ["decimals", "from_minor_units", "to_minor_units"]
 
@@ -32,6 +33,7 @@ _CURRENCIES: Final = {
 _DECIMALS: Final = {code: number for number, codes in _CURRENCIES.items() for code in codes.split()}
 
 
+@clears_frames
 def decimals(currency: str) -> int:
     """Return how many decimals a currency has: 2 for `GBP`, 0 for `JPY`, 3 for `KWD`.
 
@@ -45,6 +47,7 @@ def decimals(currency: str) -> int:
     return found
 
 
+@clears_frames
 def to_minor_units(amount: Decimal | int | str, currency: str) -> int:
     """Return an amount in the minor unit of its currency: `Decimal("19.99"), "GBP"` is 1999.
 
@@ -67,6 +70,7 @@ def to_minor_units(amount: Decimal | int | str, currency: str) -> int:
     return scaled.numerator
 
 
+@clears_frames
 def from_minor_units(amount: int, currency: str) -> Decimal:
     """Return an amount as a decimal number, with the decimals of its currency: `1999, "GBP"` is `Decimal("19.99")`."""
     places = decimals(currency)

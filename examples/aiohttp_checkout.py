@@ -82,7 +82,7 @@ class ThreeDSEndpoints:
         )
         values = threeds.read_browser_values(browser)
         channel_data = threeds.browser_channel_data(request.headers, request.remote or "", values)
-        options = threeds.Options(method_notification_url=f"{url}/method")
+        options = threeds.Options(method_notification_url=f"{url}/method", size=threeds.WindowSize.W500_H600)
         poll = threeds.Backoff(give_up_after=5)  # a hint may be forged, and must not hold a request for long
         driver = threeds.Driver(checkout, session, options=options, channel_data=channel_data, poll=poll)
         self._drivers[order] = driver

@@ -92,7 +92,7 @@ class ThreeDSEndpoints:
         )
         peer = request.client.host if request.client else ""
         channel_data = threeds.browser_channel_data(request.headers, peer, threeds.read_browser_values(browser))
-        options = threeds.Options(method_notification_url=f"{url}/method")
+        options = threeds.Options(method_notification_url=f"{url}/method", size=threeds.WindowSize.W500_H600)
         poll = threeds.Backoff(give_up_after=5)  # a hint may be forged, and must not hold a request for long
         driver = threeds.Driver(checkout, session, options=options, channel_data=channel_data, poll=poll)
         self._drivers[order] = driver

@@ -63,7 +63,7 @@ def test_errors_pickle_and_copy_with_everything_they_carry(error: errors.Checkou
 
 CALL: dict[str, object] = {"operation": "", "status": 0, "headers": {}, "request_id": None, "body": b""}
 DEFAULTS: dict[type[errors.CheckoutError], dict[str, object]] = {
-    errors.InvalidRequest: {"operation": "", "path": "$", "reason": ""},
+    errors.InvalidRequest: {"operation": "", "path": "$", "reason": "", "argument": "body"},
     errors.MalformedMessage: {"message": "text", "reason": ""},
     errors.AuthenticationFailed: {"status": None, "error": None, "description": None, "body": b""},
     errors.TransportError: {"operation": "", "attempts": 1, "reason": ""},

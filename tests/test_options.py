@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 from unittest.mock import AsyncMock, create_autospec
 
 import pytest
-from aiohttp import BasicAuth, web
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 import checkout_async
 from checkout_async import CheckoutClient, Limits, OAuthCredentials, RetryPolicy, SecretKey, errors
 from checkout_async.models import payments
 from checkout_async.operations import ApiResponse
-from checkout_async.sandbox import Sandbox
+from checkout_async.sandbox import Sandbox, payment_card
 
 KEY = SecretKey("sk_sbox_" + "a" * 27)
 OTHER_KEY = SecretKey("sk_sbox_" + "b" * 27)
@@ -33,7 +34,7 @@ class Api:
     async def answer(self, request: web.Request) -> web.Response:
         self.connections.add(request.transport)
         if request.path == "/connect/token":
-            name = BasicAuth.decode(request.headers["Authorization"]).login
+            name = b64decode(request.headers["Authorization"].removeprefix("Basic ")).decode().partition(":")[0]
             self.tokens[name] += 1
             return web.json_response({"access_token": f"token-of-{name}", "token_type": "Bearer", "expires_in": 3600})
         self.credentials.append(request.headers["Authorization"].removeprefix("Bearer "))
@@ -190,9 +191,12 @@ class TestNoRetries:
 
 async def test_with_response_gives_the_value_with_all_that_the_reply_came_with() -> None:
     async with Sandbox() as sandbox, sandbox.client() as checkout:
-        response = await checkout.payments.with_response.list_payments(reference="ORD-1")
+        card = payments.RequestCardSource(number=payment_card("approved"), expiry_month=1, expiry_year=2030)
+        order = payments.PaymentRequest(source=card, currency="GBP", amount=100)
+        response = await checkout.payments.with_response.request_payment(order)
         assert isinstance(response, ApiResponse)
-        assert (response.status, response.value.total_count, response.attempts) == (200, 0, 1)
+        assert (response.status, response.value.approved, response.attempts) == (201, True, 1)
+        assert response.value.to_json() == response.body
         assert response.request_id
         assert checkout.payments.with_response is checkout.payments.with_response
 

@@ -8,6 +8,7 @@ import json
 import re
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -121,7 +122,8 @@ def test_only_path_parameters_and_the_body_are_positional(api: str) -> None:
 @pytest.mark.parametrize("api", CALLED)
 def test_required_members_come_first_in_a_signature(api: str) -> None:
     module = getattr(checkout_async.models, api)
-    structs = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Struct)]
+    values = cast("dict[str, object]", vars(module)).values()
+    structs = [value for value in values if isinstance(value, type) and issubclass(value, Struct)]
     assert len(structs) > 40
     for struct in structs:
         required = [each.required for each in msgspec.structs.fields(struct)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -11,7 +12,7 @@ from checkout_async import threeds, webhooks
 from checkout_async.sandbox import WEBHOOK_SECRET, card_number
 from examples.shop.demo import RunningShop, run_shop
 from examples.shop.flow import BODY_LIMIT
-from tests.threeds.support import skip_waits
+from tests.threeds.support import Html, skip_waits
 
 CARD = {"number": card_number("challenge_no_method"), "month": "1", "year": "2030", "completion": "non_hosted"}
 BROWSER = {"User-Agent": "Mozilla/5.0"}
@@ -46,6 +47,85 @@ async def test_an_invalid_card_number_is_refused_and_not_shown(http: aiohttp.Cli
     assert status == 422
     assert "check the card number" in page
     assert "4000000000000000" not in page
+
+
+async def authenticated(http: aiohttp.ClientSession, shop: RunningShop) -> str:
+    """Pay with a card that is challenged, pass the challenge, and return the path of the order."""
+    path = await ordered(http)
+    async with http.get(path) as reply:
+        assert "Your bank wants to know that it is you" in await reply.text()
+    session_id = list(shop.sandbox.sessions)[-1]
+    back = await shop.sandbox.cardholder.complete_challenge(session_id)
+    status, page = await post(http, f"{path}/challenge", {"cres": back.cres})
+    assert (status, Html(page).only("script")["data-to"]) == (200, path)
+    return path
+
+
+async def test_the_shop_pays_once_captures_and_refunds(http: aiohttp.ClientSession, shop: RunningShop) -> None:
+    path = await authenticated(http, shop)
+    pages = await asyncio.gather(*(text(http, path) for _ in range(3)))
+    assert all("You paid £65.40." in page for page in pages)
+    (payment,) = shop.sandbox.payments.values()
+    assert (payment.status, payment.amount, payment.balances.total_authorized) == ("Authorized", 6540, 6540)
+
+    assert "refund" not in pages[0]
+    status, page = await post(http, f"{path}/capture", {})
+    assert (status, shop.sandbox.payments[payment.id].balances.total_captured) == (200, 6540)
+    assert {form["action"] for form in Html(page).all("form")} == {f"{path}/refund"}
+    await post(http, f"{path}/capture", {})
+    status, page = await post(http, f"{path}/refund", {})
+    assert (status, shop.sandbox.payments[payment.id].balances.total_refunded) == (200, 6540)
+    assert "Refunded" in page
+    assert Html(page).all("form") == []
+    assert CARD["number"] not in page
+
+
+async def test_what_a_payment_does_not_allow_is_said(http: aiohttp.ClientSession, shop: RunningShop) -> None:
+    path = await authenticated(http, shop)
+    await text(http, path)
+    await post(http, f"{path}/void", {})
+    (payment,) = shop.sandbox.payments.values()
+    assert payment.status == "Voided"
+    status, page = await post(http, f"{path}/refund", {})
+    assert (status, "The payment does not allow that any more." in page) == (409, True)
+
+
+async def test_nothing_can_be_captured_before_it_is_paid(http: aiohttp.ClientSession) -> None:
+    path = await ordered(http)
+    assert (await post(http, f"{path}/capture", {}))[0] == 404
+
+
+async def text(http: aiohttp.ClientSession, path: str) -> str:
+    async with http.get(path) as reply:
+        return await reply.text()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"number": "4000000000000000"}, 422, "number"),
+        ({"number": "4242 4242 4242 424x"}, 400, "number"),
+        ({"month": "13"}, 422, "month"),
+        ({"month": "May"}, 400, "month"),
+        ({"year": ""}, 400, "year"),
+        ({"year": "2030", "number": card_number("not_enrolled")}, 422, "number"),
+    ],
+)
+async def test_an_error_stands_at_its_field(
+    http: aiohttp.ClientSession, change: dict[str, str], status: int, field: str
+) -> None:
+    got, page = await post(http, "/pay", CARD | {"completion": "hosted"} | change)
+    assert got == status
+    inputs = {each["name"]: each for each in Html(page).all("input") if each.get("inputmode")}
+    (note,) = (each for each in Html(page).all("span") if each.get("class") == "bad")
+    assert [name for name, each in inputs.items() if "aria-invalid" in each] == [field]
+    assert inputs[field]["aria-describedby"] == note["id"] == f"{field}-error"
+    assert "autofocus" in inputs[field]
+    sent = CARD | change
+    assert [inputs[name].get("value") for name in ("number", "month", "year")] == [None, sent["month"], sent["year"]]
+    assert sent["number"] not in page.partition("<details>")[0], "below are the test cards"
+    chosen = [each["value"] for each in Html(page).all("input") if "checked" in each]
+    assert chosen == ["hosted"]
 
 
 async def test_an_invalid_expiry_date_is_refused(http: aiohttp.ClientSession) -> None:

@@ -6,7 +6,7 @@ property, and a deprecated member of a request warns when a value that has it is
 
 from __future__ import annotations
 
-import sys
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -36,9 +36,12 @@ def warn_deprecated(message: str) -> None:
     """Warn once in a process, at the line outside this package that led here."""
     if message in _warned:
         return
-    frame = sys._getframe(1)  # noqa: SLF001 - `skip_file_prefixes` of warnings.warn needs Python 3.12
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("checkout_async."):
+    frame = inspect.currentframe()  # `skip_file_prefixes` of warnings.warn needs Python 3.12
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("checkout_async."):
         frame = frame.f_back
+    if frame is None:
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return
     warnings.warn_explicit(
         message,
         DeprecationWarning,

@@ -14,8 +14,9 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from checkout_async import CheckoutClient, errors, threeds, webhooks
-from checkout_async.models import sessions
+from checkout_async.models import payments, sessions
 from examples.shop import pages
+from examples.shop.card_form import Card, CardErrors, api_errors, read_card
 from examples.shop.pages import ShopResponse
 
 __all__ = ["BODY_LIMIT", "Order", "Route", "Shop", "ShopRequest"]
@@ -66,11 +67,19 @@ class Route:
 class Order:
     """An order of the shop."""
 
-    path: str
+    number: str
     driver: threeds.Driver
+    card: Card | None = field(repr=False)
+    """The card to charge; None once it was charged. A real shop has a card token here, and never sees the number."""
+    payment: payments.Payment | None = None
     called_back: bool = False
     events: dict[str, str] = field(default_factory=dict[str, str])
     """Types of the received webhooks, by event id: each counts once."""
+
+    @property
+    def path(self) -> str:
+        """The page of the order."""
+        return f"/3ds/{self.number}"
 
 
 class UnknownOrder(Exception):
@@ -111,6 +120,9 @@ class Shop:
             Route("GET", "/3ds/{name}/success", _with_error_pages(self._returned)),
             Route("GET", "/3ds/{name}/failure", _with_error_pages(self._returned)),
             Route("POST", "/3ds/{name}/callback", _with_error_pages(self._callback)),
+            Route("POST", "/3ds/{name}/capture", _with_error_pages(self._capture)),
+            Route("POST", "/3ds/{name}/void", _with_error_pages(self._void)),
+            Route("POST", "/3ds/{name}/refund", _with_error_pages(self._refund)),
             Route("POST", "/webhooks", self._webhook),
         )
 
@@ -123,40 +135,90 @@ class Shop:
     async def _pay(self, request: ShopRequest) -> ShopResponse:
         """Create the session. A real shop gets a card token from Checkout.com's form, and no card number."""
         form, number = request.form, secrets.token_urlsafe(16)
-        path = f"/3ds/{number}"
+        card = read_card(form)
+        if isinstance(card, CardErrors):
+            return pages.checkout(self._test_cards, form, card, status=400)
+        url = f"{self._address}/3ds/{number}"
         browser = threeds.browser_channel_data(
             request.headers, request.peer, threeds.read_browser_values(form.get("threeds_browser"))
         )
         hosted = form.get("completion") == "hosted"
-        session_request = _session_request(form, self._address + path, hosted=hosted)
         try:
-            session = await self._checkout.sessions.request_session(session_request)
+            session = await self._checkout.sessions.request_session(_session_request(card, url, hosted=hosted))
         except errors.CheckoutError as error:
             if error.may_have_been_done or error.is_transient:
                 raise
             _LOG.warning("%s", error)
-            return pages.error("Please check the card number and its expiry date.", 422)
-        options = threeds.Options(method_notification_url=f"{self._address}{path}/method", complete=not hosted)
+            return pages.checkout(self._test_cards, form, api_errors(error), status=422)
+        size = threeds.WindowSize.W500_H600
+        options = threeds.Options(method_notification_url=f"{url}/method", size=size, complete=not hosted)
         driver = threeds.Driver(self._checkout, session, options=options, channel_data=browser, poll=SHORT_POLL)
-        self._orders[number] = self._by_session[session.id] = Order(path, driver)
-        return _see_other(path)
+        order = self._orders[number] = self._by_session[session.id] = Order(number, driver, card)
+        return _see_other(order.path)
 
     async def _show(self, request: ShopRequest) -> ShopResponse:
         """Return the page on which the cardholder waits, is challenged, or sees the result."""
         order = self._order(request)
         step = await order.driver.advance()
-        left = order.driver.time_left or 0.0
+        left = order.driver.time_left
         match step:
             case threeds.RunMethod(form=form):
-                return pages.method(form, order.path, left)
+                return pages.method(form, left)
             case threeds.ShowChallenge(form=form, size=size):
-                return pages.challenge(form, size, order.path, left)
+                return pages.challenge(form, size, left)
             case threeds.RedirectCardholder(url=url):
                 return pages.redirect(url)
             case threeds.Done(result=result):
-                return pages.result(result, _notifications(order))
+                if result.authenticated:
+                    await self._charge(order, result)
+                return pages.result(result, order.payment, order.path, _notifications(order))
             case threeds.SendChannelData() | threeds.ShowAppChallenge():
                 return pages.error("This order does not belong to a browser.", 409)
+
+    async def _charge(self, order: Order, result: threeds.ThreeDSResult) -> None:
+        """Request the payment. The page may be loaded again, also at the same time: the key makes it one payment."""
+        if order.card is None:
+            return
+        order.payment = await self._checkout.payments.request_payment(
+            payments.PaymentRequest(
+                source=order.card.for_payment(),
+                amount=AMOUNT,
+                currency=CURRENCY,
+                reference=order.number,
+                capture=False,
+                three_ds=result.three_ds(),
+            ),
+            idempotency_key=order.number,
+        )
+        order.card = None
+
+    async def _capture(self, request: ShopRequest) -> ShopResponse:
+        """Capture the payment, as the shop does when it ships the goods."""
+        order, payment = self._paid(request)
+        await self._checkout.payments.capture_payment(payment.id, idempotency_key=f"{order.number}-capture")
+        return await self._reread(order, payment)
+
+    async def _void(self, request: ShopRequest) -> ShopResponse:
+        """Void the payment, as the shop does when it cannot ship."""
+        order, payment = self._paid(request)
+        await self._checkout.payments.void_payment(payment.id, idempotency_key=f"{order.number}-void")
+        return await self._reread(order, payment)
+
+    async def _refund(self, request: ShopRequest) -> ShopResponse:
+        """Refund the payment, as the shop does when the goods come back."""
+        order, payment = self._paid(request)
+        await self._checkout.payments.refund_payment(payment.id, idempotency_key=f"{order.number}-refund")
+        return await self._reread(order, payment)
+
+    def _paid(self, request: ShopRequest) -> tuple[Order, payments.Payment]:
+        order = self._order(request)
+        if order.payment is None:
+            raise UnknownOrder
+        return order, order.payment
+
+    async def _reread(self, order: Order, payment: payments.Payment) -> ShopResponse:
+        order.payment = await self._checkout.payments.get_payment(payment.id)
+        return _see_other(order.path)
 
     async def _method(self, request: ShopRequest) -> ShopResponse:
         """Handle the POST of the issuer's script, inside the hidden iframe."""
@@ -203,11 +265,7 @@ class Shop:
         return ShopResponse()
 
 
-def _session_request(form: Mapping[str, str], order_url: str, *, hosted: bool) -> sessions.SessionRequest:
-    try:
-        month, year = int(form.get("month", "")), int(form.get("year", ""))
-    except ValueError:
-        raise errors.MalformedMessage("expiry date", "is not a month and a year in digits") from None
+def _session_request(card: Card, order_url: str, *, hosted: bool) -> sessions.SessionRequest:
     completion: sessions.CompletionInfo
     if hosted:
         completion = sessions.HostedCompletionInfo(
@@ -217,9 +275,7 @@ def _session_request(form: Mapping[str, str], order_url: str, *, hosted: bool) -
         completion = sessions.NonHostedCompletionInfo(
             callback_url=f"{order_url}/callback", challenge_notification_url=f"{order_url}/challenge"
         )
-    number = "".join(form.get("number", "").split())
-    source = sessions.CardSource(number=number, expiry_month=month, expiry_year=year)
-    return sessions.SessionRequest(source=source, amount=AMOUNT, currency=CURRENCY, completion=completion)
+    return sessions.SessionRequest(source=card.for_session(), amount=AMOUNT, currency=CURRENCY, completion=completion)
 
 
 def _notifications(order: Order) -> dict[str, str]:
@@ -245,6 +301,8 @@ def _with_error_pages(
             return pages.error("There is no such order.", 404)
         except errors.MalformedMessage as error:
             return pages.error(str(error), 400)
+        except errors.Forbidden:
+            return pages.error("The payment does not allow that any more.", 409, f"/3ds/{request.name}")
         except errors.CheckoutError as error:
             _LOG.warning("%s", error)
             retry_path = f"/3ds/{request.name}" if request.name else "/"

@@ -18,6 +18,7 @@ _DEPTH: Final = 4
 """How deep optional members of a made example go."""
 _AMBIGUOUS: Final = frozenset({"code", "id", "name", "number", "type", "value"})
 """Names of members that mean something else in each schema."""
+_ADDRESS: Final = "urn:document"
 _FORMATS: Final = {"date-time": "2026-11-28T10:15:00Z", "date": "2026-11-28", "uri": "https://shop.example/done"}
 
 
@@ -54,8 +55,14 @@ def _is_example(name: str, value: Any) -> bool:
 
 @cache
 def _validator(name: str) -> jsonschema_rs.Draft202012Validator:
-    reference = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": dict(SCHEMAS)}}
-    return jsonschema_rs.Draft202012Validator(reference)
+    return jsonschema_rs.Draft202012Validator({"$ref": f"{_ADDRESS}#/components/schemas/{name}"}, registry=_registry())
+
+
+@cache
+def _registry() -> jsonschema_rs.Registry:
+    return jsonschema_rs.Registry(
+        [(_ADDRESS, {"components": {"schemas": dict(SCHEMAS)}})], draft=jsonschema_rs.Draft202012
+    )
 
 
 def documented() -> Iterator[tuple[Any, Mapping[str, Any]]]:

@@ -19,7 +19,8 @@ from mkdocs.config.defaults import MkDocsConfig  # noqa: E402
 from mkdocs.structure.files import File, Files  # noqa: E402
 from mkdocs.structure.pages import Page  # noqa: E402
 
-from scripts.website import flow_table, model_pages, operation_pages  # noqa: E402
+from scripts.website import model_pages, operation_pages  # noqa: E402
+from scripts.website.markdown import draw_tables  # noqa: E402
 
 _LINK: Final = re.compile(r"(!?\[[^\]]*\])\((?!https?:|#|mailto:)([^)\s#]+)(#[^)\s]*)?\)")
 _FENCED: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -44,7 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Make the links of a page fit the site, and its flow diagram fit a phone."""
-    markdown = flow_table.replace(markdown)
+    markdown = draw_tables(markdown)
     kept: list[str] = []
 
     def keep(match: re.Match[str]) -> str:

@@ -19,7 +19,7 @@ _WHAT: Final = {
     "enum": "An enum. A value that is not listed stays a text of this type",
     "union": "A union: one of these Structs",
 }
-_WRAPPERS: Final = {"list": "list of ", "Mapping": "dict of ", "dict": "dict of "}
+_WRAPPERS: Final = {"list": "list of ", "Sequence": "list of ", "Mapping": "dict of ", "dict": "dict of "}
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -109,7 +109,8 @@ def _words(node: ast.expr) -> str:
     if isinstance(node, ast.Subscript):
         inner = node.slice.elts[-1] if isinstance(node.slice, ast.Tuple) else node.slice
         return _WRAPPERS[ast.unparse(node.value)] + _words(inner)
-    name = ast.unparse(node)
+    # An enum or the text of one of its values; a page shows the enum.
+    name = ast.unparse(node).removesuffix("Like")
     for api, models in all_models().items():
         if name in models:
             return f"[`{name}`](../{api}/{name}.md)"

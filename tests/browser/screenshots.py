@@ -7,9 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.async_api import Browser
+
 from checkout_async.sandbox import Sandbox
 from checkout_async.sandbox.sessions.flow import CHALLENGE_LIFETIME
 from examples.shop.demo import run_shop
+from tests.browser.guide import guide_shop, showing
 from tests.browser.report_picture import take_report
 from tests.browser.visitor import Visitor, chromium, visiting
 
@@ -30,6 +33,12 @@ async def _on_the_page(visitor: Visitor) -> None:
     await visitor.page.goto(visitor.address)
     await visitor.page.locator("summary").click()
     await _take(visitor, "shop-checkout")
+    await visitor.page.goto(visitor.address)
+    await visitor.page.get_by_label("Card number").fill("4000000000000000")
+    await visitor.page.get_by_label("Month").fill("13")
+    await visitor.page.get_by_role("button", name="Pay").click()
+    await visitor.page.locator(".bad").first.wait_for()
+    await _take(visitor, "shop-errors")
     await visitor.pay("silent_method")
     await visitor.page.get_by_text("Asking your bank").wait_for()
     await _take(visitor, "shop-3ds-method")
@@ -57,6 +66,24 @@ async def _hosted(visitor: Visitor, sandbox: Sandbox) -> None:
     await _take(visitor, "hosted-time-up")
 
 
+async def _guide(browser: Browser) -> None:
+    """The code of docs/threeds.md: its own pages, on a phone and on a wide screen."""
+    for name, scenario, screen, scheme in (
+        ("guide-method-pixel5", "silent_method", "Pixel 5", "light"),
+        ("guide-challenge-pixel5", "challenge", "Pixel 5", "light"),
+        ("guide-challenge-desktop", "challenge", "desktop", "dark"),
+    ):
+        async with guide_shop(scenario) as address, showing(browser, screen, scheme) as (page, _console):
+            await page.goto(address)
+            await page.get_by_role("button", name="Pay").click()
+            if scenario == "challenge":
+                await page.frame_locator("iframe:not([hidden])").get_by_label("One-time password").wait_for()
+            else:
+                await page.get_by_text("We are asking your bank.").wait_for()
+            await page.screenshot(path=IMAGES / f"{name}.png", scale="css", animations="disabled")
+            _log(name)
+
+
 async def main() -> None:
     """Take all pictures."""
     IMAGES.mkdir(exist_ok=True)
@@ -66,6 +93,7 @@ async def main() -> None:
             async with visiting(browser, shop.address, log) as (visitor, _evidence):
                 await _on_the_page(visitor)
                 await _hosted(visitor, shop.sandbox)
+            await _guide(browser)
             await take_report(browser, IMAGES / "batch-report.png")
             _log("batch-report")
 

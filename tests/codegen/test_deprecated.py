@@ -57,7 +57,7 @@ async def test_an_operation_warns_once_at_the_line_that_calls_it(
             return type("Response", (), {"value": None})
 
     operations = import_generated(folder, "operations.shop", monkeypatch)
-    resource = import_generated(folder, "resources.shop", monkeypatch).ShopResource(Sender())
+    resource: Any = import_generated(folder, "resources.shop", monkeypatch).ShopResource(Sender())
     with pytest.warns(DeprecationWarning, match=r"^request_order is deprecated\. Place an order\.$") as warned:
         await resource.request_order({"item": "x"})
     assert [each.filename for each in warned] == [__file__]
@@ -65,7 +65,8 @@ async def test_an_operation_warns_once_at_the_line_that_calls_it(
         warnings.simplefilter("error")
         await resource.request_order({"item": "x"})
         operations.build_request_order({"item": "x"})
-    for struck in (operations.request_order, operations.build_request_order, type(resource).request_order):
+    methods: list[Any] = [operations.request_order, operations.build_request_order, resource.request_order]
+    for struck in methods:
         assert struck.__deprecated__ == "request_order is deprecated. Place an order."
 
 

@@ -29,6 +29,20 @@ class Rows:
         return self._rows
 
 
+def parallelize(rows: Iterable[Any], _partitions: int) -> Rows:
+    """Stand in for the method of Spark's context."""
+    return Rows(rows)
+
+
+def remote(**_options: object) -> Callable[[Callable[[Any, Any], Any]], SimpleNamespace]:
+    """Stand in for Ray's decorator: a call is made at once."""
+
+    def decorate(function: Callable[[Any, Any], Any]) -> SimpleNamespace:
+        return SimpleNamespace(remote=function)
+
+    return decorate
+
+
 def provide(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write the input that the page names, and let its imports find the engines."""
     record = {
@@ -42,17 +56,12 @@ def provide(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [json.dumps(record | {"reference": f"ORD-{number}"}) for number in range(6)]
     (folder / "shared" / "cards.jsonl").write_text("\n".join(lines), encoding="utf-8")
 
-    context = SimpleNamespace(parallelize=lambda rows, _count: Rows(rows))
+    context = SimpleNamespace(parallelize=parallelize)
     session = SimpleNamespace(sparkContext=context)
     builder = SimpleNamespace(getOrCreate=lambda: session)
     _module(monkeypatch, "pyspark")
     _module(monkeypatch, "pyspark.sql", SparkSession=SimpleNamespace(builder=builder))
-    _module(
-        monkeypatch,
-        "ray",
-        remote=lambda **_options: lambda function: SimpleNamespace(remote=function),
-        get=list,
-    )
+    _module(monkeypatch, "ray", remote=remote, get=list)
 
 
 def _module(monkeypatch: pytest.MonkeyPatch, name: str, **attributes: object) -> None:

@@ -19,7 +19,9 @@ from tests.docs.pages import PAGES, leading_to, name_of, run_page
 from tests.documents import python_blocks
 from tests.processes.children import loop_in_thread
 
-WITH_CODE = [page for page in PAGES if python_blocks(page)]
+# Its blocks are tests of applications: tests/testing/test_docs.py runs them in a pytest of their own.
+OF_TESTS = {"docs/testing.md"}
+WITH_CODE = [page for page in PAGES if python_blocks(page) and name_of(page) not in OF_TESTS]
 SLOW = {"docs/cluster.md"}  # Dask starts processes
 
 

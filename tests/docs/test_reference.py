@@ -15,7 +15,8 @@ import pytest
 from aiohttp import web
 
 from checkout_async._generated import models as generated_models
-from scripts.website import example_bodies, flow_table, model_pages, operation_pages
+from scripts.website import example_bodies, model_pages, operation_pages
+from scripts.website.markdown import as_markdown, draw_tables
 from scripts.website.operation_pages import Described, all_operations
 from scripts.website.specification import DOCUMENT, MODULES, SCHEMAS, all_models
 from tests.docs.documented_api import DocumentedApi
@@ -42,7 +43,7 @@ def api() -> Generator[tuple[DocumentedApi, str]]:
 
 class TestOperations:
     def test_every_operation_of_the_document_has_a_page_but_that_for_tokens(self) -> None:
-        documented = {
+        documented: set[str] = {
             operation["operationId"]
             for path in DOCUMENT["paths"].values()
             for operation in path.values()
@@ -93,7 +94,9 @@ class TestModels:
         pages = {model.name for model in MODELS}
         assert len(pages) == len(MODELS)
         for api in generated_models.__all__:
-            assert set(MODULES[api].__all__) <= pages, api
+            # `ColourLike` is a Colour or the text of one, and `OrderDict` an Order as a dict, for type checkers only.
+            twins = {f"{name}{ending}" for name in pages for ending in ("Like", "Dict")}
+            assert set(MODULES[api].__all__) <= pages | twins, api
 
     def test_the_example_of_every_schema_is_valid(self) -> None:
         assert len(SCHEMAS) > 300
@@ -107,7 +110,8 @@ class TestModels:
         for model in structs:
             example = example_bodies.examples()[model.schema]
             msgspec.convert(example, getattr(MODULES[model.api], model.name))
-            known = {each.wire_name for each in model.members} | ({model.tag[0]} if model.tag else set())
+            known = {each.wire_name for each in model.members}
+            known |= {model.tag[0]} if model.tag else set[str]()
             assert set(example) <= known, model.name
 
     def test_a_page_says_what_each_member_is(self) -> None:
@@ -135,4 +139,16 @@ def test_a_text_is_made_for_a_pattern(pattern: str) -> None:
 def test_a_state_diagram_becomes_a_table() -> None:
     page = "x\n```mermaid\nstateDiagram-v2\n    [*] --> Reply: request_session\n    Reply --> [*]\n```\ny\n"
     rows = "| In | When | Next |\n|---|---|---|\n| start | `request_session` | `Reply` |\n| `Reply` |  | end |\n"
-    assert flow_table.replace(page) == f"x\n{rows}y\n"
+    assert draw_tables(page) == f"x\n{rows}y\n"
+
+
+@pytest.mark.parametrize(
+    ("docstring", "shown"),
+    [
+        ("Raises:\n    NotFound: 404. There is none.", "Raises:\n    NotFound: 404\\. There is none."),
+        ("Every error.\n\nA\n├── B\n└── C\n\nMore.", "Every error.\n\n```text\nA\n├── B\n└── C\n```\n\nMore."),
+        ("It is 404 pages long.\n\nNothing else.", "It is 404 pages long.\n\nNothing else."),
+    ],
+)
+def test_a_docstring_looks_as_it_was_meant(docstring: str, shown: str) -> None:
+    assert as_markdown(docstring) == shown

@@ -75,7 +75,7 @@ class TestShop:
         policy = reply.headers["Content-Security-Policy"]
         html = Html(await reply.text())
         assert f"script-src 'nonce-{html.only('script')['nonce']}'" in policy
-        assert reply.headers["Refresh"].startswith("10; url=/3ds/")
+        assert reply.headers["Refresh"] == "10"
         return str(reply.url.path), html
 
     async def test_a_cardholder_is_fingerprinted_challenged_and_pays(

@@ -247,8 +247,8 @@ class TestRetries:
 
     async def test_a_policy_of_another_type_is_refused_before_anything_is_sent(self) -> None:
         wired = Wired(OK)
-        with pytest.raises(errors.ConfigurationError, match="retry must be RetryPolicy, not int"):
-            await wired.call(retry=3)
+        with pytest.raises(errors.ConfigurationError, match="retry must be RetryPolicy or int, not str"):
+            await wired.call(retry="3")
         assert wired.sent == 0
 
     async def test_a_read_just_ends_with_its_last_failure(self) -> None:

@@ -10,9 +10,11 @@ import msgspec
 from aiohttp import web
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1c2430; --paper: #fff; --line: #d4d9e2; --accent: #1a56db; --ground: #f3f5f9 }
+:root { color-scheme: light dark; --ink: #1c2430; --paper: #fff; --line: #d4d9e2; --accent: #1a56db; --on-accent: #fff;
+  --bad: #b3261e; --ground: #f3f5f9 }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e8ecf3; --paper: #1b212b; --line: #3a4352; --accent: #6f9bff; --ground: #11151c }
+  :root { --ink: #e8ecf3; --paper: #1b212b; --line: #3a4352; --accent: #6f9bff; --on-accent: #0b1220;
+    --bad: #ff9a8f; --ground: #11151c }
 }
 * { box-sizing: border-box }
 body { margin: 0; padding: 1rem; min-height: 100vh; display: grid; place-items: start center;
@@ -28,8 +30,8 @@ input { width: 100%; font: inherit; padding: .6rem; margin-bottom: 1rem; border:
   border-radius: .5rem; background: var(--ground); color: inherit; letter-spacing: .2em }
 button { width: 100%; font: inherit; padding: .7rem; margin-bottom: .5rem; border-radius: .5rem; cursor: pointer;
   border: 1px solid var(--line); background: transparent; color: inherit }
-button.main { background: var(--accent); border-color: var(--accent); color: #fff }
-.problem { color: #c0392b } .small { font-size: .8rem; opacity: .7; margin: .25rem 0 0 }
+button.main { background: var(--accent); border-color: var(--accent); color: var(--on-accent) }
+.problem { color: var(--bad) } .small { font-size: .8rem; opacity: .7; margin: .25rem 0 0 }
 iframe.hidden { display: none }
 """
 _SUBMIT = "document.getElementById('forward').submit();"

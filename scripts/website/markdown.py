@@ -1,4 +1,4 @@
-"""The flow diagram of a page as a table, which fits a phone and needs no script from elsewhere."""
+"""Changes what looks otherwise on the site than where it was written: flow diagrams and docstrings."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import re
 from typing import Final
 
 _DIAGRAM: Final = re.compile(r"^```mermaid\nstateDiagram-v2\n(.*?)^```\n", re.MULTILINE | re.DOTALL)
+_STATUS: Final = re.compile(r"^(\s+\w+: )(\d{3})\. ", re.MULTILINE)
+_TREE: Final = re.compile(r"(?:^.+\n)*^.*├──.*(?:\n.+)*", re.MULTILINE)
 _ARROW: Final = re.compile(r"^ *(\S+) --> (\S+?)(?:: (.*))?$", re.MULTILINE)
 
 
-def replace(markdown: str) -> str:
-    """Return a page with a table in place of each state diagram."""
+def draw_tables(markdown: str) -> str:
+    """Return a page with a table in place of each state diagram: it fits a phone and needs no script."""
     return _DIAGRAM.sub(lambda match: _table(match[1]), markdown)
 
 
@@ -29,3 +31,9 @@ def _state(name: str, outside: str) -> str:
 def _names(text: str) -> str:
     """Return a text with names of the API as code."""
     return re.sub(r"\w+_\w+", lambda match: f"`{match[0]}`", text)
+
+
+def as_markdown(docstring: str) -> str:
+    """Return a docstring as Markdown: a status begins no list, and a drawn tree is a block."""
+    escaped = _STATUS.sub(r"\1\2\\. ", docstring)
+    return _TREE.sub(lambda match: f"```text\n{match[0]}\n```", escaped)
