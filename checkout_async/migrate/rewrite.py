@@ -26,12 +26,12 @@ def rewrite(source: str) -> tuple[str, list[Left]]:
     Raises libcst.ParserSyntaxError if the source is not Python.
     """
     wrapper = MetadataWrapper(cst.parse_module(source))
-    rewriter = Rewriter(wrapper.module)
+    rewriter = _Rewriter(wrapper.module)
     module = wrapper.visit(rewriter)
     return module.code, sorted(set(rewriter.left))
 
 
-class Rewriter(cst.CSTTransformer):
+class _Rewriter(cst.CSTTransformer):
     """Replaces what is mechanical in one module."""
 
     METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider)
