@@ -42,7 +42,7 @@ class SessionCalls:
         self.journal = journal
         self.in_flight = in_flight
         self.retry_unknown = retry_unknown
-        self.is_stopped = False
+        self.is_stopped: bool = False
         self.waiting: set[SessionCall] = set()
 
     def stop(self) -> None:
@@ -62,7 +62,7 @@ class SessionCall:
     __slots__ = ("_calls", "_claim", "_is_ended", "_keys", "_record", "_task", "failure", "was_sent")
 
     def __init__(self, calls: SessionCalls, record: Record) -> None:
-        self.was_sent = False
+        self.was_sent: bool = False
         self.failure: Exception | None = None
         self._calls = calls
         self._record = record
