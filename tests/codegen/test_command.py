@@ -46,6 +46,8 @@ def test_it_writes_the_package_and_the_api_reference(shop: Path) -> None:
     written = tree(shop).keys() - {f"openapi/{name}" for name in SHOP}
     assert written == {
         f"{GENERATED}/__init__.py",
+        f"{GENERATED}/dicts/__init__.py",
+        f"{GENERATED}/dicts/shop.py",
         f"{GENERATED}/models/__init__.py",
         f"{GENERATED}/models/shop.py",
         f"{GENERATED}/operations/__init__.py",
@@ -56,6 +58,7 @@ def test_it_writes_the_package_and_the_api_reference(shop: Path) -> None:
         f"{GENERATED}/strict/__init__.py",
         f"{GENERATED}/strict/shop.py",
         f"{GENERATED}/openapi.json",
+        f"{GENERATED}/scopes.py",
         f"{GENERATED}/servers.py",
         MANIFEST,
         DOCS,
