@@ -77,8 +77,8 @@ def cli() -> None:
     """
 
 
-for command in (authenticate, batch, call, doctor, listen, sandbox):
-    cli.add_command(command)
+for _command in (authenticate, batch, call, doctor, listen, sandbox):
+    cli.add_command(_command)
 
 
 @cli.command(short_help="Fetch an access token and print its lifetime and scopes.")

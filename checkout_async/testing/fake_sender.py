@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
 import msgspec
 
@@ -30,7 +30,7 @@ _REQUEST_ID: Final = "00000000-0000-0000-0000-000000000000"
 class RecordedCall(SecretStruct, frozen=True, kw_only=True):
     """A call that a FakeSender answered. `repr` shows neither body nor key."""
 
-    __hidden__ = ("body", "headers", "idempotency_key", "request")
+    __hidden__: ClassVar[tuple[str, ...]] = ("body", "headers", "idempotency_key", "request")
 
     operation: str
     """The operation's name, such as `request_payment`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from html import escape
-from typing import Final
+from typing import ClassVar, Final
 
 from checkout_async.errors import MalformedMessage
 from checkout_async.redaction import SecretStruct, clears_frames
@@ -50,7 +50,7 @@ _LEAVE: Final = "top.location.replace(document.currentScript.dataset.to);"
 class ThreeDSPage(SecretStruct, frozen=True):
     """A page for the cardholder's browser. Send `html` with the status 200 and these `headers`."""
 
-    __hidden__ = ("headers", "html")
+    __hidden__: ClassVar[tuple[str, ...]] = ("headers", "html")
 
     html: str
     headers: Mapping[str, str]
