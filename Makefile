@@ -111,7 +111,7 @@ bench-memory: $(VENV)/.test ## Measure the memory of a batch of ten thousand and
 
 bench: $(BENCH)/.ready ## Compare the client with hand-written code and other SDKs, on asyncio and on uvloop (ten minutes).
 	@$(BENCH)/bin/python benchmarks/compare.py $(if $(ONLY),--only $(ONLY)) --json benchmarks/results.json --svg docs/images/performance.svg
-	@$(BENCH)/bin/python scripts/readme_figures.py
+	@$(BENCH)/bin/python scripts/figures.py
 
 bench-guard: $(BENCH)/.ready ## Fail if the client got slower by a tenth than the committed results, as ratios (two minutes).
 	@$(BENCH)/bin/python benchmarks/compare.py --loop asyncio --in-flight 64 --guard benchmarks/results.json

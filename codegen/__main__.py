@@ -1,10 +1,11 @@
-"""The command `python -m codegen`: generates the package from openapi/.
+"""The command `python -m codegen`: generates the package from openapi/, and says what a change of it means.
 
-`--check` compiles in memory, compares with the files on disk and prints a diff. Both end at once if nothing has changed
-since the last run that went well. `accept` writes what the package promises now to openapi/contract.json, which
-`--check` compares too. `diff OLD NEW` says what the changes between two versions mean for a caller; its exit code is 2
-if one is silent, 1 if one is breaking, and else 0. `lint` asks what a reviewer of the fragments would ask. `--count`
-prints the size of each API and the number of variants of each union.
+`check` (or `--check`) compiles in memory, compares with the files on disk and prints a diff. It and `generate` end at
+once if nothing has changed since the last run that went well. `accept` writes what the package promises now to
+openapi/contract.json, which `check` compares too. `diff OLD NEW` says what the changes between two versions mean for a
+caller; its exit code is 2 if one is silent, 1 if one is breaking, and else 0. `compare` holds a document of others
+against the fragments, `adopt` drafts fragments from it, and `lint` asks what a reviewer would ask. `--count` prints the
+size of each API and the number of variants of each union.
 """
 
 from __future__ import annotations
@@ -17,19 +18,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from codegen.compiler import FRAGMENTS, Compiled, check_fragments, compile_all, compile_document
-from codegen.contract import ACCEPTED, FORMAT, Contract, diff_contract, read_contract, write_contract
+from codegen.commands import TASKS
+from codegen.compiler import FRAGMENTS, Compiled, compile_all, compile_document
+from codegen.contract import ACCEPTED, diff_contract, read_contract
 from codegen.count import count_document
-from codegen.diagnostics import CompilerError, Problems, SpecificationError
-from codegen.diff import Finding, compare, compare_versions, exit_code, render
-from codegen.lint import fix_fragments, lint
-from codegen.lint.sensitive import unmarked
+from codegen.diagnostics import CompilerError, SpecificationError
 from codegen.record import is_verified, record
-from codegen.revisions import read_version
-from codegen.upstream.compare import compare_documents
-from codegen.upstream.decisions import fix_tables, news, read_decisions
-from codegen.upstream.read import Document, read_document
-from codegen.upstream.render import render_comparison
 from codegen.write import diff_tree, write_tree
 
 _REPORT: Final = (
@@ -69,83 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
     if options.count:
         return _count
-    if task := {"accept": _accept, "compare": _compare, "diff": _diff, "lint": _lint}.get(options.task):
-        return task
-    return _check if options.check else _generate
+    if options.check:
+        return _check
+    return {**TASKS, "check": _check, "generate": _generate}[options.task]
 
 
 def _count(options: argparse.Namespace) -> int:
     print(count_document(compile_document(options.root / FRAGMENTS)))
     return 0
-
-
-def _accept(options: argparse.Namespace) -> int:
-    """Write what the package promises now, and keep what was accepted. A change that callers meet needs a reason."""
-    folder: Path = options.root / FRAGMENTS
-    compiled = compile_all(options.root)
-    old = read_contract(folder) or {}
-    accepted = old.get(ACCEPTED, [])
-    print(diff_contract(old, {**compiled.contract, ACCEPTED: accepted}), end="")
-    changes = [each.key for each in _changes_to_accept(options, old, compiled.contract) if exit_code([each])]
-    if changes and not options.why:
-        print("\n".join(changes), file=sys.stderr)
-        print("callers meet these changes: say why they are accepted with --why; nothing was written", file=sys.stderr)
-        return 1
-    if options.why:
-        accepted = [*accepted, {"why": options.why, "changes": changes}]
-    write_contract(folder, {**compiled.contract, ACCEPTED: accepted})
-    return 0
-
-
-def _lint(options: argparse.Namespace) -> int:
-    """Correct what has one answer if that is wanted, and print what a reviewer of the fragments would ask about."""
-    folder: Path = options.root / FRAGMENTS
-    document = check_fragments(folder)
-    if options.fix:
-        for name in fix_fragments(folder, unmarked(document)):
-            print(f"corrected {FRAGMENTS}/{name}")
-        if fix_tables(folder, read_decisions(folder, Problems())):
-            print(f"corrected {FRAGMENTS}/README.md")
-        document = check_fragments(folder)
-    if problems := lint(document, folder):
-        raise SpecificationError(problems)
-    return 0
-
-
-def _compare(options: argparse.Namespace) -> int:
-    """Print how a document of others differs from ours, less what decisions settle. Return 1 if there is news."""
-    if len(options.versions) != 1:
-        print("compare needs one document: an OpenAPI file, JSON or YAML", file=sys.stderr)
-        return 2
-    folder: Path = options.root / FRAGMENTS
-    problems = Problems()
-    decisions = read_decisions(folder, problems)
-    problems.stop_if_any()
-    theirs = read_document(Path(options.versions[0]))
-    found = compare_documents(Document(compile_document(folder)), theirs)
-    left = found.differences if options.all else news(found.differences, decisions, theirs.title)
-    settled = len(found.differences) - len(left)
-    print(render_comparison(left, found.agreements, settled, options.format), end="")
-    return 1 if left else 0
-
-
-def _changes_to_accept(options: argparse.Namespace, old: Contract, new: Contract) -> list[Finding]:
-    """Return the changes since the last snapshot, or since a version that `--since` names."""
-    accepted = {**new, ACCEPTED: old.get(ACCEPTED, [])}
-    if options.since:
-        return compare(read_version(options.since, options.root).contract, accepted)
-    return compare(old, accepted) if old.get("format") == FORMAT else []
-
-
-def _diff(options: argparse.Namespace) -> int:
-    """Print what changed from one version to another. Return 2 if a change is silent, 1 if one is breaking."""
-    if len(options.versions) != 2:
-        print("diff needs two versions: folders that contain openapi/, bundles, or git revisions", file=sys.stderr)
-        return 2
-    old, new = (read_version(source, options.root) for source in options.versions)
-    found = compare_versions(old, new)
-    print(render(found, options.format), end="")
-    return exit_code(found)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -199,7 +124,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "task",
         nargs="?",
-        choices=("generate", "accept", "compare", "diff", "lint"),
+        choices=("generate", "check", *TASKS),
         default="generate",
         help="what to do",
     )
@@ -214,6 +139,11 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--fix", action="store_true", help="with lint: put keywords in order, mask what looks sensitive"
     )
+    parser.add_argument("--operation", help="with adopt: an operationId, or a line such as 'POST /payments'")
+    parser.add_argument("--schema", help="with adopt: the name of a schema in the document")
+    parser.add_argument("--field", help="with adopt: a member of a schema in the document, as Schema.member")
+    parser.add_argument("--into", help="with adopt: the tag of the API that it belongs to (default: the first)")
+    parser.add_argument("--write", action="store_true", help="with adopt: write new files; existing ones are kept")
     parser.add_argument("--all", action="store_true", help="with compare: also what decisions settle")
     parser.add_argument("--since", help="with accept: the version since which changes are accepted, as for diff")
     parser.add_argument("--root", type=_folder, default=_HERE.parent, help="the folder that contains openapi/")

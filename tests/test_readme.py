@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import readme_figures
+from scripts import figures
 from tests.documents import python_blocks
 
 ROOT = Path(__file__).parent.parent
@@ -36,17 +36,18 @@ def test_the_first_example_runs_without_an_account(
     assert re.fullmatch(r"pay_\w{26} Authorized True\n", capsys.readouterr().out)
 
 
-def test_the_sentence_on_performance_is_what_the_benchmark_measured() -> None:
-    results = json.loads(readme_figures.RESULTS.read_text(encoding="utf-8"))
-    text = readme_figures.README.read_text(encoding="utf-8")
-    assert readme_figures.rendered(text, results) == text, "run python scripts/readme_figures.py"
+@pytest.mark.parametrize("page", figures.PAGES, ids=lambda page: page.name)
+def test_the_figures_of_a_page_are_what_the_benchmark_measured(page: Path) -> None:
+    results = json.loads(figures.RESULTS.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    assert figures.rendered(text, figures.PAGES[page], results) == text, "run python scripts/figures.py"
 
 
 def test_the_sentence_on_performance_follows_the_results() -> None:
     """From figures of our own: 2 of 4 microseconds are a half, and 3 of 4 three quarters."""
     contenders = {name: {"processor_us": 4} for name in ("by hand", "vendor")}
     runs = {name: {"64": {"ours": {"processor_us": ours}, **contenders}} for name, ours in (("a", 2), ("b", 3))}
-    assert "0.50 to 0.75 times" in readme_figures.sentence({"results": {"asyncio": runs}})
+    assert "0.50 to 0.75 times" in figures.sentence({"results": {"asyncio": runs}})
 
 
 def test_the_make_targets_that_documents_name_exist() -> None:

@@ -157,11 +157,16 @@ def one_finding(findings: Iterable[Finding], old: Contract, new: Contract) -> It
 
 def _reached_operations(contract: Contract) -> dict[str, set[str]]:
     """Return the operations that each type reaches, by its name."""
-    types = {place.split(".")[1]: json.dumps(value) for place, value in flat(contract["types"]).items()}
-    uses = {name: _names(text) & types.keys() - {name} for name, text in types.items()}
+    types = _by_name(contract["types"])
+    uses = {name: _uses(type_) & types.keys() - {name} for name, type_ in types.items()}
     found: dict[str, set[str]] = {}
     for place, operation in flat(contract["operations"]).items():
-        waiting = [*(_names(json.dumps(operation)) & types.keys())]
+        texts = [
+            operation["signature"],
+            operation.get("paging", {}).get("iterator", ""),
+            *operation["statuses"].values(),
+        ]
+        waiting = [*(_names(texts) & types.keys())]
         seen: set[str] = set()
         while waiting:
             name = waiting.pop()
@@ -172,5 +177,12 @@ def _reached_operations(contract: Contract) -> dict[str, set[str]]:
     return found
 
 
-def _names(text: str) -> set[str]:
-    return {*re.findall(r"\w+", text)}
+def _uses(type_: Contract) -> set[str]:
+    """Return the names in the annotations of a class, or the variants of a union; values of enums are no names."""
+    members: dict[str, str] | list[str] = type_.get("members", {})
+    annotations = [*members.values()] if isinstance(members, dict) else members
+    return _names(text.partition(", in the API ")[0] for text in annotations)
+
+
+def _names(texts: Iterable[str]) -> set[str]:
+    return {name for text in texts for name in re.findall(r"\w+", text)}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from codegen.decisions import check_tables, read_decisions
 from codegen.diagnostics import Problem, Problems, SpecificationError
 from codegen.document import Object
 from codegen.lint.fix import fix_fragments
 from codegen.lint.order import check_order
 from codegen.lint.sensitive import check_sensitive
 from codegen.lint.wording import check_wording
-from codegen.upstream.decisions import check_tables, read_decisions
 
 __all__ = ["fix_fragments", "lint"]
 

@@ -2,7 +2,8 @@
 
 Python's `re` tries all ways before it gives up. The pattern becomes a graph of its characters: an edge leads from each
 character to one that may follow it. Two walkers start at one place and read the same text. If they can part and meet
-there again, each further round doubles the number of ways.
+there again, each further round doubles the number of ways. Without a loop, the ways to read one letter again and again
+are counted: of thirty letters that may each be missing, there are a billion.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _CATEGORIES: Final[dict[str, Callable[[str], bool]]] = {
 # Below this, a repetition is written out; from here on it counts as endless, unless its number is fixed.
 _MANY: Final = 10
 _LONGEST: Final = 400
+# More ways than this to read one text are too many.
+_MOST_WAYS: Final = 10_000
 
 
 class _Part(NamedTuple):
@@ -39,17 +42,22 @@ _NOTHING: Final = _Part(empty=True, first=frozenset(), last=frozenset())
 def is_catastrophic(pattern: str) -> bool:
     """Return whether a pattern of Python's `re` can take a time that doubles with every few characters."""
     graph = _Graph()
-    graph.sequence(_PARSER.parse(pattern))
-    return graph.is_ambiguous()
+    whole = graph.sequence(_PARSER.parse(pattern))
+    return graph.is_ambiguous() or graph.has_many_ways(whole.first)
 
 
 class _Graph:
     def __init__(self) -> None:
         self._letters: list[frozenset[str]] = []
         self._edges: dict[tuple[int, int], int] = {}
+        self._repeated = 0
+        self._is_empty_twice = False
+        """Whether a part that is repeated can be empty in two ways."""
 
     def is_ambiguous(self) -> bool:
         """Return whether two walkers that read the same text can part in a loop and meet again."""
+        if self._is_empty_twice:
+            return True
         for start, end in self._edges:
             if self._edges[start, end] > 1 and (start, start) in self._reached([(end, end)]):
                 return True
@@ -58,6 +66,24 @@ class _Graph:
             if (place, place) in self._reached(parted):
                 return True
         return False
+
+    def has_many_ways(self, starts: Iterable[int]) -> bool:
+        """Return whether there are too many ways to read some letter again and again without going round a loop."""
+        begun = frozenset(starts)
+        for places in {frozenset(self._places(letter)) for letter in _ALPHABET}:
+            ways = dict.fromkeys(begun & places, 1)
+            while ways:
+                if sum(ways.values()) > _MOST_WAYS:
+                    return True
+                longer: dict[int, int] = {}
+                for (start, end), count in self._edges.items():
+                    if start < end and start in ways and end in places:
+                        longer[end] = longer.get(end, 0) + count * ways[start]
+                ways = longer
+        return False
+
+    def _places(self, letter: str) -> Iterable[int]:
+        return (place for place, letters in enumerate(self._letters) if letter in letters)
 
     def _next(self, pair: tuple[int, int]) -> list[tuple[int, int]]:
         ends = ([end for start, end in self._edges if start == place] for place in pair)
@@ -86,7 +112,10 @@ class _Graph:
         if kind in {"MAX_REPEAT", "MIN_REPEAT"}:
             return self._repeat(*argument)
         if kind == "BRANCH":
-            return _either([self.sequence(branch) for branch in argument[1]])
+            branches = [self.sequence(branch) for branch in argument[1]]
+            # The parser of `re` takes what branches begin with out of them, so that equal ones are empty.
+            self._is_empty_twice |= self._repeated > 0 and sum(branch.empty for branch in branches) > 1
+            return _either(branches)
         if kind == "SUBPATTERN":
             return self.sequence(argument[-1])
         if kind in {"ASSERT", "ASSERT_NOT"}:
@@ -99,6 +128,12 @@ class _Graph:
         return _Part(empty=False, first=place, last=place)
 
     def _repeat(self, least: int, most: Any, nodes: Any) -> _Part:
+        self._repeated += most > 1
+        part = self._repeat_part(least, most, nodes)
+        self._repeated -= most > 1
+        return part
+
+    def _repeat_part(self, least: int, most: Any, nodes: Any) -> _Part:
         short = most == least or most < _MANY
         if short and len(self._letters) + most * max(1, len(nodes)) <= _LONGEST:
             copies = [self.sequence(nodes) for _ in range(most)]

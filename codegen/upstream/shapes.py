@@ -143,20 +143,69 @@ def _array(values: Iterable[str], near: Object) -> Array:
     return Array(listed, near.origin, [near.origin] * len(listed))
 
 
-def whole_schema(document: Document, schema: Object) -> Whole:
-    """Return a schema with what its references, its `allOf` and its scalar alternatives say."""
+def whole_schema(document: Document, schema: Object, above: frozenset[int] = frozenset()) -> Whole:
+    """Return a schema with what its references, its `allOf` and its scalar alternatives say.
+
+    `above` are the unions that it is an alternative of, by identity: one inside itself has no more variants.
+    """
     whole = Whole(schema.origin)
-    _collect(document, schema, whole, set(), inherits=False)
+    _Collector(document, above).collect(schema, whole, inherits=False)
     return whole
 
 
-def _collect(document: Document, schema: Object, whole: Whole, seen: set[int], *, inherits: bool) -> None:
-    if id(schema) in seen:
-        return
-    seen.add(id(schema))
-    target = document.resolve(schema)
-    if target is not schema:
-        _collect(document, target, whole, seen, inherits=inherits)
+class _Collector:
+    def __init__(self, document: Document, above: frozenset[int]) -> None:
+        self._document = document
+        self._above = above
+        self._seen: set[int] = set()
+
+    def collect(self, schema: Object, whole: Whole, *, inherits: bool) -> None:
+        """Add what a schema says, with its references and its parts. A part of `allOf` inherits from it."""
+        if id(schema) in self._seen:
+            return
+        self._seen.add(id(schema))
+        target = self._document.resolve(schema)
+        if target is not schema:
+            self.collect(target, whole, inherits=inherits)
+        _add_values(schema, whole)
+        for name, part in members(schema, "properties"):
+            whole.properties.setdefault(name, []).append(part)
+            whole.types.add("object")
+        for key, parts in (("items", whole.items), ("additionalProperties", whole.values_of_map)):
+            inner = schema.get(key)
+            if isinstance(inner, Object):
+                parts.append(inner)
+        for part in items(schema, "allOf"):
+            self.collect(part, whole, inherits=True)
+        if id(schema) not in self._above:
+            self._add_alternatives(schema, whole, inherits=inherits)
+
+    def _add_alternatives(self, schema: Object, whole: Whole, *, inherits: bool) -> None:
+        """Add the variants of a union, and what its scalar alternatives say. A part of `allOf` has no variants."""
+        labels = _labels(schema)
+        discriminator = schema.get("discriminator")
+        if isinstance(discriminator, Object) and not inherits:
+            whole.discriminator = str(discriminator.get("propertyName", ""))
+        alternatives = [*items(schema, "oneOf"), *items(schema, "anyOf")]
+        if not alternatives and labels and not inherits:
+            # OpenAPI 3.0: the base of a hierarchy names its subtypes in the mapping of its discriminator.
+            alternatives = [Object({"$ref": reference}, schema.origin, {}) for reference in labels]
+        for part in alternatives:
+            inner = whole_schema(self._document, part, self._above | {id(schema)})
+            if inner.properties or inner.variants:
+                label = labels.get(str(part.get("$ref"))) or _constant(self._document, schema, inner)
+                whole.variants.setdefault(label, []).append(part)
+                whole.types.add("object")
+            else:
+                whole.types |= inner.types
+                whole.values |= inner.values
+                whole.open |= bool(inner.types) and not inner.values
+                whole.items += inner.items
+                whole.values_of_map += inner.values_of_map
+
+
+def _add_values(schema: Object, whole: Whole) -> None:
+    """Add the types, values and limits that a schema states itself."""
     whole.types |= {each for each in texts(schema, "type") if each != "null"}
     if schema.get("format") in _TIMES:
         whole.types = (whole.types - {"string"}) | {str(schema["format"])}
@@ -165,40 +214,6 @@ def _collect(document: Document, schema: Object, whole: Whole, seen: set[int], *
     whole.values |= {str(value) for value in listed if value is not None}
     whole.limits |= {key: schema[key] for key in LIMITS if key in schema}
     whole.required |= {*texts(schema, "required")}
-    for name, part in members(schema, "properties"):
-        whole.properties.setdefault(name, []).append(part)
-        whole.types.add("object")
-    for key, parts in (("items", whole.items), ("additionalProperties", whole.values_of_map)):
-        inner = schema.get(key)
-        if isinstance(inner, Object):
-            parts.append(inner)
-    for part in items(schema, "allOf"):
-        _collect(document, part, whole, seen, inherits=True)
-    _collect_alternatives(document, schema, whole, inherits=inherits)
-
-
-def _collect_alternatives(document: Document, schema: Object, whole: Whole, *, inherits: bool) -> None:
-    """Add the variants of a union, and what its scalar alternatives say. A part of `allOf` has no variants."""
-    labels = _labels(schema)
-    discriminator = schema.get("discriminator")
-    if isinstance(discriminator, Object) and not inherits:
-        whole.discriminator = str(discriminator.get("propertyName", ""))
-    alternatives = [*items(schema, "oneOf"), *items(schema, "anyOf")]
-    if not alternatives and labels and not inherits:
-        # OpenAPI 3.0: the base of a hierarchy names its subtypes in the mapping of its discriminator.
-        alternatives = [Object({"$ref": reference}, schema.origin, {}) for reference in labels]
-    for part in alternatives:
-        inner = whole_schema(document, part)
-        if inner.properties or inner.variants:
-            label = labels.get(str(part.get("$ref"))) or _constant(document, schema, inner)
-            whole.variants.setdefault(label, []).append(part)
-            whole.types.add("object")
-        else:
-            whole.types |= inner.types
-            whole.values |= inner.values
-            whole.open |= bool(inner.types) and not inner.values
-            whole.items += inner.items
-            whole.values_of_map += inner.values_of_map
 
 
 def _labels(schema: Object) -> dict[str, str]:

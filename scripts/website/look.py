@@ -116,7 +116,7 @@ def main() -> None:
         pictures.mkdir(parents=True, exist_ok=True)
     folder = Path(site).resolve()
     problems = asyncio.run(look(folder, pages_of(folder, rest[1:]), pictures))
-    sys.exit("\n".join(problems))
+    sys.exit("\n".join(problems) or 0)
 
 
 if __name__ == "__main__":

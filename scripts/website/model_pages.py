@@ -16,7 +16,7 @@ _KINDS: Final = {"request": "Requests", "response": "Replies", "enum": "Enums", 
 _WHAT: Final = {
     "request": "A Struct of requests",
     "response": "A Struct of replies. Any member but the identifier may be missing, and is then `None`",
-    "enum": "An enum. A value that is not listed stays a text of this type",
+    "enum": "An enum. A text that is not listed stays a text of this type",
     "union": "A union: one of these Structs",
 }
 _WRAPPERS: Final = {"list": "list of ", "Sequence": "list of ", "Mapping": "dict of ", "dict": "dict of "}

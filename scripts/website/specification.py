@@ -78,7 +78,12 @@ def all_models() -> Mapping[str, Mapping[str, Model]]:
 def names_in(annotation: str) -> list[str]:
     """Return the names in an annotation, as they stand there."""
     found = [node for node in ast.walk(ast.parse(annotation, mode="eval")) if isinstance(node, ast.Name)]
-    return [node.id for node in sorted(found, key=lambda node: (node.lineno, node.col_offset))]
+    return [model_of(node.id) for node in sorted(found, key=lambda node: (node.lineno, node.col_offset))]
+
+
+def model_of(name: str) -> str:
+    """Return the name of the enum that an annotation such as `SchemeLike` is of: the enum, or one of its texts."""
+    return name.removesuffix("Like")
 
 
 def resolve(schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -132,7 +132,7 @@ def test_a_crash_of_the_compiler_is_no_traceback(
     root = write_fragments(tmp_path / "in", SHOP)
     assert run(root, tmp_path / "out") == 2
     first, second = capsys.readouterr().err.splitlines()
-    assert re.fullmatch(r"KeyError in compiler\.py:\d+ < compiler\.py:\d+ < __main__\.py:\d+: 'here'", first)
+    assert re.fullmatch(r"KeyError in compiler\.py:\d+ < compiler\.py:\d+ < compiler\.py:\d+: 'here'", first)
     assert second.startswith("nothing was written: this is a fault of the compiler in codegen/")
 
 

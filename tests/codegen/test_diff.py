@@ -580,6 +580,16 @@ def test_a_schema_that_is_sent_and_received_is_one_finding_with_the_operations_i
     assert found.operations == (GET, POST)
 
 
+def test_a_value_that_is_spelt_like_a_type_reaches_nothing() -> None:
+    old, new = copy.deepcopy(BASE), copy.deepcopy(BASE)
+    for contract in (old, new):
+        contract["types"]["shop"]["State"]["values"]["GIFT"] = "Parcel"
+        contract["types"]["shop"]["Parcel"] = {"kind": "received", "members": {"id": "str"}}
+    new["types"]["shop"]["Parcel"]["members"] = {}
+    (found,) = compare(old, new)
+    assert (found.kind, found.operations) == ("member-gone", ())
+
+
 def test_a_renamed_schema_is_one_finding_and_its_own_changes_are_found_under_the_new_name() -> None:
     old, new = both({})
     for contract in (old, new):

@@ -86,6 +86,12 @@ def test_only_what_differs_is_changed(pattern: str, translated: str) -> None:
         "a(?=(b+)+c)",
         "^(a|[^b])*$",
         "^(a{1,20}){1,20}$",
+        "^(a?){30}$",
+        "^((a?){5}){5}$",
+        pytest.param(f"^{'a?' * 30}{'a' * 30}$", id="thirty letters that may be missing"),
+        "^(a|a)*$",
+        "^(ab|ab)+c",
+        "^(a?|b?)*$",
     ],
 )
 def test_a_pattern_that_can_take_exponential_time_is_refused(pattern: str) -> None:
@@ -105,6 +111,11 @@ def test_a_pattern_that_can_take_exponential_time_is_refused(pattern: str) -> No
         "^(ab|ac)*$",
         "^(?!a+b)c*$",
         "^(a|[^ab])*$",
+        "^(a?){5}$",
+        "^(a|a)b$",
+        r"^\w{1,9}\w{1,9}$",
+        "^[a-z]{0,20}[a-z]{30}$",
+        "^(|a)$",
     ],
 )
 def test_a_pattern_that_repeats_in_one_way_only_is_taken(pattern: str) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator
+from importlib import import_module
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import trustme
@@ -34,8 +36,18 @@ def certificates(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
     client.cert_chain_pems[0].write_to_path(str(folder / "shop.pem"))
 
 
+def unconfigured_django(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django without settings: another test of this process may have made some."""
+    # Django has no type hints.
+    conf, functional = (cast("Any", import_module(name)) for name in ("django.conf", "django.utils.functional"))
+    held = cast("dict[str, Any]", vars(conf.settings))
+    held.clear()
+    held["_wrapped"] = functional.empty
+
+
 NEEDS: dict[str, Callable[[Path, pytest.MonkeyPatch], None]] = {
     "docs/cluster.md": engines.provide,
+    "docs/frameworks.md": unconfigured_django,
     "docs/network.md": certificates,
 }
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from checkout_async._core.response import _ErrorBody, parse_response
+from checkout_async._core.wire import HttpResponse
+from checkout_async._generated.operations.payments import CAPTURE_PAYMENT
+from checkout_async.errors import ApiError
 from tests.openapi.support import REPOSITORY, document, operations, parameters, resolved
 
 CONTRACT = json.loads((REPOSITORY / "openapi" / "contract.json").read_bytes())
+TEXTS = {"request_id": "r", "error_type": "t"}
 ACCEPTED = {name: each for api in CONTRACT["operations"].values() for name, each in api.items()}
 PAYMENTS = operations("Payments")
 READING_PAYMENTS = {name for name, each in PAYMENTS.items() if each["line"].startswith("GET ")} | {"search_payments"}
@@ -106,6 +113,16 @@ def test_every_refusal_with_a_body_has_the_same_body() -> None:
             if int(status) >= 400:
                 for media in resolved(response).get("content", {}).values():
                     assert media["schema"] == {"$ref": "#/components/schemas/ErrorResponse"}
+
+
+def test_an_error_carries_the_members_of_the_body_of_all_errors() -> None:
+    described = document()["components"]["schemas"]["ErrorResponse"]
+    read = {field.encode_name: field.name for field in msgspec.structs.fields(_ErrorBody)}
+    assert read.keys() == described["properties"].keys() == {*described["required"]}
+    reply = HttpResponse(status=422, headers={}, body=json.dumps({key: ["a"] for key in read} | TEXTS).encode())
+    with pytest.raises(ApiError) as caught:
+        parse_response(CAPTURE_PAYMENT, reply, datetime.now(UTC))
+    assert {name: getattr(caught.value, name) for name in read.values()} == {**TEXTS, "error_codes": ("a",)}
 
 
 def test_what_could_leak_is_marked() -> None:

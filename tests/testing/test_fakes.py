@@ -90,6 +90,10 @@ class TestFakeSender:
         assert (response.status, bytes(response.body)) == (201, b'{"id":"pay_1","status":"Authorized"}')
         assert response.request_id
 
+    async def test_whole_replies_are_given_on_request(self) -> None:
+        response = await FakeSender({"get_payment": PAYMENT}).payments.with_response.get_payment("pay_1")
+        assert (response.value, response.status) == (PAYMENT, 200)
+
     async def test_pages_are_followed(self) -> None:
         pages = [
             payments.PaymentList(data=[PAYMENT], total_count=2, limit=1, skip=0),

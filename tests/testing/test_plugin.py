@@ -82,6 +82,16 @@ class TestClient:
             await asyncio.sleep(0.01)
         assert checkout_client.abandoned_calls[0].operation == "request_payment"
 
+    def test_clients_that_are_derived_of_it_work_in_every_loop_too(
+        self, checkout_client: CheckoutClient, checkout_sandbox: ThreadedSandbox
+    ) -> None:
+        derived = checkout_client.with_options(timeout=5)
+        for _ in range(2):
+            assert asyncio.run(pay(derived)) in checkout_sandbox.payments
+        assert checkout_sandbox.count("request_access_token") == 1
+        response = asyncio.run(derived.payments.with_response.get_payment(next(iter(checkout_sandbox.payments))))
+        assert response.status == 200
+
     async def test_an_access_token_is_fetched(self, checkout_client: CheckoutClient) -> None:
         assert (await checkout_client.request_access_token()).expires_in == 3600
 

@@ -15,7 +15,6 @@ from typing import Final
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Array, Object
 from codegen.load import DECISIONS, load_file
-from codegen.upstream.compare import Difference
 
 README: Final = "README.md"
 _KEYS: Final = frozenset({"place", "choice", "sources", "ground", "document", "settles"})
@@ -74,10 +73,12 @@ def _read(group: str, entry: Object, problems: Problems) -> Decision | None:
     return Decision(group=group, document=document, settles=tuple(map(str, patterns)), origin=entry.origin, **texts)
 
 
-def news(differences: Iterable[Difference], decisions: Iterable[Decision], document: str) -> list[Difference]:
-    """Return the differences from a document, by its title and version, that no decision settles."""
-    patterns = [pattern for each in decisions if fnmatchcase(document, each.document) for pattern in each.settles]
-    return [each for each in differences if not any(fnmatchcase(each.key, pattern) for pattern in patterns)]
+def is_settled(key: str, decisions: Iterable[Decision], document: str) -> bool:
+    """Return whether a decision settles a difference, by its key, from a document, by its title and version."""
+    return any(
+        fnmatchcase(document, each.document) and any(fnmatchcase(key, pattern) for pattern in each.settles)
+        for each in decisions
+    )
 
 
 def render_tables(text: str, decisions: Iterable[Decision]) -> str:
