@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Collection, Sequence
+from typing import ClassVar, Final
 
 import libcst as cst
 from libcst import matchers as m
-from libcst.metadata import CodeRange, MetadataWrapper, ParentNodeProvider, PositionProvider
+from libcst.metadata import BaseMetadataProvider, CodeRange, MetadataWrapper, ParentNodeProvider, PositionProvider
 
 from checkout_async import models
 from checkout_async.migrate import client, objects
@@ -34,7 +34,10 @@ def rewrite(source: str) -> tuple[str, list[Left]]:
 class _Rewriter(cst.CSTTransformer):
     """Replaces what is mechanical in one module."""
 
-    METADATA_DEPENDENCIES = (PositionProvider, ParentNodeProvider)
+    METADATA_DEPENDENCIES: ClassVar[Collection[type[BaseMetadataProvider[object]]]] = (
+        PositionProvider,
+        ParentNodeProvider,
+    )
 
     def __init__(self, module: cst.Module) -> None:
         super().__init__()
