@@ -48,28 +48,35 @@ class SessionCalls:
     def stop(self) -> None:
         """End all calls that wait to be sent, now and later."""
         self.is_stopped = True
+        for call in self.waiting:
+            call.is_ended = True
+        # Those whose wait has just failed go on first, and report why.
+        asyncio.get_running_loop().call_soon(self._cancel)
+
+    def _cancel(self) -> None:
         for call in tuple(self.waiting):
-            call.end()
+            call.cancel()
 
 
 class SessionCall:
     """The call that creates the session of one record, and the record's claim, if there is a journal.
 
-    `was_sent` is whether it was sent before, without effect. `failure` is the error of a journal that could not write
-    the claim.
+    `was_sent` is whether it was sent before, without effect; `is_ended`, whether it must not be sent any more.
+    `failure` is the error of a journal that could not write the claim.
     """
 
-    __slots__ = ("_calls", "_claim", "_is_ended", "_keys", "_record", "_task", "failure", "was_sent")
+    __slots__ = ("_calls", "_claim", "_is_cancelled", "_keys", "_record", "_task", "failure", "is_ended", "was_sent")
 
     def __init__(self, calls: SessionCalls, record: Record) -> None:
         self.was_sent: bool = False
+        self.is_ended = False
         self.failure: Exception | None = None
         self._calls = calls
         self._record = record
         self._keys: RecordKeys | None = None
         self._claim: Claim | None = None
         self._task: asyncio.Task[object] | None = None
-        self._is_ended = False
+        self._is_cancelled = False
 
     async def known(self, journal: Journal) -> Claim | None:
         """Return the claim of a record that is known or repeated, and not to be sent; None for another record.
@@ -97,7 +104,7 @@ class SessionCall:
         except BaseException as error:
             # As in asyncio.timeout: the cancellation was ours alone if no other is left. A cancel scope for each call
             # would cost 10 us.
-            is_ours = self._is_ended and task is not None and task.uncancel() <= before
+            is_ours = self._is_cancelled and task is not None and task.uncancel() <= before
             if is_ours and isinstance(error, asyncio.CancelledError):
                 raise RunStopped from None
             raise
@@ -109,9 +116,9 @@ class SessionCall:
             raise RunStopped
         self._calls.waiting.add(self)
 
-    def end(self) -> None:
-        """End the call, which waits in another task."""
-        self._is_ended = True
+    def cancel(self) -> None:
+        """Cancel the call, which waits in another task."""
+        self._is_cancelled = True
         if self._task is not None:
             self._task.cancel()
 
@@ -120,8 +127,8 @@ class SessionCall:
 
         Raises RunStopped if the run was stopped, NotToBeSent if the journal has another answer, and JournalError.
         """
-        if self._is_ended:
-            # Something below has swallowed the cancellation, which must not meet the request in flight.
+        if self.is_ended:
+            # Its wait was over before the cancellation, which must not meet the request in flight.
             raise RunStopped
         self._calls.waiting.discard(self)
         self._calls.in_flight.add(self._record.line)

@@ -191,7 +191,7 @@ async def test_a_closed_client_shows_nothing(call: Call) -> None:
 
 
 @pytest.mark.parametrize("broken", ["{} ", "{}\n", "{}é"])
-@pytest.mark.parametrize("kind", [SecretKey, SessionSecret, partial(OAuthCredentials, "ack_x")])
+@pytest.mark.parametrize("kind", [SecretKey, SessionSecret, partial(OAuthCredentials, "ack_x", scopes=[])])
 def test_credentials_that_cannot_be_used_are_refused_without_being_shown(kind: Any, broken: str) -> None:
     canaries = Canaries()
     value = canaries.add("credential", secret("credential"))

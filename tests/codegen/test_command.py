@@ -74,6 +74,7 @@ def test_every_generated_file_says_so_on_its_first_line(shop: Path) -> None:
 
 def test_the_manifest_has_the_versions_of_the_tools_and_every_output(shop: Path) -> None:
     assert json.loads((shop / MANIFEST).read_bytes()) == {
+        "api": "1",
         "codegen": VERSION,
         "datamodel-code-generator": "0.89.0",
         "ruff": "0.17.5",
