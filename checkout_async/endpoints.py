@@ -13,8 +13,9 @@ from checkout_async.redaction import clears_frames
 
 __all__ = ["Endpoints", "resolve_endpoints"]
 
-# Checkout.com API reference, "base URL"; `pl-` marks a PrivateLink host.
-_SUBDOMAIN = re.compile(r"(?:pl-)?[a-z0-9]+")
+# Checkout.com API reference, "base URL"; `pl-` marks a PrivateLink host. A label has at most 63 characters (RFC 1035
+# section 2.3.4).
+_SUBDOMAIN = re.compile(r"(?=.{1,63}\Z)(?:pl-)?[a-z0-9]+")
 
 
 # RFC 3986 without user, query and fragment. URL parsers disagree on which characters belong to the host.
@@ -67,7 +68,9 @@ def _official_endpoints(environment: Environment, subdomain: str | NoSubdomain |
             "under Developers > Overview"
         )
     if not isinstance(subdomain, NoSubdomain) and not matches(subdomain, _SUBDOMAIN):
-        raise ConfigurationError("subdomain must be lower-case letters and digits, such as 'vkuhvk4v' or 'pl-vkuhvk4v'")
+        raise ConfigurationError(
+            "subdomain must be lower-case letters and digits, such as 'vkuhvk4v' or 'pl-vkuhvk4v', at most 63 of them"
+        )
     prefix = "" if isinstance(subdomain, NoSubdomain) else f"{subdomain}."
     base_url, token_url = (urls[environment].replace("{subdomain}.", prefix) for urls in (BASE_URLS, TOKEN_URLS))
     return Endpoints(base_url, token_url, environment)
@@ -77,9 +80,20 @@ def _check_url(name: str, url: str) -> str:
     parts = split_url(url) if matches(url, _URL) else None
     if parts is None or not parts.hostname:
         raise ConfigurationError(f"{name} must be a plain http(s) URL such as 'http://127.0.0.1:8080'")
+    if not _can_be_resolved(parts.hostname):
+        raise ConfigurationError(f"{name} names no host: each part between dots must have 1 to 63 characters")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ConfigurationError(f"{name} must use https: plain http is for simulators on this machine only")
     return url.rstrip("/")
+
+
+def _can_be_resolved(host: str) -> bool:
+    """Whether the resolver takes a name (RFC 1035 section 2.3.4). It raises UnicodeError for others, at each call."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

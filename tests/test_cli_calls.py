@@ -7,11 +7,15 @@ import json
 import os
 import re
 import socket
+import socketserver
 import ssl
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib import error as urllib_error
@@ -213,6 +217,26 @@ class TestCall:
         assert done.stderr.startswith("checkout-async: get_payment: 404")
 
 
+@contextmanager
+def odd_server(reply: bytes) -> Generator[str]:
+    """Run a server that answers whatever it is asked with these bytes."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline() not in {b"\r\n", b""}:
+                pass
+            self.wfile.write(reply)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 class TestDoctor:
     def test_everything_is_in_order(self, checkout_environment: dict[str, str]) -> None:
         done = run("doctor", **checkout_environment)
@@ -245,11 +269,22 @@ class TestDoctor:
                 "address",
                 "subdomain is missing",
             ),
+            (
+                {
+                    "CHECKOUT_BASE_URL": None,
+                    "CHECKOUT_TOKEN_URL": None,
+                    "CHECKOUT_ENVIRONMENT": "sandbox",
+                    "CHECKOUT_SUBDOMAIN": 64 * "a",
+                },
+                "address",
+                "at most 63 of them",
+            ),
+            ({"CHECKOUT_BASE_URL": f"https://{64 * 'a'}.invalid"}, "address", "base_url names no host"),
             ({"CHECKOUT_BASE_URL": "https://no-such-host.invalid"}, "dns", "could not be resolved"),
             ({"CHECKOUT_CLIENT_SECRET": "wrong"}, "token", "invalid_client"),
             ({"CHECKOUT_SCOPES": "fx"}, "scopes", "fx: no operation of this package may be called"),
         ],
-        ids=["credentials", "address", "subdomain", "dns", "token", "scopes"],
+        ids=["credentials", "address", "subdomain", "long-subdomain", "long-host", "dns", "token", "scopes"],
     )
     def test_what_is_wrong_is_named_with_what_to_do(
         self, changes: dict[str, str | None], check: str, text: str, checkout_environment: dict[str, str]
@@ -267,6 +302,58 @@ class TestDoctor:
         url = f"http://127.0.0.1:{port}"
         done = run("doctor", **{**checkout_environment, "CHECKOUT_BASE_URL": url, "CHECKOUT_TOKEN_URL": url})
         assert f"FAIL  connection   127.0.0.1, port {port} could not be reached" in done.stdout
+
+    @pytest.mark.parametrize(
+        ("headers", "check", "text", "advice"),
+        [
+            ("X: " + 70_000 * "x", "connection", "sends headers of over 64 KiB", "Check the address"),
+            ("Date: yesterday", "clock", "the server's Date is no date", "Compare this machine's clock"),
+            ("Date: Sat, 28 Nov 2026 10:00:00 +9999999999999", "clock", "the server's Date is no date", "Compare this"),
+        ],
+        ids=["long", "word", "zone"],
+    )
+    def test_a_server_whose_reply_is_odd(
+        self, headers: str, check: str, text: str, advice: str, checkout_environment: dict[str, str]
+    ) -> None:
+        with odd_server(f"HTTP/1.1 200 OK\r\n{headers}\r\n\r\n".encode()) as url:
+            done = run("doctor", **{**checkout_environment, "CHECKOUT_BASE_URL": url, "CHECKOUT_TOKEN_URL": url})
+        failed = re.search(rf"^FAIL  {check} +(.+)\n {{19}}(\S.+)$", done.stdout, re.MULTILINE)
+        assert failed is not None, done.stdout
+        assert text in failed[1]
+        assert advice in failed[2]
+
+    def test_a_date_without_a_zone_is_utc(
+        self, checkout_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S -0000")
+        monkeypatch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        try:
+            with odd_server(f"HTTP/1.1 200 OK\r\nDate: {now}\r\n\r\n".encode()) as url:
+                done = run("doctor", **{**checkout_environment, "CHECKOUT_BASE_URL": url, "CHECKOUT_TOKEN_URL": url})
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+        assert "ok    clock        this machine and the server agree" in done.stdout
+
+    @pytest.mark.parametrize("certificate", [None, {}, {"notAfter": "soon"}], ids=["none", "empty", "word"])
+    def test_a_certificate_without_an_end_of_its_validity(
+        self,
+        certificate: dict[str, str] | None,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        authority = trustme.CA()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        cast("Any", authority.issue_cert("127.0.0.1")).configure_cert(context)
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        monkeypatch.setattr(ssl.SSLObject, "getpeercert", lambda *_: certificate)
+        with ThreadedSandbox(ssl_context=context) as sandbox:
+            done = run("doctor", **sandbox.environ)
+        assert re.search(
+            r"FAIL  tls +127.0.0.1: the certificate has no end of validity\n +Have the server's", done.stdout
+        )
 
     def test_a_certificate_that_is_not_trusted_and_one_that_is(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -33,7 +33,23 @@ class TestEndpoints:
 
     @pytest.mark.parametrize(
         "subdomain",
-        ["", "  ", " - ", "a b", "foo-", "-foo", "ABC123", "test-123", "pl-", "test_123", "a@b", "a.b", "abc\n", "a/b"],
+        [
+            "",
+            "  ",
+            " - ",
+            "a b",
+            "foo-",
+            "-foo",
+            "ABC123",
+            "test-123",
+            "pl-",
+            "test_123",
+            "a@b",
+            "a.b",
+            "abc\n",
+            "a/b",
+            64 * "a",
+        ],
     )
     def test_a_malformed_subdomain_is_refused_instead_of_ignored(self, subdomain: str) -> None:
         with pytest.raises(ConfigurationError, match="subdomain must be"):
@@ -81,6 +97,12 @@ class TestEndpoints:
     def test_a_url_with_more_than_a_host_and_path_is_refused(self, url: str) -> None:
         with pytest.raises(ConfigurationError, match="base_url must be a plain"):
             resolve_endpoints(None, None, base_url=url)
+
+    @pytest.mark.parametrize("host", [64 * "a", "a..b", f"b.{64 * 'c'}.example"], ids=["long", "empty", "long-inside"])
+    def test_a_host_name_that_no_resolver_takes_is_refused(self, host: str) -> None:
+        with pytest.raises(ConfigurationError, match="base_url names no host"):
+            resolve_endpoints(None, None, base_url=f"https://{host}")
+        assert resolve_endpoints(None, None, base_url=f"https://{63 * 'a'}.example.").token_url is None
 
     def test_secrets_are_not_sent_unencrypted_to_another_machine(self) -> None:
         with pytest.raises(ConfigurationError, match="https"):

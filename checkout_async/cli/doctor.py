@@ -135,39 +135,57 @@ async def _check_server(url: SplitResult) -> AsyncIterator[Finding]:
     context = ssl.create_default_context() if url.scheme == "https" else None
     try:
         async with asyncio.timeout(_TIMEOUT):
-            text, date = await _greet(host, port, context)
+            head, secured = await _greet(host, port, context)
     except ssl.SSLCertVerificationError as error:
         advice = "For a private certificate authority, set SSL_CERT_FILE. A proxy may present its own certificate."
         yield Finding("tls", ok=False, text=f"{host}: {error.verify_message}", advice=advice)
+    except asyncio.LimitOverrunError:
+        advice = "Check the address: this is hardly the API, a simulator or a proxy for them."
+        yield Finding("connection", ok=False, text=f"{host}, port {port} sends headers of over 64 KiB", advice=advice)
     except (ssl.SSLError, ConnectionError, EOFError, OSError, TimeoutError):
         advice = "Check firewall and proxy: this machine must reach the port. Proxies of the environment are not used."
         yield Finding("connection", ok=False, text=f"{host}, port {port} could not be reached", advice=advice)
     else:
-        yield Finding("tls" if context else "connection", ok=True, text=text)
-        if date is not None:
-            yield _check_clock(date)
+        yield _check_connection(host, port, secured)
+        lines = (line.partition(":") for line in head.split("\r\n"))
+        dates = [value.strip() for name, _, value in lines if name.lower() == "date"]
+        if dates:
+            yield _check_clock(dates[0])
 
 
-async def _greet(host: str, port: int, context: ssl.SSLContext | None) -> tuple[str, datetime | None]:
-    """Connect, ask for the server's date (RFC 9110 section 6.6.1), and describe the connection."""
+async def _greet(host: str, port: int, context: ssl.SSLContext | None) -> tuple[str, ssl.SSLObject | None]:
+    """Connect and ask for something. Return the head of the reply, and the secured connection, if it is one."""
     reader, writer = await asyncio.open_connection(host, port, ssl=context)
     try:
         writer.write(f"HEAD / HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode("ascii"))
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        secured: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+        return head, writer.get_extra_info("ssl_object")
     finally:
         writer.close()
-    lines = (line.partition(":") for line in head.split("\r\n"))
-    dates = [value.strip() for name, _, value in lines if name.lower() == "date"]
-    text = f"{host}, port {port} answers"
-    if secured is not None:
-        until = ssl.cert_time_to_seconds(str((secured.getpeercert() or {}).get("notAfter")))
-        text = f"{host}: {secured.version()}, certificate valid until {datetime.fromtimestamp(until, UTC):%Y-%m-%d}"
-    return text, email.utils.parsedate_to_datetime(dates[0]) if dates else None
 
 
-def _check_clock(date: datetime) -> Finding:
-    difference = time.time() - date.timestamp()
+def _check_connection(host: str, port: int, secured: ssl.SSLObject | None) -> Finding:
+    if secured is None:
+        return Finding("connection", ok=True, text=f"{host}, port {port} answers")
+    try:
+        seconds = ssl.cert_time_to_seconds(str((secured.getpeercert() or {}).get("notAfter")))
+    except ValueError:
+        advice = "Have the server's or proxy's certificate checked: openssl s_client shows it."
+        return Finding("tls", ok=False, text=f"{host}: the certificate has no end of validity", advice=advice)
+    until = datetime.fromtimestamp(seconds, UTC)
+    return Finding("tls", ok=True, text=f"{host}: {secured.version()}, certificate valid until {until:%Y-%m-%d}")
+
+
+def _check_clock(date: str) -> Finding:
+    """Compare the clocks by the `Date` of a reply (RFC 9110 section 6.6.1)."""
+    try:
+        # A date with the zone "-0000" comes without one; it is UTC.
+        theirs = email.utils.parsedate_to_datetime(date)
+        theirs = theirs if theirs.tzinfo is not None else theirs.replace(tzinfo=UTC)
+        difference = time.time() - theirs.timestamp()
+    except (ValueError, OverflowError):
+        advice = "Compare this machine's clock with another one, or set it with NTP. A proxy may have changed the date."
+        return Finding("clock", ok=False, text="the server's Date is no date, so it says nothing", advice=advice)
     if abs(difference) <= _MAX_CLOCK_ERROR:
         return Finding("clock", ok=True, text="this machine and the server agree")
     text = f"this machine is {abs(difference):.0f} s {'ahead of' if difference > 0 else 'behind'} the server"
