@@ -209,6 +209,43 @@ class TestCommand:
         assert capsys.readouterr().err.endswith("1 of 2 files were changed\n")
         assert "checkout_sdk" not in (shop / "shop.py").read_text()
 
+    @pytest.mark.parametrize("folder", [".venv", ".git", "env", "a/site-packages/b", "node_modules/x", "__pycache__"])
+    def test_it_skips_what_is_not_the_program(self, folder: str, shop: Path) -> None:
+        other = shop / folder / "shop.py"
+        other.parent.mkdir(parents=True)
+        other.write_text(SHOP)
+        (shop / "env").mkdir(exist_ok=True)
+        (shop / "env" / "pyvenv.cfg").touch()
+        assert command.main([str(shop), "--write"]) == 0
+        assert other.read_text() == SHOP
+        assert "checkout_sdk" not in (shop / "shop.py").read_text()
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"import checkout_sdk\n# caf\xe9\n", "UnicodeDecodeError"),
+            (b"import checkout_sdk\nprint 1\n", "ParserSyntaxError"),
+            (b"import checkout_sdk\nasync def f(api):\n    api.payments.request_payment(*a, **k)\n", "CSTValidation"),
+        ],
+        ids=["latin-1", "python-2", "star"],
+    )
+    def test_a_file_that_cannot_be_rewritten_is_named_and_the_others_go_on(
+        self, content: bytes, reason: str, shop: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (shop / "a.py").write_bytes(content)
+        assert command.main([str(shop), "--write"]) == 1
+        assert f"{shop / 'a.py'}: left as it is: {reason}" in capsys.readouterr().err
+        assert (shop / "a.py").read_bytes() == content
+        assert "checkout_sdk" not in (shop / "shop.py").read_text()
+
+    def test_line_ends_and_encoding_are_kept(self, shop: Path) -> None:
+        source = "# -*- coding: latin-1 -*-\n# caf\xe9\n" + SHOP
+        (shop / "shop.py").write_bytes(source.replace("\n", "\r\n").encode("latin-1"))
+        assert command.main([str(shop), "--write"]) == 0
+        written = (shop / "shop.py").read_bytes()
+        assert written.replace(b"\r\n", b"\n").decode("latin-1") == only(source)
+        assert written.count(b"\n") == written.count(b"\r\n")
+
     def test_without_libcst_it_says_what_to_install(
         self, shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
