@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import libcst as cst
+from libcst import matchers as m
 
+_NAMES: Final = frozenset({"api", "checkout_api"})
+"""What the samples of checkout-sdk name a client."""
 REPLACED: Final = frozenset({"CheckoutSdk", "Environment"})
 """What is no longer imported once a client was replaced."""
 _KNOWN: Final = frozenset(
@@ -55,6 +58,38 @@ def build(call: cst.Call) -> Built | None:
         left.append("the public key is not used by these APIs")
     left.append("close the client: async with, or await checkout.aclose()")
     return Built(cst.Call(cst.Name("CheckoutClient"), [*arguments, *settings]), needed, left)
+
+
+def clients(module: cst.Module, imported: Collection[str]) -> frozenset[str]:
+    """Return the variables of a module that hold a client of checkout-sdk, such as `api` or `self.api`.
+
+    They are assigned from its builder, annotated with a class that is imported from it, or named as in its samples.
+    """
+    found = set(_NAMES)
+    for node in m.findall(module, m.Assign() | m.AnnAssign() | m.Param()):
+        if isinstance(node, cst.Assign):
+            chain = _chain(node.value) if isinstance(node.value, cst.Call) else None
+            found |= {_code(each.target) for each in node.targets} if chain is not None and "build" in chain else set()
+        elif isinstance(node, cst.AnnAssign | cst.Param) and _annotation(node) in imported:
+            found.add(_code(node.target if isinstance(node, cst.AnnAssign) else node.name))
+    return frozenset(found)
+
+
+def apis(module: cst.Module, clients: Collection[str]) -> frozenset[str]:
+    """Return the expressions of a module that are an API of a client: `api.payments`, or a variable set to it."""
+    found = {f"{client}.{api}" for client in clients for api in ("payments", "sessions")}
+    for node in m.findall(module, m.Assign()):
+        if isinstance(node, cst.Assign) and _code(node.value) in found:
+            found |= {_code(each.target) for each in node.targets}
+    return frozenset(found)
+
+
+def _annotation(node: cst.AnnAssign | cst.Param) -> str:
+    return "" if node.annotation is None else _code(node.annotation.annotation).strip("\"'")
+
+
+def _code(node: cst.CSTNode) -> str:
+    return cst.Module([]).code_for_node(node)
 
 
 def _chain(call: cst.Call) -> dict[str, Sequence[cst.Arg]] | None:

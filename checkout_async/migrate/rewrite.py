@@ -43,6 +43,7 @@ class _Rewriter(cst.CSTTransformer):
         super().__init__()
         self.left: list[Left] = []
         self._names = _imported(module)
+        self._apis = client.apis(module, client.clients(module, self._names))
         self._needed: set[str] = set()
         self._replaced: set[str] = set()
         self._handled: list[str] = []
@@ -157,9 +158,13 @@ class _Rewriter(cst.CSTTransformer):
                 self._note(original_node, text)
             return built.expression
         function = original_node.func
-        if not isinstance(function, cst.Attribute) or not _is_api(function.value):
+        if not isinstance(function, cst.Attribute):
             return updated_node
         method = function.attr.value
+        if cst.Module([]).code_for_node(function.value) not in self._apis:
+            if method in CALLS and _may_be_api(function.value):
+                self._note(original_node, f"{method} is left as it is: it is not known whether it is of checkout-sdk")
+            return updated_node
         if method == "get_payments_list":
             self._note(original_node, "get_payments_list(query) is list_payments(reference=...) or iterate_payments")
         target = CALLS.get(method)
@@ -239,7 +244,7 @@ def _imported(module: cst.Module) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _is_api(receiver: cst.BaseExpression) -> bool:
+def _may_be_api(receiver: cst.BaseExpression) -> bool:
     """Whether a call may be one of the APIs here: of `x.payments`, or of a variable that is named after one."""
     if isinstance(receiver, cst.Attribute):
         return receiver.attr.value in _APIS

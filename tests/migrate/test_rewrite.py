@@ -101,13 +101,36 @@ def test_what_it_replaces_is_imported_and_the_rest_stays() -> None:
             "api.sessions.update_3ds_method_completion(s, r, secret)",
             "await api.sessions.update_three_ds_method_completion(s, r, session_secret=secret)",
         ),
-        ("payments_client.void_payment(p).action_id", "(await payments_client.void_payment(p)).action_id"),
+        ("api.payments.void_payment(p).action_id", "(await api.payments.void_payment(p)).action_id"),
         ("api.customers.get(c)", "api.customers.get(c)"),
         ("queue.request_payment(p)", "queue.request_payment(p)"),
     ],
 )
 def test_a_call_becomes(before: str, after: str) -> None:
     assert only(f"async def f(api):\n    {before}\n") == f"async def f(api):\n    {after}\n"
+
+
+@pytest.mark.parametrize("receiver", ["payments_repo", "self.payments", "x.payments", "f().payments"])
+def test_a_call_that_may_be_of_another_package_is_left_and_listed(receiver: str) -> None:
+    source = f"async def f(self, payments_repo, x):\n    {receiver}.refund_payment('order-1', 100)\n"
+    code, left = rewrite(source)
+    assert code == source
+    assert left == [(2, "refund_payment is left as it is: it is not known whether it is of checkout-sdk")]
+
+
+@pytest.mark.parametrize(
+    ("before", "receiver"),
+    [
+        ("sdk = CheckoutSdk.builder().secret_key(k).build()", "sdk.payments"),
+        ("self.sdk = CheckoutSdk.builder().secret_key(k).build()", "self.sdk.payments"),
+        ("sdk: CheckoutApi = g()", "sdk.payments"),
+        ("pays = api.payments", "pays"),
+    ],
+)
+def test_a_call_of_a_known_client_is_rewritten(before: str, receiver: str) -> None:
+    imports = "from checkout_sdk.checkout_sdk import CheckoutSdk\nfrom checkout_sdk.checkout_api import CheckoutApi\n"
+    code, _ = rewrite(f"{imports}async def f(self):\n    {before}\n    {receiver}.void_payment(p)\n")
+    assert f"await {receiver}.void_payment(p)" in code
 
 
 def test_every_call_of_the_vendor_has_a_target_but_the_list_which_takes_an_object() -> None:
@@ -169,9 +192,9 @@ def test_a_client_is_made(chain: str, expected: str) -> None:
             "no member amuont",
         ),
         ("from checkout_sdk.payments.payments import PaymentRequest\nx = PaymentRequest()\n", 2, "needs currency"),
-        ("import x\nx.payments.void_payment(p)\n", 2, "inside an async function"),
+        ("from x import api\napi.payments.void_payment(p)\n", 2, "inside an async function"),
         ("def f(api):\n    return api.payments.void_payment(p)\n", 2, "make the function f async"),
-        ("x.payments.get_payments_list(query)\n", 1, "iterate_payments"),
+        ("api.payments.get_payments_list(query)\n", 1, "iterate_payments"),
     ],
 )
 def test_what_is_left_is_listed_with_its_line(source: str, line: int, text: str) -> None:
