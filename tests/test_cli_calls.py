@@ -348,7 +348,11 @@ class TestDoctor:
         cast("Any", authority.issue_cert("127.0.0.1")).configure_cert(context)
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        monkeypatch.setattr(ssl.SSLObject, "getpeercert", lambda *_: certificate)
+
+        def getpeercert(_: ssl.SSLObject) -> dict[str, str] | None:
+            return certificate
+
+        monkeypatch.setattr(ssl.SSLObject, "getpeercert", getpeercert)
         with ThreadedSandbox(ssl_context=context) as sandbox:
             done = run("doctor", **sandbox.environ)
         assert re.search(

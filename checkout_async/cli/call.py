@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TextIO, cast
@@ -88,18 +88,22 @@ def _read_body(file: TextIO) -> SecretMembers:
         raise click.UsageError(_TOO_DEEP) from None
     if not isinstance(body, dict):
         raise click.UsageError("--body must be a file with a JSON object.")
-    if not _is_shallow(body):
+    if not _is_shallow(cast("object", body)):
         raise click.UsageError(_TOO_DEEP)
     return SecretMembers(cast("dict[str, object]", body))
 
 
 def _is_shallow(body: object) -> bool:
     """Whether a body has at most as many levels as the interpreter's stack surely holds when it is sent."""
-    level = [body]
+    level: list[object] = [body]
     for _ in range(_MAX_DEPTH):
-        parts = [cast("dict[str, object]", each).values() for each in level if isinstance(each, dict)]
-        parts += [cast("list[object]", each) for each in level if isinstance(each, list)]
-        level = [each for part in parts for each in part if isinstance(each, dict | list)]
+        parts: list[Iterable[object]] = []
+        for each in level:
+            if isinstance(each, dict):
+                parts.append(cast("dict[str, object]", each).values())
+            elif isinstance(each, list):
+                parts.append(cast("list[object]", each))
+        level = [value for part in parts for value in part if isinstance(value, dict | list)]
     return not level
 
 
