@@ -22,7 +22,7 @@ _LISTED: Final = {
     0: "BIF DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
     3: "BHD IQD JOD KWD LYD OMR TND",
 }
-_DECIMALS: Final = {code: number for number, codes in _LISTED.items() for code in codes.split()}
+_DECIMALS: Final[dict[str, int]] = {code: number for number, codes in _LISTED.items() for code in codes.split()}
 
 # The API takes only multiples of these: the last digit of a currency with three decimals is 0. Chilean pesos are sent
 # in hundredths, and have no smaller coin (ISO 4217).
