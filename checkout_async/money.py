@@ -52,7 +52,7 @@ def to_minor_units(amount: Decimal | int | str, currency: str) -> int:
     and for a float, which cannot hold most amounts exactly.
     """
     code, places = _code(currency), decimals(currency)
-    scaled = Fraction(_checked(amount)) * 10**places  # arithmetic of Decimal rounds to 28 digits
+    scaled: Fraction = Fraction(_checked(amount)) * 10**places  # arithmetic of Decimal rounds to 28 digits
     if scaled.denominator != 1 or scaled.numerator % _STEPS.get(code, 1):
         smallest = from_minor_units(_STEPS.get(code, 1), code)
         raise _invalid(f"has more decimals than {code} has: the smallest amount is {smallest}")
