@@ -52,7 +52,21 @@ OPERATIONS: Final = {
     "operation-renamed": Kind(_B, Side.CALLER, "is gone; probably it is `{new}` now", "Rename the calls."),
     "operation-new": Kind(_C, Side.CALLER, "is new"),
     "http-line": Kind(_S, Side.REQUEST, "is sent as `{new}` instead of `{old}`", _FAKES),
-    "server": Kind(_S, Side.REQUEST, "is sent to {new} instead of {old}", _FAKES, "servers"),
+    "server": Kind(
+        _S,
+        Side.REQUEST,
+        "is {new} instead of {old}",
+        f"The same calls go elsewhere: make sure that the environment is the one that you mean. {_FAKES}",
+        "url",
+    ),
+    "server-gone": Kind(
+        _B,
+        Side.REQUEST,
+        "is gone; it was {old}",
+        "Choose another environment, or pass `base_url` and `token_url` to the client.",
+        "url",
+    ),
+    "server-new": Kind(_C, Side.REQUEST, "is new: {new}", keyword="url"),
     "retry-class": Kind(
         _S,
         Side.RETRY,

@@ -16,7 +16,7 @@ from codegen.diff.kinds import DOCUMENTATION, KINDS
 SENT, RECEIVED = "shop.OrderRequest", "shop.Order"
 POST, GET = "shop.request_order", "shop.list_orders"
 BASE: Contract = {
-    "servers": {"": ["https://api.shop.example"]},
+    "servers": {"api": {"live": "https://shop.example"}, "tokenUrl": {"oauth": "https://shop.example/token"}},
     "operations": {
         "shop": {
             "request_order": {
@@ -119,10 +119,12 @@ ROWS: list[tuple[str, list[Change], str, str]] = [
     ),
     (
         "server",
-        [("servers/", ["https://b.example"])],
-        "servers",
-        "is sent to https://b.example instead of https://api.shop.example",
+        [("servers/api/live", "https://test.example")],
+        "servers.api.live",
+        "is https://test.example instead of https://shop.example",
     ),
+    ("server-gone", [("servers/api/live", GONE)], "servers.api.live", "is gone; it was https://shop.example"),
+    ("server-new", [("servers/api/test", "https://b.example")], "servers.api.test", "is new: https://b.example"),
     (
         "retry-class",
         [(operation("request_order", "repetition"), "none")],
@@ -541,6 +543,7 @@ BREAKING = {
     "paging-gone",
     "reply-type",
     "result",
+    "server-gone",
     "type-gone",
     "type-kind",
     "type-moved",
