@@ -216,6 +216,16 @@ TYPES: Final = {
 MEMBERS: Final = {
     "member-gone": Kind(_B, Side.CALLER, "is gone", "Remove what sets or reads it."),
     "member-renamed": Kind(_B, Side.CALLER, "is gone; probably it is `{new}` now", "Rename it."),
+    "member-deprecated": Kind(
+        _B,
+        Side.CALLER,
+        "is a deprecated property now: it is read as before, with a warning, but is no argument of the class any more",
+        "Do not pass it where you construct the class, such as in a test.",
+        "deprecated",
+    ),
+    "member-undeprecated": Kind(
+        _C, Side.CALLER, "is no longer deprecated, and an argument of the class", keyword="deprecated"
+    ),
     "member-required-new": Kind(_B, Side.CALLER, "is new and required", "Set it in every request."),
     "member-new": Kind(_C, Side.CALLER, "is new"),
     "member-required": Kind(_B, Side.CALLER, "is required now", "Set it in every request.", "required"),

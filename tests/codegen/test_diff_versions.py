@@ -83,9 +83,9 @@ def fragments(*changes: tuple[str, str, str]) -> Mapping[str, str]:
     return changed
 
 
-def lines(found: list[Finding]) -> dict[tuple[str, str, str], tuple[str, str]]:
+def lines(found: list[Finding], after: Mapping[str, str]) -> dict[tuple[str, str, str], tuple[str, str]]:
     """Return the line of the fragments that each finding names on both sides."""
-    sides = (LIBRARY, fragments(*CHANGES))
+    sides = (LIBRARY, after)
     return {
         (each.severity.value, each.kind, each.place): (_line(sides[0], each.old), _line(sides[1], each.new))
         for each in found
@@ -111,7 +111,7 @@ def after(tmp_path_factory: pytest.TempPathFactory) -> Version:
 
 def test_changed_fragments_are_findings_with_file_and_line_on_both_sides(before: Version, after: Version) -> None:
     found = compare_versions(before, after)
-    assert lines(found) == EXPECTED
+    assert lines(found, fragments(*CHANGES)) == EXPECTED
     (shared,) = (each for each in found if each.kind == "reply-wider")
     assert set(shared.operations) == {
         f"library.{name}" for name in ("list_loans", "renew_loan", "request_loan", "search_loans")
@@ -308,3 +308,16 @@ def test_the_check_names_a_changed_server(tmp_path: Path, capsys: pytest.Capture
     capsys.readouterr()
     assert main(["accept", "--root", str(root)]) == 1
     assert "SILENT server servers.api.live: is https" in capsys.readouterr().err
+
+
+def test_a_member_of_a_reply_that_is_deprecated_is_not_called_renamed(before: Version, tmp_path: Path) -> None:
+    mark = "      description: Number of the volume.\n"
+    changed = fragments((LOAN, mark, f"{mark}      deprecated: true\n"))
+    found = compare_versions(before, read_version(str(write_fragments(tmp_path, changed)), HERE))
+    assert lines(found, changed) == {
+        ("BREAKING", "member-deprecated", "library.Loan.volume"): ("volume:", "deprecated: true"),
+        ("documentation", "deprecated", "library.Loan.volume"): ("volume:", "deprecated: true"),
+    }
+    (text,) = (each.text for each in found if each.kind == "member-deprecated")
+    assert "it is read as before" in text
+    assert "gone" not in text
