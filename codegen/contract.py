@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from codegen import render_call, render_pagination
+from codegen.diagnostics import Origin, Problem, SpecificationError
 from codegen.document import Object
 from codegen.ir import Api, Operation, Pagination, Parameter
 from codegen.load import SNAPSHOT
@@ -46,9 +47,14 @@ def build_contract(document: Object, apis: tuple[Api, ...], files: Mapping[str, 
 
 
 def read_contract(folder: Path) -> Contract | None:
-    """Return the accepted contract of a folder of fragments, or None if it has none."""
+    """Return the accepted contract of a folder, or None if it has none. Raises SpecificationError if it is no JSON."""
     path = folder / SNAPSHOT
-    return json.loads(path.read_bytes()) if path.exists() else None
+    try:
+        return json.loads(path.read_bytes()) if path.exists() else None
+    except ValueError as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+        message = "not valid JSON: take the file from git again, and `accept` what the fragments promise now"
+        raise SpecificationError((Problem(Origin(f"{folder.name}/{SNAPSHOT}", line), message),)) from None
 
 
 def write_contract(folder: Path, contract: Contract) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from codegen.diagnostics import Problems
 from codegen.document import Object
 from codegen.parse import SECRET_KEY, SESSION_SECRET
-from codegen.passes.servers import token_path
+from codegen.passes.servers import token_flows, token_path, url_path
 from codegen.passes.walk import calls
 
 _NO_SERVERS: Final = (
@@ -29,6 +29,9 @@ def check_servers(document: Object, problems: Problems) -> None:
     for item in _path_items(document):
         if "servers" in item and item is not token_item:
             problems.add(item.at("servers"), _NO_SERVERS)
+    for _, flow in token_flows(document):
+        if not url_path(flow.text("tokenUrl")):
+            problems.add(flow.at("tokenUrl"), "`tokenUrl` must be a URL with a path: https://HOST/PATH")
     for holder in (document, token_item):
         _check_environments(holder, problems)
     _check_credentials(document.object("components").object("securitySchemes"), problems)

@@ -28,10 +28,18 @@ def token_urls(document: Object) -> dict[str, str]:
 def token_path(document: Object) -> str:
     """Return the path of the operation that gives access tokens; empty if there is none."""
     for _, flow in token_flows(document):
-        path = urlsplit(flow.text("tokenUrl")).path
+        path = url_path(flow.text("tokenUrl"))
         if path and path in document.object("paths"):
             return path
     return ""
+
+
+def url_path(url: str) -> str:
+    """Return the path of a URL; empty if it has none, or is no URL."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def token_servers(document: Object) -> Object:

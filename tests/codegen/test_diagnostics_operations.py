@@ -424,3 +424,10 @@ def test_the_name_of_a_header_has_no_case(tmp_path: Path) -> None:
     root = root.replace("paths:\n", "  - sessionSecret: []\npaths:\n", 1)
     scheme = "sessionSecret: {type: apiKey, in: header, name: authorization, description: A.}\noauth:\n"
     assert problems(tmp_path, ("openapi.yaml", ROOT, root), (SCHEMES, "oauth:\n", scheme)) == []
+
+
+@pytest.mark.parametrize("url", ["http://[x/token", "https://shop.example"])
+def test_a_token_url_without_a_path(tmp_path: Path, url: str) -> None:
+    assert problems(tmp_path, (SCHEMES, "https://shop.example/token", url)) == [
+        f"openapi/{SCHEMES}:5: `tokenUrl` must be a URL with a path: https://HOST/PATH"
+    ]

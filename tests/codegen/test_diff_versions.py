@@ -321,3 +321,13 @@ def test_a_member_of_a_reply_that_is_deprecated_is_not_called_renamed(before: Ve
     (text,) = (each.text for each in found if each.kind == "member-deprecated")
     assert "it is read as before" in text
     assert "gone" not in text
+
+
+@pytest.mark.parametrize("text", [b"<<<<<<< ours\n{}", b"{\n\xff"], ids=["conflict", "not UTF-8"])
+def test_a_snapshot_that_is_no_json_is_its_own_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: bytes
+) -> None:
+    root = write_fragments(tmp_path, SHOP)
+    (root / "openapi" / "contract.json").write_bytes(text)
+    assert main(["diff", str(root), str(root), "--root", str(root)]) == 1
+    assert capsys.readouterr().err.startswith("openapi/contract.json:1: not valid JSON: take the file from git again")
