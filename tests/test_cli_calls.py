@@ -24,8 +24,9 @@ from click.testing import CliRunner, Result
 from checkout_async import webhooks
 from checkout_async.cli import cli
 from checkout_async.cli.listen import SANDBOX_SIGNING_KEY
+from checkout_async.cli.shown import as_json
 from checkout_async.models import payments
-from checkout_async.sandbox import SECRET_KEY, WEBHOOK_SECRET, Fault, card_number, payment_card
+from checkout_async.sandbox import SECRET_KEY, WEBHOOK_SECRET, CannedResponse, Fault, card_number, payment_card
 from checkout_async.testing import ThreadedSandbox
 
 CARD = payment_card("approved")
@@ -156,6 +157,55 @@ class TestCall:
         assert done.exit_code == 2
         assert "--body must be a file with a JSON object." in done.stderr
         assert CARD not in done.output
+
+    @pytest.mark.parametrize("levels", [101, 450, 100_000])
+    @pytest.mark.parametrize(("start", "end"), [('{"a":', "}"), ("[", "]")], ids=["objects", "lists"])
+    def test_a_body_that_is_nested_too_deep_is_refused(
+        self, start: str, end: str, levels: int, checkout_environment: dict[str, str], checkout_sandbox: ThreadedSandbox
+    ) -> None:
+        stdin = f'{{"metadata": {start * (levels - 2)}[]{end * (levels - 2)}}}'
+        done = run(
+            "call", "request_payment", "--body", "-", "--set", "validate=off", stdin=stdin, **checkout_environment
+        )
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "--body must be a file with a JSON object of at most 100 levels." in re.sub(r"\s+", " ", done.stderr)
+        assert checkout_sandbox.requests == ()
+
+    def test_a_body_may_have_100_levels(
+        self, checkout_environment: dict[str, str], checkout_sandbox: ThreadedSandbox
+    ) -> None:
+        stdin = f'{{"metadata": {98 * "["}[]{98 * "]"}}}'
+        run("call", "request_payment", "--body", "-", "--set", "validate=off", stdin=stdin, **checkout_environment)
+        assert [each.operation_id for each in checkout_sandbox.requests][-1:] == ["request_payment"]
+
+    def test_metadata_is_masked_and_its_names_are_shown(self, checkout_environment: dict[str, str]) -> None:
+        metadata = {"note": CARD, CARD: "x", "cvv": 123}
+        stdin = json.dumps({**ORDER, "metadata": metadata})
+        made = json.loads(run("call", "request_payment", "--body", "-", stdin=stdin, **checkout_environment).stdout)
+        masked, shown = (
+            json.loads(run("call", "get_payment", made["id"], *more, **checkout_environment).stdout)
+            for more in ((), ("--show-secrets",))
+        )
+        assert masked["metadata"] == {"note": "***", "***": "***", "cvv": "***"}
+        assert shown["metadata"] == metadata
+        assert masked["_links"].keys() == shown["_links"].keys()
+        assert masked["_links"]["self"] == shown["_links"]["self"], "a model in a map is masked by member"
+
+    @pytest.mark.parametrize("options", [(), ("--show-secrets",)], ids=["masked", "whole"])
+    def test_a_terminal_gets_no_control_character_and_the_answer_is_json(
+        self, options: tuple[str, ...], checkout_environment: dict[str, str], checkout_faults: Any
+    ) -> None:
+        reference = "a\x9b31m\u202eb"
+        made = run("call", "request_payment", "--body", "-", stdin=json.dumps(ORDER), **checkout_environment)
+        payment = json.loads(made.stdout)["id"]
+        got = json.loads(run("call", "get_payment", payment, "--show-secrets", **checkout_environment).stdout)
+        body = json.dumps({**got, "reference": reference}, ensure_ascii=False).encode()
+        checkout_faults.add("get_payment", CannedResponse(200, body=body), times=None)
+        done = run("call", "get_payment", payment, *options, **checkout_environment)
+        assert done.exit_code == 0, done.stderr
+        assert "\x9b" not in done.stdout
+        assert "\u202e" not in done.stdout
+        assert json.loads(done.stdout)["reference"] == reference
 
     def test_an_error_of_the_api_is_one_line(self, checkout_environment: dict[str, str]) -> None:
         done = run("call", "get_payment", "pay_" + "a" * 26, **checkout_environment)
@@ -323,10 +373,31 @@ class TestListen:
         assert "refused with 401" in err
         assert "signed, but not an event" in err
 
+    @pytest.mark.parametrize("listening", [["--body", "--signing-key", "mine", "--stop-after", "1"]], indirect=True)
+    def test_an_event_of_an_unknown_type_shows_no_value(self, listening: Listening) -> None:
+        data = {"number": CARD, "list": [123, {"cvv": 100}], "token": "tok_" + "a" * 26, CARD: None}
+        event = {"id": f"evt\n{CARD}", "type": f"dispute\n{CARD}", "data": data}
+        assert listening.post(json.dumps(event).encode(), "mine") == 200
+        out, _ = listening.finish()
+        first, _, body = out.partition("\n")
+        assert first.endswith("  verified  dispute\\n***  evt\\n***")
+        masked = {"number": "***", "list": ["***", {"cvv": "***"}], "token": "***", "***": "***"}
+        assert json.loads(body)["data"] == masked
+
     def test_it_ends_with_ctrl_c(self, listening: Listening) -> None:
         listening.process.send_signal(2)
         listening.finish()
         assert listening.process.returncode == 0
+
+
+@pytest.mark.parametrize("depth", [60, 400])
+def test_an_unknown_event_is_masked_at_any_depth(depth: int) -> None:
+    data = '{"a":[' * (depth // 2) + f'"{CARD}"' + "]}" * (depth // 2)
+    event = webhooks.parse(f'{{"id": "evt_1", "type": "other", "data": {data}}}'.encode())
+    shown = as_json(event, show_secrets=False)
+    assert CARD not in shown
+    assert "***" in shown
+    assert CARD in as_json(event, show_secrets=True)
 
 
 def test_the_simulators_signing_key_is_the_default() -> None:

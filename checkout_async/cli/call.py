@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, Final, TextIO, cast
 
 import click
 import msgspec
@@ -23,6 +23,8 @@ from checkout_async.redaction import SecretMembers, clears_frames
 
 __all__ = ["call"]
 
+_MAX_DEPTH: Final = 100
+_TOO_DEEP: Final = f"--body must be a file with a JSON object of at most {_MAX_DEPTH} levels."
 # What a builder takes from the options of the command, and what has no place on a command line.
 _NOT_SET = frozenset({"body", "headers", "extra_body", "retry", "session_secret", "idempotency_key"})
 
@@ -61,8 +63,8 @@ def call(
     """Call one OPERATION, such as get_payment, and print the answer as JSON.
 
     The IDs are those in the operation's path, in their order. Other arguments are set by name: --set limit=10. The
-    status and the request id go to standard error. Card numbers, tokens, session secrets, cryptograms and personal data
-    are masked unless --show-secrets asks for them.
+    status and the request id go to standard error. Card numbers, tokens, session secrets, cryptograms, personal data
+    and the values of maps, such as metadata, are masked unless --show-secrets asks for them.
 
     Examples: checkout-async call get_payment pay_mbabizu24mvu3mela5njyhpit4;
     checkout-async call request_payment --body order.json --idempotency-key order-1
@@ -82,9 +84,23 @@ def _read_body(file: TextIO) -> SecretMembers:
         body: object = msgspec.json.decode(file.read())
     except (msgspec.DecodeError, UnicodeDecodeError):
         body = None
+    except RecursionError:
+        raise click.UsageError(_TOO_DEEP) from None
     if not isinstance(body, dict):
         raise click.UsageError("--body must be a file with a JSON object.")
+    if not _is_shallow(body):
+        raise click.UsageError(_TOO_DEEP)
     return SecretMembers(cast("dict[str, object]", body))
+
+
+def _is_shallow(body: object) -> bool:
+    """Whether a body has at most as many levels as the interpreter's stack surely holds when it is sent."""
+    level = [body]
+    for _ in range(_MAX_DEPTH):
+        parts = [cast("dict[str, object]", each).values() for each in level if isinstance(each, dict)]
+        parts += [cast("list[object]", each) for each in level if isinstance(each, list)]
+        level = [each for part in parts for each in part if isinstance(each, dict | list)]
+    return not level
 
 
 def _request(

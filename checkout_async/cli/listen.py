@@ -11,7 +11,7 @@ import click
 from aiohttp import web
 
 from checkout_async import webhooks
-from checkout_async.batch.command.console import echo, printable
+from checkout_async.batch.command.console import echo
 from checkout_async.batch.command.interrupt import Interrupt
 from checkout_async.cli.shown import as_json
 from checkout_async.errors import ConfigurationError, InvalidSignature, MalformedMessage
@@ -38,7 +38,7 @@ _MAX_BODY = 1024 * 1024
     metavar="KEY",
     help="The signing key of the workflow, better in the variable CHECKOUT_SIGNING_KEY.  [default: the sandbox's]",
 )
-@click.option("--body", is_flag=True, help="Print the events too, with card data and personal data masked.")
+@click.option("--body", is_flag=True, help="Print the events too, with card data, personal data and maps masked.")
 @click.option("--show-secrets", is_flag=True, help="With --body: print the events as they were received.")
 @click.option("--stop-after", type=click.IntRange(min=1), metavar="N", help="End after so many valid webhooks.")
 def listen(
@@ -91,9 +91,10 @@ class _Listener:
         except MalformedMessage as error:
             echo(f"{_now()}  signed, but not an event: {error}", sys.stderr)
             return web.Response()
-        click.echo(printable("  ".join((_now(), "verified", event.type, event.id, *_subject(event)))))
+        shown = (sanitize(event.type), sanitize(event.id), *_subject(event))
+        click.echo("  ".join((_now(), "verified", *shown)))
         if self._body:
-            click.echo(printable(as_json(event, show_secrets=self._show_secrets)))
+            click.echo(as_json(event, show_secrets=self._show_secrets))
         if self._left is not None:
             self._left -= 1
             if self._left == 0:

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final, TextIO
 
-__all__ = ["BestEffortStream", "echo", "printable"]
+__all__ = ["BestEffortStream", "echo", "printable", "printable_json"]
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -25,6 +25,11 @@ def echo(text: str, stream: TextIO) -> None:
 def printable(text: str) -> str:
     """Return a text without control characters except line feeds and tabs: a terminal would obey them."""
     return _CONTROL.sub(lambda each: ascii(each[0])[1:-1], text)
+
+
+def printable_json(text: str) -> str:
+    """Return a JSON text as `printable` does, but with the escapes of JSON, so that it can still be read as JSON."""
+    return _CONTROL.sub(lambda each: f"\\u{ord(each[0]):04x}", text)
 
 
 class BestEffortStream:
