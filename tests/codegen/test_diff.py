@@ -607,8 +607,8 @@ def test_a_deprecated_member_keeps_its_name_in_every_finding() -> None:
         f"SILENT mask {RECEIVED}.old: is masked as none instead of personal",
         f"BREAKING reply-type {RECEIVED}.old: is `int` instead of `str`",
     ]
-    (found,) = compare(*changed([(type_("Order", "members", "_more"), "int | None = None, in the API more")]))
-    assert found.key == f"compatible member-new {RECEIVED}.more: is new"
+    (new,) = compare(*changed([(type_("Order", "members", "_more"), "int | None = None, in the API more")]))
+    assert new.key == f"compatible member-new {RECEIVED}.more: is new"
 
 
 def test_a_schema_that_is_sent_and_received_is_one_finding_with_the_operations_it_reaches() -> None:
