@@ -71,17 +71,33 @@ class ClientOptions(TypedDict, total=False):
     transport: Transport | None
 
 
-class _Common:
-    """What a client and those that `with_options` makes of it have in common: process, event loop, and their end."""
+class _End:
+    """Whether a client is closed. Those that were made of it look at it, too."""
 
-    __slots__ = ("derived", "is_closed", "loop", "process")
+    __slots__ = ("has_come",)
 
     def __init__(self) -> None:
-        self.is_closed = False
+        self.has_come = False
+
+
+class _Merchant:
+    """The credentials of another merchant. It lives as long as a client that acts for it."""
+
+    __slots__ = ("__weakref__", "authenticator")
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self.authenticator = authenticator
+
+
+class _Common:
+    """What a client and those that `with_options` makes of it have in common: process, event loop, and merchants."""
+
+    __slots__ = ("loop", "merchants", "process")
+
+    def __init__(self) -> None:
         self.process = ProcessGuard("the client")
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.derived: WeakSet[CheckoutClient] = WeakSet()
-        """The clients with credentials of their own."""
+        self.merchants: WeakSet[_Merchant] = WeakSet()
 
 
 class CheckoutClient(ClientApis):
@@ -184,8 +200,9 @@ class CheckoutClient(ClientApis):
         self._abandoned = deque[AbandonedCall](maxlen=_MAX_ABANDONED)
         self._authenticator = credentials.authenticator(self._token_sender, where.token_url)
         self._common = _Common()
-        self._is_derived = False
-        self._is_closed = False
+        self._ends: tuple[_End, ...] = (_End(),)
+        self._owns_token = True
+        self._merchant: _Merchant | None = None
         self._pipeline = self._connect()
 
     @classmethod
@@ -252,7 +269,7 @@ class CheckoutClient(ClientApis):
             retry=settings.retry.merged(retry),
             validate=settings.validate if validate is None else validate,
         )
-        other._is_derived, other._is_closed = True, False
+        other._ends, other._owns_token = (*self._ends, _End()), False
         if credentials is not None:
             other._act_for(credentials, rate_limiter)
         other._pipeline = other._connect()
@@ -265,7 +282,9 @@ class CheckoutClient(ClientApis):
         self._limiter = Limiter(self._limits, self._settings.clock, rate_limiter)
         self._abandoned = deque[AbandonedCall](maxlen=_MAX_ABANDONED)
         self._authenticator = credentials.authenticator(self._token_sender, self._where.token_url)
-        self._common.derived.add(self)
+        self._owns_token = True
+        self._merchant = _Merchant(self._authenticator)
+        self._common.merchants.add(self._merchant)
 
     def _connect(self) -> Pipeline:
         return Pipeline(
@@ -313,27 +332,30 @@ class CheckoutClient(ClientApis):
         """Stop background work and close the connections. Calls in flight fail; waiting calls fail after their wait.
 
         A client that `with_options` made leaves the connections open: they belong to the client that it was made of.
+        Its own calls in flight are finished, and its waiting calls fail after their wait, too.
+
         In a process that was forked after the client was used, nothing is closed: that is the parent's.
         """
-        common = self._common
-        self._is_closed = True
-        common.is_closed = common.is_closed or not self._is_derived
-        if common.process.is_foreign:
+        self._ends[-1].has_come = True
+        if self._common.process.is_foreign:
             return
-        own = [*common.derived, self] if not self._is_derived else [self] if self in common.derived else []
+        is_first = len(self._ends) == 1
+        own = [self._authenticator] if self._owns_token else []
+        if is_first:
+            own += [merchant.authenticator for merchant in self._common.merchants]
         # Shielded: if the surrounding scope is cancelled, an open connection would outlive its client.
         with anyio.CancelScope(shield=True):
             try:
-                for client in own:
-                    await client._authenticator.aclose()  # noqa: SLF001 - of the same class
+                for authenticator in own:
+                    await authenticator.aclose()
             finally:
-                if not self._is_derived:
+                if is_first:
                     await self._transport.aclose()
 
     def _check_open(self) -> None:
         """Raise ClientClosed, WrongProcess or WrongLoop if the client cannot be used here."""
         common = self._common
-        if self._is_closed or common.is_closed:
+        if self._ends[-1].has_come or any(end.has_come for end in self._ends[:-1]):
             raise ClientClosed("the client is closed, so nothing was sent; make a new one")
         common.process.check()
         loop = asyncio.get_running_loop()

@@ -1,13 +1,14 @@
 """Amounts in the minor unit of a currency, as the API takes them, from decimal amounts and back.
 
-`to_minor_units(Decimal("19.99"), "GBP")` is 1999, and `from_minor_units(1999, "GBP")` is `Decimal("19.99")`. The number
-of decimals of each currency is that of ISO 4217. Checkout.com documents no list of its own, so ask its support about a
-currency that your account treats in another way.
+`to_minor_units(Decimal("19.99"), "GBP")` is 1999, and `from_minor_units(1999, "GBP")` is `Decimal("19.99")`. What the
+minor unit of a currency is, Checkout.com documents (https://www.checkout.com/docs/resources/calculating-the-amount). It
+is not that of ISO 4217 for every currency: 100 Chilean pesos are 10000.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final, cast
 
@@ -16,57 +17,45 @@ from checkout_async.redaction import clears_frames
 
 __all__ = ["decimals", "from_minor_units", "to_minor_units"]
 
-# ISO 4217, list one of 2026-01-01: all currencies with a minor unit, by its number of decimals.
-_CURRENCIES: Final = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
-    2: (
-        "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW "
-        "CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF "
-        "IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK "
-        "MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP "
-        "SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG "
-        "YER ZAR ZMW ZWG"
-    ),
+# All other currencies have two.
+_LISTED: Final = {
+    0: "BIF DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
     3: "BHD IQD JOD KWD LYD OMR TND",
-    4: "CLF UYW",
 }
-_DECIMALS: Final = {code: number for number, codes in _CURRENCIES.items() for code in codes.split()}
+_DECIMALS: Final[dict[str, int]] = {code: number for number, codes in _LISTED.items() for code in codes.split()}
+
+# The API takes only multiples of these: the last digit of a currency with three decimals is 0. Chilean pesos are sent
+# in hundredths, and have no smaller coin (ISO 4217).
+_STEPS: Final = dict.fromkeys(_LISTED[3].split(), 10) | {"CLP": 100}
+
+_CURRENCY: Final = re.compile("[A-Za-z]{3}")
+_AMOUNT: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,100})?")
+_MOST_DIGITS, _MOST_DECIMALS = 18, 100
+_TOO_LARGE: Final = 10**_MOST_DIGITS
+"""A thousand million times what the API takes, and small enough to calculate with at once."""
 
 
 @clears_frames
 def decimals(currency: str) -> int:
-    """Return how many decimals a currency has: 2 for `GBP`, 0 for `JPY`, 3 for `KWD`.
+    """Return how many decimals an amount of a currency has: 2 for `GBP`, 0 for `JPY`, 3 for `KWD`.
 
-    Raises InvalidRequest if it is no current currency of ISO 4217 with a minor unit.
+    Raises InvalidRequest if it is not a code of three letters.
     """
-    given = cast("object", currency)  # not every caller uses a type checker
-    found = _DECIMALS.get(given.upper()) if isinstance(given, str) else None
-    if found is None:
-        reason = "must be a currency code of ISO 4217, such as GBP"
-        raise InvalidRequest(f"currency {reason}", path="currency", reason=reason)
-    return found
+    return _DECIMALS.get(_code(currency), 2)
 
 
 @clears_frames
 def to_minor_units(amount: Decimal | int | str, currency: str) -> int:
     """Return an amount in the minor unit of its currency: `Decimal("19.99"), "GBP"` is 1999.
 
-    Raises InvalidRequest if the amount has more decimals than the currency, since nothing is rounded, and for a float,
-    which cannot hold most amounts exactly.
+    Raises InvalidRequest if the amount has more decimals than the API takes for the currency, since nothing is rounded,
+    and for a float, which cannot hold most amounts exactly.
     """
-    places = decimals(currency)
-    given = cast("object", amount)  # not every caller uses a type checker
-    if not isinstance(given, Decimal | int | str) or isinstance(given, bool):
-        raise _invalid(f"must be a Decimal, a whole number or a text, not {type(given).__name__}")
-    try:
-        value = Decimal(given)
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise _invalid("must be a number such as 19.99")
-    scaled: Fraction = Fraction(value) * 10**places  # arithmetic of Decimal rounds to 28 digits
-    if scaled.denominator != 1:
-        raise _invalid(f"has more decimals than {currency.upper()}, which has {places}")
+    code, places = _code(currency), decimals(currency)
+    scaled: Fraction = Fraction(_checked(amount)) * 10**places  # arithmetic of Decimal rounds to 28 digits
+    if scaled.denominator != 1 or scaled.numerator % _STEPS.get(code, 1):
+        smallest = from_minor_units(_STEPS.get(code, 1), code)
+        raise _invalid(f"has more decimals than {code} has: the smallest amount is {smallest}")
     return scaled.numerator
 
 
@@ -77,7 +66,41 @@ def from_minor_units(amount: int, currency: str) -> Decimal:
     given = cast("object", amount)
     if not isinstance(given, int) or isinstance(given, bool):
         raise _invalid(f"must be a whole number of minor units, not {type(given).__name__}")
+    if abs(given) >= _TOO_LARGE * 1000:
+        raise _invalid("is too large")
     return Decimal(f"{given}E-{places}")
+
+
+def _code(currency: object) -> str:
+    if isinstance(currency, str) and _CURRENCY.fullmatch(currency):
+        return currency.upper()
+    reason = "must be a currency code of three letters (ISO 4217), such as GBP"
+    raise InvalidRequest(f"currency {reason}", path="currency", reason=reason)
+
+
+def _checked(amount: object) -> Decimal | int:
+    """Return an amount of at most 18 digits before the point, and at most 100 after it."""
+    if not isinstance(amount, Decimal | int | str) or isinstance(amount, bool):
+        raise _invalid(f"must be a Decimal, a whole number or a text, not {type(amount).__name__}")
+    if isinstance(amount, str):
+        if not _AMOUNT.fullmatch(amount):
+            raise _invalid("must be a number such as 19.99")
+        return Decimal(amount)
+    if isinstance(amount, int):
+        if abs(amount) >= _TOO_LARGE:
+            raise _invalid("is too large")
+        return amount
+    # Text such as 1e9999999 makes a Decimal with which arithmetic takes minutes.
+    *_, exponent = amount.as_tuple()
+    if not isinstance(exponent, int):
+        raise _invalid("must be a number such as 19.99")
+    if not amount:
+        return 0
+    if amount.adjusted() >= _MOST_DIGITS:
+        raise _invalid("is too large")
+    if exponent < -_MOST_DECIMALS:
+        raise _invalid(f"has more than {_MOST_DECIMALS} decimals")
+    return amount
 
 
 def _invalid(reason: str) -> InvalidRequest:

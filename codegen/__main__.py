@@ -49,15 +49,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SpecificationError as error:
         print(error, file=sys.stderr)
         count = len(error.problems)
-        print(f"found {count} problem{'s' if count > 1 else ''}; nothing was written", file=sys.stderr)
+        print(f"found {count} problem{'s' if count > 1 else ''}; {_written(options)}", file=sys.stderr)
         return 1
     except CompilerError as error:
-        print(f"{error}\nnothing was written: {_REPORT}", file=sys.stderr)
+        print(f"{error}\n{_written(options)}: {_REPORT}", file=sys.stderr)
     except OSError as error:
-        print(f"{error.filename}: {error.strerror or error}; the files are as they were", file=sys.stderr)
+        state = _written(options) if options.corrected else "the files are as they were"
+        print(f"{error.filename}: {error.strerror or error}; {state}", file=sys.stderr)
     except Exception as error:  # noqa: BLE001 - whatever the compiler did not expect
-        print(f"{_describe_crash(error)}\nnothing was written: {_REPORT}", file=sys.stderr)
+        print(f"{_describe_crash(error)}\n{_written(options)}: {_REPORT}", file=sys.stderr)
     return 2
+
+
+def _written(options: argparse.Namespace) -> str:
+    """Return what a run that failed has written: `lint --fix` corrects what it can, and leaves the rest."""
+    return "nothing but the corrections was written" if options.corrected else "nothing was written"
 
 
 def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
@@ -150,6 +156,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--output", type=_folder, help="the folder to write to or compare with (default: the root)")
     options = parser.parse_args(arguments)
     options.output = options.output or options.root
+    options.corrected = []
     return options
 
 

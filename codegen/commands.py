@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from codegen.compiler import FRAGMENTS, check_fragments, compile_all, compile_document
 from codegen.contract import ACCEPTED, FORMAT, Contract, diff_contract, read_contract, write_contract
-from codegen.decisions import fix_tables, is_settled, read_decisions
+from codegen.decisions import README, fix_tables, is_settled, read_decisions
 from codegen.diagnostics import Problems, SpecificationError
 from codegen.diff import Finding, compare, compare_versions, exit_code, render
 from codegen.document import Object
@@ -46,14 +46,20 @@ def lint_fragments(options: argparse.Namespace) -> int:
     folder: Path = options.root / FRAGMENTS
     document = check_fragments(folder)
     if options.fix:
-        for name in fix_fragments(folder, unmarked(document)):
+        for name in _fix(folder, document):
             print(f"corrected {FRAGMENTS}/{name}")
-        if fix_tables(folder, read_decisions(folder, Problems())):
-            print(f"corrected {FRAGMENTS}/README.md")
+            options.corrected.append(name)
         document = check_fragments(folder)
     if problems := lint(document, folder):
         raise SpecificationError(problems)
     return 0
+
+
+def _fix(folder: Path, document: Object) -> Iterator[str]:
+    """Yield the name of each file that was corrected."""
+    yield from fix_fragments(folder, unmarked(document))
+    if fix_tables(folder, read_decisions(folder, Problems())):
+        yield README
 
 
 def adopt_upstream(options: argparse.Namespace) -> int:
@@ -65,13 +71,13 @@ def adopt_upstream(options: argparse.Namespace) -> int:
     folder: Path = options.root / FRAGMENTS
     (draft, wanted), ours = chosen[0], compile_document(folder)
     drafts = draft(read_document(Path(options.versions[0])), ours, wanted, options.into or _first_tag(ours))
-    for name, text in drafts.files.items():
-        if options.write and (folder / name).exists():
-            print(f"{FRAGMENTS}/{name} exists; nothing was written", file=sys.stderr)
-            return 1
-        print(f"# {FRAGMENTS}/{name}\n{text}" if not options.write else f"wrote {FRAGMENTS}/{name}")
     if options.write:
+        if existing := [name for name in drafts.files if (folder / name).exists()]:
+            print(f"{FRAGMENTS}/{existing[0]} exists; nothing was written", file=sys.stderr)
+            return 1
         write_drafts(folder, drafts)
+    for name, text in drafts.files.items():
+        print(f"# {FRAGMENTS}/{name}\n{text}" if not options.write else f"wrote {FRAGMENTS}/{name}")
     print("\n".join(drafts.steps))
     return 0
 

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from codegen import render_call, render_pagination
+from codegen.diagnostics import Origin, Problem, SpecificationError
 from codegen.document import Object
 from codegen.ir import Api, Operation, Pagination, Parameter
 from codegen.load import SNAPSHOT
+from codegen.passes.servers import api_urls, token_flows, token_urls
 from codegen.write import GENERATED
 
 Contract: TypeAlias = dict[str, Any]
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The form of a contract. Two contracts of different forms cannot be compared."""
 ACCEPTED: Final = "accepted"
 _BASES: Final = {"RequestModel": "sent", "ResponseModel": "received", "OpenEnum": "enum"}
@@ -45,9 +47,14 @@ def build_contract(document: Object, apis: tuple[Api, ...], files: Mapping[str, 
 
 
 def read_contract(folder: Path) -> Contract | None:
-    """Return the accepted contract of a folder of fragments, or None if it has none."""
+    """Return the accepted contract of a folder, or None if it has none. Raises SpecificationError if it is no JSON."""
     path = folder / SNAPSHOT
-    return json.loads(path.read_bytes()) if path.exists() else None
+    try:
+        return json.loads(path.read_bytes()) if path.exists() else None
+    except ValueError as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+        message = "not valid JSON: take the file from git again, and `accept` what the fragments promise now"
+        raise SpecificationError((Problem(Origin(f"{folder.name}/{SNAPSHOT}", line), message),)) from None
 
 
 def write_contract(folder: Path, contract: Contract) -> None:
@@ -92,13 +99,9 @@ def _operation(operation: Operation) -> Contract:
 
 
 def _servers(document: Object) -> Contract:
-    """Return the URLs of the API, and those of the paths that are elsewhere."""
-    holders = {"": document, **dict(document.object("paths").objects())}
-    return {
-        path: [each.text("url") for each in holder.array("servers").objects()]
-        for path, holder in holders.items()
-        if "servers" in holder
-    }
+    """Return where calls go by environment, those of the API and those for tokens, and the documented `tokenUrl`s."""
+    documented = {name: flow.text("tokenUrl") for name, flow in token_flows(document)}
+    return {"api": api_urls(document), "token_endpoint": token_urls(document), "tokenUrl": documented}
 
 
 def _parameter(parameter: Parameter) -> Contract:

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-from codegen.diagnostics import Origin, Problems
+from codegen.diagnostics import Origin, Problem, Problems, SpecificationError
 from codegen.document import Array, Object
 from codegen.load import DECISIONS, load_file
 
@@ -91,8 +91,7 @@ def render_tables(text: str, decisions: Iterable[Decision]) -> str:
 
 def check_tables(folder: Path, decisions: list[Decision], problems: Problems) -> None:
     """Report a README whose tables are not made from the decisions."""
-    path = folder / README
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = _read_readme(folder)
     if text != render_tables(text, decisions):
         message = f"the tables of {README} are not those of {DECISIONS}: run `python -m codegen lint --fix`"
         problems.add(Origin(f"{folder.name}/{DECISIONS}", 1), message)
@@ -100,12 +99,20 @@ def check_tables(folder: Path, decisions: list[Decision], problems: Problems) ->
 
 def fix_tables(folder: Path, decisions: list[Decision]) -> bool:
     """Make the tables of the README from the decisions. Return whether that changed it."""
-    path = folder / README
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    text = _read_readme(folder)
     made = render_tables(text, decisions)
     if made != text:
-        path.write_text(made, encoding="utf-8", newline="\n")
+        (folder / README).write_text(made, encoding="utf-8", newline="\n")
     return made != text
+
+
+def _read_readme(folder: Path) -> str:
+    path = folder / README
+    try:
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+    except UnicodeDecodeError:
+        problem = Problem(Origin(f"{folder.name}/{README}", 1), "the file must be UTF-8 text")
+        raise SpecificationError((problem,)) from None
 
 
 def _table(decisions: list[Decision]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from base64 import b64decode
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -30,9 +32,13 @@ class Api:
         self.credentials: list[str] = []
         self.tokens: Counter[str] = Counter()
         self.status = 200
+        self.arrived, self.released = asyncio.Event(), asyncio.Event()
+        self.released.set()
 
     async def answer(self, request: web.Request) -> web.Response:
         self.connections.add(request.transport)
+        self.arrived.set()
+        await self.released.wait()
         if request.path == "/connect/token":
             name = b64decode(request.headers["Authorization"].removeprefix("Basic ")).decode().partition(":")[0]
             self.tokens[name] += 1
@@ -158,6 +164,49 @@ class TestOtherCredentials:
             async with checkout.with_options(credentials=OTHER_KEY) as other:
                 await other.payments.get_payment("pay_1")
             assert (await checkout.payments.get_payment("pay_1")).id == "pay_1"
+
+    async def test_closing_a_merchant_closes_all_that_were_made_of_it(self, url: str) -> None:
+        async with client(url) as checkout:
+            other = checkout.with_options(credentials=OTHER_KEY)
+            before = other.with_options(timeout=5)
+            await other.aclose()
+            for each in (other, before, other.with_options(timeout=5)):
+                with pytest.raises(errors.ClientClosed):
+                    await each.payments.get_payment("pay_1")
+            assert (await checkout.payments.get_payment("pay_1")).id == "pay_1"
+
+    async def test_the_first_client_ends_the_wait_for_a_token_of_a_merchant_whose_own_client_is_gone(
+        self, api: Api, url: str
+    ) -> None:
+        api.released.clear()
+        async with client(url) as checkout:
+            merchant = OAuthCredentials("ack_b", "secret", scopes=[])
+            quick = checkout.with_options(credentials=merchant).with_options(timeout=60)
+            gc.collect()
+            call = asyncio.create_task(quick.payments.get_payment("pay_1"))
+            await api.arrived.wait()
+        with pytest.raises(errors.CheckoutError):
+            await asyncio.wait_for(call, 5)
+        api.released.set()
+        assert api.credentials == []
+
+    @pytest.mark.parametrize("credentials", [None, OTHER_KEY], ids=["the same", "another merchant"])
+    async def test_a_call_that_waits_is_not_sent_once_its_client_is_closed(
+        self, api: Api, url: str, credentials: SecretKey | None
+    ) -> None:
+        api.released.clear()
+        async with client(url, limits=Limits(concurrency=1)) as checkout:
+            other = checkout.with_options(credentials=credentials)
+            first = asyncio.create_task(other.payments.get_payment("pay_1"))
+            await api.arrived.wait()
+            second = asyncio.create_task(other.payments.get_payment("pay_2"))
+            await asyncio.sleep(0)
+            await other.aclose()
+            api.released.set()
+            assert (await first).id == "pay_1"
+            with pytest.raises(errors.ClientClosed):
+                await second
+            assert len(api.credentials) == 1
 
     def test_the_key_must_be_one_of_the_environment(self) -> None:
         checkout = CheckoutClient(KEY, environment="sandbox", subdomain="vkuhvk4v")

@@ -173,7 +173,7 @@ def _known_members(type_: Any, value: dict[str, Any]) -> list[tuple[str, Any, st
     found = [each for name in value for each in members.get(name, ())]
     for option in union_types(type_):
         if get_origin(option) is dict:
-            found += [(name, get_args(option)[1], f"[{scrub(json.dumps(name))}]") for name in value]
+            found += [(name, get_args(option)[1], f"[{json.dumps(scrub(name))}]") for name in value]
     return found
 
 

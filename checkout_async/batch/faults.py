@@ -23,6 +23,7 @@ from checkout_async.batch.outcome import ErrorInfo
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.config import Validation
 from checkout_async.errors import InvalidRequest
+from checkout_async.money import to_minor_units
 from checkout_async.operations import sessions as operations
 from checkout_async.redaction import sanitize
 
@@ -48,11 +49,6 @@ _PLAIN: Final = (
 
 _PRICE: Final = re.compile(r"(\d{1,9})[.,](\d{1,2})")
 """An amount that is not in the minor unit. It is short, so it cannot be a card number in the wrong column."""
-
-_OTHER_MINOR_UNITS: Final = (
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF BHD IQD JOD KWD LYD OMR TND CLF UYW"
-)
-"""Currencies of ISO 4217 that have no minor unit, or not one hundred of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +163,9 @@ def _in_words(fault: RecordFault, value: object, request: object) -> str:
 
 
 def _guess(price: re.Match[str], request: object) -> str:
-    """Return the amount that is probably meant; nothing for a currency in which it would be another one."""
+    """Return the amount that is probably meant; nothing for a currency that has no such amounts."""
     currency = cast("Mapping[str, object]", request).get("currency") if isinstance(request, Mapping) else None
-    if not isinstance(currency, str) or currency.upper() in _OTHER_MINOR_UNITS:
+    try:
+        return f"; {to_minor_units(f'{price[1]}.{price[2]}', cast('str', currency))}?"
+    except InvalidRequest:
         return ""
-    return f"; {int(price[1] + price[2].ljust(2, '0'))}?"

@@ -69,7 +69,7 @@ class SessionCall:
 
     def __init__(self, calls: SessionCalls, record: Record) -> None:
         self.was_sent: bool = False
-        self.is_ended = False
+        self.is_ended: bool = False
         self.failure: Exception | None = None
         self._calls = calls
         self._record = record

@@ -7,6 +7,7 @@ among the headers allows by a nonce. Colours have a contrast of 4.5:1 or more in
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import ClassVar, Final
@@ -26,6 +27,9 @@ from checkout_async.threeds.emv.html import (
 from checkout_async.threeds.emv.messages import WindowSize
 
 __all__ = ["ThreeDSPage", "challenge_page", "leave_iframe_page", "method_page", "redirect_page"]
+
+# Not `//host`, nor a backslash, which browsers read as a slash: both lead to another host.
+_PATH: Final = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
 
 _STYLES: Final = """\
 :root{color-scheme:light dark;--ink:#1c2430;--paper:#fff;--line:#8a94a3;--accent:#12694f;--on-accent:#fff}
@@ -144,8 +148,11 @@ def leave_iframe_page(
 ) -> ThreeDSPage:
     """Return the reply to the issuer's POST inside an iframe: it makes the window around the iframe load `url`.
 
-    `url` is a path of the shop, or a URL. The other arguments are those of `method_page`.
+    `url` is a path of the shop, such as `/3ds/1`, or an https URL. Raises MalformedMessage for any other, since a
+    browser would run or load whatever it is. The other arguments are those of `method_page`.
     """
+    if not _PATH.fullmatch(url) and (problem := url_problem(url)) is not None:
+        raise MalformedMessage("leave_iframe", f"the URL {problem}")
     nonce = new_nonce() if nonce is None else require_nonce(nonce)
     link = f'<a class="button" target="_top" href="{escape(url)}">{escape(button)}</a>'
     script = f'<script nonce="{nonce}" data-to="{escape(url)}">{_LEAVE}</script>'
@@ -161,7 +168,8 @@ def _status(text: str) -> str:
 
 
 def _refresh(seconds: float | None) -> dict[str, str]:
-    return {} if seconds is None else {"Refresh": str(math.ceil(seconds))}
+    """Return the header that loads a page again. No time left means now, and a browser takes no fraction."""
+    return {} if seconds is None or math.isinf(seconds) else {"Refresh": str(math.ceil(max(0.0, seconds)))}
 
 
 def _page(

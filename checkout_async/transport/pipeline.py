@@ -279,6 +279,8 @@ class Pipeline:
             throttle = self._limiter.throttle(call.http.method)
             if not throttle.try_acquire():
                 await self._await_with_deadline(call, WaitReason.RATE, throttle.acquire)
+        # The client may have been closed while this call waited. The transport may be another client's too.
+        self._check_open()
         if (before_send := call.request.options.before_send) is not None:
             # Nothing is waited for any more: what the caller records here is really about to be sent. The deadline is
             # for the API, and does not count this.

@@ -8,6 +8,7 @@ from codegen.checks.naming import check_names
 from codegen.checks.operations import check_operations
 from codegen.checks.pagination import check_pagination
 from codegen.checks.schemas import check_schemas
+from codegen.checks.servers import check_servers
 from codegen.checks.unions import check_alternatives, check_unions
 from codegen.diagnostics import Problems
 from codegen.document import Object
@@ -18,6 +19,7 @@ _CHECKS: Final = (
     check_alternatives,
     check_operations,
     check_pagination,
+    check_servers,
     check_names,
 )
 

@@ -52,7 +52,21 @@ OPERATIONS: Final = {
     "operation-renamed": Kind(_B, Side.CALLER, "is gone; probably it is `{new}` now", "Rename the calls."),
     "operation-new": Kind(_C, Side.CALLER, "is new"),
     "http-line": Kind(_S, Side.REQUEST, "is sent as `{new}` instead of `{old}`", _FAKES),
-    "server": Kind(_S, Side.REQUEST, "is sent to {new} instead of {old}", _FAKES, "servers"),
+    "server": Kind(
+        _S,
+        Side.REQUEST,
+        "is {new} instead of {old}",
+        f"The same calls go elsewhere: make sure that the environment is the one that you mean. {_FAKES}",
+        "url",
+    ),
+    "server-gone": Kind(
+        _B,
+        Side.REQUEST,
+        "is gone; it was {old}",
+        "Choose another environment, or pass `base_url` and `token_url` to the client.",
+        "url",
+    ),
+    "server-new": Kind(_C, Side.REQUEST, "is new: {new}", keyword="url"),
     "retry-class": Kind(
         _S,
         Side.RETRY,
@@ -202,6 +216,16 @@ TYPES: Final = {
 MEMBERS: Final = {
     "member-gone": Kind(_B, Side.CALLER, "is gone", "Remove what sets or reads it."),
     "member-renamed": Kind(_B, Side.CALLER, "is gone; probably it is `{new}` now", "Rename it."),
+    "member-deprecated": Kind(
+        _B,
+        Side.CALLER,
+        "is a deprecated property now: it is read as before, with a warning, but is no argument of the class any more",
+        "Do not pass it where you construct the class, such as in a test.",
+        "deprecated",
+    ),
+    "member-undeprecated": Kind(
+        _C, Side.CALLER, "is no longer deprecated, and an argument of the class", keyword="deprecated"
+    ),
     "member-required-new": Kind(_B, Side.CALLER, "is new and required", "Set it in every request."),
     "member-new": Kind(_C, Side.CALLER, "is new"),
     "member-required": Kind(_B, Side.CALLER, "is required now", "Set it in every request.", "required"),

@@ -26,13 +26,14 @@ class _Member(NamedTuple):
     sends_null: bool
     """Whether None is sent as null. Else it leaves the member out."""
     api_name: str
+    deprecated: bool
+    """Whether it is a property that warns when it is read: a deprecated member of a reply."""
 
 
 def compare_members(place: str, old: Contract, new: Contract) -> Iterator[Finding]:
     """Yield the changes from one version of a class to another. Both are sent, or both are received."""
     sent = old["kind"] == "sent"
-    before = {name: _parse(name, text) for name, text in old["members"].items()}
-    after = {name: _parse(name, text) for name, text in new["members"].items()}
+    before, after = _members(old), _members(new)
     renamed = _guess(before, after)
     for name in sorted(before.keys() - after.keys()):
         if name in renamed:
@@ -46,8 +47,8 @@ def compare_members(place: str, old: Contract, new: Contract) -> Iterator[Findin
     for name in sorted(before.keys() & after.keys()):
         yield from (_request if sent else _reply)(f"{place}.{name}", before[name], after[name])
     for fact, kind in (("masks", "mask"), ("echoes", "echo")):
-        later: Contract = new.get(fact, {})
-        earlier: Contract = old.get(fact, {})
+        later = {_public(name): value for name, value in new.get(fact, {}).items()}
+        earlier = {_public(name): value for name, value in old.get(fact, {}).items()}
         earlier = {renamed.get(name, name): value for name, value in earlier.items()}
         # What is new with a mask, or gone with it, is no change of what was hidden.
         kept = {*before, *renamed.values()} & after.keys()
@@ -69,6 +70,16 @@ def compare_documented(
             yield change("documented-limit", f"{place}.{name}", old=checked[0].checked, new=checked[1].checked)
 
 
+def _members(type_: Contract) -> dict[str, _Member]:
+    """Return the members of a class by the names under which they are read."""
+    return {_public(name): _parse(name, text) for name, text in type_["members"].items()}
+
+
+def _public(name: str) -> str:
+    """Return the name of a member without the underscore of the field behind a deprecated one."""
+    return name.removeprefix("_")
+
+
 def _parse(name: str, text: str) -> _Member:
     typed, _, api_name = text.partition(", in the API ")
     annotation, _, default = typed.partition(" = ")
@@ -81,6 +92,7 @@ def _parse(name: str, text: str) -> _Member:
         required=not default,
         sends_null="None" in plain and default != "None",
         api_name=api_name or name,
+        deprecated=name.startswith("_"),
     )
 
 
@@ -125,6 +137,8 @@ def _with_null(old: _Member, new: _Member) -> dict[str, str]:
 
 
 def _reply(place: str, old: _Member, new: _Member) -> Iterator[Finding]:
+    if old.deprecated != new.deprecated:
+        yield change("member-deprecated" if new.deprecated else "member-undeprecated", place)
     if old.api_name != new.api_name:
         yield change("reply-name", place, old=old.api_name, new=new.api_name)
     if old.required != new.required:

@@ -59,9 +59,16 @@ def _essence(operation: Contract) -> list[str]:
 
 
 def _servers(old: Contract, new: Contract) -> Iterator[Finding]:
-    for path in sorted(old.keys() & new.keys()):
-        if old[path] != new[path]:
-            yield change("server", f"servers{path}", old=old[path], new=new[path])
+    """Yield the changes of where calls go. A place is `servers.group.environment`."""
+    before, after = flat(old), flat(new)
+    for name in sorted(before.keys() | after.keys()):
+        place = f"servers.{name}"
+        if name not in after:
+            yield change("server-gone", place, old=before[name])
+        elif name not in before:
+            yield change("server-new", place, new=after[name])
+        elif before[name] != after[name]:
+            yield change("server", place, old=before[name], new=after[name])
 
 
 def _operation(name: str, old: Contract, new: Contract) -> Iterator[Finding]:

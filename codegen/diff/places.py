@@ -9,25 +9,34 @@ from codegen.names import snake_name
 from codegen.parse import parameter_name
 from codegen.passes.annotations import member_names, name_table
 from codegen.passes.directions import SUFFIX
+from codegen.passes.servers import token_flows, token_servers
 from codegen.passes.unions import variants
 from codegen.passes.walk import Call, calls, idempotency_keys, parameters, schemas
 
 _ABOUT_KEYS = frozenset({"idempotency-header", "key-lifetime"})
+_ABOUT_SERVERS = frozenset({"server", "server-gone", "server-new"})
 
 
 def locate(document: Object, finding: Finding, *, new: bool) -> str:
     """Return file and line of what a finding is about in the old or the new document; empty if it is not there."""
     place = finding.became if new and finding.became else finding.place
-    if place.startswith("servers"):
-        path = place.removeprefix("servers")
-        holder = document.object("paths").object(path) if path else document
-        return str(holder.at("servers"))
+    if finding.kind in _ABOUT_SERVERS:
+        return _of_server(document, *place.split(".", 2)[1:])
     _, name, *member = place.split(".")
     keyword = KINDS[finding.kind].keyword
     for call in calls(document.object("paths")):
         if call.operation.text("operationId") == name:
             return _of_operation(document, call, finding.kind, member, keyword)
     return _of_type(document, name, member, keyword)
+
+
+def _of_server(document: Object, group: str, name: str) -> str:
+    """Return where the server of an environment, or the `tokenUrl` of a security scheme, is stated."""
+    if group == "tokenUrl":
+        return next((str(flow.at("tokenUrl")) for scheme, flow in token_flows(document) if scheme == name), "")
+    holder = document if group == "api" else token_servers(document)
+    servers = holder.array("servers").objects()
+    return next((str(each.at("url")) for each in servers if each.text("x-environment") == name), "")
 
 
 def _of_operation(document: Object, call: Call, kind: str, member: list[str], keyword: str) -> str:

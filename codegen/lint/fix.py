@@ -16,15 +16,14 @@ from codegen.lint.sensitive import Look
 from codegen.load import load_fragments
 
 
-def fix_fragments(folder: Path, looks: Iterator[Look]) -> list[str]:
-    """Put keywords in order, and mask what looks sensitive. Return the paths of the files that were written.
+def fix_fragments(folder: Path, looks: Iterator[Look]) -> Iterator[str]:
+    """Put keywords in order, and mask what looks sensitive. Yield the path of each file that was written.
 
     An object on a line of its own, in braces, is left as it is.
     """
     masks: dict[str, list[Look]] = {}
     for look in looks:
         masks.setdefault(look.origin.file.removeprefix(f"{folder.name}/"), []).append(look)
-    changed: list[str] = []
     for name in load_fragments(folder, Problems()):
         path = folder / name
         lines = old = path.read_text(encoding="utf-8").splitlines()
@@ -35,8 +34,7 @@ def fix_fragments(folder: Path, looks: Iterator[Look]) -> list[str]:
             path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
         moved = _put_in_order(folder, name)
         if moved or lines != old:
-            changed.append(name)
-    return changed
+            yield name
 
 
 def _add_mask(lines: list[str], look: Look) -> list[str]:

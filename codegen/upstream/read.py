@@ -78,13 +78,34 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """Return the document in a file. Raises SpecificationError if it is no OpenAPI 3.0 or 3.1, and OSError."""
-    problems = Problems()
-    root = parse_text(path.read_text(encoding="utf-8-sig"), path.name, problems)
+    root = parse_text(_read_text(path), path.name, Problems())
     version = str(root.get("openapi", root.get("swagger", "none"))) if isinstance(root, Object) else "none"
     if not isinstance(root, Object) or not version.startswith(_VERSIONS):
         message = f"not an OpenAPI document of version 3.0 or 3.1: its version is {version}"
         raise SpecificationError((Problem(Origin(path.name, 1), message),))
+    _check_paths(root)
     return Document(root)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        message = f"not UTF-8 text, from the byte 0x{error.object[error.start]:02X} on: save the file as UTF-8"
+        raise SpecificationError((Problem(Origin(path.name, line), message),)) from None
+
+
+def _check_paths(root: Object) -> None:
+    """Raise SpecificationError if a path cannot be compared: urlsplit refuses some that begin with two slashes."""
+    problems = Problems()
+    for path, _ in members(root, "paths"):
+        try:
+            normal_path(path)
+        except ValueError as error:
+            message = f"path '{path}' is not the path of a URL ({error}): correct it, or remove it from a copy"
+            problems.add(root.object("paths").at(path), message)
+    problems.stop_if_any()
 
 
 def members(holder: Object, key: str) -> Iterator[tuple[str, Object]]:

@@ -236,3 +236,16 @@ def test_the_command_prints_drafts_and_writes_new_files_only(
     assert written.read_text() == text
     assert main(arguments[:-2]) == 2
     assert "one of --operation, --schema and --field" in capsys.readouterr().err
+
+
+def test_the_command_names_no_file_as_written_that_is_not(
+    root: Path, theirs: Document, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_folder: Path, _drafts: Drafts) -> None:
+        raise OSError(28, "No space left on device", "refund.yaml")
+
+    monkeypatch.setattr("codegen.commands.write_drafts", fail)
+    arguments = ["adopt", str(root.parent / "upstream.yaml"), "--root", str(root), "--schema", "Refund", "--write"]
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "refund.yaml: No space left on device; the files are as they were\n")

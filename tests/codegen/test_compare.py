@@ -226,6 +226,35 @@ def test_what_is_no_such_document_is_refused(tmp_path: Path, text: str, problem:
         document(tmp_path, text)
 
 
+def test_a_path_that_is_no_path_of_a_url_is_named_with_its_line(tmp_path: Path) -> None:
+    text = "openapi: 3.1.0\npaths:\n  /orders: {get: {}}\n  '//[x/orders': {get: {}}\n"
+    with pytest.raises(SpecificationError) as caught:
+        document(tmp_path, text)
+    assert str(caught.value) == (
+        "document.yaml:4: path '//[x/orders' is not the path of a URL (Invalid IPv6 URL): correct it, or remove it "
+        "from a copy"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "byte"),
+    [(b"\xff\xfe\x00", 1, "FF"), (b"openapi: 3.1.0\ninfo: {title: caf\xe9}\n", 2, "E9")],
+    ids=["utf-16", "latin-1"],
+)
+def test_a_document_that_is_not_utf_8_is_its_own_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, line: int, byte: str
+) -> None:
+    root = write_fragments(tmp_path, SHOP)
+    path = tmp_path / "theirs.yaml"
+    path.write_bytes(content)
+    for command in (["compare"], ["adopt", "--schema", "Order"]):
+        assert main([command[0], str(path), *command[1:], "--root", str(root)]) == 1
+        assert capsys.readouterr().err == (
+            f"theirs.yaml:{line}: not UTF-8 text, from the byte 0x{byte} on: save the file as UTF-8\n"
+            "found 1 problem; nothing was written\n"
+        )
+
+
 def test_references_that_lead_nowhere_and_schemas_inside_themselves_end(tmp_path: Path) -> None:
     inner = "{b: {$ref: '#/components/schemas/B'}, c: {$ref: 'x#/y'}}"
     schemas = f"{{A: {{$ref: '#/components/schemas/A'}}, B: {{properties: {inner}}}}}"

@@ -357,3 +357,77 @@ def test_a_path_stays_on_its_host(tmp_path: Path, path: str, expected: str) -> N
 @pytest.mark.parametrize("path", ["/", "/orders/", "/v1.0/orders:all", "/~a/%C3%B6"])
 def test_a_path_of_rfc_3986_is_a_path(tmp_path: Path, path: str) -> None:
     assert problems(tmp_path, ("openapi.yaml", "  /orders:", f"  '{path}':")) == []
+
+
+# --- servers and credentials
+
+IGNORED = (
+    "`servers` would be ignored here: only openapi.yaml, and the path item that `tokenUrl` leads to, name the servers "
+    "that calls go to"
+)
+SERVERS = "servers: [{url: 'https://a.example', x-environment: live}]\n"
+SCHEMES = "components/securitySchemes/all.yaml"
+
+
+def test_servers_that_no_call_goes_to(tmp_path: Path) -> None:
+    found = problems(tmp_path, ("paths/orders.yaml", "post:\n", f"{SERVERS}post:\n"))
+    assert found == [f"openapi/paths/orders.yaml:1: {IGNORED}"]
+
+
+def test_servers_of_a_callback_and_of_a_webhook(tmp_path: Path) -> None:
+    inner = f"{{{SERVERS.strip()}, post: {{requestBody: {{$ref: x}}}}}}"
+    call = f"  callbacks: {{done: {{'{{$request.body#/url}}': {inner}}}}}\n  responses:\n"
+    call = call.replace("{$ref: x}", "{description: It., content: {application/json: {schema: {$ref: '%s'}}}}")
+    call = call.replace("%s", "../components/schemas/shop/order.yaml#/OrderRequest")
+    assert IGNORED in str(problems(tmp_path, ("paths/orders.yaml", "  responses:\n", call)))
+
+
+def test_the_token_endpoint_may_have_servers_of_its_own(tmp_path: Path) -> None:
+    changes = [("paths/orders.yaml", "post:\n", f"{SERVERS}post:\n"), (SCHEMES, "example/token", "example/orders")]
+    assert problems(tmp_path, *changes) == []
+
+
+def test_two_servers_of_one_environment(tmp_path: Path) -> None:
+    twice = "servers:\n  - {url: 'https://a.example', x-environment: live}\n"
+    twice += "  - {url: 'https://b.example', x-environment: live}\n"
+    assert problems(tmp_path, ("openapi.yaml", "tags:\n", f"{twice}tags:\n")) == [
+        "openapi/openapi.yaml:5: another server has the environment 'live' already"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "key", "value"),
+    [
+        ("sessionSecret", "{type: apiKey, in: header, name: X-Secret, description: A.}", "name", "Authorization"),
+        ("sessionSecret", "{type: apiKey, in: query, name: Authorization, description: A.}", "in", "header"),
+        ("secretKey", "{type: http, scheme: basic, description: A.}", "scheme", "bearer"),
+    ],
+    ids=["header", "query", "basic"],
+)
+def test_credentials_that_the_client_would_send_otherwise(
+    tmp_path: Path, name: str, scheme: str, key: str, value: str
+) -> None:
+    entry = f"    {name}: {{$ref: '{SCHEMES}#/{name}'}}\n"
+    root = ROOT.replace("x-python-names", f"{entry}x-python-names")
+    root = root.replace("paths:\n", f"  - {name}: []\npaths:\n", 1)
+    assert problems(tmp_path, ("openapi.yaml", ROOT, root), (SCHEMES, "oauth:\n", f"{name}: {scheme}\noauth:\n")) == [
+        (
+            f"openapi/{SCHEMES}:1: the client sends '{name}' with `{key}: {value}` only: a credential that is "
+            "sent otherwise needs another name, and code in the client"
+        )
+    ]
+
+
+def test_the_name_of_a_header_has_no_case(tmp_path: Path) -> None:
+    entry = f"    sessionSecret: {{$ref: '{SCHEMES}#/sessionSecret'}}\n"
+    root = ROOT.replace("x-python-names", f"{entry}x-python-names")
+    root = root.replace("paths:\n", "  - sessionSecret: []\npaths:\n", 1)
+    scheme = "sessionSecret: {type: apiKey, in: header, name: authorization, description: A.}\noauth:\n"
+    assert problems(tmp_path, ("openapi.yaml", ROOT, root), (SCHEMES, "oauth:\n", scheme)) == []
+
+
+@pytest.mark.parametrize("url", ["http://[x/token", "https://shop.example"])
+def test_a_token_url_without_a_path(tmp_path: Path, url: str) -> None:
+    assert problems(tmp_path, (SCHEMES, "https://shop.example/token", url)) == [
+        f"openapi/{SCHEMES}:5: `tokenUrl` must be a URL with a path: https://HOST/PATH"
+    ]

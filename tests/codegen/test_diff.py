@@ -16,7 +16,7 @@ from codegen.diff.kinds import DOCUMENTATION, KINDS
 SENT, RECEIVED = "shop.OrderRequest", "shop.Order"
 POST, GET = "shop.request_order", "shop.list_orders"
 BASE: Contract = {
-    "servers": {"": ["https://api.shop.example"]},
+    "servers": {"api": {"live": "https://shop.example"}, "tokenUrl": {"oauth": "https://shop.example/token"}},
     "operations": {
         "shop": {
             "request_order": {
@@ -60,8 +60,9 @@ BASE: Contract = {
                     "mark": "str | int | None = None",
                     "paid_at": "datetime | None = None",
                     "state": "State | None = None",
+                    "_old": "str | None = None, in the API old",
                 },
-                "masks": {"mark": "personal"},
+                "masks": {"mark": "personal", "_old": "personal"},
                 "echoes": {"price": "price"},
             },
             "OrderRequest": {
@@ -119,10 +120,12 @@ ROWS: list[tuple[str, list[Change], str, str]] = [
     ),
     (
         "server",
-        [("servers/", ["https://b.example"])],
-        "servers",
-        "is sent to https://b.example instead of https://api.shop.example",
+        [("servers/api/live", "https://test.example")],
+        "servers.api.live",
+        "is https://test.example instead of https://shop.example",
     ),
+    ("server-gone", [("servers/api/live", GONE)], "servers.api.live", "is gone; it was https://shop.example"),
+    ("server-new", [("servers/api/test", "https://b.example")], "servers.api.test", "is new: https://b.example"),
     (
         "retry-class",
         [(operation("request_order", "repetition"), "none")],
@@ -359,6 +362,26 @@ ROWS: list[tuple[str, list[Change], str, str]] = [
         f"{SENT}.colour",
         "is gone; probably it is `color` now",
     ),
+    (
+        "member-deprecated",
+        [
+            (type_("Order", "members", "mark"), GONE),
+            (type_("Order", "members", "_mark"), "str | int | None = None, in the API mark"),
+            (type_("Order", "masks"), {"_mark": "personal", "_old": "personal"}),
+        ],
+        f"{RECEIVED}.mark",
+        "is a deprecated property now: it is read as before, with a warning, but is no argument of the class any more",
+    ),
+    (
+        "member-undeprecated",
+        [
+            (type_("Order", "members", "_old"), GONE),
+            (type_("Order", "members", "old"), "str | None = None"),
+            (type_("Order", "masks"), {"mark": "personal", "old": "personal"}),
+        ],
+        f"{RECEIVED}.old",
+        "is no longer deprecated, and an argument of the class",
+    ),
     ("member-required-new", [(type_("OrderRequest", "members", "sku"), "str")], f"{SENT}.sku", "is new and required"),
     ("member-new", [(type_("Order", "members", "sku"), "str | None = None")], f"{RECEIVED}.sku", "is new"),
     (
@@ -441,7 +464,7 @@ ROWS: list[tuple[str, list[Change], str, str]] = [
     ),
     (
         "mask",
-        [(type_("Order", "masks"), GONE)],
+        [(type_("Order", "masks", "mark"), GONE)],
         f"{RECEIVED}.mark",
         "is masked as none instead of personal",
     ),
@@ -524,6 +547,7 @@ SILENT = {
     "value-text",
 }
 BREAKING = {
+    "member-deprecated",
     "argument-gone",
     "argument-keyword",
     "argument-places",
@@ -541,6 +565,7 @@ BREAKING = {
     "paging-gone",
     "reply-type",
     "result",
+    "server-gone",
     "type-gone",
     "type-kind",
     "type-moved",
@@ -572,6 +597,18 @@ def both(changes: Mapping[str, object]) -> tuple[Contract, Contract]:
         for holder, name in (("OrderRequest", "Address"), ("Order", "AddressResponse")):
             contract["types"]["shop"][holder]["members"]["address"] = f"{name} | None = None"
     return old, new
+
+
+def test_a_deprecated_member_keeps_its_name_in_every_finding() -> None:
+    member, masks = "_old", {"mark": "personal"}
+    changes: list[Change] = [(type_("Order", "members", member), "int | None = None, in the API old")]
+    found = compare(*changed([*changes, (type_("Order", "masks"), masks)]))
+    assert [each.key for each in found] == [
+        f"SILENT mask {RECEIVED}.old: is masked as none instead of personal",
+        f"BREAKING reply-type {RECEIVED}.old: is `int` instead of `str`",
+    ]
+    (new,) = compare(*changed([(type_("Order", "members", "_more"), "int | None = None, in the API more")]))
+    assert new.key == f"compatible member-new {RECEIVED}.more: is new"
 
 
 def test_a_schema_that_is_sent_and_received_is_one_finding_with_the_operations_it_reaches() -> None:

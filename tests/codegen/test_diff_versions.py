@@ -16,7 +16,7 @@ from codegen.diagnostics import SpecificationError
 from codegen.diff import Finding, compare_versions
 from codegen.publish import with_modules
 from codegen.revisions import Version, read_version
-from tests.codegen.support import HERE, INPUTS, LIBRARY, write_fragments
+from tests.codegen.support import HERE, INPUTS, LIBRARY, SHOP, write_fragments
 
 LOAN = "components/schemas/library/loan.yaml"
 REQUEST = "components/schemas/library/request.yaml"
@@ -83,9 +83,9 @@ def fragments(*changes: tuple[str, str, str]) -> Mapping[str, str]:
     return changed
 
 
-def lines(found: list[Finding]) -> dict[tuple[str, str, str], tuple[str, str]]:
+def lines(found: list[Finding], after: Mapping[str, str]) -> dict[tuple[str, str, str], tuple[str, str]]:
     """Return the line of the fragments that each finding names on both sides."""
-    sides = (LIBRARY, fragments(*CHANGES))
+    sides = (LIBRARY, after)
     return {
         (each.severity.value, each.kind, each.place): (_line(sides[0], each.old), _line(sides[1], each.new))
         for each in found
@@ -111,7 +111,7 @@ def after(tmp_path_factory: pytest.TempPathFactory) -> Version:
 
 def test_changed_fragments_are_findings_with_file_and_line_on_both_sides(before: Version, after: Version) -> None:
     found = compare_versions(before, after)
-    assert lines(found) == EXPECTED
+    assert lines(found, fragments(*CHANGES)) == EXPECTED
     (shared,) = (each for each in found if each.kind == "reply-wider")
     assert set(shared.operations) == {
         f"library.{name}" for name in ("list_loans", "renew_loan", "request_loan", "search_loans")
@@ -208,3 +208,126 @@ def test_a_change_that_was_accepted_since_a_version_is_no_finding(
     capsys.readouterr()
     assert main(["diff", str(old), str(root)]) == 0
     assert capsys.readouterr().out == ""
+
+
+HOSTS = """\
+servers:
+  - {url: 'https://{account}.test.example/', x-environment: test, variables: {account: {default: a}}}
+  - {url: 'https://live.example', x-environment: live}
+  - {url: 'https://docs.example', description: For readers only.}
+"""
+TOKENS = """\
+servers:
+  - {url: 'https://tokens.test.example', x-environment: test}
+  - {url: 'https://tokens.live.example', x-environment: live}
+post:
+  operationId: request_token
+  tags: [Shop]
+  summary: Get a token
+  description: Gets a token.
+  x-idempotency: natural
+  x-idempotency-reason: It only issues a token.
+  responses: {'204': {description: Done.}}
+"""
+WITH_HOSTS = {
+    **SHOP,
+    "openapi.yaml": SHOP["openapi.yaml"]
+    .replace("tags:\n", f"{HOSTS}tags:\n")
+    .replace("paths:\n", "paths:\n  /token: {$ref: paths/token.yaml}\n"),
+    "paths/token.yaml": TOKENS,
+}
+SCHEMES = "components/securitySchemes/all.yaml"
+
+
+def _found(root: Path, *changes: tuple[str, str, str]) -> list[str]:
+    """Return what is found from the shop with hosts to the shop after changes, with the new lines."""
+    after = dict(WITH_HOSTS)
+    for file, old, new in changes:
+        assert old in after[file]
+        after[file] = after[file].replace(old, new)
+    sides = [write_fragments(root / name, each) for name, each in (("old", WITH_HOSTS), ("new", after))]
+    found = compare_versions(*(read_version(str(side), root) for side in sides))
+    return [f"{each.key} ({each.old.rpartition('/')[2]} -> {each.new.rpartition('/')[2]})" for each in found]
+
+
+def _swap(text: str) -> str:
+    changed = text.replace("x-environment: test", "x-environment: X").replace("environment: live", "environment: test")
+    return changed.replace("x-environment: X", "x-environment: live")
+
+
+def test_environments_that_change_their_servers_are_silent(tmp_path: Path) -> None:
+    assert _found(tmp_path, ("openapi.yaml", HOSTS, _swap(HOSTS))) == [
+        (
+            "SILENT server servers.api.live: is https://{subdomain}.test.example instead of https://live.example "
+            "(openapi.yaml:5 -> openapi.yaml:4)"
+        ),
+        (
+            "SILENT server servers.api.test: is https://live.example instead of https://{subdomain}.test.example "
+            "(openapi.yaml:4 -> openapi.yaml:5)"
+        ),
+    ]
+
+
+def test_token_endpoints_that_change_their_servers_are_silent(tmp_path: Path) -> None:
+    assert _found(tmp_path, ("paths/token.yaml", TOKENS, _swap(TOKENS))) == [
+        (
+            "SILENT server servers.token_endpoint.live: is https://tokens.test.example/token instead of "
+            "https://tokens.live.example/token (token.yaml:3 -> token.yaml:2)"
+        ),
+        (
+            "SILENT server servers.token_endpoint.test: is https://tokens.live.example/token instead of "
+            "https://tokens.test.example/token (token.yaml:2 -> token.yaml:3)"
+        ),
+    ]
+
+
+def test_an_environment_that_is_gone_breaks_who_chose_it(tmp_path: Path) -> None:
+    (found,) = _found(tmp_path, ("openapi.yaml", "https://live.example', x-environment: live", "https://live.example'"))
+    assert found == "BREAKING server-gone servers.api.live: is gone; it was https://live.example (openapi.yaml:5 -> )"
+
+
+def test_another_token_url_is_silent(tmp_path: Path) -> None:
+    (found,) = _found(tmp_path, (SCHEMES, "https://shop.example/token", "https://evil.example/token"))
+    assert found == (
+        "SILENT server servers.tokenUrl.oauth: is https://evil.example/token instead of https://shop.example/token "
+        "(all.yaml:5 -> all.yaml:5)"
+    )
+
+
+def test_the_order_of_servers_and_a_server_for_readers_mean_nothing(tmp_path: Path) -> None:
+    first, *rest = HOSTS.splitlines(keepends=True)
+    (test, live, _) = rest
+    assert _found(tmp_path, ("openapi.yaml", HOSTS, first + live + test)) == []
+
+
+@pytest.mark.slow
+def test_the_check_names_a_changed_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_fragments(tmp_path, WITH_HOSTS)
+    assert main(["accept", "--root", str(root)]) == 0
+    write_fragments(root, {**WITH_HOSTS, "openapi.yaml": WITH_HOSTS["openapi.yaml"].replace(HOSTS, _swap(HOSTS))})
+    capsys.readouterr()
+    assert main(["accept", "--root", str(root)]) == 1
+    assert "SILENT server servers.api.live: is https" in capsys.readouterr().err
+
+
+def test_a_member_of_a_reply_that_is_deprecated_is_not_called_renamed(before: Version, tmp_path: Path) -> None:
+    mark = "      description: Number of the volume.\n"
+    changed = fragments((LOAN, mark, f"{mark}      deprecated: true\n"))
+    found = compare_versions(before, read_version(str(write_fragments(tmp_path, changed)), HERE))
+    assert lines(found, changed) == {
+        ("BREAKING", "member-deprecated", "library.Loan.volume"): ("volume:", "deprecated: true"),
+        ("documentation", "deprecated", "library.Loan.volume"): ("volume:", "deprecated: true"),
+    }
+    (text,) = (each.text for each in found if each.kind == "member-deprecated")
+    assert "it is read as before" in text
+    assert "gone" not in text
+
+
+@pytest.mark.parametrize("text", [b"<<<<<<< ours\n{}", b"{\n\xff"], ids=["conflict", "not UTF-8"])
+def test_a_snapshot_that_is_no_json_is_its_own_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: bytes
+) -> None:
+    root = write_fragments(tmp_path, SHOP)
+    (root / "openapi" / "contract.json").write_bytes(text)
+    assert main(["diff", str(root), str(root), "--root", str(root)]) == 1
+    assert capsys.readouterr().err.startswith("openapi/contract.json:1: not valid JSON: take the file from git again")

@@ -229,7 +229,7 @@ def test_fix_moves_whole_lines_masks_what_looks_sensitive_and_leaves_the_rest(tm
     folder = write_fragments(tmp_path, {**clean(), ORDER: UNTIDY + rest}) / "openapi"
     before = {path: path.read_bytes() for path in folder.rglob("*.yaml")}
     old = compile_document(folder)
-    assert fix_fragments(folder, unmarked(check_fragments(folder))) == [ORDER]
+    assert list(fix_fragments(folder, unmarked(check_fragments(folder)))) == [ORDER]
     assert (folder / ORDER).read_text() == TIDY + rest
     assert {path for path, text in before.items() if path.read_bytes() != text} == {folder / ORDER}
     new = compile_document(folder)
@@ -238,7 +238,7 @@ def test_fix_moves_whole_lines_masks_what_looks_sensitive_and_leaves_the_rest(tm
             "x-sensitive", None
         )
     assert old == new
-    assert fix_fragments(folder, unmarked(check_fragments(folder))) == []
+    assert list(fix_fragments(folder, unmarked(check_fragments(folder)))) == []
     # What is in braces on one line is for a person.
     (question,) = lint(check_fragments(folder), folder)
     assert question.origin.line == 21
@@ -252,3 +252,40 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["lint", "--fix", "--root", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"corrected openapi/{ORDER}\n"
     assert main(["lint", "--root", str(tmp_path)]) == 0
+
+
+def test_fix_says_what_it_wrote_when_problems_are_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    email = "    email:\n      type: string\n      description: Where to write to.\n"
+    left = "    timeout: {type: integer, description: How long.}\n"
+    write_fragments(tmp_path, member(email + left))
+    assert main(["lint", "--fix", "--root", str(tmp_path)]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == f"corrected openapi/{ORDER}\n"
+    assert shown.err.splitlines()[-1] == "found 1 problem; nothing but the corrections was written"
+    # The second run has nothing to correct.
+    assert main(["lint", "--fix", "--root", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "found 1 problem; nothing was written"
+
+
+def test_fix_that_fails_at_a_file_says_what_it_wrote_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email = "    email:\n      type: string\n      description: Where to write to.\n"
+    write_fragments(tmp_path, {**member(email), "README.md": ""})
+
+    def fail(_folder: Path, _decisions: object) -> bool:
+        raise OSError(28, "No space left on device", "README.md")
+
+    monkeypatch.setattr("codegen.commands.fix_tables", fail)
+    assert main(["lint", "--fix", "--root", str(tmp_path)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == f"corrected openapi/{ORDER}\n"
+    assert shown.err == "README.md: No space left on device; nothing but the corrections was written\n"
+
+
+def test_a_readme_that_is_not_utf_8_is_its_own_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_fragments(tmp_path, clean())
+    (root / "openapi" / "README.md").write_bytes(b"caf\xe9")
+    for command in (["lint"], ["lint", "--fix"]):
+        assert main([*command, "--root", str(root)]) == 1
+        assert capsys.readouterr().err.startswith("openapi/README.md:1: the file must be UTF-8 text\n")

@@ -235,3 +235,14 @@ def test_each_wrong_member_of_a_reply_costs_as_much_as_the_first(wrong: int, mon
     assert [line.weight for line in order.lines or ()] == [None] * wrong + [1.5]
     assert ignored == tuple(f"$.lines[{number}].weight" for number in range(wrong))
     assert len(conversions) <= 5 * wrong + 10
+
+
+def test_a_card_number_in_the_name_of_an_ignored_member_is_masked_however_it_is_written() -> None:
+    name = "4242\u00a04242\u00a04242\u00a04242"
+    _, ignored = decode(Labelled, msgspec.json.encode({"labels": {name: {}}}))
+    assert len(ignored) == 1
+    assert "4242" not in ignored[0]
+
+
+class Labelled(ResponseModel, frozen=True, kw_only=True):
+    labels: dict[str, int] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -173,3 +174,31 @@ def test_texts_have_enough_contrast(scheme: int) -> None:
     assert contrast(colours["ink"], colours["paper"]) >= 4.5
     assert contrast(colours["on-accent"], colours["accent"]) >= 4.5
     assert contrast(colours["line"], colours["paper"]) >= 3, "of what is no text"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//evil.test",
+        "/\\evil.test",
+        "http://evil.test",
+        "/a b",
+        "/a\r\nb",
+        "",
+    ],
+)
+def test_a_page_leaves_the_iframe_for_a_path_or_https_only(url: str) -> None:
+    with pytest.raises(errors.MalformedMessage, match="the URL "):
+        threeds.leave_iframe_page(url)
+
+
+def test_a_page_leaves_the_iframe_for_a_url_of_the_shop() -> None:
+    assert "https://shop.example/3ds/1" in threeds.leave_iframe_page("https://shop.example/3ds/1").html
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(-3, "0"), (0.2, "1"), (math.inf, None), (None, None)])
+def test_a_page_is_loaded_again_after_whole_seconds(seconds: float | None, header: str | None) -> None:
+    page = method(seconds=seconds)
+    assert page.headers.get("Refresh") == header
