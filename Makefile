@@ -37,7 +37,7 @@ shop: $(VENV)/.cli ## Run a small web shop with 3D Secure against the simulator,
 test: $(VENV)/.test ## Run the tests.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-check: $(VENV)/.dev ## Check in a minute: style, generated code, and the tests that are not marked slow.
+check: $(VENV)/.dev ## Check in three minutes: style, generated code, and the tests that are not marked slow.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports

@@ -55,7 +55,10 @@ def atomic_write(path: Path) -> Generator[BinaryIO]:
 
 
 def file_error(what: str, error: OSError) -> BatchFileError:
-    """Return the error for a file of a batch: DiskFull if there is no room. `what` says what cannot be done."""
+    """Return the error for a file of a batch: DiskFull if the disk is full.
+
+    `what` names the step that failed, such as `cannot create the output`.
+    """
     kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else BatchFileError
     return kind(f"{what}: {error.strerror}")
 

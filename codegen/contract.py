@@ -47,7 +47,7 @@ def build_contract(document: Object, apis: tuple[Api, ...], files: Mapping[str, 
 
 
 def read_contract(folder: Path) -> Contract | None:
-    """Return the accepted contract of a folder, or None if it has none. Raises SpecificationError if it is no JSON."""
+    """Return the accepted contract of a folder, or None if it has none. Raises SpecificationError if it is not JSON."""
     path = folder / SNAPSHOT
     try:
         return json.loads(path.read_bytes()) if path.exists() else None

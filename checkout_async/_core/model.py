@@ -55,7 +55,7 @@ class _MaskedRepr:
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, handler: Any) -> Any:
         """Return how pydantic, and with it FastAPI, reads, checks and describes the class."""
-        # On demand: it imports pydantic, which is no dependency, and this module.
+        # Imported here: that module needs pydantic, which need not be installed, and it imports this one.
         return import_module("checkout_async._core.pydantic_schema").schema_of(cls, handler)
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:

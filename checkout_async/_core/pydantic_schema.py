@@ -1,7 +1,7 @@
 """What pydantic asks a Struct for: how to check an input, how to write a value, and its JSON schema.
 
 Only pydantic imports this module, through `__get_pydantic_core_schema__` of the common base. It checks an input as the
-client checks a body, and its errors repeat no value: web frameworks send them to whoever sent the request.
+client checks a body, and its errors contain no values of the body: web frameworks send errors back to the caller.
 """
 
 from __future__ import annotations

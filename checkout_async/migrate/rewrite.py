@@ -62,7 +62,7 @@ class _Rewriter(cst.CSTTransformer):
         return False
 
     def visit_Attribute_attr(self, node: cst.Attribute) -> None:
-        """Begin the name of an attribute, which is no variable."""
+        """Skip the name of an attribute: it is not a variable."""
         self._inside_name += 1
 
     def leave_Attribute_attr(self, node: cst.Attribute) -> None:
@@ -70,7 +70,7 @@ class _Rewriter(cst.CSTTransformer):
         self._inside_name -= 1
 
     def visit_Arg_keyword(self, node: cst.Arg) -> None:
-        """Begin the name of a keyword argument, which is no variable."""
+        """Skip the name of a keyword argument: it is not a variable."""
         self._inside_name += 1
 
     def leave_Arg_keyword(self, node: cst.Arg) -> None:

@@ -51,7 +51,7 @@ class StandstillWatch:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Watch the running loop. The loop of another library, which may not be told from a thread, is not watched."""
+        """Watch the running loop if it is one of asyncio or uvloop. Others may not be called from a thread."""
         loop = asyncio.get_running_loop()
         if type(loop).__module__.partition(".")[0] in {"asyncio", "uvloop"}:
             watch = (loop, threading.get_ident())
