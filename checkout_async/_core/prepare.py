@@ -143,15 +143,15 @@ def _check_link(operation: str, link: str, locate: Callable[[str], str]) -> str:
 
 def _request_target(request: ApiRequest[Any]) -> str:
     path = request.operation.path
-    if not request.path and not request.query:
-        return path
     for parameter in request.path:
         segment = quote_segment(request.operation.name, parameter.label, parameter.value)
         path = path.replace(f"{{{parameter.name}}}", segment)
+    if not request.query:
+        return path
     name = request.operation.name
     pairs = ((each.name, quote_part(name, each.label, each.value)) for each in request.query)
     query = "&".join(f"{quote(key, safe='')}={value}" for key, value in pairs)
-    return f"{path}?{query}" if query else path
+    return f"{path}?{query}"
 
 
 def _require_texts(operation: str, parameters: tuple[Parameter, ...]) -> None:
