@@ -137,7 +137,7 @@ def _read_settings(path: Path) -> dict[str, str]:
     except OSError as error:
         raise ConfigurationError(f"cannot read the settings file {path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigurationError(f"the settings file {path} is not valid UTF-8") from None
+        raise ConfigurationError(f"the settings file {path} is not valid UTF-8; save it as UTF-8") from None
     if mode & stat.S_IROTH and any(name in settings for name in _SECRETS):
         echo(f"warning: every user of this machine can read the secrets in {path}: chmod 600 it", sys.stderr)
     return settings
