@@ -6,6 +6,7 @@ import codecs
 import gzip
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,20 @@ def test_a_text_in_any_portions_is_the_same_in_utf_8(text: str, size: int, encod
     assert b"".join(as_utf8(iter(portions))) == codecs.BOM_UTF8 + f"  {text}".encode()
 
 
+@pytest.mark.parametrize("text", [b"{\n", b"\n{\n"], ids=["line", "after a blank one"])
+@pytest.mark.parametrize("encoding", ["utf-8", *BOMS])
+async def test_a_line_does_not_wait_for_what_comes_after_it(text: bytes, encoding: str) -> None:
+    content = BOMS.get(encoding, b"") + text.decode().encode(encoding)
+
+    def chunks() -> Iterator[bytes]:
+        for number in range(len(content)):
+            yield content[number : number + 1]
+        raise OSError(0, "the pipe is read again")
+
+    records = JsonReader().aread(chunks())
+    assert isinstance(await anext(records), InvalidRecord)
+
+
 @pytest.mark.parametrize("encoding", BOMS)
 @pytest.mark.parametrize("units", [(0xD83D,), (0xDCB3,), (0xDCB3, 0xD83D)], ids=["high", "low", "swapped"])
 async def test_half_a_surrogate_pair_spoils_its_line_alone(
@@ -94,6 +109,9 @@ async def test_a_byte_order_mark_alone_is_an_empty_file(tmp_path: Path, bom: byt
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-32"])
 def test_what_no_mark_tells_apart_is_refused_with_what_to_do(tmp_path: Path, encoding: str) -> None:
+    content = LINES.encode(encoding)
+    with pytest.raises(BatchFileError, match="save it as UTF-8"):
+        next(as_utf8(content[number : number + 1] for number in range(len(content))))
     for name, text in (("in.jsonl", LINES), ("in.csv", TABLE)):
         (tmp_path / name).write_bytes(text.encode(encoding))
         wanted = "the input is UTF-32, or UTF-16 without a byte order mark; save it as UTF-8"

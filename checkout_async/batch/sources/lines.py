@@ -41,7 +41,6 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 """zlib's code for data with the header and the checksums of gzip."""
 
 _UTF_16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_UTF_32: Final = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 class LineSplitter:
@@ -124,10 +123,10 @@ def as_utf8(chunks: Iterator[bytes], name: str = "the input") -> Iterator[bytes]
     BatchFileError for UTF-32, and for UTF-16 without a mark; OSError after a text that ends within a character.
     """
     head = b""
-    # As many bytes as tell UTF-16 from UTF-32; no request is shorter, so that none waits for the next one.
-    while len(head) < len(_UTF_32[0]) and (more := next(chunks, b"")):
+    # A line has two bytes, and four after a mark. So none waits for the next one, which a pipe may not have yet.
+    while len(head) < (4 if head[:2] in _UTF_16 else 2) and (more := next(chunks, b"")):
         head += more
-    if head.startswith(_UTF_32) or b"\0" in head[:2]:
+    if head.startswith(codecs.BOM_UTF32_LE) or b"\0" in head[:2]:
         # No text of a request begins with the character NUL, nor has it after its first one.
         raise BatchFileError(f"{name} is UTF-32, or UTF-16 without a byte order mark; save it as UTF-8")
     if head[:2] not in _UTF_16:
