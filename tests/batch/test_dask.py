@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import os
 import signal
 import threading
@@ -56,6 +57,7 @@ def cluster(request: pytest.FixtureRequest, env: dict[str, str], redis_url: str)
     own = {name: value for name, value in env.items() if name.startswith("CHECKOUT_")}
     own |= {"CHECKOUT_SCOPES": "sessions:browser sessions:app", "CHECKOUT_REDIS_URL": redis_url}
     own |= cast("dict[str, str]", getattr(request, "param", {}))
+    own = {name: value for name, value in own.items() if value}
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0", "env": own}
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
@@ -264,6 +266,31 @@ async def test_the_command_runs_on_a_cluster_too(
     assert "5 of 5 partitions finished" in done.err
     assert "authenticated" in done.out
     assert read_report(report).records == LINES
+
+
+@pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_SECRET": "", "CHECKOUT_CLIENT_ID": ""}], indirect=True)
+async def test_defaults_settings_and_rejected_records_of_all_workers(
+    cluster: Client, env: dict[str, str], sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    untyped: Any = cluster
+    shared, settings, rejects = (target.with_name(name) for name in ("defaults.json", "batch.env", "rejects.jsonl"))
+    lines = [{"reference": f"ref-{number}"} for number in range(1, LINES + 1)]
+    bad = [{"reference": f"bad-{number}", "amount": "x"} for number in range(20)]
+    write_lines(source, [*lines, *bad])
+    write_lines(shared, [request()])
+    secrets = ("CHECKOUT_CLIENT_ID", "CHECKOUT_CLIENT_SECRET")
+    settings.write_text("".join(f"{name}={env[name]}\n" for name in secrets))
+    settings.chmod(0o600)
+    options = ("--scheduler", untyped.scheduler.address, "--partitions", "5", "--rate", "0", "--env-file", settings)
+    done = await command(
+        *(*AUTHENTICATE, source, "--output", target, *options, "--defaults", shared, "--rejects", rejects),
+        env={name: value for name, value in env.items() if name not in secrets},
+    )
+    assert (done.code, f"20 rejected records are in {rejects}, to be corrected" in done.err) == (1, True), done.err
+    assert created(sandbox) == once_each()
+    assert [json.loads(line)["reference"] for line in rejects.read_text().splitlines()] == [
+        str(each["reference"]) for each in bad
+    ]
 
 
 @pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_SECRET": "wrong_secret"}], indirect=True)
