@@ -255,7 +255,7 @@ class _Run:
             return
         self._finished += result.finished
         if result.error is not None:
-            self._failures.append(f"partition {part.number}: {result.error.kind}: {result.error.message}")
+            self._failures.append(f"partition {part.number}: {result.error.message}")
             # Any other failure is one of the credentials, the API or the set-up: all partitions would fail so.
             if result.error.kind != JournalInUse.__name__:
                 self._ask_to_stop()

@@ -30,6 +30,7 @@ from checkout_async.batch.results import OutputFile
 from checkout_async.batch.runner import run_tracked
 from checkout_async.batch.sources import Source
 from checkout_async.batch.sources.base import in_thread
+from checkout_async.batch.words import what_happened
 from checkout_async.config import require_type
 from checkout_async.errors import CheckoutError, ConfigurationError, JournalError, RunIncomplete
 from checkout_async.redaction import clears_frames, sanitize
@@ -162,7 +163,9 @@ class FileRun:
         """Return the report of the run so far."""
         files = self._files
         names = str(files.input or "standard input"), str(files.output or "standard output")
-        return self.summary.report(*names, stopped=stopped or ("" if self.failure is None else str(self.failure)))
+        return self.summary.report(
+            *names, stopped=stopped or ("" if self.failure is None else what_happened(self.failure))
+        )
 
     @contextmanager
     def _copying_rejects(self, source: Source) -> Generator[None]:

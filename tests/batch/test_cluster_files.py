@@ -43,7 +43,7 @@ REFUSED = CannedResponse(422, b'{"error_type": "request_invalid", "error_codes":
 def paths(tmp_path: Path) -> RunPaths:
     """Records that have a reference alone, or nothing: the defaults have the rest."""
     defaults = write_lines(tmp_path / "defaults.json", [SHARED])
-    lines: list[dict[str, object]] = [*({"reference": f"ref-{number}"} for number in range(8)), {"amount": 7}, {}]
+    lines: list[Any] = [*({"reference": f"ref-{number}"} for number in range(8)), {"amount": 7}, {}]
     return RunPaths.of(write_lines(tmp_path / "in.jsonl", lines), tmp_path / "out.jsonl", defaults=defaults)
 
 
