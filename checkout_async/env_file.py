@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from checkout_async.errors import ConfigurationError, MissingExtra
+from checkout_async.redaction import Secret
 
 __all__ = ["Environ", "read_environ"]
 
@@ -29,7 +30,9 @@ def read_environ(path: Path | None, warn: Callable[[str], object]) -> Environ:
     `warn` is called if every user of the machine can read the secrets in the file. Raises ConfigurationError, and
     MissingExtra without python-dotenv.
     """
-    return Environ(os.environ if path is None else _read(path, warn) | os.environ)
+    found = os.environ if path is None else _read(path, warn) | os.environ
+    # A traceback may show the locals of whoever has them.
+    return Environ({name: Secret(value) if name in _SECRETS else str(value) for name, value in found.items()})
 
 
 def _read(path: Path, warn: Callable[[str], object]) -> Environ:
@@ -47,7 +50,7 @@ def _read(path: Path, warn: Callable[[str], object]) -> Environ:
                     line = binding.original.line + binding.original.string.count("\n", 0, -1)
                     raise ConfigurationError(f"{path}, line {line}: not of the form NAME=value")
                 if binding.key is not None and binding.key.startswith("CHECKOUT_"):
-                    settings[binding.key] = binding.value or ""
+                    settings[binding.key] = Secret(binding.value or "")
     except OSError as error:
         raise ConfigurationError(f"cannot read the settings file {path}: {error.strerror}") from None
     except UnicodeDecodeError:

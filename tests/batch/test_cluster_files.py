@@ -25,6 +25,7 @@ from checkout_async.batch.cluster import (
     run_partition,
 )
 from checkout_async.batch.report import Report
+from checkout_async.env_file import read_environ
 from checkout_async.errors import BatchFileError
 from checkout_async.sandbox import CannedResponse, Sandbox
 from tests.batch.files import as_csv
@@ -155,6 +156,18 @@ async def test_settings_that_cannot_be_read_are_the_error_of_the_partition(paths
     failed = (await run(part, replace(SETTINGS, env_file=paths.folder / "no.env"))).error
     assert failed is not None
     assert failed.message == f"cannot read the settings file {paths.folder / 'no.env'}: No such file or directory"
+
+
+def test_settings_that_a_traceback_shows_have_no_secret(tmp_path: Path) -> None:
+    path = tmp_path / "batch.env"
+    path.write_text("CHECKOUT_SUBDOMAIN=abc\nCHECKOUT_SECRET_KEY=very_secret\nCHECKOUT_REDIS_URL=redis://:pw@x\n")
+    path.chmod(0o604)
+    warnings: list[str] = []
+    found = read_environ(path, warnings.append)
+    assert (found["CHECKOUT_SUBDOMAIN"], str(found["CHECKOUT_SECRET_KEY"])) == ("abc", "very_secret")
+    assert "very_secret" not in repr([*found.items()]) + repr(found)
+    assert "redis:" not in repr(found["CHECKOUT_REDIS_URL"])
+    assert warnings == [f"every user of this machine can read the secrets in {path}: chmod 600 it"]
 
 
 class TestRejects:
