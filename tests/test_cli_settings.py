@@ -71,7 +71,7 @@ async def test_a_file_whose_secrets_every_user_can_read_gets_a_warning(
     [
         (b"CHECKOUT_CLIENT_ID=x\nsecret_without_name\n", "line 2: not of the form NAME=value"),
         (b"CHECKOUT_CLIENT_ID='x\nCHECKOUT_CLIENT_SECRET=sandbox_secret", "line 1: not of the form NAME=value"),
-        (b"CHECKOUT_CLIENT_ID=\xff", "is not valid UTF-8"),
+        (b"CHECKOUT_CLIENT_ID=\xff", "is not valid UTF-8; save it as UTF-8"),
         (None, "cannot read the settings file"),
     ],
 )

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from checkout_async.errors import MissingExtra
 from checkout_async.redaction import sanitize
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from pyarrow import RecordBatch
     from pyarrow.parquet import ParquetFile
 
-__all__ = ["ParquetWriter", "arrow_errors", "open_parquet", "read_batches", "require_parquet"]
+__all__ = ["ParquetCopy", "ParquetWriter", "arrow_errors", "open_parquet", "read_batches", "require_parquet"]
 
 _BUFFER: Final = 1 << 20
+_ROWS_AT_ONCE: Final = 1024
 
 
 class ParquetWriter:
@@ -41,6 +42,43 @@ class ParquetWriter:
     def close(self) -> None:
         """Write the footer of the file."""
         self._writer.close()
+
+
+class ParquetCopy:
+    """Copies rows of a Parquet file with this Schema into another one, each with a text in a first column.
+
+    A column of that name in the rows is left out. Without `close` the file is unreadable.
+    """
+
+    def __init__(self, file: BinaryIO, schema: Any, column: str) -> None:
+        # Its stubs leave untyped what is used here.
+        pa: Any = import_module("pyarrow")
+        self._arrow = pa
+        self._kept = [index for index, name in enumerate(schema.names) if name != column]
+        fields = [pa.field(column, pa.string()), *map(schema.field, self._kept)]
+        # With its metadata, by which pandas knows an integer column with gaps.
+        self._schema = pa.schema(fields, schema.metadata)
+        self._writer = import_module("pyarrow.parquet").ParquetWriter(file, self._schema)
+        self._rows: list[Any] = []
+
+    def write(self, row: Any, text: str) -> None:
+        """Copy a row, which is a RecordBatch. Raises OSError."""
+        # `take` copies: a slice would keep all the rows that were read with it in memory.
+        values = [self._arrow.array([text], "string"), *(row.column(index).take([0]) for index in self._kept)]
+        self._rows.append(self._arrow.RecordBatch.from_arrays(values, schema=self._schema))
+        if len(self._rows) >= _ROWS_AT_ONCE:
+            self._write_rows()
+
+    def close(self) -> None:
+        """Write the footer of the file. Raises OSError."""
+        self._write_rows()
+        with arrow_errors():
+            self._writer.close()
+
+    def _write_rows(self) -> None:
+        rows, self._rows = self._rows, []
+        with arrow_errors():
+            self._writer.write_table(self._arrow.Table.from_batches(rows, schema=self._schema))
 
 
 def require_parquet() -> None:

@@ -10,32 +10,31 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, TypeGuard
 
 from checkout_async._core.wire import Sender
 from checkout_async.batch.breaker import CircuitBreaker, RunStopped
 from checkout_async.batch.flow import RecordFlow
 from checkout_async.batch.options import BatchOptions
-from checkout_async.batch.outcome import (
-    Outcome,
-    is_certainly_unsent,
-    is_outage,
-    is_refused_access,
-    is_unsent,
-    is_unusable_client,
-    may_concern_every_record,
-)
+from checkout_async.batch.outcome import UNUSABLE_CLIENT, BatchResult, Outcome, result_without_session
 from checkout_async.batch.records import Record
 from checkout_async.batch.sending import NotToBeSent, SessionCall, SessionCalls, calls_before_send
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
     CheckoutError,
+    Conflict,
     ConnectFailed,
+    Forbidden,
+    InvalidRequest,
+    RateLimited,
+    TransportError,
+    Unauthorized,
     UnexpectedResponse,
 )
+from checkout_async.operations import sessions as operations
 
-__all__ = ["Attempts"]
+__all__ = ["Attempts", "is_outage", "is_refused_access", "may_concern_every_record"]
 
 _REFUSALS: Final = 3
 """After this many refusals or incomprehensible replies in a row, the cause is taken to concern every record."""
@@ -77,7 +76,7 @@ class Attempts:
         started = time.monotonic()
         error = await self._run(flow, record, call)
         # The time of a record that never reached the API would only say how long the run paused.
-        was_sent = flow.session is not None or error is None or not is_certainly_unsent(error)
+        was_sent = flow.session is not None or error is None or not _is_certainly_unsent(error)
         seconds = round(time.monotonic() - started, 4) if was_sent else None
         return Outcome.of(record, flow.session, error, session_id=flow.session_id, seconds=seconds)
 
@@ -95,7 +94,7 @@ class Attempts:
             tries += not isinstance(failure, AuthenticationFailed | ConnectFailed)
             # Repeated only if the request was not sent, or if the flow continues with a session that exists: a request
             # that may have arrived could create a second session.
-            may_repeat = is_outage(failure) and (is_unsent(failure) or flow.session_id is not None)
+            may_repeat = is_outage(failure) and (_is_unsent(failure) or flow.session_id is not None)
             if not may_repeat or tries >= _TRIES:
                 return failure
             if flow.session_id is None:
@@ -139,7 +138,7 @@ class Attempts:
 
     def _classify_failure(self, failure: Exception, epoch: int | None) -> None:
         """Decide from a failure whether the whole run pauses or ends."""
-        if is_refused_access(failure) or is_unusable_client(failure):
+        if is_refused_access(failure) or _is_unusable_client(failure):
             self._abort(failure)
         elif is_outage(failure):
             self._breaker.failed(failure, epoch)
@@ -153,3 +152,44 @@ class Attempts:
             failure, ApiError | UnexpectedResponse
         ):  # the API answers, and what it says is about this record
             self._on_first_reply(epoch, failure.operation)
+
+
+def _is_unsent(error: Exception) -> bool:
+    """Whether the request never reached the API, or the API refused it unexamined."""
+    return isinstance(error, AuthenticationFailed | ConnectFailed | RateLimited)
+
+
+def _is_certainly_unsent(error: Exception) -> bool:
+    """Whether no request was made at all, so that none took any time."""
+    return isinstance(error, InvalidRequest | AuthenticationFailed | ConnectFailed) or _is_unusable_client(error)
+
+
+def _is_unusable_client(error: Exception) -> bool:
+    """Whether the client itself refused the call, so that it will refuse every other one."""
+    return isinstance(error, UNUSABLE_CLIENT)
+
+
+def is_refused_access(error: Exception) -> bool:
+    """Whether the credentials were refused, so that every other record would fail in the same way."""
+    return isinstance(error, Unauthorized | AuthenticationFailed)
+
+
+def may_concern_every_record(error: Exception) -> bool:
+    """Whether other records may fail in the same way, though it may be a rule for this one.
+
+    That is a missing scope, a wrong address, or a page of a gateway in place of a reply.
+    """
+    if isinstance(error, UnexpectedResponse):
+        return error.operation in {operations.REQUEST_SESSION.name, operations.GET_SESSION.name}
+    if not isinstance(error, ApiError) or isinstance(error, Conflict) or error.status >= 500:
+        return False
+    if error.operation == operations.GET_SESSION.name:
+        return isinstance(error, Forbidden)
+    return error.operation == operations.REQUEST_SESSION.name and result_without_session(error) is BatchResult.FAILED
+
+
+def is_outage(error: Exception) -> TypeGuard[CheckoutError]:
+    """Whether the failure is one of the API or the network, and not of the record."""
+    if isinstance(error, ApiError):
+        return isinstance(error, RateLimited) or error.status in {408, 425} or error.status >= 500
+    return isinstance(error, TransportError)

@@ -16,6 +16,8 @@ from typing import Final
 import anyio
 
 from checkout_async._core.backoff import Backoff
+from checkout_async.batch.words import what_happened
+from checkout_async.errors import CheckoutError
 from checkout_async.operations import sessions as operations
 
 __all__ = ["CircuitBreaker", "OnPause", "RunStopped"]
@@ -102,7 +104,7 @@ class CircuitBreaker:
         elif epoch == self._epoch:
             self._ramp_up()
 
-    def failed(self, error: Exception, epoch: int | None = None) -> None:
+    def failed(self, error: CheckoutError, epoch: int | None = None) -> None:
         """Note a failure of the API or the network."""
         self._failing = getattr(error, "operation", "")
         if self.is_closed:
@@ -128,7 +130,7 @@ class CircuitBreaker:
             self._waits = self._backoff.waits()
         self._note_change()
 
-    def _trip(self, error: Exception) -> None:
+    def _trip(self, error: CheckoutError) -> None:
         self._width = 1
         self._epoch += 1
         wait = next(self._waits, None)
@@ -138,7 +140,7 @@ class CircuitBreaker:
             return
         self._not_before = self._clock() + wait
         self._is_pausing = True
-        self._report_pause(f"{type(error).__name__}: {error}", wait)
+        self._report_pause(what_happened(error), wait)
         self._note_change()
 
     def _note_change(self) -> None:

@@ -63,6 +63,8 @@ def run_file(
     *,
     journal: Path | str | None = None,
     folder: Path | str | None = None,
+    defaults: Path | str | None = None,
+    rejects: Path | str | None = None,
     input_format: Format | None = None,
     output_format: Format | None = None,
     partitions: int | None = None,
@@ -77,7 +79,9 @@ def run_file(
     `cluster` is a synchronous Client or a scheduler's address. All machines must see `input` and `folder` (by default
     `output` with `.parts`) under the same path; `folder` is kept until the run is complete. `output` and `journal` (by
     default `output` with `.journal`) are written on this machine at the end, in the order of the input. `partitions` is
-    by default four for each thread of the cluster; a resumed run has as many as before. `force` replaces an existing
+    by default four for each thread of the cluster; a resumed run has as many as before. `defaults` is a JSON file with
+    members that all records share, which all machines must see. `rejects` gets a copy of each invalid record with the
+    reason, when the output is written. `force` replaces an existing
     `output` and `journal`.
 
     Call it again with `resume` to continue a run that ended early. Once `stop` is set, or after Ctrl-C, the sessions in
@@ -89,7 +93,14 @@ def run_file(
     """
     summary = Summary()
     paths = RunPaths.of(
-        input, output, journal=journal, folder=folder, input_format=input_format, output_format=output_format
+        input,
+        output,
+        journal=journal,
+        folder=folder,
+        defaults=defaults,
+        rejects=rejects,
+        input_format=input_format,
+        output_format=output_format,
     )
     if resume and (report := finished_report(paths, summary)) is not None:
         return report
@@ -98,7 +109,7 @@ def run_file(
         parts = plan_partitions(paths, partitions, default=_PARTITIONS_PER_THREAD * threads, force=force, resume=resume)
         settings = replace(settings or PartitionSettings(), parallelism=max(1, min(threads, len(parts))))
         _Run(client, paths, parts, settings, on_progress).carry_out(stop or threading.Event())
-    return gather_partitions(paths, parts, summary)
+    return gather_partitions(paths, parts, summary, options=settings.options)
 
 
 @contextmanager
@@ -244,7 +255,7 @@ class _Run:
             return
         self._finished += result.finished
         if result.error is not None:
-            self._failures.append(f"partition {part.number}: {result.error.kind}: {result.error.message}")
+            self._failures.append(f"partition {part.number}: {result.error.message}")
             # Any other failure is one of the credentials, the API or the set-up: all partitions would fail so.
             if result.error.kind != JournalInUse.__name__:
                 self._ask_to_stop()

@@ -5,6 +5,7 @@ A record's own members win; objects merge.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -16,6 +17,7 @@ from checkout_async.batch.fields import find_field
 from checkout_async.batch.journal.fingerprint import canonical
 from checkout_async.batch.options import SharedChannelData
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.sources.lines import as_utf8
 from checkout_async.errors import BatchFileError, InvalidRequest
 from checkout_async.redaction import SecretStruct
 
@@ -35,7 +37,7 @@ class Defaults(SecretStruct, frozen=True):
     def read(cls, path: Path) -> Self:
         """Read a JSON object. Raises BatchFileError, also for a member that a session request does not have."""
         try:
-            members = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+            members = msgspec.json.decode(_read(path), type=dict[str, object])
         except OSError as error:
             raise BatchFileError(f"cannot read the defaults {path}: {error.strerror}") from None
         except (ValueError, RecursionError):
@@ -69,13 +71,18 @@ def _merged(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, ob
     return merged
 
 
+def _read(path: Path) -> bytes:
+    """Return a text as UTF-8, without a byte order mark. Raises OSError, and BatchFileError for UTF-32."""
+    return b"".join(as_utf8(iter([path.read_bytes()]), str(path))).removeprefix(codecs.BOM_UTF8)
+
+
 def read_channel_data(path: Path) -> SharedChannelData:
     """Read channel data of a browser, or for merchant-initiated sessions, from a JSON file.
 
     Raises BatchFileError that names the JSON path of what is invalid.
     """
     try:
-        content = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+        content = msgspec.json.decode(_read(path), type=dict[str, object])
         checked = encode_body(f"channel data in {path}", content, SharedChannelData)
     except OSError as error:
         raise BatchFileError(f"cannot read the channel data {path}: {error.strerror}") from None

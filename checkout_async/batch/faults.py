@@ -21,6 +21,7 @@ from checkout_async.batch.formats import Format
 from checkout_async.batch.options import BatchOptions
 from checkout_async.batch.outcome import ErrorInfo
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.words import plain
 from checkout_async.config import Validation
 from checkout_async.errors import InvalidRequest
 from checkout_async.money import to_minor_units
@@ -30,22 +31,6 @@ from checkout_async.redaction import sanitize
 __all__ = ["RecordFault", "describe", "faults_of"]
 
 _OPERATION: Final = operations.REQUEST_SESSION
-
-_PLAIN: Final = (
-    (re.compile("Expected `int`, got .*"), "not a whole number"),
-    (re.compile("Expected `bool`, got .*"), "neither true nor false"),
-    (re.compile("Expected `str`, got .*"), "not a text; write it in quotes"),
-    (re.compile("Expected `object`, got .*"), "not an object"),
-    (re.compile("Expected `array`, got .*"), "not a list"),
-    (re.compile("(Expected `datetime`, got|Invalid RFC3339) .*"), "not a date and time such as 2026-11-28T09:30:00Z"),
-    (re.compile("Object contains unknown field `[^`]*`(.*)"), r"no member of a session request\1"),
-    (re.compile(r"Expected `(?:int|float)` >= (\S+)"), r"below \1"),
-    (re.compile(r"Expected `(?:int|float)` <= (\S+)"), r"above \1"),
-    (re.compile(r"Expected `str` of length >= (\d+)"), r"shorter than \1 characters"),
-    (re.compile(r"Expected `str` of length <= (\d+)"), r"longer than \1 characters"),
-    (re.compile(r"Expected `array` of length >= (\d+)"), r"a list of less than \1 items"),
-    (re.compile(r"Expected `array` of length <= (\d+)"), r"a list of more than \1 items"),
-)
 
 _PRICE: Final = re.compile(r"(\d{1,9})[.,](\d{1,2})")
 """An amount that is not in the minor unit. It is short, so it cannot be a card number in the wrong column."""
@@ -156,10 +141,7 @@ def _in_words(fault: RecordFault, value: object, request: object) -> str:
         price = _PRICE.fullmatch(str(value)) if fault.path.endswith(".amount") else None
         if price is not None:
             return f"{price[0]} is not a whole number of minor units{_guess(price, request)}"
-    for pattern, words in _PLAIN:
-        if (match := pattern.fullmatch(fault.reason)) is not None:
-            return match.expand(words)
-    return fault.reason
+    return plain(fault.reason)
 
 
 def _guess(price: re.Match[str], request: object) -> str:

@@ -30,6 +30,7 @@ from checkout_async.batch.results import OutputFile
 from checkout_async.batch.runner import run_tracked
 from checkout_async.batch.sources import Source
 from checkout_async.batch.sources.base import in_thread
+from checkout_async.batch.words import what_happened
 from checkout_async.config import require_type
 from checkout_async.errors import CheckoutError, ConfigurationError, JournalError, RunIncomplete
 from checkout_async.redaction import clears_frames, sanitize
@@ -162,7 +163,9 @@ class FileRun:
         """Return the report of the run so far."""
         files = self._files
         names = str(files.input or "standard input"), str(files.output or "standard output")
-        return self.summary.report(*names, stopped=stopped or ("" if self.failure is None else str(self.failure)))
+        return self.summary.report(
+            *names, stopped=stopped or ("" if self.failure is None else what_happened(self.failure))
+        )
 
     @contextmanager
     def _copying_rejects(self, source: Source) -> Generator[None]:
@@ -181,8 +184,17 @@ class FileRun:
         output: OutputFile,
         journal: Journal | None,
     ) -> None:
+        outcomes = run_tracked(
+            RunConfig(sender=sender, options=self._options, journal=journal),
+            records,
+            stop=self._stop,
+            on_pause=self._on_pause,
+            in_flight=self.in_flight,
+        )
         try:
-            await self._authenticate(sender, records, output, journal)
+            async with aclosing(outcomes):
+                async for outcome in outcomes:
+                    self._take(outcome, output, journal)
         except CheckoutError as error:
             self._fail(error)
         is_complete = not (self._stop.is_set() or self.failure is not None or self._files.limit is not None)
@@ -205,24 +217,6 @@ class FileRun:
                 f"{len(doubtful)} records in doubt are no longer in the input: {', '.join(named[:_MOST_NAMED])}"
                 f"{' and others' if len(named) > _MOST_NAMED else ''}; put them back, or look them up"
             )
-
-    async def _authenticate(
-        self,
-        sender: Sender,
-        records: AsyncIterable[Record | InvalidRecord],
-        output: OutputFile,
-        journal: Journal | None,
-    ) -> None:
-        outcomes = run_tracked(
-            RunConfig(sender=sender, options=self._options, journal=journal),
-            records,
-            stop=self._stop,
-            on_pause=self._on_pause,
-            in_flight=self.in_flight,
-        )
-        async with aclosing(outcomes):
-            async for outcome in outcomes:
-                self._take(outcome, output, journal)
 
     @contextmanager
     def _following_caller(self) -> Generator[None]:

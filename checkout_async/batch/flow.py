@@ -38,8 +38,8 @@ FAKE_BROWSER_DATA: Final = sessions.BrowserChannelData(
 """A made-up browser at a documentation address (RFC 5737), for tests: in production an issuer would judge by it."""
 
 _MISSING: Final = (
-    "no channel data: add channel_data to the request, or give some for all such requests (--channel-data FILE, "
-    "channel_data=); --fake-browser-data or FAKE_BROWSER_DATA makes up a browser, for tests only"
+    "no channel data: add channel_data to the record, or give some for all such records with --channel-data FILE; "
+    "--fake-browser-data makes up a browser, for tests only"
 )
 
 

@@ -9,12 +9,12 @@ from typing import Final
 
 from checkout_async.errors import BatchFileError
 
-__all__ = ["GZIP_SUFFIX", "NOTE", "CsvDialect", "Format", "format_of"]
+__all__ = ["GZIP_SUFFIX", "NOTE", "CsvDialect", "Format", "format_of", "suffix_format"]
 
 GZIP_SUFFIX: Final = ".gz"
 
 NOTE: Final = "#"
-"""Columns of CSV and members of a line of JSON whose names begin with this are notes, which are not read."""
+"""Columns, and members of a line of JSON, whose names begin with this are notes, which are not read."""
 
 
 class Format(StrEnum):
@@ -55,15 +55,19 @@ def format_of(path: Path | None, given: Format | None = None) -> Format:
 
     Raises BatchFileError for an unknown suffix, and for Parquet in a standard stream or within gzip.
     """
-    name = Path("-.jsonl" if path is None else path.name.lower())
-    is_gzip = name.suffix == GZIP_SUFFIX
-    found = given or _BY_SUFFIX.get((name.with_suffix("") if is_gzip else name).suffix)
+    found = given or (Format.JSONL if path is None else suffix_format(path))
     if found is None:
         formats = ", ".join(Format)
         raise BatchFileError(
             f"the format of {path} is unknown; set it with --input-format or --output-format: {formats}"
         )
-    if found is Format.PARQUET and (path is None or is_gzip):
+    if found is Format.PARQUET and (path is None or path.suffix.lower() == GZIP_SUFFIX):
         where = "a standard stream" if path is None else f"a file within gzip ({path})"
         raise BatchFileError(f"Parquet cannot be {where}; name a plain file")
     return found
+
+
+def suffix_format(path: Path) -> Format | None:
+    """Return the format that the suffix of a name says; None for any other suffix."""
+    name = Path(path.name.lower())
+    return _BY_SUFFIX.get((name.with_suffix("") if name.suffix == GZIP_SUFFIX else name).suffix)

@@ -6,12 +6,15 @@ The table, the HTML report and the progress display use them.
 from __future__ import annotations
 
 import math
+from typing import Final
 
-from checkout_async.batch.outcome import BatchResult
+from checkout_async import errors
+from checkout_async.batch.outcome import INVALID_RECORD, BatchResult
 
 __all__ = [
     "format_count",
     "format_duration",
+    "format_error",
     "format_latency",
     "format_percent",
     "format_rate",
@@ -23,6 +26,30 @@ __all__ = [
 def format_result(result: BatchResult) -> str:
     """Return the result in words, as in `challenge required`."""
     return result.value.replace("_", " ")
+
+
+_ERRORS: Final = {
+    INVALID_RECORD: "not a request",
+    errors.InvalidRequest.__name__: "invalid request",
+    errors.UnprocessableEntity.__name__: "refused by the API",
+    errors.Forbidden.__name__: "not permitted",
+    errors.NotFound.__name__: "not found",
+    errors.Conflict.__name__: "in use",
+    errors.RateLimited.__name__: "too many requests",
+    errors.ServerError.__name__: "failure of the API",
+    errors.ApiError.__name__: "another answer of the API",
+    errors.Unauthorized.__name__: "credentials not accepted",
+    errors.AuthenticationFailed.__name__: "credentials refused",
+    errors.ConnectFailed.__name__: "not sent",
+    errors.OutcomeUnknown.__name__: "no reply",
+    errors.UnexpectedResponse.__name__: "reply not understood",
+    errors.ReplyMismatch.__name__: "reply to another request",
+}
+
+
+def format_error(kind: str) -> str:
+    """Return a kind of error in words, with its name in the results: `no reply (OutcomeUnknown)`."""
+    return f"{_ERRORS[kind]} ({kind})" if kind in _ERRORS else kind
 
 
 def format_count(count: int) -> str:

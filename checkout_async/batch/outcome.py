@@ -13,20 +13,19 @@ from typing import Final
 import msgspec
 
 from checkout_async.batch.records import InvalidRecord, Record
+from checkout_async.batch.words import what_happened
 from checkout_async.errors import (
     ApiError,
     AuthenticationFailed,
     CheckoutError,
     ClientClosed,
     ConfigurationError,
-    Conflict,
     ConnectFailed,
     Forbidden,
     IncompatibleVersion,
     InvalidRequest,
     MissingExtra,
-    RateLimited,
-    TransportError,
+    NotFound,
     Unauthorized,
     UnexpectedResponse,
     WrongLoop,
@@ -40,21 +39,17 @@ from checkout_async.threeds.result import verdict_of
 
 __all__ = [
     "INVALID_RECORD",
+    "UNUSABLE_CLIENT",
     "BatchResult",
     "ErrorInfo",
     "Outcome",
-    "is_certainly_unsent",
-    "is_outage",
-    "is_refused_access",
-    "is_unsent",
-    "is_unusable_client",
-    "may_concern_every_record",
+    "result_without_session",
 ]
 
 INVALID_RECORD: Final = "InvalidRecord"
 """`ErrorInfo.kind` of a record that is not a request."""
 
-_UNUSABLE_CLIENT: Final = (
+UNUSABLE_CLIENT: Final = (
     ClientClosed,
     ConfigurationError,
     IncompatibleVersion,
@@ -99,12 +94,20 @@ class BatchResult(StrEnum):
         return self not in {BatchResult.INVALID, BatchResult.FAILED, BatchResult.UNKNOWN}
 
 
+_TO_DO: Final = {
+    BatchResult.INVALID: "; correct the record, then --resume",
+    BatchResult.FAILED: "; --resume sends it",
+    BatchResult.UNKNOWN: "; a session may exist: look it up by the reference. If there is none, --resume "
+    "--retry-unknown sends it again",
+}
+
+
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why a record has no result from a session. `kind` is the name of a class of `errors`, or INVALID_RECORD.
 
-    `path` is the JSON path of what is wrong in the request, if this package found it. If the API refused the request,
-    `message` has the API's error codes. `status` is the HTTP status; `request_id` is what Checkout.com's support asks
-    for.
+    `message` says what happened and what to do about it; if the API refused the request, it has the API's error codes.
+    `path` is the JSON path of what is wrong in the request, if this package found it. `status` is the HTTP status;
+    `request_id` is what Checkout.com's support asks for.
     """
 
     kind: str
@@ -114,13 +117,13 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str | None = None
 
     @classmethod
-    def of(cls, error: Exception) -> ErrorInfo:
+    def of(cls, error: Exception, advice: str = "") -> ErrorInfo:
         """Describe an error. One that this package should never raise is described by its place in the code alone."""
         if not isinstance(error, CheckoutError):
             return cls._defect(error)
         return cls(
             kind=type(error).__name__,
-            message=_writable(str(error)),
+            message=_writable(what_happened(error) + advice),
             path=error.path if isinstance(error, InvalidRequest) else None,
             status=error.status if isinstance(error, ApiError | UnexpectedResponse | AuthenticationFailed) else None,
             request_id=_request_id(error),
@@ -173,7 +176,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @classmethod
     def not_sent(cls, record: Record, error: Exception) -> Outcome:
         """Return the outcome of a record that was not sent because of a failure on this machine."""
-        return cls(line=record.line, reference=record.reference, result=BatchResult.FAILED, error=ErrorInfo.of(error))
+        failure = ErrorInfo.of(error, _TO_DO[BatchResult.FAILED])
+        return cls(line=record.line, reference=record.reference, result=BatchResult.FAILED, error=failure)
 
     @classmethod
     def of(
@@ -186,15 +190,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         seconds: float | None = None,
     ) -> Outcome:
         """Return the outcome of a record from its session as last seen. `session` is None if no session was seen."""
-        failure = None if error is None else ErrorInfo.of(error)
         if session is None:
+            result = result_without_session(error) if session_id is None else BatchResult.UNKNOWN
             return cls(
                 line=record.line,
                 reference=record.reference,
-                result=_result_without_session(error) if session_id is None else BatchResult.UNKNOWN,
+                result=result,
                 session_id=session_id,
                 seconds=seconds,
-                error=failure,
+                error=None if error is None else ErrorInfo.of(error, _what_to_do(result, session_id, error)),
             )
         return cls(
             line=record.line,
@@ -208,7 +212,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             xid=session.xid,
             response_code=session.response_code,
             seconds=seconds,
-            error=failure,
+            error=None if error is None else ErrorInfo.of(error, _what_to_do(BatchResult.UNKNOWN, session.id, error)),
         )
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
@@ -225,6 +229,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"Outcome({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
+def _what_to_do(result: BatchResult, session_id: str | None, error: Exception) -> str:
+    if isinstance(error, InvalidRequest):
+        return ""  # its text says what to correct
+    if session_id is None:
+        return _TO_DO.get(result, "")
+    if isinstance(error, NotFound):
+        return "; --resume reads the session again. If there is none, --resume --retry-unknown sends the record again"
+    return "; --resume reads the session"
+
+
 def _result_of_session(session: sessions.Session) -> BatchResult:
     if _waits_for_cardholder(session):
         return BatchResult.CHALLENGE_REQUIRED
@@ -238,12 +252,13 @@ def _waits_for_cardholder(session: sessions.Session) -> bool:
     return session.status is sessions.SessionStatus.CHALLENGED
 
 
-def _result_without_session(error: Exception | None) -> BatchResult:
+def result_without_session(error: Exception | None) -> BatchResult:
+    """Return the result of a record of which no session is known."""
     if isinstance(error, InvalidRequest):
         return BatchResult.INVALID
     if isinstance(error, AuthenticationFailed | ConnectFailed | Unauthorized | Forbidden):
         return BatchResult.FAILED
-    if isinstance(error, _UNUSABLE_CLIENT):
+    if isinstance(error, UNUSABLE_CLIENT):
         return BatchResult.UNKNOWN if error.may_have_been_done else BatchResult.FAILED
     if not isinstance(error, ApiError | UnexpectedResponse) or error.may_have_been_done:
         return BatchResult.UNKNOWN
@@ -253,44 +268,3 @@ def _result_without_session(error: Exception | None) -> BatchResult:
     if error.operation == operations.GET_SESSION.name and error.is_transient:
         return BatchResult.UNKNOWN
     return BatchResult.INVALID if error.status in _INVALID_REQUEST_STATUSES else BatchResult.FAILED
-
-
-def is_unsent(error: Exception) -> bool:
-    """Whether the request never reached the API, or the API refused it unexamined."""
-    return isinstance(error, AuthenticationFailed | ConnectFailed | RateLimited)
-
-
-def is_certainly_unsent(error: Exception) -> bool:
-    """Whether no request was made at all, so that none took any time."""
-    return isinstance(error, InvalidRequest | AuthenticationFailed | ConnectFailed) or is_unusable_client(error)
-
-
-def is_unusable_client(error: Exception) -> bool:
-    """Whether the client itself refused the call, so that it will refuse every other one."""
-    return isinstance(error, _UNUSABLE_CLIENT)
-
-
-def is_refused_access(error: Exception) -> bool:
-    """Whether the credentials were refused, so that every other record would fail in the same way."""
-    return isinstance(error, Unauthorized | AuthenticationFailed)
-
-
-def may_concern_every_record(error: Exception) -> bool:
-    """Whether other records may fail in the same way, though it may be a rule for this one.
-
-    That is a missing scope, a wrong address, or a page of a gateway in place of a reply.
-    """
-    if isinstance(error, UnexpectedResponse):
-        return error.operation in {operations.REQUEST_SESSION.name, operations.GET_SESSION.name}
-    if not isinstance(error, ApiError) or isinstance(error, Conflict) or error.status >= 500:
-        return False
-    if error.operation == operations.GET_SESSION.name:
-        return isinstance(error, Forbidden)
-    return error.operation == operations.REQUEST_SESSION.name and _result_without_session(error) is BatchResult.FAILED
-
-
-def is_outage(error: Exception) -> bool:
-    """Whether the failure is one of the API or the network, and not of the record."""
-    if isinstance(error, ApiError):
-        return isinstance(error, RateLimited) or error.status in {408, 425} or error.status >= 500
-    return isinstance(error, TransportError)

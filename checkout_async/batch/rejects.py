@@ -1,8 +1,8 @@
 """The file of rejected records: copies of them with the reasons beside them, to correct and to read again.
 
-CSV gets the reason as the first column, JSON Lines as the first member, `#rejected`, which no reader takes for a part
-of the request. Everything else is as it was in the input. The file may contain card numbers, as the input does: only
-its owner may read it.
+CSV and Parquet get the reason as the first column, JSON Lines as the first member, `#rejected`, which no reader takes
+for a part of the request. Everything else is as it was in the input: Parquet keeps the types of its columns. The file
+may contain card numbers, as the input does: only its owner may read it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 import msgspec
 
+from checkout_async.batch.arrow import ParquetCopy
 from checkout_async.batch.faults import RecordFault, describe
-from checkout_async.batch.formats import NOTE, CsvDialect, Format
+from checkout_async.batch.formats import NOTE, CsvDialect, Format, suffix_format
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources import RawRow, Source
 from checkout_async.errors import BatchFileError, RunIncomplete
@@ -34,8 +35,11 @@ _Members: Final = dict[str, msgspec.Raw]
 
 def check_rejects(path: Path, format_: Format, *, replace: bool) -> None:
     """Raise BatchFileError if rejected records cannot be written to a file, or it exists and is not to be replaced."""
-    if format_ is Format.PARQUET:
-        raise BatchFileError("rejected records are copied from JSON Lines and CSV only, not from Parquet")
+    if suffix_format(path) not in {None, format_}:
+        # Read again under this name, not a row of it could be read.
+        raise BatchFileError(
+            f"rejected records are copied in the format of the input ({format_}), not in that of {path}"
+        )
     if path.exists() and not path.is_file():
         raise BatchFileError(f"the rejects file {path} is not a regular file")
     if path.exists() and not replace:
@@ -47,11 +51,10 @@ def check_rejects(path: Path, format_: Format, *, replace: bool) -> None:
 class Rejects:
     """Writes the rejected records of a source."""
 
-    def __init__(self, file: BinaryIO, source: Source, format_: Format) -> None:
-        self._file = file
+    def __init__(self, write: Callable[[Any, str], None], source: Source, format_: Format) -> None:
+        self._write = write
         self._source = source
         self._format = format_
-        self._has_begun = False
 
     @classmethod
     @contextmanager
@@ -60,13 +63,18 @@ class Rejects:
         with ExitStack() as opened:
             try:
                 file = opened.enter_context(atomic_write(path))
+                copy = _TextCopy(file, source) if source.schema is None else ParquetCopy(file, source.schema, _COLUMN)
             except OSError as error:
                 raise file_error(f"cannot create the rejects file {path}", error) from None
             source.rows = {}
-            rejects = cls(file, source, format_)
-            yield rejects
+            try:
+                yield cls(copy.write, source, format_)
+            except BaseException:
+                with suppress(OSError):
+                    copy.close()  # the file is discarded
+                raise
             with _writing():
-                rejects._begin()
+                copy.close()
                 opened.close()
 
     def take(self, item: Record | InvalidRecord) -> RawRow:
@@ -77,10 +85,26 @@ class Rejects:
 
     def add(self, row: RawRow, faults: Sequence[RecordFault]) -> None:
         """Copy a row that was read. Raises RunIncomplete."""
-        reason = describe(row.number, faults, self._format)
         with _writing():
-            self._begin()
-            self._file.write(self._noted(row.content, reason))
+            self._write(row.content, describe(row.number, faults, self._format))
+
+
+class _TextCopy:
+    """Copies rows of CSV or lines of JSON with a note each. CSV has the dialect of the source."""
+
+    def __init__(self, file: BinaryIO, source: Source) -> None:
+        self._file = file
+        self._source = source
+        self._has_begun = False
+
+    def write(self, row: bytes, note: str) -> None:
+        """Copy a row. Raises OSError."""
+        self._begin()
+        self._file.write(self._noted_row(row, note) if self._source.header else _noted_line(row, note))
+
+    def close(self) -> None:
+        """Write at least the header. Raises OSError."""
+        self._begin()
 
     @property
     def _dialect(self) -> CsvDialect:
@@ -88,13 +112,10 @@ class Rejects:
 
     def _begin(self) -> None:
         """Write the header, which is known when the first row was read."""
-        if not self._has_begun and self._format is Format.CSV and self._source.header:
+        if not self._has_begun and self._source.header:
             self._file.write(codecs.BOM_UTF8 if self._dialect.has_bom else b"")
-            self._file.write(self._noted(self._source.header, _COLUMN))
+            self._file.write(self._noted_row(self._source.header, _COLUMN))
         self._has_begun = True
-
-    def _noted(self, content: bytes, note: str) -> bytes:
-        return self._noted_row(content, note) if self._format is Format.CSV else _noted_line(content, note)
 
     def _noted_row(self, content: bytes, note: str) -> bytes:
         dialect = self._dialect

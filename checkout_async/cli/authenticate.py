@@ -28,6 +28,15 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 _FORMAT = click.Choice([str(each) for each in Format])
 _DASH = Path("-")
 
+_NOT_ON_A_CLUSTER = {
+    "--dry-run": "it sends nothing and takes seconds, so leave --scheduler out",
+    "--in-order": "the results are in the order of the input anyway",
+    "--limit": "each worker reads the whole input; put the first records into a file of their own",
+    "--retry-unknown": "a worker may have died with records in flight; resume the complete run with it without "
+    "--scheduler",
+}
+"""The options that a run on many machines has not, and what to do instead."""
+
 
 @click.command(short_help="Authenticate the cards of a file.")
 @click.argument("input_file", metavar="INPUT", type=_FILE)
@@ -164,17 +173,12 @@ def authenticate(
     job.require_distinct_files()
     settings.start_logging()
     if scheduler is not None:
-        if (
-            dry_run
-            or in_order
-            or retry_unknown
-            or any(each is not None for each in (limit, rejects, defaults, env_file))
-        ):
-            raise click.UsageError(
-                "--scheduler does not support --dry-run, --defaults, --env-file, --in-order, --limit, --rejects or "
-                "--retry-unknown."
-            )
-        parts = PartitionSettings(options=job.options, rate=rate or None)
+        given = {"--dry-run": dry_run, "--in-order": in_order, "--limit": limit, "--retry-unknown": retry_unknown}
+        for name, why in _NOT_ON_A_CLUSTER.items():
+            if given[name]:
+                raise click.UsageError(f"--scheduler does not support {name}: {why}.")
+        env_file = None if env_file is None else env_file.absolute()
+        parts = PartitionSettings(options=job.options, rate=rate or None, env_file=env_file)
         ctx.exit(ClusterJob(scheduler=scheduler, job=job, settings=parts, folder=folder, partitions=partitions).run())
     if dry_run:
         ctx.exit(asyncio.run(job.check()))

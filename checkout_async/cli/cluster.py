@@ -18,6 +18,7 @@ from checkout_async.batch.command.job import SOME_UNFINISHED, STOPPED_EARLY, Job
 from checkout_async.batch.dask import ClusterProgress, run_file
 from checkout_async.batch.files import require_distinct_files
 from checkout_async.batch.formatting import format_count
+from checkout_async.batch.outcome import BatchResult
 from checkout_async.batch.report import Report, check_report_path, table
 from checkout_async.errors import ConfigurationError, RunIncomplete
 
@@ -52,11 +53,28 @@ class ClusterJob:
             except KeyboardInterrupt:
                 print("stopped; to continue, run the same command with --resume", file=job.stderr, flush=True)
                 return 128 + signal.SIGINT
+        self._tell_rejects(report)
         print(table(report), file=job.stdout, flush=True)
         if not report.records:
             print("the input has no records", file=job.stderr, flush=True)
         is_written = job.write_report(report)
         return 0 if is_written and report.records and not report.unfinished else SOME_UNFINISHED
+
+    def _tell_rejects(self, report: Report) -> None:
+        rejects = self.job.files.rejects
+        invalid = report.results.get(BatchResult.INVALID, 0)
+        if rejects is None or not invalid:
+            return
+        if not report.replayed:
+            text = f"{format_count(invalid)} rejected records are in {rejects}, to be corrected"
+        elif not rejects.exists():
+            text = (
+                f"the run was complete before, so {rejects} was not written: run the same command without --scheduler, "
+                "--partitions and --folder"
+            )
+        else:
+            return
+        print(text, file=self.job.stderr, flush=True)
 
     def _check(self) -> None:
         job = self.job
@@ -64,6 +82,7 @@ class ClusterJob:
             raise ConfigurationError("--resume continues an earlier run, --force replaces it: choose one")
         if job.report is not None:
             check_report_path(job.report)
+        job.files.check_rejects()
         paths = self._paths
         named = {"input": paths.input, "output": paths.output, "journal": paths.journal, "report": job.report}
         require_distinct_files(named)
@@ -83,6 +102,8 @@ class ClusterJob:
             paths.output,
             journal=paths.journal,
             folder=paths.folder,
+            defaults=job.files.defaults,
+            rejects=job.files.rejects,
             input_format=job.files.input_format,
             output_format=job.files.output_format,
             partitions=self.partitions,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import stat
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final, TypedDict, TypeVar, Unpack
 
 import click
-from dotenv.parser import parse_stream
 
 from checkout_async.batch.command.console import echo
 from checkout_async.client import CheckoutClient
 from checkout_async.config import Limits, Validation
+from checkout_async.env_file import Environ, read_environ
 from checkout_async.errors import ConfigurationError
 from checkout_async.files import OWNER_ONLY
 from checkout_async.observability import Hook, LoggingHook
@@ -35,7 +34,6 @@ MOST: Final = 1_000_000_000.0
 """The most that an option accepts as a time or a rate."""
 
 _LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
-_SECRETS: Final = ("CHECKOUT_CLIENT_SECRET", "CHECKOUT_SECRET_KEY")
 
 
 class Number(click.FloatRange):
@@ -74,9 +72,9 @@ class CommandSettings:
             hooks = (*hooks, LoggingHook(level=logging.INFO))
         return CheckoutClient.from_env(self.environ(), hooks=hooks, **options)
 
-    def environ(self) -> dict[str, str]:
+    def environ(self) -> Environ:
         """Return the settings of the file, and the environment, which wins. Raises ConfigurationError."""
-        return dict(os.environ) if self.env_file is None else _read_settings(self.env_file) | os.environ
+        return read_environ(self.env_file, lambda text: echo(f"warning: {text}", sys.stderr))
 
     def start_logging(self) -> None:
         """Log to the file, or with --verbose alone to standard error. Raises ConfigurationError."""
@@ -119,25 +117,3 @@ def _log_file(path: Path) -> logging.Handler:
         return logging.FileHandler(path, encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"cannot write the log file {path}: {error.strerror}") from None
-
-
-def _read_settings(path: Path) -> dict[str, str]:
-    """Return the CHECKOUT_... settings of a file; warn if others may read its secrets. Raises ConfigurationError."""
-    settings: dict[str, str] = {}
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            # `dotenv_values` would skip a line that it cannot read, and put variables of the environment into secrets.
-            for binding in parse_stream(file):
-                if binding.error or (binding.key is not None and binding.value is None):
-                    line = binding.original.line + binding.original.string.count("\n", 0, -1)
-                    raise ConfigurationError(f"{path}, line {line}: not of the form NAME=value")
-                if binding.key is not None and binding.key.startswith("CHECKOUT_"):
-                    settings[binding.key] = binding.value or ""
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the settings file {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"the settings file {path} is not valid UTF-8") from None
-    if mode & stat.S_IROTH and any(name in settings for name in _SECRETS):
-        echo(f"warning: every user of this machine can read the secrets in {path}: chmod 600 it", sys.stderr)
-    return settings

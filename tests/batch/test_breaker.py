@@ -90,7 +90,7 @@ async def test_the_run_says_why_it_pauses_and_when_it_goes_on() -> None:
         on_pause=lambda reason, seconds: pauses.append((reason, seconds)),
     )
     assert len([outcome async for outcome in outcomes]) == 30
-    assert pauses[0] == ("ConnectFailed: request_session: connection refused; nothing was sent", 0.001)
+    assert pauses[0] == ("connection refused; nothing was sent", 0.001)
     assert pauses[-1][1] is None
 
 
@@ -272,5 +272,5 @@ async def test_a_token_endpoint_that_is_out_of_order_only_pauses_it(fault: Fault
         assert not {outcome.result for outcome in outcomes} & {BatchResult.FAILED, BatchResult.UNKNOWN}
         assert sandbox.count("request_session") == 10
         assert sandbox.count("request_access_token") == 21
-    assert all("ConnectFailed: request_session: no access token: " in reason for reason in reasons if reason)
+    assert all(reason.startswith("no access token: ") for reason in reasons if reason)
     assert any(reasons)

@@ -68,7 +68,7 @@ async def test_without_any_a_record_is_invalid_and_nothing_is_sent(
     assert outcome.result is BatchResult.INVALID
     assert outcome.error is not None
     assert (outcome.error.kind, outcome.error.path) == ("InvalidRequest", "$.channel_data")
-    assert outcome.error.message.startswith("no channel data: add channel_data to the request, or give some for all")
+    assert outcome.error.message.startswith("no channel data: add channel_data to the record, or give some for all")
 
 
 @pytest.mark.parametrize("own", OWN, ids=["merchant_initiated", "browser", "struct", "hosted", "hosted struct"])

@@ -592,19 +592,16 @@ async def test_an_input_without_records_is_complete_once_its_partitions_have_run
     assert (done.code, "the input has no records" in done.err) == (1, True), done.err
 
 
-_UNSUPPORTED = (
-    "--scheduler does not support --dry-run, --defaults, --env-file, --in-order, --limit, --rejects or --retry-unknown."
-)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--resume", "--force"), "--resume continues an earlier run, --force replaces it: choose one"),
         (("--force", "--journal", "in.json"), "the journal is the input file; name another one"),
         (("--force", "--report", "in.json"), "the report is the input file; name another one"),
-        (("--retry-unknown",), _UNSUPPORTED),
-        (("--limit", "1"), _UNSUPPORTED),
+        (("--retry-unknown",), "--scheduler does not support --retry-unknown: a worker may have died"),
+        (("--limit", "1"), "--scheduler does not support --limit: each worker reads the whole input"),
+        (("--force", "--rejects", "in.json"), "the rejects is the input file; name another one"),
+        (("--force", "--rejects", "r.csv"), "rejected records are copied in the format of the input (jsonl)"),
         (("--partitions", "0"), "Invalid value for '--partitions'"),
     ],
 )

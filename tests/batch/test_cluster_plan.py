@@ -308,7 +308,7 @@ class TestResuming:
 
     def test_a_plan_of_another_format_is_refused(self, paths: RunPaths) -> None:
         plan_partitions(paths, 2)
-        paths.plan.write_text(paths.plan.read_text().replace('"version":2', '"version":1'))
+        paths.plan.write_text(paths.plan.read_text().replace('"version":3', '"version":1'))
         with pytest.raises(BatchFileError, match="was made by another version of this package"):
             plan_partitions(paths, 2, resume=True)
 

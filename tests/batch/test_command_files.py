@@ -278,9 +278,9 @@ def read_parquet(path: Path) -> list[dict[str, object]]:
     [
         (("--partitions", "3"), "--partitions and --folder need --scheduler"),
         (("--folder", "."), "--partitions and --folder need --scheduler"),
-        (("--scheduler", "tcp://127.0.0.1:9", "--limit", "3"), "--scheduler does not support --dry-run"),
-        (("--scheduler", "tcp://127.0.0.1:9", "--dry-run"), "--scheduler does not support"),
-        (("--scheduler", "tcp://127.0.0.1:9", "--in-order"), "--scheduler does not support"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--limit", "3"), "--limit: each worker reads the whole input"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--dry-run"), "--scheduler does not support --dry-run: it sends nothing"),
+        (("--scheduler", "tcp://127.0.0.1:9", "--in-order"), "--in-order: the results are in the order of the input"),
     ],
 )
 async def test_options_that_do_not_go_together_are_refused(

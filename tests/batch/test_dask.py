@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import os
 import signal
 import threading
@@ -56,6 +57,7 @@ def cluster(request: pytest.FixtureRequest, env: dict[str, str], redis_url: str)
     own = {name: value for name, value in env.items() if name.startswith("CHECKOUT_")}
     own |= {"CHECKOUT_SCOPES": "sessions:browser sessions:app", "CHECKOUT_REDIS_URL": redis_url}
     own |= cast("dict[str, str]", getattr(request, "param", {}))
+    own = {name: value for name, value in own.items() if value}
     options = {"threads_per_worker": 1, "processes": True, "dashboard_address": "127.0.0.1:0", "env": own}
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
@@ -199,7 +201,8 @@ async def test_a_cluster_that_ends_leaves_a_run_that_can_be_continued(
 async def test_refused_credentials_end_the_run_with_the_reason(
     cluster: Client, sandbox: Sandbox, source: Path, target: Path
 ) -> None:
-    with pytest.raises(RunIncomplete, match=r"6 of 6 partitions are not finished; .*AuthenticationFailed: ") as caught:
+    reason = "6 of 6 partitions are not finished; .*partition [0-5]: the token endpoint answered 40"
+    with pytest.raises(RunIncomplete, match=reason) as caught:
         await run(cluster, source, target, partitions=6)
     assert "wrong_secret" not in str(caught.value)
     assert created(sandbox) == Counter()
@@ -266,6 +269,31 @@ async def test_the_command_runs_on_a_cluster_too(
     assert read_report(report).records == LINES
 
 
+@pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_SECRET": "", "CHECKOUT_CLIENT_ID": ""}], indirect=True)
+async def test_defaults_settings_and_rejected_records_of_all_workers(
+    cluster: Client, env: dict[str, str], sandbox: Sandbox, source: Path, target: Path
+) -> None:
+    untyped: Any = cluster
+    shared, settings, rejects = (target.with_name(name) for name in ("defaults.json", "batch.env", "rejects.jsonl"))
+    lines = [{"reference": f"ref-{number}"} for number in range(1, LINES + 1)]
+    bad = [{"reference": f"bad-{number}", "amount": "x"} for number in range(20)]
+    write_lines(source, [*lines, *bad])
+    write_lines(shared, [request()])
+    secrets = ("CHECKOUT_CLIENT_ID", "CHECKOUT_CLIENT_SECRET")
+    settings.write_text("".join(f"{name}={env[name]}\n" for name in secrets))
+    settings.chmod(0o600)
+    options = ("--scheduler", untyped.scheduler.address, "--partitions", "5", "--rate", "0", "--env-file", settings)
+    done = await command(
+        *(*AUTHENTICATE, source, "--output", target, *options, "--defaults", shared, "--rejects", rejects),
+        env={name: value for name, value in env.items() if name not in secrets},
+    )
+    assert (done.code, f"20 rejected records are in {rejects}, to be corrected" in done.err) == (1, True), done.err
+    assert created(sandbox) == once_each()
+    assert [json.loads(line)["reference"] for line in rejects.read_text().splitlines()] == [
+        str(each["reference"]) for each in bad
+    ]
+
+
 @pytest.mark.parametrize("cluster", [{"CHECKOUT_CLIENT_SECRET": "wrong_secret"}], indirect=True)
 async def test_a_command_that_cannot_finish_says_why_and_ends_with_3(
     cluster: Client, env: dict[str, str], source: Path, target: Path
@@ -274,7 +302,7 @@ async def test_a_command_that_cannot_finish_says_why_and_ends_with_3(
     done = await command(*AUTHENTICATE, source, "--output", target, "--scheduler", untyped.scheduler.address, env=env)
     assert done.code == 3
     assert "stopped: " in done.err
-    assert "AuthenticationFailed" in done.err
+    assert "the token endpoint answered 40" in done.err
     assert "Traceback" not in done.err
 
 

@@ -121,7 +121,7 @@ def test_to_resume_is_advised_for_results_that_a_later_run_can_change() -> None:
 
 def test_errors_come_with_the_most_frequent_first() -> None:
     words = read(report(errors={"Conflict": 2, "InvalidRequest": 30})).words
-    assert words.index("InvalidRequest") < words.index("Conflict")
+    assert words.index("invalid request (InvalidRequest)") < words.index("in use (Conflict)")
 
 
 def test_times_are_drawn_with_their_percentiles() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from checkout_async import errors
 from checkout_async.batch import INVALID_RECORD, BatchResult, ErrorInfo, Outcome
-from checkout_async.batch.outcome import is_outage, is_refused_access, may_concern_every_record
+from checkout_async.batch.attempts import is_outage, is_refused_access, may_concern_every_record
 from tests.batch.support import SID, bad_line, record, session
 
 
@@ -34,7 +34,13 @@ def test_an_error_keeps_what_was_known_of_the_session() -> None:
         "reference": "ref-1",
         "session_id": SID,
         "status": "processing",
-        "error": {"kind": "NotFound", "message": "get_session: 404", "status": 404, "request_id": "r-1"},
+        "error": {
+            "kind": "NotFound",
+            "message": "the API answered 404; --resume reads the session again. If there is none, --resume "
+            "--retry-unknown sends the record again",
+            "status": 404,
+            "request_id": "r-1",
+        },
     }
 
 
@@ -151,9 +157,11 @@ def test_a_refusal_of_the_token_endpoint_is_no_outage() -> None:
 
 
 def test_what_a_header_brought_can_be_written() -> None:
-    error = errors.UnprocessableEntity("422 \udcff", operation="request_session", status=422, request_id="\udcff")
+    error = errors.UnprocessableEntity(
+        "422", operation="request_session", status=422, request_id="\udcff", error_codes=("\udcff",)
+    )
     failure = ErrorInfo.of(error)
-    assert (failure.message, failure.request_id) == ("422 \\udcff", "\\udcff")
+    assert (failure.message, failure.request_id) == ("the API answered 422: \\udcff", "\\udcff")
     assert msgspec.json.encode(failure)
 
 

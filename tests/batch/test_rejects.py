@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import pytest
 
@@ -20,6 +22,8 @@ from tests.batch.support import CARD, RECURRING, ScriptedSender, reference_of, r
 from tests.commands import AUTHENTICATE, environment, is_there, link, mode_of, results_in, run, text_of, write_lines
 
 T = TypeVar("T")
+
+arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
 
 OPTIONS = BatchOptions(channel_data=RECURRING, concurrency=1)
 HEADER = b"reference;source.type;source.number;source.name;source.expiry_month;source.expiry_year;amount;currency"
@@ -212,6 +216,87 @@ async def test_results_have_the_dialect_of_the_input(tmp_path: Path) -> None:
     assert f";{seen[-1].seconds}".replace(".", ",").encode() in target.read_bytes()
 
 
+def write_parquet(path: Path, months: Sequence[object], **columns: object) -> Any:
+    """Records A, B, ... with these months in a struct with whole numbers, and more columns; returns the table."""
+    card = {"type": "card", "number": CARD, "expiry_year": 2035}
+    source = arrow.StructArray.from_arrays(
+        [*([each] * len(months) for each in card.values()), arrow.array(months, arrow.int64())],
+        [*card, "expiry_month"],
+    )
+    count = len(months)
+    references = [chr(ord("A") + number) for number in range(count)]
+    shared = {"reference": references, "source": source, "amount": [100] * count, "currency": ["GBP"] * count}
+    shared["completion.type"] = arrow.array(["non_hosted"] * count).dictionary_encode()
+    found = arrow.table({**shared, **columns})
+    parquet.write_table(found, path, row_group_size=2)
+    return found
+
+
+class TestParquet:
+    async def test_rejected_rows_keep_every_type_and_value_beside_the_reason(self, tmp_path: Path) -> None:
+        source, rejects = tmp_path / "in.parquet", tmp_path / "rejects.parquet"
+        not_utf8 = arrow.Array.from_buffers(
+            arrow.string(), 5, [None, arrow.py_buffer(struct.pack("<6i", 0, 0, 0, 0, 0, 1)), arrow.py_buffer(b"\xff")]
+        )
+        dates = arrow.array([None, 0, 10**18, None, None], arrow.timestamp("ns", "UTC"))
+        given = write_parquet(
+            source,
+            [6, 13, 6, None, 6],
+            **{"account_info.account_date": dates, "source.name": not_utf8, "#note": ["x"] * 5},
+        )
+        report = await run_file(CheckingSender(), source, tmp_path / "out.jsonl", options=OPTIONS, rejects=rejects)
+        assert report.results == {BatchResult.AUTHENTICATED: 2, BatchResult.INVALID: 3}
+        copied = parquet.read_table(rejects)
+        assert mode_of(rejects) == 0o600
+        assert copied.schema.names == ["#rejected", *given.schema.names]
+        assert [*copied.schema][1:] == [*given.schema]
+        assert set(copied.column("#rejected").to_pylist()) == {
+            "row 2, column source.expiry_month: above 12",
+            "row 4, column source.expiry_month: missing",
+            'row 5: column "source.name" is not valid UTF-8',
+        }
+        copied = copied.sort_by("reference").drop_columns("#rejected")
+        assert copied.equals(given.take([1, 3, 4]).combine_chunks())
+
+    async def test_the_corrected_copy_continues_the_run_and_sends_nothing_twice(self, tmp_path: Path) -> None:
+        source, target, rejects = (tmp_path / name for name in ("in.parquet", "out.parquet", "rejects.parquet"))
+        write_parquet(source, [6, 13, 13])
+        first, second = CheckingSender(), CheckingSender()
+        await run_file(first, source, target, options=OPTIONS, rejects=rejects)
+        write_parquet(source, [12, 12, 12])
+        corrected = parquet.read_table(source).slice(1, 1)
+        wrong = parquet.read_table(rejects)
+        both = arrow.concat_tables([corrected.add_column(0, "#rejected", [["as it was"]]), wrong.slice(1)])
+        parquet.write_table(both, rejects)
+        left = tmp_path / "left.parquet"
+        await run_file(second, rejects, target, options=OPTIONS, resume=True, rejects=left)
+        assert (first.sent, second.sent) == (["A"], ["B"])
+        assert parquet.read_table(left).to_pylist() == [
+            {**wrong.to_pylist()[1], "#rejected": "row 2, column source.expiry_month: above 12"}
+        ]
+
+    async def test_without_rejected_records_the_copy_has_no_row(self, tmp_path: Path) -> None:
+        source, rejects = tmp_path / "in.parquet", tmp_path / "rejects.parquet"
+        given = write_parquet(source, [6])
+        await run_file(CheckingSender(), source, tmp_path / "out.jsonl", options=OPTIONS, rejects=rejects)
+        assert parquet.read_table(rejects).drop_columns("#rejected").equals(given.slice(0, 0))
+
+    async def test_many_rejected_rows_are_written_in_groups(self, tmp_path: Path) -> None:
+        source, rejects = tmp_path / "in.parquet", tmp_path / "rejects.parquet"
+        parquet.write_table(arrow.table({"reference": [str(number) for number in range(2500)]}), source)
+        await run_file(CheckingSender(), source, tmp_path / "out.jsonl", options=OPTIONS, rejects=rejects)
+        found = parquet.ParquetFile(rejects).metadata
+        assert (found.num_rows, found.num_row_groups) == (2500, 3)
+
+
+@pytest.mark.parametrize("name", ["rejects.jsonl", "rejects.parquet", "rejects.CSV.gz"])
+async def test_a_copy_whose_name_says_another_format_is_refused(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "in.jsonl" if "CSV" in name else tmp_path / "in.csv"
+    source.write_bytes(table(row("A", amount="x")))
+    with pytest.raises(BatchFileError, match="in the format of the input"):
+        await run_file(CheckingSender(), source, tmp_path / "out.csv", options=OPTIONS, rejects=tmp_path / name)
+
+
 class TestCommand:
     pytestmark = pytest.mark.slow
 
@@ -229,15 +314,3 @@ class TestCommand:
         assert rejects.read_bytes().count(b"#rejected") == 1
         assert rejects.read_bytes().count(b"minor units") == 30
         assert CARD not in done.err + done.out
-
-    async def test_parquet_is_refused(self, tmp_path: Path) -> None:
-        done = await run(
-            "authenticate",
-            tmp_path / "x.parquet",
-            "--dry-run",
-            "--rejects",
-            tmp_path / "r",
-            env=environment("http://127.0.0.1:9"),
-        )
-        assert done.code == 2
-        assert "not from Parquet" in done.err

@@ -64,7 +64,7 @@ class TestStop:
             )
         assert Counter(each.result for each in outcomes) == {BatchResult.FAILED: 10}
         assert {each.error and each.error.message for each in outcomes} == {
-            "the run ended before this record was sent again; no session was created"
+            "the run ended before this record was sent again; no session was created; --resume sends it"
         }
         assert sandbox.count("request_session") == 10
 

@@ -6,8 +6,9 @@ It may be interrupted at any point and repeated: the files that it reads are rem
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,13 +23,18 @@ from checkout_async.batch.cluster.partition import (
     stop_file,
 )
 from checkout_async.batch.cluster.plan import Input, planned_input
+from checkout_async.batch.defaults import Defaults
+from checkout_async.batch.faults import faults_of
 from checkout_async.batch.files import cluster_file
 from checkout_async.batch.formats import format_of
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import OLDER_COPY, create_tables, is_new, open_database, reason_of
 from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.journal.merge import merge_journals, outcomes_in
-from checkout_async.batch.outcome import Outcome
+from checkout_async.batch.journal.opening import note_defaults
+from checkout_async.batch.options import BatchOptions
+from checkout_async.batch.outcome import BatchResult, ErrorInfo, Outcome
+from checkout_async.batch.rejects import Rejects
 from checkout_async.batch.report import Report, Summary
 from checkout_async.batch.results.rows import DEFAULT_DIALECT, entries_in, row_writer
 from checkout_async.batch.runner import run_sync
@@ -38,6 +44,8 @@ from checkout_async.files import atomic_write
 
 __all__ = ["finished_report", "gather_partitions"]
 
+_DEFAULTS: Final = BatchOptions()
+
 # The note of a finished input in the journal: it shows to a repeated call that nothing is left to do.
 _CREATE: Final = "CREATE TABLE IF NOT EXISTS finished (path TEXT, size INTEGER, modified INTEGER, records INTEGER)"
 _NOTE: Final = "INSERT INTO finished VALUES (?, ?, ?, ?)"
@@ -45,18 +53,27 @@ _IS_NOTED: Final = "SELECT true FROM sqlite_schema WHERE name = 'finished'"
 _RECORDS: Final = "SELECT records FROM finished WHERE (path, size, modified) = (?, ?, ?)"
 
 
-def gather_partitions(paths: RunPaths, parts: Sequence[Partition], summary: Summary | None = None) -> Report:
+def gather_partitions(
+    paths: RunPaths,
+    parts: Sequence[Partition],
+    summary: Summary | None = None,
+    *,
+    options: BatchOptions = _DEFAULTS,
+) -> Report:
     """Write the journal and the output of a run whose partitions are finished, remove its folder, return the report.
 
     Rows are in the order of the input. `summary` counts them; pass one that was made when the run began, or the report
-    begins now. Raises RunIncomplete if a partition is not finished, if a journal lacks outcomes, or if something cannot
-    be read or written. The folder is then left as it was.
+    begins now. If `paths` has a file for rejected records, it is written too; `options` are those of the run, by which
+    the reasons are found. Raises RunIncomplete if a partition is not finished, if a journal lacks outcomes, or if
+    something cannot be read or written. The folder is then left as it was.
     """
     summary = summary or Summary()
     with _errors_after_sending():
         done = _all_done(parts)
         _gather_journals(paths, parts, done)
-        run_sync(lambda: _export(paths, summary))
+        invalid = run_sync(lambda: _export(paths, summary))
+        if paths.rejects is not None:
+            run_sync(partial(_copy_rejects, paths, paths.rejects, options, invalid))
         summary.lines = done[0].lines
         _remove(paths, parts)
     return summary.report(str(paths.input), str(paths.output))
@@ -65,8 +82,9 @@ def gather_partitions(paths: RunPaths, parts: Sequence[Partition], summary: Summ
 def finished_report(paths: RunPaths, summary: Summary | None = None) -> Report | None:
     """Return the report of a complete run: its journal exists, and the input has not changed since.
 
-    The output is written anew, and its rows are counted as replayed. Returns None if something is left to do or to
-    decide. Raises BatchFileError, also if the output knows of more than the journal.
+    The output is written anew, and its rows are counted as replayed; rejected records are not copied again. Returns
+    None if something is left to do or to decide. Raises BatchFileError, also if the output knows of more than the
+    journal, or the records had other defaults.
     """
     if paths.plan.exists() or not paths.journal.is_file():
         return None
@@ -122,10 +140,10 @@ def _gather_journals(paths: RunPaths, parts: Sequence[Partition], done: Sequence
     records = sum(each.records for each in done)
     # Journals of the same partition would pass one by one.
     _require_outcomes(paths.journal, records)
-    _note_finished(paths.journal, key, planned_input(paths), records)
+    _note_finished(paths.journal, key, planned_input(paths), records, parts[0].defaults_check)
 
 
-def _note_finished(journal: Path, key: bytes, given: Input, records: int) -> None:
+def _note_finished(journal: Path, key: bytes, given: Input, records: int, defaults_check: str) -> None:
     """Note in a journal that every record of an input has a row. Raises BatchFileError or sqlite3.Error."""
     with closing(open_database(journal)) as database:
         database.execute("BEGIN")
@@ -134,6 +152,8 @@ def _note_finished(journal: Path, key: bytes, given: Input, records: int) -> Non
         database.execute(_CREATE)
         database.execute("DELETE FROM finished")
         database.execute(_NOTE, (*msgspec.structs.astuple(given), records))
+        if defaults_check:
+            note_defaults(database, defaults_check)
         database.execute("COMMIT")
 
 
@@ -161,8 +181,14 @@ def _require_outcomes(journal: Path, records: int) -> None:
         )
 
 
-async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) -> None:
-    """Write the output from the journal, and count its rows. With `replayed`, an output that is there is its export."""
+async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) -> Mapping[int, ErrorInfo | None]:
+    """Write the output from the journal, and count its rows. Return the errors of the rejected lines.
+
+    With `replayed`, an output that is there is its export.
+    """
+    invalid: dict[int, ErrorInfo | None] = {}
+    # Most have the same: each is kept once.
+    errors: dict[ErrorInfo | None, ErrorInfo | None] = {}
     output = paths.output.resolve()  # a link stays a link
     format_ = format_of(paths.output, paths.output_format)
     with open_source(paths.input, paths.input_format) as source:
@@ -170,13 +196,32 @@ async def _export(paths: RunPaths, summary: Summary, *, replayed: bool = False) 
 
     def take(outcome: Outcome) -> None:
         summary.add(msgspec.structs.replace(outcome, replayed=replayed))
+        if outcome.result is BatchResult.INVALID and paths.rejects is not None:
+            invalid[outcome.line] = errors.setdefault(outcome.error, outcome.error)
         write(outcome)
 
     async with Journal(paths.journal, create=False) as journal:
         if replayed and output.is_file():
             await journal.require_exported(output, lambda: entries_in(output, format_))
+        if replayed:
+            await journal.require_defaults(Defaults.read(paths.defaults).content if paths.defaults is not None else b"")
         with atomic_write(output) as file, row_writer(file, format_, dialect) as write:
             await journal.export(take)
+    return invalid
+
+
+async def _copy_rejects(
+    paths: RunPaths, target: Path, options: BatchOptions, invalid: Mapping[int, ErrorInfo | None]
+) -> None:
+    """Copy the rows of the input that have these lines, with all that is wrong with them."""
+    format_ = format_of(paths.input, paths.input_format)
+    defaults = None if paths.defaults is None else Defaults.read(paths.defaults)
+    with open_source(paths.input, format_) as source, Rejects.open(target, source, format_) as rejects:
+        async for item in source.records():
+            row = rejects.take(item)
+            if item.line in invalid:
+                item_sent = item if defaults is None else defaults.apply(item)
+                rejects.add(row, faults_of(item_sent, options, invalid[item.line]))
 
 
 def _remove(paths: RunPaths, parts: Sequence[Partition]) -> None:

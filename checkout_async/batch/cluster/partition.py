@@ -24,6 +24,7 @@ from typing import Final, Self
 
 import msgspec
 
+from checkout_async.batch.defaults import Defaults
 from checkout_async.batch.formats import Format
 from checkout_async.batch.journal import Journal
 from checkout_async.batch.journal.database import OLDER_COPY
@@ -54,13 +55,16 @@ PLAN: Final = "plan.json"
 class RunPaths:
     """The files of a run on many machines, as absolute paths.
 
-    All machines must see `input` and `folder`. `output` and `journal` are written last, on the machine that plans.
+    All machines must see `input`, `folder` and `defaults`, the members that all records share. `output`, `journal` and
+    `rejects`, which gets a copy of each invalid record with the reason, are written last, on the machine that plans.
     """
 
     input: Path
     output: Path
     journal: Path
     folder: Path
+    defaults: Path | None = None
+    rejects: Path | None = None
     input_format: Format | None = None
     output_format: Format | None = None
 
@@ -72,6 +76,8 @@ class RunPaths:
         *,
         journal: Path | str | None = None,
         folder: Path | str | None = None,
+        defaults: Path | str | None = None,
+        rejects: Path | str | None = None,
         input_format: Format | None = None,
         output_format: Format | None = None,
     ) -> Self:
@@ -85,6 +91,8 @@ class RunPaths:
             output=output,
             journal=Path(journal or f"{output}.journal").absolute(),
             folder=Path(folder or f"{output}.parts").absolute(),
+            defaults=None if defaults is None else Path(defaults).absolute(),
+            rejects=None if rejects is None else Path(rejects).absolute(),
             input_format=input_format,
             output_format=output_format,
         )
@@ -98,7 +106,8 @@ class RunPaths:
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
     """One of `count` partitions of an input; `number` counts from 0.
 
-    `size` is the size of the input in bytes, by which a worker notices that it sees another file.
+    `size` is the size of the input in bytes, by which a worker notices that it sees another file. `defaults` is the
+    file with the members that all records share, and `defaults_check` their keyed fingerprint, empty without any.
     """
 
     number: int
@@ -107,6 +116,8 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     input: str
     format: Format
     size: int
+    defaults: str | None = None
+    defaults_check: str = ""
 
     @property
     def journal(self) -> Path:
@@ -146,14 +157,20 @@ def read_done(partition: Partition) -> PartitionDone | None:
         return None
 
 
-async def records_of(partition: Partition, source: Source) -> AsyncGenerator[Record | InvalidRecord]:
-    """Yield the records of a partition. Raises OSError, and BatchFileError if `source` is not the planned input."""
+async def records_of(
+    partition: Partition, source: Source, defaults: Defaults | None = None
+) -> AsyncGenerator[Record | InvalidRecord]:
+    """Yield the records of a partition, with the members that they share.
+
+    Raises OSError, and BatchFileError if `source` is not the planned input.
+    """
     if os.fstat(source.fileno()).st_size != partition.size:
         raise BatchFileError(
             f"{partition.input} on this machine is not the file that the run was planned for, or has changed since"
         )
     async with aclosing(source.records()) as records:
-        async for item in records:
+        async for read in records:
+            item = read if defaults is None else defaults.apply(read)
             if partition.has(item):
                 yield item
 

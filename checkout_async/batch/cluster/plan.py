@@ -14,10 +14,12 @@ from typing import Final, Self
 import msgspec
 
 from checkout_async.batch.cluster.partition import PLAN, Partition, RunPaths, key_base_path, stop_file
+from checkout_async.batch.defaults import Defaults
 from checkout_async.batch.files import cluster_file, cluster_folder, require_distinct_files, require_no_cluster_run
 from checkout_async.batch.formats import Format, format_of
-from checkout_async.batch.journal.fingerprint import key_file_of, load_key, make_key
+from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, load_key, make_key
 from checkout_async.batch.journal.opening import remove_journal, require_not_lost
+from checkout_async.batch.rejects import check_rejects
 from checkout_async.batch.results import OutputFile
 from checkout_async.batch.sources import open_source
 from checkout_async.errors import BatchFileError, ConfigurationError
@@ -25,7 +27,7 @@ from checkout_async.files import atomic_write, file_error, remove_leftovers
 
 __all__ = ["Input", "plan_partitions", "planned_input"]
 
-_FORMAT: Final = 2
+_FORMAT: Final = 3
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -46,7 +48,10 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan as stored in the folder. `count` is the number of partitions."""
+    """A plan as stored in the folder. `count` is the number of partitions.
+
+    `defaults_check` is the fingerprint of the members that all records share, under the key of the run's journals.
+    """
 
     version: int
     input: Input
@@ -54,17 +59,20 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     journal: str
     format: Format
     count: int
+    defaults_check: str = ""
 
-    def partitions(self, folder: Path) -> tuple[Partition, ...]:
+    def partitions(self, paths: RunPaths) -> tuple[Partition, ...]:
         """Return the partitions."""
         return tuple(
             Partition(
                 number=number,
                 count=self.count,
-                folder=str(folder),
+                folder=str(paths.folder),
                 input=self.input.path,
                 format=self.format,
                 size=self.input.size,
+                defaults=None if paths.defaults is None else str(paths.defaults),
+                defaults_check=self.defaults_check,
             )
             for number in range(self.count)
         )
@@ -75,7 +83,8 @@ def plan_partitions(
 ) -> tuple[Partition, ...]:
     """Return the partitions of a run: `count`, or `default` if it is None.
 
-    With `resume`, a plan in the folder is used as it is, and its number of partitions must be `count` if that is given.
+    With `resume`, a plan in the folder is used as it is. Its number of partitions must be `count` if that is given, and
+    its defaults those of `paths`.
     Otherwise the folder must be new or empty, and output and journal must not exist unless `force` replaces them.
     Raises BatchFileError, also for standard input and for names that are not UTF-8, and ConfigurationError.
     """
@@ -84,6 +93,8 @@ def plan_partitions(
     if count is not None and count < 1:
         raise ConfigurationError("the number of partitions must be a whole number above 0")
     _check_names(paths)
+    if paths.rejects is not None:
+        check_rejects(paths.rejects, format_of(paths.input, paths.input_format), replace=force or resume)
     if paths.plan.exists():
         return _resume_plan(paths, count, resume=resume)
     _check_unused(paths, force=force)
@@ -104,9 +115,11 @@ def _check_names(paths: RunPaths) -> None:
     """Refuse, before anything is sent, files that could not be written at the end."""
     _check_text(paths)
     named = {"input": paths.input, "output": paths.output, "journal": paths.journal, "folder": paths.folder}
-    require_distinct_files(named)
+    require_distinct_files({**named, "defaults": paths.defaults, "rejects": paths.rejects})
     OutputFile.check(paths.output, paths.output_format)
-    for what, path in (("output file", paths.output), ("journal", paths.journal)):
+    for what, path in (("output file", paths.output), ("journal", paths.journal), ("rejects file", paths.rejects)):
+        if path is None:
+            continue
         if path.exists() and not path.is_file():
             raise BatchFileError(f"cannot write the {what} {path}: it is not a regular file")
         if not path.parent.is_dir():
@@ -117,7 +130,7 @@ def _check_names(paths: RunPaths) -> None:
 
 def _check_text(paths: RunPaths) -> None:
     """Refuse names that are not UTF-8: neither the plan, which is JSON, nor another machine could read them."""
-    for path in (paths.input, paths.folder):
+    for path in filter(None, (paths.input, paths.folder, paths.defaults)):
         try:
             str(path).encode()
         except UnicodeEncodeError:
@@ -165,6 +178,8 @@ def _remove_folder(paths: RunPaths) -> None:
 
 def _create_plan(paths: RunPaths, count: int) -> tuple[Partition, ...]:
     _check_input(paths)
+    # All journals are merged into one under this key. A key in a folder without a plan was never used.
+    key = make_key(key_base_path(paths.folder))
     plan = _Plan(
         version=_FORMAT,
         input=Input.of(paths.input),
@@ -172,9 +187,8 @@ def _create_plan(paths: RunPaths, count: int) -> tuple[Partition, ...]:
         journal=str(paths.journal),
         format=format_of(paths.input, paths.input_format),
         count=count,
+        defaults_check=_defaults_check(paths, key),
     )
-    # All journals are merged into one under this key. A key in a folder without a plan was never used.
-    make_key(key_base_path(paths.folder))
     try:
         remove_journal(paths.journal)
     except OSError as error:
@@ -182,7 +196,14 @@ def _create_plan(paths: RunPaths, count: int) -> tuple[Partition, ...]:
     # Before the plan, with which the partitions may be run.
     _write_cluster_file(paths)
     _write(paths, plan)
-    return plan.partitions(paths.folder)
+    return plan.partitions(paths)
+
+
+def _defaults_check(paths: RunPaths, key: bytes) -> str:
+    """Return the fingerprint of the members that all records share; empty without any. Raises BatchFileError."""
+    if paths.defaults is None:
+        return ""
+    return Fingerprints(key).of_defaults(Defaults.read(paths.defaults).content).hex()
 
 
 def _write_cluster_file(paths: RunPaths) -> None:
@@ -224,6 +245,12 @@ def _resume_plan(paths: RunPaths, count: int | None, *, resume: bool) -> tuple[P
         raise BatchFileError(
             f"the run in {paths.folder} has {plan.count} partitions, and a resumed run must have as many"
         )
+    key = load_key(key_base_path(paths.folder))  # without it, the workers refuse the folder
+    if key is not None and plan.defaults_check != _defaults_check(paths, key):
+        raise BatchFileError(
+            f"the run in {paths.folder} began with other defaults, or without any. Nothing was sent. Continue with "
+            "those that it began with, or name another output for records with these"
+        )
     if (plan.output, plan.journal) != (str(paths.output), str(paths.journal)):
         _check_unused(paths, force=False)
         # From now on these are the files of the run, and what is there is its own.
@@ -236,7 +263,7 @@ def _resume_plan(paths: RunPaths, count: int | None, *, resume: bool) -> tuple[P
     else:
         _require_own_output(paths)
     stop_file(paths.folder).unlink(missing_ok=True)
-    return plan.partitions(paths.folder)
+    return plan.partitions(paths)
 
 
 def _require_own_output(paths: RunPaths) -> None:

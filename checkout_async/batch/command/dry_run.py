@@ -82,7 +82,7 @@ async def check(
         async with Journal(Path(folder, "dry-run.journal"), durable=False) as journal:
             try:
                 async for item in records:
-                    row = rows.pop(item.line, RawRow(item.line))
+                    row = rows.pop(item.line)
                     faults = await _faults(item, journal, options)
                     found.add(row, faults)
                     if faults and rejects is not None:

@@ -27,6 +27,7 @@ from checkout_async.batch.outcome import Outcome
 from checkout_async.batch.report import Report, line_counts
 from checkout_async.batch.report.file import check_report_path, write_report
 from checkout_async.batch.sources.base import in_thread
+from checkout_async.batch.words import what_happened
 from checkout_async.errors import BatchFileError, RunIncomplete
 
 __all__ = ["SOME_UNFINISHED", "STOPPED_EARLY", "Job"]
@@ -182,7 +183,7 @@ class Execution:
     def _end_progress(self, progress: LineProgress) -> None:
         failure = self._file_run.failure
         if failure is not None:
-            self._note(f"stopped: {failure}")
+            self._note(f"stopped: {what_happened(failure)}")
         elif not self._file_run.summary.done and self.interrupt.received is None:
             self._note("the input has no records")
         if rejected := self._file_run.rejected:

@@ -22,7 +22,15 @@ from checkout_async.batch.journal.fingerprint import Fingerprints, key_file_of, 
 from checkout_async.batch.journal.rows import DOUBTS, HAS_RECORDS, HAS_REFUSALS, LAST_ENTRY, UNSENT
 from checkout_async.errors import BatchFileError
 
-__all__ = ["JournalRun", "accept_defaults", "checkpoint", "remove_journal", "require_not_lost", "start_run"]
+__all__ = [
+    "JournalRun",
+    "accept_defaults",
+    "checkpoint",
+    "note_defaults",
+    "remove_journal",
+    "require_not_lost",
+    "start_run",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +168,12 @@ def accept_defaults(database: sqlite3.Connection, fingerprint: str) -> bool:
         return True
     if database.execute(_MAY_HAVE_SENT).fetchall() == [(1,)]:
         return False
+    note_defaults(database, fingerprint)
+    return True
+
+
+def note_defaults(database: sqlite3.Connection, fingerprint: str) -> None:
+    """Note the members that all records of a run have shared. Raises sqlite3.Error."""
     database.execute("CREATE TABLE IF NOT EXISTS defaults (fingerprint TEXT NOT NULL)")
     database.execute("DELETE FROM defaults")
     database.execute("INSERT INTO defaults VALUES (?)", (fingerprint,))
-    return True

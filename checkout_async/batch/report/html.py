@@ -18,6 +18,7 @@ from string import Template
 from checkout_async.batch.formatting import (
     format_count,
     format_duration,
+    format_error,
     format_latency,
     format_percent,
     format_rate,
@@ -101,7 +102,7 @@ def _errors(report: Report) -> str:
         return ""
     most_first = sorted(report.errors.items(), key=lambda item: -item[1])
     rows = (
-        _part("error", kind=kind, count=format_count(count), share=format_percent(count, report.records))
+        _part("error", kind=format_error(kind), count=format_count(count), share=format_percent(count, report.records))
         for kind, count in most_first
     )
     return _part("errors", errors=_joined(rows))

@@ -16,6 +16,7 @@ import msgspec
 from checkout_async.batch.formatting import (
     format_count,
     format_duration,
+    format_error,
     format_latency,
     format_percent,
     format_rate,
@@ -161,7 +162,7 @@ class Summary:
 def table(report: Report) -> str:
     """Return a report as text of a few lines, for a terminal."""
     rows = [(format_result(result), report.results[result]) for result in BatchResult if result in report.results]
-    errors = [(f"  {kind}", count) for kind, count in report.errors.items()]
+    errors = [(f"  {format_error(kind)}", count) for kind, count in report.errors.items()]
     width = max(len(name) for name, _ in [*rows, *errors, ("records", 0)])
     whole = report.records
 

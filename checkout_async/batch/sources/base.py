@@ -8,13 +8,16 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 import msgspec
 
 from checkout_async.batch.formats import CsvDialect
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.redaction import SecretStruct
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch, Schema
 
 __all__ = ["InputLines", "RawRow", "Source", "in_thread"]
 
@@ -44,24 +47,25 @@ class InputLines(msgspec.Struct, kw_only=True):
 
 
 class RawRow(SecretStruct, frozen=True):
-    """A row as it is in the input, without its line end, and its number as a spreadsheet shows it, from 1."""
+    """A row as it is in the input, a text without its line end, and its number as a spreadsheet shows it, from 1."""
 
     __hidden__: ClassVar[tuple[str, ...]] = ("content",)
 
     number: int
-    content: bytes = b""
+    content: bytes | RecordBatch = b""
 
 
 class Source(ABC):
     """An open input. Close it after reading, or use it as a context manager.
 
-    If `rows` is a dict, reading puts each row of text into it, by the line of the record; take out what you have
-    used. `header` and `dialect` are those of CSV, as soon as its header is read.
+    If `rows` is a dict, reading puts each row into it, by the line of the record; take out what you have used. `header`
+    and `dialect` are those of CSV, as soon as its header is read; `schema` is that of Parquet.
     """
 
     rows: dict[int, RawRow] | None = None
     header: bytes = b""
     dialect: CsvDialect | None = None
+    schema: Schema | None = None
 
     @abstractmethod
     def records(self) -> AsyncGenerator[Record | InvalidRecord]:

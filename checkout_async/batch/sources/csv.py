@@ -28,7 +28,7 @@ _NO_HEADER: Final = 'the first row of a CSV file names the fields, such as "sour
 
 
 class CsvReader(TextReader):
-    """Reads CSV (UTF-8, with or without a byte order mark): turns the rows after the header into records.
+    """Reads CSV: turns the rows after the header into records. A byte order mark is skipped.
 
     Each line is counted in `counts`. Header, dialect and, if it has some, `rows` of `source` are filled. Raises
     BatchFileError for the header.

@@ -20,7 +20,7 @@ from typing import ClassVar
 
 from checkout_async.batch.formats import CsvDialect
 from checkout_async.batch.sources.base import InputLines
-from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter
+from checkout_async.batch.sources.lines import LONGEST_LINE, NOT_TEXT, LineSplitter
 from checkout_async.redaction import SecretStruct
 
 __all__ = ["CsvRow", "RowSplitter"]
@@ -84,7 +84,7 @@ class RowSplitter:
             row.content.decode("utf-8")
             return self._parsed(row.content) or []
         except UnicodeDecodeError:
-            raise ValueError("the row is not valid UTF-8") from None
+            raise ValueError(f"the row is {NOT_TEXT}") from None
         except csv.Error as error:
             raise ValueError(f"the row is not valid CSV: {error}") from None
 

@@ -16,7 +16,7 @@ import msgspec
 from checkout_async.batch.formats import NOTE
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, RawRow, Source
-from checkout_async.batch.sources.lines import LONGEST_LINE, LineSplitter, TextReader, TextSource
+from checkout_async.batch.sources.lines import LONGEST_LINE, NOT_TEXT, LineSplitter, TextReader, TextSource
 from checkout_async.redaction import sanitize
 
 __all__ = ["JsonLines", "JsonReader", "parse_line"]
@@ -61,7 +61,7 @@ def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None
     try:
         request = msgspec.json.decode(line, type=dict[str, object])
     except UnicodeDecodeError:
-        return InvalidRecord(line=number, reason="the line is not valid UTF-8")
+        return InvalidRecord(line=number, reason=f"the line is {NOT_TEXT}")
     except RecursionError:
         return InvalidRecord(line=number, reason="the line is nested too deeply")
     except msgspec.ValidationError:
@@ -80,7 +80,7 @@ def parse_line(number: int, line: bytes | None) -> Record | InvalidRecord | None
 
 
 class JsonReader(TextReader):
-    """Reads JSON Lines (UTF-8, with or without a byte order mark). Blank lines are skipped.
+    """Reads JSON Lines. A byte order mark and blank lines are skipped.
 
     Each line is counted in `counts`. The `rows` of `source`, if it has some, are filled.
     """

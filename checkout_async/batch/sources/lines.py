@@ -1,11 +1,12 @@
-"""Text inputs: their chunks, which may be gzip, their lines, and the base class of JSON Lines and CSV.
+"""Text inputs: their chunks, which may be gzip or UTF-16, their lines, and the base class of JSON Lines and CSV.
 
 Gzip is decompressed by zlib: `gzip.GzipFile` waits until a pipe has filled a buffer, and takes a first read of a single
-byte for damage.
+byte for damage. UTF-16 becomes UTF-8 at once, so that nothing after that has to know of it.
 """
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -14,6 +15,7 @@ import stat
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterator
+from itertools import chain
 from os import fstat
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,11 +23,15 @@ from typing import BinaryIO, Final
 from checkout_async.batch.records import InvalidRecord, Record
 from checkout_async.batch.sources.base import InputLines, Source, in_thread
 from checkout_async.batch.streams import is_fifo
+from checkout_async.errors import BatchFileError
 
-__all__ = ["LONGEST_LINE", "LineSplitter", "TextReader", "TextSource", "read_chunks"]
+__all__ = ["LONGEST_LINE", "NOT_TEXT", "LineSplitter", "TextReader", "TextSource", "as_utf8", "read_chunks"]
 
 LONGEST_LINE: Final = 1 << 20
 """The most bytes of a line; many times the largest request that the API's limits allow."""
+
+NOT_TEXT: Final = "not valid UTF-8 or UTF-16; save the file as UTF-8"
+"""What is wrong with a line of another encoding. Spreadsheets write one unless they are asked for `CSV UTF-8`."""
 
 _CHUNK: Final = 1 << 16
 
@@ -33,6 +39,8 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 """zlib's code for data with the header and the checksums of gzip."""
+
+_UTF_16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 class LineSplitter:
@@ -108,6 +116,28 @@ def _decompressed(file: BinaryIO, packed: bytes) -> Iterator[bytes]:
             packed = more.lstrip(b"\0")
 
 
+def as_utf8(chunks: Iterator[bytes], name: str = "the input") -> Iterator[bytes]:
+    """Yield a text in UTF-8: one that begins with the byte order mark of UTF-16 is converted, the mark included.
+
+    Half a surrogate pair becomes bytes that are not valid UTF-8, so that its line alone is refused. Raises
+    BatchFileError for UTF-32, and for UTF-16 without a mark; OSError after a text that ends within a character.
+    """
+    head = b""
+    # A line has two bytes, and four after a mark. So none waits for the next one, which a pipe may not have yet.
+    while len(head) < (4 if head[:2] in _UTF_16 else 2) and (more := next(chunks, b"")):
+        head += more
+    if head.startswith(codecs.BOM_UTF32_LE) or b"\0" in head[:2]:
+        # No text of a request begins with the character NUL, nor has it after its first one.
+        raise BatchFileError(f"{name} is UTF-32, or UTF-16 without a byte order mark; save it as UTF-8")
+    if head[:2] not in _UTF_16:
+        yield from filter(None, chain([head], chunks))
+        return
+    decoder = codecs.getincrementaldecoder(_UTF_16[head[:2]])("surrogatepass")
+    yield from filter(None, (decoder.decode(each).encode("utf-8", "surrogatepass") for each in chain([head], chunks)))
+    if decoder.getstate()[0]:
+        raise OSError(errno.EBADMSG, "the UTF-16 text ends within a character; the file is not complete")
+
+
 def _opened(path: Path) -> io.FileIO:
     """Open a file to read it. A FIFO is opened without waiting for a writer: a signal would not interrupt that."""
 
@@ -131,14 +161,15 @@ class TextReader(ABC):
         """Yield the records that are left at the end."""
 
     def read(self, chunks: Iterator[bytes]) -> Iterator[Record | InvalidRecord]:
-        """Yield all records. Blocks; raises OSError, and BatchFileError for the header of a table."""
-        for chunk in chunks:
+        """Yield all records. Blocks; raises OSError, and BatchFileError for the header of a table and for UTF-32."""
+        for chunk in as_utf8(chunks):
             yield from self.feed(chunk)
         yield from self.finish()
 
     async def aread(self, chunks: Iterator[bytes]) -> AsyncGenerator[Record | InvalidRecord]:
         """Yield all records without blocking the event loop. Raises as `read` does."""
-        while chunk := await in_thread(lambda: next(chunks, b"")):
+        texts = as_utf8(chunks)
+        while chunk := await in_thread(lambda: next(texts, b"")):
             for item in self.feed(chunk):
                 yield item
         for item in self.finish():

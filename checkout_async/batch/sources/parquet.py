@@ -1,7 +1,8 @@
 """Parquet: one session request a row, in nested columns (structs), or in columns named by field paths, or in both.
 
 A null leaves the member out. A date is the beginning of its day in UTC. The schema is checked when the file is opened.
-Rows are read a few hundred at a time; a row with a value that cannot be read becomes an `InvalidRecord`.
+A column whose name begins with # is a note, and is not read. Rows are read a few hundred at a time; a row with a value
+that cannot be read becomes an `InvalidRecord`.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from checkout_async.batch.fields import (
     typed_request,
     unflatten,
 )
+from checkout_async.batch.formats import NOTE
 from checkout_async.batch.records import InvalidRecord, Record
-from checkout_async.batch.sources.base import Source, in_thread
+from checkout_async.batch.sources.base import RawRow, Source, in_thread
 from checkout_async.errors import BatchFileError
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ _BY_KIND: Final = {
 _LIST: Final = re.compile(r"(large_|fixed_size_)?list(_view)?<.*")
 
 _Rows = Sequence[Mapping[str, object] | str]
-"""Rows; a row that cannot be read is the text of the reason."""
+"""Rows without their notes; a row that cannot be read is the text of the reason."""
 
 
 class ParquetTable(Source):
@@ -58,6 +60,7 @@ class ParquetTable(Source):
         self._file = io.FileIO(path)
         try:
             self._table = open_parquet(path)
+            self.schema = self._table.schema_arrow
             self._fields = _fields_of(path, self._table.schema_arrow)
         except BaseException:
             self._file.close()
@@ -65,11 +68,14 @@ class ParquetTable(Source):
 
     async def records(self) -> AsyncGenerator[Record | InvalidRecord]:
         """Read to the end; the line of a record is the number of its row, from 1."""
-        batches = map(self._rows_of, read_batches(self._table, _ROWS_AT_ONCE))
+        batches = ((batch, self._rows_of(batch)) for batch in read_batches(self._table, _ROWS_AT_ONCE))
         line = 0
-        while (rows := await in_thread(lambda: self._next_of(batches))) is not None:
-            for row in rows:
+        while (read := await in_thread(lambda: self._next_of(batches))) is not None:
+            batch, rows = read
+            for number, row in enumerate(rows):
                 line += 1
+                if self.rows is not None:
+                    self.rows[line] = RawRow(line, batch.slice(number, 1))
                 yield InvalidRecord(line=line, reason=row) if isinstance(row, str) else self._record(line, row)
 
     def total(self) -> int | None:
@@ -86,11 +92,12 @@ class ParquetTable(Source):
             self._table.close()
         self._file.close()
 
-    def _next_of(self, batches: Iterator[_Rows]) -> _Rows | None:
+    def _next_of(self, batches: Iterator[tuple[RecordBatch, _Rows]]) -> tuple[RecordBatch, _Rows] | None:
         with self._reading:
             return next(batches, None)
 
     def _rows_of(self, batch: RecordBatch) -> _Rows:
+        batch = batch.select([*self._fields])  # pyright: ignore[reportUnknownMemberType]  # the stubs have a bare list
         try:
             return batch.to_pylist()
         except (ValueError, OverflowError):
@@ -98,7 +105,7 @@ class ParquetTable(Source):
 
     def _row(self, row: RecordBatch) -> Mapping[str, object] | str:
         values: dict[str, object] = {}
-        for index, name in enumerate(self._table.schema_arrow.names):
+        for index, name in enumerate(self._fields):
             try:
                 [values[name]] = row.column(index).to_pylist()
             except UnicodeDecodeError:
@@ -114,12 +121,11 @@ class ParquetTable(Source):
 
 def _fields_of(path: Path, columns: Schema) -> Mapping[str, Field]:
     """Return the fields that the columns of a file name. Raises BatchFileError."""
-    fields = {name: find_field(name, number) for number, name in enumerate(columns.names, 1)}
+    fields = {name: find_field(name, number) for number, name in enumerate(columns.names, 1) if name[:1] != NOTE}
     if not fields:
         raise BatchFileError(f'{path} has no columns; name them as the fields, such as "source.number"')
-    reject_duplicates(
-        [each for name, type_ in zip(columns.names, columns.types, strict=True) for each in _values_at(name, type_)]
-    )
+    typed = [each for each in zip(columns.names, columns.types, strict=True) if each[0] in fields]
+    reject_duplicates([each for name, type_ in typed for each in _values_at(name, type_)])
     return fields
 
 
