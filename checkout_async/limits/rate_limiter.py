@@ -17,7 +17,7 @@ import anyio
 from checkout_async.errors import ConfigurationError
 from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import as_secret, clears_frames
-from checkout_async.redis_client import connect
+from checkout_async.redis_client import await_reply, connect
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -143,7 +143,7 @@ class RedisRateLimiter:
         from redis.exceptions import AuthenticationError, RedisError, ResponseError  # noqa: PLC0415  # an extra
 
         try:
-            await self._redis.time()  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
+            await await_reply(self._redis.time())  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
         # TypeError, ValueError and LookupError: an option of the URL does not exist or has an invalid value.
         except (TypeError, ValueError, LookupError, AuthenticationError, ResponseError) as error:
             kind = type(error).__name__
@@ -184,7 +184,7 @@ class RedisRateLimiter:
             keys=[f"{self._prefix}limits:{self._account}:{kind}"],
             args=[interval(rate), AHEAD, int(has_place)],
         )
-        has_slot, wait = await cast("Awaitable[tuple[int, int]]", reply)
+        has_slot, wait = await await_reply(cast("Awaitable[tuple[int, int]]", reply))
         return bool(has_slot), wait / 1e6
 
     def _alone(self, kind: str, rate: float) -> float:

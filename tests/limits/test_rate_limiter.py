@@ -8,7 +8,7 @@ import pickle
 import sys
 import time
 from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
@@ -413,6 +413,23 @@ async def test_a_caller_cancelled_at_any_await_leaves_the_connection_usable(
         await asyncio.gather(asking, return_exceptions=True)
         assert await one.acquire("reads", 1000.0) == 0.0
     assert not caplog.records
+
+
+async def test_a_cancellation_that_the_library_loses_ends_the_call(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose(**_arguments: object) -> tuple[int, int]:
+        # As asyncio.wait_for does on Python 3.11 if the reply and the cancellation come at once.
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return 1, 0
+
+    monkeypatch.setattr(one, "_take_a_slot", lose)
+    asking = asyncio.create_task(one.acquire("writes", 1.0))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
 
 
 # Whether Redis can be used at all
