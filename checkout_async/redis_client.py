@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
 from checkout_async.errors import ConfigurationError, MissingExtra
@@ -14,7 +15,9 @@ from checkout_async.redaction import as_secret, clears_frames
 if TYPE_CHECKING:
     from redis.asyncio import Connection, Redis
 
-__all__ = ["connect"]
+__all__ = ["await_reply", "connect"]
+
+T = TypeVar("T")
 
 
 @clears_frames
@@ -41,6 +44,20 @@ def connect(url: str, *, needed_by: str, timeout: float) -> Redis:
         )
     # Outside the handler: the library's own error may quote the URL, and a URL may contain a password.
     raise ConfigurationError("not a Redis URL; use the form rediss://user:password@host:6379/0")
+
+
+async def await_reply(command: Awaitable[T]) -> T:
+    """Await a command. Raises CancelledError if the caller is cancelled, even if the reply comes at that moment.
+
+    redis-py sends commands with `asyncio.wait_for`. On Python 3.11 that returns its result and loses the cancellation
+    if both come at once (https://github.com/python/cpython/issues/86296): the caller would go on.
+    """
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    reply = await command
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
+    return reply
 
 
 class _Connections:

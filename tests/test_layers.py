@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-EXTRAS = {"click", "rich", "jsonschema_rs", "limits", "redis", "opentelemetry", "filelock", "pytest", "pydantic"}
+EXTRAS = {"click", "rich", "jsonschema_rs", "redis", "opentelemetry", "filelock", "pytest", "pydantic"}
 ON_DEMAND = {
     "checkout_async.sandbox",
     "checkout_async.batch",

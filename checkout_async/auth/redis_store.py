@@ -21,7 +21,7 @@ from checkout_async.auth.token_store import (
 from checkout_async.errors import TokenStoreError
 from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import as_secret, clears_frames
-from checkout_async.redis_client import connect
+from checkout_async.redis_client import await_reply, connect
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -148,7 +148,7 @@ async def _run(command: Awaitable[T]) -> T:
     from redis.exceptions import RedisError  # noqa: PLC0415 - an extra
 
     try:
-        return await command
+        return await await_reply(command)
     except (RedisError, OSError) as error:
         kind = type(error).__name__
     # Raised outside the handler: Redis quotes commands in its errors, and the commands contain tokens.

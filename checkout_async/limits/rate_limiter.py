@@ -1,6 +1,6 @@
 """Rates that processes share: the RateLimiter protocol, which a client asks before each request, and RedisRateLimiter.
 
-RedisRateLimiter needs the extra `redis`: the packages `limits` and `redis`, which are imported when one is created.
+RedisRateLimiter needs the extra `redis`, which is imported when one is created. `slots.py` has what Redis executes.
 """
 
 from __future__ import annotations
@@ -8,18 +8,20 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Awaitable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, cast, runtime_checkable
 
-from checkout_async.errors import ConfigurationError, MissingExtra
+import anyio
+
+from checkout_async.errors import ConfigurationError
 from checkout_async.processes import ProcessGuard
 from checkout_async.redaction import as_secret, clears_frames
-from checkout_async.redis_client import connect
+from checkout_async.redis_client import await_reply, connect
 
 if TYPE_CHECKING:
-    from limits import RateLimitItem
-    from limits.aio.strategies import MovingWindowRateLimiter
     from redis.asyncio import Redis
+    from redis.commands.core import AsyncScript
 
 __all__ = ["RateLimiter", "RedisRateLimiter"]
 
@@ -29,11 +31,6 @@ _TIMEOUT = 0.5
 """Seconds for one exchange with Redis. It is short, because all callers that wait for a permit wait for it."""
 
 _PAUSE_AFTER_FAILURE = 5.0
-_MAX_CLOCK_DIFFERENCE = 0.25
-_CLOCK_CHECK_INTERVAL = 60.0
-
-_MAX_CLOCK_CHANGE = 0.05
-"""Seconds by which the wall clock may move away from the monotonic one between two checks: slewing moves it less."""
 
 
 @runtime_checkable
@@ -53,74 +50,89 @@ class RateLimiter(Protocol):
         ...
 
 
-class _ClocksDiffer(Exception):
-    """The clocks of this machine and of Redis are too far apart to count requests."""
-
-
 class RedisRateLimiter:
     """The rates of one account, shared by all processes that use the same Redis, account and rates.
 
-    In any second, all processes together send no more requests than the rate. A fraction is rounded down. A rate below
-    one per second becomes one request in a number of whole seconds.
+    Redis gives out slots, evenly spaced by its own clock, in the order in which processes ask. In any second, all
+    processes together get no more than the rate.
 
     `redis` is a URL, such as `rediss://user:password@host:6379/0`, or a client of `redis.asyncio`. `account` is any
     text that all processes of the account use, such as its subdomain. The limiter owns the connections of a URL: close
-    them with `aclose()` or `async with`. It does not close a client that you give it. Raises MissingExtra if the
-    extra `redis` is not installed, and ConfigurationError if the URL is not a Redis URL or `account` is empty.
+    them with `aclose()` or `async with`. It does not close a client that you give it.
 
-    The machines' clocks count the requests. A machine whose clock differs from that of Redis by 0.25 s or more does not
-    share the rates. While a client does not share them, or cannot reach Redis, it keeps its own limit; it logs a
-    warning when that begins.
+    While Redis cannot be reached, a process keeps its part of the rate: the rate divided by `processes`, the number of
+    processes that share it. With 1, each keeps the whole rate by itself. It logs a warning when that begins.
+
+    Raises MissingExtra if the extra `redis` is not installed, and ConfigurationError if the URL is not a Redis URL,
+    `account` is empty or `processes` is no whole number from 1 on.
     """
 
     # Not a __dict__, whose values a serializer writes at any depth: the client of Redis contains a password.
     __slots__ = (
         "_account",
-        "_clock_checked_until",
-        "_clock_offset",
         "_has_failed",
+        "_next_alone",
         "_owns_client",
         "_paused_until",
+        "_places",
+        "_prefix",
         "_process",
+        "_processes",
         "_redis",
-        "_window",
+        "_take_a_slot",
     )
 
     @clears_frames
-    def __init__(self, redis: str | Redis, account: str, *, prefix: str = "checkout_async:") -> None:
+    def __init__(
+        self, redis: str | Redis, account: str, *, prefix: str = "checkout_async:", processes: int = 1
+    ) -> None:
         redis = as_secret(redis)
         if not account:
             raise ConfigurationError("account is empty; use a name that all processes of the account have in common")
+        if type(processes) is not int or processes < 1:
+            raise ConfigurationError("processes must be a whole number from 1 on: how many processes share the rates")
         self._account = account
+        self._prefix = prefix
+        self._processes = processes
         self._process = ProcessGuard("the RedisRateLimiter")
         self._owns_client = isinstance(redis, str)
         self._redis = (
             connect(redis, needed_by="RedisRateLimiter", timeout=_TIMEOUT) if isinstance(redis, str) else redis
         )
-        self._window = _moving_window(self._redis, prefix)
+        self._take_a_slot: AsyncScript | None = None
         self._has_failed = False
-        self._paused_until = self._clock_checked_until = -math.inf
-        self._clock_offset = 0.0
+        self._paused_until = -math.inf
+        # By kind: when this process is to ask again, and when its next request may be sent without Redis.
+        self._places: dict[str, float] = {}
+        self._next_alone: dict[str, float] = {}
 
     async def acquire(self, kind: str, rate: float) -> float:
         """Return 0.0 if one more request of this kind may be sent, else the seconds after which to ask again.
 
-        Raises WrongProcess in a process that was forked after the limiter was used.
+        Waits until the slot that Redis gave, which is soon. Raises WrongProcess in a process that was forked after the
+        limiter was used.
         """
         self._process.check()
         if time.monotonic() < self._paused_until:
-            return 0.0
+            return self._alone(kind, rate)
+        # Redis has a place in its line for this process: it gets no second one meanwhile.
+        if (wait := self._places.get(kind, -math.inf) - time.monotonic()) > 0:
+            return wait
         try:
-            await self._check_clock()
-            wait = await self._ask(_window(rate), kind)
+            has_slot, wait = await self._ask(kind, rate)
         # No failure here may stop a payment.
         except Exception as error:  # noqa: BLE001
             self._record_failure(error)
-            return 0.0
+            return self._alone(kind, rate)
         if self._has_failed:
             self._has_failed = False
             _log.info("the rates are shared through Redis again")
-        return wait
+        if not has_slot:
+            self._places[kind] = time.monotonic() + wait
+            return wait
+        if wait > 0:
+            await anyio.sleep(wait)
+        return 0.0
 
     async def check(self) -> None:
         """Ask Redis once. Raises ConfigurationError, without the URL, if Redis rejects its credentials or options.
@@ -131,7 +143,7 @@ class RedisRateLimiter:
         from redis.exceptions import AuthenticationError, RedisError, ResponseError  # noqa: PLC0415  # an extra
 
         try:
-            await self._redis.time()  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
+            await await_reply(self._redis.time())  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
         # TypeError, ValueError and LookupError: an option of the URL does not exist or has an invalid value.
         except (TypeError, ValueError, LookupError, AuthenticationError, ResponseError) as error:
             kind = type(error).__name__
@@ -160,56 +172,36 @@ class RedisRateLimiter:
         )
         raise TypeError(message)
 
-    async def _ask(self, item: RateLimitItem, kind: str) -> float:
-        if await self._window.hit(item, self._account, kind):
-            return 0.0
-        stats = await self._window.get_window_stats(item, self._account, kind)
-        # At least half the time of a permit: long enough not to keep Redis busy, short enough to miss no permit. At
-        # most the window: a time beyond it comes from a clock that was set in between, here or on another machine.
-        wait = max(stats.reset_time - time.time(), item.get_expiry() / item.amount / 2)
-        return min(wait, item.get_expiry())
+    async def _ask(self, kind: str, rate: float) -> tuple[bool, float]:
+        """Ask Redis for a slot. Return whether it gave one, and in how many seconds that is, or when to ask again."""
+        from checkout_async.limits.slots import AHEAD, TAKE_A_SLOT, interval  # noqa: PLC0415 - few clients need it
 
-    async def _check_clock(self) -> None:
-        started, before = time.monotonic(), time.time()
-        # A clock that was set since the last check is compared at once, not a minute later.
-        is_set = abs(before - started - self._clock_offset) >= _MAX_CLOCK_CHANGE
-        if started < self._clock_checked_until and not is_set:
-            return
-        seconds, microseconds = await self._redis.time()  # pyright: ignore[reportUnknownMemberType] - as above
-        difference = max(before - (seconds + microseconds / 1e6), seconds + microseconds / 1e6 - time.time())
-        if difference >= _MAX_CLOCK_DIFFERENCE:
-            message = f"this machine's clock differs from that of Redis by {difference:.1f} s; synchronise the clocks"
-            raise _ClocksDiffer(message)
-        self._clock_checked_until = started + _CLOCK_CHECK_INTERVAL
-        self._clock_offset = before - started
+        if self._take_a_slot is None:
+            # Not earlier: this reads options of the URL, which `check` reports.
+            self._take_a_slot = self._redis.register_script(TAKE_A_SLOT)
+        has_place = self._places.pop(kind, None) is not None
+        reply = self._take_a_slot(
+            keys=[f"{self._prefix}limits:{self._account}:{kind}"],
+            args=[interval(rate), AHEAD, int(has_place)],
+        )
+        has_slot, wait = await await_reply(cast("Awaitable[tuple[int, int]]", reply))
+        return bool(has_slot), wait / 1e6
+
+    def _alone(self, kind: str, rate: float) -> float:
+        """Keep this process's part of the rate, without Redis."""
+        if self._processes == 1:
+            return 0.0  # the client keeps the whole rate anyway
+        now = time.monotonic()
+        due = self._next_alone.get(kind, now)
+        if due > now:
+            return due - now
+        self._next_alone[kind] = now + self._processes / rate
+        return 0.0
 
     def _record_failure(self, error: Exception) -> None:
-        # Only our own error's text: another one may quote the URL, and a URL may contain a password.
-        reason = error if isinstance(error, _ClocksDiffer) else f"Redis fails ({type(error).__name__})"
         if not self._has_failed:
+            # Not the error's text: it may quote the URL, and a URL may contain a password.
+            reason = f"Redis fails ({type(error).__name__})"
             _log.warning("the rates are not shared with other processes for now: %s", reason)
         self._has_failed = True
         self._paused_until = time.monotonic() + _PAUSE_AFTER_FAILURE
-
-
-def _moving_window(redis: Any, prefix: str) -> MovingWindowRateLimiter:
-    try:
-        from limits.aio.storage import RedisStorage  # noqa: PLC0415 - an extra
-        from limits.aio.strategies import MovingWindowRateLimiter  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtra("RedisRateLimiter needs the package limits: pip install 'checkout-async[redis]'") from error
-    # `limits` requires a URL but does not use it: the storage takes its connections from the pool of our client.
-    storage = RedisStorage(
-        "async+redis://",
-        implementation="redispy",
-        key_prefix=f"{prefix}limits",
-        connection_pool=redis.connection_pool,
-    )
-    return MovingWindowRateLimiter(storage)
-
-
-def _window(rate: float) -> RateLimitItem:
-    """Return the rate as permits in a window of whole seconds, which `limits` can count; never more than the rate."""
-    from limits import RateLimitItemPerSecond  # noqa: PLC0415  # an extra
-
-    return RateLimitItemPerSecond(max(1, math.floor(rate)), math.ceil(1 / rate))

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -111,6 +111,20 @@ def test_it_shows_no_password_and_does_not_leave_its_process(travel: Callable[[o
 def test_its_connections_are_given_two_seconds() -> None:
     options = RedisTokenStore("redis://127.0.0.1")._redis.connection_pool.connection_kwargs
     assert (options["socket_timeout"], options["socket_connect_timeout"]) == (2.0, 2.0)
+
+
+async def test_a_cancellation_that_the_library_loses_ends_the_call() -> None:
+    async def lose(_key: str) -> None:
+        # As asyncio.wait_for does on Python 3.11 if the reply and the cancellation come at once.
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    redis: Any = SimpleNamespace(get=lose)
+    loading = asyncio.create_task(RedisTokenStore(redis).load("key"))
+    await asyncio.sleep(0)
+    loading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loading
 
 
 async def test_a_command_that_fails_is_tried_once_more_and_at_once() -> None:

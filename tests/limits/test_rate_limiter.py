@@ -8,7 +8,7 @@ import pickle
 import sys
 import time
 from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from types import SimpleNamespace
@@ -20,6 +20,7 @@ from checkout_async import processes
 from checkout_async.clock import Clock
 from checkout_async.errors import ConfigurationError, MissingExtra, WrongProcess
 from checkout_async.limits import rate_limiter as module
+from checkout_async.limits import slots
 from checkout_async.limits.limiter import Throttle
 from checkout_async.limits.rate_limiter import RedisRateLimiter
 
@@ -79,29 +80,129 @@ async def test_reads_and_writes_and_accounts_are_counted_apart(one: RedisRateLim
 
 
 @pytest.mark.parametrize(
-    ("rate", "permits", "seconds"), [(100.0, 100, 1), (2.9, 2, 1), (1.0, 1, 1), (0.5, 1, 2), (0.4, 1, 3), (0.9, 1, 2)]
+    ("rate", "microseconds"),
+    [(100.0, 10_000), (2.9, 344_828), (1.0, 1_000_000), (0.4, 2_500_000), (3000.0, 334), (1e9, 1)],
 )
-def test_a_rate_becomes_permits_in_whole_seconds_and_is_never_exceeded(rate: float, permits: int, seconds: int) -> None:
-    item = module._window(rate)
-    assert (item.amount, item.get_expiry()) == (permits, seconds)
-    assert permits / seconds <= rate
+def test_the_interval_between_two_slots_is_never_shorter_than_the_rate_allows(rate: float, microseconds: int) -> None:
+    assert slots.interval(rate) == microseconds
 
 
-@pytest.mark.parametrize(("until_free", "wait"), [(0.6, 0.6), (0.01, 0.125), (-0.5, 0.125)])
-async def test_the_wait_is_until_a_permit_is_free_but_at_least_half_of_what_one_takes(
-    one: RedisRateLimiter, until_free: float, wait: float, monkeypatch: pytest.MonkeyPatch
+async def test_slots_are_evenly_spaced_and_a_process_waits_for_its_own(
+    one: RedisRateLimiter, other: RedisRateLimiter
 ) -> None:
-    async def refuse(*_arguments: object) -> bool:
-        return False
+    began = time.monotonic()
+    for rates in (one, other, one, other):
+        assert await rates.acquire("writes", 50.0) == 0.0
+    assert time.monotonic() - began >= 0.06
 
-    async def stats(*_arguments: object) -> SimpleNamespace:
-        return SimpleNamespace(reset_time=now + until_free)
 
-    now = time.time()
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic))
-    monkeypatch.setattr(one._window, "hit", refuse)
-    monkeypatch.setattr(one._window, "get_window_stats", stats)
-    assert await one.acquire("writes", 4.0) == pytest.approx(wait, abs=1e-6)
+class Line:
+    """Asks Redis for slots as processes do, at one moment by the clock of Redis."""
+
+    def __init__(self, url: str, rate: float) -> None:
+        redis: Any = import_module("redis")  # not wholly typed, hence Any
+        self._redis = redis.Redis.from_url(url)
+        self._rate = rate
+        # The script reads the clock of Redis: this one is set by the test.
+        self._script = self._redis.register_script(
+            slots.TAKE_A_SLOT.replace("redis.call('time')", "{tonumber(ARGV[4]), tonumber(ARGV[5])}")
+        )
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._redis.close()
+
+    def ask(self, at: float, *, has_place: bool = False) -> tuple[bool, float]:
+        """Ask at a time; return whether there is a slot, and after how many seconds it is, or when to ask again."""
+        seconds, fraction = divmod(round(at * 1e6), 1_000_000)
+        arguments = [slots.interval(self._rate), slots.AHEAD, int(has_place), seconds + 1_700_000_000, fraction]
+        has_slot, wait = self._script(keys=["slots"], args=arguments)
+        return bool(has_slot), wait / 1e6
+
+    def expires(self) -> float:
+        """Return after how many seconds Redis forgets what it stored."""
+        return float(self._redis.pttl("slots") / 1000)
+
+
+@pytest.fixture
+def line(redis_url: str) -> Generator[Line]:
+    with Line(redis_url, 10.0) as asked:
+        yield asked
+
+
+def test_the_next_slots_are_given_out_and_then_places_in_line(line: Line) -> None:
+    assert [line.ask(0.0) for _ in range(5)] == [(True, 0.0), (True, 0.1), (True, 0.2), (False, 0.05), (False, 0.15)]
+
+
+def test_whoever_comes_from_the_line_gets_a_slot_in_order_before_a_newcomer(line: Line) -> None:
+    places = [line.ask(0.0) for _ in range(10)]
+    waits = [wait for has_slot, wait in places if not has_slot]
+    assert len(waits) == 7
+    given = []
+    for wait in waits:
+        has_slot, until = line.ask(wait, has_place=True)
+        assert has_slot
+        assert not line.ask(wait)[0], "a newcomer has to wait behind the line"
+        given.append(wait + until)
+    assert given == pytest.approx([0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])
+
+
+def test_if_nobody_in_the_line_comes_back_the_next_slots_go_to_newcomers(line: Line) -> None:
+    for _ in range(100):
+        line.ask(0.0)
+    assert [line.ask(0.25) for _ in range(2)] == [(True, 0.05), (False, 9.5)]
+    assert line.ask(0.4) == (True, 0.0)
+
+
+def test_no_slot_is_given_out_for_more_than_a_second_ahead(line: Line) -> None:
+    given = [line.ask(0.0, has_place=True) for _ in range(30)]
+    assert [until for has_slot, until in given if has_slot] == pytest.approx([number / 10 for number in range(11)])
+
+
+def test_an_idle_time_saves_no_slots(line: Line) -> None:
+    line.ask(0.0)
+    assert [line.ask(60.0) for _ in range(2)] == [(True, 0.0), (True, 0.1)]
+
+
+def test_if_the_clock_of_redis_is_set_back_nobody_waits_for_it(line: Line) -> None:
+    for _ in range(20):
+        line.ask(7200.0)
+    has_slot, wait = line.ask(0.0)
+    assert (has_slot, wait) == (True, 0.0)
+    has_slot, wait = line.ask(0.2)
+    assert has_slot or wait <= 60.0
+
+
+def test_redis_keeps_what_is_needed_and_no_longer(line: Line) -> None:
+    line.ask(0.0)
+    assert 59 < line.expires() <= 60.1
+    for _ in range(100):
+        line.ask(0.0)
+    assert 69 < line.expires() <= 70.1
+
+
+async def test_a_process_in_line_asks_redis_again_at_its_time_and_not_before(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked = 1000.0, []
+
+    async def place(keys: list[str], args: list[int]) -> tuple[int, int]:
+        asked.append(args[2])
+        return 0, 2_000_000
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(one, "_take_a_slot", place)
+    assert await one.acquire("writes", 10.0) == 2.0
+    now = 1001.5
+    assert await one.acquire("writes", 10.0) == 0.5
+    assert asked == [0]
+    assert await one.acquire("reads", 10.0) == 2.0
+    assert asked == [0, 0]
+    now = 1002.0
+    assert await one.acquire("writes", 10.0) == 2.0
+    assert asked == [0, 0, 1]
 
 
 async def test_its_keys_in_redis_have_the_prefix(redis_url: str) -> None:
@@ -162,10 +263,9 @@ async def test_three_processes_together_stay_below_the_rate_by_the_servers_own_c
         workers = [await asyncio.create_subprocess_exec(sys.executable, "-c", WORKER, *arguments) for _ in range(3)]
         assert [await worker.wait() for worker in workers] == [0, 0, 0]
     assert len(counted.arrived) == 3 * number
-    # The n-th request of all comes no sooner than n / rate less the window of a second that may begin full. Each
-    # process alone would be done in 1.25 s.
+    # The n-th request of all comes no sooner than (n - 1) / rate. Each process alone would be done in 1.25 s.
     for count, at in enumerate(sorted(counted.arrived), start=1):
-        assert count <= rate * (int(at - counted.began) + 1)
+        assert count <= rate * (at - counted.began) + 1
 
 
 @pytest.mark.slow
@@ -182,7 +282,7 @@ async def test_two_clients_take_turns_in_one_process_too(one: RedisRateLimiter, 
 
     await asyncio.gather(*map(work, throttles))
     for count, at in enumerate(arrived, start=1):
-        assert count <= rate * (int(at) + 1)
+        assert count <= rate * at + 1
 
 
 # What fails
@@ -244,13 +344,13 @@ async def test_a_redis_that_failed_is_asked_again_after_five_seconds(
 ) -> None:
     now, asked = 1000.0, 0
 
-    async def refuse() -> tuple[int, int]:
+    async def refuse(**_arguments: object) -> tuple[int, int]:
         nonlocal asked
         asked += 1
         raise ConnectionError
 
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=time.time, monotonic=lambda: now))
-    monkeypatch.setattr(one._redis, "time", refuse)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(one, "_take_a_slot", refuse)
     for now, expected in ((1000.0, 1), (1004.9, 1), (1005.0, 2), (1009.9, 2), (1010.0, 3)):  # noqa: B007
         assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
         assert asked == expected
@@ -259,128 +359,47 @@ async def test_a_redis_that_failed_is_asked_again_after_five_seconds(
 async def test_each_outage_is_logged_once_and_so_is_its_end(
     one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def refuse(*_arguments: object) -> tuple[int, int]:
+    async def refuse(**_arguments: object) -> tuple[int, int]:
         raise ConnectionError
 
     monkeypatch.setattr(module, "_PAUSE_AFTER_FAILURE", 0.0)
     caplog.set_level(logging.INFO, "checkout_async")
     for _ in range(2):
         with monkeypatch.context() as outage:
-            outage.setattr(one._window, "hit", refuse)
+            outage.setattr(one, "_take_a_slot", refuse)
             assert [await one.acquire("writes", 1000.0) for _ in range(2)] == [0.0, 0.0]
         assert [await one.acquire("writes", 1000.0) for _ in range(2)] == [0.0, 0.0]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"] * 2
     assert caplog.records[1].getMessage() == "the rates are shared through Redis again"
 
 
-async def test_the_clocks_are_compared_once_a_minute(one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
-    now, asked = 1000.0, 0
-    redis: Any = one._redis  # not wholly typed, hence Any
-
-    async def counting() -> object:
-        nonlocal asked
-        asked += 1
-        return int(now), int(now % 1 * 1e6)
-
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now, monotonic=lambda: now))
-    monkeypatch.setattr(redis, "time", counting)
-    for now, expected in ((1000.0, 1), (1059.9, 1), (1060.0, 2)):  # noqa: B007
-        await one.acquire("writes", 1000.0)
-        assert asked == expected
-
-
 @pytest.mark.parametrize("off", [-3600.0, 3.0])
-async def test_a_clock_that_is_set_between_two_comparisons_is_noticed_at_once(
-    one: RedisRateLimiter,
-    other: RedisRateLimiter,
-    off: float,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+async def test_a_wrong_clock_of_this_machine_changes_nothing(
+    one: RedisRateLimiter, off: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    set_by = 0.0
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: time.time() + set_by, monotonic=time.monotonic))
     assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
-    assert await one.acquire("writes", ONE_IN_A_MINUTE) > 0.0
-    set_by = off
-    assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0, "it does not share the rates now"
-    assert "clock differs" in caplog.text
-    set_by = 0.0
-    assert 0.0 < await other.acquire("writes", ONE_IN_A_MINUTE) <= 60.0
-
-
-async def test_no_wait_is_longer_than_the_window_if_a_clock_is_set_meanwhile(
-    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    set_by = 0.0
-    clock = SimpleNamespace(time=lambda: time.time() + set_by, monotonic=time.monotonic)
-    monkeypatch.setattr(module, "time", clock)
-    assert await one.acquire("writes", 1.0) == 0.0
-    window: Any = one._window
-    read = window.get_window_stats
-
-    async def set_back(*args: Any) -> Any:
-        nonlocal set_by
-        set_by = -3600.0
-        return await read(*args)
-
-    monkeypatch.setattr(window, "get_window_stats", set_back)
-    assert 0.0 < await one.acquire("writes", 1.0) <= 1.0
-
-
-@pytest.mark.parametrize(
-    ("seconds", "microseconds", "shares"),
-    [
-        (1000, 0, True),
-        (999, 750_001, True),
-        (999, 750_000, False),
-        (999, 250_000, False),
-        (1000, 249_999, True),
-        (1000, 250_000, False),
-        (1000, 750_000, False),
-        (1001, 0, False),
-    ],
-)
-async def test_clocks_a_quarter_of_a_second_apart_are_too_far_apart(
-    one: RedisRateLimiter,
-    seconds: int,
-    microseconds: int,
-    shares: bool,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async def read() -> tuple[int, int]:
-        return seconds, microseconds
-
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: 1000.0, monotonic=time.monotonic))
-    monkeypatch.setattr(one._redis, "time", read)
-    assert await one.acquire("writes", 1000.0) == 0.0
-    assert len(caplog.records) == (0 if shares else 1)
-
-
-async def test_the_way_to_redis_and_back_is_no_difference_of_the_clocks(
-    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    now = 1000.0
-
-    async def read_slowly() -> tuple[int, int]:
-        nonlocal now
-        now += 0.4
-        return 1000, 200_000
-
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic))
-    monkeypatch.setattr(one._redis, "time", read_slowly)
-    assert await one.acquire("writes", 1000.0) == 0.0
+    genuine = time.time
+    monkeypatch.setattr(time, "time", lambda: genuine() + off)
+    assert 1.0 < await one.acquire("writes", ONE_IN_A_MINUTE) <= 60.0
     assert not caplog.records
 
 
-@pytest.mark.parametrize("off", [-3.0, 3.0])
-async def test_a_machine_whose_clock_is_wrong_does_not_share_and_logs_it(
-    one: RedisRateLimiter, off: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_without_redis_each_process_keeps_its_part_of_the_rate(
+    monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: time.time() + off, monotonic=time.monotonic))
-    assert [await one.acquire("writes", ONE_IN_A_MINUTE) for _ in range(3)] == [0.0] * 3
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "this machine's clock differs from that of Redis by 3.0 s" in caplog.text
+    now = 1000.0
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    async with RedisRateLimiter(f"redis://127.0.0.1:{unused_tcp_port}/0", "vkuhvk4v", processes=4) as rates:
+        assert await rates.acquire("writes", 2.0) == 0.0
+        assert await rates.acquire("reads", 2.0) == 0.0
+        assert await rates.acquire("writes", 2.0) == 2.0
+        now = 1001.5
+        assert await rates.acquire("writes", 2.0) == 0.5
+        now = 1002.0
+        assert await rates.acquire("writes", 2.0) == 0.0
+        now = 1006.0  # Redis is asked again, and fails again
+        assert await rates.acquire("writes", 2.0) == 0.0
+        assert await rates.acquire("writes", 2.0) == 2.0
 
 
 async def test_a_caller_cancelled_at_any_await_leaves_the_connection_usable(
@@ -394,6 +413,23 @@ async def test_a_caller_cancelled_at_any_await_leaves_the_connection_usable(
         await asyncio.gather(asking, return_exceptions=True)
         assert await one.acquire("reads", 1000.0) == 0.0
     assert not caplog.records
+
+
+async def test_a_cancellation_that_the_library_loses_ends_the_call(
+    one: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose(**_arguments: object) -> tuple[int, int]:
+        # As asyncio.wait_for does on Python 3.11 if the reply and the cancellation come at once.
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return 1, 0
+
+    monkeypatch.setattr(one, "_take_a_slot", lose)
+    asking = asyncio.create_task(one.acquire("writes", 1.0))
+    await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
 
 
 # Whether Redis can be used at all
@@ -488,13 +524,19 @@ def test_a_url_that_is_not_of_redis_is_refused_without_being_shown(url: str) -> 
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
+@pytest.mark.parametrize("processes", [0, -1, 1.5, True, "4"])
+def test_a_number_of_processes_that_cannot_be_is_refused(processes: Any) -> None:
+    with pytest.raises(ConfigurationError, match="processes must be a whole number from 1 on"):
+        RedisRateLimiter("redis://127.0.0.1", "vkuhvk4v", processes=processes)
+
+
 def test_an_empty_account_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="account is empty"):
         RedisRateLimiter("redis://127.0.0.1", "")
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "limits.aio.storage", None)
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     with pytest.raises(MissingExtra, match=r"pip install 'checkout-async\[redis\]'"):
         RedisRateLimiter("redis://127.0.0.1", "vkuhvk4v")
 

@@ -7,7 +7,6 @@ after such a jump a timer is late, as those of a machine that was suspended. Bot
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -19,12 +18,8 @@ from simloom._context import current_host
 DRIFT = 0.001
 """How much a clock may run too fast or too slow: ten times as much as the crystals of usual machines."""
 
-FAR_APART = 0.2
-"""Seconds between two clocks from which on they may be too far apart to share rates (docs/limits.md)."""
-
-
 SETTLES = 15.0
-"""Seconds after which every process shares the rates again: docs/limits.md, and the time-outs of Redis."""
+"""Seconds after which a process shares the rates again: docs/limits.md, and the time-outs of Redis."""
 
 
 @dataclass
@@ -38,33 +33,16 @@ class ProcessClock:
     """What the monotonic clock shows too much."""
     drift: float = 0.0
     """How many seconds both clocks gain in a second."""
-    _wrong: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     _since: float = 0.0
 
     def set(self, wrong_by: float) -> None:
         """Set the wall clock."""
-        now = self.true()
-        if self._far_apart_from <= now:
-            self._wrong.append((self._far_apart_from - 1, now + SETTLES))
-        self._since, self.wrong_by = now, wrong_by
+        self._since, self.wrong_by = self.true(), wrong_by
 
     @property
     def ahead(self) -> float:
         """What the wall clock shows too much now."""
         return self.wrong_by + self.drift * (self.true() - self._since)
-
-    def was_wrong(self, at: float) -> bool:
-        """Return whether a process may have noticed at a time that its clock is wrong."""
-        return self._far_apart_from - 1 <= at or any(start <= at <= end for start, end in self._wrong)
-
-    @property
-    def _far_apart_from(self) -> float:
-        """When the clock, as it was last set, began to be too far from the true time."""
-        if abs(self.wrong_by) >= FAR_APART:
-            return self._since
-        if not self.drift:
-            return math.inf
-        return self._since + (FAR_APART - math.copysign(self.wrong_by, self.wrong_by * self.drift)) / abs(self.drift)
 
 
 def running_process() -> str:

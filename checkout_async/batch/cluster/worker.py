@@ -63,11 +63,12 @@ class PartitionSettings:
     """The settings of all partitions of a run.
 
     The `concurrency` of the `options` is that of one partition. `rate` is the account's, in reads a second and as many
-    writes; None is no limit. Workers share the rate through Redis. Without Redis it is divided by `parallelism`, the
-    number of partitions that run at the same time. A partition waits up to `lock_timeout` seconds for another worker to
-    release its journal. `env_file` is a file on each worker with `CHECKOUT_...` settings, of which only the name
-    travels; the worker's environment wins. Raises ConfigurationError, also for `retry_unknown`: a partition that starts
-    again because its worker died would send again what was in flight there, and nobody has looked that up.
+    writes; None is no limit. Workers share the rate through Redis. Without Redis, or while it cannot be reached, it is
+    divided by `parallelism`, the number of partitions that run at the same time. A partition waits up to `lock_timeout`
+    seconds for another worker to release its journal. `env_file` is a file on each worker with `CHECKOUT_...` settings,
+    of which only the name travels; the worker's environment wins. Raises ConfigurationError, also for `retry_unknown`:
+    a partition that starts again because its worker died would send again what was in flight there, and nobody has
+    looked that up.
     """
 
     options: BatchOptions = field(default_factory=BatchOptions)
@@ -255,7 +256,7 @@ async def _client(settings: PartitionSettings) -> AsyncGenerator[CheckoutClient]
     limits = settings.limits(shared=True)
     async with (
         RedisTokenStore(url) as tokens,
-        RedisRateLimiter(url, account=account) as rates,
+        RedisRateLimiter(url, account=account, processes=settings.parallelism) as rates,
         CheckoutClient.from_env(environ, token_store=tokens, rate_limiter=rates, limits=limits) as checkout,
     ):
         # Fail now: with a URL that never works, each worker would use the whole rate.

@@ -1,0 +1,62 @@
+"""What Redis executes for RedisRateLimiter: a script that gives out slots, evenly spaced by the clock of Redis.
+
+A slot is a time at which one request may be sent. Each process asks once for each request, and Redis executes a script
+of a few commands, however many processes there are. All times are in microseconds, as whole numbers, so that adding
+many intervals rounds nothing.
+
+- A process gets the next slot if it is soon. So few slots are given out and not yet used at any time: no more can be
+  lost with a process that dies, or given out twice by a Redis that lost its data.
+- Else it gets a place in the line, which is the time to ask again: shortly before its slot, in order of arrival.
+- A place is not a slot. If those in line do not come, the next slots are soon, and go to whoever asks.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+__all__ = ["AHEAD", "TAKE_A_SLOT", "interval"]
+
+AHEAD: Final = 250_000
+"""Microseconds before its slot at which a process in line asks again."""
+
+TAKE_A_SLOT: Final = """
+local time = redis.call('time')
+local now = time[1] * 1000000 + time[2]
+local interval, ahead, has_place = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1'
+local stored = redis.call('hmget', KEYS[1], 'slot', 'line')
+-- The next slot, and the one of the next place in the line.
+local slot = math.max(tonumber(stored[1] or 0), now)
+-- Slots are given out for the next second only. One that is later comes from a clock that was set back since.
+if slot - now > 4 * ahead + interval then
+    slot = now
+end
+-- Nobody waits for longer than a minute without asking again.
+local line = math.max(math.min(tonumber(stored[2] or 0), now + 60000000), slot)
+local given, wait
+if has_place then
+    given = slot - now <= 4 * ahead
+else
+    given = line - now <= ahead or slot - now <= ahead / 4
+end
+if given then
+    wait = slot - now
+    slot = slot + interval
+    line = math.max(line, slot)
+else
+    wait = math.max(line - now - ahead, ahead / 10)
+    line = line + interval
+end
+redis.call('hset', KEYS[1], 'slot', string.format('%.0f', slot), 'line', string.format('%.0f', line))
+redis.call('pexpire', KEYS[1], string.format('%.0f', (line - now) / 1000 + 60000))
+return {given and 1 or 0, math.ceil(wait)}
+"""
+"""Takes the key of an account and kind, the interval, AHEAD and whether the process comes from the line (1, else 0).
+
+Returns whether it got a slot (1, else 0), and the microseconds until then, or after which to ask again.
+"""
+
+
+def interval(rate: float) -> int:
+    """Return the microseconds between two requests at a rate, rounded up: never more requests than the rate."""
+    return max(1, math.ceil(1e6 / rate))
