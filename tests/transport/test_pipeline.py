@@ -457,6 +457,7 @@ class TestDeadline:
             failing = asyncio.create_task(wired.failure(timeout=10.0))
             while wired.limiter.slots.statistics().tasks_waiting == 0:
                 await asyncio.sleep(0)
+            wired.time.time += 10.0
             time.passes(10.0)
             error = await failing
         assert isinstance(error, errors.ConnectFailed)
@@ -593,6 +594,7 @@ class TestRates:
 
         async def stand_still(seconds: float) -> None:
             assert seconds > 10.0
+            wired.time.time += 10.0
             time.passes(10.0)
             await asyncio.Event().wait()
 
