@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 __all__ = ["LoopTime", "StallThatEndsTheAttempt"]
 
@@ -12,7 +13,7 @@ class LoopTime:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *, is_stopped: bool = False) -> None:
         now = loop.time()
-        self._time = (lambda: now) if is_stopped else loop.time
+        self._time: Callable[[], float] = (lambda: now) if is_stopped else loop.time
         self._skipped = 0.0
         setattr(loop, "time", self.time)  # noqa: B010 - type checkers refuse to replace a method
 

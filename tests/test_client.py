@@ -164,6 +164,7 @@ class TestCalls:
 
 
 class TestCredentials:
+    @pytest.mark.costly
     async def test_a_thousand_first_calls_at_once_make_one_token_request(self, sandbox: Sandbox) -> None:
         async with sandbox.client(limits=Limits(concurrency=100, read_rate=None)) as checkout:
             calls = (checkout.sessions.get_session("sid_" + "a" * 26) for _ in range(1000))
