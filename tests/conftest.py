@@ -7,6 +7,7 @@ matrix; one marked `costly` computes for long. `make check` leaves those out.
 """
 
 import gc
+import socket
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -58,6 +59,15 @@ def _no_error_is_left_to_the_loop(request: pytest.FixtureRequest) -> Iterator[No
     """Fail a test in which an event loop's exception handler was called, unless it is marked `loop_errors`."""
     yield
     loop_errors.check(request.node)
+
+
+@pytest.fixture
+def refusing_port() -> Iterator[int]:
+    """A port of the loopback that refuses connections, and that no other process can take meanwhile."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))  # and does not listen
+        port: int = reserved.getsockname()[1]
+        yield port
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -87,6 +87,17 @@ def test_a_rate_becomes_permits_in_whole_seconds_and_is_never_exceeded(rate: flo
     assert permits / seconds <= rate
 
 
+async def stop_the_clock_of_redis(rates: RedisRateLimiter, monkeypatch: pytest.MonkeyPatch) -> float:
+    """Have Redis always tell the same time, however long its reply takes. Return this time."""
+    reply: tuple[int, int] = await cast("Any", rates._redis).time()
+
+    async def time_of_redis() -> tuple[int, int]:
+        return reply
+
+    monkeypatch.setattr(rates._redis, "time", time_of_redis)
+    return reply[0] + reply[1] / 1e6
+
+
 @pytest.mark.parametrize(("until_free", "wait"), [(0.6, 0.6), (0.01, 0.125), (-0.5, 0.125)])
 async def test_the_wait_is_until_a_permit_is_free_but_at_least_half_of_what_one_takes(
     one: RedisRateLimiter, until_free: float, wait: float, monkeypatch: pytest.MonkeyPatch
@@ -97,7 +108,7 @@ async def test_the_wait_is_until_a_permit_is_free_but_at_least_half_of_what_one_
     async def stats(*_arguments: object) -> SimpleNamespace:
         return SimpleNamespace(reset_time=now + until_free)
 
-    now = time.time()
+    now = await stop_the_clock_of_redis(one, monkeypatch)
     monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now, monotonic=time.monotonic))
     monkeypatch.setattr(one._window, "hit", refuse)
     monkeypatch.setattr(one._window, "get_window_stats", stats)
@@ -189,9 +200,9 @@ async def test_two_clients_take_turns_in_one_process_too(one: RedisRateLimiter, 
 
 
 async def test_where_redis_cannot_be_reached_calls_go_on_with_one_warning_and_no_password(
-    caplog: pytest.LogCaptureFixture, unused_tcp_port: int
+    caplog: pytest.LogCaptureFixture, refusing_port: int
 ) -> None:
-    async with RedisRateLimiter(f"redis://:open-sesame@127.0.0.1:{unused_tcp_port}/0", "vkuhvk4v") as rates:
+    async with RedisRateLimiter(f"redis://:open-sesame@127.0.0.1:{refusing_port}/0", "vkuhvk4v") as rates:
         assert [await rates.acquire("writes", ONE_IN_A_MINUTE) for _ in range(5)] == [0.0] * 5
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "the rates are not shared with other processes for now: Redis fails (ConnectionError)" in caplog.text
@@ -314,7 +325,7 @@ async def test_no_wait_is_longer_than_the_window_if_a_clock_is_set_meanwhile(
     set_by = 0.0
     clock = SimpleNamespace(time=lambda: time.time() + set_by, monotonic=time.monotonic)
     monkeypatch.setattr(module, "time", clock)
-    assert await one.acquire("writes", 1.0) == 0.0
+    assert await one.acquire("writes", ONE_IN_A_MINUTE) == 0.0
     window: Any = one._window
     read = window.get_window_stats
 
@@ -324,7 +335,7 @@ async def test_no_wait_is_longer_than_the_window_if_a_clock_is_set_meanwhile(
         return await read(*args)
 
     monkeypatch.setattr(window, "get_window_stats", set_back)
-    assert 0.0 < await one.acquire("writes", 1.0) <= 1.0
+    assert 0.0 < await one.acquire("writes", ONE_IN_A_MINUTE) <= 60.0
 
 
 @pytest.mark.parametrize(
@@ -377,7 +388,8 @@ async def test_the_way_to_redis_and_back_is_no_difference_of_the_clocks(
 async def test_a_machine_whose_clock_is_wrong_does_not_share_and_logs_it(
     one: RedisRateLimiter, off: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: time.time() + off, monotonic=time.monotonic))
+    now = await stop_the_clock_of_redis(one, monkeypatch)
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now + off, monotonic=time.monotonic))
     assert [await one.acquire("writes", ONE_IN_A_MINUTE) for _ in range(3)] == [0.0] * 3
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "this machine's clock differs from that of Redis by 3.0 s" in caplog.text
@@ -419,7 +431,7 @@ async def test_a_check_says_that_the_url_has_to_be_corrected(redis_url: str, opt
 
 @pytest.mark.parametrize("error", [OSError(113, "No route to host"), TimeoutError()], ids=["OSError", "TimeoutError"])
 async def test_a_check_does_not_fail_if_redis_may_be_back_soon(
-    one: RedisRateLimiter, error: Exception, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+    one: RedisRateLimiter, error: Exception, refusing_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail() -> None:
         raise error
@@ -427,7 +439,7 @@ async def test_a_check_does_not_fail_if_redis_may_be_back_soon(
     await one.check()
     monkeypatch.setattr(one._redis, "time", fail)
     await one.check()
-    async with RedisRateLimiter(f"redis://127.0.0.1:{unused_tcp_port}/0", "vkuhvk4v") as unreachable:
+    async with RedisRateLimiter(f"redis://127.0.0.1:{refusing_port}/0", "vkuhvk4v") as unreachable:
         await unreachable.check()
 
 
