@@ -355,8 +355,9 @@ class CheckoutClient(ClientApis):
     def _check_open(self) -> None:
         """Raise ClientClosed, WrongProcess or WrongLoop if the client cannot be used here."""
         common = self._common
-        if self._ends[-1].has_come or any(end.has_come for end in self._ends[:-1]):
-            raise ClientClosed("the client is closed, so nothing was sent; make a new one")
+        for end in self._ends:
+            if end.has_come:
+                raise ClientClosed("the client is closed, so nothing was sent; make a new one")
         common.process.check()
         loop = asyncio.get_running_loop()
         if common.loop is not loop and common.loop is not None:
