@@ -34,16 +34,16 @@ demo: $(VENV)/.cli ## Authenticate a batch of 3000 test cards through the SDK ag
 shop: $(VENV)/.cli ## Run a small web shop with 3D Secure against the simulator, and print its address.
 	@$(BIN)/python -m examples.shop
 
-test: $(VENV)/.test ## Run the tests.
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+test: $(VENV)/.test ## Run all tests (four minutes), and print the slowest ten.
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10
 
-check: $(VENV)/.dev ## Check in three minutes: style, generated code, and the tests that are not marked slow.
+check: $(VENV)/.dev ## Check in one minute: style, layers, generated code, and the tests that are neither slow nor costly.
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m codegen --check
 	@$(BIN)/python -m codegen lint
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile=quick
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow and not costly" --hypothesis-profile=quick
 
 test-services: $(VENV)/.test ## Install redis-server (Debian, Ubuntu) if it is missing, and run the tests that need it.
 	@scripts/install_redis

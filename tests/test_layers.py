@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 EXTRAS = {"click", "rich", "jsonschema_rs", "redis", "opentelemetry", "filelock", "pytest", "pydantic"}
 ON_DEMAND = {
     "checkout_async.sandbox",
@@ -33,12 +35,14 @@ def loaded_by(code: str) -> set[str]:
     return set(shown.split())
 
 
+@pytest.mark.costly
 def test_importing_the_package_loads_fewer_modules_than_what_it_is_built_on() -> None:
     base = loaded_by("import aiohttp, anyio, msgspec")
     assert len(loaded_by("import checkout_async")) < len(base)
     assert len(loaded_by("from checkout_async.models import payments, sessions; payments.Payment")) < len(base)
 
 
+@pytest.mark.costly
 def test_aiohttp_is_loaded_when_a_client_is_made() -> None:
     make = "checkout_async.CheckoutClient(checkout_async.SecretKey('sk_sbox_' + 'a' * 27), base_url='http://127.0.0.1')"
     assert "aiohttp" not in loaded_by("import checkout_async, checkout_async.webhooks, checkout_async.threeds")

@@ -97,6 +97,7 @@ _lines = st.lists(
 )
 
 
+@pytest.mark.costly
 @given(lines=_lines, count=st.integers(1, 7), compressed=st.booleans())
 def test_the_partitions_of_json_lines_have_the_records_of_the_whole(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], count: int, compressed: bool
@@ -113,6 +114,7 @@ _table = st.lists(
 )
 
 
+@pytest.mark.costly
 @given(rows=_table, count=st.integers(1, 7), compressed=st.booleans())
 def test_the_partitions_of_csv_have_the_records_of_the_whole(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], count: int, compressed: bool
@@ -126,6 +128,7 @@ def test_the_partitions_of_csv_have_the_records_of_the_whole(
     asyncio.run(_together_they_are_the_whole(path, count))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("count", [1, 3, 7, 100])
 async def test_the_partitions_of_parquet_have_the_records_of_the_whole(tmp_path: Path, count: int) -> None:
     path = tmp_path / "in.parquet"
@@ -144,6 +147,7 @@ async def _together_they_are_the_whole(path: Path, count: int) -> None:
     assert not [reference for reference, number in places.items() if number > 1]
 
 
+@pytest.mark.costly
 async def test_partitions_have_about_as_many_records_each(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "in.jsonl", [request(reference=f"order {number}") for number in range(4000)])
     # The standard deviation of each is 21: these bounds are those of six.

@@ -308,6 +308,7 @@ CANARIES = {
 }
 
 
+@pytest.mark.costly
 async def test_a_run_leaves_no_card_number_cvv_token_or_request_in_any_file_at_any_time(
     sandbox: Sandbox, path: Path
 ) -> None:

@@ -173,6 +173,7 @@ async def test_of_rows_that_know_as_much_the_later_stays(target: Path, parts: li
         assert (await journal.claim(record(1))).session_id == "sid_1"
 
 
+@pytest.mark.costly
 async def test_a_part_that_was_killed_is_taken_as_it_is(target: Path, parts: list[Path]) -> None:
     code = """
 import asyncio, os, signal, sys
@@ -210,6 +211,7 @@ async def test_a_journal_that_has_lost_its_log_is_not_merged(
             merge_journals(target, parts[:1])
 
 
+@pytest.mark.costly
 async def test_any_number_of_parts_will_do(target: Path, tmp_path: Path) -> None:
     many = [
         await ran(tmp_path / f"{line}.journal", range(line, line + 1), BatchResult.DECLINED) for line in range(1, 26)

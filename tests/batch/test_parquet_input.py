@@ -160,6 +160,7 @@ def test_a_file_that_is_no_parquet_is_refused(path: Path) -> None:
     assert CARD not in str(caught.value)
 
 
+@pytest.mark.costly
 async def test_what_was_read_before_a_damaged_place_is_carried_out_first(path: Path) -> None:
     rows = 200_000
     names = arrow.array([f"{number:08}" for number in range(rows)])

@@ -181,6 +181,7 @@ async def test_parquet_columns_are_typed(tmp_path: Path, journal: Journal) -> No
     assert table.num_rows == 0
 
 
+@pytest.mark.costly
 @settings(max_examples=30)
 @given(made=st.lists(outcomes, min_size=1, max_size=9, unique_by=lambda each: each.line))
 def test_what_is_in_the_journal_is_in_the_file(made: Sequence[Outcome]) -> None:

@@ -155,6 +155,7 @@ async def claimed(path: Path, record: Record, *, retries: bool = False) -> Claim
         return await journal.claim(record, retry_unknown=retries)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("known", "changed", "retries", "expected"), CASES)
 async def test_a_later_run_takes_the_step(
     tmp_path: Path, known: Outcome | str | None, changed: bool, retries: bool, expected: Step

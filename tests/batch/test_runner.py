@@ -393,16 +393,23 @@ async def test_no_records_no_outcomes() -> None:
 
 
 async def test_time_limits_of_the_records_own_touch_nothing_but_the_reading() -> None:
+    expired = asyncio.Event()
+
     async def records() -> AsyncIterator[Record]:
-        async with asyncio.timeout(0.2):
-            for item in numbered(5):
-                yield item
-            await anyio.sleep_forever()
+        try:
+            async with asyncio.timeout(60) as limit:
+                for item in numbered(5):
+                    yield item
+                limit.reschedule(asyncio.get_running_loop().time())
+                await anyio.sleep_forever()
+        finally:
+            expired.set()
 
     turnstile = Turnstile()
     outcomes: list[Outcome] = []
     running = asyncio.ensure_future(gather_into(outcomes, run(turnstile.sender, records(), concurrency=8)))
-    await asyncio.wait([running], timeout=0.5)
+    await expired.wait()
+    await wait_all_tasks_blocked()
     turnstile.release()
     with pytest.raises(TimeoutError):
         await running

@@ -87,7 +87,7 @@ class TestFifo:
         command = (*COMMAND, *AUTHENTICATE, *given)
         process = await asyncio.create_subprocess_exec(*command, env=env, stdout=pipe, stderr=pipe)
         await until(lambda: has_handler(process.pid, signal.SIGTERM))
-        await asyncio.sleep(0.1)  # until it waits; a signal before that is another case
+        await asyncio.sleep(0.1)  # by now it waits, and an earlier signal ends it in the same way
         process.send_signal(number)
         done = await finish(process)
         assert (done.code, "Traceback" in done.err) == (128 + number, False)

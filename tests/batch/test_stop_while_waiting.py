@@ -32,6 +32,11 @@ def limited(sandbox: Sandbox, **limits: float) -> CheckoutClient:
     )
 
 
+def in_flight(checkout: CheckoutClient) -> int:
+    """How many calls have a slot: those that were sent, and not those that wait for a retry."""
+    return checkout._limiter.slots.borrowed_tokens
+
+
 async def stopped(
     checkout: CheckoutClient, journal: Journal | None, when: Callable[[], bool], held: HeldReplies | None = None
 ) -> list[Outcome]:
@@ -45,7 +50,6 @@ async def stopped(
 
     running = asyncio.create_task(outcomes())
     await until(when)
-    await asyncio.sleep(0.05)  # until the replies are read
     stop.set()
     if held is not None:
         await asyncio.sleep(0)
@@ -60,7 +64,9 @@ class TestStop:
         sandbox.faults.add("request_session", OUT_OF_RATE, times=None)
         async with limited(sandbox) as checkout, Journal(tmp_path / "run.journal") as journal:
             outcomes = await stopped(
-                checkout, journal if has_journal else None, lambda: sandbox.count("request_session") == 10
+                checkout,
+                journal if has_journal else None,
+                lambda: sandbox.count("request_session") == 10 and in_flight(checkout) == 0,
             )
         assert Counter(each.result for each in outcomes) == {BatchResult.FAILED: 10}
         assert {each.error and each.error.message for each in outcomes} == {
@@ -92,8 +98,10 @@ async def test_the_message_counts_what_is_in_flight(
     job = job_of(input=source, output=target, channel_data=RECURRING, stderr=messages, stdout=io.StringIO())
     async with limited(sandbox) as checkout:
         running = asyncio.create_task(job.run(checkout))
-        await until(lambda: (fault.held if isinstance(fault, HeldReplies) else sandbox.count("request_session")) == 4)
-        await asyncio.sleep(0.05)  # until the replies are read
+        if isinstance(fault, HeldReplies):
+            await until(lambda: fault.held == 4)
+        else:
+            await until(lambda: sandbox.count("request_session") == 4 and in_flight(checkout) == 0)
         signal.raise_signal(signal.SIGTERM)
         await until(lambda: "stopping" in messages.getvalue())
         if isinstance(fault, HeldReplies):

@@ -27,6 +27,7 @@ from tests.generated.test_wire import PUBLISHED_WITH_DEFECTS
 
 IDENTIFIERS = {"session_id": "sid_" + "a" * 26, "payment_id": "pay_" + "a" * 26, "reference": "ORD-1"}
 CLIENT_ID = "ack_sandbox"
+ATTEMPT = 5.0
 QUICK = RetryPolicy(attempts=2, backoff=0, conflict_wait=3600, max_retry_after=0.1)
 
 
@@ -196,7 +197,7 @@ def client(server: Server, hooks: list[Hook], canaries: Canaries, **options: Any
         "base_url": server.url,
         "token_url": f"{server.url}/connect/token",
         "retry": QUICK,
-        "timeout": Timeouts(total=10, attempt=5),
+        "timeout": Timeouts(total=10, attempt=ATTEMPT),
         "limits": Limits(read_rate=None, write_rate=None, retry_budget=None, response_size=32 * 1024),
         "hooks": hooks,
     }

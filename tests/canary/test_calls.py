@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from checkout_async import CheckoutClient, OAuthCredentials, SecretKey, SessionSecret, Timeouts, errors
+from checkout_async import CheckoutClient, OAuthCredentials, SecretKey, SessionSecret, errors
 from checkout_async.sandbox import CannedResponse, ConnectionEnd, Fault, Interruption
-from tests.canary.calls import Call, Server, calls, client, secret, serving
+from tests.canary.calls import ATTEMPT, Call, Server, calls, client, secret, serving
 from tests.canary.channels import Recorder, leaks, pickled, recording, rendered, shown, without_reply
 from tests.canary.marks import Canaries
+from tests.loop_time import LoopTime, StallThatEndsTheAttempt
 
 pytestmark = pytest.mark.slow
 
@@ -80,10 +81,10 @@ async def test_a_success_shows_nothing(call: Call) -> None:
 async def test_no_fault_shows_anything(call: Call) -> None:
     with recording() as recorder:
         async with serving() as server:
+            server.released = StallThatEndsTheAttempt(LoopTime(asyncio.get_running_loop()), ATTEMPT)
             for fault in Fault:
                 server.fault = fault.value
-                hasty = Timeouts(total=10, attempt=0.05)
-                await attempt(call, server, recorder, timeout=hasty if fault in STALLS else None)
+                await attempt(call, server, recorder)
             assert leaks(list(recorder.measured()), call.sent | call.received | server.received) == []
 
 

@@ -66,6 +66,7 @@ async def call(door: Door, given: dict[str, Any]) -> object:
     return await result if inspect.isawaitable(result) else result
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("door", NAMED)
 async def test_a_failing_call_shows_no_argument(door: Door) -> None:
     for target in door.contents:

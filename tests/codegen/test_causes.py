@@ -27,6 +27,7 @@ def test_a_tab_is_the_only_problem_wherever_it_is(tmp_path: Path, file: str) -> 
             break
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("file", [name for name in LARGE if name.endswith(".yaml")])
 @pytest.mark.parametrize("value", ["3", "zzz", "[zz]"])
 def test_a_wrong_value_gives_at_most_three_problems_and_one_in_its_own_file_first(

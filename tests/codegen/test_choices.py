@@ -136,6 +136,7 @@ def test_the_module_of_an_api_exports_the_shared_types_it_needs_at_any_depth(lib
     assert {"Book", "BookState"} <= set(library.__all__)
 
 
+@pytest.mark.costly
 def test_a_variant_that_is_received_on_its_own_keeps_its_discriminator(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from codegen.__main__ import main
+from codegen.compiler import Compiled, compile_all
 from codegen.emit_models import GeneratorError
 from codegen.prove import ProofError
 from codegen.record import RECORD
@@ -34,12 +36,29 @@ def run(root: Path, output: Path, *arguments: str) -> int:
     return main(["--root", str(root), "--output", str(output), *arguments])
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    """Return the root of the smallest specification, generated in place."""
-    root = write_fragments(tmp_path / "shop", SHOP)
+@pytest.fixture(scope="module")
+def generated_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the root of the smallest specification, generated in place. No test may change it."""
+    root = write_fragments(tmp_path_factory.mktemp("generated") / "shop", SHOP)
     assert run(root, root) == 0
     return root
+
+
+@pytest.fixture
+def shop(generated_shop: Path, tmp_path: Path) -> Path:
+    """Return a copy of it."""
+    return shutil.copytree(generated_shop, tmp_path / "shop")
+
+
+@pytest.fixture(scope="module")
+def compiled(generated_shop: Path) -> Compiled:
+    return compile_all(generated_shop)
+
+
+@pytest.fixture
+def fragments_are_unchanged(compiled: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile them once for all tests that change only what was generated."""
+    monkeypatch.setattr("codegen.__main__.compile_all", lambda _root: compiled)
 
 
 def test_it_writes_the_package_and_the_api_reference(shop: Path) -> None:
@@ -200,6 +219,7 @@ def test_check_passes_on_what_was_just_generated(shop: Path, capsys: pytest.Capt
     assert tree(shop) == before
 
 
+@pytest.mark.usefixtures("fragments_are_unchanged")
 @pytest.mark.parametrize("path", [f"{GENERATED}/models/shop.py", f"{GENERATED}/openapi.json", DOCS, MANIFEST])
 @pytest.mark.parametrize("change", ["a line more", "the tail missing", "emptied", "missing"])
 def test_check_fails_with_a_diff_where_a_file_is_not_as_generated(
@@ -219,6 +239,7 @@ def test_check_fails_with_a_diff_where_a_file_is_not_as_generated(
     assert tree(shop) == changed
 
 
+@pytest.mark.usefixtures("fragments_are_unchanged")
 @pytest.mark.parametrize("content", [b"x = 1\n", b""])
 def test_check_fails_where_a_file_is_left_over(shop: Path, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     (shop / GENERATED / "models" / "store.py").write_bytes(content)

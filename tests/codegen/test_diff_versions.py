@@ -109,6 +109,7 @@ def after(tmp_path_factory: pytest.TempPathFactory) -> Version:
     return read_version(str(write_fragments(tmp_path_factory.mktemp("after"), fragments(*CHANGES))), HERE)
 
 
+@pytest.mark.costly
 def test_changed_fragments_are_findings_with_file_and_line_on_both_sides(before: Version, after: Version) -> None:
     found = compare_versions(before, after)
     assert lines(found, fragments(*CHANGES)) == EXPECTED
@@ -147,6 +148,7 @@ def test_another_document_is_no_bundle(tmp_path: Path, text: str) -> None:
         read_bundle(path)
 
 
+@pytest.mark.costly
 def test_the_bundle_of_the_package_is_what_its_fragments_are() -> None:
     bundle = read_bundle(HERE.parents[1] / "checkout_async" / "_generated" / "openapi.json")
     compiled = compile_document(HERE.parents[1] / "openapi")

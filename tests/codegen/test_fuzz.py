@@ -62,6 +62,7 @@ def passes_the_checks(fragments: Mapping[str, str]) -> bool:
         return check_problems(lambda: compile_document(write_fragments(Path(folder), fragments) / "openapi"))
 
 
+@pytest.mark.costly
 @given(spoilt())
 @example({**SHOP, ORDER: SHOP[ORDER].replace(ITEM, "    item: {type: string, const: 1, description: D.}\n")})
 @example({**LIBRARY, REQUEST: LIBRARY[REQUEST].replace("  x-recognised-by:\n", "  x-recognised-by:\n" * 2)})

@@ -12,6 +12,7 @@ from tests.codegen.support import GOLDEN, INPUTS, golden_files
 CASES = sorted(path.name for path in INPUTS.iterdir())
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("case", CASES)
 def test_an_input_compiles_to_its_golden_tree(case: str) -> None:
     folder = GOLDEN / case

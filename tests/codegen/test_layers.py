@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 import codegen
 
 FOLDER = Path(codegen.__file__).parent
@@ -23,6 +25,7 @@ def test_the_docstring_lists_every_module() -> None:
     assert found - {"__init__"} == set(ORDER)
 
 
+@pytest.mark.costly
 def test_imports_point_upward_in_the_list_and_never_to_the_package_that_is_generated() -> None:
     for path in FOLDER.rglob("*.py"):
         module = ".".join(path.relative_to(FOLDER).with_suffix("").parts)

@@ -47,6 +47,7 @@ def test_what_nobody_has_to_ask_about(tmp_path: Path) -> None:
     assert asked(tmp_path, clean()) == []
 
 
+@pytest.mark.costly
 def test_the_fragments_of_the_package_are_clean() -> None:
     folder = HERE.parents[1] / "openapi"
     assert lint(check_fragments(folder), folder) == ()

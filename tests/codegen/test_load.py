@@ -71,6 +71,7 @@ FINITE = "a number must be finite"
 FITS = "an integer must fit in 64 bits with a sign"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [

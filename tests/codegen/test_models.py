@@ -186,6 +186,7 @@ def test_the_public_names_are_all_there_with_those_shared_by_several_apis(shop: 
     assert all(hasattr(shop, name) for name in shop.__all__)
 
 
+@pytest.mark.costly
 def test_a_field_may_be_called_like_a_type_or_a_function_of_the_module(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +220,7 @@ Order:
     assert msgspec.convert({"_links": "l"}, shop.Order) == shop.Order(links="l")
 
 
+@pytest.mark.costly
 def test_limits_of_items_are_kept_at_any_depth_and_with_any_class_names(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,6 +312,7 @@ def received(folder: Path, monkeypatch: pytest.MonkeyPatch, first: str, second: 
     return import_generated(generate(folder, schemas=schemas), "models.shop", monkeypatch)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("first", "second", "values"),
     [
@@ -341,6 +344,7 @@ def encode(value: object) -> bytes:
     return msgspec.json.encode({"type": "card", "member": value})
 
 
+@pytest.mark.costly
 def test_what_is_received_may_be_anything_a_boolean_as_text_or_under_another_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,6 +164,7 @@ def test_a_docstring_documents_the_call(generated: Modules) -> None:
     assert (inspect.getdoc(generated.shop.cancel_order) or "").startswith("Deprecated.")
 
 
+@pytest.mark.costly
 def test_neither_another_order_of_parameters_nor_a_new_required_one_moves_an_argument(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def test_only_what_differs_is_changed(pattern: str, translated: str) -> None:
     assert python_pattern(pattern) == translated
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "pattern",
     [

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from codegen.compiler import compile_document
 from codegen.emit_models import split_module
 from codegen.passes import run_passes
@@ -51,6 +53,7 @@ def test_a_class_costs_the_same_to_split_off_a_large_module() -> None:
     assert many / MANY <= 1.2 * few / FEW
 
 
+@pytest.mark.costly
 def test_a_schema_costs_the_same_to_check_in_a_large_document(tmp_path: Path) -> None:
     few, many = (calls(partial(prepare, specification(tmp_path / f"{count}", count))) for count in (FEW, MANY))
     assert many / MANY <= 1.2 * few / FEW

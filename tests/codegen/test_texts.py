@@ -48,6 +48,7 @@ def test_a_number_without_a_literal_is_not_rendered(value: float) -> None:
         literal(value)
 
 
+@pytest.mark.costly
 def test_no_text_of_the_fragments_runs_when_generated_code_is_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,10 +67,12 @@ def printed(document: Object, *, likes: bool) -> Iterator[tuple[str, str]]:
                     yield place, one_form(ast.parse(text, mode="eval").body, {})
 
 
+@pytest.mark.costly
 def test_the_generator_writes_what_our_printer_writes(document: Object) -> None:
     assert dict(members(emit_models(document))) == dict(printed(keep_enforced(document), likes=True))
 
 
+@pytest.mark.costly
 def test_the_generator_writes_what_our_printer_writes_for_strict(document: Object) -> None:
     written = dict(members(emit_strict(document)))
     assert written.items() <= dict(printed(keep_documented(document), likes=False)).items()

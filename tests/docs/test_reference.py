@@ -51,6 +51,7 @@ class TestOperations:
         }
         assert {each.name for each in all_operations()} == documented - {"request_access_token"}
 
+    @pytest.mark.costly
     @pytest.mark.parametrize("each", all_operations(), ids=lambda each: each.name)
     def test_every_block_of_its_page_sends_the_documented_request(
         self, each: Described, api: tuple[DocumentedApi, str], monkeypatch: pytest.MonkeyPatch
@@ -98,6 +99,7 @@ class TestModels:
             twins = {f"{name}{ending}" for name in pages for ending in ("Like", "Dict")}
             assert set(MODULES[api].__all__) <= pages | twins, api
 
+    @pytest.mark.costly
     def test_the_example_of_every_schema_is_valid(self) -> None:
         assert len(SCHEMAS) > 300
         assert [

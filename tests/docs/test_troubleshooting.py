@@ -43,6 +43,7 @@ def is_shown(message: str) -> bool:
     return all(any(part in text for text in texts()) for part in fragments(message))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("message", [message for message in MESSAGES if " " in message] + REASONS)
 def test_the_package_can_show_this_message(message: str) -> None:
     assert len("".join(fragments(message))) >= SPECIFIC

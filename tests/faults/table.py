@@ -54,13 +54,11 @@ def everywhere(cell: str) -> Cells:
     return cell, cell, cell, cell
 
 
-def ambiguous(
-    name: str, fault: CannedResponse | Interruption, error: str, *, done: bool = False, lasting: bool = True
-) -> Row:
+def ambiguous(name: str, fault: CannedResponse | Interruption, error: str, *, done: bool = False) -> Row:
     """The request may have been carried out: retried by all but `none`."""
     once = cells("ok 2", "ok 2", "ok 2", f"{error} 1")
     always = cells(f"{error} 3", f"{error} 3", f"{error} 3", f"{error} 1")
-    return Row(name, fault, once, always if lasting else None, done, NOT_SAFE)
+    return Row(name, fault, once, always, done, NOT_SAFE)
 
 
 def refused(name: str, fault: CannedResponse, error: str) -> Row:
@@ -74,9 +72,9 @@ def final(name: str, fault: CannedResponse | RewrittenBody, error: str, *, done:
     return Row(name, fault, everywhere(f"{error} 1"), everywhere(f"{error} 1"), done, doubtful, NO_CLASS)
 
 
-def cut(fault: Fault, *, done: bool, lasting: bool = True) -> Row:
+def cut(fault: Fault, *, done: bool) -> Row:
     assert isinstance(fault.value, Interruption)
-    return ambiguous(fault.name, fault.value, "OutcomeUnknown", done=done, lasting=lasting)
+    return ambiguous(fault.name, fault.value, "OutcomeUnknown", done=done)
 
 
 def garbled(fault: Fault) -> Row:
@@ -122,11 +120,10 @@ ROWS = (
     cut(Fault.RESET_IN_BODY, done=True),
     cut(Fault.CLOSED, done=False),
     cut(Fault.CLOSED_IN_BODY, done=True),
-    # Each stall takes as long as the timeout of an attempt: only one of them is tried with `always`.
-    cut(Fault.STALLED, done=False, lasting=False),
+    cut(Fault.STALLED, done=False),
     cut(Fault.STALLED_REPLY, done=True),
-    cut(Fault.STALLED_AFTER_HEADERS, done=True, lasting=False),
-    cut(Fault.STALLED_IN_BODY, done=True, lasting=False),
+    cut(Fault.STALLED_AFTER_HEADERS, done=True),
+    cut(Fault.STALLED_IN_BODY, done=True),
     ambiguous("408", CannedResponse(408), "ApiError"),
     ambiguous("408 Retry-After: 0", no_wait(408), "ApiError"),
     *too_long_a_wait(408, "ApiError", NOT_SAFE),

@@ -15,7 +15,7 @@ import pytest
 from checkout_async import CheckoutClient, Limits, RetryPolicy
 from checkout_async.errors import CheckoutError
 from checkout_async.sandbox import CannedResponse, Fault, Sandbox
-from tests.faults.test_matrix import IMPATIENT, PATIENT, SUBJECTS, Subject, connections_in_use
+from tests.faults.test_matrix import PATIENT, SUBJECTS, Subject, connections_in_use, end_the_attempt_at_a_stall
 
 pytestmark = pytest.mark.slow
 
@@ -98,7 +98,8 @@ async def reading(sandbox: Sandbox, checkout: CheckoutClient, subject: Subject) 
     """A call that waits for the rest of a reply, which never comes at the first attempt."""
     call = await subject.prepare(checkout)
     sandbox.faults.add(subject.operation, Fault.STALLED_IN_BODY)
-    yield call(IMPATIENT)
+    end_the_attempt_at_a_stall(sandbox)
+    yield call(PATIENT)
     sandbox.faults.clear()
 
 

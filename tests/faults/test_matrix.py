@@ -20,9 +20,7 @@ from checkout_async import CheckoutClient, Limits, RetryPolicy, Timeouts, errors
 from checkout_async.models import payments, sessions
 from checkout_async.sandbox import (
     CannedResponse,
-    ConnectionEnd,
     Fault,
-    Interruption,
     RewrittenBody,
     Sandbox,
     card_number,
@@ -32,6 +30,7 @@ from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.documents import python_blocks
 from tests.faults import certificates
 from tests.faults.table import CLASSES, ROWS, Impostor, Row
+from tests.loop_time import LoopTime, StallThatEndsTheAttempt
 
 pytestmark = pytest.mark.slow
 
@@ -39,9 +38,8 @@ pytestmark = pytest.mark.slow
 ONCE = RetryPolicy(attempts=3, backoff=0, max_retry_after=0.05, conflict_wait=0.01)
 # The deadline leaves no time to wait for a key that is always in use.
 ALWAYS = replace(ONCE, conflict_wait=3600)
-PATIENT = Timeouts(total=30)
+PATIENT = Timeouts(total=60, attempt=30)
 RESPONSE_SIZE = 8 * 1024 * 1024
-IMPATIENT = Timeouts(total=30, attempt=0.1)
 BROWSER = sessions.BrowserChannelData(
     accept_header="text/html",
     java_enabled=False,
@@ -148,12 +146,15 @@ def recording(fault: RewrittenBody, sent: list[bytes]) -> RewrittenBody:
 
 async def run(call: Call, row: Row) -> errors.CheckoutError | None:
     """Make the call. An exception that is not an error of the package fails the test."""
-    stalls = isinstance(row.fault, Interruption) and row.fault.connection is ConnectionEnd.STALL
     try:
-        await call(IMPATIENT if stalls else PATIENT)
+        await call(PATIENT)
     except errors.CheckoutError as error:
         return error
     return None
+
+
+def end_the_attempt_at_a_stall(sandbox: Sandbox) -> None:
+    sandbox.faults._released = StallThatEndsTheAttempt(LoopTime(asyncio.get_running_loop()), 30)
 
 
 @asynccontextmanager
@@ -169,6 +170,7 @@ async def faulty(
         else:
             fault = recording(row.fault, sent) if isinstance(row.fault, RewrittenBody) else row.fault
             sandbox.faults.add(operation, fault, times=times)
+            end_the_attempt_at_a_stall(sandbox)
         yield
         sandbox.faults.clear()
 

@@ -111,6 +111,7 @@ def test_a_reply_remembers_the_bytes_it_came_as(example: Example) -> None:
     assert json.loads(to_json(value)) == strange
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("example", RECEIVED, ids=str)
 def test_a_member_of_the_wrong_type_is_lost_alone(example: Example) -> None:
     untouched, _ = read(example, example.value)

@@ -16,6 +16,7 @@ from checkout_async import RetryPolicy, errors
 from checkout_async.sandbox import CannedResponse, Fault, Sandbox
 from tests.documents import python_blocks
 from tests.keys.till import REFERENCE, order
+from tests.loop_time import LoopTime, StallThatEndsTheAttempt
 
 PAGE = Path(__file__).parents[2] / "docs/errors.md"
 CLASSES: dict[str, type[Any]] = {
@@ -93,9 +94,11 @@ async def test_its_function_raises_a_refusal_at_once(names: dict[str, Any]) -> N
 
 
 async def test_the_key_is_found_behind_a_timeout() -> None:
-    block = python_blocks(PAGE)[2].replace("timeout(5)", "timeout(0.05)")
+    block = python_blocks(PAGE)[2]
+    assert "asyncio.timeout(5)" in block
     async with Sandbox() as sandbox, sandbox.client() as checkout:
         sandbox.faults.add("request_payment", Fault.STALLED, times=1)
+        sandbox.faults._released = StallThatEndsTheAttempt(LoopTime(asyncio.get_running_loop()), 5)
         made = SimpleNamespace(from_env=lambda: nullcontext(checkout))
         names: dict[str, Any] = {"asyncio": asyncio, "errors": errors, "order": order(), "CheckoutClient": made}
         code = compile(block, str(PAGE), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -111,6 +111,7 @@ async def test_an_error_says_until_when_its_key_is_known() -> None:
         assert list(checkout.abandoned_calls) == []
 
 
+@pytest.mark.costly
 async def test_the_record_keeps_the_last_thousand_and_can_be_emptied() -> None:
     async with till_and_client() as (till, checkout):
         await cancelled(till, checkout)

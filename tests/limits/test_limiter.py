@@ -118,6 +118,7 @@ async def test_no_caller_overtakes_those_who_wait() -> None:
     assert throttle.try_acquire()
 
 
+@pytest.mark.costly
 @given(
     st.floats(0.1, 200.0),
     st.lists(
@@ -232,6 +233,7 @@ async def test_a_later_429_with_a_shorter_pause_does_not_end_an_earlier_pause() 
     assert (await permits(throttle, time, until=6.0))[0] == 5.0
 
 
+@pytest.mark.costly
 @given(st.floats(2.0, 10.0), st.lists(st.tuples(st.floats(0, 20), st.floats(0, 5)), min_size=1, max_size=6))
 def test_the_rate_never_falls_while_it_recovers_and_is_whole_again_a_minute_after_the_last_pause(
     rate: float, refusals: list[tuple[float, float]]

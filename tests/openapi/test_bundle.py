@@ -33,6 +33,7 @@ DESCRIBED = {place: part for place, part in parts(BUNDLE) if "x-enum-description
 MEDIA_TYPES = {place: part for place, part in parts(BUNDLE) if place[-2:-1] == ("content",) and "examples" in part}
 
 
+@pytest.mark.costly
 def test_other_validators_take_the_document() -> None:
     assert list(OpenAPIV31SpecValidator(BUNDLE).iter_errors()) == []
 

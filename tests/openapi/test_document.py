@@ -22,6 +22,7 @@ PAYMENTS = operations("Payments")
 READING_PAYMENTS = {name for name, each in PAYMENTS.items() if each["line"].startswith("GET ")} | {"search_payments"}
 
 
+@pytest.mark.costly
 def test_the_bundled_document_is_valid_openapi_3_1() -> None:
     assert document()["openapi"] == "3.1.0"
     assert list(OpenAPIV31SpecValidator(document()).iter_errors()) == []

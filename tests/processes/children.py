@@ -13,15 +13,28 @@ from typing import Any
 
 from checkout_async.errors import CheckoutError
 
-__all__ = ["fork", "loop_in_thread", "outcome", "wait_for"]
+__all__ = ["PATIENCE", "fork", "loop_in_thread", "outcome", "wait_for"]
 
-PATIENCE = 10
+PATIENCE = 60
+"""Seconds after which what hangs is ended. No test waits for that."""
 
 
-def fork(action: Callable[[], str], *, count: int = 2, meanwhile: Callable[[], object] = lambda: None) -> list[str]:
-    """Run an action in so many children at once; return what it returned in each. `meanwhile` runs in the parent."""
+def fork(
+    action: Callable[[], str],
+    *,
+    count: int = 2,
+    meanwhile: Callable[[], object] = lambda: None,
+    serving: asyncio.AbstractEventLoop | None = None,
+) -> list[str]:
+    """Run an action in so many children at once; return what it returned in each.
+
+    `meanwhile` runs in the parent. The loop `serving` runs there until every child has reported.
+    """
     children = [_start(action) for _ in range(count)]
     meanwhile()
+    if serving is not None:
+        for _, reader in children:
+            serving.run_until_complete(_readable(serving, reader))
     reports: list[str] = []
     for pid, reader in children:
         with os.fdopen(reader) as source:
@@ -49,6 +62,15 @@ def _start(action: Callable[[], str]) -> tuple[int, int]:
         report = traceback.format_exc()
     os.write(writer, report.encode()[:60_000])
     os._exit(status)
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
+    is_readable = asyncio.Event()
+    loop.add_reader(descriptor, is_readable.set)
+    try:
+        await is_readable.wait()
+    finally:
+        loop.remove_reader(descriptor)
 
 
 def wait_for(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> Any:

@@ -19,7 +19,7 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.config import Timeouts
 from checkout_async.operations import sessions as operations
 from tests.faults import certificates
-from tests.processes.children import fork, loop_in_thread, outcome, wait_for
+from tests.processes.children import PATIENCE, fork, loop_in_thread, outcome, wait_for
 from tests.transport.servers import RawServer, raw_server
 
 pytestmark = [
@@ -145,11 +145,11 @@ def test_a_child_does_not_take_the_reply_to_a_call_in_progress(server: Server, l
     def child() -> str:
         # The parent does not read before this child has ended, so the child is woken by the reply.
         with pytest.raises(errors.OutcomeUnknown):
-            loop.run_until_complete(asyncio.wait_for(call, 5))
+            loop.run_until_complete(asyncio.wait_for(call, PATIENCE / 2))
         return "not taken"
 
     assert fork(child, meanwhile=server.answers.set) == ["not taken"] * 2
-    assert loop.run_until_complete(asyncio.wait_for(call, 5)) == sid(2)
+    assert loop.run_until_complete(asyncio.wait_for(call, PATIENCE / 2)) == sid(2)
     assert wait_for(loop, get(checkout, 3)) == sid(3)
     assert server.counts == (3, 1)
     wait_for(loop, checkout.aclose())

@@ -85,9 +85,6 @@ def test_a_child_can_use_the_simulator_as_a_client(loop: asyncio.AbstractEventLo
         with asyncio.Runner() as runner:
             return outcome(runner.get_loop(), use())
 
-    def serve() -> None:
-        loop.run_until_complete(asyncio.sleep(0.5))
-
-    assert fork(child, meanwhile=serve) == ["NotFound"] * 2
+    assert fork(child, serving=loop) == ["NotFound"] * 2
     assert sandbox.count("get_payment") == 2
     wait_for(loop, sandbox.__aexit__(None, None, None))

@@ -112,11 +112,11 @@ def test_gunicorn_with_preload(simulator: Running) -> None:
             log.append(server.stderr.readline())
             assert log[-1], "".join(log)
         while simulator.count("request_access_token") < 2:  # until both workers have answered
-            with urllib.request.urlopen(f"{found[1]}/payments/{payment}", timeout=5) as reply:
+            with urllib.request.urlopen(f"{found[1]}/payments/{payment}", timeout=60) as reply:
                 assert json.load(reply) == {"id": payment, "status": "Authorized"}
     finally:
         server.terminate()
-        server.communicate(timeout=10)
+        server.communicate(timeout=60)
 
 
 def test_code_that_is_not_async_calls_from_any_thread_and_process(simulator: Running) -> None:

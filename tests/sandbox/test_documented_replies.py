@@ -50,6 +50,7 @@ async def send_all_actions(api: PaymentsApi, payment_id: str) -> None:
     await look_from_all_sides(api, payment_id)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("scheme", SCHEMES)
 async def test_sessions_of_every_scenario(scheme: str) -> None:
     async with Sandbox(clock=frozen_clock(), token_lifetime=10**9) as sandbox, Api(sandbox) as api:
@@ -92,6 +93,7 @@ async def test_payments_of_every_scenario(scheme: str) -> None:
     assert {record.status for record in sandbox.requests} <= {200, 201, 202, 403, 404, 422, 429, 502}
 
 
+@pytest.mark.costly
 async def test_payments_with_other_sources_and_payouts() -> None:
     async with Sandbox(clock=frozen_clock()) as sandbox, PaymentsApi(sandbox) as api:
         for scenario in PAYMENT_SCENARIOS:

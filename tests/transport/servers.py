@@ -103,7 +103,7 @@ async def break_off(writer: asyncio.StreamWriter, _number: int) -> None:
 
 async def stall(_writer: asyncio.StreamWriter, _number: int) -> None:
     """Never answer."""
-    await asyncio.sleep(30)
+    await asyncio.Event().wait()
 
 
 async def babble(writer: asyncio.StreamWriter, _number: int) -> None:

@@ -27,13 +27,24 @@ from checkout_async.errors import ClientClosed, ConnectFailed, OutcomeUnknown, T
 from checkout_async.sandbox import Sandbox
 from checkout_async.transport.aiohttp import AiohttpTransport
 from tests.faults import certificates
-from tests.transport.servers import OK, Behaviour, babble, break_off, hang_up, ok, raw_server, redirect, stall
+from tests.loop_time import LoopTime
+from tests.transport.servers import (
+    OK,
+    Behaviour,
+    RawServer,
+    babble,
+    break_off,
+    hang_up,
+    ok,
+    raw_server,
+    redirect,
+    stall,
+)
 
 T = TypeVar("T")
 
 SECRET = "Bearer hush-hush"
 PATIENT = Timeouts()
-SHORT = Timeouts(attempt=1.0, connect=1.0)
 
 
 @pytest.fixture
@@ -262,20 +273,31 @@ class TestNotSent:
         assert f"127.0.0.1:{port} took too long" in str(error)
 
 
+TOO_LONG = 30.0
+
+
+async def time_out(server: RawServer, time: LoopTime) -> None:
+    """Let the time of an attempt pass once the server has its request."""
+    while not server.requests:
+        await asyncio.sleep(0)
+    time.passes(TOO_LONG)
+
+
 def _name(behaviour: Behaviour) -> str:
     return behaviour.__name__
 
 
 class TestMayHaveArrived:
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
-    @pytest.mark.parametrize(
-        "behaviour", [hang_up, break_off, pytest.param(stall, marks=pytest.mark.slow), babble], ids=_name
-    )
+    @pytest.mark.parametrize("behaviour", [hang_up, break_off, stall, babble], ids=_name)
     async def test_a_request_without_a_whole_reply_is_sent_once_and_its_outcome_is_unknown(
         self, transport: AiohttpTransport, behaviour: Behaviour, method: str
     ) -> None:
-        async with raw_server(behaviour) as server:
-            error = await failure(transport, server.url, method, SHORT if behaviour is stall else PATIENT)
+        time = LoopTime(asyncio.get_running_loop())
+        async with raw_server(behaviour) as server, asyncio.TaskGroup() as passing:
+            if behaviour is stall:
+                passing.create_task(time_out(server, time))
+            error = await failure(transport, server.url, method, Timeouts(attempt=TOO_LONG))
             assert isinstance(error, OutcomeUnknown)
             assert "may have been carried out" in str(error)
             assert server.url.removeprefix("http://") in error.reason
@@ -294,8 +316,10 @@ class TestMayHaveArrived:
             assert len(server.requests) == 2, "one that was answered, one that was not: nothing was repeated"
 
     async def test_a_reply_that_takes_longer_than_an_attempt_may(self, transport: AiohttpTransport) -> None:
-        async with raw_server(stall) as server:
-            error = await failure(transport, server.url, timeouts=Timeouts(attempt=0.05))
+        time = LoopTime(asyncio.get_running_loop())
+        async with raw_server(stall) as server, asyncio.TaskGroup() as passing:
+            passing.create_task(time_out(server, time))
+            error = await failure(transport, server.url, timeouts=Timeouts(attempt=TOO_LONG))
         assert isinstance(error, OutcomeUnknown)
         assert error.reason.endswith(" took too long")
 
@@ -407,7 +431,7 @@ class TestNothingOfAiohttpGetsOut:
         with aioresponses() as mocked:
             cast("Any", mocked).post("https://api.example/a%2Fb", exception=error)
             with pytest.raises(TransportError) as caught:
-                await transport.send(request("https://api.example"), SHORT)
+                await transport.send(request("https://api.example"), PATIENT)
         assert DESCRIPTIONS.get(cls, f"failed ({cls.__name__})") in str(caught.value)
         assert isinstance(caught.value, ConnectFailed if issubclass(cls, WITHOUT_CONNECTION) else OutcomeUnknown)
         assert caught.value.__cause__ is None

@@ -20,6 +20,7 @@ from checkout_async.operations import ApiResponse
 from checkout_async.operations import sessions as operations
 from checkout_async.sandbox import Fault, Sandbox
 from tests.batch.support import RECURRING, request
+from tests.commands import until
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ async def test_a_call_that_waits_for_a_slot_is_not_announced(sandbox: Sandbox) -
     async with client(sandbox, Limits(concurrency=1)) as checkout, asyncio.TaskGroup() as group:
         for number in range(3):
             group.create_task(send(checkout, partial(before, number)))
-        await asyncio.sleep(0.1)
+        await until(lambda: checkout._limiter.slots.statistics().tasks_waiting == 2 and bool(announced))
         assert announced == [0]
         go.set()
     assert (announced, len(sandbox.sessions)) == ([0, 1, 2], 3)

@@ -15,9 +15,11 @@ from checkout_async._core.wire import HttpRequest, HttpResponse
 from checkout_async.errors import OutcomeUnknown
 from checkout_async.transport.aiohttp import AiohttpTransport
 from checkout_async.transport.deadlines import Deadlines
-from tests.transport.servers import ok, raw_server, stall
+from tests.loop_time import LoopTime
+from tests.transport.servers import RawServer, ok, raw_server, stall
+from tests.transport.virtual_time import settle
 
-QUICK = Timeouts(attempt=0.05)
+QUICK = Timeouts(attempt=5.0)
 
 
 @pytest.fixture
@@ -27,29 +29,59 @@ async def transport() -> AsyncIterator[AiohttpTransport]:
     await transport.aclose()
 
 
+@pytest.fixture
+async def time() -> LoopTime:
+    return LoopTime(asyncio.get_running_loop(), is_stopped=True)
+
+
+async def pass_once_there_are(requests: int, server: RawServer, time: LoopTime, seconds: float) -> None:
+    """Let time pass once a server has so many requests."""
+    while len(server.requests) < requests:
+        await asyncio.sleep(0)
+    time.passes(seconds)
+
+
 def request(url: str) -> HttpRequest:
     return HttpRequest(method="POST", url=url, headers={}, body=b"{}")
 
 
-async def test_a_short_deadline_does_not_wait_for_a_longer_one_that_began_before(transport: AiohttpTransport) -> None:
+async def test_a_short_deadline_does_not_wait_for_a_longer_one_that_began_before(
+    transport: AiohttpTransport, time: LoopTime
+) -> None:
     async with raw_server(stall) as server:
         longer = asyncio.create_task(transport.send(request(server.url), Timeouts(attempt=30.0)))
         while not server.requests:
             await asyncio.sleep(0)
+        passing = asyncio.create_task(pass_once_there_are(2, server, time, 5.0))
         with pytest.raises(OutcomeUnknown, match="took too long"):
             await transport.send(request(server.url), QUICK)
+        await passing
         assert not longer.done()
         longer.cancel()
         with pytest.raises(asyncio.CancelledError):
             await longer
 
 
-async def test_each_of_several_deadlines_is_kept(transport: AiohttpTransport) -> None:
-    async with raw_server(stall) as server:
-        limits = [Timeouts(attempt=seconds) for seconds in (0.12, 0.04, 0.08, 0.04)]
-        sent = (transport.send(request(server.url), each) for each in limits)
-        ended = await asyncio.gather(*sent, return_exceptions=True)
-    assert [type(each) for each in ended] == [OutcomeUnknown] * 4
+async def test_each_of_several_deadlines_is_kept(transport: AiohttpTransport, time: LoopTime) -> None:
+    limits = (12, 4, 8, 4)
+    ended = list[int]()
+
+    async def send(url: str, seconds: int) -> None:
+        with pytest.raises(OutcomeUnknown, match="took too long"):
+            await transport.send(request(url), Timeouts(attempt=seconds))
+        ended.append(seconds)
+
+    async with raw_server(stall) as server, asyncio.TaskGroup() as sending:
+        for seconds in limits:
+            sending.create_task(send(server.url, seconds))
+        await pass_once_there_are(4, server, time, 0.0)
+        for passed in range(13):
+            assert sorted(ended) == sorted(each for each in limits if each <= passed)
+            time.passes(0.5)
+            await settle()
+            assert sorted(ended) == sorted(each for each in limits if each <= passed)
+            time.passes(0.5)
+            await settle()
 
 
 async def test_exchanges_share_one_timer(transport: AiohttpTransport, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,15 +101,17 @@ async def test_exchanges_share_one_timer(transport: AiohttpTransport, monkeypatc
         assert started == []
 
 
-async def test_the_task_is_as_it_was_after_a_deadline(transport: AiohttpTransport) -> None:
+async def test_the_task_is_as_it_was_after_a_deadline(transport: AiohttpTransport, time: LoopTime) -> None:
     task = asyncio.current_task()
     assert task is not None
-    async with raw_server(stall) as server:
+    async with raw_server(stall) as server, asyncio.TaskGroup() as passing:
         async with asyncio.timeout(30) as outer:
+            passing.create_task(pass_once_there_are(1, server, time, 5.0))
             with pytest.raises(OutcomeUnknown):
                 await transport.send(request(server.url), QUICK)
             await asyncio.sleep(0)
         with anyio.fail_after(30) as scope:
+            passing.create_task(pass_once_there_are(2, server, time, 5.0))
             with pytest.raises(OutcomeUnknown):
                 await transport.send(request(server.url), QUICK)
             await anyio.lowlevel.checkpoint()
@@ -86,12 +120,16 @@ async def test_the_task_is_as_it_was_after_a_deadline(transport: AiohttpTranspor
     assert task.cancelling() == 0
 
 
-async def test_a_time_limit_of_the_caller_is_not_taken_for_the_deadline(transport: AiohttpTransport) -> None:
-    async with raw_server(stall) as server:
+async def test_a_time_limit_of_the_caller_is_not_taken_for_the_deadline(
+    transport: AiohttpTransport, time: LoopTime
+) -> None:
+    async with raw_server(stall) as server, asyncio.TaskGroup() as passing:
+        passing.create_task(pass_once_there_are(1, server, time, 5.0))
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
+            async with asyncio.timeout(5):
                 await transport.send(request(server.url), Timeouts(attempt=30.0))
-        with anyio.move_on_after(0.05) as scope:
+        passing.create_task(pass_once_there_are(2, server, time, 5.0))
+        with anyio.move_on_after(5) as scope:
             await transport.send(request(server.url), Timeouts(attempt=30.0))
     assert scope.cancelled_caught
 
@@ -157,10 +195,12 @@ def test_a_request_needs_a_task() -> None:
     assert refused == ["a request can be sent in a task only"]
 
 
-async def test_many_exchanges_in_flight_end_together(transport: AiohttpTransport) -> None:
+async def test_many_exchanges_in_flight_end_together(transport: AiohttpTransport, time: LoopTime) -> None:
     async def one(url: str) -> HttpResponse:
         return await transport.send(request(url), QUICK)
 
     async with raw_server(stall) as server:
-        ended = await asyncio.gather(*(one(server.url) for _ in range(30)), return_exceptions=True)
+        sent = asyncio.gather(*(one(server.url) for _ in range(30)), return_exceptions=True)
+        await pass_once_there_are(30, server, time, 5.0)
+        ended = await sent
     assert {type(each) for each in ended} == {OutcomeUnknown}

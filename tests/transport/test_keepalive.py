@@ -11,32 +11,17 @@ from checkout_async import CheckoutClient, Limits, SecretKey, Timeouts
 from checkout_async._core.wire import HttpRequest
 from checkout_async.models import payments, sessions
 from checkout_async.transport.aiohttp import AiohttpTransport
+from tests.loop_time import LoopTime
 from tests.transport.servers import Behaviour, RawServer, raw_server
 
 
-class IdleTime:
-    """The event loop's time, which passes only when a test says so."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._now = loop.time()
-
-    def time(self) -> float:
-        return self._now
-
-    def passes(self, seconds: float) -> None:
-        self._now += seconds
+@pytest.fixture
+async def idle() -> LoopTime:
+    return LoopTime(asyncio.get_running_loop(), is_stopped=True)
 
 
 @pytest.fixture
-async def idle(monkeypatch: pytest.MonkeyPatch) -> IdleTime:
-    loop = asyncio.get_running_loop()
-    idle = IdleTime(loop)
-    monkeypatch.setattr(loop, "time", idle.time)
-    return idle
-
-
-@pytest.fixture
-async def transport(idle: IdleTime) -> AsyncIterator[AiohttpTransport]:
+async def transport(idle: LoopTime) -> AsyncIterator[AiohttpTransport]:
     assert idle.time() > 0
     transport = AiohttpTransport(Limits(keepalive=15, keepalive_non_idempotent=0.5))
     yield transport
@@ -66,7 +51,7 @@ async def ask(transport: AiohttpTransport, server: RawServer, *, is_idempotent: 
     await transport.send(request, Timeouts())
 
 
-async def connections(transport: AiohttpTransport, behave: Behaviour, idle: IdleTime, seconds: float) -> int:
+async def connections(transport: AiohttpTransport, behave: Behaviour, idle: LoopTime, seconds: float) -> int:
     """Return how many connections two requests take that are some seconds apart."""
     async with raw_server(behave) as server:
         await ask(transport, server)
@@ -90,27 +75,27 @@ class TestAnnouncedTimeout:
         ids=" and ".join,
     )
     async def test_the_connection_is_used_until_a_second_before(
-        self, transport: AiohttpTransport, idle: IdleTime, headers: tuple[str, ...]
+        self, transport: AiohttpTransport, idle: LoopTime, headers: tuple[str, ...]
     ) -> None:
         assert await connections(transport, answering(*headers), idle, 3.9) == 1
         assert await connections(transport, answering(*headers), idle, 4.01) == 2
 
-    async def test_a_short_one_is_halved(self, transport: AiohttpTransport, idle: IdleTime) -> None:
+    async def test_a_short_one_is_halved(self, transport: AiohttpTransport, idle: LoopTime) -> None:
         assert await connections(transport, answering("Keep-Alive: timeout=1"), idle, 0.49) == 1
         assert await connections(transport, answering("Keep-Alive: timeout=1"), idle, 0.51) == 2
 
-    async def test_zero_keeps_none(self, transport: AiohttpTransport, idle: IdleTime) -> None:
+    async def test_zero_keeps_none(self, transport: AiohttpTransport, idle: LoopTime) -> None:
         assert await connections(transport, answering("Keep-Alive: timeout=0"), idle, 0.0) == 2
 
     @pytest.mark.parametrize(
         "value",
         ["timeout=60", "timeout=", "timeout=soon", "timeout=-1", "timeout=5000000000", "max=1", "mytimeout=1", ""],
     )
-    async def test_others_leave_it_to_the_limits(self, transport: AiohttpTransport, idle: IdleTime, value: str) -> None:
+    async def test_others_leave_it_to_the_limits(self, transport: AiohttpTransport, idle: LoopTime, value: str) -> None:
         assert await connections(transport, answering(f"Keep-Alive: {value}"), idle, 14.9) == 1
         assert await connections(transport, answering(f"Keep-Alive: {value}"), idle, 15.01) == 2
 
-    async def test_each_reply_starts_the_time_anew(self, transport: AiohttpTransport, idle: IdleTime) -> None:
+    async def test_each_reply_starts_the_time_anew(self, transport: AiohttpTransport, idle: LoopTime) -> None:
         async with raw_server(answering("Keep-Alive: timeout=5")) as server:
             for _ in range(5):
                 await ask(transport, server)
@@ -121,7 +106,7 @@ class TestAnnouncedTimeout:
 class TestNonIdempotent:
     @pytest.mark.parametrize(("seconds", "expected"), [(0.0, 1), (0.49, 1), (0.51, 2), (14.0, 2)])
     async def test_it_takes_a_connection_that_was_used_a_moment_ago_or_a_new_one(
-        self, transport: AiohttpTransport, idle: IdleTime, seconds: float, expected: int
+        self, transport: AiohttpTransport, idle: LoopTime, seconds: float, expected: int
     ) -> None:
         async with raw_server(answering()) as server:
             await ask(transport, server)
@@ -129,7 +114,7 @@ class TestNonIdempotent:
             await ask(transport, server, is_idempotent=False)
         assert server.connections == expected
 
-    async def test_an_announced_timeout_counts_too(self, transport: AiohttpTransport, idle: IdleTime) -> None:
+    async def test_an_announced_timeout_counts_too(self, transport: AiohttpTransport, idle: LoopTime) -> None:
         async with raw_server(answering("Keep-Alive: timeout=0")) as server:
             await ask(transport, server)
             await ask(transport, server, is_idempotent=False)
@@ -144,7 +129,7 @@ class TestNonIdempotent:
             await transport.aclose()
         assert server.connections == 3
 
-    async def test_a_longer_setting_does_not_extend_keepalive(self, idle: IdleTime) -> None:
+    async def test_a_longer_setting_does_not_extend_keepalive(self, idle: LoopTime) -> None:
         transport = AiohttpTransport(Limits(keepalive=1, keepalive_non_idempotent=100))
         async with raw_server(answering()) as server:
             await ask(transport, server)
@@ -153,7 +138,7 @@ class TestNonIdempotent:
             await transport.aclose()
         assert server.connections == 2
 
-    async def test_an_operation_without_a_key_is_one_and_others_are_not(self, idle: IdleTime) -> None:
+    async def test_an_operation_without_a_key_is_one_and_others_are_not(self, idle: LoopTime) -> None:
         async with (
             raw_server(answering(body='{"id":"sid_y3oqhf46pyzuxjbcn2giaqnb44","approved":true}')) as server,
             CheckoutClient(SecretKey("sk_sbox_" + "a" * 27), base_url=server.url) as checkout,

@@ -47,6 +47,7 @@ from checkout_async.transport import observer as observer_module
 from checkout_async.transport.observer import ObserverFactory
 from checkout_async.transport.pipeline import Pipeline, Settings
 from tests.core.models import Receipt
+from tests.loop_time import LoopTime
 
 Step = HttpResponse | errors.TransportError | float | Callable[[], Any]
 
@@ -451,9 +452,14 @@ class TestDeadline:
         assert record.idempotency_key == wired.script.requests[0].headers["Cko-Idempotency-Key"]
 
     async def test_waiting_for_a_slot_counts_and_sends_nothing(self) -> None:
-        wired = Wired(OK, concurrency=1)
+        wired, time = Wired(OK, concurrency=1), LoopTime(asyncio.get_running_loop(), is_stopped=True)
         async with wired.limiter.slots:
-            error = await wired.failure(timeout=0.01)
+            failing = asyncio.create_task(wired.failure(timeout=10.0))
+            while wired.limiter.slots.statistics().tasks_waiting == 0:
+                await asyncio.sleep(0)
+            wired.time.time += 10.0
+            time.passes(10.0)
+            error = await failing
         assert isinstance(error, errors.ConnectFailed)
         assert "waiting for a free slot; nothing was sent" in str(error)
         assert wired.sent == 0
@@ -476,13 +482,16 @@ class TestDeadline:
         assert limits[:2] == [5.0, left]
 
     async def test_waiting_for_a_token_counts_and_sends_nothing(self) -> None:
+        time = LoopTime(asyncio.get_running_loop(), is_stopped=True)
+
         class Slow(Renewable):
             async def authorize(self) -> Secret:
-                await asyncio.sleep(30)
+                time.passes(10.0)
+                await asyncio.Event().wait()
                 return Secret()
 
         wired = Wired(OK, authenticator=Slow())
-        error = await wired.failure(timeout=0.01)
+        error = await wired.failure(timeout=10.0)
         assert "waiting for an access token; nothing was sent" in str(error)
         assert (wired.sent, wired.limiter.slots.borrowed_tokens) == (0, 0)
 
@@ -581,14 +590,19 @@ class TestRates:
         assert wired.time.time >= 1.3
 
     async def test_waiting_for_the_rate_counts_against_the_deadline_and_sends_nothing(self) -> None:
+        time = LoopTime(asyncio.get_running_loop(), is_stopped=True)
+
         async def stand_still(seconds: float) -> None:
-            await asyncio.sleep(seconds)
+            assert seconds > 10.0
+            wired.time.time += 10.0
+            time.passes(10.0)
+            await asyncio.Event().wait()
 
         wired = Wired(OK, limits=Limits(read_rate=0.001))
-        wired.time.sleep = stand_still  # type: ignore[method-assign]  # the deadline is one of real time
+        wired.time.sleep = stand_still  # type: ignore[method-assign]  # the deadline is one of the event loop
         wired.limiter = wired.pipeline._limiter = Limiter(Limits(read_rate=0.001), wired.time.clock())
         assert wired.limiter.throttle("GET").try_acquire()
-        error = await wired.failure(timeout=0.01)
+        error = await wired.failure(timeout=10.0)
         assert isinstance(error, errors.ConnectFailed)
         assert "waiting for the rate limit; nothing was sent" in str(error)
         assert (wired.sent, wired.limiter.slots.borrowed_tokens) == (0, 0)

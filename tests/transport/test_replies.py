@@ -80,6 +80,7 @@ class TestSize:
             response = await ask(transport, server)
         assert (response.body, response.truncated) == (b"a" * LIMIT, True)
 
+    @pytest.mark.costly
     async def test_a_body_without_end_is_cut(self, transport: AiohttpTransport) -> None:
         async def endless(writer: asyncio.StreamWriter, _number: int) -> None:
             writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")

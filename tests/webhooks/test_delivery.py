@@ -351,11 +351,8 @@ class TestDelivery:
             await sandbox.webhooks_settled()
             assert sandbox.webhooks == ()
 
-    async def test_an_endpoint_that_is_not_there_is_not_heard(self) -> None:
-        receiver = Receiver()
-        async with receiver.listening() as url:
-            pass
-        async with Sandbox(webhook_url=url) as sandbox, sandbox.client() as checkout:
+    async def test_an_endpoint_that_is_not_there_is_not_heard(self, refusing_port: int) -> None:
+        async with Sandbox(webhook_url=f"http://127.0.0.1:{refusing_port}/") as sandbox, sandbox.client() as checkout:
             await checkout.payments.request_payment(payment_order())
             await sandbox.webhooks_settled()
             assert (sandbox.webhooks[0].attempts, sandbox.webhooks[0].delivered) == (1, False)

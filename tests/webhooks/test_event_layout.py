@@ -365,6 +365,7 @@ async def go_on(sandbox: Sandbox, checkout: CheckoutClient, payment_id: str) -> 
         await calls.refund_payment(payment_id)
 
 
+@pytest.mark.costly
 async def test_every_event_of_a_payment_is_read_whole(sandbox: Sandbox, checkout: CheckoutClient) -> None:
     ends = (sandbox.customer.approve, sandbox.customer.fail, sandbox.customer.cancel, None)
     for scenario in [row.name for row in PAYMENT_SCENARIOS if row.failing is None]:
@@ -382,6 +383,7 @@ async def test_every_event_of_a_payment_is_read_whole(sandbox: Sandbox, checkout
     assert types == set(webhooks.PaymentEventType) - NOT_SENT
 
 
+@pytest.mark.costly
 async def test_every_event_of_an_authentication_is_read_whole(sandbox: Sandbox, checkout: CheckoutClient) -> None:
     for scenario in [row.name for row in SCENARIOS if row.failure is None]:
         await checkout.sessions.request_session(order(scenario))

@@ -105,6 +105,7 @@ def test_requests_are_counted_from_one(at: int, times: int | None) -> None:
         Sandbox().faults.add("get_payment", Fault.RESET, at=at, times=times)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("bomb", "decompress"), [(Fault.GZIP_BOMB, gzip.decompress), (Fault.DEFLATE_BOMB, zlib.decompress)]
 )

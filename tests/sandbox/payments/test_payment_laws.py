@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,6 +89,7 @@ async def play(body: Json, script: list[Step], delay: float) -> None:
             check(await api.payment(payment_id), await api.actions(payment_id))
 
 
+@pytest.mark.costly
 @settings(max_examples=40, deadline=None)
 @given(orders, steps, st.sampled_from([0.0, 60.0]))
 def test_balances_agree_with_actions_whatever_is_called(body: Json, script: list[Step], delay: float) -> None:

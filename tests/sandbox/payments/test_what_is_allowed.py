@@ -112,6 +112,7 @@ CASES = [
 ]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("bring", "status", "operation", "expected"), CASES)
 async def test_an_operation_is_allowed_in_its_statuses_only(
     sandbox: Sandbox, api: PaymentsApi, bring: Bring, status: str, operation: str, expected: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Generator
 from typing import Any
 
@@ -23,6 +24,20 @@ from tests.simulation.defects.plant import Send, always, defect, replaced, sendi
 def refused_token_kept() -> Generator[None]:
     """A token that the API has refused stays in use."""
     with replaced(OAuthAuthenticator, "on_unauthorized", always(True)):
+        yield
+
+
+@defect()
+def first_refused_token_kept_for_long() -> Generator[None]:
+    """The first token that the API refuses is dropped only after many refusals, and every later one at once."""
+    genuine, refusals = OAuthAuthenticator.on_unauthorized, Counter[str]()
+
+    def on_unauthorized(self: OAuthAuthenticator, authorization: str) -> bool:
+        refusals[authorization] += 1
+        is_kept = authorization == next(iter(refusals)) and refusals[authorization] <= 150
+        return is_kept or genuine(self, authorization)
+
+    with replaced(OAuthAuthenticator, "on_unauthorized", on_unauthorized):
         yield
 
 
