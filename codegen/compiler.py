@@ -15,6 +15,7 @@ from codegen.contract import Contract, build_contract
 from codegen.diagnostics import Problems, Stage
 from codegen.document import Object
 from codegen.emit_dicts import emit_dicts
+from codegen.emit_facts import emit_facts
 from codegen.emit_models import emit_models, emit_strict
 from codegen.emit_operations import emit_docs, emit_operations, emit_resource
 from codegen.emit_packages import PACKAGES, emit_client_apis, emit_package, emit_scopes
@@ -140,6 +141,7 @@ def _render(document: Object, prepared: Object) -> dict[str, str]:
     for api in apis:
         texts[f"operations/{api.name}.py"] = emit_operations(api)
         texts[f"resources/{api.name}.py"] = emit_resource(api)
+    texts["facts.py"] = emit_facts(document)
     texts["servers.py"] = emit_servers(document)
     texts["resources/client_apis.py"] = emit_client_apis(apis)
     texts["scopes.py"] = emit_scopes(document)

@@ -23,7 +23,17 @@ _BASES: Final = {
 # A value that the API sends either as such or as a string is decoded as such.
 _WRITTEN_AS_TEXT: Final = (["integer", "string"], ["number", "string"], ["boolean", "string"])
 _ANNOTATIONS: Final = frozenset(
-    {"deprecated", "description", "examples", "x-direction", "x-echoes", "x-enforced", "x-identifier", "x-sensitive"}
+    {
+        "deprecated",
+        "description",
+        "examples",
+        "x-direction",
+        "x-echoes",
+        "x-enforced",
+        "x-identifier",
+        "x-role",
+        "x-sensitive",
+    }
 )
 
 

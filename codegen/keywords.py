@@ -22,7 +22,16 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "paths": "{path item}",
         "webhooks": "{path item}",
         "components": "components",
+        "x-currencies": "currencies",
         "x-python-names": "{text}",
+    },
+    "currencies": {
+        "source": "text",
+        "date": "text",
+        "description": "text",
+        "other": "int",
+        "decimals": "{texts}",
+        "steps": "{texts}",
     },
     "info": {
         "title": "text",
@@ -110,7 +119,13 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "headers": "{header}",
         "content": "{media type}",
     },
-    "header": {"$ref": "text", "description": "text", "schema": "schema"},
+    "header": {
+        "$ref": "text",
+        "description": "text",
+        "schema": "schema",
+        "x-role": "text",
+        "x-sensitive": "text",
+    },
     "media type": {"schema": "schema", "example": "data", "examples": "{example}"},
     "example": {"summary": "text", "description": "text", "value": "data", "externalValue": "text"},
     "security scheme": {
@@ -158,6 +173,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "x-enforced": "{text}",
         "x-sensitive": "text",
         "x-review": "text",
+        "x-role": "text",
         "x-identifier": "bool",
         "x-enum-varnames": "texts",
         "x-enum-descriptions": "{text}",
@@ -265,7 +281,7 @@ NOT_SENSITIVE: Final = "none"
 """What a member says that looks sensitive and is not."""
 IDEMPOTENCY: Final = frozenset({"key", "natural", "none", "safe"})
 IDEMPOTENCY_KEY: Final = "idempotency-key"
-"""The only supported value of `x-role`."""
+"""The only value of `x-role` that a parameter of an operation may have."""
 # The members of `x-pagination` by style; all of them are required.
 PAGINATION: Final[dict[str, frozenset[str]]] = {
     "skip": frozenset({"iterator", "style", "limit", "items", "skip", "total"}),
@@ -273,5 +289,5 @@ PAGINATION: Final[dict[str, frozenset[str]]] = {
 }
 # The keywords that may stand next to `$ref`.
 REFERENCE_SIBLINGS: Final = frozenset(
-    {"$ref", "default", "deprecated", "description", "x-echoes", "x-identifier", "x-review", "x-sensitive"}
+    {"$ref", "default", "deprecated", "description", "x-echoes", "x-identifier", "x-review", "x-role", "x-sensitive"}
 )

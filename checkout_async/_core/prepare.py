@@ -24,6 +24,7 @@ from checkout_async._core.wire import (
     quote_part,
     quote_segment,
 )
+from checkout_async._generated.facts import KEY_HEADERS
 from checkout_async._version import __version__
 from checkout_async.config import Validation, require_type
 from checkout_async.errors import ConfigurationError, InvalidRequest
@@ -61,9 +62,9 @@ _RESERVED = frozenset(
     }
 )
 
-# A key in an operation that honours none would promise a protection that the API does not give. The second name is that
+# A key in an operation that honours none would promise a protection that the API does not give. The last name is that
 # of the IETF's draft, which the API never reads.
-_KEY_HEADERS = frozenset({"cko-idempotency-key", "idempotency-key"})
+_KEY_HEADERS = frozenset({*map(str.lower, KEY_HEADERS), "idempotency-key"})
 
 
 @clears_frames

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from msgspec.structs import force_setattr, replace
 
 from checkout_async._core.model import RequestModel
+from checkout_async._generated.facts import REQUEST_ID_HEADER
 from checkout_async.config import RetryPolicy, Timeouts, Validation
 from checkout_async.errors import InvalidRequest
 from checkout_async.redaction import Headers, SecretBytes, SecretMembers, SecretStruct, as_secret
@@ -41,6 +42,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_REQUEST_ID = REQUEST_ID_HEADER.lower()
 
 # RFC 3986 section 2.3: characters that need no quoting.
 _UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")
@@ -245,8 +248,8 @@ class HttpResponse(SecretStruct, frozen=True, kw_only=True):
 
     @property
     def request_id(self) -> str | None:
-        """The `Cko-Request-Id` of the reply, which Checkout.com's support asks for; None if there is none."""
-        return self.headers.get("cko-request-id")
+        """The request id in the headers of the reply, which Checkout.com's support asks for; None if there is none."""
+        return self.headers.get(_REQUEST_ID)
 
 
 def _wrap_secrets(message: HttpRequest | HttpResponse) -> None:

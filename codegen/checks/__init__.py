@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from codegen.checks.facts import check_facts
 from codegen.checks.naming import check_names
 from codegen.checks.operations import check_operations
 from codegen.checks.pagination import check_pagination
@@ -20,6 +21,7 @@ _CHECKS: Final = (
     check_operations,
     check_pagination,
     check_servers,
+    check_facts,
     check_names,
 )
 

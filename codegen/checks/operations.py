@@ -142,8 +142,6 @@ class _Check:
             self._problems.add(origin, f"path parameter '{name}' must be required")
         if not parameter.text("description"):
             self._problems.add(origin, f"parameter '{name}' has no description")
-        if parameter.text("x-role") not in {IDEMPOTENCY_KEY, ""}:
-            self._problems.add(parameter.at("x-role"), f"x-role must be {IDEMPOTENCY_KEY}")
         schema = parameter.object("schema")
         for key in sorted(LIMITS & schema.keys() - PARAMETER_LIMITS.keys()):
             self._problems.add(schema.at(key), f"'{key}' is not supported on a parameter")

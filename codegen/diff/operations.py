@@ -47,6 +47,7 @@ def compare_operations(old: Contract, new: Contract) -> Iterator[Finding]:
     for name in sorted(before.keys() & after.keys()):
         yield from _operation(name, before[name], after[name])
     yield from _servers(old.get("servers", {}), new.get("servers", {}))
+    yield from _facts(old.get("facts", {}), new.get("facts", {}))
 
 
 def flat(tree: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -69,6 +70,17 @@ def _servers(old: Contract, new: Contract) -> Iterator[Finding]:
             yield change("server-new", place, new=after[name])
         elif before[name] != after[name]:
             yield change("server", place, old=before[name], new=after[name])
+
+
+def _facts(old: Contract, new: Contract) -> Iterator[Finding]:
+    """Yield the changes of what the package reads by itself. What an older version did not state was no fact then."""
+    kinds = (("names", "read-name", None), ("visible", "visible-header", "hidden"), ("amounts", "amount", None))
+    for group, kind, missing in kinds if old else ():
+        before, after = old.get(group, {}), new.get(group, {})
+        for name in sorted(before.keys() | after.keys()):
+            was, now = (each.get(name, each.get("other", missing)) for each in (before, after))
+            if was != now:
+                yield change(kind, f"facts.{name}", old=was, new=now)
 
 
 def _operation(name: str, old: Contract, new: Contract) -> Iterator[Finding]:

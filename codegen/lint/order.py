@@ -10,7 +10,7 @@ from codegen.bundle import KINDS
 from codegen.diagnostics import Problems
 from codegen.document import Array, Object
 from codegen.keywords import KEYWORDS
-from codegen.load import ROOT_FILE, load_fragments
+from codegen.load import CURRENCIES, ROOT_FILE, load_fragments
 
 _SCHEMA: Final = (
     "type",
@@ -39,6 +39,7 @@ _SCHEMA: Final = (
     "x-enforced",
     "x-identifier",
     "x-echoes",
+    "x-role",
     "x-sensitive",
     "x-review",
     "examples",
@@ -108,8 +109,8 @@ def _listed(value: Object, kind: str) -> list[str]:
 
 
 def _kind_of(file: str) -> str:
-    if file == ROOT_FILE:
-        return "root"
+    if file in {ROOT_FILE, CURRENCIES}:
+        return "root" if file == ROOT_FILE else "currencies"
     folders = file.split("/")
     return "path item" if folders[0] == "paths" else f"{{{KINDS.get(folders[1], '')}}}"
 
