@@ -27,6 +27,8 @@ _ANNOTATIONS: Final = frozenset(
         "deprecated",
         "description",
         "examples",
+        "readOnly",
+        "writeOnly",
         "x-direction",
         "x-echoes",
         "x-enforced",

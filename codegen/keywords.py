@@ -144,6 +144,8 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "type": "type",
         "description": "text",
         "deprecated": "bool",
+        "readOnly": "bool",
+        "writeOnly": "bool",
         "format": "text",
         "properties": "{schema}",
         "required": "texts",
@@ -202,12 +204,10 @@ REFUSED: Final[dict[str, dict[str, str]]] = {
         "patternProperties": "use additionalProperties, and describe the keys in the description",
         "prefixItems": "use items with one type for all of them",
         "propertyNames": "describe the keys in the description",
-        "readOnly": "leave it out; what only replies contain is in a schema that only replies use",
         "then": "describe it in the description; the API checks it",
         "title": "leave it out; the class has the name that the schema has in its file",
         "unevaluatedProperties": "leave it out; requests refuse unknown members, and replies ignore them",
         "uniqueItems": "describe it in the description; the API checks it",
-        "writeOnly": "leave it out; what only requests contain is in a schema that only requests use",
         "xml": "leave it out; bodies are JSON or forms",
     },
     "parameter": {
@@ -289,5 +289,19 @@ PAGINATION: Final[dict[str, frozenset[str]]] = {
 }
 # The keywords that may stand next to `$ref`.
 REFERENCE_SIBLINGS: Final = frozenset(
-    {"$ref", "default", "deprecated", "description", "x-echoes", "x-identifier", "x-review", "x-role", "x-sensitive"}
+    {
+        "$ref",
+        "default",
+        "deprecated",
+        "description",
+        "readOnly",
+        "writeOnly",
+        "x-echoes",
+        "x-identifier",
+        "x-review",
+        "x-role",
+        "x-sensitive",
+    }
 )
+ONE_WAY: Final = {"sent": "readOnly", "received": "writeOnly"}
+"""The keyword of the members that a body of each direction does not have."""

@@ -9,6 +9,7 @@ from codegen.document import EMPTY, Object
 from codegen.ir import Api, Body, Operation, Pagination, Parameter, Response, Scalar, Security, TypeRef
 from codegen.names import snake_name
 from codegen.passes.annotations import describe, describe_default, name_table
+from codegen.passes.directions import in_direction
 from codegen.passes.patterns import python_pattern
 from codegen.passes.unions import alternatives
 from codegen.passes.walk import (
@@ -191,7 +192,9 @@ def paging_schemas(document: Object, operation: Object) -> PagingSchemas:
     ]
     page = pages[0] if len(pages) == 1 else EMPTY
     item_name = reference_name(page.object("properties").object(items).object("items"))
-    return PagingSchemas(named.object(reference_name(body)), page, named.object(item_name), item_name)
+    sent = in_direction(named.object(reference_name(body)), "sent")
+    received, item = (in_direction(each, "received") for each in (page, named.object(item_name)))
+    return PagingSchemas(sent, received, item, item_name)
 
 
 def identifiers(schema: Object) -> list[str]:

@@ -10,6 +10,7 @@ from codegen.diagnostics import Origin, Problems, Stage
 from codegen.document import EMPTY, Array, Object
 from codegen.keywords import IDEMPOTENCY, IDEMPOTENCY_KEY
 from codegen.parse import FORM, JSON, PARAMETER_LIMITS, SCALARS
+from codegen.passes.directions import in_direction
 from codegen.passes.patterns import LIMITS
 from codegen.passes.unions import alternatives
 from codegen.passes.walk import (
@@ -175,7 +176,7 @@ class _Check:
         body = next(bodies(self._operation.object("requestBody")), EMPTY)
         schema = named.object(reference_name(body))
         choices = [named.object(each) for each in alternatives(schema)] or [schema]
-        if not all(name in choice.object("properties") for choice in choices):
+        if not all(name in in_direction(choice, "sent").object("properties") for choice in choices):
             self._problems.add(self._operation.at("x-reference"), f"the request body has no member '{name}'")
 
     def _form(self, schema: Object, origin: Origin) -> None:

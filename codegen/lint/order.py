@@ -18,6 +18,8 @@ _SCHEMA: Final = (
     "format",
     "description",
     "deprecated",
+    "readOnly",
+    "writeOnly",
     "minLength",
     "maxLength",
     "pattern",
