@@ -13,7 +13,7 @@ from codegen.parse import identifiers
 from codegen.passes.annotations import describe, name_table
 from codegen.passes.patterns import LIMITS
 from codegen.passes.unions import constants, is_alternatives
-from codegen.passes.walk import SCHEMAS, rewrite_schema, schemas, type_names
+from codegen.passes.walk import SCHEMAS, is_any, rewrite_schema, schemas, type_names
 from codegen.render_text import docstring, literal
 
 _BASES: Final = {
@@ -111,6 +111,8 @@ def _definition(schema: Object, inline: _InlineTypes) -> dict[str, object]:
 def _without_annotations(part: Object, *, nullable: bool) -> Object:
     """Return a schema without annotations, and without null unless `nullable`: what is received is optional anyway."""
     kept = part.without(*_ANNOTATIONS, *(("format",) if part.get("format") == "uri" else ()))
+    if is_any(kept):
+        return kept.without("type")
     if "$ref" in part:
         return kept.derive({**kept, "$ref": _local_reference(part.text("$ref"))})
     if not isinstance(part.get("type"), Array):

@@ -10,7 +10,8 @@ from typing import Final
 
 ValueType = str
 """A primitive ("text", "bool", "int", "number", "data"), "texts" (a list of strings), "type" (a string or a list of
-strings), or the name of a kind of object below. "[kind]" is an array of a kind, "{kind}" a mapping of names to it."""
+strings), "values" (a schema, or `true` for any value), or the name of a kind of object below. "[kind]" is an array of a
+kind, "{kind}" a mapping of names to it."""
 
 KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
     "root": {
@@ -149,7 +150,7 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "format": "text",
         "properties": "{schema}",
         "required": "texts",
-        "additionalProperties": "schema",
+        "additionalProperties": "values",
         "items": "schema",
         "enum": "[data]",
         "const": "text",
@@ -244,7 +245,7 @@ REFUSED: Final[dict[str, dict[str, str]]] = {
 # Values that OpenAPI 3.0 or JSON Schema allow and the compiler does not: keyword and type of the value.
 REFUSED_VALUES: Final[dict[tuple[str, str], str]] = {
     ("additionalProperties", "bool"): (
-        "leave it out of an object with properties, and give a map the schema of its values, `{}` for any"
+        "leave it out of an object with properties, and give a map the schema of its values, `true` or `{}` for any"
     ),
     ("exclusiveMaximum", "bool"): "write the limit itself, and leave `maximum` out, as OpenAPI 3.1 does",
     ("exclusiveMinimum", "bool"): "write the limit itself, and leave `minimum` out, as OpenAPI 3.1 does",
@@ -274,6 +275,8 @@ APPLIES_TO: Final[dict[str, frozenset[str]]] = {
     "multipleOf": frozenset({"integer", "number"}),
 }
 TYPES: Final = frozenset({"array", "boolean", "integer", "number", "object", "string"})
+ANY: Final = TYPES | {"null"}
+"""The value of `type` of a member that may have any value."""
 COMPOSITE: Final = frozenset({"array", "object"})
 FORMATS: Final = frozenset({"date", "date-time", "uri"})
 SENSITIVE: Final = frozenset({"cvv", "pan", "personal", "secret"})

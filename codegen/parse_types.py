@@ -13,7 +13,7 @@ from codegen.parse import SCALARS, identifiers
 from codegen.passes.annotations import describe, name_table
 from codegen.passes.patterns import LIMITS
 from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
-from codegen.passes.walk import calls, module_of, parameters, reference_name, references, schemas, type_names
+from codegen.passes.walk import calls, is_any, module_of, parameters, reference_name, references, schemas, type_names
 
 # The limits of a schema under the names of `msgspec.Meta`.
 _META: Final = {
@@ -89,6 +89,8 @@ def _types(schema: Object, named: Object, *, received: bool) -> Iterator[MemberT
     elif "anyOf" in schema:
         for arm in schema.array("anyOf").objects():
             yield from _types(arm, named, received=received)
+    elif is_any(schema):
+        yield MemberType(name="Any", kind="any")
     elif "const" in schema:
         yield MemberType(name="Literal", kind="literal", value=schema.text("const"))
     else:
@@ -109,8 +111,7 @@ def _plain(kind: str, schema: Object, named: Object, *, received: bool) -> Membe
         items = tuple(_types(schema.object("items"), named, received=received))
         return MemberType(name="list", kind="list", items=items, limits=limits)
     if kind == "object":
-        values = schema.object("additionalProperties")
-        items = tuple(_types(values, named, received=received)) if values else (MemberType(name="Any", kind="any"),)
+        items = tuple(_types(schema.object("additionalProperties"), named, received=received))
         return MemberType(name="dict", kind="dict", items=items, limits=limits)
     return MemberType(name=SCALARS[kind, schema.text("format")], kind="scalar", limits=limits)
 

@@ -8,6 +8,7 @@ from typing import Final
 from codegen.diagnostics import Origin, Problems
 from codegen.document import Object
 from codegen.keywords import (
+    ANY,
     APPLIES_TO,
     COMPOSITE,
     FORMATS,
@@ -18,7 +19,7 @@ from codegen.keywords import (
     TYPES,
 )
 from codegen.passes.patterns import LIMITS, UnsupportedPattern, python_pattern
-from codegen.passes.walk import reference_name, schemas, type_names
+from codegen.passes.walk import is_any, reference_name, schemas, type_names
 
 _TYPE_CHECKS: Final[dict[str, Callable[[object], bool]]] = {
     "string": lambda value: isinstance(value, str),
@@ -70,7 +71,7 @@ def check_inline(schema: Object, what: str, origin: Origin, problems: Problems) 
         if key in schema:
             problems.add(origin, f"{what} is an inline {kind}; give it a name in a file of components/schemas/")
             return
-    if "object" in type_names(schema) and "additionalProperties" not in schema:
+    if "object" in type_names(schema) and "additionalProperties" not in schema and not is_any(schema):
         problems.add(
             origin,
             f"{what} is an object without additionalProperties; add them, or use a named schema",
@@ -129,8 +130,9 @@ def _check_keywords(schema: Object, what: str, origin: Origin, problems: Problem
     _check_members(schema, problems)
     if "items" in schema:
         _refuse_one_way(schema.object("items"), "items", problems)
-        check_inline(schema.object("items"), f"items of {what}", schema.at("items"), problems)
-    elif "array" in type_names(schema):
+        if schema.object("items"):  # an empty schema stands for any value
+            check_inline(schema.object("items"), f"items of {what}", schema.at("items"), problems)
+    elif "array" in type_names(schema) and not is_any(schema):
         problems.add(origin, f"{what} is an array without items")
     if schema.object("additionalProperties"):  # an empty schema stands for any value
         _refuse_one_way(schema.object("additionalProperties"), "the values of a map", problems)
@@ -182,7 +184,10 @@ def _check_enforced(schema: Object, problems: Problems) -> None:
 def _check_type(schema: Object, what: str, origin: Origin, problems: Problems) -> None:
     types = type_names(schema)
     if not types:
-        problems.add(origin, f"{what} has no type")
+        problems.add(origin, f"{what} has no type; that of any value is [{', '.join(sorted(TYPES))}, 'null']")
+        return
+    if is_any(schema) and len(types) == len(ANY):
+        _refuse_beside("the type of any value", schema, {*APPLIES_TO}, problems)
         return
     known = [kind for kind in types if kind != "null"]
     if not known or len({*known}) < len(known) or not TYPES.issuperset(known):
