@@ -122,6 +122,7 @@ def _amount(decimals: int, step: int) -> str:
 
 def _parameter(parameter: Parameter) -> Contract:
     found: Contract = {"in": parameter.place, "name": parameter.python_name}
+    found |= {"several": parameter.several} if parameter.several else {}
     found |= {"limits": dict(parameter.limits)} if parameter.limits else {}
     return found | ({"enforced": list(parameter.enforced)} if parameter.enforced else {})
 

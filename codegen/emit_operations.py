@@ -10,7 +10,7 @@ import jinja2
 
 from codegen import render_call, render_pagination
 from codegen.emit_models import DICTS, MODELS
-from codegen.ir import Api, Operation, TypeRef
+from codegen.ir import Api, Operation, Parameter, TypeRef
 from codegen.render_text import HEADER, USES_DEPRECATED, docstring, literal
 from codegen.render_type import dict_name, enum_like
 
@@ -37,7 +37,7 @@ _STANDARD: Final = (
     "from checkout_async._core.paging import Page, by_link, by_position",
     "from checkout_async._core.resource import Resource",
     "from checkout_async._core.wire import Alternative, ApiRequest, ApiResponse, BodyFormat, CallOptions, Idempotency",
-    "from checkout_async._core.wire import Operation, Parameter, Sender, optional_parameter",
+    "from checkout_async._core.wire import Operation, Parameter, Sender, list_parameter, optional_parameter",
     "from checkout_async.config import RetryPolicy, Timeouts, Validation",
 )
 
@@ -146,12 +146,16 @@ def _docs_entry(operation: Operation) -> dict[str, object]:
             for reply in operation.responses
         ],
         "parameters": [
-            (parameter.python_name, parameter.place, parameter.type, _cell(parameter.description))
+            (parameter.python_name, parameter.place, _shown_type(parameter), _cell(parameter.description))
             for parameter in operation.parameters
         ],
         "iterator": operation.pagination and operation.pagination.iterator,
         "errors": [f"`{entry.replace(': ', '` ', 1)}" for entry in render_call.documented_errors(operation)],
     }
+
+
+def _shown_type(parameter: Parameter) -> str:
+    return f"list of {parameter.type}" if parameter.several else str(parameter.type)
 
 
 def _model_link(type_: TypeRef) -> str:

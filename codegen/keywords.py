@@ -106,6 +106,8 @@ KEYWORDS: Final[dict[str, dict[str, ValueType]]] = {
         "required": "bool",
         "deprecated": "bool",
         "description": "text",
+        "style": "text",
+        "explode": "bool",
         "schema": "schema",
         "example": "data",
         "x-python-name": "text",
@@ -216,8 +218,6 @@ REFUSED: Final[dict[str, dict[str, str]]] = {
         "allowReserved": "leave it out; every reserved character is quoted",
         "content": "use `schema` with a scalar or an enum",
         "examples": "use `example`, with one value",
-        "explode": "leave it out; a parameter has one value",
-        "style": "leave it out; a parameter has one value",
     },
     "operation": {
         "externalDocs": "write what matters into the description",

@@ -47,6 +47,8 @@ PARAMETER_LIMITS: Final = {
     "maxLength": "max_length",
     "minimum": "minimum",
     "maximum": "maximum",
+    "minItems": "min_items",
+    "maxItems": "max_items",
 }
 
 
@@ -81,6 +83,18 @@ def api_name(tag: str) -> str:
 def parameter_name(document: Object, parameter: Object) -> str | None:
     """Return the Python name of a parameter, or None if `x-python-name` must give one."""
     return parameter.text("x-python-name") or snake_name(parameter.text("name"), name_table(document))
+
+
+def is_list(parameter: Object) -> bool:
+    """Return whether a parameter has a list of values."""
+    return parameter.object("schema").get("type") == "array"
+
+
+def several(parameter: Object) -> Literal["", "repeated", "joined"]:
+    """Return how a list of values is written. OpenAPI's default is to repeat the name for each value."""
+    if not is_list(parameter):
+        return ""
+    return "joined" if parameter.get("explode") is False else "repeated"
 
 
 def security(document: Object, operation: Object) -> Security:
@@ -126,17 +140,20 @@ def _path_parameters_first(path: str, unsorted: Iterable[Parameter]) -> tuple[Pa
 
 
 def _parameter(document: Object, value: Object) -> Parameter:
-    schema = value.object("schema")
+    whole = value.object("schema")
+    schema = whole.object("items") if is_list(value) else whole
     reference = next(references(schema), None)
+    enforced = [*schema.object("x-enforced"), *(whole.object("x-enforced") if is_list(value) else ())]
     return Parameter(
         name=value.text("name"),
         python_name=parameter_name(document, value) or "",
         place=cast("Literal['path', 'query', 'header']", value.text("in")),
         type=_type(document, schema) if reference else SCALARS[schema.text("type"), schema.text("format")],
         required=value.get("required") is True,
-        description=describe_default(describe(value), schema),
-        limits=tuple(_limits(schema)),
-        enforced=tuple(PARAMETER_LIMITS[keyword] for keyword in schema.object("x-enforced")),
+        description=describe_default(describe(value), whole),
+        limits=(*_limits(schema), *(_limits(whole) if is_list(value) else ())),
+        enforced=tuple(PARAMETER_LIMITS[keyword] for keyword in enforced),
+        several=several(value),
     )
 
 

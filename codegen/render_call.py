@@ -257,14 +257,24 @@ def _argument(name: str, annotation: str, description: str, *, required: bool) -
 
 def _parameter(parameter: Parameter) -> Argument:
     annotation = enum_like(parameter.type.name) if isinstance(parameter.type, TypeRef) else parameter.type
+    if parameter.several:
+        # A text is a sequence of texts, too, and would pass for a list of them.
+        annotation = "list[str] | tuple[str, ...]" if annotation == "str" else f"Sequence[{annotation}]"
     argument = _argument(parameter.python_name, annotation, parameter.description, required=parameter.required)
     return argument._replace(positional=parameter.place == "path")
 
 
 def _parameters(placed: list[Parameter]) -> str:
-    if len(placed) == 1 and not placed[0].required:
+    if len(placed) == 1 and _may_be_missing(placed[0]):
         return _optional_expression(placed[0])
-    return _tuple(_required_expression(each) if each.required else f"*{_optional_expression(each)}" for each in placed)
+    return _tuple(
+        f"*{_optional_expression(each)}" if _may_be_missing(each) else _required_expression(each) for each in placed
+    )
+
+
+def _may_be_missing(parameter: Parameter) -> bool:
+    """Return whether an expression of several parameters, or none, stands for it."""
+    return not parameter.required or bool(parameter.several)
 
 
 def _tuple(items: Iterable[str]) -> str:
@@ -273,9 +283,18 @@ def _tuple(items: Iterable[str]) -> str:
 
 
 def _optional_expression(parameter: Parameter) -> str:
+    if parameter.several:
+        return f"list_parameter({_list_arguments(parameter)})"
     name, written = parameter.python_name, _string_expression(parameter)
     value = f"None if {name} is None else {written}" if parameter.type in _DATES else name
     return f"optional_parameter({literal(parameter.name)}, {value}{_argument_name(parameter)}{_limits(parameter)})"
+
+
+def _list_arguments(parameter: Parameter) -> str:
+    joined = ", joined=True" if parameter.several == "joined" else ""
+    required = ", required=True" if parameter.required else ""
+    name = f"{literal(parameter.name)}, {parameter.python_name}"
+    return f"{name}{_argument_name(parameter)}{joined}{required}{_limits(parameter)}"
 
 
 def _required_expression(parameter: Parameter) -> str:

@@ -20,6 +20,7 @@ from checkout_async._core.wire import (
     BodyFormat,
     HttpRequest,
     Idempotency,
+    ListParameter,
     Parameter,
     quote_part,
     quote_segment,
@@ -149,9 +150,26 @@ def _request_target(request: ApiRequest[Any]) -> str:
         segment = quote_segment(request.operation.name, parameter.label, parameter.value)
         path = path.replace(f"{{{parameter.name}}}", segment)
     name = request.operation.name
-    pairs = ((each.name, quote_part(name, each.label, each.value)) for each in request.query)
+    pairs = ((each.name, value) for each in request.query for value in _quoted_values(name, each))
     query = "&".join(f"{quote(key, safe='')}={value}" for key, value in pairs)
     return f"{path}?{query}" if query else path
+
+
+def _quoted_values(operation: str, parameter: Parameter) -> Iterable[str]:
+    """Return the quoted values of a query parameter: one, unless it is a list whose name is repeated."""
+    if not isinstance(parameter, ListParameter):
+        return (quote_part(operation, parameter.label, parameter.value),)
+    values = [quote_part(operation, parameter.label, each) for each in _list_of(operation, parameter)]
+    return (",".join(values),) if parameter.joined else values
+
+
+def _list_of(operation: str, parameter: ListParameter) -> tuple[str, ...]:
+    """Return the values of a list as texts. Raises InvalidRequest if it is none, or if it is empty."""
+    name, texts = parameter.label, parameter.texts()
+    if not texts:
+        reason = "must be a list of values, with one at least" if texts is None else "must have one value at least"
+        raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
+    return texts
 
 
 def _require_texts(operation: str, parameters: tuple[Parameter, ...]) -> None:
@@ -179,7 +197,7 @@ def _level(request: ApiRequest[Any], default: Validation) -> Validation:
 
 def _check_limits(operation: str, parameters: tuple[Parameter, ...], level: Validation) -> None:
     for parameter in parameters:
-        for limit, reason in _limit_violations(parameter):
+        for limit, reason in _limit_violations(parameter, operation):
             if level == "strict" or limit in parameter.enforced:
                 raise InvalidRequest(
                     f"{operation}: {parameter.label} {reason} ({SEND_ANYWAY})",
@@ -189,8 +207,24 @@ def _check_limits(operation: str, parameters: tuple[Parameter, ...], level: Vali
                 )
 
 
-def _limit_violations(parameter: Parameter) -> Iterator[tuple[str, str]]:
-    value = parameter.value
+def _violations_of_list(parameter: ListParameter, count: int) -> Iterator[tuple[str, str]]:
+    if parameter.min_items is not None and count < parameter.min_items:
+        yield "min_items", f"must have {parameter.min_items} values or more"
+    if parameter.max_items is not None and count > parameter.max_items:
+        yield "max_items", f"must have {parameter.max_items} values or fewer"
+
+
+def _limit_violations(parameter: Parameter, operation: str) -> Iterator[tuple[str, str]]:
+    if isinstance(parameter, ListParameter):
+        texts = _list_of(operation, parameter)
+        yield from _violations_of_list(parameter, len(texts))
+        for text in texts:
+            yield from _violations_of_value(parameter, text)
+    else:
+        yield from _violations_of_value(parameter, parameter.value)
+
+
+def _violations_of_value(parameter: Parameter, value: str) -> Iterator[tuple[str, str]]:
     if parameter.pattern is not None and not re.search(parameter.pattern, value):
         yield "pattern", f"must match {specified_pattern(parameter.pattern)}"
     if parameter.min_length is not None and len(value) < parameter.min_length:

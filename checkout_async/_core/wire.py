@@ -7,9 +7,10 @@ package are protocols here: an operation function needs a `Sender`, and a `Trans
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import replace as replace_dataclass
+from datetime import date
 from enum import Enum
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast, runtime_checkable
 from urllib.parse import quote
@@ -31,11 +32,13 @@ __all__ = [
     "HttpRequest",
     "HttpResponse",
     "Idempotency",
+    "ListParameter",
     "Operation",
     "Parameter",
     "Sender",
     "Transport",
     "do_nothing",
+    "list_parameter",
     "optional_parameter",
     "quote_part",
     "quote_segment",
@@ -126,6 +129,38 @@ class Parameter:
     def label(self) -> str:
         """The name that the caller knows."""
         return self.argument or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListParameter(Parameter):
+    """A query parameter with a list of values. The limits are those of each value.
+
+    The name is repeated for each value (`a=1&a=2`), or the values are `joined` by commas (`a=1,2`; a comma in a value
+    is quoted). That is how RFC 6570 expands `{?a*}` and `{?a}`.
+    """
+
+    value: str = ""
+    values: object = ()
+    joined: bool = False
+    min_items: int | None = None
+    max_items: int | None = None
+
+    def texts(self) -> tuple[str, ...] | None:
+        """Return the values as texts, or None if it is no list of texts, numbers, booleans, dates and times."""
+        if not isinstance(self.values, Iterable) or isinstance(self.values, str | bytes | Mapping):
+            return None
+        found = tuple(map(_text_of, cast("Iterable[object]", self.values)))
+        return None if None in found else cast("tuple[str, ...]", found)
+
+
+def _text_of(value: object) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str):
+        return str.__str__(value)
+    return str(value) if isinstance(value, int | float) else None
 
 
 class CallOptions(SecretStruct, frozen=True, kw_only=True):
@@ -322,6 +357,20 @@ def quote_part(operation: str, name: str, value: str) -> str:
     except UnicodeEncodeError:
         reason = "contains a lone surrogate and cannot be encoded as UTF-8"
     raise InvalidRequest(f"{operation}: {name} {reason}", operation=operation, path=name, reason=reason)
+
+
+def list_parameter(
+    name: str,
+    values: Iterable[object] | None,
+    *,
+    required: bool = False,
+    **described: Any,
+) -> tuple[Parameter, ...]:
+    """Return a 1-tuple of the parameter with its values, or () if there are none and it is not `required`."""
+    kept = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping) else values
+    if (kept is None or kept == ()) and not required:
+        return ()
+    return (ListParameter(name=name, values=kept, **described),)
 
 
 def optional_parameter(

@@ -73,7 +73,7 @@ ORDER: Final[dict[str, tuple[str, ...]]] = {
         "responses",
         "callbacks",
     ),
-    "parameter": ("name", "in", "required", "description", "deprecated", "schema", "example"),
+    "parameter": ("name", "in", "required", "description", "deprecated", "style", "explode", "schema", "example"),
     "response": ("description", "headers", "content"),
     "request body": ("required", "description", "content"),
     "media type": ("schema", "example", "examples"),

@@ -117,7 +117,7 @@ OPERATION = "paths/orders.yaml"
             "  x-id",
             (
                 "  parameters:\n    - name: ids\n      in: query\n      description: D.\n"
-                "      schema: {type: array, items: {type: string}}\n  x-id"
+                "      schema: {type: object, additionalProperties: {type: string}}\n  x-id"
             ),
             "7: parameter 'ids' must be a scalar or refer to an enum",
         ),

@@ -28,7 +28,10 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ("      type: string\n", "6: property 'item' has no description"),
         (
             "      description: D.\n",
-            "6: property 'item' has no type; that of any value is [array, boolean, integer, number, object, string, 'null']",
+            (
+                "6: property 'item' has no type; that of any value is [array, boolean, integer, number, object, "
+                "string, 'null']"
+            ),
         ),
         (
             "      type: text\n      description: D.\n",

@@ -535,6 +535,24 @@ def test_the_table_has_every_kind_and_every_kind_that_a_caller_must_act_on_says_
         assert not kind.advice or kind.advice.endswith("."), name
 
 
+def test_a_new_argument_of_an_operation_with_pages_is_one_finding() -> None:
+    """Its iterator takes the same argument, and an optional one breaks no loop."""
+    paging = BASE["operations"]["shop"]["list_orders"]["paging"]
+    old, new = changed(
+        [
+            (
+                operation("list_orders", "signature"),
+                "(first: str, second: str, third: int, *, x: int | None = None) -> Page",
+            ),
+            (
+                operation("list_orders", "paging"),
+                {**paging, "iterator": "iterate_orders(*, x: int | None = None) -> Order"},
+            ),
+        ]
+    )
+    assert [each.subject for each in compare(old, new)] == ["compatible argument-new shop.list_orders"]
+
+
 SILENT = {
     "amount",
     "api-name",
