@@ -301,6 +301,7 @@ REFERENCE_SIBLINGS: Final = frozenset(
         "writeOnly",
         "x-echoes",
         "x-identifier",
+        "x-null",
         "x-review",
         "x-role",
         "x-sensitive",

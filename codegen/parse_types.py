@@ -11,6 +11,7 @@ from codegen.keywords import APPLIES_TO
 from codegen.names import snake_name
 from codegen.parse import SCALARS, identifiers
 from codegen.passes.annotations import describe, name_table
+from codegen.passes.nullable import may_be_null
 from codegen.passes.patterns import LIMITS
 from codegen.passes.unions import alternatives, is_alternatives, is_union, variants
 from codegen.passes.walk import calls, is_any, module_of, parameters, reference_name, references, schemas, type_names
@@ -72,7 +73,7 @@ def _object(name: str, schema: Object, named: Object, table: dict[str, str]) -> 
                 name=each,
                 python_name=snake_name(each, table) or each,
                 types=tuple(_types(member, named, received=direction == "received")),
-                nullable=direction == "sent" and "null" in type_names(member),
+                nullable=direction == "sent" and may_be_null(member),
                 required=each in required,
                 deprecated=member.get("deprecated") is True,
                 description=describe(member),
@@ -108,12 +109,20 @@ def _plain(kind: str, schema: Object, named: Object, *, received: bool) -> Membe
         if keyword in LIMITS and kind in APPLIES_TO[keyword]
     )
     if kind == "array":
-        items = tuple(_types(schema.object("items"), named, received=received))
+        items = _inside(schema.object("items"), named, received=received)
         return MemberType(name="list", kind="list", items=items, limits=limits)
     if kind == "object":
-        items = tuple(_types(schema.object("additionalProperties"), named, received=received))
+        items = _inside(schema.object("additionalProperties"), named, received=received)
         return MemberType(name="dict", kind="dict", items=items, limits=limits)
     return MemberType(name=SCALARS[kind, schema.text("format")], kind="scalar", limits=limits)
+
+
+def _inside(schema: Object, named: Object, *, received: bool) -> tuple[MemberType, ...]:
+    """Return the types of the items of a list or the values of a map. A null among those of a reply is left out."""
+    types = tuple(_types(schema, named, received=received))
+    if received or not may_be_null(schema) or is_any(schema):
+        return types
+    return (*types, MemberType(name="None", kind="scalar"))
 
 
 def _kind(schema: Object) -> Literal["enum", "class", "union"]:
