@@ -27,6 +27,7 @@ _MODULE: Final = (
     "Operations of the {} API: for each one a description, a function to build a request, and one to send it."
 )
 _RESOURCE_MODULE: Final = "The resource class of the {} API: the class of `client.{}`."
+_FORMS: Final = {"FORM": " as a form", "MULTIPART": " as a form with files"}
 _STANDARD: Final = (
     "from collections.abc import AsyncIterator, Mapping, Sequence",
     "from datetime import date, datetime",
@@ -140,7 +141,9 @@ def _docs_entry(operation: Operation) -> dict[str, object]:
         "body": operation.body and str(operation.body.type),
         "body_link": operation.body and _model_link(operation.body.type),
         "body_optional": operation.body is not None and not operation.body.required,
-        "form": operation.body is not None and operation.body.format == "FORM",
+        "form": {"FORM": " as a form", "MULTIPART": " as a form with files"}.get(
+            operation.body.format if operation.body else "", ""
+        ),
         "responses": [
             (reply.status, reply.type, reply.type and _model_link(reply.type), _cell(reply.description))
             for reply in operation.responses

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any, Final
 
 from codegen.document import Array, Object
-from codegen.keywords import APPLIES_TO
+from codegen.keywords import APPLIES_TO, BINARY
 from codegen.names import snake_name
 from codegen.parse import identifiers
 from codegen.passes.annotations import describe, name_table
@@ -17,6 +17,7 @@ from codegen.passes.unions import constants, is_alternatives
 from codegen.passes.walk import SCHEMAS, is_any, rewrite_schema, schemas, type_names
 from codegen.render_text import docstring, literal
 
+_UPLOAD: Final = "checkout_async._core.multipart.Upload"
 _BASES: Final = {
     "sent": "checkout_async._core.model.RequestModel",
     "received": "checkout_async._core.model.ResponseModel",
@@ -114,6 +115,8 @@ def _without_annotations(part: Object, *, nullable: bool) -> Object:
     kept = part.without(*_ANNOTATIONS, *(("format",) if part.get("format") == "uri" else ()))
     if is_any(kept):
         return kept.without("type")
+    if part.text("format") == BINARY:
+        return kept.derive({"type": "string", "customTypePath": _UPLOAD})
     if "$ref" in part:
         reference = kept.derive({**kept.without(MARK), "$ref": _local_reference(part.text("$ref"))})
         if not nullable or not may_be_null(part):

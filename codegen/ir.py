@@ -48,7 +48,7 @@ class Body:
 
     type: TypeRef
     alternatives: tuple[tuple[TypeRef, tuple[str, ...]], ...]
-    format: Literal["JSON", "FORM"]
+    format: Literal["JSON", "FORM", "MULTIPART"]
     required: bool
     description: str
 

@@ -223,7 +223,7 @@ REFUSED: Final[dict[str, dict[str, str]]] = {
         "externalDocs": "write what matters into the description",
         "servers": "state the servers in openapi.yaml; an API has one host in each environment",
     },
-    "media type": {"encoding": "leave it out; bodies are JSON or forms of texts"},
+    "media type": {"encoding": "leave it out; a part of a form is a text, or a file with its own media type"},
     "response": {"links": "describe in the description what to call next"},
     "components": {
         "callbacks": "write a callback into its operation",
@@ -277,8 +277,10 @@ APPLIES_TO: Final[dict[str, frozenset[str]]] = {
 TYPES: Final = frozenset({"array", "boolean", "integer", "number", "object", "string"})
 ANY: Final = TYPES | {"null"}
 """The value of `type` of a member that may have any value."""
+BINARY: Final = "binary"
+"""The format of a file, a member of a body of multipart/form-data."""
 COMPOSITE: Final = frozenset({"array", "object"})
-FORMATS: Final = frozenset({"date", "date-time", "uri"})
+FORMATS: Final = frozenset({"binary", "date", "date-time", "uri"})
 SENSITIVE: Final = frozenset({"cvv", "pan", "personal", "secret"})
 NOT_SENSITIVE: Final = "none"
 """What a member says that looks sensitive and is not."""

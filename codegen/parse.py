@@ -29,8 +29,9 @@ SESSION_SECRET: Final = "sessionSecret"  # noqa: S105 - the name of a security s
 SECRET_KEY: Final = "secretKey"  # noqa: S105 - the same
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
 
-_FORMATS: Final[dict[str, Literal["JSON", "FORM"]]] = {JSON: "JSON", FORM: "FORM"}
+_FORMATS: Final[dict[str, Literal["JSON", "FORM", "MULTIPART"]]] = {JSON: "JSON", FORM: "FORM", MULTIPART: "MULTIPART"}
 SCALARS: Final[dict[tuple[str, str], Scalar]] = {
     ("string", ""): "str",
     ("string", "uri"): "str",

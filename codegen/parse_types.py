@@ -7,7 +7,7 @@ from typing import Final, Literal, cast
 
 from codegen.document import Array, Object
 from codegen.ir import Member, MemberType, ObjectType, UnionType
-from codegen.keywords import APPLIES_TO
+from codegen.keywords import APPLIES_TO, BINARY
 from codegen.names import snake_name
 from codegen.parse import SCALARS, identifiers
 from codegen.passes.annotations import describe, name_table
@@ -114,6 +114,8 @@ def _plain(kind: str, schema: Object, named: Object, *, received: bool) -> Membe
     if kind == "object":
         items = _inside(schema.object("additionalProperties"), named, received=received)
         return MemberType(name="dict", kind="dict", items=items, limits=limits)
+    if schema.text("format") == BINARY:
+        return MemberType(name="Upload", kind="scalar")
     return MemberType(name=SCALARS[kind, schema.text("format")], kind="scalar", limits=limits)
 
 

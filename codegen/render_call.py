@@ -92,7 +92,7 @@ def options(operation: Operation) -> list[Argument]:
         refused.add("session_secret")
     if operation.idempotency != "key":
         refused.add("idempotency_key")
-    if operation.body is None or operation.body.format == "FORM":
+    if operation.body is None or operation.body.format != "JSON":
         refused.add("extra_body")
     return [option for option in OPTIONS if option.name not in refused]
 
@@ -161,7 +161,7 @@ def operation_arguments(operation: Operation) -> str:
     if operation.body:
         several = operation.body.alternatives
         lines.append(f"alternatives={_alternatives(operation.body)}" if several else f"request={operation.body.type}")
-        lines += ["body_format=BodyFormat.FORM"] if operation.body.format == "FORM" else []
+        lines += [f"body_format=BodyFormat.{operation.body.format}"] if operation.body.format != "JSON" else []
         lines += [] if operation.body.required else ["body_required=False"]
     if operation.security.scopes:
         lines.append(f"scopes={_tuple(map(literal, operation.security.scopes))}")

@@ -88,9 +88,9 @@ def prepare(
     headers = _build_headers(request, user_agent)
     if request.link is not None:
         return HttpRequest(method="GET", url=_check_link(name, request.link, locate), headers=headers)
-    body = _encode_request(request, validate)
+    body, content_type = _encode_request(request, validate)
     if body is not None:
-        headers["Content-Type"] = operation.body_format.value
+        headers["Content-Type"] = content_type
     return HttpRequest(
         method=operation.method,
         url=locate(_request_target(request)),
@@ -101,15 +101,22 @@ def prepare(
     )
 
 
-def _encode_request(request: ApiRequest[Any], validate: Validation) -> bytes | None:
-    """Return the encoded body of a call, or None if it has none. An optional body may consist of `extra_body` alone."""
+def _encode_request(request: ApiRequest[Any], validate: Validation) -> tuple[bytes | None, str]:
+    """Return the encoded body of a call and its media type, or None if it has none.
+
+    An optional body may consist of `extra_body` alone.
+    """
     operation, name, has_extra = request.operation, request.operation.name, request.options.extra_body is not None
     has_body = operation.request is not None or bool(operation.alternatives)
-    if has_extra and (not has_body or operation.body_format is BodyFormat.FORM):
+    if has_extra and (not has_body or operation.body_format is not BodyFormat.JSON):
         reason = "is for operations with a JSON body"
         raise InvalidRequest(f"{name}: extra_body {reason}", operation=name, path="extra_body", reason=reason)
     if not has_body or (request.body is None and not operation.body_required and not has_extra):
-        return None
+        return None, ""
+    if operation.body_format is BodyFormat.MULTIPART:
+        from checkout_async._core.multipart import encode_multipart  # noqa: PLC0415  # few applications upload files
+
+        return encode_multipart(name, request.body, _request_type(request), validate)
     body = encode_body(
         name,
         {} if request.body is None and not operation.body_required else request.body,
@@ -117,7 +124,8 @@ def _encode_request(request: ApiRequest[Any], validate: Validation) -> bytes | N
         validate=validate,
         extra=request.options.extra_body,
     )
-    return encode_form(name, body) if operation.body_format is BodyFormat.FORM else body
+    content_type = operation.body_format.value
+    return (encode_form(name, body) if operation.body_format is BodyFormat.FORM else body), content_type
 
 
 def _request_type(request: ApiRequest[Any]) -> Any:

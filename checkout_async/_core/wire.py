@@ -70,6 +70,7 @@ class BodyFormat(Enum):
 
     JSON = "application/json"
     FORM = "application/x-www-form-urlencoded"
+    MULTIPART = "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +148,17 @@ class ListParameter(Parameter):
 
     def texts(self) -> tuple[str, ...] | None:
         """Return the values as texts, or None if it is no list of texts, numbers, booleans, dates and times."""
-        if not isinstance(self.values, Iterable) or isinstance(self.values, str | bytes | Mapping):
+        if (values := _listed(self.values)) is None:
             return None
-        found = tuple(map(_text_of, cast("Iterable[object]", self.values)))
+        found = tuple(map(_text_of, values))
         return None if None in found else cast("tuple[str, ...]", found)
+
+
+def _listed(values: object) -> tuple[object, ...] | None:
+    """Return the items of a list of any kind, or None if it is none. A text and a mapping are iterable, too."""
+    if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping):
+        return tuple(cast("Iterable[object]", values))
+    return None
 
 
 def _text_of(value: object) -> str | None:
@@ -367,10 +375,10 @@ def list_parameter(
     **described: Any,
 ) -> tuple[Parameter, ...]:
     """Return a 1-tuple of the parameter with its values, or () if there are none and it is not `required`."""
-    kept = tuple(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping) else values
-    if (kept is None or kept == ()) and not required:
+    listed = _listed(values)
+    if (values is None or listed == ()) and not required:
         return ()
-    return (ListParameter(name=name, values=kept, **described),)
+    return (ListParameter(name=name, values=values if listed is None else listed, **described),)
 
 
 def optional_parameter(

@@ -11,6 +11,7 @@ from codegen.checks.pagination import check_pagination
 from codegen.checks.schemas import check_schemas
 from codegen.checks.servers import check_servers
 from codegen.checks.unions import check_alternatives, check_unions
+from codegen.checks.uploads import check_uploads
 from codegen.diagnostics import Problems
 from codegen.document import Object
 
@@ -22,6 +23,7 @@ _CHECKS: Final = (
     check_pagination,
     check_servers,
     check_facts,
+    check_uploads,
     check_names,
 )
 

@@ -9,7 +9,7 @@ from codegen.checks.schemas import check_default, check_inline
 from codegen.diagnostics import Origin, Problems, Stage
 from codegen.document import EMPTY, Array, Object
 from codegen.keywords import IDEMPOTENCY, IDEMPOTENCY_KEY
-from codegen.parse import FORM, JSON, PARAMETER_LIMITS, SCALARS, is_list
+from codegen.parse import FORM, JSON, MULTIPART, PARAMETER_LIMITS, SCALARS, is_list
 from codegen.passes.directions import in_direction
 from codegen.passes.patterns import LIMITS
 from codegen.passes.unions import alternatives
@@ -178,12 +178,12 @@ class _Check:
         origin, content = self._operation.at("requestBody"), body.object("content")
         if not body.text("description"):
             self._problems.add(origin, "the request body has no description")
-        if len(content) != 1 or not content.keys() <= {JSON, FORM}:
-            self._problems.add(origin, f"a request body needs exactly one media type, {JSON} or {FORM}")
+        if len(content) != 1 or not content.keys() <= {JSON, FORM, MULTIPART}:
+            self._problems.add(origin, f"a request body needs exactly one media type, {JSON}, {FORM} or {MULTIPART}")
         for media_type, media in content.objects():
             if not media.object("schema").text("$ref"):
                 self._problems.add(content.at(media_type), "the schema of a request body must be a $ref")
-            elif media_type == FORM:
+            elif media_type in {FORM, MULTIPART}:
                 self._form(media.object("schema"), content.at(media_type))
 
     def reference(self) -> None:

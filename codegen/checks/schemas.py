@@ -10,6 +10,7 @@ from codegen.document import Object
 from codegen.keywords import (
     ANY,
     APPLIES_TO,
+    BINARY,
     COMPOSITE,
     FORMATS,
     NOT_SENSITIVE,
@@ -158,7 +159,7 @@ def _check_combinations(schema: Object, problems: Problems) -> None:
     for key in ("enum", "const"):
         if key in schema:
             _refuse_beside(key, schema, {*LIMITS, "format", *({"enum", "const"} - {key})}, problems)
-    if schema.text("format") in {"date", "date-time"}:
+    if schema.text("format") in {BINARY, "date", "date-time"}:
         _refuse_beside(f"format {schema.text('format')}", schema, LIMITS, problems)
     if "properties" in schema:
         _refuse_beside("properties", schema, {"additionalProperties"}, problems)

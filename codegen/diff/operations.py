@@ -173,11 +173,7 @@ def _parse_signature(signature: str) -> tuple[dict[str, _Argument], str]:
 def _parameters(name: str, old: Contract, new: Contract) -> Iterator[Finding]:
     """Yield how the parameters of both versions are sent and checked otherwise. What is gone or new is an argument."""
     by_name: list[dict[str, Contract]] = [
-        {
-            each["name"]: {**each, "sent": f"{each['in']} `{own}`{_SEVERAL[each.get('several', '')]}"}
-            for own, each in side.items()
-        }
-        for side in (old, new)
+        {each["name"]: {**each, "sent": _sent(own, each)} for own, each in side.items()} for side in (old, new)
     ]
     for argument in sorted(by_name[0].keys() & by_name[1].keys()):
         before, after = (side[argument] for side in by_name)

@@ -28,7 +28,7 @@ COUNT = "    count: {type: integer, description: How many.}\n"
 BOTH = SCHEMAS.replace(ITEM, f"{ITEM}{COUNT}{MEMBERS}").replace("    id:\n", f"{MEMBERS}    id:\n")
 VALUE: Any = {
     "": None,
-    "a.b[0]": [[], {}, [None, True, 1.0, -0.5, 2**63 - 1, "1", "naïve\u2028"]],
+    "a.b[0]": [[], dict[str, Any](), [None, True, 1.0, -0.5, 2**63 - 1, "1", "naïve\u2028"]],
     "type": {"type": "card", "number": "1"},
 }
 

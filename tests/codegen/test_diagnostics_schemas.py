@@ -71,7 +71,7 @@ SECOND_CONSTANT = "    more:\n      type: string\n      const: b\n      descript
         ),
         (
             "      type: string\n      format: email\n      description: D.\n",
-            "8: format must be one of date, date-time, uri; describe any other",
+            "8: format must be one of binary, date, date-time, uri; describe any other",
         ),
         (
             "      type: string\n      pattern: '[a-'\n      description: D.\n",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,17 +24,18 @@ PACKAGE = Path(checkout_async.__file__).parent
 EXCEPTIONS = {("threeds/emv/method.py", "api.checkout.com")}
 
 
-def headers(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if node.get("in") == "header":
-            yield node["name"]
-        if isinstance(node.get("headers"), dict):
-            yield from node["headers"]
-        for each in node.values():
-            yield from headers(each)
-    elif isinstance(node, list):
-        for each in node:
-            yield from headers(each)
+def headers(node: object) -> Iterator[str]:
+    if isinstance(node, list):
+        for item in cast("list[object]", node):
+            yield from headers(item)
+    elif isinstance(node, dict):
+        members = cast("dict[str, Any]", node)
+        if members.get("in") == "header":
+            yield str(members["name"])
+        if isinstance(members.get("headers"), dict):
+            yield from map(str, members["headers"])
+        for member in members.values():
+            yield from headers(member)
 
 
 # A name of one word, such as `channel`, may be any word.
